@@ -1,0 +1,187 @@
+package atomicfile_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bascule/internal/atomicfile"
+)
+
+func text(s string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := io.WriteString(w, s)
+		return err
+	}
+}
+
+// I7: a file is written whole, over an older one too.
+func TestWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.xlsx")
+	for _, want := range []string{strings.Repeat("x", 200_000), "second"} {
+		if err := atomicfile.Write(path, text(want)); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, path); got != want {
+			t.Fatalf("file holds %d bytes, want %d", len(got), len(want))
+		}
+	}
+	assertOnly(t, filepath.Dir(path), "report.xlsx")
+}
+
+// I7: a failure half-way leaves the older file, or none, and no remains.
+func TestWriteFailure(t *testing.T) {
+	broken := errors.New("database went away")
+	half := func(w io.Writer) error {
+		io.WriteString(w, strings.Repeat("half", 100_000))
+		return broken
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "report.xlsx")
+	if err := atomicfile.Write(path, half); !errors.Is(err, broken) {
+		t.Fatalf("error %v, want %v", err, broken)
+	}
+	assertOnly(t, dir)
+
+	if err := atomicfile.Write(path, text("old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := atomicfile.Write(path, half); !errors.Is(err, broken) {
+		t.Fatalf("error %v, want %v", err, broken)
+	}
+	if got := read(t, path); got != "old" {
+		t.Errorf("the older file was touched: %d bytes", len(got))
+	}
+	assertOnly(t, dir, "report.xlsx")
+}
+
+// I7: a panic leaves no remains either.
+func TestWritePanic(t *testing.T) {
+	dir := t.TempDir()
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		atomicfile.Write(filepath.Join(dir, "a"), func(io.Writer) error { panic("bug") })
+	}()
+	assertOnly(t, dir)
+}
+
+// I7: until the last byte is on disk, readers see the older file.
+func TestWriteIsInvisibleUntilDone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	if err := atomicfile.Write(path, text("old")); err != nil {
+		t.Fatal(err)
+	}
+	err := atomicfile.Write(path, func(w io.Writer) error {
+		io.WriteString(w, strings.Repeat("new", 100_000))
+		if got := read(t, path); got != "old" {
+			t.Errorf("a reader saw %d bytes of the new file", len(got))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A new file gets the permissions that the user's umask gives; an older one
+// keeps its own, so that a private report stays private.
+func TestWritePermissions(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	fresh := filepath.Join(dir, "fresh")
+	if err := atomicfile.Write(fresh, text("x")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := mode(t, fresh), mode(t, plain); got != want {
+		t.Errorf("new file has %v, want %v", got, want)
+	}
+	if err := os.Chmod(fresh, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := atomicfile.Write(fresh, text("y")); err != nil {
+		t.Fatal(err)
+	}
+	if got := mode(t, fresh); got != 0o600 {
+		t.Errorf("replaced file has %v, want 0600", got)
+	}
+}
+
+// A link still leads to the file, which has the new contents.
+func TestWriteThroughLink(t *testing.T) {
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "real"), filepath.Join(dir, "link")
+	if err := atomicfile.Write(real, text("old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := atomicfile.Write(link, text("new")); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, real); got != "new" {
+		t.Errorf("the file behind the link holds %q", got)
+	}
+	if dest, err := os.Readlink(link); err != nil || dest != real {
+		t.Errorf("the link became %q, %v", dest, err)
+	}
+}
+
+// What is no file is refused and left alone, as is a missing folder.
+func TestWriteRefusals(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{dir, os.DevNull, filepath.Join(dir, "missing", "a")} {
+		called := false
+		err := atomicfile.Write(path, func(io.Writer) error { called = true; return nil })
+		if err == nil || called {
+			t.Errorf("%s: error %v, written %v; want a refusal before the work", path, err, called)
+		}
+		if err != nil && !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: the error does not name it: %v", path, err)
+		}
+	}
+	assertOnly(t, dir)
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func mode(t *testing.T, path string) os.FileMode {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Mode().Perm()
+}
+
+func assertOnly(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("folder holds %q, want %q", got, want)
+	}
+}
