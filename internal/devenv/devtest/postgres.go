@@ -1,0 +1,147 @@
+// Package devtest gives tests the real services: a PostgreSQL cluster shared by
+// the tests of a package with a database of its own for each, a redis-server, an
+// inbox, a browser. A package that uses it has
+//
+//	func TestMain(m *testing.M) { devtest.Main(m) }
+//
+// A missing program fails the test; it never skips it.
+package devtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"sync"
+	"testing"
+
+	"bascule/internal/devenv"
+)
+
+// shared is the cluster of this test process: the one state that a package's
+// tests have in common, because a cluster takes longer to start than a test to
+// run. It starts with the first test that needs it and stops in Main.
+var shared cluster
+
+type cluster struct {
+	inMain bool // set before any test runs
+
+	once     sync.Once
+	postgres *devenv.Postgres
+	err      error
+
+	mu        sync.Mutex
+	names     int
+	templates map[uintptr]*template
+}
+
+// A template is a database that tests get copies of.
+type template struct {
+	once sync.Once
+	name string
+	err  error
+}
+
+// Main runs a package's tests and stops what they shared. Should the tests end
+// in any other way, the kernel stops it.
+func Main(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	shared.inMain = true
+	code := m.Run()
+	if shared.postgres == nil {
+		return code
+	}
+	if err := shared.postgres.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// Postgres gives the test an empty database of its own and returns its URL. The
+// database is dropped when the test ends, whoever is still connected.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	return shared.database(t, "template1")
+}
+
+// Database gives the test a copy of the database that migrate makes, and returns
+// its URL. migrate runs once in a test process, on an empty database, and must
+// leave no connection open; it is told by its code, so two closures made by the
+// same line count as one.
+func Database(t testing.TB, migrate func(url string) error) string {
+	t.Helper()
+	p := shared.start(t)
+	m := shared.template(migrate)
+	m.once.Do(func() { m.err = makeTemplate(p, m.name, migrate) })
+	if m.err != nil {
+		t.Fatalf("template database: %v", m.err)
+	}
+	return shared.database(t, m.name)
+}
+
+func makeTemplate(p *devenv.Postgres, name string, migrate func(url string) error) error {
+	ctx := context.Background()
+	if err := p.EnsureDatabase(ctx, name); err != nil {
+		return err
+	}
+	if err := migrate(p.URL(name)); err != nil {
+		return err
+	}
+	return p.Exec(ctx, "postgres", "ALTER DATABASE "+devenv.QuoteName(name)+" ALLOW_CONNECTIONS false;")
+}
+
+// start starts the cluster with the first test that needs it.
+func (c *cluster) start(t testing.TB) *devenv.Postgres {
+	t.Helper()
+	if !c.inMain {
+		t.Fatal("devtest: the package needs func TestMain(m *testing.M) { devtest.Main(m) }")
+	}
+	c.once.Do(func() { c.postgres, c.err = devenv.StartEphemeralPostgres(context.Background()) })
+	if errors.Is(c.err, devenv.ErrNoPostgres) {
+		t.Fatalf("%v; make test installs it", c.err)
+	}
+	if c.err != nil {
+		t.Fatal(c.err)
+	}
+	return c.postgres
+}
+
+func (c *cluster) template(migrate func(url string) error) *template {
+	key := reflect.ValueOf(migrate).Pointer()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.templates == nil {
+		c.templates = make(map[uintptr]*template)
+	}
+	if c.templates[key] == nil {
+		c.templates[key] = &template{name: fmt.Sprintf("template_%d", len(c.templates))}
+	}
+	return c.templates[key]
+}
+
+// database makes a database from a template, for as long as the test runs.
+func (c *cluster) database(t testing.TB, from string) string {
+	t.Helper()
+	p := c.start(t)
+	c.mu.Lock()
+	c.names++
+	name := fmt.Sprintf("test_%d", c.names)
+	c.mu.Unlock()
+	err := p.Exec(context.Background(), "postgres",
+		fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s;", devenv.QuoteName(name), devenv.QuoteName(from)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		err := p.Exec(context.Background(), "postgres", fmt.Sprintf("DROP DATABASE %s WITH (FORCE);", devenv.QuoteName(name)))
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return p.URL(name)
+}

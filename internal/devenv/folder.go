@@ -1,0 +1,180 @@
+package devenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A folder is where a cluster lives: data/ is PostgreSQL's own, beside it the
+// lock, the log and the socket. Who holds a folder holds its lock.
+type folder struct {
+	dir  string
+	lock *os.File
+}
+
+func (f *folder) data() string { return filepath.Join(f.dir, "data") }
+func (f *folder) log() string  { return filepath.Join(f.dir, "postgres.log") }
+
+const lockName = "lock"
+
+// openFolder makes the folder if it is missing, and takes its lock before
+// anything in it is read.
+func openFolder(ctx context.Context, dir string) (*folder, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	dir, err := realPath(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := waitLock(ctx, lock); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return &folder{dir, lock}, nil
+}
+
+func realPath(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
+}
+
+// ErrFolderInUse says that another process holds the folder.
+var ErrFolderInUse = errors.New("another bascule uses this folder: stop it or choose another folder")
+
+// lockWait is how long a server whose owner was killed may still need the folder.
+const lockWait = 5 * time.Second
+
+func waitLock(ctx context.Context, lock *os.File) error {
+	patience := time.After(lockWait)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := tryLock(lock)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-patience:
+			return ErrFolderInUse
+		case <-tick.C:
+		}
+	}
+}
+
+func tryLock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+
+// majorVersion is the version that made the data; 0 if there are none yet.
+func (f *folder) majorVersion() (int, error) {
+	if _, err := os.Lstat(f.data()); errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	text, err := os.ReadFile(filepath.Join(f.data(), "PG_VERSION"))
+	if err != nil {
+		return 0, fmt.Errorf("%s is not a PostgreSQL data folder: %w", f.data(), err)
+	}
+	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, fmt.Errorf("%s: unknown version %q", f.data(), strings.TrimSpace(string(text)))
+	}
+	return major, nil
+}
+
+// removeStalePID removes what a killed server left behind, if its process number
+// has since been given to something else: PostgreSQL would take that for itself
+// and refuse to start. Every other case PostgreSQL judges better.
+func (f *folder) removeStalePID() error {
+	path := filepath.Join(f.data(), "postmaster.pid")
+	lines, err := readLines(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	at, err := os.Readlink(filepath.Join("/proc", lines[0], "cwd"))
+	switch {
+	case err != nil: // no such process, or not ours to look at
+		return nil
+	case at == f.data(): // a server works in its data folder
+		return fmt.Errorf("a server that bascule did not start uses these data: stop process %s", lines[0])
+	}
+	return os.Remove(path)
+}
+
+// ready tells whether the server of that process number takes connections: it
+// writes so in the eighth line of its state file.
+func (f *folder) ready(pid int) bool {
+	lines, err := readLines(filepath.Join(f.data(), "postmaster.pid"))
+	return err == nil && len(lines) >= 8 && lines[0] == strconv.Itoa(pid) && strings.TrimSpace(lines[7]) == "ready"
+}
+
+func readLines(path string) ([]string, error) {
+	text, err := os.ReadFile(path)
+	return strings.Split(string(text), "\n"), err
+}
+
+// maxSocketDir is what the kernel's 107 bytes leave for the folder of
+// "/.s.PGSQL.5432" and of the lock beside it.
+const maxSocketDir = 107 - len("/.s.PGSQL.5432.lock")
+
+// makeSocketDir chooses the folder of the socket: the cluster's own, or a
+// temporary one if that has too long a name.
+func makeSocketDir(dir string, who identity) (string, error) {
+	if len(dir) <= maxSocketDir {
+		return dir, nil
+	}
+	base := os.TempDir()
+	if len(base) > 60 {
+		base = "/tmp"
+	}
+	short, err := os.MkdirTemp(base, "bascule-socket-")
+	if err != nil {
+		return "", err
+	}
+	return short, who.own(short)
+}
+
+const ephemeralPrefix = "bascule-postgres-"
+
+// sweepAge spares folders that are just being made.
+const sweepAge = 10 * time.Minute
+
+// sweepEphemeral removes the folders of ephemeral clusters whose owners were
+// killed: the lock of such a folder is free.
+func sweepEphemeral(base string) {
+	locks, _ := filepath.Glob(filepath.Join(base, ephemeralPrefix+"*", lockName)) // the pattern is well formed
+	for _, path := range locks {
+		if info, err := os.Lstat(path); err != nil || time.Since(info.ModTime()) < sweepAge {
+			continue
+		}
+		lock, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+		if err != nil {
+			continue // another user's
+		}
+		if tryLock(lock) == nil {
+			// What cannot be removed is in nobody's way.
+			_ = os.RemoveAll(filepath.Dir(path))
+		}
+		lock.Close()
+	}
+}

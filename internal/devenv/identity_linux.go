@@ -1,0 +1,68 @@
+package devenv
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// An identity is whom a program runs as. PostgreSQL refuses to run as root.
+type identity struct {
+	namespace  bool                // in a user namespace where root is an ordinary user
+	credential *syscall.Credential // as another user; nil: as ourselves
+}
+
+// namespaceUser is what root is called inside the namespace: any number but 0.
+const namespaceUser = 1000
+
+// attributes gives a program its own process group, so that the terminal's
+// Ctrl-C reaches us alone and we stop it in our order, and has the kernel stop
+// it when the thread that started it dies.
+func (id identity) attributes() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGINT, Credential: id.credential}
+	if id.namespace {
+		attr.Cloneflags = syscall.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: namespaceUser, HostID: 0, Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: namespaceUser, HostID: 0, Size: 1}}
+	}
+	return attr
+}
+
+// own gives a file that we made to the identity.
+func (id identity) own(path string) error {
+	if id.credential == nil {
+		return nil
+	}
+	return os.Chown(path, int(id.credential.Uid), int(id.credential.Gid))
+}
+
+var errRoot = errors.New("PostgreSQL does not run as root, this machine forbids user namespaces and has no user postgres: run as an ordinary user")
+
+// postgresIdentity finds whom PostgreSQL can run as. Root goes into a user
+// namespace, where its own folders stay its own; where the machine forbids that,
+// it becomes the user postgres.
+func postgresIdentity(ctx context.Context, postgres string) (identity, error) {
+	if os.Geteuid() != 0 {
+		return identity{}, nil
+	}
+	inside := identity{namespace: true}
+	if run(command(ctx, inside, "/", postgres, "--version")) == nil {
+		return inside, nil
+	}
+	account, err := user.Lookup("postgres")
+	if err != nil {
+		return identity{}, errRoot
+	}
+	uid, err := strconv.ParseUint(account.Uid, 10, 32)
+	if err != nil {
+		return identity{}, errRoot
+	}
+	gid, err := strconv.ParseUint(account.Gid, 10, 32)
+	if err != nil {
+		return identity{}, errRoot
+	}
+	return identity{credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+}

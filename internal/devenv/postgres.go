@@ -1,0 +1,258 @@
+package devenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Superuser is the role that owns the clusters started here.
+const Superuser = "bascule"
+
+// A Postgres is a running cluster of our own: on a Unix socket in a folder that
+// only we can enter, so without port and password.
+type Postgres struct {
+	programs  programs
+	who       identity
+	folder    *folder
+	socketDir string
+	server    *process
+	ephemeral bool
+}
+
+// startTimeout bounds a start, crash recovery included.
+const startTimeout = 60 * time.Second
+
+// StartPostgres starts the cluster kept in dir, and makes it first if dir has
+// none. The data outlive Stop: the next start finds them again. A folder made by
+// another major version is refused unless that version is installed too; nothing
+// is ever deleted. ctx bounds the start alone. It returns ErrNoPostgres if the
+// machine has no PostgreSQL.
+func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
+	p := &Postgres{}
+	if err := p.start(ctx, dir); err != nil {
+		return nil, fmt.Errorf("PostgreSQL in %s: %w", dir, err)
+	}
+	return p, nil
+}
+
+// StartEphemeralPostgres starts a new cluster in a temporary folder, with no
+// regard for its durability. Stop removes the folder.
+func StartEphemeralPostgres(ctx context.Context) (*Postgres, error) {
+	sweepEphemeral(os.TempDir())
+	dir, err := os.MkdirTemp("", ephemeralPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("ephemeral PostgreSQL: %w", err)
+	}
+	p := &Postgres{ephemeral: true}
+	if err := p.start(ctx, dir); err != nil {
+		return nil, fmt.Errorf("ephemeral PostgreSQL: %w", errors.Join(err, os.RemoveAll(dir)))
+	}
+	return p, nil
+}
+
+func (p *Postgres) start(ctx context.Context, dir string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if p.folder, err = openFolder(ctx, dir); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			p.release()
+		}
+	}()
+	if err = p.prepare(ctx); err != nil {
+		return err
+	}
+	if err = p.launch(); err != nil {
+		return err
+	}
+	if err = p.waitReady(ctx); err != nil {
+		return errors.Join(err, p.server.stop())
+	}
+	return nil
+}
+
+// prepare finds the programs and whom to run them as, makes the data folder if
+// there is none and the folder of the socket.
+func (p *Postgres) prepare(ctx context.Context) error {
+	major, err := p.folder.majorVersion()
+	if err != nil {
+		return err
+	}
+	if p.programs, err = findPrograms(ctx, major); err != nil {
+		return err
+	}
+	if p.who, err = postgresIdentity(ctx, p.programs.path("postgres")); err != nil {
+		return err
+	}
+	if err = p.who.own(p.folder.dir); err != nil {
+		return err
+	}
+	if major == 0 {
+		err = p.initialise(ctx)
+	} else {
+		err = p.folder.removeStalePID()
+	}
+	if err != nil {
+		return err
+	}
+	p.socketDir, err = makeSocketDir(p.folder.dir, p.who)
+	return err
+}
+
+// initialise makes the data folder under another name and renames it: killed
+// half-way, it leaves nothing that looks like data.
+func (p *Postgres) initialise(ctx context.Context) error {
+	unfinished := filepath.Join(p.folder.dir, "data.unfinished")
+	if err := os.RemoveAll(unfinished); err != nil {
+		return err
+	}
+	args := []string{"--pgdata", unfinished, "--username", Superuser, "--auth", "trust",
+		"--encoding", "UTF8", "--locale", "C.UTF-8", "--no-instructions"}
+	if p.ephemeral {
+		args = append(args, "--no-sync")
+	}
+	if err := run(command(ctx, p.who, p.folder.dir, p.programs.path("initdb"), args...)); err != nil {
+		return err
+	}
+	return os.Rename(unfinished, p.folder.data())
+}
+
+// launch starts the server. It inherits the lock of the folder, which so lasts
+// as long as any process of the server does, also when we are killed.
+func (p *Postgres) launch() error {
+	log, err := os.Create(p.folder.log())
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := command(context.Background(), p.who, p.folder.dir, p.programs.path("postgres"), p.settings()...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = []*os.File{p.folder.lock}
+	p.server, err = startProcess(cmd)
+	return err
+}
+
+// settings are given on the command line, so that no file of the folder has to
+// be edited and an old folder gets the present ones.
+func (p *Postgres) settings() []string {
+	values := []string{
+		"listen_addresses=",
+		"unix_socket_directories=" + quoteDirectory(p.socketDir),
+		"unix_socket_permissions=0700",
+		"port=5432", // names the socket's file
+		"max_connections=100",
+		"timezone=UTC",
+		"log_timezone=UTC",
+		// Neither statements nor the values that break a constraint: they
+		// hold addresses (I6).
+		"log_min_error_statement=panic",
+		"log_error_verbosity=terse",
+		"log_checkpoints=off",
+	}
+	if p.ephemeral {
+		values = append(values, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
+	}
+	args := []string{"-D", p.folder.data()}
+	for _, v := range values {
+		args = append(args, "-c", v)
+	}
+	return args
+}
+
+// quoteDirectory protects a path in a list of directories.
+func quoteDirectory(path string) string { return `"` + strings.ReplaceAll(path, `"`, `""`) + `"` }
+
+// readyPoll is how often the server's own state file is looked at.
+const readyPoll = 4 * time.Millisecond
+
+// waitReady waits until the server takes connections.
+func (p *Postgres) waitReady(ctx context.Context) error {
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	for !p.folder.ready(p.server.cmd.Process.Pid) {
+		select {
+		case <-p.server.done:
+			return fmt.Errorf("the server did not start%s", p.lastLog())
+		case <-ctx.Done():
+			return fmt.Errorf("the server is not ready: %w%s", ctx.Err(), p.lastLog())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+func (p *Postgres) lastLog() string {
+	log, err := os.ReadFile(p.folder.log())
+	if err != nil {
+		return ""
+	}
+	return lastWords(log)
+}
+
+// URL is the address of a database of the cluster, as DATABASE_URL has it.
+func (p *Postgres) URL(database string) string {
+	u := url.URL{
+		Scheme: "postgres", User: url.User(Superuser), Path: "/" + database,
+		RawQuery: url.Values{"host": {p.socketDir}, "sslmode": {"disable"}}.Encode(),
+	}
+	return u.String()
+}
+
+// EnsureDatabase makes a database if the cluster has none of that name.
+func (p *Postgres) EnsureDatabase(ctx context.Context, name string) error {
+	script := fmt.Sprintf("SELECT 'CREATE DATABASE %s' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = %s)\n\\gexec\n",
+		strings.ReplaceAll(QuoteName(name), "'", "''"), quoteText(name))
+	return p.Exec(ctx, "postgres", script)
+}
+
+// Exec runs a psql script as the superuser. It stops at the first error.
+func (p *Postgres) Exec(ctx context.Context, database, script string) error {
+	cmd := command(ctx, identity{}, "/", p.programs.path("psql"), "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1",
+		"--host", p.socketDir, "--username", Superuser, "--dbname", database)
+	cmd.Stdin = strings.NewReader(script)
+	if err := run(cmd); err != nil {
+		return fmt.Errorf("database %s: %w", database, err)
+	}
+	return nil
+}
+
+// QuoteName makes any text a name in SQL.
+func QuoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// How long a server may take to stop: a fast shutdown writes a checkpoint; an
+// immediate one leaves the rest to recovery at the next start.
+const (
+	fastStop      = 20 * time.Second
+	immediateStop = 5 * time.Second
+)
+
+// Stop disconnects everybody and stops the server. It may be called again.
+func (p *Postgres) Stop() error {
+	err := p.server.stop(stopStep{syscall.SIGINT, fastStop}, stopStep{syscall.SIGQUIT, immediateStop})
+	p.release()
+	if p.ephemeral {
+		err = errors.Join(err, os.RemoveAll(p.folder.dir))
+	}
+	if err != nil {
+		return fmt.Errorf("stop PostgreSQL: %w", err)
+	}
+	return nil
+}
+
+func (p *Postgres) release() {
+	if p.socketDir != "" && p.socketDir != p.folder.dir {
+		os.RemoveAll(p.socketDir)
+	}
+	p.folder.lock.Close()
+}

@@ -1,0 +1,115 @@
+package devenv
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A process is a server that runs beside us and ends with us.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed once it has ended
+	err  error         // how it ended; read after done
+}
+
+// startProcess starts a server. The kernel ties the death signal to the thread
+// that forked, not to the process, so one thread starts it, waits for it and
+// does nothing else.
+func startProcess(cmd *exec.Cmd) (*process, error) {
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = cmd.Wait()
+			close(p.done)
+		}
+	}()
+	return p, <-started
+}
+
+// A stopStep asks a process to end, and says how long it may take.
+type stopStep struct {
+	signal syscall.Signal
+	grace  time.Duration
+}
+
+// killGrace is how long the kernel may take to reap a killed process; one that
+// hangs in the disk may take for ever.
+const killGrace = 5 * time.Second
+
+// stop goes through the steps until the process has ended, and kills it after
+// the last one. It may be called again.
+func (p *process) stop(steps ...stopStep) error {
+	for _, step := range append(steps, stopStep{syscall.SIGKILL, killGrace}) {
+		// An error means that it has ended already.
+		_ = p.cmd.Process.Signal(step.signal)
+		select {
+		case <-p.done:
+			return nil
+		case <-time.After(step.grace):
+		}
+	}
+	return fmt.Errorf("process %d does not end", p.cmd.Process.Pid)
+}
+
+// run runs a program to its end. The error holds what the program said last.
+func run(cmd *exec.Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w%s", cmd.Args[0], err, lastWords(said.Bytes()))
+	}
+	return nil
+}
+
+// lastWords is the line of a program's output that tells most about its end,
+// ready to stand behind an error.
+func lastWords(output []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+	last := lines[len(lines)-1]
+	for _, line := range lines {
+		if strings.Contains(line, "FATAL:") || strings.Contains(line, "error:") || strings.Contains(line, "ERROR:") {
+			last = line
+			break
+		}
+	}
+	if last == "" {
+		return ""
+	}
+	return ": " + last
+}
+
+// command prepares a program of the machine with an environment in which
+// nothing of the caller's changes what it does.
+func command(ctx context.Context, who identity, dir, path string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Dir = dir
+	cmd.Env = neutralEnvironment()
+	cmd.SysProcAttr = who.attributes()
+	return cmd
+}
+
+// neutralEnvironment is ours without PostgreSQL's own variables (PGDATA,
+// PGHOST, PGOPTIONS …), in a locale whose messages are English and in UTC.
+func neutralEnvironment() []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "PG") && !strings.HasPrefix(v, "LC_") && !strings.HasPrefix(v, "LANG") && !strings.HasPrefix(v, "TZ=") {
+			env = append(env, v)
+		}
+	}
+	return append(env, "LC_ALL=C", "TZ=UTC")
+}
