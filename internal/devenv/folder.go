@@ -156,6 +156,32 @@ func makeSocketDir(dir string, who identity) (string, error) {
 
 const ephemeralPrefix = "bascule-postgres-"
 
+// memoryFolder is kept in memory by Linux. A new database is some 300 files: ten
+// times faster made there than on a journaling disk.
+const memoryFolder = "/dev/shm"
+
+// memoryNeeded leaves the tests of several packages room at once; containers
+// often have 64 MiB there.
+const memoryNeeded = 2 << 30
+
+// ephemeralBase is where ephemeral clusters go: TMPDIR if that is set, else
+// memory if there is enough of it, else the temporary folder.
+func ephemeralBase() string {
+	if os.Getenv("TMPDIR") == "" && freeBytes(memoryFolder) >= memoryNeeded {
+		return memoryFolder
+	}
+	return os.TempDir()
+}
+
+// freeBytes is the room that we have in a file system, 0 if there is none.
+func freeBytes(path string) uint64 {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(path, &fs); err != nil {
+		return 0
+	}
+	return fs.Bavail * uint64(fs.Bsize)
+}
+
 // sweepAge spares folders that are just being made.
 const sweepAge = 10 * time.Minute
 

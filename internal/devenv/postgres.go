@@ -45,8 +45,9 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 // StartEphemeralPostgres starts a new cluster in a temporary folder, with no
 // regard for its durability. Stop removes the folder.
 func StartEphemeralPostgres(ctx context.Context) (*Postgres, error) {
-	sweepEphemeral(os.TempDir())
-	dir, err := os.MkdirTemp("", ephemeralPrefix)
+	base := ephemeralBase()
+	sweepEphemeral(base)
+	dir, err := os.MkdirTemp(base, ephemeralPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("ephemeral PostgreSQL: %w", err)
 	}
