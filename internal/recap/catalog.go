@@ -1,0 +1,51 @@
+package recap
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// amendCatalog appends an incremental update (ISO 32000-1, 7.5.6) that replaces
+// the catalog: it tells screen readers the language and readers to show the
+// title rather than the file's name, which gofpdf cannot.
+func amendCatalog(b *bytes.Buffer) error {
+	root, err := numberAfter(b.Bytes(), "\n/Root ")
+	if err != nil {
+		return err
+	}
+	info, err := numberAfter(b.Bytes(), "\n/Info ")
+	if err != nil {
+		return err
+	}
+	previous, err := numberAfter(b.Bytes(), "\nstartxref\n")
+	if err != nil {
+		return err
+	}
+	id := sha256.Sum256(b.Bytes())
+	object := b.Len()
+	fmt.Fprintf(b, "%d 0 obj\n<<\n/Type /Catalog\n/Pages 1 0 R\n/Lang (fr-FR)\n"+
+		"/ViewerPreferences << /DisplayDocTitle true >>\n>>\nendobj\n", root)
+	table := b.Len()
+	fmt.Fprintf(b, "xref\n0 1\n0000000000 65535 f \n%d 1\n%010d 00000 n \n", root, object)
+	fmt.Fprintf(b, "trailer\n<<\n/Size %d\n/Root %d 0 R\n/Info %d 0 R\n/Prev %d\n/ID [<%x> <%x>]\n>>\nstartxref\n%d\n%%%%EOF\n",
+		root+1, root, info, previous, id[:16], id[:16], table)
+	return nil
+}
+
+// numberAfter reads the number after the last occurrence of a word: the end of
+// the file is gofpdf's own, whatever the texts before it hold.
+func numberAfter(pdf []byte, word string) (int, error) {
+	i := bytes.LastIndex(pdf, []byte(word))
+	if i < 0 {
+		return 0, errors.New("PDF trailer not understood")
+	}
+	rest := pdf[i+len(word):]
+	end := bytes.IndexAny(rest, " \n")
+	if end < 0 {
+		return 0, errors.New("PDF trailer not understood")
+	}
+	return strconv.Atoi(string(rest[:end]))
+}

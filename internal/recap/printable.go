@@ -1,0 +1,124 @@
+package recap
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"bascule/internal/conversion"
+)
+
+// replacement stands for a character that no font of ours can show; readers
+// know it as "missing character".
+const replacement = "□"
+
+// printable are facts whose every text can be shown in one typeface.
+type printable struct {
+	face    *typeface
+	facts   Facts
+	email   string
+	help    []string // lines
+	altered bool     // some characters were simplified or replaced
+}
+
+func newPrintable(f Facts) *printable {
+	p := &printable{face: helvetica(), facts: f, email: f.Email.String()}
+	if help := strings.TrimSpace(f.Help); help != "" {
+		p.help = strings.Split(help, "\n")
+	}
+	p.facts.Companies = copyOf(f.Companies)
+	p.each(tidy)
+	p.each(func(s string) string {
+		if !inWindows1252(s) {
+			p.face = goFont()
+		}
+		return s
+	})
+	if p.face == goFont() {
+		p.each(p.substitute)
+	}
+	return p
+}
+
+// copyOf copies deeply: Write changes nothing that is its caller's.
+func copyOf(companies []conversion.Company) []conversion.Company {
+	copied := slices.Clone(companies)
+	for i := range copied {
+		copied[i].Services = slices.Clone(copied[i].Services)
+	}
+	return copied
+}
+
+// each changes every text that comes from outside.
+func (p *printable) each(change func(string) string) {
+	p.facts.Number = conversion.SubscriberNumber(change(string(p.facts.Number)))
+	p.email = change(p.email)
+	for _, s := range []*string{&p.facts.Holder, &p.facts.Question, &p.facts.PublicURL} {
+		*s = change(*s)
+	}
+	for i, line := range p.help {
+		p.help[i] = change(line)
+	}
+	for i := range p.facts.Companies {
+		c := &p.facts.Companies[i]
+		c.SIREN = conversion.SIREN(change(string(c.SIREN)))
+		c.Name = change(c.Name)
+		for j, service := range c.Services {
+			c.Services[j] = change(service)
+		}
+	}
+}
+
+// tidy leaves one line of visible characters: control characters would break
+// the PDF, marks of direction would show the text in another order.
+func tidy(s string) string {
+	if isASCII(s) && strings.IndexFunc(s, unicode.IsControl) < 0 {
+		return strings.TrimSpace(s)
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\u00A0':
+			return r // the operator's help keeps « 8 h 00 » together
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+			return -1
+		}
+		return r
+	}, norm.NFC.String(strings.ToValidUTF8(s, "\uFFFD")))
+	return strings.TrimSpace(s)
+}
+
+// substitute replaces what Go's font lacks: a letter by its base letter with
+// the accents that can be shown (a Vietnamese name stays readable), anything
+// else by the replacement sign.
+func (p *printable) substitute(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case p.face.shows(r) && r != utf8.RuneError:
+			b.WriteRune(r)
+			continue
+		case unicode.Is(unicode.M, r):
+			// An accent alone: the letter it belongs to stands before it.
+		default:
+			b.WriteString(p.simplified(r))
+		}
+		p.altered = true
+	}
+	return b.String()
+}
+
+func (p *printable) simplified(letter rune) string {
+	parts := []rune(norm.NFD.String(string(letter)))
+	for n := len(parts) - 1; n > 0; n-- {
+		shorter := norm.NFC.String(string(parts[:n]))
+		if r, size := utf8.DecodeRuneInString(shorter); size == len(shorter) && p.face.shows(r) {
+			return shorter
+		}
+	}
+	return replacement
+}

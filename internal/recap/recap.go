@@ -1,0 +1,172 @@
+// Package recap writes the recap of a switched space, the « formulaire
+// récapitulatif » that its subscriber keeps (R28–R30): facts in, PDF out.
+package recap
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"bascule/internal/conversion"
+)
+
+// Version is the version of [Facts] that this package writes and reads.
+const Version = 1
+
+// ErrVersion says that facts were frozen by another version of this program: a
+// newer one will know them.
+var ErrVersion = errors.New("recap: unknown version of facts")
+
+// Facts is all that a recap says, frozen when the space is switched and stored
+// as JSON. The same facts give the same bytes whenever, wherever and however
+// often they are written, also after the space or the configuration changed.
+//
+// There is no field for the password, the answer or the code, so none of them
+// can get into the document.
+type Facts struct {
+	Version    int                         `json:"version"` // see [Version]
+	Number     conversion.SubscriberNumber `json:"number"`
+	Holder     string                      `json:"holder"`
+	Email      conversion.Email            `json:"email"`    // the identifier
+	Question   string                      `json:"question"` // its text, as the subscriber read it
+	Companies  []conversion.Company        `json:"companies"`
+	SwitchedAt time.Time                   `json:"switched_at"` // UTC
+	PublicURL  string                      `json:"public_url"`  // where the space is entered
+	Help       string                      `json:"help"`        // the operator's assistance, one or more lines (R32)
+}
+
+// Write writes the recap as one A4 document. Any text is accepted: what the
+// fonts cannot show is replaced visibly and the document says so. Nothing
+// reaches w unless the document is complete (I7). It returns ErrVersion, or
+// what w returned.
+func Write(w io.Writer, f Facts) error {
+	if f.Version != Version {
+		return fmt.Errorf("%w: %d", ErrVersion, f.Version)
+	}
+	s := newSheet(f)
+	s.title()
+	s.identity()
+	s.change()
+	s.entry()
+	s.assistance()
+	s.companies()
+	s.footers()
+
+	var b bytes.Buffer
+	b.Grow(16 << 10) // most have one page
+	if err := s.pdf.Output(&b); err != nil {
+		return fmt.Errorf("recap: %w", err)
+	}
+	if err := amendCatalog(&b); err != nil {
+		return fmt.Errorf("recap: %w", err)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (s *sheet) title() {
+	s.line(left, accented(9), "ACCÈS SANS CERTIFICAT À VOTRE ESPACE ABONNÉ")
+	s.y += 1
+	s.line(left, strong(21), "Formulaire récapitulatif")
+	s.y += 3
+	s.callout("Conservez ce document : enregistrez-le ou imprimez-le.",
+		"Il est indispensable pour certaines opérations particulières concernant votre espace, par exemple "+
+			"si vous oubliez votre mot de passe.")
+}
+
+// identity is what the subscriber needs to be recognised (R30).
+func (s *sheet) identity() {
+	s.section("Votre espace", 40)
+	s.pair("Numéro d’abonné", string(s.facts.Number), strong(10))
+	s.pair("Titulaire", s.facts.Holder, strong(10))
+	s.pair("Adresse électronique", s.email, strong(10))
+	s.pair("Mot de passe", "Celui que vous avez choisi. Personne ne peut vous le communiquer.", plain(10))
+	s.pair("Question de confiance", s.facts.Question, strong(10))
+	s.pair("Réponse de confiance", "Connue de vous seul : elle ne figure pas sur ce document.", plain(10))
+	s.pair("Accès sans certificat depuis le", conversion.FrenchTime(s.facts.SwitchedAt)+" (heure de Paris)", strong(10))
+	if s.altered {
+		s.y += 1.5
+		s.paragraph(left, bodyWidth, faint(8.5), "Certains caractères ne peuvent pas être imprimés dans ce document : ils y sont "+
+			"simplifiés ou remplacés par le signe "+replacement+". Votre espace les conserve.")
+	}
+}
+
+// change says what the switch did and did not do (R3–R6).
+func (s *sheet) change() {
+	s.section("Ce qui change, ce qui ne change pas", 30)
+	s.item("Vous entrez désormais dans votre espace avec votre adresse électronique et votre mot de passe. " +
+		"Votre certificat ne l’ouvre plus.")
+	s.item("Ce changement est irrévocable : il n’est pas possible de revenir à l’accès avec certificat.")
+	s.item("Vous conservez le même numéro d’abonné, le même titulaire, les mêmes entreprises et les mêmes services.")
+	s.item("Une adresse électronique ne peut être associée qu’à un seul espace sans certificat.")
+}
+
+func (s *sheet) entry() {
+	s.section("Entrer dans votre espace", 30)
+	if s.facts.PublicURL != "" {
+		s.linked("Le site : ", s.facts.PublicURL)
+	}
+	s.item("« Accéder à mon espace » : saisissez votre adresse électronique, qui est votre identifiant, " +
+		"et votre mot de passe.")
+	s.item("Mot de passe oublié : indiquez votre adresse électronique et répondez à votre question de confiance ; " +
+		"un courriel vous permet ensuite de choisir un nouveau mot de passe.")
+	s.item("Pour retrouver ce document : « Gérer mes services » > « Gérer vos coordonnées ».")
+}
+
+// assistance is the operator's own text, line by line (R32).
+func (s *sheet) assistance() {
+	if len(s.help) == 0 {
+		return
+	}
+	s.section("Assistance", 20)
+	for _, line := range s.help {
+		s.paragraph(left, bodyWidth, plain(10), line)
+	}
+}
+
+// companies is what the space holds on the day of the switch (R5). It comes
+// last: it is the only part that can be long.
+func (s *sheet) companies() {
+	s.section(companiesTitle(len(s.facts.Companies)), 25)
+	if len(s.facts.Companies) == 0 {
+		s.paragraph(left, bodyWidth, plain(10), "À la date du changement, aucune entreprise n’est rattachée à cet espace.")
+		return
+	}
+	s.table(
+		[]column{{"SIREN", left, 24}, {"Raison sociale", left + 24, 62}, {"Services", left + 86, bodyWidth - 86}},
+		func(yield func(row) bool) {
+			for _, c := range s.facts.Companies {
+				if !yield(row{{string(c.SIREN)}, strings.Split(c.Name, " "), enumerated(c.Services)}) {
+					return
+				}
+			}
+		})
+}
+
+func companiesTitle(n int) string {
+	switch n {
+	case 0:
+		return "Entreprises et services"
+	case 1:
+		return "Entreprise et services (1 entreprise)"
+	}
+	return fmt.Sprintf("Entreprises et services (%d entreprises)", n)
+}
+
+// enumerated gives each service its comma, so that a line never starts with one.
+func enumerated(services []string) []string {
+	if len(services) == 0 {
+		return []string{"–"}
+	}
+	units := make([]string, len(services))
+	for i, s := range services {
+		units[i] = s
+		if i < len(services)-1 {
+			units[i] += ","
+		}
+	}
+	return units
+}
