@@ -1,0 +1,217 @@
+// Package sqltest gives tests a migrated database, requests in the states that
+// the importer and the workers leave them in, and a clock to move.
+package sqltest
+
+import (
+	"context"
+	stdsql "database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/internal/devenv/devtest"
+	"bascule/sql"
+)
+
+// A DB is a migrated database of the test's own, with a second door for what
+// the product never does: move the clock, hold a lock, look at every row.
+type DB struct {
+	*sql.DB
+	URL string
+	Raw *stdsql.DB
+}
+
+// conns is enough for a hundred concurrent submissions to be in each other's way.
+const conns = 20
+
+// Open makes a database that is gone when the test ends. The package's TestMain
+// calls devtest.Main.
+func Open(t testing.TB) *DB {
+	t.Helper()
+	url := devtest.Database(t, migrate)
+	db, err := sql.Open(context.Background(), url, conns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := stdsql.Open("postgres", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close(); raw.Close() })
+	return &DB{DB: db, URL: url, Raw: raw}
+}
+
+func migrate(url string) error {
+	db, err := sql.Open(context.Background(), url, 2)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.Migrate(context.Background())
+}
+
+// Keys is a keyring that is the same in every test.
+func Keys(t testing.TB) *conversion.Keyring {
+	t.Helper()
+	keys, err := conversion.ParseKeyring("dGVzdHMgYWxvbmUgdXNlIHRoaXMga2V5LCBub2JvZHkgZWxzZSE=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// An Invitation is a space and its request as an import makes them. Its zero
+// fields are filled in; Number and Contact differ from call to call then.
+type Invitation struct {
+	Number    conversion.SubscriberNumber
+	Holder    string
+	Contact   string
+	Companies []conversion.Company
+}
+
+// A Request is a request that waits for its code.
+type Request struct {
+	ID      int64
+	SpaceID int64
+	Number  conversion.SubscriberNumber
+	Holder  string
+	Contact conversion.Email
+}
+
+// Requested adds a certificate space and an open request whose mail is due.
+func (db *DB) Requested(t testing.TB, keys *conversion.Keyring, in Invitation) Request {
+	t.Helper()
+	in = db.complete(t, in)
+	contact := Email(t, in.Contact)
+	companies, err := json.Marshal(in.Companies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Request{Number: in.Number, Holder: in.Holder, Contact: contact}
+	nonce := conversion.NewNonce()
+	db.get(t, &r.SpaceID, `
+		INSERT INTO space (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents)
+		VALUES ($1, $2, $3, $4, md5($1), 'CN=AC des exemples', bascule_now()::date + 60, $5, md5($1)::uuid)
+		RETURNING id`, in.Number, in.Holder, contact.String(), contact.Key(), companies)
+	db.get(t, &r.ID, `
+		INSERT INTO request (space_id, origin, key_id, nonce, contact_email, contact_key, contact_generation, requested_at)
+		VALUES ($1, 'import', $2, $3, $4, $5, 1, bascule_now()) RETURNING id`,
+		r.SpaceID, keys.Newest(), nonce[:], contact.String(), contact.Key())
+	db.Exec(t, `INSERT INTO obligation (lane, kind, request_id, generation, due_at) VALUES ('bulk', 'code', $1, 1, bascule_now())`, r.ID)
+	return r
+}
+
+func (db *DB) complete(t testing.TB, in Invitation) Invitation {
+	t.Helper()
+	var n int
+	db.get(t, &n, `SELECT count(*) + 1 FROM space`)
+	if in.Number == "" {
+		in.Number = conversion.SubscriberNumber(fmt.Sprintf("00%06d", n))
+	}
+	if in.Holder == "" {
+		in.Holder = "Camille Duvallon"
+	}
+	if in.Contact == "" {
+		in.Contact = fmt.Sprintf("contact%d@cabinet-duvallon.example", n)
+	}
+	if in.Companies == nil {
+		in.Companies = []conversion.Company{{SIREN: "123456789", Name: "Boulangerie Duvallon", Services: []string{"TVA", "Paiement"}}}
+	}
+	return in
+}
+
+// Mail does to the present generation of a request what a worker does: starts
+// it, hands it over, marks it. It returns the code, good for
+// [conversion.DefaultCodeLifetime], and the address it goes to.
+func (db *DB) Mail(t testing.TB, keys *conversion.Keyring, request int64) (conversion.Email, conversion.Code) {
+	t.Helper()
+	var id conversion.KeyID
+	var nonce []byte
+	var generation int
+	var to string
+	err := db.Raw.QueryRow(`SELECT key_id, nonce, generation, coalesce(chosen_email, contact_email) FROM request WHERE id = $1`, request).
+		Scan(&id, &nonce, &generation, &to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	email := Email(t, to)
+	code, err := keys.Code(id, conversion.Nonce(nonce), generation, email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag, err := keys.Tag(id, email, code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, `
+		WITH started AS (
+			UPDATE request SET started_at = now.t, expires_at = now.t + make_interval(secs => $2), mailed_at = now.t
+			FROM (SELECT bascule_now() AS t) AS now WHERE id = $1 RETURNING id, generation, started_at, expires_at
+		), done AS (
+			DELETE FROM obligation o USING started s WHERE o.request_id = s.id AND o.generation = s.generation
+		)
+		INSERT INTO code (request_id, generation, tag, started_at, expires_at)
+		SELECT id, generation, $3, started_at, expires_at FROM started`,
+		request, conversion.DefaultCodeLifetime.Seconds(), int64(binary.BigEndian.Uint64(tag[:])))
+	return email, code
+}
+
+// Mailed is Requested, then Mail.
+func (db *DB) Mailed(t testing.TB, keys *conversion.Keyring, in Invitation) (Request, conversion.Code) {
+	t.Helper()
+	r := db.Requested(t, keys, in)
+	_, code := db.Mail(t, keys, r.ID)
+	return r, code
+}
+
+// Shift moves the database's clock to d from the real one, for all its
+// connections and until the next Shift.
+func (db *DB) Shift(t testing.TB, d time.Duration) {
+	t.Helper()
+	db.Exec(t, fmt.Sprintf(`CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz
+		LANGUAGE sql VOLATILE AS 'SELECT clock_timestamp() + interval ''%d microseconds'''`, d.Microseconds()))
+}
+
+// Exec runs one statement.
+func (db *DB) Exec(t testing.TB, query string, args ...any) {
+	t.Helper()
+	if _, err := db.Raw.Exec(query, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Text is the one value that the query selects.
+func (db *DB) Text(t testing.TB, query string, args ...any) string {
+	t.Helper()
+	var s string
+	db.get(t, &s, query, args...)
+	return s
+}
+
+// Dump is every row of every table, to tell whether anything has changed.
+func (db *DB) Dump(t testing.TB) string {
+	t.Helper()
+	return db.Text(t, `SELECT coalesce(string_agg(table_name || ': ' ||
+			query_to_xml(format('SELECT * FROM %I AS t ORDER BY t::text', table_name), true, false, '')::text, E'\n' ORDER BY table_name), '')
+		FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`)
+}
+
+func (db *DB) get(t testing.TB, to any, query string, args ...any) {
+	t.Helper()
+	if err := db.Raw.QueryRow(query, args...).Scan(to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Email parses an address that is certainly one.
+func Email(t testing.TB, s string) conversion.Email {
+	t.Helper()
+	e, err := conversion.ParseEmail(s)
+	if err != nil {
+		t.Fatalf("%q: %v", s, err)
+	}
+	return e
+}
