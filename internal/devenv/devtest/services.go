@@ -1,0 +1,74 @@
+package devtest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"bascule/internal/devenv"
+)
+
+// Redis gives the test a real, empty redis-server of its own.
+func Redis(t testing.TB) *devenv.RedisServer {
+	t.Helper()
+	r, err := devenv.StartRedisServer(t.Context(), t.TempDir())
+	if errors.Is(err, devenv.ErrNoRedis) {
+		t.Fatalf("%v; make test installs it", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// Inbox gives the test an inbox of its own.
+func Inbox(t testing.TB) *devenv.Inbox {
+	t.Helper()
+	in, err := devenv.StartInbox(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(in.Stop)
+	return in
+}
+
+// browserPatience bounds everything that a test does in its browser.
+const browserPatience = 2 * time.Minute
+
+// Chromium gives the test a browser of its own, with a fresh profile: the
+// context to pass to chromedp.Do and chromedp.Run. It resolves no name and reaches no host but
+// this machine.
+func Chromium(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), browserPatience)
+	t.Cleanup(cancel)
+	ctx, stop := chromedp.NewExecAllocator(ctx, browserOptions()...)
+	t.Cleanup(stop)
+	ctx, closeTab := chromedp.NewContext(ctx)
+	t.Cleanup(closeTab)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("Chromium: %v; make test installs it (Debian, Ubuntu: apt-get install chromium)", err)
+	}
+	return ctx
+}
+
+func browserOptions() []chromedp.ExecAllocatorOption {
+	options := append([]chromedp.ExecAllocatorOption(nil), chromedp.DefaultExecAllocatorOptions[:]...)
+	return append(options,
+		chromedp.NoSandbox, // root cannot have one; the pages are our own
+		chromedp.DisableGPU,
+		chromedp.Flag("headless", "new"),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
+		chromedp.Flag("lang", "fr-FR"),
+	)
+}

@@ -1,0 +1,208 @@
+package devenv
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+// A Redis is a Redis in this process, for `bascule demo`. It forgets everything
+// when it stops, which the design allows: Redis holds wake-ups only.
+type Redis struct {
+	server   *miniredis.Miniredis
+	password string
+	stop     context.CancelFunc
+	stopped  chan struct{}
+}
+
+// redisTick is how often time passes in the embedded Redis: expiry is that late
+// at most.
+const redisTick = 2 * time.Second
+
+// StartRedis starts a Redis in this process on a loopback port of its own, with
+// a random password because every user of the machine can reach the port. It
+// runs until Stop or until ctx ends.
+func StartRedis(ctx context.Context) (*Redis, error) {
+	r := &Redis{server: miniredis.NewMiniRedis(), password: rand.Text(), stopped: make(chan struct{})}
+	r.server.RequireAuth(r.password)
+	if err := r.server.StartAddr("127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("embedded Redis: %w", err)
+	}
+	ctx, r.stop = context.WithCancel(ctx)
+	go r.passTime(ctx)
+	return r, nil
+}
+
+// passTime lets keys expire: in miniredis time stands still unless told to move.
+func (r *Redis) passTime(ctx context.Context) {
+	defer close(r.stopped)
+	defer r.server.Close()
+	tick := time.NewTicker(redisTick)
+	defer tick.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			r.server.FastForward(now.Sub(last))
+			last = now
+		}
+	}
+}
+
+// URL is the address as REDIS_URL has it.
+func (r *Redis) URL() string { return "redis://:" + r.password + "@" + r.server.Addr() + "/0" }
+
+// Stop disconnects everybody. It may be called again.
+func (r *Redis) Stop() {
+	r.stop()
+	<-r.stopped
+}
+
+// A RedisServer is a real redis-server, for tests of what the embedded Redis
+// cannot prove: leases, memory, failures.
+type RedisServer struct {
+	dir    string
+	port   int
+	server *process
+}
+
+// ErrNoRedis says that the machine has no redis-server.
+var ErrNoRedis = errors.New("no redis-server on this machine: install it (Debian, Ubuntu: apt-get install redis-server); no server needs to run")
+
+// portTries is how many random ports are tried: another process may take one
+// between our choice and the server's.
+const portTries = 10
+
+// StartRedisServer starts a redis-server on a random loopback port. It keeps
+// nothing on disk but its log, in dir, and evicts nothing (noeviction). ctx
+// bounds the start alone. It returns ErrNoRedis if the machine has none.
+func StartRedisServer(ctx context.Context, dir string) (*RedisServer, error) {
+	for range portTries {
+		port, err := freePort()
+		if err != nil {
+			return nil, fmt.Errorf("redis-server: %w", err)
+		}
+		r := &RedisServer{dir: dir, port: port}
+		err = r.start(ctx)
+		if err == nil {
+			return r, nil
+		}
+		if !errors.Is(err, errPortTaken) {
+			return nil, fmt.Errorf("redis-server: %w", err)
+		}
+	}
+	return nil, errors.New("redis-server: no free port")
+}
+
+var errPortTaken = errors.New("port taken")
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+func (r *RedisServer) log() string { return filepath.Join(r.dir, "redis.log") }
+
+func (r *RedisServer) start(ctx context.Context) error {
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		return ErrNoRedis
+	}
+	log, err := os.Create(r.log())
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := command(context.Background(), identity{}, r.dir, path,
+		"--bind", "127.0.0.1", "--port", strconv.Itoa(r.port), "--daemonize", "no",
+		"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction")
+	cmd.Stdout, cmd.Stderr = log, log
+	if r.server, err = startProcess(cmd); err != nil {
+		return err
+	}
+	if err := r.waitReady(ctx); err != nil {
+		return errors.Join(err, r.server.stop())
+	}
+	return nil
+}
+
+// waitReady waits until the server itself says that it takes connections: an
+// answer at the port may be somebody else's.
+func (r *RedisServer) waitReady(ctx context.Context) error {
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	for {
+		log, err := os.ReadFile(r.log())
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(log), "Ready to accept connections") {
+			return nil
+		}
+		select {
+		case <-r.server.done:
+			return r.startError()
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// startError tells why the server ended.
+func (r *RedisServer) startError() error {
+	log, err := os.ReadFile(r.log())
+	if err != nil {
+		return err
+	}
+	if strings.Contains(string(log), "Address already in use") {
+		return errPortTaken
+	}
+	return fmt.Errorf("did not start%s", lastWords(log))
+}
+
+// Addr is the server's host and port.
+func (r *RedisServer) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)) }
+
+// URL is the address as REDIS_URL has it.
+func (r *RedisServer) URL() string { return "redis://" + r.Addr() + "/0" }
+
+// Kill ends the server as a power failure would. It forgets everything.
+func (r *RedisServer) Kill() error { return r.server.stop() }
+
+// Restart starts a server that was stopped or killed again, empty, at the same
+// address.
+func (r *RedisServer) Restart(ctx context.Context) error {
+	if err := r.Stop(); err != nil {
+		return err
+	}
+	if err := r.start(ctx); err != nil {
+		return fmt.Errorf("redis-server: %w", err)
+	}
+	return nil
+}
+
+// redisStop is how long a clean stop may take; there is nothing to save.
+const redisStop = 5 * time.Second
+
+// Stop stops the server. It may be called again.
+func (r *RedisServer) Stop() error {
+	return r.server.stop(stopStep{syscall.SIGTERM, redisStop})
+}
