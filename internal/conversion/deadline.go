@@ -1,0 +1,46 @@
+package conversion
+
+import (
+	"fmt"
+	"time"
+	_ "time/tzdata" // the deadline is told in Paris time on machines without a zone database too
+)
+
+// DefaultCodeLifetime is how long a code is good for (R21).
+const DefaultCodeLifetime = 48 * time.Hour
+
+// Paris is the time zone of everything a subscriber or an administrator reads (R23).
+var Paris = mustLoad("Europe/Paris")
+
+func mustLoad(name string) *time.Location {
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		panic(err) // cannot happen: the zone database is embedded
+	}
+	return loc
+}
+
+var frenchDays = [...]string{"dimanche", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi"}
+
+var frenchMonths = [...]string{"janvier", "février", "mars", "avril", "mai", "juin",
+	"juillet", "août", "septembre", "octobre", "novembre", "décembre"}
+
+// FrenchTime writes an instant as "mercredi 25 novembre 2026 à 8 h 00", in
+// Paris time, rounded down to the minute: a printed deadline is never later
+// than the real one (D4). In the hour that comes twice, one night in October,
+// the text does not tell the first from the second.
+func FrenchTime(t time.Time) string {
+	t = t.In(Paris)
+	return fmt.Sprintf("%s à %d h %02d", FrenchDate(t), t.Hour(), t.Minute())
+}
+
+// FrenchDate writes the day of an instant as "mercredi 25 novembre 2026", in
+// Paris time; the first of the month is "1er".
+func FrenchDate(t time.Time) string {
+	t = t.In(Paris)
+	day := fmt.Sprint(t.Day())
+	if t.Day() == 1 {
+		day = "1er"
+	}
+	return fmt.Sprintf("%s %s %s %d", frenchDays[t.Weekday()], day, frenchMonths[t.Month()-1], t.Year())
+}

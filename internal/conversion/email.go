@@ -1,0 +1,113 @@
+package conversion
+
+import (
+	"log/slog"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Email is a valid address (R15). It keeps the address as typed, and the form
+// by which two addresses are the same. The zero Email is no address.
+type Email struct {
+	typed string
+	key   string
+}
+
+// maxEmail is the sheet's limit, in characters as typed (R15).
+const maxEmail = 100
+
+// domains follow IDNA 2008 with UTS 46 mapping; hyphens, lengths and
+// directions are checked.
+var domains = idna.New(
+	idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(),
+	idna.StrictDomainName(true), idna.VerifyDNSLength(true), idna.ValidateLabels(true),
+)
+
+// ParseEmail reads an address: an ASCII local part of at most 64 characters, an
+// "@", a domain of at least two labels, international ones included; 100
+// characters at most as typed once surrounding blanks are gone (R15). It
+// returns ErrEmailMissing, ErrEmailTooLong or ErrEmailFormat.
+func ParseEmail(s string) (Email, error) {
+	s = norm.NFC.String(Trim(s))
+	if s == "" {
+		return Email{}, ErrEmailMissing
+	}
+	if utf8.RuneCountInString(s) > maxEmail {
+		return Email{}, ErrEmailTooLong
+	}
+	// Bytes that are not UTF-8 would reach IDNA as U+FFFD and pass for a letter.
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok || !utf8.ValidString(domain) || !validLocal(local) {
+		return Email{}, ErrEmailFormat
+	}
+	ascii, err := domains.ToASCII(domain)
+	if err != nil || !strings.Contains(ascii, ".") || allDigits(ascii[strings.LastIndexByte(ascii, '.')+1:]) {
+		return Email{}, ErrEmailFormat
+	}
+	return Email{typed: s, key: strings.ToLower(local) + "@" + strings.ToLower(ascii)}, nil
+}
+
+// String is the address as typed. Logs never get it: see LogValue.
+func (e Email) String() string { return e.typed }
+
+// Key is the form that decides whether two addresses are the same (R6): all
+// lower case, the domain in its ASCII form.
+func (e Email) Key() string { return e.key }
+
+// Mailbox is the address for an SMTP envelope or header, printable ASCII
+// without blanks, angle brackets or quotes: as typed, but an international
+// domain in its ASCII form.
+func (e Email) Mailbox() string {
+	if !strings.ContainsFunc(e.typed, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return e.typed
+	}
+	local, _, _ := strings.Cut(e.typed, "@")
+	_, domain, _ := strings.Cut(e.key, "@")
+	return local + "@" + domain
+}
+
+// IsZero tells whether there is no address.
+func (e Email) IsZero() bool { return e.typed == "" }
+
+// Same tells whether both are the same address (R6).
+func (e Email) Same(other Email) bool { return e.key == other.key }
+
+// LogValue keeps addresses out of structured logs (I6).
+func (e Email) LogValue() slog.Value { return slog.StringValue("[e-mail]") }
+
+// MarshalText gives the address as typed, for the frozen facts of a recap.
+func (e Email) MarshalText() ([]byte, error) { return []byte(e.typed), nil }
+
+// UnmarshalText parses an address; an empty text is no address.
+func (e *Email) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		*e = Email{}
+		return nil
+	}
+	parsed, err := ParseEmail(string(b))
+	if err != nil {
+		return err
+	}
+	*e = parsed
+	return nil
+}
+
+// validLocal tells a dot-atom of RFC 5321.
+func validLocal(s string) bool {
+	if s == "" || len(s) > 64 || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if !isASCIILetter(c) && !isASCIIDigit(c) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~.", rune(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+func allDigits(s string) bool {
+	return strings.Trim(s, "0123456789") == ""
+}

@@ -1,0 +1,53 @@
+// Package conversion is bascule's domain: the words of the business and the
+// rules that hold whatever the database, the queue or the browser. It does no
+// input or output. Values are parsed once, at the edge; whoever holds an
+// [Email] or a [Password] need not check it again.
+package conversion
+
+// Invalid is a value that a rule refuses. Error is English, for logs and the
+// command line; French is what a subscriber or an administrator reads. Neither
+// repeats the refused value, so both may be logged and shown.
+type Invalid struct {
+	English string
+	French  string
+}
+
+func (e *Invalid) Error() string { return e.English }
+
+// The refusals of this package. They are compared with errors.Is.
+var (
+	ErrNumberMissing = &Invalid{"subscriber number missing", "numéro d'abonné manquant"}
+	ErrNumberFormat  = &Invalid{"subscriber number must be 6 to 20 ASCII letters and digits", "numéro d'abonné invalide\u00a0: 6 à 20 lettres (sans accent) ou chiffres attendus"}
+
+	ErrEmailMissing = &Invalid{"e-mail address missing", "adresse électronique manquante"}
+	ErrEmailTooLong = &Invalid{"e-mail address longer than 100 characters", "adresse électronique trop longue\u00a0: 100 caractères au maximum"}
+	ErrEmailFormat  = &Invalid{"e-mail address not valid", "adresse électronique invalide\u00a0: une adresse s'écrit sous la forme nom@domaine.fr"}
+
+	ErrPasswordMissing    = &Invalid{"password missing", "saisissez un mot de passe"}
+	ErrPasswordShort      = &Invalid{"password shorter than 8 characters", "le mot de passe doit comporter 8 caractères au minimum"}
+	ErrPasswordLong       = &Invalid{"password longer than 20 characters", "le mot de passe doit comporter 20 caractères au maximum"}
+	ErrPasswordSymbols    = &Invalid{"password may hold only A–Z, a–z and 0–9", "le mot de passe ne doit comporter que des lettres sans accent et des chiffres, sans espace"}
+	ErrPasswordMix        = &Invalid{"password must hold at least one letter and one digit", "le mot de passe doit comporter au moins une lettre et au moins un chiffre"}
+	ErrPasswordCommon     = &Invalid{"password is too common", "ce mot de passe est trop courant\u00a0: choisissez-en un autre"}
+	ErrPasswordNumber     = &Invalid{"password contains the subscriber number", "le mot de passe ne doit pas contenir votre numéro d'abonné"}
+	ErrPasswordShortCNIL  = &Invalid{"password shorter than 12 characters", "le mot de passe doit comporter 12 caractères au minimum"}
+	ErrPasswordLongCNIL   = &Invalid{"password longer than 64 characters", "le mot de passe doit comporter 64 caractères au maximum"}
+	ErrPasswordUnreadable = &Invalid{"password holds characters that cannot be typed", "le mot de passe comporte un caractère qui ne peut pas être saisi au clavier"}
+
+	ErrQuestionUnknown = &Invalid{"trust question unknown", "choisissez une question de confiance dans la liste"}
+	ErrAnswerMissing   = &Invalid{"trust answer missing", "saisissez la réponse à la question de confiance"}
+	ErrAnswerLong      = &Invalid{"trust answer longer than 100 characters", "la réponse de confiance doit comporter 100 caractères au maximum"}
+
+	ErrCodeFormat = &Invalid{"activation code must be 12 letters and digits", "le code d'activation comporte 12 lettres et chiffres, par exemple ABCD-1234-EFGH"}
+
+	ErrHolderMissing = &Invalid{"holder missing", "titulaire manquant"}
+	ErrHolderLong    = &Invalid{"holder longer than 200 characters", "titulaire trop long\u00a0: 200 caractères au maximum"}
+
+	ErrSerialMissing = &Invalid{"certificate serial number missing", "numéro de série du certificat manquant"}
+	ErrSerialFormat  = &Invalid{"certificate serial number must be hexadecimal, 40 digits at most", "numéro de série invalide\u00a0: chiffres hexadécimaux attendus (0-9, A-F), 40 au maximum"}
+	ErrIssuerLong    = &Invalid{"issuer longer than 500 characters", "émetteur trop long\u00a0: 500 caractères au maximum"}
+
+	ErrSIREN       = &Invalid{"SIREN must be 9 digits", "SIREN invalide\u00a0: 9 chiffres attendus"}
+	ErrCompanyName = &Invalid{"company name missing or longer than 200 characters", "raison sociale manquante ou trop longue (200 caractères au maximum)"}
+	ErrServiceName = &Invalid{"service name longer than 100 characters", "nom de service trop long\u00a0: 100 caractères au maximum"}
+)

@@ -1,0 +1,70 @@
+package conversion
+
+import "errors"
+
+// State is where a request stands. It is derived from the request's timestamps
+// by the database, in one place; nothing stores it.
+type State string
+
+// The states of a request. The last four are final.
+const (
+	StateRequested     State = "requested"     // a mail is to be sent
+	StateMailed        State = "mailed"        // the code can be used
+	StateActivated     State = "activated"     // the space is switched (R27)
+	StateExpired       State = "expired"       // 48 h went by (R21)
+	StateUndeliverable State = "undeliverable" // the address was refused for good (D11)
+	StateCancelled     State = "cancelled"     // by an administrator
+)
+
+// States lists every state in the order of a request's life.
+func States() []State {
+	return []State{StateRequested, StateMailed, StateActivated, StateExpired, StateUndeliverable, StateCancelled}
+}
+
+// French is the state as an administrator's workbook shows it.
+func (s State) French() string {
+	switch s {
+	case StateRequested:
+		return "à envoyer"
+	case StateMailed:
+		return "courriel envoyé"
+	case StateActivated:
+		return "activé"
+	case StateExpired:
+		return "expiré"
+	case StateUndeliverable:
+		return "adresse refusée"
+	case StateCancelled:
+		return "annulé"
+	}
+	return string(s)
+}
+
+// Open tells whether the request can still lead to an activation.
+func (s State) Open() bool { return s == StateRequested || s == StateMailed }
+
+// MaxOtherAddresses is how many times a request may be pointed at another
+// address than the contact's (D1): enough for typing errors, too few to make us
+// a sender of unwanted mail.
+const MaxOtherAddresses = 3
+
+// MaxResends is how many times an administrator may send the same code again,
+// per generation (D3).
+const MaxResends = 3
+
+// What can go wrong with a request, whoever asks. Callers compare with errors.Is.
+var (
+	// ErrCodeRefused covers a wrong code, an unknown address, an expired and a
+	// used code: who tries must not learn which (contract).
+	ErrCodeRefused = errors.New("code refused")
+	// ErrAddressTaken says that another password space has the address (R6).
+	ErrAddressTaken = errors.New("address taken by another password space")
+	// ErrAddressReserved says that another open request chose the address (R22).
+	ErrAddressReserved = errors.New("address has an open request")
+	// ErrTooManyAddresses says that MaxOtherAddresses is used up (D1).
+	ErrTooManyAddresses = errors.New("too many other addresses")
+	// ErrAlreadyActivated says that another submission activated the request.
+	ErrAlreadyActivated = errors.New("request already activated")
+	// ErrNotFound says that there is no such space or request.
+	ErrNotFound = errors.New("not found")
+)

@@ -1,0 +1,203 @@
+package conversion
+
+import (
+	"math/big"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Access is the one way by which a space is entered (R1).
+type Access string
+
+// The two ways in. A space goes from the first to the second, never back (R4).
+const (
+	AccessCertificate Access = "certificate"
+	AccessPassword    Access = "password"
+)
+
+// A Space is a professional subscriber's account. The switch changes its
+// access and nothing else (R5).
+type Space struct {
+	Number      SubscriberNumber
+	Holder      string
+	Contact     Email // the address in its contact details
+	Certificate Certificate
+	Access      Access
+	Companies   []Company
+}
+
+// A Certificate is what the sheet tells of the certificate that opens a space.
+type Certificate struct {
+	Serial  SerialNumber
+	Issuer  string    // as written in the sheet, "" if it has none
+	Expires time.Time // midnight UTC of the day it expires
+}
+
+// A Company is one company managed in a space, with its services.
+type Company struct {
+	SIREN    SIREN    `json:"siren"`
+	Name     string   `json:"name"`
+	Services []string `json:"services"`
+}
+
+// SubscriberNumber identifies a space. It never changes (R5) and is kept as
+// typed: leading zeros and letter case count.
+type SubscriberNumber string
+
+// ParseSubscriberNumber reads 6 to 20 ASCII letters and digits, surrounding
+// white space ignored. It returns ErrNumberMissing or ErrNumberFormat.
+func ParseSubscriberNumber(s string) (SubscriberNumber, error) {
+	s = Trim(s)
+	if s == "" {
+		return "", ErrNumberMissing
+	}
+	if len(s) < 6 || len(s) > 20 {
+		return "", ErrNumberFormat
+	}
+	for _, c := range []byte(s) {
+		if !isASCIILetter(c) && !isASCIIDigit(c) {
+			return "", ErrNumberFormat
+		}
+	}
+	return SubscriberNumber(s), nil
+}
+
+// ParseHolder reads the name of the person who owns a space: 1 to 200
+// characters, white space collapsed. It returns ErrHolderMissing or ErrHolderLong.
+func ParseHolder(s string) (string, error) {
+	return parseName(s, 200, ErrHolderMissing, ErrHolderLong)
+}
+
+// SerialNumber is a certificate's serial number: lower-case hexadecimal without
+// leading zeros, so that equal numbers are equal strings.
+type SerialNumber string
+
+// maxSerialDigits is 20 octets, the longest serial number RFC 5280 allows.
+const maxSerialDigits = 40
+
+// ParseSerialNumber reads hexadecimal digits; colons, white space, a leading
+// 0x and leading zeros are ignored. It returns ErrSerialMissing or ErrSerialFormat.
+func ParseSerialNumber(s string) (SerialNumber, error) {
+	var b strings.Builder
+	for _, r := range Trim(s) {
+		if r == ':' || unicode.IsSpace(r) || isInvisible(r) {
+			continue
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	digits := strings.TrimPrefix(b.String(), "0x")
+	if digits == "" {
+		return "", ErrSerialMissing
+	}
+	for _, c := range []byte(digits) {
+		if !isASCIIDigit(c) && (c < 'a' || c > 'f') {
+			return "", ErrSerialFormat
+		}
+	}
+	digits = strings.TrimLeft(digits, "0")
+	if digits == "" || len(digits) > maxSerialDigits {
+		return "", ErrSerialFormat
+	}
+	return SerialNumber(digits), nil
+}
+
+// SerialNumberOf is the serial number of an X.509 certificate.
+func SerialNumberOf(n *big.Int) SerialNumber { return SerialNumber(n.Text(16)) }
+
+// ParseIssuer reads the optional issuer of a certificate, at most 500
+// characters. It returns ErrIssuerLong.
+func ParseIssuer(s string) (string, error) {
+	return parseName(s, 500, nil, ErrIssuerLong)
+}
+
+// SIREN identifies a French company: 9 digits.
+type SIREN string
+
+// ParseSIREN reads 9 digits, white space between them ignored. The check digit
+// is not verified: the administration's own files are the reference here. It
+// returns ErrSIREN.
+func ParseSIREN(s string) (SIREN, error) {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case unicode.IsSpace(r) || isInvisible(r):
+		case r >= '0' && r <= '9':
+			b.WriteRune(r)
+		default:
+			return "", ErrSIREN
+		}
+	}
+	if b.Len() != 9 {
+		return "", ErrSIREN
+	}
+	return SIREN(b.String()), nil
+}
+
+// ParseCompanyName reads a company's name, 1 to 200 characters. It returns
+// ErrCompanyName.
+func ParseCompanyName(s string) (string, error) {
+	return parseName(s, 200, ErrCompanyName, ErrCompanyName)
+}
+
+// ParseServiceName reads the optional name of an online service, at most 100
+// characters. It returns ErrServiceName.
+func ParseServiceName(s string) (string, error) {
+	return parseName(s, 100, nil, ErrServiceName)
+}
+
+// parseName reads a text of at most limit characters; missing is nil where it may be empty.
+func parseName(s string, limit int, missing, long error) (string, error) {
+	s = collapse(s)
+	if s == "" {
+		return "", missing
+	}
+	if utf8.RuneCountInString(s) > limit {
+		return "", long
+	}
+	return s, nil
+}
+
+// Trim removes white space, no-break spaces and invisible characters from both
+// ends, as spreadsheets and copy-and-paste leave them there.
+func Trim(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) })
+}
+
+// collapse drops control and invisible characters, normalises to NFC and makes
+// every run of white space one space.
+func collapse(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if isInvisible(r) || unicode.IsControl(r) && !unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.Join(strings.Fields(norm.NFC.String(s)), " ")
+}
+
+// ligatures are letters that keyboards without them write as two.
+var ligatures = strings.NewReplacer("œ", "oe", "Œ", "oe", "æ", "ae", "Æ", "ae", "ß", "ss", "ẞ", "ss")
+
+// plain keeps the letters and digits of s alone, in lower case and without
+// accents, so that what people hold for the same text is the same.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(unicode.ToUpper(r)) // by way of the capital: a Greek final sigma too
+		}
+		return -1
+	}, ligatures.Replace(norm.NFKD.String(s)))
+}
+
+// isInvisible tells zero-width characters, marks of direction and byte-order
+// marks, which look like nothing and make equal texts differ.
+func isInvisible(r rune) bool {
+	return unicode.Is(unicode.Cf, r)
+}
+
+func isASCIILetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+func isASCIIDigit(c byte) bool  { return c >= '0' && c <= '9' }

@@ -1,0 +1,85 @@
+package conversion
+
+import (
+	"log/slog"
+	"unicode/utf8"
+)
+
+// TrustQuestion is one question of the drop-down list (R18). Its value is what
+// forms and the database hold; it never changes once published.
+type TrustQuestion string
+
+// trustQuestions in the order of the drop-down list.
+var trustQuestions = []struct {
+	id   TrustQuestion
+	text string
+}{
+	{"enfance-rue", "Dans quelle rue avez-vous grandi\u00a0?"},
+	{"premier-professeur", "Quel est le nom de votre premier professeur\u00a0?"},
+	{"premier-emploi", "Dans quelle ville avez-vous occupé votre premier emploi\u00a0?"},
+	{"animal", "Quel est le nom de votre premier animal de compagnie\u00a0?"},
+	{"livre", "Quel livre vous a le plus marqué\u00a0?"},
+	{"grand-mere", "Quel est le prénom de votre grand-mère maternelle\u00a0?"},
+	{"rencontre", "Dans quelle ville vos parents se sont-ils rencontrés\u00a0?"},
+	{"premiere-voiture", "Quel était le modèle de votre première voiture\u00a0?"},
+}
+
+// TrustQuestions lists the questions that can be picked, in order.
+func TrustQuestions() []TrustQuestion {
+	list := make([]TrustQuestion, len(trustQuestions))
+	for i, q := range trustQuestions {
+		list[i] = q.id
+	}
+	return list
+}
+
+// ParseTrustQuestion reads the value of the drop-down list. It returns
+// ErrQuestionUnknown.
+func ParseTrustQuestion(s string) (TrustQuestion, error) {
+	for _, q := range trustQuestions {
+		if string(q.id) == s {
+			return q.id, nil
+		}
+	}
+	return "", ErrQuestionUnknown
+}
+
+// Text is the question as the subscriber reads it.
+func (q TrustQuestion) Text() string {
+	for _, known := range trustQuestions {
+		if known.id == q {
+			return known.text
+		}
+	}
+	return ""
+}
+
+// TrustAnswer is the answer to the trust question, in the form in which it is
+// hashed and compared. It is a secret like the password (R18).
+type TrustAnswer struct{ normal string }
+
+const maxAnswer = 100
+
+// ParseTrustAnswer reads an answer of at most 100 characters so that case,
+// accents, punctuation and spacing, which nobody remembers, do not count: "2CV"
+// and "2 cv" are one answer. It returns ErrAnswerMissing, also where no letter
+// or digit is left, or ErrAnswerLong.
+func ParseTrustAnswer(s string) (TrustAnswer, error) {
+	if utf8.RuneCountInString(Trim(s)) > maxAnswer {
+		return TrustAnswer{}, ErrAnswerLong
+	}
+	normal := plain(s)
+	if normal == "" {
+		return TrustAnswer{}, ErrAnswerMissing
+	}
+	return TrustAnswer{normal}, nil
+}
+
+// String hides the answer.
+func (a TrustAnswer) String() string { return "[answer]" }
+
+// GoString hides the answer from %#v.
+func (a TrustAnswer) GoString() string { return "[answer]" }
+
+// LogValue keeps answers out of structured logs (I6).
+func (a TrustAnswer) LogValue() slog.Value { return slog.StringValue("[answer]") }
