@@ -1,0 +1,249 @@
+package mail
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"bascule/internal/conversion"
+)
+
+// Composer writes the mails of one installation. It is made once; its methods
+// do no input or output and may be called concurrently.
+type Composer struct {
+	from  Sender
+	forms map[variant]letter
+}
+
+// variant picks one wording of one mail.
+type variant struct {
+	name   string
+	chosen bool
+	shared bool
+	dated  bool // the certificate's last day is known
+	past   bool // and gone
+	again  bool // the contact's code still opens the identifiers
+}
+
+// letter is a variant in its two formats.
+type letter struct{ text, html *form }
+
+// NewComposer prepares every mail. publicURL is PUBLIC_URL, http or https, with
+// neither query nor fragment; help is the operator's own text about the
+// assistance (R32), one line per line, and may not be empty.
+func NewComposer(from Sender, publicURL, help string) (*Composer, error) {
+	base, err := baseURL(publicURL)
+	if err != nil {
+		return nil, err
+	}
+	help = strings.TrimSpace(strings.ReplaceAll(help, "\r\n", "\n"))
+	switch {
+	case from.Address.IsZero():
+		return nil, errors.New("mails need a sender")
+	case help == "" || !utf8.ValidString(help):
+		return nil, errors.New("the help text must be UTF-8 and not empty: every mail holds it")
+	case strings.Contains(base+help, slotOpen):
+		return nil, fmt.Errorf("the text %q is reserved", slotOpen)
+	}
+	c := &Composer{from: from, forms: make(map[variant]letter)}
+	return c, c.compileAll(base, strings.Split(help, "\n"))
+}
+
+func baseURL(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("public URL %q is not of the form https://host", s)
+	}
+	return strings.TrimRight(u.String(), "/"), nil
+}
+
+func (c *Composer) compileAll(base string, help []string) error {
+	text, html, err := parseTemplates()
+	if err != nil {
+		return err
+	}
+	for _, v := range variants() {
+		data := func() map[string]any {
+			return map[string]any{
+				"URL": base, "Help": help,
+				"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again,
+			}
+		}
+		var l letter
+		if l.text, err = compile(text, v.name+".txt", data()); err != nil {
+			return err
+		}
+		if l.html, err = compile(html, v.name+".html", data()); err != nil {
+			return err
+		}
+		c.forms[v] = l
+	}
+	return nil
+}
+
+// variants lists every wording of every mail.
+func variants() []variant {
+	var all []variant
+	for bits := range 32 {
+		on := func(i int) bool { return bits>>i&1 == 1 }
+		v := variant{chosen: on(0), shared: on(1), dated: on(2), past: on(3), again: on(4)}
+		for name, uses := range map[string]variant{
+			"activation":    {chosen: true, shared: true, dated: true, past: true},
+			"other_address": {again: true},
+			"confirmation":  {},
+			"expired":       {dated: true, past: true},
+		} {
+			if v.within(uses) {
+				v.name = name
+				all = append(all, v)
+			}
+		}
+	}
+	return all
+}
+
+func (v variant) within(uses variant) bool {
+	return !(v.chosen && !uses.chosen || v.shared && !uses.shared || v.dated && !uses.dated ||
+		v.past && !(uses.past && v.dated) || v.again && !uses.again)
+}
+
+// Activation is the mail with the code (R19, R23).
+type Activation struct {
+	Head
+	Number      conversion.SubscriberNumber
+	Holder      string
+	Code        conversion.Code
+	Deadline    time.Time // printed to the minute, rounded down (D4)
+	Certificate time.Time // midnight UTC of the certificate's last day; zero if unknown
+	Sharing     int       // spaces whose contact is this address, this one included (D2)
+	Chosen      bool      // the subscriber chose the address: the code activates at once (D1)
+}
+
+// Activation writes the mail with the code.
+func (c *Composer) Activation(a Activation) Message {
+	v := variant{name: "activation", chosen: a.Chosen, shared: a.Sharing > 1 && !a.Chosen}
+	v.dated, v.past = lastDay(a.Certificate, a.Date)
+	return c.write(v, a.Head, "votre code d'activation pour l'accès sans certificat", values{
+		slotNumber: string(a.Number), slotHolder: a.Holder,
+		slotCode: a.Code.String(), slotDeadline: conversion.FrenchTime(a.Deadline),
+		slotCertificate: frenchDay(a.Certificate), slotSharing: strconv.Itoa(a.Sharing),
+	})
+}
+
+// OtherAddress tells the contact address that another one was chosen (D1). It
+// tells neither the code nor that address in full.
+type OtherAddress struct {
+	Head
+	Number       conversion.SubscriberNumber
+	Holder       string
+	Chosen       conversion.Email
+	At           time.Time
+	ContactUntil time.Time // until when the contact's own code opens the identifiers again; zero if it does not (D8)
+}
+
+// OtherAddress writes the notice to the contact address.
+func (c *Composer) OtherAddress(o OtherAddress) Message {
+	v := variant{name: "other_address", again: !o.ContactUntil.IsZero()}
+	return c.write(v, o.Head, "une autre adresse électronique a été choisie", values{
+		slotNumber: string(o.Number), slotHolder: o.Holder, slotOther: Mask(o.Chosen),
+		slotDay: conversion.FrenchTime(o.At), slotDeadline: frenchMinute(o.ContactUntil),
+	})
+}
+
+// Confirmation tells that the space was switched, and brings the recap (R27, R28).
+type Confirmation struct {
+	Head
+	Number conversion.SubscriberNumber
+	Holder string
+	At     time.Time
+	Recap  []byte // the PDF
+}
+
+// Confirmation writes the mail that follows an activation.
+func (c *Composer) Confirmation(f Confirmation) Message {
+	m := c.write(variant{name: "confirmation"}, f.Head, "l'accès sans certificat est activé", values{
+		slotNumber: string(f.Number), slotHolder: f.Holder, slotDay: conversion.FrenchTime(f.At),
+	})
+	m.Attachments = []Attachment{{Name: fmt.Sprintf("recapitulatif-%s.pdf", f.Number), Type: "application/pdf", Bytes: f.Recap}}
+	return m
+}
+
+// Expired tells that the code was not used in time and how to start again (R21).
+type Expired struct {
+	Head
+	Number      conversion.SubscriberNumber
+	Holder      string
+	Deadline    time.Time
+	Certificate time.Time // midnight UTC of the certificate's last day; zero if unknown
+}
+
+// Expired writes the mail about a code that is no longer good.
+func (c *Composer) Expired(e Expired) Message {
+	v := variant{name: "expired"}
+	v.dated, v.past = lastDay(e.Certificate, e.Date)
+	return c.write(v, e.Head, "le délai d'activation est dépassé", values{
+		slotNumber: string(e.Number), slotHolder: e.Holder,
+		slotDeadline: conversion.FrenchTime(e.Deadline), slotCertificate: frenchDay(e.Certificate),
+	})
+}
+
+// write fills a variant. The subject names the space, since an accounting firm
+// gets many of these mails, and never the code, which a locked screen would show.
+func (c *Composer) write(v variant, head Head, subject string, vals values) Message {
+	vals[slotAddress] = head.To.String()
+	vals[slotFragment] = url.QueryEscape(head.To.String())
+	l := c.forms[v]
+	return Message{
+		Head:    head,
+		From:    c.from,
+		Subject: "Espace abonné " + vals[slotNumber] + "\u00a0: " + subject,
+		Text:    Part{l.text, &vals, plain},
+		HTML:    Part{l.html, &vals, htmlEscape},
+	}
+}
+
+// lastDay tells whether the certificate's last day is known, and over at the time of the mail.
+func lastDay(certificate, now time.Time) (known, past bool) {
+	if certificate.IsZero() {
+		return false, false
+	}
+	y, m, d := now.In(conversion.Paris).Date()
+	return true, certificate.Before(time.Date(y, m, d, 0, 0, 0, 0, time.UTC))
+}
+
+func frenchDay(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return conversion.FrenchDate(t)
+}
+
+func frenchMinute(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return conversion.FrenchTime(t)
+}
+
+// Mask shows just enough of an address for its owner to know it: "j…@c….example".
+func Mask(e conversion.Email) string {
+	local, domain, ok := strings.Cut(e.Mailbox(), "@")
+	if !ok {
+		return ""
+	}
+	top := strings.LastIndexByte(domain, '.')
+	return first(local) + "…@" + first(domain[:top]) + "…" + domain[top:]
+}
+
+// first is the first character of s, or nothing where that would be all of it.
+func first(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == len(s) {
+		return ""
+	}
+	return string(r)
+}

@@ -1,0 +1,166 @@
+package mail
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// TLSMode says how the connection to the relay is encrypted.
+type TLSMode string
+
+// The modes. The relay's certificate is always verified, also when encryption is optional.
+const (
+	TLSImplicit TLSMode = "implicit" // smtps://
+	TLSRequired TLSMode = "required" // STARTTLS, or nothing is sent
+	TLSOptional TLSMode = "optional" // STARTTLS if offered
+	TLSOff      TLSMode = "off"
+)
+
+// Config says how to reach the relay. It prints without its password.
+type Config struct {
+	Host, Port string
+	TLS        TLSMode
+	Auth       *Credentials   // nil: no AUTH
+	Hello      string         // our name in EHLO; "" for the address of our side of the connection
+	RootCAs    *x509.CertPool // nil for the system's
+	Limits     Limits
+
+	dial func(ctx context.Context, network, address string) (net.Conn, error) // set by tests alone
+}
+
+// Credentials are the relay's user name and password. They are never printed.
+type Credentials struct {
+	User, Password string
+}
+
+// String hides the credentials.
+func (*Credentials) String() string { return "[credentials]" }
+
+// GoString hides the credentials from %#v.
+func (*Credentials) GoString() string { return "[credentials]" }
+
+// LogValue keeps the credentials out of structured logs (I6).
+func (*Credentials) LogValue() slog.Value { return slog.StringValue("[credentials]") }
+
+// Limits bound every wait. A zero field takes the default of [DefaultLimits].
+type Limits struct {
+	Connect time.Duration // TCP, TLS, greeting, EHLO and AUTH: each answer
+	Command time.Duration // each answer to MAIL, RCPT, DATA
+	Write   time.Duration // one group of commands or one message
+	Dot     time.Duration // the answer to the final dot
+	Grace   time.Duration // what remains of a wait once the context is cancelled
+	Idle    time.Duration // how long an unused connection is kept
+	PerConn int           // messages over one connection
+}
+
+// DefaultLimits are those of RFC 5321 §4.5.3.2 where it gives some. Giving up
+// on the answer to the dot means a doubt, and perhaps a second copy: hence 10 min.
+func DefaultLimits() Limits {
+	return Limits{
+		Connect: time.Minute,
+		Command: 5 * time.Minute,
+		Write:   3 * time.Minute,
+		Dot:     10 * time.Minute,
+		Grace:   5 * time.Second,
+		Idle:    30 * time.Second,
+		PerConn: 500,
+	}
+}
+
+func (l Limits) orDefault() Limits {
+	d := DefaultLimits()
+	return Limits{
+		Connect: cmp.Or(l.Connect, d.Connect),
+		Command: cmp.Or(l.Command, d.Command),
+		Write:   cmp.Or(l.Write, d.Write),
+		Dot:     cmp.Or(l.Dot, d.Dot),
+		Grace:   cmp.Or(l.Grace, d.Grace),
+		Idle:    cmp.Or(l.Idle, d.Idle),
+		PerConn: cmp.Or(l.PerConn, d.PerConn),
+	}
+}
+
+// ParseURL reads SMTP_URL: smtp://[user:password@]host[:port] with an optional
+// ?starttls=required|optional|off (default required, port 587), or
+// smtps://[user:password@]host[:port] (port 465). Its errors repeat nothing of
+// the URL: any part of it may be the password, badly written.
+func ParseURL(s string) (Config, error) {
+	u, err := url.Parse(strings.TrimSpace(s))
+	if err != nil {
+		return Config{}, errors.New("not a URL (write special characters of the password as %XX)")
+	}
+	cfg := Config{Host: u.Hostname(), Port: u.Port()}
+	switch {
+	case u.Scheme != "smtp" && u.Scheme != "smtps":
+		return Config{}, errors.New("must begin with smtp:// or smtps://")
+	case cfg.Host == "":
+		return Config{}, errors.New("names no host")
+	case u.Path != "" && u.Path != "/" || u.Fragment != "":
+		return Config{}, errors.New("has something after the host and port (write / ? # of the password as %2F %3F %23)")
+	}
+	if cfg.TLS, err = tlsMode(u); err != nil {
+		return Config{}, err
+	}
+	if cfg.Port == "" {
+		cfg.Port = map[string]string{"smtp": "587", "smtps": "465"}[u.Scheme]
+	}
+	if u.User != nil {
+		password, ok := u.User.Password()
+		if !ok || password == "" || u.User.Username() == "" {
+			return Config{}, errors.New("must give both user and password, or neither")
+		}
+		cfg.Auth = &Credentials{User: u.User.Username(), Password: password}
+	}
+	return cfg, nil
+}
+
+func tlsMode(u *url.URL) (TLSMode, error) {
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return "", errors.New("has a malformed query")
+	}
+	for name := range query {
+		if name != "starttls" {
+			return "", errors.New("knows no option but starttls")
+		}
+	}
+	if u.Scheme == "smtps" {
+		if len(query) > 0 {
+			return "", errors.New("starttls has no meaning with smtps://")
+		}
+		return TLSImplicit, nil
+	}
+	switch mode := TLSMode(query.Get("starttls")); mode {
+	case "":
+		return TLSRequired, nil
+	case TLSRequired, TLSOptional, TLSOff:
+		return mode, nil
+	}
+	return "", errors.New("starttls must be required, optional or off")
+}
+
+// String tells where the relay is, without credentials.
+func (c Config) String() string {
+	user := ""
+	if c.Auth != nil {
+		user = "[credentials]@"
+	}
+	if c.TLS == TLSImplicit {
+		return fmt.Sprintf("smtps://%s%s", user, net.JoinHostPort(c.Host, c.Port))
+	}
+	return fmt.Sprintf("smtp://%s%s?starttls=%s", user, net.JoinHostPort(c.Host, c.Port), c.TLS)
+}
+
+// GoString hides the credentials from %#v.
+func (c Config) GoString() string { return c.String() }
+
+// LogValue keeps the credentials out of structured logs (I6).
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -1,0 +1,256 @@
+package mail
+
+import (
+	"bufio"
+	"context"
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// extensions are what the relay's answer to EHLO offers.
+type extensions struct {
+	pipelining bool
+	starttls   bool
+	size       int64 // 0: no limit announced
+	mechanisms []string
+}
+
+var (
+	errNoTLS     = errors.New("the relay offers no STARTTLS (?starttls=off sends without encryption)")
+	errInjection = errors.New("the relay sent data between STARTTLS and the handshake")
+	errClearText = errors.New("credentials are not sent over an unencrypted connection")
+	errNoAuth    = errors.New("the relay offers no AUTH mechanism known here (PLAIN, LOGIN, CRAM-MD5)")
+)
+
+// connect opens a session, or tells what the message that needed it has come to.
+func connect(ctx context.Context, cfg Config) (*session, Outcome) {
+	dial := cfg.dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: cfg.Limits.Connect}).DialContext
+	}
+	conn, err := dial(ctx, "tcp", net.JoinHostPort(cfg.Host, cfg.Port))
+	if err != nil {
+		o := lost(StageConnect, err)
+		if ctx.Err() != nil {
+			o.Kind = NotSent
+		}
+		return nil, o
+	}
+	s := &session{raw: conn, limits: cfg.Limits}
+	s.use(conn)
+	unwatch := s.watch(ctx)
+	o := s.open(cfg)
+	if !unwatch() && o.Kind == 0 {
+		o = s.lost(StageConnect, context.Cause(ctx))
+	}
+	if o.Kind != 0 {
+		s.broken = true
+		s.end()
+		return nil, o
+	}
+	return s, Outcome{}
+}
+
+func (s *session) use(conn net.Conn) {
+	s.conn = conn
+	s.in = bufio.NewReaderSize(conn, maxReplyLine)
+}
+
+// open brings a connection from the greeting to AUTH.
+func (s *session) open(cfg Config) Outcome {
+	if cfg.TLS == TLSImplicit {
+		if o := s.encrypt(cfg); o.Kind != 0 {
+			return o
+		}
+	}
+	r, err := s.answer(s.limits.Connect)
+	if err != nil {
+		return s.lost(StageConnect, err)
+	}
+	if r.code/100 != 2 {
+		return r.outcome(StageConnect)
+	}
+	if o := s.ehlo(cfg); o.Kind != 0 {
+		return o
+	}
+	if o := s.upgrade(cfg); o.Kind != 0 {
+		return o
+	}
+	return s.authenticate(cfg)
+}
+
+func (s *session) ehlo(cfg Config) Outcome {
+	r, err := s.exchange("EHLO "+s.hello(cfg), s.limits.Connect)
+	if err != nil {
+		return s.lost(StageEhlo, err)
+	}
+	if r.code/100 != 2 {
+		return r.outcome(StageEhlo)
+	}
+	s.offers = parseExtensions(r.lines[1:])
+	return Outcome{}
+}
+
+// hello is our name, or the address of our side of the connection (RFC 5321 §4.1.3).
+func (s *session) hello(cfg Config) string {
+	if cfg.Hello != "" && !strings.ContainsFunc(cfg.Hello, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return cfg.Hello
+	}
+	addr, ok := s.raw.LocalAddr().(*net.TCPAddr)
+	switch {
+	case !ok:
+		return "localhost"
+	case addr.IP.To4() != nil:
+		return "[" + addr.IP.String() + "]"
+	}
+	return "[IPv6:" + addr.IP.String() + "]"
+}
+
+func parseExtensions(lines []string) extensions {
+	var e extensions
+	for _, line := range lines {
+		words := strings.Fields(strings.ToUpper(strings.Replace(line, "AUTH=", "AUTH ", 1)))
+		if len(words) == 0 {
+			continue
+		}
+		switch words[0] {
+		case "PIPELINING":
+			e.pipelining = true
+		case "STARTTLS":
+			e.starttls = true
+		case "AUTH":
+			e.mechanisms = append(e.mechanisms, words[1:]...)
+		case "SIZE":
+			if len(words) > 1 {
+				e.size, _ = strconv.ParseInt(words[1], 10, 64) // malformed: no limit announced
+			}
+		}
+	}
+	return e
+}
+
+// upgrade turns to TLS as the mode asks. What was offered in clear text no longer counts.
+func (s *session) upgrade(cfg Config) Outcome {
+	switch {
+	case cfg.TLS == TLSImplicit || cfg.TLS == TLSOff:
+		return Outcome{}
+	case !s.offers.starttls && cfg.TLS == TLSOptional:
+		return Outcome{}
+	case !s.offers.starttls:
+		return s.lost(StageTLS, errNoTLS)
+	}
+	r, err := s.exchange("STARTTLS", s.limits.Connect)
+	if err != nil {
+		return s.lost(StageTLS, err)
+	}
+	if r.code/100 != 2 {
+		return r.outcome(StageTLS)
+	}
+	if s.in.Buffered() > 0 {
+		return s.lost(StageTLS, errInjection)
+	}
+	if o := s.encrypt(cfg); o.Kind != 0 {
+		return o
+	}
+	return s.ehlo(cfg)
+}
+
+func (s *session) encrypt(cfg Config) Outcome {
+	conn := tls.Client(s.raw, &tls.Config{ServerName: cfg.Host, RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12})
+	s.deadline(s.limits.Connect)
+	if err := conn.Handshake(); err != nil {
+		return s.lost(StageTLS, err)
+	}
+	s.use(conn)
+	return Outcome{}
+}
+
+// authenticate proves who we are, if the configuration has credentials.
+// Without encryption they go out only to this very machine, or where the
+// operator wrote starttls=off.
+func (s *session) authenticate(cfg Config) Outcome {
+	if cfg.Auth == nil {
+		return Outcome{}
+	}
+	if s.conn == s.raw && cfg.TLS != TLSOff && !isLoopback(s.raw) {
+		return s.lost(StageAuth, errClearText)
+	}
+	for _, m := range mechanisms(s.conn != s.raw) {
+		if slices.Contains(s.offers.mechanisms, m.name) {
+			return s.auth(m, *cfg.Auth)
+		}
+	}
+	return s.lost(StageAuth, errNoAuth)
+}
+
+func isLoopback(conn net.Conn) bool {
+	addr, ok := conn.RemoteAddr().(*net.TCPAddr)
+	return ok && addr.IP.IsLoopback()
+}
+
+// mechanism is one way of AUTH: what to answer to each challenge, from the first (step 0).
+type mechanism struct {
+	name    string
+	initial bool // the first answer goes with the command, there being no challenge
+	answer  func(c Credentials, step int, challenge []byte) string
+}
+
+// mechanisms are those known here, best first: in clear text, the one that does
+// not tell the password.
+func mechanisms(encrypted bool) []mechanism {
+	plain := mechanism{"PLAIN", true, func(c Credentials, _ int, _ []byte) string {
+		return "\x00" + c.User + "\x00" + c.Password
+	}}
+	login := mechanism{"LOGIN", false, func(c Credentials, step int, _ []byte) string {
+		if step == 0 {
+			return c.User
+		}
+		return c.Password
+	}}
+	cram := mechanism{"CRAM-MD5", false, func(c Credentials, _ int, challenge []byte) string {
+		mac := hmac.New(md5.New, []byte(c.Password))
+		mac.Write(challenge)
+		return c.User + " " + hex.EncodeToString(mac.Sum(nil))
+	}}
+	if encrypted {
+		return []mechanism{plain, login, cram}
+	}
+	return []mechanism{cram, plain, login}
+}
+
+// maxChallenges is more than any of the mechanisms needs.
+const maxChallenges = 3
+
+func (s *session) auth(m mechanism, c Credentials) Outcome {
+	encode := base64.StdEncoding.EncodeToString
+	line := "AUTH " + m.name
+	if m.initial {
+		line += " " + encode([]byte(m.answer(c, 0, nil)))
+	}
+	for step := range maxChallenges {
+		r, err := s.exchange(line, s.limits.Connect)
+		if err != nil {
+			return s.lost(StageAuth, err)
+		}
+		if r.code == 235 {
+			return Outcome{}
+		}
+		if r.code != 334 {
+			return r.outcome(StageAuth)
+		}
+		challenge, err := base64.StdEncoding.DecodeString(r.lines[0])
+		if err != nil {
+			return s.lost(StageAuth, errReply)
+		}
+		line = encode([]byte(m.answer(c, step, challenge)))
+	}
+	return s.lost(StageAuth, errReply)
+}

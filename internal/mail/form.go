@@ -1,0 +1,212 @@
+package mail
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html"
+	htmltemplate "html/template"
+	"io"
+	"mime/quotedprintable"
+	"strconv"
+	"strings"
+	texttemplate "text/template"
+)
+
+//go:embed template/*
+var templateFiles embed.FS
+
+// slot is a value that differs from mail to mail of one kind and variant. It may
+// stand anywhere in a text template; in an HTML template in text or in a quoted
+// attribute, after the "#" of a link only if it is URL-escaped already.
+type slot int
+
+const (
+	slotNumber      slot = iota // subscriber number
+	slotHolder                  // holder of the space
+	slotAddress                 // the address written to
+	slotFragment                // the same, URL-escaped
+	slotCode                    // activation code
+	slotDeadline                // until when it is good
+	slotCertificate             // day on which the certificate expires
+	slotSharing                 // how many spaces share the address
+	slotOther                   // the other address, masked
+	slotDay                     // when it happened
+	slotCount
+)
+
+// values fill the slots of one mail.
+type values [slotCount]string
+
+const (
+	slotOpen  = "zqslot"
+	slotClose = "qz"
+)
+
+// mark is what the templates are executed with instead of a value: letters and
+// digits, that no escaping alters and no French text holds.
+func (s slot) mark() string { return slotOpen + strconv.Itoa(int(s)) + slotClose }
+
+// slotNames are the names that templates use.
+var slotNames = map[string]slot{
+	"Number": slotNumber, "Holder": slotHolder, "Address": slotAddress, "Fragment": slotFragment,
+	"Code": slotCode, "Deadline": slotDeadline, "Certificate": slotCertificate, "Sharing": slotSharing,
+	"Other": slotOther, "Day": slotDay,
+}
+
+// form is one variant of one template, executed once. A mail only fills its
+// slots: what does not change is escaped and encoded already. Rendering a mail is
+// so ten times faster than executing its templates.
+type form struct {
+	pieces []piece
+	length int
+}
+
+// piece is either whole lines that never change, or one line with slots.
+type piece struct {
+	text    string // decoded, for Part.String
+	encoded []byte // quoted-printable
+	line    []span // nil for constant lines
+}
+
+// span is some text of a line, then a slot (slotCount: none).
+type span struct {
+	text string
+	slot slot
+}
+
+// Part is the text or the HTML of one mail.
+type Part struct {
+	form   *form
+	values *values
+	escape func(string) string
+}
+
+func plain(s string) string { return s }
+
+// String is the decoded content, lines ending in LF.
+func (p Part) String() string {
+	var b strings.Builder
+	for _, piece := range p.pieces() {
+		b.WriteString(piece.text)
+		if piece.line != nil {
+			b.Write(p.fill(nil, piece.line))
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+// encode writes the content as quoted-printable.
+func (p Part) encode(b *bytes.Buffer) {
+	w := quotedprintable.NewWriter(b)
+	var line []byte
+	for _, piece := range p.pieces() {
+		b.Write(piece.encoded)
+		if piece.line != nil {
+			line = append(p.fill(line[:0], piece.line), '\n')
+			w.Write(line) // leaves nothing behind at the end of a line
+		}
+	}
+	w.Close()
+}
+
+func (p Part) fill(b []byte, line []span) []byte {
+	for _, s := range line {
+		b = append(b, s.text...)
+		if s.slot != slotCount {
+			b = append(b, p.escape(p.values[s.slot])...)
+		}
+	}
+	return b
+}
+
+func (p Part) pieces() []piece {
+	if p.form == nil {
+		return nil
+	}
+	return p.form.pieces
+}
+
+func (p Part) size() int {
+	if p.form == nil {
+		return 0
+	}
+	return p.form.length + 1024
+}
+
+// htmlEscape is right in text and in quoted attributes, where slots may stand.
+func htmlEscape(s string) string { return html.EscapeString(s) }
+
+type template interface {
+	ExecuteTemplate(w io.Writer, name string, data any) error
+}
+
+// parseTemplates reads the embedded templates.
+func parseTemplates() (text, html template, err error) {
+	t, err := texttemplate.New("").Option("missingkey=error").ParseFS(templateFiles, "template/*.txt")
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := htmltemplate.New("").Option("missingkey=error").ParseFS(templateFiles, "template/*.html")
+	return t, h, err
+}
+
+// compile executes a template with marks in place of values and cuts the result at them.
+func compile(t template, name string, data map[string]any) (*form, error) {
+	for name, s := range slotNames {
+		data[name] = s.mark()
+	}
+	var out bytes.Buffer
+	if err := t.ExecuteTemplate(&out, name, data); err != nil {
+		return nil, fmt.Errorf("template %s: %w", name, err)
+	}
+	f := &form{}
+	var constant strings.Builder
+	flush := func() {
+		if constant.Len() > 0 {
+			f.addConstant(constant.String())
+			constant.Reset()
+		}
+	}
+	for line := range strings.Lines(strings.TrimSpace(out.String()) + "\n") {
+		if !strings.Contains(line, slotOpen) {
+			constant.WriteString(line)
+			continue
+		}
+		flush()
+		spans, err := cutLine(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return nil, fmt.Errorf("template %s: %w", name, err)
+		}
+		f.pieces = append(f.pieces, piece{line: spans})
+		f.length += 2 * len(line)
+	}
+	flush()
+	return f, nil
+}
+
+func (f *form) addConstant(text string) {
+	var b bytes.Buffer
+	encodeQP(&b, []byte(text))
+	f.pieces = append(f.pieces, piece{text: text, encoded: b.Bytes()})
+	f.length += b.Len()
+}
+
+// cutLine cuts a line at its marks.
+func cutLine(line string) ([]span, error) {
+	var spans []span
+	for {
+		text, rest, found := strings.Cut(line, slotOpen)
+		if !found {
+			return append(spans, span{text, slotCount}), nil
+		}
+		number, rest, found := strings.Cut(rest, slotClose)
+		n, err := strconv.Atoi(number)
+		if !found || err != nil || n < 0 || n >= int(slotCount) {
+			return nil, fmt.Errorf("line with a broken slot")
+		}
+		spans = append(spans, span{text, slot(n)})
+		line = rest
+	}
+}

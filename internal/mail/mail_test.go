@@ -1,0 +1,228 @@
+package mail
+
+import (
+	"bytes"
+	"flag"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jhillyerd/enmime/v2"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+const helpText = `L'assistance aux usagers vous répond de 8 h 00 à 19 h 30, du lundi au vendredi :
+- par téléphone, au 01 99 00 00 00 (prix d'un appel local) ;
+- par formulaire, sur https://assistance.example/contact`
+
+func email(t testing.TB, s string) conversion.Email {
+	t.Helper()
+	e, err := conversion.ParseEmail(s)
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	return e
+}
+
+func code(t testing.TB) conversion.Code {
+	t.Helper()
+	c, err := conversion.ParseCode("7K3M-Q9XT-2HBD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func composer(t testing.TB) *Composer {
+	t.Helper()
+	from := Sender{Name: "Espace abonné", Address: email(t, "ne-pas-repondre@espace.example")}
+	c, err := NewComposer(from, "https://espace.example/", helpText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+var (
+	sentAt      = time.Date(2026, 11, 23, 7, 0, 29, 0, time.UTC)
+	deadline    = sentAt.Add(48 * time.Hour)
+	certificate = time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
+)
+
+func head(t testing.TB, kind, to string) Head {
+	return Head{
+		ID: MessageID(kind, 42, 1, 0, "espace.example"), Date: sentAt,
+		To: email(t, to), ReturnPath: email(t, "retour+42.1.0.abcdefghjk@espace.example"),
+	}
+}
+
+func activation(t testing.TB) Activation {
+	return Activation{
+		Head: head(t, "activation", "jeanne.o'hara+fisc@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
+		Code: code(t), Deadline: deadline, Certificate: certificate, Sharing: 1,
+	}
+}
+
+// letters are one mail of each wording that differs.
+func letters(t testing.TB) map[string]Message {
+	c := composer(t)
+	batch := activation(t)
+	shared, past, unknown, chosen := batch, batch, batch, batch
+	shared.Sharing = 3
+	past.Certificate = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	unknown.Certificate = time.Time{}
+	chosen.Chosen = true
+	other := OtherAddress{
+		Head: head(t, "other_address", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
+		Chosen: email(t, "direction@fils.example"), At: sentAt, ContactUntil: deadline,
+	}
+	certified := other
+	certified.ContactUntil = time.Time{}
+	expired := Expired{
+		Head: head(t, "expired", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
+		Deadline: sentAt.Add(-time.Hour), Certificate: certificate,
+	}
+	late := expired
+	late.Certificate = past.Certificate
+	return map[string]Message{
+		"activation":             c.Activation(batch),
+		"activation_shared":      c.Activation(shared),
+		"activation_past":        c.Activation(past),
+		"activation_unknown":     c.Activation(unknown),
+		"activation_chosen":      c.Activation(chosen),
+		"other_address":          c.OtherAddress(other),
+		"other_address_opted":    c.OtherAddress(certified),
+		"confirmation":           c.Confirmation(Confirmation{Head: head(t, "confirmation", "direction@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils", At: sentAt, Recap: []byte("%PDF-1.3 a recap\n")}),
+		"expired":                c.Expired(expired),
+		"expired_no_certificate": c.Expired(late),
+	}
+}
+
+// The goldens are read like code: the French, the structure, the bytes on the wire.
+func TestGolden(t *testing.T) {
+	for name, m := range letters(t) {
+		for ext, got := range map[string]string{".txt": m.Text.String(), ".html": m.HTML.String(), ".eml": string(m.Bytes())} {
+			path := filepath.Join("testdata", name+ext)
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("%s differs (-want +got); run with -update if that is meant:\n%s", path, diff)
+			}
+		}
+	}
+}
+
+// Whatever the mail, a MIME reader finds both parts, equal to what was meant, in
+// lines that any relay takes, and the same bytes each time.
+func TestParsed(t *testing.T) {
+	again := letters(t)
+	for name, m := range letters(t) {
+		raw := m.Bytes()
+		if !bytes.Equal(raw, again[name].Bytes()) {
+			t.Errorf("%s: the same message gave other bytes", name)
+		}
+		for line := range bytes.Lines(raw) {
+			if len(line) > 1000 || !bytes.HasSuffix(line, []byte("\r\n")) || bytes.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
+				t.Errorf("%s: line not fit for SMTP: %q", name, line)
+			}
+		}
+		env, err := enmime.ReadEnvelope(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(env.Errors) > 0 {
+			t.Errorf("%s: %v", name, env.Errors)
+		}
+		if got := strings.ReplaceAll(env.Text, "\r\n", "\n"); got != m.Text.String() {
+			t.Errorf("%s text: %s", name, cmp.Diff(m.Text.String(), got))
+		}
+		if got := strings.ReplaceAll(env.HTML, "\r\n", "\n"); got != m.HTML.String() {
+			t.Errorf("%s html: %s", name, cmp.Diff(m.HTML.String(), got))
+		}
+		for header, want := range map[string]string{
+			"From": `"Espace abonné" <ne-pas-repondre@espace.example>`, "To": m.To.Mailbox(), "Subject": m.Subject,
+			"Message-Id": "<" + m.ID + ">", "Date": "Mon, 23 Nov 2026 08:00:29 +0100",
+			"Auto-Submitted": "auto-generated", "Content-Language": "fr", "Return-Path": "",
+		} {
+			if got := env.GetHeader(header); got != want && strings.ReplaceAll(got, `"`, "") != strings.ReplaceAll(want, `"`, "") {
+				t.Errorf("%s: %s is %q, want %q", name, header, got, want)
+			}
+		}
+	}
+}
+
+// R23, contract: code, deadline and link stand in both parts; the subject does not tell the code.
+func TestActivationSays(t *testing.T) {
+	m := letters(t)["activation"]
+	link, err := url.Parse("https://espace.example/activation#adresse=jeanne.o%27hara%2Bfisc%40cabinet.example&code=7K3M-Q9XT-2HBD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := url.ParseQuery(link.EscapedFragment()); v.Get("adresse") != m.To.String() || v.Get("code") != "7K3M-Q9XT-2HBD" {
+		t.Errorf("the fragment reads back as %v", v)
+	}
+	html := strings.NewReplacer("&amp;", "&", "&#39;", "'").Replace(m.HTML.String())
+	for _, want := range []string{
+		"7K3M-Q9XT-2HBD", "mercredi 25 novembre 2026 à 8 h 00", "(heure de Paris)", "jeudi 31 décembre 2026", "0012345678",
+		"Jeanne Éxemple & Fils", "irrévocable", "2ème étape", "01 99 00 00 00", link.String(),
+	} {
+		if !strings.Contains(m.Text.String(), want) {
+			t.Errorf("text lacks %q", want)
+		}
+		if !strings.Contains(html, want) {
+			t.Errorf("html lacks %q", want)
+		}
+	}
+	if strings.Contains(m.Subject, "7K3M") {
+		t.Errorf("subject tells the code: %s", m.Subject)
+	}
+}
+
+// D1, I6: the notice to the contact tells neither a code nor the other address.
+func TestNoticeTellsNothing(t *testing.T) {
+	for _, name := range []string{"other_address", "other_address_opted"} {
+		raw := letters(t)[name]
+		for _, content := range []string{raw.Text.String(), raw.HTML.String(), raw.Subject} {
+			if strings.Contains(content, "direction@") || strings.Contains(content, "fils.example") || strings.Contains(content, "7K3M") {
+				t.Errorf("%s tells too much: %s", name, content)
+			}
+		}
+	}
+}
+
+func TestMask(t *testing.T) {
+	for in, want := range map[string]string{
+		"jeanne@client.example": "j…@c….example",
+		"j@client.example":      "…@c….example",
+		"jeanne@c.example":      "j…@….example",
+		"jeanne@été.example":    "j…@x….example",
+		"jeanne@a.b.example":    "j…@a….example",
+	} {
+		if got := Mask(email(t, in)); got != want {
+			t.Errorf("Mask(%s) = %s, want %s", in, got, want)
+		}
+	}
+}
+
+func BenchmarkActivation(b *testing.B) {
+	c, a := composer(b), activation(b)
+	for b.Loop() {
+		if len(c.Activation(a).Outgoing().Body) == 0 {
+			b.Fatal("empty")
+		}
+	}
+}

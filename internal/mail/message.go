@@ -1,0 +1,203 @@
+// Package mail writes bascule's mails and hands them to an SMTP relay. Writing
+// is pure: values in, bytes out, always the same. Sending tells exactly what
+// became of each message, as near to exactly-once as SMTP allows.
+package mail
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	netmail "net/mail"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"bascule/internal/conversion"
+)
+
+// Message is a mail before it is bytes. The same Message gives the same bytes.
+type Message struct {
+	Head
+	From        Sender
+	Subject     string
+	Text, HTML  Part
+	Attachments []Attachment
+}
+
+// Head is what the caller decides about a mail, whatever it says. A repetition
+// after doubt has the same Head.
+type Head struct {
+	ID         string           // Message-ID without angle brackets, see MessageID
+	Date       time.Time        // to the second
+	To         conversion.Email // header and envelope
+	ReturnPath conversion.Email // envelope only; the zero Email is the null return path
+}
+
+// Sender is the author of every mail: MAIL_FROM.
+type Sender struct {
+	Name    string
+	Address conversion.Email
+}
+
+// Attachment is a file sent along.
+type Attachment struct {
+	Name  string // file name
+	Type  string // media type
+	Bytes []byte
+}
+
+// ParseSender reads "Name <address>" or an address alone.
+func ParseSender(s string) (Sender, error) {
+	a, err := netmail.ParseAddress(s)
+	if err != nil {
+		return Sender{}, errors.New(`not a sender: write an address, or "Name <address>"`)
+	}
+	address, err := conversion.ParseEmail(a.Address)
+	if err != nil {
+		return Sender{}, err
+	}
+	return Sender{Name: a.Name, Address: address}, nil
+}
+
+// MessageID names one mail: the kind of mail, the request, its generation and
+// the copy (an administrator's resend is a new one, D3). domain is ours. Request
+// numbers start again in a new database: two of them must not share a domain,
+// or mailboxes may drop the later mail as a duplicate.
+func MessageID(kind string, request int64, generation, copy int, domain string) string {
+	return fmt.Sprintf("%s.%d.%d.%d@%s", kind, request, generation, copy, domain)
+}
+
+// Outgoing renders the message and puts it in its envelope.
+func (m Message) Outgoing() Outgoing {
+	return Outgoing{From: m.ReturnPath, To: m.To, Body: m.Bytes()}
+}
+
+// Bytes renders the message: CRLF lines of 7-bit characters, at most 998 of them.
+func (m Message) Bytes() []byte {
+	var b bytes.Buffer
+	b.Grow(m.size())
+	id := atomText(m.ID)
+	writeHeader(&b, "From", (&netmail.Address{Name: oneLine(m.From.Name), Address: m.From.Address.Mailbox()}).String())
+	writeHeader(&b, "To", m.To.Mailbox())
+	writeHeader(&b, "Subject", mime.QEncoding.Encode("utf-8", oneLine(m.Subject)))
+	writeHeader(&b, "Date", m.Date.In(conversion.Paris).Format(time.RFC1123Z))
+	writeHeader(&b, "Message-ID", "<"+id+">")
+	writeHeader(&b, "MIME-Version", "1.0")
+	writeHeader(&b, "Auto-Submitted", "auto-generated")    // RFC 3834: nobody's absence is to be told
+	writeHeader(&b, "X-Auto-Response-Suppress", "OOF, DR") // the same for Exchange
+	writeHeader(&b, "Content-Language", "fr")
+	m.writeContent(&b, id)
+	return b.Bytes()
+}
+
+// size is enough for most messages, so that the buffer grows once.
+func (m Message) size() int {
+	n := 2048 + m.Text.size() + m.HTML.size()
+	for _, a := range m.Attachments {
+		n += base64.StdEncoding.EncodedLen(len(a.Bytes))*80/78 + 512
+	}
+	return n
+}
+
+// writeContent writes the parts. A bytes.Buffer never fails, and neither does what writes into it.
+func (m Message) writeContent(b *bytes.Buffer, id string) {
+	if len(m.Attachments) == 0 {
+		w := multipart.NewWriter(b)
+		writeHeader(b, "Content-Type", setBoundary(w, id, "alternative"))
+		b.WriteString("\r\n")
+		m.writeAlternatives(w, b)
+		return
+	}
+	w := multipart.NewWriter(b)
+	writeHeader(b, "Content-Type", setBoundary(w, id, "mixed"))
+	b.WriteString("\r\n")
+	inner := multipart.NewWriter(b)
+	w.CreatePart(textproto.MIMEHeader{"Content-Type": {setBoundary(inner, id, "alternative")}})
+	m.writeAlternatives(inner, b)
+	for _, a := range m.Attachments {
+		w.CreatePart(textproto.MIMEHeader{
+			"Content-Type":              {a.Type},
+			"Content-Disposition":       {mime.FormatMediaType("attachment", map[string]string{"filename": oneLine(a.Name)})},
+			"Content-Transfer-Encoding": {"base64"},
+		})
+		writeBase64(b, a.Bytes)
+	}
+	w.Close()
+}
+
+// writeAlternatives writes the text, then the HTML: readers show the last that they can.
+func (m Message) writeAlternatives(w *multipart.Writer, b *bytes.Buffer) {
+	for _, p := range []struct {
+		kind string
+		part Part
+	}{{"text/plain; charset=utf-8", m.Text}, {"text/html; charset=utf-8", m.HTML}} {
+		w.CreatePart(textproto.MIMEHeader{"Content-Type": {p.kind}, "Content-Transfer-Encoding": {"quoted-printable"}})
+		p.part.encode(b)
+	}
+	w.Close()
+}
+
+// setBoundary derives a boundary from the Message-ID and returns the
+// Content-Type. Neither quoted-printable nor base64 can hold "=_", so no content,
+// not even one written on purpose, can hold a boundary.
+func setBoundary(w *multipart.Writer, id, subtype string) string {
+	sum := sha256.Sum256([]byte(subtype + " " + id))
+	boundary := "=_" + hex.EncodeToString(sum[:16])
+	w.SetBoundary(boundary) // fails on other characters or lengths only
+	return "multipart/" + subtype + ";\r\n boundary=\"" + boundary + "\""
+}
+
+// writeHeader writes one field; its value is ours or already made harmless.
+// Encoded words are folded between each other.
+func writeHeader(b *bytes.Buffer, name, value string) {
+	b.WriteString(name)
+	b.WriteString(": ")
+	b.WriteString(strings.ReplaceAll(value, "?= =?", "?=\r\n =?"))
+	b.WriteString("\r\n")
+}
+
+// oneLine turns control characters into spaces, so that no value opens a new header line.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// atomText keeps of a Message-ID what may stand in one.
+func atomText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' || strings.ContainsRune(`<>()[]\",:;`, r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// base64Line is the longest line that RFC 2045 allows, in bytes before encoding.
+const base64Line = 57
+
+func writeBase64(b *bytes.Buffer, data []byte) {
+	var line [76]byte
+	for len(data) > 0 {
+		n := min(len(data), base64Line)
+		base64.StdEncoding.Encode(line[:], data[:n])
+		b.Write(line[:base64.StdEncoding.EncodedLen(n)])
+		b.WriteString("\r\n")
+		data = data[n:]
+	}
+}
+
+func encodeQP(b *bytes.Buffer, text []byte) {
+	w := quotedprintable.NewWriter(b)
+	w.Write(text)
+	w.Close()
+}

@@ -1,0 +1,150 @@
+package mail
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+// Kind says what became of one message, and so what its row must do next (D11).
+type Kind int
+
+// The kinds of outcome. Only Accepted, Person, Unclear and Later are the
+// relay's word about this very message.
+const (
+	// Accepted: the relay answered 2xx to the final dot.
+	Accepted Kind = iota + 1
+	// Us: the relay refuses us, or cannot be reached. The attempt is given back
+	// and the breaker opens.
+	Us
+	// Person: this recipient is refused for good.
+	Person
+	// Unclear: a refusal for good that may be about us as well as about the recipient.
+	Unclear
+	// Later: a refusal for now.
+	Later
+	// NotSent: certainly not handed over; the final dot was never written.
+	NotSent
+	// InDoubt: the final dot was written and no answer that we understand came
+	// back. The relay may have the message or not.
+	InDoubt
+)
+
+// String names the kind as logs and metrics do.
+func (k Kind) String() string {
+	switch k {
+	case Accepted:
+		return "accepted"
+	case Us:
+		return "us"
+	case Person:
+		return "person"
+	case Unclear:
+		return "unclear"
+	case Later:
+		return "later"
+	case NotSent:
+		return "not_sent"
+	case InDoubt:
+		return "in_doubt"
+	}
+	return "none"
+}
+
+// Stage is a step of the dialogue with the relay.
+type Stage string
+
+// The stages, in order.
+const (
+	StageConnect Stage = "connect" // until the greeting
+	StageEhlo    Stage = "ehlo"
+	StageTLS     Stage = "tls"
+	StageAuth    Stage = "auth"
+	StageMail    Stage = "mail"
+	StageRcpt    Stage = "rcpt"
+	StageData    Stage = "data"
+	StageDot     Stage = "dot"
+)
+
+// Outcome is what became of one message. The zero Outcome means that the
+// dialogue goes on; [Relay.Send] never reports it.
+type Outcome struct {
+	Kind     Kind
+	Stage    Stage  // where it was decided; "" if the message's turn never came
+	Code     int    // the relay's answer, 0 without one
+	Enhanced string // its enhanced status code (RFC 3463), such as 5.1.1, or ""
+	Text     string // its words: one line, at most 200 characters, addresses and codes masked (I6)
+	Err      error  // what failed on our side or on the wire; nil if the relay answered
+}
+
+// String tells the outcome in one line fit for a log (I6).
+func (o Outcome) String() string {
+	parts := []string{o.Kind.String()}
+	if o.Stage != "" {
+		parts = append(parts, "at", string(o.Stage))
+	}
+	if o.Code != 0 {
+		parts = append(parts, fmt.Sprint(o.Code))
+	}
+	for _, s := range []string{o.Enhanced, o.Text} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	s := strings.Join(parts, " ")
+	if o.Err != nil {
+		s += ": " + o.Err.Error()
+	}
+	return s
+}
+
+// LogValue logs the outcome as String tells it.
+func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.String()) }
+
+// judge is D11 as one total table: the kind of outcome that an answer means
+// which ends a message. Where D11 is silent:
+//   - An answer to DATA is about the message, never about the recipient: 4xx is
+//     Later, 5xx Unclear.
+//   - 5.1.7 and 5.1.8 name the sender's address, that is ours, though they stand
+//     in the family X.1.x: Unclear. A sender domain missing from DNS for an hour
+//     must not make a whole batch undeliverable.
+//   - An answer that no rule knows (1xx, 3xx at the dot, 2xx in place of 354)
+//     leaves us out of step with the relay: in doubt after the dot, else not sent.
+func judge(stage Stage, code int, enhanced string) Kind {
+	switch {
+	case code == 421 || code == 530 || code == 535:
+		return Us
+	case stage != StageRcpt && stage != StageData && stage != StageDot:
+		return Us
+	case stage == StageDot && code/100 == 2:
+		return Accepted
+	case code/100 == 4:
+		return Later
+	case code/100 == 5 && stage != StageData && aboutRecipient(enhanced):
+		return Person
+	case code/100 == 5:
+		return Unclear
+	case stage == StageDot:
+		return InDoubt
+	}
+	return NotSent
+}
+
+func aboutRecipient(enhanced string) bool {
+	if enhanced == "5.1.7" || enhanced == "5.1.8" {
+		return false
+	}
+	return strings.HasPrefix(enhanced, "5.1.") || strings.HasPrefix(enhanced, "5.2.")
+}
+
+// lost is the outcome of a message whose dialogue broke off before the relay answered.
+func lost(stage Stage, err error) Outcome {
+	kind := Us
+	switch stage {
+	case StageRcpt, StageData:
+		kind = NotSent
+	case StageDot:
+		kind = InDoubt
+	}
+	return Outcome{Kind: kind, Stage: stage, Err: err}
+}

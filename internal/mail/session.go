@@ -1,0 +1,310 @@
+package mail
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// session is one connection to the relay, greeted, encrypted and authenticated.
+// One goroutine uses it at a time.
+type session struct {
+	raw    net.Conn // what was dialled: deadlines and abrupt ends go there
+	conn   net.Conn // raw, or TLS over it
+	in     *bufio.Reader
+	out    []byte // what is written next; kept for its capacity
+	limits Limits
+	offers extensions
+	expiry *time.Timer // set while the relay keeps the session
+
+	handled int  // messages that have their outcome from this connection
+	ahead   bool // the next message's MAIL, RCPT, DATA are already written
+	dirty   bool // a transaction is open and must be reset
+	broken  bool // out of step with the relay, or gone: never used again
+
+	mu     sync.Mutex
+	stopAt time.Time // no wait goes beyond it, once the context is cancelled
+}
+
+// ending says how a run over one connection ended.
+type ending int
+
+const (
+	finished ending = iota // every message has its outcome
+	renew                  // the rest goes over another connection
+	stopped                // the rest is not to be tried
+)
+
+var errTooLarge = errors.New("message larger than the relay's SIZE")
+
+// run hands over window[next:] until something ends it, and returns the index
+// of the first message without an outcome.
+func (s *session) run(ctx context.Context, window []Outgoing, next int, done func(int, Outcome)) (int, ending) {
+	for next < len(window) {
+		if ctx.Err() != nil {
+			return next, stopped
+		}
+		if s.handled >= s.limits.PerConn {
+			return next, renew
+		}
+		o := s.deliver(ctx, window[next:])
+		if s.handled > 0 && saysNothing(o) {
+			return next, renew
+		}
+		s.handled++
+		done(next, o)
+		next++
+		if o.Kind == Us || o.Kind == NotSent || o.Kind == InDoubt {
+			s.broken = true
+			return next, stopped
+		}
+		if s.broken {
+			return next, renew
+		}
+	}
+	return next, finished
+}
+
+// saysNothing tells the end of a used connection before it answered MAIL: the
+// relay closed it for its own reasons (see Send).
+func saysNothing(o Outcome) bool {
+	return o.Kind == Us && o.Stage == StageMail && (o.Err != nil || o.Code == 421)
+}
+
+// deliver hands over the first message of rest, and the commands of the second
+// together with the first one's body where that is safe.
+func (s *session) deliver(ctx context.Context, rest []Outgoing) Outcome {
+	if !s.fits(rest[0]) {
+		return Outcome{Kind: Unclear, Stage: StageMail, Err: errTooLarge}
+	}
+	if o := s.offer(rest[0]); o.Kind != 0 {
+		return o
+	}
+	if ctx.Err() != nil { // the relay waits for a body that never comes
+		return s.lost(StageData, context.Cause(ctx))
+	}
+	if len(rest) > 1 && s.offers.pipelining && s.handled+1 < s.limits.PerConn && s.fits(rest[1]) {
+		return s.hand(rest[0], &rest[1])
+	}
+	return s.hand(rest[0], nil)
+}
+
+// fits tells whether the relay announced that it takes a message of that size.
+// A larger one is Unclear: it is neither the person's doing nor a reason to stop all mail.
+func (s *session) fits(o Outgoing) bool {
+	return s.offers.size == 0 || int64(len(o.Body)) <= s.offers.size
+}
+
+var envelope = [...]Stage{StageMail, StageRcpt, StageData}
+
+// offer sends the envelope of a message, unless it went ahead with the previous
+// body, and reads the three answers. The zero Outcome means that the relay waits
+// for the body.
+func (s *session) offer(o Outgoing) Outcome {
+	if s.dirty {
+		if r, err := s.exchange("RSET", s.limits.Command); err != nil || r.code/100 != 2 {
+			return s.lost(StageMail, errors.Join(err, errReply))
+		}
+		s.dirty = false
+	}
+	if s.offers.pipelining && !s.ahead {
+		if err := s.command(o, envelope[:]...); err != nil {
+			return s.lost(StageMail, err)
+		}
+	}
+	s.ahead = false
+	for _, stage := range envelope {
+		if !s.offers.pipelining {
+			if err := s.command(o, stage); err != nil {
+				return s.lost(stage, err)
+			}
+		}
+		r, err := s.answer(s.limits.Command)
+		if err != nil {
+			return s.lost(stage, err)
+		}
+		if stage == StageData && r.code != 354 || stage != StageData && r.code/100 != 2 {
+			refusal := r.outcome(stage, o.From, o.To)
+			s.recover(refusal)
+			return refusal
+		}
+	}
+	return Outcome{}
+}
+
+// recover puts the dialogue in order after a refusal. A pipelined DATA may still
+// be answered 354 after a refused RCPT: a dot would then hand over an empty
+// mail, so that connection is given up.
+func (s *session) recover(refusal Outcome) {
+	switch {
+	case refusal.Kind == Us || refusal.Kind == NotSent:
+		s.broken = true
+	case refusal.Stage == StageRcpt && s.offers.pipelining:
+		r, err := s.answer(s.limits.Command)
+		s.broken = err != nil || r.code/100 < 4 || r.code == 421
+		s.dirty = true
+	default:
+		s.dirty = true
+	}
+}
+
+// hand writes the body of a message, with the envelope of the next one if it
+// may go ahead (RFC 2920 §3.1), and reads the answer to the dot.
+func (s *session) hand(o Outgoing, next *Outgoing) Outcome {
+	s.out = appendData(s.out[:0], o.Body)
+	dot := len(s.out) - len(".\r\n")
+	if next != nil {
+		for _, stage := range envelope {
+			s.out = appendCommand(s.out, stage, *next)
+		}
+		s.ahead = true
+	}
+	if n, err := s.write(s.limits.Write); err != nil {
+		if n <= dot {
+			return s.lost(StageData, err)
+		}
+		return s.lost(StageDot, err)
+	}
+	r, err := s.answer(s.limits.Dot)
+	if err != nil {
+		return s.lost(StageDot, err)
+	}
+	result := r.outcome(StageDot, o.From, o.To)
+	if result.Kind == InDoubt {
+		result.Err = errReply
+	}
+	return result
+}
+
+// command writes commands of one envelope.
+func (s *session) command(o Outgoing, stages ...Stage) error {
+	s.out = s.out[:0]
+	for _, stage := range stages {
+		s.out = appendCommand(s.out, stage, o)
+	}
+	_, err := s.write(s.limits.Write)
+	return err
+}
+
+// appendCommand needs no quoting: an Email holds no blank, bracket or control character.
+func appendCommand(b []byte, stage Stage, o Outgoing) []byte {
+	switch stage {
+	case StageMail:
+		b = append(append(b, "MAIL FROM:<"...), o.From.Mailbox()...)
+		return append(b, ">\r\n"...)
+	case StageRcpt:
+		b = append(append(b, "RCPT TO:<"...), o.To.Mailbox()...)
+		return append(b, ">\r\n"...)
+	}
+	return append(b, "DATA\r\n"...)
+}
+
+// appendData appends a body as DATA wants it: every line ends in CRLF, a leading
+// dot is doubled, the final dot follows. A bare CR or LF becomes CRLF, so that no
+// two servers can disagree about where the mail ends.
+func appendData(b, body []byte) []byte {
+	for len(body) > 0 {
+		line, rest, _ := bytes.Cut(body, []byte{'\n'})
+		line = bytes.TrimSuffix(line, []byte{'\r'})
+		for {
+			part, more, bare := bytes.Cut(line, []byte{'\r'})
+			if len(part) > 0 && part[0] == '.' {
+				b = append(b, '.')
+			}
+			b = append(append(b, part...), "\r\n"...)
+			if !bare {
+				break
+			}
+			line = more
+		}
+		body = rest
+	}
+	return append(b, ".\r\n"...)
+}
+
+// exchange writes one line and reads its answer.
+func (s *session) exchange(line string, limit time.Duration) (reply, error) {
+	s.out = append(append(s.out[:0], line...), "\r\n"...)
+	if _, err := s.write(limit); err != nil {
+		return reply{}, err
+	}
+	return s.answer(limit)
+}
+
+// maxKept is the capacity of the write buffer that a session keeps.
+const maxKept = 1 << 20
+
+// write writes what is in s.out and tells how many bytes of it left.
+func (s *session) write(limit time.Duration) (int, error) {
+	s.deadline(limit)
+	n, err := s.conn.Write(s.out)
+	if cap(s.out) > maxKept {
+		s.out = nil
+	}
+	return n, err
+}
+
+// answer reads one answer. The limit is for all of it, however slowly it drips in.
+func (s *session) answer(limit time.Duration) (reply, error) {
+	s.deadline(limit)
+	r, err := readReply(s.in)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return r, err
+}
+
+// deadline bounds the next wait, by stopAt too.
+func (s *session) deadline(limit time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := time.Now().Add(limit)
+	if !s.stopAt.IsZero() && s.stopAt.Before(t) {
+		t = s.stopAt
+	}
+	s.raw.SetDeadline(t) // fails on a closed connection only: so does what follows
+}
+
+// watch cuts every wait short once ctx is cancelled. The function returned ends
+// that, and tells whether the session was left untouched.
+func (s *session) watch(ctx context.Context) func() bool {
+	return context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.stopAt = time.Now().Add(s.limits.Grace)
+		s.raw.SetDeadline(s.stopAt)
+	})
+}
+
+// lost is the outcome of a message during which the connection became useless.
+// Nothing that our own cancellation cuts short is the relay's fault.
+func (s *session) lost(stage Stage, err error) Outcome {
+	s.broken = true
+	o := lost(stage, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o.Kind == Us && !s.stopAt.IsZero() {
+		o.Kind = NotSent
+	}
+	return o
+}
+
+// courtesy bounds the wait for the answer to QUIT.
+const courtesy = time.Second
+
+// end closes the connection, with QUIT if the dialogue is in order. In disorder
+// it closes what was dialled and writes nothing: a dot after half a body would
+// hand over a truncated mail.
+func (s *session) end() {
+	if s.broken || s.ahead {
+		s.raw.Close()
+		return
+	}
+	s.exchange("QUIT", courtesy) // whatever it answers, we are leaving
+	s.conn.Close()
+}
