@@ -1,0 +1,408 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
+)
+
+// A ProvenCode is what a right code opens: a request, and the address that the
+// code proves.
+type ProvenCode struct {
+	RequestID  int64
+	Generation int              // of the code
+	Proven     conversion.Email // where the code was mailed
+	Contact    conversion.Email
+	ExpiresAt  time.Time
+	Space      conversion.Space
+	// Activates tells that the request carries the credentials chosen for
+	// this address, so that the code alone activates (D1).
+	Activates bool
+	// Pending is another address whose own code is on its way, zero if none.
+	Pending conversion.Email
+	// Activated tells that the request has led to the switch already. Only
+	// the form named by Submission may be told more than "refused".
+	Activated  bool
+	Submission string // the form that the request took last, "" if none
+}
+
+//go:embed query/find_code.sql
+var findCode string
+
+// FindCode looks an address and a code up: one index probe, the same for known
+// and unknown. A right code of a started mail is accepted whatever became of
+// the mail: it marks it as mailed and so stops repetitions. It returns
+// conversion.ErrCodeRefused if the code is wrong, expired or void.
+func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (ProvenCode, error) {
+	tags := make(pq.Int64Array, 0, 2)
+	for _, tag := range keys.Tags(email, code) {
+		tags = append(tags, tagValue(tag))
+	}
+	var rows []codeRow
+	if err := db.x.SelectContext(ctx, &rows, findCode, tags); err != nil {
+		return ProvenCode{}, fmt.Errorf("find code: %w", err)
+	}
+	for _, row := range rows {
+		proven, ok, err := row.prove(keys, email, code)
+		if err != nil {
+			return ProvenCode{}, fmt.Errorf("find code of request %d: %w", row.RequestID, err)
+		}
+		if !ok {
+			continue // another code with the same tag
+		}
+		return proven, db.acceptCode(ctx, row)
+	}
+	return ProvenCode{}, conversion.ErrCodeRefused
+}
+
+//go:embed query/mark_typed.sql
+var markTyped string
+
+// acceptCode refuses a code that is right but void, and sets mailed_at
+// otherwise: whoever types the code has received it (I5).
+func (db *DB) acceptCode(ctx context.Context, row codeRow) error {
+	switch {
+	case row.Activated:
+		return nil
+	case !row.Valid:
+		return conversion.ErrCodeRefused
+	case row.Mailed:
+		return nil
+	}
+	if _, err := db.x.ExecContext(ctx, markTyped, row.RequestID, row.CodeGeneration); err != nil {
+		return fmt.Errorf("mark request %d as mailed: %w", row.RequestID, err)
+	}
+	return nil
+}
+
+func tagValue(t conversion.Tag) int64 { return int64(binary.BigEndian.Uint64(t[:])) }
+
+type codeRow struct {
+	RequestID      int64            `db:"request_id"`
+	CodeGeneration int              `db:"code_generation"`
+	KeyID          conversion.KeyID `db:"key_id"`
+	Nonce          []byte           `db:"nonce"`
+	IsChosen       bool             `db:"is_chosen"`
+	Proves         string           `db:"proves"`
+	ExpiresAt      time.Time        `db:"expires_at"`
+	Valid          bool             `db:"valid"`
+	Mailed         bool             `db:"mailed"`
+	Activated      bool             `db:"activated"`
+	Submission     string           `db:"submission"`
+	RequestContact string           `db:"request_contact"`
+	Pending        string           `db:"pending"`
+	spaceRow
+}
+
+// prove recomputes the code and compares all of it; a tag alone proves nothing.
+func (r codeRow) prove(keys *conversion.Keyring, email conversion.Email, code conversion.Code) (p ProvenCode, ok bool, err error) {
+	p = ProvenCode{RequestID: r.RequestID, Generation: r.CodeGeneration, ExpiresAt: r.ExpiresAt,
+		Activates: r.IsChosen, Activated: r.Activated, Submission: r.Submission}
+	if p.Proven, err = conversion.ParseEmail(r.Proves); err != nil {
+		return p, false, err
+	}
+	want, err := keys.Code(r.KeyID, conversion.Nonce(r.Nonce), r.CodeGeneration, p.Proven)
+	if err != nil || !want.Equal(code) || !p.Proven.Same(email) {
+		return p, false, err
+	}
+	if p.Contact, err = conversion.ParseEmail(r.RequestContact); err != nil {
+		return p, false, err
+	}
+	if r.Pending != "" && !r.IsChosen {
+		if p.Pending, err = conversion.ParseEmail(r.Pending); err != nil {
+			return p, false, err
+		}
+	}
+	p.Space, err = r.space()
+	return p, true, err
+}
+
+// Credentials are what a subscriber chose, already hashed.
+type Credentials struct {
+	Password conversion.Hash
+	Question conversion.TrustQuestion
+	Answer   conversion.Hash
+}
+
+// A Submission is the form of somebody who proved an address by its code.
+type Submission struct {
+	Request    int64
+	Generation int              // of the code that proved
+	ID         string           // of the form, a UUID: the same form again changes nothing
+	Email      conversion.Email // the identifier chosen
+	// Credentials hashes what was typed. It is called inside the transaction,
+	// once it is certain that nobody else works on this request. Nil where the
+	// request carries the credentials.
+	Credentials func() (Credentials, error)
+}
+
+// An Activation is a submission that switches the space.
+type Activation struct {
+	Submission
+	// Facts freezes what the recap will show: the space, its trust question
+	// and the instant of the switch.
+	Facts func(conversion.Space, conversion.TrustQuestion, time.Time) ([]byte, error)
+	// SessionHash is the SHA-256 of the cookie of the session to open.
+	SessionHash [32]byte
+}
+
+// ErrBusy says that another submission for the same request is under way.
+var ErrBusy = errors.New("another submission for this request is under way")
+
+// Activate switches the space of a request: the one transaction that does (R3,
+// R4, I3). The database's clock, read once the lock on the request is held,
+// alone decides whether the code is still good (R21).
+//
+// It returns ErrBusy, conversion.ErrCodeRefused, conversion.ErrAlreadyActivated
+// or conversion.ErrAddressTaken; nothing has changed then. The form that
+// activated gets nil again, and its session again.
+func (db *DB) Activate(ctx context.Context, a Activation) error {
+	err := db.submit(ctx, a.Submission, func(tx *sqlx.Tx, r heldRequest, c Credentials) error {
+		return activate(ctx, tx, a, r, c)
+	})
+	if errors.Is(err, errTaken) {
+		err = db.openSession(ctx, a.Request, a.SessionHash)
+	}
+	if err != nil {
+		return fmt.Errorf("activate request %d: %w", a.Request, err)
+	}
+	return nil
+}
+
+//go:embed query/switch_request.sql
+var switchRequest string
+
+//go:embed query/switch_space.sql
+var switchSpace string
+
+// activate is the switch. Each statement is guarded once more, so that no
+// mistake above can activate late, twice or without a code.
+func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r heldRequest, c Credentials) error {
+	space, err := r.space()
+	if err != nil {
+		return err
+	}
+	facts, err := a.Facts(space, c.Question, r.Now)
+	if err != nil {
+		return fmt.Errorf("freeze the recap: %w", err)
+	}
+	n, err := affected(tx.ExecContext(ctx, switchRequest, a.Request, a.Generation, r.Now, a.ID))
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return conversion.ErrCodeRefused
+	}
+	n, err = affected(tx.ExecContext(ctx, switchSpace, a.Request, r.Now, a.Email.String(), a.Email.Key(),
+		c.Password, c.Question, c.Answer, facts, a.SessionHash[:], RecapSession.Seconds()))
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return conversion.ErrAlreadyActivated
+	}
+	return nil
+}
+
+// A Choice is how ChooseAddress ended.
+type Choice struct {
+	// Standing tells that a mail to this very address is under way or was
+	// sent before: its code and deadline stand (R22).
+	Standing bool
+}
+
+//go:embed query/choose_address.sql
+var chooseAddress string
+
+//go:embed query/replace_credentials.sql
+var replaceCredentials string
+
+// ChooseAddress points a proven request at another address, which must be
+// proven by a code of its own before it is anybody's identifier (D1). The
+// credentials are kept as hashes.
+//
+// It returns ErrBusy, conversion.ErrCodeRefused, conversion.ErrAlreadyActivated,
+// conversion.ErrAddressTaken, conversion.ErrAddressReserved or
+// conversion.ErrTooManyAddresses; nothing has changed then.
+func (db *DB) ChooseAddress(ctx context.Context, s Submission) (Choice, error) {
+	var choice Choice
+	err := db.submit(ctx, s, func(tx *sqlx.Tx, r heldRequest, c Credentials) (err error) {
+		choice, err = choose(ctx, tx, s, r, c)
+		return err
+	})
+	if errors.Is(err, errTaken) {
+		return Choice{}, nil
+	}
+	if err != nil {
+		return Choice{}, fmt.Errorf("choose another address for request %d: %w", s.Request, err)
+	}
+	return choice, nil
+}
+
+func choose(ctx context.Context, tx *sqlx.Tx, s Submission, r heldRequest, c Credentials) (Choice, error) {
+	if r.chosen(s.Email) && !r.Bounced {
+		_, err := tx.ExecContext(ctx, replaceCredentials, s.Request, c.Password, c.Question, c.Answer, s.ID)
+		return Choice{Standing: true}, err
+	}
+	if err := reserve(ctx, tx, s.Email, r.Now); err != nil {
+		return Choice{}, err
+	}
+	n, err := affected(tx.ExecContext(ctx, chooseAddress, s.Request, s.Email.String(), s.Email.Key(),
+		c.Password, c.Question, c.Answer, s.ID, conversion.MaxOtherAddresses, r.Now))
+	if err != nil {
+		return Choice{}, err
+	}
+	if n != 1 {
+		return Choice{}, conversion.ErrTooManyAddresses
+	}
+	return Choice{}, nil
+}
+
+//go:embed query/close_overdue_address.sql
+var closeOverdueAddress string
+
+//go:embed query/address_taken.sql
+var addressTaken string
+
+// reserve makes sure that the address is not the identifier of another space,
+// and closes overdue requests which still reserve it. The unique indexes decide
+// what races past.
+func reserve(ctx context.Context, tx *sqlx.Tx, e conversion.Email, at time.Time) error {
+	if _, err := tx.ExecContext(ctx, closeOverdueAddress, e.Key(), at); err != nil {
+		return fmt.Errorf("close overdue requests: %w", err)
+	}
+	var taken bool
+	if err := tx.GetContext(ctx, &taken, addressTaken, e.Key()); err != nil {
+		return fmt.Errorf("look the address up: %w", err)
+	}
+	if taken {
+		return conversion.ErrAddressTaken
+	}
+	return nil
+}
+
+// errTaken says that the very form was taken already.
+var errTaken = errors.New("form already taken")
+
+// submit runs f in the transaction of one submission: at most one at a time for
+// a request, the lock held, the code still good.
+func (db *DB) submit(ctx context.Context, s Submission, f func(*sqlx.Tx, heldRequest, Credentials) error) error {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		r, creds, err := take(ctx, tx, s)
+		if err != nil {
+			return err
+		}
+		return f(tx, r, creds)
+	})
+	switch {
+	case violates(err, "space_password_email"):
+		return conversion.ErrAddressTaken
+	case violates(err, "request_reserved"):
+		return conversion.ErrAddressReserved
+	case isLost(err):
+		// The connection broke, perhaps after the COMMIT: the row tells.
+		if taken, readErr := db.tookForm(ctx, s); readErr == nil && taken {
+			return errTaken
+		}
+	}
+	return err
+}
+
+//go:embed query/lock_request.sql
+var lockRequest string
+
+//go:embed query/held_request.sql
+var heldRequestQuery string
+
+// take locks the request and reads it with the clock of that very moment. The
+// costly hashes are made before the row is locked and after it is certain that
+// no other process makes them for the same request.
+func take(ctx context.Context, tx *sqlx.Tx, s Submission) (r heldRequest, c Credentials, err error) {
+	var free bool
+	if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, s.Request); err != nil {
+		return r, c, err
+	}
+	if !free {
+		return r, c, ErrBusy
+	}
+	if s.Credentials != nil {
+		if c, err = s.Credentials(); err != nil {
+			return r, c, err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, lockRequest, s.Request); err != nil {
+		return r, c, err
+	}
+	if err := tx.GetContext(ctx, &r, heldRequestQuery, s.Request, s.Generation); err != nil {
+		return r, c, err
+	}
+	if s.Credentials == nil {
+		c = r.kept()
+	}
+	return r, c, r.check(s)
+}
+
+// check tells whether the held request may take the form.
+func (r heldRequest) check(s Submission) error {
+	switch {
+	case r.Submission == s.ID && (r.Activated || r.Open && r.chosen(s.Email) && s.Credentials != nil):
+		return errTaken
+	case r.Activated:
+		return conversion.ErrAlreadyActivated
+	case !r.Valid:
+		return conversion.ErrCodeRefused
+	case s.Credentials == nil && r.Password == "":
+		return conversion.ErrCodeRefused // the credentials went while the form was under way
+	}
+	return nil
+}
+
+type heldRequest struct {
+	Now        time.Time                `db:"now"`
+	Open       bool                     `db:"open"`
+	Activated  bool                     `db:"activated"`
+	Valid      bool                     `db:"valid"`
+	Submission string                   `db:"submission"`
+	Chosen     string                   `db:"chosen_email"`
+	Password   conversion.Hash          `db:"password_hash"`
+	Question   conversion.TrustQuestion `db:"question"`
+	Answer     conversion.Hash          `db:"answer_hash"`
+	Others     int                      `db:"other_addresses"`
+	Bounced    bool                     `db:"bounced"`
+	spaceRow
+}
+
+func (r heldRequest) kept() Credentials {
+	return Credentials{Password: r.Password, Question: r.Question, Answer: r.Answer}
+}
+
+// chosen tells whether e is the other address that the request waits for.
+func (r heldRequest) chosen(e conversion.Email) bool {
+	c, err := conversion.ParseEmail(r.Chosen)
+	return err == nil && c.Same(e)
+}
+
+//go:embed query/took_submission.sql
+var tookSubmission string
+
+func (db *DB) tookForm(ctx context.Context, s Submission) (bool, error) {
+	var taken bool
+	err := db.x.GetContext(ctx, &taken, tookSubmission, s.Request, s.ID)
+	return taken, err
+}
+
+func affected(res stdsql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}

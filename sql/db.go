@@ -1,0 +1,188 @@
+// Package sql keeps bascule's truth in PostgreSQL. It is the only door to
+// sqlx and lib/pq. A query is a file in query/, named like the method that runs
+// it. All instants come from the database's clock, bascule_now().
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"database/sql/driver"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// DB is a pool of connections to PostgreSQL. It is safe for concurrent use.
+type DB struct {
+	x   *sqlx.DB
+	url string
+}
+
+// Open connects to the database of a DATABASE_URL with at most conns
+// connections. The caller closes it.
+func Open(ctx context.Context, url string, conns int) (*DB, error) {
+	x, err := sqlx.ConnectContext(ctx, "postgres", url)
+	if err != nil {
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	x.SetMaxOpenConns(conns)
+	x.SetMaxIdleConns(conns)
+	x.SetConnMaxIdleTime(5 * time.Minute)
+	return &DB{x: x, url: url}, nil
+}
+
+// Close closes the pool.
+func (db *DB) Close() error { return db.x.Close() }
+
+// Ping tells whether PostgreSQL answers.
+func (db *DB) Ping(ctx context.Context) error { return db.x.PingContext(ctx) }
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrate creates or upgrades the schema. It is safe to run twice, and by two
+// processes at once: one waits for the other.
+func (db *DB) Migrate(ctx context.Context) error {
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	fsys, err := migrationFiles()
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db.x.DB, fsys,
+		goose.WithSessionLocker(locker), goose.WithSlog(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+func migrationFiles() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
+
+// ErrSchema says that the database has not the schema of this program.
+var ErrSchema = errors.New("the database schema is not up to date: run `bascule migrate`")
+
+// CheckSchema returns ErrSchema unless the schema is the one of this program.
+func (db *DB) CheckSchema(ctx context.Context) error {
+	fsys, err := migrationFiles()
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db.x.DB, fsys, goose.WithSlog(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return fmt.Errorf("check schema: %w", err)
+	}
+	var exists bool
+	if err := db.x.GetContext(ctx, &exists, `SELECT to_regclass('goose_db_version') IS NOT NULL`); err != nil {
+		return fmt.Errorf("check schema: %w", err)
+	}
+	if !exists {
+		return ErrSchema
+	}
+	pending, err := p.HasPending(ctx)
+	if err != nil {
+		return fmt.Errorf("check schema: %w", err)
+	}
+	if pending {
+		return ErrSchema
+	}
+	return nil
+}
+
+// MaxClockSkew is how far this machine's clock may be from the database's: far
+// below anything that a deadline printed to the minute would show.
+const MaxClockSkew = 5 * time.Second
+
+// CheckClock returns an error if the two clocks differ by more than MaxClockSkew.
+func (db *DB) CheckClock(ctx context.Context) error {
+	before := time.Now()
+	now, err := db.Now(ctx)
+	if err != nil {
+		return err
+	}
+	after := time.Now()
+	if now.Before(before.Add(-MaxClockSkew)) || now.After(after.Add(MaxClockSkew)) {
+		return fmt.Errorf("this machine's clock and the database's differ by %s: synchronise them",
+			now.Sub(after).Abs().Round(time.Second))
+	}
+	return nil
+}
+
+// Now is the database's clock, the only one that decides anything.
+func (db *DB) Now(ctx context.Context) (time.Time, error) {
+	return now(ctx, db.x)
+}
+
+func now(ctx context.Context, q sqlx.QueryerContext) (time.Time, error) {
+	var t time.Time
+	if err := sqlx.GetContext(ctx, q, &t, `SELECT bascule_now()`); err != nil {
+		return t, fmt.Errorf("read the clock: %w", err)
+	}
+	return t, nil
+}
+
+// txAttempts is how often a transaction that PostgreSQL ended for the sake of
+// another (deadlock, serialization) is tried. The victim has changed nothing.
+const txAttempts = 3
+
+// inTx runs f in a transaction and commits, or rolls back on an error of f.
+func (db *DB) inTx(ctx context.Context, f func(*sqlx.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := db.tryTx(ctx, f)
+		if err == nil || attempt == txAttempts || !isVictim(err) {
+			return err
+		}
+	}
+}
+
+func (db *DB) tryTx(ctx context.Context, f func(*sqlx.Tx) error) error {
+	tx, err := db.x.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := f(tx); err != nil {
+		tx.Rollback() // fails only when the connection is gone, and the transaction with it
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// isLost tells whether the connection broke under a statement, so that its
+// outcome, or that of the COMMIT, is unknown.
+func isLost(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, stdsql.ErrConnDone) || errors.As(err, &netErr)
+}
+
+func isVictim(err error) bool {
+	var pqErr *pq.Error
+	if !errors.As(err, &pqErr) {
+		return false
+	}
+	return pqErr.Code == "40P01" || pqErr.Code == "40001"
+}
+
+// violates tells whether err is the refusal of the named constraint or unique index.
+func violates(err error, constraint string) bool {
+	var pqErr *pq.Error
+	return errors.As(err, &pqErr) && pqErr.Constraint == constraint
+}

@@ -1,0 +1,65 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// Due is how much is to be done in one lane.
+type Due struct {
+	Lane        Lane `db:"lane"`
+	Count       int  `db:"due"` // counted up to the limit asked for
+	BreakerOpen bool `db:"breaker_open"`
+	ProbeDue    bool `db:"probe_due"`
+}
+
+//go:embed query/due.sql
+var due string
+
+// Due counts what is due in each lane, up to limit.
+func (db *DB) Due(ctx context.Context, limit int) ([]Due, error) {
+	var lanes []Due
+	if err := db.x.SelectContext(ctx, &lanes, due, limit); err != nil {
+		return nil, fmt.Errorf("count what is due: %w", err)
+	}
+	return lanes, nil
+}
+
+// dueChannel is notified by every statement that adds an obligation.
+const dueChannel = "bascule_due"
+
+// WatchDue sends on the returned channel soon after obligations were added,
+// until ctx ends. Notifications may be lost while the connection is down: a
+// tick must go beside it.
+func (db *DB) WatchDue(ctx context.Context, log *slog.Logger) (<-chan struct{}, error) {
+	l := pq.NewListener(db.url, time.Second, 30*time.Second, func(e pq.ListenerEventType, err error) {
+		if err != nil {
+			log.Warn("the connection that listens for work is down", "err", err)
+		}
+	})
+	if err := l.Listen(dueChannel); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("listen for work: %w", err)
+	}
+	out := make(chan struct{}, 1)
+	go func() {
+		defer l.Close()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-l.Notify:
+				select {
+				case out <- struct{}{}:
+				default: // one is waiting already
+				}
+			}
+		}
+	}()
+	return out, nil
+}

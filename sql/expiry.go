@@ -1,0 +1,38 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+)
+
+// Swept is what one sweep did.
+type Swept struct {
+	Obligations int `db:"swept"`   // expiries looked at and done with
+	Expired     int `db:"expired"` // requests that it ended
+}
+
+//go:embed query/sweep.sql
+var sweep string
+
+// Sweep expires up to limit requests whose deadline has passed (R21). It is a
+// convenience: a code is refused at its deadline whether or not anybody swept.
+func (db *DB) Sweep(ctx context.Context, limit int) (Swept, error) {
+	var s Swept
+	err := again(func() error { return db.x.GetContext(ctx, &s, sweep, limit) })
+	if err != nil {
+		return Swept{}, fmt.Errorf("sweep: %w", err)
+	}
+	return s, nil
+}
+
+//go:embed query/clean_up.sql
+var cleanUp string
+
+// CleanUp forgets sessions that are over and throttles that are empty.
+func (db *DB) CleanUp(ctx context.Context) error {
+	if _, err := db.x.ExecContext(ctx, cleanUp); err != nil {
+		return fmt.Errorf("clean up: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
+)
+
+// A Lane says which workers take an obligation.
+type Lane string
+
+// The lanes. Somebody looks at the screen while LaneInteractive has work.
+const (
+	LaneInteractive Lane = "interactive"
+	LaneBulk        Lane = "bulk"
+	LaneRecap       Lane = "recap"
+	LaneExpiry      Lane = "expiry"
+)
+
+// MailKind is what a mail is about.
+type MailKind string
+
+// The mails.
+const (
+	MailCode         MailKind = "code"         // the activation code (R19)
+	MailNotice       MailKind = "notice"       // another address was chosen (D1)
+	MailConfirmation MailKind = "confirmation" // the switch is done, the recap attached
+)
+
+// Lease is how long a claim lasts unless its holder renews it.
+const Lease = 60 * time.Second
+
+// A Claim is a set of obligations that one worker holds. Its token is a UUID
+// made by the worker; whoever holds another token changes nothing.
+type Claim struct {
+	Token string
+	IDs   pq.Int64Array
+}
+
+// A Mail is a claimed mail, with what is needed to write it.
+type Mail struct {
+	ID         int64            `db:"id"`
+	Kind       MailKind         `db:"kind"`
+	RequestID  int64            `db:"request_id"`
+	Generation int              `db:"generation"`
+	Copy       int              `db:"copy"`     // 1 to 3 for an administrator's repetition (D3)
+	Attempts   int              `db:"attempts"` // refusals so far that count
+	KeyID      conversion.KeyID `db:"key_id"`
+	Nonce      []byte           `db:"nonce"`
+	IsChosen   bool             `db:"is_chosen"` // the subscriber chose this address: the code activates
+	Recipient  string           `db:"recipient"`
+	Chosen     string           `db:"chosen_email"` // the other address, for a notice
+	SwitchedAt time.Time        `db:"switched_at"`
+	Sharing    int              `db:"sharing"` // certificate spaces with this contact address, 100 at most (D2)
+	PDF        []byte           `db:"pdf"`
+	spaceRow
+}
+
+// Space is the space that the mail is about.
+func (m Mail) Space() (conversion.Space, error) { return m.space() }
+
+//go:embed query/claim_mail.sql
+var claimMail string
+
+// ClaimMail claims up to limit due mails of a lane for Lease, the longest due
+// first, none of except. Workers never wait for each other.
+func (db *DB) ClaimMail(ctx context.Context, lane Lane, limit int, token string, except []int64) ([]Mail, error) {
+	var mails []Mail
+	err := again(func() error {
+		mails = nil
+		return db.x.SelectContext(ctx, &mails, claimMail, lane, limit, token, Lease.Seconds(), pq.Int64Array(except))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim %s mail: %w", lane, err)
+	}
+	return mails, nil
+}
+
+// A Started mail may be handed to the relay: its start is committed.
+type Started struct {
+	ID        int64     `db:"id"`
+	Date      time.Time `db:"message_date"` // of the message; the same for every copy of it
+	ExpiresAt time.Time `db:"expires_at"`   // the deadline that a code mail prints
+}
+
+//go:embed query/start_mail.sql
+var startMail string
+
+// StartMail starts the hand-over of claimed mails; tags are those of their
+// codes, zero for other mails. The deadline of a code counts from now (D4).
+// Mails that are not returned must not be sent: they were claimed by somebody
+// else, have become void, or the breaker is open and this is not its probe.
+func (db *DB) StartMail(ctx context.Context, c Claim, tags []conversion.Tag, lifetime time.Duration, probe bool) ([]Started, error) {
+	values := make(pq.Int64Array, len(tags))
+	for i, tag := range tags {
+		values[i] = tagValue(tag)
+	}
+	var started []Started
+	err := again(func() error {
+		started = nil
+		return db.x.SelectContext(ctx, &started, startMail, c.Token, c.IDs, values, lifetime.Seconds(), probe)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start %d mails: %w", len(c.IDs), err)
+	}
+	return started, nil
+}
+
+//go:embed query/finish_accepted.sql
+var finishAccepted string
+
+// FinishAccepted records mails that the relay accepted. What the token does not
+// hold any more is left to whoever does (I5).
+func (db *DB) FinishAccepted(ctx context.Context, c Claim) error {
+	return db.finish(ctx, c, "accepted", finishAccepted, c.Token, c.IDs)
+}
+
+// A Failure is a mail that certainly did not go out.
+type Failure struct {
+	ID      int64
+	Delay   time.Duration // until it is due again
+	Counts  bool          // towards giving up (D11)
+	Refusal string        // the relay's words, addresses masked
+	Code    string        // its reply code, for the audit log
+}
+
+//go:embed query/finish_failed.sql
+var finishFailed string
+
+// FinishFailed records certain failures: the deadline is taken back, the next
+// attempt gets a full one (D4).
+func (db *DB) FinishFailed(ctx context.Context, token string, failures []Failure) error {
+	var (
+		c        = Claim{Token: token}
+		delays   pq.Float64Array
+		attempts pq.Int64Array
+		words    pq.StringArray
+	)
+	for _, f := range failures {
+		c.IDs = append(c.IDs, f.ID)
+		delays = append(delays, f.Delay.Seconds())
+		n := int64(0)
+		if f.Counts {
+			n = 1
+		}
+		attempts = append(attempts, n)
+		words = append(words, f.Refusal)
+	}
+	return db.finish(ctx, c, "failed", finishFailed, token, c.IDs, delays, attempts, words)
+}
+
+//go:embed query/finish_in_doubt.sql
+var finishInDoubt string
+
+// FinishInDoubt records mails whose outcome is unknown: one interruption each
+// (I5). The same message goes out again after delay; after the third
+// interruption its request counts as mailed instead.
+func (db *DB) FinishInDoubt(ctx context.Context, c Claim, delay time.Duration) error {
+	return db.finish(ctx, c, "in doubt", finishInDoubt, c.Token, c.IDs, delay.Seconds())
+}
+
+//go:embed query/finish_refused.sql
+var finishRefused string
+
+// FinishRefused records addresses refused for good (D11): the request ends as
+// undeliverable, or drops the address that was chosen and falls back to the
+// contact code (D1).
+func (db *DB) FinishRefused(ctx context.Context, token string, failures []Failure) error {
+	c := Claim{Token: token}
+	var words, codes pq.StringArray
+	for _, f := range failures {
+		c.IDs = append(c.IDs, f.ID)
+		words = append(words, f.Refusal)
+		codes = append(codes, f.Code)
+	}
+	return db.finish(ctx, c, "refused", finishRefused, token, c.IDs, words, codes)
+}
+
+func (db *DB) finish(ctx context.Context, c Claim, how, query string, args ...any) error {
+	if len(c.IDs) == 0 {
+		return nil
+	}
+	err := again(func() error {
+		_, err := db.x.ExecContext(ctx, query, args...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("finish %d mails as %s: %w", len(c.IDs), how, err)
+	}
+	return nil
+}
+
+//go:embed query/renew_claim.sql
+var renewClaim string
+
+// RenewClaim keeps a claim for another Lease and tells how many obligations it
+// still holds.
+func (db *DB) RenewClaim(ctx context.Context, c Claim) (int64, error) {
+	n, err := affected(db.x.ExecContext(ctx, renewClaim, c.Token, c.IDs, Lease.Seconds()))
+	if err != nil {
+		return 0, fmt.Errorf("renew a claim: %w", err)
+	}
+	return n, nil
+}
+
+//go:embed query/release_claim.sql
+var releaseClaim string
+
+// ReleaseClaim gives claims back that were not started.
+func (db *DB) ReleaseClaim(ctx context.Context, c Claim) error {
+	return db.finish(ctx, c, "not started", releaseClaim, c.Token, c.IDs)
+}
+
+// again runs f once more when PostgreSQL ended its statement for the sake of
+// another one; the victim has changed nothing.
+func again(f func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := f()
+		if err == nil || attempt == txAttempts || !isVictim(err) {
+			return err
+		}
+	}
+}

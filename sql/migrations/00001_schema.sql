@@ -1,0 +1,337 @@
+-- +goose Up
+
+-- All SQL reads the time here, and only here. Test databases replace the body
+-- by one with an offset; the application's role may not replace it.
+-- Statements call it as (SELECT bascule_now()): one instant, usable by an index.
+CREATE FUNCTION bascule_now() RETURNS timestamptz
+    LANGUAGE sql VOLATILE AS 'SELECT clock_timestamp()';
+
+CREATE TABLE batch (
+    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sha256      bytea       NOT NULL UNIQUE CHECK (octet_length(sha256) = 32),
+    file_name   text        NOT NULL,
+    sheet       text        NOT NULL,
+    created_at  timestamptz NOT NULL
+);
+COMMENT ON TABLE  batch IS 'One spreadsheet handed in by an administrator. The same bytes are the same batch.';
+COMMENT ON COLUMN batch.sha256 IS 'Of the file''s bytes.';
+
+CREATE TABLE import (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    batch_id   bigint      NOT NULL REFERENCES batch,
+    at         timestamptz NOT NULL,
+    actor      text        NOT NULL,
+    rows       integer     NOT NULL,
+    accepted   integer     NOT NULL,
+    unchanged  integer     NOT NULL,
+    not_due    integer     NOT NULL,
+    rejected   integer     NOT NULL,
+    CHECK (accepted + unchanged + not_due + rejected = rows)
+);
+COMMENT ON TABLE import IS 'One run of a batch: the same file may be handed in again, and is judged again.';
+CREATE INDEX import_batch ON import (batch_id);
+
+CREATE TABLE rejected (
+    batch_id bigint  NOT NULL REFERENCES batch,
+    line     integer NOT NULL,
+    number   text    NOT NULL,
+    cell     text    NOT NULL,
+    reason   text    NOT NULL,
+    PRIMARY KEY (batch_id, line)
+);
+COMMENT ON TABLE  rejected IS 'The rows that the latest run of a batch rejected.';
+COMMENT ON COLUMN rejected.number IS 'The subscriber number, '''' if it could not be read.';
+COMMENT ON COLUMN rejected.reason IS 'French, as the administrator reads it.';
+
+CREATE TABLE space (
+    id                  bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number              text        COLLATE "C" NOT NULL,
+    holder              text        NOT NULL,
+    contact_email       text        NOT NULL,
+    contact_key         text        COLLATE "C" NOT NULL,
+    serial              text        COLLATE "C" NOT NULL,
+    issuer              text        NOT NULL,
+    certificate_expires date        NOT NULL,
+    companies           jsonb       NOT NULL DEFAULT '[]',
+    contents            uuid        NOT NULL,
+    access              text        NOT NULL DEFAULT 'certificate' CHECK (access IN ('certificate', 'password')),
+    switched_at         timestamptz,
+    email               text,
+    email_key           text        COLLATE "C",
+    password_hash       text,
+    question            text,
+    answer_hash         text,
+    CONSTRAINT space_number UNIQUE (number),
+    CONSTRAINT space_password_complete CHECK (
+        access = 'certificate' AND num_nonnulls(switched_at, email, email_key, password_hash, question, answer_hash) = 0
+        OR access = 'password' AND num_nulls(switched_at, email, email_key, password_hash, question, answer_hash) = 0)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE  space IS 'A professional subscriber''s account.';
+COMMENT ON COLUMN space.number IS 'The subscriber number, as typed. It never changes (R5).';
+COMMENT ON COLUMN space.contact_email IS 'The address of the contact details, as typed.';
+COMMENT ON COLUMN space.contact_key IS 'The contact address in the form by which two addresses are the same.';
+COMMENT ON COLUMN space.serial IS 'The certificate''s serial number: lower-case hexadecimal without leading zeros.';
+COMMENT ON COLUMN space.issuer IS 'The certificate''s issuer as the sheet wrote it, '''' if it had none.';
+COMMENT ON COLUMN space.companies IS 'Companies and services, [{siren, name, services}]: only ever read and replaced whole.';
+COMMENT ON COLUMN space.contents IS 'Digest of the sheet''s row, companies apart: equal means that the row is held already (D9).';
+COMMENT ON COLUMN space.access IS 'How the space is entered. certificate becomes password, never back (R4, I2).';
+COMMENT ON COLUMN space.email IS 'The identifier of a password space, as typed.';
+COMMENT ON COLUMN space.password_hash IS 'Argon2id, PHC format (R17).';
+COMMENT ON COLUMN space.answer_hash IS 'Argon2id of the normalised trust answer (R18).';
+-- R6, I4: one address, one password space.
+CREATE UNIQUE INDEX space_password_email ON space (email_key) WHERE access = 'password';
+CREATE INDEX space_contact ON space (contact_key);
+CREATE INDEX space_certificate ON space (serial);
+
+-- R4: whatever the statement, a switched space stays switched and known.
+-- +goose StatementBegin
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'bascule: % on % refused: %', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
+        USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER space_number_is_fixed BEFORE UPDATE ON space
+    FOR EACH ROW WHEN (NEW.number <> OLD.number OR NEW.id <> OLD.id)
+    EXECUTE FUNCTION refuse('a subscriber number never changes');
+CREATE TRIGGER space_switch_is_irrevocable BEFORE UPDATE ON space
+    FOR EACH ROW WHEN (OLD.access = 'password' AND (NEW.access <> 'password' OR NEW.switched_at IS DISTINCT FROM OLD.switched_at))
+    EXECUTE FUNCTION refuse('the switch is irrevocable');
+CREATE TRIGGER space_switch_is_remembered BEFORE DELETE ON space
+    FOR EACH ROW WHEN (OLD.access = 'password')
+    EXECUTE FUNCTION refuse('the switch is irrevocable');
+CREATE TRIGGER space_is_kept BEFORE TRUNCATE ON space
+    EXECUTE FUNCTION refuse('the switch is irrevocable');
+
+CREATE TABLE request (
+    id                 bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    space_id           bigint      NOT NULL REFERENCES space,
+    batch_id           bigint      REFERENCES batch,
+    origin             text        NOT NULL CHECK (origin IN ('import', 'retry', 'space')),
+    key_id             text        NOT NULL,
+    nonce              bytea       NOT NULL CHECK (octet_length(nonce) = 16),
+    generation         integer     NOT NULL DEFAULT 1,
+    contact_email      text        NOT NULL,
+    contact_key        text        COLLATE "C" NOT NULL,
+    contact_generation integer,
+    chosen_email       text,
+    chosen_key         text        COLLATE "C",
+    password_hash      text,
+    question           text,
+    answer_hash        text,
+    other_addresses    smallint    NOT NULL DEFAULT 0,
+    resends            smallint    NOT NULL DEFAULT 0,
+    submission         uuid,
+    in_doubt           boolean     NOT NULL DEFAULT false,
+    refusal            text        NOT NULL DEFAULT '',
+    requested_at       timestamptz NOT NULL,
+    started_at         timestamptz,
+    expires_at         timestamptz,
+    mailed_at          timestamptz,
+    bounced_at         timestamptz,
+    activated_at       timestamptz,
+    expired_at         timestamptz,
+    undeliverable_at   timestamptz,
+    cancelled_at       timestamptz,
+    CONSTRAINT request_one_end CHECK (num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) <= 1),
+    CONSTRAINT request_activated_in_time CHECK (activated_at < expires_at),
+    CONSTRAINT request_started CHECK ((started_at IS NULL) = (expires_at IS NULL) AND (mailed_at IS NULL OR started_at IS NOT NULL)),
+    CONSTRAINT request_credentials CHECK (num_nonnulls(chosen_email, chosen_key) IN (0, 2)
+        AND num_nonnulls(password_hash, question, answer_hash) IN (0, 3)),
+    CONSTRAINT request_hashes_erased CHECK ((password_hash IS NOT NULL) = (chosen_key IS NOT NULL
+        AND num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) = 0)),
+    CONSTRAINT request_reachable CHECK (contact_generation IS NOT NULL OR chosen_key IS NOT NULL
+        OR num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) = 1)
+) WITH (fillfactor = 70);
+COMMENT ON TABLE  request IS 'One attempt to move one space from certificate to password. Its state is derived: see request_state.';
+COMMENT ON COLUMN request.origin IS 'import: a batch; retry: an administrator''s; space: the certificate holder''s own.';
+COMMENT ON COLUMN request.key_id IS 'Which key of SECRET_KEY makes its codes.';
+COMMENT ON COLUMN request.nonce IS 'The random part of its codes.';
+COMMENT ON COLUMN request.generation IS 'The highest generation of codes given out; it only grows.';
+COMMENT ON COLUMN request.contact_email IS 'The contact address when the request, or its contact generation, was made.';
+COMMENT ON COLUMN request.contact_generation IS 'Whose code opens the identifiers screen; null if none does (D8).';
+COMMENT ON COLUMN request.chosen_email IS 'The address that the subscriber chose, with credentials kept as hashes; the code of `generation` proves it and activates (D1).';
+COMMENT ON COLUMN request.other_addresses IS 'How many other addresses were chosen; three at most (D1).';
+COMMENT ON COLUMN request.resends IS 'Of the present generation; three at most (D3).';
+COMMENT ON COLUMN request.submission IS 'The form whose values were taken last; the same form again gets the same page.';
+COMMENT ON COLUMN request.in_doubt IS 'Mailed as far as can be known: the relay''s answer was lost three times.';
+COMMENT ON COLUMN request.refusal IS 'The relay''s last words, addresses masked.';
+COMMENT ON COLUMN request.started_at IS 'When the present code''s mail began to be handed over: the deadline counts from here (D4).';
+COMMENT ON COLUMN request.expires_at IS 'The present code works before this instant, not at it (I3).';
+-- I4: at most one open request for a space.
+CREATE UNIQUE INDEX request_open ON request (space_id)
+    WHERE activated_at IS NULL AND expired_at IS NULL AND undeliverable_at IS NULL AND cancelled_at IS NULL;
+-- R22: at most one open request for an address that a subscriber chose; a bounce lifts it.
+CREATE UNIQUE INDEX request_reserved ON request (chosen_key)
+    WHERE chosen_key IS NOT NULL AND bounced_at IS NULL
+      AND activated_at IS NULL AND expired_at IS NULL AND undeliverable_at IS NULL AND cancelled_at IS NULL;
+CREATE INDEX request_space ON request (space_id, id);
+-- No index reads started_at, expires_at, mailed_at, refusal or in_doubt: marking mails stays a HOT update.
+
+CREATE FUNCTION request_is_open(r request) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT r.activated_at IS NULL AND r.expired_at IS NULL AND r.undeliverable_at IS NULL AND r.cancelled_at IS NULL
+$$;
+
+-- Which generation's code the request stands for now.
+CREATE FUNCTION request_current(r request) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN r.chosen_key IS NOT NULL THEN r.generation ELSE coalesce(r.contact_generation, r.generation) END
+$$;
+
+-- The one place where a state is derived. An overdue request is expired
+-- whether or not the sweep has come by.
+CREATE FUNCTION request_state(r request, at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN r.activated_at     IS NOT NULL THEN 'activated'
+        WHEN r.cancelled_at     IS NOT NULL THEN 'cancelled'
+        WHEN r.undeliverable_at IS NOT NULL THEN 'undeliverable'
+        WHEN r.expired_at       IS NOT NULL OR r.expires_at <= at THEN 'expired'
+        WHEN r.mailed_at        IS NOT NULL THEN 'mailed'
+        ELSE 'requested'
+    END
+$$;
+
+CREATE TRIGGER request_end_is_final BEFORE UPDATE ON request
+    FOR EACH ROW WHEN (num_nonnulls(OLD.activated_at, OLD.expired_at, OLD.undeliverable_at, OLD.cancelled_at) = 1
+        AND (OLD.activated_at, OLD.expired_at, OLD.undeliverable_at, OLD.cancelled_at, OLD.space_id)
+            IS DISTINCT FROM (NEW.activated_at, NEW.expired_at, NEW.undeliverable_at, NEW.cancelled_at, NEW.space_id))
+    EXECUTE FUNCTION refuse('an ended request stays ended');
+CREATE TRIGGER request_activated_is_kept BEFORE DELETE ON request
+    FOR EACH ROW WHEN (OLD.activated_at IS NOT NULL)
+    EXECUTE FUNCTION refuse('the switch is irrevocable');
+CREATE TRIGGER request_is_kept BEFORE TRUNCATE ON request
+    EXECUTE FUNCTION refuse('the switch is irrevocable');
+
+CREATE TABLE code (
+    request_id bigint      NOT NULL,
+    generation integer     NOT NULL,
+    tag        bigint      NOT NULL,
+    started_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (request_id, generation)
+);
+COMMENT ON TABLE  code IS 'One row for each code that was, or may have been, handed over: written when its mail starts, taken back when the hand-over certainly failed. No foreign key: only the statement that starts a request writes here.';
+COMMENT ON COLUMN code.tag IS 'Finds the code without telling it: 8 bytes of an HMAC under a key that the database does not hold.';
+CREATE INDEX code_tag ON code (tag);
+
+CREATE TABLE obligation (
+    id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    lane          text        COLLATE "C" NOT NULL CHECK (lane IN ('interactive', 'bulk', 'recap', 'expiry')),
+    kind          text        COLLATE "C" NOT NULL CHECK (kind IN ('code', 'notice', 'confirmation', 'recap', 'expiry')),
+    request_id    bigint      NOT NULL,
+    generation    integer     NOT NULL,
+    copy          smallint    NOT NULL DEFAULT 0,
+    due_at        timestamptz NOT NULL,
+    claim         uuid,
+    claimed_until timestamptz,
+    started_at    timestamptz,
+    message_date  timestamptz,
+    attempts      smallint    NOT NULL DEFAULT 0,
+    interruptions smallint    NOT NULL DEFAULT 0
+) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+COMMENT ON TABLE  obligation IS 'What is still to be done for a request: written by the change that causes it, gone once done. No foreign key: requests are never deleted while something is due.';
+COMMENT ON COLUMN obligation.lane IS 'Which workers take it. interactive: somebody looks at the screen.';
+COMMENT ON COLUMN obligation.generation IS 'Of the request when this became due; another one by now makes it void.';
+COMMENT ON COLUMN obligation.copy IS '0 for the mail itself, 1 to 3 for an administrator''s repetitions (D3).';
+COMMENT ON COLUMN obligation.claim IS 'Token of the worker that holds it until claimed_until.';
+COMMENT ON COLUMN obligation.started_at IS 'Set while its mail is being handed over: still set after the claim has ended, the outcome is in doubt.';
+COMMENT ON COLUMN obligation.message_date IS 'The Date of the mail, kept while a repetition would be a copy of it.';
+COMMENT ON COLUMN obligation.attempts IS 'Refusals that count towards giving up (D11).';
+COMMENT ON COLUMN obligation.interruptions IS 'Doubts recorded: copies of one Message-ID are at most one more (I5).';
+CREATE INDEX obligation_due ON obligation (lane, due_at, id);
+
+-- Whoever adds an obligation wakes Dispatch; lost wake-ups are caught by its tick.
+-- +goose StatementBegin
+CREATE FUNCTION wake_dispatch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('bascule_due', '');
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER obligation_wakes_dispatch AFTER INSERT ON obligation
+    FOR EACH STATEMENT EXECUTE FUNCTION wake_dispatch();
+
+CREATE TABLE breaker (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    opened_at timestamptz,
+    probe_at  timestamptz,
+    reason    text     NOT NULL DEFAULT '',
+    suspects  bigint[] NOT NULL DEFAULT '{}',
+    unclear   bigint[] NOT NULL DEFAULT '{}'
+);
+COMMENT ON TABLE  breaker IS 'One row: whether the relay takes our mail, shared by all workers (D11).';
+COMMENT ON COLUMN breaker.opened_at IS 'Null while mail flows.';
+COMMENT ON COLUMN breaker.probe_at IS 'When one mail may be tried.';
+COMMENT ON COLUMN breaker.suspects IS 'The obligations that opened it: the probe takes another one if it can.';
+COMMENT ON COLUMN breaker.unclear IS 'The obligations refused without a clear reason since the last success, distinct.';
+INSERT INTO breaker DEFAULT VALUES;
+
+CREATE TABLE recap (
+    request_id  bigint      PRIMARY KEY REFERENCES request,
+    facts       jsonb       NOT NULL,
+    pdf         bytea,
+    sha256      bytea,
+    rendered_at timestamptz,
+    CHECK (num_nonnulls(pdf, sha256, rendered_at) IN (0, 3))
+);
+COMMENT ON TABLE  recap IS 'The document that the subscriber keeps (R28). The facts are frozen by the activation.';
+COMMENT ON COLUMN recap.pdf IS 'Null until rendered; the same facts give the same bytes.';
+CREATE TRIGGER recap_facts_are_frozen BEFORE UPDATE ON recap
+    FOR EACH ROW WHEN (NEW.facts IS DISTINCT FROM OLD.facts)
+    EXECUTE FUNCTION refuse('the facts are frozen');
+
+CREATE TABLE session (
+    token_hash bytea       PRIMARY KEY CHECK (octet_length(token_hash) = 32),
+    space_id   bigint      NOT NULL REFERENCES space,
+    scope      text        NOT NULL CHECK (scope IN ('recap')),
+    expires_at timestamptz NOT NULL
+);
+COMMENT ON TABLE  session IS 'Who may see what for how long.';
+COMMENT ON COLUMN session.token_hash IS 'SHA-256 of the cookie: a stolen database opens no session.';
+COMMENT ON COLUMN session.scope IS 'recap: the one that an activation opens, good for the recap alone.';
+CREATE INDEX session_expires ON session (expires_at);
+
+CREATE UNLOGGED TABLE throttle (
+    bucket bytea       PRIMARY KEY,
+    empty_at timestamptz NOT NULL
+);
+COMMENT ON TABLE  throttle IS 'Failed attempts, counted as leaky buckets. Unlogged: a crash of the server forgives them.';
+COMMENT ON COLUMN throttle.bucket IS 'Keyed hash of whom it counts: no address, no network address.';
+COMMENT ON COLUMN throttle.empty_at IS 'When the bucket will have leaked empty.';
+
+CREATE TABLE audit (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at         timestamptz NOT NULL,
+    space_id   bigint      NOT NULL,
+    request_id bigint      NOT NULL,
+    event      text        NOT NULL,
+    actor      text        NOT NULL,
+    why        text        NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE  audit IS 'One row for each transition, append-only; ids, no personal data (I9).';
+COMMENT ON COLUMN audit.actor IS 'worker, subscriber, or the administrator''s account on the machine.';
+CREATE INDEX audit_space ON audit (space_id, id);
+CREATE INDEX audit_at ON audit USING brin (at) WITH (pages_per_range = 16, autosummarize = on);
+CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE ON audit
+    FOR EACH ROW EXECUTE FUNCTION refuse('the audit log is append-only');
+CREATE TRIGGER audit_is_kept BEFORE TRUNCATE ON audit
+    EXECUTE FUNCTION refuse('the audit log is append-only');
+
+-- The one way to expire requests: those of ids that are open and overdue at
+-- that instant. The kept hashes go with the request's end (D1).
+CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURNS bigint LANGUAGE sql AS $$
+    WITH expired AS (
+        UPDATE request r
+        SET expired_at = at, password_hash = NULL, question = NULL, answer_hash = NULL
+        WHERE r.id = ANY (ids) AND request_is_open(r) AND r.expires_at <= at
+        RETURNING r.id, r.space_id
+    ), audited AS (
+        INSERT INTO audit (at, space_id, request_id, event, actor, why)
+        SELECT at, space_id, id, 'expired', actor, 'deadline' FROM expired
+        RETURNING 1
+    )
+    SELECT count(*) FROM audited
+$$;
+
+-- +goose Down
+-- There is no way back (R4).
+SELECT 1/0;

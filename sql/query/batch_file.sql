@@ -1,0 +1,1 @@
+SELECT file_name FROM batch WHERE id = $1

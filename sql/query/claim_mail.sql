@@ -1,0 +1,36 @@
+-- Claims up to $2 due mails of lane $1 with token $3 for $4 seconds, none of $5,
+-- and reads what is needed to write them. What has become void since is found at the start.
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), due AS (
+    SELECT o.id FROM obligation o
+    WHERE o.lane = $1 AND o.due_at <= (SELECT now FROM clock)
+      AND (o.claimed_until IS NULL OR o.claimed_until <= (SELECT now FROM clock))
+      AND o.id <> ALL ($5)
+    ORDER BY o.due_at, o.id
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE obligation o SET claim = $3, claimed_until = clock.now + make_interval(secs => $4)
+    FROM due, clock WHERE o.id = due.id
+    RETURNING o.id, o.kind, o.request_id, o.generation, o.copy, o.attempts
+)
+SELECT d.id, d.kind, d.request_id, d.generation, d.copy, d.attempts,
+       r.key_id, r.nonce,
+       r.chosen_key IS NOT NULL AND d.generation = r.generation AS is_chosen,
+       CASE d.kind
+           WHEN 'confirmation' THEN coalesce(s.email, r.contact_email)
+           WHEN 'notice' THEN r.contact_email
+           ELSE CASE WHEN r.chosen_key IS NOT NULL AND d.generation = r.generation THEN r.chosen_email ELSE r.contact_email END
+       END AS recipient,
+       coalesce(r.chosen_email, '') AS chosen_email,
+       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.companies, s.access,
+       coalesce(s.switched_at, 'epoch') AS switched_at,
+       CASE WHEN d.kind = 'code' THEN (SELECT count(*) FROM (
+           SELECT FROM space x WHERE x.contact_key = r.contact_key AND x.access = 'certificate' LIMIT 100) AS sharing) ELSE 1 END AS sharing,
+       p.pdf
+FROM claimed d
+JOIN request r ON r.id = d.request_id
+JOIN space s ON s.id = r.space_id
+LEFT JOIN recap p ON p.request_id = r.id AND d.kind = 'confirmation'
+ORDER BY d.id

@@ -1,0 +1,27 @@
+-- The mails $2 of token $1 certainly did not go out: each is due again after $3 seconds, with $4 attempts more, for reason $5.
+-- The deadline is taken back, unless an earlier copy may have arrived (D4).
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), failed AS MATERIALIZED (
+    SELECT o.id, o.kind, o.copy, o.request_id, o.generation, o.interruptions, i.delay, i.attempts, i.reason
+    FROM unnest($2::bigint[], $3::float8[], $4::int[], $5::text[]) AS i (id, delay, attempts, reason)
+    JOIN obligation o ON o.id = i.id
+    WHERE o.claim = $1
+    FOR UPDATE OF o
+), taken_back AS (
+    UPDATE request r
+    SET started_at = CASE WHEN f.interruptions > 0 THEN r.started_at END,
+        expires_at = CASE WHEN f.interruptions > 0 THEN r.expires_at END,
+        refusal = CASE WHEN f.attempts > 0 THEN f.reason ELSE r.refusal END
+    FROM failed f
+    WHERE f.kind = 'code' AND f.copy = 0 AND r.id = f.request_id AND f.generation = request_current(r)
+      AND request_is_open(r) AND r.mailed_at IS NULL
+    RETURNING r.id, f.generation, r.started_at IS NULL AS erased
+), erased AS (
+    DELETE FROM code c USING taken_back t WHERE t.erased AND c.request_id = t.id AND c.generation = t.generation
+)
+UPDATE obligation o
+SET due_at = clock.now + make_interval(secs => f.delay), attempts = o.attempts + f.attempts,
+    claim = NULL, claimed_until = NULL, started_at = NULL,
+    message_date = CASE WHEN o.interruptions > 0 THEN o.message_date END
+FROM failed f, clock WHERE o.id = f.id

@@ -1,0 +1,31 @@
+-- What the file alone tells: malformed rows, rows that contradict each other, rows that stand twice (D9).
+-- $1 and $2 are the columns of the number and of the serial number.
+WITH number AS (
+    SELECT number, min(line) AS first, min(contents) <> max(contents) AS differ,
+           array_to_string((array_agg(line ORDER BY line))[1:10], ', ') || CASE WHEN count(*) > 10 THEN ' …' ELSE '' END AS lines
+    FROM staged WHERE number <> ''
+    GROUP BY number HAVING count(*) > 1
+), certificate AS (
+    SELECT serial, lower(issuer) AS issuer,
+           array_to_string((array_agg(line ORDER BY line))[1:10], ', ') || CASE WHEN count(*) > 10 THEN ' …' ELSE '' END AS lines
+    FROM staged WHERE reason = ''
+    GROUP BY serial, lower(issuer) HAVING min(number) <> max(number)
+)
+UPDATE staged s
+SET verdict = CASE WHEN f.reason <> '' THEN 'rejected' ELSE 'unchanged' END,
+    cell = CASE WHEN s.reason <> '' THEN s.cell ELSE f.cell END,
+    reason = CASE WHEN s.reason <> '' THEN s.reason WHEN f.reason <> '' THEN f.reason
+                  ELSE 'identique à la ligne ' || f.first END
+FROM (
+    SELECT t.line, n.first,
+           CASE WHEN t.reason <> '' THEN t.cell WHEN n.differ THEN $1 || t.line WHEN c.lines IS NOT NULL THEN $2 || t.line ELSE '' END AS cell,
+           CASE WHEN t.reason <> '' THEN t.reason
+                WHEN n.differ THEN 'ce numéro d''abonné figure sur des lignes différentes : ' || n.lines
+                WHEN c.lines IS NOT NULL THEN 'ce certificat figure sous plusieurs numéros d''abonné : lignes ' || c.lines
+                ELSE '' END AS reason
+    FROM staged t
+    LEFT JOIN number n ON n.number = t.number
+    LEFT JOIN certificate c ON t.reason = '' AND c.serial = t.serial AND c.issuer = lower(t.issuer)
+    WHERE t.reason <> '' OR n.differ OR c.lines IS NOT NULL OR n.first < t.line
+) AS f
+WHERE s.line = f.line

@@ -1,0 +1,44 @@
+-- What the database tells of the rows without a verdict: the one judge of dry runs and real ones (D2, D9).
+-- $1 seconds is --within, 0 for all; $2 the column of the address.
+UPDATE staged s
+SET verdict = j.verdict, space_id = j.space_id, request_id = j.request_id, action = j.action,
+    cell = CASE WHEN j.verdict = 'rejected' THEN $2 || s.line ELSE '' END,
+    reason = j.reason
+FROM (
+    SELECT t.line, k.id AS space_id, o.id AS request_id,
+           CASE
+               WHEN $1 > 0 AND t.expires > ((bascule_now() + make_interval(secs => $1)) AT TIME ZONE 'Europe/Paris')::date THEN 'not_due'
+               WHEN k.access = 'password' THEN 'unchanged'
+               WHEN taken.id IS NOT NULL THEN 'rejected'
+               WHEN k.contents = t.contents::uuid AND (t.companies IS NULL OR t.companies = k.companies) THEN 'unchanged'
+               WHEN o.chosen_key IS NOT NULL THEN 'unchanged'
+               ELSE 'accepted'
+           END AS verdict,
+           CASE
+               WHEN $1 > 0 AND t.expires > ((bascule_now() + make_interval(secs => $1)) AT TIME ZONE 'Europe/Paris')::date
+                   THEN 'le certificat expire le ' || to_char(t.expires, 'DD/MM/YYYY') || ', au-delà du délai demandé'
+               WHEN k.access = 'password' THEN 'cet espace est déjà sans certificat'
+               WHEN taken.id IS NOT NULL THEN 'cette adresse électronique est déjà l''identifiant d''un autre espace sans certificat'
+               WHEN k.contents = t.contents::uuid AND (t.companies IS NULL OR t.companies = k.companies) THEN 'déjà connu, sans changement'
+               WHEN o.chosen_key IS NOT NULL THEN 'l''abonné a lui-même une demande en cours'
+                   || coalesce(', jusqu''au ' || to_char(o.expires_at AT TIME ZONE 'Europe/Paris', 'DD/MM/YYYY à HH24:MI'), '')
+               WHEN clash.number IS NOT NULL THEN 'attention : ce certificat est aussi celui de l''espace ' || clash.number
+               ELSE ''
+           END AS reason,
+           CASE
+               WHEN k.id IS NULL THEN 'new'
+               WHEN o.id IS NULL THEN 'restart'
+               WHEN o.contact_key <> t.email_key THEN 'redirect'
+               ELSE 'update'
+           END AS action
+    FROM staged t
+    LEFT JOIN space k ON k.number = t.number
+    LEFT JOIN request o ON o.space_id = k.id AND request_is_open(o)
+    LEFT JOIN space taken ON taken.access = 'password' AND taken.email_key = t.email_key AND taken.number <> t.number
+    LEFT JOIN LATERAL (
+        SELECT min(x.number) AS number FROM space x
+        WHERE x.serial = t.serial AND lower(x.issuer) = lower(t.issuer) AND x.number <> t.number
+    ) AS clash ON true
+    WHERE t.verdict IS NULL
+) AS j
+WHERE s.line = j.line

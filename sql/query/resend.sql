@@ -1,0 +1,10 @@
+-- One more mail with the same code for request $1, generation $2, at instant $3, by $4 (D3).
+WITH counted AS (
+    UPDATE request r SET resends = resends + 1 WHERE r.id = $1
+    RETURNING r.id, r.space_id, r.resends
+), due AS (
+    INSERT INTO obligation (lane, kind, request_id, generation, copy, due_at)
+    SELECT 'interactive', 'code', id, $2, resends, $3 FROM counted
+)
+INSERT INTO audit (at, space_id, request_id, event, actor, why)
+SELECT $3, space_id, id, 'resend asked', $4, 'mail ' || resends || ' of generation ' || $2::int FROM counted

@@ -1,0 +1,59 @@
+-- Starts the hand-over of the claimed mails $2 (their codes' tags $3) of token $1: the deadline of a code counts from
+-- here, $4 seconds (D4). Only what is returned may be sent. Nothing starts while the breaker is open, unless this is the probe ($5).
+-- A mail found started had its outcome lost with its holder: that is one more interruption; after three the request counts as mailed.
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), mine AS MATERIALIZED (
+    SELECT o.id, o.kind, o.request_id, o.generation, o.copy, i.tag,
+           o.interruptions + (o.started_at IS NOT NULL)::int AS interruptions
+    FROM unnest($2::bigint[], $3::bigint[]) AS i (id, tag)
+    JOIN obligation o ON o.id = i.id
+    WHERE o.claim = $1 AND o.claimed_until > (SELECT now FROM clock)
+      AND ($5 OR NOT EXISTS (SELECT FROM breaker WHERE opened_at IS NOT NULL))
+    FOR UPDATE OF o
+), first AS (
+    UPDATE request r
+    SET started_at = coalesce(r.started_at, clock.now),
+        expires_at = coalesce(r.expires_at, clock.now + make_interval(secs => $4)),
+        mailed_at = CASE WHEN m.interruptions >= 3 THEN clock.now END,
+        in_doubt = m.interruptions >= 3
+    FROM mine m, clock
+    WHERE m.kind = 'code' AND m.copy = 0 AND r.id = m.request_id AND m.generation = request_current(r)
+      AND request_is_open(r) AND r.mailed_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > clock.now)
+    RETURNING m.id, r.id AS request_id, r.space_id, m.generation, m.tag, r.started_at, r.expires_at, r.in_doubt
+), written AS (
+    INSERT INTO code (request_id, generation, tag, started_at, expires_at)
+    SELECT request_id, generation, tag, started_at, expires_at FROM first
+    ON CONFLICT (request_id, generation) DO NOTHING
+), audited AS (
+    INSERT INTO audit (at, space_id, request_id, event, actor, why)
+    SELECT clock.now, space_id, request_id, 'mailed', 'worker', 'in doubt' FROM first, clock WHERE in_doubt
+), going AS MATERIALIZED (
+    SELECT id, expires_at FROM first WHERE NOT in_doubt
+    UNION ALL
+    SELECT m.id, coalesce(r.expires_at, r.activated_at, r.requested_at)
+    FROM mine m JOIN request r ON r.id = m.request_id, clock
+    WHERE m.interruptions < 3 AND CASE
+        WHEN m.kind = 'code' THEN m.copy > 0 AND m.generation = request_current(r) AND request_is_open(r)
+            AND r.mailed_at IS NOT NULL AND r.expires_at > clock.now
+        WHEN m.kind = 'confirmation' THEN r.activated_at IS NOT NULL
+        ELSE true END
+), marked AS (
+    UPDATE obligation o
+    SET started_at = clock.now, message_date = coalesce(o.message_date, clock.now), interruptions = m.interruptions
+    FROM going g JOIN mine m USING (id), clock
+    WHERE o.id = g.id
+    RETURNING o.id, o.message_date
+), void AS MATERIALIZED (
+    SELECT m.id, r.expires_at,
+           m.kind = 'code' AND m.copy = 0 AND m.generation = request_current(r) AND request_is_open(r) AND r.expires_at IS NOT NULL AS expires
+    FROM mine m JOIN request r ON r.id = m.request_id
+    WHERE m.id NOT IN (SELECT id FROM going)
+), kept AS (
+    UPDATE obligation o
+    SET lane = 'expiry', kind = 'expiry', due_at = v.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL
+    FROM void v WHERE o.id = v.id AND v.expires
+), dropped AS (
+    DELETE FROM obligation o USING void v WHERE o.id = v.id AND NOT v.expires
+)
+SELECT m.id, m.message_date, g.expires_at FROM marked m JOIN going g USING (id) ORDER BY m.id

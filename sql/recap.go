@@ -1,0 +1,56 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"github.com/lib/pq"
+)
+
+// A DueRecap is a recap to render.
+type DueRecap struct {
+	ObligationID int64  `db:"obligation_id"`
+	RequestID    int64  `db:"request_id"`
+	Facts        []byte `db:"facts"`
+}
+
+//go:embed query/claim_recaps.sql
+var claimRecaps string
+
+// ClaimRecaps claims up to limit recaps for Lease.
+func (db *DB) ClaimRecaps(ctx context.Context, limit int, token string) ([]DueRecap, error) {
+	var recaps []DueRecap
+	err := again(func() error {
+		recaps = nil
+		return db.x.SelectContext(ctx, &recaps, claimRecaps, limit, token, Lease.Seconds())
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim recaps: %w", err)
+	}
+	return recaps, nil
+}
+
+// A RenderedRecap is a finished document.
+type RenderedRecap struct {
+	ObligationID int64
+	PDF          []byte
+	SHA256       [32]byte
+}
+
+//go:embed query/finish_recaps.sql
+var finishRecaps string
+
+// FinishRecaps keeps rendered documents and makes the mails due that carry them.
+func (db *DB) FinishRecaps(ctx context.Context, token string, recaps []RenderedRecap) error {
+	var (
+		c            = Claim{Token: token}
+		pdfs, hashes pq.ByteaArray
+	)
+	for _, r := range recaps {
+		c.IDs = append(c.IDs, r.ObligationID)
+		pdfs = append(pdfs, r.PDF)
+		hashes = append(hashes, r.SHA256[:])
+	}
+	return db.finish(ctx, c, "rendered", finishRecaps, token, c.IDs, pdfs, hashes)
+}
