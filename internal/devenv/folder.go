@@ -1,6 +1,7 @@
 package devenv
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -60,16 +61,25 @@ func realPath(dir string) (string, error) {
 var ErrFolderInUse = errors.New("another bascule uses this folder: stop it or choose another folder")
 
 // lockWait is how long a server whose owner was killed may still need the folder.
-const lockWait = 5 * time.Second
+const lockWait = 10 * time.Second
 
+// waitLock takes the lock and writes our process number into it. The lock of a
+// living process is refused at once; that of a server which outlives its owner
+// for the moment of its shutdown is waited for.
 func waitLock(ctx context.Context, lock *os.File) error {
 	patience := time.After(lockWait)
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		err := tryLock(lock)
+		if err == nil {
+			return writeOwner(lock)
+		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return err
+		}
+		if ownerLives(lock) {
+			return ErrFolderInUse
 		}
 		select {
 		case <-ctx.Done():
@@ -79,6 +89,32 @@ func waitLock(ctx context.Context, lock *os.File) error {
 		case <-tick.C:
 		}
 	}
+}
+
+func writeOwner(lock *os.File) error {
+	if err := lock.Truncate(0); err != nil {
+		return err
+	}
+	_, err := lock.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+	return err
+}
+
+func ownerLives(lock *os.File) bool {
+	text := make([]byte, 20)
+	n, _ := lock.ReadAt(text, 0) // io.EOF: the file is shorter
+	pid, err := strconv.Atoi(string(text[:n]))
+	return err == nil && alive(pid)
+}
+
+// alive tells whether a process still runs. One that has ended and whose parent
+// has not noticed does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return syscall.Kill(pid, 0) != syscall.ESRCH
+	}
+	name := bytes.LastIndexByte(stat, ')') // the state follows the name
+	return !bytes.HasPrefix(stat[name+1:], []byte(" Z"))
 }
 
 func tryLock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }

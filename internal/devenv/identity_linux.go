@@ -3,6 +3,8 @@ package devenv
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"strconv"
@@ -37,6 +39,14 @@ func (id identity) own(path string) error {
 		return nil
 	}
 	return os.Chown(path, int(id.credential.Uid), int(id.credential.Gid))
+}
+
+// explain adds to an error what to do about it, where the identity is its reason.
+func (id identity) explain(err error) error {
+	if id.credential != nil && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: run as an ordinary user, or choose a folder that user postgres can enter", err)
+	}
+	return err
 }
 
 var errRoot = errors.New("PostgreSQL does not run as root, this machine forbids user namespaces and has no user postgres: run as an ordinary user")

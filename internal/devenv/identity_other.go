@@ -18,6 +18,8 @@ func (identity) attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{
 
 func (identity) own(string) error { return nil }
 
+func (identity) explain(err error) error { return err }
+
 func postgresIdentity(context.Context, string) (identity, error) {
 	if os.Geteuid() == 0 {
 		return identity{}, errors.New("PostgreSQL does not run as root: run as an ordinary user")

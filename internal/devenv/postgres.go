@@ -70,10 +70,10 @@ func (p *Postgres) start(ctx context.Context, dir string) (err error) {
 		}
 	}()
 	if err = p.prepare(ctx); err != nil {
-		return err
+		return p.who.explain(err)
 	}
 	if err = p.launch(); err != nil {
-		return err
+		return p.who.explain(err)
 	}
 	if err = p.waitReady(ctx); err != nil {
 		return errors.Join(err, p.server.stop())

@@ -30,7 +30,11 @@ var ErrNoPostgres = errors.New("no PostgreSQL 14 or newer on this machine: insta
 // findPrograms returns the newest installation found, or, if major is not 0,
 // one of that major version. It returns ErrNoPostgres if there is none at all.
 func findPrograms(ctx context.Context, major int) (programs, error) {
-	all := installations(ctx)
+	return findIn(installations(ctx), major)
+}
+
+// findIn chooses among installations, oldest first.
+func findIn(all []programs, major int) (programs, error) {
 	if len(all) == 0 {
 		return programs{}, ErrNoPostgres
 	}
