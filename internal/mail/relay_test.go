@@ -1,0 +1,359 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// window makes n messages, known to the toy by their return path.
+func window(t testing.TB, n int) []Outgoing {
+	out := make([]Outgoing, n)
+	for i := range out {
+		out[i] = Outgoing{
+			From: email(t, fmt.Sprintf("m%d@us.example", i)), To: email(t, fmt.Sprintf("client%d@client.example", i)),
+			Body: []byte(fmt.Sprintf("Subject: %d\r\n\r\n.dot\r\n..\r\n.\r\nend of %d", i, i)),
+		}
+	}
+	return out
+}
+
+// send sends and checks that done was called once per message, in order.
+func send(ctx context.Context, t testing.TB, r *Relay, w []Outgoing) []Outcome {
+	var got []Outcome
+	r.Send(ctx, w, func(i int, o Outcome) {
+		if i != len(got) {
+			t.Errorf("done(%d) called in place of done(%d)", i, len(got))
+		}
+		got = append(got, o)
+	})
+	if len(got) != len(w) {
+		t.Fatalf("%d outcomes for %d messages", len(got), len(w))
+	}
+	return got
+}
+
+func kinds(outcomes []Outcome) string {
+	var s []string
+	for _, o := range outcomes {
+		s = append(s, o.Kind.String())
+	}
+	return strings.Join(s, " ")
+}
+
+// copies tells which messages the toy keeps, and checks that each is whole and
+// in its own envelope.
+func (s *toy) copies(t testing.TB, w []Outgoing) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var got []string
+	for _, m := range s.mails {
+		want := strings.ReplaceAll(string(w[m.msg].Body), "\r\n", "\n") + "\n"
+		if m.body != want || m.from != w[m.msg].From.Mailbox() || m.to != w[m.msg].To.Mailbox() {
+			t.Errorf("message %d arrived as %q from %s to %s", m.msg, m.body, m.from, m.to)
+		}
+		got = append(got, fmt.Sprint(m.msg))
+	}
+	return strings.Join(got, " ")
+}
+
+// at scripts one answer for one message at one stage.
+func at(msg int, stage Stage, answer string) func(int, int, Stage) string {
+	return func(_, m int, s Stage) string {
+		if m == msg && s == stage {
+			return answer
+		}
+		return ""
+	}
+}
+
+// onceAt is at, on the first connection alone.
+func onceAt(msg int, stage Stage, answer string) func(int, int, Stage) string {
+	return func(conn, m int, s Stage) string {
+		if conn == 0 {
+			return at(msg, stage, answer)(conn, m, s)
+		}
+		return ""
+	}
+}
+
+// D11: a window of three whose second message meets trouble. What is said of it,
+// of those around it, what the relay really has, over how many connections.
+func TestTrouble(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		toy   *toy
+		want  string
+		mails string
+		conns int
+	}{
+		{"none", &toy{}, "accepted accepted accepted", "0 1 2", 1},
+		{"no pipelining", &toy{offers: []string{}}, "accepted accepted accepted", "0 1 2", 1},
+		{"answers byte by byte", &toy{dribble: true}, "accepted accepted accepted", "0 1 2", 1},
+		{"person at RCPT", &toy{answer: at(1, StageRcpt, "550 5.1.1 unknown")}, "accepted person accepted", "0 2", 1},
+		{"person at RCPT, no pipelining", &toy{offers: []string{}, answer: at(1, StageRcpt, "550 5.1.1 unknown")}, "accepted person accepted", "0 2", 1},
+		{"person at RCPT, then 354", &toy{always: true, answer: at(1, StageRcpt, "550 5.1.1 unknown")}, "accepted person accepted", "0 2", 2},
+		{"lost after refused RCPT", &toy{answer: func(conn, m int, s Stage) string {
+			if conn == 0 && m == 1 && s == StageRcpt {
+				return "550-5.1.1 unknown\r\n550 5.1.1 bye\r\n421 4.3.2 closing"
+			}
+			return ""
+		}}, "accepted person accepted", "0 2", 2},
+		{"unclear at RCPT", &toy{answer: at(1, StageRcpt, "554 5.7.1 denied")}, "accepted unclear accepted", "0 2", 1},
+		{"later at RCPT", &toy{answer: at(1, StageRcpt, "450 4.2.0 greylisted")}, "accepted later accepted", "0 2", 1},
+		{"421 at RCPT", &toy{answer: at(1, StageRcpt, "421 4.3.2 closing")}, "accepted us not_sent", "0", 1},
+		{"lost at RCPT", &toy{answer: at(1, StageRcpt, drop)}, "accepted not_sent not_sent", "0", 1},
+		{"refused at MAIL", &toy{answer: at(1, StageMail, "550 5.7.1 not you")}, "accepted us not_sent", "0", 1},
+		{"busy at MAIL", &toy{answer: at(1, StageMail, "451 4.3.0 busy")}, "accepted us not_sent", "0", 1},
+		{"closed after a message", &toy{answer: onceAt(1, StageMail, drop)}, "accepted accepted accepted", "0 1 2", 2},
+		{"421 after a message", &toy{answer: onceAt(1, StageMail, "421 4.7.0 too many messages")}, "accepted accepted accepted", "0 1 2", 2},
+		{"421 on a fresh connection too", &toy{answer: at(1, StageMail, "421 4.7.0 go away")}, "accepted us not_sent", "0", 2},
+		{"garbage at MAIL, twice", &toy{answer: at(1, StageMail, "hello")}, "accepted us not_sent", "0", 2},
+		{"later at DATA", &toy{answer: at(1, StageData, "451 4.3.0 disk")}, "accepted later accepted", "0 2", 1},
+		{"refused at DATA", &toy{answer: at(1, StageData, "554 5.1.1 odd")}, "accepted unclear accepted", "0 2", 1},
+		{"250 in place of 354", &toy{answer: at(1, StageData, "250 ok")}, "accepted not_sent not_sent", "0", 1},
+		{"lost at DATA", &toy{answer: at(1, StageData, drop)}, "accepted not_sent not_sent", "0", 1},
+		{"lost inside the body", &toy{answer: at(1, StageData, cut)}, "accepted not_sent not_sent", "0", 1},
+		{"lost after the dot, mail kept", &toy{answer: at(1, StageDot, take)}, "accepted in_doubt not_sent", "0 1", 1},
+		{"lost after the dot, mail gone", &toy{answer: at(1, StageDot, drop)}, "accepted in_doubt not_sent", "0", 1},
+		{"garbage after the dot", &toy{answer: at(1, StageDot, "huh")}, "accepted in_doubt not_sent", "0", 1},
+		{"354 after the dot", &toy{answer: at(1, StageDot, "354 go on")}, "accepted in_doubt not_sent", "0", 1},
+		{"endless answer to the dot", &toy{answer: at(1, StageDot, babble)}, "accepted in_doubt not_sent", "0", 1},
+		{"endless line", &toy{answer: at(1, StageDot, "250 "+strings.Repeat("x", maxReplyLine))}, "accepted in_doubt not_sent", "0 1", 1},
+		{"person at the dot", &toy{answer: at(1, StageDot, "552 5.2.2 full")}, "accepted person accepted", "0 2", 1},
+		{"unclear at the dot", &toy{answer: at(1, StageDot, "554 5.7.1 spam")}, "accepted unclear accepted", "0 2", 1},
+		{"later at the dot", &toy{answer: at(1, StageDot, "451 4.3.0 busy")}, "accepted later accepted", "0 2", 1},
+		{"421 at the dot", &toy{answer: at(1, StageDot, "421 4.3.2 closing")}, "accepted us not_sent", "0", 1},
+		{"too large", &toy{offers: []string{"PIPELINING", "SIZE 60"}}, "accepted unclear accepted", "0 2", 1},
+		{"greeting refused", &toy{greeting: "554 5.3.2 no"}, "us not_sent not_sent", "", 1},
+		{"greeting garbage", &toy{greeting: "SSH-2.0"}, "us not_sent not_sent", "", 1},
+		{"EHLO refused", &toy{answer: at(-1, StageEhlo, "502 5.5.1 no")}, "us not_sent not_sent", "", 1},
+		{"EHLO lost", &toy{answer: at(-1, StageEhlo, drop)}, "us not_sent not_sent", "", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := window(t, 3)
+			if c.name == "too large" {
+				w[1].Body = append(w[1].Body, "longer than the others, and longer than SIZE"...)
+			}
+			outcomes := send(t.Context(), t, c.toy.relay(t, Config{}, 1), w)
+			if got := kinds(outcomes); got != c.want {
+				t.Errorf("outcomes %q, want %q: %v", got, c.want, outcomes)
+			}
+			if got := c.toy.copies(t, w); got != c.mails {
+				t.Errorf("the relay has %q, want %q", got, c.mails)
+			}
+			if c.toy.conns != c.conns {
+				t.Errorf("%d connections, want %d", c.toy.conns, c.conns)
+			}
+		})
+	}
+}
+
+// I5: whatever a relay does at whatever moment, Accepted means one whole copy,
+// InDoubt at most one, everything else none; and every message has its outcome.
+func TestAnyTrouble(t *testing.T) {
+	answers := map[Stage][]string{
+		StageMail: {drop, "421 4.0.0 x", "451 4.0.0 x", "550 5.1.8 x", "zzz"},
+		StageRcpt: {drop, "421 4.0.0 x", "450 4.2.1 x", "550 5.1.1 x", "550 x", "zzz", "354 x"},
+		StageData: {drop, cut, "421 4.0.0 x", "451 4.0.0 x", "554 5.0.0 x", "250 x", "zzz"},
+		StageDot:  {drop, take, "421 4.0.0 x", "451 4.0.0 x", "552 5.2.2 x", "554 5.7.1 x", "354 x", "zzz", "250-\r\n250 ok"},
+	}
+	stages := []Stage{StageMail, StageRcpt, StageData, StageDot}
+	rapid.Check(t, func(rt *rapid.T) {
+		const n = 6
+		script := make(map[string]string)
+		for range rapid.IntRange(0, 5).Draw(rt, "faults") {
+			stage := rapid.SampledFrom(stages).Draw(rt, "stage")
+			key := fmt.Sprint(rapid.IntRange(0, n-1).Draw(rt, "message"), stage)
+			script[key] = rapid.SampledFrom(answers[stage]).Draw(rt, "answer")
+		}
+		s := &toy{
+			always:  rapid.Bool().Draw(rt, "always 354"),
+			dribble: rapid.Bool().Draw(rt, "dribble"),
+			answer:  func(_, msg int, stage Stage) string { return script[fmt.Sprint(msg, stage)] },
+		}
+		if !rapid.Bool().Draw(rt, "pipelining") {
+			s.offers = []string{}
+		}
+		cfg := Config{Limits: Limits{PerConn: rapid.IntRange(1, 4).Draw(rt, "per connection")}}
+		cfg.Host, cfg.dial, cfg.TLS = "relay.example", s.dial, TLSOff
+		r := NewRelay(cfg, 1)
+		w := window(t, n)
+		outcomes := send(t.Context(), t, r, w)
+		r.Close()
+		s.open.Wait()
+		have := strings.Fields(s.copies(t, w))
+		for i, o := range outcomes {
+			count := 0
+			for _, m := range have {
+				if m == fmt.Sprint(i) {
+					count++
+				}
+			}
+			if o.Kind == Accepted && count != 1 || o.Kind == InDoubt && count > 1 || o.Kind != Accepted && o.Kind != InDoubt && count != 0 {
+				rt.Errorf("message %d is %v, and the relay has %d copies", i, o, count)
+			}
+		}
+		if !slices.IsSorted(have) {
+			rt.Errorf("out of order: %v", have)
+		}
+	})
+}
+
+// A window of mails costs one write and one round trip each: the commands of the
+// next one travel with the body of the one before.
+func TestPipelined(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		offers []string
+		most   int
+	}{{"pipelining", nil, 11}, {"one by one", []string{}, 40}} {
+		s := &toy{offers: c.offers}
+		r := s.relay(t, Config{}, 1)
+		count := &countingDial{dial: s.dial}
+		r.cfg.dial = count.connect
+		send(t.Context(), t, r, window(t, 10))
+		if got := count.writes() - 1; got != c.most { // EHLO
+			t.Errorf("%s: %d writes for 10 mails, want %d", c.name, got, c.most)
+		}
+	}
+}
+
+// A kept connection serves the next window; one that the relay closed meanwhile
+// costs nothing but a new one; none lives longer than Idle or carries more than
+// PerConn messages.
+func TestKeptConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &toy{}
+		r := s.relay(t, Config{Limits: Limits{PerConn: 5}}, 2)
+		two := window(t, 2)
+		for range 2 {
+			send(t.Context(), t, r, two)
+		}
+		if s.conns != 1 || s.verbs("EHLO") != 1 {
+			t.Fatalf("%d connections for two windows in a row", s.conns)
+		}
+		if got := kinds(send(t.Context(), t, r, two)); got != "accepted accepted" || s.conns != 2 || s.verbs("QUIT") != 1 {
+			t.Fatalf("fifth and sixth message: %s, %d connections, %d QUIT", got, s.conns, s.verbs("QUIT"))
+		}
+		<-time.After(29 * time.Second)
+		synctest.Wait()
+		if s.verbs("QUIT") != 1 {
+			t.Error("closed before Idle")
+		}
+		<-time.After(2 * time.Second)
+		synctest.Wait()
+		if s.verbs("QUIT") != 2 {
+			t.Error("kept beyond Idle")
+		}
+	})
+}
+
+// The relay closed the kept connection behind our back: the next window does not notice.
+func TestStaleConnection(t *testing.T) {
+	for _, answer := range []string{drop, "421 4.4.2 timeout"} {
+		armed := false
+		s := &toy{answer: func(conn, _ int, stage Stage) string {
+			if armed && conn == 0 && stage == StageMail {
+				return answer
+			}
+			return ""
+		}}
+		r := s.relay(t, Config{}, 1)
+		send(t.Context(), t, r, window(t, 1))
+		armed = true
+		if got := send(t.Context(), t, r, window(t, 2)); kinds(got) != "accepted accepted" {
+			t.Errorf("%s: %v", answer, got)
+		}
+	}
+}
+
+// Every wait ends: at the limit that RFC 5321 gives, whatever the relay does.
+func TestWaitsEnd(t *testing.T) {
+	limits := DefaultLimits()
+	for _, c := range []struct {
+		name  string
+		toy   *toy
+		want  string
+		after time.Duration
+	}{
+		{"dot", &toy{answer: at(0, StageDot, hang)}, "in_doubt not_sent", limits.Dot},
+		{"rcpt", &toy{answer: at(0, StageRcpt, hang)}, "not_sent not_sent", limits.Command},
+		{"mail", &toy{answer: at(0, StageMail, hang)}, "us not_sent", limits.Command},
+		{"ehlo", &toy{answer: at(-1, StageEhlo, hang)}, "us not_sent", limits.Connect},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				outcomes := send(t.Context(), t, c.toy.relay(t, Config{}, 1), window(t, 2))
+				if got := kinds(outcomes); got != c.want {
+					t.Errorf("%s, want %s: %v", got, c.want, outcomes)
+				}
+				if took := time.Since(begin); took != c.after {
+					t.Errorf("gave up after %v, want %v", took, c.after)
+				}
+			})
+		})
+	}
+}
+
+// Cancelling: nothing new is started, and what hangs on a dot gets its grace.
+func TestCancelled(t *testing.T) {
+	t.Run("before", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		s := &toy{}
+		if got := send(ctx, t, s.relay(t, Config{}, 1), window(t, 2)); kinds(got) != "not_sent not_sent" || s.conns != 0 || !errors.Is(got[0].Err, context.Canceled) {
+			t.Errorf("%v over %d connections", got, s.conns)
+		}
+	})
+	t.Run("between", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &toy{}
+		var got []Outcome
+		w := window(t, 3)
+		s.relay(t, Config{}, 1).Send(ctx, w, func(i int, o Outcome) {
+			got = append(got, o)
+			cancel()
+		})
+		if kinds(got) != "accepted not_sent not_sent" || s.copies(t, w) != "0" {
+			t.Errorf("%v; the relay has %s", got, s.copies(t, w))
+		}
+	})
+	for _, c := range []struct {
+		stage Stage
+		want  string
+	}{{StageDot, "in_doubt not_sent"}, {StageRcpt, "not_sent not_sent"}, {StageMail, "not_sent not_sent"}} {
+		t.Run("while waiting at "+string(c.stage), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				s := &toy{answer: at(0, c.stage, hang)}
+				begin := time.Now()
+				if got := send(ctx, t, s.relay(t, Config{}, 1), window(t, 2)); kinds(got) != c.want {
+					t.Errorf("%v, want %s", got, c.want)
+				}
+				if took := time.Since(begin); took != time.Minute+DefaultLimits().Grace {
+					t.Errorf("returned after %v", took)
+				}
+			})
+		})
+	}
+}
+
+// Once closed, nothing is sent.
+func TestClosed(t *testing.T) {
+	s := &toy{}
+	r := s.relay(t, Config{}, 1)
+	r.Close()
+	if got := send(t.Context(), t, r, window(t, 2)); kinds(got) != "not_sent not_sent" || !errors.Is(got[1].Err, errClosed) || s.conns != 0 {
+		t.Errorf("%v over %d connections", got, s.conns)
+	}
+}
