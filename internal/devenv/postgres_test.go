@@ -66,10 +66,21 @@ func expect(t *testing.T, p *Postgres, condition string) {
 	execute(t, p, "DO $$ BEGIN ASSERT "+condition+"; END $$;")
 }
 
+// openTempDir is a temporary folder that user postgres can enter too, for a root
+// that has no user namespaces.
+func openTempDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // R4: what was committed is there again after a clean stop and after the death
 // of the whole program; the server dies with its owner, and no folder has two.
 func TestPostgresKeepsItsData(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "cluster")
+	dir := filepath.Join(openTempDir(t), "cluster")
 	p := startPostgres(t, dir)
 	for range 2 {
 		if err := p.EnsureDatabase(t.Context(), "kept"); err != nil {
@@ -154,9 +165,9 @@ func TestPostgresRefusesForeignData(t *testing.T) {
 // no obstacle; an initdb that was killed half-way is neither; nor is a process
 // number that has been given to another process.
 func TestPostgresInAwkwardFolder(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "d'été, \"à côté\" & 100%", strings.Repeat("long/", 20))
+	dir := filepath.Join(openTempDir(t), "d'été, \"à côté\" & 100%", strings.Repeat("long/", 20))
 	half := filepath.Join(dir, "data.unfinished", "PG_VERSION")
-	if err := os.MkdirAll(filepath.Dir(half), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(half), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(half, []byte("15\n"), 0o600); err != nil {
