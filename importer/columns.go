@@ -1,0 +1,166 @@
+package importer
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// field is one column of a spreadsheet that bascule understands.
+type field int
+
+// The fields of the subscribers' sheet, then those of the sheet Dossiers.
+const (
+	fieldNumber field = iota
+	fieldHolder
+	fieldEmail
+	fieldSerial
+	fieldIssuer
+	fieldExpiry
+	fieldCount
+
+	fieldSIREN   field = 1
+	fieldCompany field = 2
+	fieldService field = 3
+)
+
+// heading is how a field is called in a header row.
+type heading struct {
+	name     string // as messages and templates write it
+	required bool
+	names    []string // further names, each of which means nothing else; folded
+}
+
+var numberHeading = heading{"numéro d'abonné", true, []string{
+	"numeroabonne", "ndabonne", "nodabonne", "nabonne", "noabonne", "numabonne", "numdabonne",
+	"numerodelabonne", "ndelabonne", "subscribernumber", "subscriberno", "subscriberid"}}
+
+// subscriberHeadings are the columns of the subscribers' sheet, indexed by field.
+var subscriberHeadings = []heading{
+	numberHeading,
+	{"titulaire", true, []string{"holder", "nomdutitulaire", "titulairedelespace", "titulaireducertificat",
+		"nomdutitulaireducertificat", "holdername", "nomettitulaire"}},
+	{"adresse électronique", true, []string{"email", "mail", "courriel", "adressecourriel", "adresseemail", "adressemail", "mel",
+		"adressemel", "emailaddress", "adressedemessagerie", "adressedecourrierelectronique", "courrierelectronique"}},
+	{"numéro de série", true, []string{"serialnumber", "serial", "ndeserie", "nodeserie", "numserie", "numdeserie",
+		"numerodeserieducertificat", "ndeserieducertificat", "nodeserieducertificat", "certificateserialnumber", "serialno"}},
+	{"émetteur", false, []string{"issuer", "emetteurducertificat", "autoritedecertification", "certificateissuer", "issuername"}},
+	{"date d'expiration", true, []string{"expirydate", "expirationdate", "expiration", "expiry", "expires", "expirele",
+		"datedexpirationducertificat", "dateexpiration", "datedefindevalidite", "findevalidite", "dateexpirationcertificat",
+		"certificateexpirydate", "dateofexpiry", "datedexpirationcertificat"}},
+}
+
+// dossierHeadings are the columns of the sheet Dossiers.
+var dossierHeadings = []heading{
+	numberHeading,
+	{"siren", true, []string{"numerosiren", "nsiren", "nosiren", "sirennumber"}},
+	{"raison sociale", true, []string{"company", "companyname", "denomination", "denominationsociale", "entreprise", "nomdelentreprise"}},
+	{"service", false, []string{"services", "serviceenligne", "onlineservice", "servicename"}},
+}
+
+// dossierSheet is the folded name of the second sheet.
+const dossierSheet = "dossiers"
+
+// The columns that a verdict workbook adds, in this order.
+var verdictHeadings = []string{"verdict", "motif", "cellule"}
+
+// layout says where the fields stand in a sheet.
+type layout struct {
+	line    int   // of the header row
+	columns []int // by field; 0 if the sheet has no such column
+	width   int   // last column of the header row
+	added   int   // first of the columns that an earlier verdict added, 0 if there are none
+
+	missing, twice []string // names of the columns that are wrong
+}
+
+// matchHeader looks for the fields in a row.
+func matchHeader(r row, headings []heading) layout {
+	l := layout{line: r.line, columns: make([]int, len(headings)), added: findAdded(r)}
+	for _, c := range r.cells {
+		if l.isAdded(c.column) {
+			continue
+		}
+		l.width = c.column
+		folded := fold(c.text)
+		for f, h := range headings {
+			if folded != fold(h.name) && !slices.Contains(h.names, folded) {
+				continue
+			}
+			if l.columns[f] != 0 {
+				l.twice = append(l.twice, h.name)
+			} else {
+				l.columns[f] = c.column
+			}
+		}
+	}
+	for f, h := range headings {
+		if h.required && l.columns[f] == 0 {
+			l.missing = append(l.missing, h.name)
+		}
+	}
+	return l
+}
+
+// findAdded finds verdict, motif and cellule side by side.
+func findAdded(r row) int {
+	for i := 0; i+2 < len(r.cells); i++ {
+		first := r.cells[i].column
+		found := true
+		for j, name := range verdictHeadings {
+			c := r.cells[i+j]
+			found = found && c.column == first+j && fold(c.text) == name
+		}
+		if found {
+			return first
+		}
+	}
+	return 0
+}
+
+func (l *layout) isAdded(column int) bool {
+	return l.added > 0 && column >= l.added && column < l.added+len(verdictHeadings)
+}
+
+// found is how many fields the row names.
+func (l *layout) found() int {
+	n := 0
+	for _, c := range l.columns {
+		if c > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// used are the columns of all fields that the sheet has.
+func (l *layout) used() []int {
+	return slices.DeleteFunc(slices.Clone(l.columns), func(c int) bool { return c == 0 })
+}
+
+// complain refuses a sheet whose header row is incomplete or ambiguous.
+func (l *layout) complain(sheet string) error {
+	switch {
+	case len(l.missing) > 0 && l.found() == 0:
+		return refuse("no header row was found on sheet %q: the columns needed are %s", "aucune ligne d'en-tête trouvée dans la feuille « %s » : il faut les colonnes %s",
+			printable(sheet), strings.Join(l.missing, ", "))
+	case len(l.missing) > 0:
+		return refuse("sheet %q lacks a column: %s", "il manque une colonne dans la feuille « %s » : %s", printable(sheet), strings.Join(l.missing, ", "))
+	case len(l.twice) > 0:
+		return refuse("sheet %q has a column twice: %s", "une colonne figure deux fois dans la feuille « %s » : %s", printable(sheet), strings.Join(l.twice, ", "))
+	}
+	return nil
+}
+
+// fold makes equal what people write differently: case, accents, apostrophes,
+// blanks and punctuation do not count.
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, norm.NFKD.String(s))
+}

@@ -1,0 +1,205 @@
+package importer
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+)
+
+// csvReader reads delimited text, one record per row of the spreadsheet that
+// it would open as: a blank line is a row too. It holds one record in memory,
+// bounded, and refuses what encoding/csv would read whole before failing.
+type csvReader struct {
+	in        *bufio.Reader
+	delimiter byte
+	line      int // of the record read last; records are counted, not line feeds
+	rec       record
+}
+
+var delimiters = []byte{';', ',', '\t'}
+
+// next reads one record; it is good until the next call.
+func (c *csvReader) next() (*record, error) {
+	if _, err := c.in.Peek(1); err != nil {
+		return nil, err
+	}
+	if c.line++; c.line > maxRows {
+		return nil, refuse("the CSV file has more than %d lines, more than a spreadsheet can hold: split it into several files",
+			"le fichier CSV compte plus de %d lignes, plus qu'une feuille de calcul n'en contient : répartissez-le en plusieurs fichiers", maxRows)
+	}
+	c.rec.reset(c.line)
+	for column := 1; ; column++ {
+		more, err := c.field(column)
+		if err != nil || !more {
+			return &c.rec, err
+		}
+	}
+}
+
+// field reads one field and what ends it; more tells that it was a delimiter.
+func (c *csvReader) field(column int) (more bool, err error) {
+	if column > maxColumns {
+		return false, refuse("line %d of the CSV file has more than %d fields", "la ligne %d du fichier CSV a plus de %d champs", c.line, maxColumns)
+	}
+	b, err := c.in.ReadByte()
+	if err == nil && b == '"' {
+		if err = c.quoted(); err == nil {
+			b, err = c.in.ReadByte()
+		}
+		if err == nil && b != c.delimiter && b != '\n' && b != '\r' {
+			return false, refuse("line %d of the CSV file has text behind a closing quote (column %s): double the quotes inside a text",
+				"la ligne %d du fichier CSV comporte du texte après un guillemet fermant (colonne %s) : doublez les guillemets à l'intérieur d'un texte", c.line, columnName(column))
+		}
+	}
+	for err == nil && b != c.delimiter && b != '\n' && b != '\r' {
+		if err = c.put(b); err == nil {
+			b, err = c.in.ReadByte()
+		}
+	}
+	if err != nil && err != io.EOF {
+		return false, err
+	}
+	if b == '\r' && err == nil {
+		c.skipLineFeed()
+	}
+	return err == nil && b == c.delimiter, c.rec.add(column, plainCell, false)
+}
+
+func (c *csvReader) skipLineFeed() {
+	if b, err := c.in.Peek(1); err == nil && b[0] == '\n' {
+		c.in.Discard(1)
+	}
+}
+
+// quoted reads up to the closing quote; doubled ones stand for one.
+func (c *csvReader) quoted() error {
+	for {
+		b, err := c.in.ReadByte()
+		if err == nil && b == '"' {
+			if next, err := c.in.Peek(1); err != nil || next[0] != '"' {
+				return nil
+			}
+			c.in.Discard(1)
+		}
+		if err == io.EOF {
+			return refuse("a quote opened in line %d of the CSV file is never closed", "un guillemet ouvert à la ligne %d du fichier CSV n'est jamais fermé", c.line)
+		}
+		if err != nil {
+			return err
+		}
+		if err := c.put(b); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *csvReader) put(b byte) error {
+	if b == 0 {
+		return refuse("line %d of the CSV file holds a NUL byte: the file is damaged or no text", "la ligne %d du fichier CSV contient un octet nul : le fichier est endommagé ou n'est pas un texte", c.line)
+	}
+	if c.rec.text = append(c.rec.text, b); len(c.rec.text) > maxRecord {
+		return refuse("line %d of the CSV file is longer than %d bytes (an unclosed quote?)", "la ligne %d du fichier CSV dépasse %d octets (un guillemet non fermé ?)", c.line, maxRecord)
+	}
+	return nil
+}
+
+// headOf is how much of a text is looked at to find its delimiter.
+const headOf = 1 << 20
+
+// readCSV hands every row of the text that is not blank to emit.
+func readCSV(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64), emit func(*record) error) error {
+	if size > maxInflated {
+		return tooLarge()
+	}
+	encoding, skip, err := detectEncoding(file, size)
+	if err != nil {
+		return err
+	}
+	open := func(size int64) *bufio.Reader {
+		meter := &meteredReader{io.NewSectionReader(file, int64(skip), size-int64(skip)), &budget{ctx: ctx, total: size, progress: progress}}
+		return bufio.NewReaderSize(encoding.decode(meter), 256<<10)
+	}
+	c := csvReader{in: open(size)}
+	if c.delimiter, err = detectDelimiter(open(min(size, headOf))); err != nil {
+		return err
+	}
+	skipHint(c.in)
+	for {
+		r, err := c.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil && len(r.cells) > 0 {
+			err = emit(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// skipHint skips the line "sep=;" that Excel understands and does not show.
+func skipHint(in *bufio.Reader) {
+	b, _ := in.Peek(len("sep=;\r\n"))
+	if len(b) < 5 || !bytes.EqualFold(b[:4], []byte("sep=")) {
+		return
+	}
+	switch rest := b[5:]; {
+	case len(rest) == 0:
+		in.Discard(5)
+	case rest[0] == '\n':
+		in.Discard(6)
+	case len(rest) == 2 && rest[0] == '\r' && rest[1] == '\n':
+		in.Discard(7)
+	}
+}
+
+// detectDelimiter takes the one with which most columns are found in a row.
+func detectDelimiter(in *bufio.Reader) (byte, error) {
+	text, err := io.ReadAll(in)
+	if errors.Is(err, errHalf) && len(text) > 0 {
+		err = nil // the head ends inside a character
+	}
+	if err != nil {
+		return 0, err
+	}
+	best, most := delimiters[0], -1
+	for _, d := range delimiters {
+		if n := columnsWith(d, text); n > most {
+			best, most = d, n
+		}
+	}
+	return best, nil
+}
+
+func columnsWith(delimiter byte, text []byte) int {
+	c := csvReader{in: bufio.NewReader(bytes.NewReader(text)), delimiter: delimiter}
+	skipHint(c.in)
+	find := collector{headings: subscriberHeadings}
+	for !find.found && find.seen < headerRows {
+		r, err := c.next()
+		if err != nil {
+			break // refused, if at all, when it is read in earnest
+		}
+		if len(r.cells) > 0 {
+			find.take(r)
+		}
+	}
+	return find.layout.found()
+}
+
+// meteredReader counts what is read against a budget.
+type meteredReader struct {
+	in     io.Reader
+	budget *budget
+}
+
+func (m *meteredReader) Read(p []byte) (int, error) {
+	n, err := m.in.Read(p)
+	if spent := m.budget.spend(n); spent != nil {
+		err = spent
+	}
+	return n, err
+}

@@ -1,0 +1,399 @@
+// Package importer reads one spreadsheet of expiring certificates, checks it
+// completely, and hands its rows to the database as one batch (C1).
+//
+// A file is read once: the pass that checks it (archive, XML, limits) spools
+// its rows to a temporary file, and everything after that reads the spool. So
+// nothing of a damaged file is believed, memory does not grow with the file,
+// and xlsx and CSV differ up to the spool only.
+package importer
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"bascule/sql"
+)
+
+// File is a spreadsheet that was read and found sound, though its rows may not
+// be. The caller closes it.
+type File struct {
+	// Name is the file's base name.
+	Name string
+	// Hash is the SHA-256 of the file's bytes.
+	Hash [sha256.Size]byte
+	// Sheet is the name of the sheet with the rows; that of a CSV file is made
+	// from the file's name.
+	Sheet string
+	// Warnings is what an administrator should know of the file as a whole.
+	Warnings []Warning
+
+	rows     *sheet
+	dossiers *sheet // nil if the file has none
+}
+
+// sheet is a sheet whose rows are spooled.
+type sheet struct {
+	name string
+	collector
+	sheetExtras
+}
+
+// Open reads and checks a whole spreadsheet, xlsx or CSV by its content. It
+// returns a *FileError if the file is refused. progress, which may be nil, is
+// told how many bytes are checked.
+func Open(ctx context.Context, path string, progress func(done, total int64)) (*File, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	before, err := in.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !before.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	f := &File{Name: filepath.Base(path)}
+	if err := f.read(ctx, in, before.Size(), progress); err != nil {
+		f.Close()
+		return nil, err
+	}
+	after, err := in.Stat()
+	if err == nil && (after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
+		err = refuse("the file changed while it was read: try again when it is complete", "le fichier a changé pendant sa lecture : recommencez quand il est complet")
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Close deletes the temporary files.
+func (f *File) Close() error {
+	var errs []error
+	for _, s := range []*sheet{f.rows, f.dossiers} {
+		if s != nil && s.spool != nil {
+			errs = append(errs, s.spool.close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Count is how many data rows the file has. It is never zero.
+func (f *File) Count() int { return f.rows.count }
+
+// Rows yields every data row in the order of the sheet, malformed ones too.
+func (f *File) Rows() iter.Seq2[sql.ImportRow, error] {
+	return func(yield func(sql.ImportRow, error) bool) {
+		for r, err := range f.rows.data() {
+			if err != nil {
+				yield(sql.ImportRow{}, err)
+				return
+			}
+			if !yield(f.rows.subscriber(r), nil) {
+				return
+			}
+		}
+	}
+}
+
+// Dossiers yields the rows of the sheet Dossiers. It is nil if the file has none.
+func (f *File) Dossiers() iter.Seq2[sql.DossierRow, error] {
+	if f.dossiers == nil {
+		return nil
+	}
+	return func(yield func(sql.DossierRow, error) bool) {
+		for r, err := range f.dossiers.data() {
+			if err != nil {
+				yield(sql.DossierRow{}, err)
+				return
+			}
+			if !yield(f.dossiers.dossier(r), nil) {
+				return
+			}
+		}
+	}
+}
+
+func (f *File) read(ctx context.Context, in *os.File, size int64, progress func(done, total int64)) error {
+	hash := sha256.New()
+	if _, err := io.Copy(hash, contextReader{ctx, in}); err != nil {
+		return err
+	}
+	hash.Sum(f.Hash[:0])
+	head := make([]byte, min(size, 512))
+	if err := readFull(in, head, 0); err != nil {
+		return err
+	}
+	if bytes.HasPrefix(head, []byte("PK")) {
+		return f.readWorkbook(ctx, in, size, progress)
+	}
+	if err := recognise(in, size, head); err != nil {
+		return err
+	}
+	return f.readText(ctx, in, size, progress)
+}
+
+// contextReader ends with its context.
+type contextReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.Reader.Read(p)
+}
+
+func (f *File) readText(ctx context.Context, in io.ReaderAt, size int64, progress func(done, total int64)) error {
+	f.Sheet = sheetNameOf(f.Name)
+	s, err := newSheet(f.Sheet, subscriberHeadings, true)
+	if err != nil {
+		return err
+	}
+	s.strict = true
+	f.rows = s
+	if err := readCSV(ctx, in, size, progress, s.take); err != nil {
+		return err
+	}
+	if err := s.complain(); err != nil {
+		return err
+	}
+	return f.finish()
+}
+
+// newSheet makes a sheet that looks for its header row and, if keep, spools its rows.
+func newSheet(name string, headings []heading, keep bool) (*sheet, error) {
+	s := &sheet{name: name, collector: collector{headings: headings}}
+	if !keep {
+		return s, nil
+	}
+	var err error
+	s.spool, err = newSpool()
+	return s, err
+}
+
+func (s *sheet) complain() error { return s.layout.complain(s.name) }
+
+// sheetNameOf makes a sheet's name of a file's, as Excel does for CSV.
+func sheetNameOf(file string) string {
+	name := strings.TrimSuffix(file, filepath.Ext(file))
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || strings.ContainsRune(`[]:*?/\'`, r) {
+			return '_'
+		}
+		return r
+	}, strings.ToValidUTF8(name, "_"))
+	if r := []rune(name); len(r) > 31 {
+		name = string(r[:31])
+	}
+	if name == "" || fold(name) == dossierSheet || strings.EqualFold(name, "history") {
+		return "Abonnés"
+	}
+	return name
+}
+
+func (f *File) readWorkbook(ctx context.Context, in io.ReaderAt, size int64, progress func(done, total int64)) error {
+	book, err := openWorkbook(ctx, in, size, progress)
+	if err != nil {
+		return err
+	}
+	defer book.close()
+	pick := picker{file: f, book: book}
+	for _, part := range book.sheets {
+		if err := pick.read(part); err != nil {
+			return err
+		}
+	}
+	if err := book.archive.checkRest(); err != nil {
+		return err
+	}
+	if f.rows == nil {
+		return pick.complain()
+	}
+	f.Sheet = f.rows.name
+	return f.finish()
+}
+
+// picker reads all sheets of a workbook and keeps the first visible one that
+// has the header row, and the one called Dossiers.
+type picker struct {
+	file   *File
+	book   *workbook
+	best   *sheet // of the sheets without header row, the one that has most of it
+	hidden string // a hidden sheet that has the header row
+}
+
+func (p *picker) read(part sheetPart) error {
+	dossier := fold(part.name) == dossierSheet
+	headings := subscriberHeadings
+	if dossier {
+		headings = dossierHeadings
+	}
+	s, err := newSheet(part.name, headings, !part.hidden && (dossier || p.file.rows == nil))
+	if err != nil {
+		return err
+	}
+	keep := false
+	defer func() {
+		if !keep && s.spool != nil {
+			s.spool.close()
+		}
+	}()
+	if s.sheetExtras, err = p.book.readSheet(part, s.take); err != nil {
+		return err
+	}
+	if dossier {
+		keep, err = p.takeDossiers(s, part.hidden)
+	} else {
+		keep, err = p.takeRows(s, part.hidden)
+	}
+	return err
+}
+
+func (p *picker) takeRows(s *sheet, hidden bool) (keep bool, err error) {
+	f := p.file
+	switch {
+	case !s.found:
+		if !hidden && (p.best == nil || s.layout.found() > p.best.layout.found()) {
+			p.best = s
+		}
+		return false, nil
+	case hidden:
+		p.hidden = s.name
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", printable(s.name))
+		return false, nil
+	case f.rows != nil:
+		f.warn("the sheet %q has the columns too: only the first such sheet was read",
+			"la feuille « %s » a aussi les colonnes voulues : seule la première de ces feuilles a été lue", printable(s.name))
+		return false, nil
+	}
+	if err := s.complain(); err != nil {
+		return false, err
+	}
+	f.rows = s
+	return true, nil
+}
+
+func (p *picker) takeDossiers(s *sheet, hidden bool) (keep bool, err error) {
+	f := p.file
+	switch {
+	case hidden:
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", printable(s.name))
+		return false, nil
+	case s.empty():
+		return false, nil
+	case f.dossiers != nil:
+		return false, refuse("the workbook has two sheets called Dossiers", "le classeur a deux feuilles nommées Dossiers")
+	}
+	if err := s.complain(); err != nil {
+		return false, err
+	}
+	f.dossiers = s
+	return true, nil
+}
+
+// complain says why no sheet was taken.
+func (p *picker) complain() error {
+	switch {
+	case p.hidden != "":
+		return refuse("the sheet %q that has the columns is hidden: unhide it", "la feuille « %s », qui a les colonnes voulues, est masquée : affichez-la", printable(p.hidden))
+	case p.best != nil:
+		if p.best.layout.columns == nil { // an empty sheet
+			p.best.layout = matchHeader(row{}, subscriberHeadings)
+		}
+		return p.best.complain()
+	}
+	return refuse("the workbook has no visible sheet but Dossiers", "le classeur n'a pas de feuille visible en dehors de Dossiers")
+}
+
+func (f *File) warn(english, french string, args ...any) {
+	f.Warnings = append(f.Warnings, Warning{fmt.Sprintf(english, args...), fmt.Sprintf(french, args...)})
+}
+
+// maxWidth is how many columns a list may have. A verdict workbook costs its
+// width times its rows, however small the file is.
+const maxWidth = 512
+
+// finish checks what can be known only when everything was read.
+func (f *File) finish() error {
+	if f.rows.count == 0 {
+		return refuse("the sheet %q has a header row but no data row", "la feuille « %s » a une ligne d'en-tête mais aucune ligne de données", printable(f.Sheet))
+	}
+	for _, s := range []*sheet{f.rows, f.dossiers} {
+		if s == nil {
+			continue
+		}
+		if s.right > maxWidth {
+			return refuse("the sheet %q has cells beyond column %s: delete what is not part of the list",
+				"la feuille « %s » a des cellules au-delà de la colonne %s : supprimez ce qui ne fait pas partie de la liste", printable(s.name), columnName(maxWidth))
+		}
+		if err := s.spool.flush(); err != nil {
+			return err
+		}
+		if _, err := newUnmerger(s.merges, s.layout.line, s.layout.used()); err != nil {
+			return err
+		}
+		f.warnHidden(s)
+	}
+	return nil
+}
+
+// warnHidden tells which of the columns that were read nobody sees.
+func (f *File) warnHidden(s *sheet) {
+	for field, column := range s.layout.columns {
+		for _, h := range s.hidden {
+			if column > 0 && h.from <= column && column <= h.to {
+				name := s.headings[field].name
+				f.warn("column %s (%s) of sheet %q is hidden: it was read all the same", "la colonne %s (%s) de la feuille « %s » est masquée : elle a été lue quand même",
+					columnName(column), name, printable(s.name))
+				break
+			}
+		}
+	}
+}
+
+// data yields the data rows, merged cells resolved.
+func (s *sheet) data() iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
+		for r, err := range s.all() {
+			if err == nil && r.line <= s.layout.line {
+				continue
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// all yields the rows above the header, the header and the data rows.
+func (s *sheet) all() iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
+		merged, err := newUnmerger(s.merges, s.layout.line, s.layout.used())
+		if err != nil {
+			yield(row{}, err)
+			return
+		}
+		for r, err := range s.spool.rows() {
+			if err == nil && r.line > s.layout.line {
+				merged.resolve(&r, s.layout.line)
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package importer
+
+import (
+	"bytes"
+	"io"
+)
+
+// recognise refuses what is neither a workbook nor text, saying what it is.
+func recognise(in io.ReaderAt, size int64, head []byte) error {
+	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n\x00"))
+	if len(text) == 0 {
+		return refuse("the file is empty", "le fichier est vide")
+	}
+	if bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")) {
+		return recogniseCompound(in, size)
+	}
+	for _, known := range []struct{ magic, english, french string }{
+		{"%pdf", "a PDF document", "un document PDF"},
+		{"{\\rtf", "a text document (RTF)", "un document de texte (RTF)"},
+		{"<?xml", "an XML document", "un document XML"},
+		{"<", "a web page (HTML)", "une page web (HTML)"},
+		{"\x1f\x8b", "a compressed archive (gzip)", "une archive compressée (gzip)"},
+		{"7z\xbc\xaf\x27\x1c", "a compressed archive (7z)", "une archive compressée (7z)"},
+		{"rar!\x1a", "a compressed archive (RAR)", "une archive compressée (RAR)"},
+		{"\x89png", "an image", "une image"},
+		{"\xff\xd8\xff", "an image", "une image"},
+	} {
+		if bytes.HasPrefix(text, []byte(known.magic)) {
+			return otherFormat(known.english, known.french)
+		}
+	}
+	return nil
+}
+
+// recogniseCompound tells the two kinds of OLE files that a spreadsheet may
+// be: the old .xls, and an encrypted .xlsx.
+func recogniseCompound(in io.ReaderAt, size int64) error {
+	name := utf16le("EncryptedPackage")
+	buf := make([]byte, 64<<10+len(name))
+	for off := int64(0); off < min(size, maxInflated); off += 64 << 10 {
+		n, err := in.ReadAt(buf, off)
+		if bytes.Contains(buf[:n], name) {
+			return refuse("the workbook is encrypted: open it with its password and save it without one",
+				"le classeur est protégé par un mot de passe : ouvrez-le et enregistrez-le sans mot de passe")
+		}
+		if err != nil && err != io.EOF {
+			return err
+		}
+	}
+	return otherFormat("an old Excel workbook (.xls) or another Office document", "un ancien classeur Excel (.xls) ou un autre document Office")
+}
+
+func utf16le(s string) []byte {
+	b := make([]byte, 0, 2*len(s))
+	for _, c := range []byte(s) {
+		b = append(b, c, 0)
+	}
+	return b
+}

@@ -1,0 +1,188 @@
+package importer
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// subscriber judges one data row by what stands in it alone.
+func (s *sheet) subscriber(r row) sql.ImportRow {
+	p := parser{sheet: s, row: r}
+	space := conversion.Space{
+		Number:  parse(&p, fieldNumber, conversion.ParseSubscriberNumber),
+		Holder:  parse(&p, fieldHolder, conversion.ParseHolder),
+		Contact: parse(&p, fieldEmail, conversion.ParseEmail),
+		Certificate: conversion.Certificate{
+			Serial:  parse(&p, fieldSerial, conversion.ParseSerialNumber),
+			Issuer:  parse(&p, fieldIssuer, conversion.ParseIssuer),
+			Expires: parse(&p, fieldExpiry, parseExpiry),
+		},
+		Access: conversion.AccessCertificate,
+	}
+	p.checkWidth()
+	out := sql.ImportRow{Line: r.line, Space: space, Cell: p.cell, Reason: p.reason, Warning: hiddenWarning(r)}
+	if p.reason != "" {
+		out.Space = conversion.Space{Number: space.Number}
+	}
+	return out
+}
+
+// hiddenWarning tells a row that nobody sees and that was read all the same.
+func hiddenWarning(r row) string {
+	if r.hidden {
+		return "attention : cette ligne est masquée dans le fichier"
+	}
+	return ""
+}
+
+// dossier judges one row of the sheet Dossiers.
+func (s *sheet) dossier(r row) sql.DossierRow {
+	p := parser{sheet: s, row: r, prefix: "Dossiers!"}
+	d := sql.DossierRow{
+		Line:    r.line,
+		Number:  parse(&p, fieldNumber, conversion.ParseSubscriberNumber),
+		SIREN:   parse(&p, fieldSIREN, conversion.ParseSIREN),
+		Company: parse(&p, fieldCompany, conversion.ParseCompanyName),
+		Service: parse(&p, fieldService, conversion.ParseServiceName),
+	}
+	d.Cell, d.Reason = p.cell, p.reason
+	return d
+}
+
+// parser reads the fields of one row and remembers what is wrong with them.
+type parser struct {
+	sheet  *sheet
+	row    row
+	prefix string // of cell addresses
+
+	cell   string // of the first problem
+	reason string // all problems, in French
+}
+
+func parse[T any](p *parser, f field, read func(string) (T, error)) T {
+	var none T
+	column := p.sheet.layout.columns[f]
+	if column == 0 {
+		return none
+	}
+	c := p.row.at(column)
+	if reason := p.judgeKind(f, c); reason != "" {
+		p.blame(column, reason)
+		return none
+	}
+	value, err := read(c.text)
+	if err != nil {
+		p.blame(column, frenchOf(err))
+		return none
+	}
+	return value
+}
+
+// blame adds a problem. The first one names the row's cell; further ones
+// carry theirs in the text.
+func (p *parser) blame(column int, reason string) {
+	address := p.prefix + cellName(column, p.row.line)
+	if p.reason == "" {
+		p.cell, p.reason = address, reason
+		return
+	}
+	p.reason += " ; " + address + " : " + reason
+}
+
+// judgeKind says what is wrong with a cell whatever its text.
+func (p *parser) judgeKind(f field, c cell) string {
+	switch c.kind {
+	case formulaCell:
+		if p.sheet.headings[f].required {
+			return "formule : remplacez-la par sa valeur"
+		}
+	case errorCell:
+		return "erreur de formule : " + c.text
+	case mergedCell:
+		return "cellule fusionnée avec une autre colonne ou avec l'en-tête : séparez les cellules"
+	case lostDigits:
+		if p.sheet.isIdentifier(f) {
+			return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, notation scientifique ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
+		}
+	}
+	return ""
+}
+
+// isIdentifier tells the fields in which each digit counts.
+func (s *sheet) isIdentifier(f field) bool {
+	if &s.headings[0] == &dossierHeadings[0] {
+		return f == fieldNumber || f == fieldSIREN
+	}
+	return f == fieldNumber || f == fieldSerial
+}
+
+// checkWidth rejects a row of a CSV file that has more fields than the header
+// has columns: an undoubled delimiter has shifted its values.
+func (p *parser) checkWidth() {
+	if !p.sheet.strict || len(p.row.cells) == 0 {
+		return
+	}
+	if last := p.row.cells[len(p.row.cells)-1].column; last > p.sheet.layout.width {
+		p.blame(last, "plus de champs que d'en-têtes : mettez entre guillemets les textes qui contiennent le séparateur")
+	}
+}
+
+func frenchOf(err error) string {
+	if invalid, ok := errors.AsType[*conversion.Invalid](err); ok {
+		return invalid.French
+	}
+	return "valeur invalide"
+}
+
+// What can be wrong with a date.
+var (
+	errDateMissing = &conversion.Invalid{English: "expiry date missing", French: "date d'expiration manquante"}
+	errDateFormat  = &conversion.Invalid{English: "expiry date not valid", French: "date d'expiration invalide : écrivez-la sous la forme 31/12/2026"}
+)
+
+// dateForm is a French or an ISO date, with or without a time of day, which
+// does not count: a certificate is used until the day that its sheet names.
+var dateForm = regexp.MustCompile(`^(?:(\d{1,2}/\d{1,2}/\d{4})|(\d{4}-\d{2}-\d{2}))(?:[ T]([01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?Z?)?$`)
+
+// firstYear is when X.509 begins; earlier dates are typing errors.
+const firstYear = 1988
+
+// parseExpiry reads the day on which a certificate expires: midnight UTC.
+func parseExpiry(s string) (time.Time, error) {
+	s = conversion.Trim(s)
+	if s == "" {
+		return time.Time{}, errDateMissing
+	}
+	m := dateForm.FindStringSubmatch(s)
+	if m == nil {
+		return time.Time{}, errDateFormat
+	}
+	t, err := time.Parse("2/1/2006", m[1])
+	if m[2] != "" {
+		t, err = time.Parse(time.DateOnly, m[2])
+	}
+	if err != nil || t.Year() < firstYear {
+		return time.Time{}, errDateFormat
+	}
+	return t, nil
+}
+
+// kindFrench is a verdict as a workbook shows it.
+func kindFrench(kind string) string {
+	switch kind {
+	case "accepted":
+		return "accepté"
+	case "unchanged":
+		return "inchangé"
+	case "not_due":
+		return "hors délai"
+	case "rejected":
+		return "rejeté"
+	}
+	return strings.ToLower(kind)
+}

@@ -1,0 +1,177 @@
+package importer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+	"unicode/utf8"
+)
+
+// sharedStrings is the table of texts that cells refer to by number. It may be
+// as large as the sheet, so texts and their offsets are spilled.
+type sharedStrings struct {
+	texts, ends *spill
+	count       int
+	scratch     []byte
+}
+
+// What is kept in memory of the texts and of their ends, at most.
+const (
+	textCache = 48 << 20
+	endCache  = 16 << 20
+	endSize   = 8
+)
+
+func newSharedStrings() (*sharedStrings, error) {
+	texts, err := newSpill(textCache)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := newSpill(endCache)
+	if err != nil {
+		texts.close()
+		return nil, err
+	}
+	return &sharedStrings{texts: texts, ends: ends}, nil
+}
+
+// read takes all strings of the part.
+func (s *sharedStrings) read(x *xmlReader) error {
+	if err := openRoot(x, "sst"); err != nil {
+		return err
+	}
+	var text []byte
+	for {
+		name, err := x.child()
+		if err != nil {
+			return err
+		}
+		if name == nil {
+			break
+		}
+		if string(name) != "si" {
+			if err := x.skip(); err != nil {
+				return err
+			}
+			continue
+		}
+		if text, err = appendRichText(x, text[:0]); err != nil {
+			return err
+		}
+		if err := s.add(text); err != nil {
+			return err
+		}
+	}
+	if err := x.drain(); err != nil {
+		return err
+	}
+	if err := s.texts.flush(); err != nil {
+		return err
+	}
+	return s.ends.flush()
+}
+
+func (s *sharedStrings) add(text []byte) error {
+	if len(text) > maxCellText && utf16Length(text) > maxCellText {
+		return xmlError("a text is longer than " + strconv.Itoa(maxCellText) + " characters")
+	}
+	if err := s.texts.write(text); err != nil {
+		return err
+	}
+	s.count++
+	s.scratch = binary.LittleEndian.AppendUint64(s.scratch[:0], uint64(s.texts.size))
+	return s.ends.write(s.scratch)
+}
+
+// appendTo appends string number i, which must be below count.
+func (s *sharedStrings) appendTo(dst []byte, i int) ([]byte, error) {
+	var err error
+	from := int64(0)
+	first := max(i-1, 0)
+	if s.scratch, err = s.ends.appendAt(s.scratch[:0], int64(first)*endSize, (i-first+1)*endSize); err != nil {
+		return dst, err
+	}
+	if i > 0 {
+		from = int64(binary.LittleEndian.Uint64(s.scratch))
+	}
+	to := int64(binary.LittleEndian.Uint64(s.scratch[len(s.scratch)-endSize:]))
+	return s.texts.appendAt(dst, from, int(to-from))
+}
+
+func (s *sharedStrings) close() {
+	if s != nil {
+		s.texts.close()
+		s.ends.close()
+	}
+}
+
+// appendRichText appends the text of an <si> or <is>: its <t>, or those of its
+// runs; phonetic hints are left out.
+func appendRichText(x *xmlReader, dst []byte) ([]byte, error) {
+	from := len(dst)
+	for {
+		name, err := x.child()
+		if err != nil {
+			return dst, err
+		}
+		switch string(name) {
+		case "t":
+			dst, err = x.appendText(dst)
+		case "r":
+			dst, err = appendRun(x, dst)
+		default:
+			if name == nil {
+				return unescape(dst, from), nil
+			}
+			err = x.skip()
+		}
+		if err != nil {
+			return dst, err
+		}
+	}
+}
+
+func appendRun(x *xmlReader, dst []byte) ([]byte, error) {
+	for {
+		name, err := x.child()
+		if err != nil || name == nil {
+			return dst, err
+		}
+		if string(name) == "t" {
+			dst, err = x.appendText(dst)
+		} else {
+			err = x.skip()
+		}
+		if err != nil {
+			return dst, err
+		}
+	}
+}
+
+// unescape replaces _xHHHH_ by the character it stands for in b[from:], in
+// place: the format writes so what XML cannot hold, and "_x005F_" for a plain
+// underscore before something that looks like an escape.
+func unescape(b []byte, from int) []byte {
+	if !bytes.Contains(b[from:], []byte("_x")) {
+		return b
+	}
+	out := b[:from]
+	for i := from; i < len(b); {
+		if r, ok := escapeAt(b[i:]); ok {
+			out = utf8.AppendRune(out, r) // at most 3 bytes in the place of 7
+			i += 7
+			continue
+		}
+		out = append(out, b[i])
+		i++
+	}
+	return out
+}
+
+func escapeAt(b []byte) (rune, bool) {
+	if len(b) < 7 || b[0] != '_' || b[1] != 'x' || b[6] != '_' {
+		return 0, false
+	}
+	code, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	return rune(code), err == nil && utf8.ValidRune(rune(code))
+}

@@ -1,0 +1,633 @@
+package importer
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+	"unicode/utf8"
+)
+
+// xmlReader reads one XML part strictly and fast: what is not well-formed to
+// its last byte is an error. It knows no DOCTYPE, so no entities but XML's own,
+// and no encoding but UTF-8. Namespaces are compared by prefix: what counts are
+// the elements with the prefix of the root element.
+//
+// Slices that it hands out are good until the next call.
+type xmlReader struct {
+	src   io.Reader
+	buf   []byte
+	pos   int // next byte to read
+	end   int // buf[:end] is valid UTF-8
+	have  int // buf[:have] was read
+	ended bool
+
+	begun    bool   // something stood before pos
+	rooted   bool   // the root element was opened
+	names    []byte // of the open elements, one after the other
+	open     []int  // where each of them begins
+	prefix   string // of the root element, with its colon
+	selfShut bool   // the start tag just read is an end tag too
+
+	name    []byte
+	attrs   []xmlAttr
+	text    []byte
+	scratch []byte
+}
+
+type xmlAttr struct{ name, value []byte }
+
+type xmlToken int
+
+const (
+	xmlStart xmlToken = iota // name and attrs are set
+	xmlEnd                   // the innermost open element ended
+	xmlText                  // text is set; one text may come in several pieces
+	xmlDone
+)
+
+const (
+	maxTag   = 1 << 20 // bytes of one tag, comment or CDATA section
+	maxDepth = 64
+	maxAttrs = 256
+)
+
+// xmlError says why a part is not well-formed XML.
+type xmlError string
+
+func (e xmlError) Error() string { return string(e) }
+
+const (
+	errShort   = xmlError("more bytes are needed") // never leaves next
+	errCut     = xmlError("it is cut off")
+	errUTF8    = xmlError("it is not valid UTF-8")
+	errUTF16   = xmlError("it is not written in UTF-8")
+	errDoctype = xmlError("it has a DOCTYPE")
+	errTag     = xmlError("a tag is malformed")
+	errMatch   = xmlError("an end tag does not match")
+	errEntity  = xmlError("an entity is unknown or malformed")
+	errChar    = xmlError("it holds a forbidden character")
+	errRoot    = xmlError("it has not exactly one root element")
+	errDeep    = xmlError("its elements are nested too deep")
+	errLong    = xmlError("a tag or a text is too long")
+)
+
+func newXMLReader(src io.Reader) *xmlReader {
+	return &xmlReader{src: src, buf: make([]byte, 128<<10)}
+}
+
+// next reads one token.
+func (x *xmlReader) next() (xmlToken, error) {
+	if x.selfShut {
+		x.selfShut = false
+		x.pop()
+		return xmlEnd, nil
+	}
+	for {
+		if x.pos == x.end {
+			if err := x.fill(); err == errCut {
+				return xmlDone, x.finish()
+			} else if err != nil {
+				return 0, err
+			}
+		}
+		tok, skip, err := x.token()
+		if err == errShort {
+			if err = x.fill(); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return 0, err
+		}
+		x.begun = true
+		if !skip {
+			return tok, nil
+		}
+	}
+}
+
+// token reads one token from the bytes at hand, or returns errShort; skip says
+// that it is of no concern to the caller.
+func (x *xmlReader) token() (tok xmlToken, skip bool, err error) {
+	b := x.buf[x.pos:x.end]
+	if b[0] != '<' {
+		return xmlText, false, x.readText(b)
+	}
+	if len(b) < 2 {
+		return 0, false, errShort
+	}
+	switch b[1] {
+	case '/':
+		return xmlEnd, false, x.readEnd(b)
+	case '?':
+		return 0, true, x.readInstruction(b)
+	case '!':
+		return x.readBang(b)
+	}
+	return xmlStart, false, x.readStart(b)
+}
+
+func (x *xmlReader) finish() error {
+	switch {
+	case len(x.open) > 0:
+		return errCut
+	case !x.rooted:
+		return errRoot
+	}
+	return nil
+}
+
+// fill reads more bytes behind those not yet consumed. It keeps two bytes before
+// pos, which readText looks back at. It returns errCut at the end of the part.
+func (x *xmlReader) fill() error {
+	if x.ended {
+		return errCut
+	}
+	keep := max(x.pos-2, 0)
+	x.have = copy(x.buf, x.buf[keep:x.have])
+	x.pos, x.end = x.pos-keep, x.end-keep
+	if x.have > len(x.buf)/2 {
+		if len(x.buf) >= 2*maxTag {
+			return errLong
+		}
+		x.buf = append(x.buf, make([]byte, len(x.buf))...)
+	}
+	for before := x.end; x.end == before; {
+		n, err := x.src.Read(x.buf[x.have:])
+		x.have += n
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if x.ended = err == io.EOF; x.ended && n == 0 {
+			break
+		}
+		if err := x.validate(); err != nil {
+			return err
+		}
+	}
+	if x.ended && x.end < x.have {
+		return errUTF8
+	}
+	if x.pos == x.end {
+		return errCut
+	}
+	return nil
+}
+
+// validate moves end over the bytes that are valid UTF-8, and the mark of its
+// beginning out of the way.
+func (x *xmlReader) validate() error {
+	if !x.begun && x.pos == 0 && x.have >= 3 {
+		if bytes.HasPrefix(x.buf, []byte("\xfe\xff")) || bytes.HasPrefix(x.buf, []byte("\xff\xfe")) ||
+			x.buf[0] == 0 || x.buf[1] == 0 {
+			return errUTF16
+		}
+		if bytes.HasPrefix(x.buf, []byte("\xef\xbb\xbf")) {
+			x.have = copy(x.buf, x.buf[3:x.have])
+		}
+		x.begun = x.have > 0 && x.buf[0] != '<'
+	}
+	fresh := x.buf[x.end:x.have]
+	whole := len(fresh)
+	for back := 1; back <= min(3, len(fresh)); back++ {
+		if c := fresh[len(fresh)-back]; utf8.RuneStart(c) {
+			if !utf8.FullRune(fresh[len(fresh)-back:]) {
+				whole -= back
+			}
+			break
+		}
+	}
+	if !utf8.Valid(fresh[:whole]) {
+		return errUTF8
+	}
+	if bytes.Contains(fresh[:whole], []byte("\uFFFE")) || bytes.Contains(fresh[:whole], []byte("\uFFFF")) {
+		return errChar
+	}
+	x.end += whole
+	return nil
+}
+
+// plain tells the bytes of a text that mean themselves.
+var plain = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= ' ' || c == '\t' || c == '\n'
+	}
+	t['<'], t['&'], t['>'] = false, false, false
+	return t
+}()
+
+func (x *xmlReader) readText(b []byte) error {
+	i := 0
+	for i < len(b) && plain[b[i]] {
+		i++
+	}
+	if i > 0 {
+		x.text = b[:i]
+		x.pos += i
+		return x.checkOutside()
+	}
+	switch b[0] {
+	case '>':
+		if x.pos >= 2 && string(x.buf[x.pos-2:x.pos]) == "]]" {
+			return errTag
+		}
+		x.text = b[:1]
+	case '&':
+		return x.readReference(b)
+	case '\r':
+		if len(b) < 2 && !x.ended {
+			return errShort
+		}
+		x.text = x.text[:0]
+		if len(b) < 2 || b[1] != '\n' { // CR LF is LF, CR alone too
+			x.text = append(x.scratch[:0], '\n')
+		}
+	default:
+		return errChar
+	}
+	x.pos++
+	return x.checkOutside()
+}
+
+// checkOutside allows nothing but white space outside of the root element.
+func (x *xmlReader) checkOutside() error {
+	if len(x.open) == 0 && len(bytes.Trim(x.text, " \t\r\n")) > 0 {
+		return errRoot
+	}
+	return nil
+}
+
+func (x *xmlReader) readReference(b []byte) error {
+	out, n, err := appendReference(x.scratch[:0], b)
+	if err == errShort && (x.ended || len(b) >= maxReference) {
+		err = errEntity
+	}
+	if err != nil {
+		return err
+	}
+	if len(x.open) == 0 {
+		return errRoot
+	}
+	x.scratch, x.text = out, out
+	x.pos += n
+	return nil
+}
+
+const maxReference = len("&#x0010FFFF;")
+
+// appendReference appends what the reference at the start of b stands for, and
+// tells its length.
+func appendReference(dst, b []byte) ([]byte, int, error) {
+	semi := bytes.IndexByte(b[:min(len(b), maxReference)], ';')
+	if semi < 0 {
+		return dst, 0, errShort
+	}
+	name := string(b[1:semi])
+	switch name {
+	case "lt":
+		return append(dst, '<'), semi + 1, nil
+	case "gt":
+		return append(dst, '>'), semi + 1, nil
+	case "amp":
+		return append(dst, '&'), semi + 1, nil
+	case "quot":
+		return append(dst, '"'), semi + 1, nil
+	case "apos":
+		return append(dst, '\''), semi + 1, nil
+	}
+	if len(name) < 2 || name[0] != '#' {
+		return dst, 0, errEntity
+	}
+	digits, base := name[1:], 10
+	if digits[0] == 'x' {
+		digits, base = digits[1:], 16
+	}
+	code, err := strconv.ParseUint(digits, base, 32)
+	if err != nil {
+		return dst, 0, errEntity
+	}
+	if r := rune(code); xmlChar(r) {
+		return utf8.AppendRune(dst, r), semi + 1, nil
+	}
+	return dst, 0, errChar
+}
+
+// xmlChar tells the characters that XML 1.0 allows.
+func xmlChar(r rune) bool {
+	return r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r <= 0xd7ff ||
+		r >= 0xe000 && r <= 0xfffd || r >= 0x10000 && r <= utf8.MaxRune
+}
+
+func (x *xmlReader) readEnd(b []byte) error {
+	shut := bytes.IndexByte(b, '>')
+	if shut < 0 {
+		return errShort
+	}
+	name := bytes.TrimRight(b[2:shut], " \t\r\n")
+	if len(x.open) == 0 || !bytes.Equal(name, x.names[x.open[len(x.open)-1]:]) {
+		return errMatch
+	}
+	x.pos += shut + 1
+	x.pop()
+	return nil
+}
+
+func (x *xmlReader) push() error {
+	if len(x.open) == 0 && x.rooted {
+		return errRoot
+	}
+	if len(x.open) == maxDepth {
+		return errDeep
+	}
+	if !x.rooted {
+		x.rooted = true
+		if i := bytes.IndexByte(x.name, ':'); i >= 0 {
+			x.prefix = string(x.name[:i+1])
+		}
+	}
+	x.open = append(x.open, len(x.names))
+	x.names = append(x.names, x.name...)
+	return nil
+}
+
+func (x *xmlReader) pop() {
+	last := len(x.open) - 1
+	x.names = x.names[:x.open[last]]
+	x.open = x.open[:last]
+}
+
+// readInstruction skips <?…?> and checks the declaration of the encoding.
+func (x *xmlReader) readInstruction(b []byte) error {
+	shut := bytes.Index(b, []byte("?>"))
+	if shut < 0 {
+		return errShort
+	}
+	body := b[2:shut]
+	if n := nameLength(body); n == 0 {
+		return errTag
+	} else if target := bytes.ToLower(body[:n]); string(target) == "xml" {
+		if x.begun || string(body[:n]) != "xml" {
+			return errTag
+		}
+		if !declaresUTF8(body) {
+			return errUTF16
+		}
+	}
+	x.pos += shut + 2
+	return nil
+}
+
+func declaresUTF8(declaration []byte) bool {
+	_, value, ok := bytes.Cut(declaration, []byte("encoding"))
+	if !ok {
+		return true
+	}
+	value = bytes.TrimLeft(value, " \t\r\n=")
+	if len(value) < 2 {
+		return false
+	}
+	name, _, ok := bytes.Cut(value[1:], value[:1])
+	upper := string(bytes.ToUpper(name))
+	return ok && (upper == "UTF-8" || upper == "UTF8" || upper == "US-ASCII" || upper == "ASCII")
+}
+
+// readBang reads what begins with "<!": a comment or a CDATA section.
+func (x *xmlReader) readBang(b []byte) (xmlToken, bool, error) {
+	const cdata = "<![CDATA["
+	switch {
+	case bytes.HasPrefix(b, []byte("<!--")):
+		end := bytes.Index(b[4:], []byte("--"))
+		if end < 0 || len(b) < 4+end+3 {
+			return 0, false, errShort
+		}
+		if b[4+end+2] != '>' || !cleanText(b[4:4+end]) {
+			return 0, false, errTag
+		}
+		x.pos += 4 + end + 3
+		return 0, true, nil
+	case bytes.HasPrefix(b, []byte(cdata)):
+		end := bytes.Index(b, []byte("]]>"))
+		if end < 0 {
+			return 0, false, errShort
+		}
+		x.text = b[len(cdata):end]
+		if len(x.open) == 0 || !cleanText(x.text) {
+			return 0, false, errChar
+		}
+		x.pos += end + 3
+		return xmlText, false, nil
+	case bytes.HasPrefix(b, []byte("<!DOCTYPE")):
+		return 0, false, errDoctype
+	case len(b) < len(cdata):
+		return 0, false, errShort
+	}
+	return 0, false, errTag
+}
+
+// cleanText tells that b holds no control characters.
+func cleanText(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
+			return false
+		}
+	}
+	return true
+}
+
+// readStart reads a start tag with its attributes.
+func (x *xmlReader) readStart(b []byte) error {
+	n := nameLength(b[1:])
+	if n == 0 {
+		return errTag
+	}
+	x.name, x.attrs, x.scratch = b[1:1+n], x.attrs[:0], x.scratch[:0]
+	for i := 1 + n; ; {
+		j := skipSpace(b, i)
+		if j+1 >= len(b) && (j >= len(b) || b[j] != '>') {
+			return errShort
+		}
+		switch {
+		case b[j] == '>':
+			x.pos += j + 1
+			return x.push()
+		case b[j] == '/' && b[j+1] == '>':
+			x.pos += j + 2
+			x.selfShut = true
+			return x.push()
+		case j == i:
+			return errTag
+		}
+		var err error
+		if i, err = x.readAttr(b, j); err != nil {
+			return err
+		}
+	}
+}
+
+// readAttr reads name="value" at b[i:] and tells where it ends.
+func (x *xmlReader) readAttr(b []byte, i int) (int, error) {
+	n := nameLength(b[i:])
+	if n == 0 {
+		return 0, errTag
+	}
+	name := b[i : i+n]
+	i = skipSpace(b, i+n)
+	if i < len(b) && b[i] != '=' {
+		return 0, errTag
+	}
+	i = skipSpace(b, i+1)
+	if i >= len(b) {
+		return 0, errShort
+	}
+	quote := b[i]
+	if quote != '"' && quote != '\'' {
+		return 0, errTag
+	}
+	n = bytes.IndexByte(b[i+1:], quote)
+	if n < 0 {
+		return 0, errShort
+	}
+	value, err := x.attrValue(b[i+1 : i+1+n])
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range x.attrs {
+		if bytes.Equal(a.name, name) {
+			return 0, errTag
+		}
+	}
+	if len(x.attrs) == maxAttrs {
+		return 0, errLong
+	}
+	x.attrs = append(x.attrs, xmlAttr{name, value})
+	return i + n + 2, nil
+}
+
+func (x *xmlReader) attrValue(b []byte) ([]byte, error) {
+	i := 0
+	for i < len(b) && (plain[b[i]] || b[i] == '>') {
+		i++
+	}
+	if i == len(b) {
+		return b, nil
+	}
+	from := len(x.scratch)
+	for i = 0; i < len(b); {
+		switch c := b[i]; {
+		case c == '&':
+			out, n, err := appendReference(x.scratch, b[i:])
+			if err != nil {
+				return nil, errEntity
+			}
+			x.scratch, i = out, i+n
+		case c == '<' || c < ' ' && c != '\t' && c != '\n' && c != '\r':
+			return nil, errChar
+		default:
+			x.scratch, i = append(x.scratch, c), i+1
+		}
+	}
+	return x.scratch[from:len(x.scratch):len(x.scratch)], nil
+}
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// nameByte tells the bytes of a name; those beyond ASCII are taken as they are.
+var nameByte = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+			c == '_' || c == ':' || c == '-' || c == '.' || c >= utf8.RuneSelf
+	}
+	return t
+}()
+
+// nameLength is the length of the name at the start of b, 0 if there is none.
+func nameLength(b []byte) int {
+	n := 0
+	for n < len(b) && nameByte[b[n]] {
+		n++
+	}
+	if n > 0 && (b[0] == '-' || b[0] == '.' || b[0] >= '0' && b[0] <= '9') {
+		return 0
+	}
+	return n
+}
+
+// child goes to the next element inside the innermost open one and returns its
+// local name, "" if it is of another namespace; nil when the innermost element
+// has ended. Text on the way is skipped.
+func (x *xmlReader) child() ([]byte, error) {
+	for {
+		switch tok, err := x.next(); {
+		case err != nil:
+			return nil, err
+		case tok == xmlStart:
+			return x.local(), nil
+		case tok == xmlEnd || tok == xmlDone:
+			return nil, nil
+		}
+	}
+}
+
+func (x *xmlReader) local() []byte {
+	rest, ok := bytes.CutPrefix(x.name, []byte(x.prefix))
+	if !ok || x.prefix == "" && bytes.IndexByte(rest, ':') >= 0 {
+		return []byte{}
+	}
+	return rest
+}
+
+// skip goes to the end of the innermost open element.
+func (x *xmlReader) skip() error {
+	for depth := len(x.open); len(x.open) >= depth; {
+		if _, err := x.next(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendText appends the text of the innermost open element, not that of the
+// elements in it, and goes to its end.
+func (x *xmlReader) appendText(dst []byte) ([]byte, error) {
+	for {
+		tok, err := x.next()
+		switch {
+		case err != nil:
+			return dst, err
+		case tok == xmlText:
+			if dst = append(dst, x.text...); len(dst) > maxRecord {
+				return dst, errLong
+			}
+		case tok == xmlStart:
+			if err := x.skip(); err != nil {
+				return dst, err
+			}
+		case tok == xmlEnd:
+			return dst, nil
+		}
+	}
+}
+
+// attr is the value of an attribute of the start tag just read, by its whole name.
+func (x *xmlReader) attr(name string) string {
+	for _, a := range x.attrs {
+		if string(a.name) == name {
+			return string(a.value)
+		}
+	}
+	return ""
+}
+
+// drain reads to the end of the part.
+func (x *xmlReader) drain() error {
+	for {
+		if tok, err := x.next(); err != nil || tok == xmlDone {
+			return err
+		}
+	}
+}
