@@ -1,0 +1,333 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"bascule/internal/conversion"
+	"bascule/internal/recap"
+	"bascule/sql"
+)
+
+// The steps of a batch (R33).
+const (
+	stepCode = 1 + iota
+	stepIdentifiers
+	stepActivation
+	stepRecap
+)
+
+// entryPage is the data of activation.html (R25).
+type entryPage struct {
+	Email      string // as typed; a refused code is not shown again
+	Submission string
+}
+
+// askCode shows the empty form. The link of a mail carries address and code
+// after "#", where no server sees them: the page's script fills them in (D5).
+func (s *Server) askCode(w http.ResponseWriter, r *http.Request) error {
+	step := stepCode
+	if r.URL.Query().Get("etape") == "3" {
+		step = stepActivation // for who has chosen the identifiers already
+	}
+	return s.pages.write(w, http.StatusOK, "activation", view{Step: step, Data: entryPage{Submission: newSubmission()}})
+}
+
+// activate takes every form of /activation: address and code, then the
+// identifiers with address and code again. Nothing is kept between the two.
+func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	a := &attempt{Server: s, w: w, form: form, id: s.formID(form)}
+	end, err := a.run(r.Context(), r)
+	s.metrics.activation(end)
+	return err
+}
+
+// readForm reads a form of ours; what a browser would not have sent is a 400.
+func readForm(r *http.Request) (url.Values, error) {
+	var tooLarge *http.MaxBytesError
+	switch err := r.ParseForm(); {
+	case errors.As(err, &tooLarge):
+		return nil, failure{status: http.StatusRequestEntityTooLarge}
+	case err != nil, len(r.PostForm) == 0:
+		return nil, failure{status: http.StatusBadRequest}
+	}
+	return r.PostForm, nil
+}
+
+// newSubmission names a form, so that the same form again changes nothing.
+func newSubmission() string { return uuid.NewString() }
+
+// formID names a form with all that was typed into it: somebody who goes back
+// and types another password has not sent the same form again.
+func (s *Server) formID(form url.Values) string {
+	submission := form.Get("submission")
+	if submission == "" {
+		submission = newSubmission()
+	}
+	id := s.keys.Bucket("form", submission,
+		form.Get("new_email"), form.Get("password"), form.Get("question"), form.Get("answer"))
+	return uuid.UUID(id).String()
+}
+
+// An attempt is one form sent to /activation, on its way to an answer.
+type attempt struct {
+	*Server
+	w      http.ResponseWriter
+	form   url.Values
+	id     string // see formID
+	email  conversion.Email
+	code   conversion.Code
+	who    suspect
+	proven sql.ProvenCode
+}
+
+func (a *attempt) run(ctx context.Context, r *http.Request) (outcome, error) {
+	var wrong problems
+	a.email, a.code, wrong = parseProof(a.form)
+	if len(wrong) > 0 {
+		return outcomeInvalid, a.askCodeAgain(wrong)
+	}
+	a.who = a.suspect(r, a.email)
+	wait, err := a.throttled(ctx, a.who)
+	if err != nil {
+		return outcomeFailed, err
+	}
+	if wait > 0 {
+		return outcomeThrottled, failure{status: http.StatusTooManyRequests, wait: wait}
+	}
+	end, err := a.prove(ctx)
+	if errors.Is(err, conversion.ErrCodeRefused) {
+		return a.refuse(ctx)
+	}
+	if err != nil {
+		return outcomeFailed, err
+	}
+	defer end()
+	return a.decide(ctx)
+}
+
+func parseProof(form url.Values) (conversion.Email, conversion.Code, problems) {
+	var wrong problems
+	email, err := conversion.ParseEmail(form.Get("email"))
+	wrong.note("email", err)
+	code, err := conversion.ParseCode(form.Get("code"))
+	wrong.note("code", err)
+	return email, code, wrong
+}
+
+// prove looks the code up and takes the turn on its request; what it found is
+// read again after a wait, when another form may have been taken.
+func (a *attempt) prove(ctx context.Context) (end func(), err error) {
+	if a.proven, err = a.db.FindCode(ctx, a.keys, a.email, a.code); err != nil {
+		return nil, err
+	}
+	end, waited, err := a.turns.take(ctx, a.proven.RequestID)
+	if err != nil || !waited {
+		return end, err
+	}
+	if a.proven, err = a.db.FindCode(ctx, a.keys, a.email, a.code); err != nil {
+		end()
+		return nil, err
+	}
+	return end, nil
+}
+
+// decide tells what a form with a right code leads to.
+func (a *attempt) decide(ctx context.Context) (outcome, error) {
+	switch full := hasIdentifiers(a.form); {
+	case a.proven.Activated && a.proven.Submission == a.id:
+		return a.repeat(ctx)
+	case a.proven.Activated:
+		return a.tooLate(ctx)
+	case full:
+		return a.withIdentifiers(ctx)
+	case a.proven.Activates:
+		return a.switchSpace(ctx, a.proven.Proven, nil)
+	}
+	return outcomeIdentifiers, a.askIdentifiers(nil)
+}
+
+// withIdentifiers takes the second screen: the address proven by the code
+// activates, another one is to be proven first (D1).
+func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
+	chosen, wrong := parseIdentifiers(a.form, a.profile, a.proven.Space.Number)
+	if len(wrong) > 0 {
+		return outcomeInvalid, a.askIdentifiers(wrong)
+	}
+	if a.proven.Submission == a.id && a.proven.Pending.Same(chosen.email) {
+		return outcomeRepeated, a.tellMail(chosen.email, sql.Choice{})
+	}
+	leave, err := a.gate.enter(ctx)
+	if err != nil {
+		return outcomeFailed, err
+	}
+	defer leave()
+	credentials := sync.OnceValues(func() (sql.Credentials, error) {
+		defer leave()
+		return chosen.hash(), nil
+	})
+	if chosen.email.Same(a.proven.Proven) {
+		return a.switchSpace(ctx, chosen.email, credentials)
+	}
+	return a.chooseAddress(ctx, chosen.email, credentials)
+}
+
+// switchSpace activates (R27). Without credentials, those that the request
+// carries are taken.
+func (a *attempt) switchSpace(ctx context.Context, email conversion.Email, credentials func() (sql.Credentials, error)) (outcome, error) {
+	token := newToken()
+	activation := sql.Activation{
+		Submission: a.submission(email, credentials), Facts: a.facts(email), SessionHash: sha256.Sum256([]byte(token)),
+	}
+	err := whileBusy(ctx, func() error { return a.db.Activate(ctx, activation) })
+	switch {
+	case err == nil:
+		return outcomeActivated, a.welcome(token, email)
+	case errors.Is(err, conversion.ErrAddressTaken):
+		return outcomeConflict, a.askIdentifiers(problems{{"new_email", addressTaken}})
+	}
+	return a.lost(ctx, err)
+}
+
+// repeat shows the same page for the same form again, whose activation may have
+// succeeded without its answer arriving.
+func (a *attempt) repeat(ctx context.Context) (outcome, error) {
+	email := a.proven.Proven
+	if typed, err := conversion.ParseEmail(a.form.Get("new_email")); err == nil && typed.Same(email) {
+		email = typed
+	}
+	end, err := a.switchSpace(ctx, email, nil)
+	if end == outcomeActivated {
+		end = outcomeRepeated
+	}
+	return end, err
+}
+
+const (
+	addressTaken    = "Cette adresse sert maintenant à un autre espace\u00a0: choisissez une adresse électronique différente."
+	addressReserved = "Une demande est déjà en cours avec cette adresse\u00a0: pendant le délai d'activation, il est impossible de redemander un code d'activation avec la même adresse électronique."
+	addressTooMany  = "Vous avez déjà choisi trois autres adresses\u00a0: vous pouvez encore activer votre espace avec l'adresse à laquelle le code vous est parvenu."
+)
+
+// chooseAddress has a code mailed to another address than the proven one.
+func (a *attempt) chooseAddress(ctx context.Context, email conversion.Email, credentials func() (sql.Credentials, error)) (outcome, error) {
+	var choice sql.Choice
+	err := whileBusy(ctx, func() (err error) {
+		choice, err = a.db.ChooseAddress(ctx, a.submission(email, credentials))
+		return err
+	})
+	switch {
+	case err == nil:
+		return outcomeCodeSent, a.tellMail(email, choice)
+	case errors.Is(err, conversion.ErrAddressTaken):
+		return outcomeConflict, a.askIdentifiers(problems{{"new_email", addressTaken}})
+	case errors.Is(err, conversion.ErrAddressReserved):
+		return outcomeConflict, a.askIdentifiers(problems{{"new_email", addressReserved}})
+	case errors.Is(err, conversion.ErrTooManyAddresses):
+		return outcomeConflict, a.askIdentifiers(problems{{"new_email", addressTooMany}})
+	}
+	return a.lost(ctx, err)
+}
+
+// lost answers for a code that was good when the form came in and is no more.
+func (a *attempt) lost(ctx context.Context, err error) (outcome, error) {
+	switch {
+	case errors.Is(err, conversion.ErrCodeRefused):
+		return a.refuse(ctx)
+	case errors.Is(err, conversion.ErrAlreadyActivated):
+		return a.tooLate(ctx)
+	}
+	return outcomeFailed, err
+}
+
+// tooLate answers a form that another one has forestalled. Address and code
+// alone get no better answer than a wrong code.
+func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
+	if !hasIdentifiers(a.form) {
+		return a.refuse(ctx)
+	}
+	return outcomeAlready, a.pages.write(a.w, http.StatusUnprocessableEntity, "already", view{})
+}
+
+// refuse gives the one answer to wrong and unknown, expired and used.
+func (a *attempt) refuse(ctx context.Context) (outcome, error) {
+	if err := a.countFailure(ctx, a.who); err != nil {
+		return outcomeFailed, err
+	}
+	return outcomeRefused, a.askCodeAgain(problems{{"code", codeRefused}})
+}
+
+const codeRefused = "Cette adresse et ce code ne permettent pas d'activer un espace. Vérifiez-les\u00a0: le code est peut-être erroné, " +
+	"déjà utilisé, ou son délai est dépassé."
+
+func (a *attempt) askCodeAgain(wrong problems) error {
+	return a.pages.write(a.w, http.StatusUnprocessableEntity, "activation", view{
+		Step: stepCode, Problems: wrong,
+		Data: entryPage{Email: a.form.Get("email"), Submission: newSubmission()},
+	})
+}
+
+func (a *attempt) submission(email conversion.Email, credentials func() (sql.Credentials, error)) sql.Submission {
+	return sql.Submission{
+		Request: a.proven.RequestID, Generation: a.proven.Generation, ID: a.id, Email: email, Credentials: credentials,
+	}
+}
+
+// facts freezes the recap: what is not in it then will never be (R28).
+func (a *attempt) facts(email conversion.Email) func(conversion.Space, conversion.TrustQuestion, time.Time) ([]byte, error) {
+	return func(space conversion.Space, question conversion.TrustQuestion, at time.Time) ([]byte, error) {
+		return json.Marshal(recap.Facts{
+			Version: recap.Version,
+			Number:  space.Number, Holder: space.Holder, Email: email, Question: question.Text(),
+			Companies: space.Companies, SwitchedAt: at.UTC(), PublicURL: a.origin, Help: a.help,
+		})
+	}
+}
+
+// newToken is the value of a session's cookie: 256 random bits.
+func newToken() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// welcomePage is the data of welcome.html (R27).
+type welcomePage struct {
+	Number conversion.SubscriberNumber
+	Holder string
+	Email  string
+}
+
+func (a *attempt) welcome(token string, email conversion.Email) error {
+	http.SetCookie(a.w, a.sessionCookie(token))
+	space := a.proven.Space
+	return a.pages.write(a.w, http.StatusOK, "welcome", view{
+		Step: stepRecap, Data: welcomePage{Number: space.Number, Holder: space.Holder, Email: email.String()},
+	})
+}
+
+// mailPage is the data of mail.html (R19–R22).
+type mailPage struct {
+	Email    string
+	Standing bool // an earlier mail to this address stands
+}
+
+func (a *attempt) tellMail(email conversion.Email, choice sql.Choice) error {
+	return a.pages.write(a.w, http.StatusOK, "mail", view{
+		Step: stepActivation, Data: mailPage{Email: email.String(), Standing: choice.Standing},
+	})
+}

@@ -1,0 +1,68 @@
+package web
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics count what the pages do. Their labels are names of ours, never
+// anything that a client sent (I6).
+type metrics struct {
+	registry    *prometheus.Registry
+	requests    *prometheus.CounterVec
+	seconds     *prometheus.HistogramVec
+	activations *prometheus.CounterVec
+}
+
+func newMetrics(registry *prometheus.Registry, g *gate) *metrics {
+	m := &metrics{
+		registry: registry,
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bascule_http_requests_total", Help: "Requests answered, by method, route and status.",
+		}, []string{"method", "route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "bascule_http_request_seconds", Help: "Time to answer a request, by route.",
+			Buckets: []float64{.001, .005, .02, .05, .1, .2, .5, 1, 2, 5, 10},
+		}, []string{"route"}),
+		activations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bascule_activation_submissions_total", Help: "Forms submitted to /activation, by outcome.",
+		}, []string{"outcome"}),
+	}
+	registry.MustRegister(m.requests, m.seconds, m.activations,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "bascule_hashing_slots_used", Help: "Submissions that hold a hashing slot.",
+		}, func() float64 { return float64(len(g.slots)) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "bascule_hashing_queue", Help: "Submissions that wait for a hashing slot.",
+		}, func() float64 { return float64(len(g.queue)) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "bascule_hashing_refused_total", Help: "Submissions sent away because no hashing slot came free.",
+		}, func() float64 { return float64(g.refused.Load()) }),
+	)
+	return m
+}
+
+func (m *metrics) request(method, route string, status int, took time.Duration) {
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// outcome is how a submission to /activation ended.
+type outcome string
+
+const (
+	outcomeActivated   outcome = "activated"
+	outcomeRepeated    outcome = "repeated"    // the form that activated, again
+	outcomeIdentifiers outcome = "identifiers" // a right code: the next screen
+	outcomeCodeSent    outcome = "code_sent"   // another address is to be proven (D1)
+	outcomeInvalid     outcome = "invalid"     // something to correct
+	outcomeRefused     outcome = "refused"     // wrong, unknown, expired or used
+	outcomeThrottled   outcome = "throttled"
+	outcomeConflict    outcome = "conflict" // an address taken, reserved, or one too many
+	outcomeAlready     outcome = "already_activated"
+	outcomeFailed      outcome = "failed" // overload or fault
+)
+
+func (m *metrics) activation(o outcome) { m.activations.WithLabelValues(string(o)).Inc() }

@@ -1,0 +1,192 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"bascule/internal/conversion"
+)
+
+//go:embed page/*.html
+var pageFiles embed.FS
+
+// pages holds the parsed templates: layout.html around each of the others.
+type pages struct {
+	site      site
+	templates map[string]*template.Template
+}
+
+// site is what every page knows.
+type site struct {
+	Help     string
+	Lifetime string // of a code, "48 h" (R21)
+	Profile  conversion.PasswordProfile
+	static   *static
+}
+
+// Asset is the URL of a file under static/, "" if there is none.
+func (s site) Asset(name string) string { return s.static.url(name) }
+
+// CNIL tells whether passwords follow the CNIL's rules rather than the sheet's (D6).
+func (s site) CNIL() bool { return s.Profile == conversion.ProfileCNIL }
+
+// HelpLines are the lines of the operator's text.
+func (s site) HelpLines() []string {
+	return strings.FieldsFunc(s.Help, func(r rune) bool { return r == '\n' || r == '\r' })
+}
+
+// A view is what a template shows.
+type view struct {
+	Title    string   // "" is the title that the template defines
+	Step     int      // 1 to 4, 0 outside the four steps (R33)
+	Problems problems // shown on top, and in the title
+	Data     any
+	Site     site // filled in by write
+}
+
+// Steps are the four steps of a batch (R33).
+func (v view) Steps() []step {
+	if v.Step == 0 {
+		return nil
+	}
+	steps := make([]step, 0, 4)
+	for i, name := range [...]string{"Code et accord", "Identifiants", "Activation", "Formulaire récapitulatif"} {
+		steps = append(steps, step{Number: i + 1, Name: name, Current: i+1 == v.Step, Done: i+1 < v.Step})
+	}
+	return steps
+}
+
+type step struct {
+	Number        int
+	Name          string
+	Current, Done bool
+}
+
+// problems are what is wrong with a form, in the order of its fields.
+type problems []problem
+
+type problem struct{ Field, Text string }
+
+func (p *problems) add(field, text string) { *p = append(*p, problem{field, sentence(text)}) }
+
+// Of is what is wrong with a field, nil if nothing is.
+func (p problems) Of(field string) *problem {
+	for i := range p {
+		if p[i].Field == field {
+			return &p[i]
+		}
+	}
+	return nil
+}
+
+// Describe are the attributes by which assistive software finds the hints of a
+// field and what is wrong with it. All parts are names of ours.
+func (p problems) Describe(field string, hints ...string) template.HTMLAttr {
+	if p.Of(field) == nil {
+		return template.HTMLAttr(`aria-describedby="` + strings.Join(hints, " ") + `"`)
+	}
+	hints = append(hints, field+"-erreur")
+	return template.HTMLAttr(`aria-describedby="` + strings.Join(hints, " ") + `" aria-invalid="true"`)
+}
+
+// sentence makes a sentence of the domain's words.
+func sentence(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(first)) + s[size:]
+	if strings.HasSuffix(s, ".") {
+		return s
+	}
+	return s + "."
+}
+
+func newPages(s site) *pages {
+	funcs := template.FuncMap{"french": conversion.FrenchTime, "machine": machineTime}
+	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(pageFiles, "page/layout.html"))
+	p := &pages{site: s, templates: make(map[string]*template.Template)}
+	entries, err := pageFiles.ReadDir("page")
+	if err != nil {
+		panic(err) // cannot happen: the folder is embedded
+	}
+	for _, e := range entries {
+		if name := strings.TrimSuffix(e.Name(), ".html"); name != "layout" {
+			t := template.Must(layout.Clone())
+			p.templates[name] = template.Must(t.ParseFS(pageFiles, "page/"+e.Name()))
+		}
+	}
+	return p
+}
+
+// write renders the page whole before the first byte leaves.
+func (p *pages) write(w http.ResponseWriter, status int, name string, v view) error {
+	v.Site = p.site
+	var b bytes.Buffer
+	if err := p.templates[name].ExecuteTemplate(&b, "layout.html", v); err != nil {
+		return fmt.Errorf("render page %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	w.Write(b.Bytes()) // fails when the reader has gone: nobody is left to tell
+	return nil
+}
+
+// machineTime is the datetime attribute of a <time>, to the minute like the text beside it.
+func machineTime(t time.Time) string {
+	return t.In(conversion.Paris).Truncate(time.Minute).Format(time.RFC3339)
+}
+
+// frenchDuration tells a lifetime as the sheet does: "48 h".
+func frenchDuration(d time.Duration) string {
+	h, m := int(d/time.Hour), int(d%time.Hour/time.Minute)
+	switch {
+	case h == 0:
+		return fmt.Sprintf("%d\u00a0min", max(m, 1))
+	case m == 0:
+		return fmt.Sprintf("%d\u00a0h", h)
+	}
+	return fmt.Sprintf("%d\u00a0h\u00a0%02d", h, m)
+}
+
+// frenchWait tells how long to wait, rounded up, "" for no time.
+func frenchWait(d time.Duration) string {
+	switch s := wholeSeconds(d); {
+	case d <= 0:
+		return ""
+	case s == 1:
+		return "une seconde"
+	case s < 60:
+		return fmt.Sprintf("%d\u00a0secondes", s)
+	case s == 60:
+		return "une minute"
+	default:
+		return fmt.Sprintf("%d\u00a0minutes", (s+59)/60)
+	}
+}
+
+// failurePage is the data of failure.html.
+type failurePage struct {
+	Status int
+	Wait   string
+}
+
+func failureTitle(status int) string {
+	switch status {
+	case http.StatusForbidden:
+		return "Formulaire refusé"
+	case http.StatusNotFound:
+		return "Page introuvable"
+	case http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+		return "Demande non comprise"
+	case http.StatusTooManyRequests:
+		return "Trop d'essais infructueux"
+	}
+	return "Service momentanément indisponible"
+}

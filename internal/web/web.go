@@ -1,0 +1,194 @@
+// Package web serves the pages that subscribers see. A handler parses the form,
+// calls one method of [sql.DB] and renders a page; nothing is kept between two
+// requests but what the forms carry and the database holds.
+//
+// # Theme
+//
+// The look is deliberately neutral. An operator who is entitled to another one
+// puts files into a folder (THEME_DIR): each replaces the built-in file of the
+// same name under static/ (style.css, icon.svg, page.js) or is served beside
+// them, so that style.css can name fonts and images by a relative URL. A
+// logo.svg or logo.png is shown in the header in place of the site's mark. The
+// folder is read once, at the start; names that begin with a dot are left out.
+package web
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// Config is what the pages need. DB, Keys, PublicURL and Log are required.
+type Config struct {
+	DB   *sql.DB
+	Keys *conversion.Keyring
+	// PublicURL is where subscribers find the pages: scheme and host, no path.
+	// With https, cookies are Secure and HSTS is sent.
+	PublicURL *url.URL
+	Profile   conversion.PasswordProfile // "" is conversion.ProfileFiche (D6)
+	// Help is the operator's own text on the assistance, plain, on one or more
+	// lines (R32). Without it the pages tell what the sheet tells.
+	Help string
+	// TrustedProxies are believed about X-Forwarded-For.
+	TrustedProxies []netip.Prefix
+	ThemeDir       string        // "" for the built-in look
+	CodeLifetime   time.Duration // as the pages tell it; 0 is conversion.DefaultCodeLifetime (R21)
+	HashSlots      int           // Argon2id computations at once; 0 is one for each core
+	Log            *slog.Logger
+	Registry       *prometheus.Registry // where the metrics are registered; nil for one of its own
+}
+
+// Server holds what all requests share. It is safe for concurrent use, and may
+// be one of several in front of the same database.
+type Server struct {
+	db      *sql.DB
+	keys    *conversion.Keyring
+	profile conversion.PasswordProfile
+	origin  string // scheme and host, without a slash at the end
+	secure  bool   // the origin is https
+	help    string
+	proxies []netip.Prefix
+	log     *slog.Logger
+
+	pages       *pages
+	static      *static
+	crossOrigin *http.CrossOriginProtection
+	turns       *turns
+	gate        *gate
+	metrics     *metrics
+}
+
+// defaultHelp is what the sheet tells of the assistance (R32).
+const defaultHelp = "L'assistance est joignable de 8\u00a0h\u00a000 à 19\u00a0h\u00a030, du lundi au vendredi, par téléphone et par formulaire électronique."
+
+// New reads the theme and the templates. It returns an error that names the
+// setting which cannot be used.
+func New(cfg Config) (*Server, error) {
+	origin, err := originOf(cfg.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	static, err := loadStatic(cfg.ThemeDir)
+	if err != nil {
+		return nil, fmt.Errorf("theme folder: %w", err)
+	}
+	crossOrigin := http.NewCrossOriginProtection()
+	if err := crossOrigin.AddTrustedOrigin(origin); err != nil {
+		return nil, fmt.Errorf("public URL: %w", err)
+	}
+	s := &Server{
+		db: cfg.DB, keys: cfg.Keys,
+		profile: cmp.Or(cfg.Profile, conversion.ProfileFiche),
+		origin:  origin,
+		secure:  cfg.PublicURL.Scheme == "https",
+		help:    cmp.Or(conversion.Trim(cfg.Help), defaultHelp),
+		proxies: cfg.TrustedProxies, log: cfg.Log,
+		static: static, crossOrigin: crossOrigin,
+		turns: newTurns(),
+		gate:  newGate(cmp.Or(cfg.HashSlots, runtime.GOMAXPROCS(0))),
+	}
+	s.metrics = newMetrics(cmp.Or(cfg.Registry, prometheus.NewRegistry()), s.gate)
+	s.pages = newPages(site{
+		Help: s.help, Lifetime: frenchDuration(cmp.Or(cfg.CodeLifetime, conversion.DefaultCodeLifetime)),
+		Profile: s.profile, static: static,
+	})
+	return s, nil
+}
+
+func originOf(u *url.URL) (string, error) {
+	if u == nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" && u.Path != "/" {
+		return "", errors.New("public URL: http:// or https:// and a host are needed, without a path")
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// A route is one path of the site. A nil handler makes its method a 405.
+type route struct {
+	path string
+	get  handler // also answers HEAD; changes nothing (D5)
+	post handler
+}
+
+// routes is the site.
+func (s *Server) routes() []route {
+	return []route{
+		// Around the switch.
+		{path: "/{$}", get: s.fixed("home")},
+		{path: "/sans-certificat", get: s.fixed("option")},
+		{path: "/adhesion", get: s.fixed("join")},
+		{path: "/aide", get: s.fixed("help")},
+		// The switch by a mailed code.
+		{path: "/activation", get: s.askCode, post: s.activate},
+		{path: "/recapitulatif.pdf", get: s.recap},
+		// The machinery.
+		{path: "/static/{version}/{file...}", get: s.static.serve},
+		{path: "/healthz", get: s.healthy},
+		{path: "/readyz", get: s.ready},
+		{path: "/", get: s.unknown, post: s.unknown},
+	}
+}
+
+// Handler serves the site.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.Handle(r.path, s.dispatch(r))
+	}
+	return s.observe(s.secured(mux))
+}
+
+// Metrics serves the metrics to Prometheus. They name no one (I6); it is served
+// elsewhere than the pages all the same.
+func (s *Server) Metrics() http.Handler {
+	return promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{})
+}
+
+// fixed is a page that is the same for everybody.
+func (s *Server) fixed(name string) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Cache-Control", "no-cache")
+		return s.pages.write(w, http.StatusOK, name, view{})
+	}
+}
+
+func (s *Server) unknown(http.ResponseWriter, *http.Request) error {
+	return failure{status: http.StatusNotFound}
+}
+
+func (s *Server) healthy(w http.ResponseWriter, r *http.Request) error {
+	return writeText(w, http.StatusOK, "ok\n")
+}
+
+// readyPatience is how long PostgreSQL may take to answer before the server
+// calls itself out of service.
+const readyPatience = 2 * time.Second
+
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), readyPatience)
+	defer cancel()
+	if err := s.db.Ping(ctx); err != nil {
+		s.log.Warn("not ready", "error", err)
+		return writeText(w, http.StatusServiceUnavailable, "PostgreSQL does not answer\n")
+	}
+	return writeText(w, http.StatusOK, "ok\n")
+}
+
+func writeText(w http.ResponseWriter, status int, text string) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	w.Write([]byte(text)) // fails when the reader has gone: nobody is left to tell
+	return nil
+}
