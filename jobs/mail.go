@@ -1,0 +1,267 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/internal/mail"
+	"bascule/queue"
+	"bascule/sql"
+)
+
+// Mailer sends the mails that are due (C2): claim a chunk, then for one window
+// after the other: start, hand to the relay, finish. Only what was started and
+// not finished can be in doubt after a crash.
+type Mailer struct {
+	DB         *sql.DB
+	Keys       *conversion.Keyring
+	Relay      *mail.Relay
+	Composer   *mail.Composer
+	Limiter    *queue.Limiter   // nil: no limit
+	Domain     string           // of our Message-IDs
+	ReturnPath conversion.Email // bounces go here, signed; the zero Email is the null return path
+	Lifetime   time.Duration    // of a code (R21)
+	Now        func() time.Time // measures how long windows take, nothing else
+	Log        *slog.Logger
+}
+
+// A chunk is what one claim takes. It starts small, so that a small batch is
+// shared by all workers, and doubles, so that a large one costs few claims.
+const (
+	firstChunk = 8
+	maxChunk   = 500
+)
+
+// turn is how long one wake-up may work before it lets another kind of work
+// have its slot.
+const turn = 20 * time.Second
+
+// Run mails until nothing is due in the lane, ctx ends or its turn is over.
+func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
+	suspects, probe, err := m.DB.TakeProbe(ctx)
+	if err != nil {
+		return err
+	}
+	if probe {
+		return m.probe(ctx, lane, suspects)
+	}
+	begin, pace := m.Now(), &pace{size: firstWindow}
+	for chunk := firstChunk; ctx.Err() == nil && m.Now().Sub(begin) < turn; chunk = min(2*chunk, maxChunk) {
+		b := &batch{Mailer: m, lane: lane, token: newToken(), pace: pace}
+		if more, err := b.run(ctx, chunk, nil); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// probe tries one mail although the breaker is open: another one than those
+// that opened it, where there is another (D11).
+func (m *Mailer) probe(ctx context.Context, lane sql.Lane, suspects []int64) error {
+	for _, except := range [][]int64{suspects, nil} {
+		b := &batch{Mailer: m, lane: lane, token: newToken(), pace: &pace{size: 1}, probe: true}
+		if more, err := b.run(ctx, 1, except); err != nil || more {
+			return err
+		}
+	}
+	return nil
+}
+
+// A batch is one claim on its way through the relay.
+type batch struct {
+	*Mailer
+	lane  sql.Lane
+	token string
+	pace  *pace
+	probe bool
+}
+
+// A letter is a claimed mail with its code.
+type letter struct {
+	sql.Mail
+	to    conversion.Email
+	space conversion.Space
+	code  conversion.Code
+	tag   conversion.Tag
+}
+
+// run claims up to limit mails and sends them. It tells whether it found any
+// that could be started.
+func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, err error) {
+	mails, err := b.DB.ClaimMail(ctx, b.lane, limit, b.token, except)
+	if err != nil || len(mails) == 0 {
+		return false, err
+	}
+	held := hold(ctx, b.DB, sql.Claim{Token: b.token, IDs: mailIDs(mails)}, b.Log)
+	rest := b.address(mails)
+	defer func() { held.release(ctx, letterIDs(rest)) }()
+	for len(rest) > 0 && ctx.Err() == nil && !held.lost.Load() {
+		n, err := b.allow(ctx, min(b.pace.size, len(rest)))
+		if err != nil {
+			return more, err
+		}
+		window := rest[:n]
+		started, err := b.start(ctx, window)
+		if err != nil {
+			return more, err // if it was started after all, whoever claims it next counts a doubt
+		}
+		if len(started) == 0 {
+			return more, nil // the breaker is open, or all of the window was void
+		}
+		rest, more = rest[n:], true
+		b.handOver(ctx, window, started)
+	}
+	return more, nil
+}
+
+// address computes the codes. A mail that cannot be addressed, because its key
+// is missing, is left to its lease: it stays due, and the start of the program
+// refuses such a state.
+func (b *batch) address(mails []sql.Mail) []letter {
+	letters := make([]letter, 0, len(mails))
+	for _, m := range mails {
+		l, err := b.addressOne(m)
+		if err != nil {
+			b.Log.Error("cannot write a mail; it stays due", "request", m.RequestID, "kind", string(m.Kind), "err", err)
+			continue
+		}
+		letters = append(letters, l)
+	}
+	return letters
+}
+
+func (b *batch) addressOne(m sql.Mail) (l letter, err error) {
+	l.Mail = m
+	if l.to, err = conversion.ParseEmail(m.Recipient); err != nil {
+		return l, err
+	}
+	if l.space, err = m.Space(); err != nil {
+		return l, err
+	}
+	if m.Kind != sql.MailCode {
+		return l, nil
+	}
+	if l.code, err = b.Keys.Code(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, l.to); err != nil {
+		return l, err
+	}
+	l.tag, err = b.Keys.Tag(m.KeyID, l.to, l.code)
+	return l, err
+}
+
+func (b *batch) allow(ctx context.Context, n int) (int, error) {
+	if b.Limiter == nil {
+		return n, nil
+	}
+	return b.Limiter.Take(ctx, queue.WakeUp(b.lane), n)
+}
+
+func (b *batch) start(ctx context.Context, window []letter) ([]sql.Started, error) {
+	tags := make([]conversion.Tag, len(window))
+	for i, l := range window {
+		tags[i] = l.tag
+	}
+	return b.DB.StartMail(ctx, sql.Claim{Token: b.token, IDs: letterIDs(window)}, tags, b.Lifetime, b.probe)
+}
+
+// handOver sends what was started, and records each outcome soon after it is known.
+func (b *batch) handOver(ctx context.Context, window []letter, started []sql.Started) {
+	begin := b.Now()
+	letters := make(map[int64]letter, len(window))
+	for _, l := range window {
+		letters[l.ID] = l
+	}
+	going := make([]letter, len(started))
+	outgoing := make([]mail.Outgoing, len(started))
+	for i, s := range started {
+		going[i] = letters[s.ID]
+		outgoing[i] = b.compose(going[i], s).Outgoing()
+	}
+	r := b.record(ctx)
+	b.Relay.Send(ctx, outgoing, func(i int, o mail.Outcome) { r.add(going[i], o) })
+	r.close()
+	b.pace.adapt(b.Now().Sub(begin))
+}
+
+// compose writes a mail. The same letter and the same start give the same
+// bytes: a repetition after doubt is a copy (I5).
+func (m *Mailer) compose(l letter, s sql.Started) mail.Message {
+	copyOf := 0
+	if l.Copy > 0 {
+		copyOf = int(l.ID) // a resend is a mail of its own (D3)
+	}
+	head := mail.Head{
+		ID:         mail.MessageID(string(l.Kind), l.RequestID, l.Generation, copyOf, m.Domain),
+		Date:       s.Date,
+		To:         l.to,
+		ReturnPath: m.returnPath(l),
+	}
+	switch l.Kind {
+	case sql.MailNotice:
+		chosen, _ := conversion.ParseEmail(l.Chosen) // the zero Email once it was dropped
+		n := mail.OtherAddress{Head: head, Number: l.space.Number, Holder: l.space.Holder, Chosen: chosen, At: s.Date}
+		if s.ExpiresAt.Unix() > 0 {
+			n.ContactUntil = s.ExpiresAt
+		}
+		return m.Composer.OtherAddress(n)
+	case sql.MailConfirmation:
+		return m.Composer.Confirmation(mail.Confirmation{Head: head, Number: l.space.Number, Holder: l.space.Holder,
+			At: l.SwitchedAt, Recap: l.PDF})
+	}
+	return m.Composer.Activation(mail.Activation{Head: head, Number: l.space.Number, Holder: l.space.Holder,
+		Code: l.code, Deadline: s.ExpiresAt, Certificate: l.space.Certificate.Expires, Sharing: l.Sharing, Chosen: l.IsChosen})
+}
+
+// returnPath signs the return path of a code mail, so that only bounces of our
+// own mails count (D11).
+func (m *Mailer) returnPath(l letter) conversion.Email {
+	if m.ReturnPath.IsZero() || l.Kind != sql.MailCode {
+		return m.ReturnPath
+	}
+	local, domain, _ := strings.Cut(m.ReturnPath.Mailbox(), "@")
+	id := strconv.FormatInt(l.RequestID, 10) + "." + strconv.Itoa(l.Generation)
+	signed, err := conversion.ParseEmail(fmt.Sprintf("%s+%s.%s@%s", local, id, m.Keys.SignPath(id), domain))
+	if err != nil {
+		return m.ReturnPath // too long an address to be signed
+	}
+	return signed
+}
+
+// pace chooses how many mails are started at once, so that a window takes about
+// half a second: the deadline of a code counts from the start (D4), and the
+// start must not be long before the mail.
+type pace struct{ size int }
+
+const (
+	firstWindow = 4
+	maxWindow   = 64
+)
+
+func (p *pace) adapt(took time.Duration) {
+	switch {
+	case took < 250*time.Millisecond:
+		p.size = min(2*p.size, maxWindow)
+	case took > time.Second:
+		p.size = max(p.size/2, 1)
+	}
+}
+
+func mailIDs(mails []sql.Mail) []int64 {
+	ids := make([]int64, len(mails))
+	for i, m := range mails {
+		ids[i] = m.ID
+	}
+	return ids
+}
+
+func letterIDs(letters []letter) []int64 {
+	ids := make([]int64, len(letters))
+	for i, l := range letters {
+		ids[i] = l.ID
+	}
+	return ids
+}

@@ -1,0 +1,210 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bascule/internal/mail"
+	"bascule/sql"
+)
+
+// flushEvery is how long an outcome waits for others to share its transaction.
+const flushEvery = 30 * time.Millisecond
+
+// A recorder writes outcomes down while the relay is still busy with the rest
+// of the window, so that a crash leaves few in doubt.
+type recorder struct {
+	b    *batch
+	ctx  context.Context
+	in   chan result
+	done chan struct{}
+}
+
+type result struct {
+	letter  letter
+	outcome mail.Outcome
+}
+
+// record starts a recorder. It goes on after ctx ended: an outcome that is
+// known must not become a doubt.
+func (b *batch) record(ctx context.Context) *recorder {
+	r := &recorder{b: b, ctx: context.WithoutCancel(ctx), in: make(chan result, maxWindow), done: make(chan struct{})}
+	go r.run()
+	return r
+}
+
+func (r *recorder) add(l letter, o mail.Outcome) { r.in <- result{l, o} }
+
+// close returns once every outcome was written down, or could not be.
+func (r *recorder) close() {
+	close(r.in)
+	<-r.done
+}
+
+func (r *recorder) run() {
+	defer close(r.done)
+	ticker := time.NewTicker(flushEvery)
+	defer ticker.Stop()
+	var pending []result
+	for {
+		select {
+		case res, ok := <-r.in:
+			if !ok {
+				r.flush(pending)
+				return
+			}
+			pending = append(pending, res)
+		case <-ticker.C:
+			r.flush(pending)
+			pending = nil
+		}
+	}
+}
+
+// flush writes outcomes down, set by set. What cannot be written within
+// recordTimeout is in doubt: the lease ends, and the same mail goes out again.
+func (r *recorder) flush(results []result) {
+	if len(results) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, recordTimeout)
+	defer cancel()
+	v := r.b.judge(results)
+	for _, write := range []func() error{
+		func() error { return r.b.DB.FinishAccepted(ctx, sql.Claim{Token: r.b.token, IDs: v.accepted}) },
+		func() error {
+			return r.b.DB.FinishInDoubt(ctx, sql.Claim{Token: r.b.token, IDs: v.inDoubt}, doubtDelay)
+		},
+		func() error { return r.b.DB.FinishRefused(ctx, r.b.token, v.refused) },
+		func() error { return r.b.DB.FinishFailed(ctx, r.b.token, v.failed) },
+		func() error { return r.b.moveBreaker(ctx, v) },
+	} {
+		if err := persist(ctx, write); err != nil {
+			r.b.Log.Error("outcomes of mails could not be recorded; they are in doubt", "err", err)
+		}
+	}
+}
+
+// persist tries until it succeeds or ctx ends.
+func persist(ctx context.Context, write func() error) error {
+	for {
+		err := write()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// A verdict is what outcomes mean for their rows and for the breaker (D11).
+type verdict struct {
+	accepted, inDoubt []int64
+	refused, failed   []sql.Failure
+	unclear           []int64
+	us                []int64
+	reason            string // of the last refusal that may speak about us
+}
+
+// The delays before another try that no schedule gives.
+const (
+	doubtDelay  = 30 * time.Second // after doubt: time for the relay to recover
+	brokenDelay = 10 * time.Second // after a connection that broke in the middle of this very mail
+)
+
+// judge is the table of D11, from the relay's words to the rows.
+func (b *batch) judge(results []result) verdict {
+	var v verdict
+	for _, res := range results {
+		id, o := res.letter.ID, res.outcome
+		f := sql.Failure{ID: id, Refusal: o.Text, Code: codeOf(o)}
+		switch o.Kind {
+		case mail.Accepted:
+			v.accepted = append(v.accepted, id)
+		case mail.InDoubt:
+			v.inDoubt = append(v.inDoubt, id)
+		case mail.Person:
+			v.refused = append(v.refused, f)
+		case mail.Us:
+			v.us, v.reason = append(v.us, id), o.String()
+			v.failed = append(v.failed, f)
+		case mail.NotSent:
+			if o.Stage != "" {
+				f.Delay = brokenDelay
+			}
+			v.failed = append(v.failed, f)
+		case mail.Unclear, mail.Later:
+			if o.Kind == mail.Unclear {
+				v.unclear, v.reason = append(v.unclear, id), o.String()
+			}
+			delay, ok := schedule(res.letter.Attempts)
+			if !ok {
+				v.refused = append(v.refused, f)
+				continue
+			}
+			f.Delay, f.Counts = delay, true
+			v.failed = append(v.failed, f)
+		}
+	}
+	return v
+}
+
+// moveBreaker opens, keeps open or closes the breaker after outcomes.
+func (b *batch) moveBreaker(ctx context.Context, v verdict) error {
+	switch {
+	case len(v.us) > 0:
+		b.Log.Warn("the relay refuses us; no mail starts until it takes one", "reason", v.reason)
+		return b.DB.OpenBreaker(ctx, v.reason, v.us)
+	case len(v.unclear) > 0:
+		opened, err := b.DB.NoteUnclear(ctx, v.unclear, v.reason)
+		if opened {
+			b.Log.Warn("the relay refuses one recipient after the other; no mail starts until it takes one", "reason", v.reason)
+		}
+		return err
+	case b.probe && v.spoke():
+		b.Log.Info("the relay takes mail again")
+		return b.DB.CloseBreaker(ctx)
+	}
+	return nil
+}
+
+// spoke tells whether the relay said anything about a recipient: then it works.
+func (v verdict) spoke() bool {
+	if len(v.accepted)+len(v.refused) > 0 {
+		return true
+	}
+	for _, f := range v.failed {
+		if f.Counts {
+			return true
+		}
+	}
+	return false
+}
+
+func codeOf(o mail.Outcome) string {
+	if o.Enhanced == "" {
+		return fmt.Sprint(o.Code)
+	}
+	return fmt.Sprintf("%d %s", o.Code, o.Enhanced)
+}
+
+// retryDelays come first, then one hour each time (D11).
+var retryDelays = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour}
+
+// giveUpAfter is how long an address may be refused for the time being. Only
+// refusals count, so that time with the breaker open does not.
+const giveUpAfter = 5 * 24 * time.Hour
+
+// schedule tells how long to wait after refusal number attempts+1, and whether
+// to try again at all.
+func schedule(attempts int) (delay time.Duration, ok bool) {
+	waited := time.Duration(0)
+	for i := range attempts {
+		waited += retryDelays[min(i, len(retryDelays)-1)]
+	}
+	return retryDelays[min(attempts, len(retryDelays)-1)], waited < giveUpAfter
+}

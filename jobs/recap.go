@@ -1,0 +1,66 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	"bascule/internal/recap"
+	"bascule/sql"
+)
+
+// Recapper renders the recaps of activated spaces (R28, C4).
+type Recapper struct {
+	DB  *sql.DB
+	Log *slog.Logger
+}
+
+// recapChunk is how many recaps are claimed and kept in one transaction.
+const recapChunk = 32
+
+// Run renders until nothing is due or ctx ends.
+func (r *Recapper) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		token := newToken()
+		due, err := r.DB.ClaimRecaps(ctx, recapChunk, token)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		if err := r.render(ctx, token, due); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// render keeps what it could render. A recap that cannot be rendered stays due,
+// and its lease spaces the tries; it holds no other one up.
+func (r *Recapper) render(ctx context.Context, token string, due []sql.DueRecap) error {
+	rendered := make([]sql.RenderedRecap, 0, len(due))
+	for _, d := range due {
+		pdf, err := renderRecap(d.Facts)
+		if err != nil {
+			r.Log.Error("cannot render a recap; it stays due", "request", d.RequestID, "err", err)
+			continue
+		}
+		rendered = append(rendered, sql.RenderedRecap{ObligationID: d.ObligationID, PDF: pdf, SHA256: sha256.Sum256(pdf)})
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	return r.DB.FinishRecaps(ctx, token, rendered)
+}
+
+func renderRecap(facts []byte) ([]byte, error) {
+	var f recap.Facts
+	if err := json.Unmarshal(facts, &f); err != nil {
+		return nil, fmt.Errorf("read the facts: %w", err)
+	}
+	var pdf bytes.Buffer
+	if err := recap.Write(&pdf, f); err != nil {
+		return nil, err
+	}
+	return pdf.Bytes(), nil
+}

@@ -1,0 +1,37 @@
+package jobs
+
+import (
+	"context"
+	"log/slog"
+
+	"bascule/queue"
+	"bascule/sql"
+)
+
+// Worker is one `bascule work`: it dispatches, and does what the wake-ups ask
+// for. Any number may run side by side, and any may die at any moment.
+type Worker struct {
+	DB     *sql.DB
+	Queue  *queue.Client
+	Mailer *Mailer
+	Slots  queue.Slots
+	Log    *slog.Logger
+}
+
+// Run works until ctx ends; then it gives back what it had not started.
+func (w *Worker) Run(ctx context.Context) error {
+	recapper := &Recapper{DB: w.DB, Log: w.Log}
+	expirer := &Expirer{DB: w.DB, Log: w.Log}
+	server, err := queue.Serve(ctx, w.Queue, w.Slots, queue.Handlers{
+		queue.WakeInteractive: func(ctx context.Context) error { return w.Mailer.Run(ctx, sql.LaneInteractive) },
+		queue.WakeBulk:        func(ctx context.Context) error { return w.Mailer.Run(ctx, sql.LaneBulk) },
+		queue.WakeRecap:       recapper.Run,
+		queue.WakeExpiry:      expirer.Run,
+	}, w.Log)
+	if err != nil {
+		return err
+	}
+	defer server.Shutdown()
+	dispatcher := &Dispatcher{DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log}
+	return dispatcher.Run(ctx)
+}

@@ -1,0 +1,106 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+)
+
+// Client enqueues wake-ups and looks at the queues. It is safe for concurrent use.
+type Client struct {
+	opt   asynq.RedisConnOpt
+	asynq *asynq.Client
+	redis redis.UniversalClient
+}
+
+// Open prepares a client for a REDIS_URL (redis, rediss, redis-sentinel); it
+// connects when first used. The caller closes it.
+func Open(url string) (*Client, error) {
+	opt, err := asynq.ParseRedisURI(url)
+	if err != nil {
+		return nil, errors.New("REDIS_URL is not a redis, rediss or redis-sentinel URL")
+	}
+	rdb, ok := opt.MakeRedisClient().(redis.UniversalClient)
+	if !ok {
+		return nil, errors.New("REDIS_URL leads to no Redis client")
+	}
+	return &Client{opt: opt, asynq: asynq.NewClientFromRedisClient(rdb), redis: rdb}, nil
+}
+
+// Close closes the connections.
+func (c *Client) Close() error { return c.redis.Close() }
+
+// Ping tells whether Redis answers.
+func (c *Client) Ping(ctx context.Context) error { return c.redis.Ping(ctx).Err() }
+
+// ErrEviction says that Redis may throw tasks away when its memory is full. The
+// work is safe in PostgreSQL, but the ids of lost tasks can block new ones.
+var ErrEviction = errors.New("Redis evicts keys when its memory is full: set maxmemory-policy to noeviction")
+
+// CheckPolicy returns ErrEviction unless Redis keeps what it is given. A Redis
+// that does not tell its policy, as managed ones may, passes.
+func (c *Client) CheckPolicy(ctx context.Context) error {
+	policy, err := c.redis.ConfigGet(ctx, "maxmemory-policy").Result()
+	if err != nil {
+		return nil
+	}
+	if p := policy["maxmemory-policy"]; p != "" && p != "noeviction" {
+		return ErrEviction
+	}
+	return nil
+}
+
+// taskTimeout is longer than a relay may take to answer the final dot. The
+// lease in PostgreSQL, not this, decides who holds what.
+const taskTimeout = 30 * time.Minute
+
+// Enqueue asks for n wake-ups of one kind in a period named tick. The same
+// slot in the same period is one task, however many dispatchers ask.
+func (c *Client) Enqueue(ctx context.Context, w WakeUp, tick int64, n int) error {
+	for slot := range n {
+		_, err := c.asynq.EnqueueContext(ctx, asynq.NewTask(taskType, encode(w)),
+			asynq.Queue(w.name()),
+			asynq.TaskID(fmt.Sprintf("%s-%d-%d", w, slot, tick)),
+			asynq.MaxRetry(1), // a crash uses one up; without it the task would be archived
+			asynq.Timeout(taskTimeout))
+		if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
+			return fmt.Errorf("enqueue %s: %w", w, err)
+		}
+	}
+	return nil
+}
+
+// Pending tells how many wake-ups of one kind wait to be taken. It is a hint:
+// an error or a missing queue reads as none.
+func (c *Client) Pending(w WakeUp) int {
+	info, err := asynq.NewInspectorFromRedisClient(c.redis).GetQueueInfo(w.name())
+	if err != nil {
+		return 0
+	}
+	return info.Pending
+}
+
+// Depth tells how many wake-ups Redis holds, waiting or running. It returns an
+// error when Redis does not answer.
+func (c *Client) Depth(ctx context.Context) (int, error) {
+	if err := c.Ping(ctx); err != nil {
+		return 0, fmt.Errorf("look at the queues: %w", err)
+	}
+	inspector := asynq.NewInspectorFromRedisClient(c.redis)
+	depth := 0
+	for _, w := range WakeUps() {
+		info, err := inspector.GetQueueInfo(w.name())
+		if errors.Is(err, asynq.ErrQueueNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, fmt.Errorf("look at queue %s: %w", w, err)
+		}
+		depth += info.Size
+	}
+	return depth, nil
+}
