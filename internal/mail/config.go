@@ -38,7 +38,8 @@ type Config struct {
 
 // Credentials are the relay's user name and password. They are never printed.
 type Credentials struct {
-	User, Password string
+	User     string `json:"-"`
+	Password string `json:"-"`
 }
 
 // String hides the credentials.

@@ -3,28 +3,46 @@ package mail
 import (
 	"context"
 	"net"
-	"sync/atomic"
+	"sync"
 )
 
-// countingDial counts the writes of the client.
+// countingDial counts a client's writes and its connections.
 type countingDial struct {
 	dial func(context.Context, string, string) (net.Conn, error)
-	n    atomic.Int64
-}
 
-func (c *countingDial) writes() int { return int(c.n.Load()) }
+	mu     sync.Mutex
+	writes int
+	open   int
+	most   int // open at once
+}
 
 func (c *countingDial) connect(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := c.dial(ctx, network, address)
-	return &countingConn{conn, c}, err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open++
+	c.most = max(c.most, c.open)
+	return &countingConn{Conn: conn, by: c}, err
 }
 
 type countingConn struct {
 	net.Conn
-	by *countingDial
+	by   *countingDial
+	once sync.Once
 }
 
 func (c *countingConn) Write(b []byte) (int, error) {
-	c.by.n.Add(1)
+	c.by.mu.Lock()
+	c.by.writes++
+	c.by.mu.Unlock()
 	return c.Conn.Write(b)
+}
+
+func (c *countingConn) Close() error {
+	c.once.Do(func() {
+		c.by.mu.Lock()
+		defer c.by.mu.Unlock()
+		c.by.open--
+	})
+	return c.Conn.Close()
 }

@@ -220,7 +220,7 @@ func TestPipelined(t *testing.T) {
 		count := &countingDial{dial: s.dial}
 		r.cfg.dial = count.connect
 		send(t.Context(), t, r, window(t, 10))
-		if got := count.writes() - 1; got != c.most { // EHLO
+		if got := count.writes - 1; got != c.most { // EHLO
 			t.Errorf("%s: %d writes for 10 mails, want %d", c.name, got, c.most)
 		}
 	}

@@ -1,0 +1,212 @@
+package mail
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"testing"
+
+	"bascule/internal/conversion"
+
+	"github.com/jhillyerd/enmime/v2"
+	"golang.org/x/net/html"
+)
+
+// canonical is an HTML document as a browser understands it.
+func canonical(t *testing.T, s string) string {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := html.Render(&b, doc); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// oracle executes a template with the values themselves, escaped by html/template.
+func oracle(t *testing.T, v variant, base, help string, vals values) string {
+	t.Helper()
+	_, templates, err := parseTemplates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := map[string]any{
+		"URL": base, "Help": strings.Split(help, "\n"),
+		"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again,
+	}
+	for name, s := range slotNames {
+		data[name] = vals[s]
+	}
+	data["Fragment"] = string(vals[slotAddress]) // html/template escapes it itself
+	var b bytes.Buffer
+	if err := templates.ExecuteTemplate(&b, v.name+".html", data); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// Every wording of every mail, with values that try to get out of their place,
+// is the document that html/template makes of the same template.
+func TestEscapedLikeHTMLTemplate(t *testing.T) {
+	const evil = `"><script>alert('1')</script><a b='&amp;&#39;` + "`" + `{{.}}<!--`
+	c := composer(t)
+	for v := range c.forms {
+		var vals values
+		for s := range slotCount {
+			vals[s] = strconv.Itoa(int(s)) + evil
+		}
+		vals[slotCode] = "7K3M-Q9XT-2HBD"
+		vals[slotAddress] = "o'hara+a&b=c%d@x.example"
+		vals[slotFragment] = "o%27hara%2ba%26b%3dc%25d%40x.example"
+		got := canonical(t, Part{c.forms[v].html, &vals, htmlEscape}.String())
+		want := canonical(t, strings.TrimSpace(oracle(t, v, "https://espace.example", helpText, vals))+"\n")
+		if got != want {
+			t.Errorf("%+v:\n got %s\nwant %s", v, got, want)
+		}
+	}
+}
+
+// Whatever the sheet says, a mail has the headers we gave it and no others, two
+// parts, and the same elements; the value is read back as it is.
+func FuzzHolder(f *testing.F) {
+	for _, s := range []string{"Jeanne", "a\r\nBcc: x@y.example\r\n\r\nhello", "<b>&amp;", `"'`, "\x00", "é\xff", "--=_3615987ef6f514fec7b70efc2f3ce8ac--", strings.Repeat("é", 400), ".", "zqslot4qz"} {
+		f.Add(s)
+	}
+	plain := letters(f)["activation"]
+	c := composer(f)
+	f.Fuzz(func(t *testing.T, holder string) {
+		a := activation(t)
+		a.Holder = holder
+		a.Number = conversion.SubscriberNumber(holder) // also in the subject
+		m := c.Activation(a)
+		raw := m.Bytes()
+		headers, _, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
+		wantHeaders, _, _ := bytes.Cut(plain.Bytes(), []byte("\r\n\r\n"))
+		if got, want := fieldNames(headers), fieldNames(wantHeaders); got != want {
+			t.Fatalf("headers %s, want %s", got, want)
+		}
+		for line := range bytes.Lines(raw) {
+			if len(line) > 1000 || !bytes.HasSuffix(line, []byte("\r\n")) || bytes.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
+				t.Fatalf("line %q", line)
+			}
+		}
+		env, err := enmime.ReadEnvelope(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(env.Attachments) + len(env.Inlines) + len(env.OtherParts); n != 0 || env.Root.FirstChild.NextSibling.NextSibling != nil {
+			t.Fatal("more parts than two")
+		}
+		if want, got := elements(t, plain.HTML.String()), elements(t, m.HTML.String()); got != want {
+			t.Fatalf("elements %s, want %s", got, want)
+		}
+		if clean := strings.ToValidUTF8(holder, ""); clean == holder && !strings.ContainsAny(holder, "\r\n\x00") && !strings.Contains(env.Text, "Titulaire\u00a0: "+holder) {
+			t.Fatalf("%q is not in %s", holder, env.Text)
+		}
+	})
+}
+
+func fieldNames(header []byte) string {
+	var names []string
+	for line := range strings.Lines(string(header)) {
+		if line[0] != ' ' {
+			name, _, _ := strings.Cut(line, ":")
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// elements lists the elements of a document in order, with their attributes' names.
+func elements(t *testing.T, s string) string {
+	t.Helper()
+	var b strings.Builder
+	z := html.NewTokenizer(strings.NewReader(s))
+	for z.Next() != html.ErrorToken {
+		tok := z.Token()
+		if tok.Type == html.TextToken {
+			continue
+		}
+		b.WriteString(tok.Type.String() + tok.Data)
+		for _, a := range tok.Attr {
+			b.WriteString(" " + a.Key)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// Headers hold one line each, whatever the caller puts in.
+func TestHeadersHoldOneLine(t *testing.T) {
+	m := letters(t)["confirmation"]
+	const evil = "x\r\nBcc: victim@x.example\r\n\r\n<html>"
+	m.From.Name, m.Subject, m.ID, m.Attachments[0].Name = evil, evil, evil+">", evil+"\".pdf"
+	raw := m.Bytes()
+	env, err := enmime.ReadEnvelope(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if env.GetHeader("Bcc") != "" || len(env.Attachments) != 1 || bytes.Contains(raw, []byte("\r\nBcc")) {
+		t.Errorf("a header was injected: %s", raw)
+	}
+}
+
+// What would make every mail wrong stops the start.
+func TestNewComposerRefuses(t *testing.T) {
+	from := Sender{Address: email(t, "us@espace.example")}
+	for _, c := range []struct {
+		from       Sender
+		base, help string
+	}{
+		{Sender{}, "https://espace.example", helpText},
+		{from, "espace.example", helpText},
+		{from, "javascript:alert(1)", helpText},
+		{from, "https://user:pass@espace.example", helpText},
+		{from, "https://espace.example/?x=1", helpText},
+		{from, "https://espace.example/#x", helpText},
+		{from, "https://espace.example", " \n"},
+		{from, "https://espace.example", "a\xff"},
+		{from, "https://espace.example", "zqslot1qz"},
+	} {
+		if _, err := NewComposer(c.from, c.base, c.help); err == nil {
+			t.Errorf("accepted %+v", c)
+		}
+	}
+	if _, err := NewComposer(from, "http://127.0.0.1:8080", helpText); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestParseSender(t *testing.T) {
+	for in, want := range map[string]string{
+		"us@espace.example":                    "|us@espace.example",
+		"Espace abonné <us@espace.example>":    "Espace abonné|us@espace.example",
+		`"Espace, abonné" <us@espace.example>`: "Espace, abonné|us@espace.example",
+	} {
+		if got, err := ParseSender(in); err != nil || got.Name+"|"+got.Address.String() != want {
+			t.Errorf("%s: %+v, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"", "us", "a@b.example, c@d.example", "us@localhost"} {
+		if got, err := ParseSender(in); err == nil {
+			t.Errorf("%s: accepted as %+v", in, got)
+		}
+	}
+}
+
+// The Message-ID of one mail is the same for every copy, and differs for every other mail.
+func TestMessageID(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, id := range []string{
+		MessageID("activation", 1, 1, 0, "x.example"), MessageID("activation", 1, 1, 1, "x.example"), MessageID("activation", 1, 11, 0, "x.example"),
+		MessageID("activation", 11, 1, 0, "x.example"), MessageID("expired", 1, 1, 0, "x.example"), MessageID("activation", 1, 1, 0, "y.example"),
+	} {
+		if seen[id] || strings.Count(id, "@") != 1 {
+			t.Errorf("%s", id)
+		}
+		seen[id] = true
+	}
+}
