@@ -1,0 +1,147 @@
+// Package report writes the administrators' workbook (C8): a summary with
+// charts, one row per request, the rejected rows. It holds values only, never a
+// formula (I7), and speaks French (D7).
+package report
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/xuri/excelize/v2"
+
+	"bascule/internal/atomicfile"
+	"bascule/internal/conversion"
+)
+
+// Report is what the workbook says. The counts and the rows should come from
+// one snapshot, or they will not agree.
+type Report struct {
+	GeneratedAt time.Time
+	Batch       int64  // 0: all batches
+	FileName    string // of the batch's spreadsheet
+	ByState     map[conversion.State]int
+	Spaces      map[conversion.Access]int
+	ByDay       []Day // in order
+	// Requests and Rejected are read once, row by row; nil is none. The first
+	// error ends the report.
+	Requests iter.Seq2[Request, error]
+	Rejected iter.Seq2[Rejected, error]
+}
+
+// Day counts what happened on one calendar day in Paris.
+type Day struct {
+	Date time.Time // only its year, month and day count
+
+	Requested, Mailed, Activated, Expired, Undeliverable, Cancelled int
+}
+
+// Request is one row of « Demandes ». A zero time is an empty cell.
+type Request struct {
+	ID                 int64
+	Number             string
+	Holder             string
+	Email              string
+	Batch              int64 // 0: made by the subscriber
+	State              conversion.State
+	Origin             string // in French
+	Generation         int
+	InDoubt            bool // a mail may have been sent twice, or not at all (I5)
+	RequestedAt        time.Time
+	StartedAt          time.Time
+	MailedAt           time.Time
+	ExpiresAt          time.Time
+	ActivatedAt        time.Time
+	EndedAt            time.Time
+	BouncedAt          time.Time
+	CertificateExpires time.Time // midnight UTC of the day
+	Reason             string    // the last refusal
+}
+
+// Rejected is one row of « Rejets »: a row of a spreadsheet that was not taken.
+type Rejected struct {
+	Batch    int64
+	FileName string
+	Line     int
+	Cell     string
+	Reason   string // in French
+	Number   string // as written there
+}
+
+// WriteFile writes the workbook to a file, which is complete or absent (I7).
+func WriteFile(path string, r Report) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return Write(w, r) })
+}
+
+// Write writes the workbook. Rows beyond what one sheet holds go on in
+// « Demandes (2) » and so forth. Memory does not grow with the rows (I8): sheets
+// grow in temporary files (TMPDIR), about 1 kB a request, and the compressed
+// workbook goes straight to w. If Write fails, w has got nothing or a part.
+func Write(w io.Writer, r Report) error {
+	return write(w, r, excelize.TotalRows)
+}
+
+func write(w io.Writer, r Report, rowsPerSheet int) error {
+	b, err := newBook(rowsPerSheet)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	defer b.file.Close() // removes the temporary files
+	listed, err := fill(b, "Demandes", b.requestColumns(), r.Requests)
+	if err != nil {
+		return fmt.Errorf("report: requests: %w", err)
+	}
+	rejected, err := fill(b, "Rejets", b.rejectedColumns(), r.Rejected)
+	if err != nil {
+		return fmt.Errorf("report: rejected rows: %w", err)
+	}
+	if err := b.summarize(r, listed, rejected); err != nil {
+		return fmt.Errorf("report: summary: %w", err)
+	}
+	if err := b.writeTo(w); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+func (b *book) requestColumns() []column[Request] {
+	s := b.styles
+	return []column[Request]{
+		{"Numéro d’abonné", 18, s.text, func(r *Request) any { return text(r.Number) }},
+		{"Titulaire", 32, s.text, func(r *Request) any { return text(r.Holder) }},
+		{"Adresse électronique", 38, s.text, func(r *Request) any { return text(r.Email) }},
+		{"État", 18, s.text, b.stateCell},
+		{"Demandée le", 17, s.instant, func(r *Request) any { return instant(r.RequestedAt) }},
+		{"Envoi commencé le", 19, s.instant, func(r *Request) any { return instant(r.StartedAt) }},
+		{"Courriel envoyé le", 19, s.instant, func(r *Request) any { return instant(r.MailedAt) }},
+		{"À activer avant le", 19, s.instant, func(r *Request) any { return instant(r.ExpiresAt) }},
+		{"Activée le", 17, s.instant, func(r *Request) any { return instant(r.ActivatedAt) }},
+		{"Terminée le", 17, s.instant, func(r *Request) any { return instant(r.EndedAt) }},
+		{"Courriel revenu le", 19, s.instant, func(r *Request) any { return instant(r.BouncedAt) }},
+		{"Envoi incertain", 16, s.text, func(r *Request) any { return yes(r.InDoubt) }},
+		{"Dernier refus", 44, s.text, func(r *Request) any { return text(r.Reason) }},
+		{"Certificat valable jusqu’au", 25, s.day, func(r *Request) any { return day(r.CertificateExpires) }},
+		{"Lot", 8, s.count, func(r *Request) any { return id(r.Batch) }},
+		{"Origine", 18, s.text, func(r *Request) any { return text(r.Origin) }},
+		{"Génération du code", 20, s.count, func(r *Request) any { return r.Generation }},
+		{"Demande n°", 14, s.count, func(r *Request) any { return id(r.ID) }},
+	}
+}
+
+// stateCell colours a state as the summary's chart does.
+func (b *book) stateCell(r *Request) any {
+	return excelize.Cell{StyleID: b.styles.states[r.State], Value: text(r.State.French())}
+}
+
+func (b *book) rejectedColumns() []column[Rejected] {
+	s := b.styles
+	return []column[Rejected]{
+		{"Lot", 8, s.count, func(r *Rejected) any { return id(r.Batch) }},
+		{"Fichier", 36, s.text, func(r *Rejected) any { return text(r.FileName) }},
+		{"Ligne", 10, s.count, func(r *Rejected) any { return r.Line }},
+		{"Cellule", 11, s.text, func(r *Rejected) any { return text(r.Cell) }},
+		{"Numéro d’abonné", 22, s.text, func(r *Rejected) any { return text(r.Number) }},
+		{"Motif du rejet", 90, s.text, func(r *Rejected) any { return text(r.Reason) }},
+	}
+}

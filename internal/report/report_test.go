@@ -1,0 +1,697 @@
+package report
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xuri/excelize/v2"
+
+	"bascule/internal/conversion"
+)
+
+var generated = time.Date(2026, 11, 25, 7, 0, 12, 0, time.UTC)
+
+func rowsOf[T any](rows ...T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, r := range rows {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func numbered(n int) []Request {
+	list := make([]Request, n)
+	for i := range list {
+		list[i] = Request{ID: int64(i + 1), Number: fmt.Sprintf("%07d", i), State: conversion.StateMailed}
+	}
+	return list
+}
+
+// C8, R23: every fact of a request is in its column, with its type: identifiers
+// are texts, dates are dates in Paris time, what is missing has no cell.
+func TestRequests(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2026, 11, 25, hour, 0, 0, 0, time.UTC) }
+	w := written(t, Report{Requests: rowsOf(Request{
+		ID: 7, Number: "0012345", Holder: "Mme Camille Duvallon", Email: "camille@duvallon.example", Batch: 12,
+		State: conversion.StateUndeliverable, Origin: "import", Generation: 2, InDoubt: true, RequestedAt: at(6), StartedAt: at(7), MailedAt: at(8),
+		ExpiresAt: at(9), ActivatedAt: at(10), EndedAt: at(11), BouncedAt: at(12),
+		CertificateExpires: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), Reason: "550 5.1.1 inconnu",
+	}, Request{State: conversion.StateRequested})})
+	want := []struct{ title, typ, value string }{
+		{"Numéro d’abonné", "inlineStr", "0012345"},
+		{"Titulaire", "inlineStr", "Mme Camille Duvallon"},
+		{"Adresse électronique", "inlineStr", "camille@duvallon.example"},
+		{"État", "inlineStr", "adresse refusée"},
+		{"Demandée le", "", "2026-11-25T07:00"},
+		{"Envoi commencé le", "", "2026-11-25T08:00"},
+		{"Courriel envoyé le", "", "2026-11-25T09:00"},
+		{"À activer avant le", "", "2026-11-25T10:00"},
+		{"Activée le", "", "2026-11-25T11:00"},
+		{"Terminée le", "", "2026-11-25T12:00"},
+		{"Courriel revenu le", "", "2026-11-25T13:00"},
+		{"Envoi incertain", "inlineStr", "oui"},
+		{"Dernier refus", "inlineStr", "550 5.1.1 inconnu"},
+		{"Certificat valable jusqu’au", "", "2026-12-31T00:00"},
+		{"Lot", "", "12"},
+		{"Origine", "inlineStr", "import"},
+		{"Génération du code", "", "2"},
+		{"Demande n°", "", "7"},
+	}
+	rows := w.sheet(t, "Demandes").rows
+	if len(rows) != 3 {
+		t.Fatalf("%d rows, want the header and 2", len(rows))
+	}
+	for i, c := range want {
+		column := columnName(t, i+1)
+		if got := rows[0][column].value; got != c.title {
+			t.Errorf("column %s is titled %q, want %q", column, got, c.title)
+		}
+		cell := rows[1][column]
+		if strings.HasSuffix(c.title, " le") || strings.HasSuffix(c.title, " jusqu’au") {
+			cell.value = fromSerial(t, cell.value)
+		}
+		if cell.typ != c.typ || cell.value != c.value {
+			t.Errorf("%s: %q of type %q, want %q of type %q", c.title, cell.value, cell.typ, c.value, c.typ)
+		}
+	}
+	if len(rows[0]) != len(want) || len(rows[1]) != len(want) {
+		t.Errorf("%d titles, %d cells, want %d", len(rows[0]), len(rows[1]), len(want))
+	}
+	if empty := rows[2]; len(empty) != 2 || empty["D"].value != "à envoyer" || empty["Q"].value != "0" {
+		t.Errorf("a request without facts has the cells %v", empty)
+	}
+}
+
+// C1, C8: the rejected rows say where and why.
+func TestRejected(t *testing.T) {
+	w := written(t, Report{Rejected: rowsOf(Rejected{12, "abonnés.xlsx", 7, "C7", "adresse électronique invalide", "000123"})})
+	rows := w.sheet(t, "Rejets").rows
+	if len(rows) != 2 {
+		t.Fatalf("%d rows, want 2", len(rows))
+	}
+	for column, want := range map[string]cell{
+		"A": {typ: "", value: "12"}, "B": {typ: "inlineStr", value: "abonnés.xlsx"}, "C": {typ: "", value: "7"},
+		"D": {typ: "inlineStr", value: "C7"}, "E": {typ: "inlineStr", value: "000123"}, "F": {typ: "inlineStr", value: "adresse électronique invalide"},
+	} {
+		if got := rows[1][column]; got.typ != want.typ || got.value != want.value {
+			t.Errorf("%s: %+v, want %+v", column, got, want)
+		}
+	}
+}
+
+// R23: an instant shows as Paris clocks do, on both sides of a change of hour;
+// a certificate's day never moves.
+func TestDates(t *testing.T) {
+	utc := func(m time.Month, d, h, min, s int) time.Time { return time.Date(2026, m, d, h, min, s, 0, time.UTC) }
+	tests := []struct {
+		at            time.Time
+		instant, date string
+	}{
+		{utc(3, 29, 0, 59, 59), "29/03/2026 01:59", "29/03/2026"}, // the second before summer time
+		{utc(3, 29, 1, 0, 0), "29/03/2026 03:00", "29/03/2026"},
+		{utc(10, 25, 0, 59, 59), "25/10/2026 02:59", "25/10/2026"}, // before winter time
+		{utc(10, 25, 1, 0, 0), "25/10/2026 02:00", "25/10/2026"},
+		{utc(12, 31, 23, 30, 0), "01/01/2027 00:30", "31/12/2026"},
+		{utc(7, 1, 22, 0, 0), "02/07/2026 00:00", "01/07/2026"},
+		{utc(2, 28, 11, 59, 59), "28/02/2026 12:59", "28/02/2026"},
+	}
+	var requests []Request
+	for _, tt := range tests {
+		requests = append(requests, Request{ExpiresAt: tt.at, CertificateExpires: tt.at})
+	}
+	f := openExcelize(t, Report{Requests: rowsOf(requests...)})
+	for i, tt := range tests {
+		if got := value(t, f, "Demandes", fmt.Sprintf("H%d", i+2)); got != tt.instant {
+			t.Errorf("%v is shown as %q, want %q", tt.at, got, tt.instant)
+		}
+		if got := value(t, f, "Demandes", fmt.Sprintf("N%d", i+2)); got != tt.date {
+			t.Errorf("the day %v is shown as %q, want %q", tt.at, got, tt.date)
+		}
+	}
+}
+
+// I7: whatever a text holds, it is read back as that text, by two readers, and
+// is no formula.
+func TestHostileTexts(t *testing.T) {
+	texts := []string{
+		"=1+1", "+33", "-1", "@SUM(A1)", "\t=1", "=HYPERLINK(\"http://x.example\")", "=cmd|'/c calc'!A0", "＝1",
+		"<f>1+1</f>", "]]>&amp;", `"'`, "_x0041_", "_x003D_1", " blank ", "two\nlines", "0001", "1e5", "TRUE", "#REF!", "😀 Ω é", "12/12/2026",
+	}
+	var requests []Request
+	var rejected []Rejected
+	for _, s := range texts {
+		requests = append(requests, Request{Number: s, Holder: s, Email: s, Origin: s, Reason: s, State: conversion.State(s)})
+		rejected = append(rejected, Rejected{FileName: s, Cell: s, Number: s, Reason: s})
+	}
+	r := Report{Batch: 1, FileName: "=1+1", Requests: rowsOf(requests...), Rejected: rowsOf(rejected...)}
+	w := written(t, r)
+	f := openExcelize(t, r)
+	for sheet, columns := range map[string]string{"Demandes": "ABCDMP", "Rejets": "BDEF"} {
+		for i, want := range texts {
+			for _, column := range strings.Split(columns, "") {
+				got := w.sheet(t, sheet).rows[i+1][column]
+				if unescaped := unescape(got.value); unescaped != want || got.typ != "inlineStr" {
+					t.Errorf("%s %s%d: %q of type %s, want the text %q", sheet, column, i+2, unescaped, got.typ, want)
+				}
+				if got := value(t, f, sheet, fmt.Sprintf("%s%d", column, i+2)); got != want {
+					t.Errorf("%s %s%d: excelize reads %q, want %q", sheet, column, i+2, got, want)
+				}
+			}
+		}
+	}
+	w.assertNoFormula(t)
+}
+
+// Control characters, which XML cannot hold, and broken UTF-8 do not break the
+// workbook.
+func TestUnwritableTexts(t *testing.T) {
+	w := written(t, Report{Requests: rowsOf(Request{Holder: "a\x00b\x0bc\xff\uFFFEd"})})
+	if got, want := w.sheet(t, "Demandes").rows[1]["B"].value, "a\uFFFDb\uFFFDc\uFFFD\uFFFDd"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A text that no cell can hold is cut, and says so; one that just fits is whole.
+func TestLongTexts(t *testing.T) {
+	for _, tt := range []struct {
+		name, give string
+		cut        bool
+	}{
+		{"fits", strings.Repeat("x", 32767), false},
+		{"too long", strings.Repeat("x", 32768), true},
+		{"fits in UTF-16 alone", strings.Repeat("é", 32767), false},
+		{"surrogates fit", strings.Repeat("😀", 16383), false},
+		{"surrogates too long", strings.Repeat("😀", 16384), true},
+	} {
+		got := written(t, Report{Requests: rowsOf(Request{Reason: tt.give})}).sheet(t, "Demandes").rows[1]["M"].value
+		if !tt.cut && got != tt.give {
+			t.Errorf("%s: was changed", tt.name)
+		}
+		if kept, ok := strings.CutSuffix(got, cutMark); tt.cut && (!ok || !strings.HasPrefix(tt.give, kept) || len(kept) < len(tt.give)-100) {
+			t.Errorf("%s: %d bytes, end %q", tt.name, len(got), got[len(got)-30:])
+		}
+	}
+}
+
+// C7: more requests than a sheet has rows go on in further sheets, each with its
+// header, filter and frozen row; none is empty, none is lost.
+func TestSplit(t *testing.T) {
+	for n, want := range map[int][]int{0: {0}, 1: {1}, 3: {3}, 4: {3, 1}, 6: {3, 3}, 7: {3, 3, 1}} {
+		var b bytes.Buffer
+		if err := write(&b, Report{Requests: rowsOf(numbered(n)...), Rejected: rowsOf(make([]Rejected, n)...)}, 4); err != nil {
+			t.Fatal(err)
+		}
+		w := parse(t, b.Bytes())
+		var seen []string
+		for i, rows := range want {
+			name := "Demandes"
+			if i > 0 {
+				name = fmt.Sprintf("Demandes (%d)", i+1)
+			}
+			s := w.sheet(t, name)
+			if len(s.rows) != rows+1 {
+				t.Errorf("%d requests: %s has %d rows, want %d", n, name, len(s.rows)-1, rows)
+			}
+			for _, r := range s.rows[1:] {
+				seen = append(seen, r["A"].value)
+			}
+			if s.rows[0]["A"].value != "Numéro d’abonné" || s.filter != fmt.Sprintf("$A$1:$R$%d", rows+1) || !s.frozen {
+				t.Errorf("%d requests: %s has the filter %q, frozen %v", n, name, s.filter, s.frozen)
+			}
+		}
+		if len(seen) != n || !slices.IsSorted(seen) {
+			t.Errorf("%d requests: found %v", n, seen)
+		}
+		if len(w.names) != 1+2*len(want) {
+			t.Errorf("%d requests: sheets %q", n, w.names)
+		}
+	}
+}
+
+// The limit of a sheet is the file format's.
+func TestSheetLimit(t *testing.T) {
+	if excelize.TotalRows != 1_048_576 {
+		t.Errorf("a sheet is taken to hold %d rows", excelize.TotalRows)
+	}
+}
+
+// C8: the summary counts every state and access, as values, with shares.
+func TestSummary(t *testing.T) {
+	f := openExcelize(t, Report{
+		GeneratedAt: generated, Batch: 12, FileName: "abonnés.xlsx",
+		ByState:  map[conversion.State]int{conversion.StateMailed: 30, conversion.StateActivated: 1200, conversion.StateExpired: 370},
+		Spaces:   map[conversion.Access]int{conversion.AccessCertificate: 300, conversion.AccessPassword: 100},
+		ByDay:    []Day{{generated, 1, 2, 3, 4, 5, 6}, {generated.AddDate(0, 0, 1), 7, 8, 9, 10, 11, 12}},
+		Requests: rowsOf(numbered(3)...), Rejected: rowsOf(make([]Rejected, 2)...),
+	})
+	for cell, want := range map[string]string{
+		"A2": "Rapport établi le mercredi 25 novembre 2026 à 8 h 00 (heure de Paris). Toutes les dates sont à l’heure de Paris.",
+		"A3": "Lot 12 : abonnés.xlsx",
+		"A6": "à envoyer", "B6": "0", "C6": "0", "A7": "courriel envoyé", "B7": "30", "C7": "0.01875",
+		"A8": "activé", "B8": "1200", "C8": "0.75", "B9": "370", "B10": "0", "A11": "annulé", "B11": "0", "B12": "1600", "C12": "1",
+		"A15": "avec certificat", "B15": "300", "C15": "0.75", "A16": "sans certificat", "B16": "100", "B17": "400",
+		"B20": "3", "B21": "2",
+		"A26": "46351", "B26": "1", "C26": "2", "D26": "3", "E26": "4", "F26": "5", "G26": "6", "A27": "46352", "B27": "7", "G27": "12",
+	} {
+		got, err := f.GetCellValue(summaryName, cell, excelize.Options{RawCellValue: true})
+		if err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", cell, got, err, want)
+		}
+	}
+	if got := value(t, f, summaryName, "A26"); got != "25/11/2026" {
+		t.Errorf("a day is shown as %q", got)
+	}
+	if got := value(t, f, summaryName, "C7"); got != "1.9%" {
+		t.Errorf("a share is shown as %q", got)
+	}
+}
+
+// Counts of nothing are zeros: no division by zero, no empty chart by day.
+func TestSummaryOfNothing(t *testing.T) {
+	w := written(t, Report{GeneratedAt: generated})
+	rows := w.sheet(t, summaryName).rows
+	text := fmt.Sprint(rows)
+	for _, want := range []string{"Tous les lots", "Aucune activité"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q not found", want)
+		}
+	}
+	if strings.Contains(text, "NaN") {
+		t.Error("a share is not a number")
+	}
+	if n := len(w.charts()); n != 1 {
+		t.Errorf("%d charts, want the one by state", n)
+	}
+}
+
+var chartReference = regexp.MustCompile(`^'Synthèse'!\$([A-Z])\$(\d+)(?::\$[A-Z]\$(\d+))?$`)
+
+// C8: there is a chart by state and one by day, and all that they point at are
+// cells with values of the right kind.
+func TestCharts(t *testing.T) {
+	for _, days := range []int{1, 31, 32, 400} {
+		r := Report{ByDay: make([]Day, days)}
+		for i := range r.ByDay {
+			r.ByDay[i] = Day{Date: generated.AddDate(0, 0, i), Mailed: i}
+		}
+		w := written(t, r)
+		rows := w.sheet(t, summaryName).rows
+		charts := w.charts()
+		if len(charts) != 2 {
+			t.Fatalf("%d charts, want 2", len(charts))
+		}
+		points := 0
+		for _, chart := range charts {
+			for _, f := range elements(t, chart, "f") {
+				ref := chartReference.FindStringSubmatch(f)
+				if ref == nil {
+					t.Fatalf("a chart points at %q", f)
+				}
+				column, first := ref[1], number(t, ref[2])
+				last := first
+				if ref[3] != "" {
+					last = number(t, ref[3])
+				}
+				for n := first; n <= last; n++ {
+					if i := slices.IndexFunc(rows, func(r map[string]cell) bool { return r[column].row == n }); i < 0 || rows[i][column].value == "" {
+						t.Fatalf("%d days: a chart points at the empty cell %s%d", days, column, n)
+					}
+					points++
+				}
+			}
+		}
+		// By state: a title, 6 names, 6 values. By day: 6 titles, each with as many dates and values as days.
+		if want := 1 + 6 + 6 + 6*(1+2*days); points != want {
+			t.Errorf("%d days: the charts show %d cells, want %d", days, points, want)
+		}
+	}
+}
+
+// I7: no sheet holds a formula, no name or link leads out of the workbook.
+func TestNoFormula(t *testing.T) {
+	w := written(t, Report{
+		Batch: 1, FileName: "=1+1", ByDay: []Day{{Date: generated}},
+		Requests: rowsOf(numbered(10)...), Rejected: rowsOf(Rejected{Reason: "=1"}),
+	})
+	w.assertNoFormula(t)
+}
+
+// A printed page repeats the header.
+func TestPrintTitles(t *testing.T) {
+	w := written(t, Report{})
+	names := elements(t, w.parts["xl/workbook.xml"], "definedName")
+	for _, want := range []string{"'Demandes'!$1:$1", "'Rejets'!$1:$1"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is not repeated: %q", want, names)
+		}
+	}
+}
+
+// I7: an error half-way is reported and leaves neither a file nor temporary ones.
+func TestError(t *testing.T) {
+	broken := errors.New("database went away")
+	temp, out := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	half := func(yield func(Request, error) bool) {
+		for _, r := range numbered(70_000) {
+			r.Holder = strings.Repeat("x", 100)
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if growing, err := os.ReadDir(temp); err != nil || len(growing) == 0 {
+			t.Errorf("the rows are kept in memory (I8): %v", err)
+		}
+		yield(Request{}, broken)
+	}
+	err := WriteFile(filepath.Join(out, "report.xlsx"), Report{Requests: half})
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "requests") {
+		t.Errorf("error %v, want %v and what it was reading", err, broken)
+	}
+	rejected := func(yield func(Rejected, error) bool) { yield(Rejected{}, broken) }
+	if err := WriteFile(filepath.Join(out, "report.xlsx"), Report{Rejected: rejected}); !errors.Is(err, broken) {
+		t.Errorf("error %v, want %v", err, broken)
+	}
+	for _, dir := range []string{temp, out} {
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	}
+}
+
+type fullDisk struct{ room int }
+
+var errFull = errors.New("disk full")
+
+func (d *fullDisk) Write(b []byte) (int, error) {
+	if d.room -= len(b); d.room < 0 {
+		return 0, errFull
+	}
+	return len(b), nil
+}
+
+// I7: wherever the disk is full, Write says so.
+func TestWriteError(t *testing.T) {
+	whole := len(written(t, Report{}).raw)
+	for room := 0; room < whole; room += 1000 {
+		if err := Write(&fullDisk{room}, Report{}); !errors.Is(err, errFull) {
+			t.Errorf("room for %d of %d bytes: error %v, want %v", room, whole, err, errFull)
+		}
+	}
+}
+
+// A complete file takes its name and leaves no temporary ones.
+func TestWriteFile(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	path := filepath.Join(t.TempDir(), "report.xlsx")
+	if err := WriteFile(path, Report{Requests: rowsOf(numbered(5)...)}); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(parse(t, raw).sheet(t, "Demandes").rows); got != 6 {
+		t.Errorf("%d rows, want 6", got)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	requests := numbered(10_000)
+	for i := range requests {
+		requests[i].Holder, requests[i].Email = "Mme Camille Duvallon", fmt.Sprintf("camille.%d@duvallon.example", i)
+		requests[i].RequestedAt, requests[i].MailedAt, requests[i].ExpiresAt = generated, generated, generated
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Write(io.Discard, Report{Requests: rowsOf(requests...)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func written(t testing.TB, r Report) *workbook {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return parse(t, b.Bytes())
+}
+
+func openExcelize(t testing.TB, r Report) *excelize.File {
+	t.Helper()
+	f, err := excelize.OpenReader(bytes.NewReader(written(t, r).raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// value is a cell as a reader sees it.
+func value(t testing.TB, f *excelize.File, sheet, cell string) string {
+	t.Helper()
+	s, err := f.GetCellValue(sheet, cell)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A workbook is what another reader than excelize sees: the parts as XML.
+type workbook struct {
+	raw   []byte
+	parts map[string][]byte
+	names []string // of the sheets, in order
+}
+
+type worksheet struct {
+	rows   []map[string]cell // by column
+	filter string
+	frozen bool
+}
+
+type cell struct {
+	row        int
+	typ, value string
+}
+
+func parse(t testing.TB, raw []byte) *workbook {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &workbook{raw: raw, parts: make(map[string][]byte)}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.parts[f.Name], err = io.ReadAll(r); err != nil {
+			t.Fatal(err)
+		}
+		assertXML(t, f.Name, w.parts[f.Name])
+	}
+	var book struct {
+		Sheets []struct {
+			Name string `xml:"name,attr"`
+		} `xml:"sheets>sheet"`
+	}
+	decode(t, w.parts["xl/workbook.xml"], &book)
+	for _, s := range book.Sheets {
+		w.names = append(w.names, s.Name)
+	}
+	return w
+}
+
+// sheet reads a sheet; excelize numbers the files in the order of the sheets.
+func (w *workbook) sheet(t testing.TB, name string) worksheet {
+	t.Helper()
+	i := slices.Index(w.names, name)
+	if i < 0 {
+		t.Fatalf("no sheet %q in %q", name, w.names)
+	}
+	var x struct {
+		Pane struct {
+			State string `xml:"state,attr"`
+			Rows  int    `xml:"ySplit,attr"`
+		} `xml:"sheetViews>sheetView>pane"`
+		Rows []struct {
+			Number int `xml:"r,attr"`
+			Cells  []struct {
+				Ref    string `xml:"r,attr"`
+				Type   string `xml:"t,attr"`
+				Value  string `xml:"v"`
+				Inline string `xml:"is>t"`
+			} `xml:"c"`
+		} `xml:"sheetData>row"`
+		Filter struct {
+			Ref string `xml:"ref,attr"`
+		} `xml:"autoFilter"`
+	}
+	decode(t, w.parts[fmt.Sprintf("xl/worksheets/sheet%d.xml", i+1)], &x)
+	s := worksheet{filter: x.Filter.Ref, frozen: x.Pane.State == "frozen" && x.Pane.Rows == 1}
+	shared := w.shared(t)
+	for _, r := range x.Rows {
+		row := make(map[string]cell)
+		for _, c := range r.Cells {
+			v := c.Value + c.Inline
+			if c.Type == "s" {
+				v = shared[number(t, c.Value)]
+			}
+			row[strings.TrimRight(c.Ref, "0123456789")] = cell{r.Number, c.Type, v}
+		}
+		s.rows = append(s.rows, row)
+	}
+	return s
+}
+
+func (w *workbook) shared(t testing.TB) []string {
+	t.Helper()
+	var x struct {
+		Items []struct {
+			Text string `xml:"t"`
+		} `xml:"si"`
+	}
+	if part, ok := w.parts["xl/sharedStrings.xml"]; ok {
+		decode(t, part, &x)
+	}
+	var list []string
+	for _, i := range x.Items {
+		list = append(list, i.Text)
+	}
+	return list
+}
+
+func (w *workbook) charts() [][]byte {
+	var list [][]byte
+	for name, part := range w.parts {
+		if strings.HasPrefix(name, "xl/charts/chart") {
+			list = append(list, part)
+		}
+	}
+	return list
+}
+
+func (w *workbook) assertNoFormula(t *testing.T) {
+	t.Helper()
+	sheets := 0
+	for name, part := range w.parts {
+		if strings.Contains(name, "externalLink") || strings.Contains(name, "vbaProject") {
+			t.Errorf("the workbook has a part %s", name)
+		}
+		if !strings.HasPrefix(name, "xl/worksheets/sheet") {
+			continue
+		}
+		sheets++
+		for _, element := range []string{"f", "formula", "hyperlink"} {
+			if found := elements(t, part, element); found != nil {
+				t.Errorf("%s has <%s>: %q", name, element, found)
+			}
+		}
+	}
+	if sheets < 3 {
+		t.Errorf("%d sheets looked at", sheets)
+	}
+}
+
+// elements are the texts of all elements of a name.
+func elements(t testing.TB, part []byte, name string) (texts []string) {
+	t.Helper()
+	d := xml.NewDecoder(bytes.NewReader(part))
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return texts
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local == name {
+			var text string
+			if err := d.DecodeElement(&text, &start); err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, text)
+		}
+	}
+}
+
+// assertXML reads a part to its end, strictly.
+func assertXML(t testing.TB, name string, part []byte) {
+	t.Helper()
+	d := xml.NewDecoder(bytes.NewReader(part))
+	for {
+		if _, err := d.Token(); err == io.EOF {
+			return
+		} else if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+}
+
+func decode(t testing.TB, part []byte, to any) {
+	t.Helper()
+	if err := xml.Unmarshal(part, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var escaped = regexp.MustCompile(`_x[0-9A-F]{4}_`)
+
+// unescape undoes _xHHHH_, by which the format writes characters and itself.
+func unescape(s string) string {
+	return escaped.ReplaceAllStringFunc(s, func(e string) string {
+		n, _ := strconv.ParseUint(e[2:6], 16, 16)
+		return string(rune(n))
+	})
+}
+
+func columnName(t testing.TB, n int) string {
+	t.Helper()
+	s, err := excelize.ColumnNumberToName(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func fromSerial(t testing.TB, s string) string {
+	t.Helper()
+	days, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seconds := time.Duration(days*86400+0.5) * time.Second
+	return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).Add(seconds).Format("2006-01-02T15:04")
+}
+
+func number(t testing.TB, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
