@@ -1,0 +1,59 @@
+# make demo    build and run the demonstration (ARGS="--auto --dir out")
+# make test    everything that has to hold, as CI runs it
+# make check   the quick part of it: format, vet, staticcheck, import graph
+# make build   bin/bascule
+# make clean   remove what make built
+
+GO    ?= go
+ARGS  ?=
+SUDO   = $(if $(filter 0,$(shell id -u)),,sudo)
+
+.DEFAULT_GOAL := build
+.PHONY: demo test check lint build clean demo-tools test-tools
+
+demo: demo-tools build
+	bin/bascule demo $(ARGS)
+
+build:
+	$(GO) build -trimpath -o bin/bascule ./cmd/bascule
+
+# A test that needs a program fails without it, so make test brings them all.
+test: test-tools lint
+	$(GO) test -race -timeout 20m ./...
+	@$(GO) test -race -v -run '^TestRules$$' ./internal/gate | grep -v -e '^=== ' -e '^--- ' -e '^PASS' -e '^ok '
+
+check: lint
+	$(GO) test ./internal/gate
+
+lint:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "run gofmt -w on:" $$unformatted >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+clean:
+	rm -rf bin
+
+# The programs that the demonstration and the tests run, and the Debian packages
+# they come in. PostgreSQL and Redis are run from their programs: no server has
+# to be running.
+have      = $(shell for p in $(1); do command -v $$p && break; done)
+POSTGRES  = $(if $(or $(call have,postgres),$(wildcard /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres)),,postgresql)
+TEST_NEED = $(strip $(POSTGRES) \
+	$(if $(call have,redis-server),,redis-server) \
+	$(if $(call have,chromium chromium-browser google-chrome headless-shell),,chromium) \
+	$(if $(call have,pdftotext),,poppler-utils) \
+	$(if $(call have,qpdf),,qpdf) \
+	$(if $(call have,$(or $(CC),cc) gcc clang),,gcc libc6-dev))
+
+demo-tools:
+	@$(call install,$(POSTGRES))
+
+test-tools:
+	@$(call install,$(TEST_NEED))
+
+define install
+$(if $(1),echo "missing: $(1)"; \
+	command -v apt-get >/dev/null || { echo "install with this system's package manager: $(1)" >&2; exit 1; }; \
+	echo "installing: $(1)"; \
+	$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1),true)
+endef
