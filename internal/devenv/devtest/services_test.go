@@ -90,7 +90,12 @@ func mail(t *testing.T, smtpURL, message string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := smtp.SendMail(u.Host, nil, "aide@impots.example", []string{"durand@cabinet.example"}, strings.NewReader(message)); err != nil {
+	c, err := smtp.Dial(u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SendMail("aide@impots.example", []string{"durand@cabinet.example"}, strings.NewReader(message)); err != nil {
 		t.Fatal(err)
 	}
 }
