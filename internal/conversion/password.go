@@ -136,7 +136,7 @@ func isCommon(s string) bool {
 	if predictable(s) || predictable(core) || repeats(s) {
 		return true
 	}
-	for _, form := range [...]string{s, core, unleet.Replace(s), unleet.Replace(start), unleet.Replace(core)} {
+	for _, form := range [...]string{s, unleet.Replace(s), unleet.Replace(start), unleet.Replace(core)} {
 		if listed(plain(form)) {
 			return true
 		}

@@ -127,12 +127,12 @@ func TestParsePasswordProfile(t *testing.T) {
 // D6: what people type when they are asked for a letter and a digit is refused; what they did not take from a list is not.
 func TestIsCommon(t *testing.T) {
 	common := []string{
-		"azerty12", "Azerty2026", "AZERTY!2026", "4zerty12", "azertyui1", "azertyuiopqsdf", "poiuytreza1", "qsdfghjklm12", "qwerty123456", "qwertyuiop12",
-		"1q2w3e4r", "1q2w3e4r5t6y", "q1w2e3r4", "1a2z3e4r", "a1z2e3r4", "a1z2e3r4t5y6", "1qaz2wsx", "1qaz2wsx3edc", "aqwzsxedc1", "a1b2c3d4", "1a2b3c4d",
+		"azerty12", "Azerty2026", "AZERTY!2026", "4zerty12", "azertyui1", "azertyui2580", "hjklm48264", "azertyuiopqsdf", "poiuytreza1", "qsdfghjklm12", "qwerty123456", "qwertyuiop12",
+		"1q2w3e4r", "1q2w3e4r5t6y", "q1w2e3r4", "1a2z3e4r", "a1z2e3r4", "a1z2e3r4t5y6", "1qaz2wsx", "1qaz2wsx3edc", "2wsx3edc4rfv", "aqwzsxedc1", "wsaxdzcfe1", "a1b2c3d4", "1a2b3c4d",
 		"12345678a", "a12345678", "123456789012", "98765432a", "abcdefgh1", "abcd1234", "1234abcd", "abc123def456", "aaaaaaa1", "11111111a", "a1a1a1a1", "abc1abc1abc1",
 		"k7mxk7mx", "hahahaha1", "112233aabb", "00000000x", "        ",
 		"motdepasse123", "Mot2Passe1", "password1", "Password1234", "P4ssw0rd", "p@$$w0rd!2026", "75p4ssword", "passwordpassword", "bienvenue1",
-		"soleil2026", "2026Soleil", "S0leil2026", "soleilsoleil", "Soleil-Bonjour-1", "jetaime1", "J3t4im3", "iloveyou12", "doudou01",
+		"soleil2026", "2026Soleil", "S0leil2026", "5oleil2026", "soleilsoleil", "Soleil-Bonjour-1", "jetaime1", "J3t4im3", "iloveyou12", "doudou01",
 		"Marie1978", "jean-paul75", "Hélène75", "NATHALIE59", "toulouse31", "Paris2024", "allezlom13", "psgparis1", "janvier2026", "lundi12345", "noel2025",
 		"impots2026", "impotsgouv1", "tva12345", "Comptable1", "entreprise01", "administration1", "bascule1", "certificat2026", "abonne123", "espaceabonne1",
 	}

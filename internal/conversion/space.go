@@ -174,8 +174,8 @@ func collapse(s string) string {
 		if isInvisible(r) || unicode.IsControl(r) && !unicode.IsSpace(r) {
 			return -1
 		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
+		return r // U+FFFD for a byte that is not UTF-8
+	}, s)
 	return strings.Join(strings.Fields(norm.NFC.String(s)), " ")
 }
 
@@ -185,6 +185,7 @@ var ligatures = strings.NewReplacer("œ", "oe", "Œ", "oe", "æ", "ae", "Æ", "a
 // plain keeps the letters and digits of s alone, in lower case and without
 // accents, so that what people hold for the same text is the same.
 func plain(s string) string {
+	s = strings.ToValidUTF8(s, "") // norm leaves letters behind a stray byte as they are
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(unicode.ToUpper(r)) // by way of the capital: a Greek final sigma too

@@ -159,6 +159,7 @@ func TestParseNames(t *testing.T) {
 		{"Durand\xffSA", "Durand\ufffdSA"},
 		{"=HYPERLINK(1)", "=HYPERLINK(1)"},
 		{"a\u2028b\tc\vd", "a b c d"},
+		{"吉野家 𠮷 🐈", "吉野家 𠮷 🐈"},
 	}
 	for _, p := range parsers {
 		t.Run(p.name, func(t *testing.T) {
