@@ -166,7 +166,8 @@ var ErrBusy = errors.New("another submission for this request is under way")
 // or conversion.ErrAddressTaken; nothing has changed then. The form that
 // activated gets nil again, and its session again.
 func (db *DB) Activate(ctx context.Context, a Activation) error {
-	err := db.submit(ctx, a.Submission, func(tx *sqlx.Tx, r heldRequest, c Credentials) error {
+	taken := func(r heldRequest) bool { return r.Activated }
+	err := db.submit(ctx, a.Submission, taken, func(tx *sqlx.Tx, r heldRequest, c Credentials) error {
 		return activate(ctx, tx, a, r, c)
 	})
 	if errors.Is(err, errTaken) {
@@ -235,7 +236,8 @@ var replaceCredentials string
 // conversion.ErrTooManyAddresses; nothing has changed then.
 func (db *DB) ChooseAddress(ctx context.Context, s Submission) (Choice, error) {
 	var choice Choice
-	err := db.submit(ctx, s, func(tx *sqlx.Tx, r heldRequest, c Credentials) (err error) {
+	taken := func(r heldRequest) bool { return r.Open && r.chosen(s.Email) }
+	err := db.submit(ctx, s, taken, func(tx *sqlx.Tx, r heldRequest, c Credentials) (err error) {
 		choice, err = choose(ctx, tx, s, r, c)
 		return err
 	})
@@ -294,10 +296,11 @@ func reserve(ctx context.Context, tx *sqlx.Tx, e conversion.Email, at time.Time)
 var errTaken = errors.New("form already taken")
 
 // submit runs f in the transaction of one submission: at most one at a time for
-// a request, the lock held, the code still good.
-func (db *DB) submit(ctx context.Context, s Submission, f func(*sqlx.Tx, heldRequest, Credentials) error) error {
+// a request, the lock held, the code still good. It returns errTaken if the
+// request carries the form's name and taken says that its effect is there.
+func (db *DB) submit(ctx context.Context, s Submission, taken func(heldRequest) bool, f func(*sqlx.Tx, heldRequest, Credentials) error) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		r, creds, err := take(ctx, tx, s)
+		r, creds, err := take(ctx, tx, s, taken)
 		if err != nil {
 			return err
 		}
@@ -310,7 +313,7 @@ func (db *DB) submit(ctx context.Context, s Submission, f func(*sqlx.Tx, heldReq
 		return conversion.ErrAddressReserved
 	case isLost(err):
 		// The connection broke, perhaps after the COMMIT: the row tells.
-		if taken, readErr := db.tookForm(ctx, s); readErr == nil && taken {
+		if named, readErr := db.tookForm(ctx, s); readErr == nil && named {
 			return errTaken
 		}
 	}
@@ -326,7 +329,7 @@ var heldRequestQuery string
 // take locks the request and reads it with the clock of that very moment. The
 // costly hashes are made before the row is locked and after it is certain that
 // no other process makes them for the same request.
-func take(ctx context.Context, tx *sqlx.Tx, s Submission) (r heldRequest, c Credentials, err error) {
+func take(ctx context.Context, tx *sqlx.Tx, s Submission, taken func(heldRequest) bool) (r heldRequest, c Credentials, err error) {
 	var free bool
 	if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, s.Request); err != nil {
 		return r, c, err
@@ -348,13 +351,13 @@ func take(ctx context.Context, tx *sqlx.Tx, s Submission) (r heldRequest, c Cred
 	if s.Credentials == nil {
 		c = r.kept()
 	}
-	return r, c, r.check(s)
+	return r, c, r.check(s, taken)
 }
 
 // check tells whether the held request may take the form.
-func (r heldRequest) check(s Submission) error {
+func (r heldRequest) check(s Submission, taken func(heldRequest) bool) error {
 	switch {
-	case r.Submission == s.ID && (r.Activated || r.Open && r.chosen(s.Email) && s.Credentials != nil):
+	case r.Submission == s.ID && taken(r):
 		return errTaken
 	case r.Activated:
 		return conversion.ErrAlreadyActivated

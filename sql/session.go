@@ -17,8 +17,13 @@ const RecapSession = 30 * time.Minute
 //go:embed query/open_session.sql
 var openSession string
 
+// openSession opens a session on an activated request, and on no other.
 func (db *DB) openSession(ctx context.Context, request int64, tokenHash [32]byte) error {
-	if _, err := db.x.ExecContext(ctx, openSession, request, tokenHash[:], RecapSession.Seconds()); err != nil {
+	n, err := affected(db.x.ExecContext(ctx, openSession, request, tokenHash[:], RecapSession.Seconds()))
+	if err == nil && n == 0 {
+		err = errors.New("the request is not activated")
+	}
+	if err != nil {
 		return fmt.Errorf("open a session: %w", err)
 	}
 	return nil
