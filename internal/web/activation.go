@@ -78,7 +78,7 @@ func (s *Server) formID(form url.Values) string {
 	if submission == "" {
 		submission = newSubmission()
 	}
-	id := s.keys.Bucket("form", submission,
+	id := s.keys.Bucket("form", submission, form.Get("email"), form.Get("code"),
 		form.Get("new_email"), form.Get("password"), form.Get("question"), form.Get("answer"))
 	return uuid.UUID(id).String()
 }

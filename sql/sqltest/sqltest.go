@@ -107,7 +107,7 @@ func (db *DB) Requested(t testing.TB, keys *conversion.Keyring, in Invitation) R
 func (db *DB) complete(t testing.TB, in Invitation) Invitation {
 	t.Helper()
 	var n int
-	db.get(t, &n, `SELECT count(*) + 1 FROM space`)
+	db.get(t, &n, `SELECT coalesce(max(id), 0) + 1 FROM space`)
 	if in.Number == "" {
 		in.Number = conversion.SubscriberNumber(fmt.Sprintf("00%06d", n))
 	}
@@ -168,11 +168,28 @@ func (db *DB) Mailed(t testing.TB, keys *conversion.Keyring, in Invitation) (Req
 }
 
 // Shift moves the database's clock to d from the real one, for all its
-// connections and until the next Shift.
+// connections and until the next Shift or Freeze.
 func (db *DB) Shift(t testing.TB, d time.Duration) {
 	t.Helper()
-	db.Exec(t, fmt.Sprintf(`CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz
-		LANGUAGE sql VOLATILE AS 'SELECT clock_timestamp() + interval ''%d microseconds'''`, d.Microseconds()))
+	db.clock(t, fmt.Sprintf("clock_timestamp() + interval ''%d microseconds''", d.Microseconds()))
+}
+
+// Freeze stops the database's clock at an instant, until the next Shift.
+func (db *DB) Freeze(t testing.TB, at time.Time) {
+	t.Helper()
+	db.clock(t, fmt.Sprintf("timestamptz ''%s''", at.UTC().Format("2006-01-02 15:04:05.999999Z07:00")))
+}
+
+func (db *DB) clock(t testing.TB, now string) {
+	t.Helper()
+	db.Exec(t, `CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT `+now+`'`)
+}
+
+// Deadline is when the present code of a request stops working.
+func (db *DB) Deadline(t testing.TB, request int64) (at time.Time) {
+	t.Helper()
+	db.get(t, &at, `SELECT expires_at FROM request WHERE id = $1`, request)
+	return at
 }
 
 // Exec runs one statement.

@@ -1,0 +1,244 @@
+package web_test
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"bascule/internal/conversion"
+	"bascule/internal/devenv/devtest"
+	"bascule/internal/web"
+	"bascule/sql/sqltest"
+)
+
+func TestMain(m *testing.M) { devtest.Main(m) }
+
+// What subscribers type in these tests.
+const (
+	password = "Kolibri47Zenith"
+	answer   = "Rue des Tanneurs"
+)
+
+// site is a server of the pages on a database of its own.
+type site struct {
+	t      testing.TB
+	db     *sqltest.DB
+	keys   *conversion.Keyring
+	server *web.Server
+	http   *httptest.Server
+	log    *logBook
+}
+
+// newSite starts a site. When the test ends, its log must hold nothing personal.
+func newSite(t testing.TB, change ...func(*web.Config)) *site {
+	t.Helper()
+	s := &site{t: t, db: sqltest.Open(t), keys: sqltest.Keys(t), log: &logBook{}}
+	s.http = httptest.NewUnstartedServer(nil)
+	cfg := web.Config{
+		DB: s.db.DB, Keys: s.keys,
+		PublicURL:      &url.URL{Scheme: "http", Host: s.http.Listener.Addr().String()},
+		Help:           "Du lundi au vendredi, de 8 h 00 à 19 h 30.\nTéléphone : 01 99 00 00 00.",
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Log:            slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	server, err := web.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.server = server
+	s.http.Config.Handler = server.Handler()
+	s.http.Start()
+	t.Cleanup(func() {
+		s.http.Close()
+		s.log.check(t)
+	})
+	return s
+}
+
+// logBook keeps all that a site logs.
+type logBook struct {
+	mu      sync.Mutex
+	b       bytes.Buffer
+	secrets []string
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// check is I6: no address, network address, code, password or answer in any line.
+func (l *logBook) check(t testing.TB) {
+	text := l.String()
+	for _, secret := range append(l.secrets, "@", "127.0.0.1", "192.0.2.", password, answer, "recap=") {
+		if strings.Contains(strings.ToLower(text), strings.ToLower(secret)) {
+			t.Errorf("the log holds %q:\n%s", secret, text)
+		}
+	}
+}
+
+// mailed adds a space whose code has been mailed to its contact address.
+func (s *site) mailed(in sqltest.Invitation) (sqltest.Request, url.Values) {
+	s.t.Helper()
+	r, code := s.db.Mailed(s.t, s.keys, in)
+	return r, s.proof(r.Contact.String(), code)
+}
+
+// mailAgain mails the present code of a request.
+func (s *site) mailAgain(r sqltest.Request) url.Values {
+	s.t.Helper()
+	email, code := s.db.Mail(s.t, s.keys, r.ID)
+	return s.proof(email.String(), code)
+}
+
+func (s *site) proof(email string, code conversion.Code) url.Values {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	s.log.secrets = append(s.log.secrets, code.String(), strings.ReplaceAll(code.String(), "-", ""))
+	return url.Values{"email": {email}, "code": {code.String()}}
+}
+
+// with is a copy of the form with other values; a value of "-" takes the field out.
+func with(form url.Values, pairs ...string) url.Values {
+	out := url.Values{}
+	for k, v := range form {
+		out[k] = v
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == "-" {
+			out.Del(pairs[i])
+			continue
+		}
+		out.Set(pairs[i], pairs[i+1])
+	}
+	return out
+}
+
+// full is the form of the second screen, filled in with the address.
+func full(proof url.Values, email string) url.Values {
+	return with(proof, "new_email", email, "new_email_confirmation", email, "password", password,
+		"password_confirmation", password, "question", "enfance-rue", "answer", answer, "consent", "oui",
+		"submission", fmt.Sprintf("00000000-0000-4000-8000-%012x", len(email)))
+}
+
+// An answer is what came back.
+type answered struct {
+	status int
+	body   string
+	header http.Header
+}
+
+func (s *site) post(form url.Values, header ...string) answered {
+	s.t.Helper()
+	return s.do(s.request(http.MethodPost, "/activation", strings.NewReader(form.Encode()), append(header,
+		"Content-Type", "application/x-www-form-urlencoded")...))
+}
+
+func (s *site) get(path string, header ...string) answered {
+	s.t.Helper()
+	return s.do(s.request(http.MethodGet, path, nil, header...))
+}
+
+func (s *site) request(method, path string, body io.Reader, header ...string) *http.Request {
+	s.t.Helper()
+	r, err := http.NewRequest(method, s.http.URL+path, body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return r
+}
+
+// do may be called by any goroutine of a test.
+func (s *site) do(r *http.Request) answered {
+	resp, err := s.http.Client().Do(r)
+	if err != nil {
+		s.t.Error(err)
+		return answered{}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Error(err)
+	}
+	return answered{resp.StatusCode, string(body), resp.Header}
+}
+
+// expect checks the status, and that the page says each of the texts.
+func (a answered) expect(t testing.TB, status int, texts ...string) answered {
+	t.Helper()
+	if a.status != status {
+		t.Errorf("status %d, want %d\n%s", a.status, status, text(a.body))
+	}
+	said := text(a.body)
+	for _, want := range texts {
+		if !strings.Contains(said, want) {
+			t.Errorf("the page does not say %q:\n%s", want, said)
+		}
+	}
+	return a
+}
+
+var (
+	tags   = regexp.MustCompile(`<[^>]*>`)
+	blanks = regexp.MustCompile(`\s+`)
+)
+
+// text is what a page says, blanks made plain.
+func text(body string) string {
+	s := tags.ReplaceAllString(body, "")
+	s = strings.NewReplacer("&nbsp;", " ", "\u00a0", " ", "&#39;", "'", "&#43;", "+", "&amp;", "&", "&gt;", ">").Replace(s)
+	return blanks.ReplaceAllString(s, " ")
+}
+
+// title is the page's <title>.
+func (a answered) title() string {
+	m := regexp.MustCompile(`<title>(.*?)</title>`).FindStringSubmatch(a.body)
+	return text(cmp.Or(strings.Join(m, "|"), "none"))
+}
+
+// hidden is the value of a field of the page.
+func (a answered) field(name string) string {
+	m := regexp.MustCompile(`<input[^>]* name="` + name + `"[^>]* value="([^"]*)"`).FindStringSubmatch(a.body)
+	if m == nil {
+		return ""
+	}
+	return strings.NewReplacer("&#43;", "+", "&#39;", "'").Replace(m[1])
+}
+
+// cookie is the session's.
+func (a answered) cookie() string {
+	c, _, _ := strings.Cut(a.header.Get("Set-Cookie"), ";")
+	return c
+}
+
+const (
+	success     = "Votre espace avec certificat a bien été transformé en espace sans certificat. Vous conservez le même numéro d'abonné."
+	refused     = "Cette adresse et ce code ne permettent pas d'activer un espace"
+	already     = "Votre espace a déjà été transformé"
+	taken       = "Cette adresse sert maintenant à un autre espace"
+	askPassword = "Choisir vos identifiants"
+	mailSent    = "Un courriel contenant un code d'activation vous est envoyé à l'adresse électronique que vous avez choisie"
+)
