@@ -1,0 +1,187 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The client is the rightmost hop that is no proxy of ours: what stands left of
+// it may be invented.
+func TestClientAddr(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	for _, test := range []struct {
+		peer      string
+		forwarded []string
+		want      string
+	}{
+		{"192.0.2.1:443", nil, "192.0.2.1/32"},
+		{"192.0.2.1:443", []string{"203.0.113.9"}, "192.0.2.1/32"}, // not a proxy of ours
+		{"10.1.1.1:443", nil, "10.1.1.1/32"},
+		{"10.1.1.1:443", []string{"203.0.113.9, 192.0.2.1"}, "192.0.2.1/32"},
+		{"10.1.1.1:443", []string{"203.0.113.9", "192.0.2.1,10.2.2.2"}, "192.0.2.1/32"},
+		{"10.1.1.1:443", []string{"192.0.2.1:5555"}, "192.0.2.1/32"},
+		{"10.1.1.1:443", []string{"[2001:db8:1:2:3::4]:5555"}, "2001:db8:1:2::/64"},
+		{"10.1.1.1:443", []string{"[2001:db8:1:2:3::4]"}, "2001:db8:1:2::/64"},
+		{"10.1.1.1:443", []string{"192.0.2.1, unknown"}, "10.1.1.1/32"}, // a proxy that does not know
+		{"10.1.1.1:443", []string{"10.9.9.9, 10.2.2.2"}, "10.9.9.9/32"},
+		{"[::ffff:192.0.2.1]:443", nil, "192.0.2.1/32"},
+		{"[::ffff:10.1.1.1]:443", []string{"::ffff:192.0.2.1"}, "192.0.2.1/32"},
+		{"[fd00::1]:443", []string{"2001:db8::9"}, "2001:db8::/64"},
+		{"[fe80::1%eth0]:443", nil, "fe80::/64"},
+		{"@", []string{"192.0.2.1"}, "invalid Prefix"},
+	} {
+		r := &http.Request{RemoteAddr: test.peer, Header: http.Header{"X-Forwarded-For": test.forwarded}}
+		if got := (&Server{proxies: trusted}).client(r).String(); got != test.want {
+			t.Errorf("peer %s, forwarded %v: %s, want %s", test.peer, test.forwarded, got, test.want)
+		}
+	}
+}
+
+// I8: the gate lets in as many as it has slots, keeps as many waiting as its
+// queue holds, for two seconds, and sends the others away at once.
+func TestGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1)
+		leave, err := g.enter(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		waits := make(chan time.Duration, queueLength+5)
+		for range cap(waits) {
+			go func() {
+				if _, err := g.enter(t.Context()); !errors.Is(err, errOverload) {
+					t.Errorf("entered a full gate: %v", err)
+				}
+				waits <- time.Since(start)
+			}()
+		}
+		var atOnce int
+		for range cap(waits) {
+			switch <-waits {
+			case 0:
+				atOnce++
+			case patience:
+			default:
+				t.Error("neither at once nor after the patience")
+			}
+		}
+		if atOnce != 5 || g.refused.Load() != int64(cap(waits)) {
+			t.Errorf("%d sent away at once, want 5; %d counted", atOnce, g.refused.Load())
+		}
+
+		entered := make(chan error, 1)
+		go func() { _, err := g.enter(t.Context()); entered <- err }()
+		synctest.Wait()
+		leave()
+		leave() // harmless
+		if err := <-entered; err != nil {
+			t.Errorf("not let in after another left: %v", err)
+		}
+		if len(g.slots) != 1 {
+			t.Errorf("%d slots used, want 1", len(g.slots))
+		}
+	})
+}
+
+// A subscriber who has gone waits no longer.
+func TestGateCancelled(t *testing.T) {
+	g := newGate(1)
+	if _, err := g.enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := g.enter(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
+}
+
+// I8: one request, one turn at a time; another request has its own; nothing is
+// kept of those that are over.
+func TestTurns(t *testing.T) { synctest.Test(t, testTurns) }
+
+func testTurns(t *testing.T) {
+	all := newTurns()
+	end, waited, err := all.take(t.Context(), 1)
+	if err != nil || waited {
+		t.Fatalf("first: waited %t, %v", waited, err)
+	}
+	other, waited, err := all.take(t.Context(), 2)
+	if err != nil || waited {
+		t.Fatalf("another request: waited %t, %v", waited, err)
+	}
+	other()
+	var inside, most int
+	var group sync.WaitGroup
+	for range queueLength {
+		group.Go(func() {
+			end, waited, err := all.take(t.Context(), 1)
+			if err != nil || !waited {
+				t.Errorf("waited %t, %v", waited, err)
+				return
+			}
+			inside++ // guarded by the turn
+			most = max(most, inside)
+			inside--
+			end()
+		})
+	}
+	synctest.Wait() // until all of them wait
+	end()
+	group.Wait()
+	if most != 1 || len(all.now) != 0 {
+		t.Errorf("%d at a time, %d places left over", most, len(all.now))
+	}
+}
+
+// A panic becomes a page, and a line that tells where but not what (I6).
+func TestPanic(t *testing.T) {
+	var log bytes.Buffer
+	s, err := New(Config{PublicURL: &url.URL{Scheme: "http", Host: "localhost"}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/activation", s.dispatch(route{get: func(http.ResponseWriter, *http.Request) error {
+		panic("contact@a.example")
+	}}))
+	w := httptest.NewRecorder()
+	s.observe(s.secured(mux)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/activation", nil))
+	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "Service momentanément indisponible") {
+		t.Errorf("status %d\n%s", w.Code, w.Body)
+	}
+	if !strings.Contains(log.String(), "internal_test.go") || !strings.Contains(log.String(), "route=/activation") || strings.Contains(log.String(), "a.example") {
+		t.Errorf("log: %s", &log)
+	}
+}
+
+// How long to wait is told in the words of the pages, never less than it is.
+func TestFrenchWait(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "", time.Millisecond: "une seconde", 2 * time.Second: "2\u00a0secondes", time.Minute: "une minute",
+		61 * time.Second: "2\u00a0minutes", 3 * time.Minute: "3\u00a0minutes",
+	} {
+		if got := frenchWait(d); got != want {
+			t.Errorf("%s: %q, want %q", d, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{
+		48 * time.Hour: "48\u00a0h", 90 * time.Minute: "1\u00a0h\u00a030", 5 * time.Minute: "5\u00a0min", time.Second: "1\u00a0min",
+	} {
+		if got := frenchDuration(d); got != want {
+			t.Errorf("%s: %q, want %q", d, got, want)
+		}
+	}
+}
