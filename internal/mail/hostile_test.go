@@ -149,6 +149,9 @@ func TestHeadersHoldOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if strings.ContainsAny(env.GetHeader("Subject")+env.GetHeader("From")+env.Attachments[0].FileName, "\r\n") {
+		t.Errorf("a header reads back as several lines: %q", env.GetHeader("Subject"))
+	}
 	if env.GetHeader("Bcc") != "" || len(env.Attachments) != 1 || bytes.Contains(raw, []byte("\r\nBcc")) {
 		t.Errorf("a header was injected: %s", raw)
 	}

@@ -192,6 +192,40 @@ func TestActivationSays(t *testing.T) {
 	}
 }
 
+// A certificate opens the space on its last day still, and Paris decides when that ends.
+func TestLastDay(t *testing.T) {
+	for _, c := range []struct {
+		now  time.Time
+		want string
+	}{
+		{time.Date(2026, 12, 31, 22, 59, 0, 0, time.UTC), "ouvre votre espace abonné expire le jeudi 31 décembre 2026."},
+		{time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC), "ouvrait votre espace abonné a expiré le jeudi 31 décembre 2026."},
+	} {
+		a := activation(t)
+		a.Date = c.now
+		if got := composer(t).Activation(a).Text.String(); !strings.Contains(got, c.want) {
+			t.Errorf("at %v lacks %q: %s", c.now, c.want, got)
+		}
+	}
+}
+
+// D2: only a batch's mail speaks of the other spaces; who chose the address knows.
+func TestSharing(t *testing.T) {
+	const told = "espaces abonnés ont cette adresse"
+	for _, c := range []struct {
+		sharing int
+		chosen  bool
+		want    bool
+	}{{0, false, false}, {1, false, false}, {2, false, true}, {2, true, false}} {
+		a := activation(t)
+		a.Sharing, a.Chosen = c.sharing, c.chosen
+		m := composer(t).Activation(a)
+		if got := strings.Contains(m.Text.String(), told); got != c.want || got != strings.Contains(m.HTML.String(), told) {
+			t.Errorf("%+v: told %v", c, got)
+		}
+	}
+}
+
 // D1, I6: the notice to the contact tells neither a code nor the other address.
 func TestNoticeTellsNothing(t *testing.T) {
 	for _, name := range []string{"other_address", "other_address_opted"} {

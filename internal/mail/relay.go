@@ -121,7 +121,7 @@ func (r *Relay) take(ctx context.Context) (*session, Outcome) {
 // giveBack keeps a connection in good order for the next window and ends any other.
 func (r *Relay) giveBack(s *session, good bool) {
 	r.mu.Lock()
-	keep := good && !s.broken && s.handled < s.limits.PerConn && !r.closed
+	keep := good && !s.broken && !r.closed
 	if keep {
 		r.idle = append(r.idle, s)
 		s.expiry = time.AfterFunc(s.limits.Idle, func() { r.expire(s) })

@@ -125,6 +125,7 @@ func TestTrouble(t *testing.T) {
 		{"lost after the dot, mail gone", &toy{answer: at(1, StageDot, drop)}, "accepted in_doubt not_sent", "0", 1},
 		{"garbage after the dot", &toy{answer: at(1, StageDot, "huh")}, "accepted in_doubt not_sent", "0", 1},
 		{"354 after the dot", &toy{answer: at(1, StageDot, "354 go on")}, "accepted in_doubt not_sent", "0", 1},
+		{"two codes in one answer", &toy{answer: at(1, StageDot, "250-ok\r\n550 no")}, "accepted in_doubt not_sent", "0 1", 1},
 		{"endless answer to the dot", &toy{answer: at(1, StageDot, babble)}, "accepted in_doubt not_sent", "0", 1},
 		{"endless line", &toy{answer: at(1, StageDot, "250 "+strings.Repeat("x", maxReplyLine))}, "accepted in_doubt not_sent", "0 1", 1},
 		{"person at the dot", &toy{answer: at(1, StageDot, "552 5.2.2 full")}, "accepted person accepted", "0 2", 1},
@@ -243,6 +244,8 @@ func TestKeptConnections(t *testing.T) {
 		if got := kinds(send(t.Context(), t, r, two)); got != "accepted accepted" || s.conns != 2 || s.verbs("QUIT") != 1 {
 			t.Fatalf("fifth and sixth message: %s, %d connections, %d QUIT", got, s.conns, s.verbs("QUIT"))
 		}
+		<-time.After(20 * time.Second)
+		send(t.Context(), t, r, two)
 		<-time.After(29 * time.Second)
 		synctest.Wait()
 		if s.verbs("QUIT") != 1 {
@@ -286,6 +289,7 @@ func TestWaitsEnd(t *testing.T) {
 	}{
 		{"dot", &toy{answer: at(0, StageDot, hang)}, "in_doubt not_sent", limits.Dot},
 		{"rcpt", &toy{answer: at(0, StageRcpt, hang)}, "not_sent not_sent", limits.Command},
+		{"inside the body", &toy{answer: at(0, StageData, stall)}, "not_sent not_sent", limits.Write},
 		{"mail", &toy{answer: at(0, StageMail, hang)}, "us not_sent", limits.Command},
 		{"ehlo", &toy{answer: at(-1, StageEhlo, hang)}, "us not_sent", limits.Connect},
 	} {
@@ -298,6 +302,10 @@ func TestWaitsEnd(t *testing.T) {
 				}
 				if took := time.Since(begin); took != c.after {
 					t.Errorf("gave up after %v, want %v", took, c.after)
+				}
+				c.toy.open.Wait()
+				if len(c.toy.mails) != 0 {
+					t.Errorf("the relay has %v", c.toy.mails)
 				}
 			})
 		})
@@ -316,16 +324,49 @@ func TestCancelled(t *testing.T) {
 	})
 	t.Run("between", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		s := &toy{}
+		s := &toy{offers: []string{}}
 		var got []Outcome
 		w := window(t, 3)
 		s.relay(t, Config{}, 1).Send(ctx, w, func(i int, o Outcome) {
 			got = append(got, o)
 			cancel()
 		})
-		if kinds(got) != "accepted not_sent not_sent" || s.copies(t, w) != "0" {
+		if kinds(got) != "accepted not_sent not_sent" || s.copies(t, w) != "0" || s.verbs("MAIL") != 1 {
+			t.Errorf("%v; the relay has %s after %d MAIL", got, s.copies(t, w), s.verbs("MAIL"))
+		}
+	})
+	t.Run("before the body", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &toy{answer: func(_, _ int, stage Stage) string {
+			if stage == StageData {
+				cancel()
+			}
+			return ""
+		}}
+		w := window(t, 2)
+		if got := send(ctx, t, s.relay(t, Config{}, 1), w); kinds(got) != "not_sent not_sent" || s.copies(t, w) != "" {
 			t.Errorf("%v; the relay has %s", got, s.copies(t, w))
 		}
+	})
+	t.Run("an answer does not renew the grace", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			s := &toy{answer: func(_, _ int, stage Stage) string {
+				switch stage {
+				case StageRcpt:
+					cancel()
+					<-time.After(time.Second)
+				case StageData:
+					return hang
+				}
+				return ""
+			}}
+			begin := time.Now()
+			got := send(ctx, t, s.relay(t, Config{}, 1), window(t, 2))
+			if took := time.Since(begin); kinds(got) != "not_sent not_sent" || took != DefaultLimits().Grace {
+				t.Errorf("%v after %v", got, took)
+			}
+		})
 	})
 	for _, c := range []struct {
 		stage Stage
@@ -355,5 +396,15 @@ func TestClosed(t *testing.T) {
 	r.Close()
 	if got := send(t.Context(), t, r, window(t, 2)); kinds(got) != "not_sent not_sent" || !errors.Is(got[1].Err, errClosed) || s.conns != 0 {
 		t.Errorf("%v over %d connections", got, s.conns)
+	}
+}
+
+// I8: an answer may be neither endless nor one endless line.
+func TestAnswersAreBounded(t *testing.T) {
+	for _, answer := range []string{babble, "250 " + strings.Repeat("x", maxReplyLine)} {
+		s := &toy{answer: at(0, StageMail, answer)}
+		if got := send(t.Context(), t, s.relay(t, Config{}, 1), window(t, 1)); !errors.Is(got[0].Err, errReplySize) {
+			t.Errorf("%v", got)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -44,6 +45,7 @@ const (
 	take   = "!take"   // at the dot: keeps the mail, then closes without a word
 	hang   = "!hang"   // reads on and never answers
 	cut    = "!cut"    // at DATA: says 354, reads ten bytes of the body, closes
+	stall  = "!stall"  // at DATA: the same, but goes on long after the client gave up
 	babble = "!babble" // never ends its answer
 )
 
@@ -92,7 +94,8 @@ type toyConn struct {
 	in       *bufio.Reader
 	n, msg   int
 	from, to string
-	ok       bool // a recipient was accepted
+	begun    bool // a transaction is open
+	ok       bool // it has a recipient
 }
 
 func (c *toyConn) serve() {
@@ -131,6 +134,9 @@ func (c *toyConn) command(verb, line string) bool {
 	case "AUTH":
 		return c.reply(StageAuth, "235 2.7.0 welcome")
 	case "MAIL":
+		if c.begun {
+			return c.say("503 5.5.1 nested")
+		}
 		c.from, c.to, c.ok = between(line), "", false
 		fmt.Sscanf(c.from, "m%d@", &c.msg)
 		return c.reply(StageMail, "250 2.1.0 ok")
@@ -140,6 +146,7 @@ func (c *toyConn) command(verb, line string) bool {
 	case "DATA":
 		return c.data()
 	case "RSET":
+		c.begun = false
 		return c.say("250 2.0.0 ok")
 	case "QUIT":
 		c.say("221 2.0.0 bye")
@@ -152,18 +159,22 @@ func (c *toyConn) data() bool {
 	if !c.ok && !c.toy.always {
 		return c.say("503 5.5.1 no recipient")
 	}
-	if script := c.script(StageData); script == cut {
+	if script := c.script(StageData); script == cut || script == stall {
 		c.say("354 go on")
 		io.ReadFull(c.conn, make([]byte, 10))
-		return false
+		if script == cut {
+			return false
+		}
+		<-time.After(DefaultLimits().Write + time.Minute)
 	}
-	if more := c.reply(StageData, "354 go on"); !more || !c.ok && !c.toy.always || c.script(StageData) != "" {
+	if more := c.script(StageData) == stall || c.reply(StageData, "354 go on"); !more || !c.ok && !c.toy.always || c.script(StageData) != "" && c.script(StageData) != stall {
 		return more
 	}
 	body, err := io.ReadAll(textproto.NewReader(c.in).DotReader())
 	if err != nil {
 		return false // truncated: a server forgets it
 	}
+	c.begun = false
 	script := c.script(StageDot)
 	if script == "" || script == take || script[0] == '2' {
 		c.toy.mu.Lock()
@@ -184,9 +195,8 @@ func (c *toyConn) reply(stage Stage, usual string) bool {
 	script := c.script(stage)
 	switch script {
 	case "":
-		if stage == StageRcpt {
-			c.ok = true
-		}
+		c.begun = c.begun || stage == StageMail
+		c.ok = c.ok || stage == StageRcpt
 		return c.say(usual)
 	case drop, take:
 		return false
