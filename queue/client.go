@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -91,12 +92,16 @@ func (c *Client) Depth(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("look at the queues: %w", err)
 	}
 	inspector := asynq.NewInspectorFromRedisClient(c.redis)
+	known, err := inspector.Queues()
+	if err != nil {
+		return 0, fmt.Errorf("look at the queues: %w", err)
+	}
 	depth := 0
 	for _, w := range WakeUps() {
-		info, err := inspector.GetQueueInfo(w.name())
-		if errors.Is(err, asynq.ErrQueueNotFound) {
-			continue
+		if !slices.Contains(known, w.name()) {
+			continue // nothing was ever enqueued there
 		}
+		info, err := inspector.GetQueueInfo(w.name())
 		if err != nil {
 			return 0, fmt.Errorf("look at queue %s: %w", w, err)
 		}

@@ -121,6 +121,28 @@ func (db *DB) Retry(ctx context.Context, batch int64, sameAddress bool, keys *co
 	return opened, nil
 }
 
+//go:embed query/reissue.sql
+var reissue string
+
+// Reissue kills the codes of open requests made with a key that has leaked and
+// makes new ones due, made with the newest key. Overdue requests expire first.
+// It returns how many requests it changed.
+func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conversion.Keyring, actor string) (int64, error) {
+	var n int64
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, closeOverdue, 0, actor); err != nil {
+			return err
+		}
+		var err error
+		n, err = affected(tx.ExecContext(ctx, reissue, leaked, keys.Newest(), actor))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("reissue the codes of key %s: %w", leaked, err)
+	}
+	return n, nil
+}
+
 //go:embed query/open_keys.sql
 var openKeys string
 

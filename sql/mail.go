@@ -85,7 +85,7 @@ func (db *DB) ClaimMail(ctx context.Context, lane Lane, limit int, token string,
 type Started struct {
 	ID        int64     `db:"id"`
 	Date      time.Time `db:"message_date"` // of the message; the same for every copy of it
-	ExpiresAt time.Time `db:"expires_at"`   // the deadline that a code mail prints
+	ExpiresAt time.Time `db:"expires_at"`   // the deadline of the code, of the contact's code in a notice; the epoch if there is none
 }
 
 //go:embed query/start_mail.sql

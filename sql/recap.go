@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"iter"
 
 	"github.com/lib/pq"
 )
@@ -42,15 +43,23 @@ type RenderedRecap struct {
 var finishRecaps string
 
 // FinishRecaps keeps rendered documents and makes the mails due that carry them.
-func (db *DB) FinishRecaps(ctx context.Context, token string, recaps []RenderedRecap) error {
+func (db *DB) FinishRecaps(ctx context.Context, token string, done []RenderedRecap) error {
 	var (
 		c            = Claim{Token: token}
 		pdfs, hashes pq.ByteaArray
 	)
-	for _, r := range recaps {
+	for _, r := range done {
 		c.IDs = append(c.IDs, r.ObligationID)
 		pdfs = append(pdfs, r.PDF)
 		hashes = append(hashes, r.SHA256[:])
 	}
 	return db.finish(ctx, c, "rendered", finishRecaps, token, c.IDs, pdfs, hashes)
+}
+
+//go:embed query/recaps.sql
+var recaps string
+
+// Recaps reads every rendered recap.
+func (db *DB) Recaps(ctx context.Context) iter.Seq2[Recap, error] {
+	return readRows[Recap](ctx, db.x, recaps)
 }

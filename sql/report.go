@@ -33,6 +33,7 @@ type ReportDay struct {
 	Activated     int       `db:"activated"`
 	Expired       int       `db:"expired"`
 	Undeliverable int       `db:"undeliverable"`
+	Cancelled     int       `db:"cancelled"`
 }
 
 // A ReportRequest is one request; instants that have not come are zero.

@@ -32,6 +32,7 @@ type Inbox struct {
 	bytes    int64     // of the messages held
 	limit    int64
 	reject   func(recipient string) error
+	dir      string        // where mails are kept, "" for nowhere
 	arrived  chan struct{} // closed and replaced by each message
 }
 
@@ -178,16 +179,20 @@ func (in *Inbox) after(id int) ([]Message, int, <-chan struct{}) {
 	return append([]Message(nil), in.messages[len(in.messages)-n:]...), in.last, in.arrived
 }
 
-func (in *Inbox) add(m Message) {
+func (in *Inbox) add(m Message) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.last++
-	m.ID = in.last
+	m.ID = in.last + 1
+	if err := in.keep(m); err != nil {
+		return err
+	}
+	in.last = m.ID
 	in.messages = append(in.messages, m)
 	in.bytes += int64(len(m.Raw))
 	in.makeRoom()
 	close(in.arrived)
 	in.arrived = make(chan struct{})
+	return nil
 }
 
 func (in *Inbox) makeRoom() {
@@ -279,6 +284,5 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	s.inbox.add(Message{Received: time.Now(), From: s.from, Recipients: s.recipients, Raw: raw})
-	return nil
+	return s.inbox.add(Message{Received: time.Now(), From: s.from, Recipients: s.recipients, Raw: raw})
 }

@@ -6,7 +6,7 @@ WITH clock AS MATERIALIZED (
     SELECT o.id FROM obligation o
     WHERE o.lane = $1 AND o.due_at <= (SELECT now FROM clock)
       AND (o.claimed_until IS NULL OR o.claimed_until <= (SELECT now FROM clock))
-      AND o.id <> ALL ($5)
+      AND o.id <> ALL (coalesce($5::bigint[], '{}'))
     ORDER BY o.due_at, o.id
     LIMIT $2
     FOR UPDATE SKIP LOCKED

@@ -9,8 +9,8 @@ FROM (
            CASE
                WHEN $1 > 0 AND t.expires > ((bascule_now() + make_interval(secs => $1)) AT TIME ZONE 'Europe/Paris')::date THEN 'not_due'
                WHEN k.access = 'password' THEN 'unchanged'
-               WHEN taken.id IS NOT NULL THEN 'rejected'
                WHEN k.contents = t.contents::uuid AND (t.companies IS NULL OR t.companies = k.companies) THEN 'unchanged'
+               WHEN taken.id IS NOT NULL THEN 'rejected'
                WHEN o.chosen_key IS NOT NULL THEN 'unchanged'
                ELSE 'accepted'
            END AS verdict,
@@ -18,8 +18,8 @@ FROM (
                WHEN $1 > 0 AND t.expires > ((bascule_now() + make_interval(secs => $1)) AT TIME ZONE 'Europe/Paris')::date
                    THEN 'le certificat expire le ' || to_char(t.expires, 'DD/MM/YYYY') || ', au-delà du délai demandé'
                WHEN k.access = 'password' THEN 'cet espace est déjà sans certificat'
-               WHEN taken.id IS NOT NULL THEN 'cette adresse électronique est déjà l''identifiant d''un autre espace sans certificat'
                WHEN k.contents = t.contents::uuid AND (t.companies IS NULL OR t.companies = k.companies) THEN 'déjà connu, sans changement'
+               WHEN taken.id IS NOT NULL THEN 'cette adresse électronique est déjà l''identifiant d''un autre espace sans certificat'
                WHEN o.chosen_key IS NOT NULL THEN 'l''abonné a lui-même une demande en cours'
                    || coalesce(', jusqu''au ' || to_char(o.expires_at AT TIME ZONE 'Europe/Paris', 'DD/MM/YYYY à HH24:MI'), '')
                WHEN clash.number IS NOT NULL THEN 'attention : ce certificat est aussi celui de l''espace ' || clash.number

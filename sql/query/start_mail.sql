@@ -31,7 +31,9 @@ WITH clock AS MATERIALIZED (
 ), going AS MATERIALIZED (
     SELECT id, expires_at FROM first WHERE NOT in_doubt
     UNION ALL
-    SELECT m.id, coalesce(r.expires_at, r.activated_at, r.requested_at)
+    SELECT m.id, CASE WHEN m.kind = 'notice'
+               THEN (SELECT c.expires_at FROM code c WHERE c.request_id = r.id AND c.generation = r.contact_generation)
+               ELSE r.expires_at END
     FROM mine m JOIN request r ON r.id = m.request_id, clock
     WHERE m.interruptions < 3 AND CASE
         WHEN m.kind = 'code' THEN m.copy > 0 AND m.generation = request_current(r) AND request_is_open(r)
@@ -56,4 +58,4 @@ WITH clock AS MATERIALIZED (
 ), dropped AS (
     DELETE FROM obligation o USING void v WHERE o.id = v.id AND NOT v.expires
 )
-SELECT m.id, m.message_date, g.expires_at FROM marked m JOIN going g USING (id) ORDER BY m.id
+SELECT m.id, m.message_date, coalesce(g.expires_at, 'epoch') AS expires_at FROM marked m JOIN going g USING (id) ORDER BY m.id

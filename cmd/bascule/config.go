@@ -1,0 +1,240 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/internal/mail"
+)
+
+// environment is the configuration: the only place that reads environment
+// variables. Each command asks for what it uses; what is missing or wrong is
+// named in the error.
+type environment struct {
+	getenv func(string) string
+}
+
+func (e environment) required(name, hint string) (string, error) {
+	v := strings.TrimSpace(e.getenv(name))
+	if v == "" {
+		return "", fmt.Errorf("%s is not set: %s", name, hint)
+	}
+	return v, nil
+}
+
+func (e environment) databaseURL() (string, error) {
+	return e.required("DATABASE_URL", "give the URL of the PostgreSQL database, such as postgres://user@host/bascule")
+}
+
+func (e environment) redisURL() (string, error) {
+	return e.required("REDIS_URL", "give the URL of Redis, such as redis://localhost:6379")
+}
+
+// keys reads SECRET_KEY.
+func (e environment) keys() (*conversion.Keyring, error) {
+	v, err := e.required("SECRET_KEY", "make one with: openssl rand -base64 32")
+	if err != nil {
+		return nil, err
+	}
+	keys, err := conversion.ParseKeyring(v)
+	if err != nil {
+		return nil, fmt.Errorf("SECRET_KEY: %w", err)
+	}
+	return keys, nil
+}
+
+// publicURL reads PUBLIC_URL: scheme and host, where subscribers find the pages.
+func (e environment) publicURL() (*url.URL, error) {
+	v, err := e.required("PUBLIC_URL", "give the address of the pages, such as https://espace.example")
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" ||
+		u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, fmt.Errorf("PUBLIC_URL is not of the form https://host")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+func (e environment) smtp() (mail.Config, error) {
+	v, err := e.required("SMTP_URL", "give the relay, such as smtp://user:password@relay.example:587")
+	if err != nil {
+		return mail.Config{}, err
+	}
+	cfg, err := mail.ParseURL(v)
+	if err != nil {
+		return mail.Config{}, fmt.Errorf("SMTP_URL: %w", err)
+	}
+	return cfg, nil
+}
+
+func (e environment) mailFrom() (conversion.Email, error) {
+	v, err := e.required("MAIL_FROM", "give the address that mails come from")
+	if err != nil {
+		return conversion.Email{}, err
+	}
+	return e.email("MAIL_FROM", v)
+}
+
+func (e environment) bounceAddress() (conversion.Email, error) {
+	v := strings.TrimSpace(e.getenv("BOUNCE_ADDRESS"))
+	if v == "" {
+		return conversion.Email{}, nil
+	}
+	return e.email("BOUNCE_ADDRESS", v)
+}
+
+func (e environment) email(name, v string) (conversion.Email, error) {
+	email, err := conversion.ParseEmail(v)
+	if err != nil {
+		return conversion.Email{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return email, nil
+}
+
+// mailRate reads MAIL_RATE, mails per second of all workers together; 0 is no limit.
+func (e environment) mailRate() (float64, error) {
+	v := strings.TrimSpace(e.getenv("MAIL_RATE"))
+	if v == "" {
+		return 0, nil
+	}
+	rate, err := strconv.ParseFloat(v, 64)
+	if err != nil || rate <= 0 || rate > 1e6 {
+		return 0, fmt.Errorf("MAIL_RATE is not a number of mails per second")
+	}
+	return rate, nil
+}
+
+// The bounds of WORKERS: each worker is a connection to the relay and one or
+// two to PostgreSQL.
+const (
+	defaultWorkers = 8
+	maxWorkers     = 64
+)
+
+func (e environment) workers() (int, error) {
+	v := strings.TrimSpace(e.getenv("WORKERS"))
+	if v == "" {
+		return defaultWorkers, nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > maxWorkers {
+		return 0, fmt.Errorf("WORKERS is not a number from 1 to %d", maxWorkers)
+	}
+	return n, nil
+}
+
+// codeLifetime reads CODE_LIFETIME (R21).
+func (e environment) codeLifetime() (time.Duration, error) {
+	v := strings.TrimSpace(e.getenv("CODE_LIFETIME"))
+	if v == "" {
+		return conversion.DefaultCodeLifetime, nil
+	}
+	d, err := parseDuration(v)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("CODE_LIFETIME is not a duration such as 48h")
+	}
+	return d, nil
+}
+
+func (e environment) passwordProfile() (conversion.PasswordProfile, error) {
+	p, err := conversion.ParsePasswordProfile(strings.TrimSpace(e.getenv("PASSWORD_PROFILE")))
+	if err != nil {
+		return "", fmt.Errorf("PASSWORD_PROFILE: %w", err)
+	}
+	return p, nil
+}
+
+const defaultListen = "127.0.0.1:8080"
+
+func (e environment) listenAddr() string {
+	if v := strings.TrimSpace(e.getenv("LISTEN_ADDR")); v != "" {
+		return v
+	}
+	return defaultListen
+}
+
+func (e environment) metricsAddr() string { return strings.TrimSpace(e.getenv("METRICS_ADDR")) }
+
+func (e environment) bounceDir() string { return strings.TrimSpace(e.getenv("BOUNCE_DIR")) }
+
+// tlsFiles reads TLS_CERT_FILE and TLS_KEY_FILE: both or none.
+func (e environment) tlsFiles() (cert, key string, err error) {
+	cert, key = strings.TrimSpace(e.getenv("TLS_CERT_FILE")), strings.TrimSpace(e.getenv("TLS_KEY_FILE"))
+	if (cert == "") != (key == "") {
+		return "", "", fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE go together: set both or none")
+	}
+	return cert, key, nil
+}
+
+// trustedProxies reads TRUSTED_PROXIES: addresses and prefixes, by commas.
+func (e environment) trustedProxies() ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, part := range strings.FieldsFunc(e.getenv("TRUSTED_PROXIES"), func(r rune) bool { return r == ',' || r == ' ' }) {
+		prefix, err := netip.ParsePrefix(part)
+		if err != nil {
+			addr, addrErr := netip.ParseAddr(part)
+			if addrErr != nil {
+				return nil, fmt.Errorf("TRUSTED_PROXIES: %q is neither an address nor a prefix such as 10.0.0.0/8", part)
+			}
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		list = append(list, prefix.Masked())
+	}
+	return list, nil
+}
+
+// themeDir reads THEME_DIR, a folder that replaces the look.
+func (e environment) themeDir() (string, error) {
+	v := strings.TrimSpace(e.getenv("THEME_DIR"))
+	if v == "" {
+		return "", nil
+	}
+	if info, err := os.Stat(v); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("THEME_DIR is not a folder that can be read")
+	}
+	return v, nil
+}
+
+//go:embed assistance.txt
+var defaultHelp string
+
+// maxHelp keeps an operator's text a text, not a document.
+const maxHelp = 4096
+
+// help reads HELP_TEXT_FILE (R32).
+func (e environment) help() (string, error) {
+	name := strings.TrimSpace(e.getenv("HELP_TEXT_FILE"))
+	if name == "" {
+		return strings.TrimSpace(defaultHelp), nil
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("HELP_TEXT_FILE: %w", err)
+	}
+	text := strings.TrimSpace(strings.ToValidUTF8(string(b), ""))
+	if text == "" || len(text) > maxHelp {
+		return "", fmt.Errorf("HELP_TEXT_FILE must hold a text of at most %d bytes", maxHelp)
+	}
+	return text, nil
+}
+
+// parseDuration reads Go durations and whole days, such as 90d.
+func parseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.Atoi(days)
+		if err != nil || n < 0 || n > 100*366 {
+			return 0, fmt.Errorf("%q is not a number of days", s)
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	return time.ParseDuration(s)
+}

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"bascule/importer"
+	"bascule/internal/atomicfile"
+	"bascule/internal/conversion"
+	"bascule/internal/devenv"
+	"bascule/internal/mail"
+	"bascule/internal/web"
+	"bascule/jobs"
+	"bascule/queue"
+	"bascule/sql"
+)
+
+type demoFlags struct {
+	auto   bool
+	dir    string
+	listen string
+}
+
+func (a *app) demoCommand() *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run everything on this machine with a sample batch and an inbox in the browser",
+		Long: `Runs the pages and a worker with services of its own (PostgreSQL from this
+machine's programs, Redis and a mail server in the process), imports a sample
+batch of fictitious subscribers, and shows their mails at /inbox. It reads no
+DATABASE_URL, REDIS_URL, SMTP_URL or SECRET_KEY, and listens on loopback only.
+It may be run again on the same folder.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f) },
+	}
+	cmd.Flags().BoolVar(&f.auto, "auto", false, "play the subscribers, leave report, recaps and mails in the folder, and exit")
+	cmd.Flags().StringVar(&f.dir, "dir", "bascule-demo", "where the demonstration keeps its data")
+	cmd.Flags().StringVar(&f.listen, "listen", defaultListen, "address of the pages, on loopback")
+	return cmd
+}
+
+// A demo is the real pages and a real worker among embedded services.
+type demo struct {
+	*app
+	dir     string
+	public  *url.URL
+	keys    *conversion.Keyring
+	help    string
+	profile conversion.PasswordProfile
+	db      *sql.DB
+	inbox   *devenv.Inbox
+	queue   *queue.Client
+	closers []func() error
+}
+
+func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
+	listener, err := listenLoopback(f.listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	d := &demo{app: a, dir: f.dir, public: &url.URL{Scheme: "http", Host: listener.Addr().String()}}
+	d.log = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	stop, err := d.run(ctx, listener)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	if err := d.importSample(ctx); err != nil {
+		return err
+	}
+	if f.auto {
+		return d.auto(ctx)
+	}
+	d.welcome()
+	<-ctx.Done()
+	a.printf("\nStopped. The data are kept in %s; the same command goes on from there.\n", d.dir)
+	return nil
+}
+
+// listenLoopback refuses addresses that other machines could reach: the inbox
+// shows every mail to whoever asks.
+func listenLoopback(addr string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, usagef("--listen %q is not of the form 127.0.0.1:8080", addr)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, usagef("--listen %s is not on loopback: the demonstration shows everybody's mails and stays on this machine", addr)
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%w: choose another address with --listen 127.0.0.1:0", err)
+	}
+	return ln, nil
+}
+
+// start brings the services up. What was started is closed by close, in reverse.
+func (d *demo) start(ctx context.Context) (err error) {
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return err
+	}
+	postgres, err := devenv.StartPostgres(ctx, filepath.Join(d.dir, "postgres"))
+	if err != nil {
+		return err
+	}
+	d.onClose(postgres.Stop)
+	if err := postgres.EnsureDatabase(ctx, "bascule"); err != nil {
+		return err
+	}
+	if d.db, err = sql.Open(ctx, postgres.URL("bascule"), serveConns()+2*(demoWorkers+interactiveSlots)); err != nil {
+		return err
+	}
+	d.onClose(d.db.Close)
+	if err := d.db.Migrate(ctx); err != nil {
+		return err
+	}
+	redis, err := devenv.StartRedis(ctx)
+	if err != nil {
+		return err
+	}
+	d.onClose(func() error { redis.Stop(); return nil })
+	if d.queue, err = queue.Open(redis.URL()); err != nil {
+		return err
+	}
+	d.onClose(d.queue.Close)
+	if d.inbox, err = devenv.StartInbox(ctx); err != nil {
+		return err
+	}
+	d.onClose(func() error { d.inbox.Stop(); return nil })
+	if err := d.inbox.KeepIn(filepath.Join(d.dir, "mails")); err != nil {
+		return err
+	}
+	return d.configure()
+}
+
+func (d *demo) configure() (err error) {
+	if d.keys, err = demoKey(filepath.Join(d.dir, "secret.key")); err != nil {
+		return err
+	}
+	if d.help, err = d.env.help(); err != nil {
+		return err
+	}
+	d.profile, err = d.env.passwordProfile()
+	return err
+}
+
+func (d *demo) onClose(f func() error) { d.closers = append(d.closers, f) }
+
+func (d *demo) close() error {
+	var errs error
+	for i := len(d.closers) - 1; i >= 0; i-- {
+		errs = errors.Join(errs, d.closers[i]())
+	}
+	return errs
+}
+
+// demoKey reads the demonstration's own key, or makes it.
+func demoKey(path string) (*conversion.Keyring, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		raw := make([]byte, 32)
+		rand.Read(raw)
+		b = []byte(base64.StdEncoding.EncodeToString(raw))
+		err = atomicfile.Write(path, func(w io.Writer) error {
+			_, err := w.Write(b)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	keys, err := conversion.ParseKeyring(string(b))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// demoWorkers is plenty for a sample batch.
+const demoWorkers = 2
+
+// run starts the pages and the worker, the ones of serve and work. The caller
+// calls stop.
+func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err error) {
+	pages, err := web.New(web.Config{DB: d.db, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Help: d.help, Log: d.log})
+	if err != nil {
+		return nil, err
+	}
+	worker, relay, err := d.worker()
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", pages.Handler())
+	mux.Handle("/inbox", d.inbox.Handler())
+	mux.Handle("/inbox/", d.inbox.Handler())
+	ctx, cancel := context.WithCancel(ctx)
+	srv := newServer(mux, d.log)
+	ended := make(chan error, 2)
+	go func() { ended <- listener{name: "pages"}.serve(srv, ln) }()
+	go func() { ended <- worker.Run(ctx) }()
+	return func() error {
+		cancel()
+		errs := stopServers([]*http.Server{srv})
+		errs = errors.Join(errs, <-ended, <-ended)
+		relay.Close()
+		return errs
+	}, nil
+}
+
+func (d *demo) worker() (*jobs.Worker, *mail.Relay, error) {
+	smtp, err := mail.ParseURL(d.inbox.URL())
+	if err != nil {
+		return nil, nil, err
+	}
+	from, err := conversion.ParseEmail("espace-abonne@bascule.example")
+	if err != nil {
+		return nil, nil, err
+	}
+	return d.newWorker(workConfig{
+		keys: d.keys, smtp: smtp, from: from, returnPath: from, publicURL: d.public.String(), domain: "demo.bascule.example",
+		help: d.help, workers: demoWorkers, lifetime: conversion.DefaultCodeLifetime,
+	}, d.db, d.queue)
+}
+
+// demoSeed makes the sample the same each time, so that a second run finds it known.
+const demoSeed = 1
+
+func (d *demo) importSample(ctx context.Context) error {
+	sample := filepath.Join(d.dir, "sample.xlsx")
+	if _, err := os.Stat(sample); errors.Is(err, os.ErrNotExist) {
+		err := atomicfile.Write(sample, func(w io.Writer) error { return importer.WriteSample(w, importer.SampleRows, demoSeed) })
+		if err != nil {
+			return err
+		}
+	}
+	flags := importFlags{verdicts: filepath.Join(d.dir, "verdicts.xlsx")}
+	result, err := importer.Run(ctx, d.db, importer.Options{Path: sample, VerdictsPath: flags.verdicts, Actor: "demo", Keys: d.keys})
+	if err != nil {
+		return err
+	}
+	d.printf("The sample of fictitious subscribers, %s:\n", sample)
+	d.printImport(result, flags)
+	return nil
+}
+
+func (d *demo) welcome() {
+	d.printf(`
+bascule is running. Open in a browser:
+
+  %[1]s/inbox   the mails of all subscribers: open one, follow its link
+  %[1]s/        the pages as subscribers see them
+
+Everything is kept in %[2]s. Stop with Ctrl-C.
+`, d.public, d.dir)
+}

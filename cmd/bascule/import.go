@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"bascule/importer"
+	"bascule/sql"
+)
+
+type importFlags struct {
+	dryRun   bool
+	within   string
+	verdicts string
+	json     bool
+}
+
+func (a *app) importCommand() *cobra.Command {
+	var f importFlags
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Check a spreadsheet of expiring certificates and invite its subscribers",
+		Long: `Checks a spreadsheet (xlsx or CSV) completely, then stores its rows as one batch
+and makes the mails due. The whole file or nothing: a file that cannot be trusted
+is refused, rows that are wrong are rejected one by one and listed in the verdicts.
+Importing the same contents again changes nothing.`,
+		Args: cobra.ExactArgs(1),
+	}
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "judge every row, store nothing")
+	cmd.Flags().StringVar(&f.within, "within", "", "only certificates that expire within this time, such as 90d (default: all)")
+	cmd.Flags().StringVar(&f.verdicts, "verdicts", "", "write the sheet with a verdict for each row to this new workbook")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the counts as one JSON object")
+	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
+		return a.runImport(ctx, db, args[0], f)
+	})
+	return cmd
+}
+
+func (a *app) runImport(ctx context.Context, db *sql.DB, path string, f importFlags) error {
+	var within time.Duration
+	if f.within != "" {
+		var err error
+		if within, err = parseDuration(f.within); err != nil || within <= 0 {
+			return usagef("--within %q is not a time such as 90d", f.within)
+		}
+	}
+	keys, err := a.env.keys()
+	if err != nil {
+		return err
+	}
+	progress := newProgress(a)
+	defer progress.end()
+	result, err := importer.Run(ctx, db, importer.Options{
+		Path: path, Within: within, DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys,
+		Progress: progress.show,
+		Warn: func(w importer.Warning) {
+			progress.end()
+			a.log.Warn(w.English)
+		},
+	})
+	progress.end()
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return a.printJSON(result)
+	}
+	a.printImport(result, f)
+	return nil
+}
+
+func (a *app) printImport(r sql.ImportResult, f importFlags) {
+	switch {
+	case f.dryRun:
+		a.printf("Dry run, nothing was stored: %d rows\n", r.Rows)
+	default:
+		a.printf("Batch %d: %d rows\n", r.Batch, r.Rows)
+	}
+	for _, line := range []struct {
+		n    int
+		what string
+	}{
+		{r.Accepted, "accepted"},
+		{r.Unchanged, "unchanged: known already, nothing to do"},
+		{r.NotDue, "not due: they expire after --within"},
+		{r.Rejected, "rejected"},
+	} {
+		a.printf("%8d  %s\n", line.n, line.what)
+	}
+	switch {
+	case f.verdicts != "":
+		a.printf("The verdict for each row is in %s.\n", f.verdicts)
+	case r.Rejected > 0:
+		a.printf("To see which rows and why, add --verdicts OUT.xlsx.\n")
+	}
+}
+
+// progress shows a bar on a terminal, and nothing elsewhere.
+type progress struct {
+	on    bool
+	stage string
+	bar   *progressbar.ProgressBar
+}
+
+func newProgress(a *app) *progress { return &progress{on: isTerminal(a.stderr)} }
+
+func (p *progress) show(stage string, done, total int64) {
+	if !p.on {
+		return
+	}
+	if p.bar == nil || stage != p.stage {
+		p.end()
+		p.stage = stage
+		limit := total
+		if limit == 0 {
+			limit = -1
+		}
+		p.bar = progressbar.NewOptions64(limit,
+			progressbar.OptionSetDescription(stage), progressbar.OptionClearOnFinish(),
+			progressbar.OptionShowBytes(total > 0), progressbar.OptionThrottle(100*time.Millisecond))
+	}
+	if total > 0 {
+		p.bar.Set64(done)
+	} else {
+		p.bar.Add(1)
+	}
+}
+
+func (p *progress) end() {
+	if p.bar != nil {
+		p.bar.Finish()
+		p.bar = nil
+	}
+}

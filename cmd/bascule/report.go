@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"iter"
+
+	"github.com/spf13/cobra"
+
+	"bascule/internal/report"
+	"bascule/sql"
+)
+
+func (a *app) reportCommand() *cobra.Command {
+	var batch int64
+	cmd := &cobra.Command{
+		Use:   "report OUT.xlsx",
+		Short: "Write the workbook that tells what became of every row",
+		Args:  cobra.ExactArgs(1),
+	}
+	cmd.Flags().Int64Var(&batch, "batch", 0, "only this batch")
+	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
+		if err := writeReport(ctx, db, args[0], batch); err != nil {
+			return err
+		}
+		a.printf("%s is written.\n", args[0])
+		return nil
+	})
+	return cmd
+}
+
+// writeReport writes one consistent picture to a workbook, whole or not at all (I7).
+func writeReport(ctx context.Context, db *sql.DB, path string, batch int64) error {
+	return db.ReadReport(ctx, batch, func(r sql.Report) error {
+		return report.WriteFile(path, report.Report{
+			GeneratedAt: r.At, Batch: batch, FileName: r.FileName, ByState: r.States, Spaces: r.Spaces,
+			ByDay: reportDays(r.Days), Requests: mapSeq(r.Requests, reportRequest), Rejected: mapSeq(r.Rejected, reportRejected),
+		})
+	})
+}
+
+func reportDays(days []sql.ReportDay) []report.Day {
+	list := make([]report.Day, len(days))
+	for i, d := range days {
+		list[i] = report.Day{Date: d.Day, Requested: d.Requested, Mailed: d.Mailed, Activated: d.Activated,
+			Expired: d.Expired, Undeliverable: d.Undeliverable, Cancelled: d.Cancelled}
+	}
+	return list
+}
+
+// frenchOrigins are what an administrator reads for a request's origin (D7).
+var frenchOrigins = map[string]string{"import": "lot", "retry": "relance", "space": "espace abonné"}
+
+func reportRequest(r sql.ReportRequest) report.Request {
+	return report.Request{
+		ID: r.ID, Number: string(r.Number), Holder: r.Holder, Email: r.Email, Batch: r.Batch, State: r.State,
+		Origin: frenchOrigins[r.Origin], Generation: r.Generation, InDoubt: r.InDoubt,
+		RequestedAt: r.RequestedAt, StartedAt: r.StartedAt, MailedAt: r.MailedAt, ExpiresAt: r.ExpiresAt,
+		ActivatedAt: r.ActivatedAt, EndedAt: r.EndedAt, BouncedAt: r.BouncedAt,
+		CertificateExpires: r.CertificateExpires, Reason: r.Refusal,
+	}
+}
+
+func reportRejected(r sql.ReportRejected) report.Rejected {
+	return report.Rejected{Batch: r.Batch, FileName: r.FileName, Line: r.Line, Cell: r.Cell, Reason: r.Reason, Number: r.Number}
+}
+
+func mapSeq[A, B any](in iter.Seq2[A, error], f func(A) B) iter.Seq2[B, error] {
+	return func(yield func(B, error) bool) {
+		for a, err := range in {
+			if !yield(f(a), err) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+func (a *app) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NUMBER",
+		Short: "Tell a subscriber number's whole story, and what can be done next",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.withSpace(func(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) error {
+			s, err := db.Story(ctx, n)
+			if err != nil {
+				return err
+			}
+			a.printStory(s)
+			return nil
+		}),
+	}
+}
+
+func (a *app) printStory(s sql.Story) {
+	a.printf("Space %s\n", s.Space.Number)
+	a.printf("  holder       %s\n  contact      %s\n", s.Space.Holder, s.Space.Contact)
+	c := s.Space.Certificate
+	a.printf("  certificate  serial %s, expires %s%s\n", c.Serial, c.Expires.Format(time.DateOnly), issuedBy(c.Issuer))
+	a.printf("  access       %s\n", accessOf(s))
+	a.printf("  companies    %d\n", len(s.Space.Companies))
+	for _, company := range s.Space.Companies {
+		a.printf("    %s %s: %d services\n", company.SIREN, company.Name, len(company.Services))
+	}
+	for _, r := range s.Requests {
+		a.printRequest(r)
+	}
+	a.printf("\nLog (Paris time)\n")
+	for _, e := range s.Audit {
+		a.printf("  %s  request %-6d %-18s %-14s %s\n", parisTime(e.At), e.RequestID, e.Event, e.Actor, e.Why)
+	}
+	a.printf("\nNext: %s\n", nextStep(s))
+}
+
+func issuedBy(issuer string) string {
+	if issuer == "" {
+		return ""
+	}
+	return ", issued by " + issuer
+}
+
+func accessOf(s sql.Story) string {
+	if s.Space.Access == conversion.AccessPassword {
+		return fmt.Sprintf("address %s and password, since %s", s.Email, parisTime(s.SwitchedAt))
+	}
+	return "certificate"
+}
+
+func (a *app) printRequest(r sql.ReportRequest) {
+	origin := r.Origin
+	if r.Batch != 0 {
+		origin = fmt.Sprintf("%s, batch %d", r.Origin, r.Batch)
+	}
+	a.printf("\nRequest %d (%s): %s\n", r.ID, origin, r.State)
+	a.printf("  address      %s\n", r.Email)
+	for _, fact := range []struct {
+		name string
+		at   time.Time
+	}{
+		{"requested", r.RequestedAt}, {"mail started", r.StartedAt}, {"mailed", r.MailedAt}, {"bounced", r.BouncedAt},
+		{"deadline", r.ExpiresAt}, {"activated", r.ActivatedAt}, {"ended", r.EndedAt},
+	} {
+		if !fact.at.IsZero() {
+			a.printf("  %-12s %s\n", fact.name, parisTime(fact.at))
+		}
+	}
+	if r.Refusal != "" {
+		a.printf("  refused      %s\n", r.Refusal)
+	}
+	if r.InDoubt {
+		a.printf("  in doubt     the relay's answer was lost: the mail went out as far as can be known\n")
+	}
+}
+
+func parisTime(t time.Time) string { return t.In(conversion.Paris).Format("2006-01-02 15:04:05") }
+
+// nextStep is the one thing that can be done next.
+func nextStep(s sql.Story) string {
+	if s.Space.Access == conversion.AccessPassword {
+		return "nothing; the switch is irrevocable, and the space is entered by address and password."
+	}
+	if len(s.Requests) == 0 {
+		return "import a spreadsheet that holds this space."
+	}
+	r := s.Requests[len(s.Requests)-1]
+	switch r.State {
+	case conversion.StateRequested:
+		return "wait: the mail goes out as soon as the workers and the relay allow."
+	case conversion.StateMailed:
+		return fmt.Sprintf("the subscriber activates before %s; `bascule resend %s` sends the same code again.", parisTime(r.ExpiresAt), s.Space.Number)
+	case conversion.StateExpired:
+		if !r.BouncedAt.IsZero() {
+			return "the mail bounced: import the space with another address, then `bascule retry`."
+		}
+		return "`bascule retry` invites the space again."
+	case conversion.StateUndeliverable:
+		return "the address was refused: import the space with another address."
+	}
+	return "cancelled by an administrator: import the space with new contents to invite it again."
+}

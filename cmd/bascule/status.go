@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bascule/internal/conversion"
+	"bascule/queue"
+	"bascule/sql"
+)
+
+type statusFlags struct {
+	batch int64
+	json  bool
+	watch bool
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	var f statusFlags
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how requests, spaces and mail stand",
+		Args:  cobra.NoArgs,
+	}
+	cmd.Flags().Int64Var(&f.batch, "batch", 0, "only this batch")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&f.watch, "watch", false, "keep showing until interrupted")
+	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.status(ctx, db, f) })
+	return cmd
+}
+
+// watchEvery is how often --watch looks.
+const watchEvery = 2 * time.Second
+
+func (a *app) status(ctx context.Context, db *sql.DB, f statusFlags) error {
+	depth, closeQueue := a.queueDepth()
+	defer closeQueue()
+	for {
+		s, err := db.Status(ctx, f.batch)
+		if err != nil {
+			return err
+		}
+		line := newStatusLine(s, depth(ctx))
+		if f.json {
+			err = a.printJSON(line)
+		} else {
+			a.printStatus(s, line, f)
+		}
+		if err != nil || !f.watch {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(watchEvery):
+		}
+	}
+}
+
+// queueDepth returns how to read the depth of the queue: nil without Redis.
+func (a *app) queueDepth() (depth func(context.Context) *int, closeQueue func()) {
+	none := func(context.Context) *int { return nil }
+	url, err := a.env.redisURL()
+	if err != nil {
+		return none, func() {}
+	}
+	q, err := queue.Open(url)
+	if err != nil {
+		return none, func() {}
+	}
+	return func(ctx context.Context) *int {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		n, err := q.Depth(ctx)
+		if err != nil {
+			return nil
+		}
+		return &n
+	}, func() { q.Close() }
+}
+
+// A statusLine is what `status --json` prints.
+type statusLine struct {
+	Requested      int                       `json:"requested"`
+	Mailed         int                       `json:"mailed"`
+	Activated      int                       `json:"activated"`
+	Expired        int                       `json:"expired"`
+	Undeliverable  int                       `json:"undeliverable"`
+	Cancelled      int                       `json:"cancelled"`
+	Spaces         map[conversion.Access]int `json:"spaces"`
+	QueueDepth     *int                      `json:"queue_depth"` // null without Redis
+	MailsToSend    int                       `json:"mails_to_send"`
+	RecapsToRender int                       `json:"recaps_to_render"`
+	MailsPerSecond float64                   `json:"mails_per_second"` // over the last minute
+	SecondsLeft    *float64                  `json:"seconds_left"`     // at this pace; null if nothing moves
+	Breaker        string                    `json:"relay_refuses"`    // why, "" while mail flows
+}
+
+func newStatusLine(s sql.Status, depth *int) statusLine {
+	l := statusLine{
+		Requested: s.States[conversion.StateRequested], Mailed: s.States[conversion.StateMailed],
+		Activated: s.States[conversion.StateActivated], Expired: s.States[conversion.StateExpired],
+		Undeliverable: s.States[conversion.StateUndeliverable], Cancelled: s.States[conversion.StateCancelled],
+		Spaces: s.Spaces, QueueDepth: depth, MailsToSend: s.ToSend, RecapsToRender: s.ToRender,
+		MailsPerSecond: float64(s.LastMinute) / 60, Breaker: s.Breaker,
+	}
+	switch {
+	case s.ToSend == 0:
+		l.SecondsLeft = new(float64)
+	case s.LastMinute > 0:
+		left := float64(s.ToSend) / l.MailsPerSecond
+		l.SecondsLeft = &left
+	}
+	return l
+}
+
+// clearScreen moves a terminal's cursor home and clears what is below.
+const clearScreen = "\x1b[H\x1b[J"
+
+func (a *app) printStatus(s sql.Status, l statusLine, f statusFlags) {
+	var b strings.Builder
+	if f.watch && isTerminal(a.stdout) {
+		b.WriteString(clearScreen)
+	}
+	what := "All batches"
+	if f.batch != 0 {
+		what = fmt.Sprintf("Batch %d", f.batch)
+	}
+	fmt.Fprintf(&b, "%s\n\nRequests\n", what)
+	total := 0
+	for _, n := range s.States {
+		total += n
+	}
+	for _, state := range conversion.States() {
+		fmt.Fprintf(&b, "%10d  %-14s %s\n", s.States[state], state, share(s.States[state], total))
+	}
+	fmt.Fprintf(&b, "%10d  total\n\nSpaces\n", total)
+	fmt.Fprintf(&b, "%10d  entered by certificate\n%10d  entered by address and password\n",
+		s.Spaces[conversion.AccessCertificate], s.Spaces[conversion.AccessPassword])
+	fmt.Fprintf(&b, "\nMail\n%10d  to send\n%10.1f  a second, over the last minute\n", l.MailsToSend, l.MailsPerSecond)
+	if l.MailsToSend > 0 && l.SecondsLeft != nil {
+		fmt.Fprintf(&b, "%10s  left at this pace\n", time.Duration(*l.SecondsLeft*float64(time.Second)).Round(time.Second))
+	}
+	if l.RecapsToRender > 0 {
+		fmt.Fprintf(&b, "%10d  recaps to render\n", l.RecapsToRender)
+	}
+	if l.QueueDepth == nil {
+		b.WriteString("         –  wake-ups in Redis: it does not answer, or REDIS_URL is not set\n")
+	} else {
+		fmt.Fprintf(&b, "%10d  wake-ups in Redis\n", *l.QueueDepth)
+	}
+	if l.Breaker != "" {
+		fmt.Fprintf(&b, "\nThe relay refuses our mail, one is tried every %s: %s\n", sql.ProbeEvery, l.Breaker)
+	}
+	fmt.Fprint(a.stdout, b.String())
+}
+
+// share draws a part of the whole, for the eye.
+func share(n, total int) string {
+	if total == 0 || n == 0 {
+		return ""
+	}
+	const width = 30
+	return strings.Repeat("█", max(1, n*width/total)) + fmt.Sprintf(" %.1f %%", 100*float64(n)/float64(total))
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bascule/internal/conversion"
+	"bascule/internal/mail"
+	"bascule/jobs"
+	"bascule/queue"
+	"bascule/sql"
+)
+
+func (a *app) workCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "work",
+		Short: "Send mails, render recaps, expire requests",
+		Long:  "Does all background work. Any number of workers may run side by side, and any may stop at any moment.",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context()) },
+	}
+}
+
+// interactiveSlots are kept free for mails that somebody waits for.
+const interactiveSlots = 4
+
+func (a *app) work(ctx context.Context) error {
+	cfg, err := a.workConfig()
+	if err != nil {
+		return err
+	}
+	redisURL, err := a.env.redisURL()
+	if err != nil {
+		return err
+	}
+	q, err := queue.Open(redisURL)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	db, err := a.openDB(ctx, 2*(cfg.workers+interactiveSlots)+4)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := checkStart(ctx, db, cfg.keys); err != nil {
+		return err
+	}
+	if err := q.CheckPolicy(ctx); err != nil {
+		a.log.Warn(err.Error())
+	}
+	w, relay, err := a.newWorker(cfg, db, q)
+	if err != nil {
+		return err
+	}
+	defer relay.Close()
+	a.log.Info("working", "slots", cfg.workers, "relay", cfg.smtp.String(), "key", string(cfg.keys.Newest()))
+	return w.Run(ctx)
+}
+
+// workConfig is what a worker is told by its environment.
+type workConfig struct {
+	keys       *conversion.Keyring
+	smtp       mail.Config
+	from       conversion.Email
+	returnPath conversion.Email
+	publicURL  string
+	domain     string
+	help       string
+	rate       float64
+	workers    int
+	lifetime   time.Duration
+}
+
+func (a *app) workConfig() (cfg workConfig, err error) {
+	if cfg.keys, err = a.env.keys(); err != nil {
+		return cfg, err
+	}
+	if cfg.smtp, err = a.env.smtp(); err != nil {
+		return cfg, err
+	}
+	if cfg.from, err = a.env.mailFrom(); err != nil {
+		return cfg, err
+	}
+	if cfg.returnPath, err = a.env.bounceAddress(); err != nil {
+		return cfg, err
+	}
+	if cfg.returnPath.IsZero() {
+		cfg.returnPath = cfg.from
+	}
+	u, err := a.env.publicURL()
+	if err != nil {
+		return cfg, err
+	}
+	cfg.publicURL, cfg.domain = u.String(), u.Hostname()
+	if cfg.help, err = a.env.help(); err != nil {
+		return cfg, err
+	}
+	if cfg.rate, err = a.env.mailRate(); err != nil {
+		return cfg, err
+	}
+	if cfg.workers, err = a.env.workers(); err != nil {
+		return cfg, err
+	}
+	cfg.lifetime, err = a.env.codeLifetime()
+	return cfg, err
+}
+
+// senderName stands before MAIL_FROM in mailboxes.
+const senderName = "Espace abonné"
+
+func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Worker, *mail.Relay, error) {
+	composer, err := mail.NewComposer(mail.Sender{Name: senderName, Address: cfg.from}, cfg.publicURL, cfg.help)
+	if err != nil {
+		return nil, nil, err
+	}
+	if cfg.smtp.Hello == "" {
+		cfg.smtp.Hello = helloName()
+	}
+	relay := mail.NewRelay(cfg.smtp, cfg.workers+interactiveSlots)
+	mailer := &jobs.Mailer{
+		DB: db, Keys: cfg.keys, Relay: relay, Composer: composer, Domain: cfg.domain,
+		ReturnPath: cfg.returnPath, Lifetime: cfg.lifetime, Now: time.Now, Log: a.log,
+	}
+	if cfg.rate > 0 {
+		mailer.Limiter = queue.NewLimiter(q, cfg.rate)
+	}
+	slots := queue.Slots{Interactive: interactiveSlots, Batch: cfg.workers}
+	return &jobs.Worker{DB: db, Queue: q, Mailer: mailer, Slots: slots, Log: a.log}, relay, nil
+}
+
+// helloName is this machine's full name, if it has one; otherwise the sender
+// tells its network address, as RFC 5321 wants.
+func helloName() string {
+	name, err := os.Hostname()
+	if err != nil || !strings.Contains(name, ".") || net.ParseIP(name) != nil {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,65 @@
+package devenv
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/mail"
+	"os"
+	"path/filepath"
+
+	"bascule/internal/atomicfile"
+)
+
+// KeepIn takes up the mails that an earlier inbox left in dir, and from now on
+// keeps every mail there, as 000001.eml and so on, before it is answered for.
+// It is called before the first mail.
+func (in *Inbox) KeepIn(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("keep mails: %w", err)
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*.eml")) // sorted: oldest first
+	if err != nil {
+		return fmt.Errorf("keep mails: %w", err)
+	}
+	for _, name := range names {
+		if err := in.takeUp(name); err != nil {
+			return fmt.Errorf("keep mails: %w", err)
+		}
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.dir = dir
+	return nil
+}
+
+func (in *Inbox) takeUp(name string) error {
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	m := Message{Received: info.ModTime(), Raw: raw}
+	if parsed, err := mail.ReadMessage(bytes.NewReader(raw)); err == nil {
+		if to, err := parsed.Header.AddressList("To"); err == nil {
+			for _, a := range to {
+				m.Recipients = append(m.Recipients, a.Address)
+			}
+		}
+	}
+	return in.add(m)
+}
+
+// keep writes one mail to the folder, if there is one.
+func (in *Inbox) keep(m Message) error {
+	if in.dir == "" {
+		return nil
+	}
+	return atomicfile.Write(filepath.Join(in.dir, m.fileName()), func(w io.Writer) error {
+		_, err := w.Write(m.Raw)
+		return err
+	})
+}
