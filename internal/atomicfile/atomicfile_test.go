@@ -58,6 +58,17 @@ func TestWriteFailure(t *testing.T) {
 	assertOnly(t, dir, "report.xlsx")
 }
 
+// I7: a name that cannot be taken in the end leaves no remains either.
+func TestWriteNameTaken(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "report.xlsx")
+	err := atomicfile.Write(path, func(io.Writer) error { return os.Mkdir(path, 0o777) })
+	if err == nil {
+		t.Error("a folder was replaced by a file")
+	}
+	assertOnly(t, dir, "report.xlsx")
+}
+
 // I7: a panic leaves no remains either.
 func TestWritePanic(t *testing.T) {
 	dir := t.TempDir()

@@ -252,7 +252,7 @@ func (s *sheet) table(columns []column, rows iter.Seq[row]) {
 				s.head(columns)
 				s.y += rowPadding
 			}
-			n := min(count-done, int((bottom-s.y)/st.leading()+1e-6))
+			n := max(1, min(count-done, int((bottom-s.y)/st.leading()+1e-6)))
 			s.band(columns, cells, done, done+n, st)
 			done += n
 		}

@@ -43,9 +43,10 @@ func numbered(n int) []Request {
 }
 
 // C8, R23: every fact of a request is in its column, with its type: identifiers
-// are texts, dates are dates in Paris time, what is missing has no cell.
+// are texts, dates are dates in Paris time, what is missing has no cell. A
+// deadline is never shown later than it is (D4).
 func TestRequests(t *testing.T) {
-	at := func(hour int) time.Time { return time.Date(2026, 11, 25, hour, 0, 0, 0, time.UTC) }
+	at := func(hour int) time.Time { return time.Date(2026, 11, 25, hour, 0, 59, 999_999_999, time.UTC) }
 	w := written(t, Report{Requests: rowsOf(Request{
 		ID: 7, Number: "0012345", Holder: "Mme Camille Duvallon", Email: "camille@duvallon.example", Batch: 12,
 		State: conversion.StateUndeliverable, Origin: "import", Generation: 2, InDoubt: true, RequestedAt: at(6), StartedAt: at(7), MailedAt: at(8),
@@ -57,16 +58,16 @@ func TestRequests(t *testing.T) {
 		{"Titulaire", "inlineStr", "Mme Camille Duvallon"},
 		{"Adresse électronique", "inlineStr", "camille@duvallon.example"},
 		{"État", "inlineStr", "adresse refusée"},
-		{"Demandée le", "", "2026-11-25T07:00"},
-		{"Envoi commencé le", "", "2026-11-25T08:00"},
-		{"Courriel envoyé le", "", "2026-11-25T09:00"},
-		{"À activer avant le", "", "2026-11-25T10:00"},
-		{"Activée le", "", "2026-11-25T11:00"},
-		{"Terminée le", "", "2026-11-25T12:00"},
-		{"Courriel revenu le", "", "2026-11-25T13:00"},
+		{"Demandée le", "", "2026-11-25T07:00:59"},
+		{"Envoi commencé le", "", "2026-11-25T08:00:59"},
+		{"Courriel envoyé le", "", "2026-11-25T09:00:59"},
+		{"À activer avant le", "", "2026-11-25T10:00:59"},
+		{"Activée le", "", "2026-11-25T11:00:59"},
+		{"Terminée le", "", "2026-11-25T12:00:59"},
+		{"Courriel revenu le", "", "2026-11-25T13:00:59"},
 		{"Envoi incertain", "inlineStr", "oui"},
 		{"Dernier refus", "inlineStr", "550 5.1.1 inconnu"},
-		{"Certificat valable jusqu’au", "", "2026-12-31T00:00"},
+		{"Certificat valable jusqu’au", "", "2026-12-31T00:00:00"},
 		{"Lot", "", "12"},
 		{"Origine", "inlineStr", "import"},
 		{"Génération du code", "", "2"},
@@ -684,7 +685,7 @@ func fromSerial(t testing.TB, s string) string {
 		t.Fatal(err)
 	}
 	seconds := time.Duration(days*86400+0.5) * time.Second
-	return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).Add(seconds).Format("2006-01-02T15:04")
+	return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).Add(seconds).Format("2006-01-02T15:04:05")
 }
 
 func number(t testing.TB, s string) int {

@@ -45,7 +45,7 @@ func newStyles(f *excelize.File) (styles, error) {
 		title:         d.define("", excelize.Style{Font: font(18, true, ink)}),
 		note:          d.define("", excelize.Style{Font: font(11, false, gray)}),
 		header:        d.define("", excelize.Style{Font: font(11, true, "FFFFFF"), Fill: solid(accent), Alignment: align("")}),
-		tableHeading:  d.define("", excelize.Style{Font: font(11, true, gray), Border: line("bottom")}),
+		tableHeading:  d.define("", excelize.Style{Font: font(11, true, gray), Border: line("bottom"), Alignment: align("left")}),
 		numberHeading: d.define("", excelize.Style{Font: font(11, true, gray), Border: line("bottom"), Alignment: align("right")}),
 		text:          d.define("@", excelize.Style{}), // an edited cell stays a text too
 		count:         d.define("#,##0", excelize.Style{}),
