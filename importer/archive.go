@@ -97,7 +97,7 @@ func openArchive(file io.ReaderAt, size int64, b *budget) (*archive, error) {
 
 func badZip(reason string) *FileError {
 	return refuse("the file is a damaged or cut-off workbook (%s): fetch or save it again",
-		"le fichier est un classeur endommagé ou tronqué (%s) : téléchargez-le ou enregistrez-le de nouveau", reason)
+		"le fichier est un classeur endommagé ou tronqué (%s) : téléchargez-le ou enregistrez-le de nouveau", reason)
 }
 
 // readDirectory finds the central directory through the record that ends the file.
@@ -121,7 +121,7 @@ func readDirectory(file io.ReaderAt, size int64) (dir []byte, count int, err err
 	switch {
 	case entries == 0:
 		return nil, 0, refuse("the file is an empty archive, not a workbook: save the spreadsheet again as .xlsx",
-			"le fichier est une archive vide, pas un classeur : enregistrez de nouveau la feuille au format .xlsx")
+			"le fichier est une archive vide, pas un classeur : enregistrez de nouveau la feuille au format .xlsx")
 	case entries > maxEntries || length > maxDirectory:
 		return nil, 0, refuse("the file is an archive of more than %d entries, not a workbook",
 			"le fichier est une archive de plus de %d éléments, pas un classeur", maxEntries)
@@ -225,7 +225,7 @@ func (a *archive) add(e *entry) error {
 	}
 	if e.bits&1 != 0 {
 		return refuse("the file is protected by a password: save it without one",
-			"le fichier est protégé par un mot de passe : enregistrez-le sans mot de passe")
+			"le fichier est protégé par un mot de passe : enregistrez-le sans mot de passe")
 	}
 	a.byName[key] = e
 	a.entries = append(a.entries, e)
@@ -317,7 +317,7 @@ func (r *entryReader) Read(p []byte) (int, error) {
 	}
 	if r.out > ratioFrom && r.out > maxRatio*r.packed.n {
 		return n, refuse("%s inflates to more than %d times its size: the file is not a genuine workbook",
-			"%s représente plus de %d fois sa taille une fois décompressé : le fichier n'est pas un classeur authentique", printable(r.entry.name), maxRatio)
+			"%s représente plus de %d fois sa taille une fois décompressé : le fichier n'est pas un classeur authentique", printable(r.entry.name), maxRatio)
 	}
 	if err == nil {
 		return n, nil

@@ -144,12 +144,12 @@ func (l *layout) used() []int {
 func (l *layout) complain(sheet string) error {
 	switch {
 	case len(l.missing) > 0 && l.found() == 0:
-		return refuse("no header row was found on sheet %q: the columns needed are %s", "aucune ligne d'en-tête trouvée dans la feuille « %s » : il faut les colonnes %s",
+		return refuse("no header row was found on sheet %q: the columns needed are %s", "aucune ligne d'en-tête trouvée dans la feuille « %s » : il faut les colonnes %s",
 			printable(sheet), strings.Join(l.missing, ", "))
 	case len(l.missing) > 0:
-		return refuse("sheet %q lacks a column: %s", "il manque une colonne dans la feuille « %s » : %s", printable(sheet), strings.Join(l.missing, ", "))
+		return refuse("sheet %q lacks a column: %s", "il manque une colonne dans la feuille « %s » : %s", printable(sheet), strings.Join(l.missing, ", "))
 	case len(l.twice) > 0:
-		return refuse("sheet %q has a column twice: %s", "une colonne figure deux fois dans la feuille « %s » : %s", printable(sheet), strings.Join(l.twice, ", "))
+		return refuse("sheet %q has a column twice: %s", "une colonne figure deux fois dans la feuille « %s » : %s", printable(sheet), strings.Join(l.twice, ", "))
 	}
 	return nil
 }
@@ -158,7 +158,7 @@ func (l *layout) complain(sheet string) error {
 // blanks and punctuation do not count.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+		if (unicode.IsLetter(r) || unicode.IsDigit(r)) && !unicode.Is(unicode.Lm, r) { // Lm: an apostrophe that counts as a letter
 			return unicode.ToLower(r)
 		}
 		return -1

@@ -27,7 +27,7 @@ func (c *csvReader) next() (*record, error) {
 	}
 	if c.line++; c.line > maxRows {
 		return nil, refuse("the CSV file has more than %d lines, more than a spreadsheet can hold: split it into several files",
-			"le fichier CSV compte plus de %d lignes, plus qu'une feuille de calcul n'en contient : répartissez-le en plusieurs fichiers", maxRows)
+			"le fichier CSV compte plus de %d lignes, plus qu'une feuille de calcul n'en contient : répartissez-le en plusieurs fichiers", maxRows)
 	}
 	c.rec.reset(c.line)
 	for column := 1; ; column++ {
@@ -50,7 +50,7 @@ func (c *csvReader) field(column int) (more bool, err error) {
 		}
 		if err == nil && b != c.delimiter && b != '\n' && b != '\r' {
 			return false, refuse("line %d of the CSV file has text behind a closing quote (column %s): double the quotes inside a text",
-				"la ligne %d du fichier CSV comporte du texte après un guillemet fermant (colonne %s) : doublez les guillemets à l'intérieur d'un texte", c.line, columnName(column))
+				"la ligne %d du fichier CSV comporte du texte après un guillemet fermant (colonne %s) : doublez les guillemets à l'intérieur d'un texte", c.line, columnName(column))
 		}
 	}
 	for err == nil && b != c.delimiter && b != '\n' && b != '\r' {
@@ -97,7 +97,7 @@ func (c *csvReader) quoted() error {
 
 func (c *csvReader) put(b byte) error {
 	if b == 0 {
-		return refuse("line %d of the CSV file holds a NUL byte: the file is damaged or no text", "la ligne %d du fichier CSV contient un octet nul : le fichier est endommagé ou n'est pas un texte", c.line)
+		return refuse("line %d of the CSV file holds a NUL byte: the file is damaged or no text", "la ligne %d du fichier CSV contient un octet nul : le fichier est endommagé ou n'est pas un texte", c.line)
 	}
 	if c.rec.text = append(c.rec.text, b); len(c.rec.text) > maxRecord {
 		return refuse("line %d of the CSV file is longer than %d bytes (an unclosed quote?)", "la ligne %d du fichier CSV dépasse %d octets (un guillemet non fermé ?)", c.line, maxRecord)

@@ -50,7 +50,7 @@ func detectEncoding(text io.ReaderAt, size int64) (textEncoding, int, error) {
 		return encodingUTF8, skip, nil
 	case skip > 0 || good >= bad || undefined:
 		return 0, 0, refuse("the text is damaged: its characters are neither UTF-8 nor Windows-1252: save it again as CSV UTF-8",
-			"le texte est endommagé : ses caractères ne sont ni en UTF-8 ni en Windows-1252 ; enregistrez-le de nouveau au format CSV UTF-8")
+			"le texte est endommagé : ses caractères ne sont ni en UTF-8 ni en Windows-1252 ; enregistrez-le de nouveau au format CSV UTF-8")
 	}
 	return encodingWindows1252, 0, nil
 }
@@ -176,4 +176,4 @@ func (u *utf16Reader) unit() (rune, error) {
 }
 
 var errHalf = refuse("the UTF-16 text is damaged or cut off: save it again as CSV UTF-8",
-	"le texte UTF-16 est endommagé ou tronqué : enregistrez-le de nouveau au format CSV UTF-8")
+	"le texte UTF-16 est endommagé ou tronqué : enregistrez-le de nouveau au format CSV UTF-8")

@@ -69,7 +69,7 @@ func Open(ctx context.Context, path string, progress func(done, total int64)) (*
 	}
 	after, err := in.Stat()
 	if err == nil && (after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
-		err = refuse("the file changed while it was read: try again when it is complete", "le fichier a changé pendant sa lecture : recommencez quand il est complet")
+		err = refuse("the file changed while it was read: try again when it is complete", "le fichier a changé pendant sa lecture : recommencez quand il est complet")
 	}
 	if err != nil {
 		f.Close()
@@ -273,11 +273,11 @@ func (p *picker) takeRows(s *sheet, hidden bool) (keep bool, err error) {
 		return false, nil
 	case hidden:
 		p.hidden = s.name
-		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", printable(s.name))
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", printable(s.name))
 		return false, nil
 	case f.rows != nil:
 		f.warn("the sheet %q has the columns too: only the first such sheet was read",
-			"la feuille « %s » a aussi les colonnes voulues : seule la première de ces feuilles a été lue", printable(s.name))
+			"la feuille « %s » a aussi les colonnes voulues : seule la première de ces feuilles a été lue", printable(s.name))
 		return false, nil
 	}
 	if err := s.complain(); err != nil {
@@ -291,7 +291,7 @@ func (p *picker) takeDossiers(s *sheet, hidden bool) (keep bool, err error) {
 	f := p.file
 	switch {
 	case hidden:
-		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", printable(s.name))
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", printable(s.name))
 		return false, nil
 	case s.empty():
 		return false, nil
@@ -309,7 +309,7 @@ func (p *picker) takeDossiers(s *sheet, hidden bool) (keep bool, err error) {
 func (p *picker) complain() error {
 	switch {
 	case p.hidden != "":
-		return refuse("the sheet %q that has the columns is hidden: unhide it", "la feuille « %s », qui a les colonnes voulues, est masquée : affichez-la", printable(p.hidden))
+		return refuse("the sheet %q that has the columns is hidden: unhide it", "la feuille « %s », qui a les colonnes voulues, est masquée : affichez-la", printable(p.hidden))
 	case p.best != nil:
 		if p.best.layout.columns == nil { // an empty sheet
 			p.best.layout = matchHeader(row{}, subscriberHeadings)
@@ -330,7 +330,7 @@ const maxWidth = 512
 // finish checks what can be known only when everything was read.
 func (f *File) finish() error {
 	if f.rows.count == 0 {
-		return refuse("the sheet %q has a header row but no data row", "la feuille « %s » a une ligne d'en-tête mais aucune ligne de données", printable(f.Sheet))
+		return refuse("the sheet %q has a header row but no data row", "la feuille « %s » a une ligne d'en-tête mais aucune ligne de données", printable(f.Sheet))
 	}
 	for _, s := range []*sheet{f.rows, f.dossiers} {
 		if s == nil {
@@ -338,7 +338,7 @@ func (f *File) finish() error {
 		}
 		if s.right > maxWidth {
 			return refuse("the sheet %q has cells beyond column %s: delete what is not part of the list",
-				"la feuille « %s » a des cellules au-delà de la colonne %s : supprimez ce qui ne fait pas partie de la liste", printable(s.name), columnName(maxWidth))
+				"la feuille « %s » a des cellules au-delà de la colonne %s : supprimez ce qui ne fait pas partie de la liste", printable(s.name), columnName(maxWidth))
 		}
 		if err := s.spool.flush(); err != nil {
 			return err
@@ -357,7 +357,7 @@ func (f *File) warnHidden(s *sheet) {
 		for _, h := range s.hidden {
 			if column > 0 && h.from <= column && column <= h.to {
 				name := s.headings[field].name
-				f.warn("column %s (%s) of sheet %q is hidden: it was read all the same", "la colonne %s (%s) de la feuille « %s » est masquée : elle a été lue quand même",
+				f.warn("column %s (%s) of sheet %q is hidden: it was read all the same", "la colonne %s (%s) de la feuille « %s » est masquée : elle a été lue quand même",
 					columnName(column), name, printable(s.name))
 				break
 			}

@@ -24,10 +24,10 @@ func refuse(english, french string, args ...any) *FileError {
 // reason is technical and stays English.
 func damaged(part, reason string) *FileError {
 	return refuse("%s is damaged (%s): open the file in the program that made it and save it again",
-		"%s est endommagé (%s) : ouvrez le fichier dans le logiciel qui l'a produit et enregistrez-le de nouveau", part, reason)
+		"%s est endommagé (%s) : ouvrez le fichier dans le logiciel qui l'a produit et enregistrez-le de nouveau", part, reason)
 }
 
 func tooLarge() *FileError {
 	return refuse("the file is too large once unpacked (more than 2 GiB): split it into several files",
-		"le fichier est trop volumineux une fois décompressé (plus de 2 Gio) : répartissez-le en plusieurs fichiers")
+		"le fichier est trop volumineux une fois décompressé (plus de 2 Gio) : répartissez-le en plusieurs fichiers")
 }

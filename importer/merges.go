@@ -60,7 +60,7 @@ func newUnmerger(m merges, header int, columns []int) (*unmerger, error) {
 		slices.SortFunc(areas, func(a, b area) int { return cmp.Compare(a.top, b.top) })
 		for i := 1; i < len(areas); i++ {
 			if areas[i].top <= areas[i-1].bottom {
-				return nil, refuse("merged cells overlap at %s: separate them", "des cellules fusionnées se chevauchent en %s : séparez-les",
+				return nil, refuse("merged cells overlap at %s: separate them", "des cellules fusionnées se chevauchent en %s : séparez-les",
 					cellName(c, int(areas[i].top)))
 			}
 		}

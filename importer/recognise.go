@@ -21,11 +21,11 @@ func recognise(in io.ReaderAt, size int64, head []byte) error {
 		{"<", "a web page (HTML)", "une page web (HTML)"},
 		{"\x1f\x8b", "a compressed archive (gzip)", "une archive compressée (gzip)"},
 		{"7z\xbc\xaf\x27\x1c", "a compressed archive (7z)", "une archive compressée (7z)"},
-		{"rar!\x1a", "a compressed archive (RAR)", "une archive compressée (RAR)"},
-		{"\x89png", "an image", "une image"},
+		{"Rar!\x1a", "a compressed archive (RAR)", "une archive compressée (RAR)"},
+		{"\x89PNG", "an image", "une image"},
 		{"\xff\xd8\xff", "an image", "une image"},
 	} {
-		if bytes.HasPrefix(text, []byte(known.magic)) {
+		if bytes.HasPrefix(text, []byte(known.magic)) || bytes.HasPrefix(head, []byte(known.magic)) {
 			return otherFormat(known.english, known.french)
 		}
 	}
@@ -41,7 +41,7 @@ func recogniseCompound(in io.ReaderAt, size int64) error {
 		n, err := in.ReadAt(buf, off)
 		if bytes.Contains(buf[:n], name) {
 			return refuse("the workbook is encrypted: open it with its password and save it without one",
-				"le classeur est protégé par un mot de passe : ouvrez-le et enregistrez-le sans mot de passe")
+				"le classeur est protégé par un mot de passe : ouvrez-le et enregistrez-le sans mot de passe")
 		}
 		if err != nil && err != io.EOF {
 			return err

@@ -58,7 +58,7 @@ func (r *record) add(column int, k kind, uncomputed bool) error {
 	switch {
 	case len(r.text) > maxRecord:
 		return refuse("row %d is longer than %d bytes: the file is not a list of subscribers",
-			"la ligne %d dépasse %d octets : le fichier n'est pas une liste d'abonnés", r.line, maxRecord)
+			"la ligne %d dépasse %d octets : le fichier n'est pas une liste d'abonnés", r.line, maxRecord)
 	case len(text) > maxCellText && utf16Length(text) > maxCellText:
 		return refuse("cell %s is longer than %d characters", "la cellule %s dépasse %d caractères",
 			cellName(column, r.line), maxCellText)

@@ -35,7 +35,7 @@ func (s *sheet) subscriber(r row) sql.ImportRow {
 // hiddenWarning tells a row that nobody sees and that was read all the same.
 func hiddenWarning(r row) string {
 	if r.hidden {
-		return "attention : cette ligne est masquée dans le fichier"
+		return "attention : cette ligne est masquée dans le fichier"
 	}
 	return ""
 }
@@ -91,7 +91,7 @@ func (p *parser) blame(column int, reason string) {
 		p.cell, p.reason = address, reason
 		return
 	}
-	p.reason += " ; " + address + " : " + reason
+	p.reason += " ; " + address + " : " + reason
 }
 
 // judgeKind says what is wrong with a cell whatever its text.
@@ -99,15 +99,15 @@ func (p *parser) judgeKind(f field, c cell) string {
 	switch c.kind {
 	case formulaCell:
 		if p.sheet.headings[f].required {
-			return "formule : remplacez-la par sa valeur"
+			return "formule : remplacez-la par sa valeur"
 		}
 	case errorCell:
-		return "erreur de formule : " + c.text
+		return "erreur de formule : " + c.text
 	case mergedCell:
-		return "cellule fusionnée avec une autre colonne ou avec l'en-tête : séparez les cellules"
+		return "cellule fusionnée avec une autre colonne ou avec l'en-tête : séparez les cellules"
 	case lostDigits:
 		if p.sheet.isIdentifier(f) {
-			return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, notation scientifique ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
+			return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, notation scientifique ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
 		}
 	}
 	return ""
@@ -128,7 +128,7 @@ func (p *parser) checkWidth() {
 		return
 	}
 	if last := p.row.cells[len(p.row.cells)-1].column; last > p.sheet.layout.width {
-		p.blame(last, "plus de champs que d'en-têtes : mettez entre guillemets les textes qui contiennent le séparateur")
+		p.blame(last, "plus de champs que d'en-têtes : mettez entre guillemets les textes qui contiennent le séparateur")
 	}
 }
 
@@ -142,7 +142,7 @@ func frenchOf(err error) string {
 // What can be wrong with a date.
 var (
 	errDateMissing = &conversion.Invalid{English: "expiry date missing", French: "date d'expiration manquante"}
-	errDateFormat  = &conversion.Invalid{English: "expiry date not valid", French: "date d'expiration invalide : écrivez-la sous la forme 31/12/2026"}
+	errDateFormat  = &conversion.Invalid{English: "expiry date not valid", French: "date d'expiration invalide : écrivez-la sous la forme 31/12/2026"}
 )
 
 // dateForm is a French or an ISO date, with or without a time of day, which

@@ -235,7 +235,7 @@ func (s sample) fill(book *excelize.File) error {
 }
 
 func (s sample) fillPeople(book *excelize.File, name string, styles listStyles) error {
-	out, err := startList(book, name, subscriberHeadings, styles, "Certificats qui expirent : liste d'exemple, personnes et sociétés fictives")
+	out, err := startList(book, name, subscriberHeadings, styles, "Certificats qui expirent : liste d'exemple, personnes et sociétés fictives")
 	if err != nil {
 		return err
 	}

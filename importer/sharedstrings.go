@@ -17,8 +17,8 @@ type sharedStrings struct {
 
 // What is kept in memory of the texts and of their ends, at most.
 const (
-	textCache = 48 << 20
-	endCache  = 16 << 20
+	textCache = 16 << 20
+	endCache  = 4 << 20
 	endSize   = 8
 )
 

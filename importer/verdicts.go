@@ -179,7 +179,7 @@ func (b *verdictBook) judge(s *sheet, r row, v sql.Verdict) {
 	b.fill(s, r, style)
 	reason := v.Reason
 	if warning := hiddenWarning(r); v.Kind != "rejected" && warning != "" {
-		reason = strings.TrimPrefix(reason+" ; "+warning, " ; ")
+		reason = strings.TrimPrefix(reason+" ; "+warning, " ; ")
 	}
 	b.append(s, style, kindFrench(v.Kind), reason, v.Cell)
 	for _, column := range s.layout.used() {

@@ -113,13 +113,13 @@ func notWorkbook(a *archive) error {
 		}
 	}
 	return refuse("the file is an archive without a workbook: save the spreadsheet again as .xlsx",
-		"le fichier est une archive sans classeur : enregistrez de nouveau la feuille au format .xlsx")
+		"le fichier est une archive sans classeur : enregistrez de nouveau la feuille au format .xlsx")
 }
 
 func otherFormat(english, french string) *FileError {
 	return &FileError{
 		English: "the file is " + english + ": save it as .xlsx or CSV",
-		French:  "le fichier est " + french + " : enregistrez-le au format .xlsx ou CSV",
+		French:  "le fichier est " + french + " : enregistrez-le au format .xlsx ou CSV",
 	}
 }
 
@@ -130,7 +130,9 @@ func (a *archive) parse(e *entry, visit func(*xmlReader) error) error {
 	if err != nil {
 		return err
 	}
-	err = visit(newXMLReader(r))
+	ahead := newReadAhead(r)
+	defer ahead.stop()
+	err = visit(newXMLReader(ahead))
 	if bad, ok := errors.AsType[xmlError](err); ok {
 		return damaged(printable(e.name), bad.Error())
 	}

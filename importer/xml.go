@@ -319,15 +319,18 @@ func xmlChar(r rune) bool {
 }
 
 func (x *xmlReader) readEnd(b []byte) error {
-	shut := bytes.IndexByte(b, '>')
-	if shut < 0 {
-		return errShort
-	}
-	name := bytes.TrimRight(b[2:shut], " \t\r\n")
-	if len(x.open) == 0 || !bytes.Equal(name, x.names[x.open[len(x.open)-1]:]) {
+	if len(x.open) == 0 {
 		return errMatch
 	}
-	x.pos += shut + 1
+	name := x.names[x.open[len(x.open)-1]:]
+	i := skipSpace(b, 2+len(name))
+	if i >= len(b) {
+		return errShort
+	}
+	if b[i] != '>' || !bytes.Equal(b[2:2+len(name)], name) {
+		return errMatch
+	}
+	x.pos += i + 1
 	x.pop()
 	return nil
 }
@@ -483,13 +486,23 @@ func (x *xmlReader) readAttr(b []byte, i int) (int, error) {
 	if quote != '"' && quote != '\'' {
 		return 0, errTag
 	}
-	n = bytes.IndexByte(b[i+1:], quote)
-	if n < 0 {
+	from := i + 1
+	for i = from; i < len(b) && plain[b[i]] && b[i] != quote; i++ {
+	}
+	if i == len(b) {
 		return 0, errShort
 	}
-	value, err := x.attrValue(b[i+1 : i+1+n])
-	if err != nil {
-		return 0, err
+	value := b[from:i]
+	if b[i] != quote {
+		n := bytes.IndexByte(b[i:], quote)
+		if n < 0 {
+			return 0, errShort
+		}
+		var err error
+		if value, err = x.attrValue(b[from : i+n]); err != nil {
+			return 0, err
+		}
+		i += n
 	}
 	for _, a := range x.attrs {
 		if bytes.Equal(a.name, name) {
@@ -500,19 +513,13 @@ func (x *xmlReader) readAttr(b []byte, i int) (int, error) {
 		return 0, errLong
 	}
 	x.attrs = append(x.attrs, xmlAttr{name, value})
-	return i + n + 2, nil
+	return i + 1, nil
 }
 
+// attrValue resolves the references in a value.
 func (x *xmlReader) attrValue(b []byte) ([]byte, error) {
-	i := 0
-	for i < len(b) && (plain[b[i]] || b[i] == '>') {
-		i++
-	}
-	if i == len(b) {
-		return b, nil
-	}
 	from := len(x.scratch)
-	for i = 0; i < len(b); {
+	for i := 0; i < len(b); {
 		switch c := b[i]; {
 		case c == '&':
 			out, n, err := appendReference(x.scratch, b[i:])

@@ -1,0 +1,269 @@
+package importer
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// A file that is damaged, of another format or too large is refused as a whole,
+// in one line in both languages (contract). The bug it would catch: believing
+// a part of such a file, as excelize does without an error.
+func TestRefusedFiles(t *testing.T) {
+	good := func() []byte { return goodParts().zip(t) }
+	long := rowXML(1<<20+1, "00123458", "X", "x@exemple.example", "1", "31/12/2026")
+	tests := []struct {
+		name    string
+		content []byte
+		english string // part of the message
+	}{
+		{"empty file", nil, "empty"},
+		{"blank file", []byte("\ufeff \r\n\n"), "empty"},
+		{"empty zip", emptyZip(t), "empty archive"},
+		{"not a zip", []byte("PK\x03\x04 and nothing else"), "end is missing"},
+		{"old xls", append([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), make([]byte, 1024)...), ".xls"},
+		{"encrypted", append(append([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), make([]byte, 70_000)...), utf16le("EncryptedPackage")...), "encrypted"},
+		{"HTML", []byte("<!DOCTYPE html><table><tr><td>numéro d'abonné"), "HTML"},
+		{"XML spreadsheet 2003", []byte("\ufeff<?xml version=\"1.0\"?><Workbook/>"), "XML document"},
+		{"PDF", []byte("%PDF-1.7\n"), "PDF"},
+		{"gzip", []byte("\x1f\x8b\x08\x00"), "gzip"},
+		{"ODS", parts{"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": "<x/>"}.zip(t), ".ods"},
+		{"xlsb", parts{"xl/workbook.bin": "x"}.zip(t), ".xlsb"},
+		{"docx", parts{"word/document.xml": "<x/>"}.zip(t), ".docx"},
+		{"truncated", good()[:len(good())/2], "end is missing"},
+		{"end of directory missing", good()[:len(good())-22], "end is missing"},
+		{"directory elsewhere", patchEnd(good(), 16, 0xfffff0), "outside"},
+		{"more entries than the directory has", patchEnd16(good(), 10, 60), "shorter"},
+		{"fewer entries than the directory has", patchEnd16(good(), 10, 2), "longer"},
+		{"lying zip64", lyingZip64(good()), "zip64"},
+		{"wrong checksum", flipChecksum(t, sheetPath), "checksum"},
+		{"wrong checksum of an entry nobody needs", flipChecksum(t, "docProps/app.xml"), "checksum"},
+		{"wrong size", wrongSize(t), "shorter than the directory says"},
+		{"flat bomb", goodParts().with("xl/media/bomb.bin", strings.Repeat("\x00", 8<<20)).zip(t), "times its size"},
+		{"bomb in the sheet", goodParts().with(sheetPath, sheetXML(goodRows+strings.Repeat(" ", 8<<20))).zip(t), "times its size"},
+		{"nested bomb", parts{"inner.zip": string(goodParts().with("b", strings.Repeat("\x00", 1<<20)).zip(t))}.zip(t), "without a workbook"},
+		{"too many entries", manyEntries(t), "entries"},
+		{"duplicate entry", twice(t), "stands twice"},
+		{"entry outside", goodParts().with("../evil", "x").zip(t), "unsafe"},
+		{"entry outside with backslashes", goodParts().with(`xl\..\..\evil`, "x").zip(t), "unsafe"},
+		{"no workbook", goodParts().without(mainPart).zip(t), "without a workbook"},
+		{"no sheet", goodParts().replace(t, mainPart, `<sheet name="Abonnés" sheetId="1" r:id="rId1"/>`, "").zip(t), "no worksheet"},
+		{"sheet part missing", goodParts().without(sheetPath).zip(t), "is missing"},
+		{"sheet cut off", goodParts().replace(t, sheetPath, "</sheetData></worksheet>", "").zip(t), "cut off"},
+		{"sheet cut off inside a tag", goodParts().replace(t, sheetPath, "</sheetData></worksheet>", "<ro").zip(t), "cut off"},
+		{"sheet followed by more", goodParts().replace(t, sheetPath, "</worksheet>", "</worksheet><x/>").zip(t), "root"},
+		{"mismatched tag", goodParts().replace(t, sheetPath, "</is>", "</it>").zip(t), "does not match"},
+		{"bad entity", goodParts().replace(t, sheetPath, "Anne", "&Anne;").zip(t), "entity"},
+		{"bare ampersand", goodParts().replace(t, sheetPath, "Anne", "A & B").zip(t), "entity"},
+		{"DOCTYPE", goodParts().replace(t, sheetPath, "<worksheet", `<!DOCTYPE x SYSTEM "file:///etc/passwd"><worksheet`).zip(t), "DOCTYPE"},
+		{"billion laughs", goodParts().with(stringsPart, `<!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><sst `+ns+`><si><t>&b;</t></si></sst>`).zip(t), "DOCTYPE"},
+		{"invalid UTF-8", goodParts().replace(t, sheetPath, "Anne", "Ann\xe9e").zip(t), "UTF-8"},
+		{"UTF-8 cut off", goodParts().with(sheetPath, goodParts()[sheetPath]+"\xc3").zip(t), "UTF-8"},
+		{"control character", goodParts().replace(t, sheetPath, "Anne", "A\x01").zip(t), "forbidden character"},
+		{"UTF-16 XML", goodParts().with(sheetPath, "\xff\xfe"+string(utf16le(sheetXML("")))).zip(t), "UTF-8"},
+		{"UTF-16 declared", goodParts().replace(t, sheetPath, `"UTF-8"`, `"UTF-16"`).zip(t), "UTF-8"},
+		{"row 1 048 577", goodParts().with(sheetPath, sheetXML(goodRows+long)).zip(t), "row number 1048577"},
+		{"duplicate row number", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(3, "a"))).zip(t), "row number 3"},
+		{"row out of order", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(2, "a"))).zip(t), "row number 2"},
+		{"duplicate cell", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(4, "a", `<c r="A4"><v>1</v></c>`))).zip(t), "cell"},
+		{"cell of another row", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(4, `<c r="A5"><v>1</v></c>`))).zip(t), "cell"},
+		{"cell beyond XFD", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(4, `<c r="XFE4"><v>1</v></c>`))).zip(t), "cell"},
+		{"shared string out of range", goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2" t="s"><v>2</v></c>`))).zip(t), "A2 refers to a shared text"},
+		{"negative shared string", goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2" t="s"><v>-1</v></c>`))).zip(t), "A2 refers to a shared text"},
+		{"missing shared strings", goodParts().without(stringsPart).with(sheetPath, sheetXML(rowXML(2, `<c r="A2" t="s"><v>0</v></c>`))).zip(t), "A2 refers to a shared text"},
+		{"text that says it is a number", goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2"><v>abc</v></c>`))).zip(t), "A2 is said to be a number"},
+		{"cell too long", goodParts().with(sheetPath, sheetXML(rowXML(2, mixed(32_768)))).zip(t), "A2 is longer"},
+		{"unknown cell type", goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2" t="x"><v>1</v></c>`))).zip(t), "malformed"},
+		{"overlapping merged cells", goodParts().replace(t, sheetPath, "</sheetData>", `</sheetData><mergeCells><mergeCell ref="B2:B3"/><mergeCell ref="A3:C3"/></mergeCells>`).zip(t), "overlap"},
+		{"no header", goodParts().with(sheetPath, strings.Replace(sheetXML(goodRows), headerXML, "", 1)).zip(t), "no header row"},
+		{"column missing", goodParts().replace(t, sheetPath, "titulaire", "nom").zip(t), "lacks a column: titulaire"},
+		{"column twice", goodParts().replace(t, sheetPath, `<is><t>date d'expiration</t></is></c>`, `<is><t>date d'expiration</t></is></c><c r="F1" t="inlineStr"><is><t>E-mail</t></is></c>`).zip(t), "twice: adresse électronique"},
+		{"header alone", goodParts().with(sheetPath, sheetXML("")).zip(t), "no data row"},
+		{"blank rows alone", goodParts().with(sheetPath, sheetXML(rowXML(2, "\u00a0", " "))).zip(t), "no data row"},
+		{"hidden sheet alone", goodParts().replace(t, mainPart, `sheetId`, `state="hidden" sheetId`).zip(t), "hidden"},
+		{"wrong namespace", goodParts().replace(t, sheetPath, "spreadsheetml", "wordprocessingml").zip(t), "root"},
+		{"too wide", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(4, `<c r="SS4"><v>1</v></c>`))).zip(t), "beyond column SR"},
+		{"CSV with NUL", []byte(csvHeader + "001234\x0056;A;a@b.example;1;31/12/2026\n"), "line 2 of the CSV file holds a NUL"},
+		{"CSV with an unclosed quote", []byte(csvHeader + goodLine + "\"00123457;A;a@b.example;1;31/12/2026\n"), "line 3 of the CSV file is never closed"},
+		{"CSV with text behind a quote", []byte(csvHeader + "\"001\"23456;A;a@b.example;1;31/12/2026\n"), "closing quote"},
+		{"CSV with a line of 10 MB", []byte(csvHeader + strings.Repeat("x ", 5<<20) + "\n"), "line 2 of the CSV file is longer"},
+		{"CSV with a cell too long", []byte(csvHeader + "1;" + strings.Repeat("é", 32_768) + ";\n"), "B2 is longer"},
+		{"CSV half UTF-8", []byte(csvHeader + "00123456;Zoé Noël \xe9;a@b.example;1;31/12/2026\n"), "damaged"},
+		{"CSV in no known encoding", []byte("num\xe9ro\x81"), "damaged"},
+		{"CSV in UTF-16 cut off", append([]byte("\xff\xfe"), append(utf16le(csvASCII), 'x')...), "UTF-16"},
+		{"text without columns", []byte("bonjour\n"), "no header row"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := openBytes(t, "fichier.xlsx", tt.content)
+			refused, ok := errors.AsType[*FileError](err)
+			if !ok {
+				t.Fatalf("error is %v, want a refusal", err)
+			}
+			if !strings.Contains(refused.English, tt.english) {
+				t.Errorf("message is %q, want %q in it", refused.English, tt.english)
+			}
+			for _, text := range []string{refused.English, refused.French} {
+				if text == "" || strings.ContainsAny(text, "\n\r\x00") || strings.Contains(text, "%!") {
+					t.Errorf("not one sound line: %q", text)
+				}
+			}
+		})
+	}
+}
+
+const (
+	csvHeader = "numéro d'abonné;titulaire;adresse électronique;numéro de série;date d'expiration\n"
+	csvASCII  = "subscriber number;holder;email;serial number;expiry date\n00123456;A B;a@b.example;0A;31/12/2026\n"
+	goodLine  = "00123456;Anne;anne@exemple.example;0A;31/12/2026\n"
+)
+
+// mixed is text of n characters that does not deflate to nothing.
+func mixed(n int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		fmt.Fprint(&b, i*i%9973, " ")
+	}
+	return b.String()[:n]
+}
+
+func emptyZip(t *testing.T) []byte {
+	t.Helper()
+	return parts{}.zip(t)
+}
+
+func patchEnd(z []byte, at int, value uint32) []byte {
+	binary.LittleEndian.PutUint32(z[len(z)-22+at:], value)
+	return z
+}
+
+func patchEnd16(z []byte, at int, value uint16) []byte {
+	binary.LittleEndian.PutUint16(z[len(z)-22+at:], value)
+	return z
+}
+
+// lyingZip64 says that the true end record is a zip64 one, with a locator that points nowhere.
+func lyingZip64(z []byte) []byte {
+	end := bytes.Clone(z[len(z)-22:])
+	binary.LittleEndian.PutUint16(end[10:], 0xffff)
+	locator := make([]byte, 20)
+	binary.LittleEndian.PutUint32(locator, sigLocator64)
+	binary.LittleEndian.PutUint64(locator[8:], 1<<60)
+	return append(append(z[:len(z)-22], locator...), end...)
+}
+
+// flipChecksum changes the checksum of one entry in the directory.
+func flipChecksum(t *testing.T, name string) []byte {
+	t.Helper()
+	z := goodParts().with("docProps/app.xml", "<x/>").zip(t)
+	at := bytes.LastIndex(z, []byte(name))
+	z[at-lenCentral+16] ^= 1
+	return z
+}
+
+// wrongSize adds one to the inflated size of the sheet in the directory.
+func wrongSize(t *testing.T) []byte {
+	t.Helper()
+	z := goodParts().zip(t)
+	at := bytes.LastIndex(z, []byte(sheetPath)) - lenCentral + 24
+	binary.LittleEndian.PutUint32(z[at:], binary.LittleEndian.Uint32(z[at:])+1)
+	return z
+}
+
+func manyEntries(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for i := range 100_000 {
+		addEntry(t, z, fmt.Sprint("e", i), "")
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func twice(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for name, content := range goodParts() {
+		addEntry(t, z, name, content)
+	}
+	addEntry(t, z, strings.ToUpper(sheetPath), "<x/>")
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// A row is rejected with its cell and reason (contract). The bug it would
+// catch: a value taken from a cell that does not hold it.
+func TestRejectedRows(t *testing.T) {
+	row := func(cells ...string) parts {
+		return goodParts().with(sheetPath, sheetXML(goodRows+rowXML(4, cells...)))
+	}
+	sound := []string{"00123458", "Zoé", "zoe@exemple.example", "1D", "31/12/2026"}
+	with := func(column int, cell string) parts {
+		cells := append([]string(nil), sound...)
+		cells[column] = cell
+		return row(cells...)
+	}
+	merged := func(ref string) parts {
+		return row(sound...).replace(t, sheetPath, "</sheetData>", `</sheetData><mergeCells count="1"><mergeCell ref="`+ref+`"/></mergeCells>`)
+	}
+	tests := []struct {
+		name, cell, reason string
+		book               parts
+	}{
+		{"number missing", "A4", "numéro d'abonné manquant", with(0, "")},
+		{"number too short", "A4", "numéro d'abonné invalide", with(0, "12345")},
+		{"number with an accent", "A4", "numéro d'abonné invalide", with(0, "ÉTÉ2026")},
+		{"number of 16 digits", "A4", "chiffres ont été perdus", with(0, `<c r="A4"><v>1234567890123456</v></c>`)},
+		{"number in scientific notation", "A4", "chiffres ont été perdus", with(0, `<c r="A4"><v>1.23456E+11</v></c>`)},
+		{"number with leading zeros that is a number", "A4", "chiffres ont été perdus", with(0, `<c r="A4"><v>00123458</v></c>`)},
+		{"serial number of 17 digits", "D4", "chiffres ont été perdus", with(3, `<c r="D4"><v>12345678901234567</v></c>`)},
+		{"number with a fraction", "A4", "numéro d'abonné invalide", with(0, `<c r="A4"><v>123456.5</v></c>`)},
+		{"formula in a key", "A4", "formule", with(0, `<c r="A4" t="str"><f>B4</f><v>00123458</v></c>`)},
+		{"formula without a value", "C4", "formule", with(2, `<c r="C4"><f>B4</f></c>`)},
+		{"shared formula", "B4", "formule", with(1, `<c r="B4" t="str"><f t="shared" si="0"/><v>x</v></c>`)},
+		{"error", "B4", "#REF!", with(1, `<c r="B4" t="e"><v>#REF!</v></c>`)},
+		{"holder missing", "B4", "titulaire manquant", with(1, "")},
+		{"holder of blanks", "B4", "titulaire manquant", with(1, " \u00a0\u200b")},
+		{"e-mail missing", "C4", "adresse électronique manquante", with(2, "")},
+		{"e-mail malformed", "C4", "adresse électronique invalide", with(2, "zoe chez exemple")},
+		{"e-mail as a link", "C4", "adresse électronique invalide", with(2, "mailto:zoe@exemple.example")},
+		{"e-mail with a name", "C4", "adresse électronique invalide", with(2, "Zoé &lt;zoe@exemple.example&gt;")},
+		{"e-mail too long", "C4", "trop longue", with(2, strings.Repeat("a", 90)+"@ex.example")},
+		{"serial number not hexadecimal", "D4", "numéro de série invalide", with(3, "0G")},
+		{"date missing", "E4", "date d'expiration manquante", with(4, "")},
+		{"date impossible", "E4", "date d'expiration invalide", with(4, "31/02/2027")},
+		{"American date", "E4", "date d'expiration invalide", with(4, "12/31/2026")},
+		{"two-digit year", "E4", "date d'expiration invalide", with(4, "31/12/26")},
+		{"plain number for a date", "E4", "date d'expiration invalide", with(4, `<c r="E4"><v>46387</v></c>`)},
+		{"negative date", "E4", "date d'expiration invalide", with(4, `<c r="E4" s="1"><v>-1</v></c>`)},
+		{"year zero", "E4", "date d'expiration invalide", with(4, `<c r="E4" s="1"><v>1</v></c>`)},
+		{"merged with another column", "B4", "fusionnée", merged("A4:B4")},
+		{"merged with the header", "C4", "fusionnée", merged("C1:C4")},
+		{"several problems", "A4", "numéro d'abonné invalide : 6 à 20 lettres (sans accent) ou chiffres attendus ; B4 : titulaire manquant", row("1", "", "zoe@exemple.example", "1D", "31/12/2026")},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			rows := rowsOf(t, mustOpen(t, "a.xlsx", tt.book.zip(t)))
+			if len(rows) != 3 {
+				t.Fatalf("%d rows, want 3", len(rows))
+			}
+			last := rows[2]
+			if last.Line != 4 || last.Cell != tt.cell || !strings.Contains(last.Reason, tt.reason) {
+				t.Errorf("row %d, cell %s, reason %q; want cell %s, reason %q", last.Line, last.Cell, last.Reason, tt.cell, tt.reason)
+			}
+			if last.Space.Holder != "" || !last.Space.Contact.IsZero() {
+				t.Error("a rejected row carries data")
+			}
+		})
+	}
+}

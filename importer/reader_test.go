@@ -1,0 +1,177 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzReader: whatever the bytes, the reader refuses them or reads as many rows
+// as it announces; it never panics (I8).
+func FuzzReader(f *testing.F) {
+	f.Add(goodParts().zip(f))
+	f.Add([]byte(csvHeader + goodLine))
+	f.Add([]byte("\xff\xfe" + string(utf16le(csvASCII))))
+	for _, name := range []string{"sample.xlsx", "libreoffice.xlsx"} {
+		content, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(content)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		file, err := openBytes(t, "fuzz", content)
+		if err != nil {
+			if _, ok := errors.AsType[*FileError](err); !ok {
+				t.Errorf("not a refusal: %v", err)
+			}
+			return
+		}
+		rowsOf(t, file)
+		verdictsOf(t, file)
+	})
+}
+
+// FuzzSheet feeds sheets to the reader inside an archive that is sound.
+func FuzzSheet(f *testing.F) {
+	f.Add(sheetXML(goodRows))
+	f.Add(sheetXML(goodRows + rowXML(4, `<c r="A4" t="s"><v>1</v></c>`, `<c s="1"><f>A1</f><v>1e3</v></c>`)))
+	f.Add(strings.Replace(sheetXML(goodRows), "</sheetData>", `</sheetData><mergeCells><mergeCell ref="A2:B3"/></mergeCells>`, 1))
+	f.Fuzz(func(t *testing.T, sheet string) {
+		file, err := openBytes(t, "fuzz.xlsx", goodParts().with(sheetPath, sheet).zip(t))
+		if err == nil {
+			rowsOf(t, file)
+		}
+	})
+}
+
+// I8: memory does not grow with the file: neither with its rows nor with its
+// shared texts, here 60 MB asked for in any order.
+func TestMemoryIsBounded(t *testing.T) {
+	const rows, length, limit = 30_000, 2000, textCache + endCache + 12<<20
+	words := mixed(200_000)
+	var table, sheet strings.Builder
+	for i := range rows {
+		from := i * 40_009 % (len(words) - length)
+		fmt.Fprintf(&table, "<si><t>%s</t></si>", words[from:from+length])
+		fmt.Fprintf(&sheet, `<row><c t="inlineStr"><is><t>AB%06d</t></is></c><c t="s"><v>%d</v></c></row>`, i, (i*7919)%rows)
+	}
+	content := goodParts().with(stringsPart, "<sst "+ns+">"+table.String()+"</sst>").with(sheetPath, sheetXML(sheet.String())).zip(t)
+	path := write(t, "a.xlsx", content)
+	table.Reset()
+	sheet.Reset()
+	var peak uint64
+	watch := func(done, total int64) {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		peak = max(peak, m.HeapAlloc)
+	}
+	content = nil
+	watch(0, 0)
+	base := peak
+	f, err := Open(context.Background(), path, watch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	n := 0
+	for _, err := range f.Rows() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != rows || f.Count() != rows {
+		t.Errorf("%d rows of %d, want %d", n, f.Count(), rows)
+	}
+	watch(0, 0)
+	if grown := int64(peak) - int64(base); grown > limit {
+		t.Errorf("%d bytes more at the peak, want at most %d", grown, limit)
+	}
+}
+
+// Temporary files are gone when a file is closed, and when it is refused.
+func TestNoTemporaryFileStays(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	good := filepath.Join(t.TempDir(), "a.xlsx")
+	bad := filepath.Join(t.TempDir(), "b.xlsx")
+	cut := goodParts().replace(t, sheetPath, "</worksheet>", "")
+	if err := errors.Join(os.WriteFile(good, goodParts().zip(t), 0o600), os.WriteFile(bad, cut.zip(t), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(context.Background(), good, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := Open(context.Background(), bad, nil); err == nil {
+		t.Error("a cut-off file was taken")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// A path that is no file is an error of the caller, not a refusal.
+func TestOpenNeedsAFile(t *testing.T) {
+	if _, err := Open(context.Background(), filepath.Join(t.TempDir(), "none.xlsx"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error is %v", err)
+	}
+	if _, err := Open(context.Background(), t.TempDir(), nil); err == nil {
+		t.Error("a folder was opened")
+	}
+}
+
+// The rows may be read again, and two readers do not disturb each other.
+func TestRowsMayBeReadTwice(t *testing.T) {
+	f := mustOpen(t, "a.xlsx", goodParts().zip(t))
+	first := rowsOf(t, f)
+	for range f.Rows() {
+		if diff := cmp.Diff(first, rowsOf(t, f), compareEmails); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+// BenchmarkReader reads a workbook of a million rows and eight columns.
+func BenchmarkReader(b *testing.B) {
+	const rows = 1_000_000
+	path := filepath.Join(b.TempDir(), "a.xlsx")
+	if err := os.WriteFile(path, benchmarkBook(b, rows), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		f, err := Open(context.Background(), path, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if f.Count() != rows {
+			b.Fatalf("%d rows", f.Count())
+		}
+		f.Close()
+	}
+	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func benchmarkBook(b *testing.B, rows int) []byte {
+	b.Helper()
+	var sheet strings.Builder
+	for i := range rows {
+		r := sample{rows: rows, seed: 1}.sound(i)
+		sheet.WriteString(rowXML(i+2, r.number, r.holder, r.email, r.serial, fmt.Sprintf(`<c r="E%d" s="1"><v>%d</v></c>`, i+2, 46_400+i%200),
+			fmt.Sprintf(`<c r="F%d"><v>%d</v></c>`, i+2, i), fmt.Sprintf(`<c r="G%d" t="b"><v>1</v></c>`, i+2), "note"))
+	}
+	return goodParts().with(sheetPath, sheetXML(sheet.String())).zip(b)
+}

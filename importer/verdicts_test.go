@@ -1,0 +1,296 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/xuri/excelize/v2"
+
+	"bascule/sql"
+)
+
+// judged is a verdict for every row: those with a reason are rejected.
+func judged(t testing.TB, f *File) iter.Seq2[sql.Verdict, error] {
+	t.Helper()
+	return func(yield func(sql.Verdict, error) bool) {
+		for r, err := range f.Rows() {
+			v := sql.Verdict{Line: r.Line, Kind: "accepted", Reason: r.Reason, Cell: r.Cell}
+			if r.Reason != "" {
+				v.Kind = "rejected"
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
+func verdictsOf(t testing.TB, f *File) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := f.writeVerdicts(&b, judged(t, f)); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// sheetRows reads a sheet with excelize, and fails if any cell is a formula.
+func sheetRows(t testing.TB, content []byte, sheet string) [][]string {
+	t.Helper()
+	book, err := excelize.OpenReader(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	rows, err := book.GetRows(sheet, excelize.Options{RawCellValue: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range rows {
+		for j := range row {
+			if formula, err := book.GetCellFormula(sheet, cellName(j+1, i+1)); err != nil || formula != "" {
+				t.Errorf("%s holds the formula %q (%v)", cellName(j+1, i+1), formula, err)
+			}
+		}
+	}
+	return rows
+}
+
+var hostile = [][]string{
+	{"=1+1", "un titre"},
+	{},
+	{"Motif", "numéro d'abonné", "titulaire", "adresse électronique", "numéro de série", "date d'expiration", "Note"},
+	{"m", "00123456", "=HYPERLINK(\"http://evil.example\")", "a@b.example", "1A", "31/12/2026", "@SUM(1)"},
+	{"", "00123457", "+33 1", "b@b.example", "1B", "2026-12-31", "-2+3\t|cmd"},
+	{"", "123", "  deux  blancs ", "pas d'adresse", "1C", "31/12/2026", "_x000D_ & <x> 😀\nfin"},
+}
+
+// I7: no cell of a verdict workbook is a live formula; its sheet, header,
+// columns and texts are those of the file, whatever its format, and the verdict
+// stands beside them.
+func TestVerdictWorkbook(t *testing.T) {
+	for name, content := range map[string][]byte{
+		"liste.csv":  csvList(t, hostile, ';'),
+		"liste.xlsx": excelizeList(t, hostile),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := mustOpen(t, name, content)
+			rows := sheetRows(t, verdictsOf(t, f), f.Sheet)
+			for i, want := range hostile {
+				got := append(slices.Clone(rows[i]), make([]string, 10)...)
+				if diff := cmp.Diff(want, got[:len(want)]); diff != "" {
+					t.Errorf("row %d: %s", i+1, diff)
+				}
+			}
+			if diff := cmp.Diff([]string{"verdict", "motif", "cellule"}, rows[2][7:]); diff != "" {
+				t.Error(diff)
+			}
+			if rows[3][7] != "accepté" || rows[5][7] != "rejeté" || !strings.Contains(rows[5][8], "numéro d'abonné invalide") || rows[5][9] != "B6" {
+				t.Errorf("verdicts are %q and %q", rows[3][7:], rows[5][7:])
+			}
+		})
+	}
+}
+
+// A verdict workbook is an import file again: the same rows, the same refusals,
+// and its own verdict replaces the one before.
+func TestVerdictOfVerdict(t *testing.T) {
+	sample, err := os.ReadFile(filepath.Join("testdata", "sample.xlsx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := mustOpen(t, "a.xlsx", sample)
+	once := verdictsOf(t, first)
+	second := mustOpen(t, "b.xlsx", once)
+	twice := verdictsOf(t, second)
+	for _, sheet := range []string{"Abonnés", "Dossiers"} {
+		if diff := cmp.Diff(sheetRows(t, once, sheet), sheetRows(t, twice, sheet)); diff != "" && sheet == "Dossiers" {
+			t.Errorf("sheet %s changed: %s", sheet, diff)
+		}
+	}
+	if header := sheetRows(t, twice, "Abonnés")[2]; len(header) != 9 {
+		t.Errorf("header is %q", header)
+	}
+	if diff := cmp.Diff(dossiersOf(t, first), dossiersOf(t, second)); diff != "" {
+		t.Error(diff)
+	}
+	before, after := rowsOf(t, first), rowsOf(t, second)
+	if len(before) != len(after) {
+		t.Fatalf("%d rows became %d", len(before), len(after))
+	}
+	for i := range before {
+		if strings.HasPrefix(before[i].Reason, "formule") {
+			before[i] = after[i] // pasted as values: that is the correction
+		}
+		lost := strings.HasPrefix(before[i].Reason, "nombre dont des chiffres")
+		if lost && after[i].Reason != "" {
+			before[i] = after[i] // rejected all the same
+		}
+		if diff := cmp.Diff(before[i], after[i], compareEmails); diff != "" {
+			t.Errorf("row %d: %s", before[i].Line, diff)
+		}
+	}
+}
+
+// I7: when a verdict cannot be had, or does not fit the rows, there is no workbook.
+func TestVerdictsMustFitTheRows(t *testing.T) {
+	f := mustOpen(t, "a.xlsx", goodParts().zip(t))
+	failure := errors.New("the database is gone")
+	for name, verdicts := range map[string][]sql.Verdict{
+		"one is missing":   {{Line: 2}},
+		"none":             {},
+		"one too many":     {{Line: 2}, {Line: 3}, {Line: 4}},
+		"of another row":   {{Line: 2}, {Line: 4}},
+		"out of order":     {{Line: 3}, {Line: 2}},
+		"an error instead": {{Line: 2}, {Line: -1}},
+	} {
+		err := f.writeVerdicts(&bytes.Buffer{}, func(yield func(sql.Verdict, error) bool) {
+			for _, v := range verdicts {
+				if v.Line < 0 {
+					yield(v, failure)
+					return
+				}
+				if !yield(v, nil) {
+					return
+				}
+			}
+		})
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// A hidden row that was accepted says so in its verdict.
+func TestVerdictWarnsOfHiddenRow(t *testing.T) {
+	book := goodParts().replace(t, sheetPath, `<row r="3">`, `<row r="3" hidden="1">`)
+	rows := sheetRows(t, verdictsOf(t, mustOpen(t, "a.xlsx", book.zip(t))), "Abonnés")
+	if !strings.Contains(rows[2][6], "masquée") || len(rows[1]) > 6 {
+		t.Errorf("rows are %q", rows)
+	}
+}
+
+// Sheet names that another program wrote, and Excel would refuse.
+func TestValidSheetName(t *testing.T) {
+	for name, want := range map[string]string{
+		"Abonnés": "Abonnés", "a/b:c": "a_b_c", "'x'": "x", "": "Abonnés", strings.Repeat("é", 40): strings.Repeat("é", 31),
+		strings.Repeat("😀", 20): strings.Repeat("😀", 15), "L'été": "L'été",
+	} {
+		if got := validSheetName(name); got != want {
+			t.Errorf("%q becomes %q, want %q", name, got, want)
+		}
+	}
+}
+
+// The template has every column, and nothing in it is taken for data.
+func TestTemplate(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteTemplate(&b); err != nil {
+		t.Fatal(err)
+	}
+	_, err := openBytes(t, "modele.xlsx", b.Bytes())
+	if refused, ok := errors.AsType[*FileError](err); !ok || !strings.Contains(refused.English, "no data row") {
+		t.Errorf("the empty template gives %v", err)
+	}
+	book, err := excelize.OpenReader(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	for i, text := range []string{"00123456", "Anne", "anne@exemple.example", "1A", "", "31/12/2026"} {
+		if err := book.SetCellStr("Abonnés", cellName(i+1, 2), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	validations, err := book.GetDataValidations("Abonnés")
+	if err != nil || len(validations) != len(subscriberHeadings) {
+		t.Errorf("%d validations (%v)", len(validations), err)
+	}
+	var filled bytes.Buffer
+	if err := book.Write(&filled); err != nil {
+		t.Fatal(err)
+	}
+	f := mustOpen(t, "rempli.xlsx", filled.Bytes())
+	if rows := rowsOf(t, f); len(rows) != 1 || rows[0].Reason != "" || len(f.Warnings) != 0 || f.Dossiers() == nil {
+		t.Errorf("the filled template gives %+v, warnings %v", rows, f.Warnings)
+	}
+}
+
+// The sample is the same for the same seed, differs for another, and shows each
+// defect; large ones have one bad row in a hundred.
+func TestSample(t *testing.T) {
+	make := func(rows int, seed int64) *File {
+		var b bytes.Buffer
+		if err := WriteSample(&b, rows, seed); err != nil {
+			t.Fatal(err)
+		}
+		return mustOpen(t, "s.xlsx", b.Bytes())
+	}
+	small := make(SampleRows, 1)
+	if diff := cmp.Diff(rowsOf(t, small), rowsOf(t, make(SampleRows, 1)), compareEmails); diff != "" {
+		t.Error("the same seed gives other rows:", diff)
+	}
+	if cmp.Equal(rowsOf(t, small), rowsOf(t, make(SampleRows, 2)), compareEmails) {
+		t.Error("another seed gives the same rows")
+	}
+	committed, err := os.ReadFile(filepath.Join("testdata", "sample.xlsx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(rowsOf(t, mustOpen(t, "c.xlsx", committed)), rowsOf(t, small), compareEmails); diff != "" {
+		t.Error("testdata/sample.xlsx is not the sample any more:", diff)
+	}
+	if n := rejected(t, small); n != 6 {
+		t.Errorf("%d rows of the small sample are malformed, want 6", n)
+	}
+	numbers := map[string]bool{}
+	large := make(2000, 3)
+	for _, r := range rowsOf(t, large) {
+		numbers[string(r.Space.Number)] = true
+	}
+	if n := rejected(t, large); n < 10 || n > 20 || len(numbers) < 1990 {
+		t.Errorf("of 2000 rows %d are malformed; %d numbers", n, len(numbers))
+	}
+}
+
+func rejected(t *testing.T, f *File) int {
+	t.Helper()
+	n := 0
+	for _, r := range rowsOf(t, f) {
+		if r.Reason != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// The sample as CSV has the same subscribers.
+func TestSampleCSV(t *testing.T) {
+	var book, text bytes.Buffer
+	if err := errors.Join(WriteSample(&book, 300, 5), WriteSampleCSV(&text, 300, 5)); err != nil {
+		t.Fatal(err)
+	}
+	a, b := rowsOf(t, mustOpen(t, "a.xlsx", book.Bytes())), rowsOf(t, mustOpen(t, "b.csv", text.Bytes()))
+	for i := range a {
+		if a[i].Space.Holder != b[i].Space.Holder || (a[i].Reason == "") != (b[i].Reason == "") {
+			t.Errorf("row %d: %+v and %+v", i, a[i], b[i])
+		}
+	}
+}
+
+// A context that ends stops the reading.
+func TestOpenStopsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Open(ctx, write(t, "a.xlsx", goodParts().zip(t)), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v", err)
+	}
+}

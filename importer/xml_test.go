@@ -1,0 +1,124 @@
+package importer
+
+import (
+	"encoding/xml"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// What encoding/xml takes for well-formed, and what it does not, the reader
+// judges alike, whatever the pieces that the bytes come in; it is stricter
+// where the standard library is lenient. The bug it would catch: a part cut
+// off or damaged that passes for whole.
+func TestXMLReader(t *testing.T) {
+	tests := []struct {
+		xml  string
+		want string // what is read, "!" for an error
+	}{
+		{`<a/>`, "<a></a>"},
+		{`<a></a >`, "<a></a>"},
+		{`<?xml version="1.0"?><!-- x --><a b='1' c = "2&lt;&#65;&#x42;"/>` + "\n<!-- end -->", "<a b=1 c=2<AB></a>"},
+		{`<a>x&amp;y<![CDATA[<&]]>z</a>`, "<a>x&y<&z</a>"},
+		{"<a>1\r\n2\r3</a>", "<a>1\n2\n3</a>"},
+		{"\ufeff<é ü='ß'>Ж😀</é>", "<é ü=ß>Ж😀</é>"},
+		{`<a b=">"><b/><b></b></a>`, "<a b=>><b></b><b></b></a>"},
+		{`<a>]] > ]></a>`, "<a>]] > ]></a>"},
+		{``, "!"}, {` `, "!"}, {`text`, "!"}, {`<a>`, "!"}, {`<a`, "!"}, {`<a b="`, "!"}, {`</a>`, "!"}, {`<a></b>`, "!"}, {`<a></aa>`, "!"}, {`<ab></a>`, "!"},
+		{`<a/><b/>`, "!"}, {`<a/>x`, "!"}, {`x<a/>`, "!"}, {`<a/>&amp;`, "!"}, {`<a>&lt</a>`, "!"}, {`<a>&nbsp;</a>`, "!"}, {`<a>&#0;</a>`, "!"},
+		{`<a>&#xD800;</a>`, "!"}, {`<a>&#x110000;</a>`, "!"}, {`<a b=1/>`, "!"}, {`<a b/>`, "!"}, {`<a b="1" b="2"/>`, "!"}, {`<a b="1"c="2"/>`, "!"},
+		{`<a b="<"/>`, "!"}, {`<a b="&x;"/>`, "!"}, {`<1/>`, "!"}, {`< a/>`, "!"}, {`<a>]]></a>`, "!"}, {`<!-- -- --><a/>`, "!"}, {`<a><!-- </a>`, "!"},
+		{`<a><![CDATA[x</a>`, "!"}, {`<!DOCTYPE a><a/>`, "!"}, {`<a/><?xml version="1.0"?>`, "!"}, {` <?xml version="1.0"?><a/>`, "!"},
+		{`<?xml version="1.0" encoding="ISO-8859-1"?><a/>`, "!"}, {"<a>\x00</a>", "!"}, {"<a>\x1f</a>", "!"}, {"<a b='\x02'/>", "!"}, {"<a>\xff</a>", "!"},
+		{"<a>\xc3</a>", "!"}, {"<a>\uffff</a>", "!"}, {"<a/>\xe2\x82", "!"}, {strings.Repeat("<a>", 65) + strings.Repeat("</a>", 65), "!"},
+	}
+	for _, tt := range tests {
+		for name, src := range map[string]io.Reader{
+			"whole":        strings.NewReader(tt.xml),
+			"byte by byte": iotest.OneByteReader(strings.NewReader(tt.xml)),
+			"with EOF":     iotest.DataErrReader(strings.NewReader(tt.xml)),
+		} {
+			if got := readXML(src); got != tt.want {
+				t.Errorf("%s: %.60q gives %q, want %q", name, tt.xml, got, tt.want)
+			}
+		}
+	}
+}
+
+// readXML writes down what the reader says, elements closed one by one.
+func readXML(src io.Reader) string {
+	x := newXMLReader(src)
+	var b strings.Builder
+	var open []string
+	for {
+		tok, err := x.next()
+		if err != nil {
+			return "!"
+		}
+		switch tok {
+		case xmlStart:
+			open = append(open, string(x.name))
+			b.WriteString("<" + string(x.name))
+			for _, a := range x.attrs {
+				b.WriteString(" " + string(a.name) + "=" + string(a.value))
+			}
+			b.WriteString(">")
+		case xmlEnd:
+			b.WriteString("</" + open[len(open)-1] + ">")
+			open = open[:len(open)-1]
+		case xmlText:
+			if len(open) > 0 {
+				b.Write(x.text)
+			}
+		case xmlDone:
+			return b.String()
+		}
+	}
+}
+
+// FuzzXMLReader compares the reader with encoding/xml: what we take for
+// well-formed is, and holds the same texts.
+func FuzzXMLReader(f *testing.F) {
+	for _, s := range []string{"<a b='1'>x&amp;<![CDATA[y]]></a>", "<?xml version='1.0'?><a:b xmlns:a='c'><d/>\r\n</a:b>", "<a>]]&gt;</a><!-- - -->", "\ufeff<é>&#233;</é>"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		ours, ok := textOf(s)
+		if !ok {
+			return
+		}
+		d := xml.NewDecoder(strings.NewReader(strings.TrimPrefix(s, "\ufeff")))
+		var theirs strings.Builder
+		for {
+			tok, err := d.RawToken()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return // it also checks names by character class, which we leave out
+			}
+			if text, ok := tok.(xml.CharData); ok {
+				theirs.Write(text)
+			}
+		}
+		if strings.TrimSpace(theirs.String()) != strings.TrimSpace(ours) {
+			t.Errorf("%q holds %q, encoding/xml says %q", s, ours, theirs.String())
+		}
+	})
+}
+
+func textOf(s string) (string, bool) {
+	x := newXMLReader(iotest.HalfReader(strings.NewReader(s)))
+	var b strings.Builder
+	for {
+		switch tok, err := x.next(); {
+		case err != nil:
+			return "", false
+		case tok == xmlText:
+			b.Write(x.text)
+		case tok == xmlDone:
+			return b.String(), true
+		}
+	}
+}
