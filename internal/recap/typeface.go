@@ -40,9 +40,9 @@ var helvetica = sync.OnceValue(func() *typeface {
 
 // goFont is Go's own font: Latin, Greek and Cyrillic, embedded.
 var goFont = sync.OnceValue(func() *typeface {
-	install := func(pdf *gofpdf.Fpdf) {
-		pdf.AddUTF8FontFromBytes("go", "", goregular.TTF)
-		pdf.AddUTF8FontFromBytes("go", "B", gobold.TTF)
+	install := func(pdf *gofpdf.Fpdf) { // with bytes of its own: gofpdf writes into them
+		pdf.AddUTF8FontFromBytes("go", "", slices.Clone(goregular.TTF))
+		pdf.AddUTF8FontFromBytes("go", "B", slices.Clone(gobold.TTF))
 	}
 	return &typeface{
 		family:  "go",
