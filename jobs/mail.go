@@ -24,7 +24,8 @@ type Mailer struct {
 	Composer   *mail.Composer
 	Limiter    *queue.Limiter   // nil: no limit
 	Domain     string           // of our Message-IDs
-	ReturnPath conversion.Email // bounces go here, signed; the zero Email is the null return path
+	ReturnPath conversion.Email // of the envelope; the zero Email is the null return path
+	SignBounce bool             // the return path of a code mail is signed, so that its bounce counts (D11)
 	Lifetime   time.Duration    // of a code (R21)
 	Now        func() time.Time // measures how long windows take, nothing else
 	Log        *slog.Logger
@@ -219,7 +220,7 @@ func (m *Mailer) compose(l letter, s sql.Started) mail.Message {
 // returnPath signs the return path of a code mail, so that only bounces of our
 // own mails count (D11).
 func (m *Mailer) returnPath(l letter) conversion.Email {
-	if m.ReturnPath.IsZero() || l.Kind != sql.MailCode {
+	if !m.SignBounce || l.Kind != sql.MailCode {
 		return m.ReturnPath
 	}
 	local, domain, _ := strings.Cut(m.ReturnPath.Mailbox(), "@")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"bascule/internal/conversion"
 	"bascule/internal/mail"
@@ -60,7 +61,13 @@ func (a *app) work(ctx context.Context) error {
 	}
 	defer relay.Close()
 	a.log.Info("working", "slots", cfg.workers, "relay", cfg.smtp.String(), "key", string(cfg.keys.Newest()))
-	return w.Run(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return w.Run(ctx) })
+	if dir := a.env.bounceDir(); dir != "" {
+		bouncer := &jobs.Bouncer{DB: db, Keys: cfg.keys, Dir: dir, Log: a.log}
+		g.Go(func() error { return bouncer.Run(ctx) })
+	}
+	return g.Wait()
 }
 
 // workConfig is what a worker is told by its environment.
@@ -69,6 +76,7 @@ type workConfig struct {
 	smtp       mail.Config
 	from       conversion.Email
 	returnPath conversion.Email
+	signBounce bool // BOUNCE_ADDRESS is set: its mailbox takes addresses with +
 	publicURL  string
 	domain     string
 	help       string
@@ -90,7 +98,7 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 	if cfg.returnPath, err = a.env.bounceAddress(); err != nil {
 		return cfg, err
 	}
-	if cfg.returnPath.IsZero() {
+	if cfg.signBounce = !cfg.returnPath.IsZero(); !cfg.signBounce {
 		cfg.returnPath = cfg.from
 	}
 	u, err := a.env.publicURL()
@@ -125,7 +133,7 @@ func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Work
 	relay := mail.NewRelay(cfg.smtp, cfg.workers+interactiveSlots)
 	mailer := &jobs.Mailer{
 		DB: db, Keys: cfg.keys, Relay: relay, Composer: composer, Domain: cfg.domain,
-		ReturnPath: cfg.returnPath, Lifetime: cfg.lifetime, Now: time.Now, Log: a.log,
+		ReturnPath: cfg.returnPath, SignBounce: cfg.signBounce, Lifetime: cfg.lifetime, Now: time.Now, Log: a.log,
 	}
 	if cfg.rate > 0 {
 		mailer.Limiter = queue.NewLimiter(q, cfg.rate)

@@ -1,0 +1,183 @@
+package jobs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"mime"
+	"mime/multipart"
+	"net/mail"
+	"net/textproto"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// Bouncer reads the mails that came back (D11). The mail server drops them in a
+// folder, plain or Maildir; what was read goes to the folder processed in it.
+// Any number may read the same folder.
+type Bouncer struct {
+	DB   *sql.DB
+	Keys *conversion.Keyring
+	Dir  string
+	Log  *slog.Logger
+}
+
+const (
+	// bounceEvery is how often the folder is looked at.
+	bounceEvery = 5 * time.Second
+	// maxBounce is how much of a mail is read: the report stands in front.
+	maxBounce = 1 << 20
+	// processedDir is where mails go that were read.
+	processedDir = "processed"
+)
+
+// Run looks at the folder until ctx ends.
+func (b *Bouncer) Run(ctx context.Context) error {
+	ticker := time.NewTicker(bounceEvery)
+	defer ticker.Stop()
+	for {
+		if err := b.Look(ctx); err != nil && ctx.Err() == nil {
+			b.Log.Error("cannot read bounces; they stay where they are", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// Look reads every mail that is there now.
+func (b *Bouncer) Look(ctx context.Context) error {
+	if err := os.MkdirAll(filepath.Join(b.Dir, processedDir), 0o700); err != nil {
+		return fmt.Errorf("read bounces: %w", err)
+	}
+	for _, dir := range []string{b.Dir, filepath.Join(b.Dir, "new"), filepath.Join(b.Dir, "cur")} {
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read bounces: %w", err)
+		}
+		for _, e := range entries {
+			if ctx.Err() != nil || !e.Type().IsRegular() || strings.HasPrefix(e.Name(), ".") {
+				continue
+			}
+			if err := b.read(ctx, filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// read records one mail and puts it aside. A mail that another worker has put
+// aside meanwhile was recorded by it.
+func (b *Bouncer) read(ctx context.Context, path string) error {
+	raw, err := readStart(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read a bounce: %w", err)
+	}
+	if request, generation, ok := b.signed(raw); !ok {
+		b.Log.Info("a mail came back that is not one of ours, or tells of no failure")
+	} else if news, err := b.DB.Bounced(ctx, request, generation); err != nil {
+		return err
+	} else if news {
+		b.Log.Info("a mail bounced", "request", request)
+	}
+	err = os.Rename(path, filepath.Join(b.Dir, processedDir, filepath.Base(path)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("put a bounce aside: %w", err)
+	}
+	return nil
+}
+
+func readStart(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxBounce))
+}
+
+// signedPath is our return path: anything+request.generation.signature@anywhere.
+var signedPath = regexp.MustCompile(`\+(\d{1,18}\.\d{1,9})\.([0-9a-z]{10})@`)
+
+// recipientHeaders are where mail servers tell to whom a mail was delivered.
+var recipientHeaders = []string{"Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To"}
+
+// signed finds our signed return path in the headers of a mail that tells of a
+// failure. What somebody writes into the body proves nothing.
+func (b *Bouncer) signed(raw []byte) (request int64, generation int, ok bool) {
+	m, err := mail.ReadMessage(bytes.NewReader(raw))
+	if err != nil || !tellsFailure(m) {
+		return 0, 0, false
+	}
+	for _, name := range recipientHeaders {
+		for _, value := range m.Header[textproto.CanonicalMIMEHeaderKey(name)] {
+			for _, match := range signedPath.FindAllStringSubmatch(strings.ToLower(value), -1) {
+				if b.Keys.VerifyPath(match[1], match[2]) {
+					return parsePath(match[1])
+				}
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+func parsePath(s string) (request int64, generation int, ok bool) {
+	r, g, _ := strings.Cut(s, ".")
+	request, err := strconv.ParseInt(r, 10, 64)
+	if err != nil {
+		return 0, 0, false
+	}
+	generation, err = strconv.Atoi(g)
+	return request, generation, err == nil
+}
+
+// tellsFailure tells a bounce from an automatic answer and from a report of
+// delay or of delivery (RFC 3464, RFC 3834). A mail in no standard form that
+// comes back to the signed path counts as a bounce.
+func tellsFailure(m *mail.Message) bool {
+	media, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err == nil && media == "multipart/report" {
+		return failedAction(multipart.NewReader(m.Body, params["boundary"]))
+	}
+	return !strings.HasPrefix(strings.ToLower(m.Header.Get("Auto-Submitted")), "auto-replied")
+}
+
+func failedAction(parts *multipart.Reader) bool {
+	for {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			return false
+		}
+		if media, _, err := mime.ParseMediaType(part.Header.Get("Content-Type")); err != nil || media != "message/delivery-status" {
+			continue
+		}
+		lines := bufio.NewScanner(part)
+		for lines.Scan() {
+			name, value, _ := strings.Cut(lines.Text(), ":")
+			if strings.EqualFold(strings.TrimSpace(name), "Action") && strings.EqualFold(strings.TrimSpace(value), "failed") {
+				return true
+			}
+		}
+	}
+}
