@@ -132,7 +132,7 @@ func (p Part) size() int {
 	if p.form == nil {
 		return 0
 	}
-	return p.form.length + 1024
+	return p.form.length + 256
 }
 
 // htmlEscape is right in text and in quoted attributes, where slots may stand.

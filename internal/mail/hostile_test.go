@@ -12,8 +12,8 @@ import (
 	"golang.org/x/net/html"
 )
 
-// canonical is an HTML document as a browser understands it.
-func canonical(t *testing.T, s string) string {
+// document is an HTML document as a browser understands it.
+func document(t *testing.T, s string) string {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(s))
 	if err != nil {
@@ -61,8 +61,8 @@ func TestEscapedLikeHTMLTemplate(t *testing.T) {
 		vals[slotCode] = "7K3M-Q9XT-2HBD"
 		vals[slotAddress] = "o'hara+a&b=c%d@x.example"
 		vals[slotFragment] = "o%27hara%2ba%26b%3dc%25d%40x.example"
-		got := canonical(t, Part{c.forms[v].html, &vals, htmlEscape}.String())
-		want := canonical(t, strings.TrimSpace(oracle(t, v, "https://espace.example", helpText, vals))+"\n")
+		got := document(t, Part{c.forms[v].html, &vals, htmlEscape}.String())
+		want := document(t, strings.TrimSpace(oracle(t, v, "https://espace.example", helpText, vals))+"\n")
 		if got != want {
 			t.Errorf("%+v:\n got %s\nwant %s", v, got, want)
 		}

@@ -96,7 +96,7 @@ func (m Message) Bytes() []byte {
 
 // size is enough for most messages, so that the buffer grows once.
 func (m Message) size() int {
-	n := 2048 + m.Text.size() + m.HTML.size()
+	n := 1024 + m.Text.size() + m.HTML.size()
 	for _, a := range m.Attachments {
 		n += base64.StdEncoding.EncodedLen(len(a.Bytes))*80/78 + 512
 	}

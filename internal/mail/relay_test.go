@@ -208,6 +208,24 @@ func TestAnyTrouble(t *testing.T) {
 	})
 }
 
+// The connection may break at any byte of a body. Up to the dot the message is
+// certainly not sent; from the dot on nobody can know. The commands that travel
+// behind the dot change nothing.
+func TestCutAtEveryByte(t *testing.T) {
+	w := window(t, 2)
+	wire := len(appendData(nil, w[0].Body))
+	for n := range wire + 20 {
+		s := &toy{answer: at(0, StageData, cut), cutAt: n}
+		want := "in_doubt not_sent"
+		if n <= wire-len(".\r\n") {
+			want = "not_sent not_sent"
+		}
+		if got := send(t.Context(), t, s.relay(t, Config{}, 1), w); kinds(got) != want {
+			t.Errorf("cut after %d bytes of %d: %v, want %s", n, wire, got, want)
+		}
+	}
+}
+
 // A window of mails costs one write and one round trip each: the commands of the
 // next one travel with the body of the one before.
 func TestPipelined(t *testing.T) {

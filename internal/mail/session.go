@@ -208,23 +208,37 @@ func appendCommand(b []byte, stage Stage, o Outgoing) []byte {
 // dot is doubled, the final dot follows. A bare CR or LF becomes CRLF, so that no
 // two servers can disagree about where the mail ends.
 func appendData(b, body []byte) []byte {
-	for len(body) > 0 {
-		line, rest, _ := bytes.Cut(body, []byte{'\n'})
-		line = bytes.TrimSuffix(line, []byte{'\r'})
-		for {
-			part, more, bare := bytes.Cut(line, []byte{'\r'})
-			if len(part) > 0 && part[0] == '.' {
-				b = append(b, '.')
-			}
-			b = append(append(b, part...), "\r\n"...)
-			if !bare {
-				break
-			}
-			line = more
+	copied := 0
+	for at := 0; at < len(body); {
+		line, _, _ := bytes.Cut(body[at:], []byte{'\n'})
+		next := min(at+len(line)+1, len(body))
+		if !canonical(line) || next == len(body) && body[next-1] != '\n' {
+			b = append(b, body[copied:at]...)
+			b = appendLine(b, bytes.TrimSuffix(line, []byte{'\r'}))
+			copied = next
 		}
-		body = rest
+		at = next
 	}
-	return append(b, ".\r\n"...)
+	return append(append(b, body[copied:]...), ".\r\n"...)
+}
+
+// canonical tells a line that goes out as it is, its LF being cut off.
+func canonical(line []byte) bool {
+	return len(line) > 0 && line[0] != '.' && bytes.IndexByte(line, '\r') == len(line)-1
+}
+
+func appendLine(b, line []byte) []byte {
+	for {
+		part, rest, bare := bytes.Cut(line, []byte{'\r'})
+		if len(part) > 0 && part[0] == '.' {
+			b = append(b, '.')
+		}
+		b = append(append(b, part...), "\r\n"...)
+		if !bare {
+			return b
+		}
+		line = rest
+	}
 }
 
 // exchange writes one line and reads its answer.

@@ -384,3 +384,20 @@ func FuzzAppendData(f *testing.F) {
 		}
 	})
 }
+
+// Our name in EHLO is the operator's, never more than one line; or else our address.
+func TestHello(t *testing.T) {
+	var b inbox
+	at := b.serve(t, false, nil, false)
+	conn, err := net.Dial("tcp", net.JoinHostPort(at.Host, at.Port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	s := &session{raw: conn}
+	for in, want := range map[string]string{"": "[127.0.0.1]", "mx.espace.example": "mx.espace.example", "x\r\nMAIL FROM:<>": "[127.0.0.1]"} {
+		if got := s.hello(Config{Hello: in}); got != want {
+			t.Errorf("hello with %q: %q, want %q", in, got, want)
+		}
+	}
+}

@@ -25,6 +25,7 @@ type toy struct {
 	answer   func(conn, msg int, stage Stage) string // "" for the usual answer; else an answer, or one of drop…
 	always   bool                                    // answers 354 whatever was refused before
 	dribble  bool                                    // one byte per write
+	cutAt    int                                     // bytes of the body that cut and stall read
 
 	mu    sync.Mutex
 	conns int
@@ -44,7 +45,7 @@ const (
 	drop   = "!drop"   // closes; what it was given is lost
 	take   = "!take"   // at the dot: keeps the mail, then closes without a word
 	hang   = "!hang"   // reads on and never answers
-	cut    = "!cut"    // at DATA: says 354, reads ten bytes of the body, closes
+	cut    = "!cut"    // at DATA: says 354, reads cutAt bytes of the body, closes
 	stall  = "!stall"  // at DATA: the same, but goes on long after the client gave up
 	babble = "!babble" // never ends its answer
 )
@@ -161,7 +162,7 @@ func (c *toyConn) data() bool {
 	}
 	if script := c.script(StageData); script == cut || script == stall {
 		c.say("354 go on")
-		io.ReadFull(c.conn, make([]byte, 10))
+		io.ReadFull(c.conn, make([]byte, c.toy.cutAt))
 		if script == cut {
 			return false
 		}
