@@ -232,7 +232,7 @@ func TestOtherAddress(t *testing.T) {
 	}
 
 	s.unchanged(func() { s.post(other).expect(t, http.StatusOK, mailSent) }) // the same form again
-	s.post(contact).expect(t, http.StatusOK, askPassword, "déjà envoyé à helene@b.example")
+	s.post(contact).expect(t, http.StatusOK, askPassword, "Vous avez déjà choisi l'adresse helene@b.example")
 
 	second := s.mailAgain(r)
 	s.post(with(second, "email", "contact@a.example")).expect(t, http.StatusUnprocessableEntity, refused) // proves its own address only

@@ -26,7 +26,7 @@ func TestPages(t *testing.T) {
 	s := newSite(t)
 	for path, texts := range map[string][]string{
 		"/": {"Optez pour l'accès sans certificat", "Créer mon espace / adhérer aux services en ligne", "Activer votre espace",
-			"installé dans votre navigateur et être valide", "d'une adresse électronique valide", // R34
+			"il doit être installé dans votre navigateur et être valide", "d'une adresse électronique valide", // R34
 			"Les quatre étapes", "irrévocable", "Vous conservez le même numéro d'abonné"}, // R33
 		"/sans-certificat":    {"Vous avez reçu notre courriel", "Accéder avec mon certificat", "Opter pour l'accès sans certificat", "Contactez l'assistance"}, // R2
 		"/adhesion":           {"Mode expert", "2ème étape", "Activer votre espace"},                                                                            // R24

@@ -4,11 +4,16 @@
 // The link of a mail carries address and code after "#": fill them in, and take
 // them out of the address bar and the history.
 function fillFromFragment() {
+  const link = new URLSearchParams(location.hash.slice(1));
+  if (!link.has('adresse') && !link.has('code')) return;
   const email = document.getElementById('email');
   const code = document.getElementById('code');
-  const link = new URLSearchParams(location.hash.slice(1));
-  if (!email || !code || !link.has('adresse') && !link.has('code')) return;
-  history.replaceState(null, '', location.pathname + location.search);
+  if (!email || !code) {
+    // Pasted over the answer to a form, whose address is the same up to the "#".
+    location.replace('/activation?lien' + location.hash);
+    return;
+  }
+  history.replaceState(null, '', location.pathname);
   // A "+" that some mail program did not escape has become a blank.
   if (link.get('adresse')) email.value = link.get('adresse').replace(/ /g, '+');
   if (link.get('code')) code.value = link.get('code');
