@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"bascule/internal/conversion"
 	"bascule/internal/recap"
@@ -178,6 +179,7 @@ func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 	defer leave()
 	credentials := sync.OnceValues(func() (sql.Credentials, error) {
 		defer leave()
+		defer prometheus.NewTimer(a.metrics.hashing).ObserveDuration()
 		return chosen.hash(), nil
 	})
 	if chosen.email.Same(a.proven.Proven) {

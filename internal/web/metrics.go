@@ -14,6 +14,7 @@ type metrics struct {
 	requests    *prometheus.CounterVec
 	seconds     *prometheus.HistogramVec
 	activations *prometheus.CounterVec
+	hashing     prometheus.Histogram
 }
 
 func newMetrics(registry *prometheus.Registry, g *gate) *metrics {
@@ -29,8 +30,12 @@ func newMetrics(registry *prometheus.Registry, g *gate) *metrics {
 		activations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bascule_activation_submissions_total", Help: "Forms submitted to /activation, by outcome.",
 		}, []string{"outcome"}),
+		hashing: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "bascule_hashing_seconds", Help: "Time to hash the secrets of one submission, once it has a slot.",
+			Buckets: []float64{.02, .05, .1, .2, .5, 1, 2},
+		}),
 	}
-	registry.MustRegister(m.requests, m.seconds, m.activations,
+	registry.MustRegister(m.requests, m.seconds, m.activations, m.hashing,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "bascule_hashing_slots_used", Help: "Submissions that hold a hashing slot.",
 		}, func() float64 { return float64(len(g.slots)) }),

@@ -206,6 +206,28 @@ var (
 	blanks = regexp.MustCompile(`\s+`)
 )
 
+// metric is the value of a line of the metrics.
+func (s *site) metric(name string) string {
+	s.t.Helper()
+	w := httptest.NewRecorder()
+	s.server.Metrics().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for line := range strings.Lines(w.Body.String()) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	s.t.Fatalf("no metric %s", name)
+	return ""
+}
+
+// hashed proves how many submissions have been hashed so far (I8).
+func (s *site) hashed(want string) {
+	s.t.Helper()
+	if got := s.metric("bascule_hashing_seconds_count"); got != want {
+		s.t.Errorf("%s submissions were hashed, want %s", got, want)
+	}
+}
+
 // text is what a page says, blanks made plain.
 func text(body string) string {
 	s := tags.ReplaceAllString(body, "")

@@ -45,4 +45,3 @@ fillFromFragment();
 addEventListener('hashchange', fillFromFragment);
 document.querySelectorAll('input[type=password]').forEach(addReveal);
 document.querySelectorAll('[data-rules]').forEach((input) => input.setAttribute('passwordrules', input.dataset.rules));
-document.getElementById('erreurs')?.focus();
