@@ -13,7 +13,7 @@ func (a *app) resendCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "resend NUMBER",
 		Short: "Send a subscriber's code once more, with the same deadline",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneArg("NUMBER"),
 		RunE: a.withSpace(func(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) error {
 			if err := db.Resend(ctx, n, actor()); err != nil {
 				return err
@@ -28,7 +28,7 @@ func (a *app) cancelCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "cancel NUMBER",
 		Short: "End a subscriber's open request; its code is dead at once",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneArg("NUMBER"),
 		RunE: a.withSpace(func(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) error {
 			if err := db.Cancel(ctx, n, actor()); err != nil {
 				return err
@@ -40,17 +40,17 @@ func (a *app) cancelCommand() *cobra.Command {
 }
 
 func (a *app) withSpace(f func(context.Context, *sql.DB, conversion.SubscriberNumber) error) func(*cobra.Command, []string) error {
-	return a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
+	return func(cmd *cobra.Command, args []string) error {
 		n, err := conversion.ParseSubscriberNumber(args[0])
 		if err != nil {
 			return usagef("%w", err)
 		}
-		return f(ctx, db, n)
-	})
+		return a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return f(ctx, db, n) })(cmd, args)
+	}
 }
 
 func (a *app) retryCommand() *cobra.Command {
-	var batch int64
+	var batch batchNumber
 	var sameAddress bool
 	cmd := &cobra.Command{
 		Use:   "retry",
@@ -59,16 +59,12 @@ func (a *app) retryCommand() *cobra.Command {
 request expired, was undeliverable or bounced; refused and bounced addresses only
 where they changed since. Cancelled requests stay cancelled. Running it twice is
 the same as running it once.`,
-		Args: cobra.NoArgs,
+		Args: noArg,
 	}
-	cmd.Flags().Int64Var(&batch, "batch", 0, "only the spaces of this batch")
+	batch.addTo(cmd, "only the spaces of this batch")
 	cmd.Flags().BoolVar(&sameAddress, "same-address", false, "try refused and bounced addresses again although they have not changed")
-	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
-		keys, err := a.env.keys()
-		if err != nil {
-			return err
-		}
-		n, err := db.Retry(ctx, batch, sameAddress, keys, actor())
+	cmd.RunE = a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
+		n, err := db.Retry(ctx, int64(batch), sameAddress, keys, actor())
 		if err != nil {
 			return err
 		}
@@ -86,15 +82,11 @@ func (a *app) reissueCommand() *cobra.Command {
 		Long: `Kills every open code made with the key ID and sends a new one, made with the
 newest key of SECRET_KEY, with a full deadline. Put a new key first in SECRET_KEY
 and restart the workers before; take the old one out afterwards.`,
-		Args: cobra.NoArgs,
+		Args: noArg,
 	}
-	cmd.Flags().StringVar(&key, "key", "", "the key's id, as the start of a worker names it")
+	cmd.Flags().StringVar(&key, "key", "", "the `ID` of the key, as a worker names it when it starts")
 	cmd.MarkFlagRequired("key")
-	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
-		keys, err := a.env.keys()
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
 		if conversion.KeyID(key) == keys.Newest() {
 			return usagef("%s is the newest key: put a new one before it in SECRET_KEY first", key)
 		}

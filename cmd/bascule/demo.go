@@ -43,12 +43,12 @@ machine's programs, Redis and a mail server in the process), imports a sample
 batch of fictitious subscribers, and shows their mails at /inbox. It reads no
 DATABASE_URL, REDIS_URL, SMTP_URL or SECRET_KEY, and listens on loopback only.
 It may be run again on the same folder.`,
-		Args: cobra.NoArgs,
+		Args: noArg,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f) },
 	}
 	cmd.Flags().BoolVar(&f.auto, "auto", false, "play the subscribers, leave report, recaps and mails in the folder, and exit")
-	cmd.Flags().StringVar(&f.dir, "dir", "bascule-demo", "where the demonstration keeps its data")
-	cmd.Flags().StringVar(&f.listen, "listen", defaultListen, "address of the pages, on loopback")
+	cmd.Flags().StringVar(&f.dir, "dir", "bascule-demo", "the `folder` where the demonstration keeps its data")
+	cmd.Flags().StringVar(&f.listen, "listen", defaultListen, "the `address` of the pages, on loopback")
 	return cmd
 }
 

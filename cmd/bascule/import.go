@@ -2,18 +2,20 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"bascule/importer"
+	"bascule/internal/conversion"
 	"bascule/sql"
 )
 
 type importFlags struct {
 	dryRun   bool
-	within   string
+	within   span
 	verdicts string
 	json     bool
 }
@@ -27,38 +29,27 @@ func (a *app) importCommand() *cobra.Command {
 and makes the mails due. The whole file or nothing: a file that cannot be trusted
 is refused, rows that are wrong are rejected one by one and listed in the verdicts.
 Importing the same contents again changes nothing.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("FILE"),
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "judge every row, store nothing")
-	cmd.Flags().StringVar(&f.within, "within", "", "only certificates that expire within this time, such as 90d (default: all)")
-	cmd.Flags().StringVar(&f.verdicts, "verdicts", "", "write the sheet with a verdict for each row to this new workbook")
+	cmd.Flags().Var(&f.within, "within", "only certificates that expire within this `time`, such as 90d (default: all)")
+	cmd.Flags().StringVar(&f.verdicts, "verdicts", "", "write the sheet with a verdict for each row to the new workbook `OUT.xlsx`")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the counts as one JSON object")
-	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
-		return a.runImport(ctx, db, args[0], f)
+	cmd.RunE = a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
+		return a.runImport(ctx, db, keys, args[0], f)
 	})
 	return cmd
 }
 
-func (a *app) runImport(ctx context.Context, db *sql.DB, path string, f importFlags) error {
-	var within time.Duration
-	if f.within != "" {
-		var err error
-		if within, err = parseDuration(f.within); err != nil || within <= 0 {
-			return usagef("--within %q is not a time such as 90d", f.within)
-		}
-	}
-	keys, err := a.env.keys()
-	if err != nil {
-		return err
-	}
+func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyring, path string, f importFlags) error {
 	progress := newProgress(a)
 	defer progress.end()
 	result, err := importer.Run(ctx, db, importer.Options{
-		Path: path, Within: within, DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys,
+		Path: path, Within: time.Duration(f.within), DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys,
 		Progress: progress.show,
 		Warn: func(w importer.Warning) {
 			progress.end()
-			a.log.Warn(w.English)
+			fmt.Fprintln(a.stderr, "bascule: note: "+oneLine(w.English))
 		},
 	})
 	progress.end()

@@ -11,7 +11,7 @@ func (a *app) migrateCommand() *cobra.Command {
 		Use:   "migrate",
 		Short: "Create or upgrade the database schema",
 		Long:  "Creates or upgrades the schema of DATABASE_URL. Safe to run twice, and by two at once.",
-		Args:  cobra.NoArgs,
+		Args:  noArg,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			url, err := a.env.databaseURL()
 			if err != nil {

@@ -11,15 +11,15 @@ import (
 )
 
 func (a *app) reportCommand() *cobra.Command {
-	var batch int64
+	var batch batchNumber
 	cmd := &cobra.Command{
 		Use:   "report OUT.xlsx",
 		Short: "Write the workbook that tells what became of every row",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneArg("OUT.xlsx"),
 	}
-	cmd.Flags().Int64Var(&batch, "batch", 0, "only this batch")
+	batch.addTo(cmd, "only this batch")
 	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
-		if err := writeReport(ctx, db, args[0], batch); err != nil {
+		if err := writeReport(ctx, db, args[0], int64(batch)); err != nil {
 			return err
 		}
 		a.printf("%s is written.\n", args[0])

@@ -52,15 +52,22 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
+	cmd, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
 		return exitDone
-	}
-	fmt.Fprintln(stderr, "bascule: "+oneLine(advise(err)))
-	if !running || errors.Is(err, errUsage) {
+	case !running || errors.Is(err, errUsage):
+		fmt.Fprintf(stderr, "bascule: %s; see `%s --help`\n", misuse(err), cmd.CommandPath())
 		return exitUsage
 	}
+	fmt.Fprintln(stderr, "bascule: "+oneLine(advise(err)))
 	return exitFailed
+}
+
+// misuse tells in one line what is wrong with a command line.
+func misuse(err error) string {
+	text := oneLine(strings.TrimPrefix(err.Error(), errUsage.Error()+": "))
+	return strings.Replace(text, " Did you mean this? ", ", did you mean ", 1)
 }
 
 // errUsage marks a value of a flag or argument that makes no sense.
@@ -80,16 +87,39 @@ certificates becomes mails with activation codes, the subscribers activate on a
 web page, and a report tells what became of each.
 
 Start with "bascule demo": it needs no configuration.`,
-		SilenceUsage:     true,
-		SilenceErrors:    true,
-		PersistentPreRun: func(*cobra.Command, []string) { running() },
+		SilenceUsage:  true,
+		SilenceErrors: true,
 	}
 	root.AddCommand(
 		a.demoCommand(), a.migrateCommand(), a.importCommand(), a.serveCommand(), a.workCommand(),
 		a.statusCommand(), a.reportCommand(), a.showCommand(), a.resendCommand(), a.cancelCommand(),
 		a.retryCommand(), a.reissueCommand(), a.templateCommand(),
 	)
+	for _, cmd := range root.Commands() {
+		run := cmd.RunE
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			running()
+			return run(cmd, args)
+		}
+	}
 	return root
+}
+
+// oneArg wants the one argument that a command takes.
+func oneArg(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("one argument is needed, %s; there are %d", name, len(args))
+		}
+		return nil
+	}
+}
+
+func noArg(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("no argument is needed; there is %q", args[0])
+	}
+	return nil
 }
 
 // advise adds what can be done to errors that do not say it themselves.
@@ -104,7 +134,7 @@ func advise(err error) string {
 	case errors.Is(err, context.Canceled):
 		return "stopped; nothing is half done"
 	}
-	return strings.TrimPrefix(err.Error(), errUsage.Error()+": ")
+	return err.Error()
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
@@ -164,5 +194,17 @@ func (a *app) withDB(f func(ctx context.Context, db *sql.DB, args []string) erro
 		}
 		defer db.Close()
 		return f(cmd.Context(), db, args)
+	}
+}
+
+// withKeys runs a short command that opens requests: it needs to know the newest
+// key.
+func (a *app) withKeys(f func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		keys, err := a.env.keys()
+		if err != nil {
+			return err
+		}
+		return a.withDB(func(ctx context.Context, db *sql.DB, args []string) error { return f(ctx, db, keys, args) })(cmd, args)
 	}
 }

@@ -22,7 +22,7 @@ func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the web pages",
-		Args:  cobra.NoArgs,
+		Args:  noArg,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
 	}
 }

@@ -15,7 +15,7 @@ func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NUMBER",
 		Short: "Tell a subscriber number's whole story, and what can be done next",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneArg("NUMBER"),
 		RunE: a.withSpace(func(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) error {
 			s, err := db.Story(ctx, n)
 			if err != nil {

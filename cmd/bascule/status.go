@@ -14,7 +14,7 @@ import (
 )
 
 type statusFlags struct {
-	batch int64
+	batch batchNumber
 	json  bool
 	watch bool
 }
@@ -24,9 +24,9 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how requests, spaces and mail stand",
-		Args:  cobra.NoArgs,
+		Args:  noArg,
 	}
-	cmd.Flags().Int64Var(&f.batch, "batch", 0, "only this batch")
+	f.batch.addTo(cmd, "only this batch")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	cmd.Flags().BoolVar(&f.watch, "watch", false, "keep showing until interrupted")
 	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.status(ctx, db, f) })
@@ -40,7 +40,7 @@ func (a *app) status(ctx context.Context, db *sql.DB, f statusFlags) error {
 	depth, closeQueue := a.queueDepth()
 	defer closeQueue()
 	for {
-		s, err := db.Status(ctx, f.batch)
+		s, err := db.Status(ctx, int64(f.batch))
 		if err != nil {
 			return err
 		}

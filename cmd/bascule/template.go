@@ -11,7 +11,7 @@ func (a *app) templateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "template OUT.xlsx",
 		Short: "Write an empty workbook with the columns, validation and an explanation",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneArg("OUT.xlsx"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := atomicfile.Write(args[0], importer.WriteTemplate); err != nil {
 				return err

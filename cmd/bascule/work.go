@@ -22,7 +22,7 @@ func (a *app) workCommand() *cobra.Command {
 		Use:   "work",
 		Short: "Send mails, render recaps, expire requests",
 		Long:  "Does all background work. Any number of workers may run side by side, and any may stop at any moment.",
-		Args:  cobra.NoArgs,
+		Args:  noArg,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context()) },
 	}
 }
