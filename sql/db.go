@@ -29,11 +29,18 @@ type DB struct {
 }
 
 // Open connects to the database of a DATABASE_URL with at most conns
-// connections. The caller closes it.
+// connections. The caller closes it. No error repeats the URL: any part of it
+// may be the password, badly written.
 func Open(ctx context.Context, url string, conns int) (*DB, error) {
-	x, err := sqlx.ConnectContext(ctx, "postgres", url)
+	connector, err := pq.NewConnector(url)
 	if err != nil {
-		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
+		return nil, errors.New("DATABASE_URL is not of the form postgres://user:password@host:5432/bascule?sslmode=require" +
+			" (write special characters of the password as %XX)")
+	}
+	x := sqlx.NewDb(stdsql.OpenDB(connector), "postgres")
+	if err := x.PingContext(ctx); err != nil {
+		x.Close()
+		return nil, fmt.Errorf("connect to the PostgreSQL of DATABASE_URL: %w", err)
 	}
 	x.SetMaxOpenConns(conns)
 	x.SetMaxIdleConns(conns)
