@@ -16,12 +16,13 @@ import (
 	"bascule/sql"
 )
 
-// A DB is a migrated database of the test's own, with a second door for what
-// the product never does: move the clock, hold a lock, look at every row.
+// A DB is a migrated database of the test's own, where the product has the
+// rights of Application alone, with a second door for what the product never
+// does: move the clock, hold a lock, look at every row.
 type DB struct {
 	*sql.DB
-	URL string
-	Raw *stdsql.DB
+	URL string     // of the owner
+	Raw *stdsql.DB // the owner's
 }
 
 // conns is enough for a hundred concurrent submissions to be in each other's way.
@@ -32,7 +33,7 @@ const conns = 20
 func Open(t testing.TB) *DB {
 	t.Helper()
 	url := devtest.Database(t, migrate)
-	db, err := sql.Open(context.Background(), url, conns)
+	db, err := sql.Open(context.Background(), As(t, url, Application), conns)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,15 +43,6 @@ func Open(t testing.TB) *DB {
 	}
 	t.Cleanup(func() { db.Close(); raw.Close() })
 	return &DB{DB: db, URL: url, Raw: raw}
-}
-
-func migrate(url string) error {
-	db, err := sql.Open(context.Background(), url, 2)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return db.Migrate(context.Background())
 }
 
 // Keys is a keyring that is the same in every test.
