@@ -15,8 +15,12 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// The whole way without script: R25, then R12–R18, then R27 and R28. R3: after
-// it the space is entered by password alone. R5: nothing else has changed.
+// C5: the whole way without script, the code (R25), the identifiers (R12–R18),
+// the success (R27) and the recap (R28).
+// R1, R3: up to the last form the space is entered by certificate alone, after
+// it by password alone.
+// R5: nothing else has changed.
+// I9: the switch has one entry in the audit log, which names nobody.
 func TestActivation(t *testing.T) {
 	s := newSite(t)
 	r, proof := s.mailed(sqltest.Invitation{Number: "00AB1234", Holder: "Hélène d'Arvor", Contact: "helene+fisc@arvor.example"})
@@ -31,11 +35,16 @@ func TestActivation(t *testing.T) {
 		t.Errorf("address shown by default: %q, want the contact's (R13)", got)
 	}
 
+	s.checkAccess(r, "certificate")
 	form := full(url.Values{"email": {screen.field("email")}, "code": {screen.field("code")}}, screen.field("new_email"))
 	page := s.post(with(form, "submission", screen.field("submission"))).
 		expect(t, http.StatusOK, success, "00AB1234", "Étape 4 sur 4", "Sauvegardez ou imprimez votre formulaire",
 			"Accéder à mon espace", "indispensables lors d'opérations particulières") // R27, R28, R30
 	s.checkSwitched(r, "helene+fisc@arvor.example")
+	audit := s.db.Text(t, `SELECT string_agg(concat_ws(' ', space_id, request_id, event, actor, why), ', ' ORDER BY id) FROM audit`)
+	if want := fmt.Sprintf("%d %d activated subscriber code", r.SpaceID, r.ID); audit != want {
+		t.Errorf("audit log: %s, want %s", audit, want)
+	}
 	if after := s.db.Text(t, `SELECT (number, holder, contact_email, serial, issuer, certificate_expires, companies)::text FROM space`); after != before {
 		t.Errorf("the space was %s, is %s (R5)", before, after)
 	}

@@ -71,9 +71,9 @@ func (b browser) fill(confirmation string) {
 	)
 }
 
-// The way of a subscriber with the link of a mail, up to the PDF (R24–R28). D5:
-// the link fills the form in, leaves the address bar and the history, and sends
-// nothing by itself.
+// C6: the way of a subscriber with the link of a mail, up to the PDF (R24–R28).
+// D5: the link fills the form in, leaves the address bar and the history, and
+// sends nothing by itself.
 func TestBrowserWalk(t *testing.T) {
 	b := newBrowser(t)
 	r, proof := b.mailed(sqltest.Invitation{Contact: "helene+fisc@a.example"})

@@ -141,7 +141,7 @@ func full(proof url.Values, email string) url.Values {
 		"submission", fmt.Sprintf("00000000-0000-4000-8000-%012x", len(email)))
 }
 
-// An answer is what came back.
+// answered is what came back.
 type answered struct {
 	status int
 	body   string
@@ -241,7 +241,7 @@ func (a answered) title() string {
 	return text(cmp.Or(strings.Join(m, "|"), "none"))
 }
 
-// hidden is the value of a field of the page.
+// field is the value of a field of the page.
 func (a answered) field(name string) string {
 	m := regexp.MustCompile(`<input[^>]* name="` + name + `"[^>]* value="([^"]*)"`).FindStringSubmatch(a.body)
 	if m == nil {
