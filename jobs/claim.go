@@ -25,10 +25,26 @@ type holding struct {
 // renewEvery leaves three more tries before the lease is over.
 const renewEvery = sql.Lease / 4
 
-// recordTimeout bounds how long an outcome may take to be recorded. Outcomes
-// are recorded after a shutdown began, too: that is why their context is not
-// the worker's.
-const recordTimeout = 20 * time.Second
+// What a worker may spend on the database after it was told to stop, and on one
+// attempt. Claims, starts and outcomes go on when the worker's context has
+// ended: cut off in the middle, nobody would know what was committed.
+const (
+	lastWords        = 20 * time.Second
+	statementTimeout = 15 * time.Second
+)
+
+// outlive is a context for one statement that an ending worker does not cut off.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
+}
+
+// recording is a context for writing outcomes down: as long as the lease, while
+// nobody else can claim the rows, but not much longer than ctx.
+func recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), sql.Lease)
+	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, cancel) })
+	return out, func() { unwatch(); cancel() }
+}
 
 func newToken() string { return uuid.NewString() }
 
@@ -63,9 +79,12 @@ func (h *holding) renew(ctx context.Context) {
 func (h *holding) release(ctx context.Context, unstarted []int64) {
 	h.stop()
 	<-h.done
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	ctx, cancel := recording(ctx)
 	defer cancel()
-	if err := h.db.ReleaseClaim(ctx, sql.Claim{Token: h.claim.Token, IDs: unstarted}); err != nil {
+	err := persist(ctx, func(ctx context.Context) error {
+		return h.db.ReleaseClaim(ctx, sql.Claim{Token: h.claim.Token, IDs: unstarted})
+	})
+	if err != nil {
 		h.log.Warn("claims could not be given back; their lease will end", "err", err)
 	}
 }

@@ -15,6 +15,7 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"bascule/queue"
@@ -30,93 +31,124 @@ type Dispatcher struct {
 	Log   *slog.Logger
 }
 
-// tick is how often Dispatch looks when nobody wakes it. Notifications come
-// first; the tick is the net.
-const tick = 500 * time.Millisecond
+const (
+	// period names wake-ups: one per slot and period. It is also the shortest
+	// time between two looks, however often somebody adds an obligation.
+	period = 100 * time.Millisecond
+	// tick is how often Dispatch looks while nothing is due and nobody wakes
+	// it. Notifications come first; the tick is the net.
+	tick = 500 * time.Millisecond
+	// lookTimeout bounds one look.
+	lookTimeout = 10 * time.Second
+)
 
-// perWakeUp is how much work one wake-up stands for at the least: few wake-ups
-// for little work, so that it is not scattered, and enough for all slots soon.
-var perWakeUp = map[sql.Lane]int{
-	sql.LaneInteractive: 1,
-	sql.LaneBulk:        8,
-	sql.LaneRecap:       8,
-	sql.LaneExpiry:      1000,
-}
-
-// dueLimit bounds the counting of what is due: more would not wake more workers.
-const dueLimit = 2000
+// perWakeUp is how many mails or recaps one wake-up stands for at the least:
+// few wake-ups for little work, so that it is not scattered, and enough for all
+// slots soon. Other wake-ups stand for one.
+const perWakeUp = 8
 
 // Run dispatches until ctx ends. A failure of PostgreSQL or Redis is logged
 // once and tried again at the next tick.
-func (d *Dispatcher) Run(ctx context.Context) error {
-	due, err := d.DB.WatchDue(ctx, d.Log)
-	if err != nil {
-		return err
-	}
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
+func (d *Dispatcher) Run(ctx context.Context) {
+	due := make(chan struct{}, 1)
+	var watching sync.WaitGroup
+	watching.Go(func() { d.watch(ctx, due) })
+	defer watching.Wait()
 	failing := false
-	for {
-		err := d.Dispatch(ctx)
+	for ctx.Err() == nil {
+		busy, err := d.Dispatch(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return
 		case err != nil && !failing:
 			d.Log.Error("cannot dispatch work; it stays due", "err", err)
 		case err == nil && failing:
 			d.Log.Info("dispatching work again")
 		}
 		failing = err != nil
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-due:
-		case <-ticker.C:
+		pause(ctx, period, nil)
+		if !busy {
+			pause(ctx, tick-period, due)
 		}
 	}
 }
 
-// Dispatch looks once, and enqueues what is missing.
-func (d *Dispatcher) Dispatch(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+// watch passes on what PostgreSQL notifies. Without it the tick goes on.
+func (d *Dispatcher) watch(ctx context.Context, due chan<- struct{}) {
+	notified, err := d.DB.WatchDue(ctx, d.Log)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.Log.Warn("nobody tells of new work; it is looked for", "every", tick, "err", err)
+		}
+		return
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-notified:
+		}
+		select {
+		case due <- struct{}{}:
+		default: // one is waiting already
+		}
+	}
+}
+
+// pause waits for d, or until it is woken or ctx ends.
+func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-timer.C:
+	}
+}
+
+// Dispatch looks once, and enqueues what is missing. It tells whether anything
+// can be worked on.
+func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	now, err := d.DB.Now(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	lanes, err := d.DB.Due(ctx, dueLimit)
+	lanes, err := d.DB.Due(ctx, 2*perWakeUp*max(d.Slots.Batch, d.Slots.Interactive)) // more would wake nobody more
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, lane := range lanes {
-		wake := queue.WakeUp(lane.Lane)
 		n := d.wanted(lane)
-		if n > 0 {
-			n -= d.Queue.Pending(wake)
-		}
-		if n <= 0 {
+		if n == 0 {
 			continue
 		}
-		if err := d.Queue.Enqueue(ctx, wake, now.UnixMilli()/tick.Milliseconds(), n); err != nil {
-			return err
+		busy = true
+		wake := queue.WakeUp(lane.Lane)
+		pending, err := d.Queue.Pending(ctx, wake)
+		if err != nil {
+			return busy, err
+		}
+		if err := d.Queue.Enqueue(ctx, wake, now.UnixMilli()/period.Milliseconds(), n-pending); err != nil {
+			return busy, err
 		}
 	}
-	return nil
+	return busy, nil
 }
 
-// wanted is how many wake-ups a lane deserves: at most twice its slots. While
-// the relay's breaker is open, mail gets one, and only when a probe is due.
+// wanted is how many wake-ups may wait for a lane: at most twice its slots.
+// While the relay's breaker is open, mail gets one, and only when a probe is due.
 func (d *Dispatcher) wanted(lane sql.Due) int {
-	slots := d.Slots.Batch
+	slots, per := d.Slots.Batch, perWakeUp
 	switch lane.Lane {
 	case sql.LaneInteractive:
-		slots = d.Slots.Interactive
+		slots, per = d.Slots.Interactive, 1
 	case sql.LaneExpiry:
-		slots = 1
+		return min(lane.Count, 1) // a sweep takes all
 	}
-	per := perWakeUp[lane.Lane]
 	n := min((lane.Count+per-1)/per, 2*slots)
-	if lane.BreakerOpen && (lane.Lane == sql.LaneInteractive || lane.Lane == sql.LaneBulk) {
+	if lane.BreakerOpen && lane.Lane != sql.LaneRecap {
 		if !lane.ProbeDue {
 			return 0
 		}

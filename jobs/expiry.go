@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"bascule/sql"
 )
@@ -18,11 +19,14 @@ type Expirer struct {
 // hold nobody up.
 const sweepSize = 5000
 
+// sweepTimeout bounds one statement: a sweep of a loaded database takes its time.
+const sweepTimeout = time.Minute
+
 // Run sweeps until nothing is overdue.
 func (e *Expirer) Run(ctx context.Context) error {
 	expired := 0
 	for {
-		swept, err := e.DB.Sweep(ctx, sweepSize)
+		swept, err := e.sweep(ctx)
 		if err != nil {
 			return err
 		}
@@ -34,5 +38,13 @@ func (e *Expirer) Run(ctx context.Context) error {
 	if expired > 0 {
 		e.Log.Info("requests expired", "count", expired)
 	}
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
 	return e.DB.CleanUp(ctx)
+}
+
+func (e *Expirer) sweep(ctx context.Context) (sql.Swept, error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	return e.DB.Sweep(ctx, sweepSize)
 }

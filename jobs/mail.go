@@ -32,10 +32,13 @@ type Mailer struct {
 }
 
 // A chunk is what one claim takes. It starts small, so that a small batch is
-// shared by all workers, and doubles, so that a large one costs few claims.
+// shared by all workers, and doubles while it is done in no time, so that a large
+// one costs few claims. Interactive mail may carry recaps: a chunk of it stays
+// small, for they are all in memory.
 const (
-	firstChunk = 8
-	maxChunk   = 500
+	firstChunk          = 8
+	maxChunk            = 500
+	maxInteractiveChunk = 64
 )
 
 // turn is how long one wake-up may work before it lets another kind of work
@@ -51,12 +54,18 @@ func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
 	if probe {
 		return m.probe(ctx, lane, suspects)
 	}
-	begin, pace := m.Now(), &pace{size: firstWindow}
-	for chunk := firstChunk; ctx.Err() == nil && m.Now().Sub(begin) < turn; chunk = min(2*chunk, maxChunk) {
-		b := &batch{Mailer: m, lane: lane, token: newToken(), pace: pace}
-		if more, err := b.run(ctx, chunk, nil); err != nil || !more {
+	until := m.Now().Add(turn)
+	window, chunk := &pace{size: firstWindow, max: maxWindow}, &pace{size: firstChunk, max: maxChunk}
+	if lane == sql.LaneInteractive {
+		chunk.max = maxInteractiveChunk
+	}
+	for ctx.Err() == nil && m.Now().Before(until) {
+		begin := m.Now()
+		b := &batch{Mailer: m, lane: lane, token: newToken(), window: window, until: until}
+		if more, err := b.run(ctx, chunk.size, nil); err != nil || !more {
 			return err
 		}
+		chunk.adapt(m.Now().Sub(begin))
 	}
 	return nil
 }
@@ -65,8 +74,8 @@ func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
 // that opened it, where there is another (D11).
 func (m *Mailer) probe(ctx context.Context, lane sql.Lane, suspects []int64) error {
 	for _, except := range [][]int64{suspects, nil} {
-		b := &batch{Mailer: m, lane: lane, token: newToken(), pace: &pace{size: 1}, probe: true}
-		if more, err := b.run(ctx, 1, except); err != nil || more {
+		b := &batch{Mailer: m, lane: lane, token: newToken(), window: &pace{size: 1, max: 1}, until: m.Now().Add(turn), probe: true}
+		if _, err := b.run(ctx, firstChunk, except); err != nil || b.tried {
 			return err
 		}
 	}
@@ -76,10 +85,12 @@ func (m *Mailer) probe(ctx context.Context, lane sql.Lane, suspects []int64) err
 // A batch is one claim on its way through the relay.
 type batch struct {
 	*Mailer
-	lane  sql.Lane
-	token string
-	pace  *pace
-	probe bool
+	lane   sql.Lane
+	token  string
+	window *pace
+	until  time.Time // no window starts later
+	probe  bool      // one mail, although the breaker is open
+	tried  bool      // a window was handed to the relay
 }
 
 // A letter is a claimed mail with its code.
@@ -91,33 +102,56 @@ type letter struct {
 	tag   conversion.Tag
 }
 
-// run claims up to limit mails and sends them. It tells whether it found any
-// that could be started.
+// run claims up to limit mails and sends them. It tells whether it is worth
+// claiming more.
 func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, err error) {
-	mails, err := b.DB.ClaimMail(ctx, b.lane, limit, b.token, except)
+	mails, err := b.claim(ctx, limit, except)
 	if err != nil || len(mails) == 0 {
 		return false, err
 	}
 	held := hold(ctx, b.DB, sql.Claim{Token: b.token, IDs: mailIDs(mails)}, b.Log)
 	rest := b.address(mails)
 	defer func() { held.release(ctx, letterIDs(rest)) }()
-	for len(rest) > 0 && ctx.Err() == nil && !held.lost.Load() {
-		n, err := b.allow(ctx, min(b.pace.size, len(rest)))
+	for len(rest) > 0 && ctx.Err() == nil && !held.lost.Load() && b.Now().Before(b.until) {
+		n, err := b.allow(ctx, min(b.window.size, len(rest)))
 		if err != nil {
-			return more, err
+			return false, err
 		}
 		window := rest[:n]
 		started, err := b.start(ctx, window)
 		if err != nil {
-			return more, err // if it was started after all, whoever claims it next counts a doubt
+			return false, err // if it was started after all, whoever claims it next counts a doubt
 		}
 		if len(started) == 0 {
-			return more, nil // the breaker is open, or all of the window was void
+			if stopped, err := b.stopped(ctx); err != nil || stopped {
+				return false, err
+			}
 		}
-		rest, more = rest[n:], true
-		b.handOver(ctx, window, started)
+		rest = rest[n:]
+		if len(started) > 0 {
+			b.handOver(ctx, window, started)
+			if b.tried = true; b.probe {
+				break
+			}
+		}
 	}
-	return more, nil
+	return true, nil
+}
+
+func (b *batch) claim(ctx context.Context, limit int, except []int64) ([]sql.Mail, error) {
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	return b.DB.ClaimMail(ctx, b.lane, limit, b.token, except)
+}
+
+// stopped tells whether a window that started nothing met the open breaker. If
+// not, all of it was void and is gone: the next one may be good.
+func (b *batch) stopped(ctx context.Context) (bool, error) {
+	if b.probe {
+		return false, nil
+	}
+	lanes, err := b.DB.Due(ctx, 1)
+	return len(lanes) > 0 && lanes[0].BreakerOpen, err
 }
 
 // address computes the codes. A mail that cannot be addressed, because its key
@@ -125,13 +159,17 @@ func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, 
 // refuses such a state.
 func (b *batch) address(mails []sql.Mail) []letter {
 	letters := make([]letter, 0, len(mails))
+	var failed error
 	for _, m := range mails {
 		l, err := b.addressOne(m)
 		if err != nil {
-			b.Log.Error("cannot write a mail; it stays due", "request", m.RequestID, "kind", string(m.Kind), "err", err)
+			failed = fmt.Errorf("%s mail of request %d: %w", m.Kind, m.RequestID, err)
 			continue
 		}
 		letters = append(letters, l)
+	}
+	if failed != nil {
+		b.Log.Error("cannot write mails; they stay due", "count", len(mails)-len(letters), "err", failed)
 	}
 	return letters
 }
@@ -166,6 +204,8 @@ func (b *batch) start(ctx context.Context, window []letter) ([]sql.Started, erro
 	for i, l := range window {
 		tags[i] = l.tag
 	}
+	ctx, cancel := outlive(ctx)
+	defer cancel()
 	return b.DB.StartMail(ctx, sql.Claim{Token: b.token, IDs: letterIDs(window)}, tags, b.Lifetime, b.probe)
 }
 
@@ -185,7 +225,7 @@ func (b *batch) handOver(ctx context.Context, window []letter, started []sql.Sta
 	r := b.record(ctx)
 	b.Relay.Send(ctx, outgoing, func(i int, o mail.Outcome) { r.add(going[i], o) })
 	r.close()
-	b.pace.adapt(b.Now().Sub(begin))
+	b.window.adapt(b.Now().Sub(begin))
 }
 
 // compose writes a mail. The same letter and the same start give the same
@@ -232,10 +272,11 @@ func (m *Mailer) returnPath(l letter) conversion.Email {
 	return signed
 }
 
-// pace chooses how many mails are started at once, so that a window takes about
-// half a second: the deadline of a code counts from the start (D4), and the
-// start must not be long before the mail.
-type pace struct{ size int }
+// pace chooses how many mails are taken at once, so that they take about half a
+// second. For a window, because the deadline of a code counts from the start of
+// its window (D4), which must not be long before the mail; for a chunk, because
+// no other worker can take what one holds.
+type pace struct{ size, max int }
 
 const (
 	firstWindow = 4
@@ -245,7 +286,7 @@ const (
 func (p *pace) adapt(took time.Duration) {
 	switch {
 	case took < 250*time.Millisecond:
-		p.size = min(2*p.size, maxWindow)
+		p.size = min(2*p.size, p.max)
 	case took > time.Second:
 		p.size = max(p.size/2, 1)
 	}

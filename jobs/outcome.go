@@ -22,19 +22,20 @@ type recorder struct {
 }
 
 type result struct {
-	letter  letter
-	outcome mail.Outcome
+	letter   letter
+	outcome  mail.Outcome
+	stopping bool // the worker is: what broke off may be our own doing
 }
 
 // record starts a recorder. It goes on after ctx ended: an outcome that is
 // known must not become a doubt.
 func (b *batch) record(ctx context.Context) *recorder {
-	r := &recorder{b: b, ctx: context.WithoutCancel(ctx), in: make(chan result, maxWindow), done: make(chan struct{})}
+	r := &recorder{b: b, ctx: ctx, in: make(chan result, maxWindow), done: make(chan struct{})}
 	go r.run()
 	return r
 }
 
-func (r *recorder) add(l letter, o mail.Outcome) { r.in <- result{l, o} }
+func (r *recorder) add(l letter, o mail.Outcome) { r.in <- result{l, o, r.ctx.Err() != nil} }
 
 // close returns once every outcome was written down, or could not be.
 func (r *recorder) close() {
@@ -62,23 +63,25 @@ func (r *recorder) run() {
 	}
 }
 
-// flush writes outcomes down, set by set. What cannot be written within
-// recordTimeout is in doubt: the lease ends, and the same mail goes out again.
+// flush writes outcomes down, set by set. What cannot be written while the
+// lease lasts is in doubt: the same mail goes out again.
 func (r *recorder) flush(results []result) {
 	if len(results) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, recordTimeout)
+	ctx, cancel := recording(r.ctx)
 	defer cancel()
 	v := r.b.judge(results)
-	for _, write := range []func() error{
-		func() error { return r.b.DB.FinishAccepted(ctx, sql.Claim{Token: r.b.token, IDs: v.accepted}) },
-		func() error {
+	for _, write := range []func(context.Context) error{
+		func(ctx context.Context) error {
+			return r.b.DB.FinishAccepted(ctx, sql.Claim{Token: r.b.token, IDs: v.accepted})
+		},
+		func(ctx context.Context) error {
 			return r.b.DB.FinishInDoubt(ctx, sql.Claim{Token: r.b.token, IDs: v.inDoubt}, doubtDelay)
 		},
-		func() error { return r.b.DB.FinishRefused(ctx, r.b.token, v.refused) },
-		func() error { return r.b.DB.FinishFailed(ctx, r.b.token, v.failed) },
-		func() error { return r.b.moveBreaker(ctx, v) },
+		func(ctx context.Context) error { return r.b.DB.FinishRefused(ctx, r.b.token, v.refused) },
+		func(ctx context.Context) error { return r.b.DB.FinishFailed(ctx, r.b.token, v.failed) },
+		func(ctx context.Context) error { return r.b.moveBreaker(ctx, v) },
 	} {
 		if err := persist(ctx, write); err != nil {
 			r.b.Log.Error("outcomes of mails could not be recorded; they are in doubt", "err", err)
@@ -87,17 +90,15 @@ func (r *recorder) flush(results []result) {
 }
 
 // persist tries until it succeeds or ctx ends.
-func persist(ctx context.Context, write func() error) error {
+func persist(ctx context.Context, write func(context.Context) error) error {
 	for {
-		err := write()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
+		try, cancel := context.WithTimeout(ctx, statementTimeout)
+		err := write(try)
+		cancel()
+		if err == nil || ctx.Err() != nil {
 			return err
-		case <-time.After(time.Second):
 		}
+		pause(ctx, 200*time.Millisecond, nil)
 	}
 }
 
@@ -105,9 +106,13 @@ func persist(ctx context.Context, write func() error) error {
 type verdict struct {
 	accepted, inDoubt []int64
 	refused, failed   []sql.Failure
-	unclear           []int64
+	unclear           []int64 // since the last accepted one: refused without a clear reason, or broken off by the relay
 	us                []int64
 	reason            string // of the last refusal that may speak about us
+}
+
+func (v *verdict) suspect(id int64, o mail.Outcome) {
+	v.unclear, v.reason = append(v.unclear, id), o.String()
 }
 
 // The delays before another try that no schedule gives.
@@ -116,7 +121,9 @@ const (
 	brokenDelay = 10 * time.Second // after a connection that broke in the middle of this very mail
 )
 
-// judge is the table of D11, from the relay's words to the rows.
+// judge is the table of D11, from the relay's words to the rows. A relay that
+// breaks off in the middle of one mail after the other, or never answers a dot,
+// counts among the unclear: it would otherwise be hammered with the whole batch.
 func (b *batch) judge(results []result) verdict {
 	var v verdict
 	for _, res := range results {
@@ -124,9 +131,12 @@ func (b *batch) judge(results []result) verdict {
 		f := sql.Failure{ID: id, Refusal: o.Text, Code: codeOf(o)}
 		switch o.Kind {
 		case mail.Accepted:
-			v.accepted = append(v.accepted, id)
+			v.accepted, v.unclear = append(v.accepted, id), nil
 		case mail.InDoubt:
 			v.inDoubt = append(v.inDoubt, id)
+			if !res.stopping {
+				v.suspect(id, o)
+			}
 		case mail.Person:
 			v.refused = append(v.refused, f)
 		case mail.Us:
@@ -135,11 +145,14 @@ func (b *batch) judge(results []result) verdict {
 		case mail.NotSent:
 			if o.Stage != "" {
 				f.Delay = brokenDelay
+				if !res.stopping {
+					v.suspect(id, o)
+				}
 			}
 			v.failed = append(v.failed, f)
 		case mail.Unclear, mail.Later:
 			if o.Kind == mail.Unclear {
-				v.unclear, v.reason = append(v.unclear, id), o.String()
+				v.suspect(id, o)
 			}
 			delay, ok := schedule(res.letter.Attempts)
 			if !ok {
@@ -162,7 +175,7 @@ func (b *batch) moveBreaker(ctx context.Context, v verdict) error {
 	case len(v.unclear) > 0:
 		opened, err := b.DB.NoteUnclear(ctx, v.unclear, v.reason)
 		if opened {
-			b.Log.Warn("the relay refuses one recipient after the other; no mail starts until it takes one", "reason", v.reason)
+			b.Log.Warn("the relay fails one recipient after the other; no mail starts until it takes one", "reason", v.reason)
 		}
 		return err
 	case b.probe && v.spoke():

@@ -25,7 +25,7 @@ const recapChunk = 32
 func (r *Recapper) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		token := newToken()
-		due, err := r.DB.ClaimRecaps(ctx, recapChunk, token)
+		due, err := r.claim(ctx, token)
 		if err != nil || len(due) == 0 {
 			return err
 		}
@@ -34,6 +34,12 @@ func (r *Recapper) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (r *Recapper) claim(ctx context.Context, token string) ([]sql.DueRecap, error) {
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	return r.DB.ClaimRecaps(ctx, recapChunk, token)
 }
 
 // render keeps what it could render. A recap that cannot be rendered stays due,
@@ -48,12 +54,19 @@ func (r *Recapper) render(ctx context.Context, token string, due []sql.DueRecap)
 		}
 		rendered = append(rendered, sql.RenderedRecap{ObligationID: d.ObligationID, PDF: pdf, SHA256: sha256.Sum256(pdf)})
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	ctx, cancel := recording(ctx)
 	defer cancel()
-	return r.DB.FinishRecaps(ctx, token, rendered)
+	return persist(ctx, func(ctx context.Context) error { return r.DB.FinishRecaps(ctx, token, rendered) })
 }
 
-func renderRecap(facts []byte) ([]byte, error) {
+// renderRecap turns a panic of the PDF library into an error: it must not hold up
+// the recaps that were claimed together with this one.
+func renderRecap(facts []byte) (_ []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the PDF library panicked (%T)", p)
+		}
+	}()
 	var f recap.Facts
 	if err := json.Unmarshal(facts, &f); err != nil {
 		return nil, fmt.Errorf("read the facts: %w", err)

@@ -32,6 +32,6 @@ func (w *Worker) Run(ctx context.Context) error {
 		return err
 	}
 	defer server.Shutdown()
-	dispatcher := &Dispatcher{DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log}
-	return dispatcher.Run(ctx)
+	(&Dispatcher{DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log}).Run(ctx)
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -75,37 +74,37 @@ func (c *Client) Enqueue(ctx context.Context, w WakeUp, tick int64, n int) error
 	return nil
 }
 
-// Pending tells how many wake-ups of one kind wait to be taken. It is a hint:
-// an error or a missing queue reads as none.
-func (c *Client) Pending(w WakeUp) int {
-	info, err := asynq.NewInspectorFromRedisClient(c.redis).GetQueueInfo(w.name())
+// Pending tells how many wake-ups of one kind wait to be taken. It counts the
+// queue itself: asynq's Inspector does not know a queue whose name was lost with
+// the rest of Redis until the client is made anew, though its tasks run.
+func (c *Client) Pending(ctx context.Context, w WakeUp) (int, error) {
+	n, err := c.redis.LLen(ctx, w.key("pending")).Result()
 	if err != nil {
-		return 0
+		return 0, fmt.Errorf("look at queue %s: %w", w, err)
 	}
-	return info.Pending
+	return int(n), nil
 }
 
 // Depth tells how many wake-ups Redis holds, waiting or running. It returns an
 // error when Redis does not answer.
 func (c *Client) Depth(ctx context.Context) (int, error) {
-	if err := c.Ping(ctx); err != nil {
-		return 0, fmt.Errorf("look at the queues: %w", err)
-	}
-	inspector := asynq.NewInspectorFromRedisClient(c.redis)
-	known, err := inspector.Queues()
+	var counts []*redis.IntCmd
+	_, err := c.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, w := range WakeUps() {
+			counts = append(counts, p.LLen(ctx, w.key("pending")), p.LLen(ctx, w.key("active")), p.ZCard(ctx, w.key("retry")))
+		}
+		return nil
+	})
 	if err != nil {
 		return 0, fmt.Errorf("look at the queues: %w", err)
 	}
 	depth := 0
-	for _, w := range WakeUps() {
-		if !slices.Contains(known, w.name()) {
-			continue // nothing was ever enqueued there
-		}
-		info, err := inspector.GetQueueInfo(w.name())
-		if err != nil {
-			return 0, fmt.Errorf("look at queue %s: %w", w, err)
-		}
-		depth += info.Size
+	for _, n := range counts {
+		depth += int(n.Val())
 	}
 	return depth, nil
 }
+
+// key is where asynq keeps the tasks of a queue that are in a state. Its layout
+// is the same for all its releases that may share a Redis.
+func (w WakeUp) key(state string) string { return "asynq:{" + w.name() + "}:" + state }

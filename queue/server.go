@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -22,21 +24,29 @@ type Slots struct {
 // Server runs handlers for the wake-ups of all queues: interactive mail on an
 // asynq server and a connection of its own.
 type Server struct {
-	servers []*asynq.Server
+	ctx      context.Context // of every handler
+	handlers Handlers
+	log      *slog.Logger
+	servers  []*asynq.Server
+	running  sync.WaitGroup
 }
 
 // The weights of the queues that share a server. Recaps come before bulk mail:
 // somebody has just activated.
 var batchQueues = map[string]int{WakeRecap.name(): 4, WakeBulk.name(): 3, WakeExpiry.name(): 1}
 
-// shutdownTimeout is how long running handlers may take to give back what they
-// hold; their context has ended when it begins to run.
+// shutdownTimeout is how long asynq waits for running handlers before it puts
+// their tasks back; their context has ended when it begins to run.
 const shutdownTimeout = 30 * time.Second
 
-// Serve starts taking wake-ups. Handlers' contexts end with ctx. The caller
-// calls Shutdown.
+// Serve starts taking wake-ups; it waits for Redis as long as need be. ctx is
+// the context of all handlers. The caller ends ctx, then calls Shutdown.
+//
+// Handlers do not get asynq's own context: that ends with a lease in Redis,
+// which says nothing about what they hold in PostgreSQL, and asynq waits for no
+// handler whose context has ended.
 func Serve(ctx context.Context, c *Client, slots Slots, handlers Handlers, log *slog.Logger) (*Server, error) {
-	s := &Server{}
+	s := &Server{ctx: ctx, handlers: handlers, log: log}
 	for _, config := range []struct {
 		slots  int
 		queues map[string]int
@@ -47,13 +57,12 @@ func Serve(ctx context.Context, c *Client, slots Slots, handlers Handlers, log *
 		srv := asynq.NewServer(c.opt, asynq.Config{
 			Concurrency:       config.slots,
 			Queues:            config.queues,
-			BaseContext:       func() context.Context { return ctx },
 			TaskCheckInterval: 100 * time.Millisecond,
 			ShutdownTimeout:   shutdownTimeout,
 			Logger:            asynqLog{log},
 			LogLevel:          asynq.WarnLevel,
 		})
-		if err := srv.Start(handler(handlers, log)); err != nil {
+		if err := srv.Start(asynq.HandlerFunc(s.handle)); err != nil {
 			s.Shutdown()
 			return nil, fmt.Errorf("start taking tasks: %w", err)
 		}
@@ -62,7 +71,8 @@ func Serve(ctx context.Context, c *Client, slots Slots, handlers Handlers, log *
 	return s, nil
 }
 
-// Shutdown takes no more tasks and waits for the running ones, up to a limit.
+// Shutdown takes no more tasks and returns when no handler runs any more. It
+// does not end their context.
 func (s *Server) Shutdown() {
 	for _, srv := range s.servers {
 		srv.Stop()
@@ -70,25 +80,37 @@ func (s *Server) Shutdown() {
 	for _, srv := range s.servers {
 		srv.Shutdown()
 	}
+	s.running.Wait() // for those that asynq has given up
 }
 
-func handler(handlers Handlers, log *slog.Logger) asynq.Handler {
-	return asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
-		w, err := decode(t)
-		if err != nil {
-			log.Error("task refused", "err", err)
-			return nil
-		}
-		run, ok := handlers[w]
-		if !ok {
-			log.Error("task refused: unknown wake-up", "wake", string(w))
-			return nil
-		}
-		if err := run(ctx); err != nil && ctx.Err() == nil {
-			log.Error("work interrupted; it stays due", "wake", string(w), "err", err)
-		}
+// handle runs the handler of a task. The queue never learns of an error: a
+// retry of its own would only be one more wake-up.
+func (s *Server) handle(_ context.Context, t *asynq.Task) error {
+	s.running.Add(1)
+	defer s.running.Done()
+	defer s.survive()
+	w, err := decode(t)
+	if err != nil {
+		s.log.Error("task refused", "err", err)
 		return nil
-	})
+	}
+	run, ok := s.handlers[w]
+	if !ok {
+		s.log.Error("task refused: unknown wake-up", "wake", string(w))
+		return nil
+	}
+	if err := run(s.ctx); err != nil && s.ctx.Err() == nil {
+		s.log.Error("work interrupted; it stays due", "wake", string(w), "err", err)
+	}
+	return nil
+}
+
+// survive keeps a panic from archiving the task. Its value stays out of the log:
+// it may hold anything (I6).
+func (s *Server) survive() {
+	if p := recover(); p != nil {
+		s.log.Error("work ended in a panic; it stays due", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	}
 }
 
 // asynqLog hands asynq's own words to slog.
