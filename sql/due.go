@@ -35,20 +35,21 @@ const dueChannel = "bascule_due"
 
 // WatchDue sends on the returned channel soon after obligations were added,
 // until ctx ends. Notifications may be lost while the connection is down: a
-// tick must go beside it.
+// tick must go beside it. It waits for the first connection; it returns an error
+// when ctx ends before.
 func (db *DB) WatchDue(ctx context.Context, log *slog.Logger) (<-chan struct{}, error) {
 	l := pq.NewListener(db.url, time.Second, 30*time.Second, func(e pq.ListenerEventType, err error) {
 		if err != nil {
 			log.Warn("the connection that listens for work is down", "err", err)
 		}
 	})
+	context.AfterFunc(ctx, func() { l.Close() }) // Listen knows no context
 	if err := l.Listen(dueChannel); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("listen for work: %w", err)
 	}
 	out := make(chan struct{}, 1)
 	go func() {
-		defer l.Close()
 		for {
 			select {
 			case <-ctx.Done():
