@@ -60,7 +60,8 @@ var migrations embed.FS
 // Migrate creates or upgrades the schema. It is safe to run twice, and by two
 // processes at once: one waits for the other.
 func (db *DB) Migrate(ctx context.Context) error {
-	locker, err := lock.NewPostgresSessionLocker()
+	// Who waits for another's migration looks once a second, for five minutes.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}

@@ -134,7 +134,7 @@ CREATE TABLE request (
     undeliverable_at   timestamptz,
     cancelled_at       timestamptz,
     CONSTRAINT request_one_end CHECK (num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) <= 1),
-    CONSTRAINT request_activated_in_time CHECK (activated_at < expires_at),
+    CONSTRAINT request_activated_in_time CHECK (activated_at IS NULL OR expires_at IS NOT NULL AND activated_at < expires_at),
     CONSTRAINT request_started CHECK ((started_at IS NULL) = (expires_at IS NULL) AND (mailed_at IS NULL OR started_at IS NOT NULL)),
     CONSTRAINT request_credentials CHECK (num_nonnulls(chosen_email, chosen_key) IN (0, 2)
         AND num_nonnulls(password_hash, question, answer_hash) IN (0, 3)),
@@ -192,8 +192,8 @@ $$;
 
 CREATE TRIGGER request_end_is_final BEFORE UPDATE ON request
     FOR EACH ROW WHEN (num_nonnulls(OLD.activated_at, OLD.expired_at, OLD.undeliverable_at, OLD.cancelled_at) = 1
-        AND (OLD.activated_at, OLD.expired_at, OLD.undeliverable_at, OLD.cancelled_at, OLD.space_id)
-            IS DISTINCT FROM (NEW.activated_at, NEW.expired_at, NEW.undeliverable_at, NEW.cancelled_at, NEW.space_id))
+        AND (OLD.activated_at, OLD.expired_at, OLD.undeliverable_at, OLD.cancelled_at, OLD.expires_at, OLD.space_id, OLD.id)
+            IS DISTINCT FROM (NEW.activated_at, NEW.expired_at, NEW.undeliverable_at, NEW.cancelled_at, NEW.expires_at, NEW.space_id, NEW.id))
     EXECUTE FUNCTION refuse('an ended request stays ended');
 CREATE TRIGGER request_activated_is_kept BEFORE DELETE ON request
     FOR EACH ROW WHEN (OLD.activated_at IS NOT NULL)
@@ -276,8 +276,10 @@ CREATE TABLE recap (
 COMMENT ON TABLE  recap IS 'The document that the subscriber keeps (R28). The facts are frozen by the activation.';
 COMMENT ON COLUMN recap.pdf IS 'Null until rendered; the same facts give the same bytes.';
 CREATE TRIGGER recap_facts_are_frozen BEFORE UPDATE ON recap
-    FOR EACH ROW WHEN (NEW.facts IS DISTINCT FROM OLD.facts)
+    FOR EACH ROW WHEN (NEW.facts IS DISTINCT FROM OLD.facts OR NEW.request_id <> OLD.request_id)
     EXECUTE FUNCTION refuse('the facts are frozen');
+CREATE TRIGGER recap_is_kept BEFORE DELETE OR TRUNCATE ON recap
+    EXECUTE FUNCTION refuse('the subscriber keeps it');
 
 CREATE TABLE session (
     token_hash bytea       PRIMARY KEY CHECK (octet_length(token_hash) = 32),
@@ -315,6 +317,20 @@ CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE ON audit
     FOR EACH ROW EXECUTE FUNCTION refuse('the audit log is append-only');
 CREATE TRIGGER audit_is_kept BEFORE TRUNCATE ON audit
     EXECUTE FUNCTION refuse('the audit log is append-only');
+
+-- These refuse in every session, also in one that replicates or loads data with
+-- session_replication_role = replica.
+ALTER TABLE space   ENABLE ALWAYS TRIGGER space_number_is_fixed;
+ALTER TABLE space   ENABLE ALWAYS TRIGGER space_switch_is_irrevocable;
+ALTER TABLE space   ENABLE ALWAYS TRIGGER space_switch_is_remembered;
+ALTER TABLE space   ENABLE ALWAYS TRIGGER space_is_kept;
+ALTER TABLE request ENABLE ALWAYS TRIGGER request_end_is_final;
+ALTER TABLE request ENABLE ALWAYS TRIGGER request_activated_is_kept;
+ALTER TABLE request ENABLE ALWAYS TRIGGER request_is_kept;
+ALTER TABLE recap   ENABLE ALWAYS TRIGGER recap_facts_are_frozen;
+ALTER TABLE recap   ENABLE ALWAYS TRIGGER recap_is_kept;
+ALTER TABLE audit   ENABLE ALWAYS TRIGGER audit_is_append_only;
+ALTER TABLE audit   ENABLE ALWAYS TRIGGER audit_is_kept;
 
 -- The one way to expire requests: those of ids that are open and overdue at
 -- that instant. The kept hashes go with the request's end (D1).

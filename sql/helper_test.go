@@ -1,0 +1,421 @@
+package sql_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+	"bascule/sql/sqltest"
+)
+
+// A desk is a database, and what importers, workers, subscribers and
+// administrators do to it.
+type desk struct {
+	*sqltest.DB
+	t    testing.TB
+	ctx  context.Context
+	keys *conversion.Keyring
+}
+
+func open(t testing.TB) *desk {
+	t.Helper()
+	return &desk{DB: sqltest.Open(t), t: t, ctx: t.Context(), keys: sqltest.Keys(t)}
+}
+
+// on is the same desk, in a subtest.
+func (d *desk) on(t testing.TB) *desk {
+	return &desk{DB: d.DB, t: t, ctx: t.Context(), keys: d.keys}
+}
+
+// otherKeys is a keyring whose newest key is another one, the usual one beside it.
+func otherKeys(t testing.TB) *conversion.Keyring {
+	t.Helper()
+	keys, err := conversion.ParseKeyring("YW5vdGhlciBrZXksIGZvciB0ZXN0cyBvZiByb3RhdGlvbiBvbmx5IQ==,dGVzdHMgYWxvbmUgdXNlIHRoaXMga2V5LCBub2JvZHkgZWxzZSE=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func (d *desk) must(err error) {
+	d.t.Helper()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// expiry is the day on which the certificates of row expire.
+var expiry = time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)
+
+// row is a well-formed row of a sheet. Its certificate is its own, and line is
+// set by sheet.
+func row(number, email string, change ...func(*conversion.Space)) sql.ImportRow {
+	e, err := conversion.ParseEmail(email)
+	if err != nil {
+		panic(err) // a mistake in the test
+	}
+	s := conversion.Space{
+		Number: conversion.SubscriberNumber(number), Holder: "Camille Duvallon", Contact: e,
+		Certificate: conversion.Certificate{Serial: conversion.SerialNumber(fmt.Sprintf("%x", number)), Issuer: "CN=AC des exemples", Expires: expiry},
+	}
+	for _, f := range change {
+		f(&s)
+	}
+	return sql.ImportRow{Space: s}
+}
+
+// malformed is a row that the importer could not read.
+func malformed(number string) sql.ImportRow {
+	return sql.ImportRow{Space: conversion.Space{Number: conversion.SubscriberNumber(number)}, Cell: "C9", Reason: "adresse électronique manquante"}
+}
+
+func holder(name string) func(*conversion.Space) {
+	return func(s *conversion.Space) { s.Holder = name }
+}
+
+func serial(n string) func(*conversion.Space) {
+	return func(s *conversion.Space) { s.Certificate.Serial = conversion.SerialNumber(n) }
+}
+
+func expires(day time.Time) func(*conversion.Space) {
+	return func(s *conversion.Space) { s.Certificate.Expires = day }
+}
+
+// firstLine is where the rows of a sheet begin, below its header.
+const firstLine = 2
+
+// sheet is the import of rows, named by what is in them.
+func (d *desk) sheet(rows ...sql.ImportRow) sql.Import {
+	for i := range rows {
+		rows[i].Line = firstLine + i
+	}
+	return sql.Import{
+		Hash: sha256.Sum256(fmt.Append(nil, rows)), FileName: "lot.xlsx", Sheet: "Feuil1", Actor: "admin",
+		Keys: d.keys, Columns: sql.Columns{Number: "A", Email: "C", Serial: "D"},
+		Expect: len(rows), Rows: sequence(rows, nil),
+	}
+}
+
+// sequence yields values, then err if there is one.
+func sequence[T any](values []T, err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, v := range values {
+			if !yield(v, nil) {
+				return
+			}
+		}
+		if err != nil {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
+// run imports and returns the verdicts, after checking that they add up.
+func (d *desk) run(in sql.Import) (sql.ImportResult, []sql.Verdict) {
+	d.t.Helper()
+	var verdicts []sql.Verdict
+	result, err := d.Import(d.ctx, in, func(seq iter.Seq2[sql.Verdict, error]) error {
+		for v, err := range seq {
+			if err != nil {
+				return err
+			}
+			verdicts = append(verdicts, v)
+		}
+		return nil
+	})
+	d.must(err)
+	kinds := make(map[string]int)
+	for i, v := range verdicts {
+		kinds[v.Kind]++
+		if v.Line != firstLine+i {
+			d.t.Errorf("verdict %d is of line %d", i, v.Line)
+		}
+	}
+	want := sql.ImportResult{Batch: result.Batch, Rows: in.Expect, Accepted: kinds["accepted"],
+		Unchanged: kinds["unchanged"], NotDue: kinds["not_due"], Rejected: kinds["rejected"]}
+	if result != want || result.Accepted+result.Unchanged+result.NotDue+result.Rejected != in.Expect {
+		d.t.Errorf("result is %+v, its verdicts are %+v", result, want)
+	}
+	return result, verdicts
+}
+
+// kinds are the verdicts of a sheet, in one word each.
+func (d *desk) kinds(rows ...sql.ImportRow) string {
+	d.t.Helper()
+	_, verdicts := d.run(d.sheet(rows...))
+	return kindsOf(verdicts)
+}
+
+func kindsOf(verdicts []sql.Verdict) string {
+	words := make([]string, len(verdicts))
+	for i, v := range verdicts {
+		words[i] = v.Kind
+	}
+	return strings.Join(words, " ")
+}
+
+// invite imports one space and returns its request.
+func (d *desk) invite(number, email string) int64 {
+	d.t.Helper()
+	if got := d.kinds(row(number, email)); got != "accepted" {
+		d.t.Fatalf("space %s is %s, want accepted", number, got)
+	}
+	return d.latest(number)
+}
+
+// latest is the latest request of a number.
+func (d *desk) latest(number string) (id int64) {
+	d.t.Helper()
+	d.must(d.Raw.QueryRow(`SELECT max(r.id) FROM request r JOIN space s ON s.id = r.space_id WHERE s.number = $1`, number).Scan(&id))
+	return id
+}
+
+// state is how the product derives the state of a request.
+func (d *desk) state(request int64) conversion.State {
+	d.t.Helper()
+	return conversion.State(d.Text(d.t, `SELECT request_state(r, bascule_now()) FROM request r WHERE id = $1`, request))
+}
+
+func (d *desk) count(query string, args ...any) (n int) {
+	d.t.Helper()
+	d.must(d.Raw.QueryRow(query, args...).Scan(&n))
+	return n
+}
+
+// proof is an address and the code that was mailed to it.
+type proof struct {
+	email conversion.Email
+	code  conversion.Code
+}
+
+// code is the one that a claimed mail carries.
+func (d *desk) code(m sql.Mail) proof {
+	d.t.Helper()
+	to := sqltest.Email(d.t, m.Recipient)
+	code, err := d.keys.Code(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, to)
+	d.must(err)
+	return proof{to, code}
+}
+
+// A hand is a worker that holds claimed mails.
+type hand struct {
+	*desk
+	sql.Claim
+	mails []sql.Mail
+}
+
+// claim claims up to limit mails of both mail lanes.
+func (d *desk) claim(limit int) *hand {
+	d.t.Helper()
+	h := &hand{desk: d, Claim: sql.Claim{Token: uuid.NewString()}}
+	for _, lane := range []sql.Lane{sql.LaneInteractive, sql.LaneBulk} {
+		mails, err := d.ClaimMail(d.ctx, lane, limit-len(h.mails), h.Token, nil)
+		d.must(err)
+		h.mails = append(h.mails, mails...)
+	}
+	for _, m := range h.mails {
+		h.IDs = append(h.IDs, m.ID)
+	}
+	return h
+}
+
+// claimOf claims the mails of one request.
+func (d *desk) claimOf(request int64) *hand {
+	d.t.Helper()
+	h := d.claim(10_000)
+	var others []int64
+	h.mails = slices.DeleteFunc(h.mails, func(m sql.Mail) bool {
+		if m.RequestID != request {
+			others = append(others, m.ID)
+		}
+		return m.RequestID != request
+	})
+	h.IDs = nil
+	for _, m := range h.mails {
+		h.IDs = append(h.IDs, m.ID)
+	}
+	d.must(d.ReleaseClaim(d.ctx, sql.Claim{Token: h.Token, IDs: others}))
+	return h
+}
+
+// start starts what it holds and returns what may be sent.
+func (h *hand) start() []sql.Started { h.t.Helper(); return h.startAs(false) }
+
+func (h *hand) startAs(probe bool) []sql.Started {
+	h.t.Helper()
+	tags := make([]conversion.Tag, len(h.mails))
+	for i, m := range h.mails {
+		if m.Kind == sql.MailCode {
+			p := h.code(m)
+			tag, err := h.keys.Tag(m.KeyID, p.email, p.code)
+			h.must(err)
+			tags[i] = tag
+		}
+	}
+	started, err := h.StartMail(h.ctx, h.Claim, tags, conversion.DefaultCodeLifetime, probe)
+	h.must(err)
+	return started
+}
+
+// sent is what of its mails was started, as claims to finish.
+func (h *hand) sent() sql.Claim {
+	h.t.Helper()
+	c := sql.Claim{Token: h.Token}
+	for _, s := range h.start() {
+		c.IDs = append(c.IDs, s.ID)
+	}
+	return c
+}
+
+// deliver mails all that is due, as a worker with a perfect relay.
+func (d *desk) deliver() int {
+	d.t.Helper()
+	n := 0
+	for {
+		h := d.claim(500)
+		if len(h.mails) == 0 {
+			return n
+		}
+		sent := h.sent()
+		n += len(sent.IDs)
+		d.must(d.FinishAccepted(d.ctx, sent))
+	}
+}
+
+// mail delivers the code of a request, and returns it.
+func (d *desk) mail(request int64) proof {
+	d.t.Helper()
+	h := d.claimOf(request)
+	for _, m := range h.mails {
+		if m.Kind == sql.MailCode {
+			p := d.code(m)
+			d.must(d.FinishAccepted(d.ctx, h.sent()))
+			return p
+		}
+	}
+	d.t.Fatalf("no code mail of request %d is due", request)
+	return proof{}
+}
+
+// invited is a space whose code was mailed.
+func (d *desk) invited(number, email string) (int64, proof) {
+	d.t.Helper()
+	request := d.invite(number, email)
+	return request, d.mail(request)
+}
+
+// chosenCredentials stand in for hashes that take no time.
+func chosenCredentials() (sql.Credentials, error) {
+	return sql.Credentials{Password: "$password", Question: "animal", Answer: "$answer"}, nil
+}
+
+// form is a form that somebody with a code fills in.
+func (d *desk) form(p proof, email conversion.Email) (sql.Submission, error) {
+	found, err := d.FindCode(d.ctx, d.keys, p.email, p.code)
+	if err != nil {
+		return sql.Submission{}, err
+	}
+	s := sql.Submission{Request: found.RequestID, Generation: found.Generation, ID: uuid.NewString(), Email: email, Credentials: chosenCredentials}
+	if found.Activates {
+		s.Credentials = nil
+	}
+	return s, nil
+}
+
+// activate is what a subscriber does with a code for the address it proves.
+func (d *desk) activate(p proof) error {
+	s, err := d.form(p, p.email)
+	if err != nil {
+		return err
+	}
+	return d.switchBy(s)
+}
+
+func (d *desk) switchBy(s sql.Submission) error {
+	facts := func(conversion.Space, conversion.TrustQuestion, time.Time) ([]byte, error) { return []byte(`{}`), nil }
+	return d.Activate(d.ctx, sql.Activation{Submission: s, Facts: facts, SessionHash: sha256.Sum256([]byte(s.ID))})
+}
+
+// choose is what a subscriber does who wants another address.
+func (d *desk) choose(p proof, email string) (sql.Choice, error) {
+	s, err := d.form(p, sqltest.Email(d.t, email))
+	if err != nil {
+		return sql.Choice{}, err
+	}
+	s.Credentials = chosenCredentials
+	return d.ChooseAddress(d.ctx, s)
+}
+
+// switched is a space that was switched.
+func (d *desk) switched(number, email string) int64 {
+	d.t.Helper()
+	request, p := d.invited(number, email)
+	d.must(d.activate(p))
+	return request
+}
+
+// refused fails the test unless the code is refused.
+func (d *desk) refused(p proof) {
+	d.t.Helper()
+	if _, err := d.FindCode(d.ctx, d.keys, p.email, p.code); !errors.Is(err, conversion.ErrCodeRefused) {
+		d.t.Errorf("the code is not refused: %v", err)
+	}
+}
+
+// accepted fails the test unless the code is good for the request.
+func (d *desk) accepted(p proof, request int64) {
+	d.t.Helper()
+	found, err := d.FindCode(d.ctx, d.keys, p.email, p.code)
+	if err != nil || found.RequestID != request {
+		d.t.Errorf("the code gives request %d, error %v; want request %d", found.RequestID, err, request)
+	}
+}
+
+// audit is what the audit log says of a request, as "event by actor".
+func (d *desk) audit(request int64) string {
+	d.t.Helper()
+	return d.Text(d.t, `SELECT coalesce(string_agg(event || ' by ' || actor, ', ' ORDER BY id), '') FROM audit WHERE request_id = $1`, request)
+}
+
+// sound fails the test unless the invariants hold for every row.
+func (d *desk) sound() {
+	d.t.Helper()
+	for rule, query := range invariants {
+		if broken := d.Text(d.t, `SELECT coalesce(string_agg(t::text, E'\n'), '') FROM (`+query+`) AS t`); broken != "" {
+			d.t.Errorf("%s is broken:\n%s", rule, broken)
+		}
+	}
+}
+
+// invariants select the rows that break one.
+var invariants = map[string]string{
+	"I1: a space is open once, or its request has ended": `
+		SELECT space_id FROM request r WHERE request_is_open(r) GROUP BY 1 HAVING count(*) > 1`,
+	"I2: a password space has its one activated request, a certificate space has none": `
+		SELECT s.id, s.access FROM space s
+		WHERE (SELECT count(*) FROM request r WHERE r.space_id = s.id AND r.activated_at IS NOT NULL) <> (s.access = 'password')::int`,
+	"I3: activated before the deadline, and never expired": `
+		SELECT id FROM request WHERE activated_at IS NOT NULL AND (activated_at >= expires_at OR expires_at IS NULL OR expired_at IS NOT NULL)`,
+	"I4: one password space for an address": `
+		SELECT email_key FROM space WHERE access = 'password' GROUP BY 1 HAVING count(*) > 1`,
+	"I5: one code for a generation, within the generations given out": `
+		SELECT c.request_id, c.generation FROM code c JOIN request r ON r.id = c.request_id WHERE c.generation > r.generation`,
+	"I9: one audit entry for each end and each mailing": `
+		SELECT r.id, e.event FROM request r, (VALUES ('activated'), ('expired'), ('undeliverable'), ('cancelled'), ('requested')) AS e (event)
+		WHERE (SELECT count(*) FROM audit a WHERE a.request_id = r.id AND a.event = e.event)
+			<> CASE e.event WHEN 'activated' THEN num_nonnulls(r.activated_at) WHEN 'expired' THEN num_nonnulls(r.expired_at)
+			   WHEN 'undeliverable' THEN num_nonnulls(r.undeliverable_at) WHEN 'cancelled' THEN num_nonnulls(r.cancelled_at) ELSE 1 END`,
+	"I9: who and why": `
+		SELECT id, event FROM audit WHERE event = '' OR actor = '' OR why = ''`,
+}
