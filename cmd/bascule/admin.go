@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -68,7 +69,7 @@ the same as running it once.`,
 		if err != nil {
 			return err
 		}
-		a.printf("%d spaces are invited again.\n", n)
+		a.printf("%s invited again.\n", count(n, "space is", "spaces are"))
 		return nil
 	})
 	return cmd
@@ -94,8 +95,15 @@ and restart the workers before; take the old one out afterwards.`,
 		if err != nil {
 			return err
 		}
-		a.printf("%d codes made with key %s are dead; new ones go out.\n", n, key)
+		a.printf("%s dead that key %s made; new ones go out.\n", count(n, "code is", "codes are"), key)
 		return nil
 	})
 	return cmd
+}
+
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	_ "embed"
 	"fmt"
 	"net/netip"
@@ -164,13 +165,28 @@ func (e environment) listenAddr() string {
 
 func (e environment) metricsAddr() string { return strings.TrimSpace(e.getenv("METRICS_ADDR")) }
 
-func (e environment) bounceDir() string { return strings.TrimSpace(e.getenv("BOUNCE_DIR")) }
+// folder reads a variable that names a folder, "" where it is not set.
+func (e environment) folder(name string) (string, error) {
+	v := strings.TrimSpace(e.getenv(name))
+	if v == "" {
+		return "", nil
+	}
+	if info, err := os.Stat(v); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("%s is not a folder that can be read", name)
+	}
+	return v, nil
+}
 
-// tlsFiles reads TLS_CERT_FILE and TLS_KEY_FILE: both or none.
+// tlsFiles reads TLS_CERT_FILE and TLS_KEY_FILE: both or none, and a pair.
 func (e environment) tlsFiles() (cert, key string, err error) {
 	cert, key = strings.TrimSpace(e.getenv("TLS_CERT_FILE")), strings.TrimSpace(e.getenv("TLS_KEY_FILE"))
 	if (cert == "") != (key == "") {
 		return "", "", fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE go together: set both or none")
+	}
+	if cert != "" {
+		if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
+			return "", "", fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE: %w", err)
+		}
 	}
 	return cert, key, nil
 }
@@ -190,18 +206,6 @@ func (e environment) trustedProxies() ([]netip.Prefix, error) {
 		list = append(list, prefix.Masked())
 	}
 	return list, nil
-}
-
-// themeDir reads THEME_DIR, a folder that replaces the look.
-func (e environment) themeDir() (string, error) {
-	v := strings.TrimSpace(e.getenv("THEME_DIR"))
-	if v == "" {
-		return "", nil
-	}
-	if info, err := os.Stat(v); err != nil || !info.IsDir() {
-		return "", fmt.Errorf("THEME_DIR is not a folder that can be read")
-	}
-	return v, nil
 }
 
 //go:embed assistance.txt

@@ -71,15 +71,18 @@ func (a *app) printImport(r sql.ImportResult, f importFlags) {
 		a.printf("Batch %d: %d rows\n", r.Batch, r.Rows)
 	}
 	for _, line := range []struct {
-		n    int
-		what string
+		n      int
+		what   string
+		always bool
 	}{
-		{r.Accepted, "accepted"},
-		{r.Unchanged, "unchanged: known already, nothing to do"},
-		{r.NotDue, "not due: they expire after --within"},
-		{r.Rejected, "rejected"},
+		{r.Accepted, "accepted", true},
+		{r.Unchanged, "unchanged: known already, nothing to do", false},
+		{r.NotDue, "not due: they expire after --within", false},
+		{r.Rejected, "rejected", true},
 	} {
-		a.printf("%8d  %s\n", line.n, line.what)
+		if line.n > 0 || line.always {
+			a.printf("%8d  %s\n", line.n, line.what)
+		}
 	}
 	switch {
 	case f.verdicts != "":

@@ -22,8 +22,26 @@ func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the web pages",
-		Args:  noArg,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
+		Long: `Serves the pages that subscribers see, until SIGTERM or SIGINT; then it finishes
+the requests under way. Any number may run side by side.
+
+Environment, needed:
+  DATABASE_URL      the PostgreSQL database, such as postgres://user@host/bascule
+  PUBLIC_URL        where subscribers find the pages, such as https://espace.example
+  SECRET_KEY        what codes are made with: openssl rand -base64 32
+
+Environment, optional:
+  LISTEN_ADDR       where to listen (127.0.0.1:8080)
+  TLS_CERT_FILE, TLS_KEY_FILE
+                    certificate and key, to serve https without a proxy
+  TRUSTED_PROXIES   addresses and prefixes whose X-Forwarded-For is believed (none)
+  METRICS_ADDR      where to serve /metrics to Prometheus (nowhere)
+  CODE_LIFETIME     how long a code works, as the pages tell it (48h)
+  PASSWORD_PROFILE  fiche (8 to 20 letters and digits, the default) or cnil
+  HELP_TEXT_FILE    what pages say about the assistance
+  THEME_DIR         a folder that replaces the look`,
+		Args: noArg,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
 	}
 }
 
@@ -52,9 +70,9 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	servers := []listener{{name: "pages", addr: a.env.listenAddr(), handler: pages.Handler(), cert: cert, key: key}}
+	servers := []listener{{name: "pages", variable: "LISTEN_ADDR", addr: a.env.listenAddr(), handler: pages.Handler(), cert: cert, key: key}}
 	if addr := a.env.metricsAddr(); addr != "" {
-		servers = append(servers, listener{name: "metrics", addr: addr, handler: pages.Metrics()})
+		servers = append(servers, listener{name: "metrics", variable: "METRICS_ADDR", addr: addr, handler: pages.Metrics()})
 	}
 	return listenAndServe(ctx, a.log, servers)
 }
@@ -79,15 +97,15 @@ func (a *app) webConfig() (cfg web.Config, err error) {
 	if cfg.CodeLifetime, err = a.env.codeLifetime(); err != nil {
 		return cfg, err
 	}
-	cfg.ThemeDir, err = a.env.themeDir()
+	cfg.ThemeDir, err = a.env.folder("THEME_DIR")
 	return cfg, err
 }
 
 // A listener is one address to serve; with a certificate, over TLS.
 type listener struct {
-	name, addr string
-	handler    http.Handler
-	cert, key  string
+	name, variable, addr string
+	handler              http.Handler
+	cert, key            string
 }
 
 // The limits of a connection. No page needs more: the activation waits two
@@ -103,24 +121,36 @@ const (
 // listenAndServe serves until ctx ends or one listener fails; then all finish
 // the requests under way.
 func listenAndServe(ctx context.Context, log *slog.Logger, listeners []listener) error {
-	failed := make(chan error, len(listeners))
-	var servers []*http.Server
-	for _, l := range listeners {
-		ln, err := net.Listen("tcp", l.addr)
-		if err != nil {
-			return errors.Join(fmt.Errorf("listen for %s: %w", l.name, err), stopServers(servers))
-		}
-		srv := newServer(l.handler, log)
-		servers = append(servers, srv)
-		log.Info("listening", "for", l.name, "addr", ln.Addr().String())
-		go func() { failed <- l.serve(srv, ln) }()
+	opened, err := listenAll(listeners)
+	if err != nil {
+		return err
 	}
-	var err error
+	failed := make(chan error, len(listeners))
+	servers := make([]*http.Server, len(listeners))
+	for i, l := range listeners {
+		servers[i] = newServer(l.handler, log)
+		log.Info("listening", "for", l.name, "addr", opened[i].Addr().String())
+		go func() { failed <- l.serve(servers[i], opened[i]) }()
+	}
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
 	return errors.Join(err, stopServers(servers))
+}
+
+func listenAll(listeners []listener) ([]net.Listener, error) {
+	opened := make([]net.Listener, len(listeners))
+	for i, l := range listeners {
+		var err error
+		if opened[i], err = net.Listen("tcp", l.addr); err != nil {
+			for _, ln := range opened[:i] {
+				ln.Close()
+			}
+			return nil, fmt.Errorf("%s: %w", l.variable, err)
+		}
+	}
+	return opened, nil
 }
 
 func newServer(h http.Handler, log *slog.Logger) *http.Server {

@@ -136,7 +136,7 @@ func (a *app) printStatus(s sql.Status, l statusLine, f statusFlags) {
 		total += n
 	}
 	for _, state := range conversion.States() {
-		fmt.Fprintf(&b, "%10d  %-14s %s\n", s.States[state], state, share(s.States[state], total))
+		fmt.Fprintf(&b, "%10d  %s\n", s.States[state], withShare(string(state), s.States[state], total))
 	}
 	fmt.Fprintf(&b, "%10d  total\n\nSpaces\n", total)
 	fmt.Fprintf(&b, "%10d  entered by certificate\n%10d  entered by address and password\n",
@@ -159,11 +159,11 @@ func (a *app) printStatus(s sql.Status, l statusLine, f statusFlags) {
 	fmt.Fprint(a.stdout, b.String())
 }
 
-// share draws a part of the whole, for the eye.
-func share(n, total int) string {
-	if total == 0 || n == 0 {
-		return ""
+// withShare draws a part of the whole behind its name, for the eye.
+func withShare(name string, n, total int) string {
+	if n == 0 {
+		return name
 	}
 	const width = 30
-	return strings.Repeat("█", max(1, n*width/total)) + fmt.Sprintf(" %.1f %%", 100*float64(n)/float64(total))
+	return fmt.Sprintf("%-14s %s %.1f %%", name, strings.Repeat("█", max(1, n*width/total)), 100*float64(n)/float64(total))
 }

@@ -21,9 +21,27 @@ func (a *app) workCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "work",
 		Short: "Send mails, render recaps, expire requests",
-		Long:  "Does all background work. Any number of workers may run side by side, and any may stop at any moment.",
-		Args:  noArg,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context()) },
+		Long: `Does all background work, until SIGTERM or SIGINT. Any number of workers may run
+side by side, and any may stop at any moment.
+
+Environment, needed:
+  DATABASE_URL    the PostgreSQL database, such as postgres://user@host/bascule
+  REDIS_URL       redis://, rediss:// or redis-sentinel://
+  SMTP_URL        the relay: smtp://user:password@host:587 or smtps://host:465, with
+                  ?starttls=required (the default), optional or off
+  MAIL_FROM       the address that mails come from
+  PUBLIC_URL      where subscribers find the pages, such as https://espace.example
+  SECRET_KEY      what codes are made with: openssl rand -base64 32
+
+Environment, optional:
+  WORKERS         how much is done at a time (8)
+  MAIL_RATE       mails a second, all workers together (no limit)
+  CODE_LIFETIME   how long a code works (48h)
+  BOUNCE_ADDRESS  where mails come back to (MAIL_FROM)
+  BOUNCE_DIR      the folder or maildir where they arrive (not read)
+  HELP_TEXT_FILE  what mails say about the assistance`,
+		Args: noArg,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context()) },
 	}
 }
 
@@ -63,8 +81,8 @@ func (a *app) work(ctx context.Context) error {
 	a.log.Info("working", "slots", cfg.workers, "relay", cfg.smtp.String(), "key", string(cfg.keys.Newest()))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.Run(ctx) })
-	if dir := a.env.bounceDir(); dir != "" {
-		bouncer := &jobs.Bouncer{DB: db, Keys: cfg.keys, Dir: dir, Log: a.log}
+	if cfg.bounces != "" {
+		bouncer := &jobs.Bouncer{DB: db, Keys: cfg.keys, Dir: cfg.bounces, Log: a.log}
 		g.Go(func() error { return bouncer.Run(ctx) })
 	}
 	return g.Wait()
@@ -76,7 +94,8 @@ type workConfig struct {
 	smtp       mail.Config
 	from       conversion.Email
 	returnPath conversion.Email
-	signBounce bool // BOUNCE_ADDRESS is set: its mailbox takes addresses with +
+	signBounce bool   // BOUNCE_ADDRESS is set: its mailbox takes addresses with +
+	bounces    string // the folder where they arrive, "" for none
 	publicURL  string
 	domain     string
 	help       string
@@ -100,6 +119,9 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 	}
 	if cfg.signBounce = !cfg.returnPath.IsZero(); !cfg.signBounce {
 		cfg.returnPath = cfg.from
+	}
+	if cfg.bounces, err = a.env.folder("BOUNCE_DIR"); err != nil {
+		return cfg, err
 	}
 	u, err := a.env.publicURL()
 	if err != nil {
