@@ -77,6 +77,12 @@ type Verdict struct {
 // ids, which are positive.
 const importLock = -1
 
+// manyRows is where joining row by row stops being bearable when the planner is
+// wrong, which it is while one transaction fills tables that were empty. (A
+// forbidden join that is needed all the same looks costly enough to be compiled,
+// which takes longer than to run it.)
+const manyRows = 5000
+
 // maxJudgements bounds how often rows that lost a race are judged again.
 const maxJudgements = 5
 
@@ -116,6 +122,11 @@ func runImport(ctx context.Context, tx *sqlx.Tx, in Import, verdicts func(iter.S
 	batch, isNew, err := keepBatch(ctx, tx, in)
 	if err != nil {
 		return ImportResult{}, err
+	}
+	if in.Expect > manyRows {
+		if _, err := tx.ExecContext(ctx, `SET LOCAL enable_nestloop = off; SET LOCAL jit = off`); err != nil {
+			return ImportResult{}, err
+		}
 	}
 	in.Stage("judging")
 	if err := judgeAndApply(ctx, tx, in, batch); err != nil {
@@ -248,6 +259,10 @@ var (
 	unjudgeLosers string
 )
 
+// analyzeStaged tells the planner what judging has changed: without it, it
+// expects one accepted row and joins a million of them one by one.
+const analyzeStaged = `ANALYZE staged`
+
 // judgeAndApply gives every row its verdict and does what the accepted ones ask
 // for. A request that a row would change is locked and judged again, so that no
 // activation under way is overtaken.
@@ -258,6 +273,7 @@ func judgeAndApply(ctx context.Context, tx *sqlx.Tx, in Import, batch int64) err
 		{judgeFile, []any{in.Columns.Number, in.Columns.Serial}},
 		{closeOverdueStaged, []any{in.Actor}},
 		judge, {lockStaged, nil}, judge,
+		{analyzeStaged, nil},
 	})
 	if err != nil {
 		return err
@@ -278,6 +294,7 @@ func openRequests(ctx context.Context, tx *sqlx.Tx, in Import, batch int64, judg
 	for range maxJudgements {
 		err := runSteps(ctx, tx, []step{
 			{applySpaces, nil},
+			{analyzeStaged, nil},
 			{applyRequests, []any{batch, in.Keys.Newest(), in.Actor}},
 		})
 		if err != nil {

@@ -17,5 +17,5 @@ WITH clock AS MATERIALIZED (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)
     SELECT clock.now, space_id, id, 'requested', $3, 'batch ' || $1::bigint FROM opened, clock
 )
-UPDATE staged s SET request_id = opened.id, action = 'opened'
+UPDATE staged s SET request_id = opened.id, action = CASE s.action WHEN 'new' THEN 'opened' ELSE 'reopened' END
 FROM opened WHERE s.space_id = opened.space_id AND s.verdict = 'accepted' AND s.action IN ('new', 'restart')
