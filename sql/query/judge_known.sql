@@ -1,5 +1,13 @@
 -- What the database tells of the rows without a verdict: the one judge of dry runs and real ones (D2, D9).
--- $1 seconds is --within, 0 for all; $2 the column of the address.
+-- $1 seconds is --within, 0 for all; $2 the column of the address. --within counts days in Paris, whatever becomes of summer time.
+WITH horizon AS MATERIALIZED (
+    SELECT CASE WHEN $1 > 0 THEN ((SELECT bascule_now()) AT TIME ZONE 'Europe/Paris' + make_interval(secs => $1))::date ELSE 'infinity' END AS day
+), clash AS MATERIALIZED (
+    SELECT t.line, min(x.number) AS number
+    FROM staged t JOIN space x ON x.serial = t.serial AND lower(x.issuer) = lower(t.issuer) AND x.number <> t.number
+    WHERE t.verdict IS NULL
+    GROUP BY t.line
+)
 UPDATE staged s
 SET verdict = j.verdict, space_id = j.space_id, request_id = j.request_id, action = j.action,
     cell = CASE WHEN j.verdict = 'rejected' THEN $2 || s.line ELSE '' END,
@@ -7,7 +15,7 @@ SET verdict = j.verdict, space_id = j.space_id, request_id = j.request_id, actio
 FROM (
     SELECT t.line, k.id AS space_id, o.id AS request_id,
            CASE
-               WHEN $1 > 0 AND t.expires > ((bascule_now() + make_interval(secs => $1)) AT TIME ZONE 'Europe/Paris')::date THEN 'not_due'
+               WHEN t.expires > horizon.day THEN 'not_due'
                WHEN k.access = 'password' THEN 'unchanged'
                WHEN k.contents = t.contents::uuid AND (t.companies IS NULL OR t.companies = k.companies) THEN 'unchanged'
                WHEN taken.id IS NOT NULL THEN 'rejected'
@@ -15,7 +23,7 @@ FROM (
                ELSE 'accepted'
            END AS verdict,
            CASE
-               WHEN $1 > 0 AND t.expires > ((bascule_now() + make_interval(secs => $1)) AT TIME ZONE 'Europe/Paris')::date
+               WHEN t.expires > horizon.day
                    THEN 'le certificat expire le ' || to_char(t.expires, 'DD/MM/YYYY') || ', au-delà du délai demandé'
                WHEN k.access = 'password' THEN 'cet espace est déjà sans certificat'
                WHEN k.contents = t.contents::uuid AND (t.companies IS NULL OR t.companies = k.companies) THEN 'déjà connu, sans changement'
@@ -31,14 +39,11 @@ FROM (
                WHEN o.contact_key <> t.email_key THEN 'redirect'
                ELSE 'update'
            END AS action
-    FROM staged t
+    FROM horizon, staged t
     LEFT JOIN space k ON k.number = t.number
     LEFT JOIN request o ON o.space_id = k.id AND request_is_open(o)
     LEFT JOIN space taken ON taken.access = 'password' AND taken.email_key = t.email_key AND taken.number <> t.number
-    LEFT JOIN LATERAL (
-        SELECT min(x.number) AS number FROM space x
-        WHERE x.serial = t.serial AND lower(x.issuer) = lower(t.issuer) AND x.number <> t.number
-    ) AS clash ON true
+    LEFT JOIN clash USING (line)
     WHERE t.verdict IS NULL
 ) AS j
 WHERE s.line = j.line
