@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,8 @@ func (a *app) printStory(s sql.Story) {
 	}
 	a.printf("\nLog (Paris time)\n")
 	for _, e := range s.Audit {
-		a.printf("  %s  request %-6d %-18s %-14s %s\n", parisTime(e.At), e.RequestID, e.Event, e.Actor, e.Why)
+		line := fmt.Sprintf("  %s  request %-6d %-20s %-14s %s", parisTime(e.At), e.RequestID, e.Event, e.Actor, e.Why)
+		a.printf("%s\n", strings.TrimRight(line, " "))
 	}
 	a.printf("\nNext: %s\n", nextStep(s))
 }

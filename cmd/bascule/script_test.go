@@ -1,0 +1,327 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"bascule/internal/devenv"
+	"bascule/internal/devenv/devtest"
+	"bascule/sql/sqltest"
+)
+
+// TestMain lets the test binary be bascule where it is called by that name, as
+// the scripts do.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "bascule" {
+		main()
+	}
+	devtest.Main(m)
+}
+
+var update = flag.Bool("update", false, "rewrite what the scripts expect")
+
+// The stories of testdata, as an administrator lives them: each with a migrated
+// database of its own, a Redis, a relay that is an inbox, and a complete
+// environment. Beside testscript's own commands they have those of storyCommands.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", Setup: newStory, Cmds: storyCommands, UpdateScripts: *update, RequireUniqueNames: true,
+	})
+}
+
+// patience bounds every wait of a test.
+const patience = time.Minute
+
+// A story is what a script is about.
+type story struct {
+	t     testing.TB
+	db    *sqltest.DB
+	inbox *devenv.Inbox
+	dump  string // of the database, as `database remember` found it
+}
+
+// storyKey is the SECRET_KEY of the scripts.
+var storyKey = base64.StdEncoding.EncodeToString([]byte("a key of 32 bytes for the tests."))
+
+func newStory(env *testscript.Env) error {
+	t := env.T().(testing.TB)
+	s := &story{t: t, db: sqltest.Open(t), inbox: devtest.Inbox(t)}
+	env.Values[story{}] = s
+	bin := filepath.Join(env.WorkDir, ".bin")
+	if err := installBascule(bin); err != nil {
+		return err
+	}
+	listen, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"PATH":         bin + string(filepath.ListSeparator) + env.Getenv("PATH"),
+		"DATABASE_URL": s.db.URL, "REDIS_URL": devtest.Redis(t).URL(), "SMTP_URL": s.inbox.URL(),
+		"MAIL_FROM": "espace-abonne@bascule.example", "SECRET_KEY": storyKey,
+		"LISTEN_ADDR": listen, "PUBLIC_URL": "http://" + listen,
+		"MIGRATED": s.db.URL, "KEY": storyKey, // what scripts set again
+	} {
+		env.Setenv(name, value)
+	}
+	return nil
+}
+
+// installBascule makes the test binary known as bascule in a folder.
+func installBascule(dir string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	return os.Symlink(self, filepath.Join(dir, "bascule"))
+}
+
+// freeAddress is a loopback address that nobody listens at.
+func freeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
+}
+
+// storyCommands are what scripts can do beside running bascule.
+var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"fails":    fails,
+	"needs":    needs,
+	"rejects":  rejects,
+	"only":     only,
+	"json":     lastLineIsJSON,
+	"becomes":  awaitStatus,
+	"database": database,
+	"clock":    moveClock,
+	"mails":    awaitMails,
+	"bounces":  refuseMail,
+	"activate": activate,
+	"answers":  awaitPages,
+	"sheet":    printSheet,
+	"cell":     setCell,
+	"fill":     fillTemplate,
+	"wrong":    writeWrongFile,
+	"sample":   writeSample,
+}
+
+func storyOf(ts *testscript.TestScript) *story { return ts.Value(story{}).(*story) }
+
+// secret is what a script puts where bascule must not repeat it.
+const secret = "hunter2"
+
+// fails CODE ARGS...: bascule ends with CODE after one line on stderr, which
+// tells no secret, and nothing on stdout.
+func fails(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec("bascule", args[1:]...)
+	exit := new(exec.ExitError)
+	if !errors.As(err, &exit) || exit.ExitCode() != want {
+		ts.Fatalf("bascule ended with %v, want exit status %d", err, want)
+	}
+	line := ts.ReadFile("stderr")
+	switch {
+	case !strings.HasPrefix(line, "bascule: ") || strings.Index(line, "\n") != len(line)-1:
+		ts.Fatalf("stderr is not one line of bascule's")
+	case strings.Contains(line, secret) || strings.Contains(line, storyKey):
+		ts.Fatalf("stderr tells a secret")
+	case ts.ReadFile("stdout") != "":
+		ts.Fatalf("something is on stdout beside the error")
+	}
+}
+
+// needs NAME ARGS...: without the variable, bascule fails and names it.
+func needs(ts *testscript.TestScript, _ bool, args []string) {
+	failsWith(ts, args[0], "", args[1:])
+	if !strings.Contains(ts.ReadFile("stderr"), args[0]+" is not set: ") {
+		ts.Fatalf("stderr does not say that %s is not set", args[0])
+	}
+}
+
+// rejects NAME VALUE ARGS...: with that value, bascule fails and names the variable.
+func rejects(ts *testscript.TestScript, _ bool, args []string) {
+	failsWith(ts, args[0], args[1], args[2:])
+	if !strings.Contains(ts.ReadFile("stderr"), args[0]) {
+		ts.Fatalf("stderr does not name %s", args[0])
+	}
+}
+
+func failsWith(ts *testscript.TestScript, name, value string, args []string) {
+	before := ts.Getenv(name)
+	ts.Setenv(name, value)
+	defer ts.Setenv(name, before)
+	fails(ts, false, append([]string{"1"}, args...))
+}
+
+// only NAMES...: no other variable of bascule's is set from here on.
+func only(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range []string{"DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "PUBLIC_URL", "SECRET_KEY", "LISTEN_ADDR"} {
+		if !slices.Contains(args, name) {
+			ts.Setenv(name, "")
+		}
+	}
+}
+
+// json KEY=VALUE...: the last line on stdout is one JSON object that holds these.
+func lastLineIsJSON(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(checkJSON(ts.ReadFile("stdout"), args))
+}
+
+func checkJSON(stdout string, want []string) error {
+	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &object); err != nil {
+		return fmt.Errorf("the last line is no JSON object: %w", err)
+	}
+	for _, pair := range want {
+		key, value, _ := strings.Cut(pair, "=")
+		if got := string(object[key]); got != value {
+			return fmt.Errorf("%s is %s, want %s", key, got, value)
+		}
+	}
+	return nil
+}
+
+// becomes KEY=VALUE...: waits until the status is so.
+func awaitStatus(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(poll(func() error {
+		ts.Check(ts.Exec("bascule", "status", "--json"))
+		return checkJSON(ts.ReadFile("stdout"), args)
+	}))
+}
+
+// poll calls f until it has no complaint.
+func poll(f func() error) error {
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			return err
+		}
+	}
+}
+
+// database new|remember|unchanged: an empty one, not migrated; or whether
+// anything was stored in the meantime.
+func database(ts *testscript.TestScript, _ bool, args []string) {
+	s := storyOf(ts)
+	switch args[0] {
+	case "new":
+		ts.Setenv("DATABASE_URL", devtest.Postgres(s.t))
+	case "remember":
+		s.dump = s.db.Dump(s.t)
+	case "unchanged":
+		if s.db.Dump(s.t) != s.dump {
+			ts.Fatalf("the database has changed")
+		}
+	default:
+		ts.Fatalf("database new|remember|unchanged")
+	}
+}
+
+// clock DURATION: the database's clock is so far from the real one.
+func moveClock(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	storyOf(ts).db.Shift(storyOf(ts).t, d)
+}
+
+// mails N: waits until the relay has taken N mails, and no more.
+func awaitMails(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	inbox := storyOf(ts).inbox
+	_, err = inbox.Wait(ctx, func(m devenv.Message) bool { return m.ID == want })
+	ts.Check(err)
+	if n := inbox.Count(); n != want {
+		ts.Fatalf("%d mails, want %d", n, want)
+	}
+}
+
+// bounces ADDRESS: from here on the relay refuses this recipient for good.
+func refuseMail(ts *testscript.TestScript, _ bool, args []string) {
+	storyOf(ts).inbox.SetReject(func(recipient string) error {
+		if recipient == args[0] {
+			return devenv.Refusal(550, [3]int{5, 1, 1}, "no such mailbox")
+		}
+		return nil
+	})
+}
+
+// answers: waits until the pages of `serve` are there.
+func awaitPages(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(awaitURL(ts.Getenv("PUBLIC_URL") + "/readyz"))
+}
+
+// awaitURL asks until the answer is 200.
+func awaitURL(url string) error {
+	return poll(func() error {
+		res, err := http.Get(url)
+		if err != nil {
+			return err
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			return errors.New(res.Status)
+		}
+		return nil
+	})
+}
+
+// activate ADDRESS: the subscriber uses the code of the newest mail to it.
+// ! activate: the code is refused.
+func activate(ts *testscript.TestScript, neg bool, args []string) {
+	s := storyOf(ts)
+	var l letter
+	for _, m := range s.inbox.Messages() {
+		if found, ok := readLetter(m); ok && found.email == args[0] {
+			l = found
+		}
+	}
+	if l.code == "" {
+		ts.Fatalf("no code was mailed to %s", args[0])
+	}
+	public, err := url.Parse(ts.Getenv("PUBLIC_URL"))
+	ts.Check(err)
+	jar, err := cookiejar.New(nil)
+	ts.Check(err)
+	v := visitor{http: &http.Client{Jar: jar}, public: public}
+	_, status, err := v.post(context.Background(), identifiers(l, "", l.email))
+	ts.Check(err)
+	if want := map[bool]int{false: http.StatusOK, true: http.StatusUnprocessableEntity}[neg]; status != want {
+		ts.Fatalf("the page answered %d, want %d", status, want)
+	}
+}
