@@ -7,11 +7,16 @@ import (
 )
 
 func (a *app) migrateCommand() *cobra.Command {
-	return &cobra.Command{
+	var role string
+	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Create or upgrade the database schema",
-		Long:  "Creates or upgrades the schema of DATABASE_URL. Safe to run twice, and by two at once.",
-		Args:  noArg,
+		Long: `Creates or upgrades the schema of DATABASE_URL. Safe to run twice, and by two at once.
+
+With --grant, an existing role gets exactly what the other commands need: it can
+neither change the schema nor make bascule forget a switch. Give that role to
+serve, work and the administrators, and keep the owner for migrate.`,
+		Args: noArg,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			url, err := a.env.databaseURL()
 			if err != nil {
@@ -26,7 +31,16 @@ func (a *app) migrateCommand() *cobra.Command {
 				return err
 			}
 			a.printf("The schema is up to date.\n")
+			if role == "" {
+				return nil
+			}
+			if err := db.Grant(cmd.Context(), role); err != nil {
+				return err
+			}
+			a.printf("The role %s has the rights that bascule needs.\n", role)
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&role, "grant", "", "give this role what the other commands need, and no more")
+	return cmd
 }
