@@ -39,7 +39,7 @@ func (c *Client) Ping(ctx context.Context) error { return c.redis.Ping(ctx).Err(
 
 // ErrEviction says that Redis may throw tasks away when its memory is full. The
 // work is safe in PostgreSQL, but the ids of lost tasks can block new ones.
-var ErrEviction = errors.New("Redis evicts keys when its memory is full: set maxmemory-policy to noeviction")
+var ErrEviction = errors.New("the Redis server evicts keys when its memory is full: set maxmemory-policy to noeviction")
 
 // CheckPolicy returns ErrEviction unless Redis keeps what it is given. A Redis
 // that does not tell its policy, as managed ones may, passes.
