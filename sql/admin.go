@@ -38,7 +38,6 @@ type latest struct {
 	SpaceID    int64            `db:"space_id"`
 	State      conversion.State `db:"state"`
 	Generation int              `db:"generation"`
-	Resends    int              `db:"resends"`
 	Now        time.Time        `db:"now"`
 }
 
@@ -52,10 +51,11 @@ func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, ac
 			return &StateError{number, r.State, "its mail has not gone out yet, wait for it"}
 		case r.State != conversion.StateMailed:
 			return &StateError{number, r.State, "there is no code to send again; see `bascule show`"}
-		case r.Resends >= conversion.MaxResends:
-			return &StateError{number, r.State, fmt.Sprintf("its code was sent again %d times already, which is the most", r.Resends)}
 		}
-		_, err := tx.ExecContext(ctx, resend, r.ID, r.Generation, r.Now, actor)
+		n, err := affected(tx.ExecContext(ctx, resend, r.ID, r.Generation, r.Now, actor, conversion.MaxResends))
+		if err == nil && n == 0 {
+			err = &StateError{number, r.State, fmt.Sprintf("its code was sent again %d times already, which is the most", conversion.MaxResends)}
+		}
 		return err
 	})
 }

@@ -21,9 +21,9 @@ var grants = [...]struct{ table, rights string }{
 	{"space", "SELECT, INSERT, UPDATE (holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents," +
 		" access, switched_at, email, email_key, password_hash, question, answer_hash)"},
 	{"request", "SELECT, INSERT, UPDATE (batch_id, key_id, nonce, generation, contact_email, contact_key, contact_generation," +
-		" chosen_email, chosen_key, password_hash, question, answer_hash, other_addresses, resends, submission, in_doubt, refusal," +
+		" chosen_email, chosen_key, password_hash, question, answer_hash, other_addresses, submission, in_doubt, refusal," +
 		" started_at, expires_at, mailed_at, bounced_at, activated_at, expired_at, undeliverable_at, cancelled_at)"},
-	{"code", "SELECT, INSERT, DELETE"},
+	{"code", "SELECT, INSERT, UPDATE (resends), DELETE"},
 	{"obligation", "SELECT, INSERT, DELETE," +
 		" UPDATE (lane, kind, due_at, claim, claimed_until, started_at, message_date, attempts, interruptions)"},
 	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason, suspects, unclear)"},

@@ -120,7 +120,6 @@ CREATE TABLE request (
     question           text,
     answer_hash        text,
     other_addresses    smallint    NOT NULL DEFAULT 0,
-    resends            smallint    NOT NULL DEFAULT 0,
     submission         uuid,
     in_doubt           boolean     NOT NULL DEFAULT false,
     refusal            text        NOT NULL DEFAULT '',
@@ -152,7 +151,6 @@ COMMENT ON COLUMN request.contact_email IS 'The contact address when the request
 COMMENT ON COLUMN request.contact_generation IS 'Whose code opens the identifiers screen; null if none does (D8).';
 COMMENT ON COLUMN request.chosen_email IS 'The address that the subscriber chose, with credentials kept as hashes; the code of `generation` proves it and activates (D1).';
 COMMENT ON COLUMN request.other_addresses IS 'How many other addresses were chosen; three at most (D1).';
-COMMENT ON COLUMN request.resends IS 'Of the present generation; three at most (D3).';
 COMMENT ON COLUMN request.submission IS 'The form whose values were taken last; the same form again gets the same page.';
 COMMENT ON COLUMN request.in_doubt IS 'Mailed as far as can be known: the relay''s answer was lost three times.';
 COMMENT ON COLUMN request.refusal IS 'The relay''s last words, addresses masked.';
@@ -207,10 +205,12 @@ CREATE TABLE code (
     tag        bigint      NOT NULL,
     started_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
+    resends    smallint    NOT NULL DEFAULT 0,
     PRIMARY KEY (request_id, generation)
 );
 COMMENT ON TABLE  code IS 'One row for each code that was, or may have been, handed over: written when its mail starts, taken back when the hand-over certainly failed. No foreign key: only the statement that starts a request writes here.';
 COMMENT ON COLUMN code.tag IS 'Finds the code without telling it: 8 bytes of an HMAC under a key that the database does not hold.';
+COMMENT ON COLUMN code.resends IS 'How often an administrator had it sent again; three times at most (D3).';
 CREATE INDEX code_tag ON code (tag);
 
 CREATE TABLE obligation (

@@ -1,7 +1,9 @@
--- One more mail with the same code for request $1, generation $2, at instant $3, by $4 (D3).
+-- One more mail with the same code for request $1, generation $2, at instant $3, by $4, unless there were $5 already (D3).
 WITH counted AS (
-    UPDATE request r SET resends = resends + 1 WHERE r.id = $1
-    RETURNING r.id, r.space_id, r.resends
+    UPDATE code c SET resends = c.resends + 1
+    FROM request r
+    WHERE c.request_id = $1 AND c.generation = $2 AND c.resends < $5 AND r.id = c.request_id
+    RETURNING r.id, r.space_id, c.resends
 ), due AS (
     INSERT INTO obligation (lane, kind, request_id, generation, copy, due_at)
     SELECT 'interactive', 'code', id, $2, resends, $3 FROM counted
