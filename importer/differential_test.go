@@ -18,7 +18,7 @@ import (
 // by cell. The bug it would catch: any difference in how texts, numbers or
 // dates are resolved, and any cell lost or moved.
 func TestReaderAgreesWithExcelize(t *testing.T) {
-	for seed := range uint64(120) {
+	for seed := range uint64(40) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			g := generator{rnd: rand.New(rand.NewPCG(seed, 7)), date1904: seed%4 == 3, prefix: []string{"", "x:"}[seed%2]}
 			content := g.book().zip(t)

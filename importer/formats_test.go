@@ -382,12 +382,13 @@ func TestNumberFormats(t *testing.T) {
 // Rows of a CSV file that are too short have empty cells; those that are too
 // long are rejected, for an unquoted delimiter has shifted their values.
 func TestRaggedCSV(t *testing.T) {
-	f := mustOpen(t, "a.csv", []byte("Export;;\n\n"+csvHeader+"00123456;Anne\n\n"+goodLine+"00123457;Anne;Marie;a@b.example;1;31/12/2026\n00123458;Anne;a@b.example;1;31/12/2026;;;\n"))
+	f := mustOpen(t, "a.csv", []byte("Export;;\n\n"+csvHeader+"00123456;Anne\n\n"+goodLine+"00123457;Anne;Marie;a@b.example;1;31/12/2026\n"+
+		"00123458;Anne;a@b.example;1;31/12/2026;;;\n00123459;Anne;a@b.example;1;31/12/2026;;suite\n"))
 	var got []string
 	for _, r := range rowsOf(t, f) {
 		got = append(got, fmt.Sprint(r.Line, r.Cell))
 	}
-	if want := []string{"4C4", "6", "7C7", "8"}; !slices.Equal(got, want) {
+	if want := []string{"4C4", "6", "7C7", "8", "9G9"}; !slices.Equal(got, want) {
 		t.Errorf("rows %q, want %q", got, want)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 )
 
 // FuzzReader: whatever the bytes, the reader refuses them or reads as many rows
@@ -54,14 +55,17 @@ func FuzzSheet(f *testing.F) {
 }
 
 // I8: memory does not grow with the file: neither with its rows nor with its
-// shared texts, here 60 MB asked for in any order.
+// shared texts, here 44 MB asked for in any order.
 func TestMemoryIsBounded(t *testing.T) {
-	const rows, length, limit = 30_000, 2000, textCache + endCache + 12<<20
+	const rows, length, limit = 22_000, 2000, textCache + endCache + 12<<20
 	words := mixed(200_000)
+	text := func(i int) string {
+		from := i * 40_009 % (len(words) - length)
+		return words[from : from+length]
+	}
 	var table, sheet strings.Builder
 	for i := range rows {
-		from := i * 40_009 % (len(words) - length)
-		fmt.Fprintf(&table, "<si><t>%s</t></si>", words[from:from+length])
+		fmt.Fprintf(&table, "<si><t>%s</t></si>", text(i))
 		fmt.Fprintf(&sheet, `<row><c t="inlineStr"><is><t>AB%06d</t></is></c><c t="s"><v>%d</v></c></row>`, i, (i*7919)%rows)
 	}
 	content := goodParts().with(stringsPart, "<sst "+ns+">"+table.String()+"</sst>").with(sheetPath, sheetXML(sheet.String())).zip(t)
@@ -84,9 +88,12 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	defer f.Close()
 	n := 0
-	for _, err := range f.Rows() {
+	for r, err := range f.rows.data() {
 		if err != nil {
 			t.Fatal(err)
+		}
+		if r.at(2).text != text(n*7919%rows) {
+			t.Fatalf("row %d has another text", n)
 		}
 		n++
 	}
@@ -122,6 +129,16 @@ func TestNoTemporaryFileStays(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v %v", left, err)
 	}
+}
+
+// Nothing goes on reading a file that was refused half-way.
+func TestRefusalStopsReadingAhead(t *testing.T) {
+	running := goleak.IgnoreCurrent()
+	bad := goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2"><v>abc</v></c>`)+strings.Repeat(mixed(100), 20_000)))
+	if _, err := openBytes(t, "a.xlsx", bad.zip(t)); err == nil {
+		t.Error("a damaged file was taken")
+	}
+	goleak.VerifyNone(t, running)
 }
 
 // A path that is no file is an error of the caller, not a refusal.

@@ -169,6 +169,20 @@ func TestUnwritableVerdicts(t *testing.T) {
 	}
 }
 
+// A hidden row that was accepted says so in its verdict.
+func TestVerdictWarnsOfHiddenRow(t *testing.T) {
+	db := sqltest.Open(t)
+	opts := options(t, write(t, "a.xlsx", goodParts().replace(t, sheetPath, `<row r="3">`, `<row r="3" hidden="1">`).zip(t)))
+	run(t, db, opts)
+	content, err := os.ReadFile(opts.VerdictsPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows := sheetRows(t, content, "Abonnés"); !strings.Contains(rows[2][6], "masquée") || len(rows[1]) > 6 {
+		t.Errorf("rows are %q", rows)
+	}
+}
+
 // Progress and warnings reach the caller.
 func TestRunTellsWhatItDoes(t *testing.T) {
 	db := sqltest.Open(t)

@@ -177,11 +177,7 @@ func (b *verdictBook) writeHead(out *excelize.StreamWriter, s *sheet, next func(
 func (b *verdictBook) judge(s *sheet, r row, v sql.Verdict) {
 	style := b.rows[v.Kind]
 	b.fill(s, r, style)
-	reason := v.Reason
-	if warning := hiddenWarning(r); v.Kind != "rejected" && warning != "" {
-		reason = strings.TrimPrefix(reason+" ; "+warning, " ; ")
-	}
-	b.append(s, style, kindFrench(v.Kind), reason, v.Cell)
+	b.append(s, style, kindFrench(v.Kind), v.Reason, v.Cell)
 	for _, column := range s.layout.used() {
 		c := &b.cells[column-1]
 		if c.StyleID = style; v.Cell == cellName(column, r.line) {

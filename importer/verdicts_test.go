@@ -169,15 +169,6 @@ func TestVerdictsMustFitTheRows(t *testing.T) {
 	}
 }
 
-// A hidden row that was accepted says so in its verdict.
-func TestVerdictWarnsOfHiddenRow(t *testing.T) {
-	book := goodParts().replace(t, sheetPath, `<row r="3">`, `<row r="3" hidden="1">`)
-	rows := sheetRows(t, verdictsOf(t, mustOpen(t, "a.xlsx", book.zip(t))), "Abonnés")
-	if !strings.Contains(rows[2][6], "masquée") || len(rows[1]) > 6 {
-		t.Errorf("rows are %q", rows)
-	}
-}
-
 // Sheet names that another program wrote, and Excel would refuse.
 func TestValidSheetName(t *testing.T) {
 	for name, want := range map[string]string{

@@ -361,11 +361,10 @@ func (x *xmlReader) pop() {
 
 // readInstruction skips <?…?> and checks the declaration of the encoding.
 func (x *xmlReader) readInstruction(b []byte) error {
-	shut := bytes.Index(b, []byte("?>"))
-	if shut < 0 {
+	body, _, ok := bytes.Cut(b[2:], []byte("?>"))
+	if !ok {
 		return errShort
 	}
-	body := b[2:shut]
 	if n := nameLength(body); n == 0 {
 		return errTag
 	} else if target := bytes.ToLower(body[:n]); string(target) == "xml" {
@@ -376,7 +375,7 @@ func (x *xmlReader) readInstruction(b []byte) error {
 			return errUTF16
 		}
 	}
-	x.pos += shut + 2
+	x.pos += len(body) + len("<??>")
 	return nil
 }
 
