@@ -312,6 +312,9 @@ func TestCharts(t *testing.T) {
 		}
 		w := written(t, r)
 		rows := w.sheet(t, summaryName).rows
+		if last := rows[len(rows)-1]["A"]; (last.typ == "") != (days > 1) {
+			t.Errorf("%d days: the last is %q of type %q; the only day must be a text, others dates", days, last.value, last.typ)
+		}
 		charts := w.charts()
 		if len(charts) != 2 {
 			t.Fatalf("%d charts, want 2", len(charts))

@@ -170,11 +170,20 @@ func (p *pen) days(days []Day) {
 	}
 	for i, d := range days {
 		row := daysRow + 1 + i
-		p.put("A", row, p.styles.day, day(d.Date))
+		p.put("A", row, p.styles.day, dayLabel(d.Date, len(days)))
 		for j, c := range dayCounts {
 			p.put(dayColumn(j), row, p.styles.count, c.count(d))
 		}
 	}
+}
+
+// dayLabel is a real date, but a text where it stands alone: LibreOffice labels
+// the only date of a chart's axis as the first day of its year.
+func dayLabel(date time.Time, days int) any {
+	if days == 1 {
+		return date.Format("02/01/2006")
+	}
+	return day(date)
 }
 
 func dayColumn(i int) string { return string(rune('B' + i)) }
