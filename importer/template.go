@@ -87,7 +87,7 @@ func newListStyles(book *excelize.File) (listStyles, error) {
 // startList starts a streamed sheet with a header row: widths, formats, frozen
 // header. A title, if there is one, stands two rows above.
 func startList(book *excelize.File, name string, headings []heading, styles listStyles, title ...string) (*excelize.StreamWriter, error) {
-	out, err := book.NewStreamWriter(name)
+	out, err := openStream(book, name)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func addValidation(book *excelize.File, sheet string, headings []heading) error 
 // explain writes the sheet that explains the others. It names the columns one
 // below the other, so that it is never taken for a header row.
 func explain(book *excelize.File, styles listStyles) error {
-	out, err := book.NewStreamWriter(explainedHere)
+	out, err := openStream(book, explainedHere)
 	if err != nil {
 		return err
 	}

@@ -216,7 +216,7 @@ func (b *verdictBook) append(s *sheet, style int, texts ...string) {
 // openSheet starts a streamed sheet: widths, frozen header, filter. All that
 // must come before the first row, or excelize drops it.
 func (b *verdictBook) openSheet(name string, s *sheet, added int) (*excelize.StreamWriter, error) {
-	out, err := b.NewStreamWriter(name)
+	out, err := openStream(b.File, name)
 	if err != nil {
 		return nil, err
 	}
@@ -238,6 +238,18 @@ func (b *verdictBook) openSheet(name string, s *sheet, added int) (*excelize.Str
 	}
 	area := cellName(1, s.layout.line) + ":" + cellName(last, max(s.last, s.layout.line))
 	return out, b.AutoFilter(name, area, nil)
+}
+
+// openStream begins a sheet that prints on A4 landscape, as wide as the paper.
+func openStream(book *excelize.File, name string) (*excelize.StreamWriter, error) {
+	a4, landscape, wide, high, fit := 9, "landscape", 1, 0, true
+	if err := errors.Join(
+		book.SetSheetProps(name, &excelize.SheetPropsOptions{FitToPage: &fit}),
+		book.SetPageLayout(name, &excelize.PageLayoutOptions{Size: &a4, Orientation: &landscape, FitToWidth: &wide, FitToHeight: &high}),
+	); err != nil {
+		return nil, err
+	}
+	return book.NewStreamWriter(name)
 }
 
 // maxFrozen is how many rows may stay in sight without filling a small screen.

@@ -201,6 +201,9 @@ func TestTemplate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if layout, err := book.GetPageLayout("Abonnés"); err != nil || *layout.Orientation != "landscape" || *layout.FitToWidth != 1 {
+		t.Errorf("it prints %+v (%v), not as wide as the paper", layout, err)
+	}
 	validations, err := book.GetDataValidations("Abonnés")
 	if err != nil || len(validations) != len(subscriberHeadings) {
 		t.Errorf("%d validations (%v)", len(validations), err)
