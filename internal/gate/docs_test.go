@@ -1,0 +1,274 @@
+package gate
+
+import (
+	"go/ast"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// An operator finds every variable that a command reads, and no other.
+func TestDocsNameVariables(t *testing.T) {
+	variables := literals(t, regexp.MustCompile(`^[A-Z_]{4,}$`), isLookup, "cmd/bascule")
+	operations := document(t, "docs/operations.md")
+	for name := range variables {
+		if !strings.Contains(operations, "`"+name+"`") {
+			t.Errorf("docs/operations.md does not name %s", name)
+		}
+	}
+	for _, cell := range regexp.MustCompile("(?m)^\\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \\|").FindAllStringSubmatch(operations, -1) {
+		for _, name := range strings.Split(cell[1], ", ") {
+			if name = strings.Trim(name, "`"); !variables[name] {
+				t.Errorf("docs/operations.md names %s, which nothing reads", name)
+			}
+		}
+	}
+}
+
+// Every command and flag is in the documents for users, and no document shows one
+// that does not exist.
+func TestDocsNameCommands(t *testing.T) {
+	commands, flags := commandLine(t)
+	text := document(t, "README.md") + document(t, "docs/operations.md")
+	for name := range commands {
+		if !strings.Contains(text, "`bascule "+name) {
+			t.Errorf("neither README.md nor docs/operations.md names `bascule %s`", name)
+		}
+	}
+	for name := range flags {
+		if !strings.Contains(text, "--"+name) {
+			t.Errorf("neither README.md nor docs/operations.md names --%s", name)
+		}
+	}
+	call := regexp.MustCompile("\\bbascule ([a-z]+)((?: [^`\n#|<]*)?)")
+	flag := regexp.MustCompile(`--([a-z-]+)`)
+	for name, text := range documents(t) {
+		for _, c := range call.FindAllStringSubmatch(code(text), -1) {
+			if !commands[c[1]] && c[1] != "help" {
+				t.Errorf("%s shows `bascule %s`, which does not exist", name, c[1])
+			}
+			for _, f := range flag.FindAllStringSubmatch(c[2], -1) {
+				if !flags[f[1]] {
+					t.Errorf("%s shows `bascule %s --%s`, which does not exist", name, c[1], f[1])
+				}
+			}
+		}
+	}
+}
+
+// What an operator watches is told: every metric, and every field of status --json.
+func TestDocsNameFigures(t *testing.T) {
+	operations := document(t, "docs/operations.md")
+	for name := range literals(t, regexp.MustCompile(`^bascule_[a-z_]+$`), isName, "internal/web", "jobs") {
+		if !strings.Contains(operations, "`"+name+"`") {
+			t.Errorf("docs/operations.md does not name the metric %s", name)
+		}
+	}
+	for _, s := range sources(t) {
+		if s.path != "cmd/bascule/status.go" {
+			continue
+		}
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			if f, ok := n.(*ast.Field); ok && f.Tag != nil {
+				if name := regexp.MustCompile(`json:"([a-z_]+)"`).FindStringSubmatch(f.Tag.Value); !strings.Contains(operations, "`"+name[1]+"`") {
+					t.Errorf("docs/operations.md does not name %s of status --json", name[1])
+				}
+			}
+			return true
+		})
+	}
+}
+
+// The architecture tells what every table is for.
+func TestDocsNameTables(t *testing.T) {
+	architecture := document(t, "docs/architecture.md")
+	migrations, err := fs.Glob(os.DirFS(root), "sql/migrations/*.sql")
+	if err != nil || len(migrations) == 0 {
+		t.Fatalf("no migrations: %v", err)
+	}
+	for _, name := range migrations {
+		for _, table := range regexp.MustCompile(`(?m)^CREATE (?:UNLOGGED )?TABLE (\w+)`).FindAllStringSubmatch(document(t, name), -1) {
+			if !strings.Contains(architecture, "`"+table[1]+"`") {
+				t.Errorf("docs/architecture.md does not name the table %s", table[1])
+			}
+		}
+	}
+}
+
+// maxPicture keeps the documents quick to load.
+const maxPicture = 150_000
+
+// No link is dead, no picture is missing or heavy, and a path in code is one of
+// the tree.
+func TestDocsLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	span := regexp.MustCompile("`((?:cmd|docs|importer|internal|jobs|queue|sql)/[\\w./*-]+)`")
+	for name, text := range documents(t) {
+		for _, l := range link.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(l[1], "://") {
+				checkLink(t, name, l[1])
+			}
+		}
+		for _, s := range span.FindAllStringSubmatch(text, -1) {
+			if found, err := fs.Glob(os.DirFS(root), strings.TrimSuffix(s[1], "/")); err != nil || len(found) == 0 {
+				t.Errorf("%s names %s, which does not exist", name, s[1])
+			}
+		}
+	}
+}
+
+func checkLink(t *testing.T, from, to string) {
+	t.Helper()
+	target, anchor, _ := strings.Cut(to, "#")
+	file := from
+	if target != "" {
+		file = path.Join(path.Dir(from), target)
+	}
+	info, err := os.Stat(root + "/" + file)
+	switch {
+	case err != nil:
+		t.Errorf("%s links to %s: %v", from, to, err)
+	case path.Ext(file) == ".png" && info.Size() > maxPicture:
+		t.Errorf("%s has %d bytes, at most %d are meant", file, info.Size(), maxPicture)
+	case anchor != "" && !slices.Contains(anchors(document(t, file)), anchor):
+		t.Errorf("%s links to %s, which has no such heading", from, to)
+	}
+}
+
+// anchors are the names by which the headings of a document are linked to: lower
+// case, blanks as hyphens, letters and digits alone.
+func anchors(text string) []string {
+	var all []string
+	for _, h := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {
+		all = append(all, strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_':
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, h[1]))
+	}
+	return all
+}
+
+// documents are the Markdown files of the tree, by their paths.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	walk(t, func(name string) {
+		if path.Ext(name) == ".md" {
+			all[name] = document(t, name)
+		}
+	})
+	return all
+}
+
+func document(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(root + "/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// code is what a document sets as code, in blocks and in lines.
+func code(text string) string {
+	return strings.Join(regexp.MustCompile("(?s)```.*?```|`[^`\n]+`").FindAllString(text, -1), "\n")
+}
+
+// literals are the strings of a form that stand at a place in the code of some
+// packages, tests apart.
+func literals(t *testing.T, form *regexp.Regexp, at func(ast.Node) ast.Expr, packages ...string) map[string]bool {
+	t.Helper()
+	found := make(map[string]bool)
+	for _, s := range sources(t) {
+		if s.test || !slices.Contains(packages, s.pkg) {
+			continue
+		}
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			if text, ok := literal(at(n)); ok && form.MatchString(text) {
+				found[text] = true
+			}
+			return true
+		})
+	}
+	if len(found) == 0 {
+		t.Fatalf("no %s in %v", form, packages)
+	}
+	return found
+}
+
+// isLookup is the first argument of a method, as in getenv("MAIL_FROM").
+func isLookup(n ast.Node) ast.Expr {
+	if call, ok := n.(*ast.CallExpr); ok && len(call.Args) > 0 {
+		if _, ok := call.Fun.(*ast.SelectorExpr); ok {
+			return call.Args[0]
+		}
+	}
+	return nil
+}
+
+// isName is the value of a field Name, as in CounterOpts{Name: "bascule_x"}.
+func isName(n ast.Node) ast.Expr {
+	if pair, ok := n.(*ast.KeyValueExpr); ok && isIdent(pair.Key, "Name") {
+		return pair.Value
+	}
+	return nil
+}
+
+func isIdent(e ast.Expr, name string) bool {
+	id, ok := e.(*ast.Ident)
+	return ok && id.Name == name
+}
+
+func literal(e ast.Expr) (string, bool) {
+	b, ok := e.(*ast.BasicLit)
+	if !ok || b.Kind != token.STRING {
+		return "", false
+	}
+	text, err := strconv.Unquote(b.Value)
+	return text, err == nil
+}
+
+// commandLine reads the commands, and the flags of all of them together, from the code.
+func commandLine(t *testing.T) (commands, flags map[string]bool) {
+	t.Helper()
+	commands, flags = make(map[string]bool), make(map[string]bool)
+	for _, s := range sources(t) {
+		if s.test || s.pkg != "cmd/bascule" {
+			continue
+		}
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.KeyValueExpr:
+				if use, ok := literal(n.Value); ok && isIdent(n.Key, "Use") {
+					name, _, _ := strings.Cut(use, " ")
+					commands[name] = true
+				}
+			case *ast.CallExpr:
+				if f, ok := n.Fun.(*ast.SelectorExpr); ok && strings.HasSuffix(f.Sel.Name, "Var") && len(n.Args) > 1 {
+					if name, ok := literal(n.Args[1]); ok {
+						flags[name] = true
+					}
+				}
+			}
+			return true
+		})
+	}
+	delete(commands, "bascule")
+	if len(commands) < 10 || len(flags) < 10 {
+		t.Fatalf("only these were found: %v, %v", slices.Sorted(maps.Keys(commands)), slices.Sorted(maps.Keys(flags)))
+	}
+	return commands, flags
+}
