@@ -113,7 +113,11 @@ func (p parts) zip(t testing.TB) []byte {
 
 func addEntry(t testing.TB, z *zip.Writer, name, content string) {
 	t.Helper()
-	w, err := z.Create(name)
+	method := zip.Deflate
+	if content == "" {
+		method = zip.Store
+	}
+	w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: method})
 	if err == nil {
 		_, err = w.Write([]byte(content))
 	}

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"bascule/internal/conversion"
 	"bascule/sql"
 )
 
@@ -347,6 +348,31 @@ func (f *File) finish() error {
 			return err
 		}
 		f.warnHidden(s)
+	}
+	if f.dossiers != nil {
+		return f.warnOrphans()
+	}
+	return nil
+}
+
+// warnOrphans tells of rows of the sheet Dossiers that cannot be any subscriber's.
+func (f *File) warnOrphans() error {
+	count, first := 0, ""
+	for r, err := range f.dossiers.data() {
+		if err != nil {
+			return err
+		}
+		p := parser{sheet: f.dossiers, row: r, prefix: "Dossiers!"}
+		if parse(&p, fieldNumber, conversion.ParseSubscriberNumber); p.reason == "" {
+			continue
+		}
+		if count++; count == 1 {
+			first = p.cell
+		}
+	}
+	if count > 0 {
+		f.warn("rows of the sheet Dossiers without a valid subscriber number are ignored: %d, the first at %s",
+			"des lignes de la feuille Dossiers sans numéro d'abonné valide sont ignorées : %d, la première en %s", count, first)
 	}
 	return nil
 }

@@ -285,12 +285,12 @@ func TestSheetChoice(t *testing.T) {
 	for _, w := range f.Warnings {
 		warnings = append(warnings, w.English)
 	}
-	for _, want := range []string{`"Cachée" is hidden`, `column C (adresse électronique)`, `"Copie" has the columns too`} {
+	for _, want := range []string{`"Cachée" is hidden`, `column C (adresse électronique)`, `"Copie" has the columns too`, "ignored: 1, the first at Dossiers!A4"} {
 		if !strings.Contains(strings.Join(warnings, "\n"), want) {
 			t.Errorf("no warning %q in %q", want, warnings)
 		}
 	}
-	if len(warnings) != 3 {
+	if len(warnings) != 4 {
 		t.Errorf("warnings: %q", warnings)
 	}
 	dossiers := dossiersOf(t, f)

@@ -312,7 +312,7 @@ func (s sample) companies(i int) (rows [][3]string) {
 		companies = 2 + rnd.IntN(3)
 	}
 	for c := range companies {
-		siren := fmt.Sprintf("%09d", (i*5+c)%1_000_000_000)
+		siren := fmt.Sprintf("%09d", (uint64(i*5+c)*618_033_989+312_456_789)%1_000_000_000)
 		name := fmt.Sprintf("%s %d", pick(rnd, firms), i+1)
 		first := rnd.IntN(len(services))
 		for k := range 1 + rnd.IntN(most) {
