@@ -2,6 +2,8 @@ package jobs
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -111,7 +113,8 @@ func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, 
 	}
 	held := hold(ctx, b.DB, sql.Claim{Token: b.token, IDs: mailIDs(mails)}, b.Log)
 	rest := b.address(mails)
-	defer func() { held.release(ctx, letterIDs(rest)) }()
+	var idle []letter // of windows that started nothing
+	defer func() { held.release(ctx, letterIDs(append(idle, rest...))) }()
 	for len(rest) > 0 && ctx.Err() == nil && !held.lost.Load() && b.Now().Before(b.until) {
 		n, err := b.allow(ctx, min(b.window.size, len(rest)))
 		if err != nil {
@@ -126,13 +129,13 @@ func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, 
 			if stopped, err := b.stopped(ctx); err != nil || stopped {
 				return false, err
 			}
+			rest, idle = rest[n:], append(idle, window...)
+			continue
 		}
-		rest = rest[n:]
-		if len(started) > 0 {
-			b.handOver(ctx, window, started)
-			if b.tried = true; b.probe {
-				break
-			}
+		rest, b.tried = rest[n:], true
+		b.handOver(ctx, window, started)
+		if b.probe {
+			break
 		}
 	}
 	return true, nil
@@ -145,7 +148,8 @@ func (b *batch) claim(ctx context.Context, limit int, except []int64) ([]sql.Mai
 }
 
 // stopped tells whether a window that started nothing met the open breaker. If
-// not, all of it was void and is gone: the next one may be good.
+// not, all of it was void and is gone, or the breaker has closed just now: the
+// next one may be good.
 func (b *batch) stopped(ctx context.Context) (bool, error) {
 	if b.probe {
 		return false, nil
@@ -236,7 +240,7 @@ func (m *Mailer) compose(l letter, s sql.Started) mail.Message {
 		copyOf = int(l.ID) // a resend is a mail of its own (D3)
 	}
 	head := mail.Head{
-		ID:         mail.MessageID(string(l.Kind), l.RequestID, l.Generation, copyOf, m.Domain),
+		ID:         mail.MessageID(string(l.Kind)+"."+fingerprint(l.Nonce), l.RequestID, l.Generation, copyOf, m.Domain),
 		Date:       s.Date,
 		To:         l.to,
 		ReturnPath: m.returnPath(l),
@@ -255,6 +259,13 @@ func (m *Mailer) compose(l letter, s sql.Started) mail.Message {
 	}
 	return m.Composer.Activation(mail.Activation{Head: head, Number: l.space.Number, Holder: l.space.Holder,
 		Code: l.code, Deadline: s.ExpiresAt, Certificate: l.space.Certificate.Expires, Sharing: l.Sharing, Chosen: l.IsChosen})
+}
+
+// fingerprint tells requests with the same number apart, as a restored or a new
+// database has them: a mailbox drops what it takes for a copy.
+func fingerprint(nonce []byte) string {
+	sum := sha256.Sum256(nonce)
+	return hex.EncodeToString(sum[:4])
 }
 
 // returnPath signs the return path of a code mail, so that only bounces of our
