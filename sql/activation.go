@@ -196,7 +196,7 @@ func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r heldRequest, c C
 	if err != nil {
 		return fmt.Errorf("freeze the recap: %w", err)
 	}
-	n, err := affected(tx.ExecContext(ctx, switchRequest, a.Request, a.Generation, r.Now, a.ID))
+	n, err := affected(tx.ExecContext(ctx, switchRequest, a.Request, a.Generation, r.Now, a.ID, a.Email.Key()))
 	if err != nil {
 		return err
 	}

@@ -108,6 +108,9 @@ func (db *DB) Retry(ctx context.Context, batch int64, sameAddress bool, keys *co
 	}
 	var opened int64
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if err := waitForImports(ctx, tx); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, closeOverdue, batch, actor); err != nil {
 			return err
 		}
@@ -130,6 +133,9 @@ var reissue string
 func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conversion.Keyring, actor string) (int64, error) {
 	var n int64
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if err := waitForImports(ctx, tx); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, closeOverdue, 0, actor); err != nil {
 			return err
 		}

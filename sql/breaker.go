@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 )
 
@@ -40,20 +41,25 @@ var giveBackAttempts string
 // are UnclearLimit in a row, the breaker opens, their attempts are given back,
 // and NoteUnclear returns true.
 func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (opened bool, err error) {
-	var unclear pq.Int64Array
-	if err := db.x.GetContext(ctx, &unclear, noteUnclear, pq.Int64Array(ids)); err != nil {
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		var unclear pq.Int64Array
+		if err := tx.GetContext(ctx, &unclear, noteUnclear, pq.Int64Array(ids)); err != nil {
+			return err
+		}
+		opened = len(unclear) >= UnclearLimit
+		if !opened {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, openBreaker, reason, unclear, ProbeEvery.Seconds()); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, giveBackAttempts, unclear, ProbeEvery.Seconds())
+		return err
+	})
+	if err != nil {
 		return false, fmt.Errorf("note unclear refusals: %w", err)
 	}
-	if len(unclear) < UnclearLimit {
-		return false, nil
-	}
-	if err := db.OpenBreaker(ctx, reason, unclear); err != nil {
-		return false, err
-	}
-	if _, err := db.x.ExecContext(ctx, giveBackAttempts, unclear, ProbeEvery.Seconds()); err != nil {
-		return false, fmt.Errorf("give attempts back: %w", err)
-	}
-	return true, nil
+	return opened, nil
 }
 
 //go:embed query/take_probe.sql

@@ -73,9 +73,14 @@ type Verdict struct {
 	Cell   string `db:"cell"`
 }
 
-// importLock makes imports run one at a time. Requests' own locks are their
-// ids, which are positive.
+// importLock makes imports, and what else opens or changes many requests, run
+// one at a time. Requests' own locks are their ids, which are positive.
 const importLock = -1
+
+func waitForImports(ctx context.Context, tx *sqlx.Tx) error {
+	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, importLock)
+	return err
+}
 
 // manyRows is where joining row by row stops being bearable when the planner is
 // wrong, which it is while one transaction fills tables that were empty. (A
@@ -112,7 +117,7 @@ func runImport(ctx context.Context, tx *sqlx.Tx, in Import, verdicts func(iter.S
 		in.Stage = func(string) {}
 	}
 	in.Stage("waiting for other imports")
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, importLock); err != nil {
+	if err := waitForImports(ctx, tx); err != nil {
 		return ImportResult{}, err
 	}
 	in.Stage("reading")

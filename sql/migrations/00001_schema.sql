@@ -141,7 +141,7 @@ CREATE TABLE request (
         AND num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) = 0)),
     CONSTRAINT request_reachable CHECK (contact_generation IS NOT NULL OR chosen_key IS NOT NULL
         OR num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) = 1)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 45);
 COMMENT ON TABLE  request IS 'One attempt to move one space from certificate to password. Its state is derived: see request_state.';
 COMMENT ON COLUMN request.origin IS 'import: a batch; retry: an administrator''s; space: the certificate holder''s own.';
 COMMENT ON COLUMN request.key_id IS 'Which key of SECRET_KEY makes its codes.';
@@ -164,7 +164,8 @@ CREATE UNIQUE INDEX request_reserved ON request (chosen_key)
     WHERE chosen_key IS NOT NULL AND bounced_at IS NULL
       AND activated_at IS NULL AND expired_at IS NULL AND undeliverable_at IS NULL AND cancelled_at IS NULL;
 CREATE INDEX request_space ON request (space_id, id);
--- No index reads started_at, expires_at, mailed_at, refusal or in_doubt: marking mails stays a HOT update.
+-- No index reads started_at, expires_at, mailed_at, refusal or in_doubt: marking mails stays a HOT update. Mails are
+-- started and finished by windows of neighbours, so a page has room for a second version of every row on it.
 
 CREATE FUNCTION request_is_open(r request) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
     SELECT r.activated_at IS NULL AND r.expired_at IS NULL AND r.undeliverable_at IS NULL AND r.cancelled_at IS NULL
@@ -227,7 +228,7 @@ CREATE TABLE obligation (
     message_date  timestamptz,
     attempts      smallint    NOT NULL DEFAULT 0,
     interruptions smallint    NOT NULL DEFAULT 0
-) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE  obligation IS 'What is still to be done for a request: written by the change that causes it, gone once done. No foreign key: requests are never deleted while something is due.';
 COMMENT ON COLUMN obligation.lane IS 'Which workers take it. interactive: somebody looks at the screen.';
 COMMENT ON COLUMN obligation.generation IS 'Of the request when this became due; another one by now makes it void.';

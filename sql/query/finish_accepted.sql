@@ -2,36 +2,32 @@
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), done AS MATERIALIZED (
-    SELECT o.id, o.kind, o.copy, o.request_id, o.generation FROM obligation o
+    SELECT o.id, o.kind, o.copy, o.request_id, r.space_id, r.activated_at, r.mailed_at, r.expires_at,
+           request_is_open(r) AND o.generation = request_current(r) AND r.started_at IS NOT NULL AS stands
+    FROM obligation o JOIN request r ON r.id = o.request_id
     WHERE o.id = ANY ($2) AND o.claim = $1
-    FOR UPDATE
+    ORDER BY r.id -- all who lock several requests do so in this order
+    FOR UPDATE OF o, r
 ), mailed AS (
     UPDATE request r SET mailed_at = clock.now
     FROM done d, clock
-    WHERE d.kind = 'code' AND d.copy = 0 AND r.id = d.request_id AND d.generation = request_current(r)
-      AND request_is_open(r) AND r.mailed_at IS NULL AND r.started_at IS NOT NULL
+    WHERE d.kind = 'code' AND d.copy = 0 AND d.stands AND d.mailed_at IS NULL AND r.id = d.request_id
     RETURNING r.id, r.space_id
 ), audited AS (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)
     SELECT clock.now, space_id, id, 'mailed', 'worker', 'accepted by the relay' FROM mailed, clock
     UNION ALL
-    SELECT clock.now, r.space_id, r.id, 'dead code mailed', 'worker', 'the request changed while its mail was under way'
-    FROM done d JOIN request r ON r.id = d.request_id, clock
-    WHERE d.kind = 'code' AND d.copy = 0 AND r.activated_at IS NULL AND (d.generation <> request_current(r) OR NOT request_is_open(r))
+    SELECT clock.now, space_id, request_id, 'dead code mailed', 'worker', 'the request changed while its mail was under way'
+    FROM done, clock WHERE kind = 'code' AND NOT stands AND activated_at IS NULL
     UNION ALL
-    SELECT clock.now, r.space_id, r.id, CASE WHEN d.kind = 'code' THEN 'resent' ELSE d.kind || ' mailed' END, 'worker', 'accepted by the relay'
-    FROM done d JOIN request r ON r.id = d.request_id, clock
-    WHERE d.kind <> 'code' OR d.copy > 0
+    SELECT clock.now, space_id, request_id, CASE WHEN kind = 'code' THEN 'resent' ELSE kind || ' mailed' END, 'worker', 'accepted by the relay'
+    FROM done, clock WHERE kind <> 'code' OR copy > 0 AND (stands OR activated_at IS NOT NULL)
 ), kept AS (
     UPDATE obligation o
-    SET lane = 'expiry', kind = 'expiry', due_at = r.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL
-    FROM done d JOIN request r ON r.id = d.request_id
-    WHERE o.id = d.id AND d.kind = 'code' AND d.copy = 0 AND d.generation = request_current(r)
-      AND request_is_open(r) AND r.expires_at IS NOT NULL
-    RETURNING o.id
+    SET lane = 'expiry', kind = 'expiry', due_at = d.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL
+    FROM done d WHERE o.id = d.id AND d.kind = 'code' AND d.copy = 0 AND d.stands
 ), calm AS (
     UPDATE breaker SET unclear = '{}' WHERE unclear <> '{}'
 )
 DELETE FROM obligation o USING done d
-WHERE o.id = d.id AND NOT (d.kind = 'code' AND d.copy = 0 AND EXISTS (
-    SELECT FROM request r WHERE r.id = d.request_id AND d.generation = request_current(r) AND request_is_open(r) AND r.expires_at IS NOT NULL))
+WHERE o.id = d.id AND NOT (d.kind = 'code' AND d.copy = 0 AND d.stands)

@@ -6,8 +6,10 @@ WITH clock AS MATERIALIZED (
     SELECT o.id, o.kind, o.copy, o.request_id, o.generation, o.interruptions, i.delay, i.attempts, i.reason
     FROM unnest($2::bigint[], $3::float8[], $4::int[], $5::text[]) AS i (id, delay, attempts, reason)
     JOIN obligation o ON o.id = i.id
+    JOIN request r ON r.id = o.request_id
     WHERE o.claim = $1
-    FOR UPDATE OF o
+    ORDER BY r.id -- all who lock several requests do so in this order
+    FOR UPDATE OF o, r
 ), taken_back AS (
     UPDATE request r
     SET started_at = CASE WHEN f.interruptions > 0 THEN r.started_at END,

@@ -14,7 +14,7 @@ WITH clock AS MATERIALIZED (
     INSERT INTO obligation (lane, kind, request_id, generation, due_at)
     SELECT 'interactive', 'confirmation', request_id, generation, clock.now FROM done, clock
 ), audited AS (
-    INSERT INTO audit (at, space_id, request_id, event, actor)
-    SELECT clock.now, r.space_id, r.id, 'recap ready', 'worker' FROM done d JOIN request r ON r.id = d.request_id, clock
+    INSERT INTO audit (at, space_id, request_id, event, actor, why)
+    SELECT clock.now, r.space_id, r.id, 'recap ready', 'worker', 'rendered' FROM done d JOIN request r ON r.id = d.request_id, clock
 )
 DELETE FROM obligation o USING done d WHERE o.id = d.id

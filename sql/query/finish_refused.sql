@@ -7,12 +7,14 @@ WITH clock AS MATERIALIZED (
     SELECT o.id, o.kind, o.copy, o.request_id, o.generation, i.words, i.code
     FROM unnest($2::bigint[], $3::text[], $4::text[]) AS i (id, words, code)
     JOIN obligation o ON o.id = i.id
+    JOIN request r ON r.id = o.request_id
     WHERE o.claim = $1
-    FOR UPDATE OF o
+    ORDER BY r.id -- all who lock several requests do so in this order
+    FOR UPDATE OF o, r
 ), fallen AS (
     UPDATE request r
     SET chosen_email = NULL, chosen_key = NULL, password_hash = NULL, question = NULL, answer_hash = NULL,
-        refusal = f.words, in_doubt = false,
+        refusal = f.words, in_doubt = false, bounced_at = NULL,
         started_at = c.started_at, expires_at = c.expires_at, mailed_at = c.started_at
     FROM refused f
     JOIN code c ON c.request_id = f.request_id

@@ -1,3 +1,7 @@
--- Keeps the claims $2 of token $1 for $3 seconds more.
+-- Keeps the claims $2 of token $1 for $3 seconds more. What its holder is starting or finishing just now is left to that.
+WITH held AS MATERIALIZED (
+    SELECT id FROM obligation WHERE id = ANY ($2) AND claim = $1
+    FOR UPDATE SKIP LOCKED
+)
 UPDATE obligation SET claimed_until = (SELECT bascule_now()) + make_interval(secs => $3)
-WHERE id = ANY ($2) AND claim = $1
+WHERE id IN (SELECT id FROM held)

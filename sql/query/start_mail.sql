@@ -1,6 +1,7 @@
 -- Starts the hand-over of the claimed mails $2 (their codes' tags $3) of token $1: the deadline of a code counts from
 -- here, $4 seconds (D4). Only what is returned may be sent. Nothing starts while the breaker is open, unless this is the probe ($5).
 -- A mail found started had its outcome lost with its holder: that is one more interruption; after three the request counts as mailed.
+-- No deadline counts while we wait for somebody's lock: a request that is held, by an import perhaps, is due again soon.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), mine AS MATERIALIZED (
@@ -11,6 +12,14 @@ WITH clock AS MATERIALIZED (
     WHERE o.claim = $1 AND o.claimed_until > (SELECT now FROM clock)
       AND ($5 OR NOT EXISTS (SELECT FROM breaker WHERE opened_at IS NOT NULL))
     FOR UPDATE OF o
+), free AS MATERIALIZED (
+    SELECT r.id FROM request r WHERE r.id IN (SELECT request_id FROM mine WHERE kind = 'code' AND copy = 0)
+    FOR NO KEY UPDATE SKIP LOCKED
+), held AS MATERIALIZED (
+    SELECT id FROM mine WHERE kind = 'code' AND copy = 0 AND request_id NOT IN (SELECT id FROM free)
+), later AS (
+    UPDATE obligation o SET claim = NULL, claimed_until = NULL, due_at = clock.now + interval '2 seconds'
+    FROM held h, clock WHERE o.id = h.id
 ), first AS (
     UPDATE request r
     SET started_at = coalesce(r.started_at, clock.now),
@@ -18,7 +27,7 @@ WITH clock AS MATERIALIZED (
         mailed_at = CASE WHEN m.interruptions >= 3 THEN clock.now END,
         in_doubt = m.interruptions >= 3
     FROM mine m, clock
-    WHERE m.kind = 'code' AND m.copy = 0 AND r.id = m.request_id AND m.generation = request_current(r)
+    WHERE m.kind = 'code' AND m.copy = 0 AND r.id = m.request_id AND r.id IN (SELECT id FROM free) AND m.generation = request_current(r)
       AND request_is_open(r) AND r.mailed_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > clock.now)
     RETURNING m.id, r.id AS request_id, r.space_id, m.generation, m.tag, r.started_at, r.expires_at, r.in_doubt
 ), written AS (
@@ -50,7 +59,7 @@ WITH clock AS MATERIALIZED (
     SELECT m.id, r.expires_at,
            m.kind = 'code' AND m.copy = 0 AND m.generation = request_current(r) AND request_is_open(r) AND r.expires_at IS NOT NULL AS expires
     FROM mine m JOIN request r ON r.id = m.request_id
-    WHERE m.id NOT IN (SELECT id FROM going)
+    WHERE m.id NOT IN (SELECT id FROM going UNION ALL SELECT id FROM held)
 ), kept AS (
     UPDATE obligation o
     SET lane = 'expiry', kind = 'expiry', due_at = v.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL
