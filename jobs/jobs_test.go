@@ -3,11 +3,19 @@ package jobs_test
 import (
 	"bytes"
 	"context"
+	stdsql "database/sql"
+	"fmt"
+	"io"
 	"log/slog"
+	"mime/quotedprintable"
+	"net/url"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
@@ -15,24 +23,54 @@ import (
 	"bascule/internal/mail"
 	"bascule/jobs"
 	"bascule/queue"
+	"bascule/sql"
 	"bascule/sql/sqltest"
 )
 
 func TestMain(m *testing.M) { devtest.Main(m) }
 
-// A stage is everything around a worker, real: PostgreSQL, Redis, SMTP.
+// A stage is everything around a worker, real: PostgreSQL, Redis, SMTP. When the
+// test ends, it proves what must hold after every fault.
 type stage struct {
 	t     *testing.T
 	db    *sqltest.DB
 	keys  *conversion.Keyring
 	redis *devenv.RedisServer
-	inbox *devenv.Inbox
+	relay *relay
 	log   *logBook
+	ahead time.Duration // of the database's clock
+	count int           // workers so far
 }
+
+// ourselves names the connections of the test, which no fault breaks.
+const ourselves = "test"
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	return &stage{t: t, db: sqltest.Open(t), keys: sqltest.Keys(t), redis: devtest.Redis(t), inbox: devtest.Inbox(t), log: &logBook{}}
+	s := &stage{t: t, db: sqltest.Open(t), keys: sqltest.Keys(t), redis: devtest.Redis(t), relay: newRelay(t), log: &logBook{}}
+	s.db.Raw.Close()
+	raw, err := stdsql.Open("postgres", withParameter(t, s.db.URL, "application_name", ourselves))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.db.Raw = raw
+	t.Cleanup(func() {
+		s.proveMails()
+		s.proveSecrecy()
+		raw.Close()
+	})
+	return s
+}
+
+func withParameter(t *testing.T, s, name, value string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set(name, value)
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // logBook keeps what workers log.
@@ -53,109 +91,335 @@ func (l *logBook) String() string {
 	return l.b.String()
 }
 
-// work starts a worker that hands mail to smtpURL; stop ends it and waits.
-func (s *stage) work(smtpURL string, change func(*jobs.Worker)) (stop func()) {
+// invite makes n requests whose mails are due.
+func (s *stage) invite(n int) []sqltest.Request {
 	s.t.Helper()
-	cfg, err := mail.ParseURL(smtpURL)
-	if err != nil {
-		s.t.Fatal(err)
+	list := make([]sqltest.Request, n)
+	for i := range list {
+		list[i] = s.db.Requested(s.t, s.keys, sqltest.Invitation{})
 	}
-	composer, err := mail.NewComposer(mail.Sender{Name: "Espace abonné", Address: sqltest.Email(s.t, "ne-pas-repondre@bascule.example")},
-		"https://espace.example", "Assistance : 01 00 00 00 00")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	q, err := queue.Open(s.redis.URL())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	log := slog.New(slog.NewTextHandler(s.log, nil))
-	relay := mail.NewRelay(cfg, 12)
-	w := &jobs.Worker{DB: s.db.DB, Queue: q, Log: log, Slots: queue.Slots{Interactive: 2, Batch: 4}, Mailer: &jobs.Mailer{
-		DB: s.db.DB, Keys: s.keys, Relay: relay, Composer: composer, Domain: "espace.example",
-		Lifetime: conversion.DefaultCodeLifetime, Now: time.Now, Log: log,
-	}}
-	if change != nil {
+	return list
+}
+
+// work starts a worker with a pool of its own; stop ends it and waits.
+func (s *stage) work(changes ...func(*jobs.Worker)) (stop func()) {
+	s.t.Helper()
+	s.count++
+	name := fmt.Sprintf("worker%d.example", s.count)
+	w, closeAll := newWorker(s.t, name, s.db.URL, s.redis.URL(), s.relay.URL(), slog.New(slog.NewTextHandler(s.log, nil)))
+	for _, change := range changes {
 		change(w)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			cancel()
-			if err := <-done; err != nil {
-				s.t.Errorf("the worker ended with %v", err)
-			}
-			relay.Close()
-			q.Close()
-		})
-	}
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			s.t.Errorf("the worker ended with %v", err)
+		}
+		closeAll()
+	})
 	s.t.Cleanup(stop)
 	return stop
 }
 
+// newWorker makes a worker as cmd does. It calls itself by name to the relay, and
+// waits for no answer longer than half a second once it is told to stop.
+func newWorker(t *testing.T, name, dbURL, redisURL, smtpURL string, log *slog.Logger) (*jobs.Worker, func()) {
+	t.Helper()
+	cfg, err := mail.ParseURL(smtpURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Hello, cfg.Limits.Grace = name, 500*time.Millisecond
+	composer, err := mail.NewComposer(mail.Sender{Name: "Espace abonné", Address: sqltest.Email(t, "ne-pas-repondre@bascule.example")},
+		"https://espace.example", "Assistance : 01 00 00 00 00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open(t.Context(), dbURL, 12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := queue.Open(redisURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := mail.NewRelay(cfg, 6)
+	return &jobs.Worker{DB: db, Queue: q, Log: log, Slots: queue.Slots{Interactive: 2, Batch: 4}, Mailer: &jobs.Mailer{
+			DB: db, Keys: sqltest.Keys(t), Relay: out, Composer: composer, Domain: "espace.example",
+			Lifetime: conversion.DefaultCodeLifetime, Now: time.Now, Log: log,
+		}}, func() {
+			out.Close()
+			q.Close()
+			db.Close()
+		}
+}
+
 // patience bounds every wait for something that is certain to come.
-const patience = 60 * time.Second
+const patience = 40 * time.Second
 
 // until waits for a condition that the database tells.
 func (s *stage) until(what, query string, args ...any) {
 	s.t.Helper()
+	s.wait(what, func() bool { return s.holds(query, args...) })
+}
+
+func (s *stage) holds(query string, args ...any) bool {
+	s.t.Helper()
+	return s.db.Text(s.t, "SELECT coalesce(("+query+"), false)::text", args...) == "true"
+}
+
+func (s *stage) wait(what string, holds func() bool) {
+	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		if s.db.Text(s.t, "SELECT ("+query+")::text", args...) == "true" {
-			return
-		}
+	for !holds() {
 		select {
 		case <-ctx.Done():
-			s.t.Fatalf("waited in vain until %s; the workers say:\n%s", what, s.log)
+			s.t.Fatalf("waited in vain until %s; obligations: %s; the workers say:\n%s", what, s.obligations(), s.log)
 		case <-tick.C:
 		}
 	}
 }
 
-var codeInMail = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
+func (s *stage) obligations() string {
+	return s.db.Text(s.t, `SELECT coalesce(json_agg(o)::text, 'none') FROM (SELECT *, bascule_now() AS now FROM obligation ORDER BY lane = 'expiry', id LIMIT 5) AS o`)
+}
+
+// pass moves the database's clock forward.
+func (s *stage) pass(d time.Duration) {
+	s.t.Helper()
+	s.ahead += d
+	s.db.Shift(s.t, s.ahead)
+	s.db.Exec(s.t, `SELECT pg_notify('bascule_due', '')`)
+}
+
+// nextEvent is how many seconds are left until a mail or a recap can be worked
+// on, 0 while one can be or is.
+const nextEvent = `
+	WITH clock AS MATERIALIZED (SELECT bascule_now() AS now)
+	SELECT CASE
+		WHEN EXISTS (SELECT FROM obligation, clock WHERE claimed_until > clock.now) THEN 0
+		ELSE coalesce((SELECT greatest(0, extract(epoch FROM min(
+				CASE WHEN lane = 'recap' OR breaker.opened_at IS NULL THEN due_at ELSE greatest(due_at, breaker.probe_at) END) - (SELECT now FROM clock)))
+			FROM obligation, breaker WHERE lane <> 'expiry'), 0)
+	END::float8`
+
+// elapse waits for a condition and lets time pass wherever the workers do nothing but wait.
+func (s *stage) elapse(what, query string, args ...any) {
+	s.t.Helper()
+	s.wait(what, func() bool {
+		if s.holds(query, args...) {
+			return true
+		}
+		var wait float64
+		if err := s.db.Raw.QueryRow(nextEvent).Scan(&wait); err != nil {
+			s.t.Fatal(err)
+		}
+		if wait > 0 {
+			s.pass(time.Duration(wait*float64(time.Second)) + time.Millisecond)
+		}
+		return false
+	})
+}
+
+const allMailed = `NOT EXISTS (SELECT FROM request WHERE mailed_at IS NULL) AND NOT EXISTS (SELECT FROM obligation WHERE lane <> 'expiry')`
+
+var (
+	codeInMail = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
+	addressed  = regexp.MustCompile(`[\w.+-]@\w+[.-]`)
+	mailID     = regexp.MustCompile(`^(code|notice|confirmation)\.[0-9a-f]{8}\.(\d+)\.(\d+)\.(\d+)@espace\.example$`)
+)
+
+// text is a mail's words, with the transfer encoding undone.
+func (p parcel) text() string {
+	b, _ := io.ReadAll(quotedprintable.NewReader(strings.NewReader(p.raw)))
+	return string(b)
+}
+
+func (p parcel) code() string { return codeInMail.FindString(p.text()) }
+
+// proveMails proves of every mail that the relay kept what must hold after any
+// fault: copies of one mail are the same bytes and at most one more than the
+// interruptions recorded; all mails of one request and generation carry one code,
+// and the deadline that the database enforces (I5, D4, R23).
+func (s *stage) proveMails() {
+	known := s.mailings()
+	copies := make(map[string][]parcel)
+	codes := make(map[string]string)
+	for _, p := range s.relay.kept() {
+		id := mailID.FindStringSubmatch(p.id)
+		if id == nil {
+			s.t.Errorf("a mail has the Message-ID %q", p.id)
+			continue
+		}
+		if copies[p.id] = append(copies[p.id], p); copies[p.id][0].raw != p.raw {
+			s.t.Errorf("two copies of %s differ:\n%s\n%s", p.id, copies[p.id][0].raw, p.raw)
+		}
+		if id[1] != "code" {
+			continue
+		}
+		of := id[2] + " " + id[3]
+		if codes[of] == "" {
+			codes[of] = p.code()
+		}
+		if codes[of] != p.code() || p.code() == "" {
+			s.t.Errorf("request and generation %s were mailed more than one code", of)
+		}
+		m, ok := known[of]
+		if !ok || !strings.Contains(p.text(), conversion.FrenchTime(m.deadline)) {
+			s.t.Errorf("the mail %s does not state the deadline that counts, %s", p.id, m.deadline)
+		}
+		if n := len(copies[p.id]); id[4] == "0" && n > m.copies {
+			s.t.Errorf("%s: copy %d, only %d are explained by interruptions", p.id, n, m.copies)
+		}
+	}
+	s.proveMailed(codes)
+}
+
+// A mailing is what the database knows of the code of one request and generation.
+type mailing struct {
+	deadline time.Time
+	copies   int // of its mail, at most
+}
+
+// mailings are told by "request generation". The interruptions of a mail that
+// ended or is in doubt are not kept: three copies at most.
+func (s *stage) mailings() map[string]mailing {
+	rows, err := s.db.Raw.Query(`
+		SELECT c.request_id || ' ' || c.generation, c.expires_at, CASE WHEN r.in_doubt THEN 3 ELSE coalesce(1 + o.interruptions, 3) END
+		FROM code c JOIN request r ON r.id = c.request_id
+		LEFT JOIN obligation o ON o.request_id = c.request_id AND o.generation = c.generation AND o.kind IN ('code', 'expiry') AND o.copy = 0`)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer rows.Close()
+	known := make(map[string]mailing)
+	for rows.Next() {
+		var of string
+		var m mailing
+		if err := rows.Scan(&of, &m.deadline, &m.copies); err != nil {
+			s.t.Fatal(err)
+		}
+		known[of] = m
+	}
+	return known
+}
+
+// proveMailed: a request counts as mailed only if the relay has the mail, a right
+// code was typed, or nobody can know (I5).
+func (s *stage) proveMailed(codes map[string]string) {
+	rows, err := s.db.Raw.Query(`SELECT r.id || ' ' || c.generation FROM request r JOIN code c ON c.request_id = r.id AND c.generation = request_current(r)
+		WHERE r.mailed_at IS NOT NULL AND NOT r.in_doubt
+		  AND NOT EXISTS (SELECT FROM audit a WHERE a.request_id = r.id AND a.event = 'mailed' AND a.actor = 'subscriber')
+		  AND EXISTS (SELECT FROM audit a WHERE a.request_id = r.id AND a.event = 'mailed')`)
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var of string
+		if err := rows.Scan(&of); err != nil {
+			s.t.Error(err)
+		}
+		if codes[of] == "" {
+			s.t.Errorf("request and generation %s count as mailed; no relay has the mail", of)
+		}
+	}
+}
+
+// proveSecrecy: the workers' logs and Redis hold no address, code or answer (I6).
+func (s *stage) proveSecrecy() {
+	for where, said := range map[string]string{"log": s.log.String(), "Redis": s.dumpRedis()} {
+		for _, line := range strings.Split(said, "\n") {
+			if addressed.MatchString(line) || strings.Contains(line, "duvallon") || codeInMail.MatchString(line) || strings.Contains(line, relayPassword) {
+				s.t.Errorf("personal data in the %s: %s", where, line)
+			}
+		}
+	}
+}
+
+// dumpRedis is every key of Redis with its value; nothing if it is down.
+func (s *stage) dumpRedis() string {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	opt, err := redis.ParseURL(s.redis.URL())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	rdb := redis.NewClient(opt)
+	defer rdb.Close()
+	var b strings.Builder
+	for keys := rdb.Scan(ctx, 0, "", 1000).Iterator(); keys.Next(ctx); {
+		fmt.Fprintf(&b, "%s %v\n", keys.Val(), valueOf(ctx, rdb, keys.Val()))
+	}
+	return b.String()
+}
+
+// valueOf is what a key holds; nothing if it is gone meanwhile.
+func valueOf(ctx context.Context, rdb *redis.Client, key string) any {
+	switch rdb.Type(ctx, key).Val() {
+	case "string":
+		return rdb.Get(ctx, key).Val()
+	case "hash":
+		return rdb.HGetAll(ctx, key).Val()
+	case "list":
+		return rdb.LRange(ctx, key, 0, -1).Val()
+	case "set":
+		return rdb.SMembers(ctx, key).Val()
+	case "zset":
+		return rdb.ZRange(ctx, key, 0, -1).Val()
+	}
+	return nil
+}
 
 // C2, R19, R23, I5: every subscriber gets exactly one mail, with the one code
-// that the request stands for and the deadline that the database holds.
+// that the request stands for; package sql accepts it.
 func TestEverySubscriberGetsOneMail(t *testing.T) {
 	s := newStage(t)
-	const n = 300
-	for range n {
-		s.db.Requested(t, s.keys, sqltest.Invitation{})
-	}
+	requests := s.invite(300)
 	for range 3 {
-		s.work(s.inbox.URL(), nil)
+		s.work()
 	}
-	s.until("all are mailed", `SELECT count(*) = $1 FROM request WHERE mailed_at IS NOT NULL`, n)
-	seen := make(map[string]bool)
-	for _, m := range s.inbox.Messages() {
-		parsed, err := m.Parse()
-		if err != nil {
-			t.Fatal(err)
+	s.until("all are mailed", allMailed)
+	for _, r := range requests {
+		mails := s.relay.keptFor(r.Contact.String())
+		if len(mails) != 1 {
+			t.Errorf("request %d was mailed %d times", r.ID, len(mails))
+			continue
 		}
-		to := m.Recipients[0]
-		if seen[to] {
-			t.Errorf("two mails for one subscriber")
-		}
-		seen[to] = true
-		code, err := conversion.ParseCode(codeInMail.FindString(parsed.Text))
+		code, err := conversion.ParseCode(mails[0].code())
 		if err != nil {
 			t.Fatalf("no code in the mail: %v", err)
 		}
-		proven, err := s.db.FindCode(context.Background(), s.keys, sqltest.Email(t, to), code)
-		if err != nil {
-			t.Fatalf("the mailed code is refused: %v", err)
-		}
-		if want := conversion.FrenchTime(proven.ExpiresAt); !bytes.Contains([]byte(parsed.Text), []byte(want)) {
-			t.Errorf("the mail does not state the deadline %q", want)
+		if _, err := s.db.FindCode(t.Context(), s.keys, r.Contact, code); err != nil {
+			t.Errorf("the mailed code is refused: %v", err)
 		}
 	}
-	if len(seen) != n {
-		t.Errorf("%d subscribers were mailed, want %d", len(seen), n)
-	}
+}
+
+func inviting(contact string) sqltest.Invitation { return sqltest.Invitation{Contact: contact} }
+
+// flood makes n requests at once whose mails are due, as a large import does.
+func (s *stage) flood(n int) {
+	s.t.Helper()
+	s.db.Exec(s.t, `
+		WITH spaces AS (
+			INSERT INTO space (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents)
+			SELECT 'LOT' || (m.last + i), 'Camille Duvallon', 'lot' || (m.last + i) || '@duvallon.example', 'lot' || (m.last + i) || '@duvallon.example',
+			       md5((m.last + i)::text), 'CN=AC des exemples', bascule_now()::date + 60, '[]', gen_random_uuid()
+			FROM generate_series(1, $1) AS i, (SELECT coalesce(max(id), 0) + 1000 AS last FROM space) AS m
+			RETURNING id, contact_email, contact_key
+		), requests AS (
+			INSERT INTO request (space_id, origin, key_id, nonce, contact_email, contact_key, contact_generation, requested_at)
+			SELECT id, 'import', $2, uuid_send(gen_random_uuid()), contact_email, contact_key, 1, bascule_now() FROM spaces
+			RETURNING id
+		)
+		INSERT INTO obligation (lane, kind, request_id, generation, due_at) SELECT 'bulk', 'code', id, 1, bascule_now() FROM requests`,
+		n, s.keys.Newest())
 }

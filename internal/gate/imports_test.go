@@ -66,6 +66,7 @@ var testDoors = map[string][]string{
 	"github.com/alicebob/miniredis":       {"queue", "jobs"},
 	"github.com/emersion/go-smtp":         {"internal/mail", "jobs"}, // relays that misbehave on purpose
 	"github.com/emersion/go-sasl":         {"internal/mail"},
+	"github.com/google/uuid":              {"sql"},                            // names forms as the pages do
 	"github.com/lib/pq":                   {"internal/devenv"},                // proves that the driver takes our URLs
 	"github.com/redis/go-redis":           {"jobs", "internal/devenv", "cmd"}, // looks at what is in Redis (I6)
 	"github.com/xuri/excelize":            {"cmd", "jobs", "sql"},             // makes and reads workbooks

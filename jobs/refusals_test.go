@@ -1,0 +1,297 @@
+package jobs_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bascule/jobs"
+	"bascule/queue"
+)
+
+const breakerOpen = `SELECT opened_at IS NOT NULL FROM breaker`
+
+// D11, D4, I1: whatever refuses us opens the breaker, gives the attempt back and
+// erases the deadline. Once the relay is back, everybody is mailed within three
+// minutes, with a full deadline.
+func TestRefusalsOfUs(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.work()
+	for _, c := range []struct{ stage, answer string }{
+		{"connect", "421 4.3.2 too busy"},
+		{"connect", "554 5.7.1 go away"},
+		{"ehlo", "550 5.7.1 you lie"},
+		{"auth", "535 5.7.8 wrong password"},
+		{"mail", "451 4.3.0 not now"},
+		{"mail", "550 5.1.8 your domain is unknown"},
+		{"rcpt", "421 4.7.0 closing"},
+		{"rcpt", "530 5.7.0 authenticate first"},
+		{"data", "421 4.3.2 closing"},
+		{"dot", "421 4.3.2 closing"},
+		{"dot", "535 5.7.0 expired"},
+	} {
+		t.Run(c.stage+" "+c.answer, func(t *testing.T) {
+			s.t = t
+			s.relay.down() // no connection of the case before
+			s.relay.follow(at(c.stage, c.answer))
+			s.relay.up()
+			s.invite(3)
+			s.until("the breaker is open", breakerOpen)
+			s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+			if !s.holds(`SELECT bool_and(attempts = 0 AND interruptions = 0) AND count(*) = 3 FROM obligation WHERE lane = 'bulk'`) {
+				t.Errorf("attempts are not given back: %s", s.obligations())
+			}
+			if !s.holds(`SELECT bool_and(started_at IS NULL AND expires_at IS NULL) FROM request WHERE mailed_at IS NULL`) {
+				t.Error("a deadline counts that no mail states")
+			}
+			s.relay.follow(nil)
+			s.mailedSoon(3 * time.Minute)
+		})
+	}
+	s.t = t
+}
+
+// mailedSoon proves I1: within d everything is mailed, each with a full deadline.
+func (s *stage) mailedSoon(d time.Duration) {
+	s.t.Helper()
+	before := s.ahead
+	back := s.db.Text(s.t, `SELECT bascule_now()::text`)
+	s.elapse("all are mailed", allMailed)
+	if took := s.ahead - before; took > d {
+		s.t.Errorf("all are mailed %s after the relay is back, more than %s", took, d)
+	}
+	if !s.holds(`SELECT bool_and(expires_at - started_at = interval '48 hours') FROM request`) {
+		s.t.Error("a deadline is not 48 hours after its start")
+	}
+	if s.holds(`SELECT count(*) > 0 FROM request r JOIN audit a ON a.request_id = r.id AND a.event = 'mailed' AND a.at > $1::timestamptz
+		JOIN obligation o ON o.request_id = r.id AND o.interruptions = 0 WHERE r.started_at < $1::timestamptz`, back) {
+		s.t.Error("the deadline of a mail counts from before it could go out")
+	}
+}
+
+// D11, I1: an outage of half a week costs the subscribers nothing: no attempt, no
+// minute of their 48 hours, no mail.
+func TestLongOutage(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.relay.down()
+	s.invite(20)
+	s.work()
+	s.until("the breaker is open", breakerOpen)
+	for range 3 {
+		s.pass(28 * time.Hour)
+		s.until("a probe failed", `SELECT probe_at > bascule_now() FROM breaker`)
+	}
+	s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+	if !s.holds(`SELECT bool_and(attempts = 0) AND count(*) = 20 FROM obligation`) {
+		t.Errorf("the outage counts against the addresses: %s", s.obligations())
+	}
+	s.relay.up()
+	s.mailedSoon(3 * time.Minute)
+}
+
+// D11: a recipient refused for good is undeliverable at once, at RCPT and at the
+// dot, never tried again, and the relay's words are kept without the address.
+func TestRefusedPerson(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := s.invite(4)
+	atRcpt, atDot := r[0].Contact.String(), r[2].Contact.String()
+	s.relay.follow(func(stage, to, _ string) string {
+		switch {
+		case stage == "rcpt" && to == atRcpt:
+			return "550 5.1.1 <" + to + "> unknown"
+		case stage == "dot" && to == atDot:
+			return "550 5.2.1 the mailbox of " + to + " is closed"
+		}
+		return ""
+	})
+	s.work()
+	s.until("nothing is due", `NOT EXISTS (SELECT FROM obligation WHERE lane <> 'expiry')`)
+	if got := s.db.Text(t, `SELECT string_agg(request_state(r, bascule_now()) || ' ' || refusal, '; ' ORDER BY id) FROM request r`); got !=
+		"undeliverable [e-mail] unknown; mailed ; undeliverable the mailbox of [e-mail] is closed; mailed " {
+		t.Errorf("states are %q", got)
+	}
+	if got := s.db.Text(t, `SELECT string_agg(why, '; ' ORDER BY request_id) FROM audit WHERE event = 'undeliverable'`); got != "550 5.1.1; 550 5.2.1" {
+		t.Errorf("the audit log says %q", got)
+	}
+	if n := len(s.relay.rcpts()); n != 4 {
+		t.Errorf("the relay was asked %d times for 4 mails", n)
+	}
+}
+
+// D11: one unclear refusal only makes its own row wait; five recipients in a row
+// open the breaker and have their attempts back.
+func TestUnclearRefusals(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := s.invite(4)
+	s.relay.follow(refusing("550 5.7.1 no, thanks", r[1].Contact.String()))
+	s.work()
+	s.until("the others are mailed", `SELECT count(*) = 3 FROM request WHERE mailed_at IS NOT NULL`)
+	s.until("the refusal is recorded", `SELECT attempts = 1 AND due_at - bascule_now() BETWEEN interval '50 seconds' AND interval '60 seconds'
+		FROM obligation WHERE lane = 'bulk'`)
+	if s.holds(breakerOpen) {
+		t.Fatal("one unclear refusal opened the breaker")
+	}
+	s.relay.follow(nil)
+	s.elapse("all are mailed", allMailed)
+
+	s.relay.follow(at("rcpt", "550 rejected by policy"))
+	s.invite(9)
+	s.until("the breaker is open", breakerOpen)
+	s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+	if !s.holds(`SELECT count(*) >= 5 FROM obligation o, breaker WHERE o.id = ANY (suspects) AND attempts = 0`) {
+		t.Errorf("the five have not got their attempts back: %s", s.obligations())
+	}
+	s.relay.follow(nil)
+	s.mailedSoon(3 * time.Minute)
+}
+
+// D11: "distinct recipients": an accounting firm whose server refuses its own
+// thirty spaces stops nobody else's mail.
+func TestUnclearRefusalsOfOneRecipient(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	const firm = "cabinet@duvallon.example"
+	for range 30 {
+		s.db.Requested(t, s.keys, inviting(firm))
+	}
+	s.relay.follow(refusing("550 5.7.1 no, thanks", firm))
+	s.work()
+	s.until("all were refused", `SELECT count(*) = 30 FROM obligation WHERE attempts = 1 AND claim IS NULL`)
+	if s.holds(breakerOpen) {
+		t.Error("one recipient opened the breaker")
+	}
+}
+
+// D11: "in a row": refusals among mails that the relay takes are not its fault.
+func TestUnclearRefusalsAmongSuccesses(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	var refused []string
+	for i, r := range s.invite(60) {
+		if i%3 == 1 {
+			refused = append(refused, r.Contact.String())
+		}
+	}
+	s.relay.follow(refusing("550 5.7.1 no, thanks", refused...))
+	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
+	s.until("the others are mailed", `SELECT count(*) = 40 FROM request WHERE mailed_at IS NOT NULL`)
+	s.until("the rest waits", `SELECT count(*) = 20 FROM obligation WHERE attempts = 1 AND claim IS NULL`)
+	if s.holds(`SELECT opened_at IS NOT NULL FROM breaker`) {
+		t.Error("refusals that are not in a row opened the breaker")
+	}
+}
+
+// D11: a refusal for now is tried again after 1, 5, 15, 30, 60 minutes, then
+// hourly; after five days the address is undeliverable.
+func TestRefusedForNow(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := s.invite(1)[0]
+	s.relay.follow(at("rcpt", "451 4.2.2 mailbox full"))
+	s.work()
+	for i, minutes := range []int{1, 5, 15, 30, 60, 60, 60} {
+		s.elapse(fmt.Sprintf("refusal %d", i+1), `SELECT attempts = $1 AND claim IS NULL FROM obligation`, i+1)
+		wait := s.db.Text(t, `SELECT round(extract(epoch FROM due_at - bascule_now()) / 60)::text FROM obligation`)
+		if wait != fmt.Sprint(minutes) {
+			t.Errorf("after refusal %d the mail waits %s minutes, want %d", i+1, wait, minutes)
+		}
+	}
+	if s.holds(breakerOpen) {
+		t.Error("a refusal for now opened the breaker")
+	}
+	s.db.Exec(t, `UPDATE obligation SET attempts = 123`)
+	s.elapse("the last but one refusal", `SELECT attempts = 124 FROM obligation`)
+	s.elapse("the address is given up", `SELECT undeliverable_at IS NOT NULL FROM request WHERE id = $1`, r.ID)
+}
+
+// D11: a half-open breaker tries another mail than the one that opened it, and
+// tries again while the relay is down.
+func TestProbeTakesAnotherMail(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	poison := s.invite(1)[0]
+	s.relay.follow(refusing("421 4.3.0 this one ends me", poison.Contact.String()))
+	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
+	s.until("the breaker is open", breakerOpen)
+	good := s.invite(3)
+	asked := len(s.relay.rcpts())
+	s.elapse("the breaker closes", `SELECT opened_at IS NULL FROM breaker`)
+	if rcpts := s.relay.rcpts(); len(rcpts) <= asked || rcpts[asked] != good[0].Contact.String() {
+		t.Errorf("the probe took the mail that had opened the breaker")
+	}
+	s.elapse("the good ones are mailed", `SELECT count(*) = 3 FROM request WHERE mailed_at IS NOT NULL`)
+	if slices.Contains(s.states(), "undeliverable") {
+		t.Errorf("states are %q", s.states())
+	}
+	s.relay.follow(nil)
+	s.mailedSoon(3 * time.Minute)
+}
+
+func (s *stage) states() []string {
+	return strings.Split(s.db.Text(s.t, `SELECT string_agg(request_state(r, bascule_now()), ' ' ORDER BY id) FROM request r`), " ")
+}
+
+// I1, D11: a relay that takes connections and breaks off every mail is not
+// hammered with the batch: the breaker opens, and closes once it behaves.
+func TestRelayBreaksOff(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	for _, stage := range []string{"data", "dot"} {
+		s.flood(400)
+		dials := s.relay.dials()
+		s.relay.follow(at(stage, drop))
+		stop := s.work()
+		s.until("the breaker is open", breakerOpen)
+		s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+		if n := s.relay.dials() - dials; n > 40 {
+			t.Errorf("broken off at %s: %d connections for a relay that takes none of 400 mails", stage, n)
+		}
+		s.relay.follow(nil)
+		s.mailedSoon(3 * time.Minute)
+		stop()
+	}
+	if s.holds(`SELECT bool_or(in_doubt) FROM request`) {
+		t.Error("a broken relay made mails doubtful for good")
+	}
+}
+
+// I1: a batch that became void does not stand in the way of what follows it.
+func TestVoidMailsAreNoObstacle(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.flood(2000)
+	s.db.Exec(t, `UPDATE request SET cancelled_at = bascule_now()`)
+	last := s.invite(1)[0]
+	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
+	begin := time.Now()
+	s.until("the last one is mailed", `SELECT mailed_at IS NOT NULL FROM request WHERE id = $1`, last.ID)
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("2000 void mails held up the next one for %s", took)
+	}
+	if n := len(s.relay.rcpts()); n != 1 {
+		t.Errorf("%d mails went out, want one", n)
+	}
+}
+
+// I1: a mail whose key is missing holds no other one up, and stays due.
+func TestMailsThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.invite(20)
+	s.db.Exec(t, `UPDATE request SET key_id = 'lost'`)
+	good := s.invite(1)[0]
+	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
+	s.until("the good one is mailed", `SELECT mailed_at IS NOT NULL FROM request WHERE id = $1`, good.ID)
+	if !s.holds(`SELECT count(*) = 20 FROM obligation WHERE lane = 'bulk'`) {
+		t.Error("a mail that cannot be written is no longer due")
+	}
+	if n := strings.Count(s.log.String(), "cannot write mails"); n > 5 {
+		t.Errorf("the log says so %d times", n)
+	}
+}
