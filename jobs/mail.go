@@ -25,6 +25,7 @@ type Mailer struct {
 	Relay      *mail.Relay
 	Composer   *mail.Composer
 	Limiter    *queue.Limiter   // nil: no limit
+	Queue      *queue.Client    // knows the other workers; nil: there are none
 	Domain     string           // of our Message-IDs
 	ReturnPath conversion.Email // of the envelope; the zero Email is the null return path
 	SignBounce bool             // the return path of a code mail is signed, so that its bounce counts (D11)
@@ -144,7 +145,15 @@ func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, 
 func (b *batch) claim(ctx context.Context, limit int, except []int64) ([]sql.Mail, error) {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
-	return b.DB.ClaimMail(ctx, b.lane, limit, b.token, except)
+	return b.DB.ClaimMail(ctx, b.lane, limit, b.token, except, b.share())
+}
+
+// share is all of what is due, but of bulk mail what falls to this worker.
+func (b *batch) share() sql.Share {
+	if b.lane != sql.LaneBulk || b.Queue == nil || b.probe {
+		return sql.Share{Of: 1}
+	}
+	return sql.Share(b.Queue.Place())
 }
 
 // stopped tells whether a window that started nothing met the open breaker. If

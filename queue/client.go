@@ -15,6 +15,7 @@ type Client struct {
 	opt   asynq.RedisConnOpt
 	asynq *asynq.Client
 	redis redis.UniversalClient
+	last  lastPlace
 }
 
 // Open prepares a client for a REDIS_URL (redis, rediss, redis-sentinel); it

@@ -35,6 +35,10 @@ type Server struct {
 // somebody has just activated.
 var batchQueues = map[string]int{WakeRecap.name(): 4, WakeBulk.name(): 3, WakeExpiry.name(): 1}
 
+// checkInterval is how often an idle server looks for tasks: whoever waits for a
+// mail looks at a screen, and a small batch is shared only by those who are awake.
+const checkInterval = 50 * time.Millisecond
+
 // shutdownTimeout is how long asynq waits for running handlers before it puts
 // their tasks back; their context has ended when it begins to run.
 const shutdownTimeout = 30 * time.Second
@@ -57,7 +61,7 @@ func Serve(ctx context.Context, c *Client, slots Slots, handlers Handlers, log *
 		srv := asynq.NewServer(c.opt, asynq.Config{
 			Concurrency:       config.slots,
 			Queues:            config.queues,
-			TaskCheckInterval: 100 * time.Millisecond,
+			TaskCheckInterval: checkInterval,
 			ShutdownTimeout:   shutdownTimeout,
 			Logger:            asynqLog{log},
 			LogLevel:          asynq.WarnLevel,

@@ -67,13 +67,18 @@ func (m Mail) Space() (conversion.Space, error) { return m.space() }
 //go:embed query/claim_mail.sql
 var claimMail string
 
+// A Share says which worker asks: Rank, from 0, of Of. What has become due only
+// now is left to whose share it is, so that a small batch does not all go to
+// whoever wakes up first; a second later anybody may take it.
+type Share struct{ Rank, Of int }
+
 // ClaimMail claims up to limit due mails of a lane for Lease, the longest due
 // first, none of except. Workers never wait for each other.
-func (db *DB) ClaimMail(ctx context.Context, lane Lane, limit int, token string, except []int64) ([]Mail, error) {
+func (db *DB) ClaimMail(ctx context.Context, lane Lane, limit int, token string, except []int64, s Share) ([]Mail, error) {
 	var mails []Mail
 	err := again(func() error {
 		mails = nil
-		return db.x.SelectContext(ctx, &mails, claimMail, lane, limit, token, Lease.Seconds(), pq.Int64Array(except))
+		return db.x.SelectContext(ctx, &mails, claimMail, lane, limit, token, Lease.Seconds(), pq.Int64Array(except), s.Rank, max(s.Of, 1))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim %s mail: %w", lane, err)

@@ -1,5 +1,6 @@
 -- Claims up to $2 due mails of lane $1 with token $3 for $4 seconds, none of $5,
 -- and reads what is needed to write them. What has become void since is found at the start.
+-- Of $7 workers, the one of rank $6 alone takes its share of what became due less than a second ago.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), due AS (
@@ -7,6 +8,7 @@ WITH clock AS MATERIALIZED (
     WHERE o.lane = $1 AND o.due_at <= (SELECT now FROM clock)
       AND (o.claimed_until IS NULL OR o.claimed_until <= (SELECT now FROM clock))
       AND o.id <> ALL (coalesce($5::bigint[], '{}'))
+      AND ($7 = 1 OR o.id % $7 = $6 OR o.due_at <= (SELECT now FROM clock) - interval '1 second')
     ORDER BY o.due_at, o.id
     LIMIT $2
     FOR UPDATE SKIP LOCKED

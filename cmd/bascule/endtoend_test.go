@@ -1,0 +1,470 @@
+package main
+
+import (
+	"bytes"
+	stdsql "database/sql"
+	"encoding/base64"
+	"flag"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/mail"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/xuri/excelize/v2"
+
+	"bascule/importer"
+	"bascule/internal/conversion"
+	"bascule/internal/devenv"
+	"bascule/internal/devenv/devtest"
+	"bascule/sql"
+)
+
+// rows is how long the list of the end-to-end test is. A third of it activates,
+// and each activation is two Argon2id, some 60 ms of a core and several times
+// that with the race detector; so the gate has a short list, and a long one is
+// for who changes the flow: go test ./cmd/bascule -run EndToEnd -rows 10000.
+var rows = flag.Int("rows", 300, "rows of the end-to-end test's list")
+
+// C1–C8, I1, I2: a list is imported, mailed by three workers side by side, a third
+// of it activated through the pages while the rest expires, all in processes of
+// their own. Every count agrees: the import's, the status', the report's and that
+// of the mails received.
+func TestEndToEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run("migrate")
+	serve := w.start(nil, `"listening"`, "serve")
+	lifetime := lifetimeFor(*rows / 3)
+	t.Logf("%d rows, codes work for %v", *rows, lifetime)
+	workers := make([]*service, len(w.inboxes))
+	for i, inbox := range w.inboxes {
+		workers[i] = w.start([]string{"SMTP_URL=" + inbox.URL(), "CODE_LIFETIME=" + lifetime.String()}, `"working"`, "work")
+	}
+
+	imported := ask[sql.ImportResult](w.operator, "import", w.list)
+	if sum := imported.Accepted + imported.Unchanged + imported.NotDue + imported.Rejected; sum != *rows || imported.Rows != *rows {
+		t.Fatalf("%+v do not add up to %d rows", imported, *rows)
+	}
+	letters := w.letters(imported.Accepted)
+	w.activateAll(letters[:imported.Accepted/3])
+	activated, expired := imported.Accepted/3, imported.Accepted-imported.Accepted/3
+	want := statusLine{Activated: activated, Expired: expired,
+		Spaces: map[conversion.Access]int{conversion.AccessPassword: activated, conversion.AccessCertificate: expired}}
+	w.awaitStatus(want, lifetime+patience)
+
+	w.checkMails(imported.Accepted, activated)
+	w.checkReport(want, imported)
+	for _, worker := range workers {
+		worker.stop(syscall.SIGTERM)
+	}
+	serve.stop(syscall.SIGTERM)
+	w.checkNothingClaimed()
+	w.importAgain(imported)
+}
+
+// A world is what the processes run in.
+type world struct {
+	*operator
+	db      *stdsql.DB
+	public  *url.URL
+	inboxes []*devenv.Inbox // one for each worker, to tell who sent what
+	list    string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	// A cluster of its own: the scripts, which run at the same time, have theirs.
+	postgres, err := devenv.StartEphemeralPostgres(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := postgres.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	db, err := stdsql.Open("postgres", postgres.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	listen, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{db: db, public: &url.URL{Scheme: "http", Host: listen}}
+	for range 3 {
+		inbox := devtest.Inbox(t)
+		inbox.SetLimit(1 << 30)
+		w.inboxes = append(w.inboxes, inbox)
+	}
+	w.operator = newOperator(t, "DATABASE_URL="+postgres.URL("postgres"), "REDIS_URL="+devtest.Redis(t).URL(), "SECRET_KEY="+storyKey,
+		"LISTEN_ADDR="+listen, "PUBLIC_URL="+w.public.String(), "MAIL_FROM=espace-abonne@bascule.example", "WORKERS=4")
+	w.list = w.sample("list.xlsx", importer.WriteSample)
+	return w
+}
+
+func (w *world) sample(name string, write func(io.Writer, int, int64) error) string {
+	w.t.Helper()
+	path := filepath.Join(w.t.TempDir(), name)
+	f, err := os.Create(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer f.Close()
+	if err := write(f, *rows, 1); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+// lifetimeFor is time enough for so many activations on this machine as it is
+// now, twice over.
+func lifetimeFor(activations int) time.Duration {
+	const probes = 4
+	password, err := conversion.ParsePassword(demoPassword, conversion.ProfileFiche, "00000000")
+	if err != nil {
+		panic(err) // demoPassword is a good one
+	}
+	start := time.Now()
+	var cores sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		cores.Go(func() {
+			for range 2 * probes {
+				password.Hash()
+			}
+		})
+	}
+	cores.Wait()
+	each := time.Since(start) / time.Duration(probes*runtime.GOMAXPROCS(0))
+	return (15*time.Second + 2*each*time.Duration(activations)).Round(time.Second)
+}
+
+// letters waits for the code mails of n spaces and returns one for each address,
+// so that no two subscribers want the same one.
+func (w *world) letters(n int) []letter {
+	w.t.Helper()
+	ctx := within(w.t)
+	got := make(chan devenv.Message, n)
+	for _, inbox := range w.inboxes {
+		go inbox.Wait(ctx, func(m devenv.Message) bool { got <- m; return false })
+	}
+	var letters []letter
+	known := make(map[string]bool)
+	for range n {
+		select {
+		case m := <-got:
+			l := letter{email: m.Recipients[0], code: string(codePattern.Find([]byte(m.Raw)))}
+			if !known[l.email] {
+				known[l.email] = true
+				letters = append(letters, l)
+			}
+		case <-ctx.Done():
+			w.t.Fatalf("of %d code mails only %d addresses' have come", n, len(letters))
+		}
+	}
+	return letters
+}
+
+// clients is how many subscribers are at the pages at a time: more than there
+// are cores to hash their passwords.
+const clients = 4
+
+// activateAll plays the subscribers, by forms without script.
+func (w *world) activateAll(letters []letter) {
+	w.t.Helper()
+	queue := make(chan letter)
+	var group sync.WaitGroup
+	for range clients {
+		group.Go(func() {
+			browser := visitor{http: &http.Client{}, public: w.public}
+			for l := range queue {
+				if err := w.activate(browser, l); err != nil {
+					w.t.Error(err)
+				}
+			}
+		})
+	}
+	for _, l := range letters {
+		queue <- l
+	}
+	close(queue)
+	group.Wait()
+}
+
+func (w *world) activate(v visitor, l letter) error {
+	page, status, err := v.post(w.t.Context(), url.Values{"email": {l.email}, "code": {l.code}})
+	if err != nil || status != http.StatusOK {
+		return fmt.Errorf("the code of %s: %d %w", l.email, status, err)
+	}
+	page, status, err = v.post(w.t.Context(), identifiers(l, field(page, "submission"), l.email))
+	if err != nil || status != http.StatusOK || !strings.Contains(page, "transformé en espace sans certificat") {
+		return fmt.Errorf("the identifiers of %s: %d %w", l.email, status, err)
+	}
+	return nil
+}
+
+// awaitStatus waits until the status is as wanted and nothing is left to do.
+func (w *world) awaitStatus(want statusLine, limit time.Duration) {
+	w.t.Helper()
+	var differs string
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		got := ask[statusLine](w.operator, "status")
+		got.MailsPerSecond, got.SecondsLeft, got.QueueDepth = 0, nil, nil
+		if differs = cmp.Diff(want, got); differs == "" {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			w.t.Fatalf("the status after %v (- want, + got):\n%s", limit, differs)
+		}
+	}
+}
+
+// A received mail, as far as this test reads it.
+type received struct {
+	kind   string // code or confirmation
+	number string
+	to     string
+	inbox  int
+	id     string
+	raw    []byte
+}
+
+var (
+	kindInID        = regexp.MustCompile(`^<(\w+)\.`)
+	numberInSubject = regexp.MustCompile(`^Espace abonné (\w+)`)
+)
+
+func (w *world) received() (mails []received) {
+	w.t.Helper()
+	for i, inbox := range w.inboxes {
+		for _, m := range inbox.Messages() {
+			parsed, err := mail.ReadMessage(bytes.NewReader(m.Raw))
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			subject, err := new(mime.WordDecoder).DecodeHeader(parsed.Header.Get("Subject"))
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			id := parsed.Header.Get("Message-ID")
+			kind, number := kindInID.FindStringSubmatch(id), numberInSubject.FindStringSubmatch(subject)
+			if kind == nil || number == nil || len(m.Recipients) != 1 {
+				w.t.Fatalf("a mail %s about %q to %q", id, subject, m.Recipients)
+			}
+			mails = append(mails, received{kind: kind[1], number: number[1], to: m.Recipients[0], inbox: i, id: id, raw: m.Raw})
+		}
+	}
+	return mails
+}
+
+// checkMails wants one code mail for each space, sent by all three workers, and
+// one confirmation for each that activated; and no other mail, and none twice.
+func (w *world) checkMails(spaces, activated int) {
+	w.t.Helper()
+	count := make(map[string]int)
+	shares := make([]int, len(w.inboxes))
+	var confirmations []received
+	for _, m := range w.received() {
+		count["kind "+m.kind]++
+		count["Message-ID "+m.id]++
+		count[m.kind+" for "+m.number]++
+		switch m.kind {
+		case "code":
+			shares[m.inbox]++
+		case "confirmation":
+			confirmations = append(confirmations, m)
+		}
+	}
+	for what, n := range count {
+		if !strings.HasPrefix(what, "kind ") && n != 1 {
+			w.t.Errorf("%d mails: %s", n, what)
+		}
+	}
+	if count["kind code"] != spaces || count["kind confirmation"] != activated || len(count) != 2+2*(spaces+activated) {
+		w.t.Errorf("%d code mails and %d confirmations, want %d and %d, and nothing else",
+			count["kind code"], count["kind confirmation"], spaces, activated)
+	}
+	w.t.Logf("the workers sent %d code mails", shares)
+	for i, n := range shares {
+		if n < spaces/5 {
+			w.t.Errorf("worker %d sent %d of %d code mails, want a fifth", i+1, n, spaces)
+		}
+	}
+	for i, m := range confirmations {
+		if recap := w.recap(m); i%max(1, len(confirmations)/25) == 0 {
+			checkRecap(w.t, recap, m.number)
+		}
+	}
+}
+
+// recap is the document that a confirmation carries, and nothing else does.
+func (w *world) recap(m received) []byte {
+	w.t.Helper()
+	parsed, err := mail.ReadMessage(bytes.NewReader(m.raw))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, params, err := mime.ParseMediaType(parsed.Header.Get("Content-Type"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var documents [][]byte
+	for parts := multipart.NewReader(parsed.Body, params["boundary"]); ; {
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if strings.HasPrefix(part.Header.Get("Content-Type"), "application/pdf") {
+			document, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, part))
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			documents = append(documents, document)
+		}
+	}
+	if len(documents) != 1 {
+		w.t.Fatalf("the confirmation for %s carries %d documents, want one", m.number, len(documents))
+	}
+	return documents[0]
+}
+
+// checkRecap wants a sound document that tells the number to who reads it (I7).
+func checkRecap(t testing.TB, document []byte, number string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "recap.pdf")
+	if err := os.WriteFile(path, document, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("qpdf", "--check", path).CombinedOutput(); err != nil {
+		t.Errorf("qpdf of the recap of %s: %v\n%s", number, err, out)
+	}
+	text, err := exec.Command("pdftotext", "-layout", path, "-").Output()
+	if err != nil || !bytes.Contains(text, []byte(number)) {
+		t.Errorf("the recap of %s does not tell the number: %v\n%s", number, err, text)
+	}
+}
+
+// checkReport wants the report to tell what the status tells, on its summary and
+// in its rows.
+func (w *world) checkReport(want statusLine, imported sql.ImportResult) {
+	w.t.Helper()
+	path := filepath.Join(w.t.TempDir(), "report.xlsx")
+	w.run("report", path)
+	got := readReport(w.t, path)
+	expect := reportCounts{
+		rows:    map[string]int{"activé": want.Activated, "expiré": want.Expired},
+		summary: map[string]string{"activé": fmt.Sprint(want.Activated), "expiré": fmt.Sprint(want.Expired), "Total": fmt.Sprint(imported.Accepted)},
+		spaces:  imported.Accepted, rejected: imported.Rejected,
+	}
+	for state, n := range got.summary {
+		if n == "0" {
+			delete(got.summary, state)
+		}
+	}
+	if diff := cmp.Diff(expect, got, cmp.AllowUnexported(reportCounts{})); diff != "" {
+		w.t.Errorf("the report (- want, + got):\n%s", diff)
+	}
+}
+
+// reportCounts is what a report tells.
+type reportCounts struct {
+	rows     map[string]int    // by state, in French
+	summary  map[string]string // the table by state
+	spaces   int               // distinct numbers among the rows
+	rejected int
+}
+
+func readReport(t testing.TB, path string) reportCounts {
+	t.Helper()
+	book, err := excelize.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	sheet := func(name string) [][]string {
+		rows, err := book.GetRows(name)
+		if err != nil || len(rows) == 0 {
+			t.Fatalf("sheet %s: %v", name, err)
+		}
+		return rows
+	}
+	c := reportCounts{rows: make(map[string]int), summary: make(map[string]string), rejected: len(sheet("Rejets")) - 1}
+	numbers := make(map[string]bool)
+	for _, row := range sheet("Demandes")[1:] {
+		numbers[row[0]] = true
+		c.rows[row[3]]++
+	}
+	c.spaces = len(numbers)
+	for _, row := range sheet("Synthèse")[5:] {
+		if len(row) < 2 {
+			break // the table ends
+		}
+		c.summary[row[0]] = row[1]
+	}
+	return c
+}
+
+// checkNothingClaimed wants every obligation done or given back.
+func (w *world) checkNothingClaimed() {
+	w.t.Helper()
+	var claimed, left int
+	err := w.db.QueryRow(`SELECT count(claim), count(*) FROM obligation WHERE claim IS NOT NULL OR lane <> 'expiry'`).Scan(&claimed, &left)
+	if err != nil || claimed != 0 || left != 0 {
+		w.t.Errorf("%d obligations are still claimed, %d still to do: %v", claimed, left, err)
+	}
+}
+
+// importAgain hands the same contents in once more, as the same file and as CSV:
+// nothing changes (D9).
+func (w *world) importAgain(first sql.ImportResult) {
+	w.t.Helper()
+	before := w.contents()
+	for _, file := range []string{w.list, w.sample("list.csv", importer.WriteSampleCSV)} {
+		again := ask[sql.ImportResult](w.operator, "import", file)
+		want := sql.ImportResult{Batch: again.Batch, Rows: first.Rows, Unchanged: first.Accepted + first.Unchanged, Rejected: first.Rejected}
+		if again != want {
+			w.t.Errorf("%s again: %+v, want %+v", filepath.Base(file), again, want)
+		}
+		if w.contents() != before {
+			w.t.Errorf("%s again has changed the database", filepath.Base(file))
+		}
+	}
+}
+
+// contents is a digest of every space, request, code, obligation and transition.
+func (w *world) contents() (digest string) {
+	w.t.Helper()
+	for _, table := range []string{"space", "request", "code", "obligation", "audit"} {
+		var sum string
+		err := w.db.QueryRow(`SELECT md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), '')) FROM ` + table + ` AS t`).Scan(&sum)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		digest += sum
+	}
+	return digest
+}

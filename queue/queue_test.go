@@ -1,0 +1,170 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"bascule/internal/devenv/devtest"
+)
+
+func TestMain(m *testing.M) { devtest.Main(m) }
+
+// A rank belongs to a process, however many servers it runs; the others' count
+// is the same for all who see the same.
+func TestPlaceOf(t *testing.T) {
+	t.Parallel()
+	for own, want := range map[string]Place{
+		"a:1": {Rank: 0, Of: 3},
+		"b:1": {Rank: 1, Of: 3},
+		"b:2": {Rank: 2, Of: 3},
+		"c:9": {Rank: 3, Of: 4}, // not told of yet
+	} {
+		if got := placeOf(own, []string{"b:2", "a:1", "b:1", "a:1"}); got != want {
+			t.Errorf("%s: %+v, want %+v", own, got, want)
+		}
+	}
+	if got := placeOf("a:1", nil); got != alone {
+		t.Errorf("nobody else: %+v", got)
+	}
+}
+
+// A Redis that does not answer leaves a worker alone, not idle.
+func TestPlaceWithoutRedis(t *testing.T) {
+	t.Parallel()
+	r := devtest.Redis(t)
+	c := open(t, r.URL())
+	if err := r.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Place(); got != alone {
+		t.Errorf("%+v", got)
+	}
+}
+
+func open(t *testing.T, url string) *Client {
+	t.Helper()
+	c, err := Open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// C2: three dispatchers that ask for the same wake-ups enqueue as much as one,
+// and a later period enqueues again.
+func TestEnqueueOnce(t *testing.T) {
+	t.Parallel()
+	url := devtest.Redis(t).URL()
+	for range 3 {
+		if err := open(t, url).Enqueue(t.Context(), WakeBulk, 17, 5); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := open(t, url)
+	if n, err := c.Pending(t.Context(), WakeBulk); n != 5 || err != nil {
+		t.Errorf("%d wake-ups wait, error %v; want 5", n, err)
+	}
+	if err := c.Enqueue(t.Context(), WakeBulk, 18, 1); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Depth(t.Context()); n != 6 || err != nil {
+		t.Errorf("%d wake-ups in all, error %v; want 6", n, err)
+	}
+}
+
+// Old and new workers run side by side while a release is rolled out: a task of
+// this version or the one before is done, any other refused without a retry.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	for payload, known := range map[string]bool{
+		`{"v":1,"wake":"bulk"}`: true, `{"v":0,"wake":"bulk"}`: true, `{"v":2,"wake":"bulk"}`: false, `{`: false, ``: false,
+	} {
+		w, err := decode(asynq.NewTask(taskType, []byte(payload)))
+		if (err == nil) != known || known && w != WakeBulk {
+			t.Errorf("%q: %q, %v", payload, w, err)
+		}
+	}
+}
+
+// A handler that fails or panics ends its task: nothing is retried or archived,
+// for the rows know what is still due, and the server goes on.
+func TestHandlersMayFail(t *testing.T) {
+	t.Parallel()
+	c := open(t, devtest.Redis(t).URL())
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan WakeUp, 3)
+	server, err := Serve(ctx, c, Slots{Interactive: 1, Batch: 1}, Handlers{
+		WakeInteractive: func(context.Context) error { done <- WakeInteractive; return errors.New("no") },
+		WakeRecap:       func(context.Context) error { done <- WakeRecap; panic("never mind") },
+		WakeExpiry:      func(context.Context) error { done <- WakeExpiry; return nil },
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []WakeUp{WakeInteractive, WakeRecap, WakeBulk, WakeExpiry} { // nobody handles bulk here
+		if err := c.Enqueue(t.Context(), w, 1, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		<-done
+	}
+	cancel()
+	server.Shutdown()
+	if n, err := c.Depth(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d wake-ups are left, error %v", n, err)
+	}
+}
+
+// The rate of all workers together holds over virtual time, and a fifth of it is
+// kept for who looks at a screen: bulk mail never takes that.
+func TestLimiter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, stop := virtualRedis(t)
+		defer stop()
+		limiter := NewLimiter(c, 100)
+		start, sent := time.Now(), 0
+		for time.Since(start) < 10*time.Second {
+			n, err := limiter.Take(t.Context(), WakeBulk, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent += n
+		}
+		if sent < 700 || sent > 850 {
+			t.Errorf("%d bulk mails in 10 s, want about 800", sent)
+		}
+		if n, err := limiter.Take(t.Context(), WakeInteractive, 1); n != 1 || err != nil || time.Since(start) > 10100*time.Millisecond {
+			t.Errorf("an interactive mail had to wait for bulk mail: %d, %v", n, err)
+		}
+	})
+}
+
+// virtualRedis is a Redis in the bubble, without a network: virtual time passes
+// for it too.
+func virtualRedis(t *testing.T) (*Client, func()) {
+	t.Helper()
+	server := miniredis.NewMiniRedis()
+	rdb := redis.NewClient(&redis.Options{
+		Dialer:          func(context.Context, string, string) (net.Conn, error) { return server.Dial() },
+		MaxRetries:      -1,
+		DisableIdentity: true,
+	})
+	return &Client{redis: rdb}, func() {
+		if err := rdb.Close(); err != nil {
+			t.Error(err)
+		}
+		server.Close()
+	}
+}
