@@ -6,10 +6,13 @@
 //
 //	import, retry          ─▶ code mail (bulk)
 //	another address        ─▶ code mail and notice (interactive)
+//	option in the space    ─▶ code mail, and a notice for another address (interactive)
 //	resend                 ─▶ code mail again (interactive)
 //	code mail accepted     ─▶ expiry at its deadline
+//	expiry                 ─▶ mail about the expired code (bulk)
 //	activation             ─▶ recap
 //	recap rendered         ─▶ confirmation mail (interactive)
+//	forgotten password     ─▶ mail with a code for a new one (interactive)
 package jobs
 
 import (

@@ -220,7 +220,11 @@ func (s *stage) elapse(what, query string, args ...any) {
 		if err := s.db.Raw.QueryRow(nextEvent).Scan(&wait); err != nil {
 			s.t.Fatal(err)
 		}
+		// Nobody works now: what the condition says stays true until time passes.
 		if wait > 0 {
+			if s.holds(query, args...) {
+				return true
+			}
 			s.pass(time.Duration(wait*float64(time.Second)) + time.Millisecond)
 		}
 		return false
@@ -231,8 +235,9 @@ const allMailed = `NOT EXISTS (SELECT FROM request WHERE mailed_at IS NULL) AND 
 
 var (
 	codeInMail = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
+	bareCode   = regexp.MustCompile(`(?:^|[^0-9A-Za-z-])[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}(?:$|[^0-9A-Za-z-])`) // and no part of a UUID
 	addressed  = regexp.MustCompile(`[\w.+-]@\w+[.-]`)
-	mailID     = regexp.MustCompile(`^(code|notice|confirmation)\.[0-9a-f]{8}\.(\d+)\.(\d+)\.(\d+)@espace\.example$`)
+	mailID     = regexp.MustCompile(`^(code|notice|confirmation|expired|reset)\.[0-9a-f]{8}\.(\d+)\.(\d+)\.(\d+)@espace\.example$`)
 )
 
 // text is a mail's words, with the transfer encoding undone.
@@ -337,7 +342,7 @@ func (s *stage) proveMailed(codes map[string]string) {
 func (s *stage) proveSecrecy() {
 	for where, said := range map[string]string{"log": s.log.String(), "Redis": s.dumpRedis()} {
 		for _, line := range strings.Split(said, "\n") {
-			if addressed.MatchString(line) || strings.Contains(line, "duvallon") || codeInMail.MatchString(line) || strings.Contains(line, relayPassword) {
+			if addressed.MatchString(line) || strings.Contains(line, "duvallon") || bareCode.MatchString(line) || strings.Contains(line, relayPassword) {
 				s.t.Errorf("personal data in the %s: %s", where, line)
 			}
 		}

@@ -121,7 +121,7 @@ func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, 
 		if err != nil {
 			return false, err
 		}
-		window := rest[:n]
+		window, begin := rest[:n], b.Now()
 		started, err := b.start(ctx, window)
 		if err != nil {
 			return false, err // if it was started after all, whoever claims it next counts a doubt
@@ -131,6 +131,7 @@ func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, 
 				return false, err
 			}
 			rest, idle = rest[n:], append(idle, window...)
+			b.window.adapt(b.Now().Sub(begin))
 			continue
 		}
 		rest, b.tried = rest[n:], true
@@ -195,10 +196,15 @@ func (b *batch) addressOne(m sql.Mail) (l letter, err error) {
 	if l.space, err = m.Space(); err != nil {
 		return l, err
 	}
-	if m.Kind != sql.MailCode {
+	switch m.Kind {
+	case sql.MailCode:
+		l.code, err = b.Keys.Code(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, l.to)
+	case sql.MailReset:
+		l.code, err = b.Keys.ResetCode(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, l.to)
+	default:
 		return l, nil
 	}
-	if l.code, err = b.Keys.Code(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, l.to); err != nil {
+	if err != nil {
 		return l, err
 	}
 	l.tag, err = b.Keys.Tag(m.KeyID, l.to, l.code)
@@ -265,6 +271,12 @@ func (m *Mailer) compose(l letter, s sql.Started) mail.Message {
 	case sql.MailConfirmation:
 		return m.Composer.Confirmation(mail.Confirmation{Head: head, Number: l.space.Number, Holder: l.space.Holder,
 			At: l.SwitchedAt, Recap: l.PDF})
+	case sql.MailExpired:
+		return m.Composer.Expired(mail.Expired{Head: head, Number: l.space.Number, Holder: l.space.Holder,
+			Deadline: s.ExpiresAt, Certificate: l.space.Certificate.Expires})
+	case sql.MailReset:
+		return m.Composer.Reset(mail.Reset{Head: head, Number: l.space.Number, Holder: l.space.Holder,
+			Code: l.code, Deadline: s.ExpiresAt})
 	}
 	return m.Composer.Activation(mail.Activation{Head: head, Number: l.space.Number, Holder: l.space.Holder,
 		Code: l.code, Deadline: s.ExpiresAt, Certificate: l.space.Certificate.Expires, Sharing: l.Sharing, Chosen: l.IsChosen})

@@ -280,8 +280,14 @@ func TestResend(t *testing.T) {
 	s.pass(44*time.Hour + time.Minute)
 	s.relay.up()
 	s.elapse("nothing is due", `SELECT count(*) = 0 FROM obligation`)
-	if n := len(s.relay.rcpts()); n != 3 {
-		t.Errorf("the relay was asked %d times, once of them after the deadline", n)
+	codes := 0
+	for _, p := range s.relay.kept() {
+		if strings.HasPrefix(p.id, "code.") {
+			codes++
+		}
+	}
+	if codes != 3 {
+		t.Errorf("%d mails carry the code, one of them after the deadline", codes)
 	}
 }
 
@@ -439,10 +445,92 @@ func TestBatchExpires(t *testing.T) {
 	s.pass(48 * time.Hour)
 	s.until("all are expired", `SELECT count(*) = 500 FROM request WHERE expired_at IS NOT NULL`)
 	s.until("nothing is left", `SELECT count(*) = 0 FROM obligation`)
-	if !s.holds(`SELECT count(*) = 500 FROM audit WHERE event = 'expired'`) {
-		t.Error("the audit log has not one entry for each")
+	if !s.holds(`SELECT count(*) = 500 FROM audit WHERE event = 'expired'`) || !s.holds(`SELECT count(*) = 500 FROM audit WHERE event = 'expired mailed'`) {
+		t.Error("the audit log has not one entry for each, and one for each mail")
 	}
 	if !strings.Contains(s.log.String(), "count=500") && !strings.Contains(s.log.String(), "requests expired") {
 		t.Error("the log does not tell")
+	}
+}
+
+// R21, D4: whoever was mailed a code is told that it is over, once, at the
+// address that the code went to; not if a new request is open by then, and not
+// if the code's mail came back.
+func TestExpiredIsTold(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := s.invite(3)
+	stop := s.work()
+	s.until("all are mailed", allMailed)
+	if _, err := s.db.Bounced(t.Context(), r[1].ID, 1); err != nil {
+		t.Fatal(err)
+	}
+	deadline := s.db.Deadline(t, r[0].ID)
+	stop()
+	s.pass(48 * time.Hour)
+	if _, err := s.db.Sweep(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
+	s.db.Exec(t, `INSERT INTO request (space_id, origin, key_id, nonce, contact_email, contact_key, contact_generation, requested_at)
+		SELECT space_id, 'retry', key_id, nonce, contact_email, contact_key, 1, bascule_now() FROM request WHERE id = $1`, r[2].ID)
+	s.work()
+	s.elapse("nothing is due", `SELECT count(*) = 0 FROM obligation WHERE lane <> 'expiry'`)
+	told := s.mailed("expired", r[0].Contact)
+	if !strings.Contains(told.text(), conversion.FrenchTime(deadline)) || told.code() != "" {
+		t.Errorf("the mail says\n%s", told.text())
+	}
+	for _, p := range s.relay.kept() {
+		if strings.HasPrefix(p.id, "expired.") && p.id != told.id {
+			t.Errorf("%s was told too", p.id)
+		}
+	}
+}
+
+// R31, I5: the code for a new password goes to the identifier, with a deadline
+// that counts from its mail; asking again makes the first code void.
+func TestResetIsMailed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := s.invite(1)[0]
+	s.work()
+	s.activate(s.mailed("code", r.Contact))
+	owner, err := s.db.FindIdentifier(t.Context(), r.Contact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []conversion.Code
+	for n := range 2 {
+		if err := s.db.AskReset(t.Context(), owner, s.keys); err != nil {
+			t.Fatal(err)
+		}
+		s.until("it is mailed", `SELECT count(*) = $1 FROM audit WHERE event = 'reset mailed'`, n+1)
+		var last parcel
+		for _, p := range s.relay.keptFor(r.Contact.String()) {
+			if strings.HasPrefix(p.id, "reset.") {
+				last = p
+			}
+		}
+		code, err := conversion.ParseCode(last.code())
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes = append(codes, code)
+		var until time.Time
+		if err := s.db.Raw.QueryRow(`SELECT expires_at FROM reset ORDER BY generation DESC LIMIT 1`).Scan(&until); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(last.text(), conversion.FrenchTime(until)) {
+			t.Errorf("the mail does not state %s", until)
+		}
+	}
+	if _, err := s.db.FindReset(t.Context(), s.keys, r.Contact, codes[0]); err == nil {
+		t.Error("the first code is still good")
+	}
+	if _, err := s.db.FindReset(t.Context(), s.keys, r.Contact, codes[1]); err != nil {
+		t.Errorf("the second code: %v", err)
+	}
+	s.pass(conversion.ResetLifetime)
+	if _, err := s.db.FindReset(t.Context(), s.keys, r.Contact, codes[1]); err == nil {
+		t.Error("the code is good after half an hour")
 	}
 }

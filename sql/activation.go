@@ -218,7 +218,9 @@ func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r heldRequest, c C
 type Choice struct {
 	// Standing tells that a mail to this very address is under way or was
 	// sent before: its code and deadline stand (R22).
-	Standing bool
+	Standing  bool
+	MailedAt  time.Time // when that mail began to be handed over; zero unless Standing
+	ExpiresAt time.Time // its code's deadline; likewise
 }
 
 //go:embed query/choose_address.sql
@@ -232,7 +234,7 @@ var replaceCredentials string
 // credentials are kept as hashes.
 //
 // It returns ErrBusy, conversion.ErrCodeRefused, conversion.ErrAlreadyActivated,
-// conversion.ErrAddressTaken, conversion.ErrAddressReserved or
+// conversion.ErrAddressTaken, a *conversion.ReservedError or
 // conversion.ErrTooManyAddresses; nothing has changed then.
 func (db *DB) ChooseAddress(ctx context.Context, s Submission) (Choice, error) {
 	var choice Choice
@@ -310,7 +312,7 @@ func (db *DB) submit(ctx context.Context, s Submission, taken func(heldRequest) 
 	case violates(err, "space_password_email"):
 		return conversion.ErrAddressTaken
 	case violates(err, "request_reserved"):
-		return conversion.ErrAddressReserved
+		return db.reserved(ctx, s.Email)
 	case isLost(err):
 		// The connection broke, perhaps after the COMMIT: the row tells.
 		if named, readErr := db.tookForm(ctx, s); readErr == nil && named {
@@ -318,6 +320,19 @@ func (db *DB) submit(ctx context.Context, s Submission, taken func(heldRequest) 
 		}
 	}
 	return err
+}
+
+//go:embed query/reserved_until.sql
+var reservedUntil string
+
+// reserved tells until when an address is another request's (R22).
+func (db *DB) reserved(ctx context.Context, e conversion.Email) error {
+	var until stdsql.NullTime
+	err := db.x.GetContext(ctx, &until, reservedUntil, e.Key())
+	if err != nil && !errors.Is(err, stdsql.ErrNoRows) { // it has just ended
+		return fmt.Errorf("look a reservation up: %w", err)
+	}
+	return &conversion.ReservedError{Until: until.Time}
 }
 
 //go:embed query/lock_request.sql

@@ -28,6 +28,7 @@ var grants = [...]struct{ table, rights string }{
 		" UPDATE (lane, kind, due_at, claim, claimed_until, started_at, message_date, attempts, interruptions)"},
 	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason, suspects, unclear)"},
 	{"recap", "SELECT, INSERT, UPDATE (pdf, sha256, rendered_at)"},
+	{"reset", "SELECT, INSERT, UPDATE (tag, started_at, expires_at, used_at)"},
 	{"session", "SELECT, INSERT, DELETE"},
 	{"throttle", "SELECT, INSERT, UPDATE (empty_at), DELETE"},
 	{"audit", "SELECT, INSERT"},

@@ -30,6 +30,8 @@ const (
 	MailCode         MailKind = "code"         // the activation code (R19)
 	MailNotice       MailKind = "notice"       // another address was chosen (D1)
 	MailConfirmation MailKind = "confirmation" // the switch is done, the recap attached
+	MailExpired      MailKind = "expired"      // the code was not used in time (R21)
+	MailReset        MailKind = "reset"        // the code for a new password (R31)
 )
 
 // Lease is how long a claim lasts unless its holder renews it.
@@ -108,7 +110,7 @@ func (db *DB) StartMail(ctx context.Context, c Claim, tags []conversion.Tag, lif
 	var started []Started
 	err := again(func() error {
 		started = nil
-		return db.x.SelectContext(ctx, &started, startMail, c.Token, c.IDs, values, lifetime.Seconds(), probe)
+		return db.x.SelectContext(ctx, &started, startMail, c.Token, c.IDs, values, lifetime.Seconds(), probe, conversion.ResetLifetime.Seconds())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start %d mails: %w", len(c.IDs), err)

@@ -183,12 +183,24 @@ func (r *Keyring) IDs() []KeyID {
 // Code computes the code of one generation of a request for one address. It
 // returns ErrKeyUnknown if id is not on the ring.
 func (r *Keyring) Code(id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
+	return r.compute("bascule activation code", id, nonce, generation, to)
+}
+
+// ResetCode computes the code that lets the owner of a password space choose a
+// new password (R31): it activates nothing, as an activation code resets
+// nothing. It returns ErrKeyUnknown if id is not on the ring.
+func (r *Keyring) ResetCode(id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
+	return r.compute("bascule reset code", id, nonce, generation, to)
+}
+
+func (r *Keyring) compute(label string, id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
 	k, err := r.key(id)
 	if err != nil {
 		return Code{}, err
 	}
 	mac := hmac.New(sha256.New, k.code)
-	mac.Write([]byte("bascule activation code\x00"))
+	mac.Write([]byte(label))
+	mac.Write([]byte{0})
 	mac.Write(nonce[:])
 	var g [4]byte
 	binary.BigEndian.PutUint32(g[:], uint32(generation))

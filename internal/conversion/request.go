@@ -1,6 +1,9 @@
 package conversion
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // State is where a request stands. It is derived from the request's timestamps
 // by the database, in one place; nothing stores it.
@@ -68,3 +71,11 @@ var (
 	// ErrNotFound says that there is no such space or request.
 	ErrNotFound = errors.New("not found")
 )
+
+// A ReservedError is ErrAddressReserved with the end of the reservation (R22).
+type ReservedError struct{ Until time.Time } // zero while the mail has not started
+
+func (e *ReservedError) Error() string { return ErrAddressReserved.Error() }
+
+// Is makes it ErrAddressReserved.
+func (e *ReservedError) Is(target error) bool { return target == ErrAddressReserved }

@@ -96,6 +96,7 @@ func variants() []variant {
 			"other_address": {again: true},
 			"confirmation":  {},
 			"expired":       {dated: true, past: true},
+			"reset":         {},
 		} {
 			if v.within(uses) {
 				v.name = name
@@ -188,6 +189,23 @@ func (c *Composer) Expired(e Expired) Message {
 	return c.write(v, e.Head, "le délai d'activation est dépassé", values{
 		slotNumber: string(e.Number), slotHolder: e.Holder,
 		slotDeadline: conversion.FrenchTime(e.Deadline), slotCertificate: frenchDay(e.Certificate),
+	})
+}
+
+// Reset is the mail with the code for a new password (R31).
+type Reset struct {
+	Head
+	Number   conversion.SubscriberNumber
+	Holder   string
+	Code     conversion.Code
+	Deadline time.Time // printed to the minute, rounded down
+}
+
+// Reset writes the mail with the code for a new password.
+func (c *Composer) Reset(r Reset) Message {
+	return c.write(variant{name: "reset"}, r.Head, "choisir un nouveau mot de passe", values{
+		slotNumber: string(r.Number), slotHolder: r.Holder,
+		slotCode: r.Code.String(), slotDeadline: conversion.FrenchTime(r.Deadline),
 	})
 }
 

@@ -102,6 +102,8 @@ func letters(t testing.TB) map[string]Message {
 		"confirmation":           c.Confirmation(Confirmation{Head: head(t, "confirmation", "direction@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils", At: sentAt, Recap: []byte("%PDF-1.3 a recap\n")}),
 		"expired":                c.Expired(expired),
 		"expired_no_certificate": c.Expired(late),
+		"reset": c.Reset(Reset{Head: head(t, "reset", "direction+fisc@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
+			Code: code(t), Deadline: sentAt.Add(conversion.ResetLifetime)}),
 	}
 }
 

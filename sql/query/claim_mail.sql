@@ -18,10 +18,11 @@ WITH clock AS MATERIALIZED (
     RETURNING o.id, o.kind, o.request_id, o.generation, o.copy, o.attempts
 )
 SELECT d.id, d.kind, d.request_id, d.generation, d.copy, d.attempts,
-       r.key_id, r.nonce,
+       coalesce(z.key_id, r.key_id) AS key_id, coalesce(z.nonce, r.nonce) AS nonce,
        r.chosen_key IS NOT NULL AND d.generation = r.generation AS is_chosen,
        CASE d.kind
            WHEN 'confirmation' THEN coalesce(s.email, r.contact_email)
+           WHEN 'reset' THEN coalesce(s.email, r.contact_email)
            WHEN 'notice' THEN r.contact_email
            ELSE CASE WHEN r.chosen_key IS NOT NULL AND d.generation = r.generation THEN r.chosen_email ELSE r.contact_email END
        END AS recipient,
@@ -35,4 +36,5 @@ FROM claimed d
 JOIN request r ON r.id = d.request_id
 JOIN space s ON s.id = r.space_id
 LEFT JOIN recap p ON p.request_id = r.id AND d.kind = 'confirmation'
+LEFT JOIN reset z ON z.request_id = d.request_id AND z.generation = d.generation AND d.kind = 'reset'
 ORDER BY d.id

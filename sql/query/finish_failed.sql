@@ -19,6 +19,10 @@ WITH clock AS MATERIALIZED (
     WHERE f.kind = 'code' AND f.copy = 0 AND r.id = f.request_id AND f.generation = request_current(r)
       AND request_is_open(r) AND r.mailed_at IS NULL
     RETURNING r.id, f.generation, r.started_at IS NULL AS erased
+), reset_back AS (
+    UPDATE reset z SET started_at = NULL, expires_at = NULL, tag = NULL
+    FROM failed f
+    WHERE f.kind = 'reset' AND f.interruptions = 0 AND z.request_id = f.request_id AND z.generation = f.generation AND z.used_at IS NULL
 ), erased AS (
     DELETE FROM code c USING taken_back t WHERE t.erased AND c.request_id = t.id AND c.generation = t.generation
 )

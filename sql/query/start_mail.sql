@@ -1,6 +1,8 @@
 -- Starts the hand-over of the claimed mails $2 (their codes' tags $3) of token $1: the deadline of a code counts from
 -- here, $4 seconds (D4). Only what is returned may be sent. Nothing starts while the breaker is open, unless this is the probe ($5).
 -- A mail found started had its outcome lost with its holder: that is one more interruption; after three the request counts as mailed.
+-- The code for a new password is good for $6 seconds from here (R31). A mail about an expired code is void once the space
+-- has a newer request or is switched.
 -- No deadline counts while we wait for somebody's lock: a request that is held, by an import perhaps, is due again soon.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
@@ -37,8 +39,19 @@ WITH clock AS MATERIALIZED (
 ), audited AS (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)
     SELECT clock.now, space_id, request_id, 'mailed', 'worker', 'in doubt' FROM first, clock WHERE in_doubt
+), reset_first AS (
+    UPDATE reset z
+    SET started_at = coalesce(z.started_at, clock.now), tag = m.tag,
+        expires_at = coalesce(z.expires_at, clock.now + make_interval(secs => $6))
+    FROM mine m, clock
+    WHERE m.kind = 'reset' AND m.interruptions < 3 AND z.request_id = m.request_id AND z.generation = m.generation
+      AND z.used_at IS NULL AND coalesce(z.expires_at > clock.now, z.requested_at > clock.now - interval '1 day')
+      AND NOT EXISTS (SELECT FROM reset n WHERE n.request_id = z.request_id AND n.generation > z.generation)
+    RETURNING m.id, z.expires_at
 ), going AS MATERIALIZED (
     SELECT id, expires_at FROM first WHERE NOT in_doubt
+    UNION ALL
+    SELECT id, expires_at FROM reset_first
     UNION ALL
     SELECT m.id, CASE WHEN m.kind = 'notice'
                THEN (SELECT c.expires_at FROM code c WHERE c.request_id = r.id AND c.generation = r.contact_generation)
@@ -48,6 +61,10 @@ WITH clock AS MATERIALIZED (
         WHEN m.kind = 'code' THEN m.copy > 0 AND m.generation = request_current(r) AND request_is_open(r)
             AND r.mailed_at IS NOT NULL AND r.expires_at > clock.now
         WHEN m.kind = 'confirmation' THEN r.activated_at IS NOT NULL
+        WHEN m.kind = 'reset' THEN false -- above
+        WHEN m.kind = 'expired' THEN r.expired_at IS NOT NULL
+            AND NOT EXISTS (SELECT FROM request n WHERE n.space_id = r.space_id AND n.id > r.id)
+            AND EXISTS (SELECT FROM space s WHERE s.id = r.space_id AND s.access = 'certificate')
         ELSE true END
 ), marked AS (
     UPDATE obligation o

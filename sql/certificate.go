@@ -1,0 +1,232 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"bascule/internal/conversion"
+)
+
+// A CertificateSpace is a space whose certificate has a serial number. Whether
+// the issuer is the same too, the caller must tell.
+type CertificateSpace struct {
+	ID    int64
+	Space conversion.Space
+	// Open is what the certificate holder has chosen already; its zero value
+	// if there is no such request.
+	Open OpenChoice
+}
+
+// An OpenChoice is an open request with credentials.
+type OpenChoice struct {
+	Email     conversion.Email
+	StartedAt time.Time // of the mail with the code; zero while it is queued
+	ExpiresAt time.Time
+}
+
+//go:embed query/spaces_of_certificate.sql
+var spacesOfCertificate string
+
+// SpacesOfCertificate returns the spaces of a serial number, ten at most: there
+// may be several, of different issuers (R7).
+func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialNumber) ([]CertificateSpace, error) {
+	var rows []struct {
+		ID        int64     `db:"id"`
+		Chosen    string    `db:"chosen_email"`
+		StartedAt time.Time `db:"started_at"`
+		ExpiresAt time.Time `db:"expires_at"`
+		spaceRow
+	}
+	if err := db.x.SelectContext(ctx, &rows, spacesOfCertificate, serial); err != nil {
+		return nil, fmt.Errorf("find the spaces of a certificate: %w", err)
+	}
+	spaces := make([]CertificateSpace, len(rows))
+	for i, r := range rows {
+		space, err := r.space()
+		if err != nil {
+			return nil, err
+		}
+		spaces[i] = CertificateSpace{ID: r.ID, Space: space}
+		if r.Chosen == "" {
+			continue
+		}
+		chosen, err := conversion.ParseEmail(r.Chosen)
+		if err != nil {
+			return nil, fmt.Errorf("chosen address of space %s: %w", space.Number, err)
+		}
+		spaces[i].Open = OpenChoice{Email: chosen, StartedAt: known(r.StartedAt), ExpiresAt: known(r.ExpiresAt)}
+	}
+	return spaces, nil
+}
+
+// known is a time that a query gives as the epoch where there is none.
+func known(t time.Time) time.Time {
+	if t.Unix() == 0 {
+		return time.Time{}
+	}
+	return t
+}
+
+// An Option is the form of a certificate holder who opts for the access without
+// certificate (R12–R18).
+type Option struct {
+	Space       int64
+	Serial      conversion.SerialNumber // of the certificate that was presented
+	ID          string                  // of the form, a UUID: the same form again changes nothing
+	Email       conversion.Email
+	Credentials func() (Credentials, error) // see Submission
+	Keys        *conversion.Keyring
+}
+
+//go:embed query/lock_open_request.sql
+var lockOpenRequest string
+
+//go:embed query/held_space.sql
+var heldSpaceQuery string
+
+//go:embed query/close_overdue_request.sql
+var closeOverdueRequest string
+
+//go:embed query/opt.sql
+var opt string
+
+//go:embed query/opt_standing.sql
+var optStanding string
+
+//go:embed query/opt_again.sql
+var optAgain string
+
+// errMoved says that another request was opened while this one waited.
+var errMoved = errors.New("the open request has changed")
+
+// Opt keeps the credentials of a certificate holder until the code, mailed to
+// the address chosen, is typed. The holder prevails over an open request (D8).
+//
+// It returns ErrBusy, conversion.ErrAlreadyActivated, conversion.ErrNotFound if
+// the certificate is no longer the space's, conversion.ErrAddressTaken, a
+// *conversion.ReservedError or conversion.ErrTooManyAddresses; nothing has
+// changed then.
+func (db *DB) Opt(ctx context.Context, o Option) (Choice, error) {
+	var choice Choice
+	var err error
+	for range txAttempts {
+		err = db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+			choice, err = optIn(ctx, tx, o)
+			return err
+		})
+		if !errors.Is(err, errMoved) && !violates(err, "request_open") {
+			break
+		}
+	}
+	switch {
+	case violates(err, "request_reserved"):
+		err = db.reserved(ctx, o.Email)
+	case isLost(err):
+		// The connection broke, perhaps after the COMMIT. The same form again
+		// tells: it changes nothing that was taken.
+		err = ErrBusy
+	}
+	if err != nil {
+		return Choice{}, fmt.Errorf("opt for space %d: %w", o.Space, err)
+	}
+	return choice, nil
+}
+
+// optIn holds, in the order of an activation, first the request, then the space.
+func optIn(ctx context.Context, tx *sqlx.Tx, o Option) (Choice, error) {
+	var free bool
+	if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, spaceLock(o.Space)); err != nil {
+		return Choice{}, err
+	}
+	if !free {
+		return Choice{}, ErrBusy
+	}
+	credentials, err := o.Credentials()
+	if err != nil {
+		return Choice{}, err
+	}
+	var locked int64
+	if err := tx.GetContext(ctx, &locked, lockOpenRequest, o.Space); err != nil {
+		return Choice{}, err
+	}
+	var s heldSpace
+	if err := tx.GetContext(ctx, &s, heldSpaceQuery, o.Space); err != nil {
+		return Choice{}, err
+	}
+	switch {
+	case s.Access != conversion.AccessCertificate:
+		return Choice{}, conversion.ErrAlreadyActivated
+	case s.Serial != o.Serial:
+		return Choice{}, conversion.ErrNotFound
+	case s.RequestID != locked:
+		return Choice{}, errMoved
+	}
+	return s.opt(ctx, tx, o, credentials)
+}
+
+// spaceLock is the advisory lock of a space. Requests' own locks are their ids,
+// which are positive, and -1 is the imports'.
+func spaceLock(space int64) int64 { return -1 - space }
+
+type heldSpace struct {
+	Now         time.Time `db:"now"`
+	RequestID   int64     `db:"request_id"` // of the open request, 0 if there is none
+	Submission  string    `db:"submission"`
+	Current     string    `db:"current_email"` // where its present code goes
+	ContactOnly bool      `db:"contact_only"`  // nobody has chosen an address yet
+	Others      int       `db:"other_addresses"`
+	Bounced     bool      `db:"bounced"`
+	StartedAt   time.Time `db:"started_at"`
+	ExpiresAt   time.Time `db:"expires_at"`
+	spaceRow
+}
+
+func (s heldSpace) opt(ctx context.Context, tx *sqlx.Tx, o Option, c Credentials) (Choice, error) {
+	overdue := !known(s.ExpiresAt).IsZero() && !s.ExpiresAt.After(s.Now)
+	if s.RequestID != 0 && overdue {
+		if _, err := tx.ExecContext(ctx, closeOverdueRequest, s.RequestID, s.Now); err != nil {
+			return Choice{}, err
+		}
+		s.RequestID = 0
+	}
+	if s.RequestID != 0 && s.Submission == o.ID {
+		return s.standing(), nil
+	}
+	if err := reserve(ctx, tx, o.Email, s.Now); err != nil {
+		return Choice{}, err
+	}
+	if s.RequestID == 0 {
+		_, err := tx.ExecContext(ctx, opt, o.Space, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now, o.Keys.Newest())
+		return Choice{}, err
+	}
+	return s.prevail(ctx, tx, o, c)
+}
+
+// prevail attaches the credentials to the open request (D8).
+func (s heldSpace) prevail(ctx context.Context, tx *sqlx.Tx, o Option, c Credentials) (Choice, error) {
+	current, err := conversion.ParseEmail(s.Current)
+	if err != nil {
+		return Choice{}, fmt.Errorf("address of request %d: %w", s.RequestID, err)
+	}
+	same := current.Same(o.Email)
+	args := []any{s.RequestID, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now}
+	if same && !s.Bounced && !known(s.StartedAt).IsZero() {
+		_, err := tx.ExecContext(ctx, optStanding, args...)
+		return s.standing(), err
+	}
+	n, err := affected(tx.ExecContext(ctx, optAgain, append(args, !same, conversion.MaxOtherAddresses)...))
+	if err == nil && n == 0 {
+		err = conversion.ErrTooManyAddresses
+	}
+	return Choice{}, err
+}
+
+func (s heldSpace) standing() Choice {
+	started := known(s.StartedAt)
+	return Choice{Standing: !started.IsZero(), MailedAt: started, ExpiresAt: known(s.ExpiresAt)}
+}

@@ -1,0 +1,11 @@
+-- Replaces the password of space $1, whose hash was $2, by the one with hash $3, for request $4. All sessions end but the one
+-- with token hash $5.
+WITH changed AS (
+    UPDATE space s SET password_hash = $3
+    WHERE s.id = $1 AND s.access = 'password' AND s.password_hash = $2
+    RETURNING s.id
+), ended AS (
+    DELETE FROM session o USING changed c WHERE o.space_id = c.id AND o.token_hash <> $5
+)
+INSERT INTO audit (at, space_id, request_id, event, actor, why)
+SELECT (SELECT bascule_now()), id, $4, 'password changed', 'subscriber', 'in the space' FROM changed

@@ -1,0 +1,11 @@
+-- The spaces whose certificate has serial number $1, each with its open request. The issuer, of which the sheet has a
+-- text, is compared elsewhere: never is a space told by the serial number alone.
+SELECT s.id, s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.companies, s.access,
+       coalesce(o.chosen_email, '') AS chosen_email,
+       coalesce(o.started_at, 'epoch') AS started_at,
+       coalesce(o.expires_at, 'epoch') AS expires_at
+FROM space s
+LEFT JOIN request o ON o.space_id = s.id AND request_is_open(o) AND (o.expires_at IS NULL OR o.expires_at > (SELECT bascule_now()))
+WHERE s.serial = $1
+ORDER BY s.id
+LIMIT 10

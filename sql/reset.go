@@ -1,0 +1,104 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
+)
+
+//go:embed query/ask_reset.sql
+var askReset string
+
+// AskReset has a code for a new password mailed to the identifier of a space
+// whose trust answer has just been matched (R31). The code is good for
+// conversion.ResetLifetime from the start of its mail; earlier ones are dead.
+func (db *DB) AskReset(ctx context.Context, i Identifier, keys *conversion.Keyring) error {
+	if _, err := db.x.ExecContext(ctx, askReset, i.RequestID, keys.Newest()); err != nil {
+		return fmt.Errorf("ask for a new password of space %d: %w", i.SpaceID, err)
+	}
+	return nil
+}
+
+// A Reset is what a right code for a new password opens.
+type Reset struct {
+	RequestID  int64
+	Generation int
+	Number     conversion.SubscriberNumber // which a password may not contain
+}
+
+//go:embed query/find_reset.sql
+var findReset string
+
+// FindReset looks an address and a code up: one index probe, the same for known
+// and unknown. It returns conversion.ErrCodeRefused if the code is wrong, used,
+// expired or not the latest.
+func (db *DB) FindReset(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (Reset, error) {
+	tags := make(pq.Int64Array, 0, 2)
+	for _, tag := range keys.Tags(email, code) {
+		tags = append(tags, tagValue(tag))
+	}
+	var rows []resetRow
+	if err := db.x.SelectContext(ctx, &rows, findReset, tags); err != nil {
+		return Reset{}, fmt.Errorf("find a code for a new password: %w", err)
+	}
+	for _, r := range rows {
+		right, err := r.proves(keys, email, code)
+		if err != nil {
+			return Reset{}, fmt.Errorf("find the reset of request %d: %w", r.RequestID, err)
+		}
+		if right {
+			return Reset{RequestID: r.RequestID, Generation: r.Generation, Number: r.Number}, nil
+		}
+	}
+	return Reset{}, conversion.ErrCodeRefused
+}
+
+type resetRow struct {
+	RequestID  int64                       `db:"request_id"`
+	Generation int                         `db:"generation"`
+	KeyID      conversion.KeyID            `db:"key_id"`
+	Nonce      []byte                      `db:"nonce"`
+	Number     conversion.SubscriberNumber `db:"number"`
+	Email      string                      `db:"email"`
+}
+
+// proves recomputes the code and compares all of it; a tag alone proves nothing.
+func (r resetRow) proves(keys *conversion.Keyring, email conversion.Email, code conversion.Code) (bool, error) {
+	owner, err := conversion.ParseEmail(r.Email)
+	if err != nil {
+		return false, err
+	}
+	want, err := keys.ResetCode(r.KeyID, conversion.Nonce(r.Nonce), r.Generation, owner)
+	return err == nil && owner.Same(email) && want.Equal(code), err
+}
+
+//go:embed query/lock_reset.sql
+var lockReset string
+
+//go:embed query/use_reset.sql
+var useReset string
+
+// UseReset gives the space a new password, once, and ends all its sessions
+// (R31). The database's clock, read behind the lock, decides whether the code
+// is still good. It returns conversion.ErrCodeRefused.
+func (db *DB) UseReset(ctx context.Context, r Reset, password conversion.Hash) error {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, lockReset, r.RequestID, r.Generation); err != nil {
+			return err
+		}
+		n, err := affected(tx.ExecContext(ctx, useReset, r.RequestID, r.Generation, password))
+		if err == nil && n == 0 {
+			err = conversion.ErrCodeRefused
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("use the reset of request %d: %w", r.RequestID, err)
+	}
+	return nil
+}

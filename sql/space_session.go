@@ -1,0 +1,130 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"bascule/internal/conversion"
+)
+
+// SpaceSession is how long a session opened by address and password lasts.
+const SpaceSession = time.Hour
+
+// An Identifier is a password space as its address finds it.
+type Identifier struct {
+	SpaceID   int64                    `db:"space_id"`
+	RequestID int64                    `db:"request_id"` // the one that switched it
+	Email     string                   `db:"email"`      // as typed at the switch
+	Password  conversion.Hash          `db:"password_hash"`
+	Question  conversion.TrustQuestion `db:"question"`
+	Answer    conversion.Hash          `db:"answer_hash"`
+}
+
+//go:embed query/find_identifier.sql
+var findIdentifier string
+
+// FindIdentifier finds the password space that an address opens. It returns
+// conversion.ErrNotFound; who must not tell whether an address is known hashes
+// all the same.
+func (db *DB) FindIdentifier(ctx context.Context, email conversion.Email) (Identifier, error) {
+	var i Identifier
+	err := db.x.GetContext(ctx, &i, findIdentifier, email.Key())
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return Identifier{}, conversion.ErrNotFound
+	}
+	if err != nil {
+		return Identifier{}, fmt.Errorf("find an identifier: %w", err)
+	}
+	return i, nil
+}
+
+//go:embed query/enter_space.sql
+var enterSpace string
+
+// EnterSpace opens a session of SpaceSession on a password space whose password
+// has just been matched. It returns conversion.ErrNotFound if the password was
+// changed meanwhile.
+func (db *DB) EnterSpace(ctx context.Context, i Identifier, tokenHash [32]byte) error {
+	n, err := affected(db.x.ExecContext(ctx, enterSpace, i.SpaceID, i.Password, tokenHash[:], SpaceSession.Seconds()))
+	if err == nil && n == 0 {
+		err = conversion.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("enter space %d: %w", i.SpaceID, err)
+	}
+	return nil
+}
+
+// An EnteredSpace is the password space that a session is in.
+type EnteredSpace struct {
+	ID         int64
+	RequestID  int64 // the one that switched it
+	Space      conversion.Space
+	Email      string // the identifier
+	Question   conversion.TrustQuestion
+	Password   conversion.Hash
+	SwitchedAt time.Time
+	Facts      []byte // of the recap, JSON
+}
+
+//go:embed query/space_of_session.sql
+var spaceOfSession string
+
+// SpaceOfSession returns the space that the session with this cookie's SHA-256
+// is in. It returns conversion.ErrNotFound if the session is unknown or over,
+// or good for a recap alone.
+func (db *DB) SpaceOfSession(ctx context.Context, tokenHash [32]byte) (EnteredSpace, error) {
+	var row struct {
+		ID         int64                    `db:"id"`
+		RequestID  int64                    `db:"request_id"`
+		Email      string                   `db:"email"`
+		Question   conversion.TrustQuestion `db:"question"`
+		Password   conversion.Hash          `db:"password_hash"`
+		SwitchedAt time.Time                `db:"switched_at"`
+		Facts      []byte                   `db:"facts"`
+		spaceRow
+	}
+	err := db.x.GetContext(ctx, &row, spaceOfSession, tokenHash[:])
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return EnteredSpace{}, conversion.ErrNotFound
+	}
+	if err != nil {
+		return EnteredSpace{}, fmt.Errorf("read the space of a session: %w", err)
+	}
+	s := EnteredSpace{ID: row.ID, RequestID: row.RequestID, Email: row.Email, Question: row.Question,
+		Password: row.Password, SwitchedAt: row.SwitchedAt, Facts: row.Facts}
+	s.Space, err = row.space()
+	return s, err
+}
+
+//go:embed query/leave_space.sql
+var leaveSpace string
+
+// LeaveSpace ends a session; an unknown one is over already.
+func (db *DB) LeaveSpace(ctx context.Context, tokenHash [32]byte) error {
+	if _, err := db.x.ExecContext(ctx, leaveSpace, tokenHash[:]); err != nil {
+		return fmt.Errorf("end a session: %w", err)
+	}
+	return nil
+}
+
+//go:embed query/change_password.sql
+var changePassword string
+
+// ChangePassword replaces the password of the space that a session is in, and
+// ends all its other sessions. It returns conversion.ErrNotFound if the
+// password was changed elsewhere meanwhile.
+func (db *DB) ChangePassword(ctx context.Context, s EnteredSpace, password conversion.Hash, tokenHash [32]byte) error {
+	n, err := affected(db.x.ExecContext(ctx, changePassword, s.ID, s.Password, password, s.RequestID, tokenHash[:]))
+	if err == nil && n == 0 {
+		err = conversion.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("change the password of space %d: %w", s.ID, err)
+	}
+	return nil
+}
