@@ -9,7 +9,7 @@ ARGS  ?=
 SUDO   = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := build
-.PHONY: demo test check lint build clean demo-tools test-tools
+.PHONY: demo test check lint build clean demo-tools test-tools test-packages
 
 demo: demo-tools build
 	bin/bascule demo $(ARGS)
@@ -43,13 +43,23 @@ TEST_NEED = $(strip $(POSTGRES) \
 	$(if $(call have,chromium chromium-browser google-chrome headless-shell),,chromium) \
 	$(if $(call have,pdftotext),,poppler-utils) \
 	$(if $(call have,qpdf),,qpdf) \
+	$(if $(call have,pk12util),,libnss3-tools) \
+	$(if $(call have,npm),,npm) \
 	$(if $(call have,$(or $(CC),cc) gcc clang),,gcc libc6-dev))
+AXE       = internal/devenv/devtest/axe
 
 demo-tools:
 	@$(call install,$(POSTGRES))
 
-test-tools:
+test-tools: test-packages $(AXE)/node_modules/.package-lock.json
+
+test-packages:
 	@$(call install,$(TEST_NEED))
+
+# axe-core, by which the tests judge the pages. npm writes the target last.
+$(AXE)/node_modules/.package-lock.json: $(AXE)/package.json $(AXE)/package-lock.json | test-packages
+	@echo "installing: axe-core, by npm ci in $(AXE)"
+	@npm ci --prefix $(AXE) --ignore-scripts --no-audit --no-fund
 
 define install
 $(if $(1),echo "missing: $(1)"; \

@@ -61,7 +61,7 @@ func walk(t *testing.T, visit func(name string)) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && name != "." && (strings.HasPrefix(entry.Name(), ".") || name == "bin") {
+		if entry.IsDir() && name != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules" || name == "bin") {
 			return fs.SkipDir
 		}
 		if !entry.IsDir() {

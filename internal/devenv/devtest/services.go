@@ -45,12 +45,17 @@ const browserPatience = 2 * time.Minute
 
 // Chromium gives the test a browser of its own, with a fresh profile: the
 // context to pass to chromedp.Do and chromedp.Run. It resolves no name and reaches no host but
-// this machine.
+// this machine. For sites with TLS there is ChromiumTLS.
 func Chromium(t testing.TB) context.Context {
+	t.Helper()
+	return startBrowser(t, browserOptions())
+}
+
+func startBrowser(t testing.TB, options []chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), browserPatience)
 	t.Cleanup(cancel)
-	ctx, stop := chromedp.NewExecAllocator(ctx, browserOptions()...)
+	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(stop)
 	ctx, closeTab := chromedp.NewContext(ctx)
 	t.Cleanup(closeTab)
@@ -60,9 +65,9 @@ func Chromium(t testing.TB) context.Context {
 	return ctx
 }
 
-func browserOptions() []chromedp.ExecAllocatorOption {
+func browserOptions(more ...chromedp.ExecAllocatorOption) []chromedp.ExecAllocatorOption {
 	options := append([]chromedp.ExecAllocatorOption(nil), chromedp.DefaultExecAllocatorOptions[:]...)
-	return append(options,
+	options = append(options,
 		chromedp.NoSandbox, // root cannot have one; the pages are our own
 		chromedp.DisableGPU,
 		chromedp.Flag("headless", "new"),
@@ -71,4 +76,5 @@ func browserOptions() []chromedp.ExecAllocatorOption {
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
 		chromedp.Flag("lang", "fr-FR"),
 	)
+	return append(options, more...)
 }

@@ -1,0 +1,119 @@
+package devtest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"bascule/internal/devenv"
+)
+
+// A browser presents its certificate in the handshake to the server that asks
+// for one; of several, the one whose issuer the server names; without one that
+// fits, none, and without a question.
+func TestChromiumTLS(t *testing.T) {
+	authority, other := newAuthority(t, "Autorité de test"), newAuthority(t, "Autre autorité")
+	site := newCertificateSite(t, authority)
+	mine, others := issue(t, authority, 4711), issue(t, other, 815)
+	for _, c := range []struct {
+		name         string
+		certificates []tls.Certificate
+		want         string
+	}{
+		{"with its certificate", []tls.Certificate{mine}, "4711"},
+		{"with another's beside it", []tls.Certificate{others, mine}, "4711"},
+		{"with another's", []tls.Certificate{others}, "none"},
+		{"without", nil, "none"},
+	} {
+		browser := ChromiumTLS(t, authority.Certificate(), c.certificates...)
+		if got := presented(t, browser, site); got != c.want {
+			t.Errorf("%s: the server saw %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// The browser is told whom to trust, not to overlook what is wrong: it refuses a
+// server's certificate of another authority.
+func TestChromiumTLSTrusts(t *testing.T) {
+	site := newCertificateSite(t, newAuthority(t, "Autre autorité"))
+	browser := ChromiumTLS(t, newAuthority(t, "Autorité de test").Certificate())
+	if err := chromedp.Do(browser, chromedp.Navigate(site)); err == nil || !strings.Contains(err.Error(), "ERR_CERT_AUTHORITY_INVALID") {
+		t.Errorf("a server's certificate of another authority: %v, want a refusal", err)
+	}
+}
+
+func newAuthority(t *testing.T, name string) *devenv.Authority {
+	t.Helper()
+	a, err := devenv.NewAuthority(pkix.Name{CommonName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func issue(t *testing.T, a *devenv.Authority, serial int64) tls.Certificate {
+	t.Helper()
+	now := time.Now()
+	c, err := a.IssueClient(pkix.Name{CommonName: "Camille Durand"}, big.NewInt(serial), now.Add(-time.Hour), now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// newCertificateSite says which serial number the certificate had that it was
+// shown, after asking for one of the authority, which issued its own too.
+func newCertificateSite(t *testing.T, a *devenv.Authority) (url string) {
+	t.Helper()
+	own, err := a.IssueServer([]string{"127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TLS.PeerCertificates) == 0 {
+			io.WriteString(w, "none")
+			return
+		}
+		fmt.Fprint(w, r.TLS.PeerCertificates[0].SerialNumber)
+	}))
+	welcome := x509.NewCertPool()
+	welcome.AddCert(a.Certificate())
+	site.TLS = &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequestClientCert, ClientCAs: welcome}
+	site.Config.ErrorLog = log.New(io.Discard, "", 0) // Chromium hangs up while it looks for a certificate
+	site.StartTLS()
+	t.Cleanup(site.Close)
+	return site.URL
+}
+
+// presented is what the site says. A browser that asks somebody which
+// certificate to present hangs, far longer than this.
+func presented(t *testing.T, browser context.Context, site string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(browser, 30*time.Second)
+	defer cancel()
+	err := chromedp.Do(ctx, chromedp.Navigate(site))
+	if errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal("this Chromium asks which certificate to present: it does not heed auto_select_certificate in its preferences any more")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return said
+}
