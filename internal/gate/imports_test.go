@@ -17,7 +17,7 @@ var layers = map[string]int{
 
 	"importer": 2, "internal/web": 2, "jobs": 2,
 
-	"sql": 1, "queue": 1, "internal/mail": 1, "internal/recap": 1, "internal/report": 1, "internal/devenv": 1,
+	"sql": 1, "queue": 1, "internal/mail": 1, "internal/recap": 1, "internal/report": 1, "internal/devenv": 1, "internal/certificate": 1,
 
 	"internal/conversion": 0, "internal/atomicfile": 0,
 }
@@ -46,10 +46,11 @@ var doors = map[string][]string{
 	"github.com/spf13/cobra":              {"cmd"},
 	"github.com/schollz/progressbar":      {"cmd"},
 
-	"github.com/alicebob/miniredis": {"internal/devenv"},
-	"github.com/emersion/go-smtp":   {"internal/devenv"},
-	"github.com/jhillyerd/enmime":   {"internal/devenv"},
-	"github.com/chromedp":           {"internal/devenv/devtest"},
+	"github.com/alicebob/miniredis":      {"internal/devenv"},
+	"github.com/emersion/go-smtp":        {"internal/devenv"},
+	"github.com/jhillyerd/enmime":        {"internal/devenv"},
+	"software.sslmate.com/src/go-pkcs12": {"internal/devenv"}, // certificates to import into a browser
+	"github.com/chromedp":                {"internal/devenv/devtest"},
 }
 
 // testDoors are the packages whose tests enter a library beside its door, and

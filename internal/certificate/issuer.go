@@ -1,0 +1,68 @@
+package certificate
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// Why a sheet's issuer does not lead to the authority of a certificate.
+var (
+	ErrNoAuthority        = errors.New("the issuer names no authority of CLIENT_CA_FILE")
+	ErrSeveralAuthorities = errors.New("the issuer names several authorities of CLIENT_CA_FILE")
+	ErrOtherAuthority     = errors.New("the issuer names another authority than the certificate's")
+)
+
+// Match finds the authority that a sheet's issuer names: the one whose subject
+// has every attribute of the text, with an equal value. "" names the only
+// authority there is. Certificates with one subject are one authority, and the
+// first of them in the file is returned; it is not to be changed. It returns
+// ErrNoAuthority or ErrSeveralAuthorities.
+func (s *Store) Match(issuer string) (*x509.Certificate, error) { return s.now().match(issuer) }
+
+// Issued tells whether a sheet's issuer names the authority that issued the
+// holder's certificate: a serial number means nothing without it. It returns
+// ErrNoAuthority, ErrSeveralAuthorities or ErrOtherAuthority; the last one also
+// for a holder whose authority is not in the file itself.
+func (s *Store) Issued(issuer string, h Holder) error {
+	named, err := s.now().match(issuer)
+	if err != nil {
+		return err
+	}
+	if h.Issuer == nil || !bytes.Equal(h.Issuer.RawSubject, named.RawSubject) {
+		return ErrOtherAuthority
+	}
+	return nil
+}
+
+func (t *trust) match(issuer string) (*x509.Certificate, error) {
+	text := tidy(issuer)
+	named := parseName(text)
+	var found *x509.Certificate
+	for _, a := range t.authorities {
+		switch {
+		case text != "" && !a.bears(named):
+		case found == nil:
+			found = a.certificate
+		case !bytes.Equal(found.RawSubject, a.certificate.RawSubject):
+			return nil, ErrSeveralAuthorities
+		}
+	}
+	if found == nil {
+		return nil, ErrNoAuthority
+	}
+	return found, nil
+}
+
+// bears tells whether the authority's subject has all the attributes, and that
+// there are any.
+func (a *authority) bears(named []attribute) bool {
+	for _, n := range named {
+		if !slices.ContainsFunc(a.name, func(own attribute) bool { return n.oid == own.oid && strings.EqualFold(n.value, own.value) }) {
+			return false
+		}
+	}
+	return len(named) > 0
+}

@@ -1,0 +1,224 @@
+package certificate
+
+import (
+	"bytes"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+var (
+	organizationIdentifier = []int{2, 5, 4, 97}
+	emailAddress           = []int{1, 2, 840, 113549, 1, 9, 1}
+)
+
+// known are the authorities of the tests below, by a short name.
+func known(t testing.TB) map[string]entity {
+	return map[string]entity{
+		"pro":    root(t, professionals),
+		"par":    root(t, pkix.Name{CommonName: "AC Exemple Particuliers", Organization: []string{"Autorité de certification d'exemple"}, Country: []string{"FR"}}),
+		"quoted": root(t, pkix.Name{CommonName: `"AC" Martin`}),
+		"units": root(t, pkix.Name{
+			CommonName: "AC Dupont, Durand + Cie; \"S/MIME\"", Organization: []string{"Dupont, Durand et Cie"},
+			OrganizationalUnit: []string{"0002 123456789", "Production"}, Locality: []string{"Besançon"}, Province: []string{"Doubs"}, SerialNumber: "42",
+			ExtraNames: []pkix.AttributeTypeAndValue{{Type: organizationIdentifier, Value: "NTRFR-123456789"}, {Type: emailAddress, Value: "ac@dupont.example"}},
+		}),
+	}
+}
+
+// R7: a sheet's issuer leads to the one authority whose subject has all that the
+// text names, however it is written, and to no other.
+func TestMatch(t *testing.T) {
+	authorities := known(t)
+	store := openStore(t, pemCA(authorities["pro"], authorities["par"], authorities["quoted"], authorities["units"]), nil)
+	for _, c := range []struct{ issuer, want string }{
+		// as people and programs write it
+		{"CN=AC Exemple Professionnels, O=Autorité de certification d'exemple, C=FR", "pro"},
+		{"C=FR,O=Autorité de certification d'exemple,CN=AC Exemple Professionnels", "pro"},
+		{"C = FR, O = Autorit\\C3\\A9 de certification d'exemple, CN = AC Exemple Professionnels", "pro"},
+		{"issuer=C = FR, O = Autorité de certification d'exemple, CN = AC Exemple Professionnels", "pro"},
+		{"issuer= /C=FR/O=Autorit\\xC3\\xA9 de certification d'exemple/CN=AC Exemple Professionnels", "pro"},
+		{"/O=Autorit\\xE9 de certification d'exemple/CN=AC Exemple Professionnels", "pro"}, // of older authorities
+		{"/C=FR/O=Autorité de certification d'exemple/CN=AC Exemple Professionnels", "pro"},
+		{"C=FR/O=Autorité de certification d'exemple/CN=AC Exemple Professionnels", "pro"},
+		{"cn=ac exemple PROFESSIONNELS ; o=AUTORITÉ DE CERTIFICATION D'EXEMPLE ; c=fr", "pro"},
+		{"CN=AC Exemple Professionnels + O=Autorité de certification d'exemple", "pro"},
+		{"CN=\"AC Exemple Professionnels\", O=\"Autorité de certification d'exemple\"", "pro"},
+		{"2.5.4.3=AC Exemple Professionnels, OID.2.5.4.6=FR", "pro"},
+		{"CN=#0c1841432045786d706c652050726f66657373696f6e6e656c73", ""},   // a letter is missing
+		{"CN=#0c1a4143204578656d706c652050726f66657373696f6e6e656c73", ""}, // a length too many
+		{"CN=#0c194143204578656d706c652050726f66657373696f6e6e656c73", "pro"},
+		{"CN=AC Exemple Professionnels, O=Autorité de certification d’exemple", "pro"},
+		{"CN=AC Exemple Professionnels, O=Autorite\u0301 de certification d'exemple", "pro"},
+		{"  CN=AC\u00a0Exemple\tProfessionnels\u200b ,, C=FR ; ", "pro"},
+		{"AC Exemple Professionnels", "pro"},
+		{"AC Exemple Professionnels, O=Autorité de certification d'exemple", "pro"},
+		{"CommonName=AC Exemple Particuliers", "par"},
+
+		// values that hold what elsewhere separates
+		{`CN=AC Dupont\, Durand \+ Cie\; \"S/MIME\", L=Besançon`, "units"},
+		{`CN="AC Dupont, Durand + Cie; ""S/MIME"""; ST=Doubs`, "units"},
+		{`CN="AC Dupont, Durand + Cie; \"S/MIME\"" , S=Doubs`, "units"},
+		{`CN=AC Dupont, Durand + Cie; "S/MIME", O=Dupont, Durand et Cie`, "units"},
+		{`AC Dupont, Durand + Cie; "S/MIME"`, "units"},
+		{`O=Dupont, Durand et Cie`, "units"},
+
+		{`CN="AC" Martin`, "quoted"},
+		{`"AC" Martin`, "quoted"},
+		{`CN="\"AC\" Martin"`, "quoted"},
+
+		// more than one value, and rare attributes
+		{"OU=0002 123456789, OU=Production", "units"},
+		{"OU=Production", "units"},
+		{"OU=Production, OU=Essais", ""},
+		{"organizationIdentifier=NTRFR-123456789", "units"},
+		{"2.5.4.97=#0c0f4e545246522d313233343536373839", "units"},
+		{"E=ac@dupont.example, SERIALNUMBER=42", "units"},
+		{"emailAddress=ac@dupont.example/CN=AC Dupont, Durand + Cie; \"S/MIME\"", "units"},
+
+		// nobody, or not only one
+		{"", "several"},
+		{" \u200b ", "several"},
+		{"O=Autorité de certification d'exemple, C=FR", "several"},
+		{"C=FR", "several"},
+		{"CN=AC Exemple Professionnels, O=Autre", ""},
+		{"CN=AC Exemple Professionnels, C=FR, OU=Production", ""},
+		{"CN=AC Exemple", ""},
+		{"CN=AC Exemple Professionnels 2", ""},
+		{"CN=AC Exemple Professionnels, XY=1", ""},
+		{"O=AC Exemple Professionnels", ""},
+		{"O=Autorite de certification d'exemple, CN=AC Exemple Professionnels", ""}, // an accent is a letter
+		{"CN=", ""},
+		{"CN=, C=FR", ""},
+		{"=", ""},
+		{",", ""},
+		{"/", ""},
+		{"CN=AC Exemple Professionnels" + strings.Repeat(",", 500), "pro"},
+		{"CN=AC Exemple Professionnels" + strings.Repeat(",", maxName), ""}, // too long to be read
+	} {
+		got, err := store.Match(c.issuer)
+		switch {
+		case c.want == "several" && errors.Is(err, ErrSeveralAuthorities):
+		case c.want == "" && errors.Is(err, ErrNoAuthority):
+		case err == nil && authorities[c.want].Certificate != nil && got.Equal(authorities[c.want].Certificate):
+		default:
+			t.Errorf("%.99q: %v, want %q", c.issuer, err, c.want)
+		}
+	}
+}
+
+// R7: certificates of one name are one authority: renewed ones, and those of
+// several roots.
+func TestMatchCountsNames(t *testing.T) {
+	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
+	rolled, crossed := root(t, professionals), other.crossed(t, ca, 7)
+	for _, c := range []struct {
+		name   string
+		file   []entity
+		issuer string
+		want   error
+	}{
+		{"alone", []entity{ca}, "", nil},
+		{"twice the same", []entity{ca, ca}, "", nil},
+		{"cross-signed", []entity{ca, crossed}, "", nil},
+		{"with a new key", []entity{ca, rolled}, "", nil},
+		{"with a new key, by name", []entity{ca, rolled, other}, "AC Exemple Professionnels", nil},
+		{"two", []entity{ca, other}, "", ErrSeveralAuthorities},
+	} {
+		got, err := openStore(t, pemCA(c.file...), nil).Match(c.issuer)
+		if err != c.want || err == nil && !got.Equal(c.file[0].Certificate) {
+			t.Errorf("%s: %v, want %v and the first of the file", c.name, err, c.want)
+		}
+	}
+}
+
+// R7: a certificate is tied to a space by the very authority that the sheet
+// names, never by its number alone.
+func TestIssued(t *testing.T) {
+	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre", Organization: professionals.Organization})
+	middle := ca.below(t, "AC intermédiaire")
+	rolled := root(t, professionals)
+	store := openStore(t, pemCA(ca, other, rolled), nil)
+	holder := func(issuer entity, sent ...entity) Holder {
+		h, err := store.Verify(chain(append([]entity{issuer.client(t)}, sent...)...), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	for _, c := range []struct {
+		name, issuer string
+		holder       Holder
+		want         error
+	}{
+		{"its authority", "CN=AC Exemple Professionnels", holder(ca), nil},
+		{"its authority, which has a new key", "CN=AC Exemple Professionnels", holder(rolled), nil},
+		{"the same number of another authority", "CN=AC Exemple Professionnels", holder(other), ErrOtherAuthority},
+		{"the authority above its own", "CN=AC Exemple Professionnels", holder(middle, middle), ErrOtherAuthority},
+		{"an authority that is not in the file", "CN=AC intermédiaire", holder(middle, middle), ErrNoAuthority},
+		{"nobody", "CN=AC oubliée", holder(ca), ErrNoAuthority},
+		{"several", "O=Autorité de certification d'exemple", holder(ca), ErrSeveralAuthorities},
+		{"not told", "", holder(ca), ErrSeveralAuthorities},
+	} {
+		if err := store.Issued(c.issuer, c.holder); err != c.want {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+// R7: what programs write of a name reads as that name.
+func TestParseNameOfPrograms(t *testing.T) {
+	for name, e := range known(t) {
+		for i, text := range []string{e.Subject.String(), e.Subject.ToRDNSequence().String()} {
+			if a := (&authority{e.Certificate, subject(e.Certificate)}); !a.bears(parseName(tidy(text))) {
+				t.Errorf("%s, way %d: %q reads as %v", name, i, text, parseName(tidy(text)))
+			}
+		}
+	}
+}
+
+// I8: no text makes the reader panic or hold more than the text has, and a name
+// that was read reads the same once it is written in one way.
+func FuzzParseName(f *testing.F) {
+	for _, s := range []string{
+		"CN=AC Exemple, O=Autorité d'exemple, C=FR", "/C=FR/O=X/CN=Y/", "issuer=CN=\"a\"\"b\\\"\" + OU=c\\,d;E=e", "AC", "CN=#0c0141", "CN=\\", "\"", "=,;+/", "2.5.4.97=x", "CN=a\\xC3\\xA9\\C3", "\xff,CN=\xe9",
+		"CN=\"a\" b, C=FR", "+CN=x", "\xb6\xdc\\d0", "/ , /CN=x", "CN=  , ,",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		all := parseName(tidy(s))
+		var written []string
+		total := 0
+		for _, a := range all {
+			if a.oid == "" || a.value != tidy(a.value) {
+				t.Fatalf("%q reads as %q", s, all)
+			}
+			total += len(a.value)
+			written = append(written, a.oid+"="+quote(a.value))
+		}
+		if len(all) > len(s) || total > 12*len(s) { // Latin-1 doubles, in the text and in a value, and normalising may triple
+			t.Fatalf("%q reads as %d attributes of %d bytes", s, len(all), total)
+		}
+		text := strings.Join(written, ",")
+		if again := parseName(text); len(text) <= maxName && fmt.Sprint(again) != fmt.Sprint(all) {
+			t.Fatalf("%q reads as %q, and again as %q", s, all, again)
+		}
+	})
+}
+
+// quote writes a value as RFC 4514 and its ancestors allow it.
+func quote(s string) string {
+	var b bytes.Buffer
+	b.WriteByte('"')
+	for _, c := range []byte(s) {
+		if c == '"' || c == '\\' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(c)
+	}
+	b.WriteByte('"')
+	return b.String()
+}

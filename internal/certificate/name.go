@@ -1,0 +1,266 @@
+package certificate
+
+import (
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// An attribute is one part of a distinguished name. Its value is tidy.
+type attribute struct {
+	oid   string // dotted
+	value string
+}
+
+// subject lists the attributes of a certificate's subject.
+func subject(c *x509.Certificate) []attribute {
+	var all []attribute
+	for _, a := range c.Subject.Names {
+		all = append(all, attribute{a.Type.String(), tidy(fmt.Sprint(a.Value))})
+	}
+	return all
+}
+
+// tidy makes texts equal that look equal: normalised, white space collapsed,
+// without control and invisible characters, with one kind of apostrophe (office
+// programs replace it as one types). Bytes that are not UTF-8 are taken for
+// Latin-1, as older authorities wrote it.
+func tidy(s string) string {
+	if !utf8.ValidString(s) {
+		s = latin1(s)
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '’':
+			return '\''
+		case unicode.Is(unicode.Cf, r), unicode.IsControl(r) && !unicode.IsSpace(r):
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(norm.NFC.String(s)), " ")
+}
+
+func latin1(s string) string {
+	runes := make([]rune, len(s))
+	for i := range len(s) {
+		runes[i] = rune(s[i])
+	}
+	return string(runes)
+}
+
+// maxName is beyond what a sheet's cell may hold (500 characters, of four bytes
+// at most): reading takes time by the square of the length (I8).
+const maxName = 2000
+
+// parseName reads a distinguished name as people and programs write it: RFC
+// 4514 and its ancestors (commas or semicolons, a plus sign within, quotes,
+// escapes), or OpenSSL's one line with slashes; in either order. A text without
+// any attribute is a common name. It returns nothing for "" and for a text that
+// is too long.
+//
+// It is tolerant, because a text that is read wrongly matches no authority: a
+// separator counts only where the name of an attribute and "=" follow, so that
+// "O=Dupont, Durand et Cie" is one value.
+func parseName(text string) []attribute {
+	if len(text) > maxName {
+		return nil
+	}
+	var p parser
+	p.skip(cutFold(text, "issuer=")) // openssl x509 -issuer
+	var all []attribute
+	for p.rest != "" {
+		all = append(all, p.attribute())
+	}
+	return all
+}
+
+// cutFold removes a prefix of ASCII letters, whatever its case.
+func cutFold(s, prefix string) string {
+	if len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {
+		return s[len(prefix):]
+	}
+	return s
+}
+
+const (
+	separators = ",;+/"
+	blanks     = ",; " // what may also stand around a separator, and at both ends
+)
+
+// A parser reads attributes from the front of rest. Each call shortens it.
+type parser struct{ rest string }
+
+// attribute reads one attribute and the separators behind it.
+func (p *parser) attribute() attribute {
+	oid := attributeNames["CN"]
+	if named, value, ok := cutType(p.rest); ok {
+		oid, p.rest = named, strings.TrimLeft(value, " ")
+	}
+	if value, ok := p.quoted(); ok {
+		return attribute{oid, tidy(value)}
+	}
+	return attribute{oid, tidy(p.plain())}
+}
+
+// quoted reads a value between quotes, in which "" or \" is a quote. It fails,
+// and reads nothing, if there is none or if more of a value follows it.
+func (p *parser) quoted() (string, bool) {
+	s, ok := strings.CutPrefix(p.rest, `"`)
+	if !ok {
+		return "", false
+	}
+	var value strings.Builder
+	for s != "" {
+		switch {
+		case strings.HasPrefix(s, `""`):
+			value.WriteByte('"')
+			s = s[2:]
+		case s[0] != '"':
+			s = unescape(&value, s)
+		case !ends(strings.TrimLeft(s[1:], " ")):
+			return "", false
+		default:
+			p.skip(s[1:])
+			return value.String(), true
+		}
+	}
+	return "", false
+}
+
+// plain reads a value up to where it ends.
+func (p *parser) plain() string {
+	var value strings.Builder
+	s := p.rest
+	for !ends(s) {
+		s = unescape(&value, s)
+	}
+	written := p.rest[:len(p.rest)-len(s)]
+	p.skip(s)
+	if text, ok := decodeHex(strings.TrimSpace(written)); ok {
+		return text
+	}
+	return value.String()
+}
+
+// ends tells whether a value ends before s: where nothing but blanks follows,
+// or a separator and another attribute.
+func ends(s string) bool {
+	if strings.TrimLeft(s, blanks) == "" {
+		return true
+	}
+	if strings.IndexByte(separators, s[0]) < 0 {
+		return false
+	}
+	_, _, ok := cutType(strings.TrimLeft(s[1:], blanks))
+	return ok
+}
+
+// skip goes on behind the separators at the front of s.
+func (p *parser) skip(s string) {
+	p.rest = strings.TrimLeft(s, blanks)
+	if p.rest != "" && ends(p.rest) {
+		p.rest = strings.TrimLeft(p.rest[1:], blanks)
+	}
+}
+
+// unescape copies the first character of s, which an escape may stand for, and
+// returns what is behind it.
+func unescape(value *strings.Builder, s string) string {
+	if s[0] != '\\' || len(s) == 1 {
+		value.WriteByte(s[0])
+		return s[1:]
+	}
+	for _, prefix := range []string{`\`, `\x`} { // RFC 4514 and OpenSSL's one line
+		digits, ok := strings.CutPrefix(s, prefix)
+		if ok && len(digits) >= 2 {
+			if b, err := hex.DecodeString(digits[:2]); err == nil {
+				value.WriteByte(b[0])
+				return digits[2:]
+			}
+		}
+	}
+	value.WriteByte(s[1])
+	return s[2:]
+}
+
+// decodeHex reads a value that is written as "#" and its DER in hexadecimal.
+func decodeHex(s string) (string, bool) {
+	digits, ok := strings.CutPrefix(s, "#")
+	if !ok {
+		return "", false
+	}
+	der, err := hex.DecodeString(digits)
+	if err != nil {
+		return "", false
+	}
+	var value any
+	if rest, err := asn1.Unmarshal(der, &value); err != nil || len(rest) > 0 {
+		return "", false
+	}
+	text, ok := value.(string)
+	return text, ok
+}
+
+// cutType reads the type of an attribute and "=" from the front of s. It fails
+// on a type that is not known.
+func cutType(s string) (oid, value string, ok bool) {
+	end := strings.IndexFunc(s, func(r rune) bool { return r > 0x7f || r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if end <= 0 {
+		return "", "", false
+	}
+	value, ok = strings.CutPrefix(strings.TrimLeft(s[end:], " "), "=")
+	if !ok {
+		return "", "", false
+	}
+	name := strings.TrimPrefix(strings.ToUpper(s[:end]), "OID.")
+	if oid, ok := attributeNames[name]; ok {
+		return oid, value, true
+	}
+	return name, value, isOID(name)
+}
+
+// isOID tells a dotted number: digits with single dots between them.
+func isOID(s string) bool {
+	parts := strings.Split(s, ".")
+	for _, p := range parts {
+		if p == "" || strings.Trim(p, "0123456789") != "" {
+			return false
+		}
+	}
+	return len(parts) > 1
+}
+
+// attributeNames are the names of attributes in RFC 4514, OpenSSL, Java and
+// Windows, where they mean the same.
+var attributeNames = map[string]string{
+	"CN": "2.5.4.3", "COMMONNAME": "2.5.4.3",
+	"SN": "2.5.4.4", "SURNAME": "2.5.4.4",
+	"SERIALNUMBER": "2.5.4.5",
+	"C":            "2.5.4.6", "COUNTRY": "2.5.4.6", "COUNTRYNAME": "2.5.4.6",
+	"L": "2.5.4.7", "LOCALITY": "2.5.4.7", "LOCALITYNAME": "2.5.4.7",
+	"ST": "2.5.4.8", "S": "2.5.4.8", "SP": "2.5.4.8", "STATEORPROVINCENAME": "2.5.4.8",
+	"STREET": "2.5.4.9", "STREETADDRESS": "2.5.4.9",
+	"O": "2.5.4.10", "ORGANIZATION": "2.5.4.10", "ORGANIZATIONNAME": "2.5.4.10",
+	"OU": "2.5.4.11", "ORGANIZATIONALUNIT": "2.5.4.11", "ORGANIZATIONALUNITNAME": "2.5.4.11",
+	"T": "2.5.4.12", "TITLE": "2.5.4.12",
+	"DESCRIPTION":      "2.5.4.13",
+	"BUSINESSCATEGORY": "2.5.4.15",
+	"POSTALCODE":       "2.5.4.17",
+	"G":                "2.5.4.42", "GN": "2.5.4.42", "GIVENNAME": "2.5.4.42",
+	"INITIALS":            "2.5.4.43",
+	"GENERATION":          "2.5.4.44",
+	"GENERATIONQUALIFIER": "2.5.4.44",
+	"DNQ":                 "2.5.4.46", "DNQUALIFIER": "2.5.4.46",
+	"PSEUDONYM":              "2.5.4.65",
+	"ORGANIZATIONIDENTIFIER": "2.5.4.97",
+	"DC":                     "0.9.2342.19200300.100.1.25", "DOMAINCOMPONENT": "0.9.2342.19200300.100.1.25",
+	"UID": "0.9.2342.19200300.100.1.1", "USERID": "0.9.2342.19200300.100.1.1",
+	"E": "1.2.840.113549.1.9.1", "EMAIL": "1.2.840.113549.1.9.1", "EMAILADDRESS": "1.2.840.113549.1.9.1",
+}
