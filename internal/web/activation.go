@@ -166,11 +166,19 @@ func (a *attempt) decide(ctx context.Context) (outcome, error) {
 // activates, another one is to be proven first (D1).
 func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 	chosen, wrong := parseIdentifiers(a.form, a.profile, a.proven.Space.Number)
+	wrong.checkConsent(a.form)
 	if len(wrong) > 0 {
 		return outcomeInvalid, a.askIdentifiers(wrong)
 	}
 	if a.proven.Submission == a.id && a.proven.Pending.Same(chosen.email) {
 		return outcomeRepeated, a.tellMail(chosen.email, sql.Choice{})
+	}
+	wait, err := a.db.Throttled(ctx, a.tries(), perSpace)
+	if err != nil {
+		return outcomeFailed, err
+	}
+	if wait > 0 {
+		return outcomeThrottled, failure{status: http.StatusTooManyRequests, wait: wait}
 	}
 	leave, err := a.gate.enter(ctx)
 	if err != nil {
@@ -196,13 +204,28 @@ func (a *attempt) switchSpace(ctx context.Context, email conversion.Email, crede
 		Submission: a.submission(email, credentials), Facts: a.facts(email), SessionHash: sha256.Sum256([]byte(token)),
 	}
 	err := whileBusy(ctx, func() error { return a.db.Activate(ctx, activation) })
-	switch {
-	case err == nil:
+	if err == nil {
 		return outcomeActivated, a.welcome(token, email)
-	case errors.Is(err, conversion.ErrAddressTaken):
-		return outcomeConflict, a.askIdentifiers(problems{{"new_email", addressTaken}})
 	}
-	return a.lost(ctx, err)
+	return a.conflict(ctx, err)
+}
+
+// conflict tells what is wrong with an address, ten times for each request, or
+// answers what else the form met.
+func (a *attempt) conflict(ctx context.Context, err error) (outcome, error) {
+	refusal := refusedAddress(err)
+	if refusal == "" {
+		return a.lost(ctx, err)
+	}
+	if err := a.db.CountFailure(ctx, a.tries(), perSpace); err != nil {
+		return outcomeFailed, err
+	}
+	return outcomeConflict, a.askIdentifiers(problems{{"new_email", refusal}})
+}
+
+// tries is the bucket of the space's conflicts, whoever chooses its address.
+func (a *attempt) tries() []byte {
+	return a.keys.Bucket("taken addresses", string(a.proven.Space.Number))
 }
 
 // repeat shows the same page for the same form again, whose activation may have
@@ -232,17 +255,10 @@ func (a *attempt) chooseAddress(ctx context.Context, email conversion.Email, cre
 		choice, err = a.db.ChooseAddress(ctx, a.submission(email, credentials))
 		return err
 	})
-	switch {
-	case err == nil:
+	if err == nil {
 		return outcomeCodeSent, a.tellMail(email, choice)
-	case errors.Is(err, conversion.ErrAddressTaken):
-		return outcomeConflict, a.askIdentifiers(problems{{"new_email", addressTaken}})
-	case errors.Is(err, conversion.ErrAddressReserved):
-		return outcomeConflict, a.askIdentifiers(problems{{"new_email", addressReserved}})
-	case errors.Is(err, conversion.ErrTooManyAddresses):
-		return outcomeConflict, a.askIdentifiers(problems{{"new_email", addressTooMany}})
 	}
-	return a.lost(ctx, err)
+	return a.conflict(ctx, err)
 }
 
 // lost answers for a code that was good when the form came in and is no more.
@@ -315,7 +331,7 @@ type welcomePage struct {
 }
 
 func (a *attempt) welcome(token string, email conversion.Email) error {
-	http.SetCookie(a.w, a.sessionCookie(token))
+	http.SetCookie(a.w, a.cookie(recapCookie, token, sql.RecapSession))
 	space := a.proven.Space
 	return a.pages.write(a.w, http.StatusOK, "welcome", view{
 		Step: stepRecap, Data: welcomePage{Number: space.Number, Holder: space.Holder, Email: email.String()},
@@ -324,8 +340,10 @@ func (a *attempt) welcome(token string, email conversion.Email) error {
 
 // mailPage is the data of mail.html (R19–R22).
 type mailPage struct {
-	Email    string
-	Standing bool // an earlier mail to this address stands
+	Email             string
+	Standing          bool      // an earlier mail to this address stands
+	MailedAt, Expires time.Time // of that mail; zero where that is not told
+	Own               bool      // chosen in the space, entered with the certificate
 }
 
 func (a *attempt) tellMail(email conversion.Email, choice sql.Choice) error {

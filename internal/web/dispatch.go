@@ -49,11 +49,6 @@ func (s *Server) dispatch(rt route) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), requestPatience)
 		defer cancel()
 		r = r.WithContext(ctx)
-		if rt.post != nil && rt.get != nil {
-			// With no-referrer, browsers post "Origin: null", and a server
-			// without Sec-Fetch-Site could not tell its own pages from others.
-			w.Header().Set("Referrer-Policy", "same-origin")
-		}
 		if err := s.answer(rt, w, r); err != nil {
 			s.fail(w, r, err)
 		}
@@ -74,10 +69,14 @@ func (s *Server) answer(rt route, w http.ResponseWriter, r *http.Request) error 
 }
 
 func (rt route) handler(method string) (h handler, allowed string) {
-	allowed = "GET, HEAD"
-	if rt.post != nil {
-		allowed += ", POST"
+	var methods []string
+	if rt.get != nil {
+		methods = append(methods, http.MethodGet, http.MethodHead)
 	}
+	if rt.post != nil {
+		methods = append(methods, http.MethodPost)
+	}
+	allowed = strings.Join(methods, ", ")
 	switch method {
 	case http.MethodGet, http.MethodHead:
 		return rt.get, allowed
@@ -117,7 +116,9 @@ func (s *Server) secured(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; "+
 			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-		h.Set("Referrer-Policy", "no-referrer")
+		// With no-referrer, browsers without Sec-Fetch-Site post "Origin: null", and
+		// could not be told from others' pages.
+		h.Set("Referrer-Policy", "same-origin")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")

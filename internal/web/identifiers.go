@@ -38,7 +38,7 @@ func (i identifiers) hash() sql.Credentials {
 	return sql.Credentials{Password: i.password.Hash(), Question: i.question, Answer: i.answer.Hash()}
 }
 
-// parseIdentifiers checks the second screen whole (R12–R18), so that everything
+// parseIdentifiers checks the second screen whole (R13–R18), so that everything
 // wrong is told at once.
 func parseIdentifiers(form url.Values, profile conversion.PasswordProfile, number conversion.SubscriberNumber) (identifiers, problems) {
 	var i identifiers
@@ -59,10 +59,14 @@ func parseIdentifiers(form url.Values, profile conversion.PasswordProfile, numbe
 	wrong.note("question", err)
 	i.answer, err = conversion.ParseTrustAnswer(form.Get("answer"))
 	wrong.note("answer", err)
-	if form.Get("consent") == "" {
-		wrong.add("consent", "cochez la case si vous optez pour l'accès sans certificat\u00a0: sans votre accord, rien n'est modifié")
-	}
 	return i, wrong
+}
+
+// checkConsent wants the box ticked (R12); in the space a button has confirmed it.
+func (p *problems) checkConsent(form url.Values) {
+	if form.Get("consent") == "" {
+		p.add("consent", "cochez la case si vous optez pour l'accès sans certificat\u00a0: sans votre accord, rien n'est modifié")
+	}
 }
 
 func repeats(typed string, email conversion.Email) bool {
@@ -84,6 +88,8 @@ func (p *problems) note(field string, err error) {
 // identifiersPage is the data of identifiers.html. It holds no password and no
 // answer: they are never sent back.
 type identifiersPage struct {
+	Action                         string // where the form goes
+	Own                            bool   // in the space: the certificate proves who it is, and consent is given
 	Email, Code, Submission        string // carried on
 	Number                         conversion.SubscriberNumber
 	Holder                         string
@@ -98,22 +104,30 @@ type identifiersPage struct {
 // askIdentifiers shows the second screen: with the contact address at first
 // (R13), then with what was typed and what is wrong with it.
 func (a *attempt) askIdentifiers(wrong problems) error {
-	status := http.StatusOK
-	page := identifiersPage{
-		Email: a.email.String(), Code: a.code.String(), Submission: newSubmission(),
+	return a.showIdentifiers(a.w, identifiersPage{
+		Action: "/activation", Email: a.email.String(), Code: a.code.String(), Submission: newSubmission(),
 		Number: a.proven.Space.Number, Holder: a.proven.Space.Holder, ExpiresAt: a.proven.ExpiresAt,
 		Pending:   a.proven.Pending.String(),
 		NewEmail:  a.proven.Contact.String(),
 		Questions: conversion.TrustQuestions(),
-	}
+	}, a.form, wrong)
+}
+
+// showIdentifiers shows the form with what was typed, but never a secret.
+func (s *Server) showIdentifiers(w http.ResponseWriter, page identifiersPage, form url.Values, wrong problems) error {
+	status := http.StatusOK
 	if len(wrong) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
-	if hasIdentifiers(a.form) {
-		page.NewEmail = a.form.Get("new_email")
-		page.NewEmailConfirmation = a.form.Get("new_email_confirmation")
-		page.Question = conversion.TrustQuestion(a.form.Get("question"))
-		page.Consent = a.form.Get("consent") != ""
+	if hasIdentifiers(form) {
+		page.NewEmail = form.Get("new_email")
+		page.NewEmailConfirmation = form.Get("new_email_confirmation")
+		page.Question = conversion.TrustQuestion(form.Get("question"))
+		page.Consent = form.Get("consent") != ""
 	}
-	return a.pages.write(a.w, status, "identifiers", view{Step: stepIdentifiers, Problems: wrong, Data: page})
+	v := view{Step: stepIdentifiers, Own: page.Own, Problems: wrong, Data: page}
+	if page.Own {
+		v.Inside = conversion.AccessCertificate
+	}
+	return s.pages.write(w, status, "identifiers", v)
 }

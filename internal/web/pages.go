@@ -45,20 +45,26 @@ func (s site) HelpLines() []string {
 
 // A view is what a template shows.
 type view struct {
-	Title    string   // "" is the title that the template defines
-	Step     int      // 1 to 4, 0 outside the four steps (R33)
-	Problems problems // shown on top, and in the title
+	Title    string            // "" is the title that the template defines
+	Step     int               // 1 to 4, 0 outside the four steps (R33)
+	Own      bool              // the sheet's steps, from inside the space, instead of the batch's
+	Inside   conversion.Access // how the space is entered that the page is in, "" outside
+	Problems problems          // shown on top, and in the title
 	Data     any
 	Site     site // filled in by write
 }
 
-// Steps are the four steps of a batch (R33).
+// Steps are the four steps, of the sheet or of a batch (R33).
 func (v view) Steps() []step {
 	if v.Step == 0 {
 		return nil
 	}
 	steps := make([]step, 0, 4)
-	for i, name := range [...]string{"Code et accord", "Identifiants", "Activation", "Formulaire récapitulatif"} {
+	names := [...]string{"Code et accord", "Identifiants", "Activation", "Formulaire récapitulatif"}
+	if v.Own {
+		names[0] = "Option pour l'accès sans certificat"
+	}
+	for i, name := range names {
 		steps = append(steps, step{Number: i + 1, Name: name, Current: i+1 == v.Step, Done: i+1 < v.Step})
 	}
 	return steps
@@ -108,7 +114,7 @@ func sentence(s string) string {
 }
 
 func newPages(s site) *pages {
-	funcs := template.FuncMap{"french": conversion.FrenchTime, "machine": machineTime}
+	funcs := template.FuncMap{"french": conversion.FrenchTime, "day": conversion.FrenchDate, "machine": machineTime}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(pageFiles, "page/layout.html"))
 	p := &pages{site: s, templates: make(map[string]*template.Template)}
 	entries, err := pageFiles.ReadDir("page")

@@ -8,37 +8,40 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"bascule/internal/conversion"
 	"bascule/internal/recap"
 	"bascule/sql"
 )
 
-// sessionCookie is the cookie of the session that an activation opens, good for
-// the recap alone. Over https its prefix makes browsers refuse it from anybody
-// but this very host.
-func (s *Server) sessionCookie(token string) *http.Cookie {
+// The cookies of sessions: the one that an activation opens, good for the recap
+// alone, and the one that address and password open.
+const (
+	recapCookie = "recap"
+	spaceCookie = "espace"
+)
+
+// cookie holds the secret of a session. Over https the prefix of its name makes
+// browsers refuse it from anybody but this very host.
+func (s *Server) cookie(name, token string, life time.Duration) *http.Cookie {
 	return &http.Cookie{
-		Name: s.sessionName(), Value: token, Path: "/", MaxAge: int(sql.RecapSession.Seconds()),
+		Name: s.cookieName(name), Value: token, Path: "/", MaxAge: int(life.Seconds()),
 		Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }
 
-func (s *Server) sessionName() string {
+func (s *Server) cookieName(name string) string {
 	if s.secure {
-		return "__Host-recap"
+		return "__Host-" + name
 	}
-	return "recap"
+	return name
 }
 
 // recap serves the document that the subscriber keeps (R28), to a session only:
 // there is nothing in the URL to pass on.
 func (s *Server) recap(w http.ResponseWriter, r *http.Request) error {
-	cookie, err := r.Cookie(s.sessionName())
-	if err != nil {
-		return s.noSession(w)
-	}
-	found, err := s.db.RecapOfSession(r.Context(), sha256.Sum256([]byte(cookie.Value)))
+	found, err := s.recapOf(r)
 	if errors.Is(err, conversion.ErrNotFound) {
 		return s.noSession(w)
 	}
@@ -56,6 +59,22 @@ func (s *Server) recap(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Length", strconv.Itoa(len(pdf)))
 	w.Write(pdf) // fails when the reader has gone: nobody is left to tell
 	return nil
+}
+
+// recapOf is the recap that one of the two sessions may see. It returns
+// conversion.ErrNotFound.
+func (s *Server) recapOf(r *http.Request) (sql.Recap, error) {
+	for _, name := range []string{spaceCookie, recapCookie} {
+		cookie, err := r.Cookie(s.cookieName(name))
+		if err != nil {
+			continue
+		}
+		found, err := s.db.RecapOfSession(r.Context(), sha256.Sum256([]byte(cookie.Value)))
+		if !errors.Is(err, conversion.ErrNotFound) {
+			return found, err
+		}
+	}
+	return sql.Recap{}, conversion.ErrNotFound
 }
 
 // document is the PDF that the worker stored or, before it came by, the same

@@ -70,11 +70,7 @@ func (s *Server) client(r *http.Request) netip.Prefix {
 // rightmost untrusted hop that the proxies tell of. What stands left of it is
 // the client's own invention.
 func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr := plainAddr(peer.Addr())
+	addr := peerAddr(r)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && isTrusted(addr, trusted); i-- {
 		hop, ok := parseHop(hops[i])
@@ -84,6 +80,15 @@ func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 		addr = hop
 	}
 	return addr
+}
+
+// peerAddr is who the connection comes from; the zero Addr on a Unix socket.
+func peerAddr(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return plainAddr(peer.Addr())
 }
 
 func isTrusted(a netip.Addr, trusted []netip.Prefix) bool {

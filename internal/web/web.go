@@ -27,6 +27,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"bascule/internal/certificate"
 	"bascule/internal/conversion"
 	"bascule/sql"
 )
@@ -42,13 +43,18 @@ type Config struct {
 	// Help is the operator's own text on the assistance, plain, on one or more
 	// lines (R32). Without it the pages tell what the sheet tells.
 	Help string
-	// TrustedProxies are believed about X-Forwarded-For.
+	// TrustedProxies are believed about X-Forwarded-For and Client-Cert.
 	TrustedProxies []netip.Prefix
-	ThemeDir       string        // "" for the built-in look
-	CodeLifetime   time.Duration // as the pages tell it; 0 is conversion.DefaultCodeLifetime (R21)
-	HashSlots      int           // Argon2id computations at once; 0 is one for each core
-	Log            *slog.Logger
-	Registry       *prometheus.Registry // where the metrics are registered; nil for one of its own
+	// Certificates judges the certificates of those who enter with one (R7);
+	// nil where nobody can.
+	Certificates *certificate.Store
+	CertURL      *url.URL         // where browsers are asked for a certificate; nil for nowhere
+	Now          func() time.Time // by which certificates are judged; nil is time.Now
+	ThemeDir     string           // "" for the built-in look
+	CodeLifetime time.Duration    // as the pages tell it; 0 is conversion.DefaultCodeLifetime (R21)
+	HashSlots    int              // Argon2id computations at once; 0 is one for each core
+	Log          *slog.Logger
+	Registry     *prometheus.Registry // where the metrics are registered; nil for one of its own
 }
 
 // Server holds what all requests share. It is safe for concurrent use, and may
@@ -62,6 +68,10 @@ type Server struct {
 	help    string
 	proxies []netip.Prefix
 	log     *slog.Logger
+
+	certificates *certificate.Store
+	certURL      string // as origin; "" for none
+	now          func() time.Time
 
 	pages       *pages
 	static      *static
@@ -85,9 +95,15 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("theme folder: %w", err)
 	}
-	crossOrigin := http.NewCrossOriginProtection()
-	if err := crossOrigin.AddTrustedOrigin(origin); err != nil {
-		return nil, fmt.Errorf("public URL: %w", err)
+	certURL := ""
+	if cfg.CertURL != nil {
+		if certURL, err = originOf(cfg.CertURL); err != nil {
+			return nil, fmt.Errorf("for certificates: %w", err)
+		}
+	}
+	crossOrigin, err := protect(origin, certURL)
+	if err != nil {
+		return nil, err
 	}
 	s := &Server{
 		db: cfg.DB, keys: cfg.Keys,
@@ -96,9 +112,13 @@ func New(cfg Config) (*Server, error) {
 		secure:  cfg.PublicURL.Scheme == "https",
 		help:    cmp.Or(conversion.Trim(cfg.Help), defaultHelp),
 		proxies: cfg.TrustedProxies, log: cfg.Log,
+		certificates: cfg.Certificates, certURL: certURL, now: cfg.Now,
 		static: static, crossOrigin: crossOrigin,
 		turns: newTurns(),
 		gate:  newGate(cmp.Or(cfg.HashSlots, runtime.GOMAXPROCS(0))),
+	}
+	if s.now == nil {
+		s.now = time.Now
 	}
 	s.metrics = newMetrics(cmp.Or(cfg.Registry, prometheus.NewRegistry()), s.gate)
 	s.pages = newPages(site{
@@ -113,6 +133,20 @@ func originOf(u *url.URL) (string, error) {
 		return "", errors.New("public URL: http:// or https:// and a host are needed, without a path")
 	}
 	return u.Scheme + "://" + u.Host, nil
+}
+
+// protect refuses forms that another site sends.
+func protect(origins ...string) (*http.CrossOriginProtection, error) {
+	p := http.NewCrossOriginProtection()
+	for _, origin := range origins {
+		if origin == "" {
+			continue
+		}
+		if err := p.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("public URL: %w", err)
+		}
+	}
+	return p, nil
 }
 
 // A route is one path of the site. A nil handler makes its method a 405.
@@ -130,15 +164,39 @@ func (s *Server) routes() []route {
 		{path: "/sans-certificat", get: s.fixed("option")},
 		{path: "/adhesion", get: s.fixed("join")},
 		{path: "/aide", get: s.fixed("help")},
+		{path: "/accessibilite", get: s.fixed("accessibility")},
 		// The switch by a mailed code.
 		{path: "/activation", get: s.askCode, post: s.activate},
 		{path: "/recapitulatif.pdf", get: s.recap},
+		{path: "/recapitulatif", get: s.recapPage},
+		// The space (R7–R22, R29).
+		{path: "/certificat", get: s.showCertificate},
+		{path: "/espace", get: s.inside(s.home)},
+		{path: "/espace/services", get: s.inside(s.manage)},
+		{path: "/espace/coordonnees", get: s.inside(s.contact)},
+		{path: "/espace/option", get: s.withCertificate(s.explain), post: s.withCertificate(s.goOn)},
+		{path: "/espace/identifiants", get: s.withCertificate(s.askOption), post: s.withCertificate(s.opt)},
+		// Life in a password space.
+		{path: "/connexion", get: s.showConnection, post: s.connect},
+		{path: "/deconnexion", post: s.disconnect},
+		{path: "/mot-de-passe-oublie", get: s.showForgotten, post: s.forgot},
+		{path: "/nouveau-mot-de-passe", get: s.showRenewal, post: s.renew},
+		{path: "/espace/mot-de-passe", get: s.withPassword(s.showPassword), post: s.withPassword(s.changePassword)},
 		// The machinery.
 		{path: "/static/{version}/{file...}", get: s.static.serve},
 		{path: "/healthz", get: s.healthy},
 		{path: "/readyz", get: s.ready},
 		{path: "/", get: s.unknown, post: s.unknown},
 	}
+}
+
+// CertificateHandler serves the same site where browsers are asked for a
+// certificate: only that opens a space there.
+func (s *Server) CertificateHandler() http.Handler {
+	site := s.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), certificateKey{}, true)))
+	})
 }
 
 // Handler serves the site.

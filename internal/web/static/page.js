@@ -10,7 +10,8 @@ function fillFromFragment() {
   const code = document.getElementById('code');
   if (!email || !code) {
     // Pasted over the answer to a form, whose address is the same up to the "#".
-    location.replace('/activation?lien' + location.hash);
+    const page = location.pathname === '/nouveau-mot-de-passe' ? location.pathname : '/activation';
+    location.replace(page + '?lien' + location.hash);
     return;
   }
   history.replaceState(null, '', location.pathname);

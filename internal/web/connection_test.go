@@ -1,0 +1,498 @@
+package web_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"bascule/internal/web"
+	"bascule/sql"
+	"bascule/sql/sqltest"
+)
+
+const (
+	notOpened = "Cette adresse et ce mot de passe n'ouvrent aucun espace."
+	slowDown  = "Trop d'essais ont été faits."
+)
+
+// A visitor is a browser with its cookies, on a network of its own. It follows
+// no redirection.
+type visitor struct {
+	*site
+	addr   string
+	client *http.Client
+}
+
+func (s *site) visitor(addr string) visitor {
+	s.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return visitor{s, addr, &http.Client{Jar: jar, Transport: s.http.Client().Transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+func (v visitor) get(path string) answered {
+	v.t.Helper()
+	return v.do(v.request(http.MethodGet, path, nil))
+}
+
+func (v visitor) submit(path string, form url.Values) answered {
+	v.t.Helper()
+	return v.do(v.request(http.MethodPost, path, strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded"))
+}
+
+// do may be called by any goroutine of a test. No cookie may ever be logged (I6).
+func (v visitor) do(r *http.Request) answered {
+	r.Header.Set("X-Forwarded-For", v.addr)
+	a := doWith(v.t, v.client, r)
+	for _, c := range (&http.Response{Header: a.header}).Cookies() {
+		if c.Value != "" {
+			v.log.mu.Lock()
+			v.log.secrets = append(v.log.secrets, c.Value)
+			v.log.mu.Unlock()
+		}
+	}
+	return a
+}
+
+// connect is "Accéder à mon espace" with the password of the tests.
+func (v visitor) connect(email string) answered {
+	v.t.Helper()
+	return v.submit("/connexion", login(email, password))
+}
+
+func login(email, secret string) url.Values {
+	return url.Values{"email": {email}, "password": {secret}}
+}
+
+// leadsTo checks a redirection.
+func (a answered) leadsTo(t testing.TB, path string) answered {
+	t.Helper()
+	a.expect(t, http.StatusSeeOther)
+	if got := a.header.Get("Location"); got != path {
+		t.Errorf("leads to %q, want %q", got, path)
+	}
+	return a
+}
+
+// value is the value of a cookie that is set.
+func (a answered) value(name string) string {
+	for _, c := range (&http.Response{Header: a.header}).Cookies() {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// switched adds a password space; password and answer are those of the tests.
+func (s *site) switched(in sqltest.Invitation) sqltest.Request {
+	s.t.Helper()
+	r, proof := s.mailed(in)
+	s.post(full(proof, r.Contact.String())).expect(s.t, http.StatusOK, success)
+	return r
+}
+
+// network is the nth of many.
+func network(n int) string { return fmt.Sprintf("198.51.%d.%d", n/250, n%250+1) }
+
+// R1, R3: until the activation, address and password open nothing, even where
+// they are chosen already; after it, they do.
+// R27, R29: "Accéder à mon espace" finds the space and its recap.
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, proof := s.mailed(sqltest.Invitation{Number: "00AB1234", Contact: "contact@a.example"})
+	s.post(full(proof, "chosen@a.example")).expect(t, http.StatusOK, mailSent)
+	v := s.visitor("192.0.2.1")
+	checkHTML(t, "connexion", v.get("/connexion").expect(t, http.StatusOK, "Accéder à mon espace", "Mot de passe oublié", "Accéder avec mon certificat"))
+	v.get("/espace").leadsTo(t, "/connexion")
+	for _, email := range []string{"contact@a.example", "chosen@a.example"} {
+		v.connect(email).expect(t, http.StatusUnprocessableEntity, notOpened)
+	}
+	v.get("/espace").leadsTo(t, "/connexion")
+
+	s.post(s.mailAgain(r)).expect(t, http.StatusOK, success)
+	v.connect("contact@a.example").expect(t, http.StatusUnprocessableEntity, notOpened) // R1: the identifier alone
+	page := v.connect(" Chosen@A.example").leadsTo(t, "/espace")
+	v.get("/espace").expect(t, http.StatusOK, "00AB1234", "Camille Duvallon", "Boulangerie Duvallon")
+	if pdf := v.get("/recapitulatif.pdf"); pdf.status != http.StatusOK || !strings.HasPrefix(pdf.body, "%PDF-") {
+		t.Errorf("recap: status %d (R29)", pdf.status)
+	}
+	v.get("/connexion").leadsTo(t, "/espace") // who is in goes on
+
+	token := page.value("espace")
+	hash := fmt.Sprintf("%x", sha256.Sum256([]byte(token)))
+	if n := s.db.Text(t, `SELECT count(*) FROM session WHERE encode(token_hash, 'hex') = $1`, hash); n != "1" {
+		t.Errorf("%s sessions under the SHA-256 of the cookie", n)
+	}
+	if strings.Contains(s.db.Dump(t), token) {
+		t.Error("the database holds the token itself")
+	}
+}
+
+// The cookies: out of reach of scripts and other sites, and over https bound to
+// the host; the one that tells a known browser names nobody.
+func TestConnectionCookies(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *web.Config) { c.PublicURL = &url.URL{Scheme: "https", Host: "espace.example"} })
+	s.switched(sqltest.Invitation{Contact: "contact@a.example"})
+	v := s.visitor("192.0.2.1")
+	set := v.connect("contact@a.example").leadsTo(t, "/espace").header.Values("Set-Cookie")
+	for i, want := range []string{
+		`^__Host-espace=[\w-]{43}; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Lax$`,
+		`^__Host-navigateur=[\w-]{43}\.[\w-]{22}; Path=/; Max-Age=15552000; HttpOnly; Secure; SameSite=Lax$`,
+	} {
+		if i >= len(set) || !regexp.MustCompile(want).MatchString(set[i]) {
+			t.Errorf("cookies %q, want %s", set, want)
+		}
+	}
+	if set := v.submit("/connexion", login("contact@a.example", "Wrong4Password")).header.Values("Set-Cookie"); set != nil {
+		t.Errorf("a failure sets cookies: %q", set)
+	}
+}
+
+// R3, R17: whatever does not fit gets the same answer after the same work, with
+// the address typed the only difference; nothing is changed by it.
+func TestConnectionRefusedAlike(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "switched@a.example"})
+	s.mailed(sqltest.Invitation{Contact: "certificate@a.example"})
+	v := s.visitor("192.0.2.1")
+	var first string
+	hashed := 1 // by the activation
+	for name, form := range map[string]url.Values{
+		"wrong password":    login("switched@a.example", "Wrong4Password"),
+		"other case":        login("switched@a.example", strings.ToLower(password)),
+		"long":              login("switched@a.example", strings.Repeat("é", 10000)),
+		"unknown address":   login("nobody@a.example", password),
+		"certificate space": login("certificate@a.example", password),
+	} {
+		s.unchanged(func() {
+			page := v.submit("/connexion", form).expect(t, http.StatusUnprocessableEntity, notOpened)
+			if !strings.HasPrefix(page.title(), "<title>Erreur") && !strings.Contains(page.title(), "Erreur : Accéder à mon espace") {
+				t.Errorf("%s: title %q", name, page.title())
+			}
+			if strings.Contains(page.body, form.Get("password")) {
+				t.Errorf("%s: the password is sent back", name)
+			}
+			if got := page.field("email"); got != form.Get("email") {
+				t.Errorf("%s: the address typed is lost: %q", name, got)
+			}
+			checkHTML(t, name, page)
+			body := strings.ReplaceAll(page.body, form.Get("email"), "E")
+			if first == "" {
+				first = body
+			}
+			if body != first {
+				t.Errorf("%s: the answer differs from the others:\n%s\n%s", name, body, first)
+			}
+		})
+		hashed++
+		s.hashed(fmt.Sprint(hashed))
+	}
+	v.get("/espace").leadsTo(t, "/connexion")
+}
+
+// What cannot be an address or a password is told at its field, and looked up nowhere.
+func TestConnectionProblems(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor("192.0.2.1")
+	for _, test := range []struct {
+		form url.Values
+		want string
+	}{
+		{login("", password), "Adresse électronique manquante."},
+		{login("camille", password), "Adresse électronique invalide"},
+		{login("contact@a.example", ""), "Saisissez votre mot de passe."},
+		{login("", ""), "2 informations sont à corriger"},
+	} {
+		page := v.submit("/connexion", test.form).expect(t, http.StatusUnprocessableEntity, test.want)
+		if got := page.field("email"); got != test.form.Get("email") {
+			t.Errorf("the address typed is lost: %q", got)
+		}
+		if page.field("password") != "" || strings.Contains(page.body, password) {
+			t.Error("the password is sent back")
+		}
+		checkHTML(t, test.want, page)
+	}
+	s.hashed("0")
+	if n := s.db.Text(t, `SELECT count(*) FROM throttle`); n != "0" {
+		t.Errorf("%s buckets filled by what was no guess", n)
+	}
+}
+
+// A session lasts an hour by the database's clock, whatever the browser keeps.
+func TestSessionExpires(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "contact@a.example"})
+	v := s.visitor("192.0.2.1")
+	v.connect("contact@a.example").leadsTo(t, "/espace")
+	s.db.Shift(t, sql.SpaceSession-time.Minute)
+	v.get("/espace").expect(t, http.StatusOK)
+	s.db.Shift(t, sql.SpaceSession)
+	v.get("/espace").leadsTo(t, "/connexion")
+	v.get("/recapitulatif.pdf").expect(t, http.StatusForbidden)
+}
+
+// Leaving ends the sessions of this browser, the recap's too, for whoever has
+// the cookie; not those of another. GET does not leave (D5).
+func TestDisconnect(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	v, other := s.visitor("192.0.2.1"), s.visitor("192.0.2.2")
+	recap := v.submit("/activation", full(proof, "contact@a.example")).expect(t, http.StatusOK, success).value("recap")
+	token := v.connect("contact@a.example").leadsTo(t, "/espace").value("espace")
+	other.connect("contact@a.example").leadsTo(t, "/espace")
+	if got := v.get("/deconnexion").expect(t, http.StatusMethodNotAllowed); got.header.Get("Allow") == "" {
+		t.Error("405 without Allow")
+	}
+	v.get("/espace").expect(t, http.StatusOK)
+	elsewhere := v.request(http.MethodPost, "/deconnexion", nil, "Sec-Fetch-Site", "cross-site")
+	v.do(elsewhere).expect(t, http.StatusForbidden)
+	v.get("/espace").expect(t, http.StatusOK)
+
+	page := v.submit("/deconnexion", nil).leadsTo(t, "/")
+	for i, want := range []string{`^espace=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax$`, `^recap=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax$`} {
+		if got := page.header.Values("Set-Cookie"); i >= len(got) || !regexp.MustCompile(want).MatchString(got[i]) {
+			t.Errorf("cookies %q, want %s", got, want)
+		}
+	}
+	thief := s.visitor("192.0.2.3")
+	for _, cookie := range []string{"espace=" + token, "recap=" + recap} {
+		thief.do(thief.request(http.MethodGet, "/espace", nil, "Cookie", cookie)).leadsTo(t, "/connexion")
+		thief.do(thief.request(http.MethodGet, "/recapitulatif.pdf", nil, "Cookie", cookie)).expect(t, http.StatusForbidden)
+	}
+	other.get("/espace").expect(t, http.StatusOK)
+	v.submit("/deconnexion", nil).leadsTo(t, "/") // twice is once
+}
+
+// A browser is in one space at a time: entering another ends the session before.
+func TestConnectionElsewhere(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	one, two := s.switched(sqltest.Invitation{Contact: "one@a.example"}), s.switched(sqltest.Invitation{Contact: "two@a.example"})
+	v := s.visitor("192.0.2.1")
+	v.connect("one@a.example").leadsTo(t, "/espace")
+	v.get("/espace").expect(t, http.StatusOK, string(one.Number))
+	v.connect("two@a.example").leadsTo(t, "/espace")
+	v.get("/espace").expect(t, http.StatusOK, string(two.Number))
+	if n := s.db.Text(t, `SELECT count(*) FROM session WHERE scope = 'space'`); n != "1" {
+		t.Errorf("%s sessions, want 1", n)
+	}
+}
+
+// Ten wrong passwords for one address from one network, and it must wait, with
+// the right one too; the owner elsewhere need not, and codes are not blocked.
+// Successes never count. The wait ends by itself.
+func TestConnectionThrottled(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "owner@a.example"})
+	_, proof := s.mailed(sqltest.Invitation{Contact: "code@a.example"})
+	office, attacker := s.visitor("192.0.2.1"), s.visitor("192.0.2.2")
+	for range 3 {
+		office.connect("owner@a.example").leadsTo(t, "/espace")
+	}
+	if n := s.db.Text(t, `SELECT count(*) FROM throttle`); n != "0" {
+		t.Errorf("%s buckets filled by successes", n)
+	}
+	s.db.Freeze(t, time.Now())
+	for i := range 10 {
+		attacker.submit("/connexion", login("OWNER@a.example", fmt.Sprintf("Wrong%dPassword", i))).expect(t, http.StatusUnprocessableEntity, notOpened)
+	}
+	page := attacker.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "attendre 3 minutes")
+	if got := page.header.Get("Retry-After"); got != "180" {
+		t.Errorf("Retry-After %q, want 180", got)
+	}
+	if !strings.Contains(page.title(), "Erreur : ") || page.field("email") != "owner@a.example" || strings.Contains(page.body, password) {
+		t.Errorf("429: title %q, address %q", page.title(), page.field("email"))
+	}
+	checkHTML(t, "429", page)
+	attacker.get("/espace").leadsTo(t, "/connexion")
+	attacker.submit("/activation", proof).expect(t, http.StatusOK, askPassword)
+	s.visitor("192.0.2.3").connect("owner@a.example").leadsTo(t, "/espace")
+	s.db.Shift(t, 3*time.Minute)
+	attacker.connect("owner@a.example").leadsTo(t, "/espace")
+	if text := s.db.Dump(t); strings.Contains(text, attacker.addr) {
+		t.Error("the database holds a network address (I6)")
+	}
+}
+
+// One network's search through many addresses is slowed down too.
+func TestConnectionThrottledClient(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "owner@a.example"})
+	s.db.Freeze(t, time.Now())
+	s.fill(58, 5*time.Second, "connection client", "192.0.2.1/32")
+	attacker := s.visitor("192.0.2.1")
+	for _, email := range []string{"one@a.example", "two@a.example"} {
+		attacker.connect(email).expect(t, http.StatusUnprocessableEntity, notOpened)
+	}
+	attacker.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "attendre 5 secondes")
+	s.visitor("192.0.2.2").connect("owner@a.example").leadsTo(t, "/espace")
+}
+
+// fill counts failures in a bucket, as many attempts of strangers do.
+func (s *site) fill(n int, every time.Duration, parts ...string) {
+	s.t.Helper()
+	for range n {
+		if err := s.db.CountFailure(s.t.Context(), s.keys.Bucket(parts...), sql.Limit{Every: every}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// A search from many networks is slowed down for all strangers together, for an
+// unknown address alike. Its victim gets in at a browser that has been in the
+// space before, and anywhere within minutes of its end, however hard it was pushed.
+func TestConnectionFromManyNetworks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "owner@a.example"})
+	s.switched(sqltest.Invitation{Contact: "neighbour@a.example"})
+	known, neighbour := s.visitor("192.0.2.1"), s.visitor("192.0.2.2")
+	known.connect("owner@a.example").leadsTo(t, "/espace")
+	neighbour.connect("neighbour@a.example").leadsTo(t, "/espace")
+
+	s.db.Freeze(t, time.Now())
+	for _, email := range []string{"owner@a.example", "nobody@a.example"} {
+		s.fill(27, 5*time.Minute, "connection address", email)
+		s.together(8, func(i int) { s.visitor(network(i)).submit("/connexion", login(email, "Wrong4Password")) }) // none may overfill it
+		for i := range 3 {
+			s.visitor(network(8+i)).submit("/connexion", login(email, "Wrong4Password"))
+		}
+		page := s.visitor("192.0.2.3").connect(email).expect(t, http.StatusTooManyRequests, slowDown, "attendre 5 minutes")
+		if got := page.header.Get("Retry-After"); got != "300" {
+			t.Errorf("%s: Retry-After %q, want 300", email, got)
+		}
+	}
+	neighbour.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown) // known for another address
+	forger := s.visitor("192.0.2.4")
+	forged := forger.request(http.MethodPost, "/connexion", strings.NewReader(login("owner@a.example", password).Encode()),
+		"Content-Type", "application/x-www-form-urlencoded", "Cookie", "navigateur="+strings.Repeat("A", 43)+"."+strings.Repeat("A", 22))
+	forger.do(forged).expect(t, http.StatusTooManyRequests, slowDown)
+	known.connect("owner@a.example").leadsTo(t, "/espace")
+	s.visitor("192.0.2.5").connect("neighbour@a.example").leadsTo(t, "/espace")
+
+	s.db.Shift(t, 5*time.Minute)
+	s.visitor("192.0.2.6").connect("owner@a.example").leadsTo(t, "/espace")
+}
+
+// A known browser guesses no faster than others; it is told apart from strangers
+// by the key, so that nobody can make one up.
+func TestConnectionKnownBrowserThrottled(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "owner@a.example"})
+	v := s.visitor("192.0.2.1")
+	v.connect("owner@a.example").leadsTo(t, "/espace")
+	s.db.Freeze(t, time.Now())
+	for i := range 10 {
+		v.addr = network(i)
+		v.submit("/connexion", login("owner@a.example", "Wrong4Password")).expect(t, http.StatusUnprocessableEntity, notOpened)
+	}
+	v.addr = network(10)
+	v.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown)
+	s.visitor("192.0.2.1").connect("owner@a.example").leadsTo(t, "/espace")
+}
+
+// together calls f n times at once, and waits.
+func (s *site) together(n int, f func(i int)) {
+	done := make(chan struct{}, n)
+	for i := range n {
+		go func() { defer func() { done <- struct{}{} }(); f(i) }()
+	}
+	for range n {
+		<-done
+	}
+}
+
+// D5: GET and HEAD change nothing, whatever the link carries.
+func TestReadingPasswordPagesChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := s.switched(sqltest.Invitation{Contact: "contact@a.example"})
+	v := s.visitor("192.0.2.1")
+	v.connect("contact@a.example").leadsTo(t, "/espace")
+	v.submit("/mot-de-passe-oublie", trust("contact@a.example")).expect(t, http.StatusOK, perhaps)
+	link := newPassword(s.mailReset(r), "Another9Secret").Encode()
+	before := s.db.Dump(t)
+	for _, path := range []string{"/connexion", "/connexion?" + login("contact@a.example", password).Encode(), "/deconnexion",
+		"/mot-de-passe-oublie", "/mot-de-passe-oublie?" + trust("contact@a.example").Encode(),
+		"/nouveau-mot-de-passe", "/nouveau-mot-de-passe?" + link, "/espace/mot-de-passe", "/espace/mot-de-passe?" + link} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			if got := v.do(v.request(method, path, nil)); got.status >= 500 || got.header.Get("Set-Cookie") != "" {
+				t.Errorf("%s %s: status %d, cookie %q", method, path, got.status, got.header.Get("Set-Cookie"))
+			}
+		}
+	}
+	if after := s.db.Dump(t); after != before {
+		t.Errorf("rows have changed\nbefore: %s\nafter: %s", before, after)
+	}
+}
+
+// Every link of these pages leads somewhere; forms of another site are refused.
+func TestPasswordPages(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "contact@a.example"})
+	v := s.visitor("192.0.2.1")
+	pages := map[string]answered{
+		"connexion": v.get("/connexion"), "oublie": v.get("/mot-de-passe-oublie"), "nouveau": v.get("/nouveau-mot-de-passe"),
+		"envoye": v.submit("/mot-de-passe-oublie", trust("nobody@a.example")),
+	}
+	v.connect("contact@a.example").leadsTo(t, "/espace")
+	pages["changer"] = v.get("/espace/mot-de-passe")
+	for name, page := range pages {
+		page.expect(t, http.StatusOK, "Téléphone : 01 99 00 00 00.") // R32
+		checkHTML(t, name, page)
+		if got := page.header.Get("Referrer-Policy"); got != "same-origin" {
+			t.Errorf("%s: Referrer-Policy %q", name, got)
+		}
+		for _, m := range regexp.MustCompile(`(?:href|src)="(/[^"#]*)`).FindAllStringSubmatch(page.body, -1) {
+			if got := v.get(m[1]); got.status != http.StatusOK && got.status != http.StatusSeeOther {
+				t.Errorf("%s: %s answers %d", name, m[1], got.status)
+			}
+		}
+	}
+	for _, path := range []string{"/connexion", "/mot-de-passe-oublie", "/nouveau-mot-de-passe", "/espace/mot-de-passe"} {
+		r := v.request(http.MethodPost, path, strings.NewReader("email=a"), "Content-Type", "application/x-www-form-urlencoded", "Origin", "https://evil.example")
+		v.do(r).expect(t, http.StatusForbidden)
+		v.submit(path, nil).expect(t, http.StatusBadRequest)
+	}
+}
+
+// Without PostgreSQL there is no verdict, right or wrong: 503, and when to come back.
+func TestPasswordPagesWithoutDatabase(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := s.switched(sqltest.Invitation{Contact: "contact@a.example"})
+	v := s.visitor("192.0.2.1")
+	v.submit("/mot-de-passe-oublie", trust("contact@a.example")).expect(t, http.StatusOK, perhaps)
+	proof := s.mailReset(r)
+	v.connect("contact@a.example").leadsTo(t, "/espace")
+	s.db.Close()
+	for path, form := range map[string]url.Values{
+		"/connexion": login("contact@a.example", password), "/mot-de-passe-oublie": trust("contact@a.example"), "/deconnexion": nil,
+		"/nouveau-mot-de-passe": newPassword(proof, "Another9Secret"), "/espace/mot-de-passe": change(password, "Another9Secret"),
+	} {
+		page := v.submit(path, form).expect(t, http.StatusServiceUnavailable)
+		if page.header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", path)
+		}
+	}
+}

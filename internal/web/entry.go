@@ -1,0 +1,260 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+
+	"bascule/internal/certificate"
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// An entry is somebody in a space: by certificate, proven anew with each
+// request, or by a session that address and password have opened; never by
+// both (R1).
+type entry struct {
+	id    int64
+	space conversion.Space
+
+	holder certificate.Holder // by certificate
+	open   sql.OpenChoice     // what the holder has chosen already
+
+	session *sql.EnteredSpace // by password; nil by certificate
+	token   [32]byte          // the session's
+}
+
+// ByCertificate tells how the space is entered.
+func (e entry) ByCertificate() bool { return e.session == nil }
+
+// inside is a page of the space: only who is in it gets there.
+func (s *Server) inside(page func(http.ResponseWriter, *http.Request, entry) error) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		e, err := s.enter(r)
+		var refusal entryRefusal
+		switch {
+		case errors.As(err, &refusal):
+			return s.refuseEntry(w, refusal)
+		case errors.Is(err, conversion.ErrNotFound):
+			http.Redirect(w, r, "/connexion", http.StatusSeeOther)
+			return nil
+		case err != nil:
+			return err
+		}
+		return page(w, r, e)
+	}
+}
+
+// withCertificate is a page of a space entered by certificate; the others are
+// told that their space is switched already.
+func (s *Server) withCertificate(page func(http.ResponseWriter, *http.Request, entry) error) handler {
+	return s.inside(func(w http.ResponseWriter, r *http.Request, e entry) error {
+		if !e.ByCertificate() {
+			return s.pages.write(w, http.StatusForbidden, "already", view{Inside: e.space.Access})
+		}
+		return page(w, r, e)
+	})
+}
+
+// withPassword is a page of a space entered by password.
+func (s *Server) withPassword(page func(http.ResponseWriter, *http.Request, entry) error) handler {
+	return s.inside(func(w http.ResponseWriter, r *http.Request, e entry) error {
+		if e.ByCertificate() {
+			return failure{status: http.StatusNotFound}
+		}
+		return page(w, r, e)
+	})
+}
+
+// enter tells who is in a space. Where browsers are asked for a certificate, the
+// one that they show comes first; elsewhere a session does. It returns an
+// entryRefusal, or conversion.ErrNotFound for who shows neither.
+func (s *Server) enter(r *http.Request) (entry, error) {
+	chain, err := s.chain(r)
+	shown := err != nil || len(chain) > 0
+	if shown && asksCertificate(r) {
+		return s.byCertificate(r)
+	}
+	e, err := s.bySession(r)
+	if errors.Is(err, conversion.ErrNotFound) && (shown || asksCertificate(r)) {
+		return s.byCertificate(r)
+	}
+	return e, err
+}
+
+func (s *Server) bySession(r *http.Request) (entry, error) {
+	cookie, err := r.Cookie(s.cookieName(spaceCookie))
+	if err != nil {
+		return entry{}, conversion.ErrNotFound
+	}
+	token := sha256.Sum256([]byte(cookie.Value))
+	session, err := s.db.SpaceOfSession(r.Context(), token)
+	if err != nil {
+		return entry{}, err
+	}
+	return entry{id: session.ID, space: session.Space, session: &session, token: token}, nil
+}
+
+// An entryRefusal is why a certificate opens no space.
+type entryRefusal string
+
+// The refusals beside those of package certificate, which are told by the same name.
+const (
+	entryUnavailable entryRefusal = "entry by certificate is not configured"
+	entryUnknown     entryRefusal = "no space has this certificate"
+	entryAmbiguous   entryRefusal = "several spaces have this certificate"
+	entryUnmatched   entryRefusal = "the issuer in the sheet names no authority, or several"
+	entrySwitched    entryRefusal = "the space is entered by address and password"
+)
+
+func (r entryRefusal) Error() string { return string(r) }
+
+// byCertificate finds the space of a certificate: chain, use, dates and
+// revocation are verified with each request, so that a revocation ends what is
+// under way too (R7).
+func (s *Server) byCertificate(r *http.Request) (entry, error) {
+	if s.certificates == nil {
+		return entry{}, entryUnavailable
+	}
+	chain, err := s.chain(r)
+	if err != nil {
+		return entry{}, refusalOf(err)
+	}
+	holder, err := s.certificates.Verify(chain, s.now())
+	if err != nil {
+		return entry{}, refusalOf(err)
+	}
+	return s.spaceOf(r.Context(), holder)
+}
+
+func refusalOf(err error) error {
+	var refusal certificate.Refusal
+	if errors.As(err, &refusal) {
+		return entryRefusal(refusal)
+	}
+	return err
+}
+
+// spaceOf finds the one space whose sheet named this serial number and this
+// authority; never by the serial number alone.
+func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry, error) {
+	spaces, err := s.db.SpacesOfCertificate(ctx, holder.Serial)
+	if err != nil {
+		return entry{}, err
+	}
+	var found []sql.CertificateSpace
+	refusal := entryUnknown
+	for _, c := range spaces {
+		switch err := s.certificates.Issued(c.Space.Certificate.Issuer, holder); {
+		case err == nil:
+			found = append(found, c)
+		case !errors.Is(err, certificate.ErrOtherAuthority):
+			refusal = entryUnmatched
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return entry{}, refusal
+	case len(found) > 1:
+		return entry{}, entryAmbiguous
+	case found[0].Space.Access != conversion.AccessCertificate:
+		return entry{}, entrySwitched // R3
+	}
+	return entry{id: found[0].ID, space: found[0].Space, holder: holder, open: found[0].Open}, nil
+}
+
+// chain is what the client has shown: in the TLS handshake, or to a trusted
+// proxy that hands it on by RFC 9440. The header of anybody else is not looked at.
+func (s *Server) chain(r *http.Request) ([]*x509.Certificate, error) {
+	if isTrusted(peerAddr(r), s.proxies) {
+		chain, err := certificate.FromHeader(r.Header)
+		if err != nil || len(chain) > 0 {
+			return chain, err
+		}
+	}
+	if r.TLS == nil {
+		return nil, nil
+	}
+	return r.TLS.PeerCertificates, nil
+}
+
+// AskCertificate makes a TLS configuration ask browsers for a certificate, and
+// judge none: the pages do, with each request, so that a refusal is a page of
+// ours and a revocation also ends open connections (R7). Without tickets, no
+// session outlives its handshake. Config.Certificates must be set.
+func (s *Server) AskCertificate(base *tls.Config) *tls.Config {
+	config := base.Clone()
+	config.ClientAuth, config.SessionTicketsDisabled = tls.RequestClientCert, true
+	config.NextProtos = []string{"h2", "http/1.1"}
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		now := config.Clone()
+		now.GetConfigForClient, now.ClientCAs = nil, s.certificates.ClientCAs()
+		return now, nil
+	}
+	return config
+}
+
+// certificateKey marks requests that came in where browsers are asked for a
+// certificate.
+type certificateKey struct{}
+
+func asksCertificate(r *http.Request) bool { return r.Context().Value(certificateKey{}) != nil }
+
+// refusedPage is the data of refused.html.
+type refusedPage struct {
+	Reason  entryRefusal
+	CertURL string // where entry by certificate is, "" if nowhere
+}
+
+// refusedTitles name each refusal; the page says what to do.
+var refusedTitles = map[entryRefusal]string{
+	entryRefusal(certificate.None):        "Aucun certificat n'a été présenté",
+	entryRefusal(certificate.Malformed):   "Votre certificat n'a pas pu être lu",
+	entryRefusal(certificate.Untrusted):   "Votre certificat n'est pas reconnu",
+	entryRefusal(certificate.WrongUsage):  "Ce certificat ne sert pas à s'identifier",
+	entryRefusal(certificate.Revoked):     "Votre certificat a été révoqué",
+	entryRefusal(certificate.NotYetValid): "Votre certificat n'est pas encore valide",
+	entryRefusal(certificate.Expired):     "Votre certificat a expiré",
+	entryUnavailable:                      "L'accès avec certificat n'est pas ouvert ici",
+	entryUnknown:                          "Aucun espace n'est associé à ce certificat",
+	entryAmbiguous:                        "Plusieurs espaces sont associés à ce certificat",
+	entryUnmatched:                        "L'émetteur de votre certificat n'a pas pu être vérifié",
+	entrySwitched:                         "Votre espace s'ouvre sans certificat",
+}
+
+// refuseEntry says which and what to do (R7). The refusal tells nothing about
+// the holder: it may be logged.
+func (s *Server) refuseEntry(w http.ResponseWriter, refusal entryRefusal) error {
+	s.log.Info("entry refused", "why", string(refusal))
+	return s.pages.write(w, http.StatusForbidden, "refused", view{
+		Title: refusedTitles[refusal], Data: refusedPage{Reason: refusal, CertURL: s.certURL},
+	})
+}
+
+// certificatePage is the data of certificate.html.
+type certificatePage struct{ CertURL string }
+
+// showCertificate is "Accéder avec mon certificat": it leads into the space, or
+// to where the browser is asked for the certificate (R7).
+func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
+	chain, err := s.chain(r)
+	if err == nil && len(chain) == 0 && !asksCertificate(r) {
+		if s.certificates == nil {
+			return s.pages.write(w, http.StatusOK, "certificate", view{})
+		}
+		return s.pages.write(w, http.StatusOK, "certificate", view{Data: certificatePage{CertURL: s.certURL}})
+	}
+	_, err = s.byCertificate(r)
+	var refusal entryRefusal
+	if errors.As(err, &refusal) {
+		return s.refuseEntry(w, refusal)
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/espace", http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,152 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// forgottenPage is the data of forgotten.html. The list of questions is the same
+// for everybody: it tells nothing of an address.
+type forgottenPage struct {
+	Email     string // as typed; an answer is never sent back
+	Question  conversion.TrustQuestion
+	Questions []conversion.TrustQuestion
+}
+
+func (s *Server) showForgotten(w http.ResponseWriter, _ *http.Request) error {
+	return s.pages.write(w, http.StatusOK, "forgotten", view{Data: forgottenPage{Questions: conversion.TrustQuestions()}})
+}
+
+// forgot has a code for a new password mailed to the address whose question and
+// answer these are (R31). Whether they are is told to nobody: page, status, work
+// and time are the same.
+func (s *Server) forgot(w http.ResponseWriter, r *http.Request) error {
+	start := time.Now()
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	asked, wrong := parseForgotten(form)
+	if len(wrong) > 0 {
+		return s.forgotAgain(w, form, 0, wrong)
+	}
+	wait, err := s.take(r.Context(), s.clientBuckets("forgotten", r, asked.email)...)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return s.forgotAgain(w, form, wait, problems{tooMany("answer", wait)})
+	}
+	if err := s.askReset(r.Context(), asked, s.answerBucket(r, asked.email)); err != nil {
+		return err
+	}
+	onTheBeat(r.Context(), start)
+	return s.pages.write(w, http.StatusOK, "forgotten_sent", view{Data: forgottenSentPage{frenchDuration(conversion.ResetLifetime)}})
+}
+
+// forgottenSentPage is the data of forgotten_sent.html.
+type forgottenSentPage struct{ Lifetime string } // of the code
+
+// forgotten is what a subscriber says who has forgotten the password.
+type forgotten struct {
+	email    conversion.Email
+	question conversion.TrustQuestion
+	answer   conversion.TrustAnswer
+}
+
+func parseForgotten(form url.Values) (forgotten, problems) {
+	var f forgotten
+	var wrong problems
+	var err error
+	f.email, err = conversion.ParseEmail(form.Get("email"))
+	wrong.note("email", err)
+	f.question, err = conversion.ParseTrustQuestion(form.Get("question"))
+	wrong.note("question", err)
+	f.answer, err = conversion.ParseTrustAnswer(form.Get("answer"))
+	wrong.note("answer", err)
+	return f, wrong
+}
+
+func (s *Server) forgotAgain(w http.ResponseWriter, form url.Values, wait time.Duration, wrong problems) error {
+	return s.pages.write(w, refusalStatus(w, wait), "forgotten", view{Problems: wrong, Data: forgottenPage{
+		Email: form.Get("email"), Question: conversion.TrustQuestion(form.Get("question")), Questions: conversion.TrustQuestions(),
+	}})
+}
+
+// take counts an attempt, right or wrong, in all buckets; or in none, if one of
+// them is full, and tells how long to wait.
+func (s *Server) take(ctx context.Context, buckets ...bucket) (wait time.Duration, err error) {
+	wait, err = s.guess(ctx, buckets, func() error { return errWrong })
+	if errors.Is(err, errWrong) {
+		err = nil
+	}
+	return wait, err
+}
+
+// askReset does nothing, without a word, where the answer is wrong or one of the
+// limits is reached: a 429 would tell.
+func (s *Server) askReset(ctx context.Context, asked forgotten, tries bucket) error {
+	owner, right, err := s.answered(ctx, asked)
+	if err != nil {
+		return err
+	}
+	wait, err := s.take(ctx, tries)
+	if err != nil || wait > 0 || !right {
+		return err
+	}
+	mails := bucket{s.keys.Bucket("reset mails", asked.email.Key()), resetMails}
+	if wait, err := s.take(ctx, mails); err != nil || wait > 0 {
+		return err
+	}
+	return s.db.AskReset(ctx, owner, s.keys)
+}
+
+// answered tells whether address, question and answer belong together. One hash
+// is computed, whatever does.
+func (s *Server) answered(ctx context.Context, asked forgotten) (owner sql.Identifier, right bool, err error) {
+	owner, known, err := s.identifier(ctx, asked.email)
+	if err != nil {
+		return sql.Identifier{}, false, err
+	}
+	err = s.hashing(ctx, func() { right = owner.Answer.MatchesAnswer(asked.answer) })
+	return owner, known && right && owner.Question == asked.question, err
+}
+
+var (
+	// resetMails keeps whoever knows the answer from flooding the mailbox; who
+	// does not know it cannot use the owner's mails up.
+	resetMails = sql.Limit{Burst: 5, Every: 15 * time.Minute}
+	// strangersAnswer bounds the search for an answer from many networks, which
+	// only who reads the mailbox learns the result of: the answer is to stop just
+	// that one, and is easier to guess than a password.
+	strangersAnswer = sql.Limit{Burst: 20, Every: 15 * time.Minute}
+)
+
+// answerBucket counts the attempts on one address, right and wrong, beside those
+// of each client: of all strangers together, or of one known browser, so that
+// strangers cannot keep the owner from asking there (as connectionBuckets).
+func (s *Server) answerBucket(r *http.Request, email conversion.Email) bucket {
+	if browser := s.knownBrowser(r, email); browser != "" {
+		return bucket{s.keys.Bucket("forgotten browser", browser), strangersAnswer}
+	}
+	return bucket{s.keys.Bucket("forgotten address", email.Key()), strangersAnswer}
+}
+
+// beat is longer than an answer takes on an idle server.
+const beat = 250 * time.Millisecond
+
+// onTheBeat waits until a whole number of beats after the start, so that the
+// time of an answer does not tell what was written to the database for it: a
+// mail that is due takes a few milliseconds more than none.
+func onTheBeat(ctx context.Context, start time.Time) {
+	select {
+	case <-time.After(beat - time.Since(start)%beat):
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,179 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// optionPage is the data of choice.html.
+type optionPage struct {
+	spacePage
+	Stale   bool // the revocation lists are out of date: nothing irrevocable now
+	Pending *pendingChoice
+}
+
+// explain tells that the change is irrevocable, before anything is asked (R12).
+func (s *Server) explain(w http.ResponseWriter, _ *http.Request, e entry) error {
+	return s.pages.write(w, http.StatusOK, "choice", view{Step: stepOption, Own: true, Inside: e.space.Access,
+		Data: optionPage{spacePage: e.page(), Stale: e.holder.Stale, Pending: e.pending()}})
+}
+
+// goOn is the button: it leads to the identifiers and changes nothing.
+func (s *Server) goOn(w http.ResponseWriter, r *http.Request, e entry) error {
+	if e.holder.Stale {
+		return s.refuseStale(w, e)
+	}
+	http.Redirect(w, r, "/espace/identifiants", http.StatusSeeOther)
+	return nil
+}
+
+// refuseStale is the answer while nobody can tell whether the certificate has
+// been revoked: who may not be its holder any more must not switch the space for good.
+func (s *Server) refuseStale(w http.ResponseWriter, e entry) error {
+	w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(staleRetry), 10))
+	return s.pages.write(w, http.StatusServiceUnavailable, "choice", view{Step: stepOption, Own: true, Inside: e.space.Access,
+		Data: optionPage{spacePage: e.page(), Stale: true, Pending: e.pending()}})
+}
+
+// staleRetry is when to look whether the operator has fetched the lists.
+const staleRetry = 10 * time.Minute
+
+// stepOption is the first of the sheet's steps, where the batch has the code (R33).
+const stepOption = 1
+
+// askOption shows the identifiers, with the address of the contact details (R13).
+func (s *Server) askOption(w http.ResponseWriter, _ *http.Request, e entry) error {
+	if e.holder.Stale {
+		return s.refuseStale(w, e)
+	}
+	o := &option{Server: s, w: w, entry: e}
+	return o.ask(nil)
+}
+
+// opt takes the identifiers of a certificate holder (R13–R18): a code is mailed
+// to the address chosen, or an earlier mail stands (R22, D8).
+func (s *Server) opt(w http.ResponseWriter, r *http.Request, e entry) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	if e.holder.Stale {
+		return s.refuseStale(w, e)
+	}
+	o := &option{Server: s, w: w, entry: e, form: form}
+	end, err := o.run(r.Context())
+	s.metrics.activation(end)
+	return err
+}
+
+// An option is one form sent to /espace/identifiants, on its way to an answer.
+type option struct {
+	*Server
+	w     http.ResponseWriter
+	entry entry
+	form  url.Values
+}
+
+func (o *option) run(ctx context.Context) (outcome, error) {
+	chosen, wrong := parseIdentifiers(o.form, o.profile, o.entry.space.Number)
+	if len(wrong) > 0 {
+		return outcomeInvalid, o.ask(wrong)
+	}
+	tries := o.keys.Bucket("taken addresses", string(o.entry.space.Number))
+	wait, err := o.db.Throttled(ctx, tries, perSpace)
+	if err != nil {
+		return outcomeFailed, err
+	}
+	if wait > 0 {
+		return outcomeThrottled, failure{status: http.StatusTooManyRequests, wait: wait}
+	}
+	end, _, err := o.turns.take(ctx, -o.entry.id) // requests have the positive numbers
+	if err != nil {
+		return outcomeFailed, err
+	}
+	defer end()
+	choice, err := o.choose(ctx, chosen)
+	if refusal := refusedAddress(err); refusal != "" {
+		if err := o.db.CountFailure(ctx, tries, perSpace); err != nil {
+			return outcomeFailed, err
+		}
+		return outcomeConflict, o.ask(problems{{"new_email", refusal}})
+	}
+	return o.answer(chosen.email, choice, err)
+}
+
+func (o *option) choose(ctx context.Context, chosen identifiers) (sql.Choice, error) {
+	leave, err := o.gate.enter(ctx)
+	if err != nil {
+		return sql.Choice{}, err
+	}
+	defer leave()
+	credentials := sync.OnceValues(func() (sql.Credentials, error) {
+		defer leave()
+		defer prometheus.NewTimer(o.metrics.hashing).ObserveDuration()
+		return chosen.hash(), nil
+	})
+	var choice sql.Choice
+	err = whileBusy(ctx, func() (err error) {
+		choice, err = o.db.Opt(ctx, sql.Option{Space: o.entry.id, Serial: o.entry.holder.Serial, ID: o.formID(o.form),
+			Email: chosen.email, Credentials: credentials, Keys: o.keys})
+		return err
+	})
+	return choice, err
+}
+
+func (o *option) answer(email conversion.Email, choice sql.Choice, err error) (outcome, error) {
+	switch {
+	case err == nil:
+		return outcomeCodeSent, o.pages.write(o.w, http.StatusOK, "mail", view{Step: stepActivation, Own: true, Inside: o.entry.space.Access,
+			Data: mailPage{Email: email.String(), Standing: choice.Standing, MailedAt: choice.MailedAt, Expires: choice.ExpiresAt, Own: true}})
+	case errors.Is(err, conversion.ErrAlreadyActivated):
+		return outcomeAlready, o.pages.write(o.w, http.StatusUnprocessableEntity, "already", view{})
+	case errors.Is(err, conversion.ErrNotFound):
+		return outcomeRefused, o.refuseEntry(o.w, entryUnknown)
+	}
+	return outcomeFailed, err
+}
+
+func (o *option) ask(wrong problems) error {
+	page := identifiersPage{
+		Action: "/espace/identifiants", Own: true, Submission: newSubmission(),
+		Number: o.entry.space.Number, Holder: o.entry.space.Holder,
+		NewEmail: o.entry.space.Contact.String(), Questions: conversion.TrustQuestions(),
+	}
+	if p := o.entry.pending(); p != nil {
+		page.Pending, page.NewEmail = p.Email, p.Email
+	}
+	return o.showIdentifiers(o.w, page, o.form, wrong)
+}
+
+// perSpace bounds how often the identifiers page of one space may tell that an
+// address is taken: more than any typing error needs, too few to search.
+var perSpace = sql.Limit{Burst: 10, Every: time.Hour}
+
+// refusedAddress is what the identifiers page says of an address that cannot be
+// chosen, "" for any other error.
+func refusedAddress(err error) string {
+	var reserved *conversion.ReservedError
+	switch {
+	case errors.Is(err, conversion.ErrAddressTaken):
+		return addressTaken
+	case errors.As(err, &reserved) && !reserved.Until.IsZero():
+		return addressReserved + " Ce délai se termine le " + conversion.FrenchTime(reserved.Until) + " (heure de Paris)."
+	case errors.Is(err, conversion.ErrAddressReserved):
+		return addressReserved
+	case errors.Is(err, conversion.ErrTooManyAddresses):
+		return addressTooMany
+	}
+	return ""
+}

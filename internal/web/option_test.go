@@ -1,0 +1,276 @@
+package web_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql/sqltest"
+)
+
+// opted is the form of the identifiers in the space.
+func opted(email string) url.Values { return full(url.Values{}, email) }
+
+// R12–R23, R3, R25–R27: the sheet's own way, without a browser: the irrevocable
+// change is confirmed, the identifiers chosen, the code mailed at once, and only
+// typing it switches the space; until then only the certificate opens it, and
+// then never again.
+func TestOption(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	r, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example"})
+	c.db.Exec(t, `UPDATE request SET cancelled_at = bascule_now() WHERE id = $1`, r.ID)
+	client := c.client(cert)
+	before := c.kept(r)
+
+	c.visit(client, "/espace/option").expect(t, http.StatusOK, "Étape 1 sur 4", "Ce changement est irrévocable") // R12
+	form := c.send(client, "/espace/option", nil).expect(t, http.StatusOK, "Étape 2 sur 4",                      // followed
+		"Rappel : une adresse électronique ne peut être associée qu'à un seul espace abonné sans certificat", "personne ne pourra vous le communiquer") // R13, R17
+	if got := form.field("new_email"); got != "contact@a.example" {
+		t.Errorf("the address by default is %q", got)
+	}
+	checkHTML(t, "identifiers", form)
+	c.unchanged(func() {
+		wrong := c.send(client, "/espace/identifiants", with(opted("chosen@a.example"), "new_email_confirmation", "other@a.example", "password", "court", "answer", "")).
+			expect(t, http.StatusUnprocessableEntity, "Les deux adresses électroniques ne sont pas identiques", "8 caractères au minimum", "Saisissez la réponse")
+		if wrong.field("new_email") != "chosen@a.example" || wrong.field("new_email_confirmation") != "other@a.example" || strings.Contains(wrong.body, "court") ||
+			!strings.Contains(wrong.body, `value="enfance-rue" selected`) || !strings.HasPrefix(wrong.title(), "Erreur") {
+			t.Errorf("what was typed: %s", wrong.body)
+		}
+		checkHTML(t, "wrong", wrong)
+	})
+	sent := c.send(client, "/espace/identifiants", opted("chosen@a.example")).
+		expect(t, http.StatusOK, "Étape 3 sur 4", mailSent, "chosen@a.example", "Activez votre espace", "OK", "48 h") // R19–R21
+	checkHTML(t, "sent", sent)
+	if got := c.db.Text(t, `SELECT string_agg(lane || ' ' || kind, ', ' ORDER BY kind) FROM obligation o JOIN request r ON r.id = o.request_id WHERE r.space_id = $1 AND r.cancelled_at IS NULL`, r.SpaceID); got != "interactive code, interactive notice" {
+		t.Errorf("what is due: %s", got)
+	}
+	c.visit(client, "/espace").expect(t, http.StatusOK, "en attente d'activation", "chosen@a.example")
+	c.checkAccess(r, "certificate")
+
+	_, code := c.db.Mail(t, c.keys, c.openRequest(r))
+	proof := c.proof("chosen@a.example", code)
+	c.post(proof).expect(t, http.StatusOK, success) // R25, R27
+	c.checkAccess(r, "password")
+	if after := c.kept(r); after != before {
+		t.Errorf("the space changed from %s to %s", before, after) // R5
+	}
+	c.visit(client, "/espace").expect(t, http.StatusForbidden, "Votre espace s'ouvre sans certificat")                           // R3
+	c.send(client, "/espace/identifiants", opted("chosen@a.example")).expect(t, http.StatusForbidden, "s'ouvre sans certificat") // R4
+}
+
+// kept is what the switch leaves alone (R5).
+func (s *site) kept(r sqltest.Request) string {
+	s.t.Helper()
+	return s.db.Text(s.t, `SELECT concat_ws(' ', number, holder, contact_email, companies) FROM space WHERE id = $1`, r.SpaceID)
+}
+
+func (s *site) openRequest(r sqltest.Request) (id int64) {
+	s.t.Helper()
+	if err := s.db.Raw.QueryRow(`SELECT id FROM request r WHERE space_id = $1 AND request_is_open(r)`, r.SpaceID).Scan(&id); err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}
+
+// D8: the address chosen is the one already mailed: no second mail, that code and
+// deadline stand and now activate by themselves.
+func TestOptionStanding(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	r, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example"})
+	_, code := c.db.Mail(t, c.keys, r.ID)
+	deadline := c.db.Deadline(t, r.ID)
+	for range 2 { // the same form again changes nothing
+		c.send(c.client(cert), "/espace/identifiants", opted("Contact@a.example")).
+			expect(t, http.StatusOK, "Un courriel vous a déjà été envoyé", conversion.FrenchTime(deadline), conversion.FrenchTime(deadline.Add(-48*time.Hour)))
+	}
+	if got := c.db.Text(t, `SELECT count(*)::text FROM obligation WHERE kind IN ('code', 'notice')`); got != "0" {
+		t.Errorf("%s mails are due", got)
+	}
+	c.post(c.proof("contact@a.example", code)).expect(t, http.StatusOK, success)
+	c.checkAccess(r, "password")
+}
+
+// D8: the mail of the batch is still queued: it goes out at once, and once.
+func TestOptionQueued(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	r, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example"})
+	c.send(c.client(cert), "/espace/identifiants", opted("contact@a.example")).expect(t, http.StatusOK, mailSent)
+	const due = `SELECT string_agg(o.lane, ', ') FROM obligation o JOIN request r ON r.id = o.request_id
+		WHERE o.kind <> 'code' OR o.generation = request_current(r)`
+	if got := c.db.Text(t, due); got != "interactive" {
+		t.Errorf("in the lanes %s", got)
+	}
+	if got := c.db.Text(t, `SELECT other_addresses::text FROM request WHERE id = $1`, r.ID); got != "0" {
+		t.Errorf("counted as %s other addresses", got)
+	}
+}
+
+// D8: another address: a code of its own, a notice to the contact, and the
+// contact's code no longer opens the identifiers. D1: three others at most.
+func TestOptionElsewhere(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	r, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example"})
+	_, contact := c.db.Mail(t, c.keys, r.ID)
+	client := c.client(cert)
+	c.send(client, "/espace/identifiants", opted("first@a.example")).expect(t, http.StatusOK, mailSent)
+	c.post(c.proof("contact@a.example", contact)).expect(t, http.StatusUnprocessableEntity, refused)
+	first, code := c.db.Mail(t, c.keys, r.ID)
+	for i, address := range []string{"second@a.example", "third@a.example"} {
+		c.send(client, "/espace/identifiants", opted(address)).expect(t, http.StatusOK, mailSent)
+		if i == 0 {
+			c.post(c.proof(first.String(), code)).expect(t, http.StatusUnprocessableEntity, refused)
+		}
+	}
+	c.unchangedBut("throttle", func() {
+		c.send(client, "/espace/identifiants", opted("fourth@a.example")).expect(t, http.StatusUnprocessableEntity, "trois autres adresses")
+	})
+	if got := c.db.Text(t, `SELECT string_agg(generation::text, ' ' ORDER BY id) FROM obligation WHERE kind = 'notice'`); got != "3 4" { // the first is gone with its mail
+		t.Errorf("notices of generations %s are due, want 3 and 4", got)
+	}
+	_, last := c.db.Mail(t, c.keys, r.ID)
+	c.post(c.proof("third@a.example", last)).expect(t, http.StatusOK, success)
+}
+
+// unchangedBut compares all rows, those of one table aside.
+func (s *site) unchangedBut(table string, do func()) {
+	s.t.Helper()
+	const rows = `SELECT concat((SELECT string_agg(t::text, ' ' ORDER BY id) FROM space t), (SELECT string_agg(t::text, ' ' ORDER BY id) FROM request t),
+		(SELECT string_agg(t::text, ' ' ORDER BY id) FROM obligation t), (SELECT string_agg(t::text, ' ' ORDER BY id) FROM audit t))`
+	before := s.db.Text(s.t, rows)
+	do()
+	if after := s.db.Text(s.t, rows); after != before {
+		s.t.Errorf("more than %s has changed\nbefore %s\nafter  %s", table, before, after)
+	}
+}
+
+// R6, R13, R22: an address of another password space, or one with an open code of
+// somebody else's, is refused next to its field, with the time that is left; ten
+// such answers for a space, then it has to wait.
+func TestOptionTaken(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	_, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example"})
+	owner, proof := c.mailed(sqltest.Invitation{Contact: "taken@a.example"})
+	c.post(full(proof, "taken@a.example")).expect(t, http.StatusOK, success)
+	other, otherCert := c.holder(sqltest.Invitation{Contact: "autre@a.example"})
+	c.send(c.client(otherCert), "/espace/identifiants", opted("reserved@a.example")).expect(t, http.StatusOK, mailSent)
+	client := c.client(cert)
+	c.send(client, "/espace/identifiants", opted("reserved@a.example")).expect(t, http.StatusUnprocessableEntity, "Une demande est déjà en cours avec cette adresse")
+	c.db.Mail(t, c.keys, c.openRequest(other))
+	until := conversion.FrenchTime(c.db.Deadline(t, c.openRequest(other)))
+	page := c.send(client, "/espace/identifiants", opted("Reserved@a.example")).
+		expect(t, http.StatusUnprocessableEntity, "Une demande est déjà en cours avec cette adresse", "se termine le "+until)
+	checkHTML(t, "reserved", page)
+	for range 8 {
+		c.send(client, "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusUnprocessableEntity, taken)
+	}
+	got := c.send(client, "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusTooManyRequests)
+	if got.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	c.checkAccess(owner, "password")
+}
+
+// R21: after the deadline the procedure starts again from the beginning, with the
+// same address too, although nobody has swept.
+func TestOptionAfterDeadline(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	r, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example"})
+	client := c.client(cert)
+	c.send(client, "/espace/identifiants", opted("chosen@a.example")).expect(t, http.StatusOK, mailSent)
+	_, code := c.db.Mail(t, c.keys, r.ID)
+	c.db.Shift(t, 48*time.Hour)
+	c.post(c.proof("chosen@a.example", code)).expect(t, http.StatusUnprocessableEntity, refused)
+	if page := c.visit(client, "/espace"); strings.Contains(page.body, "chosen@a.example") {
+		t.Error("the home screen tells of a code that is over")
+	}
+	c.send(client, "/espace/identifiants", with(opted("chosen@a.example"), "submission", "-")).expect(t, http.StatusOK, mailSent)
+	if got := c.db.Text(t, `SELECT string_agg(request_state(r, bascule_now()), ' ' ORDER BY id) FROM request r WHERE space_id = $1`, r.SpaceID); got != "expired requested" {
+		t.Errorf("the requests are %s", got)
+	}
+}
+
+// D8, I2, I3, I4: the certificate holder opts while the batch's code activates,
+// both at once, a hundred times: one winner each. Either the switch came first,
+// and the certificate opens nothing any more; or the option did, and the batch's
+// form finds its code dead. Neither is ever half done.
+func TestOptionRacesActivation(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	won := map[string]int{}
+	for round := range 100 {
+		contact := fmt.Sprintf("contact%d@a.example", round)
+		r, cert := c.holder(sqltest.Invitation{Contact: contact})
+		_, code := c.db.Mail(t, c.keys, r.ID)
+		proof := c.proof(contact, code)
+		client := c.client(cert)
+		c.visit(client, "/espace") // shake hands before the start
+		winner := c.race(t, round, client, full(proof, contact), opted("chosen"+contact))
+		won[winner]++
+		access := map[string]string{"activation": "password", "option": "certificate"}[winner]
+		c.checkAccess(r, access)
+		if got := c.db.Text(t, `SELECT count(*)::text FROM request r WHERE space_id = $1 AND (request_is_open(r) OR activated_at IS NOT NULL)`, r.SpaceID); got != "1" {
+			t.Fatalf("round %d: %s requests stand", round, got)
+		}
+	}
+	t.Logf("won: %v", won)
+	if got := c.db.Text(t, `SELECT count(*)::text FROM audit WHERE event = 'activated'`); got != fmt.Sprint(won["activation"]) {
+		t.Errorf("%s activations in the log, want %d", got, won["activation"])
+	}
+}
+
+// race sends both forms at a barrier, tells who won and checks what the loser read.
+func (c *certSite) race(t *testing.T, round int, client *http.Client, activation, option url.Values) string {
+	t.Helper()
+	var activated, chosen answered
+	start := make(chan struct{})
+	var both sync.WaitGroup
+	both.Go(func() { <-start; activated = c.post(activation) })
+	both.Go(func() { <-start; chosen = c.send(client, "/espace/identifiants", option) })
+	close(start)
+	both.Wait()
+	switch {
+	case activated.status == http.StatusOK && strings.Contains(text(activated.body), success):
+		if chosen.status == http.StatusForbidden {
+			chosen.expect(t, http.StatusForbidden, "Votre espace s'ouvre sans certificat")
+		} else {
+			chosen.expect(t, http.StatusUnprocessableEntity, already)
+		}
+		return "activation"
+	case chosen.status == http.StatusOK:
+		chosen.expect(t, http.StatusOK, mailSent)
+		activated.expect(t, http.StatusUnprocessableEntity, refused)
+		return "option"
+	}
+	t.Fatalf("round %d: nobody won: %d and %d\n%s\n%s", round, activated.status, chosen.status, text(activated.body), text(chosen.body))
+	return ""
+}
+
+// R11, R29: the pages of a space entered by certificate lead to each other, and
+// what is for a password space alone is not there.
+func TestCertificatePages(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	r, cert := c.holder(sqltest.Invitation{})
+	client := c.client([]tls.Certificate{cert}...)
+	for path, texts := range map[string][]string{
+		"/espace/services":    {"Gérer mes services", "Gérer vos coordonnées", "Opter pour l'accès sans certificat"},
+		"/espace/coordonnees": {string(r.Number), r.Contact.String(), "Avec certificat"},
+	} {
+		checkHTML(t, path, c.visit(client, path).expect(t, http.StatusOK, texts...))
+	}
+	for _, path := range []string{"/recapitulatif", "/recapitulatif.pdf"} {
+		c.visit(client, path).expect(t, http.StatusForbidden)
+	}
+}

@@ -1,0 +1,181 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// passwordPage is the data of newpassword.html: a new password, chosen with a
+// mailed code or in the space.
+type passwordPage struct {
+	Email    string // as typed, or the identifier of the space
+	Lifetime string // of the code
+}
+
+// showRenewal shows the empty form, which the link of the mail fills in (D5).
+func (s *Server) showRenewal(w http.ResponseWriter, _ *http.Request) error {
+	return s.pages.write(w, http.StatusOK, "newpassword", view{Data: renewalPage("")})
+}
+
+func renewalPage(email string) passwordPage {
+	return passwordPage{Email: email, Lifetime: frenchDuration(conversion.ResetLifetime)}
+}
+
+// renew takes a new password with the code that was mailed for it (R31).
+// Everything wrong is told at once, and only a password that is taken uses the
+// code up.
+func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	email, code, wrong := parseResetCode(form)
+	var reset sql.Reset
+	if len(wrong) == 0 {
+		var wait time.Duration
+		reset, wait, err = s.findReset(r, email, code)
+		switch {
+		case wait > 0:
+			return s.renewAgain(w, form, wait, problems{tooMany("code", wait)})
+		case errors.Is(err, errWrong):
+			wrong = problems{{"code", resetRefused}}
+		case err != nil:
+			return err
+		}
+	}
+	password, more := parseNewPassword(form, s.profile, reset.Number)
+	if wrong = append(wrong, more...); len(wrong) > 0 {
+		return s.renewAgain(w, form, 0, wrong)
+	}
+	err = s.useReset(r.Context(), reset, password)
+	if errors.Is(err, conversion.ErrCodeRefused) { // it was good a moment ago: this is no guess
+		return s.renewAgain(w, form, 0, problems{{"code", resetRefused}})
+	}
+	if err != nil {
+		return err
+	}
+	s.remember(w, email)
+	return s.pages.write(w, http.StatusOK, "newpassword_done", view{})
+}
+
+const resetRefused = "Cette adresse et ce code ne permettent pas de choisir un mot de passe. Vérifiez-les\u00a0: le code est peut-être erroné, " +
+	"déjà utilisé, remplacé par un plus récent, ou son délai est dépassé. Si vous venez d'envoyer ce formulaire, essayez votre nouveau mot de passe."
+
+func parseResetCode(form url.Values) (conversion.Email, conversion.Code, problems) {
+	var wrong problems
+	email, err := conversion.ParseEmail(form.Get("email"))
+	wrong.note("email", err)
+	code, err := conversion.ParseCode(form.Get("code"))
+	if err != nil {
+		wrong.add("code", "le code du courriel comporte 12 lettres et chiffres, par exemple ABCD-1234-EFGH")
+	}
+	return email, code, wrong
+}
+
+// findReset returns errWrong for all that is wrong with a code, or how long to wait.
+func (s *Server) findReset(r *http.Request, email conversion.Email, code conversion.Code) (reset sql.Reset, wait time.Duration, err error) {
+	wait, err = s.guess(r.Context(), s.clientBuckets("reset", r, email), func() (err error) {
+		reset, err = s.db.FindReset(r.Context(), s.keys, email, code)
+		if errors.Is(err, conversion.ErrCodeRefused) {
+			return errWrong
+		}
+		return err
+	})
+	return reset, wait, err
+}
+
+// parseNewPassword checks a password that is typed twice (R14, R16, D6).
+func parseNewPassword(form url.Values, profile conversion.PasswordProfile, number conversion.SubscriberNumber) (conversion.Password, problems) {
+	var wrong problems
+	password, err := conversion.ParsePassword(form.Get("password"), profile, number)
+	wrong.note("password", err)
+	if err == nil && form.Get("password_confirmation") != form.Get("password") {
+		wrong.add("password_confirmation", "les deux mots de passe ne sont pas identiques")
+	}
+	return password, wrong
+}
+
+func (s *Server) useReset(ctx context.Context, reset sql.Reset, password conversion.Password) error {
+	var hash conversion.Hash
+	if err := s.hashing(ctx, func() { hash = password.Hash() }); err != nil {
+		return err
+	}
+	return s.db.UseReset(ctx, reset, hash)
+}
+
+func (s *Server) renewAgain(w http.ResponseWriter, form url.Values, wait time.Duration, wrong problems) error {
+	return s.pages.write(w, refusalStatus(w, wait), "newpassword", view{Problems: wrong, Data: renewalPage(form.Get("email"))})
+}
+
+// showPassword is the form of who is in the space.
+func (s *Server) showPassword(w http.ResponseWriter, _ *http.Request, e entry) error {
+	return s.changeAgain(w, http.StatusOK, e, nil)
+}
+
+// changePassword replaces the password by another one. It ends all sessions but
+// this one: somebody else may have known the old password.
+func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	password, wrong := parseChange(form, s.profile, e.space.Number)
+	if len(wrong) > 0 {
+		return s.changeAgain(w, http.StatusUnprocessableEntity, e, wrong)
+	}
+	// Only who is in the space can fill this one.
+	tries := []bucket{{s.keys.Bucket("current password", string(e.space.Number)), perAddress}}
+	wait, err := s.guess(r.Context(), tries, func() error {
+		hash, err := s.rehash(r, e.session.Password, form.Get("current"), password)
+		if err != nil {
+			return err
+		}
+		return s.db.ChangePassword(r.Context(), *e.session, hash, e.token)
+	})
+	switch {
+	case wait > 0:
+		return s.changeAgain(w, refusalStatus(w, wait), e, problems{tooMany("current", wait)})
+	case errors.Is(err, errWrong):
+		return s.changeAgain(w, http.StatusUnprocessableEntity, e, problems{{"current", "Ce n'est pas votre mot de passe actuel."}})
+	case errors.Is(err, conversion.ErrNotFound): // changed elsewhere, which ended this session
+		http.Redirect(w, r, "/connexion", http.StatusSeeOther)
+		return nil
+	case err != nil:
+		return err
+	}
+	return s.pages.write(w, http.StatusOK, "newpassword_done", view{Inside: e.space.Access})
+}
+
+func parseChange(form url.Values, profile conversion.PasswordProfile, number conversion.SubscriberNumber) (conversion.Password, problems) {
+	var wrong problems
+	if form.Get("current") == "" {
+		wrong.add("current", "saisissez votre mot de passe actuel")
+	}
+	password, more := parseNewPassword(form, profile, number)
+	return password, append(wrong, more...)
+}
+
+// rehash verifies the current password and hashes the next one, in one slot. It
+// returns errWrong.
+func (s *Server) rehash(r *http.Request, current conversion.Hash, typed string, next conversion.Password) (hash conversion.Hash, err error) {
+	right := false
+	err = s.hashing(r.Context(), func() {
+		if right = current.MatchesPassword(typed); right {
+			hash = next.Hash()
+		}
+	})
+	if err == nil && !right {
+		err = errWrong
+	}
+	return hash, err
+}
+
+func (s *Server) changeAgain(w http.ResponseWriter, status int, e entry, wrong problems) error {
+	return s.pages.write(w, status, "newpassword", view{Inside: e.space.Access, Problems: wrong, Data: passwordPage{Email: e.session.Email}})
+}

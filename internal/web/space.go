@@ -1,0 +1,182 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/internal/recap"
+)
+
+// spacePage is what the pages of a space have in common.
+type spacePage struct {
+	Number      conversion.SubscriberNumber
+	Holder      string
+	Certificate bool // entered by it
+}
+
+func (e entry) page() spacePage {
+	return spacePage{Number: e.space.Number, Holder: e.space.Holder, Certificate: e.ByCertificate()}
+}
+
+// homePage is the data of space.html: the three home screens (R8–R10).
+type homePage struct {
+	spacePage
+	Services  int                  // of all companies
+	Companies []conversion.Company // the present page of those that are looked for
+	Total     int                  // of all companies
+	Found     int                  // of those that are looked for
+	Chosen    *conversion.Company
+	Search    string
+	Pages     int
+	Page      int // from 1
+	Expires   time.Time
+	Pending   *pendingChoice
+}
+
+// pendingChoice is an option whose code has not been typed yet (R20–R23).
+type pendingChoice struct {
+	Email             string
+	MailedAt, Expires time.Time // zero while the mail is queued
+}
+
+func (e entry) pending() *pendingChoice {
+	if e.open.Email.IsZero() {
+		return nil
+	}
+	return &pendingChoice{Email: e.open.Email.String(), MailedAt: e.open.StartedAt, Expires: e.open.ExpiresAt}
+}
+
+// companiesPerPage keeps a page small for accountants with hundreds of companies.
+const companiesPerPage = 30
+
+// home shows the space: no service, one company with its services, or the list
+// of companies and the chosen one's services (R8–R11).
+func (s *Server) home(w http.ResponseWriter, r *http.Request, e entry) error {
+	q := r.URL.Query()
+	p := homePage{spacePage: e.page(), Total: len(e.space.Companies), Expires: e.space.Certificate.Expires,
+		Search: conversion.Trim(q.Get("recherche")), Pending: e.pending()}
+	for _, c := range e.space.Companies {
+		p.Services += len(c.Services)
+	}
+	found := search(e.space.Companies, p.Search)
+	p.Found = len(found)
+	p.Chosen = choose(e.space.Companies, q.Get("dossier"))
+	p.Pages = max(1, (len(found)+companiesPerPage-1)/companiesPerPage)
+	n, _ := strconv.Atoi(q.Get("page"))
+	p.Page = min(max(n, 1), p.Pages)
+	p.Companies = found[(p.Page-1)*companiesPerPage : min(p.Page*companiesPerPage, len(found))]
+	return s.pages.write(w, http.StatusOK, "space", view{Inside: e.space.Access, Data: p})
+}
+
+// Link leads to the same list on another page.
+func (p homePage) Link(page int) string {
+	v := url.Values{"page": {strconv.Itoa(page)}}
+	if p.Search != "" {
+		v.Set("recherche", p.Search)
+	}
+	return "/espace?" + v.Encode()
+}
+
+// Company leads to the services of a company, and keeps the list as it is.
+func (p homePage) Company(c conversion.Company) string {
+	return p.Link(p.Page) + "&dossier=" + string(c.SIREN) + "#dossier"
+}
+
+// Previous and Next are the neighbouring pages, 0 for none.
+func (p homePage) Previous() int { return p.Page - 1 }
+
+// Next is the page after this one, 0 for none.
+func (p homePage) Next() int {
+	if p.Page == p.Pages {
+		return 0
+	}
+	return p.Page + 1
+}
+
+// search finds companies by a part of their name or SIREN.
+func search(all []conversion.Company, words string) []conversion.Company {
+	if words == "" {
+		return all
+	}
+	words = strings.ToLower(words)
+	digits := strings.ReplaceAll(words, " ", "")
+	var found []conversion.Company
+	for _, c := range all {
+		if strings.Contains(strings.ToLower(c.Name), words) || strings.Contains(string(c.SIREN), digits) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// choose is the company asked for, or the first one.
+func choose(all []conversion.Company, siren string) *conversion.Company {
+	if len(all) == 0 {
+		return nil
+	}
+	if i := slices.IndexFunc(all, func(c conversion.Company) bool { return string(c.SIREN) == siren }); i >= 0 {
+		return &all[i]
+	}
+	return &all[0]
+}
+
+// servicesPage is the data of services.html.
+type servicesPage struct {
+	spacePage
+	Companies, Services int
+}
+
+// manage is "Gérer mes services" (R29).
+func (s *Server) manage(w http.ResponseWriter, _ *http.Request, e entry) error {
+	p := servicesPage{spacePage: e.page(), Companies: len(e.space.Companies)}
+	for _, c := range e.space.Companies {
+		p.Services += len(c.Services)
+	}
+	return s.pages.write(w, http.StatusOK, "services", view{Inside: e.space.Access, Data: p})
+}
+
+// contactPage is the data of contact.html.
+type contactPage struct {
+	spacePage
+	Contact    string
+	Serial     conversion.SerialNumber
+	Expires    time.Time
+	Email      string // the identifier of a password space
+	Question   string
+	SwitchedAt time.Time
+}
+
+// contact is "Gérer vos coordonnées": the recap is there at any time (R29).
+func (s *Server) contact(w http.ResponseWriter, _ *http.Request, e entry) error {
+	p := contactPage{spacePage: e.page(), Contact: e.space.Contact.String(),
+		Serial: e.space.Certificate.Serial, Expires: e.space.Certificate.Expires}
+	if !e.ByCertificate() {
+		p.Email, p.Question, p.SwitchedAt = e.session.Email, e.session.Question.Text(), e.session.SwitchedAt
+	}
+	return s.pages.write(w, http.StatusOK, "contact", view{Inside: e.space.Access, Data: p})
+}
+
+// recapPage shows what the PDF says, for who cannot read that: the library that
+// writes it knows no tags (R28).
+func (s *Server) recapPage(w http.ResponseWriter, r *http.Request) error {
+	found, err := s.recapOf(r)
+	if errors.Is(err, conversion.ErrNotFound) {
+		return s.noSession(w)
+	}
+	if err != nil {
+		return err
+	}
+	var facts recap.Facts
+	if err := json.Unmarshal(found.Facts, &facts); err != nil {
+		return fmt.Errorf("recap of request %d: %w", found.RequestID, err)
+	}
+	return s.pages.write(w, http.StatusOK, "recap", view{Data: facts})
+}
