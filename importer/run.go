@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bascule/internal/atomicfile"
+	"bascule/internal/certificate"
 	"bascule/internal/conversion"
 	"bascule/sql"
 )
@@ -27,6 +28,9 @@ type Options struct {
 	Actor string
 	// Keys make the codes of the requests.
 	Keys *conversion.Keyring
+	// Certificates knows the authorities by which spaces are entered; nil if
+	// nobody enters with a certificate, and issuers are not looked at.
+	Certificates *certificate.Store
 	// Progress, if not nil, is told what is going on, and of reading how many
 	// bytes are done; total is 0 where there is nothing to count.
 	Progress func(stage string, done, total int64)
@@ -84,13 +88,17 @@ func checkTarget(path, verdicts string) error {
 }
 
 func (f *File) request(opts Options) sql.Import {
+	rows := f.Rows()
+	if opts.Certificates != nil {
+		rows = (&issuers{store: opts.Certificates, known: make(map[string]string)}).warn(rows)
+	}
 	at := func(x field) string { return columnName(f.rows.layout.columns[x]) }
 	return sql.Import{
 		Hash: f.Hash, FileName: f.Name, Sheet: f.Sheet,
 		Within: opts.Within, DryRun: opts.DryRun, Actor: opts.Actor, Keys: opts.Keys,
 		Columns:  sql.Columns{Number: at(fieldNumber), Email: at(fieldEmail), Serial: at(fieldSerial)},
 		Expect:   f.Count(),
-		Rows:     f.Rows(),
+		Rows:     rows,
 		Dossiers: f.Dossiers(),
 		Stage:    func(name string) { opts.Progress(name, 0, 0) },
 	}

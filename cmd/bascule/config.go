@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	_ "embed"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"bascule/internal/certificate"
 	"bascule/internal/conversion"
 	"bascule/internal/mail"
 )
@@ -57,12 +59,11 @@ func (e environment) publicURL() (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(v)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" ||
-		u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	u, ok := parseOrigin(v)
+	if !ok {
 		return nil, fmt.Errorf("PUBLIC_URL is not of the form https://host")
 	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+	return u, nil
 }
 
 func (e environment) smtp() (mail.Config, error) {
@@ -206,6 +207,54 @@ func (e environment) trustedProxies() ([]netip.Prefix, error) {
 		list = append(list, prefix.Masked())
 	}
 	return list, nil
+}
+
+// certificates reads CLIENT_CA_FILE and CLIENT_CRL_FILE; nil where nobody enters
+// with a certificate.
+func (e environment) certificates() (*certificate.Store, error) {
+	ca, crl := strings.TrimSpace(e.getenv("CLIENT_CA_FILE")), strings.TrimSpace(e.getenv("CLIENT_CRL_FILE"))
+	if ca == "" {
+		if crl != "" {
+			return nil, fmt.Errorf("CLIENT_CA_FILE is not set: CLIENT_CRL_FILE needs the authorities that its lists come from")
+		}
+		return nil, nil
+	}
+	return certificate.Open(ca, crl)
+}
+
+func (e environment) certListenAddr() string { return strings.TrimSpace(e.getenv("CERT_LISTEN_ADDR")) }
+
+// certPublicURL reads CERT_PUBLIC_URL: scheme and host, where browsers are asked
+// for a certificate. Without it, CERT_LISTEN_ADDR tells if it names a host; nil
+// is nowhere.
+func (e environment) certPublicURL() (*url.URL, error) {
+	v := strings.TrimSpace(e.getenv("CERT_PUBLIC_URL"))
+	if v != "" {
+		u, ok := parseOrigin(v)
+		if !ok {
+			return nil, fmt.Errorf("CERT_PUBLIC_URL is not of the form https://host")
+		}
+		return u, nil
+	}
+	addr := e.certListenAddr()
+	if addr == "" {
+		return nil, nil
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err != nil || host == "" || ip != nil && ip.IsUnspecified() {
+		return nil, fmt.Errorf("CERT_PUBLIC_URL is not set: give the address at which browsers find CERT_LISTEN_ADDR, such as https://certificat.example")
+	}
+	return &url.URL{Scheme: "https", Host: addr}, nil
+}
+
+// parseOrigin reads scheme and host.
+func parseOrigin(v string) (*url.URL, bool) {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" ||
+		u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, false
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host}, true
 }
 
 //go:embed assistance.txt

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -63,6 +64,7 @@ type demo struct {
 	db      *sql.DB
 	inbox   *devenv.Inbox
 	queue   *queue.Client
+	certs   *demoCertificates
 	closers []func() error
 }
 
@@ -78,6 +80,10 @@ func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
 	if err := d.start(ctx); err != nil {
 		return err
 	}
+	if d.certs, err = newDemoCertificates(filepath.Join(f.dir, "certificates"), listener.Addr()); err != nil {
+		return err
+	}
+	defer d.certs.listener.Close()
 	stop, err := d.run(ctx, listener)
 	if err != nil {
 		return err
@@ -132,7 +138,8 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := d.db.Migrate(ctx); err != nil {
 		return err
 	}
-	redis, err := devenv.StartRedis(ctx)
+	lasting := context.WithoutCancel(ctx) // the worker stops first, and needs them for that
+	redis, err := devenv.StartRedis(lasting)
 	if err != nil {
 		return err
 	}
@@ -141,7 +148,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 		return err
 	}
 	d.onClose(d.queue.Close)
-	if d.inbox, err = devenv.StartInbox(ctx); err != nil {
+	if d.inbox, err = devenv.StartInbox(lasting); err != nil {
 		return err
 	}
 	d.onClose(func() error { d.inbox.Stop(); return nil })
@@ -200,7 +207,8 @@ const demoWorkers = 2
 // run starts the pages and the worker, the ones of serve and work. The caller
 // calls stop.
 func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err error) {
-	pages, err := web.New(web.Config{DB: d.db, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Help: d.help, Log: d.log})
+	pages, err := web.New(web.Config{DB: d.db, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Help: d.help, Log: d.log,
+		Certificates: d.certs.store, CertURL: d.certs.url()})
 	if err != nil {
 		return nil, err
 	}
@@ -213,14 +221,17 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 	mux.Handle("/inbox", d.inbox.Handler())
 	mux.Handle("/inbox/", d.inbox.Handler())
 	ctx, cancel := context.WithCancel(ctx)
-	srv := newServer(mux, d.log)
-	ended := make(chan error, 2)
+	srv, certSrv := newServer(mux, d.log), newServer(pages.CertificateHandler(), d.log)
+	certSrv.TLSConfig.Certificates = []tls.Certificate{d.certs.server}
+	certSrv.TLSConfig = pages.AskCertificate(certSrv.TLSConfig)
+	ended := make(chan error, 3)
 	go func() { ended <- listener{name: "pages"}.serve(srv, ln) }()
+	go func() { ended <- listener{name: "certificates", overTLS: true}.serve(certSrv, d.certs.listener) }()
 	go func() { ended <- worker.Run(ctx) }()
 	return func() error {
 		cancel()
-		errs := stopServers([]*http.Server{srv})
-		errs = errors.Join(errs, <-ended, <-ended)
+		errs := stopServers([]*http.Server{srv, certSrv})
+		errs = errors.Join(errs, <-ended, <-ended, <-ended)
 		relay.Close()
 		return errs
 	}, nil
@@ -253,8 +264,12 @@ func (d *demo) importSample(ctx context.Context) error {
 		}
 	}
 	flags := importFlags{verdicts: filepath.Join(d.dir, "verdicts.xlsx")}
-	result, err := importer.Run(ctx, d.db, importer.Options{Path: sample, VerdictsPath: flags.verdicts, Actor: "demo", Keys: d.keys})
+	result, err := importer.Run(ctx, d.db, importer.Options{Path: sample, VerdictsPath: flags.verdicts, Actor: "demo", Keys: d.keys,
+		Certificates: d.certs.store})
 	if err != nil {
+		return err
+	}
+	if err := d.certs.issueSamples(ctx, sample); err != nil {
 		return err
 	}
 	d.printf("The sample of fictitious subscribers, %s:\n", sample)
@@ -269,6 +284,15 @@ bascule is running. Open in a browser:
   %[1]s/inbox   the mails of all subscribers: open one, follow its link
   %[1]s/        the pages as subscribers see them
 
-Everything is kept in %[2]s. Stop with Ctrl-C.
-`, d.public, d.dir)
+To enter a space with its certificate, import one of these into the browser
+(passphrase: %[2]s), then open %[3]s/certificat
+The browser does not know this server's authority and warns of it; %[4]s is its certificate.
+
+`, d.public, demoPassphrase, d.certs.url(), d.certs.authority.CAFile())
+	for _, c := range d.certs.samples {
+		d.printf("  %s   %s\n", c.path, c.screen)
+	}
+	d.printf(`
+Everything is kept in %s. Stop with Ctrl-C.
+`, d.dir)
 }

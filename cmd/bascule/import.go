@@ -28,7 +28,9 @@ func (a *app) importCommand() *cobra.Command {
 		Long: `Checks a spreadsheet (xlsx or CSV) completely, then stores its rows as one batch
 and makes the mails due. The whole file or nothing: a file that cannot be trusted
 is refused, rows that are wrong are rejected one by one and listed in the verdicts.
-Importing the same contents again changes nothing.`,
+Importing the same contents again changes nothing. With CLIENT_CA_FILE, the
+authorities whose certificates open spaces, the verdicts warn of issuers that
+name none or several of them.`,
 		Args: oneArg("FILE"),
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "judge every row, store nothing")
@@ -42,10 +44,14 @@ Importing the same contents again changes nothing.`,
 }
 
 func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyring, path string, f importFlags) error {
+	certificates, err := a.env.certificates()
+	if err != nil {
+		return err
+	}
 	progress := newProgress(a)
 	defer progress.end()
 	result, err := importer.Run(ctx, db, importer.Options{
-		Path: path, Within: time.Duration(f.within), DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys,
+		Path: path, Within: time.Duration(f.within), DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys, Certificates: certificates,
 		Progress: progress.show,
 		Warn: func(w importer.Warning) {
 			progress.end()

@@ -34,7 +34,12 @@ Environment, optional:
   LISTEN_ADDR       where to listen (127.0.0.1:8080)
   TLS_CERT_FILE, TLS_KEY_FILE
                     certificate and key, to serve https without a proxy
-  TRUSTED_PROXIES   addresses and prefixes whose X-Forwarded-For is believed (none)
+  CLIENT_CA_FILE    the authorities whose certificates open spaces, PEM (none)
+  CLIENT_CRL_FILE   their revocation lists, PEM, read again when the file changes
+  CERT_LISTEN_ADDR  where browsers are asked for a certificate, over TLS (nowhere)
+  CERT_PUBLIC_URL   where subscribers find that, such as https://certificat.example
+  TRUSTED_PROXIES   addresses and prefixes whose X-Forwarded-For and Client-Cert
+                    are believed (none)
   METRICS_ADDR      where to serve /metrics to Prometheus (nowhere)
   CODE_LIFETIME     how long a code works, as the pages tell it (48h)
   PASSWORD_PROFILE  fiche (8 to 20 letters and digits, the default) or cnil
@@ -57,6 +62,9 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.checkCertificates(cfg, cert); err != nil {
+		return err
+	}
 	db, err := a.openDB(ctx, serveConns())
 	if err != nil {
 		return err
@@ -71,10 +79,27 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	servers := []listener{{name: "pages", variable: "LISTEN_ADDR", addr: a.env.listenAddr(), handler: pages.Handler(), cert: cert, key: key}}
+	if addr := a.env.certListenAddr(); addr != "" {
+		servers = append(servers, listener{name: "certificates", variable: "CERT_LISTEN_ADDR", addr: addr,
+			handler: pages.CertificateHandler(), cert: cert, key: key, tls: pages.AskCertificate})
+	}
 	if addr := a.env.metricsAddr(); addr != "" {
 		servers = append(servers, listener{name: "metrics", variable: "METRICS_ADDR", addr: addr, handler: pages.Metrics()})
 	}
 	return listenAndServe(ctx, a.log, servers)
+}
+
+// checkCertificates refuses a listener for certificates that could not see any.
+func (a *app) checkCertificates(cfg web.Config, cert string) error {
+	switch {
+	case a.env.certListenAddr() == "":
+		return nil
+	case cfg.Certificates == nil:
+		return errors.New("CLIENT_CA_FILE is not set: CERT_LISTEN_ADDR needs the authorities whose certificates open spaces")
+	case cert == "" && len(cfg.TrustedProxies) == 0:
+		return errors.New("TLS_CERT_FILE is not set: CERT_LISTEN_ADDR needs it, or TRUSTED_PROXIES that hand certificates on")
+	}
+	return nil
 }
 
 func (a *app) webConfig() (cfg web.Config, err error) {
@@ -94,6 +119,15 @@ func (a *app) webConfig() (cfg web.Config, err error) {
 	if cfg.TrustedProxies, err = a.env.trustedProxies(); err != nil {
 		return cfg, err
 	}
+	if cfg.Certificates, err = a.env.certificates(); err != nil {
+		return cfg, err
+	}
+	if cfg.Certificates != nil {
+		cfg.Certificates.Log = a.log
+	}
+	if cfg.CertURL, err = a.env.certPublicURL(); err != nil {
+		return cfg, err
+	}
 	if cfg.CodeLifetime, err = a.env.codeLifetime(); err != nil {
 		return cfg, err
 	}
@@ -106,6 +140,8 @@ type listener struct {
 	name, variable, addr string
 	handler              http.Handler
 	cert, key            string
+	overTLS              bool                          // with the certificate that the server has already
+	tls                  func(*tls.Config) *tls.Config // what else TLS has to do; may be nil
 }
 
 // The limits of a connection. No page needs more: the activation waits two
@@ -129,6 +165,9 @@ func listenAndServe(ctx context.Context, log *slog.Logger, listeners []listener)
 	servers := make([]*http.Server, len(listeners))
 	for i, l := range listeners {
 		servers[i] = newServer(l.handler, log)
+		if l.tls != nil {
+			servers[i].TLSConfig = l.tls(servers[i].TLSConfig)
+		}
 		log.Info("listening", "for", l.name, "addr", opened[i].Addr().String())
 		go func() { failed <- l.serve(servers[i], opened[i]) }()
 	}
@@ -163,7 +202,7 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 
 func (l listener) serve(srv *http.Server, ln net.Listener) error {
 	err := error(nil)
-	if l.cert != "" {
+	if l.cert != "" || l.overTLS {
 		err = srv.ServeTLS(ln, l.cert, l.key)
 	} else {
 		err = srv.Serve(ln)

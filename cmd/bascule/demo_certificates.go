@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"bascule/importer"
+	"bascule/internal/atomicfile"
+	"bascule/internal/certificate"
+	"bascule/internal/conversion"
+	"bascule/internal/devenv"
+)
+
+// demoAuthority is the authority that the sample names as its issuer.
+var demoAuthority = pkix.Name{CommonName: "AC Exemple Professionnels",
+	Organization: []string{"Autorité de certification d'exemple"}, Country: []string{"FR"}}
+
+// demoCertificates are the authority of the demonstration, the listener that asks
+// browsers for its certificates, and three of these to try: one for each home screen.
+type demoCertificates struct {
+	dir       string
+	authority *devenv.Authority
+	store     *certificate.Store
+	listener  net.Listener
+	server    tls.Certificate
+	samples   []demoCertificate
+}
+
+// A demoCertificate is one to import into a browser.
+type demoCertificate struct {
+	screen string
+	number conversion.SubscriberNumber
+	path   string // PKCS #12
+}
+
+// demoPassphrase protects the files that browsers import, which want one.
+const demoPassphrase = "bascule"
+
+// newDemoCertificates makes the authority in the folder, or takes the one of an
+// earlier run, and listens beside the pages.
+func newDemoCertificates(dir string, pages net.Addr) (c *demoCertificates, err error) {
+	c = &demoCertificates{dir: dir}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if c.authority, err = devenv.OpenAuthority(dir, demoAuthority); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	crl := filepath.Join(dir, "crl.pem")
+	if err := c.authority.WriteCRL(crl, now.Add(-time.Hour), now.AddDate(1, 0, 0)); err != nil {
+		return nil, err
+	}
+	if c.store, err = certificate.Open(c.authority.CAFile(), crl); err != nil {
+		return nil, err
+	}
+	if c.server, err = c.authority.IssueServer([]string{"127.0.0.1", "::1", "localhost"}); err != nil {
+		return nil, err
+	}
+	c.listener, err = listenBeside(pages)
+	return c, err
+}
+
+// demoCertPort is where browsers are asked for a certificate, if it is free.
+const demoCertPort = "8443"
+
+func listenBeside(pages net.Addr) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(pages.String())
+	if err != nil {
+		return nil, err
+	}
+	if pages.String() == defaultListen {
+		if ln, err := net.Listen("tcp", net.JoinHostPort(host, demoCertPort)); err == nil {
+			return ln, nil
+		}
+	}
+	return net.Listen("tcp", net.JoinHostPort(host, "0"))
+}
+
+func (c *demoCertificates) url() *url.URL {
+	return &url.URL{Scheme: "https", Host: c.listener.Addr().String()}
+}
+
+// issueSamples makes a certificate for one subscriber of the sample with no
+// company, one with one, and one with several (R8–R10).
+func (c *demoCertificates) issueSamples(ctx context.Context, sample string) error {
+	screens, err := sampleScreens(ctx, sample)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"no service", "one company", "several companies"} {
+		space, ok := screens[name]
+		if !ok {
+			continue
+		}
+		path := filepath.Join(c.dir, string(space.Number)+".p12")
+		if err := c.issue(space, path); err != nil {
+			return fmt.Errorf("certificate of %s: %w", space.Number, err)
+		}
+		c.samples = append(c.samples, demoCertificate{name, space.Number, path})
+	}
+	return nil
+}
+
+// sampleScreens are the first subscribers of the sample for each home screen.
+func sampleScreens(ctx context.Context, sample string) (map[string]conversion.Space, error) {
+	f, err := importer.Open(ctx, sample, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	companies := make(map[conversion.SubscriberNumber]map[conversion.SIREN]bool)
+	if dossiers := f.Dossiers(); dossiers != nil {
+		for d, err := range dossiers {
+			if err != nil {
+				return nil, err
+			}
+			if companies[d.Number] == nil {
+				companies[d.Number] = make(map[conversion.SIREN]bool)
+			}
+			companies[d.Number][d.SIREN] = true
+		}
+	}
+	screens := make(map[string]conversion.Space)
+	for row, err := range f.Rows() {
+		if err != nil {
+			return nil, err
+		}
+		name := [...]string{"no service", "one company", "several companies"}[min(2, len(companies[row.Space.Number]))]
+		if _, known := screens[name]; !known && row.Reason == "" && row.Space.Certificate.Issuer == importer.SampleIssuer {
+			screens[name] = row.Space
+		}
+	}
+	return screens, nil
+}
+
+// issue writes a certificate, unless an earlier run has.
+func (c *demoCertificates) issue(space conversion.Space, path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	serial, ok := new(big.Int).SetString(string(space.Certificate.Serial), 16)
+	if !ok {
+		return errors.New("its serial number is none")
+	}
+	now := time.Now()
+	cert, err := c.authority.IssueClient(pkix.Name{CommonName: space.Holder}, serial, now.Add(-time.Hour), now.AddDate(1, 0, 0))
+	if err != nil {
+		return err
+	}
+	p12, err := devenv.PKCS12(cert, demoPassphrase)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(p12)
+		return err
+	})
+}

@@ -1,0 +1,81 @@
+package importer
+
+import (
+	"crypto/x509/pkix"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/xuri/excelize/v2"
+
+	"bascule/internal/certificate"
+	"bascule/internal/devenv"
+	"bascule/sql/sqltest"
+)
+
+// R7: a row whose issuer names no authority, or several, is accepted with a
+// warning beside it, since its space cannot be entered with the certificate; a
+// row that names one is not warned of, however it spells the name.
+func TestIssuerWarnings(t *testing.T) {
+	db := sqltest.Open(t)
+	sheet := filepath.Join(t.TempDir(), "list.csv")
+	rows := "numéro d'abonné;titulaire;adresse électronique;numéro de série;émetteur;date d'expiration\n" +
+		"00000001;Anne Durand;anne@exemple.example;0A01;CN=AC Une, O=Exemple;31/12/2099\n" +
+		"00000002;Paul Noël;paul@exemple.example;0A02;O=Exemple;31/12/2099\n" +
+		"00000003;Zoé Œillet;zoe@exemple.example;0A03;CN=AC Trois;31/12/2099\n" +
+		"00000004;Inès Petit;ines@exemple.example;0A04;;31/12/2099\n" +
+		"00000005;Léa Grand;lea@exemple.example;0A05;/O=EXEMPLE/CN=ac deux;31/12/2099\n"
+	if err := os.WriteFile(sheet, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opts := options(t, sheet)
+	opts.Certificates = authorities(t, "AC Une", "AC Deux")
+	if got := run(t, db, opts); got.Accepted != 5 {
+		t.Errorf("%+v, want 5 accepted", got)
+	}
+	book, err := excelize.OpenFile(opts.VerdictsPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	table, err := book.GetRows(book.GetSheetName(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"", "plusieurs autorités connues", "aucune autorité connue", "sans émetteur, plusieurs autorités", ""} {
+		said := strings.Join(table[i+1][6:], " ")
+		if said == "accepté" != (want == "") || !strings.Contains(said, want) {
+			t.Errorf("row %d: %q, want %q", i+1, said, want)
+		}
+	}
+}
+
+func authorities(t *testing.T, names ...string) *certificate.Store {
+	t.Helper()
+	var all []byte
+	for _, name := range names {
+		a, err := devenv.NewAuthority(pkix.Name{CommonName: name, Organization: []string{"Exemple"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "ca.pem")
+		if err := a.WriteCA(path); err != nil {
+			t.Fatal(err)
+		}
+		one, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, one...)
+	}
+	path := filepath.Join(t.TempDir(), "all.pem")
+	if err := os.WriteFile(path, all, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store, err := certificate.Open(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
