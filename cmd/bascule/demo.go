@@ -226,7 +226,7 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 	certSrv.TLSConfig = pages.AskCertificate(certSrv.TLSConfig)
 	ended := make(chan error, 3)
 	go func() { ended <- listener{name: "pages"}.serve(srv, ln) }()
-	go func() { ended <- listener{name: "certificates", overTLS: true}.serve(certSrv, d.certs.listener) }()
+	go func() { ended <- listener{name: "certificates"}.serve(certSrv, d.certs.listener) }()
 	go func() { ended <- worker.Run(ctx) }()
 	return func() error {
 		cancel()

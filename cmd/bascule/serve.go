@@ -78,15 +78,26 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	servers := []listener{{name: "pages", variable: "LISTEN_ADDR", addr: a.env.listenAddr(), handler: pages.Handler(), cert: cert, key: key}}
-	if addr := a.env.certListenAddr(); addr != "" {
-		servers = append(servers, listener{name: "certificates", variable: "CERT_LISTEN_ADDR", addr: addr,
-			handler: pages.CertificateHandler(), cert: cert, key: key, tls: pages.AskCertificate})
+	return listenAndServe(ctx, a.log, a.listeners(cfg, pages, cert, key))
+}
+
+// listeners are where to serve what. Where subscribers come over http, the TLS
+// certificate is for those who show one of their own.
+func (a *app) listeners(cfg web.Config, pages *web.Server, cert, key string) []listener {
+	own := listener{name: "pages", variable: "LISTEN_ADDR", addr: a.env.listenAddr(), handler: pages.Handler()}
+	asking := listener{name: "certificates", variable: "CERT_LISTEN_ADDR", addr: a.env.certListenAddr(),
+		handler: pages.CertificateHandler(), cert: cert, key: key, tls: pages.AskCertificate}
+	if asking.addr == "" || cfg.PublicURL.Scheme == "https" {
+		own.cert, own.key = cert, key
+	}
+	all := []listener{own}
+	if asking.addr != "" {
+		all = append(all, asking)
 	}
 	if addr := a.env.metricsAddr(); addr != "" {
-		servers = append(servers, listener{name: "metrics", variable: "METRICS_ADDR", addr: addr, handler: pages.Metrics()})
+		all = append(all, listener{name: "metrics", variable: "METRICS_ADDR", addr: addr, handler: pages.Metrics()})
 	}
-	return listenAndServe(ctx, a.log, servers)
+	return all
 }
 
 // checkCertificates refuses a listener for certificates that could not see any.
@@ -140,7 +151,6 @@ type listener struct {
 	name, variable, addr string
 	handler              http.Handler
 	cert, key            string
-	overTLS              bool                          // with the certificate that the server has already
 	tls                  func(*tls.Config) *tls.Config // what else TLS has to do; may be nil
 }
 
@@ -157,17 +167,19 @@ const (
 // listenAndServe serves until ctx ends or one listener fails; then all finish
 // the requests under way.
 func listenAndServe(ctx context.Context, log *slog.Logger, listeners []listener) error {
+	servers := make([]*http.Server, len(listeners))
+	for i, l := range listeners {
+		servers[i] = newServer(l.handler, log)
+		if err := l.secure(servers[i]); err != nil {
+			return err
+		}
+	}
 	opened, err := listenAll(listeners)
 	if err != nil {
 		return err
 	}
 	failed := make(chan error, len(listeners))
-	servers := make([]*http.Server, len(listeners))
 	for i, l := range listeners {
-		servers[i] = newServer(l.handler, log)
-		if l.tls != nil {
-			servers[i].TLSConfig = l.tls(servers[i].TLSConfig)
-		}
 		log.Info("listening", "for", l.name, "addr", opened[i].Addr().String())
 		go func() { failed <- l.serve(servers[i], opened[i]) }()
 	}
@@ -200,10 +212,28 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
+// secure gives a server its certificate, if the listener has one. It comes
+// before all else that TLS has to do, which may hand copies of it out.
+func (l listener) secure(srv *http.Server) error {
+	if l.cert == "" {
+		return nil
+	}
+	own, err := tls.LoadX509KeyPair(l.cert, l.key)
+	if err != nil {
+		return fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE: %w", err)
+	}
+	srv.TLSConfig.Certificates = []tls.Certificate{own}
+	if l.tls != nil {
+		srv.TLSConfig = l.tls(srv.TLSConfig)
+	}
+	return nil
+}
+
+// serve speaks TLS where the server has a certificate.
 func (l listener) serve(srv *http.Server, ln net.Listener) error {
 	err := error(nil)
-	if l.cert != "" || l.overTLS {
-		err = srv.ServeTLS(ln, l.cert, l.key)
+	if len(srv.TLSConfig.Certificates) > 0 {
+		err = srv.ServeTLS(ln, "", "")
 	} else {
 		err = srv.Serve(ln)
 	}

@@ -184,7 +184,8 @@ func (s *Server) chain(r *http.Request) ([]*x509.Certificate, error) {
 // AskCertificate makes a TLS configuration ask browsers for a certificate, and
 // judge none: the pages do, with each request, so that a refusal is a page of
 // ours and a revocation also ends open connections (R7). Without tickets, no
-// session outlives its handshake. Config.Certificates must be set.
+// session outlives its handshake. base holds the server's certificate already:
+// each handshake gets a copy. The site must have authorities (Config.Certificates).
 func (s *Server) AskCertificate(base *tls.Config) *tls.Config {
 	config := base.Clone()
 	config.ClientAuth, config.SessionTicketsDisabled = tls.RequestClientCert, true
