@@ -279,7 +279,7 @@ func (m *Mailer) compose(l letter, s sql.Started) mail.Message {
 			Code: l.code, Deadline: s.ExpiresAt})
 	}
 	return m.Composer.Activation(mail.Activation{Head: head, Number: l.space.Number, Holder: l.space.Holder,
-		Code: l.code, Deadline: s.ExpiresAt, Certificate: l.space.Certificate.Expires, Sharing: l.Sharing, Chosen: l.IsChosen})
+		Code: l.code, Deadline: s.ExpiresAt, Certificate: l.space.Certificate.Expires, Sharing: l.Sharing, Taken: l.Taken, Chosen: l.IsChosen})
 }
 
 // fingerprint tells requests with the same number apart, as a restored or a new

@@ -21,6 +21,7 @@ type Client struct {
 // Open prepares a client for a REDIS_URL (redis, rediss, redis-sentinel); it
 // connects when first used. The caller closes it.
 func Open(url string) (*Client, error) {
+	redis.SetLogger(silence{}) // the library has one logger for the whole process, which writes on stderr
 	opt, err := asynq.ParseRedisURI(url)
 	if err != nil {
 		return nil, errors.New("REDIS_URL is not a redis, rediss or redis-sentinel URL")
@@ -109,3 +110,9 @@ func (c *Client) Depth(ctx context.Context) (int, error) {
 // key is where asynq keeps the tasks of a queue that are in a state. Its layout
 // is the same for all its releases that may share a Redis.
 func (w WakeUp) key(state string) string { return "asynq:{" + w.name() + "}:" + state }
+
+// silence drops what the Redis client says of every attempt to connect. What
+// matters is told by whoever needed the connection.
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}

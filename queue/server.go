@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
-	"github.com/redis/go-redis/v9"
 )
 
 // Handlers does the work of each wake-up. A handler returns nil when nothing is
@@ -52,7 +51,6 @@ const shutdownTimeout = 30 * time.Second
 // handler whose context has ended.
 func Serve(ctx context.Context, c *Client, slots Slots, handlers Handlers, log *slog.Logger) (*Server, error) {
 	s := &Server{ctx: ctx, handlers: handlers, log: log}
-	redis.SetLogger(redisLog{log}) // the library has one for the whole process, and writes on stderr otherwise
 	for _, config := range []struct {
 		slots  int
 		queues map[string]int
@@ -127,11 +125,3 @@ func (l asynqLog) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
 func (l asynqLog) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...)) }
 func (l asynqLog) Error(args ...any) { l.log.Error(fmt.Sprint(args...)) }
 func (l asynqLog) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...)) }
-
-// redisLog hands the Redis client's own words to slog. They tell of every
-// attempt to connect; what matters is told by whoever needed the connection.
-type redisLog struct{ log *slog.Logger }
-
-func (l redisLog) Printf(_ context.Context, format string, args ...any) {
-	l.log.Debug(fmt.Sprintf(format, args...))
-}

@@ -294,6 +294,16 @@ func reserve(ctx context.Context, tx *sqlx.Tx, e conversion.Email, at time.Time)
 	return nil
 }
 
+// AddressTaken tells whether an address is the identifier of a password space
+// (R6), for who has proven that it may be known.
+func (db *DB) AddressTaken(ctx context.Context, e conversion.Email) (bool, error) {
+	var taken bool
+	if err := db.x.GetContext(ctx, &taken, addressTaken, e.Key()); err != nil {
+		return false, fmt.Errorf("look an address up: %w", err)
+	}
+	return taken, nil
+}
+
 // errTaken says that the very form was taken already.
 var errTaken = errors.New("form already taken")
 

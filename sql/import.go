@@ -86,7 +86,7 @@ func waitForImports(ctx context.Context, tx *sqlx.Tx) error {
 // wrong, which it is while one transaction fills tables that were empty. (A
 // forbidden join that is needed all the same looks costly enough to be compiled,
 // which takes longer than to run it.)
-const manyRows = 5000
+const manyRows = 300
 
 // maxJudgements bounds how often rows that lost a race are judged again.
 const maxJudgements = 5
@@ -288,7 +288,7 @@ func judgeAndApply(ctx context.Context, tx *sqlx.Tx, in Import, batch int64) err
 		return err
 	}
 	return runSteps(ctx, tx, []step{
-		{applyUpdates, nil},
+		{applyUpdates, []any{batch, in.Actor}},
 		{applyRedirects, []any{batch, in.Actor}},
 	})
 }

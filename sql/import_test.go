@@ -622,3 +622,27 @@ func TestImportRacesActivation(t *testing.T) {
 	t.Logf("rounds won: %v", won)
 	d.sound()
 }
+
+// I1, I9, D9: each accepted row has led to one request, which is its batch's: one
+// that was open already comes along when its data or its address change, with an
+// entry in the log.
+func TestRequestsFollowTheirRow(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	first, _ := d.run(d.sheet(row("000001", "a@duvallon.example"), row("000002", "b@duvallon.example"), row("000003", "c@duvallon.example")))
+	second, _ := d.run(d.sheet(row("000001", "a@duvallon.example", holder("Renée Œuvrard")), row("000002", "other@duvallon.example"), row("000003", "c@duvallon.example")))
+	if second.Accepted != 2 || second.Unchanged != 1 {
+		t.Fatalf("%+v", second)
+	}
+	for batch, want := range map[int64]int{first.Batch: 1, second.Batch: 2} {
+		s, err := d.Status(d.ctx, batch)
+		d.must(err)
+		if got := s.States[conversion.StateRequested]; got != want {
+			t.Errorf("batch %d has %d requests, want %d", batch, got, want)
+		}
+	}
+	if got := d.audit(d.latest("000001")); !strings.Contains(got, "data updated") {
+		t.Errorf("the log of the changed row says %q", got)
+	}
+	d.sound()
+}

@@ -65,6 +65,9 @@ the same as running it once.`,
 	batch.addTo(cmd, "only the spaces of this batch")
 	cmd.Flags().BoolVar(&sameAddress, "same-address", false, "try refused and bounced addresses again although they have not changed")
 	cmd.RunE = a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
+		if err := db.CheckKeys(ctx, keys); err != nil {
+			return err
+		}
 		n, err := db.Retry(ctx, int64(batch), sameAddress, keys, actor())
 		if err != nil {
 			return err

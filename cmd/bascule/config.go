@@ -109,7 +109,7 @@ func (e environment) mailRate() (float64, error) {
 		return 0, nil
 	}
 	rate, err := strconv.ParseFloat(v, 64)
-	if err != nil || rate <= 0 || rate > 1e6 {
+	if err != nil || !(rate > 0 && rate <= 1e6) { // NaN is neither
 		return 0, fmt.Errorf("MAIL_RATE is not a number of mails per second")
 	}
 	return rate, nil
@@ -134,6 +134,13 @@ func (e environment) workers() (int, error) {
 	return n, nil
 }
 
+// The bounds of CODE_LIFETIME: a code that nobody can type in time, or that
+// outlives what is known of its mailbox, is a mistake in the configuration.
+const (
+	minLifetime = time.Second
+	maxLifetime = 60 * 24 * time.Hour
+)
+
 // codeLifetime reads CODE_LIFETIME (R21).
 func (e environment) codeLifetime() (time.Duration, error) {
 	v := strings.TrimSpace(e.getenv("CODE_LIFETIME"))
@@ -141,8 +148,8 @@ func (e environment) codeLifetime() (time.Duration, error) {
 		return conversion.DefaultCodeLifetime, nil
 	}
 	d, err := parseDuration(v)
-	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("CODE_LIFETIME is not a duration such as 48h")
+	if err != nil || d < minLifetime || d > maxLifetime {
+		return 0, fmt.Errorf("CODE_LIFETIME is not a duration such as 48h, of %s to %d days", minLifetime, maxLifetime/(24*time.Hour))
 	}
 	return d, nil
 }
@@ -252,6 +259,9 @@ func parseOrigin(v string) (*url.URL, bool) {
 	u, err := url.Parse(v)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" ||
 		u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, false
+	}
+	if _, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && err != nil {
 		return nil, false
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, true

@@ -48,6 +48,9 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 	if err != nil {
 		return err
 	}
+	if err := db.CheckKeys(ctx, keys); err != nil {
+		return err
+	}
 	progress := newProgress(a)
 	defer progress.end()
 	result, err := importer.Run(ctx, db, importer.Options{

@@ -37,7 +37,10 @@ func (a *app) statusCommand() *cobra.Command {
 const watchEvery = 2 * time.Second
 
 func (a *app) status(ctx context.Context, db *sql.DB, f statusFlags) error {
-	depth, closeQueue := a.queueDepth()
+	depth, closeQueue, err := a.queueDepth()
+	if err != nil {
+		return err
+	}
 	defer closeQueue()
 	for {
 		s, err := db.Status(ctx, int64(f.batch))
@@ -61,16 +64,16 @@ func (a *app) status(ctx context.Context, db *sql.DB, f statusFlags) error {
 	}
 }
 
-// queueDepth returns how to read the depth of the queue: nil without Redis.
-func (a *app) queueDepth() (depth func(context.Context) *int, closeQueue func()) {
-	none := func(context.Context) *int { return nil }
+// queueDepth returns how to read the depth of the queue: nil without Redis. It
+// returns an error if REDIS_URL is set and wrong.
+func (a *app) queueDepth() (depth func(context.Context) *int, closeQueue func(), err error) {
 	url, err := a.env.redisURL()
-	if err != nil {
-		return none, func() {}
+	if err != nil { // not set
+		return func(context.Context) *int { return nil }, func() {}, nil
 	}
 	q, err := queue.Open(url)
 	if err != nil {
-		return none, func() {}
+		return nil, nil, err
 	}
 	return func(ctx context.Context) *int {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
@@ -80,7 +83,7 @@ func (a *app) queueDepth() (depth func(context.Context) *int, closeQueue func())
 			return nil
 		}
 		return &n
-	}, func() { q.Close() }
+	}, func() { q.Close() }, nil
 }
 
 // A statusLine is what `status --json` prints.

@@ -27,6 +27,7 @@ type variant struct {
 	dated  bool // the certificate's last day is known
 	past   bool // and gone
 	again  bool // the contact's code still opens the identifiers
+	taken  bool // the address is another space's identifier already
 }
 
 // letter is a variant in its two formats.
@@ -70,7 +71,7 @@ func (c *Composer) compileAll(base string, help []string) error {
 		data := func() map[string]any {
 			return map[string]any{
 				"URL": base, "Help": help,
-				"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again,
+				"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken,
 			}
 		}
 		var l letter
@@ -88,11 +89,11 @@ func (c *Composer) compileAll(base string, help []string) error {
 // variants lists every wording of every mail.
 func variants() []variant {
 	var all []variant
-	for bits := range 32 {
+	for bits := range 64 {
 		on := func(i int) bool { return bits>>i&1 == 1 }
-		v := variant{chosen: on(0), shared: on(1), dated: on(2), past: on(3), again: on(4)}
+		v := variant{chosen: on(0), shared: on(1), dated: on(2), past: on(3), again: on(4), taken: on(5)}
 		for name, uses := range map[string]variant{
-			"activation":    {chosen: true, shared: true, dated: true, past: true},
+			"activation":    {chosen: true, shared: true, dated: true, past: true, taken: true},
 			"other_address": {again: true},
 			"confirmation":  {},
 			"expired":       {dated: true, past: true},
@@ -109,7 +110,7 @@ func variants() []variant {
 
 func (v variant) within(uses variant) bool {
 	return !(v.chosen && !uses.chosen || v.shared && !uses.shared || v.dated && !uses.dated ||
-		v.past && !(uses.past && v.dated) || v.again && !uses.again)
+		v.past && !(uses.past && v.dated) || v.again && !uses.again || v.taken && !uses.taken)
 }
 
 // Activation is the mail with the code (R19, R23).
@@ -121,12 +122,13 @@ type Activation struct {
 	Deadline    time.Time // printed to the minute, rounded down (D4)
 	Certificate time.Time // midnight UTC of the certificate's last day; zero if unknown
 	Sharing     int       // spaces whose contact is this address, this one included (D2)
+	Taken       bool      // the address is the identifier of a password space already: another one must be chosen (R6)
 	Chosen      bool      // the subscriber chose the address: the code activates at once (D1)
 }
 
 // Activation writes the mail with the code.
 func (c *Composer) Activation(a Activation) Message {
-	v := variant{name: "activation", chosen: a.Chosen, shared: a.Sharing > 1 && !a.Chosen}
+	v := variant{name: "activation", chosen: a.Chosen, taken: a.Taken && !a.Chosen, shared: a.Sharing > 1 && !a.Taken && !a.Chosen}
 	v.dated, v.past = lastDay(a.Certificate, a.Date)
 	return c.write(v, a.Head, "votre code d'activation pour l'accès sans certificat", values{
 		slotNumber: string(a.Number), slotHolder: a.Holder,

@@ -74,7 +74,8 @@ func activation(t testing.TB) Activation {
 func letters(t testing.TB) map[string]Message {
 	c := composer(t)
 	batch := activation(t)
-	shared, past, unknown, chosen := batch, batch, batch, batch
+	shared, past, unknown, chosen, taken := batch, batch, batch, batch, batch
+	taken.Taken, taken.Sharing = true, 2
 	shared.Sharing = 3
 	past.Certificate = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	unknown.Certificate = time.Time{}
@@ -97,6 +98,7 @@ func letters(t testing.TB) map[string]Message {
 		"activation_past":        c.Activation(past),
 		"activation_unknown":     c.Activation(unknown),
 		"activation_chosen":      c.Activation(chosen),
+		"activation_taken":       c.Activation(taken),
 		"other_address":          c.OtherAddress(other),
 		"other_address_opted":    c.OtherAddress(certified),
 		"confirmation":           c.Confirmation(Confirmation{Head: head(t, "confirmation", "direction@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils", At: sentAt, Recap: []byte("%PDF-1.3 a recap\n")}),

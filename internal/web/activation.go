@@ -53,7 +53,7 @@ func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 	}
 	a := &attempt{Server: s, w: w, form: form, id: s.formID(form)}
 	end, err := a.run(r.Context(), r)
-	s.metrics.activation(end)
+	s.metrics.activation(end, err)
 	return err
 }
 
@@ -159,7 +159,7 @@ func (a *attempt) decide(ctx context.Context) (outcome, error) {
 	case a.proven.Activates:
 		return a.switchSpace(ctx, a.proven.Proven, nil)
 	}
-	return outcomeIdentifiers, a.askIdentifiers(nil)
+	return outcomeIdentifiers, a.askIdentifiers(ctx, nil)
 }
 
 // withIdentifiers takes the second screen: the address proven by the code
@@ -168,7 +168,7 @@ func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 	chosen, wrong := parseIdentifiers(a.form, a.profile, a.proven.Space.Number)
 	wrong.checkConsent(a.form)
 	if len(wrong) > 0 {
-		return outcomeInvalid, a.askIdentifiers(wrong)
+		return outcomeInvalid, a.askIdentifiers(ctx, wrong)
 	}
 	if a.proven.Submission == a.id && a.proven.Pending.Same(chosen.email) {
 		return outcomeRepeated, a.tellMail(chosen.email, sql.Choice{})
@@ -220,7 +220,7 @@ func (a *attempt) conflict(ctx context.Context, err error) (outcome, error) {
 	if err := a.db.CountFailure(ctx, a.tries(), perSpace); err != nil {
 		return outcomeFailed, err
 	}
-	return outcomeConflict, a.askIdentifiers(problems{{"new_email", refusal}})
+	return outcomeConflict, a.askIdentifiers(ctx, problems{{"new_email", refusal}})
 }
 
 // tries is the bucket of the space's conflicts, whoever chooses its address.

@@ -517,3 +517,17 @@ func TestFormNameReused(t *testing.T) {
 		t.Errorf("told of a success, access is %s", access)
 	}
 }
+
+// R13, R6: where the address of the contact details is another space's identifier
+// already, the page says so before anything is typed.
+func TestContactAddressTaken(t *testing.T) {
+	s := newSite(t)
+	_, first := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
+	_, second := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
+	const note = "sert déjà à un autre espace sans certificat"
+	if page := s.post(second).expect(t, http.StatusOK, askPassword); strings.Contains(text(page.body), note) {
+		t.Error("the page warns of an address that is free")
+	}
+	s.post(full(first, "cabinet@a.example")).expect(t, http.StatusOK, success)
+	s.post(second).expect(t, http.StatusOK, askPassword, note)
+}

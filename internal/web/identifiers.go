@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -95,6 +96,7 @@ type identifiersPage struct {
 	Holder                         string
 	ExpiresAt                      time.Time
 	Pending                        string // another address, whose code is under way
+	Taken                          bool   // the address by default is another space's identifier already (R13)
 	NewEmail, NewEmailConfirmation string
 	Question                       conversion.TrustQuestion
 	Questions                      []conversion.TrustQuestion
@@ -103,8 +105,13 @@ type identifiersPage struct {
 
 // askIdentifiers shows the second screen: with the contact address at first
 // (R13), then with what was typed and what is wrong with it.
-func (a *attempt) askIdentifiers(wrong problems) error {
+func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
+	taken, err := a.db.AddressTaken(ctx, a.proven.Contact)
+	if err != nil {
+		return err
+	}
 	return a.showIdentifiers(a.w, identifiersPage{
+		Taken:  taken,
 		Action: "/activation", Email: a.email.String(), Code: a.code.String(), Submission: newSubmission(),
 		Number: a.proven.Space.Number, Holder: a.proven.Space.Holder, ExpiresAt: a.proven.ExpiresAt,
 		Pending:   a.proven.Pending.String(),

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -67,7 +68,14 @@ const (
 	outcomeThrottled   outcome = "throttled"
 	outcomeConflict    outcome = "conflict" // an address taken, reserved, or one too many
 	outcomeAlready     outcome = "already_activated"
-	outcomeFailed      outcome = "failed" // overload or fault
+	outcomeOverload    outcome = "overload"
+	outcomeFailed      outcome = "failed" // a fault of ours
 )
 
-func (m *metrics) activation(o outcome) { m.activations.WithLabelValues(string(o)).Inc() }
+// activation counts a submission; an error tells an overload from a fault.
+func (m *metrics) activation(o outcome, err error) {
+	if errors.Is(err, errOverload) {
+		o = outcomeOverload
+	}
+	m.activations.WithLabelValues(string(o)).Inc()
+}

@@ -52,12 +52,12 @@ const staleRetry = 10 * time.Minute
 const stepOption = 1
 
 // askOption shows the identifiers, with the address of the contact details (R13).
-func (s *Server) askOption(w http.ResponseWriter, _ *http.Request, e entry) error {
+func (s *Server) askOption(w http.ResponseWriter, r *http.Request, e entry) error {
 	if e.holder.Stale {
 		return s.refuseStale(w, e)
 	}
 	o := &option{Server: s, w: w, entry: e}
-	return o.ask(nil)
+	return o.ask(r.Context(), nil)
 }
 
 // opt takes the identifiers of a certificate holder (R13–R18): a code is mailed
@@ -72,7 +72,7 @@ func (s *Server) opt(w http.ResponseWriter, r *http.Request, e entry) error {
 	}
 	o := &option{Server: s, w: w, entry: e, form: form}
 	end, err := o.run(r.Context())
-	s.metrics.activation(end)
+	s.metrics.activation(end, err)
 	return err
 }
 
@@ -87,7 +87,7 @@ type option struct {
 func (o *option) run(ctx context.Context) (outcome, error) {
 	chosen, wrong := parseIdentifiers(o.form, o.profile, o.entry.space.Number)
 	if len(wrong) > 0 {
-		return outcomeInvalid, o.ask(wrong)
+		return outcomeInvalid, o.ask(ctx, wrong)
 	}
 	tries := o.keys.Bucket("taken addresses", string(o.entry.space.Number))
 	wait, err := o.db.Throttled(ctx, tries, perSpace)
@@ -107,7 +107,7 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 		if err := o.db.CountFailure(ctx, tries, perSpace); err != nil {
 			return outcomeFailed, err
 		}
-		return outcomeConflict, o.ask(problems{{"new_email", refusal}})
+		return outcomeConflict, o.ask(ctx, problems{{"new_email", refusal}})
 	}
 	return o.answer(chosen.email, choice, err)
 }
@@ -145,9 +145,13 @@ func (o *option) answer(email conversion.Email, choice sql.Choice, err error) (o
 	return outcomeFailed, err
 }
 
-func (o *option) ask(wrong problems) error {
+func (o *option) ask(ctx context.Context, wrong problems) error {
+	taken, err := o.db.AddressTaken(ctx, o.entry.space.Contact)
+	if err != nil {
+		return err
+	}
 	page := identifiersPage{
-		Action: "/espace/identifiants", Own: true, Submission: newSubmission(),
+		Action: "/espace/identifiants", Own: true, Taken: taken, Submission: newSubmission(),
 		Number: o.entry.space.Number, Holder: o.entry.space.Holder,
 		NewEmail: o.entry.space.Contact.String(), Questions: conversion.TrustQuestions(),
 	}

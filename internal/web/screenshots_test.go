@@ -20,11 +20,11 @@ var (
 )
 
 // shown are the pictures that the documents show.
-var shown = []string{"accueil.png", "activation.png", "identifiants.png", "succes.png", "erreur-mobile.png", "activation-mobile-sombre.png"}
+var shown = []string{"espace-une-entreprise-light.png", "espace-option-certificat-light.png", "connexion-vide-light.png", "accueil.png", "activation.png", "identifiants.png", "succes.png", "erreur-mobile.png", "activation-mobile-sombre.png"}
 
-// TestScreenshots takes the pictures in docs/images:
+// TestScreenshots takes the pictures in docs/images, and TestTour those of the space:
 //
-//	go test ./internal/web -run TestScreenshots -screenshots "$PWD/docs/images"
+//	go test ./internal/web -run 'TestScreenshots|TestTour' -screenshots "$PWD/docs/images"
 //
 // Without the flag it still walks through every page in every look.
 func TestScreenshots(t *testing.T) {

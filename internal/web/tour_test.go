@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -154,7 +153,8 @@ func (v *tour) byCertificate(r sqltest.Request) {
 	at := func(path string) { v.do(chromedp.Navigate("about:blank"), chromedp.Navigate(v.cert.tls.URL+path)) }
 	for _, path := range []string{"/espace", "/espace?recherche=garage", "/espace?recherche=zzz", "/espace/services", "/espace/coordonnees", "/espace/option", "/espace/identifiants"} {
 		at(path)
-		v.stop("certificat" + url.QueryEscape(strings.TrimPrefix(path, "/espace")))
+		_, query, _ := strings.Cut(path, "?recherche=")
+		v.stop("certificat" + query)
 	}
 	v.db.Exec(t, `UPDATE space SET companies = '[]' WHERE id = $1`, r.SpaceID)
 	at("/espace")

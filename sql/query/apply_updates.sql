@@ -1,6 +1,16 @@
--- Brings known certificate spaces up to date.
-UPDATE space k
-SET holder = s.holder, contact_email = s.email, contact_key = s.email_key, serial = s.serial, issuer = s.issuer,
-    certificate_expires = s.expires, companies = coalesce(s.companies, k.companies), contents = s.contents::uuid
-FROM staged s
-WHERE k.id = s.space_id AND s.verdict = 'accepted' AND s.action IN ('reopened', 'redirect', 'update') AND k.access = 'certificate'
+-- Brings known certificate spaces up to date, for batch $1, by $2. An open request that waits for its code, or for the
+-- subscriber, is from now on the row's own.
+WITH updated AS (
+    UPDATE space k
+    SET holder = s.holder, contact_email = s.email, contact_key = s.email_key, serial = s.serial, issuer = s.issuer,
+        certificate_expires = s.expires, companies = coalesce(s.companies, k.companies), contents = s.contents::uuid
+    FROM staged s
+    WHERE k.id = s.space_id AND s.verdict = 'accepted' AND s.action IN ('reopened', 'redirect', 'update') AND k.access = 'certificate'
+    RETURNING k.id, s.action, s.request_id
+), moved AS (
+    UPDATE request r SET batch_id = $1
+    FROM updated u WHERE u.action = 'update' AND r.id = u.request_id AND request_is_open(r)
+    RETURNING r.id, r.space_id
+)
+INSERT INTO audit (at, space_id, request_id, event, actor, why)
+SELECT (SELECT bascule_now()), space_id, id, 'data updated', $2, 'batch ' || $1::bigint FROM moved

@@ -31,6 +31,8 @@ SELECT d.id, d.kind, d.request_id, d.generation, d.copy, d.attempts,
        coalesce(s.switched_at, 'epoch') AS switched_at,
        CASE WHEN d.kind = 'code' THEN (SELECT count(*) FROM (
            SELECT FROM space x WHERE x.contact_key = r.contact_key AND x.access = 'certificate' LIMIT 100) AS sharing) ELSE 1 END AS sharing,
+       d.kind = 'code' AND EXISTS (
+           SELECT FROM space x WHERE x.email_key = r.contact_key AND x.access = 'password') AS taken,
        p.pdf
 FROM claimed d
 JOIN request r ON r.id = d.request_id

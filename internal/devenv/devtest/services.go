@@ -40,8 +40,9 @@ func Inbox(t testing.TB) *devenv.Inbox {
 	return in
 }
 
-// browserPatience bounds everything that a test does in its browser.
-const browserPatience = 2 * time.Minute
+// browserPatience bounds everything that a test does in its browser: a tour of
+// all pages, on a busy machine.
+const browserPatience = 5 * time.Minute
 
 // Chromium gives the test a browser of its own, with a fresh profile: the
 // context to pass to chromedp.Do and chromedp.Run. It resolves no name and reaches no host but
