@@ -1,10 +1,10 @@
 package importer
 
-// headerRows is how many rows that are not blank may stand above the header.
-const headerRows = 50
+import "slices"
 
-// collector finds the header row of one sheet, and spools the rows that the
-// sheet has. It keeps nothing of a sheet without header row.
+// collector finds the header row of one sheet, however far down it stands, and
+// spools the rows that the sheet has: those above the header too, for the
+// verdict workbook shows them.
 type collector struct {
 	headings []heading
 	spool    *spool // nil: look for the header only
@@ -12,24 +12,43 @@ type collector struct {
 
 	layout layout // the header; until found, the best of the rows above
 	found  bool
-	seen   int // rows until the header
-	count  int // data rows
-	last   int // line of the last row
-	right  int // last column that has a cell, of the rows kept
+	filled bool // some row is not blank
+	count  int  // data rows
+	last   int  // line of the last row
+	right  int  // last column that has a cell, of the rows kept
 }
 
 // take is called with the rows of the sheet that are not blank, in order.
 func (c *collector) take(r *record) error {
+	c.dropBlankFormulas(r)
+	if len(r.cells) == 0 {
+		return nil
+	}
+	c.filled = true
 	if !c.found {
-		if c.seen == headerRows {
-			return nil
-		}
-		c.seen++
 		c.look(r)
 	} else if c.dropAdded(r); len(r.cells) > 0 {
 		c.count++
 	}
 	return c.keep(r)
+}
+
+// dropBlankFormulas drops the formulas that show nothing, except where the row
+// is rejected for them: in the columns that are read, of a row that is not blank.
+// A formula that was never computed might show something there.
+func (c *collector) dropBlankFormulas(r *record) {
+	if !r.blankFormulas {
+		return
+	}
+	blankRow := true
+	r.filter(func(column int, k kind, blank bool) bool {
+		keep := !blank || c.found && slices.Contains(c.layout.columns, column)
+		blankRow = blankRow && (!keep || blank && k == formulaCell)
+		return keep
+	})
+	if blankRow {
+		r.reset(r.line)
+	}
 }
 
 // look judges whether the row is the header row.
@@ -48,9 +67,6 @@ func (c *collector) keep(r *record) error {
 	if c.spool == nil || len(r.cells) == 0 {
 		return nil
 	}
-	if c.seen == headerRows && !c.found {
-		return c.spool.reset()
-	}
 	c.last = r.line
 	c.right = max(c.right, r.cells[len(r.cells)-1].column)
 	return c.spool.put(r)
@@ -61,17 +77,8 @@ func (c *collector) dropAdded(r *record) {
 	if c.layout.added == 0 {
 		return
 	}
-	text, cells, from := r.text[:0], r.cells[:0], 0
-	for _, s := range r.cells {
-		piece := r.text[from:s.end]
-		from = s.end
-		if !c.layout.isAdded(s.column) {
-			text = append(text, piece...)
-			cells = append(cells, span{s.column, s.kind, len(text)})
-		}
-	}
-	r.text, r.cells = text, cells
+	r.filter(func(column int, _ kind, _ bool) bool { return !c.layout.isAdded(column) })
 }
 
 // empty tells a sheet on which nothing stands at all.
-func (c *collector) empty() bool { return c.seen == 0 }
+func (c *collector) empty() bool { return !c.filled }

@@ -31,33 +31,39 @@ type heading struct {
 	name     string // as messages and templates write it
 	required bool
 	names    []string // further names, each of which means nothing else; folded
+	folded   string   // the name
 }
 
-var numberHeading = heading{"numéro d'abonné", true, []string{
+// newHeading folds the name once: every row above a header is compared with it.
+func newHeading(name string, required bool, names ...string) heading {
+	return heading{name, required, names, fold(name)}
+}
+
+var numberHeading = newHeading("numéro d'abonné", true,
 	"numeroabonne", "ndabonne", "nodabonne", "nabonne", "noabonne", "numabonne", "numdabonne",
-	"numerodelabonne", "ndelabonne", "subscribernumber", "subscriberno", "subscriberid"}}
+	"numerodelabonne", "ndelabonne", "subscribernumber", "subscriberno", "subscriberid")
 
 // subscriberHeadings are the columns of the subscribers' sheet, indexed by field.
 var subscriberHeadings = []heading{
 	numberHeading,
-	{"titulaire", true, []string{"holder", "nomdutitulaire", "titulairedelespace", "titulaireducertificat",
-		"nomdutitulaireducertificat", "holdername", "nomettitulaire"}},
-	{"adresse électronique", true, []string{"email", "mail", "courriel", "adressecourriel", "adresseemail", "adressemail", "mel",
-		"adressemel", "emailaddress", "adressedemessagerie", "adressedecourrierelectronique", "courrierelectronique"}},
-	{"numéro de série", true, []string{"serialnumber", "serial", "ndeserie", "nodeserie", "numserie", "numdeserie",
-		"numerodeserieducertificat", "ndeserieducertificat", "nodeserieducertificat", "certificateserialnumber", "serialno"}},
-	{"émetteur", false, []string{"issuer", "emetteurducertificat", "autoritedecertification", "certificateissuer", "issuername"}},
-	{"date d'expiration", true, []string{"expirydate", "expirationdate", "expiration", "expiry", "expires", "expirele",
+	newHeading("titulaire", true, "holder", "nomdutitulaire", "titulairedelespace", "titulaireducertificat",
+		"nomdutitulaireducertificat", "holdername", "nomettitulaire"),
+	newHeading("adresse électronique", true, "email", "mail", "courriel", "adressecourriel", "adresseemail", "adressemail", "mel",
+		"adressemel", "emailaddress", "adressedemessagerie", "adressedecourrierelectronique", "courrierelectronique"),
+	newHeading("numéro de série", true, "serialnumber", "serial", "ndeserie", "nodeserie", "numserie", "numdeserie",
+		"numerodeserieducertificat", "ndeserieducertificat", "nodeserieducertificat", "certificateserialnumber", "serialno"),
+	newHeading("émetteur", false, "issuer", "emetteurducertificat", "autoritedecertification", "certificateissuer", "issuername"),
+	newHeading("date d'expiration", true, "expirydate", "expirationdate", "expiration", "expiry", "expires", "expirele",
 		"datedexpirationducertificat", "dateexpiration", "datedefindevalidite", "findevalidite", "dateexpirationcertificat",
-		"certificateexpirydate", "dateofexpiry", "datedexpirationcertificat"}},
+		"certificateexpirydate", "dateofexpiry", "datedexpirationcertificat"),
 }
 
 // dossierHeadings are the columns of the sheet Dossiers.
 var dossierHeadings = []heading{
 	numberHeading,
-	{"siren", true, []string{"numerosiren", "nsiren", "nosiren", "sirennumber"}},
-	{"raison sociale", true, []string{"company", "companyname", "denomination", "denominationsociale", "entreprise", "nomdelentreprise"}},
-	{"service", false, []string{"services", "serviceenligne", "onlineservice", "servicename"}},
+	newHeading("siren", true, "numerosiren", "nsiren", "nosiren", "sirennumber"),
+	newHeading("raison sociale", true, "company", "companyname", "denomination", "denominationsociale", "entreprise", "nomdelentreprise"),
+	newHeading("service", false, "services", "serviceenligne", "onlineservice", "servicename"),
 }
 
 // dossierSheet is the folded name of the second sheet.
@@ -86,7 +92,7 @@ func matchHeader(r row, headings []heading) layout {
 		l.width = c.column
 		folded := fold(c.text)
 		for f, h := range headings {
-			if folded != fold(h.name) && !slices.Contains(h.names, folded) {
+			if folded != h.folded && !slices.Contains(h.names, folded) {
 				continue
 			}
 			if l.columns[f] != 0 {

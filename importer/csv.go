@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
+	"unicode"
 )
 
 // csvReader reads delimited text, one record per row of the spreadsheet that
@@ -64,7 +64,16 @@ func (c *csvReader) field(column int) (more bool, err error) {
 	if b == '\r' && err == nil {
 		c.skipLineFeed()
 	}
-	return err == nil && b == c.delimiter, c.rec.add(column, plainCell, false)
+	return err == nil && b == c.delimiter, c.rec.add(column, c.kind())
+}
+
+// kind tells a text that a spreadsheet program would compute: it may show
+// anything but this text.
+func (c *csvReader) kind() kind {
+	if bytes.HasPrefix(bytes.TrimLeftFunc(c.rec.text[c.rec.start():], unicode.IsSpace), []byte("=")) {
+		return formulaCell
+	}
+	return plainCell
 }
 
 func (c *csvReader) skipLineFeed() {
@@ -105,9 +114,6 @@ func (c *csvReader) put(b byte) error {
 	return nil
 }
 
-// headOf is how much of a text is looked at to find its delimiter.
-const headOf = 1 << 20
-
 // readCSV hands every row of the text that is not blank to emit.
 func readCSV(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64), emit func(*record) error) error {
 	if size > maxInflated {
@@ -117,15 +123,13 @@ func readCSV(ctx context.Context, file io.ReaderAt, size int64, progress func(do
 	if err != nil {
 		return err
 	}
-	open := func(size int64) *bufio.Reader {
+	open := func(delimiter byte, progress func(done, total int64)) csvReader {
 		meter := &meteredReader{io.NewSectionReader(file, int64(skip), size-int64(skip)), &budget{ctx: ctx, total: size, progress: progress}}
-		return bufio.NewReaderSize(encoding.decode(meter), 256<<10)
+		c := csvReader{in: bufio.NewReaderSize(encoding.decode(meter), 256<<10), delimiter: delimiter}
+		skipHint(c.in)
+		return c
 	}
-	c := csvReader{in: open(size)}
-	if c.delimiter, err = detectDelimiter(open(min(size, headOf))); err != nil {
-		return err
-	}
-	skipHint(c.in)
+	c := open(detectDelimiter(func(d byte) csvReader { return open(d, nil) }), progress)
 	for {
 		r, err := c.next()
 		if err == io.EOF {
@@ -156,38 +160,54 @@ func skipHint(in *bufio.Reader) {
 	}
 }
 
-// detectDelimiter takes the one with which most columns are found in a row.
-func detectDelimiter(in *bufio.Reader) (byte, error) {
-	text, err := io.ReadAll(in)
-	if errors.Is(err, errHalf) && len(text) > 0 {
-		err = nil // the head ends inside a character
-	}
-	if err != nil {
-		return 0, err
-	}
-	best, most := delimiters[0], -1
+// detectDelimiter reads a text with each delimiter, row beside row, until one of
+// them finds the header row; that one is taken, or else the one that found most
+// of it. Each holds one record in memory.
+func detectDelimiter(open func(delimiter byte) csvReader) byte {
+	var candidates []*candidate
 	for _, d := range delimiters {
-		if n := columnsWith(d, text); n > most {
-			best, most = d, n
+		candidates = append(candidates, &candidate{csvReader: open(d), find: collector{headings: subscriberHeadings}})
+	}
+	for {
+		best, going := candidates[0], false
+		for _, c := range candidates {
+			going = c.step() || going
+			if c.better(best) {
+				best = c
+			}
+		}
+		if best.find.found || !going {
+			return best.delimiter
 		}
 	}
-	return best, nil
 }
 
-func columnsWith(delimiter byte, text []byte) int {
-	c := csvReader{in: bufio.NewReader(bytes.NewReader(text)), delimiter: delimiter}
-	skipHint(c.in)
-	find := collector{headings: subscriberHeadings}
-	for !find.found && find.seen < headerRows {
-		r, err := c.next()
-		if err != nil {
-			break // refused, if at all, when it is read in earnest
-		}
-		if len(r.cells) > 0 {
-			find.take(r)
-		}
+// candidate is a delimiter on trial.
+type candidate struct {
+	csvReader
+	find  collector
+	ended bool
+}
+
+// step looks at one more row, if there is one. What is wrong with a row is
+// refused, if at all, when it is read in earnest.
+func (c *candidate) step() bool {
+	if c.ended {
+		return false
 	}
-	return find.layout.found()
+	r, err := c.next()
+	if err == nil {
+		err = c.find.take(r)
+	}
+	c.ended = err != nil
+	return !c.ended
+}
+
+func (c *candidate) better(than *candidate) bool {
+	if c.find.found != than.find.found {
+		return c.find.found
+	}
+	return c.find.layout.found() > than.find.layout.found()
 }
 
 // meteredReader counts what is read against a budget.

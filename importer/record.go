@@ -24,20 +24,26 @@ const (
 type kind byte
 
 const (
-	plainCell   kind = iota
-	lostDigits       // a number whose digits the spreadsheet did not keep as typed
-	formulaCell      // its text is the value computed last
-	errorCell        // its text is an error like #REF!
-	mergedCell       // it is covered by a merged cell that begins in another column
+	plainCell      kind = iota
+	lostDigits          // a number whose digits the spreadsheet did not keep as typed
+	shownOtherwise      // a number that its format shows as something else
+	formulaCell         // its text is the value computed last
+	uncomputedCell      // a formula without a value
+	errorCell           // its text is an error like #REF!
+	mergedCell          // it is covered by a merged cell that begins in another column
 )
 
-// record is a row while it is being read: its cells that are not blank, and
-// their texts one after the other.
+func (k kind) isFormula() bool { return k == formulaCell || k == uncomputedCell }
+
+// record is a row while it is being read: its cells that are not blank or are
+// formulas, and their texts one after the other.
 type record struct {
 	line   int
 	hidden bool
 	text   []byte
 	cells  []span
+
+	blankFormulas bool // some cells are formulas that show nothing
 }
 
 type span struct {
@@ -51,8 +57,8 @@ func (r *record) reset(line int) {
 }
 
 // add closes the cell whose text was appended to r.text since the last one. A
-// blank one is dropped, except a formula that was never computed.
-func (r *record) add(column int, k kind, uncomputed bool) error {
+// blank one is dropped, except a formula.
+func (r *record) add(column int, k kind) error {
 	start := r.start()
 	text := r.text[start:]
 	switch {
@@ -62,12 +68,29 @@ func (r *record) add(column int, k kind, uncomputed bool) error {
 	case len(text) > maxCellText && utf16Length(text) > maxCellText:
 		return refuse("cell %s is longer than %d characters", "la cellule %s dépasse %d caractères",
 			cellName(column, r.line), maxCellText)
-	case isBlank(text) && !uncomputed:
+	case isBlank(text):
 		r.text = r.text[:start]
-		return nil
+		if !k.isFormula() {
+			return nil
+		}
+		r.blankFormulas = true
 	}
 	r.cells = append(r.cells, span{column, k, len(r.text)})
 	return nil
+}
+
+// filter drops the cells for which keep is false.
+func (r *record) filter(keep func(column int, k kind, blank bool) bool) {
+	text, cells, from := r.text[:0], r.cells[:0], 0
+	for _, s := range r.cells {
+		piece := r.text[from:s.end]
+		from = s.end
+		if keep(s.column, s.kind, len(piece) == 0) {
+			text = append(text, piece...)
+			cells = append(cells, span{s.column, s.kind, len(text)})
+		}
+	}
+	r.text, r.cells = text, cells
 }
 
 func (r *record) start() int {

@@ -94,13 +94,17 @@ func (p *parser) blame(column int, reason string) {
 	p.reason += " ; " + address + " : " + reason
 }
 
+const formulaReason = "formule : remplacez-la par sa valeur"
+
 // judgeKind says what is wrong with a cell whatever its text.
 func (p *parser) judgeKind(f field, c cell) string {
 	switch c.kind {
 	case formulaCell:
 		if p.sheet.headings[f].required {
-			return "formule : remplacez-la par sa valeur"
+			return formulaReason
 		}
+	case uncomputedCell: // in an optional column too: what it would say must not be lost in silence
+		return formulaReason
 	case errorCell:
 		return "erreur de formule : " + c.text
 	case mergedCell:
@@ -108,6 +112,10 @@ func (p *parser) judgeKind(f field, c cell) string {
 	case lostDigits:
 		if p.sheet.isIdentifier(f) {
 			return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, notation scientifique ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
+		}
+	case shownOtherwise:
+		if p.sheet.isIdentifier(f) {
+			return "nombre affiché avec un format particulier : mettez la cellule au format Texte et ressaisissez la valeur telle qu'elle est affichée"
 		}
 	}
 	return ""

@@ -222,7 +222,7 @@ func (s *sheetReader) readContent(column int, t cellType, style int) error {
 		}
 		switch {
 		case name == nil:
-			return s.closeCell(column, start, t, style, formula, value || inline, inline)
+			return s.closeCell(column, start, t, style, formula, value, inline)
 		case string(name) == "v" && !inline && !value:
 			value = true
 			s.rec.text, err = s.x.appendText(s.rec.text)
@@ -242,7 +242,7 @@ func (s *sheetReader) readContent(column int, t cellType, style int) error {
 }
 
 // closeCell turns the raw value at the end of rec.text into the cell's text.
-func (s *sheetReader) closeCell(column, start int, t cellType, style int, formula, filled, inline bool) error {
+func (s *sheetReader) closeCell(column, start int, t cellType, style int, formula, value, inline bool) error {
 	k := plainCell
 	if raw := s.rec.text[start:]; len(raw) > 0 && !inline {
 		var err error
@@ -250,10 +250,14 @@ func (s *sheetReader) closeCell(column, start int, t cellType, style int, formul
 			return s.wrap(column, err)
 		}
 	}
-	if formula && k != errorCell {
+	switch {
+	case !formula || k == errorCell:
+	case len(s.rec.text) > start || value && t == formulaType: // a text may have been computed to be empty
 		k = formulaCell
+	default:
+		k = uncomputedCell
 	}
-	return s.rec.add(column, k, formula && !filled)
+	return s.rec.add(column, k)
 }
 
 func (s *sheetReader) wrap(column int, err error) error {

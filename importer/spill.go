@@ -2,7 +2,6 @@ package importer
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,14 +45,6 @@ func (s *spill) write(p []byte) error {
 	}
 	_, err := s.w.Write(p)
 	return err
-}
-
-// reset forgets what was written.
-func (s *spill) reset() error {
-	s.w.Reset(s.file)
-	s.size = 0
-	_, err := s.file.Seek(0, io.SeekStart)
-	return errors.Join(err, s.file.Truncate(0))
 }
 
 // flush must come between the last write and the first read.

@@ -3,9 +3,11 @@ package importer
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -13,10 +15,11 @@ import (
 type styles []numberFormat
 
 // numberFormat is what matters of the format of a number: that it shows a
-// date, or the least number of digits that it shows (000000 shows 42 as 000042).
+// date, that it shows something else than the number, or the least number of
+// digits that it shows (000000 shows 42 as 000042).
 type numberFormat struct {
-	date   bool
-	digits int
+	date, other bool
+	digits      int
 }
 
 // maxStyles is the most that Excel allows.
@@ -86,48 +89,84 @@ func formatOf(id string, custom map[string]string) numberFormat {
 	if code, ok := custom[id]; ok {
 		return judgeFormat(code)
 	}
-	n, _ := strconv.Atoi(id)
-	return numberFormat{date: n >= 14 && n <= 17 || n == 22 || n >= 27 && n <= 36 || n >= 50 && n <= 58}
+	switch n, _ := strconv.Atoi(id); {
+	case n >= 14 && n <= 17 || n == 22 || n >= 27 && n <= 36 || n >= 50 && n <= 58:
+		return numberFormat{date: true}
+	case n >= 0 && n <= 4 || n >= 37 && n <= 41 || n == 43 || n == 49: // General, whole, decimal, with thousands, text
+		return numberFormat{}
+	}
+	return numberFormat{other: true} // money, percent, fraction, exponent, time, or unknown
 }
 
 // maxZeros is the longest run of zeros that is taken for a format of identifiers.
 const maxZeros = 40
 
 // judgeFormat reads a format code: a year or a day outside of literal text makes
-// a date; nothing but zeros, blanks and literal blanks shows leading zeros.
+// a date; placeholders of digits with nothing but blanks around them show the
+// number itself, with leading zeros where they are zeros. Anything else shows
+// something else, which is not imitated.
 func judgeFormat(code string) numberFormat {
-	code, _, _ = strings.Cut(code, ";") // the section for positive numbers
-	var bare strings.Builder
-	for i := 0; i < len(code); i++ {
-		switch c := code[i]; {
-		case c == '"':
-			i += skipTo(code[i+1:], '"')
-		case c == '[':
-			i += skipTo(code[i+1:], ']')
-		case c == '\\', c == '_', c == '*':
-			i++
-		case c == ' ', c >= utf8.RuneSelf: // no-break spaces
-		default:
-			bare.WriteByte(c | 0x20) // lower case; the digits stay as they are
-		}
-	}
-	s := bare.String()
-	if strings.ContainsAny(s, "yd") {
+	bare, literal, rest := bareFormat(code)
+	switch {
+	case strings.ContainsAny(bare, "yd"):
 		return numberFormat{date: true}
+	case literal:
+		return numberFormat{other: true}
+	case bare == "general" || bare == "@":
+		return numberFormat{}
 	}
-	if len(s) > 1 && len(s) <= maxZeros && strings.Trim(s, "0") == "" {
-		return numberFormat{digits: len(s)}
+	m := digitsForm.FindStringSubmatch(bare)
+	if m == nil {
+		return numberFormat{other: true}
 	}
-	return numberFormat{}
+	digits := strings.Count(m[1], "0")
+	switch {
+	case digits <= 1:
+		return numberFormat{}
+	case digits > maxZeros || strings.Contains(rest, ";"): // zero has a section of its own
+		return numberFormat{other: true}
+	}
+	return numberFormat{digits: digits}
 }
 
-// skipTo is how far the closing byte is, itself included.
-func skipTo(s string, closing byte) int {
-	if i := strings.IndexByte(s, closing); i >= 0 {
-		return i + 1
+// digitsForm is what shows all digits of a whole number and no other: optional
+// placeholders, then zeros, thousands and decimals. A comma that ends the
+// whole part would divide by a thousand.
+var digitsForm = regexp.MustCompile(`^((?:[#?]+,?)*[#?0](?:0|,0)*)(?:\.[0#?]*)?$`)
+
+// bareFormat strips the first section of a format code, the one for positive
+// numbers, of what shows nothing or a blank. It tells whether there is a
+// literal text or a condition besides; rest is what follows the section.
+func bareFormat(code string) (bare string, literal bool, rest string) {
+	var b strings.Builder
+	for rest = code; rest != ""; {
+		c, n := utf8.DecodeRuneInString(rest)
+		rest = rest[n:]
+		var text, tag string
+		switch {
+		case c == ';':
+			return b.String(), literal, rest
+		case c == '"':
+			text, rest, _ = strings.Cut(rest, `"`)
+		case c == '[':
+			tag, rest, _ = strings.Cut(rest, "]")
+			literal = literal || !silentTag.MatchString(tag)
+		case c == '\\', c == '*': // a literal, what fills the cell
+			_, n = utf8.DecodeRuneInString(rest)
+			text, rest = rest[:n], rest[n:]
+		case c == '_': // a blank as wide as that
+			_, n = utf8.DecodeRuneInString(rest)
+			rest = rest[n:]
+		case !unicode.IsSpace(c): // no-break spaces are blanks too
+			b.WriteRune(unicode.ToLower(c))
+		}
+		literal = literal || !isBlank([]byte(text))
 	}
-	return len(s)
+	return b.String(), literal, ""
 }
+
+// silentTag is a colour, or a language without currency or digits of its own.
+var silentTag = regexp.MustCompile(`^(?i:black|blue|cyan|green|magenta|red|white|yellow|color *\d+|\$-[0-9a-f]{1,4}|\$-[a-z]{2}-[a-z]{2})$`)
 
 func (s styles) at(i int) numberFormat {
 	if i < len(s) {
@@ -145,10 +184,7 @@ const maxExactDigits = 15
 // shape that shows it, so that it is rejected again when it comes back as text.
 func appendNumber(dst, raw []byte, f numberFormat, date1904 bool) ([]byte, kind, error) {
 	if n := len(raw); n > 0 && n <= maxExactDigits && (raw[0] != '0' || n == 1) && allDigits(raw) && !f.date {
-		for ; n < f.digits; n++ {
-			dst = append(dst, '0')
-		}
-		return append(dst, raw...), plainCell, nil
+		return f.append(dst, raw), f.kind(), nil
 	}
 	value, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil || math.IsInf(value, 0) || math.IsNaN(value) || strings.ContainsAny(string(raw), "xX_pPiInN") {
@@ -158,11 +194,29 @@ func appendNumber(dst, raw []byte, f numberFormat, date1904 bool) ([]byte, kind,
 		if t, ok := dateOf(value, date1904); ok {
 			return appendDate(dst, t), plainCell, nil
 		}
+		f = numberFormat{other: true} // ########
 	}
 	if digitsLost(raw) {
 		return strconv.AppendFloat(dst, value, 'E', -1, 64), lostDigits, nil
 	}
-	return strconv.AppendFloat(dst, value, 'f', -1, 64), plainCell, nil
+	return f.append(dst, strconv.AppendFloat(nil, value, 'f', -1, 64)), f.kind(), nil
+}
+
+// append writes a number with the leading zeros that are shown.
+func (f numberFormat) append(dst, number []byte) []byte {
+	if allDigits(number) {
+		for n := len(number); n < f.digits; n++ {
+			dst = append(dst, '0')
+		}
+	}
+	return append(dst, number...)
+}
+
+func (f numberFormat) kind() kind {
+	if f.other {
+		return shownOtherwise
+	}
+	return plainCell
 }
 
 func allDigits(b []byte) bool {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 
@@ -197,8 +199,23 @@ func (b *verdictBook) fill(s *sheet, r row, style int) {
 	clear(b.cells)
 	clear(b.values)
 	for _, c := range r.cells {
-		b.put(c.column, style, c.text)
+		b.put(c.column, style, s.carried(r, c))
 	}
+}
+
+// carried is a cell's text as a workbook of texts keeps it. An identifier that
+// was rejected because it was shown as something else must not be taken when it
+// comes back as text: it gets the shape that lost digits have.
+func (s *sheet) carried(r row, c cell) string {
+	f := slices.Index(s.layout.columns, c.column)
+	if c.kind != shownOtherwise || r.line <= s.layout.line || f < 0 || !s.isIdentifier(field(f)) {
+		return c.text
+	}
+	value, err := strconv.ParseFloat(c.text, 64)
+	if err != nil {
+		return c.text
+	}
+	return strconv.FormatFloat(value, 'E', -1, 64)
 }
 
 func (b *verdictBook) put(column, style int, text string) {

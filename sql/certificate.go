@@ -32,7 +32,7 @@ type OpenChoice struct {
 //go:embed query/spaces_of_certificate.sql
 var spacesOfCertificate string
 
-// SpacesOfCertificate returns the spaces of a serial number, ten at most: there
+// SpacesOfCertificate returns the spaces of a serial number, a hundred at most: there
 // may be several, of different issuers (R7).
 func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialNumber) ([]CertificateSpace, error) {
 	var rows []struct {

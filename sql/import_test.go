@@ -220,7 +220,11 @@ func TestRowsOfOneFile(t *testing.T) {
 				"rejected,A3,ce numéro d'abonné figure sur des lignes différentes : 2, 3, 4|" +
 				"rejected,A4,ce numéro d'abonné figure sur des lignes différentes : 2, 3, 4"},
 		{"a malformed row beside a good one", []sql.ImportRow{row(n1, a), malformed(n1)},
-			"rejected,A2,ce numéro d'abonné figure sur des lignes différentes : 2, 3|rejected,C9,adresse électronique manquante"},
+			"rejected,A2,ce numéro d'abonné figure sur des lignes différentes : 2, 3|" +
+				"rejected,C9,adresse électronique manquante ; ce numéro d'abonné figure sur des lignes différentes : 2, 3"},
+		{"malformed rows under one number", []sql.ImportRow{malformed(n1), row(n2, a), malformed(n1)},
+			"rejected,C9,adresse électronique manquante ; ce numéro d'abonné figure sur des lignes différentes : 2, 4|accepted,,|" +
+				"rejected,C9,adresse électronique manquante ; ce numéro d'abonné figure sur des lignes différentes : 2, 4"},
 		{"malformed rows without number", []sql.ImportRow{malformed(""), malformed(""), row(n1, a)},
 			"rejected,C9,adresse électronique manquante|rejected,C9,adresse électronique manquante|accepted,,"},
 		{"one certificate under two numbers", []sql.ImportRow{row(n1, a, serial("ab")), row(n2, b), row(n3, a, serial("ab"))},

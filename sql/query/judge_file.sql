@@ -1,4 +1,5 @@
--- What the file alone tells: malformed rows, rows that contradict each other, rows that stand twice (D9).
+-- What the file alone tells: malformed rows, rows that contradict each other, rows that stand twice (D9). A malformed row whose
+-- number others bear with other contents names them behind its own reason.
 -- $1 and $2 are the columns of the number and of the serial number.
 WITH number AS (
     SELECT number, min(line) AS first, min(contents) <> max(contents) AS differ,
@@ -13,16 +14,15 @@ WITH number AS (
 )
 UPDATE staged s
 SET verdict = CASE WHEN f.reason <> '' THEN 'rejected' ELSE 'unchanged' END,
-    cell = CASE WHEN s.reason <> '' THEN s.cell ELSE f.cell END,
-    reason = CASE WHEN s.reason <> '' THEN s.reason WHEN f.reason <> '' THEN f.reason
-                  ELSE 'identique à la ligne ' || f.first END
+    cell = f.cell,
+    reason = CASE WHEN f.reason <> '' THEN f.reason ELSE 'identique à la ligne ' || f.first END
 FROM (
     SELECT t.line, n.first,
            CASE WHEN t.reason <> '' THEN t.cell WHEN n.differ THEN $1 || t.line WHEN c.lines IS NOT NULL THEN $2 || t.line ELSE '' END AS cell,
-           CASE WHEN t.reason <> '' THEN t.reason
-                WHEN n.differ THEN 'ce numéro d''abonné figure sur des lignes différentes : ' || n.lines
-                WHEN c.lines IS NOT NULL THEN 'ce certificat figure sous plusieurs numéros d''abonné : lignes ' || c.lines
-                ELSE '' END AS reason
+           concat_ws(' ; ', nullif(t.reason, ''),
+                CASE WHEN n.differ THEN 'ce numéro d''abonné figure sur des lignes différentes : ' || n.lines
+                     WHEN c.lines IS NOT NULL THEN 'ce certificat figure sous plusieurs numéros d''abonné : lignes ' || c.lines
+                END) AS reason
     FROM staged t
     LEFT JOIN number n ON n.number = t.number
     LEFT JOIN certificate c ON t.reason = '' AND c.serial = t.serial AND c.issuer = lower(t.issuer)

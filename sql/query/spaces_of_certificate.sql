@@ -8,4 +8,4 @@ FROM space s
 LEFT JOIN request o ON o.space_id = s.id AND request_is_open(o) AND (o.expires_at IS NULL OR o.expires_at > (SELECT bascule_now()))
 WHERE s.serial = $1
 ORDER BY s.id
-LIMIT 10
+LIMIT 100
