@@ -219,7 +219,7 @@ var refusedTitles = map[entryRefusal]string{
 	entryRefusal(certificate.Revoked):     "Votre certificat a été révoqué",
 	entryRefusal(certificate.NotYetValid): "Votre certificat n'est pas encore valide",
 	entryRefusal(certificate.Expired):     "Votre certificat a expiré",
-	entryUnavailable:                      "L'accès avec certificat n'est pas ouvert ici",
+	entryUnavailable:                      "L'accès avec certificat n'est pas proposé ici",
 	entryUnknown:                          "Aucun espace n'est associé à ce certificat",
 	entryAmbiguous:                        "Plusieurs espaces sont associés à ce certificat",
 	entryUnmatched:                        "L'émetteur de votre certificat n'a pas pu être vérifié",

@@ -382,5 +382,5 @@ func TestForgedHeaderOverTLS(t *testing.T) {
 func TestNoCertificates(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.get("/certificat").expect(t, http.StatusOK, "n'est pas ouvert sur ce site", "activer votre espace")
+	s.get("/certificat").expect(t, http.StatusOK, "n'est pas proposé sur ce site", "activer votre espace")
 }

@@ -25,8 +25,8 @@ type tour struct {
 
 // TestTour: axe-core finds nothing on any page in any state, light or dark; every
 // page fits a phone of 360 pixels; an error is announced and the title begins
-// with it. The pages are the site's own routes: one that the tour does not stop
-// at fails.
+// with it; all is reached by the keyboard. The pages are the site's own routes:
+// one that the tour does not stop at fails.
 func TestTour(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t)
@@ -71,8 +71,39 @@ func (v *tour) stop(state string) {
 		}
 		v.picture(strings.ReplaceAll(strings.Trim(path, "/"), "/", "-") + "-" + state + "-" + look.name + ".png")
 	}
+	if got := js[string](v.browser, outOfReach); got != "" {
+		t.Errorf("%s, %s: no key reaches %s", path, state, got)
+	}
 	if title := js[string](v.browser, `document.title`); strings.HasPrefix(title, "Erreur") != js[bool](v.browser, `!!document.getElementById('erreurs')`) {
 		t.Errorf("%s, %s: the title is %q", path, state, title)
+	}
+}
+
+// outOfReach are the elements to work with that the Tab key passes over.
+const outOfReach = `[...document.querySelectorAll('a, button, input, select')]
+	.filter(e => e.type != 'hidden' && e.checkVisibility() && (e.tabIndex < 0 || e.disabled || e.localName == 'a' && !e.href))
+	.map(e => e.outerHTML).join(' ')`
+
+// tabs presses Tab through the page and wants to come by all its fields in their
+// order, with the focus to be seen on each.
+func (v *tour) tabs() {
+	v.t.Helper()
+	want := js[[]string](v.browser, `[...document.querySelectorAll('main input:not([type=hidden]), main select, main button')].map(e => e.id || e.ariaLabel || e.innerText)`)
+	js[any](v.browser, `document.activeElement.blur()`)
+	var got []string
+	for range len(want) + 20 {
+		v.do(chromedp.KeyEvent("\t"))
+		at := js[string](v.browser, `(() => {
+			const e = document.activeElement;
+			if (!e.matches('main input, main select, main button')) return '';
+			return (e.id || e.ariaLabel || e.innerText) + (getComputedStyle(e).outlineStyle == 'none' ? ' without a mark' : '');
+		})()`)
+		if at != "" && !slices.Contains(got, at) {
+			got = append(got, at)
+		}
+	}
+	if !slices.Equal(got, want) {
+		v.t.Errorf("Tab comes by %q, want %q", got, want)
 	}
 }
 
@@ -121,6 +152,7 @@ func (v *tour) activation() {
 	v.stop("rempli")
 	v.submit()
 	v.stop("identifiants")
+	v.tabs()
 	v.submit()
 	v.stop("identifiants-erreur")
 	v.choose("autre@a.example")
