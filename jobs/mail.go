@@ -50,12 +50,12 @@ const turn = 20 * time.Second
 
 // Run mails until nothing is due in the lane, ctx ends or its turn is over.
 func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
-	suspects, probe, err := m.DB.TakeProbe(ctx)
+	avoid, probe, err := m.DB.TakeProbe(ctx)
 	if err != nil {
 		return err
 	}
 	if probe {
-		return m.probe(ctx, lane, suspects)
+		return m.probe(ctx, avoid)
 	}
 	until := m.Now().Add(turn)
 	window, chunk := &pace{size: firstWindow, max: maxWindow}, &pace{size: firstChunk, max: maxChunk}
@@ -73,12 +73,31 @@ func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
 	return nil
 }
 
-// probe tries one mail although the breaker is open: another one than those
-// that opened it, where there is another (D11).
-func (m *Mailer) probe(ctx context.Context, lane sql.Lane, suspects []int64) error {
-	for _, except := range [][]int64{suspects, nil} {
-		b := &batch{Mailer: m, lane: lane, token: newToken(), window: &pace{size: 1, max: 1}, until: m.Now().Add(turn), probe: true}
-		if _, err := b.run(ctx, firstChunk, except); err != nil || b.tried {
+// probe tries one mail although the breaker is open: in whichever lane, another
+// one than those that opened it, where there is another (D11). Only another one
+// that gets through tells who is to blame.
+func (m *Mailer) probe(ctx context.Context, avoid []int64) error {
+	for _, another := range []bool{true, false} {
+		if !another {
+			avoid = nil
+		}
+		for _, lane := range []sql.Lane{sql.LaneInteractive, sql.LaneBulk} {
+			b := &batch{Mailer: m, lane: lane, token: newToken(), window: &pace{size: 1, max: 1}, until: m.Now().Add(turn),
+				probe: true, another: another}
+			if err := b.tryOne(ctx, avoid); err != nil || b.tried {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tryOne tries the mail that has been due for longest and is not void, so that
+// every mail has its turn, whatever became of the probes before it.
+func (b *batch) tryOne(ctx context.Context, except []int64) error {
+	for more := true; more && !b.tried && ctx.Err() == nil && b.Now().Before(b.until); {
+		var err error
+		if more, err = b.run(ctx, 1, except); err != nil {
 			return err
 		}
 	}
@@ -88,12 +107,13 @@ func (m *Mailer) probe(ctx context.Context, lane sql.Lane, suspects []int64) err
 // A batch is one claim on its way through the relay.
 type batch struct {
 	*Mailer
-	lane   sql.Lane
-	token  string
-	window *pace
-	until  time.Time // no window starts later
-	probe  bool      // one mail, although the breaker is open
-	tried  bool      // a window was handed to the relay
+	lane    sql.Lane
+	token   string
+	window  *pace
+	until   time.Time // no window starts later
+	probe   bool      // one mail, although the breaker is open
+	another bool      // than those that opened it
+	tried   bool      // a window was handed to the relay
 }
 
 // A letter is a claimed mail with its code.
@@ -135,7 +155,7 @@ func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, 
 			continue
 		}
 		rest, b.tried = rest[n:], true
-		b.handOver(ctx, window, started)
+		b.handOver(ctx, window, started, begin)
 		if b.probe {
 			break
 		}
@@ -228,9 +248,16 @@ func (b *batch) start(ctx context.Context, window []letter) ([]sql.Started, erro
 	return b.DB.StartMail(ctx, sql.Claim{Token: b.token, IDs: letterIDs(window)}, tags, b.Lifetime, b.probe)
 }
 
-// handOver sends what was started, and records each outcome soon after it is known.
-func (b *batch) handOver(ctx context.Context, window []letter, started []sql.Started) {
-	begin := b.Now()
+// handOverWithin is how long after the start of its window the hand-over of a
+// mail may begin: its deadline counts from there and is printed to the minute
+// (D4). A relay that becomes slow meets a window that has grown to maxWindow;
+// what it does not get to in time certainly did not go out and is started anew,
+// with a full deadline.
+const handOverWithin = 5 * time.Second
+
+// handOver sends what was started, begin being an instant before that, and
+// records each outcome soon after it is known.
+func (b *batch) handOver(ctx context.Context, window []letter, started []sql.Started, begin time.Time) {
 	letters := make(map[int64]letter, len(window))
 	for _, l := range window {
 		letters[l.ID] = l
@@ -242,7 +269,8 @@ func (b *batch) handOver(ctx context.Context, window []letter, started []sql.Sta
 		outgoing[i] = b.compose(going[i], s).Outgoing()
 	}
 	r := b.record(ctx)
-	b.Relay.Send(ctx, outgoing, func(i int, o mail.Outcome) { r.add(going[i], o) })
+	late := func() bool { return b.Now().Sub(begin) > handOverWithin }
+	b.Relay.Send(ctx, outgoing, late, func(i int, o mail.Outcome) { r.add(going[i], o) })
 	r.close()
 	b.window.adapt(b.Now().Sub(begin))
 }

@@ -180,7 +180,7 @@ func (b *batch) moveBreaker(ctx context.Context, v verdict) error {
 		return err
 	case b.probe && v.spoke():
 		b.Log.Info("the relay takes mail again")
-		return b.DB.CloseBreaker(ctx)
+		return b.DB.CloseBreaker(ctx, b.another && len(v.accepted) > 0)
 	}
 	return nil
 }

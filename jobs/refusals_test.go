@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"bascule/jobs"
 	"bascule/queue"
+	"bascule/sql/sqltest"
 )
 
 const breakerOpen = `SELECT opened_at IS NOT NULL FROM breaker`
@@ -184,6 +186,149 @@ func TestUnclearRefusalsAmongSuccesses(t *testing.T) {
 	s.until("the rest waits", `SELECT count(*) = 20 FROM obligation WHERE attempts = 1 AND claim IS NULL`)
 	if s.holds(`SELECT opened_at IS NOT NULL FROM breaker`) {
 		t.Error("refusals that are not in a row opened the breaker")
+	}
+}
+
+// noSuchUser is what a relay without enhanced codes says of a bad address: it is
+// not clear that it means the address.
+const noSuchUser = "550 No such user"
+
+// contacts are the addresses that requests are mailed to.
+func contacts(requests []sqltest.Request) []string {
+	list := make([]string, len(requests))
+	for i, r := range requests {
+		list[i] = r.Contact.String()
+	}
+	return list
+}
+
+// openings is how often the breaker has opened so far.
+func (s *stage) openings() int {
+	s.t.Helper()
+	n := strings.Count(s.log.String(), "the relay takes mail again")
+	if s.holds(breakerOpen) {
+		n++
+	}
+	return n
+}
+
+// D11: once another mail got through, addresses that opened the breaker are to
+// blame for themselves: they wait for their own schedule, and stop nobody's mail
+// any more. Fresh ones may open it again.
+func TestBadAddressesAreToBlame(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	bad := s.invite(8)
+	good := s.invite(8)
+	s.relay.follow(refusing(noSuchUser, contacts(bad)...))
+	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
+	s.elapse("the good ones are mailed", `SELECT count(*) = 8 FROM request WHERE mailed_at IS NOT NULL AND id >= $1`, good[0].ID)
+	for i := range 4 {
+		s.elapse("each bad one is refused once more", `SELECT count(*) = 8 FROM obligation WHERE attempts > $1`, i)
+		waits := s.invite(1)[0]
+		s.db.Exec(t, `UPDATE obligation SET lane = 'interactive' WHERE request_id = $1 AND lane = 'bulk'`, waits.ID)
+		s.until("somebody who waits is mailed, without any time passing", `SELECT mailed_at IS NOT NULL FROM request WHERE id = $1`, waits.ID)
+	}
+	if n := s.openings(); n < 1 || n > 2 {
+		t.Errorf("the breaker opened %d times for 8 bad addresses", n)
+	}
+	s.relay.follow(at("rcpt", noSuchUser))
+	s.invite(5)
+	s.until("five fresh ones open it", breakerOpen)
+	s.relay.follow(nil)
+	s.elapse("all are mailed", allMailed)
+	s.relay.follow(at("rcpt", noSuchUser))
+	s.invite(5)
+	s.until("five more open it", breakerOpen)
+	s.relay.follow(nil)
+	s.elapse("all are mailed again", allMailed)
+	if !s.holds(`SELECT blamed = '{}' FROM breaker`) {
+		t.Errorf("who was mailed is still blamed: %s", s.db.Text(t, `SELECT blamed::text FROM breaker`))
+	}
+}
+
+// D11: whoever is refused while the breaker is open, in a window under way or as
+// a probe, is a suspect too: it does not open again for every five bad addresses.
+func TestManyBadAddresses(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	bad := s.invite(30)
+	good := s.invite(1)[0]
+	s.relay.follow(refusing(noSuchUser, contacts(bad)...))
+	s.work()
+	s.elapse("the good one is mailed", `SELECT mailed_at IS NOT NULL FROM request WHERE id = $1`, good.ID)
+	s.elapse("each bad one is refused more than once", `SELECT count(*) = 30 FROM obligation WHERE attempts > 1`)
+	if n := s.openings(); n > 2 {
+		t.Errorf("the breaker opened %d times for 30 bad addresses", n)
+	}
+}
+
+// D11: the blame is the recipient's: another space of one that is to blame does
+// not open the breaker either.
+func TestBlameIsOfTheRecipient(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	bad := contacts(s.invite(6))
+	s.relay.follow(refusing(noSuchUser, bad...))
+	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
+	s.until("the breaker is open", breakerOpen)
+	s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+	s.invite(1)
+	s.elapse("another mail closes it", `SELECT opened_at IS NULL FROM breaker`)
+	for _, contact := range bad {
+		s.db.Requested(t, s.keys, inviting(contact))
+	}
+	s.elapse("all were refused", `SELECT count(*) = 12 FROM obligation WHERE attempts > 0 AND claim IS NULL`)
+	if n := s.openings(); n != 1 {
+		t.Errorf("the breaker opened %d times for 6 bad addresses", n)
+	}
+}
+
+// D11: while the breaker is open and nothing else is due, the suspects probe.
+// That one of them gets through tells nothing about the others: they may open it
+// again.
+func TestSuspectsAloneAreNotToBlame(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.relay.follow(at("rcpt", noSuchUser))
+	s.invite(6)
+	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
+	s.until("the breaker is open", breakerOpen)
+	s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+	var asked atomic.Int64
+	s.relay.follow(func(stage, _, _ string) string {
+		if stage == "rcpt" && asked.Add(1) > 1 {
+			return noSuchUser
+		}
+		return ""
+	})
+	s.elapse("one of them is mailed", `SELECT count(*) = 1 FROM request WHERE mailed_at IS NOT NULL`)
+	s.elapse("the other five open it again", breakerOpen)
+	if n := s.openings(); n != 2 {
+		t.Errorf("the breaker opened %d times", n)
+	}
+	s.relay.follow(nil)
+	s.mailedSoon(3 * time.Minute)
+}
+
+// D11: the probe looks in both lanes for another mail than the suspects, first
+// among those that somebody waits for, and takes the one due for longest.
+func TestProbeLooksInBothLanes(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	bad := s.invite(6)
+	s.relay.follow(refusing(noSuchUser, contacts(bad)...))
+	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
+	s.until("the breaker is open", breakerOpen)
+	s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+	two := s.invite(2)
+	waits := two[1]
+	s.db.Exec(t, `UPDATE obligation SET lane = 'interactive' WHERE request_id = $1`, two[0].ID)
+	s.db.Exec(t, `UPDATE obligation SET lane = 'interactive', due_at = due_at - interval '1 minute' WHERE request_id = $1`, waits.ID)
+	asked := len(s.relay.rcpts())
+	s.elapse("the breaker closes", `SELECT opened_at IS NULL FROM breaker`)
+	if rcpts := s.relay.rcpts(); rcpts[asked] != waits.Contact.String() {
+		t.Error("the probe took another one first")
 	}
 }
 

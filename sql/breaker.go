@@ -39,7 +39,8 @@ var giveBackAttempts string
 
 // NoteUnclear remembers obligations refused without a clear reason. When they
 // are UnclearLimit in a row, the breaker opens, their attempts are given back,
-// and NoteUnclear returns true.
+// and NoteUnclear returns true. Recipients that CloseBreaker laid the blame on
+// do not count.
 func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (opened bool, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		var unclear pq.Int64Array
@@ -66,8 +67,9 @@ func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (open
 var takeProbe string
 
 // TakeProbe tells whether the caller, alone of all workers, may try one mail
-// although the breaker is open; suspects are the obligations to avoid.
-func (db *DB) TakeProbe(ctx context.Context) (suspects []int64, ok bool, err error) {
+// although the breaker is open; avoid are the obligations of which no success
+// is to be expected, or none that would tell anything about the others.
+func (db *DB) TakeProbe(ctx context.Context) (avoid []int64, ok bool, err error) {
 	var ids pq.Int64Array
 	err = db.x.GetContext(ctx, &ids, takeProbe, ProbeEvery.Seconds())
 	if errors.Is(err, stdsql.ErrNoRows) {
@@ -82,9 +84,12 @@ func (db *DB) TakeProbe(ctx context.Context) (suspects []int64, ok bool, err err
 //go:embed query/close_breaker.sql
 var closeBreaker string
 
-// CloseBreaker lets mail flow again.
-func (db *DB) CloseBreaker(ctx context.Context) error {
-	if _, err := db.x.ExecContext(ctx, closeBreaker); err != nil {
+// CloseBreaker lets mail flow again. If another mail than the suspects got
+// through, blame tells so: further refusals of theirs without a clear reason are
+// their own (D11). That costs suspects that met a refusal of us nothing but a
+// voice in opening the breaker.
+func (db *DB) CloseBreaker(ctx context.Context, blame bool) error {
+	if _, err := db.x.ExecContext(ctx, closeBreaker, blame); err != nil {
 		return fmt.Errorf("close the breaker: %w", err)
 	}
 	return nil

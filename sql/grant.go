@@ -26,7 +26,7 @@ var grants = [...]struct{ table, rights string }{
 	{"code", "SELECT, INSERT, UPDATE (resends), DELETE"},
 	{"obligation", "SELECT, INSERT, DELETE," +
 		" UPDATE (lane, kind, due_at, claim, claimed_until, started_at, message_date, attempts, interruptions)"},
-	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason, suspects, unclear)"},
+	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason, suspects, unclear, blamed)"},
 	{"recap", "SELECT, INSERT, UPDATE (pdf, sha256, rendered_at)"},
 	{"reset", "SELECT, INSERT, UPDATE (tag, started_at, expires_at, used_at)"},
 	{"session", "SELECT, INSERT, DELETE"},

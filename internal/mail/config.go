@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -106,6 +107,9 @@ func ParseURL(s string) (Config, error) {
 		return Config{}, errors.New("names no host")
 	case u.Path != "" && u.Path != "/" || u.Fragment != "":
 		return Config{}, errors.New("has something after the host and port (write / ? # of the password as %2F %3F %23)")
+	}
+	if _, err := strconv.ParseUint(cfg.Port, 10, 16); cfg.Port != "" && err != nil {
+		return Config{}, errors.New("names no port from 1 to 65535")
 	}
 	if cfg.TLS, err = tlsMode(u); err != nil {
 		return Config{}, err

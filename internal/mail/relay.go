@@ -42,6 +42,7 @@ func (r *Relay) LogValue() slog.Value { return r.cfg.LogValue() }
 var (
 	errClosed  = errors.New("relay is closed")
 	errStopped = errors.New("not tried: an earlier message of the window stopped it")
+	errLate    = errors.New("not tried: its turn came too late")
 )
 
 // Send hands over a window of messages, in order, over one connection at a
@@ -53,16 +54,27 @@ var (
 // ctx is cancelled no further message is started; an answer to a dot already
 // written is waited for during Limits.Grace.
 //
+// late is asked before each message: once it returns true, that message and
+// those behind are NotSent; nil is never late. Commands that went ahead with the
+// message before do not count: as that one's answer may take its time, the
+// connection is given up instead.
+//
 // A connection that ends before it answered MAIL, after it served other
 // messages, says nothing about us: relays close idle connections and limit the
 // messages of one. The message, of which not a byte was handed over, goes on
 // over another connection; only a fresh one's failure is Us.
-func (r *Relay) Send(ctx context.Context, window []Outgoing, done func(i int, o Outcome)) {
-	next := r.send(ctx, window, done)
+func (r *Relay) Send(ctx context.Context, window []Outgoing, late func() bool, done func(i int, o Outcome)) {
+	if late == nil {
+		late = func() bool { return false }
+	}
+	next, end := r.send(ctx, window, late, done)
 	cause := errStopped
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		cause = context.Cause(ctx)
-	} else if r.isClosed() {
+	case end == tooLate:
+		cause = errLate
+	case r.isClosed():
 		cause = errClosed
 	}
 	for ; next < len(window); next++ {
@@ -70,33 +82,33 @@ func (r *Relay) Send(ctx context.Context, window []Outgoing, done func(i int, o 
 	}
 }
 
-// send works until the window is done or stopped, and returns how many messages have their outcome.
-func (r *Relay) send(ctx context.Context, window []Outgoing, done func(int, Outcome)) (next int) {
+// send works until the window is done or stopped, and returns how many messages
+// have their outcome, and what ended it.
+func (r *Relay) send(ctx context.Context, window []Outgoing, late func() bool, done func(int, Outcome)) (next int, end ending) {
 	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
 	case <-ctx.Done():
-		return 0
+		return 0, stopped
 	}
 	for next < len(window) && ctx.Err() == nil {
 		s, failure := r.take(ctx)
 		if s == nil {
 			if failure.Kind == 0 { // closed
-				return next
+				return next, stopped
 			}
 			done(next, failure)
-			return next + 1
+			return next + 1, stopped
 		}
 		unwatch := s.watch(ctx)
-		var end ending
-		next, end = s.run(ctx, window, next, done)
+		next, end = s.run(ctx, window, next, late, done)
 		untouched := unwatch()
-		r.giveBack(s, end == finished && untouched)
-		if end == stopped {
-			return next
+		r.giveBack(s, (end == finished || end == tooLate) && untouched)
+		if end == stopped || end == tooLate {
+			return next, end
 		}
 	}
-	return next
+	return next, end
 }
 
 // take returns a kept connection, or else a new one, or else why there is none.

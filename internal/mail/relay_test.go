@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,8 +28,13 @@ func window(t testing.TB, n int) []Outgoing {
 
 // send sends and checks that done was called once per message, in order.
 func send(ctx context.Context, t testing.TB, r *Relay, w []Outgoing) []Outcome {
+	return sendUntil(ctx, t, r, w, nil)
+}
+
+// sendUntil is send for a caller to whom it may become too late.
+func sendUntil(ctx context.Context, t testing.TB, r *Relay, w []Outgoing, late func() bool) []Outcome {
 	var got []Outcome
-	r.Send(ctx, w, func(i int, o Outcome) {
+	r.Send(ctx, w, late, func(i int, o Outcome) {
 		if i != len(got) {
 			t.Errorf("done(%d) called in place of done(%d)", i, len(got))
 		}
@@ -345,7 +351,7 @@ func TestCancelled(t *testing.T) {
 		s := &toy{offers: []string{}}
 		var got []Outcome
 		w := window(t, 3)
-		s.relay(t, Config{}, 1).Send(ctx, w, func(i int, o Outcome) {
+		s.relay(t, Config{}, 1).Send(ctx, w, nil, func(i int, o Outcome) {
 			got = append(got, o)
 			cancel()
 		})
@@ -403,6 +409,51 @@ func TestCancelled(t *testing.T) {
 					t.Errorf("returned after %v", took)
 				}
 			})
+		})
+	}
+}
+
+// D4: once it is too late, no further message begins, though its envelope went
+// ahead; the one under way goes on to its end, and a connection in good order is kept.
+func TestLate(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		offers []string
+		late   int // the message during which it becomes late; -1: before the first
+		want   string
+		mails  string
+		conns  int // with those of the window that follows
+	}{
+		{"before the first", nil, -1, "not_sent not_sent not_sent", "", 1},
+		{"during the first, the next went ahead", nil, 0, "accepted not_sent not_sent", "0", 2},
+		{"during the first, one by one", []string{}, 0, "accepted not_sent not_sent", "0", 1},
+		{"during the last", nil, 2, "accepted accepted accepted", "0 1 2", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var late atomic.Bool
+			late.Store(c.late < 0)
+			s := &toy{offers: c.offers, answer: func(_, msg int, stage Stage) string {
+				if msg == c.late && stage == StageDot {
+					late.Store(true)
+				}
+				return ""
+			}}
+			r, w := s.relay(t, Config{}, 1), window(t, 3)
+			outcomes := sendUntil(t.Context(), t, r, w, late.Load)
+			if got := kinds(outcomes); got != c.want {
+				t.Errorf("outcomes %q, want %q: %v", got, c.want, outcomes)
+			}
+			for i, o := range outcomes {
+				if o.Kind == NotSent && (o.Stage != "" || !errors.Is(o.Err, errLate)) {
+					t.Errorf("message %d, whose turn never came, is %v", i, o)
+				}
+			}
+			if got := s.copies(t, w); got != c.mails {
+				t.Errorf("the relay has %q, want %q", got, c.mails)
+			}
+			if got := kinds(send(t.Context(), t, r, w[:1])); got != "accepted" || s.conns != c.conns {
+				t.Errorf("the next window: %s; %d connections, want %d", got, s.conns, c.conns)
+			}
 		})
 	}
 }

@@ -38,16 +38,21 @@ const (
 	finished ending = iota // every message has its outcome
 	renew                  // the rest goes over another connection
 	stopped                // the rest is not to be tried
+	tooLate                // the same, for the caller says so
 )
 
 var errTooLarge = errors.New("message larger than the relay's SIZE")
 
 // run hands over window[next:] until something ends it, and returns the index
 // of the first message without an outcome.
-func (s *session) run(ctx context.Context, window []Outgoing, next int, done func(int, Outcome)) (int, ending) {
+func (s *session) run(ctx context.Context, window []Outgoing, next int, late func() bool, done func(int, Outcome)) (int, ending) {
 	for next < len(window) {
 		if ctx.Err() != nil {
 			return next, stopped
+		}
+		if late() {
+			s.broken = s.ahead // the relay waits for a body that never comes
+			return next, tooLate
 		}
 		if s.handled >= s.limits.PerConn {
 			return next, renew

@@ -1,0 +1,152 @@
+package jobs_test
+
+import (
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"bascule/jobs"
+	"bascule/queue"
+)
+
+// still is what a slow relay's script answers at the dot to stand still there
+// until the test lets it go on; then it takes the mail.
+const still = "!still"
+
+// A slowRelay stands still on a signal, and so does the time: the test moves it.
+type slowRelay struct {
+	s      *stage
+	stands chan struct{}
+	goOn   chan struct{}
+	passed atomic.Int64 // nanoseconds that the worker's clock is ahead
+}
+
+// slow starts a worker with one slot, whose clock only the test moves forward.
+func (s *stage) slow(sc script) *slowRelay {
+	s.t.Helper()
+	r := &slowRelay{s: s, stands: make(chan struct{}), goOn: make(chan struct{})}
+	r.follow(sc)
+	begin := time.Now()
+	s.work(func(w *jobs.Worker) {
+		w.Slots = queue.Slots{Interactive: 1, Batch: 1}
+		w.Mailer.Now = func() time.Time { return begin.Add(time.Duration(r.passed.Load())) }
+	})
+	return r
+}
+
+func (r *slowRelay) follow(sc script) {
+	over := r.s.t.Context().Done()
+	r.s.relay.follow(func(stage, to, id string) string {
+		answer := sc(stage, to, id)
+		if answer != still {
+			return answer
+		}
+		select {
+		case r.stands <- struct{}{}:
+			select {
+			case <-r.goOn:
+			case <-over:
+			}
+		case <-over:
+		}
+		return ""
+	})
+}
+
+// pass lets time pass for the worker and the database alike.
+func (r *slowRelay) pass(d time.Duration) {
+	r.passed.Add(int64(d))
+	r.s.pass(d)
+}
+
+// stillAt is the script of a relay that stands still at the dots of some.
+func stillAt(to ...string) script {
+	return func(stage, rcpt, _ string) string {
+		if stage == "dot" && slices.Contains(to, rcpt) {
+			return still
+		}
+		return ""
+	}
+}
+
+// D4, I5: the relay becomes slow in the middle of a window. The mail under way
+// keeps its start; those whose turn comes too late have no deadline and no attempt,
+// are due at once, and are started anew with a full deadline, each once.
+func TestSlowWindow(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	requests := s.invite(6) // a window of four, then one of two
+	relay := s.slow(stillAt(requests[0].Contact.String(), requests[1].Contact.String(), requests[4].Contact.String()))
+	<-relay.stands
+	if !s.holds(`SELECT count(*) = 4 FROM request WHERE started_at IS NOT NULL`) {
+		t.Fatal("the first window is not one of four: this proves nothing")
+	}
+	first := s.db.Text(t, `SELECT min(started_at)::text FROM request`)
+	relay.pass(6 * time.Second)
+	relay.goOn <- struct{}{}
+
+	<-relay.stands // in the window of two
+	if !s.holds(`SELECT count(*) = 3 FROM request r JOIN obligation o ON o.request_id = r.id
+		WHERE r.id IN ($1, $2, $3) AND r.started_at IS NULL AND r.expires_at IS NULL AND NOT EXISTS (SELECT FROM code c WHERE c.request_id = r.id)
+		  AND o.claim IS NULL AND o.due_at <= bascule_now() AND o.attempts = 0 AND o.interruptions = 0`,
+		requests[1].ID, requests[2].ID, requests[3].ID) {
+		t.Errorf("mails whose turn came too late still have a deadline, or are not due: %s", s.obligations())
+	}
+	if s.holds(breakerOpen) {
+		t.Error("a slow relay opened the breaker")
+	}
+	relay.goOn <- struct{}{}
+
+	<-relay.stands // the second one, in a window of its own
+	relay.goOn <- struct{}{}
+	s.until("all are mailed", allMailed)
+	if !s.holds(`SELECT started_at = $1::timestamptz FROM request WHERE id = $2`, first, requests[0].ID) {
+		t.Error("the mail under way lost its start")
+	}
+	if !s.holds(`SELECT count(*) = 5 FROM request WHERE started_at >= $1::timestamptz + interval '6 seconds' AND expires_at - started_at = interval '48 hours'`, first) {
+		t.Error("a mail that was late is not started anew, with a full deadline")
+	}
+	if n := len(s.relay.kept()); n != len(requests) {
+		t.Errorf("%d copies of %d mails", n, len(requests))
+	}
+}
+
+// I5, D4: a repetition after doubt whose turn comes too late stays the copy that
+// it was: its start and its one doubt stand.
+func TestSlowWindowAfterDoubt(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := s.invite(2)
+	other, doubtful := r[0].Contact.String(), r[1].Contact.String()
+	relay := s.slow(func(stage, to, _ string) string {
+		switch {
+		case stage == "rcpt" && to == other:
+			return "451 4.2.2 mailbox full"
+		case stage == "dot":
+			return take
+		}
+		return ""
+	})
+	s.until("one is refused, one in doubt", `SELECT sum(attempts) = 1 AND sum(interruptions) = 1 AND count(claim) = 0 FROM obligation`)
+	first := s.db.Text(t, `SELECT started_at::text FROM request WHERE id = $1`, r[1].ID)
+	relay.follow(stillAt(other))
+	relay.pass(61 * time.Second)
+	<-relay.stands
+	if !s.holds(`SELECT count(started_at) = 2 FROM obligation`) {
+		t.Fatal("the two do not share a window: this proves nothing")
+	}
+	dials := s.relay.dials()
+	relay.pass(6 * time.Second)
+	relay.goOn <- struct{}{}
+	s.until("all are mailed", allMailed)
+	if n := s.relay.dials() - dials; n != 1 {
+		t.Errorf("%d more connections: the repetition was not late", n)
+	}
+	if !s.holds(`SELECT r.started_at = $1::timestamptz AND o.interruptions = 1 AND NOT r.in_doubt FROM request r JOIN obligation o ON o.request_id = r.id WHERE r.id = $2`, first, r[1].ID) {
+		t.Error("the repetition lost its start, or gained a doubt")
+	}
+	if n := len(s.relay.keptFor(doubtful)); n != 2 { // that they are equal, every stage proves
+		t.Errorf("%d copies, want 2", n)
+	}
+}
