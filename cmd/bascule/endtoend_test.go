@@ -429,7 +429,7 @@ func readReport(t testing.TB, path string) reportCounts {
 	}
 	defer book.Close()
 	sheet := func(name string) [][]string {
-		rows, err := book.GetRows(name)
+		rows, err := book.GetRows(name, excelize.Options{RawCellValue: true})
 		if err != nil || len(rows) == 0 {
 			t.Fatalf("sheet %s: %v", name, err)
 		}
