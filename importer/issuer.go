@@ -8,22 +8,27 @@ import (
 	"bascule/sql"
 )
 
-// issuers tells which rows' issuers lead to no single authority: their spaces
-// are invited all the same, but cannot be entered with the certificate (R7).
+// issuers tells which authority each row's issuer names, and which lead to no
+// single one: their spaces are invited all the same, but cannot be entered with
+// the certificate (R7).
 type issuers struct {
-	store *certificate.Store
-	known map[string]string // warnings by the sheet's text
+	store *certificate.Store // nil where nobody enters with one: only the text counts
+	known map[string]issuer  // by the sheet's text
 }
+
+// An issuer is what a text amounts to.
+type issuer struct{ key, warning string }
 
 // maxIssuers bounds the memory for a sheet that has another text in each row (I8).
 const maxIssuers = 10_000
 
-// warn adds the warnings to rows as they come by.
-func (s *issuers) warn(rows iter.Seq2[sql.ImportRow, error]) iter.Seq2[sql.ImportRow, error] {
+// tell adds that to rows as they come by.
+func (s *issuers) tell(rows iter.Seq2[sql.ImportRow, error]) iter.Seq2[sql.ImportRow, error] {
 	return func(yield func(sql.ImportRow, error) bool) {
 		for row, err := range rows {
 			if err == nil && row.Reason == "" {
-				row.Warning = join(row.Warning, s.of(row.Space.Certificate.Issuer))
+				of := s.of(row.Space.Certificate.Issuer)
+				row.IssuerKey, row.Warning = of.key, join(row.Warning, of.warning)
 			}
 			if !yield(row, err) {
 				return
@@ -32,16 +37,18 @@ func (s *issuers) warn(rows iter.Seq2[sql.ImportRow, error]) iter.Seq2[sql.Impor
 	}
 }
 
-func (s *issuers) of(issuer string) string {
-	warning, ok := s.known[issuer]
+func (s *issuers) of(text string) issuer {
+	of, ok := s.known[text]
 	if !ok {
-		_, err := s.store.Match(issuer)
-		warning = issuerWarning(issuer, err)
+		if of = (issuer{key: certificate.Key(text)}); s.store != nil {
+			_, err := s.store.Match(text)
+			of = issuer{s.store.Key(text), issuerWarning(text, err)}
+		}
 		if len(s.known) < maxIssuers {
-			s.known[issuer] = warning
+			s.known[text] = of
 		}
 	}
-	return warning
+	return of
 }
 
 func issuerWarning(issuer string, err error) string {

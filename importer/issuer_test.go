@@ -51,6 +51,30 @@ func TestIssuerWarnings(t *testing.T) {
 	}
 }
 
+// D9: one certificate under two numbers, its issuer written in two ways: both rows
+// are rejected, each naming the other.
+func TestOneCertificateTwoSpellings(t *testing.T) {
+	for name, store := range map[string]*certificate.Store{"without authorities": nil, "with one": authorities(t, "AC Une")} {
+		db := sqltest.Open(t)
+		sheet := filepath.Join(t.TempDir(), "list.csv")
+		second := "cn=ac une; o=exemple"
+		if store == nil {
+			second = "/O=Exemple/CN=AC Une"
+		}
+		rows := "numéro d'abonné;titulaire;adresse électronique;numéro de série;émetteur;date d'expiration\n" +
+			"00000001;Anne Durand;anne@exemple.example;0A01;CN=AC Une, O=Exemple;31/12/2099\n" +
+			"00000002;Paul Noël;paul@exemple.example;A:01;\"" + second + "\";31/12/2099\n"
+		if err := os.WriteFile(sheet, []byte(rows), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		opts := options(t, sheet)
+		opts.Certificates = store
+		if got := run(t, db, opts); got.Rejected != 2 {
+			t.Errorf("%s: %+v, want both rejected", name, got)
+		}
+	}
+}
+
 func authorities(t *testing.T, names ...string) *certificate.Store {
 	t.Helper()
 	var all []byte

@@ -88,17 +88,14 @@ func checkTarget(path, verdicts string) error {
 }
 
 func (f *File) request(opts Options) sql.Import {
-	rows := f.Rows()
-	if opts.Certificates != nil {
-		rows = (&issuers{store: opts.Certificates, known: make(map[string]string)}).warn(rows)
-	}
+	told := &issuers{store: opts.Certificates, known: make(map[string]issuer)}
 	at := func(x field) string { return columnName(f.rows.layout.columns[x]) }
 	return sql.Import{
 		Hash: f.Hash, FileName: f.Name, Sheet: f.Sheet,
 		Within: opts.Within, DryRun: opts.DryRun, Actor: opts.Actor, Keys: opts.Keys,
 		Columns:  sql.Columns{Number: at(fieldNumber), Email: at(fieldEmail), Serial: at(fieldSerial)},
 		Expect:   f.Count(),
-		Rows:     rows,
+		Rows:     told.tell(f.Rows()),
 		Dossiers: f.Dossiers(),
 		Stage:    func(name string) { opts.Progress(name, 0, 0) },
 	}

@@ -27,6 +27,9 @@ type ProvenCode struct {
 	// Activates tells that the request carries the credentials chosen for
 	// this address, so that the code alone activates (D1).
 	Activates bool
+	// ContactStands tells that the contact's code opens the identifiers still;
+	// it does not once the certificate holder has chosen (D8).
+	ContactStands bool
 	// Pending is another address whose own code is on its way, zero if none.
 	Pending conversion.Email
 	// Activated tells that the request has led to the switch already. Only
@@ -100,13 +103,14 @@ type codeRow struct {
 	Submission     string           `db:"submission"`
 	RequestContact string           `db:"request_contact"`
 	Pending        string           `db:"pending"`
+	ContactStands  bool             `db:"contact_stands"`
 	spaceRow
 }
 
 // prove recomputes the code and compares all of it; a tag alone proves nothing.
 func (r codeRow) prove(keys *conversion.Keyring, email conversion.Email, code conversion.Code) (p ProvenCode, ok bool, err error) {
 	p = ProvenCode{RequestID: r.RequestID, Generation: r.CodeGeneration, ExpiresAt: r.ExpiresAt,
-		Activates: r.IsChosen, Activated: r.Activated, Submission: r.Submission}
+		Activates: r.IsChosen, Activated: r.Activated, Submission: r.Submission, ContactStands: r.ContactStands}
 	if p.Proven, err = conversion.ParseEmail(r.Proves); err != nil {
 		return p, false, err
 	}

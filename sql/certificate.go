@@ -25,6 +25,7 @@ type CertificateSpace struct {
 // An OpenChoice is an open request with credentials.
 type OpenChoice struct {
 	Email     conversion.Email
+	Taken     bool      // it has become another space's identifier meanwhile (D3)
 	StartedAt time.Time // of the mail with the code; zero while it is queued
 	ExpiresAt time.Time
 }
@@ -38,6 +39,7 @@ func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialN
 	var rows []struct {
 		ID        int64     `db:"id"`
 		Chosen    string    `db:"chosen_email"`
+		Taken     bool      `db:"chosen_taken"`
 		StartedAt time.Time `db:"started_at"`
 		ExpiresAt time.Time `db:"expires_at"`
 		spaceRow
@@ -59,7 +61,7 @@ func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialN
 		if err != nil {
 			return nil, fmt.Errorf("chosen address of space %s: %w", space.Number, err)
 		}
-		spaces[i].Open = OpenChoice{Email: chosen, StartedAt: known(r.StartedAt), ExpiresAt: known(r.ExpiresAt)}
+		spaces[i].Open = OpenChoice{Email: chosen, Taken: r.Taken, StartedAt: known(r.StartedAt), ExpiresAt: known(r.ExpiresAt)}
 	}
 	return spaces, nil
 }
@@ -219,7 +221,12 @@ func (s heldSpace) prevail(ctx context.Context, tx *sqlx.Tx, o Option, c Credent
 		_, err := tx.ExecContext(ctx, optStanding, args...)
 		return s.standing(), err
 	}
-	n, err := affected(tx.ExecContext(ctx, optAgain, append(args, !same, conversion.MaxOtherAddresses)...))
+	space, err := s.space()
+	if err != nil {
+		return Choice{}, err
+	}
+	other := !same && !space.Contact.Same(o.Email)
+	n, err := affected(tx.ExecContext(ctx, optAgain, append(args, other, conversion.MaxOtherAddresses)...))
 	if err == nil && n == 0 {
 		err = conversion.ErrTooManyAddresses
 	}

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed"
@@ -23,6 +24,9 @@ type ImportRow struct {
 	Cell    string           // where the problem is, such as C14
 	Reason  string           // French, "" where the row is well formed
 	Warning string           // French, shown beside an accepted row
+	// IssuerKey is the same for rows whose certificates have the same issuer,
+	// however they write it; "" is the text itself.
+	IssuerKey string
 }
 
 // A DossierRow is one row of the optional Dossiers sheet.
@@ -164,7 +168,7 @@ func stageRows(ctx context.Context, tx *sqlx.Tx, in Import) error {
 		return err
 	}
 	n, err := copyRows(ctx, tx, in.Rows,
-		`COPY staged (line, number, holder, email, email_key, serial, issuer, expires, contents, cell, reason, warning) FROM STDIN`, stagedRow)
+		`COPY staged (line, number, holder, email, email_key, serial, issuer, issuer_key, expires, contents, cell, reason, warning) FROM STDIN`, stagedRow)
 	if err != nil {
 		return err
 	}
@@ -205,11 +209,11 @@ func copyRows[T any](ctx context.Context, tx *sqlx.Tx, rows iter.Seq2[T, error],
 func stagedRow(r ImportRow) []any {
 	if r.Reason != "" {
 		// A malformed row differs from every other one.
-		return []any{r.Line, string(r.Space.Number), "", "", "", "", "", nil, "line " + strconv.Itoa(r.Line), r.Cell, r.Reason, ""}
+		return []any{r.Line, string(r.Space.Number), "", "", "", "", "", "", nil, "line " + strconv.Itoa(r.Line), r.Cell, r.Reason, ""}
 	}
 	s := r.Space
 	return []any{r.Line, string(s.Number), s.Holder, s.Contact.String(), s.Contact.Key(), string(s.Certificate.Serial),
-		s.Certificate.Issuer, s.Certificate.Expires.Format(time.DateOnly), contents(s), "", "", r.Warning}
+		s.Certificate.Issuer, cmp.Or(r.IssuerKey, s.Certificate.Issuer), s.Certificate.Expires.Format(time.DateOnly), contents(s), "", "", r.Warning}
 }
 
 func stagedDossier(d DossierRow) []any {

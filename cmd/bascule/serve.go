@@ -107,6 +107,8 @@ func (a *app) checkCertificates(cfg web.Config, cert string) error {
 		return nil
 	case cfg.Certificates == nil:
 		return errors.New("CLIENT_CA_FILE is not set: CERT_LISTEN_ADDR needs the authorities whose certificates open spaces")
+	case cert != "" && cfg.CertURL.Scheme != "https":
+		return errors.New("CERT_PUBLIC_URL is not of the form https://host: CERT_LISTEN_ADDR speaks TLS")
 	case cert == "" && len(cfg.TrustedProxies) == 0:
 		return errors.New("TLS_CERT_FILE is not set: CERT_LISTEN_ADDR needs it, or TRUSTED_PROXIES that hand certificates on")
 	}

@@ -22,6 +22,29 @@ var (
 // ErrNoAuthority or ErrSeveralAuthorities.
 func (s *Store) Match(issuer string) (*x509.Certificate, error) { return s.now().match(issuer) }
 
+// Key is the same for texts that name the same authority: the one of the file
+// that Match finds, or else all that Key of the package can tell.
+func (s *Store) Key(issuer string) string {
+	ca, err := s.Match(issuer)
+	if err != nil {
+		return Key(issuer)
+	}
+	return keyOf(subject(ca))
+}
+
+// Key is the same for texts that have the same attributes, however they are
+// written and in whatever order.
+func Key(issuer string) string { return keyOf(parseName(tidy(issuer))) }
+
+func keyOf(name []attribute) string {
+	lines := make([]string, len(name))
+	for i, a := range name {
+		lines[i] = a.oid + "=" + strings.ToLower(a.value)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
 // Issued tells whether a sheet's issuer names the authority that issued the
 // holder's certificate: a serial number means nothing without it. It returns
 // ErrNoAuthority, ErrSeveralAuthorities or ErrOtherAuthority; the last one also

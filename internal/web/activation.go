@@ -37,11 +37,16 @@ type entryPage struct {
 // askCode shows the empty form. The link of a mail carries address and code
 // after "#", where no server sees them: the page's script fills them in (D5).
 func (s *Server) askCode(w http.ResponseWriter, r *http.Request) error {
-	step := stepCode
+	return s.pages.write(w, http.StatusOK, "activation", view{Step: stepOf(r), Data: entryPage{Submission: newSubmission()}})
+}
+
+// stepOf tells who has chosen the identifiers already from who has not: the links
+// say so.
+func stepOf(r *http.Request) int {
 	if r.URL.Query().Get("etape") == "3" {
-		step = stepActivation // for who has chosen the identifiers already
+		return stepActivation
 	}
-	return s.pages.write(w, http.StatusOK, "activation", view{Step: step, Data: entryPage{Submission: newSubmission()}})
+	return stepCode
 }
 
 // activate takes every form of /activation: address and code, then the
@@ -51,7 +56,7 @@ func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a := &attempt{Server: s, w: w, form: form, id: s.formID(form)}
+	a := &attempt{Server: s, w: w, form: form, id: s.formID(form), step: stepOf(r)}
 	end, err := a.run(r.Context(), r)
 	s.metrics.activation(end, err)
 	return err
@@ -90,9 +95,11 @@ type attempt struct {
 	w      http.ResponseWriter
 	form   url.Values
 	id     string // see formID
+	step   int    // where a refused code leaves
 	email  conversion.Email
 	code   conversion.Code
 	who    suspect
+	wait   time.Duration // before the next address, where too many were taken
 	proven sql.ProvenCode
 }
 
@@ -178,7 +185,8 @@ func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 		return outcomeFailed, err
 	}
 	if wait > 0 {
-		return outcomeThrottled, failure{status: http.StatusTooManyRequests, wait: wait}
+		a.wait = wait
+		return outcomeThrottled, a.askIdentifiers(ctx, problems{tooMany("new_email", wait)})
 	}
 	leave, err := a.gate.enter(ctx)
 	if err != nil {
@@ -243,9 +251,10 @@ func (a *attempt) repeat(ctx context.Context) (outcome, error) {
 }
 
 const (
-	addressTaken    = "Cette adresse sert maintenant à un autre espace\u00a0: choisissez une adresse électronique différente."
-	addressReserved = "Une demande est déjà en cours avec cette adresse\u00a0: pendant le délai d'activation, il est impossible de redemander un code d'activation avec la même adresse électronique."
-	addressTooMany  = "Vous avez déjà choisi trois autres adresses\u00a0: vous pouvez encore activer votre espace avec l'adresse à laquelle le code vous est parvenu."
+	addressTaken        = "Cette adresse sert maintenant à un autre espace\u00a0: choisissez une adresse électronique différente."
+	addressTakenAlready = "Cette adresse est déjà utilisée pour un autre espace sans certificat\u00a0: choisissez une adresse électronique différente."
+	addressReserved     = "Une demande est déjà en cours avec cette adresse\u00a0: pendant le délai d'activation, il est impossible de redemander un code d'activation avec la même adresse électronique."
+	addressTooMany      = "Vous avez déjà choisi trois autres adresses\u00a0: vous pouvez encore activer votre espace avec l'adresse à laquelle le code vous est parvenu."
 )
 
 // chooseAddress has a code mailed to another address than the proven one.
@@ -294,7 +303,7 @@ const codeRefused = "Cette adresse et ce code ne permettent pas d'activer un esp
 
 func (a *attempt) askCodeAgain(wrong problems) error {
 	return a.pages.write(a.w, http.StatusUnprocessableEntity, "activation", view{
-		Step: stepCode, Problems: wrong,
+		Step: a.step, Problems: wrong,
 		Data: entryPage{Email: a.form.Get("email"), Submission: newSubmission()},
 	})
 }
@@ -334,7 +343,7 @@ func (a *attempt) welcome(token string, email conversion.Email) error {
 	http.SetCookie(a.w, a.cookie(recapCookie, token, sql.RecapSession))
 	space := a.proven.Space
 	return a.pages.write(a.w, http.StatusOK, "welcome", view{
-		Step: stepRecap, Data: welcomePage{Number: space.Number, Holder: space.Holder, Email: email.String()},
+		Step: stepRecap, Own: !a.proven.ContactStands, Data: welcomePage{Number: space.Number, Holder: space.Holder, Email: email.String()},
 	})
 }
 
@@ -348,6 +357,6 @@ type mailPage struct {
 
 func (a *attempt) tellMail(email conversion.Email, choice sql.Choice) error {
 	return a.pages.write(a.w, http.StatusOK, "mail", view{
-		Step: stepActivation, Data: mailPage{Email: email.String(), Standing: choice.Standing},
+		Step: stepActivation, Own: !a.proven.ContactStands, Data: mailPage{Email: email.String(), Standing: choice.Standing, Own: !a.proven.ContactStands},
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
+	"slices"
 
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
@@ -69,17 +70,16 @@ func (s *Server) withPassword(page func(http.ResponseWriter, *http.Request, entr
 	})
 }
 
-// enter tells who is in a space. Where browsers are asked for a certificate, the
-// one that they show comes first; elsewhere a session does. It returns an
+// enter tells who is in a space. A session comes first: whoever shows a
+// certificate leaves it by "Accéder avec mon certificat". It returns an
 // entryRefusal, or conversion.ErrNotFound for who shows neither.
 func (s *Server) enter(r *http.Request) (entry, error) {
-	chain, err := s.chain(r)
-	shown := err != nil || len(chain) > 0
-	if shown && asksCertificate(r) {
-		return s.byCertificate(r)
-	}
 	e, err := s.bySession(r)
-	if errors.Is(err, conversion.ErrNotFound) && (shown || asksCertificate(r)) {
+	if !errors.Is(err, conversion.ErrNotFound) {
+		return e, err
+	}
+	chain, chainErr := s.chain(r)
+	if chainErr != nil || len(chain) > 0 || asksCertificate(r) {
 		return s.byCertificate(r)
 	}
 	return e, err
@@ -155,13 +155,14 @@ func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry,
 			refusal = entryUnmatched
 		}
 	}
+	switched := func(c sql.CertificateSpace) bool { return c.Space.Access != conversion.AccessCertificate }
 	switch {
 	case len(found) == 0:
 		return entry{}, refusal
+	case !slices.ContainsFunc(found, func(c sql.CertificateSpace) bool { return !switched(c) }):
+		return entry{}, entrySwitched // R3
 	case len(found) > 1:
 		return entry{}, entryAmbiguous
-	case found[0].Space.Access != conversion.AccessCertificate:
-		return entry{}, entrySwitched // R3
 	}
 	return entry{id: found[0].ID, space: found[0].Space, holder: holder, open: found[0].Open}, nil
 }
@@ -236,17 +237,20 @@ func (s *Server) refuseEntry(w http.ResponseWriter, refusal entryRefusal) error 
 }
 
 // certificatePage is the data of certificate.html.
-type certificatePage struct{ CertURL string }
+type certificatePage struct{ CertURL string } // where browsers are asked for a certificate
 
 // showCertificate is "Accéder avec mon certificat": it leads into the space, or
-// to where the browser is asked for the certificate (R7).
+// to where the browser is asked for the certificate (R7). The browser leaves a
+// session by it; the database is not changed.
 func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
 	chain, err := s.chain(r)
 	if err == nil && len(chain) == 0 && !asksCertificate(r) {
-		if s.certificates == nil {
+		switch {
+		case s.certificates == nil, s.certURL == "" && len(s.proxies) == 0:
 			return s.pages.write(w, http.StatusOK, "certificate", view{})
+		case s.certURL != "":
+			return s.pages.write(w, http.StatusOK, "certificate", view{Data: certificatePage{CertURL: s.certURL}})
 		}
-		return s.pages.write(w, http.StatusOK, "certificate", view{Data: certificatePage{CertURL: s.certURL}})
 	}
 	_, err = s.byCertificate(r)
 	var refusal entryRefusal
@@ -255,6 +259,11 @@ func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return err
+	}
+	if _, err := r.Cookie(s.cookieName(spaceCookie)); err == nil {
+		gone := s.cookie(spaceCookie, "", 0)
+		gone.MaxAge = -1
+		http.SetCookie(w, gone)
 	}
 	http.Redirect(w, r, "/espace", http.StatusSeeOther)
 	return nil

@@ -10,6 +10,7 @@ import (
 	"log"
 	"math/big"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/netip"
@@ -207,6 +208,7 @@ func TestManyCompanies(t *testing.T) {
 	for path, want := range map[string]string{
 		"/espace": "Page 1 sur 17", "/espace?page=17": "Page 17 sur 17", "/espace?page=99": "Page 17 sur 17", "/espace?page=x": "Page 1 sur 17",
 		"/espace?recherche=duvallon+499": "1 de vos 500 entreprises correspond", "/espace?recherche=100+000+007": "1 de vos 500 entreprises correspond",
+		"/espace?recherche=etablissements+DUVALLON+duvallon": "Aucune de vos 500 entreprises", "/espace?recherche=%C3%89TABLISSEMENTS": "500 de vos 500 entreprises", "/espace?recherche=etablissements": "500 de vos 500 entreprises",
 		"/espace?recherche=zzz": "Aucune de vos 500 entreprises",
 	} {
 		checkHTML(t, path, c.visit(client, path).expect(t, http.StatusOK, want))
@@ -383,4 +385,59 @@ func TestNoCertificates(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.get("/certificat").expect(t, http.StatusOK, "n'est pas proposé sur ce site", "activer votre espace")
+}
+
+// R3, R7, R27: a browser that goes on showing the certificate finds the switched
+// space again by address and password, on the listener that asks for certificates
+// too; and "Accéder avec mon certificat" leads to the certificate's own space,
+// whoever was signed in before.
+func TestSessionBesideCertificate(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	switched, cert := c.holder(sqltest.Invitation{Contact: "fini@a.example"})
+	_, code := c.db.Mail(t, c.keys, switched.ID)
+	c.post(full(c.proof("fini@a.example", code), "fini@a.example")).expect(t, http.StatusOK, success)
+	other, otherCert := c.holder(sqltest.Invitation{})
+	for _, test := range []struct {
+		certificate tls.Certificate
+		after       string // "/certificat"
+		number      conversion.SubscriberNumber
+		status      int
+	}{
+		{cert, "Votre espace s'ouvre sans certificat", switched.Number, http.StatusForbidden},
+		{otherCert, "Opter pour l'accès sans certificat", other.Number, http.StatusOK},
+	} {
+		client := c.client(test.certificate)
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.Jar = jar
+		c.send(client, "/connexion", url.Values{"email": {"fini@a.example"}, "password": {password}}).expect(t, http.StatusOK, string(switched.Number), "Me déconnecter")
+		c.visit(client, "/espace/coordonnees").expect(t, http.StatusOK, "fini@a.example")
+		c.visit(client, "/certificat").expect(t, test.status, test.after)
+		c.visit(client, "/espace").expect(t, http.StatusOK, string(test.number))
+	}
+}
+
+// R7: where nothing asks for a certificate, the page does not say that something will.
+func TestNowhereToShowCertificates(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*web.Config)
+		status int
+		text   string
+	}{
+		"nowhere": {func(cfg *web.Config) { cfg.CertURL = nil }, http.StatusOK, "n'est pas proposé sur ce site"},
+		"behind a proxy": {func(cfg *web.Config) {
+			cfg.CertURL = nil
+			cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		}, http.StatusForbidden, "Aucun certificat n'a été présenté"},
+	} {
+		c := newCertSite(t, test.change)
+		page := c.get("/certificat").expect(t, test.status, test.text)
+		if strings.Contains(page.body, "va vous demander") {
+			t.Errorf("%s: the page promises a question that nobody asks", name)
+		}
+	}
 }

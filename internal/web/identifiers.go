@@ -96,6 +96,7 @@ type identifiersPage struct {
 	Holder                         string
 	ExpiresAt                      time.Time
 	Pending                        string // another address, whose code is under way
+	PendingTaken                   bool   // it has become another space's identifier meanwhile
 	Taken                          bool   // the address by default is another space's identifier already (R13)
 	NewEmail, NewEmailConfirmation string
 	Question                       conversion.TrustQuestion
@@ -117,14 +118,15 @@ func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
 		Pending:   a.proven.Pending.String(),
 		NewEmail:  a.proven.Contact.String(),
 		Questions: conversion.TrustQuestions(),
-	}, a.form, wrong)
+	}, a.form, wrong, a.wait)
 }
 
 // showIdentifiers shows the form with what was typed, but never a secret.
-func (s *Server) showIdentifiers(w http.ResponseWriter, page identifiersPage, form url.Values, wrong problems) error {
+// wait is how long no other address will be looked at, 0 for not at all.
+func (s *Server) showIdentifiers(w http.ResponseWriter, page identifiersPage, form url.Values, wrong problems, wait time.Duration) error {
 	status := http.StatusOK
 	if len(wrong) > 0 {
-		status = http.StatusUnprocessableEntity
+		status = refusalStatus(w, wait)
 	}
 	if hasIdentifiers(form) {
 		page.NewEmail = form.Get("new_email")

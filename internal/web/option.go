@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -82,6 +83,7 @@ type option struct {
 	w     http.ResponseWriter
 	entry entry
 	form  url.Values
+	wait  time.Duration // before the next address, where too many were taken
 }
 
 func (o *option) run(ctx context.Context) (outcome, error) {
@@ -95,7 +97,8 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 		return outcomeFailed, err
 	}
 	if wait > 0 {
-		return outcomeThrottled, failure{status: http.StatusTooManyRequests, wait: wait}
+		o.wait = wait
+		return outcomeThrottled, o.ask(ctx, problems{tooMany("new_email", wait)})
 	}
 	end, _, err := o.turns.take(ctx, -o.entry.id) // requests have the positive numbers
 	if err != nil {
@@ -103,6 +106,9 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 	}
 	defer end()
 	choice, err := o.choose(ctx, chosen)
+	if errors.Is(err, conversion.ErrAddressTaken) {
+		err = errTakenAlready
+	}
 	if refusal := refusedAddress(err); refusal != "" {
 		if err := o.db.CountFailure(ctx, tries, perSpace); err != nil {
 			return outcomeFailed, err
@@ -156,20 +162,29 @@ func (o *option) ask(ctx context.Context, wrong problems) error {
 		NewEmail: o.entry.space.Contact.String(), Questions: conversion.TrustQuestions(),
 	}
 	if p := o.entry.pending(); p != nil {
-		page.Pending, page.NewEmail = p.Email, p.Email
+		page.Pending, page.PendingTaken = p.Email, p.Taken
+		if !p.Taken {
+			page.NewEmail = p.Email
+		}
 	}
-	return o.showIdentifiers(o.w, page, o.form, wrong)
+	return o.showIdentifiers(o.w, page, o.form, wrong, o.wait)
 }
 
 // perSpace bounds how often the identifiers page of one space may tell that an
 // address is taken: more than any typing error needs, too few to search.
 var perSpace = sql.Limit{Burst: 10, Every: time.Hour}
 
+// errTakenAlready is conversion.ErrAddressTaken for who has just typed the
+// address, and lost it to nobody.
+var errTakenAlready = fmt.Errorf("at once: %w", conversion.ErrAddressTaken)
+
 // refusedAddress is what the identifiers page says of an address that cannot be
 // chosen, "" for any other error.
 func refusedAddress(err error) string {
 	var reserved *conversion.ReservedError
 	switch {
+	case errors.Is(err, errTakenAlready):
+		return addressTakenAlready
 	case errors.Is(err, conversion.ErrAddressTaken):
 		return addressTaken
 	case errors.As(err, &reserved) && !reserved.Until.IsZero():

@@ -137,8 +137,34 @@ func TestOptionElsewhere(t *testing.T) {
 	if got := c.db.Text(t, `SELECT string_agg(generation::text, ' ' ORDER BY id) FROM obligation WHERE kind = 'notice'`); got != "3 4" { // the first is gone with its mail
 		t.Errorf("notices of generations %s are due, want 3 and 4", got)
 	}
+	c.send(client, "/espace/identifiants", opted("contact@a.example")).expect(t, http.StatusOK, mailSent) // no other one
 	_, last := c.db.Mail(t, c.keys, r.ID)
-	c.post(c.proof("third@a.example", last)).expect(t, http.StatusOK, success)
+	c.post(c.proof("contact@a.example", last)).expect(t, http.StatusOK, success)
+}
+
+// D3, D8: the address that a certificate holder chose becomes another space's
+// meanwhile: the code leads to the identifiers, which say so, as the home screen
+// does; and no page promises what the first code no longer does.
+func TestOptionLosesItsAddress(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	r, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example"})
+	client := c.client(cert)
+	c.send(client, "/espace/identifiants", opted("cabinet@a.example")).expect(t, http.StatusOK, mailSent)
+	_, code := c.db.Mail(t, c.keys, r.ID)
+	_, winner := c.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
+	c.post(full(winner, "cabinet@a.example")).expect(t, http.StatusOK, success)
+	proof := c.proof("cabinet@a.example", code)
+	c.post(proof).expect(t, http.StatusUnprocessableEntity, taken)
+	for _, path := range []string{"/espace", "/espace/identifiants"} {
+		if page := c.visit(client, path).expect(t, http.StatusOK, "sert maintenant à un autre espace"); strings.Contains(page.body, "activez votre espace") {
+			t.Errorf("%s still leads to the lost address", path)
+		}
+	}
+	page := c.post(full(proof, "troisieme@a.example")).expect(t, http.StatusOK, mailSent)
+	if strings.Contains(page.body, "premier code") {
+		t.Error("the page promises that the first code opens the identifiers again")
+	}
 }
 
 // unchangedBut compares all rows, those of one table aside.
@@ -172,9 +198,9 @@ func TestOptionTaken(t *testing.T) {
 		expect(t, http.StatusUnprocessableEntity, "Une demande est déjà en cours avec cette adresse", "se termine le "+until)
 	checkHTML(t, "reserved", page)
 	for range 8 {
-		c.send(client, "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusUnprocessableEntity, taken)
+		c.send(client, "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusUnprocessableEntity, "Cette adresse est déjà utilisée pour un autre espace")
 	}
-	got := c.send(client, "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusTooManyRequests)
+	got := c.send(client, "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusTooManyRequests, "il faut maintenant attendre", "Choisir vos identifiants")
 	if got.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}

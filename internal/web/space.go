@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"bascule/internal/conversion"
 	"bascule/internal/recap"
@@ -44,6 +47,7 @@ type homePage struct {
 // pendingChoice is an option whose code has not been typed yet (R20–R23).
 type pendingChoice struct {
 	Email             string
+	Taken             bool      // it has become another space's identifier meanwhile
 	MailedAt, Expires time.Time // zero while the mail is queued
 }
 
@@ -51,7 +55,7 @@ func (e entry) pending() *pendingChoice {
 	if e.open.Email.IsZero() {
 		return nil
 	}
-	return &pendingChoice{Email: e.open.Email.String(), MailedAt: e.open.StartedAt, Expires: e.open.ExpiresAt}
+	return &pendingChoice{Email: e.open.Email.String(), Taken: e.open.Taken, MailedAt: e.open.StartedAt, Expires: e.open.ExpiresAt}
 }
 
 // companiesPerPage keeps a page small for accountants with hundreds of companies.
@@ -106,15 +110,25 @@ func search(all []conversion.Company, words string) []conversion.Company {
 	if words == "" {
 		return all
 	}
-	words = strings.ToLower(words)
-	digits := strings.ReplaceAll(words, " ", "")
+	words = folded(words)
+	digits := strings.Join(strings.Fields(words), "")
 	var found []conversion.Company
 	for _, c := range all {
-		if strings.Contains(strings.ToLower(c.Name), words) || strings.Contains(string(c.SIREN), digits) {
+		if strings.Contains(folded(c.Name), words) || strings.Contains(string(c.SIREN), digits) {
 			found = append(found, c)
 		}
 	}
 	return found
+}
+
+// folded is a text in lower case and without accents.
+func folded(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFKD.String(s))
 }
 
 // choose is the company asked for, or the first one.

@@ -7,10 +7,10 @@ WITH number AS (
     FROM staged WHERE number <> ''
     GROUP BY number HAVING count(*) > 1
 ), certificate AS (
-    SELECT serial, lower(issuer) AS issuer,
+    SELECT serial, lower(issuer_key) AS issuer,
            array_to_string((array_agg(line ORDER BY line))[1:10], ', ') || CASE WHEN count(*) > 10 THEN ' …' ELSE '' END AS lines
     FROM staged WHERE reason = ''
-    GROUP BY serial, lower(issuer) HAVING min(number) <> max(number)
+    GROUP BY serial, lower(issuer_key) HAVING min(number) <> max(number)
 )
 UPDATE staged s
 SET verdict = CASE WHEN f.reason <> '' THEN 'rejected' ELSE 'unchanged' END,
@@ -25,7 +25,7 @@ FROM (
                 END) AS reason
     FROM staged t
     LEFT JOIN number n ON n.number = t.number
-    LEFT JOIN certificate c ON t.reason = '' AND c.serial = t.serial AND c.issuer = lower(t.issuer)
+    LEFT JOIN certificate c ON t.reason = '' AND c.serial = t.serial AND c.issuer = lower(t.issuer_key)
     WHERE t.reason <> '' OR n.differ OR c.lines IS NOT NULL OR n.first < t.line
 ) AS f
 WHERE s.line = f.line

@@ -7,6 +7,7 @@ CREATE TEMP TABLE staged (
     email_key  text COLLATE "C" NOT NULL,
     serial     text COLLATE "C" NOT NULL,
     issuer     text NOT NULL,
+    issuer_key text NOT NULL,
     expires    date,
     contents   text COLLATE "C" NOT NULL,
     cell       text NOT NULL,

@@ -14,7 +14,7 @@ function fillFromFragment() {
     location.replace(page + '?lien' + location.hash);
     return;
   }
-  history.replaceState(null, '', location.pathname);
+  history.replaceState(null, '', location.pathname + (location.search === '?etape=3' ? location.search : ''));
   // A "+" that some mail program did not escape has become a blank.
   if (link.get('adresse')) email.value = link.get('adresse').replace(/ /g, '+');
   if (link.get('code')) code.value = link.get('code');
