@@ -9,11 +9,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"bascule/internal/conversion"
 	"bascule/internal/recap"
@@ -180,25 +178,23 @@ func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 	if a.proven.Submission == a.id && a.proven.Pending.Same(chosen.email) {
 		return outcomeRepeated, a.tellMail(chosen.email, sql.Choice{})
 	}
-	wait, err := a.db.Throttled(ctx, a.tries(), perSpace)
-	if err != nil {
-		return outcomeFailed, err
+	own := chosen.email.Same(a.proven.Proven)
+	if !own { // the proven address tells of nobody else's: it activates whatever was tried before
+		wait, err := a.db.Throttled(ctx, a.tries(), perSpace)
+		if err != nil {
+			return outcomeFailed, err
+		}
+		if wait > 0 {
+			a.wait = wait
+			return outcomeThrottled, a.askIdentifiers(ctx, problems{tooMany("new_email", wait)})
+		}
 	}
-	if wait > 0 {
-		a.wait = wait
-		return outcomeThrottled, a.askIdentifiers(ctx, problems{tooMany("new_email", wait)})
-	}
-	leave, err := a.gate.enter(ctx)
+	credentials, leave, err := a.credentials(ctx, chosen)
 	if err != nil {
 		return outcomeFailed, err
 	}
 	defer leave()
-	credentials := sync.OnceValues(func() (sql.Credentials, error) {
-		defer leave()
-		defer prometheus.NewTimer(a.metrics.hashing).ObserveDuration()
-		return chosen.hash(), nil
-	})
-	if chosen.email.Same(a.proven.Proven) {
+	if own {
 		return a.switchSpace(ctx, chosen.email, credentials)
 	}
 	return a.chooseAddress(ctx, chosen.email, credentials)
@@ -218,7 +214,7 @@ func (a *attempt) switchSpace(ctx context.Context, email conversion.Email, crede
 	return a.conflict(ctx, err)
 }
 
-// conflict tells what is wrong with an address, ten times for each request, or
+// conflict tells what is wrong with an address, ten times for each space, or
 // answers what else the form met.
 func (a *attempt) conflict(ctx context.Context, err error) (outcome, error) {
 	refusal := refusedAddress(err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
@@ -261,9 +262,7 @@ func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if _, err := r.Cookie(s.cookieName(spaceCookie)); err == nil {
-		gone := s.cookie(spaceCookie, "", 0)
-		gone.MaxAge = -1
-		http.SetCookie(w, gone)
+		http.SetCookie(w, s.cookie(spaceCookie, "", -time.Second))
 	}
 	http.Redirect(w, r, "/espace", http.StatusSeeOther)
 	return nil

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -39,6 +42,20 @@ func (i identifiers) hash() sql.Credentials {
 	return sql.Credentials{Password: i.password.Hash(), Question: i.question, Answer: i.answer.Hash()}
 }
 
+// credentials waits for a hashing slot. What it returns hashes once, and gives the
+// slot back then; leave gives it back in any case. It returns errOverload, or
+// ctx's error.
+func (s *Server) credentials(ctx context.Context, i identifiers) (hash func() (sql.Credentials, error), leave func(), err error) {
+	if leave, err = s.gate.enter(ctx); err != nil {
+		return nil, nil, err
+	}
+	return sync.OnceValues(func() (sql.Credentials, error) {
+		defer leave()
+		defer prometheus.NewTimer(s.metrics.hashing).ObserveDuration()
+		return i.hash(), nil
+	}), leave, nil
+}
+
 // parseIdentifiers checks the second screen whole (R13–R18), so that everything
 // wrong is told at once.
 func parseIdentifiers(form url.Values, profile conversion.PasswordProfile, number conversion.SubscriberNumber) (identifiers, problems) {
@@ -51,11 +68,8 @@ func parseIdentifiers(form url.Values, profile conversion.PasswordProfile, numbe
 	if err == nil && !repeats(form.Get("new_email_confirmation"), i.email) {
 		wrong.add("new_email_confirmation", "les deux adresses électroniques ne sont pas identiques")
 	}
-	i.password, err = conversion.ParsePassword(form.Get("password"), profile, number)
-	wrong.note("password", err)
-	if err == nil && form.Get("password_confirmation") != form.Get("password") {
-		wrong.add("password_confirmation", "les deux mots de passe ne sont pas identiques")
-	}
+	password, more := parseNewPassword(form, profile, number)
+	i.password, wrong = password, append(wrong, more...)
 	i.question, err = conversion.ParseTrustQuestion(form.Get("question"))
 	wrong.note("question", err)
 	i.answer, err = conversion.ParseTrustAnswer(form.Get("answer"))

@@ -7,10 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -119,16 +116,11 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 }
 
 func (o *option) choose(ctx context.Context, chosen identifiers) (sql.Choice, error) {
-	leave, err := o.gate.enter(ctx)
+	credentials, leave, err := o.credentials(ctx, chosen)
 	if err != nil {
 		return sql.Choice{}, err
 	}
 	defer leave()
-	credentials := sync.OnceValues(func() (sql.Credentials, error) {
-		defer leave()
-		defer prometheus.NewTimer(o.metrics.hashing).ObserveDuration()
-		return chosen.hash(), nil
-	})
 	var choice sql.Choice
 	err = whileBusy(ctx, func() (err error) {
 		choice, err = o.db.Opt(ctx, sql.Option{Space: o.entry.id, Serial: o.entry.holder.Serial, ID: o.formID(o.form),

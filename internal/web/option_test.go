@@ -300,3 +300,18 @@ func TestCertificatePages(t *testing.T) {
 		c.visit(client, path).expect(t, http.StatusForbidden)
 	}
 }
+
+// D3: whoever has proven an address by its code activates with it, however many
+// other addresses were refused before.
+func TestOwnAddressAfterTooManyOthers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, owner := s.mailed(sqltest.Invitation{Contact: "taken@a.example"})
+	s.post(full(owner, "taken@a.example")).expect(t, http.StatusOK, success)
+	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	for range 10 {
+		s.post(full(proof, "taken@a.example")).expect(t, http.StatusUnprocessableEntity, taken)
+	}
+	s.post(full(proof, "taken@a.example")).expect(t, http.StatusTooManyRequests, "il faut maintenant attendre")
+	s.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
+}
