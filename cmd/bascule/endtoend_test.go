@@ -4,6 +4,7 @@ import (
 	"bytes"
 	stdsql "database/sql"
 	"encoding/base64"
+	"encoding/csv"
 	"flag"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -461,12 +463,12 @@ func (w *world) checkNothingClaimed() {
 	}
 }
 
-// importAgain hands the same contents in once more, as the same file and as CSV:
-// nothing changes (D9).
+// importAgain hands the same contents in once more, as the same file, as CSV, and
+// with rows and columns in another order: nothing changes (D9).
 func (w *world) importAgain(first sql.ImportResult) {
 	w.t.Helper()
 	before := w.contents()
-	for _, file := range []string{w.list, w.sample("list.csv", importer.WriteSampleCSV)} {
+	for _, file := range []string{w.list, w.sample("list.csv", importer.WriteSampleCSV), w.sample("reversed.csv", writeReversed)} {
 		again := ask[sql.ImportResult](w.operator, "import", file)
 		want := sql.ImportResult{Batch: again.Batch, Rows: first.Rows, Unchanged: first.Accepted + first.Unchanged, Rejected: first.Rejected}
 		if again != want {
@@ -476,6 +478,27 @@ func (w *world) importAgain(first sql.ImportResult) {
 			w.t.Errorf("%s again has changed the database", filepath.Base(file))
 		}
 	}
+}
+
+// writeReversed writes the sample with its rows and its columns from last to first.
+func writeReversed(out io.Writer, rows int, seed int64) error {
+	var b bytes.Buffer
+	if err := importer.WriteSampleCSV(&b, rows, seed); err != nil {
+		return err
+	}
+	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(b.Bytes(), []byte("\ufeff"))))
+	r.Comma = ';'
+	records, err := r.ReadAll()
+	if err != nil {
+		return err
+	}
+	slices.Reverse(records[1:])
+	for _, record := range records {
+		slices.Reverse(record)
+	}
+	w := csv.NewWriter(out)
+	w.Comma = ';'
+	return w.WriteAll(records)
 }
 
 // contents is a digest of every space, request, code, obligation and transition.
