@@ -18,7 +18,16 @@ var askReset string
 // whose trust answer has just been matched (R31). The code is good for
 // conversion.ResetLifetime from the start of its mail; earlier ones are dead.
 func (db *DB) AskReset(ctx context.Context, i Identifier, keys *conversion.Keyring) error {
-	if _, err := db.x.ExecContext(ctx, askReset, i.RequestID, keys.Newest()); err != nil {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		// Two who ask at once are counted one after the other: without the lock
+		// both would take the same generation, and one of them get no mail.
+		if _, err := tx.ExecContext(ctx, lockRequest, i.RequestID); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, askReset, i.RequestID, keys.Newest())
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("ask for a new password of space %d: %w", i.SpaceID, err)
 	}
 	return nil
