@@ -54,6 +54,7 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	s.db.Raw = raw
+	s.db.Exec(t, countOpenings)
 	t.Cleanup(func() {
 		s.proveMails()
 		s.proveSecrecy()
@@ -61,6 +62,15 @@ func newStage(t *testing.T) *stage {
 	})
 	return s
 }
+
+// countOpenings lets the database count how often the breaker opens, in the very
+// transactions that open it.
+const countOpenings = `
+	CREATE TABLE breaker_opening ();
+	CREATE FUNCTION count_opening() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN INSERT INTO breaker_opening DEFAULT VALUES; RETURN NULL; END $$;
+	CREATE TRIGGER count_opening AFTER UPDATE ON breaker FOR EACH ROW
+		WHEN (OLD.opened_at IS NULL AND NEW.opened_at IS NOT NULL) EXECUTE FUNCTION count_opening()`
 
 func withParameter(t *testing.T, s, name, value string) string {
 	u, err := url.Parse(s)

@@ -179,8 +179,11 @@ func (b *batch) moveBreaker(ctx context.Context, v verdict) error {
 		}
 		return err
 	case b.probe && v.spoke():
-		b.Log.Info("the relay takes mail again")
-		return b.DB.CloseBreaker(ctx, b.another && len(v.accepted) > 0)
+		err := b.DB.CloseBreaker(ctx, b.another && len(v.accepted) > 0)
+		if err == nil {
+			b.Log.Info("the relay takes mail again")
+		}
+		return err
 	}
 	return nil
 }
