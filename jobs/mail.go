@@ -50,12 +50,14 @@ const turn = 20 * time.Second
 
 // Run mails until nothing is due in the lane, ctx ends or its turn is over.
 func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
-	avoid, probe, err := m.DB.TakeProbe(ctx)
-	if err != nil {
+	passage, err := m.DB.TakeProbe(ctx)
+	switch {
+	case err != nil:
 		return err
-	}
-	if probe {
-		return m.probe(ctx, avoid)
+	case passage.Probe:
+		return m.probe(ctx, passage.Avoid)
+	case passage.Open:
+		return nil // claims would only hide mails from the probe
 	}
 	until := m.Now().Add(turn)
 	window, chunk := &pace{size: firstWindow, max: maxWindow}, &pace{size: firstChunk, max: maxChunk}

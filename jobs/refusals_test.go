@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 
 	"bascule/jobs"
 	"bascule/queue"
+	"bascule/sql"
 	"bascule/sql/sqltest"
 )
 
@@ -331,6 +333,37 @@ func TestProbeLooksInBothLanes(t *testing.T) {
 	s.elapse("the breaker closes", `SELECT opened_at IS NULL FROM breaker`)
 	if rcpts := s.relay.rcpts(); rcpts[asked] != waits.Contact.String() {
 		t.Error("the probe took another one first")
+	}
+}
+
+// D11: while the breaker is open nobody claims a mail but for the probe, which
+// would not see it and would take a suspect instead.
+func TestOpenBreakerLeavesMailsToProbe(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	w, closeAll := newWorker(t, "idle.example", s.db.URL, s.redis.URL(), s.relay.URL(), slog.New(slog.NewTextHandler(s.log, nil)))
+	defer closeAll()
+	if err := w.DB.OpenBreaker(t.Context(), "421 too busy", []int64{}); err != nil {
+		t.Fatal(err)
+	}
+	s.invite(3)
+	s.db.Exec(t, `CREATE TABLE claimed ()`)
+	s.db.Exec(t, `CREATE FUNCTION count_claim() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN INSERT INTO claimed DEFAULT VALUES; RETURN NULL; END $$`)
+	s.db.Exec(t, `CREATE TRIGGER count_claim AFTER UPDATE OF claim ON obligation FOR EACH ROW
+		WHEN (NEW.claim IS NOT NULL) EXECUTE FUNCTION count_claim()`)
+	claims := func() string {
+		if err := w.Mailer.Run(t.Context(), sql.LaneBulk); err != nil {
+			t.Fatal(err)
+		}
+		return s.db.Text(t, `SELECT count(*)::text FROM claimed`)
+	}
+	if n := claims(); n != "0" {
+		t.Errorf("%s claims before the probe is due", n)
+	}
+	s.pass(sql.ProbeEvery)
+	if n := claims(); n != "1" {
+		t.Errorf("%s claims for one probe", n)
 	}
 }
 

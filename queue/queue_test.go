@@ -157,6 +157,7 @@ func virtualRedis(t *testing.T) (*Client, func()) {
 	t.Helper()
 	server := miniredis.NewMiniRedis()
 	rdb := redis.NewClient(&redis.Options{
+		Addr:            "192.0.2.1:6379", // never dialled; a name would be looked up, and a look-up leaves the bubble
 		Dialer:          func(context.Context, string, string) (net.Conn, error) { return server.Dial() },
 		MaxRetries:      -1,
 		DisableIdentity: true,

@@ -2,9 +2,7 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
-	"errors"
 	"fmt"
 	"time"
 
@@ -66,19 +64,22 @@ func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (open
 //go:embed query/take_probe.sql
 var takeProbe string
 
-// TakeProbe tells whether the caller, alone of all workers, may try one mail
-// although the breaker is open; avoid are the obligations of which no success
-// is to be expected, or none that would tell anything about the others.
-func (db *DB) TakeProbe(ctx context.Context) (avoid []int64, ok bool, err error) {
-	var ids pq.Int64Array
-	err = db.x.GetContext(ctx, &ids, takeProbe, ProbeEvery.Seconds())
-	if errors.Is(err, stdsql.ErrNoRows) {
-		return nil, false, nil
+// A Passage is what an open breaker leaves to one worker.
+type Passage struct {
+	Open  bool `db:"open"`  // no mail starts, but for the probe
+	Probe bool `db:"probe"` // the caller, alone of all workers, may try one mail
+	// Avoid are the obligations of which no success of a probe is to be
+	// expected, or none that would tell anything about the others.
+	Avoid pq.Int64Array `db:"avoid"`
+}
+
+// TakeProbe looks whether the breaker is open, and takes the probe if one is due.
+func (db *DB) TakeProbe(ctx context.Context) (Passage, error) {
+	var p Passage
+	if err := db.x.GetContext(ctx, &p, takeProbe, ProbeEvery.Seconds()); err != nil {
+		return Passage{}, fmt.Errorf("take the probe: %w", err)
 	}
-	if err != nil {
-		return nil, false, fmt.Errorf("take the probe: %w", err)
-	}
-	return ids, true, nil
+	return p, nil
 }
 
 //go:embed query/close_breaker.sql
