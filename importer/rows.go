@@ -188,7 +188,7 @@ func kindFrench(kind string) string {
 	case "unchanged":
 		return "inchangé"
 	case "not_due":
-		return "hors délai"
+		return "pas encore"
 	case "rejected":
 		return "rejeté"
 	}

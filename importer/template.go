@@ -26,7 +26,7 @@ func WriteTemplate(w io.Writer) (err error) {
 const (
 	listSheet     = "Abonnés"
 	companySheet  = "Dossiers"
-	explainedHere = "Mode d’emploi"
+	explainedHere = "Mode d'emploi"
 )
 
 func fillTemplate(book *excelize.File) error {
@@ -143,14 +143,14 @@ func afterDay(v *excelize.DataValidation) error {
 func advices() []advice {
 	return []advice{
 		{"numéro d'abonné", "Obligatoire. 6 à 20 lettres (sans accent) ou chiffres, zéros en tête compris.", textLength(6, 20)},
-		{"titulaire", "Obligatoire. Nom de la personne titulaire de l’espace, 200 caractères au maximum.", textLength(1, 200)},
-		{"adresse électronique", "Obligatoire. L’adresse de contact, qui reçoit le courriel d’activation : 100 caractères au maximum.", textLength(3, 100)},
+		{"titulaire", "Obligatoire. Nom de la personne titulaire de l'espace, 200 caractères au maximum.", textLength(1, 200)},
+		{"adresse électronique", "Obligatoire. L'adresse de contact, qui reçoit le courriel d'activation : 100 caractères au maximum.", textLength(3, 100)},
 		{"numéro de série", "Obligatoire. Numéro de série du certificat, en hexadécimal (chiffres et lettres A à F) ; espaces et deux-points sont ignorés.", textLength(1, 100)},
 		{"émetteur", "Facultatif. Autorité qui a émis le certificat, telle que le certificat la nomme.", textLength(0, 500)},
 		{"date d'expiration", "Obligatoire. Dernier jour de validité du certificat, par exemple 31/12/2026.", afterDay},
 		{"siren", "Obligatoire. 9 chiffres, zéros en tête compris.", textLength(9, 11)},
-		{"raison sociale", "Obligatoire. Nom de l’entreprise, 200 caractères au maximum.", textLength(1, 200)},
-		{"service", "Facultatif. Un service en ligne par ligne, par exemple TVA ; laissez vide si l’entreprise n’en a pas.", textLength(0, 100)},
+		{"raison sociale", "Obligatoire. Nom de l'entreprise, 200 caractères au maximum.", textLength(1, 200)},
+		{"service", "Facultatif. Un service en ligne par ligne, par exemple TVA ; laissez vide si l'entreprise n'en a pas.", textLength(0, 100)},
 	}
 }
 
@@ -192,11 +192,11 @@ func explain(book *excelize.File, styles listStyles) error {
 		return err
 	}
 	rows := [][]string{
-		{"Préparer une liste d’abonnés"}, {},
-		{"Feuille « Abonnés »", "Une ligne par espace. L’ordre des colonnes est libre ; vous pouvez en ajouter d’autres, elles sont conservées."},
+		{"Préparer une liste d'abonnés"}, {},
+		{"Feuille « Abonnés »", "Une ligne par espace. L'ordre des colonnes est libre ; vous pouvez en ajouter d'autres, elles sont conservées."},
 	}
 	rows = append(rows, explained(subscriberHeadings)...)
-	rows = append(rows, []string{}, []string{"Feuille « Dossiers »", "Facultative. Une ligne par entreprise et par service de l’espace."})
+	rows = append(rows, []string{}, []string{"Feuille « Dossiers »", "Facultative. Une ligne par entreprise et par service de l'espace."})
 	rows = append(rows, explained(dossierHeadings)...)
 	rows = append(rows, []string{}, []string{"À savoir", "Pas de formule dans les colonnes obligatoires : collez les valeurs."},
 		[]string{"", "Chaque ligne reçoit un verdict ; corrigez le classeur des verdicts et importez-le de nouveau : seules les lignes corrigées seront prises."},

@@ -119,10 +119,26 @@ func TestHandlersMayFail(t *testing.T) {
 	for range 3 {
 		<-done
 	}
+	poll(t, "no wake-up is left", func() bool {
+		n, err := c.Depth(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n == 0
+	})
 	cancel()
 	server.Shutdown()
-	if n, err := c.Depth(t.Context()); n != 0 || err != nil {
-		t.Errorf("%d wake-ups are left, error %v", n, err)
+}
+
+// poll waits for something that is certain to come.
+func poll(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(time.Minute); !holds(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain until %s", what)
+		}
 	}
 }
 

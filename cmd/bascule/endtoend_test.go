@@ -401,8 +401,8 @@ func (w *world) checkReport(want statusLine, imported sql.ImportResult) {
 	w.run("report", path)
 	got := readReport(w.t, path)
 	expect := reportCounts{
-		rows:    map[string]int{"activé": want.Activated, "expiré": want.Expired},
-		summary: map[string]string{"activé": fmt.Sprint(want.Activated), "expiré": fmt.Sprint(want.Expired), "Total": fmt.Sprint(imported.Accepted)},
+		rows:    map[string]int{"activée": want.Activated, "expirée": want.Expired},
+		summary: map[string]string{"activée": fmt.Sprint(want.Activated), "expirée": fmt.Sprint(want.Expired), "Total": fmt.Sprint(imported.Accepted)},
 		spaces:  imported.Accepted, rejected: imported.Rejected,
 	}
 	for state, n := range got.summary {

@@ -34,7 +34,7 @@ var frenchMonths = [...]string{"janvier", "février", "mars", "avril", "mai", "j
 // the text does not tell the first from the second.
 func FrenchTime(t time.Time) string {
 	t = t.In(Paris)
-	return fmt.Sprintf("%s à %d h %02d", FrenchDate(t), t.Hour(), t.Minute())
+	return fmt.Sprintf("%s à %d h %02d", FrenchDate(t), t.Hour(), t.Minute())
 }
 
 // FrenchDate writes the day of an instant as "mercredi 25 novembre 2026", in

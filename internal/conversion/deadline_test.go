@@ -10,19 +10,19 @@ import (
 // R23, D4: an instant is told in French, in Paris time, rounded down to the minute.
 func TestFrenchTime(t *testing.T) {
 	tests := []struct{ name, at, want string }{
-		{"winter", "2026-11-25T07:00:00Z", "mercredi 25 novembre 2026 à 8 h 00"},
-		{"rounded down", "2026-11-25T07:00:59.999999999Z", "mercredi 25 novembre 2026 à 8 h 00"},
-		{"minute of one digit", "2026-11-25T07:05:00Z", "mercredi 25 novembre 2026 à 8 h 05"},
-		{"summer, and the first", "2026-06-30T22:00:00Z", "mercredi 1er juillet 2026 à 0 h 00"},
-		{"last minute of a year", "2026-12-31T22:59:59Z", "jeudi 31 décembre 2026 à 23 h 59"},
-		{"the year is that of Paris", "2026-12-31T23:00:00Z", "vendredi 1er janvier 2027 à 0 h 00"},
-		{"before the spring change", "2026-03-29T00:59:59Z", "dimanche 29 mars 2026 à 1 h 59"},
-		{"after the spring change", "2026-03-29T01:00:00Z", "dimanche 29 mars 2026 à 3 h 00"},
-		{"before the autumn change", "2026-10-25T00:30:00Z", "dimanche 25 octobre 2026 à 2 h 30"},
-		{"the same hour again", "2026-10-25T01:30:00Z", "dimanche 25 octobre 2026 à 2 h 30"},
-		{"after the autumn change", "2026-10-25T02:00:00Z", "dimanche 25 octobre 2026 à 3 h 00"},
-		{"another zone", "2026-08-14T23:30:00-10:00", "samedi 15 août 2026 à 11 h 30"},
-		{"leap day", "2028-02-29T12:00:00Z", "mardi 29 février 2028 à 13 h 00"},
+		{"winter", "2026-11-25T07:00:00Z", "mercredi 25 novembre 2026 à 8\u00a0h\u00a000"},
+		{"rounded down", "2026-11-25T07:00:59.999999999Z", "mercredi 25 novembre 2026 à 8\u00a0h\u00a000"},
+		{"minute of one digit", "2026-11-25T07:05:00Z", "mercredi 25 novembre 2026 à 8\u00a0h\u00a005"},
+		{"summer, and the first", "2026-06-30T22:00:00Z", "mercredi 1er juillet 2026 à 0\u00a0h\u00a000"},
+		{"last minute of a year", "2026-12-31T22:59:59Z", "jeudi 31 décembre 2026 à 23\u00a0h\u00a059"},
+		{"the year is that of Paris", "2026-12-31T23:00:00Z", "vendredi 1er janvier 2027 à 0\u00a0h\u00a000"},
+		{"before the spring change", "2026-03-29T00:59:59Z", "dimanche 29 mars 2026 à 1\u00a0h\u00a059"},
+		{"after the spring change", "2026-03-29T01:00:00Z", "dimanche 29 mars 2026 à 3\u00a0h\u00a000"},
+		{"before the autumn change", "2026-10-25T00:30:00Z", "dimanche 25 octobre 2026 à 2\u00a0h\u00a030"},
+		{"the same hour again", "2026-10-25T01:30:00Z", "dimanche 25 octobre 2026 à 2\u00a0h\u00a030"},
+		{"after the autumn change", "2026-10-25T02:00:00Z", "dimanche 25 octobre 2026 à 3\u00a0h\u00a000"},
+		{"another zone", "2026-08-14T23:30:00-10:00", "samedi 15 août 2026 à 11\u00a0h\u00a030"},
+		{"leap day", "2028-02-29T12:00:00Z", "mardi 29 février 2028 à 13\u00a0h\u00a000"},
 	}
 	for _, tt := range tests {
 		at, err := time.Parse(time.RFC3339Nano, tt.at)
@@ -70,7 +70,7 @@ func TestFrenchTimeRoundsDown(t *testing.T) {
 // R21: 48 hours are 48 hours, over a change of the clocks too.
 func TestDefaultCodeLifetime(t *testing.T) {
 	start := time.Date(2026, 10, 24, 10, 0, 0, 0, Paris)
-	if got := FrenchTime(start.Add(DefaultCodeLifetime)); got != "lundi 26 octobre 2026 à 9 h 00" {
+	if got := FrenchTime(start.Add(DefaultCodeLifetime)); got != "lundi 26 octobre 2026 à 9\u00a0h\u00a000" {
 		t.Errorf("the deadline is told as %q", got)
 	}
 }

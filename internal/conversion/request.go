@@ -32,13 +32,13 @@ func (s State) French() string {
 	case StateMailed:
 		return "courriel envoyé"
 	case StateActivated:
-		return "activé"
+		return "activée"
 	case StateExpired:
-		return "expiré"
+		return "expirée"
 	case StateUndeliverable:
 		return "adresse refusée"
 	case StateCancelled:
-		return "annulé"
+		return "annulée"
 	}
 	return string(s)
 }

@@ -44,10 +44,10 @@ func TestStates(t *testing.T) {
 	}{
 		{StateRequested, "à envoyer", true},
 		{StateMailed, "courriel envoyé", true},
-		{StateActivated, "activé", false},
-		{StateExpired, "expiré", false},
+		{StateActivated, "activée", false},
+		{StateExpired, "expirée", false},
 		{StateUndeliverable, "adresse refusée", false},
-		{StateCancelled, "annulé", false},
+		{StateCancelled, "annulée", false},
 	}
 	var listed, tested []string
 	for _, s := range States() {

@@ -239,7 +239,7 @@ func TestInboxPages(t *testing.T) {
 	}{
 		{"/inbox", 200, []string{`<a href="/inbox/1">Votre code d’activation</a>`, "durand@cabinet.example", "2 courriels", "&lt;script&gt;@"}},
 		{"/inbox?before=2", 200, []string{`href="/inbox/1"`}},
-		{"/inbox/1", 200, []string{`<a href="https://impots.example/activation#c=ABCD-1234-WXYZ">`, "mercredi 25 novembre 2026 à 8 h 00",
+		{"/inbox/1", 200, []string{`<a href="https://impots.example/activation#c=ABCD-1234-WXYZ">`, "mercredi 25 novembre 2026 à 8\u00a0h\u00a000",
 			"récap.pdf", `src="/inbox/1/html"`, "/inbox/1/eml"}},
 		{"/inbox/1/html", 200, []string{`<head><base target="_top">`, "<b>ABCD-1234-WXYZ</b>"}},
 		{"/inbox/1/eml", 200, []string{multipart}},

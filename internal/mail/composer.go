@@ -21,13 +21,14 @@ type Composer struct {
 
 // variant picks one wording of one mail.
 type variant struct {
-	name   string
-	chosen bool
-	shared bool
-	dated  bool // the certificate's last day is known
-	past   bool // and gone
-	again  bool // the contact's code still opens the identifiers
-	taken  bool // the address is another space's identifier already
+	name    string
+	chosen  bool
+	shared  bool
+	dated   bool // the certificate's last day is known
+	past    bool // and gone
+	again   bool // the contact's code still opens the identifiers
+	taken   bool // the address is another space's identifier already
+	dropped bool // the chosen address was refused and counts no more
 }
 
 // letter is a variant in its two formats.
@@ -71,7 +72,7 @@ func (c *Composer) compileAll(base string, help []string) error {
 		data := func() map[string]any {
 			return map[string]any{
 				"URL": base, "Help": help,
-				"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken,
+				"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped,
 			}
 		}
 		var l letter
@@ -89,12 +90,12 @@ func (c *Composer) compileAll(base string, help []string) error {
 // variants lists every wording of every mail.
 func variants() []variant {
 	var all []variant
-	for bits := range 64 {
+	for bits := range 128 {
 		on := func(i int) bool { return bits>>i&1 == 1 }
-		v := variant{chosen: on(0), shared: on(1), dated: on(2), past: on(3), again: on(4), taken: on(5)}
+		v := variant{chosen: on(0), shared: on(1), dated: on(2), past: on(3), again: on(4), taken: on(5), dropped: on(6)}
 		for name, uses := range map[string]variant{
 			"activation":    {chosen: true, shared: true, dated: true, past: true, taken: true},
-			"other_address": {again: true},
+			"other_address": {again: true, dropped: true},
 			"confirmation":  {},
 			"expired":       {dated: true, past: true},
 			"reset":         {},
@@ -110,7 +111,7 @@ func variants() []variant {
 
 func (v variant) within(uses variant) bool {
 	return !(v.chosen && !uses.chosen || v.shared && !uses.shared || v.dated && !uses.dated ||
-		v.past && !(uses.past && v.dated) || v.again && !uses.again || v.taken && !uses.taken)
+		v.past && !(uses.past && v.dated) || v.again && !uses.again || v.taken && !uses.taken || v.dropped && !uses.dropped)
 }
 
 // Activation is the mail with the code (R19, R23).
@@ -143,14 +144,14 @@ type OtherAddress struct {
 	Head
 	Number       conversion.SubscriberNumber
 	Holder       string
-	Chosen       conversion.Email
+	Chosen       conversion.Email // the zero Email once it was refused and dropped
 	At           time.Time
 	ContactUntil time.Time // until when the contact's own code opens the identifiers again; zero if it does not (D8)
 }
 
 // OtherAddress writes the notice to the contact address.
 func (c *Composer) OtherAddress(o OtherAddress) Message {
-	v := variant{name: "other_address", again: !o.ContactUntil.IsZero()}
+	v := variant{name: "other_address", again: !o.ContactUntil.IsZero(), dropped: o.Chosen.IsZero()}
 	return c.write(v, o.Head, "une autre adresse électronique a été choisie", values{
 		slotNumber: string(o.Number), slotHolder: o.Holder, slotOther: Mask(o.Chosen),
 		slotDay: conversion.FrenchTime(o.At), slotDeadline: frenchMinute(o.ContactUntil),

@@ -35,7 +35,7 @@ func oracle(t *testing.T, v variant, base, help string, vals values) string {
 	}
 	data := map[string]any{
 		"URL": base, "Help": strings.Split(help, "\n"),
-		"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken,
+		"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped,
 	}
 	for name, s := range slotNames {
 		data[name] = vals[s]

@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-const helpText = `L'assistance aux usagers vous répond de 8 h 00 à 19 h 30, du lundi au vendredi :
+const helpText = `L'assistance aux usagers vous répond de 8 h 00 à 19 h 30, du lundi au vendredi :
 - par téléphone, au 01 99 00 00 00 (prix d'un appel local) ;
 - par formulaire, sur https://assistance.example/contact`
 
@@ -86,12 +86,14 @@ func letters(t testing.TB) map[string]Message {
 	}
 	certified := other
 	certified.ContactUntil = time.Time{}
+	dropped, late := other, certified
+	dropped.Chosen, late.Chosen = conversion.Email{}, conversion.Email{}
 	expired := Expired{
 		Head: head(t, "expired", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
 		Deadline: sentAt.Add(-time.Hour), Certificate: certificate,
 	}
-	late := expired
-	late.Certificate = past.Certificate
+	locked := expired
+	locked.Certificate = past.Certificate
 	return map[string]Message{
 		"activation":             c.Activation(batch),
 		"activation_shared":      c.Activation(shared),
@@ -101,9 +103,11 @@ func letters(t testing.TB) map[string]Message {
 		"activation_taken":       c.Activation(taken),
 		"other_address":          c.OtherAddress(other),
 		"other_address_opted":    c.OtherAddress(certified),
+		"other_address_dropped":  c.OtherAddress(dropped),
+		"other_address_late":     c.OtherAddress(late),
 		"confirmation":           c.Confirmation(Confirmation{Head: head(t, "confirmation", "direction@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils", At: sentAt, Recap: []byte("%PDF-1.3 a recap\n")}),
 		"expired":                c.Expired(expired),
-		"expired_no_certificate": c.Expired(late),
+		"expired_no_certificate": c.Expired(locked),
 		"reset": c.Reset(Reset{Head: head(t, "reset", "direction+fisc@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
 			Code: code(t), Deadline: sentAt.Add(conversion.ResetLifetime)}),
 	}
@@ -181,7 +185,7 @@ func TestActivationSays(t *testing.T) {
 	}
 	html := strings.NewReplacer("&amp;", "&", "&#39;", "'").Replace(m.HTML.String())
 	for _, want := range []string{
-		"7K3M-Q9XT-2HBD", "mercredi 25 novembre 2026 à 8 h 00", "(heure de Paris)", "jeudi 31 décembre 2026", "0012345678",
+		"7K3M-Q9XT-2HBD", "mercredi 25 novembre 2026 à 8\u00a0h\u00a000", "(heure de Paris)", "jeudi 31 décembre 2026", "0012345678",
 		"Jeanne Éxemple & Fils", "irrévocable", "2ème étape", "01 99 00 00 00", link.String(),
 	} {
 		if !strings.Contains(m.Text.String(), want) {

@@ -1,5 +1,5 @@
-// Package recap writes the recap of a switched space, the « formulaire
-// récapitulatif » that its subscriber keeps (R28–R30): facts in, PDF out.
+// Package recap writes the recap of a switched space, the « formulaire
+// récapitulatif » that its subscriber keeps (R28–R30): facts in, PDF out.
 package recap
 
 import (
@@ -72,24 +72,23 @@ func (s *sheet) title() {
 	s.y += 1
 	s.line(left, strong(21), "Formulaire récapitulatif")
 	s.y += 3
-	s.callout("Conservez ce document : enregistrez-le ou imprimez-le.",
-		"Il est indispensable pour certaines opérations particulières concernant votre espace, par exemple "+
-			"si vous oubliez votre mot de passe.")
+	s.callout("Conservez ce document : enregistrez-le ou imprimez-le.",
+		"Il est indispensable pour certaines opérations (oubli de votre mot de passe par exemple).")
 }
 
 // identity is what the subscriber needs to be recognised (R30).
 func (s *sheet) identity() {
 	s.section("Votre espace", 40)
-	s.pair("Numéro d’abonné", string(s.facts.Number), strong(10))
+	s.pair("Numéro d'abonné", string(s.facts.Number), strong(10))
 	s.pair("Titulaire", s.facts.Holder, strong(10))
 	s.pair("Adresse électronique", s.email, strong(10))
 	s.pair("Mot de passe", "Celui que vous avez choisi. Personne ne peut vous le communiquer.", plain(10))
 	s.pair("Question de confiance", s.facts.Question, strong(10))
-	s.pair("Réponse de confiance", "Connue de vous seul : elle ne figure pas sur ce document.", plain(10))
+	s.pair("Réponse de confiance", "Connue de vous seul : elle ne figure pas sur ce document.", plain(10))
 	s.pair("Accès sans certificat depuis le", conversion.FrenchTime(s.facts.SwitchedAt)+" (heure de Paris)", strong(10))
 	if s.altered {
 		s.y += 1.5
-		s.paragraph(left, bodyWidth, faint(8.5), "Certains caractères ne peuvent pas être imprimés dans ce document : ils y sont "+
+		s.paragraph(left, bodyWidth, faint(8.5), "Certains caractères ne peuvent pas être imprimés dans ce document : ils y sont "+
 			"simplifiés ou remplacés par le signe "+replacement+". Votre espace les conserve.")
 	}
 }
@@ -98,22 +97,22 @@ func (s *sheet) identity() {
 func (s *sheet) change() {
 	s.section("Ce qui change, ce qui ne change pas", 30)
 	s.item("Vous entrez désormais dans votre espace avec votre adresse électronique et votre mot de passe. " +
-		"Votre certificat ne l’ouvre plus.")
-	s.item("Ce changement est irrévocable : il n’est pas possible de revenir à l’accès avec certificat.")
-	s.item("Vous conservez le même numéro d’abonné, le même titulaire, les mêmes entreprises et les mêmes services.")
-	s.item("Une adresse électronique ne peut être associée qu’à un seul espace sans certificat.")
+		"Votre certificat ne l'ouvre plus.")
+	s.item("Ce changement est irrévocable : il n'est pas possible de revenir à l'accès avec certificat.")
+	s.item("Vous conservez le même numéro d'abonné, le même titulaire, les mêmes entreprises et les mêmes services.")
+	s.item("Une adresse électronique ne peut être associée qu'à un seul espace sans certificat.")
 }
 
 func (s *sheet) entry() {
 	s.section("Entrer dans votre espace", 30)
 	if s.facts.PublicURL != "" {
-		s.linked("Le site : ", s.facts.PublicURL)
+		s.linked("Le site : ", s.facts.PublicURL)
 	}
-	s.item("« Accéder à mon espace » : saisissez votre adresse électronique, qui est votre identifiant, " +
+	s.item("« Accéder à mon espace » : saisissez votre adresse électronique, qui est votre identifiant, " +
 		"et votre mot de passe.")
-	s.item("Mot de passe oublié : indiquez votre adresse électronique et répondez à votre question de confiance ; " +
+	s.item("Mot de passe oublié : indiquez votre adresse électronique et répondez à votre question de confiance ; " +
 		"un courriel vous permet ensuite de choisir un nouveau mot de passe.")
-	s.item("Pour retrouver ce document : « Gérer mes services » > « Gérer vos coordonnées ».")
+	s.item("Pour retrouver ce document : « Gérer mes services » > « Gérer vos coordonnées ».")
 }
 
 // assistance is the operator's own text, line by line (R32).
@@ -132,7 +131,7 @@ func (s *sheet) assistance() {
 func (s *sheet) companies() {
 	s.section(companiesTitle(len(s.facts.Companies)), 25)
 	if len(s.facts.Companies) == 0 {
-		s.paragraph(left, bodyWidth, plain(10), "À la date du changement, aucune entreprise n’est rattachée à cet espace.")
+		s.paragraph(left, bodyWidth, plain(10), "À la date de la transformation, aucune entreprise n'était rattachée à cet espace.")
 		return
 	}
 	s.table(

@@ -36,10 +36,10 @@ func facts(t testing.TB, edit func(*recap.Facts)) recap.Facts {
 		Question:   "Quel est le nom de votre premier professeur ?",
 		SwitchedAt: time.Date(2026, 11, 25, 7, 0, 12, 0, time.UTC),
 		PublicURL:  "https://espace.bascule.example",
-		Help:       "Du lundi au vendredi, de 8 h 00 à 19 h 30.\nPar téléphone : 01 99 00 00 00.",
+		Help:       "Du lundi au vendredi, de 8 h 00 à 19\u00a0h\u00a030.\nPar téléphone : 01 99 00 00 00.",
 		Companies: []conversion.Company{
 			{SIREN: "123456789", Name: "Boulangerie Duvallon & Fils", Services: []string{"TVA", "Paiement"}},
-			{SIREN: "012345678", Name: "Œuvres d’art « Noël » – 50 € (100 %) \\ réunies", Services: []string{"Compte fiscal"}},
+			{SIREN: "012345678", Name: "Œuvres d'art « Noël » – 50 € (100 %) \\ réunies", Services: []string{"Compte fiscal"}},
 			{SIREN: "987654321", Name: "Sans service"},
 		},
 	}
@@ -106,7 +106,7 @@ func TestWriteShowsEveryFact(t *testing.T) {
 			check(t, pdf)
 			text := extract(t, pdf)
 			wanted := []string{string(f.Number), f.Holder, f.Email.String(), f.Question, f.PublicURL,
-				"mercredi 25 novembre 2026 à 8 h 00 (heure de Paris)"}
+				"mercredi 25 novembre 2026 à 8\u00a0h\u00a000 (heure de Paris)"}
 			wanted = append(wanted, strings.Split(f.Help, "\n")...)
 			for _, c := range f.Companies {
 				wanted = append(append(wanted, string(c.SIREN), c.Name), c.Services...)
@@ -124,10 +124,10 @@ func TestWriteShowsEveryFact(t *testing.T) {
 func TestWriteSaysTheRules(t *testing.T) {
 	text := extract(t, write(t, facts(t, nil)))
 	for _, want := range []string{
-		"Formulaire récapitulatif", "Conservez ce document", "indispensable pour certaines opérations particulières",
-		"si vous oubliez votre mot de passe", "irrévocable", "Votre certificat ne l’ouvre plus",
-		"même numéro d’abonné, le même titulaire, les mêmes entreprises et les mêmes services",
-		"ne peut être associée qu’à un seul espace", "« Accéder à mon espace »",
+		"Formulaire récapitulatif", "Conservez ce document", "indispensable pour certaines opérations",
+		"oubli de votre mot de passe par exemple", "irrévocable", "Votre certificat ne l'ouvre plus",
+		"même numéro d'abonné, le même titulaire, les mêmes entreprises et les mêmes services",
+		"ne peut être associée qu'à un seul espace", "« Accéder à mon espace »",
 		"« Gérer mes services » > « Gérer vos coordonnées »", "Réponse de confiance Connue de vous seul",
 	} {
 		if !strings.Contains(text, squeeze(want)) {
@@ -139,7 +139,7 @@ func TestWriteSaysTheRules(t *testing.T) {
 // R5: the number of companies is told, in the right grammar.
 func TestWriteCountsCompanies(t *testing.T) {
 	for n, want := range map[int]string{
-		0: "aucune entreprise n’est rattachée", 1: "Entreprise et services (1 entreprise)", 2: "(2 entreprises)", 500: "(500 entreprises)",
+		0: "aucune entreprise n'était rattachée", 1: "Entreprise et services (1 entreprise)", 2: "(2 entreprises)", 500: "(500 entreprises)",
 	} {
 		text := extract(t, write(t, facts(t, func(f *recap.Facts) { f.Companies = manyCompanies(n) })))
 		if !strings.Contains(text, squeeze(want)) {
@@ -317,7 +317,7 @@ func TestWriteCatalog(t *testing.T) {
 		}
 	}
 	info := run(t, pdf, "pdfinfo")
-	for _, want := range []string{"Formulaire récapitulatif de l’espace 0012345", "A4", "bascule", "Nov 25 08:00:12 2026"} {
+	for _, want := range []string{"Formulaire récapitulatif de l'espace 0012345", "A4", "bascule", "Nov 25 08:00:12 2026"} {
 		if !strings.Contains(info, want) {
 			t.Errorf("pdfinfo lacks %q:\n%s", want, info)
 		}

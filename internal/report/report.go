@@ -108,7 +108,7 @@ func write(w io.Writer, r Report, rowsPerSheet int) error {
 func (b *book) requestColumns() []column[Request] {
 	s := b.styles
 	return []column[Request]{
-		{"Numéro d’abonné", 18, s.text, func(r *Request) any { return text(r.Number) }},
+		{"Numéro d'abonné", 18, s.text, func(r *Request) any { return text(r.Number) }},
 		{"Titulaire", 32, s.text, func(r *Request) any { return text(r.Holder) }},
 		{"Adresse électronique", 38, s.text, func(r *Request) any { return text(r.Email) }},
 		{"État", 18, s.text, b.stateCell},
@@ -121,10 +121,10 @@ func (b *book) requestColumns() []column[Request] {
 		{"Courriel revenu le", 19, s.instant, func(r *Request) any { return instant(r.BouncedAt) }},
 		{"Envoi incertain", 16, s.text, func(r *Request) any { return yes(r.InDoubt) }},
 		{"Dernier refus", 44, s.text, func(r *Request) any { return text(r.Reason) }},
-		{"Certificat valable jusqu’au", 25, s.day, func(r *Request) any { return day(r.CertificateExpires) }},
+		{"Certificat valable jusqu'au", 25, s.day, func(r *Request) any { return day(r.CertificateExpires) }},
 		{"Lot", 8, s.count, func(r *Request) any { return id(r.Batch) }},
 		{"Origine", 18, s.text, func(r *Request) any { return text(r.Origin) }},
-		{"Génération du code", 20, s.count, func(r *Request) any { return r.Generation }},
+		{"Code n°", 20, s.count, func(r *Request) any { return r.Generation }},
 		{"Demande n°", 14, s.count, func(r *Request) any { return id(r.ID) }},
 	}
 }
@@ -141,7 +141,7 @@ func (b *book) rejectedColumns() []column[Rejected] {
 		{"Fichier", 36, s.text, func(r *Rejected) any { return text(r.FileName) }},
 		{"Ligne", 10, s.count, func(r *Rejected) any { return r.Line }},
 		{"Cellule", 11, s.text, func(r *Rejected) any { return text(r.Cell) }},
-		{"Numéro d’abonné", 22, s.text, func(r *Rejected) any { return text(r.Number) }},
+		{"Numéro d'abonné", 22, s.text, func(r *Rejected) any { return text(r.Number) }},
 		{"Motif du rejet", 90, s.text, func(r *Rejected) any { return text(r.Reason) }},
 	}
 }

@@ -54,7 +54,7 @@ func TestRequests(t *testing.T) {
 		CertificateExpires: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), Reason: "550 5.1.1 inconnu",
 	}, Request{State: conversion.StateRequested})})
 	want := []struct{ title, typ, value string }{
-		{"Numéro d’abonné", "inlineStr", "0012345"},
+		{"Numéro d'abonné", "inlineStr", "0012345"},
 		{"Titulaire", "inlineStr", "Mme Camille Duvallon"},
 		{"Adresse électronique", "inlineStr", "camille@duvallon.example"},
 		{"État", "inlineStr", "adresse refusée"},
@@ -67,10 +67,10 @@ func TestRequests(t *testing.T) {
 		{"Courriel revenu le", "", "2026-11-25T13:00:59"},
 		{"Envoi incertain", "inlineStr", "oui"},
 		{"Dernier refus", "inlineStr", "550 5.1.1 inconnu"},
-		{"Certificat valable jusqu’au", "", "2026-12-31T00:00:00"},
+		{"Certificat valable jusqu'au", "", "2026-12-31T00:00:00"},
 		{"Lot", "", "12"},
 		{"Origine", "inlineStr", "import"},
-		{"Génération du code", "", "2"},
+		{"Code n°", "", "2"},
 		{"Demande n°", "", "7"},
 	}
 	rows := w.sheet(t, "Demandes").rows
@@ -83,7 +83,7 @@ func TestRequests(t *testing.T) {
 			t.Errorf("column %s is titled %q, want %q", column, got, c.title)
 		}
 		cell := rows[1][column]
-		if strings.HasSuffix(c.title, " le") || strings.HasSuffix(c.title, " jusqu’au") {
+		if strings.HasSuffix(c.title, " le") || strings.HasSuffix(c.title, " jusqu'au") {
 			cell.value = fromSerial(t, cell.value)
 		}
 		if cell.typ != c.typ || cell.value != c.value {
@@ -231,7 +231,7 @@ func TestSplit(t *testing.T) {
 			for _, r := range s.rows[1:] {
 				seen = append(seen, r["A"].value)
 			}
-			if s.rows[0]["A"].value != "Numéro d’abonné" || s.filter != fmt.Sprintf("$A$1:$R$%d", rows+1) || !s.frozen {
+			if s.rows[0]["A"].value != "Numéro d'abonné" || s.filter != fmt.Sprintf("$A$1:$R$%d", rows+1) || !s.frozen {
 				t.Errorf("%d requests: %s has the filter %q, frozen %v", n, name, s.filter, s.frozen)
 			}
 		}
@@ -261,10 +261,10 @@ func TestSummary(t *testing.T) {
 		Requests: rowsOf(numbered(3)...), Rejected: rowsOf(make([]Rejected, 2)...),
 	})
 	for cell, want := range map[string]string{
-		"A2": "Rapport établi le mercredi 25 novembre 2026 à 8 h 00 (heure de Paris). Toutes les dates sont à l’heure de Paris.",
-		"A3": "Lot 12 : abonnés.xlsx",
+		"A2": "Rapport établi le mercredi 25 novembre 2026 à 8\u00a0h\u00a000 (heure de Paris). Toutes les dates sont à l'heure de Paris.",
+		"A3": "Lot 12\u00a0: abonnés.xlsx",
 		"A6": "à envoyer", "B6": "0", "C6": "0", "A7": "courriel envoyé", "B7": "30", "C7": "0.01875",
-		"A8": "activé", "B8": "1200", "C8": "0.75", "B9": "370", "B10": "0", "A11": "annulé", "B11": "0", "B12": "1600", "C12": "1",
+		"A8": "activée", "B8": "1200", "C8": "0.75", "B9": "370", "B10": "0", "A11": "annulée", "B11": "0", "B12": "1600", "C12": "1",
 		"A15": "avec certificat", "B15": "300", "C15": "0.75", "A16": "sans certificat", "B16": "100", "B17": "400",
 		"B20": "3", "B21": "2",
 		"A26": "46351", "B26": "1", "C26": "2", "D26": "3", "E26": "4", "F26": "5", "G26": "6", "A27": "46352", "B27": "7", "G27": "12",

@@ -68,8 +68,8 @@ func (p *pen) layout() {
 }
 
 func (p *pen) title(r Report) {
-	p.put("A", 1, p.styles.title, "Passage à l’accès sans certificat")
-	p.put("A", 2, p.styles.note, "Rapport établi le "+conversion.FrenchTime(r.GeneratedAt)+" (heure de Paris). Toutes les dates sont à l’heure de Paris.")
+	p.put("A", 1, p.styles.title, "Passage à l'accès sans certificat")
+	p.put("A", 2, p.styles.note, "Rapport établi le "+conversion.FrenchTime(r.GeneratedAt)+" (heure de Paris). Toutes les dates sont à l'heure de Paris.")
 	p.put("A", 3, p.styles.note, scope(r))
 }
 
@@ -80,7 +80,7 @@ func scope(r Report) string {
 	case r.FileName == "":
 		return fmt.Sprintf("Lot %d", r.Batch)
 	}
-	return fmt.Sprintf("Lot %d : %s", r.Batch, r.FileName)
+	return fmt.Sprintf("Lot %d : %s", r.Batch, r.FileName)
 }
 
 func (p *pen) states(counts map[conversion.State]int) {
@@ -129,9 +129,9 @@ func (p *pen) spaces(counts map[conversion.Access]int) {
 func (p *pen) rows(listed, rejected int) {
 	row := statesRow + len(conversion.States()) + 8
 	p.heads(row, "Lignes de ce classeur", "Nombre")
-	p.put("A", row+1, p.styles.text, "feuille « Demandes »")
+	p.put("A", row+1, p.styles.text, "feuille « Demandes »")
 	p.put("B", row+1, p.styles.count, listed)
-	p.put("A", row+2, p.styles.text, "feuille « Rejets »")
+	p.put("A", row+2, p.styles.text, "feuille « Rejets »")
 	p.put("B", row+2, p.styles.count, rejected)
 }
 
@@ -193,7 +193,7 @@ func (p *pen) stateChart() {
 	gap, vary := uint(45), false
 	p.do(p.file.AddChart(summaryName, stateCell, &excelize.Chart{
 		Type:       excelize.Bar,
-		Format:     excelize.GraphicOptions{AltText: "Nombre de demandes par état : les valeurs sont dans le tableau de gauche."},
+		Format:     excelize.GraphicOptions{AltText: "Nombre de demandes par état : les valeurs sont dans le tableau de gauche."},
 		Dimension:  excelize.ChartDimension{Width: 460, Height: 330},
 		Title:      chartTitle("Demandes par état"),
 		Legend:     excelize.ChartLegend{Position: "none"},
@@ -234,7 +234,7 @@ func (p *pen) dayChart(days int) {
 	}
 	p.do(p.file.AddChart(summaryName, dayCell, &excelize.Chart{
 		Type:      kind,
-		Format:    excelize.GraphicOptions{AltText: "Activité par jour : les valeurs sont dans le tableau du bas."},
+		Format:    excelize.GraphicOptions{AltText: "Activité par jour : les valeurs sont dans le tableau du bas."},
 		Dimension: excelize.ChartDimension{Width: 620, Height: 330},
 		Title:     chartTitle("Activité par jour"),
 		Legend:    excelize.ChartLegend{Position: "bottom"},
@@ -261,6 +261,6 @@ func reference(column string, first, last int) string {
 func (p *pen) properties(r Report) {
 	at := r.GeneratedAt.UTC().Format(time.RFC3339)
 	p.do(p.file.SetDocProps(&excelize.DocProperties{
-		Title: "Passage à l’accès sans certificat : rapport", Creator: "bascule", Language: "fr-FR", Created: at, Modified: at,
+		Title: "Passage à l'accès sans certificat : rapport", Creator: "bascule", Language: "fr-FR", Created: at, Modified: at,
 	}))
 }

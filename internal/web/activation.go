@@ -250,7 +250,7 @@ const (
 	addressTaken        = "Cette adresse sert maintenant à un autre espace\u00a0: choisissez une adresse électronique différente."
 	addressTakenAlready = "Cette adresse est déjà utilisée pour un autre espace sans certificat\u00a0: choisissez une adresse électronique différente."
 	addressReserved     = "Une demande est déjà en cours avec cette adresse\u00a0: pendant le délai d'activation, il est impossible de redemander un code d'activation avec la même adresse électronique."
-	addressTooMany      = "Vous avez déjà choisi trois autres adresses\u00a0: vous pouvez encore activer votre espace avec l'adresse à laquelle le code vous est parvenu."
+	addressTooMany      = "Vous avez déjà choisi trois autres adresses\u00a0: vous pouvez encore choisir l'adresse de vos coordonnées, ou activer votre espace avec le dernier code reçu."
 )
 
 // chooseAddress has a code mailed to another address than the proven one.
@@ -295,7 +295,8 @@ func (a *attempt) refuse(ctx context.Context) (outcome, error) {
 }
 
 const codeRefused = "Cette adresse et ce code ne permettent pas d'activer un espace. Vérifiez-les\u00a0: le code est peut-être erroné, " +
-	"déjà utilisé, ou son délai est dépassé."
+	"déjà utilisé ou hors délai. Si vous avez déjà activé votre espace, cliquez sur «\u00a0Accéder à mon espace\u00a0»\u00a0; " +
+	"si le délai est dépassé, reprenez la procédure au début ou contactez l'assistance."
 
 func (a *attempt) askCodeAgain(wrong problems) error {
 	return a.pages.write(a.w, http.StatusUnprocessableEntity, "activation", view{

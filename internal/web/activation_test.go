@@ -480,7 +480,7 @@ func TestBusyElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	form := full(proof, "contact@a.example")
-	busy := s.post(form).expect(t, http.StatusServiceUnavailable, "Réessayez dans quelques instants")
+	busy := s.post(form).expect(t, http.StatusServiceUnavailable, "Réessayez dans quelques minutes")
 	if busy.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}

@@ -225,7 +225,7 @@ var refusedTitles = map[entryRefusal]string{
 	entryUnknown:                          "Aucun espace n'est associé à ce certificat",
 	entryAmbiguous:                        "Plusieurs espaces sont associés à ce certificat",
 	entryUnmatched:                        "L'émetteur de votre certificat n'a pas pu être vérifié",
-	entrySwitched:                         "Votre espace s'ouvre sans certificat",
+	entrySwitched:                         "Votre espace a déjà été transformé",
 }
 
 // refuseEntry says which and what to do (R7). The refusal tells nothing about

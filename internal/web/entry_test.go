@@ -250,7 +250,7 @@ func TestCertificateRefused(t *testing.T) {
 		"unknown":       {[]tls.Certificate{c.issue(big.NewInt(7))}, "Aucun espace n'est associé à ce certificat"},
 		"issuer":        {[]tls.Certificate{unmatchedCert}, "L'émetteur de votre certificat n'a pas pu être vérifié"},
 		"several":       {[]tls.Certificate{ambiguousCert}, "Plusieurs espaces sont associés à ce certificat"},
-		"switched (R3)": {[]tls.Certificate{switchedCert}, "Votre espace s'ouvre sans certificat"},
+		"switched (R3)": {[]tls.Certificate{switchedCert}, "Votre espace a déjà été transformé"},
 	} {
 		for _, path := range []string{"/certificat", "/espace", "/espace/option", "/espace/identifiants", "/espace/coordonnees"} {
 			page := c.visit(c.client(test.certificates...), path).expect(t, http.StatusForbidden, test.title)
@@ -404,7 +404,7 @@ func TestSessionBesideCertificate(t *testing.T) {
 		number      conversion.SubscriberNumber
 		status      int
 	}{
-		{cert, "Votre espace s'ouvre sans certificat", switched.Number, http.StatusForbidden},
+		{cert, "Votre espace a déjà été transformé", switched.Number, http.StatusForbidden},
 		{otherCert, "Opter pour l'accès sans certificat", other.Number, http.StatusOK},
 	} {
 		client := c.client(test.certificate)

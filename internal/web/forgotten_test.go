@@ -13,7 +13,7 @@ import (
 	"bascule/sql/sqltest"
 )
 
-const perhaps = "Si ces informations concordent, un courriel part à cette adresse."
+const perhaps = "Si ces informations concordent, un courriel part à l'adresse électronique indiquée."
 
 // trust is the form of who has forgotten the password, with the question and
 // answer of the tests.

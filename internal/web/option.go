@@ -180,7 +180,7 @@ func refusedAddress(err error) string {
 	case errors.Is(err, conversion.ErrAddressTaken):
 		return addressTaken
 	case errors.As(err, &reserved) && !reserved.Until.IsZero():
-		return addressReserved + " Ce délai se termine le " + conversion.FrenchTime(reserved.Until) + " (heure de Paris)."
+		return addressReserved + " Ce délai se termine le " + conversion.FrenchTime(reserved.Until) + " (heure de Paris). Choisissez une autre adresse, ou attendez la fin de ce délai."
 	case errors.Is(err, conversion.ErrAddressReserved):
 		return addressReserved
 	case errors.Is(err, conversion.ErrTooManyAddresses):

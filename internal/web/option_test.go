@@ -61,8 +61,8 @@ func TestOption(t *testing.T) {
 	if after := c.kept(r); after != before {
 		t.Errorf("the space changed from %s to %s", before, after) // R5
 	}
-	c.visit(client, "/espace").expect(t, http.StatusForbidden, "Votre espace s'ouvre sans certificat")                           // R3
-	c.send(client, "/espace/identifiants", opted("chosen@a.example")).expect(t, http.StatusForbidden, "s'ouvre sans certificat") // R4
+	c.visit(client, "/espace").expect(t, http.StatusForbidden, "Votre espace a déjà été transformé")                           // R3
+	c.send(client, "/espace/identifiants", opted("chosen@a.example")).expect(t, http.StatusForbidden, "a déjà été transformé") // R4
 }
 
 // kept is what the switch leaves alone (R5).
@@ -269,7 +269,7 @@ func (c *certSite) race(t *testing.T, round int, client *http.Client, activation
 	switch {
 	case activated.status == http.StatusOK && strings.Contains(text(activated.body), success):
 		if chosen.status == http.StatusForbidden {
-			chosen.expect(t, http.StatusForbidden, "Votre espace s'ouvre sans certificat")
+			chosen.expect(t, http.StatusForbidden, "Votre espace a déjà été transformé")
 		} else {
 			chosen.expect(t, http.StatusUnprocessableEntity, already)
 		}

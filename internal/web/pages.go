@@ -190,7 +190,7 @@ func failureTitle(status int) string {
 	case http.StatusNotFound:
 		return "Page introuvable"
 	case http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusRequestEntityTooLarge:
-		return "Demande non comprise"
+		return "Formulaire illisible"
 	case http.StatusTooManyRequests:
 		return "Trop d'essais infructueux"
 	}

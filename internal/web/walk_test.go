@@ -165,7 +165,7 @@ func walk(t *testing.T, c *certSite, b browser, r sqltest.Request, home []string
 	b.pdf("Sauvegardez ou imprimez votre formulaire")
 	// Afterwards: the certificate opens nothing; address and password do (R3, R5).
 	b.do(chromedp.Navigate(c.tls.URL + "/certificat"))
-	b.says("Votre espace s'ouvre sans certificat")
+	b.says("Votre espace a déjà été transformé")
 	b.enter(c, chosen, password)
 	for _, text := range append(home, string(r.Number), r.Holder) {
 		b.says(text)

@@ -194,7 +194,7 @@ func (a answered) expect(t testing.TB, status int, texts ...string) answered {
 	}
 	said := text(a.body)
 	for _, want := range texts {
-		if !strings.Contains(said, want) {
+		if !strings.Contains(said, text(want)) {
 			t.Errorf("the page does not say %q:\n%s", want, said)
 		}
 	}

@@ -17,7 +17,7 @@ WITH company AS (
 UPDATE staged s
 SET companies = d.companies,
     cell = CASE WHEN s.reason = '' AND w.reason IS NOT NULL THEN w.cell ELSE s.cell END,
-    reason = CASE WHEN s.reason = '' AND w.reason IS NOT NULL THEN 'feuille Dossiers : ' || w.reason ELSE s.reason END
+    reason = CASE WHEN s.reason = '' AND w.reason IS NOT NULL THEN 'feuille Dossiers : ' || w.reason ELSE s.reason END
 FROM (SELECT DISTINCT number FROM staged_dossier WHERE number <> '') AS named
 LEFT JOIN dossier d USING (number)
 LEFT JOIN wrong w USING (number)

@@ -29,8 +29,8 @@ FROM (
                WHEN k.contents = t.contents::uuid AND (t.companies IS NULL OR t.companies = k.companies) THEN 'déjà connu, sans changement'
                WHEN taken.id IS NOT NULL THEN 'cette adresse électronique est déjà l''identifiant d''un autre espace sans certificat'
                WHEN o.chosen_key IS NOT NULL THEN 'l''abonné a lui-même une demande en cours'
-                   || coalesce(', jusqu''au ' || to_char(o.expires_at AT TIME ZONE 'Europe/Paris', 'DD/MM/YYYY à HH24:MI'), '')
-               WHEN clash.number IS NOT NULL THEN 'attention : ce certificat est aussi celui de l''espace ' || clash.number
+                   || coalesce(', jusqu''au ' || to_char(o.expires_at AT TIME ZONE 'Europe/Paris', 'DD/MM/YYYY "à" FMHH24 "h" MI') || ' (heure de Paris)', '')
+               WHEN clash.number IS NOT NULL THEN 'attention : ce certificat est aussi celui de l''espace ' || clash.number
                ELSE ''
            END AS reason,
            CASE
