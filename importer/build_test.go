@@ -83,6 +83,14 @@ func (p parts) with(name, content string) parts {
 	return p
 }
 
+// withDossiers adds a second sheet of these rows.
+func (p parts) withDossiers(t testing.TB, rows string) parts {
+	t.Helper()
+	return p.replace(t, mainPart, "</sheets>", `<sheet name="Dossiers" sheetId="2" r:id="rId4"/></sheets>`).
+		replace(t, relsPart, "</Relationships>", `<Relationship Id="rId4" Type="`+relURL+`/worksheet" Target="worksheets/sheet2.xml"/></Relationships>`).
+		with("xl/worksheets/sheet2.xml", `<worksheet `+ns+`><sheetData>`+rows+`</sheetData></worksheet>`)
+}
+
 func (p parts) without(name string) parts {
 	delete(p, name)
 	return p

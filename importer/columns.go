@@ -8,10 +8,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// field is one column of a spreadsheet that bascule understands.
+// field is one column of a sheet that bascule understands: the index of its heading.
 type field int
 
-// The fields of the subscribers' sheet, then those of the sheet Dossiers.
+// The fields of the subscribers' sheet.
 const (
 	fieldNumber field = iota
 	fieldHolder
@@ -19,27 +19,39 @@ const (
 	fieldSerial
 	fieldIssuer
 	fieldExpiry
-	fieldCount
-
-	fieldSIREN   field = 1
-	fieldCompany field = 2
-	fieldService field = 3
 )
 
-// heading is how a field is called in a header row.
+// The fields of the sheet Dossiers, which begins with fieldNumber too.
+const (
+	_ field = iota
+	fieldSIREN
+	fieldCompany
+	fieldService
+)
+
+// heading is how a field is called in a header row, and what its cells must be.
 type heading struct {
-	name     string // as messages and templates write it
-	required bool
-	names    []string // further names, each of which means nothing else; folded
-	folded   string   // the name
+	name       string // as messages and templates write it
+	required   bool
+	identifier bool     // each digit counts
+	names      []string // further names, each of which means nothing else; folded
+	folded     string   // the name
 }
 
 // newHeading folds the name once: every row above a header is compared with it.
 func newHeading(name string, required bool, names ...string) heading {
-	return heading{name, required, names, fold(name)}
+	return heading{name: name, required: required, names: names, folded: fold(name)}
 }
 
-var numberHeading = newHeading("numéro d'abonné", true,
+// newIdentifier is the heading of what a subscriber, a certificate or a company is
+// known by: required, and each digit counts.
+func newIdentifier(name string, names ...string) heading {
+	h := newHeading(name, true, names...)
+	h.identifier = true
+	return h
+}
+
+var numberHeading = newIdentifier("numéro d'abonné",
 	"numeroabonne", "ndabonne", "nodabonne", "nabonne", "noabonne", "numabonne", "numdabonne",
 	"numerodelabonne", "ndelabonne", "subscribernumber", "subscriberno", "subscriberid")
 
@@ -50,7 +62,7 @@ var subscriberHeadings = []heading{
 		"nomdutitulaireducertificat", "holdername", "nomettitulaire"),
 	newHeading("adresse électronique", true, "email", "mail", "courriel", "adressecourriel", "adresseemail", "adressemail", "mel",
 		"adressemel", "emailaddress", "adressedemessagerie", "adressedecourrierelectronique", "courrierelectronique"),
-	newHeading("numéro de série", true, "serialnumber", "serial", "ndeserie", "nodeserie", "numserie", "numdeserie",
+	newIdentifier("numéro de série", "serialnumber", "serial", "ndeserie", "nodeserie", "numserie", "numdeserie",
 		"numerodeserieducertificat", "ndeserieducertificat", "nodeserieducertificat", "certificateserialnumber", "serialno"),
 	newHeading("émetteur", false, "issuer", "emetteurducertificat", "autoritedecertification", "certificateissuer", "issuername"),
 	newHeading("date d'expiration", true, "expirydate", "expirationdate", "expiration", "expiry", "expires", "expirele",
@@ -61,7 +73,7 @@ var subscriberHeadings = []heading{
 // dossierHeadings are the columns of the sheet Dossiers.
 var dossierHeadings = []heading{
 	numberHeading,
-	newHeading("siren", true, "numerosiren", "nsiren", "nosiren", "sirennumber"),
+	newIdentifier("siren", "numerosiren", "nsiren", "nosiren", "sirennumber"),
 	newHeading("raison sociale", true, "company", "companyname", "denomination", "denominationsociale", "entreprise", "nomdelentreprise"),
 	newHeading("service", false, "services", "serviceenligne", "onlineservice", "servicename"),
 }

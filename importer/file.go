@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -26,7 +27,8 @@ import (
 // File is a spreadsheet that was read and found sound, though its rows may not
 // be. The caller closes it.
 type File struct {
-	// Name is the file's base name.
+	// Name is the file's base name, for people to read: what is no text in it is
+	// replaced.
 	Name string
 	// Hash is the SHA-256 of the file's bytes.
 	Hash [sha256.Size]byte
@@ -63,7 +65,7 @@ func Open(ctx context.Context, path string, progress func(done, total int64)) (*
 	if !before.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	f := &File{Name: filepath.Base(path)}
+	f := &File{Name: nameOf(path)}
 	if err := f.read(ctx, in, before.Size(), progress); err != nil {
 		f.Close()
 		return nil, err
@@ -188,15 +190,26 @@ func newSheet(name string, headings []heading, keep bool) (*sheet, error) {
 
 func (s *sheet) complain() error { return s.layout.complain(s.name) }
 
+// nameOf makes a text of a file's name, which may be any bytes: a database takes
+// no others than UTF-8, and a terminal obeys control characters.
+func nameOf(path string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '_'
+		}
+		return r
+	}, strings.ToValidUTF8(filepath.Base(path), "_"))
+}
+
 // sheetNameOf makes a sheet's name of a file's, as Excel does for CSV.
 func sheetNameOf(file string) string {
 	name := strings.TrimSuffix(file, filepath.Ext(file))
 	name = strings.Map(func(r rune) rune {
-		if r < ' ' || strings.ContainsRune(`[]:*?/\'`, r) {
+		if strings.ContainsRune(`[]:*?/\'`, r) {
 			return '_'
 		}
 		return r
-	}, strings.ToValidUTF8(name, "_"))
+	}, name)
 	if r := []rune(name); len(r) > 31 {
 		name = string(r[:31])
 	}

@@ -247,6 +247,20 @@ func TestHeaderNamesAreUnambiguous(t *testing.T) {
 	}
 }
 
+// C1: digits count in numbers by which a subscriber, a certificate or a company
+// is known, and in no other column of either sheet.
+func TestIdentifiers(t *testing.T) {
+	var got []string
+	for _, h := range slices.Concat(subscriberHeadings, dossierHeadings) {
+		if h.identifier {
+			got = append(got, h.name)
+		}
+	}
+	if diff := cmp.Diff([]string{"numéro d'abonné", "numéro de série", "numéro d'abonné", "siren"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // The sheet is the first visible one that has the header row; a word warns of
 // the sheets, rows and columns that people do not see (contract).
 func TestSheetChoice(t *testing.T) {

@@ -110,23 +110,15 @@ func (p *parser) judgeKind(f field, c cell) string {
 	case mergedCell:
 		return "cellule fusionnée avec une autre colonne ou avec l'en-tête : séparez les cellules"
 	case lostDigits:
-		if p.sheet.isIdentifier(f) {
+		if p.sheet.headings[f].identifier {
 			return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, notation scientifique ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
 		}
 	case shownOtherwise:
-		if p.sheet.isIdentifier(f) {
+		if p.sheet.headings[f].identifier {
 			return "nombre affiché avec un format particulier : mettez la cellule au format Texte et ressaisissez la valeur telle qu'elle est affichée"
 		}
 	}
 	return ""
-}
-
-// isIdentifier tells the fields in which each digit counts.
-func (s *sheet) isIdentifier(f field) bool {
-	if &s.headings[0] == &dossierHeadings[0] {
-		return f == fieldNumber || f == fieldSIREN
-	}
-	return f == fieldNumber || f == fieldSerial
 }
 
 // checkWidth rejects a row of a CSV file that has more fields than the header

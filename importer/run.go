@@ -2,8 +2,9 @@ package importer
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"time"
@@ -40,8 +41,9 @@ type Options struct {
 
 // Run imports one spreadsheet: checked completely, judged row by row, applied in
 // one transaction. It returns a *FileError if the file as a whole is refused;
-// then, as after any other error, nothing was stored. A verdict workbook
-// is complete or absent, in a dry run too (I7).
+// then, as after any other error but an *UnplacedError, nothing was stored (but
+// see sql.DB.Import for a commit without answer). A verdict workbook is complete
+// or absent, in a dry run too (I7).
 func Run(ctx context.Context, db *sql.DB, opts Options) (sql.ImportResult, error) {
 	if opts.Progress == nil {
 		opts.Progress = func(string, int64, int64) {}
@@ -62,14 +64,62 @@ func Run(ctx context.Context, db *sql.DB, opts Options) (sql.ImportResult, error
 	if opts.VerdictsPath == "" {
 		return db.Import(ctx, f.request(opts), nil)
 	}
-	var result sql.ImportResult
-	err = atomicfile.Write(opts.VerdictsPath, func(w io.Writer) (err error) {
-		result, err = db.Import(ctx, f.request(opts), func(verdicts iter.Seq2[sql.Verdict, error]) error {
-			return f.writeVerdicts(w, verdicts)
-		})
-		return err
+	return f.runWithVerdicts(ctx, db, opts)
+}
+
+// runWithVerdicts finishes the workbook before the commit: when the import is
+// stored, there is nothing left of it that a full disk could prevent. The name
+// comes last, for a workbook in its place tells of an import that is stored.
+func (f *File) runWithVerdicts(ctx context.Context, db *sql.DB, opts Options) (sql.ImportResult, error) {
+	out, err := atomicfile.Create(opts.VerdictsPath)
+	if err != nil {
+		return sql.ImportResult{}, err
+	}
+	stored := false
+	defer func() {
+		if !stored { // also when something panics
+			out.Discard()
+		}
+	}()
+	result, err := db.Import(ctx, f.request(opts), func(verdicts iter.Seq2[sql.Verdict, error]) error {
+		if err := f.writeVerdicts(out, verdicts); err != nil {
+			return err
+		}
+		return out.Finish()
 	})
+	if err != nil {
+		return sql.ImportResult{}, err
+	}
+	stored = !opts.DryRun
+	if err = out.Commit(); err != nil && stored {
+		err = unplaced(out.Name(), err)
+	}
 	return result, err
+}
+
+// An UnplacedError says that an import is stored, with the result returned beside
+// it, but that its verdict workbook is not where it was to be.
+type UnplacedError struct {
+	Temporary string // where it is, complete; "" if it is lost
+	Err       error  // why
+}
+
+func (e *UnplacedError) Error() string {
+	if e.Temporary == "" {
+		return fmt.Sprintf("the import is stored, but its verdict workbook is lost (%v): import the same file again to get one", e.Err)
+	}
+	return fmt.Sprintf("the import is stored, but its verdict workbook could not be put in place (%v); it is complete as %s: rename it", e.Err, e.Temporary)
+}
+
+func (e *UnplacedError) Unwrap() error { return e.Err }
+
+// unplaced looks whether the workbook is there: a folder that was removed took it
+// along.
+func unplaced(temporary string, err error) *UnplacedError {
+	if _, err := os.Stat(temporary); errors.Is(err, fs.ErrNotExist) {
+		temporary = ""
+	}
+	return &UnplacedError{temporary, err}
 }
 
 // checkTarget keeps a verdict workbook from replacing the file it judges.
@@ -89,14 +139,24 @@ func checkTarget(path, verdicts string) error {
 
 func (f *File) request(opts Options) sql.Import {
 	told := &issuers{store: opts.Certificates, known: make(map[string]issuer)}
-	at := func(x field) string { return columnName(f.rows.layout.columns[x]) }
 	return sql.Import{
 		Hash: f.Hash, FileName: f.Name, Sheet: f.Sheet,
 		Within: opts.Within, DryRun: opts.DryRun, Actor: opts.Actor, Keys: opts.Keys,
-		Columns:  sql.Columns{Number: at(fieldNumber), Email: at(fieldEmail), Serial: at(fieldSerial)},
+		Columns:  f.columns(),
 		Expect:   f.Count(),
 		Rows:     told.tell(f.Rows()),
 		Dossiers: f.Dossiers(),
 		Stage:    func(name string) { opts.Progress(name, 0, 0) },
 	}
 }
+
+// columns are where the fields stand that a verdict may point at.
+func (f *File) columns() sql.Columns {
+	c := sql.Columns{Number: f.rows.letters(fieldNumber), Email: f.rows.letters(fieldEmail), Serial: f.rows.letters(fieldSerial)}
+	if f.dossiers != nil {
+		c.SIREN = f.dossiers.letters(fieldSIREN)
+	}
+	return c
+}
+
+func (s *sheet) letters(f field) string { return columnName(s.layout.columns[f]) }

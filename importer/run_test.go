@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -166,6 +167,170 @@ func TestUnwritableVerdicts(t *testing.T) {
 	}
 	if content, err := os.ReadFile(path); err != nil || !bytes.Equal(content, goodParts().zip(t)) {
 		t.Error("the file was changed")
+	}
+}
+
+// A disk on which the verdict workbook has no room lets nothing be stored (D9, I7).
+func TestFullDisk(t *testing.T) {
+	db := sqltest.Open(t)
+	empty := db.Dump(t)
+	opts := options(t, samplePath())
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+	opts.Progress = func(stage string, _, _ int64) {
+		if stage == "writing verdicts" {
+			if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1000, Max: limit.Max}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := Run(context.Background(), db.DB, opts); !errors.Is(err, syscall.EFBIG) || db.Dump(t) != empty {
+		t.Errorf("error %v; or something was stored", err)
+	}
+	if names := namesIn(t, filepath.Dir(opts.VerdictsPath)); len(names) != 0 {
+		t.Errorf("%q was left behind", names)
+	}
+}
+
+// I7: when the commit comes, the verdict workbook lacks nothing but its name; if
+// there is no commit after all, there is no workbook.
+func TestVerdictsAreCompleteBeforeTheCommit(t *testing.T) {
+	db := sqltest.Open(t)
+	empty := db.Dump(t)
+	opts := options(t, samplePath())
+	folder := filepath.Dir(opts.VerdictsPath)
+	ctx, cancel := context.WithCancel(context.Background())
+	opts.Progress = func(stage string, _, _ int64) {
+		if stage != "committing" {
+			return
+		}
+		if names := namesIn(t, folder); len(names) != 1 {
+			t.Errorf("the folder holds %q", names)
+		} else if counts := countVerdicts(t, filepath.Join(folder, names[0])); counts["accepté"] != 51 {
+			t.Errorf("the workbook has %v", counts)
+		}
+		cancel()
+	}
+	if _, err := Run(ctx, db.DB, opts); err == nil || db.Dump(t) != empty {
+		t.Errorf("error %v; or something was stored", err)
+	}
+	if names := namesIn(t, folder); len(names) != 0 {
+		t.Errorf("%q was left behind", names)
+	}
+}
+
+func namesIn(t testing.TB, folder string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// D9, I7: a name that the verdict workbook cannot take in the end does not hide
+// that the import is stored; the workbook keeps the name it was written under.
+func TestUnplacedVerdicts(t *testing.T) {
+	db := sqltest.Open(t)
+	opts := options(t, samplePath())
+	opts.Progress = takeName(t, opts.VerdictsPath)
+	result, err := Run(context.Background(), db.DB, opts)
+	unplaced, ok := errors.AsType[*UnplacedError](err)
+	if !ok || result.Accepted != 51 || db.Text(t, `SELECT count(*)::text FROM request`) != "51" {
+		t.Fatalf("result %+v, error %v", result, err)
+	}
+	if counts := countVerdicts(t, unplaced.Temporary); counts["accepté"] != 51 {
+		t.Errorf("the workbook has %v", counts)
+	}
+	if text := err.Error(); !strings.Contains(text, unplaced.Temporary) || !strings.Contains(text, opts.VerdictsPath) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// D9, I7: a folder that goes away takes the workbook with it, and not the import.
+func TestLostVerdicts(t *testing.T) {
+	db := sqltest.Open(t)
+	opts := options(t, samplePath())
+	opts.Progress = func(stage string, _, _ int64) {
+		if stage == "committing" {
+			os.RemoveAll(filepath.Dir(opts.VerdictsPath))
+		}
+	}
+	result, err := Run(context.Background(), db.DB, opts)
+	if unplaced, ok := errors.AsType[*UnplacedError](err); !ok || unplaced.Temporary != "" || result.Accepted != 51 {
+		t.Errorf("result %+v, error %v", result, err)
+	}
+	if db.Text(t, `SELECT count(*)::text FROM request`) != "51" {
+		t.Error("the import is not stored")
+	}
+}
+
+// I7: a dry run has stored nothing, so a name that cannot be taken is its failure.
+func TestUnplacedVerdictsOfDryRun(t *testing.T) {
+	db := sqltest.Open(t)
+	opts := options(t, samplePath())
+	opts.DryRun = true
+	opts.Progress = takeName(t, opts.VerdictsPath)
+	_, err := Run(context.Background(), db.DB, opts)
+	if _, ok := errors.AsType[*UnplacedError](err); ok || err == nil {
+		t.Errorf("error is %v", err)
+	}
+	if names := namesIn(t, filepath.Dir(opts.VerdictsPath)); len(names) != 1 {
+		t.Errorf("the folder holds %q", names)
+	}
+}
+
+// takeName makes a folder of that name just before the commit.
+func takeName(t testing.TB, path string) func(string, int64, int64) {
+	return func(stage string, _, _ int64) {
+		if stage == "committing" {
+			if err := os.Mkdir(path, 0o700); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// A file whose name is no text, as out of an old archive, is a file like any other.
+func TestFileNameThatIsNoText(t *testing.T) {
+	db := sqltest.Open(t)
+	for name, want := range map[string]string{
+		"abonn\xe9s\xff.csv":         "abonn_s_.csv",
+		"a\nb\x1b[31m\x7f\u009b.csv": "a_b_[31m__.csv",
+		"abonnés 2026\u00a0.csv":     "abonnés 2026\u00a0.csv",
+	} {
+		opts := options(t, write(t, name, []byte(csvHeader+goodLine)))
+		if got := run(t, db, opts); got.Rows != 1 {
+			t.Errorf("%q: result is %+v", name, got)
+		}
+		if got := db.Text(t, `SELECT file_name FROM batch`); got != want {
+			t.Errorf("%q is kept as %q, want %q", name, got, want)
+		}
+	}
+}
+
+// R8: the cell of a SIREN with two names is where this sheet has its SIRENs.
+func TestCellOfSIREN(t *testing.T) {
+	db := sqltest.Open(t)
+	book := goodParts().withDossiers(t, rowXML(1, "service", "raison sociale", "note", "SIREN", "numéro d'abonné")+
+		rowXML(2, "", "Garage", "", "987654321", "00123457")+
+		rowXML(3, "", "Boulangerie", "", "123456789", "00123456")+
+		rowXML(4, "", "Pâtisserie", "", "123456789", "00123456"))
+	opts := options(t, write(t, "a.xlsx", book.zip(t)))
+	run(t, db, opts)
+	content, err := os.ReadFile(opts.VerdictsPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"rejeté", "feuille Dossiers\u00a0: le SIREN 123456789 y porte deux raisons sociales", "Dossiers!D3"}
+	if rows := sheetRows(t, content, "Abonnés"); !slices.Equal(rows[1][5:], want) || rows[2][5] != "accepté" {
+		t.Errorf("the verdicts are %q and %q", rows[1][5:], rows[2][5:])
 	}
 }
 

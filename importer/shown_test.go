@@ -85,11 +85,9 @@ func TestShownIsTaken(t *testing.T) {
 // C1, R8: a SIREN counts as an identifier too.
 func TestShownSIREN(t *testing.T) {
 	book := formatted(t, `"A"000000000`, goodRows)
-	book.replace(t, mainPart, "</sheets>", `<sheet name="Dossiers" sheetId="2" r:id="rId4"/></sheets>`).
-		replace(t, relsPart, "</Relationships>", `<Relationship Id="rId4" Type="`+relURL+`/worksheet" Target="worksheets/sheet2.xml"/></Relationships>`)
-	book["xl/worksheets/sheet2.xml"] = `<worksheet ` + ns + `><sheetData>` + rowXML(1, "numéro d'abonné", "siren", "raison sociale", "service") +
-		rowXML(2, "00123456", `<c r="B2" s="4"><v>123456789</v></c>`, `<c r="C2" s="4"><v>42</v></c>`) +
-		rowXML(3, "00123457", "123456789", "Garage", `<c r="D3"><f>A1</f><v/></c>`) + `</sheetData></worksheet>`
+	book.withDossiers(t, rowXML(1, "numéro d'abonné", "siren", "raison sociale", "service")+
+		rowXML(2, "00123456", `<c r="B2" s="4"><v>123456789</v></c>`, `<c r="C2" s="4"><v>42</v></c>`)+
+		rowXML(3, "00123457", "123456789", "Garage", `<c r="D3"><f>A1</f><v/></c>`))
 	rows := dossiersOf(t, mustOpen(t, "a.xlsx", book.zip(t)))
 	if got := rows[0]; got.Cell != "Dossiers!B2" || !strings.HasPrefix(got.Reason, shownReason) || got.Company != "42" {
 		t.Errorf("the dossier is %+v", got)

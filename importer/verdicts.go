@@ -208,7 +208,7 @@ func (b *verdictBook) fill(s *sheet, r row, style int) {
 // comes back as text: it gets the shape that lost digits have.
 func (s *sheet) carried(r row, c cell) string {
 	f := slices.Index(s.layout.columns, c.column)
-	if c.kind != shownOtherwise || r.line <= s.layout.line || f < 0 || !s.isIdentifier(field(f)) {
+	if c.kind != shownOtherwise || r.line <= s.layout.line || f < 0 || !s.headings[f].identifier {
 		return c.text
 	}
 	value, err := strconv.ParseFloat(c.text, 64)

@@ -41,7 +41,10 @@ type DossierRow struct {
 }
 
 // Columns are the letters of the columns that a verdict may point at.
-type Columns struct{ Number, Email, Serial string }
+type Columns struct {
+	Number, Email, Serial string
+	SIREN                 string // of the sheet Dossiers; "" if the file has none
+}
 
 // An Import is one spreadsheet to judge and to apply.
 type Import struct {
@@ -97,8 +100,10 @@ const maxJudgements = 5
 
 // Import judges and applies one spreadsheet in one transaction: all of it or
 // nothing (D9). A dry run is the same code, rolled back. verdicts, if not nil, is
-// called with the verdict of every row in order before the commit; its error
-// rolls everything back. Imports wait for each other.
+// called with the verdict of every row in order, last before the commit: its error
+// rolls everything back. Only when the connection breaks during the commit does an
+// error leave open whether all was stored: the same file again settles it. Imports
+// wait for each other.
 func (db *DB) Import(ctx context.Context, in Import, verdicts func(iter.Seq2[Verdict, error]) error) (ImportResult, error) {
 	var result ImportResult
 	err := db.tryTx(ctx, func(tx *sqlx.Tx) (err error) {
@@ -278,7 +283,7 @@ const analyzeStaged = `ANALYZE staged`
 func judgeAndApply(ctx context.Context, tx *sqlx.Tx, in Import, batch int64) error {
 	judge := step{judgeKnown, []any{in.Within.Seconds(), in.Columns.Email}}
 	err := runSteps(ctx, tx, []step{
-		{judgeDossiers, []any{"Dossiers!B"}},
+		{judgeDossiers, []any{in.Columns.SIREN}},
 		{judgeFile, []any{in.Columns.Number, in.Columns.Serial}},
 		{closeOverdueStaged, []any{in.Actor}},
 		judge, {lockStaged, nil}, judge,

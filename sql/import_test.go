@@ -413,6 +413,23 @@ func TestDossiers(t *testing.T) {
 	}
 }
 
+// R8: a SIREN with two names is rejected at the first cell of those that hold it,
+// in whichever column they stand.
+func TestDossiersCell(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	in := d.sheet(row("000001", "a@duvallon.example"))
+	in.Columns.SIREN = "AB"
+	in.Dossiers = sequence([]sql.DossierRow{
+		{Line: 3, Number: "000001", SIREN: "987654321", Company: "Garage"},
+		{Line: 5, Number: "000001", SIREN: "123456789", Company: "Boulangerie"},
+		{Line: 7, Number: "000001", SIREN: "123456789", Company: "Pâtisserie"},
+	}, nil)
+	if _, verdicts := d.run(in); verdicts[0].Kind != "rejected" || verdicts[0].Cell != "Dossiers!AB5" {
+		t.Errorf("the verdict is %+v", verdicts[0])
+	}
+}
+
 var errCut = errors.New("the file ends here")
 
 // D9: all of a file or nothing of it. Whatever goes wrong on the way, nothing is

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -62,7 +63,11 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 		},
 	})
 	progress.end()
-	if err != nil {
+	if unplaced, ok := errors.AsType[*importer.UnplacedError](err); ok {
+		// Exit status 1 would say that nothing was stored.
+		fmt.Fprintln(a.stderr, "bascule: note: "+oneLine(unplaced.Error()))
+		f.verdicts = unplaced.Temporary
+	} else if err != nil {
 		return err
 	}
 	if f.json {

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -13,6 +15,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/xuri/excelize/v2"
+
+	"bascule/sql/sqltest"
 )
 
 // An operator runs bascule as processes of their own, with an environment that
@@ -157,4 +163,131 @@ func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// D9, I7: exit status 1 means that nothing was stored. So a verdict workbook whose
+// name is taken once it is complete changes nothing for the import: the counts,
+// exit status 0, and one line that says where the workbook is.
+func TestImportWhoseVerdictsFindNoPlace(t *testing.T) {
+	mkdir := func(out string) error { return os.Mkdir(out, 0o700) }
+	t.Run("a folder of that name", func(t *testing.T) {
+		s := spoilImport(t, mkdir, "--json")
+		s.check(exitDone, 1, "bascule: note: the import is stored, but ")
+		if err := checkJSON(s.stdout, []string{"batch=1", "rows=20"}); err != nil {
+			t.Errorf("%v: %q", err, s.stdout)
+		}
+		if !strings.Contains(s.stderr, s.temporary) {
+			t.Errorf("%q does not name %s", s.stderr, s.temporary)
+		}
+		book, err := excelize.OpenFile(s.temporary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		book.Close()
+	})
+	t.Run("the same, for people", func(t *testing.T) {
+		s := spoilImport(t, mkdir)
+		s.check(exitDone, 1, "bascule: note: the import is stored, but ")
+		if !strings.Contains(s.stdout, "Batch 1: 20 rows\n") || !strings.Contains(s.stdout, "The verdict for each row is in "+s.temporary+".\n") {
+			t.Errorf("stdout is %q", s.stdout)
+		}
+	})
+	t.Run("no folder any more", func(t *testing.T) {
+		s := spoilImport(t, func(out string) error { return os.RemoveAll(filepath.Dir(out)) })
+		s.check(exitDone, 1, "its verdict workbook is lost")
+		if !strings.Contains(s.stdout, "Batch 1: 20 rows\n") || strings.Contains(s.stdout, "The verdict for each row") {
+			t.Errorf("stdout is %q", s.stdout)
+		}
+	})
+	t.Run("a dry run", func(t *testing.T) {
+		s := spoilImport(t, mkdir, "--dry-run")
+		s.check(exitFailed, 0, "bascule: write ")
+		if _, err := os.Stat(s.temporary); !errors.Is(err, os.ErrNotExist) || s.stdout != "" {
+			t.Errorf("%s is left (%v), or stdout is %q", s.temporary, err, s.stdout)
+		}
+	})
+}
+
+// A spoiledImport is what became of an import whose verdicts had no good place.
+type spoiledImport struct {
+	t         testing.TB
+	exit      int
+	stdout    string
+	stderr    string
+	temporary string // the name under which the verdicts were written
+	batches   int    // that are stored
+}
+
+// spoilImport imports a sample with verdicts and calls spoil with the workbook's
+// path once it is being written.
+func spoilImport(t testing.TB, spoil func(out string) error, args ...string) spoiledImport {
+	t.Helper()
+	db := sqltest.Open(t)
+	o := newOperator(t, "DATABASE_URL="+db.URL, "SECRET_KEY="+storyKey)
+	list, out := filepath.Join(t.TempDir(), "list.xlsx"), filepath.Join(t.TempDir(), "out", "verdicts.xlsx")
+	if err := errors.Join(os.WriteFile(list, sample(20), 0o600), os.Mkdir(filepath.Dir(out), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	letGo := holdImports(t, db)
+	cmd := o.command(nil, append([]string{"import", list, "--verdicts", out}, args...)...)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	temporary := awaitTemporary(t, filepath.Dir(out))
+	if err := spoil(out); err != nil {
+		t.Fatal(err)
+	}
+	letGo()
+	cmd.Wait() // the exit status tells how it went
+	s := spoiledImport{t: t, exit: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), temporary: temporary}
+	if err := db.Raw.QueryRow(`SELECT count(*) FROM batch`).Scan(&s.batches); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// check wants an exit status, that many batches, and one line on stderr that
+// contains says.
+func (s *spoiledImport) check(exit, batches int, says string) {
+	s.t.Helper()
+	if s.exit != exit || s.batches != batches || strings.Index(s.stderr, "\n") != len(s.stderr)-1 || !strings.Contains(s.stderr, says) {
+		s.t.Errorf("exit status %d, %d batches, stderr %q; want %d, %d and %q", s.exit, s.batches, s.stderr, exit, batches, says)
+	}
+}
+
+// holdImports lets no import judge until the function it returns is called.
+func holdImports(t testing.TB, db *sqltest.DB) (letGo func()) {
+	t.Helper()
+	conn, err := db.Raw.Conn(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(t.Context(), `SELECT pg_advisory_lock(-1)`); err != nil { // importLock of package sql
+		t.Fatal(err)
+	}
+	return func() {
+		if _, err := conn.ExecContext(t.Context(), `SELECT pg_advisory_unlock(-1)`); err != nil {
+			t.Error(err)
+		}
+		conn.Close()
+	}
+}
+
+// awaitTemporary waits for the file that is to become the workbook.
+func awaitTemporary(t testing.TB, folder string) (path string) {
+	t.Helper()
+	err := poll(func() error {
+		names, err := filepath.Glob(filepath.Join(folder, ".bascule-*.tmp"))
+		if err != nil || len(names) != 1 {
+			return fmt.Errorf("%q are being written (%v)", names, err)
+		}
+		path = names[0]
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

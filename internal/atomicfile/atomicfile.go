@@ -12,23 +12,85 @@ import (
 	"path/filepath"
 )
 
-// Write makes path hold exactly what write wrote, or leaves it untouched: the
-// bytes go to a new file in the same folder, reach the disk, and only then take
-// the name. A file that was there is replaced and lends its permissions; a link
-// keeps pointing where it did. If write fails or panics, or the disk does, no
-// file is left behind.
+// Write makes path hold exactly what write wrote, or leaves it untouched, as a
+// File does. If write fails or panics, or the disk does, no file is left behind.
+func Write(path string, write func(io.Writer) error) error {
+	f, err := Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Discard() // also when write panics
+	if err := write(f); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := f.Finish(); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// A File becomes what path names once it is complete: the bytes go to a new file
+// in the same folder, reach the disk with Finish, and only with Commit take the
+// name. A file that was there is replaced and lends its permissions; a link keeps
+// pointing where it did. Who creates a File commits or discards it.
+type File struct {
+	path     string // as it was given, for errors
+	target   string // what it leads to
+	temp     *os.File
+	buffered *bufio.Writer
+	finished bool
+}
+
+// Create begins a file that is to have that name.
 //
 // Devices, pipes and folders are refused: renaming over /dev/null would replace
 // it for the whole machine.
-func Write(path string, write func(io.Writer) error) error {
+func Create(path string) (*File, error) {
 	target, mode, err := resolve(path)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := replace(target, mode, write); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	temp, err := newTemporary(filepath.Dir(target), mode)
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
+	return &File{path: path, target: target, temp: temp, buffered: bufio.NewWriterSize(temp, 1<<16)}, nil
+}
+
+// Name is where the bytes are until Commit moves them.
+func (f *File) Name() string { return f.temp.Name() }
+
+// Write adds to the file. Its errors may come late, from Finish.
+func (f *File) Write(p []byte) (int, error) { return f.buffered.Write(p) }
+
+// Finish brings everything to the disk and closes the file. Afterwards it is
+// complete under its temporary name, and only the new name can be refused.
+func (f *File) Finish() error {
+	if err := errors.Join(f.buffered.Flush(), f.temp.Sync(), f.temp.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", f.path, err)
+	}
+	f.finished = true
 	return nil
+}
+
+// Commit gives a finished file its name. If it fails, what had the name keeps it,
+// and the file stays complete under its temporary one until it is discarded.
+func (f *File) Commit() error {
+	if !f.finished {
+		return fmt.Errorf("write %s: the file is not finished", f.path)
+	}
+	if err := os.Rename(f.Name(), f.target); err != nil {
+		return fmt.Errorf("write %s: %w", f.path, cause(err))
+	}
+	syncFolder(filepath.Dir(f.target))
+	return nil
+}
+
+// Discard deletes what was written. Of a file that has its name, nothing is left
+// to delete.
+func (f *File) Discard() {
+	f.temp.Close()
+	os.Remove(f.Name())
 }
 
 // resolve follows links, so that the file they name is replaced and not they
@@ -51,54 +113,30 @@ func resolve(path string) (target string, mode fs.FileMode, err error) {
 	return target, info.Mode().Perm(), nil
 }
 
-func replace(target string, mode fs.FileMode, write func(io.Writer) error) (err error) {
-	f, err := create(filepath.Dir(target))
-	if err != nil {
-		return err
-	}
-	renamed := false
-	defer func() {
-		if !renamed { // also when write panics
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if mode != 0 {
-		if err := f.Chmod(mode); err != nil {
-			return err
-		}
-	}
-	if err := fill(f, write); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), target); err != nil {
-		return err
-	}
-	renamed = true
-	syncFolder(filepath.Dir(target))
-	return nil
-}
-
-// create makes a new file in the folder with the permissions any new file gets;
-// os.CreateTemp would make it unreadable to the user's group. The name is short,
-// whatever the length of the final one.
-func create(folder string) (*os.File, error) {
+// newTemporary makes a file in the folder with the permissions of mode or, if that
+// is zero, those any new file gets; os.CreateTemp would make it unreadable to the
+// user's group. The name is short, whatever the length of the final one.
+func newTemporary(folder string, mode fs.FileMode) (*os.File, error) {
 	name := filepath.Join(folder, ".bascule-"+rand.Text()+".tmp")
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil || mode == 0 {
+		return f, err
+	}
+	if err := f.Chmod(mode); err != nil {
+		f.Close()
+		os.Remove(name)
+		return nil, err
+	}
+	return f, nil
 }
 
-func fill(f *os.File, write func(io.Writer) error) error {
-	buffered := bufio.NewWriterSize(f, 1<<16)
-	if err := write(buffered); err != nil {
-		return err
+// cause is why a name was refused, without the temporary name, which tells
+// nobody anything.
+func cause(err error) error {
+	if link, ok := errors.AsType[*os.LinkError](err); ok {
+		return link.Err
 	}
-	if err := buffered.Flush(); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return f.Close()
+	return err
 }
 
 // syncFolder makes the new name survive a power cut. Some network file systems

@@ -164,6 +164,74 @@ func TestWriteRefusals(t *testing.T) {
 	assertOnly(t, dir)
 }
 
+// I7: a finished file lacks nothing but its name, which it gets with Commit alone.
+func TestFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	f, want := begin(t, path), strings.Repeat("x", 100_000)
+	if _, err := io.WriteString(f, want); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Commit(); err == nil {
+		t.Error("a file took its name before it was finished")
+	}
+	if err := f.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	assertOnly(t, dir, filepath.Base(f.Name()))
+	if got := read(t, f.Name()); got != want {
+		t.Errorf("the finished file holds %d bytes, want %d", len(got), len(want))
+	}
+	if err := f.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f.Discard()
+	assertOnly(t, dir, "a")
+	if got := read(t, path); got != want {
+		t.Errorf("the file holds %d bytes, want %d", len(got), len(want))
+	}
+}
+
+// I7: a finished file whose name was taken meanwhile is kept until it is discarded.
+func TestFileNameTaken(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	f := begin(t, path)
+	if err := errors.Join(f.Finish(), os.Mkdir(path, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	err := f.Commit()
+	if err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), f.Name()) {
+		t.Errorf("error %v, want one of %s", err, path)
+	}
+	assertOnly(t, dir, filepath.Base(f.Name()), "a")
+	f.Discard()
+	assertOnly(t, dir, "a")
+}
+
+// I7: a file is not finished, and gets no name, if it did not reach the disk.
+func TestFileNotOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	f := begin(t, filepath.Join(dir, "a"))
+	f.Discard() // closes it, as a broken disk might
+	if err := f.Finish(); err == nil {
+		t.Error("what could not be written is said to be finished")
+	}
+	if err := f.Commit(); err == nil {
+		t.Error("it got its name all the same")
+	}
+	assertOnly(t, dir)
+}
+
+func begin(t *testing.T, path string) *atomicfile.File {
+	t.Helper()
+	f, err := atomicfile.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 func read(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)

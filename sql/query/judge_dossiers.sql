@@ -1,4 +1,5 @@
 -- Gives each staged row its companies, or the first thing that is wrong with them. Numbers without a dossier keep what they have.
+-- $1 are the letters of the sheet's column of SIRENs.
 WITH company AS (
     SELECT number, siren, min(company) AS name, min(company) <> max(company) AS two_names, min(line) AS line,
            coalesce(jsonb_agg(DISTINCT service) FILTER (WHERE service <> ''), '[]') AS services
@@ -11,7 +12,7 @@ WITH company AS (
     SELECT DISTINCT ON (number) number, cell, reason FROM (
         SELECT number, line, cell, reason FROM staged_dossier WHERE reason <> '' AND number <> ''
         UNION ALL
-        SELECT number, line, $1 || line, 'le SIREN ' || siren || ' y porte deux raisons sociales' FROM company WHERE two_names
+        SELECT number, line, 'Dossiers!' || $1 || line, 'le SIREN ' || siren || ' y porte deux raisons sociales' FROM company WHERE two_names
     ) AS problem ORDER BY number, line
 )
 UPDATE staged s
