@@ -31,6 +31,7 @@ type Bouncer struct {
 	DB   *sql.DB
 	Keys *conversion.Keyring
 	Dir  string
+	Now  func() time.Time // of the files' times
 	Log  *slog.Logger
 }
 
@@ -39,6 +40,9 @@ const (
 	bounceEvery = 5 * time.Second
 	// maxBounce is how much of a mail is read: the report stands in front.
 	maxBounce = 1 << 20
+	// bounceAge is how old a mail must be: a mail server that writes into a plain
+	// folder may not have finished a younger one.
+	bounceAge = 5 * time.Second
 	// processedDir is where mails go that were read.
 	processedDir = "processed"
 )
@@ -59,11 +63,13 @@ func (b *Bouncer) Run(ctx context.Context) error {
 	}
 }
 
-// Look reads every mail that is there now.
+// Look reads every mail that is there now. One that cannot be read stays, and
+// keeps no other from being read; the errors are joined.
 func (b *Bouncer) Look(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Join(b.Dir, processedDir), 0o700); err != nil {
 		return fmt.Errorf("read bounces: %w", err)
 	}
+	var failed error
 	for _, dir := range []string{b.Dir, filepath.Join(b.Dir, "new"), filepath.Join(b.Dir, "cur")} {
 		entries, err := os.ReadDir(dir)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -73,15 +79,24 @@ func (b *Bouncer) Look(ctx context.Context) error {
 			return fmt.Errorf("read bounces: %w", err)
 		}
 		for _, e := range entries {
-			if ctx.Err() != nil || !e.Type().IsRegular() || strings.HasPrefix(e.Name(), ".") {
+			if ctx.Err() != nil || !b.finished(e) {
 				continue
 			}
 			if err := b.read(ctx, filepath.Join(dir, e.Name())); err != nil {
-				return err
+				failed = errors.Join(failed, err)
 			}
 		}
 	}
-	return nil
+	return failed
+}
+
+// finished tells whether an entry is a mail that nobody writes any more.
+func (b *Bouncer) finished(e fs.DirEntry) bool {
+	if !e.Type().IsRegular() || strings.HasPrefix(e.Name(), ".") {
+		return false
+	}
+	info, err := e.Info()
+	return err == nil && b.Now().Sub(info.ModTime()) >= bounceAge
 }
 
 // read records one mail and puts it aside. A mail that another worker has put

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"bascule/jobs"
 	"bascule/sql/sqltest"
@@ -62,7 +63,7 @@ func TestBounces(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "1.eml"), []byte(test.mail(r.ID)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			b := &jobs.Bouncer{DB: db.DB, Keys: keys, Dir: dir, Log: slog.New(slog.DiscardHandler)}
+			b := &jobs.Bouncer{DB: db.DB, Keys: keys, Dir: dir, Now: later, Log: slog.New(slog.DiscardHandler)}
 			for range 2 { // twice is once
 				if err := b.Look(context.Background()); err != nil {
 					t.Fatal(err)
@@ -79,5 +80,42 @@ func TestBounces(t *testing.T) {
 				t.Errorf("the code of a bounced mail is refused: %v", err)
 			}
 		})
+	}
+}
+
+// later is when no mail is being written any more.
+func later() time.Time { return time.Now().Add(time.Minute) }
+
+// D11: a bounce that the mail server is still writing is left until it is
+// finished, and one that cannot be read keeps no other from being read.
+func TestBouncesInTheMaking(t *testing.T) {
+	db, keys := sqltest.Open(t), sqltest.Keys(t)
+	r, _ := db.Mailed(t, keys, sqltest.Invitation{})
+	dir := t.TempDir()
+	id := fmt.Sprintf("%d.1", r.ID)
+	path := filepath.Join(dir, "2.eml")
+	report := fmt.Sprintf("To: retours+%s.%s@bascule.example\n", id, keys.SignPath(id)) + fmt.Sprintf(failedReport, "failed")
+	if err := os.WriteFile(path, []byte(report[:len(report)/2]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := &jobs.Bouncer{DB: db.DB, Keys: keys, Dir: dir, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	if err := b.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(report), 0o600); err != nil {
+		t.Fatalf("the mail was taken away under the mail server's hands: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "1.eml"), []byte("stuck\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "processed", "1.eml", "taken"), 0o700); err != nil { // so it cannot be put aside
+		t.Fatal(err)
+	}
+	b.Now = later
+	if err := b.Look(t.Context()); err == nil {
+		t.Error("nothing is said of the mail that is stuck")
+	}
+	if db.Text(t, `SELECT (bounced_at IS NOT NULL)::text FROM request WHERE id = $1`, r.ID) != "true" {
+		t.Error("the bounce behind it was not read")
 	}
 }

@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,12 +16,14 @@ type holding struct {
 	db    *sql.DB
 	claim sql.Claim
 	log   *slog.Logger
-	lost  atomic.Bool
+	lost  context.Context // ends when a renewal failed
+	lose  context.CancelFunc
 	stop  context.CancelFunc
 	done  chan struct{}
 }
 
-// renewEvery leaves three more tries before the lease is over.
+// renewEvery leaves three quarters of the lease, when a renewal fails, to write
+// down what is known.
 const renewEvery = sql.Lease / 4
 
 // What a worker may spend on the database after it was told to stop, and on one
@@ -42,6 +43,10 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 // nobody else can claim the rows, but not much longer than ctx.
 func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), sql.Lease)
+	return notMuchLonger(ctx, out, cancel)
+}
+
+func notMuchLonger(ctx, out context.Context, cancel context.CancelFunc) (context.Context, context.CancelFunc) {
 	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, cancel) })
 	return out, func() { unwatch(); cancel() }
 }
@@ -51,6 +56,7 @@ func newToken() string { return uuid.NewString() }
 func hold(ctx context.Context, db *sql.DB, claim sql.Claim, log *slog.Logger) *holding {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	h := &holding{db: db, claim: claim, log: log, stop: stop, done: make(chan struct{})}
+	h.lost, h.lose = context.WithCancel(context.Background())
 	go h.renew(ctx)
 	return h
 }
@@ -66,13 +72,22 @@ func (h *holding) renew(ctx context.Context) {
 		case <-ticker.C:
 		}
 		renewCtx, cancel := context.WithTimeout(ctx, renewEvery)
-		_, err := h.db.RenewClaim(renewCtx, h.claim)
+		err := h.db.RenewClaim(renewCtx, h.claim)
 		cancel()
 		if err != nil && ctx.Err() == nil {
-			h.lost.Store(true)
+			h.lose()
 			h.log.Warn("cannot renew a claim; nothing more is started under it", "err", err)
 		}
 	}
+}
+
+// recording is a context for writing outcomes down: while the claim is renewed,
+// however long an import holds a request, and what is left of the lease after
+// that, but not much longer than ctx.
+func (h *holding) recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unwatch := context.AfterFunc(h.lost, func() { time.AfterFunc(sql.Lease-2*renewEvery, cancel) })
+	return notMuchLonger(ctx, out, func() { unwatch(); cancel() })
 }
 
 // release ends the renewals and gives back the claims that were not started.

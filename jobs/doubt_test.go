@@ -1,11 +1,13 @@
 package jobs_test
 
 import (
+	stdsql "database/sql"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -224,6 +226,40 @@ func TestLeaseLapses(t *testing.T) {
 	s.work()
 	close(resume)
 	s.elapse("all are mailed", allMailed)
+}
+
+// I5: somebody holds the request of a mail that has gone out, as a long import
+// does: the other outcomes are recorded meanwhile, and that one afterwards. No
+// mail becomes doubtful.
+func TestHeldRequest(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	requests := s.invite(4) // one window
+	var holder *stdsql.Tx
+	var once sync.Once
+	s.relay.follow(func(stage, _, _ string) string {
+		if stage == "dot" {
+			once.Do(func() {
+				var err error
+				if holder, err = s.db.Raw.Begin(); err == nil {
+					_, err = holder.Exec(`SELECT FROM request WHERE id = $1 FOR UPDATE`, requests[0].ID)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		return ""
+	})
+	s.work()
+	s.until("the others are mailed", `SELECT count(*) = 3 FROM request WHERE mailed_at IS NOT NULL`)
+	if err := holder.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	s.until("all are mailed", allMailed)
+	if n := len(s.relay.rcpts()); n != 4 || s.holds(`SELECT bool_or(interruptions > 0) FROM obligation`) {
+		t.Errorf("the relay was asked %d times for 4 mails: %s", n, s.obligations())
+	}
 }
 
 // I4, I5: two spaces with one contact have a mail and a code each (D2).

@@ -38,9 +38,7 @@ func (e *Expirer) Run(ctx context.Context) error {
 	if expired > 0 {
 		e.Log.Info("requests expired", "count", expired)
 	}
-	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
-	defer cancel()
-	return e.DB.CleanUp(ctx)
+	return nil
 }
 
 func (e *Expirer) sweep(ctx context.Context) (sql.Swept, error) {

@@ -65,12 +65,11 @@ func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
 		chunk.max = maxInteractiveChunk
 	}
 	for ctx.Err() == nil && m.Now().Before(until) {
-		begin := m.Now()
 		b := &batch{Mailer: m, lane: lane, token: newToken(), window: window, until: until}
 		if more, err := b.run(ctx, chunk.size, nil); err != nil || !more {
 			return err
 		}
-		chunk.adapt(m.Now().Sub(begin))
+		chunk.adapt(m.Now().Sub(b.claimed))
 	}
 	return nil
 }
@@ -111,11 +110,13 @@ type batch struct {
 	*Mailer
 	lane    sql.Lane
 	token   string
+	held    *holding
 	window  *pace
 	until   time.Time // no window starts later
 	probe   bool      // one mail, although the breaker is open
 	another bool      // than those that opened it
 	tried   bool      // a window was handed to the relay
+	claimed time.Time // when its mails were: a slow claim is no reason for smaller ones
 }
 
 // A letter is a claimed mail with its code.
@@ -134,11 +135,12 @@ func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, 
 	if err != nil || len(mails) == 0 {
 		return false, err
 	}
-	held := hold(ctx, b.DB, sql.Claim{Token: b.token, IDs: mailIDs(mails)}, b.Log)
+	b.claimed = b.Now()
+	b.held = hold(ctx, b.DB, sql.Claim{Token: b.token, IDs: mailIDs(mails)}, b.Log)
 	rest := b.address(mails)
 	var idle []letter // of windows that started nothing
-	defer func() { held.release(ctx, letterIDs(append(idle, rest...))) }()
-	for len(rest) > 0 && ctx.Err() == nil && !held.lost.Load() && b.Now().Before(b.until) {
+	defer func() { b.held.release(ctx, letterIDs(append(idle, rest...))) }()
+	for len(rest) > 0 && ctx.Err() == nil && b.held.lost.Err() == nil && b.Now().Before(b.until) {
 		n, err := b.allow(ctx, min(b.window.size, len(rest)))
 		if err != nil {
 			return false, err

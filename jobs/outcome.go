@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,10 +16,13 @@ const flushEvery = 30 * time.Millisecond
 // A recorder writes outcomes down while the relay is still busy with the rest
 // of the window, so that a crash leaves few in doubt.
 type recorder struct {
-	b    *batch
-	ctx  context.Context
-	in   chan result
-	done chan struct{}
+	b       *batch
+	ctx     context.Context // of the worker: what breaks off once it has ended may be our own doing
+	out     context.Context // ends when nothing can be written down any more
+	cancel  context.CancelFunc
+	in      chan result
+	waiting []write // for somebody who holds their requests
+	done    chan struct{}
 }
 
 type result struct {
@@ -27,10 +31,14 @@ type result struct {
 	stopping bool // the worker is: what broke off may be our own doing
 }
 
+// A write records outcomes of one kind. It may be repeated.
+type write func(context.Context) error
+
 // record starts a recorder. It goes on after ctx ended: an outcome that is
 // known must not become a doubt.
 func (b *batch) record(ctx context.Context) *recorder {
 	r := &recorder{b: b, ctx: ctx, in: make(chan result, maxWindow), done: make(chan struct{})}
+	r.out, r.cancel = b.held.recording(ctx)
 	go r.run()
 	return r
 }
@@ -45,21 +53,29 @@ func (r *recorder) close() {
 
 func (r *recorder) run() {
 	defer close(r.done)
-	ticker := time.NewTicker(flushEvery)
-	defer ticker.Stop()
+	defer r.cancel()
+	flush, again := time.NewTicker(flushEvery), time.NewTicker(persistEvery)
+	defer flush.Stop()
+	defer again.Stop()
 	var pending []result
-	for {
+	for open := true; open; {
+		var res result
 		select {
-		case res, ok := <-r.in:
-			if !ok {
-				r.flush(pending)
-				return
+		case res, open = <-r.in:
+			if open {
+				pending = append(pending, res)
 			}
-			pending = append(pending, res)
-		case <-ticker.C:
+		case <-flush.C:
 			r.flush(pending)
 			pending = nil
+		case <-again.C:
+			r.write(r.waiting)
 		}
+	}
+	r.flush(pending)
+	for len(r.waiting) > 0 {
+		pause(r.out, persistEvery, nil)
+		r.write(r.waiting)
 	}
 }
 
@@ -69,10 +85,8 @@ func (r *recorder) flush(results []result) {
 	if len(results) == 0 {
 		return
 	}
-	ctx, cancel := recording(r.ctx)
-	defer cancel()
 	v := r.b.judge(results)
-	for _, write := range []func(context.Context) error{
+	r.write(append(r.waiting,
 		func(ctx context.Context) error {
 			return r.b.DB.FinishAccepted(ctx, sql.Claim{Token: r.b.token, IDs: v.accepted})
 		},
@@ -82,23 +96,37 @@ func (r *recorder) flush(results []result) {
 		func(ctx context.Context) error { return r.b.DB.FinishRefused(ctx, r.b.token, v.refused) },
 		func(ctx context.Context) error { return r.b.DB.FinishFailed(ctx, r.b.token, v.failed) },
 		func(ctx context.Context) error { return r.b.moveBreaker(ctx, v) },
-	} {
-		if err := persist(ctx, write); err != nil {
+	))
+}
+
+// write records all that nobody holds, and leaves the rest waiting.
+func (r *recorder) write(all []write) {
+	var waiting []write
+	for _, w := range all {
+		err := persist(r.out, w)
+		switch {
+		case errors.Is(err, sql.ErrHeld) && r.out.Err() == nil:
+			waiting = append(waiting, w)
+		case err != nil:
 			r.b.Log.Error("outcomes of mails could not be recorded; they are in doubt", "err", err)
 		}
 	}
+	r.waiting = waiting
 }
 
-// persist tries until it succeeds or ctx ends.
+// persistEvery is how long a failed statement is left alone.
+const persistEvery = 200 * time.Millisecond
+
+// persist tries until it succeeds, somebody holds a row, or ctx ends.
 func persist(ctx context.Context, write func(context.Context) error) error {
 	for {
 		try, cancel := context.WithTimeout(ctx, statementTimeout)
 		err := write(try)
 		cancel()
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || errors.Is(err, sql.ErrHeld) {
 			return err
 		}
-		pause(ctx, 200*time.Millisecond, nil)
+		pause(ctx, persistEvery, nil)
 	}
 }
 

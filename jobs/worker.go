@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"bascule/queue"
 	"bascule/sql"
@@ -32,6 +33,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		return err
 	}
 	defer server.Shutdown()
+	var cleaning sync.WaitGroup
+	cleaning.Go(func() { (&Cleaner{DB: w.DB, Every: cleanEvery, Log: w.Log}).Run(ctx) })
+	defer cleaning.Wait()
 	(&Dispatcher{DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log}).Run(ctx)
 	return nil
 }

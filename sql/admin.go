@@ -127,9 +127,12 @@ func (db *DB) Retry(ctx context.Context, batch int64, sameAddress bool, keys *co
 //go:embed query/reissue.sql
 var reissue string
 
-// Reissue kills the codes of open requests made with a key that has leaked and
-// makes new ones due, made with the newest key. Overdue requests expire first.
-// It returns how many requests it changed.
+//go:embed query/void_resets.sql
+var voidResets string
+
+// Reissue kills the codes made with a key that has leaked. Open requests get new
+// ones, made with the newest key; who wants a new password asks again. Overdue
+// requests expire first. It returns how many requests it changed.
 func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conversion.Keyring, actor string) (int64, error) {
 	var n int64
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
@@ -137,6 +140,9 @@ func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conver
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, closeOverdue, 0, actor); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, voidResets, leaked, actor); err != nil {
 			return err
 		}
 		var err error

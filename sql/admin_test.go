@@ -10,6 +10,7 @@ import (
 
 	"bascule/internal/conversion"
 	"bascule/sql"
+	"bascule/sql/sqltest"
 )
 
 // D10: which requests retry invites again, by what became of them and whether
@@ -322,6 +323,9 @@ func TestReissue(t *testing.T) {
 	overdue, overdueCode := d.invited("000004", "d@duvallon.example")
 	d.overdue(overdue)
 	done := d.switched("000005", "e@duvallon.example")
+	mailedReset := d.resetCode("e@duvallon.example")
+	d.switched("000006", "f@duvallon.example")
+	d.askReset("f@duvallon.example") // its mail is due still
 	leaked := d.keys.Newest()
 	d.keys = otherKeys(t)
 	if n, err := d.Reissue(d.ctx, "00000000", d.keys, "admin"); n != 0 || err != nil {
@@ -334,6 +338,12 @@ func TestReissue(t *testing.T) {
 	}
 	for _, p := range []proof{mailedCode, contact, chosen, overdueCode} {
 		d.refused(p)
+	}
+	if _, err := d.FindReset(d.ctx, d.keys, mailedReset.email, mailedReset.code); !errors.Is(err, conversion.ErrCodeRefused) {
+		t.Errorf("a code for a new password is not refused: %v", err)
+	}
+	if n := d.count(`SELECT count(*) FROM obligation WHERE kind = 'reset'`); n != 0 {
+		t.Errorf("%d codes for a new password are still to be mailed", n)
 	}
 	if d.state(overdue) != conversion.StateExpired || d.state(done) != conversion.StateActivated {
 		t.Errorf("the overdue request is %s, the activated one %s", d.state(overdue), d.state(done))
@@ -349,6 +359,39 @@ func TestReissue(t *testing.T) {
 	}
 	d.must(d.activate(p)) // with the credentials kept
 	d.sound()
+}
+
+// askReset has a code for a new password mailed.
+func (d *desk) askReset(email string) {
+	d.t.Helper()
+	i, err := d.FindIdentifier(d.ctx, sqltest.Email(d.t, email))
+	d.must(err)
+	d.must(d.AskReset(d.ctx, i, d.keys))
+}
+
+// resetCode is the code for a new password that was mailed.
+func (d *desk) resetCode(email string) proof {
+	d.t.Helper()
+	d.askReset(email)
+	h := d.claimOf(d.latestOf(email))
+	for _, m := range h.mails {
+		if m.Kind != sql.MailReset {
+			continue
+		}
+		code, err := d.keys.ResetCode(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, sqltest.Email(d.t, m.Recipient))
+		d.must(err)
+		d.must(d.FinishAccepted(d.ctx, h.sent()))
+		return proof{sqltest.Email(d.t, m.Recipient), code}
+	}
+	d.t.Fatal("no code for a new password is due")
+	return proof{}
+}
+
+// latestOf is the request that made an address an identifier.
+func (d *desk) latestOf(email string) (id int64) {
+	d.t.Helper()
+	d.must(d.Raw.QueryRow(`SELECT r.id FROM request r JOIN space s ON s.id = r.space_id WHERE s.email = $1 AND r.activated_at IS NOT NULL`, email).Scan(&id))
+	return id
 }
 
 // The start of the program refuses keys that leave an open request without its

@@ -183,6 +183,7 @@ type heldSpace struct {
 	ContactOnly bool      `db:"contact_only"`  // nobody has chosen an address yet
 	Others      int       `db:"other_addresses"`
 	Bounced     bool      `db:"bounced"`
+	Latest      bool      `db:"latest"` // the present code is of the latest generation: no refused address was dropped since
 	StartedAt   time.Time `db:"started_at"`
 	ExpiresAt   time.Time `db:"expires_at"`
 	spaceRow
@@ -209,7 +210,9 @@ func (s heldSpace) opt(ctx context.Context, tx *sqlx.Tx, o Option, c Credentials
 	return s.prevail(ctx, tx, o, c)
 }
 
-// prevail attaches the credentials to the open request (D8).
+// prevail attaches the credentials to the open request (D8). A mail that was sent
+// stands, unless a later address was dropped: the credentials would wait for that
+// one's code, so the address gets another mail.
 func (s heldSpace) prevail(ctx context.Context, tx *sqlx.Tx, o Option, c Credentials) (Choice, error) {
 	current, err := conversion.ParseEmail(s.Current)
 	if err != nil {
@@ -217,7 +220,7 @@ func (s heldSpace) prevail(ctx context.Context, tx *sqlx.Tx, o Option, c Credent
 	}
 	same := current.Same(o.Email)
 	args := []any{s.RequestID, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now}
-	if same && !s.Bounced && !known(s.StartedAt).IsZero() {
+	if same && s.Latest && !s.Bounced && !known(s.StartedAt).IsZero() {
 		_, err := tx.ExecContext(ctx, optStanding, args...)
 		return s.standing(), err
 	}

@@ -37,6 +37,7 @@ func Open(ctx context.Context, url string, conns int) (*DB, error) {
 		return nil, errors.New("DATABASE_URL is not of the form postgres://user:password@host:5432/bascule?sslmode=require" +
 			" (write special characters of the password as %XX)")
 	}
+	connector.Dialer(newDialer())
 	x := sqlx.NewDb(stdsql.OpenDB(connector), "postgres")
 	if err := x.PingContext(ctx); err != nil {
 		x.Close()

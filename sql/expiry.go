@@ -29,10 +29,11 @@ func (db *DB) Sweep(ctx context.Context, limit int) (Swept, error) {
 //go:embed query/clean_up.sql
 var cleanUp string
 
-// CleanUp forgets sessions that are over and throttles that are empty.
-func (db *DB) CleanUp(ctx context.Context) error {
-	if _, err := db.x.ExecContext(ctx, cleanUp); err != nil {
-		return fmt.Errorf("clean up: %w", err)
+// CleanUp forgets up to limit sessions that are over, and as many throttles that
+// are empty. It returns the larger number of the two.
+func (db *DB) CleanUp(ctx context.Context, limit int) (n int, err error) {
+	if err := db.x.GetContext(ctx, &n, cleanUp, limit); err != nil {
+		return 0, fmt.Errorf("clean up: %w", err)
 	}
-	return nil
+	return n, nil
 }

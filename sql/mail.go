@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"time"
 
@@ -122,10 +123,15 @@ func (db *DB) StartMail(ctx context.Context, c Claim, tags []conversion.Tag, lif
 //go:embed query/finish_accepted.sql
 var finishAccepted string
 
+// ErrHeld says that somebody holds the requests of some mails, an import perhaps.
+// The others are finished; the call is to be made again for those.
+var ErrHeld = errors.New("somebody holds a request")
+
 // FinishAccepted records mails that the relay accepted. What the token does not
-// hold any more is left to whoever does (I5).
+// hold any more is left to whoever does (I5). It returns ErrHeld for those that
+// have to wait.
 func (db *DB) FinishAccepted(ctx context.Context, c Claim) error {
-	return db.finish(ctx, c, "accepted", finishAccepted, c.Token, c.IDs)
+	return db.finishFree(ctx, c, "accepted", finishAccepted, c.Token, c.IDs)
 }
 
 // A Failure is a mail that certainly did not go out.
@@ -141,7 +147,7 @@ type Failure struct {
 var finishFailed string
 
 // FinishFailed records certain failures: the deadline is taken back, the next
-// attempt gets a full one (D4).
+// attempt gets a full one (D4). It returns ErrHeld for those that have to wait.
 func (db *DB) FinishFailed(ctx context.Context, token string, failures []Failure) error {
 	var (
 		c        = Claim{Token: token}
@@ -159,7 +165,7 @@ func (db *DB) FinishFailed(ctx context.Context, token string, failures []Failure
 		attempts = append(attempts, n)
 		words = append(words, f.Refusal)
 	}
-	return db.finish(ctx, c, "failed", finishFailed, token, c.IDs, delays, attempts, words)
+	return db.finishFree(ctx, c, "failed", finishFailed, token, c.IDs, delays, attempts, words)
 }
 
 //go:embed query/finish_in_doubt.sql
@@ -177,7 +183,7 @@ var finishRefused string
 
 // FinishRefused records addresses refused for good (D11): the request ends as
 // undeliverable, or drops the address that was chosen and falls back to the
-// contact code (D1).
+// contact code (D1). It returns ErrHeld for those that have to wait.
 func (db *DB) FinishRefused(ctx context.Context, token string, failures []Failure) error {
 	c := Claim{Token: token}
 	var words, codes pq.StringArray
@@ -186,7 +192,23 @@ func (db *DB) FinishRefused(ctx context.Context, token string, failures []Failur
 		words = append(words, f.Refusal)
 		codes = append(codes, f.Code)
 	}
-	return db.finish(ctx, c, "refused", finishRefused, token, c.IDs, words, codes)
+	return db.finishFree(ctx, c, "refused", finishRefused, token, c.IDs, words, codes)
+}
+
+// finishFree finishes what nobody else holds.
+func (db *DB) finishFree(ctx context.Context, c Claim, how, query string, args ...any) error {
+	if len(c.IDs) == 0 {
+		return nil
+	}
+	var left int
+	err := again(func() error { return db.x.GetContext(ctx, &left, query, args...) })
+	if err == nil && left > 0 {
+		err = ErrHeld
+	}
+	if err != nil {
+		return fmt.Errorf("finish %d mails as %s: %w", len(c.IDs), how, err)
+	}
+	return nil
 }
 
 func (db *DB) finish(ctx context.Context, c Claim, how, query string, args ...any) error {
@@ -206,14 +228,12 @@ func (db *DB) finish(ctx context.Context, c Claim, how, query string, args ...an
 //go:embed query/renew_claim.sql
 var renewClaim string
 
-// RenewClaim keeps a claim for another Lease and tells how many obligations it
-// still holds.
-func (db *DB) RenewClaim(ctx context.Context, c Claim) (int64, error) {
-	n, err := affected(db.x.ExecContext(ctx, renewClaim, c.Token, c.IDs, Lease.Seconds()))
-	if err != nil {
-		return 0, fmt.Errorf("renew a claim: %w", err)
+// RenewClaim keeps what a claim still holds for another Lease.
+func (db *DB) RenewClaim(ctx context.Context, c Claim) error {
+	if _, err := db.x.ExecContext(ctx, renewClaim, c.Token, c.IDs, Lease.Seconds()); err != nil {
+		return fmt.Errorf("renew a claim: %w", err)
 	}
-	return n, nil
+	return nil
 }
 
 //go:embed query/release_claim.sql

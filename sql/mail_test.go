@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"bascule/internal/conversion"
 	"bascule/sql"
 )
 
@@ -35,4 +36,61 @@ func TestShare(t *testing.T) {
 	if n := claim(0); n != 10 {
 		t.Errorf("%d mails of a worker that does not come, want 10", n)
 	}
+}
+
+// D8, D1: the holder of the certificate chooses the contact address after another
+// one was dropped as refused: the credentials get a code of their own, for the
+// code of before could not activate them.
+func TestOptAfterDroppedAddress(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, contact := d.invited("000001", "contact@duvallon.example")
+	_, err := d.choose(contact, "mine@duvallon.example")
+	d.must(err)
+	h := d.claimOf(request)
+	h.start()
+	d.must(d.FinishRefused(d.ctx, h.Token, h.refusals("550 5.1.1")))
+	d.accepted(contact, request)
+
+	choice, err := d.opt("000001", "contact@duvallon.example")
+	d.must(err)
+	if choice.Standing {
+		t.Error("a code is said to stand that cannot activate")
+	}
+	d.sound()
+	d.must(d.activate(d.mail(request)))
+	d.sound()
+}
+
+// I1, R21: a copy is refused for good although its code was typed meanwhile: the
+// request goes on, and ends at its deadline like any other.
+func TestRefusedAfterTyped(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request := d.invite("000001", "contact@duvallon.example")
+	d.must(d.FinishInDoubt(d.ctx, d.claimOf(request).sent(), 0)) // it arrived, but the answer was lost
+	h := d.claimOf(request)
+	h.start()
+	d.accepted(d.code(h.mails[0]), request)
+	d.must(d.FinishRefused(d.ctx, h.Token, h.refusals("552 5.2.2")))
+	if d.state(request) != conversion.StateMailed {
+		t.Errorf("the request is %s", d.state(request))
+	}
+	d.sound()
+	d.Shift(t, conversion.DefaultCodeLifetime+time.Hour)
+	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Expired != 1 {
+		t.Errorf("%d requests expired, error %v", swept.Expired, err)
+	}
+	d.sound()
+}
+
+// refusals are what a relay says that refuses all code mails of a hand.
+func (h *hand) refusals(code string) []sql.Failure {
+	var list []sql.Failure
+	for _, m := range h.mails {
+		if m.Kind == sql.MailCode {
+			list = append(list, sql.Failure{ID: m.ID, Refusal: "no", Code: code})
+		}
+	}
+	return list
 }

@@ -159,7 +159,7 @@ func TestNothingTouchesASwitchedSpace(t *testing.T) {
 		"resend":              func() error { return wantAs(d.Resend(d.ctx, "00000A", "admin"), &state) },
 		"bounce":              func() error { _, err := d.Bounced(d.ctx, request, 1); return err },
 		"sweep":               func() error { d.Shift(t, 100*24*3600e9); _, err := d.Sweep(d.ctx, 100); d.Shift(t, 0); return err },
-		"clean up":            func() error { return d.CleanUp(d.ctx) },
+		"clean up":            func() error { _, err := d.CleanUp(d.ctx, 10); return err },
 		"migrate":             func() error { return migrateAgain(d) },
 	} {
 		if err := do(); err != nil {

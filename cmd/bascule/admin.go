@@ -84,7 +84,8 @@ func (a *app) reissueCommand() *cobra.Command {
 		Use:   "reissue --key ID",
 		Short: "Replace the codes made with a key that has leaked",
 		Long: `Kills every open code made with the key ID and sends a new one, made with the
-newest key of SECRET_KEY, with a full deadline. Put a new key first in SECRET_KEY
+newest key of SECRET_KEY, with a full deadline. Codes for a new password die
+without another: who wants one asks again. Put a new key first in SECRET_KEY
 and restart the workers before; take the old one out afterwards.`,
 		Args: noArg,
 	}

@@ -82,7 +82,7 @@ func (a *app) work(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.Run(ctx) })
 	if cfg.bounces != "" {
-		bouncer := &jobs.Bouncer{DB: db, Keys: cfg.keys, Dir: cfg.bounces, Log: a.log}
+		bouncer := &jobs.Bouncer{DB: db, Keys: cfg.keys, Dir: cfg.bounces, Now: time.Now, Log: a.log}
 		g.Go(func() error { return bouncer.Run(ctx) })
 	}
 	return g.Wait()

@@ -1,4 +1,5 @@
 -- The relay has accepted the mails $2 of token $1. A request that ended meanwhile keeps its end: its code is dead, and the audit says so.
+-- Tells how many are left because somebody holds their requests, an import perhaps, that must not hold up the others.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), done AS MATERIALIZED (
@@ -7,7 +8,7 @@ WITH clock AS MATERIALIZED (
     FROM obligation o JOIN request r ON r.id = o.request_id
     WHERE o.id = ANY ($2) AND o.claim = $1
     ORDER BY r.id -- all who lock several requests do so in this order
-    FOR UPDATE OF o, r
+    FOR UPDATE OF o, r SKIP LOCKED
 ), mailed AS (
     UPDATE request r SET mailed_at = clock.now
     FROM done d, clock
@@ -28,6 +29,8 @@ WITH clock AS MATERIALIZED (
     FROM done d WHERE o.id = d.id AND d.kind = 'code' AND d.copy = 0 AND d.stands
 ), calm AS (
     UPDATE breaker SET unclear = '{}' WHERE unclear <> '{}'
+), gone AS (
+    DELETE FROM obligation o USING done d
+    WHERE o.id = d.id AND NOT (d.kind = 'code' AND d.copy = 0 AND d.stands)
 )
-DELETE FROM obligation o USING done d
-WHERE o.id = d.id AND NOT (d.kind = 'code' AND d.copy = 0 AND d.stands)
+SELECT count(*) FROM obligation o WHERE o.id = ANY ($2) AND o.claim = $1 AND o.id NOT IN (SELECT id FROM done)

@@ -1,5 +1,5 @@
 -- The mails $2 of token $1 certainly did not go out: each is due again after $3 seconds, with $4 attempts more, for reason $5.
--- The deadline is taken back, unless an earlier copy may have arrived (D4).
+-- The deadline is taken back, unless an earlier copy may have arrived (D4). Tells how many are left because somebody holds their requests.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), failed AS MATERIALIZED (
@@ -9,7 +9,7 @@ WITH clock AS MATERIALIZED (
     JOIN request r ON r.id = o.request_id
     WHERE o.claim = $1
     ORDER BY r.id -- all who lock several requests do so in this order
-    FOR UPDATE OF o, r
+    FOR UPDATE OF o, r SKIP LOCKED
 ), taken_back AS (
     UPDATE request r
     SET started_at = CASE WHEN f.interruptions > 0 THEN r.started_at END,
@@ -25,9 +25,11 @@ WITH clock AS MATERIALIZED (
     WHERE f.kind = 'reset' AND f.interruptions = 0 AND z.request_id = f.request_id AND z.generation = f.generation AND z.used_at IS NULL
 ), erased AS (
     DELETE FROM code c USING taken_back t WHERE t.erased AND c.request_id = t.id AND c.generation = t.generation
+), due AS (
+    UPDATE obligation o
+    SET due_at = clock.now + make_interval(secs => f.delay), attempts = o.attempts + f.attempts,
+        claim = NULL, claimed_until = NULL, started_at = NULL,
+        message_date = CASE WHEN o.interruptions > 0 THEN o.message_date END
+    FROM failed f, clock WHERE o.id = f.id
 )
-UPDATE obligation o
-SET due_at = clock.now + make_interval(secs => f.delay), attempts = o.attempts + f.attempts,
-    claim = NULL, claimed_until = NULL, started_at = NULL,
-    message_date = CASE WHEN o.interruptions > 0 THEN o.message_date END
-FROM failed f, clock WHERE o.id = f.id
+SELECT count(*) FROM obligation o WHERE o.id = ANY ($2) AND o.claim = $1 AND o.id NOT IN (SELECT id FROM failed)

@@ -1,16 +1,18 @@
 -- The addresses of the mails $2 of token $1 were refused for good, with the words $3 and the codes $4 (D11).
 -- A chosen address is dropped and its request falls back to the contact code; a contact address ends its request.
--- Recap and notice mails never change a request.
+-- A request whose code was typed meanwhile goes on. Recap and notice mails never change a request. Tells how many are left
+-- because somebody holds their requests.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), refused AS MATERIALIZED (
-    SELECT o.id, o.kind, o.copy, o.request_id, o.generation, i.words, i.code
+    SELECT o.id, o.kind, o.copy, o.request_id, o.generation, r.expires_at, i.words, i.code,
+           o.kind = 'code' AND o.copy = 0 AND o.generation = request_current(r) AND request_is_open(r) AND r.mailed_at IS NOT NULL AS stands
     FROM unnest($2::bigint[], $3::text[], $4::text[]) AS i (id, words, code)
     JOIN obligation o ON o.id = i.id
     JOIN request r ON r.id = o.request_id
     WHERE o.claim = $1
     ORDER BY r.id -- all who lock several requests do so in this order
-    FOR UPDATE OF o, r
+    FOR UPDATE OF o, r SKIP LOCKED
 ), fallen AS (
     UPDATE request r
     SET chosen_email = NULL, chosen_key = NULL, password_hash = NULL, question = NULL, answer_hash = NULL,
@@ -43,5 +45,11 @@ WITH clock AS MATERIALIZED (
     SELECT clock.now, r.space_id, r.id, f.kind || ' refused', 'worker', f.code
     FROM refused f JOIN request r ON r.id = f.request_id, clock
     WHERE f.kind <> 'code' OR f.copy > 0
+), kept AS (
+    UPDATE obligation o
+    SET lane = 'expiry', kind = 'expiry', due_at = f.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL
+    FROM refused f WHERE o.id = f.id AND f.stands
+), gone AS (
+    DELETE FROM obligation o USING refused f WHERE o.id = f.id AND NOT f.stands
 )
-DELETE FROM obligation o USING refused f WHERE o.id = f.id
+SELECT count(*) FROM obligation o WHERE o.id = ANY ($2) AND o.claim = $1 AND o.id NOT IN (SELECT id FROM refused)

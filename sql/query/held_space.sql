@@ -7,6 +7,7 @@ SELECT bascule_now() AS now,
        o.chosen_key IS NULL AND o.id IS NOT NULL AS contact_only,
        coalesce(o.other_addresses, 0) AS other_addresses,
        coalesce(o.bounced_at IS NOT NULL, false) AS bounced,
+       coalesce(request_current(o) = o.generation, false) AS latest,
        coalesce(o.started_at, 'epoch') AS started_at,
        coalesce(o.expires_at, 'epoch') AS expires_at
 FROM space s

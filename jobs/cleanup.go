@@ -1,0 +1,53 @@
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"bascule/sql"
+)
+
+// Cleaner forgets sessions that are over and throttles that nobody needs any
+// more: sign-ins and wrong codes go on between batches too, when no other work
+// is due.
+type Cleaner struct {
+	DB    *sql.DB
+	Every time.Duration // between two looks
+	Log   *slog.Logger
+}
+
+const (
+	// cleanEvery keeps what is to be forgotten to some thousands of rows.
+	cleanEvery = time.Minute
+	// cleanSize bounds one statement.
+	cleanSize = 5000
+)
+
+// Run cleans up until ctx ends. Any number may run side by side.
+func (c *Cleaner) Run(ctx context.Context) {
+	failing := false
+	for ctx.Err() == nil {
+		err := c.clean(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			c.Log.Warn("cannot clean up; it is tried again", "err", err)
+		}
+		failing = err != nil
+		pause(ctx, c.Every, nil)
+	}
+}
+
+func (c *Cleaner) clean(ctx context.Context) error {
+	for {
+		n, err := c.cleanOnce(ctx)
+		if err != nil || n < cleanSize {
+			return err
+		}
+	}
+}
+
+func (c *Cleaner) cleanOnce(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	return c.DB.CleanUp(ctx, cleanSize)
+}

@@ -1,0 +1,36 @@
+package jobs_test
+
+import (
+	"log/slog"
+	"testing"
+
+	"bascule/jobs"
+	"bascule/sql"
+)
+
+// I8: what sign-ins and failed attempts leave behind is forgotten although no
+// other work is due, however much it is; what still counts is kept.
+func TestCleaner(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	left := func(n int) {
+		s.db.Exec(t, `INSERT INTO throttle SELECT uuid_send(gen_random_uuid()), bascule_now() - interval '1 second' FROM generate_series(1, $1)`, n)
+		s.db.Exec(t, `INSERT INTO session SELECT sha256(uuid_send(gen_random_uuid())), (SELECT min(id) FROM space), 'recap', bascule_now() - interval '1 second' FROM generate_series(1, $1)`, n)
+	}
+	s.invite(1)
+	s.db.Exec(t, `INSERT INTO throttle VALUES ('counts', bascule_now() + interval '1 hour')`)
+	s.db.Exec(t, `INSERT INTO session SELECT sha256('open'), min(id), 'recap', bascule_now() + interval '1 hour' FROM space`)
+	left(12_000) // more than one statement takes
+	s.work()
+	const clean = `SELECT (SELECT count(*) FROM throttle) = 1 AND (SELECT count(*) FROM session) = 1`
+	s.until("it is forgotten", clean)
+
+	db, err := sql.Open(t.Context(), s.db.URL, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	left(3)
+	go (&jobs.Cleaner{DB: db, Every: 1, Log: slog.New(slog.DiscardHandler)}).Run(t.Context())
+	s.until("it is forgotten again", clean)
+}
