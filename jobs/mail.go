@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -192,9 +193,9 @@ func (b *batch) stopped(ctx context.Context) (bool, error) {
 	return len(lanes) > 0 && lanes[0].BreakerOpen, err
 }
 
-// address computes the codes. A mail that cannot be addressed, because its key
-// is missing, is left to its lease: it stays due, and the start of the program
-// refuses such a state.
+// address computes the codes. A mail that cannot be addressed is left to its
+// lease: it stays due. Its key is missing, which the start of the program refuses,
+// or only a newer release knows its kind.
 func (b *batch) address(mails []sql.Mail) []letter {
 	letters := make([]letter, 0, len(mails))
 	var failed error
@@ -225,8 +226,10 @@ func (b *batch) addressOne(m sql.Mail) (l letter, err error) {
 		l.code, err = b.Keys.Code(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, l.to)
 	case sql.MailReset:
 		l.code, err = b.Keys.ResetCode(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, l.to)
-	default:
+	case sql.MailNotice, sql.MailConfirmation, sql.MailExpired:
 		return l, nil
+	default: // of a newer release, that works beside this one
+		return l, errors.New("of an unknown kind")
 	}
 	if err != nil {
 		return l, err

@@ -65,7 +65,8 @@ type Mail struct {
 	spaceRow
 }
 
-// Space is the space that the mail is about.
+// Space is the space that the mail is about, without its companies, which no
+// mail tells.
 func (m Mail) Space() (conversion.Space, error) { return m.space() }
 
 //go:embed query/claim_mail.sql

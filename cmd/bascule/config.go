@@ -78,12 +78,22 @@ func (e environment) smtp() (mail.Config, error) {
 	return cfg, nil
 }
 
-func (e environment) mailFrom() (conversion.Email, error) {
+// senderName stands before MAIL_FROM in mailboxes where that has no name itself.
+const senderName = "Espace abonné"
+
+func (e environment) mailFrom() (mail.Sender, error) {
 	v, err := e.required("MAIL_FROM", "give the address that mails come from")
 	if err != nil {
-		return conversion.Email{}, err
+		return mail.Sender{}, err
 	}
-	return e.email("MAIL_FROM", v)
+	from, err := mail.ParseSender(v)
+	if err != nil {
+		return mail.Sender{}, fmt.Errorf("MAIL_FROM: %w", err)
+	}
+	if from.Name == "" {
+		from.Name = senderName
+	}
+	return from, nil
 }
 
 func (e environment) bounceAddress() (conversion.Email, error) {

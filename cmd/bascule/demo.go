@@ -242,12 +242,12 @@ func (d *demo) worker() (*jobs.Worker, *mail.Relay, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	from, err := conversion.ParseEmail("espace-abonne@bascule.example")
+	from, err := mail.ParseSender(senderName + " <espace-abonne@bascule.example>")
 	if err != nil {
 		return nil, nil, err
 	}
 	return d.newWorker(workConfig{
-		keys: d.keys, smtp: smtp, from: from, returnPath: from, publicURL: d.public.String(), domain: "demo.bascule.example",
+		keys: d.keys, smtp: smtp, from: from, returnPath: from.Address, publicURL: d.public.String(), domain: "demo.bascule.example",
 		help: d.help, workers: demoWorkers, lifetime: conversion.DefaultCodeLifetime,
 	}, d.db, d.queue)
 }

@@ -92,7 +92,7 @@ func (a *app) work(ctx context.Context) error {
 type workConfig struct {
 	keys       *conversion.Keyring
 	smtp       mail.Config
-	from       conversion.Email
+	from       mail.Sender
 	returnPath conversion.Email
 	signBounce bool   // BOUNCE_ADDRESS is set: its mailbox takes addresses with +
 	bounces    string // the folder where they arrive, "" for none
@@ -118,7 +118,7 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 		return cfg, err
 	}
 	if cfg.signBounce = !cfg.returnPath.IsZero(); !cfg.signBounce {
-		cfg.returnPath = cfg.from
+		cfg.returnPath = cfg.from.Address
 	}
 	if cfg.bounces, err = a.env.folder("BOUNCE_DIR"); err != nil {
 		return cfg, err
@@ -141,11 +141,8 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 	return cfg, err
 }
 
-// senderName stands before MAIL_FROM in mailboxes.
-const senderName = "Espace abonné"
-
 func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Worker, *mail.Relay, error) {
-	composer, err := mail.NewComposer(mail.Sender{Name: senderName, Address: cfg.from}, cfg.publicURL, cfg.help)
+	composer, err := mail.NewComposer(cfg.from, cfg.publicURL, cfg.help)
 	if err != nil {
 		return nil, nil, err
 	}

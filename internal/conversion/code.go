@@ -3,7 +3,6 @@ package conversion
 import (
 	"crypto/hkdf"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
@@ -75,13 +74,6 @@ func (c Code) Equal(other Code) bool {
 
 // Nonce is the random part of a request's codes, 16 bytes.
 type Nonce [16]byte
-
-// NewNonce draws a nonce.
-func NewNonce() Nonce {
-	var n Nonce
-	rand.Read(n[:]) // never fails: crypto/rand ends the process instead
-	return n
-}
 
 // Tag finds a code in the database without telling it.
 type Tag [8]byte

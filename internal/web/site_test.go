@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -334,6 +336,38 @@ func TestWithoutDatabase(t *testing.T) {
 	if page.header.Get("Retry-After") == "" || !strings.Contains(s.log.String(), "request failed") {
 		t.Errorf("Retry-After %q, log %s", page.header.Get("Retry-After"), s.log)
 	}
+}
+
+// A PostgreSQL that is frozen takes bytes and answers none: the server calls
+// itself out of service all the same, in time.
+func TestFrozenDatabase(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.get("/readyz").expect(t, http.StatusOK)
+	backends := s.db.Text(t, `SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	signalAll := func(signal syscall.Signal) {
+		for pid := range strings.FieldsSeq(backends) {
+			n, err := strconv.Atoi(pid)
+			if err == nil {
+				err = syscall.Kill(n, signal)
+			}
+			if err != nil {
+				t.Errorf("backend %s: %v", pid, err)
+			}
+		}
+	}
+	signalAll(syscall.SIGSTOP)
+	defer signalAll(syscall.SIGCONT)
+	client := &http.Client{Timeout: time.Minute}
+	answer, err := client.Get(s.http.URL + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d", answer.StatusCode)
+	}
+	s.get("/healthz").expect(t, http.StatusOK)
 }
 
 // The metrics count by route and outcome, and name nobody (I6).

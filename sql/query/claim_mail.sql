@@ -27,7 +27,7 @@ SELECT d.id, d.kind, d.request_id, d.generation, d.copy, d.attempts,
            ELSE CASE WHEN r.chosen_key IS NOT NULL AND d.generation = r.generation THEN r.chosen_email ELSE r.contact_email END
        END AS recipient,
        coalesce(r.chosen_email, '') AS chosen_email,
-       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.companies, s.access,
+       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, '[]'::jsonb AS companies, s.access, -- no mail tells the companies
        coalesce(s.switched_at, 'epoch') AS switched_at,
        CASE WHEN d.kind = 'code' THEN (SELECT count(*) FROM (
            SELECT FROM space x WHERE x.contact_key = r.contact_key AND x.access = 'certificate' LIMIT 100) AS sharing) ELSE 1 END AS sharing,

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"bascule/internal/conversion"
 	"bascule/internal/devenv/devtest"
 	"bascule/sql"
@@ -83,7 +85,7 @@ func (db *DB) Requested(t testing.TB, keys *conversion.Keyring, in Invitation) R
 		t.Fatal(err)
 	}
 	r := Request{Number: in.Number, Holder: in.Holder, Contact: contact}
-	nonce := conversion.NewNonce()
+	nonce := conversion.Nonce(uuid.New())
 	db.get(t, &r.SpaceID, `
 		INSERT INTO space (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents)
 		VALUES ($1, $2, $3, $4, md5($1), 'CN=AC des exemples', bascule_now()::date + 60, $5, md5($1)::uuid)
