@@ -93,10 +93,13 @@ var lockReset string
 var useReset string
 
 // UseReset gives the space a new password, once, and ends all its sessions
-// (R31). The database's clock, read behind the lock, decides whether the code
+// (R31). The database's clock, read behind the locks, decides whether the code
 // is still good. It returns conversion.ErrCodeRefused.
 func (db *DB) UseReset(ctx context.Context, r Reset, password conversion.Hash) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, lockSpace, r.RequestID); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, lockReset, r.RequestID, r.Generation); err != nil {
 			return err
 		}

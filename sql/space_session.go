@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"bascule/internal/conversion"
 )
 
@@ -47,7 +49,7 @@ var enterSpace string
 
 // EnterSpace opens a session of SpaceSession on a password space whose password
 // has just been matched. It returns conversion.ErrNotFound if the password was
-// changed meanwhile.
+// changed meanwhile: no session that the old one opened outlives a change.
 func (db *DB) EnterSpace(ctx context.Context, i Identifier, tokenHash [32]byte) error {
 	n, err := affected(db.x.ExecContext(ctx, enterSpace, i.SpaceID, i.Password, tokenHash[:], SpaceSession.Seconds()))
 	if err == nil && n == 0 {
@@ -112,6 +114,9 @@ func (db *DB) LeaveSpace(ctx context.Context, tokenHash [32]byte) error {
 	return nil
 }
 
+//go:embed query/lock_space.sql
+var lockSpace string
+
 //go:embed query/change_password.sql
 var changePassword string
 
@@ -119,10 +124,16 @@ var changePassword string
 // ends all its other sessions. It returns conversion.ErrNotFound if the
 // password was changed elsewhere meanwhile.
 func (db *DB) ChangePassword(ctx context.Context, s EnteredSpace, password conversion.Hash, tokenHash [32]byte) error {
-	n, err := affected(db.x.ExecContext(ctx, changePassword, s.ID, s.Password, password, s.RequestID, tokenHash[:]))
-	if err == nil && n == 0 {
-		err = conversion.ErrNotFound
-	}
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, lockSpace, s.RequestID); err != nil {
+			return err
+		}
+		n, err := affected(tx.ExecContext(ctx, changePassword, s.ID, s.Password, password, s.RequestID, tokenHash[:]))
+		if err == nil && n == 0 {
+			err = conversion.ErrNotFound
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("change the password of space %d: %w", s.ID, err)
 	}

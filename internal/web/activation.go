@@ -96,7 +96,7 @@ type attempt struct {
 	step   int    // where a refused code leaves
 	email  conversion.Email
 	code   conversion.Code
-	who    suspect
+	counts []bucket      // that a refused code fills
 	wait   time.Duration // before the next address, where too many were taken
 	proven sql.ProvenCode
 }
@@ -107,8 +107,8 @@ func (a *attempt) run(ctx context.Context, r *http.Request) (outcome, error) {
 	if len(wrong) > 0 {
 		return outcomeInvalid, a.askCodeAgain(wrong)
 	}
-	a.who = a.suspect(r, a.email)
-	wait, err := a.throttled(ctx, a.who)
+	a.counts = a.clientBuckets("activation", r, a.email)
+	wait, err := a.longestWait(ctx, a.counts...)
 	if err != nil {
 		return outcomeFailed, err
 	}
@@ -180,7 +180,7 @@ func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 	}
 	own := chosen.email.Same(a.proven.Proven)
 	if !own { // the proven address tells of nobody else's: it activates whatever was tried before
-		wait, err := a.db.Throttled(ctx, a.tries(), perSpace)
+		wait, err := a.longestWait(ctx, a.conflicts(a.proven.Space.Number))
 		if err != nil {
 			return outcomeFailed, err
 		}
@@ -221,15 +221,10 @@ func (a *attempt) conflict(ctx context.Context, err error) (outcome, error) {
 	if refusal == "" {
 		return a.lost(ctx, err)
 	}
-	if err := a.db.CountFailure(ctx, a.tries(), perSpace); err != nil {
+	if err := a.count(ctx, a.conflicts(a.proven.Space.Number)); err != nil {
 		return outcomeFailed, err
 	}
 	return outcomeConflict, a.askIdentifiers(ctx, problems{{"new_email", refusal}})
-}
-
-// tries is the bucket of the space's conflicts, whoever chooses its address.
-func (a *attempt) tries() []byte {
-	return a.keys.Bucket("taken addresses", string(a.proven.Space.Number))
 }
 
 // repeat shows the same page for the same form again, whose activation may have
@@ -286,9 +281,11 @@ func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
 	return outcomeAlready, a.pages.write(a.w, http.StatusUnprocessableEntity, "already", view{})
 }
 
-// refuse gives the one answer to wrong and unknown, expired and used.
+// refuse gives the one answer to wrong and unknown, expired and used. Attempts
+// under way at the same moment may pass before the first is counted: a few more
+// guesses at 60 bits.
 func (a *attempt) refuse(ctx context.Context) (outcome, error) {
-	if err := a.countFailure(ctx, a.who); err != nil {
+	if err := a.count(ctx, a.counts...); err != nil {
 		return outcomeFailed, err
 	}
 	return outcomeRefused, a.askCodeAgain(problems{{"code", codeRefused}})
@@ -336,8 +333,11 @@ type welcomePage struct {
 	Email  string
 }
 
+// welcome opens the recap to the browser. Who is at it has just proven the
+// address, so strangers cannot keep it out of the space from now on.
 func (a *attempt) welcome(token string, email conversion.Email) error {
 	http.SetCookie(a.w, a.cookie(recapCookie, token, sql.RecapSession))
+	a.remember(a.w, email)
 	space := a.proven.Space
 	return a.pages.write(a.w, http.StatusOK, "welcome", view{
 		Step: stepRecap, Own: !a.proven.ContactStands, Data: welcomePage{Number: space.Number, Holder: space.Holder, Email: email.String()},

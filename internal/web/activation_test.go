@@ -335,6 +335,31 @@ func TestDeadline(t *testing.T) {
 	s.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
 }
 
+// R27, R31: who has just activated the space is no stranger to it: whatever
+// strangers do, that browser gets in, and a new password.
+func TestActivationMakesKnown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, proof := s.mailed(sqltest.Invitation{Contact: "owner@a.example"})
+	v, stranger := s.visitor("192.0.2.1"), s.visitor("192.0.2.2")
+	s.db.Freeze(t, time.Now())
+	s.fill(30, 5*time.Minute, "connection address", "owner@a.example")
+	s.fill(20, 15*time.Minute, "forgotten address", "owner@a.example")
+	v.submit("/activation", full(proof, "owner@a.example")).expect(t, http.StatusOK, success)
+	stranger.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown)
+	v.connect("owner@a.example").leadsTo(t, "/espace")
+	v.submit("/deconnexion", nil).leadsTo(t, "/")
+	for _, test := range []struct {
+		visitor
+		mails string
+	}{{stranger, "0"}, {v, "1"}} {
+		test.submit("/mot-de-passe-oublie", trust("owner@a.example")).expect(t, http.StatusOK, perhaps)
+		if n := s.resets(); n != test.mails {
+			t.Errorf("%s mails asked for, want %s", n, test.mails)
+		}
+	}
+}
+
 // R21, I3: a form that came in before the deadline and waits for the row until
 // after it comes too late, by an address typed and by a code alone.
 func TestDeadlineBehindLock(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"net/http"
 	"net/url"
@@ -182,108 +181,40 @@ func (s *Server) endSession(r *http.Request, name string) error {
 	return s.db.LeaveSpace(r.Context(), sha256.Sum256([]byte(cookie.Value)))
 }
 
-// A bucket is one count of guesses, with its limit. Its name is a keyed hash
-// (I6); each form has buckets of its own, so that trying passwords blocks no code.
-type bucket struct {
-	name  []byte
-	limit sql.Limit
-}
-
-// clientBuckets are those of whoever guesses at a form, as for /activation.
-func (s *Server) clientBuckets(form string, r *http.Request, email conversion.Email) []bucket {
-	client := s.client(r).String()
-	return []bucket{
-		{s.keys.Bucket(form+" client", client), perClient},
-		{s.keys.Bucket(form+" client and address", client, email.Key()), perAddress},
-	}
-}
-
 // connectionBuckets bound the search for the password of one address from many
 // networks, which the buckets of each network would let through: all strangers
 // together have strangersGuess. Guesses beyond it are not tried, so they are
 // not counted either, and the wait is never longer than one leak: once an attack
-// ends, its victim gets in within minutes. While it lasts, it can keep strangers
-// out; so a browser that has been in this space before is no stranger (see
-// knownBrowser) but has buckets of its own, which nobody else can fill. And who
-// is at another browser gets one there by a new password: that goes by mail and
-// trust answer, not by this form.
+// ends, its victim gets in within minutes. While one from besiegers networks or
+// more lasts, it can keep strangers out; so a browser that is known to the address
+// (see remember) is no stranger but has buckets of its own, which nobody else can
+// fill. And who is at another browser gets one there by a new password: that goes
+// by mail and trust answer, not by this form.
 func (s *Server) connectionBuckets(r *http.Request, email conversion.Email) []bucket {
-	buckets := s.clientBuckets("connection", r, email)
 	if browser := s.knownBrowser(r, email); browser != "" {
-		return []bucket{buckets[0], {s.keys.Bucket("connection browser", browser), perAddress}}
+		return []bucket{s.clientBucket("connection", r), {s.keys.Bucket("connection browser", browser), perAddress}}
 	}
-	return append(buckets, bucket{s.keys.Bucket("connection address", email.Key()), strangersGuess})
+	return s.strangerBuckets("connection", r, email, strangersGuess)
 }
 
 // strangersGuess lets all strangers together try 288 passwords of an address a
-// day: at that rate a search through the hundred thousand likeliest ones that
-// the rules allow takes a year.
+// day, after 30 at once, from however many networks: at that rate a search
+// through the hundred thousand likeliest ones that the rules allow takes a year.
+// One network has 29 of them a day, after 10 at once.
 var strangersGuess = sql.Limit{Burst: 30, Every: 5 * time.Minute}
 
-// errWrong says that a secret was guessed wrong.
-var errWrong = errors.New("wrong secret")
-
-// guess tries a secret, unless one of the buckets is full: then it tells how
-// long to wait. A try that returns errWrong is counted in all of them. Those who
-// guess at one time with the same last bucket take turns, each from the look to
-// the count, so that no burst of guesses overfills it and locks its owner out
-// for hours; between processes a few may pass. The look before that keeps those
-// who have to wait anyway out of the queue.
-func (s *Server) guess(ctx context.Context, buckets []bucket, try func() error) (wait time.Duration, err error) {
-	if wait, err = s.longestWait(ctx, buckets); err != nil || wait > 0 {
-		return wait, err
-	}
-	end, _, err := s.turns.take(ctx, turnOf(buckets[len(buckets)-1]))
-	if err != nil {
-		return 0, err
-	}
-	defer end()
-	if wait, err = s.longestWait(ctx, buckets); err != nil || wait > 0 {
-		return wait, err
-	}
-	err = try()
-	if errors.Is(err, errWrong) {
-		if err := s.count(ctx, buckets); err != nil {
-			return 0, err
-		}
-	}
-	return 0, err
-}
-
-// turnOf names the turn on a bucket: 64 random bits among the numbers of
-// requests and spaces, which meet none of them but once in an age.
-func turnOf(b bucket) int64 { return int64(binary.BigEndian.Uint64(b.name)) }
-
-func (s *Server) longestWait(ctx context.Context, buckets []bucket) (longest time.Duration, err error) {
-	for _, b := range buckets {
-		wait, err := s.db.Throttled(ctx, b.name, b.limit)
-		if err != nil {
-			return 0, err
-		}
-		longest = max(longest, wait)
-	}
-	return longest, nil
-}
-
-func (s *Server) count(ctx context.Context, buckets []bucket) error {
-	for _, b := range buckets {
-		if err := s.db.CountFailure(ctx, b.name, b.limit); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 const (
-	// browserCookie tells a browser that has been in a space from strangers. It
-	// holds a random name and what vouches for it with one address, the latest;
-	// it opens nothing and names nobody.
+	// browserCookie tells a browser that has been in a space, or has proven its
+	// address by a code that was used up, from strangers. It holds a random name
+	// and what vouches for it with one address, the latest; it opens nothing and
+	// names nobody.
 	browserCookie = "navigateur"
 	// browserLife is renewed by each entry.
 	browserLife = 180 * 24 * time.Hour
 )
 
-// remember makes the browser known to the address whose owner is at it.
+// remember makes the browser known to the address whose owner is at it: who has
+// signed in, activated the space, or chosen a new password by mail.
 func (s *Server) remember(w http.ResponseWriter, email conversion.Email) {
 	name := newToken()
 	http.SetCookie(w, s.cookie(browserCookie, name+"."+s.voucher(name, email), browserLife))

@@ -36,14 +36,15 @@ func (s *Server) forgot(w http.ResponseWriter, r *http.Request) error {
 	if len(wrong) > 0 {
 		return s.forgotAgain(w, form, 0, wrong)
 	}
-	wait, err := s.take(r.Context(), s.clientBuckets("forgotten", r, asked.email)...)
+	told, untold := s.forgottenBuckets(r, asked.email)
+	wait, err := s.take(r.Context(), told...)
 	if err != nil {
 		return err
 	}
 	if wait > 0 {
 		return s.forgotAgain(w, form, wait, problems{tooMany("answer", wait)})
 	}
-	if err := s.askReset(r.Context(), asked, s.answerBucket(r, asked.email)); err != nil {
+	if err := s.askReset(r.Context(), asked, untold); err != nil {
 		return err
 	}
 	onTheBeat(r.Context(), start)
@@ -90,7 +91,7 @@ func (s *Server) take(ctx context.Context, buckets ...bucket) (wait time.Duratio
 }
 
 // askReset does nothing, without a word, where the answer is wrong or one of the
-// limits is reached: a 429 would tell.
+// limits is reached: a 429 for too many mails would tell.
 func (s *Server) askReset(ctx context.Context, asked forgotten, tries bucket) error {
 	owner, right, err := s.answered(ctx, asked)
 	if err != nil {
@@ -124,18 +125,23 @@ var (
 	resetMails = sql.Limit{Burst: 5, Every: 15 * time.Minute}
 	// strangersAnswer bounds the search for an answer from many networks, which
 	// only who reads the mailbox learns the result of: the answer is to stop just
-	// that one, and is easier to guess than a password.
+	// that one, and is easier to guess than a password. All strangers together
+	// have 96 answers a day, after 20 at once, from however many networks; one
+	// network has 10 of them a day, after 10 at once.
 	strangersAnswer = sql.Limit{Burst: 20, Every: 15 * time.Minute}
 )
 
-// answerBucket counts the attempts on one address, right and wrong, beside those
-// of each client: of all strangers together, or of one known browser, so that
-// strangers cannot keep the owner from asking there (as connectionBuckets).
-func (s *Server) answerBucket(r *http.Request, email conversion.Email) bucket {
+// forgottenBuckets count every attempt on one address, right and wrong alike. The
+// page says when one of the first is full; of the last it says nothing. That one
+// is of all strangers together or of one known browser, so that strangers cannot
+// keep the owner from asking there (as connectionBuckets).
+func (s *Server) forgottenBuckets(r *http.Request, email conversion.Email) (told []bucket, untold bucket) {
 	if browser := s.knownBrowser(r, email); browser != "" {
-		return bucket{s.keys.Bucket("forgotten browser", browser), strangersAnswer}
+		return s.clientBuckets("forgotten", r, email), bucket{s.keys.Bucket("forgotten browser", browser), strangersAnswer}
 	}
-	return bucket{s.keys.Bucket("forgotten address", email.Key()), strangersAnswer}
+	buckets := s.strangerBuckets("forgotten", r, email, strangersAnswer)
+	last := len(buckets) - 1
+	return buckets[:last], buckets[last]
 }
 
 // beat is longer than an answer takes on an idle server.

@@ -179,13 +179,13 @@ func TestForgottenThrottled(t *testing.T) {
 	s.db.Freeze(t, time.Now())
 	for i, form := range []url.Values{trust("owner@a.example"), with(trust("owner@a.example"), "answer", "no"), trust("nobody@a.example")} {
 		v := s.visitor(network(i))
-		s.fill(8, 3*time.Minute, "forgotten client and address", v.addr+"/32", form.Get("email"))
+		s.fill(8, 150*time.Minute, "forgotten share", v.addr+"/32", form.Get("email"))
 		for range 2 {
 			v.submit("/mot-de-passe-oublie", form).expect(t, http.StatusOK, perhaps)
 		}
-		page := v.submit("/mot-de-passe-oublie", form).expect(t, http.StatusTooManyRequests, slowDown, "attendre 3 minutes")
-		if got := page.header.Get("Retry-After"); got != "180" {
-			t.Errorf("Retry-After %q, want 180", got)
+		page := v.submit("/mot-de-passe-oublie", form).expect(t, http.StatusTooManyRequests, slowDown, "attendre 150 minutes")
+		if got := page.header.Get("Retry-After"); got != "9000" {
+			t.Errorf("Retry-After %q, want 9000", got)
 		}
 		if strings.Contains(page.body, answer) {
 			t.Error("the answer is sent back")
@@ -215,6 +215,39 @@ func TestResetMailsBounded(t *testing.T) {
 	s.visitor("192.0.2.1").submit("/mot-de-passe-oublie", trust("owner@a.example")).expect(t, http.StatusOK, perhaps)
 	if n := s.resets(); n != "3" {
 		t.Errorf("%s mails asked for a quarter of an hour later, want 3", n)
+	}
+}
+
+// R31: one network that tries answers without end does not keep the owner from
+// asking elsewhere.
+func TestForgottenFromOneNetwork(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "owner@a.example"})
+	asked := 0
+	s.siege("/mot-de-passe-oublie", with(trust("owner@a.example"), "answer", "no"), func() {
+		s.visitor("192.0.2.1").submit("/mot-de-passe-oublie", trust("owner@a.example")).expect(t, http.StatusOK, perhaps)
+		asked++
+		if n := s.resets(); n != fmt.Sprint(asked) {
+			t.Errorf("%s mails asked for, want %d", n, asked)
+		}
+	})
+}
+
+// R31: who is at a known browser asks there although a stranger on the same
+// network has used its share up.
+func TestForgottenBesideStranger(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "owner@a.example"})
+	known := s.visitor("192.0.2.1")
+	known.connect("owner@a.example").leadsTo(t, "/espace")
+	s.db.Freeze(t, time.Now())
+	s.fill(10, 150*time.Minute, "forgotten share", "192.0.2.1/32", "owner@a.example")
+	s.visitor("192.0.2.1").submit("/mot-de-passe-oublie", trust("owner@a.example")).expect(t, http.StatusTooManyRequests, slowDown)
+	known.submit("/mot-de-passe-oublie", trust("owner@a.example")).expect(t, http.StatusOK, perhaps)
+	if n := s.resets(); n != "1" {
+		t.Errorf("%s mails asked for, want 1", n)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"bascule/sql"
 )
 
 // The client is the rightmost hop that is no proxy of ours: what stands left of
@@ -44,6 +46,31 @@ func TestClientAddr(t *testing.T) {
 		r := &http.Request{RemoteAddr: test.peer, Header: http.Header{"X-Forwarded-For": test.forwarded}}
 		if got := (&Server{proxies: trusted}).client(r).String(); got != test.want {
 			t.Errorf("peer %s, forwarded %v: %s, want %s", test.peer, test.forwarded, got, test.want)
+		}
+	}
+}
+
+// An IPv6 line is one network: the most that it gets is a /48.
+func TestNetwork(t *testing.T) {
+	for peer, want := range map[string]string{
+		"192.0.2.1:443": "192.0.2.1/32", "[2001:db8:1:2:3::4]:443": "2001:db8:1::/48", "@": "invalid Prefix",
+	} {
+		if got := new(Server).network(&http.Request{RemoteAddr: peer}).String(); got != want {
+			t.Errorf("peer %s: %s, want %s", peer, got, want)
+		}
+	}
+}
+
+// One network can fill no bucket that strangers share, and fewer than ten cannot
+// keep one full; a share is no wider than what bounds a client.
+func TestShare(t *testing.T) {
+	for name, all := range map[string]sql.Limit{"passwords": strangersGuess, "answers": strangersAnswer} {
+		one := share(all)
+		if 2*one.Burst > all.Burst || one.Every < 10*all.Every {
+			t.Errorf("%s: a network has %d, then one every %s, of %d, then one every %s", name, one.Burst, one.Every, all.Burst, all.Every)
+		}
+		if one.Burst > perAddress.Burst || one.Every < perAddress.Every {
+			t.Errorf("%s: %d, then one every %s, is wider than perAddress", name, one.Burst, one.Every)
 		}
 	}
 }

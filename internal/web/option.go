@@ -88,8 +88,8 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 	if len(wrong) > 0 {
 		return outcomeInvalid, o.ask(ctx, wrong)
 	}
-	tries := o.keys.Bucket("taken addresses", string(o.entry.space.Number))
-	wait, err := o.db.Throttled(ctx, tries, perSpace)
+	conflicts := o.conflicts(o.entry.space.Number)
+	wait, err := o.longestWait(ctx, conflicts)
 	if err != nil {
 		return outcomeFailed, err
 	}
@@ -107,7 +107,7 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 		err = errTakenAlready
 	}
 	if refusal := refusedAddress(err); refusal != "" {
-		if err := o.db.CountFailure(ctx, tries, perSpace); err != nil {
+		if err := o.count(ctx, conflicts); err != nil {
 			return outcomeFailed, err
 		}
 		return outcomeConflict, o.ask(ctx, problems{{"new_email", refusal}})
@@ -165,6 +165,12 @@ func (o *option) ask(ctx context.Context, wrong problems) error {
 // perSpace bounds how often the identifiers page of one space may tell that an
 // address is taken: more than any typing error needs, too few to search.
 var perSpace = sql.Limit{Burst: 10, Every: time.Hour}
+
+// conflicts is the bucket of the addresses that a space could not choose, whoever
+// chose them.
+func (s *Server) conflicts(number conversion.SubscriberNumber) bucket {
+	return bucket{s.keys.Bucket("taken addresses", string(number)), perSpace}
+}
 
 // errTakenAlready is conversion.ErrAddressTaken for who has just typed the
 // address, and lost it to nobody.

@@ -344,7 +344,7 @@ func TestFrozenDatabase(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.get("/readyz").expect(t, http.StatusOK)
-	backends := s.db.Text(t, `SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	backends := s.db.Text(t, `SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`)
 	signalAll := func(signal syscall.Signal) {
 		for pid := range strings.FieldsSeq(backends) {
 			n, err := strconv.Atoi(pid)

@@ -1,5 +1,6 @@
 -- Replaces the password of space $1, whose hash was $2, by the one with hash $3, for request $4. All sessions end but the one
--- with token hash $5.
+-- with token hash $5. The space is locked by a statement before, so that this one sees every session that was opened with the
+-- old password.
 WITH changed AS (
     UPDATE space s SET password_hash = $3
     WHERE s.id = $1 AND s.access = 'password' AND s.password_hash = $2

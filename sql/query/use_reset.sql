@@ -1,4 +1,5 @@
--- Uses reset $1, $2 up, once: the space gets the password with hash $3, and all its sessions end (R31).
+-- Uses reset $1, $2 up, once: the space gets the password with hash $3, and all its sessions end (R31). The space is locked by
+-- a statement before, so that this one sees every session that was opened with the old password.
 WITH used AS (
     UPDATE reset z SET used_at = clock.now
     FROM (SELECT bascule_now() AS now) AS clock
