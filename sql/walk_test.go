@@ -1,6 +1,7 @@
 package sql_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -11,11 +12,12 @@ import (
 	"bascule/sql"
 )
 
-// walks is how many subscribers go astray, and walkLength how much happens to each.
-const (
-	walks      = 80
-	walkLength = 18
-)
+// walks is how many subscribers go astray: a few for the gate; who changes what
+// may happen to a request asks for more: go test ./sql -run Walks -walks 500.
+var walks = flag.Int("walks", 30, "subscribers of TestRandomWalks")
+
+// walkLength is how much happens to each.
+const walkLength = 18
 
 // I1, I3, I5, I9: whatever subscribers, workers, relays and administrators do to
 // one space, in whatever order, what comes next is always due, and the code that
@@ -24,7 +26,7 @@ func TestRandomWalks(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	var ahead time.Duration
-	for n := range walks {
+	for n := range *walks {
 		w := &walk{desk: d, ahead: ahead, Rand: rand.New(rand.NewPCG(1, uint64(n))), number: fmt.Sprintf("%07d", n+1)}
 		for i, name := range []string{"contact", "one", "two"} {
 			w.addresses[i] = fmt.Sprintf("%s%d@duvallon.example", name, n)
