@@ -20,8 +20,8 @@ demo: demo-tools
 build:
 	$(GO) build -trimpath -o bin/bascule ./cmd/bascule
 
-# The race detector would follow each of the 19 MiB that a password hash takes,
-# which is half of the time of all tests; that one package is left out of it.
+# The race detector would follow each of the 19 MiB that a password hash takes:
+# four fifths of the processor in the tests that hash. That package is left out.
 RACE = -race -gcflags='golang.org/x/crypto/argon2=-race=false'
 
 # A test that needs a program fails without it, so make test brings them all.
