@@ -408,7 +408,6 @@ type heldRequest struct {
 	Password   conversion.Hash          `db:"password_hash"`
 	Question   conversion.TrustQuestion `db:"question"`
 	Answer     conversion.Hash          `db:"answer_hash"`
-	Others     int                      `db:"other_addresses"`
 	Bounced    bool                     `db:"bounced"`
 	spaceRow
 }

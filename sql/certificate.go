@@ -176,16 +176,14 @@ func optIn(ctx context.Context, tx *sqlx.Tx, o Option) (Choice, error) {
 func spaceLock(space int64) int64 { return -1 - space }
 
 type heldSpace struct {
-	Now         time.Time `db:"now"`
-	RequestID   int64     `db:"request_id"` // of the open request, 0 if there is none
-	Submission  string    `db:"submission"`
-	Current     string    `db:"current_email"` // where its present code goes
-	ContactOnly bool      `db:"contact_only"`  // nobody has chosen an address yet
-	Others      int       `db:"other_addresses"`
-	Bounced     bool      `db:"bounced"`
-	Latest      bool      `db:"latest"` // the present code is of the latest generation: no refused address was dropped since
-	StartedAt   time.Time `db:"started_at"`
-	ExpiresAt   time.Time `db:"expires_at"`
+	Now        time.Time `db:"now"`
+	RequestID  int64     `db:"request_id"` // of the open request, 0 if there is none
+	Submission string    `db:"submission"`
+	Current    string    `db:"current_email"` // where its present code goes
+	Bounced    bool      `db:"bounced"`
+	Latest     bool      `db:"latest"` // the present code is of the latest generation: no refused address was dropped since
+	StartedAt  time.Time `db:"started_at"`
+	ExpiresAt  time.Time `db:"expires_at"`
 	spaceRow
 }
 
