@@ -285,7 +285,7 @@ func setWidths(out *excelize.StreamWriter, s *sheet, added int) error {
 			return err
 		}
 	}
-	for i, width := range []float64{12, 60, 12}[:added] {
+	for i, width := range []float64{12, 90, 12}[:added] {
 		if err := out.SetColWidth(s.right+1+i, s.right+1+i, width); err != nil {
 			return err
 		}
