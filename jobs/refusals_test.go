@@ -127,6 +127,52 @@ func TestRefusedPerson(t *testing.T) {
 	}
 }
 
+// D11: relays adorn their status codes: eight dead addresses are eight
+// undeliverable requests, and stop nobody's mail.
+func TestRefusedPersonWithOrnaments(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	answers := []string{
+		"550 #5.1.0 Address rejected.", "550 5.1.1: Recipient address rejected", "550 (5.1.1) no such user", "550 [5.1.1] unknown",
+		"550 <5.1.1> unknown", "550 5.1.1, unknown", "550-sorry\r\n550 #5.1.10 unknown", "550-5.0.0 sorry\r\n550-5.1.1 unknown\r\n550 5.2.1 closed",
+	}
+	of := make(map[string]string)
+	for i, r := range s.invite(len(answers)) {
+		of[r.Contact.String()] = answers[i]
+	}
+	s.relay.follow(func(stage, to, _ string) string {
+		if stage == "rcpt" {
+			return of[to]
+		}
+		return ""
+	})
+	s.work()
+	s.until("all are undeliverable", `SELECT count(*) = $1 FROM request WHERE undeliverable_at IS NOT NULL`, len(answers))
+	if n := s.openings(); n != 0 {
+		t.Errorf("dead addresses opened the breaker %d times", n)
+	}
+}
+
+// D11: a mailbox that is full is no reason to give a person up: the mail goes out
+// once it is emptied.
+func TestFullMailbox(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.invite(2)
+	var asked atomic.Int64
+	s.relay.follow(func(stage, _, _ string) string {
+		if (stage == "rcpt" || stage == "dot") && asked.Add(1) <= 3 {
+			return "552 5.2.2 Over quota"
+		}
+		return ""
+	})
+	s.work()
+	s.elapse("both are mailed", allMailed)
+	if slices.Contains(s.states(), "undeliverable") || s.openings() != 0 {
+		t.Errorf("states are %q after full mailboxes, the breaker opened %d times", s.states(), s.openings())
+	}
+}
+
 // D11: one unclear refusal only makes its own row wait; five recipients in a row
 // open the breaker and have their attempts back.
 func TestUnclearRefusals(t *testing.T) {

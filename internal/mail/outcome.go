@@ -105,6 +105,11 @@ func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.String()) }
 // which ends a message. Where D11 is silent:
 //   - An answer to DATA is about the message, never about the recipient: 4xx is
 //     Later, 5xx Unclear.
+//   - A status code of another class than the reply's (550 4.1.1, 450 5.1.1)
+//     contradicts it. The reply code decides whether the refusal is for good, and
+//     the status code clears up nothing: Later or Unclear.
+//   - 5.2.3 (message too large) and later codes of the family X.2.x do not say
+//     that the mailbox is gone: Unclear.
 //   - 5.1.7 and 5.1.8 name the sender's address, that is ours, though they stand
 //     in the family X.1.x: Unclear. A sender domain missing from DNS for an hour
 //     must not make a whole batch undeliverable.
@@ -120,6 +125,8 @@ func judge(stage Stage, code int, enhanced string) Kind {
 		return Accepted
 	case code/100 == 4:
 		return Later
+	case code/100 == 5 && stage != StageData && enhanced == mailboxFull:
+		return Later
 	case code/100 == 5 && stage != StageData && aboutRecipient(enhanced):
 		return Person
 	case code/100 == 5:
@@ -130,11 +137,18 @@ func judge(stage Stage, code int, enhanced string) Kind {
 	return NotSent
 }
 
+// mailboxFull is no reason to give a person up: a mailbox is emptied.
+const mailboxFull = "5.2.2"
+
+// aboutRecipient tells the codes that name an address which is no good.
 func aboutRecipient(enhanced string) bool {
-	if enhanced == "5.1.7" || enhanced == "5.1.8" {
+	switch enhanced {
+	case "5.1.7", "5.1.8":
 		return false
+	case "5.2.0", "5.2.1", "5.2.4":
+		return true
 	}
-	return strings.HasPrefix(enhanced, "5.1.") || strings.HasPrefix(enhanced, "5.2.")
+	return strings.HasPrefix(enhanced, "5.1.")
 }
 
 // lost is the outcome of a message whose dialogue broke off before the relay answered.

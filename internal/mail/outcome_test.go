@@ -2,6 +2,7 @@ package mail
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -20,8 +21,9 @@ func TestJudge(t *testing.T) {
 	}{
 		{early, []int{400, 421, 450, 451, 454, 500, 530, 535, 550, 554}, []string{"", "4.3.0", "5.1.1", "5.2.2", "5.7.1"}, Us},
 		{late, []int{421, 530, 535}, []string{"", "4.3.2", "5.1.1", "5.7.0"}, Us},
-		{[]Stage{StageRcpt, StageDot}, []int{500, 550, 552, 553, 554, 556}, []string{"5.1.0", "5.1.1", "5.1.2", "5.1.10", "5.2.0", "5.2.1", "5.2.2"}, Person},
-		{[]Stage{StageRcpt, StageDot}, []int{500, 550, 552, 554}, []string{"", "5.0.0", "5.3.4", "5.4.4", "5.7.1", "5.10.1", "5.1.7", "5.1.8", "4.1.1"}, Unclear},
+		{[]Stage{StageRcpt, StageDot}, []int{500, 550, 552, 553, 554, 556}, []string{"5.1.0", "5.1.1", "5.1.2", "5.1.10", "5.2.0", "5.2.1", "5.2.4"}, Person},
+		{[]Stage{StageRcpt, StageDot}, []int{500, 550, 552, 554}, []string{"5.2.2"}, Later}, // a mailbox that is full
+		{[]Stage{StageRcpt, StageDot}, []int{500, 550, 552, 554}, []string{"", "5.0.0", "5.3.4", "5.4.4", "5.7.1", "5.10.1", "5.1.7", "5.1.8", "5.2.3", "5.2.5", "5.2.20", "5.20.0", "4.1.1", "4.2.2", "2.1.5"}, Unclear},
 		{[]Stage{StageData}, []int{500, 503, 550, 554}, []string{"", "5.1.1", "5.2.2", "5.7.1"}, Unclear},
 		{late, []int{400, 450, 451, 452}, []string{"", "4.1.1", "4.2.2", "5.1.1", "4.7.1"}, Later},
 		{[]Stage{StageDot}, []int{200, 250, 251}, []string{"", "2.0.0"}, Accepted},
@@ -45,7 +47,7 @@ func TestJudge(t *testing.T) {
 func TestJudgeIsTotal(t *testing.T) {
 	for _, stage := range allStages {
 		for code := 100; code < 600; code++ {
-			for _, enhanced := range []string{"", "2.0.0", "4.1.1", "5.1.1", "5.2.3", "5.1.8", "5.7.1"} {
+			for _, enhanced := range []string{"", "2.0.0", "4.1.1", "5.1.1", "5.2.2", "5.2.3", "5.1.8", "5.7.1"} {
 				got := judge(stage, code, enhanced)
 				name := fmt.Sprintf("judge(%s, %d, %q) = %v", stage, code, enhanced, got)
 				if got == 0 {
@@ -119,20 +121,103 @@ func TestOutcomesTellNothing(t *testing.T) {
 	}
 }
 
+// D11: the status code is read wherever relays are known to write it and however
+// they adorn it; what only looks like one is words.
 func TestReadEnhanced(t *testing.T) {
 	for in, want := range map[string]Outcome{
-		"550 5.1.1 unknown":                   {Kind: Person, Code: 550, Enhanced: "5.1.1", Text: "unknown"},
-		"550-5.1.1 unknown\r\n550 5.1.1 here": {Kind: Person, Code: 550, Enhanced: "5.1.1", Text: "unknown here"},
-		"550-sorry\r\n550 5.2.1 closed":       {Kind: Person, Code: 550, Enhanced: "5.2.1", Text: "sorry closed"},
-		"550 5.1 unknown":                     {Kind: Unclear, Code: 550, Text: "5.1 unknown"},
-		"550 10.1.1.1 is listed":              {Kind: Unclear, Code: 550, Text: "10.1.1.1 is listed"},
-		"550 5.1.1.1 is listed":               {Kind: Unclear, Code: 550, Text: "5.1.1.1 is listed"},
-		"550":                                 {Kind: Unclear, Code: 550},
+		"550 5.1.1 unknown":                           {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		"550-5.1.1 unknown\r\n550 5.1.1 here":         {Kind: Person, Enhanced: "5.1.1", Text: "unknown here"},
+		"550-sorry\r\n550 5.2.1 closed":               {Kind: Person, Enhanced: "5.2.1", Text: "sorry closed"},
+		"550-sorry\r\n550 (#5.2.1)":                   {Kind: Person, Enhanced: "5.2.1", Text: "sorry"},
+		"550-5.1.1 unknown\r\n550":                    {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		"550\t5.1.1\tunknown":                         {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		"550   5.1.1":                                 {Kind: Person, Enhanced: "5.1.1"},
+		"550 5.1.1, unknown":                          {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		"550 5.1.1. Unknown":                          {Kind: Person, Enhanced: "5.1.1", Text: "Unknown"},
+		"550 5.1.1.":                                  {Kind: Person, Enhanced: "5.1.1"},
+		"550 5.1.1;unknown":                           {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		"550 5.1.1:unknown":                           {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		"550 5.1.1 - unknown":                         {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		"550 [5.1.1] unknown":                         {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		"550 <5.1.1> unknown":                         {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		"550 (#5.1.1) unknown":                        {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		`550 "5.1.1" unknown`:                         {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		"550 # 5.1.1 unknown":                         {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
+		"550 sorry, no such name (#5.1.1 - chkuser)":  {Kind: Person, Enhanced: "5.1.1", Text: "sorry, no such name (#5.1.1 - chkuser)"},
+		"550 Error: 5.1.1 unknown":                    {Kind: Person, Enhanced: "5.1.1", Text: "Error: 5.1.1 unknown"},
+		"550 the next server said: 550 5.1.1 unknown": {Kind: Person, Enhanced: "5.1.1", Text: "the next server said: 550 5.1.1 unknown"},
+		"552 mailbox full (#5.2.2)":                   {Kind: Later, Code: 552, Enhanced: "5.2.2", Text: "mailbox full (#5.2.2)"},
+
+		// Lines that disagree: nobody is given up while another reason is named,
+		// whatever the order. 5.0.0 names none.
+		"550-5.1.1 unknown\r\n550 5.7.1 or blocked":    {Kind: Unclear, Enhanced: "5.7.1", Text: "unknown or blocked"},
+		"550-5.7.1 blocked\r\n550 5.1.1 or unknown":    {Kind: Unclear, Enhanced: "5.7.1", Text: "blocked or unknown"},
+		"550-5.0.0 no\r\n550 5.1.1 unknown":            {Kind: Person, Enhanced: "5.1.1", Text: "no unknown"},
+		"550-5.1.1 unknown\r\n550 5.0.0 no":            {Kind: Person, Enhanced: "5.1.1", Text: "unknown no"},
+		"550-5.1.1 no\r\n550-5.2.1 no\r\n550 5.1.0 no": {Kind: Person, Enhanced: "5.1.1", Text: "no no no"},
+		"550-5.1.1 unknown\r\n550 5.2.2 or full":       {Kind: Later, Enhanced: "5.2.2", Text: "unknown or full"},
+
+		// The class contradicts the reply code.
+		"550 4.1.1 unknown":            {Kind: Unclear, Enhanced: "4.1.1", Text: "unknown"},
+		"450 5.1.1 unknown":            {Kind: Later, Code: 450, Enhanced: "5.1.1", Text: "unknown"},
+		"550-5.1.1 no\r\n550 4.1.1 no": {Kind: Unclear, Enhanced: "4.1.1", Text: "no no"},
+
+		// No status codes.
+		"550 5.1 unknown":                {Kind: Unclear, Text: "5.1 unknown"},
+		"550 10.1.1.1 is listed":         {Kind: Unclear, Text: "10.1.1.1 is listed"},
+		"550 5.1.1.1 is listed":          {Kind: Unclear, Text: "5.1.1.1 is listed"},
+		"550 [5.1.1.1] is listed":        {Kind: Unclear, Text: "[5.1.1.1] is listed"},
+		"550 (host 5.1.1.9)":             {Kind: Unclear, Text: "(host 5.1.1.9)"},
+		"550 5.1.1-7.dsl.example listed": {Kind: Unclear, Text: "5.1.1-7.dsl.example listed"},
+		"550 5.1.1.dsl.example listed":   {Kind: Unclear, Text: "5.1.1.dsl.example listed"},
+		"550 5.1.1234 odd":               {Kind: Unclear, Text: "5.1.1234 odd"},
+		"550 15.1.1 odd":                 {Kind: Unclear, Text: "15.1.1 odd"},
+		"550 6.1.1 odd":                  {Kind: Unclear, Text: "6.1.1 odd"},
+		"550 since version 5.1.1 of it":  {Kind: Unclear, Text: "since version 5.1.1 of it"},
+		"550":                            {Kind: Unclear},
+		"550 ":                           {Kind: Unclear},
+		"550 \x00":                       {Kind: Unclear},
+		"550 a\x00b":                     {Kind: Unclear, Text: "a b"},
 	} {
 		want.Stage = StageRcpt
+		if want.Code == 0 {
+			want.Code = 550
+		}
 		s := &toy{answer: at(0, StageRcpt, in)}
 		if got := send(t.Context(), t, s.relay(t, Config{}, 1), window(t, 1))[0]; got != want {
 			t.Errorf("%q: %+v, want %+v", in, got, want)
+		}
+	}
+}
+
+// D11: replies as relays in the field write them: all of them name a dead address.
+func TestReadOrnaments(t *testing.T) {
+	replies, err := os.ReadFile("testdata/ornamented_replies.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in := range strings.Lines(string(replies)) {
+		s := &toy{answer: at(0, StageRcpt, strings.TrimSpace(in))}
+		if got := send(t.Context(), t, s.relay(t, Config{}, 1), window(t, 1))[0]; got.Kind != Person {
+			t.Errorf("%q: %v", in, got)
+		}
+	}
+}
+
+// RFC 5321: whatever begins with 2 accepts, at RCPT and at the dot, however it is
+// written and however long it is. A mail that was accepted is not sent again.
+func TestAcceptance(t *testing.T) {
+	for _, answer := range []string{
+		"250", "250 ", "250 ok", "250\tok", "250\t2.1.5\tok", "250-one\r\n250-two\r\n250 three", "250-\r\n250", "250-one\r\n250\tok",
+		"251 will forward", "251", "252 cannot verify", "200 ok", "299 fine", "250ok", "250=ok", "250 \x00", "250 2.6.0 <1@us.example> Queued",
+		"250-ok\n250 ok", "250 " + strings.Repeat("x", 3*maxReplyLine), "250-" + strings.Repeat("x\r\n250-", 300) + "\r\n250 ok",
+	} {
+		for _, stage := range []Stage{StageRcpt, StageDot} {
+			s := &toy{answer: at(0, stage, answer)}
+			w := window(t, 2)
+			if got := send(t.Context(), t, s.relay(t, Config{}, 1), w); kinds(got) != "accepted accepted" || s.copies(t, w) != "0 1" || s.conns != 1 {
+				t.Errorf("%.40q at %s: %v, over %d connections", answer, stage, got, s.conns)
+			}
 		}
 	}
 }

@@ -133,8 +133,10 @@ func TestTrouble(t *testing.T) {
 		{"354 after the dot", &toy{answer: at(1, StageDot, "354 go on")}, "accepted in_doubt not_sent", "0", 1},
 		{"two codes in one answer", &toy{answer: at(1, StageDot, "250-ok\r\n550 no")}, "accepted in_doubt not_sent", "0 1", 1},
 		{"endless answer to the dot", &toy{answer: at(1, StageDot, babble)}, "accepted in_doubt not_sent", "0", 1},
-		{"endless line", &toy{answer: at(1, StageDot, "250 "+strings.Repeat("x", maxReplyLine))}, "accepted in_doubt not_sent", "0 1", 1},
-		{"person at the dot", &toy{answer: at(1, StageDot, "552 5.2.2 full")}, "accepted person accepted", "0 2", 1},
+		{"endless line", &toy{answer: at(1, StageDot, "250 "+strings.Repeat("x", maxReply))}, "accepted in_doubt not_sent", "0 1", 1},
+		{"person at the dot", &toy{answer: at(1, StageDot, "550 5.2.1 closed")}, "accepted person accepted", "0 2", 1},
+		{"full at the dot", &toy{answer: at(1, StageDot, "552 5.2.2 full")}, "accepted later accepted", "0 2", 1},
+		{"full at RCPT", &toy{answer: at(1, StageRcpt, "552 5.2.2 full")}, "accepted later accepted", "0 2", 1},
 		{"unclear at the dot", &toy{answer: at(1, StageDot, "554 5.7.1 spam")}, "accepted unclear accepted", "0 2", 1},
 		{"later at the dot", &toy{answer: at(1, StageDot, "451 4.3.0 busy")}, "accepted later accepted", "0 2", 1},
 		{"421 at the dot", &toy{answer: at(1, StageDot, "421 4.3.2 closing")}, "accepted us not_sent", "0", 1},
@@ -170,7 +172,7 @@ func TestAnyTrouble(t *testing.T) {
 		StageMail: {drop, "421 4.0.0 x", "451 4.0.0 x", "550 5.1.8 x", "zzz"},
 		StageRcpt: {drop, "421 4.0.0 x", "450 4.2.1 x", "550 5.1.1 x", "550 x", "zzz", "354 x"},
 		StageData: {drop, cut, "421 4.0.0 x", "451 4.0.0 x", "554 5.0.0 x", "250 x", "zzz"},
-		StageDot:  {drop, take, "421 4.0.0 x", "451 4.0.0 x", "552 5.2.2 x", "554 5.7.1 x", "354 x", "zzz", "250-\r\n250 ok"},
+		StageDot:  {drop, take, "421 4.0.0 x", "451 4.0.0 x", "552 5.2.2 x", "554 5.7.1 x", "354 x", "zzz", "250-\r\n250 ok", "251\tx", "250x"},
 	}
 	stages := []Stage{StageMail, StageRcpt, StageData, StageDot}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -470,7 +472,7 @@ func TestClosed(t *testing.T) {
 
 // I8: an answer may be neither endless nor one endless line.
 func TestAnswersAreBounded(t *testing.T) {
-	for _, answer := range []string{babble, "250 " + strings.Repeat("x", maxReplyLine)} {
+	for _, answer := range []string{babble, "250 " + strings.Repeat("x", maxReply)} {
 		s := &toy{answer: at(0, StageMail, answer)}
 		if got := send(t.Context(), t, s.relay(t, Config{}, 1), window(t, 1)); !errors.Is(got[0].Err, errReplySize) {
 			t.Errorf("%v", got)

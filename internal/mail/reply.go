@@ -17,11 +17,11 @@ type reply struct {
 	lines    []string // without codes
 }
 
-// Bounds of one answer. RFC 5321 allows lines of 512 bytes; nobody needs a
-// hundred of them.
+// Bounds of one answer. RFC 5321 allows lines of 512 bytes. What is longer than
+// maxReplyLine is dropped, not refused: an acceptance counts, however long it is.
 const (
-	maxReplyLine  = 4096
-	maxReplyLines = 100
+	maxReplyLine = 4096
+	maxReply     = 16 * maxReplyLine
 )
 
 var (
@@ -29,33 +29,46 @@ var (
 	errReplySize = errors.New("the relay's answer is too long")
 )
 
-// readReply reads one answer of any number of lines. The reader's buffer of
-// maxReplyLine bounds a line; the caller's deadline bounds the time.
+// readReply reads one answer of any number of lines, maxReply bytes at most. The
+// caller's deadline bounds the time.
 func readReply(in *bufio.Reader) (reply, error) {
 	var r reply
-	for len(r.lines) < maxReplyLines {
-		raw, err := in.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			return reply{}, errReplySize
-		}
+	for left := maxReply; ; {
+		line, err := readReplyLine(in, &left)
 		if err != nil {
 			return reply{}, err
 		}
-		code, last, text, ok := parseReplyLine(strings.TrimRight(string(raw), "\r\n"))
+		code, last, text, ok := parseReplyLine(line)
 		if !ok || r.code != 0 && code != r.code {
 			return reply{}, errReply
 		}
-		r.code = code
-		r.enhanced, text = cutEnhanced(r.enhanced, text)
+		enhanced, text := readEnhanced(text)
+		r.code, r.enhanced = code, moreTelling(r.enhanced, enhanced)
 		r.lines = append(r.lines, text)
 		if last {
 			return r, nil
 		}
 	}
-	return reply{}, errReplySize
 }
 
-// parseReplyLine reads "250-text", "250 text" or "250".
+// readReplyLine reads one line, of which it keeps the beginning. It takes what
+// it reads from left and returns errReplySize when nothing is left.
+func readReplyLine(in *bufio.Reader, left *int) (string, error) {
+	raw, err := in.ReadSlice('\n')
+	line := string(raw)
+	for {
+		if *left -= len(raw); *left < 0 {
+			return "", errReplySize
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return strings.TrimRight(line, "\r\n"), err
+		}
+		raw, err = in.ReadSlice('\n')
+	}
+}
+
+// parseReplyLine reads "250-text", "250 text" or "250". Some relays put a tab
+// where the blank belongs, or nothing: only a hyphen announces another line.
 func parseReplyLine(s string) (code int, last bool, text string, ok bool) {
 	if len(s) < 3 || s[0] < '1' || s[0] > '5' {
 		return 0, false, "", false
@@ -66,36 +79,16 @@ func parseReplyLine(s string) (code int, last bool, text string, ok bool) {
 		}
 		code = code*10 + int(c-'0')
 	}
-	if len(s) == 3 {
+	switch rest := s[3:]; {
+	case rest == "":
 		return code, true, "", true
+	case rest[0] >= '0' && rest[0] <= '9':
+		return 0, false, "", false
+	case rest[0] == '-':
+		return code, false, rest[1:], true
+	default:
+		return code, true, strings.TrimLeft(rest, " \t"), true
 	}
-	return code, s[3] == ' ', s[4:], s[3] == ' ' || s[3] == '-'
-}
-
-// cutEnhanced takes the status code off the front of a line's text; the first one found counts.
-func cutEnhanced(known, text string) (enhanced, rest string) {
-	word, rest, _ := strings.Cut(text, " ")
-	if !isEnhanced(word) {
-		return known, text
-	}
-	if known == "" {
-		known = word
-	}
-	return known, rest
-}
-
-// isEnhanced tells d.d.d with the digits that RFC 3463 allows.
-func isEnhanced(s string) bool {
-	parts := strings.Split(s, ".")
-	if len(parts) != 3 || parts[0] != "2" && parts[0] != "4" && parts[0] != "5" {
-		return false
-	}
-	for _, p := range parts[1:] {
-		if p == "" || len(p) > 3 || strings.Trim(p, "0123456789") != "" {
-			return false
-		}
-	}
-	return true
 }
 
 // outcome judges an answer that ends a message.
