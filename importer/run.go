@@ -81,7 +81,17 @@ func (f *File) runWithVerdicts(ctx context.Context, db *sql.DB, opts Options) (s
 			out.Discard()
 		}
 	}()
+	written := false
 	result, err := db.Import(ctx, f.request(opts), func(verdicts iter.Seq2[sql.Verdict, error]) error {
+		if written { // verdicts have changed since
+			again, err := atomicfile.Create(opts.VerdictsPath)
+			if err != nil {
+				return err
+			}
+			out.Discard()
+			out = again
+		}
+		written = true
 		if err := f.writeVerdicts(out, verdicts); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -363,5 +364,36 @@ func TestRunTellsWhatItDoes(t *testing.T) {
 	run(t, db, opts)
 	if len(stages) < 4 || stages[0] != "checking" || len(warnings) != 2 || !strings.Contains(warnings[0], "colonne B (titulaire)") {
 		t.Errorf("stages %q, warnings %q", stages, warnings)
+	}
+}
+
+// D9, I7: the workbook tells the verdicts that are stored, also where one changed
+// after it was first written: here a subscriber's space is switched meanwhile.
+func TestVerdictsThatChange(t *testing.T) {
+	db := sqltest.Open(t)
+	opts := options(t, write(t, "a.xlsx", goodParts().zip(t)))
+	db.Mailed(t, sqltest.Keys(t), sqltest.Invitation{Number: "00123456"})
+	once := sync.OnceFunc(func() {
+		db.Exec(t, `WITH r AS (UPDATE request SET activated_at = bascule_now() RETURNING space_id)
+			UPDATE space SET access = 'password', switched_at = bascule_now(), email = 'x@duvallon.example', email_key = 'x@duvallon.example',
+				password_hash = 'x', question = 'x', answer_hash = 'x' FROM r WHERE id = r.space_id`)
+	})
+	opts.Progress = func(stage string, _, _ int64) {
+		if stage == "storing" {
+			once()
+		}
+	}
+	if got := run(t, db, opts); got.Unchanged != 1 {
+		t.Errorf("the result is %+v", got)
+	}
+	content, err := os.ReadFile(opts.VerdictsPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows := sheetRows(t, content, "Abonnés"); rows[1][5] != "inchangé" || rows[2][5] != "accepté" {
+		t.Errorf("the workbook says %q", rows)
+	}
+	if names := namesIn(t, filepath.Dir(opts.VerdictsPath)); len(names) != 1 {
+		t.Errorf("the folder holds %q", names)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -52,7 +51,7 @@ type Import struct {
 	FileName string
 	Sheet    string
 	Within   time.Duration // only certificates that expire within it; 0: all
-	DryRun   bool          // judge, apply, and roll back
+	DryRun   bool          // judge, and stop there
 	Actor    string        // for the audit log
 	Keys     *conversion.Keyring
 	Columns  Columns
@@ -95,99 +94,127 @@ func waitForImports(ctx context.Context, tx *sqlx.Tx) error {
 // which takes longer than to run it.)
 const manyRows = 300
 
-// maxJudgements bounds how often rows that lost a race are judged again.
-const maxJudgements = 5
-
-// Import judges and applies one spreadsheet in one transaction: all of it or
-// nothing (D9). A dry run is the same code, rolled back. verdicts, if not nil, is
-// called with the verdict of every row in order, last before the commit: its error
-// rolls everything back. Only when the connection breaks during the commit does an
-// error leave open whether all was stored: the same file again settles it. Imports
-// wait for each other.
+// Import judges one spreadsheet and applies it in one transaction: all of it or
+// nothing (D9). Imports wait for each other. Locks on what subscribers use are
+// taken as late as can be.
+//
+// A dry run is judged by the same code and stops there: it waits for nobody,
+// nobody waits for it, and nothing is written but temporary tables.
+//
+// verdicts, if not nil, is called with the verdict of every row in order, before
+// the commit: its error rolls everything back. It is called again with all of them
+// when verdicts changed while the rows were applied; the last call has the final ones.
+//
+// Only when the connection breaks during the commit does an error leave open
+// whether all was stored: the same file again settles it.
 func (db *DB) Import(ctx context.Context, in Import, verdicts func(iter.Seq2[Verdict, error]) error) (ImportResult, error) {
+	if in.Stage == nil {
+		in.Stage = func(string) {}
+	}
 	var result ImportResult
 	err := db.tryTx(ctx, func(tx *sqlx.Tx) (err error) {
-		result, err = runImport(ctx, tx, in, verdicts)
-		if err == nil && in.DryRun {
-			return errDryRun
+		r := importRun{Import: in, tx: tx, verdicts: verdicts}
+		if in.DryRun {
+			result, err = r.dry(ctx)
+		} else {
+			result, err = r.real(ctx)
+		}
+		if err == nil {
+			in.Stage("committing")
 		}
 		return err
 	})
-	if err != nil && !errors.Is(err, errDryRun) {
+	if err != nil {
 		return ImportResult{}, fmt.Errorf("import %s: %w", in.FileName, err)
 	}
 	return result, nil
 }
 
-var errDryRun = errors.New("dry run")
+// An importRun is one import in its transaction.
+type importRun struct {
+	Import
+	tx       *sqlx.Tx
+	verdicts func(iter.Seq2[Verdict, error]) error // nil where nobody reads them
+}
 
-func runImport(ctx context.Context, tx *sqlx.Tx, in Import, verdicts func(iter.Seq2[Verdict, error]) error) (ImportResult, error) {
-	if in.Stage == nil {
-		in.Stage = func(string) {}
-	}
-	in.Stage("waiting for other imports")
-	if err := waitForImports(ctx, tx); err != nil {
+//go:embed query/known_batch.sql
+var knownBatch string
+
+// dry judges in a transaction that only reads, which PostgreSQL sees to.
+func (r *importRun) dry(ctx context.Context) (ImportResult, error) {
+	if err := r.read(ctx); err != nil {
 		return ImportResult{}, err
 	}
-	in.Stage("reading")
-	if err := stageRows(ctx, tx, in); err != nil {
+	if err := r.steps(ctx, step{`SET TRANSACTION READ ONLY`, nil}); err != nil {
 		return ImportResult{}, err
 	}
-	batch, isNew, err := keepBatch(ctx, tx, in)
+	if err := r.judge(ctx); err != nil {
+		return ImportResult{}, err
+	}
+	result, err := r.count(ctx)
 	if err != nil {
+		return result, err
+	}
+	if err := r.tx.GetContext(ctx, &result.Batch, knownBatch, r.Hash[:]); err != nil {
+		return result, err
+	}
+	return result, r.tell(ctx)
+}
+
+// real judges and applies.
+func (r *importRun) real(ctx context.Context) (ImportResult, error) {
+	r.Stage("waiting for other imports")
+	if err := waitForImports(ctx, r.tx); err != nil {
 		return ImportResult{}, err
 	}
-	if in.Expect > manyRows {
-		if _, err := tx.ExecContext(ctx, `SET LOCAL enable_nestloop = off; SET LOCAL jit = off`); err != nil {
-			return ImportResult{}, err
-		}
-	}
-	in.Stage("judging")
-	if err := judgeAndApply(ctx, tx, in, batch); err != nil {
+	if err := r.read(ctx); err != nil {
 		return ImportResult{}, err
 	}
-	result, err := record(ctx, tx, in, batch)
-	if err != nil {
+	if err := r.judge(ctx); err != nil {
 		return ImportResult{}, err
 	}
-	if in.DryRun && isNew {
-		result.Batch = 0
+	return r.store(ctx)
+}
+
+// tell hands the verdicts on.
+func (r *importRun) tell(ctx context.Context) error {
+	if r.verdicts == nil {
+		return nil
 	}
-	if verdicts != nil {
-		in.Stage("writing verdicts")
-		if err := verdicts(readVerdicts(ctx, tx)); err != nil {
-			return ImportResult{}, err
-		}
-	}
-	in.Stage("committing")
-	return result, nil
+	r.Stage("writing verdicts")
+	return r.verdicts(readRows[Verdict](ctx, r.tx, verdictsQuery))
 }
 
 //go:embed query/stage.sql
 var stage string
 
-// stageRows streams the file's rows into temporary tables. Nothing is believed
+// read streams the file's rows into temporary tables. Nothing is believed
 // before all of them, counted, have arrived.
-func stageRows(ctx context.Context, tx *sqlx.Tx, in Import) error {
-	if _, err := tx.ExecContext(ctx, stage); err != nil {
+func (r *importRun) read(ctx context.Context) error {
+	r.Stage("reading")
+	if err := r.steps(ctx, step{stage, nil}); err != nil {
 		return err
 	}
-	n, err := copyRows(ctx, tx, in.Rows,
+	n, err := copyRows(ctx, r.tx, r.Rows,
 		`COPY staged (line, number, holder, email, email_key, serial, issuer, issuer_key, expires, contents, cell, reason, warning) FROM STDIN`, stagedRow)
 	if err != nil {
 		return err
 	}
-	if n != in.Expect {
-		return fmt.Errorf("the file has %d rows, %d were read: nothing was stored", in.Expect, n)
+	if n != r.Expect {
+		return fmt.Errorf("the file has %d rows, %d were read: nothing was stored", r.Expect, n)
 	}
-	if in.Dossiers != nil {
-		if _, err := copyRows(ctx, tx, in.Dossiers,
+	if r.Dossiers != nil {
+		if _, err := copyRows(ctx, r.tx, r.Dossiers,
 			`COPY staged_dossier (line, number, siren, company, service, cell, reason) FROM STDIN`, stagedDossier); err != nil {
 			return err
 		}
 	}
-	_, err = tx.ExecContext(ctx, `CREATE UNIQUE INDEX ON staged (line); CREATE INDEX ON staged (number); ANALYZE staged; ANALYZE staged_dossier`)
-	return err
+	if n > manyRows {
+		if err := r.steps(ctx, step{`SET LOCAL enable_nestloop = off; SET LOCAL jit = off`, nil}); err != nil {
+			return err
+		}
+	}
+	return r.steps(ctx, step{`CREATE UNIQUE INDEX ON staged (line); CREATE INDEX ON staged (number); ANALYZE staged; ANALYZE staged_dossier`, nil})
 }
 
 func copyRows[T any](ctx context.Context, tx *sqlx.Tx, rows iter.Seq2[T, error], query string, values func(T) []any) (n int, err error) {
@@ -236,20 +263,6 @@ func contents(s conversion.Space) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-//go:embed query/keep_batch.sql
-var keepBatchQuery string
-
-func keepBatch(ctx context.Context, tx *sqlx.Tx, in Import) (id int64, isNew bool, err error) {
-	var row struct {
-		ID    int64 `db:"id"`
-		IsNew bool  `db:"is_new"`
-	}
-	if err := tx.GetContext(ctx, &row, keepBatchQuery, in.Hash[:], in.FileName, in.Sheet); err != nil {
-		return 0, false, err
-	}
-	return row.ID, row.IsNew, nil
-}
-
 var (
 	//go:embed query/judge_dossiers.sql
 	judgeDossiers string
@@ -257,72 +270,37 @@ var (
 	judgeFile string
 	//go:embed query/judge_known.sql
 	judgeKnown string
-	//go:embed query/close_overdue_staged.sql
-	closeOverdueStaged string
-	//go:embed query/lock_staged.sql
-	lockStaged string
-	//go:embed query/apply_spaces.sql
-	applySpaces string
-	//go:embed query/apply_updates.sql
-	applyUpdates string
-	//go:embed query/apply_redirects.sql
-	applyRedirects string
-	//go:embed query/apply_requests.sql
-	applyRequests string
-	//go:embed query/unjudge_losers.sql
-	unjudgeLosers string
+	//go:embed query/count_verdicts.sql
+	countVerdicts string
+	//go:embed query/verdicts.sql
+	verdictsQuery string
 )
+
+// judge gives every row its verdict, and locks nothing.
+func (r *importRun) judge(ctx context.Context) error {
+	r.Stage("judging")
+	at, err := now(ctx, r.tx)
+	if err != nil {
+		return err
+	}
+	return r.steps(ctx,
+		step{judgeDossiers, []any{r.Columns.SIREN}},
+		step{judgeFile, []any{r.Columns.Number, r.Columns.Serial}},
+		r.known(at),
+		step{analyzeStaged, nil})
+}
+
+// known judges the rows without a verdict by what the database tells at an instant.
+func (r *importRun) known(at time.Time) step {
+	return step{judgeKnown, []any{r.Within.Seconds(), r.Columns.Email, at}}
+}
 
 // analyzeStaged tells the planner what judging has changed: without it, it
 // expects one accepted row and joins a million of them one by one.
 const analyzeStaged = `ANALYZE staged`
 
-// judgeAndApply gives every row its verdict and does what the accepted ones ask
-// for. A request that a row would change is locked and judged again, so that no
-// activation under way is overtaken.
-func judgeAndApply(ctx context.Context, tx *sqlx.Tx, in Import, batch int64) error {
-	judge := step{judgeKnown, []any{in.Within.Seconds(), in.Columns.Email}}
-	err := runSteps(ctx, tx, []step{
-		{judgeDossiers, []any{in.Columns.SIREN}},
-		{judgeFile, []any{in.Columns.Number, in.Columns.Serial}},
-		{closeOverdueStaged, []any{in.Actor}},
-		judge, {lockStaged, nil}, judge,
-		{analyzeStaged, nil},
-	})
-	if err != nil {
-		return err
-	}
-	in.Stage("storing")
-	if err := openRequests(ctx, tx, in, batch, judge); err != nil {
-		return err
-	}
-	return runSteps(ctx, tx, []step{
-		{applyUpdates, []any{batch, in.Actor}},
-		{applyRedirects, []any{batch, in.Actor}},
-	})
-}
-
-// openRequests makes the new spaces and the requests. A space that got a
-// request from elsewhere in the meantime is judged again.
-func openRequests(ctx context.Context, tx *sqlx.Tx, in Import, batch int64, judge step) error {
-	for range maxJudgements {
-		err := runSteps(ctx, tx, []step{
-			{applySpaces, nil},
-			{analyzeStaged, nil},
-			{applyRequests, []any{batch, in.Keys.Newest(), in.Actor}},
-		})
-		if err != nil {
-			return err
-		}
-		losers, err := affected(tx.ExecContext(ctx, unjudgeLosers))
-		if err != nil || losers == 0 {
-			return err
-		}
-		if err := runSteps(ctx, tx, []step{judge, {lockStaged, nil}, judge}); err != nil {
-			return err
-		}
-	}
-	return errors.New("other requests keep coming in between: try again")
+func (r *importRun) count(ctx context.Context) (result ImportResult, err error) {
+	return result, r.tx.GetContext(ctx, &result, countVerdicts)
 }
 
 type step struct {
@@ -330,42 +308,13 @@ type step struct {
 	args  []any
 }
 
-func runSteps(ctx context.Context, tx *sqlx.Tx, steps []step) error {
+func (r *importRun) steps(ctx context.Context, steps ...step) error {
 	for _, s := range steps {
-		if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {
+		if _, err := r.tx.ExecContext(ctx, s.query, s.args...); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-var (
-	//go:embed query/count_verdicts.sql
-	countVerdicts string
-	//go:embed query/keep_import.sql
-	keepImport string
-	//go:embed query/forget_rejected.sql
-	forgetRejected string
-	//go:embed query/verdicts.sql
-	verdictsQuery string
-)
-
-// record counts the verdicts and keeps the run. A row without a verdict would
-// be a row lost: the constraint on the table import refuses it.
-func record(ctx context.Context, tx *sqlx.Tx, in Import, batch int64) (ImportResult, error) {
-	var r ImportResult
-	if err := tx.GetContext(ctx, &r, countVerdicts); err != nil {
-		return r, err
-	}
-	r.Batch = batch
-	return r, runSteps(ctx, tx, []step{
-		{forgetRejected, []any{batch}},
-		{keepImport, []any{batch, in.Actor, r.Rows, r.Accepted, r.Unchanged, r.NotDue, r.Rejected}},
-	})
-}
-
-func readVerdicts(ctx context.Context, tx *sqlx.Tx) iter.Seq2[Verdict, error] {
-	return readRows[Verdict](ctx, tx, verdictsQuery)
 }
 
 // readRows streams the rows of a query. The rows are closed when the loop ends.

@@ -618,10 +618,11 @@ func TestImportRacesActivation(t *testing.T) {
 		d.must(err)
 		in := d.sheet(row(number, fmt.Sprintf("new%d@duvallon.example", i)))
 		reached := make(chan struct{})
+		reach := sync.OnceFunc(func() { close(reached) })
 		stages := []string{"waiting for other imports", "reading", "judging", "storing"}
 		in.Stage = func(stage string) {
 			if stage == stages[i%len(stages)] {
-				close(reached)
+				reach()
 			}
 		}
 		var result sql.ImportResult

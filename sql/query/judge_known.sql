@@ -1,7 +1,7 @@
 -- What the database tells of the rows without a verdict: the one judge of dry runs and real ones (D2, D9).
--- $1 seconds is --within, 0 for all; $2 the column of the address. --within counts days in Paris, whatever becomes of summer time.
+-- $1 seconds is --within, 0 for all; $2 the column of the address; $3 the instant: who is overdue then counts as expired. --within counts days in Paris, whatever becomes of summer time.
 WITH horizon AS MATERIALIZED (
-    SELECT CASE WHEN $1 > 0 THEN ((SELECT bascule_now()) AT TIME ZONE 'Europe/Paris' + make_interval(secs => $1))::date ELSE 'infinity' END AS day
+    SELECT CASE WHEN $1 > 0 THEN ($3::timestamptz AT TIME ZONE 'Europe/Paris' + make_interval(secs => $1))::date ELSE 'infinity' END AS day
 ), clash AS MATERIALIZED (
     SELECT t.line, min(x.number) AS number
     FROM staged t JOIN space x ON x.serial = t.serial AND lower(x.issuer) = lower(t.issuer) AND x.number <> t.number
@@ -41,7 +41,7 @@ FROM (
            END AS action
     FROM horizon, staged t
     LEFT JOIN space k ON k.number = t.number
-    LEFT JOIN request o ON o.space_id = k.id AND request_is_open(o)
+    LEFT JOIN request o ON o.space_id = k.id AND request_is_open(o) AND (o.expires_at IS NULL OR o.expires_at > $3)
     LEFT JOIN space taken ON taken.access = 'password' AND taken.email_key = t.email_key AND taken.number <> t.number
     LEFT JOIN clash USING (line)
     WHERE t.verdict IS NULL

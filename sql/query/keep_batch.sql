@@ -3,4 +3,4 @@
 INSERT INTO batch (id, sha256, file_name, sheet, created_at) OVERRIDING SYSTEM VALUE
 VALUES ((SELECT coalesce(max(id), 0) + 1 FROM batch), $1, $2, $3, (SELECT bascule_now()))
 ON CONFLICT (sha256) DO UPDATE SET file_name = excluded.file_name
-RETURNING id, xmax = 0 AS is_new
+RETURNING id

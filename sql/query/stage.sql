@@ -17,6 +17,8 @@ CREATE TEMP TABLE staged (
     action     text,
     space_id   bigint,
     request_id bigint,
+    held_id    bigint,
+    told       text,
     companies  jsonb
 ) ON COMMIT DROP;
 CREATE TEMP TABLE staged_dossier (

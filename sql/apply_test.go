@@ -1,0 +1,154 @@
+package sql_test
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bascule/sql"
+)
+
+// whileTold imports and does something at the first telling of the verdicts. It
+// returns the verdicts of each telling.
+func (d *desk) whileTold(in sql.Import, f func()) (result sql.ImportResult, told []string) {
+	d.t.Helper()
+	result, err := d.Import(d.ctx, in, func(seq iter.Seq2[sql.Verdict, error]) error {
+		var kinds []string
+		for v, err := range seq {
+			if err != nil {
+				return err
+			}
+			kinds = append(kinds, v.Kind)
+		}
+		told = append(told, strings.Join(kinds, " "))
+		if len(told) == 1 {
+			f()
+		}
+		return nil
+	})
+	d.must(err)
+	return result, told
+}
+
+// D9: while its verdicts are written, which takes the longest, an import keeps
+// nobody waiting.
+func TestVerdictsAreToldWithoutLocks(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	result, told := d.whileTold(d.changedAndNew(20), func() {
+		if n := d.count(`WITH free AS (SELECT id FROM request FOR UPDATE NOWAIT) SELECT count(*) FROM free`); n != 20 {
+			t.Errorf("%d requests are free, want 20", n)
+		}
+		if n := d.count(`WITH free AS (SELECT id FROM space FOR UPDATE NOWAIT) SELECT count(*) FROM free`); n != 20 {
+			t.Errorf("%d spaces are free, want 20", n)
+		}
+	})
+	if len(told) != 1 || result.Accepted != 40 {
+		t.Errorf("the result is %+v, told %q", result, told)
+	}
+}
+
+// D9, I2: what happened while the verdicts were written is in the verdicts that
+// are told last, and they are what is stored.
+func TestVerdictsAreToldAgain(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	_, p := d.invited("000001", "a@duvallon.example")
+	d.invite("000002", "b@duvallon.example")
+	in := d.sheet(row("000001", "new@duvallon.example"), row("000002", "b@duvallon.example", holder("Renée Œuvrard")), row("000003", "c@duvallon.example"))
+	result, told := d.whileTold(in, func() { d.must(d.activate(p)) })
+	if len(told) != 2 || told[0] != "accepted accepted accepted" || told[1] != "unchanged accepted accepted" {
+		t.Errorf("told %q", told)
+	}
+	if result.Accepted != 2 || result.Unchanged != 1 || d.count(`SELECT accepted FROM import ORDER BY id DESC LIMIT 1`) != 2 {
+		t.Errorf("the result is %+v", result)
+	}
+	if got := d.Text(t, `SELECT email FROM space WHERE number = '000001'`); got != "a@duvallon.example" {
+		t.Errorf("the identifier is %s", got)
+	}
+	d.sound()
+}
+
+// D9, I4: who opts while the verdicts are written has an open request of their
+// own, which the import leaves alone.
+func TestOptionWhileVerdictsAreTold(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, _ := d.invited("000001", "a@duvallon.example")
+	d.expire(request)
+	in := d.sheet(row("000001", "a@duvallon.example", holder("Renée Œuvrard")))
+	result, told := d.whileTold(in, func() {
+		_, err := d.opt("000001", "chosen@duvallon.example")
+		d.must(err)
+	})
+	if fmt.Sprint(told) != "[accepted unchanged]" || result.Unchanged != 1 {
+		t.Errorf("the result is %+v, told %q", result, told)
+	}
+	d.sound()
+}
+
+// R21: a request that becomes overdue while the verdicts are written is expired
+// by the import, which opens the next one.
+func TestOverdueWhileVerdictsAreTold(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, _ := d.invited("000001", "a@duvallon.example")
+	in := d.sheet(row("000001", "new@duvallon.example"))
+	result, _ := d.whileTold(in, func() { d.overdue(request) })
+	if result.Accepted != 1 || d.latest("000001") == request {
+		t.Errorf("the result is %+v", result)
+	}
+	if got := d.audit(request); !strings.HasSuffix(got, "expired by admin") {
+		t.Errorf("the log of the first request says %q", got)
+	}
+	d.sound()
+}
+
+// D9: an import that PostgreSQL ends for the sake of another transaction (here one
+// that holds what the import needs, and needs what the import holds) begins to
+// apply again. All is stored in the end, once.
+func TestImportAsDeadlockVictim(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	first, second := d.invite("000001", "a@duvallon.example"), d.invite("000002", "b@duvallon.example")
+	in := d.sheet(row("000001", "x@duvallon.example"), row("000002", "y@duvallon.example"), row("000003", "z@duvallon.example"))
+	tx, err := d.Raw.BeginTx(d.ctx, nil)
+	d.must(err)
+	defer tx.Rollback()
+	lock := func(request int64) error {
+		_, err := tx.Exec(`SELECT id FROM request WHERE id = $1 FOR UPDATE`, request)
+		return err
+	}
+	d.must(lock(second))
+	// The one who looks for a deadlock is its victim: the import looks much sooner.
+	_, err = tx.Exec(`SET LOCAL deadlock_timeout = '1h'`)
+	d.must(err)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		d.until(`SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+		if err := errors.Join(lock(first), tx.Commit()); err != nil {
+			t.Error(err)
+		}
+	})
+	result, told := d.whileTold(in, func() {})
+	wg.Wait()
+	if result.Accepted != 3 || len(told) < 2 {
+		t.Errorf("the result is %+v, told %q", result, told)
+	}
+	d.sound()
+}
+
+// until waits for a query to select true.
+func (d *desk) until(query string) {
+	d.t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		if d.Text(d.t, query) == "true" {
+			return
+		}
+	}
+	d.t.Error("never: " + query)
+}
