@@ -12,7 +12,11 @@
 //	expiry                 ─▶ mail about the expired code (bulk)
 //	activation             ─▶ recap
 //	recap rendered         ─▶ confirmation mail (interactive)
+//	switch under another
+//	address                ─▶ notice to the contact address (interactive)
 //	forgotten password     ─▶ mail with a code for a new one (interactive)
+//	password changed       ─▶ notice to its owner (interactive)
+//	strangers guess        ─▶ notice to the owner, once a day (interactive)
 package jobs
 
 import (

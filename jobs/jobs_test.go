@@ -247,7 +247,7 @@ var (
 	codeInMail = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
 	bareCode   = regexp.MustCompile(`(?:^|[^0-9A-Za-z-])[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}(?:$|[^0-9A-Za-z-])`) // and no part of a UUID
 	addressed  = regexp.MustCompile(`[\w.+-]@\w+[.-]`)
-	mailID     = regexp.MustCompile(`^(code|notice|confirmation|expired|reset)\.[0-9a-f]{8}\.(\d+)\.(\d+)\.(\d+)@espace\.example$`)
+	mailID     = regexp.MustCompile(`^(code|notice|switch-notice|confirmation|expired|reset|password-notice|siege-notice)\.[0-9a-f]{8}\.(\d+)\.(\d+)\.(\d+)@espace\.example$`)
 )
 
 // text is a mail's words, with the transfer encoding undone.

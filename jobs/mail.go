@@ -226,7 +226,7 @@ func (b *batch) addressOne(m sql.Mail) (l letter, err error) {
 		l.code, err = b.Keys.Code(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, l.to)
 	case sql.MailReset:
 		l.code, err = b.Keys.ResetCode(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, l.to)
-	case sql.MailNotice, sql.MailConfirmation, sql.MailExpired:
+	case sql.MailNotice, sql.MailSwitched, sql.MailConfirmation, sql.MailExpired, sql.MailPassword, sql.MailSiege:
 		return l, nil
 	default: // of a newer release, that works beside this one
 		return l, errors.New("of an unknown kind")
@@ -286,8 +286,8 @@ func (b *batch) handOver(ctx context.Context, window []letter, started []sql.Sta
 // bytes: a repetition after doubt is a copy (I5).
 func (m *Mailer) compose(l letter, s sql.Started) mail.Message {
 	copyOf := 0
-	if l.Copy > 0 {
-		copyOf = int(l.ID) // a resend is a mail of its own (D3)
+	if l.Copy > 0 || l.Kind == sql.MailPassword || l.Kind == sql.MailSiege {
+		copyOf = int(l.ID) // a resend is a mail of its own (D3), and so is what may happen again
 	}
 	head := mail.Head{
 		ID:         mail.MessageID(string(l.Kind)+"."+fingerprint(l.Nonce), l.RequestID, l.Generation, copyOf, m.Domain),
@@ -298,11 +298,18 @@ func (m *Mailer) compose(l letter, s sql.Started) mail.Message {
 	switch l.Kind {
 	case sql.MailNotice:
 		chosen, _ := conversion.ParseEmail(l.Chosen) // the zero Email once it was dropped
-		n := mail.OtherAddress{Head: head, Number: l.space.Number, Holder: l.space.Holder, Chosen: chosen, At: s.Date}
+		n := mail.OtherAddress{Head: head, Number: l.space.Number, Holder: l.space.Holder, Chosen: chosen, At: l.HappenedAt}
 		if s.ExpiresAt.Unix() > 0 {
 			n.ContactUntil = s.ExpiresAt
 		}
 		return m.Composer.OtherAddress(n)
+	case sql.MailSwitched:
+		chosen, _ := conversion.ParseEmail(l.Chosen) // it is what was switched to
+		return m.Composer.Switched(mail.Switched{Head: head, Number: l.space.Number, Holder: l.space.Holder, Chosen: chosen, At: l.HappenedAt})
+	case sql.MailPassword:
+		return m.Composer.PasswordChanged(mail.PasswordChanged{Head: head, Number: l.space.Number, Holder: l.space.Holder, At: l.HappenedAt})
+	case sql.MailSiege:
+		return m.Composer.Siege(mail.Siege{Head: head, Number: l.space.Number, Holder: l.space.Holder, At: l.HappenedAt})
 	case sql.MailConfirmation:
 		return m.Composer.Confirmation(mail.Confirmation{Head: head, Number: l.space.Number, Holder: l.space.Holder,
 			At: l.SwitchedAt, Recap: l.PDF})

@@ -115,6 +115,9 @@ func TestRecapIsMailed(t *testing.T) {
 	s.work()
 	s.activate(s.mailed("code", r.Contact))
 	s.elapse("the confirmation is mailed", `SELECT count(*) = 1 FROM audit WHERE event = 'confirmation mailed'`)
+	if n := len(s.relay.keptFor(r.Contact.String())); n != 2 {
+		t.Errorf("%d mails, want the code and the confirmation: the contact address is the identifier itself", n)
+	}
 	var facts, stored, hash []byte
 	if err := s.db.Raw.QueryRow(`SELECT facts, pdf, sha256 FROM recap`).Scan(&facts, &stored, &hash); err != nil {
 		t.Fatal(err)
@@ -218,6 +221,10 @@ func TestOtherAddress(t *testing.T) {
 	}
 	s.elapse("the confirmation is mailed", `SELECT count(*) = 1 FROM audit WHERE event = 'confirmation mailed'`)
 	s.mailed("confirmation", other)
+	told := s.mailed("switch-notice", r.Contact)
+	if text := told.text(); strings.Contains(text, other.String()) || !strings.Contains(text, "a…@d….example") || !strings.Contains(text, "irrévocable") {
+		t.Errorf("the contact is told of the switch by\n%s", text)
+	}
 }
 
 // D1, D11: a chosen address that is refused for good is dropped, its hashes are
@@ -533,4 +540,74 @@ func TestResetIsMailed(t *testing.T) {
 	if _, err := s.db.FindReset(t.Context(), s.keys, r.Contact, codes[1]); err == nil {
 		t.Error("the code is good after half an hour")
 	}
+}
+
+// Each change of the password, by a mailed code and in the space, is told to the
+// owner by a mail of its own: when it was, not when the relay took the mail. It
+// carries no code, and whatever becomes of it changes nothing (D11).
+func TestPasswordChangeIsTold(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := s.invite(1)[0]
+	s.work()
+	s.activate(s.mailed("code", r.Contact))
+	s.elapse("the confirmation is mailed", `SELECT count(*) = 1 FROM audit WHERE event = 'confirmation mailed'`)
+	before := s.db.Text(t, `SELECT row(r.*)::text FROM request r`)
+	s.relay.down()
+	first := s.changePassword(r, "one")
+	s.pass(3 * time.Hour)
+	second := s.changePassword(r, "two")
+	s.pass(time.Hour)
+	s.relay.up()
+	s.elapse("both are told", `SELECT count(*) = 2 FROM audit WHERE event = 'password-notice mailed'`)
+	var texts []string
+	ids := make(map[string]bool)
+	for _, p := range s.relay.keptFor(r.Contact.String()) {
+		if strings.HasPrefix(p.id, "password-notice.") {
+			texts, ids[p.id] = append(texts, p.text()), true
+			if p.code() != "" || strings.Contains(p.text(), "code=") {
+				t.Errorf("the notice carries a code or a link with one:\n%s", p.text())
+			}
+		}
+	}
+	if len(ids) != 2 {
+		t.Fatalf("%d mails of their own, want 2", len(ids))
+	}
+	for _, at := range []time.Time{first, second} {
+		if !strings.Contains(strings.Join(texts, "\n"), conversion.FrenchTime(at)) {
+			t.Errorf("no mail tells of the change at %s:\n%s", conversion.FrenchTime(at), strings.Join(texts, "\n"))
+		}
+	}
+	if after := s.db.Text(t, `SELECT row(r.*)::text FROM request r`); after != before {
+		t.Errorf("the request changed from\n%s to\n%s", before, after)
+	}
+}
+
+// changePassword does what the page in the space does, and tells when.
+func (s *stage) changePassword(r sqltest.Request, token string) time.Time {
+	s.t.Helper()
+	owner, err := s.db.FindIdentifier(s.t.Context(), r.Contact)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cookie := sha256.Sum256([]byte(token))
+	if err := s.db.EnterSpace(s.t.Context(), owner, cookie); err != nil {
+		s.t.Fatal(err)
+	}
+	in, err := s.db.SpaceOfSession(s.t.Context(), cookie)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	next, err := conversion.ParseTrustAnswer(token)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.db.ChangePassword(s.t.Context(), in, next.Hash(), cookie); err != nil {
+		s.t.Fatal(err)
+	}
+	now, err := s.db.Now(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return now
 }

@@ -30,6 +30,7 @@ var grants = [...]struct{ table, rights string }{
 	{"recap", "SELECT, INSERT, UPDATE (pdf, sha256, rendered_at)"},
 	{"reset", "SELECT, INSERT, UPDATE (tag, started_at, expires_at, used_at)"},
 	{"session", "SELECT, INSERT, DELETE"},
+	{"siege", "SELECT, INSERT, UPDATE (began_at, last_at, told_at)"},
 	{"throttle", "SELECT, INSERT, UPDATE (empty_at), DELETE"},
 	{"audit", "SELECT, INSERT"},
 }

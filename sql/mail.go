@@ -28,11 +28,14 @@ type MailKind string
 
 // The mails.
 const (
-	MailCode         MailKind = "code"         // the activation code (R19)
-	MailNotice       MailKind = "notice"       // another address was chosen (D1)
-	MailConfirmation MailKind = "confirmation" // the switch is done, the recap attached
-	MailExpired      MailKind = "expired"      // the code was not used in time (R21)
-	MailReset        MailKind = "reset"        // the code for a new password (R31)
+	MailCode         MailKind = "code"            // the activation code (R19)
+	MailNotice       MailKind = "notice"          // another address was chosen (D1)
+	MailSwitched     MailKind = "switch-notice"   // the switch under another address is done, to the contact address
+	MailConfirmation MailKind = "confirmation"    // the switch is done, the recap attached
+	MailExpired      MailKind = "expired"         // the code was not used in time (R21)
+	MailReset        MailKind = "reset"           // the code for a new password (R31)
+	MailPassword     MailKind = "password-notice" // the password was changed
+	MailSiege        MailKind = "siege-notice"    // strangers guess at the space
 )
 
 // Lease is how long a claim lasts unless its holder renews it.
@@ -59,8 +62,9 @@ type Mail struct {
 	Recipient  string           `db:"recipient"`
 	Chosen     string           `db:"chosen_email"` // the other address, for a notice
 	SwitchedAt time.Time        `db:"switched_at"`
-	Sharing    int              `db:"sharing"` // certificate spaces with this contact address, 100 at most (D2)
-	Taken      bool             `db:"taken"`   // that address is the identifier of a password space already (R6)
+	HappenedAt time.Time        `db:"happened_at"` // what a notice tells; the epoch for other mails
+	Sharing    int              `db:"sharing"`     // certificate spaces with this contact address, 100 at most (D2)
+	Taken      bool             `db:"taken"`       // that address is the identifier of a password space already (R6)
 	PDF        []byte           `db:"pdf"`
 	spaceRow
 }

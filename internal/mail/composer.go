@@ -99,6 +99,9 @@ func variants() []variant {
 			"confirmation":  {},
 			"expired":       {dated: true, past: true},
 			"reset":         {},
+			"switched":      {},
+			"password":      {},
+			"siege":         {},
 		} {
 			if v.within(uses) {
 				v.name = name
@@ -209,6 +212,53 @@ func (c *Composer) Reset(r Reset) Message {
 	return c.write(variant{name: "reset"}, r.Head, "choisir un nouveau mot de passe", values{
 		slotNumber: string(r.Number), slotHolder: r.Holder,
 		slotCode: r.Code.String(), slotDeadline: conversion.FrenchTime(r.Deadline),
+	})
+}
+
+// Switched tells the contact address that the space was switched under another
+// address, which it does not tell in full (D1, D8).
+type Switched struct {
+	Head
+	Number conversion.SubscriberNumber
+	Holder string
+	Chosen conversion.Email
+	At     time.Time
+}
+
+// Switched writes the notice to the contact address.
+func (c *Composer) Switched(s Switched) Message {
+	return c.write(variant{name: "switched"}, s.Head, "l'accès sans certificat est activé avec une autre adresse", values{
+		slotNumber: string(s.Number), slotHolder: s.Holder, slotOther: Mask(s.Chosen), slotDay: conversion.FrenchTime(s.At),
+	})
+}
+
+// PasswordChanged tells the owner of a space that its password is another one.
+type PasswordChanged struct {
+	Head
+	Number conversion.SubscriberNumber
+	Holder string
+	At     time.Time
+}
+
+// PasswordChanged writes the notice that follows a change of the password.
+func (c *Composer) PasswordChanged(p PasswordChanged) Message {
+	return c.write(variant{name: "password"}, p.Head, "votre mot de passe a été modifié", values{
+		slotNumber: string(p.Number), slotHolder: p.Holder, slotDay: conversion.FrenchTime(p.At),
+	})
+}
+
+// Siege tells the owner of a space that strangers guess at it and were stopped.
+type Siege struct {
+	Head
+	Number conversion.SubscriberNumber
+	Holder string
+	At     time.Time
+}
+
+// Siege writes the notice about guesses that were stopped.
+func (c *Composer) Siege(s Siege) Message {
+	return c.write(variant{name: "siege"}, s.Head, "de nombreux essais d'accès ont été bloqués", values{
+		slotNumber: string(s.Number), slotHolder: s.Holder, slotDay: conversion.FrenchTime(s.At),
 	})
 }
 

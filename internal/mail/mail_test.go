@@ -108,6 +108,12 @@ func letters(t testing.TB) map[string]Message {
 		"confirmation":           c.Confirmation(Confirmation{Head: head(t, "confirmation", "direction@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils", At: sentAt, Recap: []byte("%PDF-1.3 a recap\n")}),
 		"expired":                c.Expired(expired),
 		"expired_no_certificate": c.Expired(locked),
+		"switched": c.Switched(Switched{Head: head(t, "switch-notice", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
+			Chosen: email(t, "direction@fils.example"), At: sentAt}),
+		"password": c.PasswordChanged(PasswordChanged{Head: head(t, "password-notice", "direction@fils.example"), Number: "0012345678",
+			Holder: "Jeanne Éxemple & Fils", At: sentAt}),
+		"siege": c.Siege(Siege{Head: head(t, "siege-notice", "direction@fils.example"), Number: "0012345678",
+			Holder: "Jeanne Éxemple & Fils", At: sentAt}),
 		"reset": c.Reset(Reset{Head: head(t, "reset", "direction+fisc@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
 			Code: code(t), Deadline: sentAt.Add(conversion.ResetLifetime)}),
 	}
@@ -236,7 +242,7 @@ func TestSharing(t *testing.T) {
 
 // D1, I6: the notice to the contact tells neither a code nor the other address.
 func TestNoticeTellsNothing(t *testing.T) {
-	for _, name := range []string{"other_address", "other_address_opted"} {
+	for _, name := range []string{"other_address", "other_address_opted", "switched"} {
 		raw := letters(t)[name]
 		for _, content := range []string{raw.Text.String(), raw.HTML.String(), raw.Subject} {
 			if strings.Contains(content, "direction@") || strings.Contains(content, "fils.example") || strings.Contains(content, "7K3M") {

@@ -227,7 +227,8 @@ CREATE TABLE obligation (
     started_at    timestamptz,
     message_date  timestamptz,
     attempts      smallint    NOT NULL DEFAULT 0,
-    interruptions smallint    NOT NULL DEFAULT 0
+    interruptions smallint    NOT NULL DEFAULT 0,
+    happened_at   timestamptz
 ) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE  obligation IS 'What is still to be done for a request: written by the change that causes it, gone once done. No foreign key: requests are never deleted while something is due.';
 COMMENT ON COLUMN obligation.lane IS 'Which workers take it. interactive: somebody looks at the screen.';
@@ -238,6 +239,7 @@ COMMENT ON COLUMN obligation.started_at IS 'Set while its mail is being handed o
 COMMENT ON COLUMN obligation.message_date IS 'The Date of the mail, kept while a repetition would be a copy of it.';
 COMMENT ON COLUMN obligation.attempts IS 'Refusals that count towards giving up (D11).';
 COMMENT ON COLUMN obligation.interruptions IS 'Doubts recorded: copies of one Message-ID are at most one more (I5).';
+COMMENT ON COLUMN obligation.happened_at IS 'When happened what a notice tells; null for other mails.';
 CREATE INDEX obligation_due ON obligation (lane, due_at, id);
 
 -- Whoever adds an obligation wakes Dispatch; lost wake-ups are caught by its tick.

@@ -8,7 +8,7 @@ CREATE INDEX session_space ON session (space_id);
 
 ALTER TABLE obligation DROP CONSTRAINT obligation_kind_check;
 ALTER TABLE obligation ADD CONSTRAINT obligation_kind_check
-    CHECK (kind IN ('code', 'notice', 'confirmation', 'expired', 'reset', 'recap', 'expiry'));
+    CHECK (kind IN ('code', 'notice', 'switch-notice', 'confirmation', 'expired', 'reset', 'password-notice', 'siege-notice', 'recap', 'expiry'));
 
 CREATE TABLE reset (
     request_id   bigint      NOT NULL REFERENCES request,
@@ -30,6 +30,18 @@ COMMENT ON COLUMN reset.generation IS 'Counts them; only the latest is good.';
 COMMENT ON COLUMN reset.tag IS 'As code.tag.';
 COMMENT ON COLUMN reset.started_at IS 'When its mail began to be handed over: the delay counts from here.';
 CREATE INDEX reset_tag ON reset (tag);
+
+CREATE TABLE siege (
+    space_id bigint      PRIMARY KEY REFERENCES space,
+    began_at timestamptz NOT NULL,
+    last_at  timestamptz NOT NULL,
+    told_at  timestamptz NOT NULL
+);
+COMMENT ON TABLE  siege IS 'The password spaces at which strangers guessed until they were stopped: the latest time for each.';
+COMMENT ON COLUMN siege.began_at IS 'When the guesses were first stopped, after a day without.';
+COMMENT ON COLUMN siege.last_at IS 'When they were last stopped.';
+COMMENT ON COLUMN siege.told_at IS 'When a mail to the owner was made due: one a day.';
+CREATE INDEX siege_last ON siege (last_at);
 
 -- A refusal without a clear reason may be the relay's doing or the recipient's; a probe with another mail tells which (D11).
 ALTER TABLE breaker ADD COLUMN blamed bigint[] NOT NULL DEFAULT '{}';

@@ -1,12 +1,17 @@
 -- Replaces the password of space $1, whose hash was $2, by the one with hash $3, for request $4. All sessions end but the one
--- with token hash $5. The space is locked by a statement before, so that this one sees every session that was opened with the
--- old password.
-WITH changed AS (
+-- with token hash $5, and the owner is told by mail. The space is locked by a statement before, so that this one sees every
+-- session that was opened with the old password.
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), changed AS (
     UPDATE space s SET password_hash = $3
     WHERE s.id = $1 AND s.access = 'password' AND s.password_hash = $2
     RETURNING s.id
 ), ended AS (
     DELETE FROM session o USING changed c WHERE o.space_id = c.id AND o.token_hash <> $5
+), told AS (
+    INSERT INTO obligation (lane, kind, request_id, generation, due_at, happened_at)
+    SELECT 'interactive', 'password-notice', $4, 0, clock.now, clock.now FROM changed, clock
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
-SELECT (SELECT bascule_now()), id, $4, 'password changed', 'subscriber', 'in the space' FROM changed
+SELECT clock.now, id, $4, 'password changed', 'subscriber', 'in the space' FROM changed, clock

@@ -8,8 +8,8 @@ WITH chosen AS (
     WHERE r.id = $1 AND request_is_open(r) AND r.other_addresses < $8
     RETURNING r.id, r.space_id, r.generation
 ), due AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, due_at)
-    SELECT 'interactive', kind, id, generation, $9 FROM chosen, (VALUES ('code'), ('notice')) AS k (kind)
+    INSERT INTO obligation (lane, kind, request_id, generation, due_at, happened_at)
+    SELECT 'interactive', kind, id, generation, $9, $9 FROM chosen, (VALUES ('code'), ('notice')) AS k (kind)
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT $9, space_id, id, 'address chosen', 'subscriber', 'another address than the one proven' FROM chosen

@@ -15,7 +15,7 @@ WITH clock AS MATERIALIZED (
 ), claimed AS (
     UPDATE obligation o SET claim = $3, claimed_until = clock.now + make_interval(secs => $4)
     FROM due, clock WHERE o.id = due.id
-    RETURNING o.id, o.kind, o.request_id, o.generation, o.copy, o.attempts
+    RETURNING o.id, o.kind, o.request_id, o.generation, o.copy, o.attempts, o.happened_at
 )
 SELECT d.id, d.kind, d.request_id, d.generation, d.copy, d.attempts,
        coalesce(z.key_id, r.key_id) AS key_id, coalesce(z.nonce, r.nonce) AS nonce,
@@ -23,12 +23,15 @@ SELECT d.id, d.kind, d.request_id, d.generation, d.copy, d.attempts,
        CASE d.kind
            WHEN 'confirmation' THEN coalesce(s.email, r.contact_email)
            WHEN 'reset' THEN coalesce(s.email, r.contact_email)
+           WHEN 'password-notice' THEN coalesce(s.email, r.contact_email)
+           WHEN 'siege-notice' THEN coalesce(s.email, r.contact_email)
            WHEN 'notice' THEN r.contact_email
+           WHEN 'switch-notice' THEN r.contact_email
            ELSE CASE WHEN r.chosen_key IS NOT NULL AND d.generation = r.generation THEN r.chosen_email ELSE r.contact_email END
        END AS recipient,
        coalesce(r.chosen_email, '') AS chosen_email,
        s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, '[]'::jsonb AS companies, s.access, -- no mail tells the companies
-       coalesce(s.switched_at, 'epoch') AS switched_at,
+       coalesce(s.switched_at, 'epoch') AS switched_at, coalesce(d.happened_at, 'epoch') AS happened_at,
        CASE WHEN d.kind = 'code' THEN (SELECT count(*) FROM (
            SELECT FROM space x WHERE x.contact_key = r.contact_key AND x.access = 'certificate' LIMIT 100) AS sharing) ELSE 1 END AS sharing,
        d.kind = 'code' AND EXISTS (

@@ -5,7 +5,7 @@ UPDATE breaker SET
     unclear = ARRAY(
         SELECT min(o.id) FROM obligation o JOIN request r ON r.id = o.request_id
         WHERE o.id = ANY (breaker.unclear || breaker.blamed || $1::bigint[]) AND o.kind <> 'expiry'
-        GROUP BY CASE WHEN o.kind = 'code' AND r.chosen_key IS NOT NULL AND o.generation = r.generation OR o.kind IN ('confirmation', 'reset')
+        GROUP BY CASE WHEN o.kind = 'code' AND r.chosen_key IS NOT NULL AND o.generation = r.generation OR o.kind IN ('confirmation', 'reset', 'password-notice', 'siege-notice')
                       THEN coalesce(r.chosen_key, r.contact_key) ELSE r.contact_key END
         HAVING NOT bool_or(o.id = ANY (breaker.blamed))),
     suspects = CASE WHEN opened_at IS NOT NULL AND cardinality(suspects) < 500

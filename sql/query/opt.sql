@@ -7,10 +7,10 @@ WITH opened AS (
     FROM space s WHERE s.id = $1 AND s.access = 'certificate'
     RETURNING id, space_id, generation, contact_key, chosen_key
 ), due AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, due_at)
-    SELECT 'interactive', 'code', id, generation, $8 FROM opened
+    INSERT INTO obligation (lane, kind, request_id, generation, due_at, happened_at)
+    SELECT 'interactive', 'code', id, generation, $8, $8 FROM opened
     UNION ALL
-    SELECT 'interactive', 'notice', id, generation, $8 FROM opened WHERE chosen_key <> contact_key
+    SELECT 'interactive', 'notice', id, generation, $8, $8 FROM opened WHERE chosen_key <> contact_key
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT $8, space_id, id, 'requested', 'subscriber', 'certificate' FROM opened

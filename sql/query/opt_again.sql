@@ -10,10 +10,10 @@ WITH chosen AS (
     WHERE r.id = $1 AND request_is_open(r) AND (NOT $9 OR r.other_addresses < $10)
     RETURNING r.id, r.space_id, r.generation, r.contact_key, r.chosen_key
 ), due AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, due_at)
-    SELECT 'interactive', 'code', id, generation, $8::timestamptz FROM chosen
+    INSERT INTO obligation (lane, kind, request_id, generation, due_at, happened_at)
+    SELECT 'interactive', 'code', id, generation, $8::timestamptz, $8::timestamptz FROM chosen
     UNION ALL
-    SELECT 'interactive', 'notice', id, generation, $8::timestamptz FROM chosen WHERE $9 AND chosen_key <> contact_key
+    SELECT 'interactive', 'notice', id, generation, $8::timestamptz, $8::timestamptz FROM chosen WHERE $9 AND chosen_key <> contact_key
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT $8::timestamptz, space_id, id, CASE WHEN $9 THEN 'address chosen' ELSE 'identifiers chosen' END, 'subscriber', 'certificate' FROM chosen

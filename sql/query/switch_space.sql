@@ -1,16 +1,20 @@
--- Switches the space of request $1 at instant $2 (R3, R4), with all that follows from it.
+-- Switches the space of request $1 at instant $2 (R3, R4), with all that follows from it. The contact is told of a switch under
+-- another address than its own.
 WITH switched AS (
     UPDATE space s
     SET access = 'password', switched_at = $2, email = $3, email_key = $4,
         password_hash = $5, question = $6, answer_hash = $7
     FROM request r
     WHERE r.id = $1 AND s.id = r.space_id AND s.access = 'certificate'
-    RETURNING s.id, r.id AS request_id, r.generation
+    RETURNING s.id, r.id AS request_id, r.generation, r.contact_key
 ), recap AS (
     INSERT INTO recap (request_id, facts) SELECT request_id, $8::jsonb FROM switched
 ), due AS (
     INSERT INTO obligation (lane, kind, request_id, generation, due_at)
     SELECT 'recap', 'recap', request_id, generation, $2 FROM switched
+), told AS (
+    INSERT INTO obligation (lane, kind, request_id, generation, due_at, happened_at)
+    SELECT 'interactive', 'switch-notice', request_id, generation, $2, $2 FROM switched WHERE contact_key <> $4
 ), opened AS (
     INSERT INTO session (token_hash, space_id, scope, expires_at)
     SELECT $9, id, 'recap', $2 + make_interval(secs => $10) FROM switched
