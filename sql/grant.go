@@ -2,8 +2,11 @@ package sql
 
 import (
 	"context"
+	stdsql "database/sql"
+	_ "embed"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -16,41 +19,42 @@ import (
 var grants = [...]struct{ table, rights string }{
 	{"goose_db_version", "SELECT"},
 	{"batch", "SELECT, INSERT, UPDATE (file_name)"},
-	{"import", "SELECT, INSERT"},
+	{"import", "SELECT, INSERT (batch_id, at, actor, rows, accepted, unchanged, not_due, rejected)"},
 	{"rejected", "SELECT, INSERT, UPDATE (number, cell, reason), DELETE"},
-	{"space", "SELECT, INSERT, UPDATE (holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents," +
+	{"space", "SELECT, INSERT (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents)," +
+		" UPDATE (holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents," +
 		" access, switched_at, email, email_key, password_hash, question, answer_hash)"},
-	{"request", "SELECT, INSERT, UPDATE (batch_id, key_id, nonce, generation, contact_email, contact_key, contact_generation," +
+	{"request", "SELECT, INSERT (space_id, batch_id, origin, key_id, nonce, contact_email, contact_key, contact_generation," +
+		" chosen_email, chosen_key, password_hash, question, answer_hash, submission, requested_at)," +
+		" UPDATE (batch_id, key_id, nonce, generation, contact_email, contact_key, contact_generation," +
 		" chosen_email, chosen_key, password_hash, question, answer_hash, other_addresses, submission, in_doubt, refusal," +
 		" started_at, expires_at, mailed_at, bounced_at, activated_at, expired_at, undeliverable_at, cancelled_at)"},
-	{"code", "SELECT, INSERT, UPDATE (resends), DELETE"},
-	{"obligation", "SELECT, INSERT, DELETE," +
+	{"code", "SELECT, INSERT (request_id, generation, tag, started_at, expires_at), UPDATE (resends), DELETE"},
+	{"obligation", "SELECT, INSERT (lane, kind, request_id, generation, copy, due_at), DELETE," +
 		" UPDATE (lane, kind, due_at, claim, claimed_until, started_at, message_date, attempts, interruptions)"},
 	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason, suspects, unclear, blamed)"},
-	{"recap", "SELECT, INSERT, UPDATE (pdf, sha256, rendered_at)"},
-	{"reset", "SELECT, INSERT, UPDATE (tag, started_at, expires_at, used_at)"},
+	{"recap", "SELECT, INSERT (request_id, facts), UPDATE (pdf, sha256, rendered_at)"},
+	{"reset", "SELECT, INSERT (request_id, generation, key_id, nonce, requested_at), UPDATE (tag, started_at, expires_at, used_at)"},
 	{"session", "SELECT, INSERT, DELETE"},
 	{"siege", "SELECT, INSERT, UPDATE (began_at, last_at, told_at)"},
 	{"throttle", "SELECT, INSERT, UPDATE (empty_at), DELETE"},
-	{"audit", "SELECT, INSERT"},
+	{"audit", "SELECT, INSERT (at, space_id, request_id, event, actor, why)"},
 }
 
 // ErrRoleOwns says that a role owns the tables, so that nothing can be kept from it.
 var ErrRoleOwns = errors.New("the role owns the tables, or has the rights of who does: name another one")
 
 // Grant gives an existing role exactly what serve, work, import and the
-// administrators' commands need, and takes from it what else was granted. The
-// role can neither change the schema nor make bascule forget (R4, I9). It is to
-// be run again after each Migrate, as the role that migrates. It returns
-// ErrRoleOwns for a role that has the rights of the owner.
+// administrators' commands need, and takes from it, and from PUBLIC, what else
+// was granted. The role can neither change the schema nor make bascule forget
+// (R4, I9). It is to be run again after each Migrate, as the role that migrates.
+// It returns ErrRoleOwns for a role that has the rights of the owner, and an
+// error that says what to do where the role has rights, of itself, through other
+// roles or as an owner, that Grant cannot take away. Nothing has changed then.
 func (db *DB) Grant(ctx context.Context, role string) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		var owns bool
-		if err := tx.GetContext(ctx, &owns, `SELECT pg_has_role($1, relowner, 'MEMBER') FROM pg_class WHERE oid = 'space'::regclass`, role); err != nil {
+		if err := checkGrantee(ctx, tx, role); err != nil {
 			return err
-		}
-		if owns {
-			return ErrRoleOwns
 		}
 		script, err := grantScript(ctx, tx, role)
 		if err != nil {
@@ -59,7 +63,10 @@ func (db *DB) Grant(ctx context.Context, role string) error {
 		if _, err := tx.ExecContext(ctx, script); err != nil {
 			return err
 		}
-		return checkGranted(ctx, tx, role)
+		if err := checkGranted(ctx, tx, role); err != nil {
+			return err
+		}
+		return checkExcess(ctx, tx, role)
 	})
 	if err != nil {
 		return fmt.Errorf("grant to role %q: %w", role, err)
@@ -67,20 +74,61 @@ func (db *DB) Grant(ctx context.Context, role string) error {
 	return nil
 }
 
+func checkGrantee(ctx context.Context, tx *sqlx.Tx, role string) error {
+	var owns stdsql.NullBool
+	err := tx.GetContext(ctx, &owns, `SELECT (SELECT pg_has_role(r.oid, c.relowner, 'MEMBER') FROM pg_roles r WHERE r.rolname = $1)
+		FROM pg_class c WHERE c.oid = 'space'::regclass`, role)
+	switch {
+	case err != nil:
+		return err
+	case !owns.Valid:
+		return errors.New("there is no such role: make it first, with CREATE ROLE and LOGIN")
+	case owns.Bool:
+		return ErrRoleOwns
+	}
+	return nil
+}
+
+//go:embed query/owned_relations.sql
+var ownedRelations string
+
+// grantScript takes everything away and gives what is needed.
 func grantScript(ctx context.Context, tx *sqlx.Tx, role string) (string, error) {
 	var at struct {
 		Database string `db:"database"`
 		Schema   string `db:"schema"`
+		Owner    string `db:"owner"`
 	}
-	if err := tx.GetContext(ctx, &at, `SELECT current_database() AS database, current_schema() AS schema`); err != nil {
+	err := tx.GetContext(ctx, &at, `SELECT current_database() AS database, current_schema() AS schema, relowner::regrole AS owner
+		FROM pg_class WHERE oid = 'space'::regclass`)
+	if err != nil {
 		return "", err
 	}
-	to, schema := pq.QuoteIdentifier(role), pq.QuoteIdentifier(at.Schema)
+	var relations []struct {
+		Name     string `db:"name"`
+		Sequence bool   `db:"sequence"`
+	}
+	if err := tx.SelectContext(ctx, &relations, ownedRelations); err != nil {
+		return "", err
+	}
+	to, schema, database := pq.QuoteIdentifier(role), pq.QuoteIdentifier(at.Schema), pq.QuoteIdentifier(at.Database)
 	var b strings.Builder
-	fmt.Fprintf(&b, "GRANT CONNECT, TEMPORARY ON DATABASE %s TO %s;\n", pq.QuoteIdentifier(at.Database), to)
+	fmt.Fprintf(&b, "REVOKE CREATE ON DATABASE %s FROM PUBLIC, %s;\n", database, to)
+	fmt.Fprintf(&b, "GRANT CONNECT, TEMPORARY ON DATABASE %s TO %s;\n", database, to)
 	fmt.Fprintf(&b, "REVOKE CREATE ON SCHEMA %s FROM PUBLIC, %s;\n", schema, to) // PUBLIC has it before PostgreSQL 15
 	fmt.Fprintf(&b, "GRANT USAGE ON SCHEMA %s TO %s;\n", schema, to)
-	fmt.Fprintf(&b, "REVOKE ALL ON ALL TABLES IN SCHEMA %s FROM %s;\n", schema, to)
+	for _, in := range []string{"", " IN SCHEMA " + schema} {
+		for _, kind := range []string{"TABLES", "SEQUENCES"} {
+			fmt.Fprintf(&b, "ALTER DEFAULT PRIVILEGES FOR ROLE %s%s REVOKE ALL ON %s FROM PUBLIC, %s;\n", at.Owner, in, kind, to)
+		}
+	}
+	for _, r := range relations {
+		kind := "TABLE"
+		if r.Sequence {
+			kind = "SEQUENCE"
+		}
+		fmt.Fprintf(&b, "REVOKE ALL ON %s %s.%s FROM PUBLIC, %s;\n", kind, schema, r.Name, to)
+	}
 	for _, g := range grants {
 		fmt.Fprintf(&b, "GRANT %s ON %s.%s TO %s;\n", g.rights, schema, g.table, to)
 	}
@@ -88,25 +136,66 @@ func grantScript(ctx context.Context, tx *sqlx.Tx, role string) (string, error) 
 }
 
 // checkGranted catches what PostgreSQL only warns of: rights on the database
-// and its schema are given and taken by their own owners.
+// and its schema are given by their own owners.
 func checkGranted(ctx context.Context, tx *sqlx.Tx, role string) error {
-	var has struct {
-		Connect bool `db:"connect"`
-		Temp    bool `db:"temp"`
-		Usage   bool `db:"usage"`
-		Create  bool `db:"create"`
+	var enough bool
+	err := tx.GetContext(ctx, &enough, `SELECT has_database_privilege($1, current_database(), 'CONNECT')
+		AND has_database_privilege($1, current_database(), 'TEMPORARY') AND has_schema_privilege($1, current_schema(), 'USAGE')`, role)
+	if err == nil && !enough {
+		err = errors.New("it also needs CONNECT and TEMPORARY on the database and USAGE on its schema: ask their owner")
 	}
-	err := tx.GetContext(ctx, &has, `SELECT has_database_privilege($1, current_database(), 'CONNECT') AS connect,
-		has_database_privilege($1, current_database(), 'TEMPORARY') AS temp,
-		has_schema_privilege($1, current_schema(), 'USAGE') AS usage,
-		has_schema_privilege($1, current_schema(), 'CREATE') AS create`, role)
-	switch {
-	case err != nil:
+	return err
+}
+
+var (
+	//go:embed query/excess_rights.sql
+	excessRights string
+	//go:embed query/excess_parameter.sql
+	excessParameter string
+)
+
+// checkExcess returns an error that names the first right that is too much, and
+// the statement that takes it away. What PostgreSQL grants is granted to the
+// role itself, to PUBLIC or to roles that it is a member of; whether it inherits
+// from them does not matter, since it can become them.
+func checkExcess(ctx context.Context, tx *sqlx.Tx, role string) error {
+	tables, rights, columns := wanted()
+	var excess []struct {
+		What   string `db:"what"`
+		Remedy string `db:"remedy"`
+	}
+	if err := tx.SelectContext(ctx, &excess, excessRights, role, tables, rights, columns); err != nil {
+		return fmt.Errorf("look at its rights: %w", err)
+	}
+	if n := len(excess); n > 0 {
+		return fmt.Errorf("%s (rights too many: %d): have its owner or a superuser say: %s", excess[0].What, n, excess[0].Remedy)
+	}
+	var version int
+	if err := tx.GetContext(ctx, &version, `SELECT current_setting('server_version_num')::int`); err != nil || version < 150000 {
+		return err // before 15, only a superuser may
+	}
+	var off bool
+	if err := tx.GetContext(ctx, &off, excessParameter, role); err != nil {
 		return err
-	case !has.Connect, !has.Temp, !has.Usage:
-		return errors.New("it also needs CONNECT and TEMPORARY on the database and USAGE on its schema: ask their owner")
-	case has.Create:
-		return errors.New("it may create objects in the schema: ask its owner to REVOKE CREATE from it and from PUBLIC")
+	}
+	if off {
+		return fmt.Errorf("it may switch triggers off: have a superuser say: REVOKE SET ON PARAMETER session_replication_role FROM %s", pq.QuoteIdentifier(role))
 	}
 	return nil
 }
+
+// wanted are the grants one by one: a table, a right and a column, or "" for all
+// of the table.
+func wanted() (tables, rights, columns pq.StringArray) {
+	for _, g := range grants {
+		for _, m := range eachRight.FindAllStringSubmatch(g.rights, -1) {
+			for column := range strings.SplitSeq(m[2], ", ") {
+				tables, rights, columns = append(tables, g.table), append(rights, m[1]), append(columns, column)
+			}
+		}
+	}
+	return tables, rights, columns
+}
+
+// eachRight matches a right and the columns behind it.
+var eachRight = regexp.MustCompile(`([A-Z]+)(?: \(([^)]*)\))?`)

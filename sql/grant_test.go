@@ -53,6 +53,107 @@ func TestGrant(t *testing.T) {
 	d.limits(role)
 }
 
+// What Grant cannot take away it refuses, with a statement that does: said by a
+// superuser, it makes the next Grant succeed. $R is the role, $G another one.
+func TestGrantRefusesWhatItCannotTake(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	owner, err := sql.Open(t.Context(), d.URL, 2)
+	d.must(err)
+	defer owner.Close()
+	const role, group = "bascule_excess", "bascule_excess_group"
+	for _, name := range []string{role, group} {
+		d.must(sqltest.CreateRole(d.URL, name))
+		t.Cleanup(func() { d.Exec(t, `DROP OWNED BY `+name+` CASCADE`); d.Exec(t, `DROP ROLE `+name) })
+	}
+	d.must(owner.Grant(t.Context(), role))
+	names := strings.NewReplacer("$R", role, "$G", group)
+	for what, setup := range map[string]string{
+		"a group may truncate":                `GRANT $G TO $R; GRANT TRUNCATE ON audit TO $G`,
+		"a group that it does not inherit":    `ALTER ROLE $R NOINHERIT; GRANT $G TO $R; GRANT DELETE ON recap TO $G`,
+		"a column, through a group":           `GRANT $G TO $R; GRANT UPDATE (why) ON audit TO $G`,
+		"a column that is inserted by no one": `GRANT $G TO $R; GRANT INSERT (access) ON space TO $G`,
+		"a sequence, through a group":         `GRANT $G TO $R; GRANT UPDATE ON SEQUENCE audit_id_seq TO $G`,
+		"triggers, through a group":           `GRANT $G TO $R; GRANT TRIGGER ON audit TO $G`,
+		"foreign keys, through a group":       `GRANT $G TO $R; GRANT REFERENCES ON space TO $G`,
+		"the schema, through a group":         `GRANT $G TO $R; GRANT CREATE ON SCHEMA public TO $G`,
+		"the database, through a group":       `GRANT $G TO $R; DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO $G', current_database()); END $$`,
+		"tables to come, through a group":     `GRANT $G TO $R; ALTER DEFAULT PRIVILEGES GRANT TRUNCATE ON TABLES TO $G`,
+		"PUBLIC, by somebody else":            `GRANT TRUNCATE ON audit TO $G WITH GRANT OPTION; SET ROLE $G; GRANT TRUNCATE ON audit TO PUBLIC; RESET ROLE`,
+		"itself, by somebody else":            `GRANT DELETE ON audit TO $G WITH GRANT OPTION; SET ROLE $G; GRANT DELETE ON audit TO $R; RESET ROLE`,
+		"it makes roles":                      `ALTER ROLE $R CREATEROLE`,
+		"it can become who makes roles":       `GRANT $G TO $R; ALTER ROLE $G CREATEROLE`,
+		"it replicates":                       `ALTER ROLE $R REPLICATION`,
+		"it bypasses row security":            `ALTER ROLE $R BYPASSRLS`,
+		"it writes all data":                  `GRANT pg_write_all_data TO $R`,
+		"it runs programs":                    `GRANT pg_execute_server_program TO $R`,
+		"it owns a function":                  `CREATE FUNCTION helper() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION helper() OWNER TO $R`,
+		"a group owns the clock":              `GRANT $G TO $R; ALTER FUNCTION bascule_now() OWNER TO $G`,
+		"it owns a table":                     `ALTER TABLE throttle OWNER TO $R`,
+		"it owns the schema":                  `ALTER SCHEMA public OWNER TO $R`,
+		"it owns the database":                `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO $R', current_database()); END $$`,
+		"a function runs as the owner":        `CREATE FUNCTION helper() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'`,
+		"a function elsewhere runs as owner":  `CREATE SCHEMA tools; CREATE FUNCTION tools.helper() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'`,
+		"it may switch triggers off":          `GRANT SET ON PARAMETER session_replication_role TO $R`,
+		"its sessions start without triggers": `ALTER ROLE $R SET session_replication_role = replica`,
+		"and in this database":                `DO $$ BEGIN EXECUTE format('ALTER ROLE $R IN DATABASE %I SET session_replication_role = replica', current_database()); END $$`,
+		"all sessions start without triggers": `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET session_replication_role = replica', current_database()); END $$`,
+	} {
+		d.Exec(t, names.Replace(setup))
+		before := d.Text(t, `SELECT string_agg(relacl::text, ' ' ORDER BY oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace`)
+		err := owner.Grant(t.Context(), role)
+		if err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one line that refuses", what, err)
+			continue
+		}
+		if after := d.Text(t, `SELECT string_agg(relacl::text, ' ' ORDER BY oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace`); after != before {
+			t.Errorf("%s: a refused Grant has changed rights", what)
+		}
+		for range 3 { // some have several rights too many
+			if err == nil {
+				break
+			}
+			_, remedy, _ := strings.Cut(err.Error(), "superuser say: ")
+			d.Exec(t, remedy)
+			err = owner.Grant(t.Context(), role)
+		}
+		if err != nil {
+			t.Errorf("%s, after its remedy: %v", what, err)
+		}
+		d.Exec(t, names.Replace(`DROP FUNCTION IF EXISTS helper(); DROP SCHEMA IF EXISTS tools CASCADE; ALTER FUNCTION bascule_now() OWNER TO bascule;
+			ALTER ROLE $R INHERIT; ALTER ROLE $G NOCREATEROLE; REVOKE $G FROM $R; REVOKE ALL ON ALL TABLES IN SCHEMA public FROM $G CASCADE`))
+	}
+}
+
+// What Grant takes away by itself: everything of PUBLIC's on bascule's tables,
+// and what new tables would give.
+func TestGrantTakes(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	owner, err := sql.Open(t.Context(), d.URL, 2)
+	d.must(err)
+	defer owner.Close()
+	const role = "bascule_taken"
+	d.must(sqltest.CreateRole(d.URL, role))
+	t.Cleanup(func() { d.Exec(t, `DROP OWNED BY `+role); d.Exec(t, `DROP ROLE `+role) })
+	d.Exec(t, `GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC, `+role)
+	d.Exec(t, `GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO PUBLIC, `+role)
+	d.Exec(t, `GRANT ALL (at, why) ON audit TO PUBLIC, `+role)
+	d.Exec(t, `GRANT CREATE ON SCHEMA public TO PUBLIC, `+role)
+	d.Exec(t, `DO $$ BEGIN EXECUTE format('GRANT ALL ON DATABASE %I TO PUBLIC, `+role+`', current_database()); END $$`)
+	d.Exec(t, `ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC, `+role)
+	d.Exec(t, `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO PUBLIC, `+role)
+	d.must(owner.Grant(t.Context(), role))
+	d.Exec(t, `CREATE TABLE next_release (id bigint GENERATED ALWAYS AS IDENTITY)`)
+	if got := d.Text(t, `SELECT concat_ws(' ',
+		has_table_privilege($1, 'audit', 'UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER'), has_any_column_privilege($1, 'audit', 'UPDATE, REFERENCES'),
+		has_sequence_privilege($1, 'audit_id_seq', 'USAGE, UPDATE'), has_schema_privilege($1, 'public', 'CREATE'),
+		has_database_privilege($1, current_database(), 'CREATE'),
+		has_table_privilege($1, 'next_release', 'SELECT, INSERT'), has_sequence_privilege($1, 'next_release_id_seq', 'USAGE'))`, role); got != "f f f f f f f" {
+		t.Errorf("it has kept rights: %s", got)
+	}
+}
+
 // limits are what a role may not do, whatever the rows.
 func (d *desk) limits(role string) {
 	d.t.Helper()

@@ -4,7 +4,7 @@
 -- by one with an offset; the application's role may not replace it.
 -- Statements call it as (SELECT bascule_now()): one instant, usable by an index.
 CREATE FUNCTION bascule_now() RETURNS timestamptz
-    LANGUAGE sql VOLATILE AS 'SELECT clock_timestamp()';
+    LANGUAGE sql VOLATILE RETURN clock_timestamp();
 
 CREATE TABLE batch (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -20,7 +20,7 @@ CREATE TABLE import (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     batch_id   bigint      NOT NULL REFERENCES batch,
     at         timestamptz NOT NULL,
-    actor      text        NOT NULL,
+    actor      text        NOT NULL CHECK (actor <> '' AND length(actor) <= 256 AND actor !~ '[[:cntrl:]]'),
     rows       integer     NOT NULL,
     accepted   integer     NOT NULL,
     unchanged  integer     NOT NULL,
@@ -82,26 +82,6 @@ COMMENT ON COLUMN space.answer_hash IS 'Argon2id of the normalised trust answer 
 CREATE UNIQUE INDEX space_password_email ON space (email_key) WHERE access = 'password';
 CREATE INDEX space_contact ON space (contact_key);
 CREATE INDEX space_certificate ON space (serial);
-
--- R4: whatever the statement, a switched space stays switched and known.
--- +goose StatementBegin
-CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'bascule: % on % refused: %', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
-        USING ERRCODE = 'integrity_constraint_violation';
-END $$;
--- +goose StatementEnd
-CREATE TRIGGER space_number_is_fixed BEFORE UPDATE ON space
-    FOR EACH ROW WHEN (NEW.number <> OLD.number OR NEW.id <> OLD.id)
-    EXECUTE FUNCTION refuse('a subscriber number never changes');
-CREATE TRIGGER space_switch_is_irrevocable BEFORE UPDATE ON space
-    FOR EACH ROW WHEN (OLD.access = 'password' AND (NEW.access <> 'password' OR NEW.switched_at IS DISTINCT FROM OLD.switched_at))
-    EXECUTE FUNCTION refuse('the switch is irrevocable');
-CREATE TRIGGER space_switch_is_remembered BEFORE DELETE ON space
-    FOR EACH ROW WHEN (OLD.access = 'password')
-    EXECUTE FUNCTION refuse('the switch is irrevocable');
-CREATE TRIGGER space_is_kept BEFORE TRUNCATE ON space
-    EXECUTE FUNCTION refuse('the switch is irrevocable');
 
 CREATE TABLE request (
     id                 bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -189,25 +169,15 @@ CREATE FUNCTION request_state(r request, at timestamptz) RETURNS text LANGUAGE s
     END
 $$;
 
-CREATE TRIGGER request_end_is_final BEFORE UPDATE ON request
-    FOR EACH ROW WHEN (num_nonnulls(OLD.activated_at, OLD.expired_at, OLD.undeliverable_at, OLD.cancelled_at) = 1
-        AND (OLD.activated_at, OLD.expired_at, OLD.undeliverable_at, OLD.cancelled_at, OLD.expires_at, OLD.space_id, OLD.id)
-            IS DISTINCT FROM (NEW.activated_at, NEW.expired_at, NEW.undeliverable_at, NEW.cancelled_at, NEW.expires_at, NEW.space_id, NEW.id))
-    EXECUTE FUNCTION refuse('an ended request stays ended');
-CREATE TRIGGER request_activated_is_kept BEFORE DELETE ON request
-    FOR EACH ROW WHEN (OLD.activated_at IS NOT NULL)
-    EXECUTE FUNCTION refuse('the switch is irrevocable');
-CREATE TRIGGER request_is_kept BEFORE TRUNCATE ON request
-    EXECUTE FUNCTION refuse('the switch is irrevocable');
-
 CREATE TABLE code (
     request_id bigint      NOT NULL,
     generation integer     NOT NULL,
     tag        bigint      NOT NULL,
     started_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    resends    smallint    NOT NULL DEFAULT 0,
-    PRIMARY KEY (request_id, generation)
+    resends    smallint    NOT NULL DEFAULT 0 CHECK (resends BETWEEN 0 AND 3),
+    PRIMARY KEY (request_id, generation),
+    CONSTRAINT code_lifetime CHECK (expires_at > started_at AND expires_at <= started_at + interval '60 days')
 );
 COMMENT ON TABLE  code IS 'One row for each code that was, or may have been, handed over: written when its mail starts, taken back when the hand-over certainly failed. No foreign key: only the statement that starts a request writes here.';
 COMMENT ON COLUMN code.tag IS 'Finds the code without telling it: 8 bytes of an HMAC under a key that the database does not hold.';
@@ -278,12 +248,6 @@ CREATE TABLE recap (
 );
 COMMENT ON TABLE  recap IS 'The document that the subscriber keeps (R28). The facts are frozen by the activation.';
 COMMENT ON COLUMN recap.pdf IS 'Null until rendered; the same facts give the same bytes.';
-CREATE TRIGGER recap_facts_are_frozen BEFORE UPDATE ON recap
-    FOR EACH ROW WHEN (NEW.facts IS DISTINCT FROM OLD.facts OR NEW.request_id <> OLD.request_id)
-    EXECUTE FUNCTION refuse('the facts are frozen');
-CREATE TRIGGER recap_is_kept BEFORE DELETE OR TRUNCATE ON recap
-    EXECUTE FUNCTION refuse('the subscriber keeps it');
-
 CREATE TABLE session (
     token_hash bytea       PRIMARY KEY CHECK (octet_length(token_hash) = 32),
     space_id   bigint      NOT NULL REFERENCES space,
@@ -308,33 +272,14 @@ CREATE TABLE audit (
     at         timestamptz NOT NULL,
     space_id   bigint      NOT NULL,
     request_id bigint      NOT NULL,
-    event      text        NOT NULL,
-    actor      text        NOT NULL,
+    event      text        NOT NULL CHECK (event ~ '^[a-z][a-z -]*$'),
+    actor      text        NOT NULL CHECK (actor <> '' AND length(actor) <= 256 AND actor !~ '[[:cntrl:]]'),
     why        text        NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE  audit IS 'One row for each transition, append-only; ids, no personal data (I9).';
 COMMENT ON COLUMN audit.actor IS 'worker, subscriber, or the administrator''s account on the machine.';
 CREATE INDEX audit_space ON audit (space_id, id);
 CREATE INDEX audit_at ON audit USING brin (at) WITH (pages_per_range = 16, autosummarize = on);
-CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE ON audit
-    FOR EACH ROW EXECUTE FUNCTION refuse('the audit log is append-only');
-CREATE TRIGGER audit_is_kept BEFORE TRUNCATE ON audit
-    EXECUTE FUNCTION refuse('the audit log is append-only');
-
--- These refuse in every session, also in one that replicates or loads data with
--- session_replication_role = replica.
-ALTER TABLE space   ENABLE ALWAYS TRIGGER space_number_is_fixed;
-ALTER TABLE space   ENABLE ALWAYS TRIGGER space_switch_is_irrevocable;
-ALTER TABLE space   ENABLE ALWAYS TRIGGER space_switch_is_remembered;
-ALTER TABLE space   ENABLE ALWAYS TRIGGER space_is_kept;
-ALTER TABLE request ENABLE ALWAYS TRIGGER request_end_is_final;
-ALTER TABLE request ENABLE ALWAYS TRIGGER request_activated_is_kept;
-ALTER TABLE request ENABLE ALWAYS TRIGGER request_is_kept;
-ALTER TABLE recap   ENABLE ALWAYS TRIGGER recap_facts_are_frozen;
-ALTER TABLE recap   ENABLE ALWAYS TRIGGER recap_is_kept;
-ALTER TABLE audit   ENABLE ALWAYS TRIGGER audit_is_append_only;
-ALTER TABLE audit   ENABLE ALWAYS TRIGGER audit_is_kept;
-
 -- The one way to expire requests: those of ids that are open and overdue at
 -- that instant. The kept hashes go with the request's end (D1).
 CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURNS bigint LANGUAGE sql AS $$

@@ -1,0 +1,160 @@
+package sql_test
+
+import (
+	stdsql "database/sql"
+	"strings"
+	"testing"
+
+	"bascule/sql"
+	"bascule/sql/sqltest"
+)
+
+// history is what a hostile application may not change, whatever it does else.
+const history = `SELECT concat_ws(E'\n',
+	(SELECT string_agg(s::text, E'\n' ORDER BY id) FROM space s WHERE access = 'password'),
+	(SELECT string_agg(r::text, E'\n' ORDER BY id) FROM request r WHERE num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) > 0),
+	(SELECT string_agg(c::text, E'\n' ORDER BY c.request_id, c.generation) FROM code c JOIN request r ON r.id = c.request_id WHERE r.mailed_at IS NOT NULL),
+	(SELECT string_agg(p::text, E'\n' ORDER BY request_id) FROM recap p),
+	(SELECT string_agg(z::text, E'\n' ORDER BY request_id, generation) FROM reset z WHERE used_at IS NOT NULL),
+	(SELECT string_agg(a::text, E'\n' ORDER BY id) FROM audit a),
+	(SELECT string_agg(i::text, E'\n' ORDER BY id) FROM import i),
+	(SELECT string_agg(b::text, E'\n' ORDER BY id) FROM batch b))`
+
+// hostile is what the application's role may try in plain SQL; {A} is a switched
+// space, {a} the request that switched it, {x} an expired request, {m} a mailed
+// one that is open.
+var hostile = []string{
+	// Identifiers and password of a switched space.
+	`UPDATE space SET email = 'z@evil.example', email_key = 'z@evil.example' WHERE id = {A}`,
+	`UPDATE space SET password_hash = 'stolen' WHERE id = {A}`,
+	`UPDATE space SET question = 'other', answer_hash = 'stolen' WHERE id = {A}`,
+	`UPDATE space SET contact_email = 'z@evil.example', contact_key = 'z@evil.example' WHERE id = {A}`,
+	`UPDATE space SET holder = 'Z', companies = '[]' WHERE id = {A}`,
+	`UPDATE space SET serial = '1', issuer = 'CN=Z' WHERE id = {A}`,
+	`BEGIN; UPDATE space SET password_hash = 'stolen' WHERE id = {A}; SET CONSTRAINTS ALL DEFERRED; COMMIT`,
+	`BEGIN; INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {a}, 'mailed', 'worker');
+		UPDATE space SET password_hash = 'stolen' WHERE id = {A}; COMMIT`,
+	`CREATE TEMP TABLE audit (space_id bigint, event text); BEGIN; INSERT INTO pg_temp.audit VALUES ({A}, 'password changed');
+		UPDATE space SET password_hash = 'stolen' WHERE id = {A}; COMMIT`,
+	// A space that no code switched.
+	`UPDATE space SET access = 'password', switched_at = bascule_now(), email = 'z@evil.example', email_key = 'z@evil.example',
+		password_hash = 'p', question = 'q', answer_hash = 'a' WHERE access = 'certificate'`,
+	`INSERT INTO space (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, contents, access, switched_at, email, email_key, password_hash, question, answer_hash)
+		SELECT 'Z' || number, holder, contact_email, contact_key, serial, issuer, certificate_expires, contents, 'password', bascule_now(), 'z@evil.example', 'z@evil.example', 'p', 'q', 'a' FROM space LIMIT 1`,
+	`UPDATE request SET activated_at = bascule_now(), started_at = bascule_now(), expires_at = bascule_now() + interval '1 hour' WHERE id = {m}`,
+	// Requests that ended.
+	`UPDATE request SET activated_at = NULL WHERE id = {a}`,
+	`UPDATE request SET expired_at = NULL WHERE id = {x}`,
+	`UPDATE request SET expired_at = NULL, cancelled_at = bascule_now() WHERE id = {x}`,
+	`UPDATE request SET contact_email = 'z@evil.example', contact_key = 'z@evil.example' WHERE id = {x}`,
+	`UPDATE request SET chosen_email = 'z@evil.example', chosen_key = 'z@evil.example' WHERE id = {a}`,
+	`UPDATE request SET batch_id = NULL WHERE id = {x}`,
+	`UPDATE request SET key_id = 'other' WHERE id = {x}`,
+	`UPDATE request SET nonce = uuid_send(gen_random_uuid()) WHERE id = {a}`,
+	`UPDATE request SET generation = generation + 1 WHERE id = {a}`,
+	`UPDATE request SET contact_generation = 7 WHERE id = {a}`,
+	`UPDATE request SET other_addresses = 0, submission = NULL WHERE id = {a}`,
+	`UPDATE request SET in_doubt = true WHERE id = {x}`,
+	`UPDATE request SET refusal = 'said nothing' WHERE id = {x}`,
+	`UPDATE request SET started_at = started_at - interval '1 day' WHERE id = {a}`,
+	`UPDATE request SET mailed_at = mailed_at - interval '1 day' WHERE id = {x}`,
+	`UPDATE request SET bounced_at = bascule_now() WHERE id = {a}`,
+	`DELETE FROM request WHERE id = {x}`,
+	// Requests that are open.
+	`UPDATE request SET cancelled_at = bascule_now() - interval '1 year' WHERE id = {m}`,
+	`UPDATE request SET expired_at = bascule_now() + interval '1 year' WHERE id = {m}`,
+	`UPDATE request SET expires_at = expires_at + interval '1 day' WHERE id = {m}`,
+	`UPDATE request SET expires_at = started_at + interval '1 second' WHERE id = {m}`,
+	`UPDATE request SET started_at = NULL, expires_at = NULL, mailed_at = NULL WHERE id = {m}`,
+	`UPDATE request SET mailed_at = NULL WHERE id = {m}`,
+	`UPDATE request SET generation = generation + 1, started_at = bascule_now(), expires_at = bascule_now() + interval '61 days' WHERE id = {m}`,
+	`UPDATE request SET generation = generation + 1, started_at = bascule_now() + interval '1 day', expires_at = bascule_now() + interval '2 days' WHERE id = {m}`,
+	`UPDATE request SET generation = 0 WHERE id = {m}`,
+	`INSERT INTO request (space_id, origin, key_id, nonce, contact_email, contact_key, contact_generation, requested_at)
+		SELECT id, 'import', 'k', uuid_send(gen_random_uuid()), 'z@evil.example', 'z@evil.example', 1, bascule_now() - interval '1 year' FROM space WHERE id = {A}`,
+	`INSERT INTO request (space_id, origin, key_id, nonce, contact_email, contact_key, contact_generation, requested_at, started_at, expires_at, activated_at)
+		SELECT id, 'import', 'k', uuid_send(gen_random_uuid()), 'z@evil.example', 'z@evil.example', 1, bascule_now(), bascule_now(), bascule_now() + interval '1 day', bascule_now() FROM space WHERE id = {A}`,
+	// Codes.
+	`DELETE FROM code WHERE request_id = {a}`,
+	`DELETE FROM code WHERE request_id = {x}`,
+	`DELETE FROM code WHERE request_id = {m}`,
+	`UPDATE code SET expires_at = expires_at + interval '1 day'`,
+	`UPDATE code SET resends = -100 WHERE request_id = {m}`,
+	`INSERT INTO code (request_id, generation, tag, started_at, expires_at) VALUES ({m}, 9, 1, bascule_now(), bascule_now() + interval '100 days')`,
+	`INSERT INTO code (request_id, generation, tag, started_at, expires_at) VALUES ({m}, 9, 1, bascule_now() + interval '100 days', bascule_now() + interval '101 days')`,
+	`UPDATE reset SET used_at = NULL`,
+	`UPDATE reset SET expires_at = expires_at + interval '1 day'`,
+	// What the subscriber keeps.
+	`UPDATE recap SET pdf = 'other', sha256 = sha256('other'), rendered_at = bascule_now() WHERE request_id = {a}`,
+	`UPDATE recap SET pdf = NULL, sha256 = NULL, rendered_at = NULL WHERE request_id = {a}`,
+	`UPDATE recap SET facts = '{}' WHERE request_id = {a}`,
+	`DELETE FROM recap`,
+	`INSERT INTO recap (request_id, facts) VALUES ({m}, '{}')`,
+	// The audit log.
+	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES ('2020-01-01', {A}, {a}, 'activated', 'subscriber')`,
+	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES ('2120-01-01', {A}, {a}, 'activated', 'subscriber')`,
+	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES ('-infinity', {A}, {a}, 'activated', 'subscriber')`,
+	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {x}, 'activated', 'subscriber')`,
+	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), 999999, {a}, 'activated', 'subscriber')`,
+	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, 999999, 'activated', 'subscriber')`,
+	`CREATE TEMP TABLE request (id bigint, space_id bigint); INSERT INTO pg_temp.request VALUES (999999, {A});
+		INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, 999999, 'activated', 'subscriber')`,
+	`INSERT INTO audit (id, at, space_id, request_id, event, actor) OVERRIDING SYSTEM VALUE VALUES (-1, bascule_now(), {A}, {a}, 'activated', 'subscriber')`,
+	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {a}, 'activated', '')`,
+	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {a}, 'activated', E'admin\n2026-01-01 other line')`,
+	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {a}, 'Jane.Doe@evil.example', 'worker')`,
+	`UPDATE audit SET why = 'other'`,
+	`DELETE FROM audit`,
+	`TRUNCATE audit`,
+	`SELECT setval('audit_id_seq', 1)`,
+	`SELECT nextval('audit_id_seq')`,
+	`ALTER SEQUENCE audit_id_seq RESTART`,
+	// Imports.
+	`INSERT INTO import (batch_id, at, actor, rows, accepted, unchanged, not_due, rejected) SELECT batch_id, '2020-01-01', 'admin', 0, 0, 0, 0, 0 FROM import LIMIT 1`,
+	`INSERT INTO import (batch_id, at, actor, rows, accepted, unchanged, not_due, rejected) SELECT batch_id, bascule_now(), '', 0, 0, 0, 0, 0 FROM import LIMIT 1`,
+	`UPDATE import SET actor = 'other'`,
+	`DELETE FROM import`,
+	`DELETE FROM batch`,
+	`UPDATE batch SET sha256 = sha256('other')`,
+}
+
+// R4, I3, I9: whatever the application says in plain SQL, history stays: what is
+// over, who switched, what was mailed when, and the audit log. What the database
+// cannot know of is in docs/security.md.
+func TestHostileApplication(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	a := d.switched("00000A", "a@duvallon.example")
+	d.resetCode("a@duvallon.example")
+	d.must(d.UseReset(d.ctx, sql.Reset{RequestID: a, Generation: 1}, "$new"))
+	d.Exec(t, `UPDATE recap SET pdf = 'pdf', sha256 = sha256('pdf'), rendered_at = bascule_now() WHERE request_id = $1`, a)
+	x, _ := d.invited("00000X", "x@duvallon.example")
+	d.Shift(t, 49*3600e9)
+	if n, err := d.Sweep(d.ctx, 10); err != nil || n.Expired == 0 {
+		t.Fatal("nothing expired", err)
+	}
+	m, _ := d.invited("00000M", "m@duvallon.example")
+	app, err := stdsql.Open("postgres", sqltest.As(t, d.URL, sqltest.Application))
+	d.must(err)
+	defer app.Close()
+	app.SetMaxOpenConns(1) // all in one session
+	names := strings.NewReplacer("{A}", d.Text(t, `SELECT space_id::text FROM request WHERE id = $1`, a), "{a}", d.Text(t, `SELECT $1::text`, a),
+		"{x}", d.Text(t, `SELECT $1::text`, x), "{m}", d.Text(t, `SELECT $1::text`, m))
+	before, open := d.Text(t, history), d.Text(t, `SELECT r::text FROM request r WHERE id = $1`, m)
+	for _, statement := range hostile {
+		statement = names.Replace(statement)
+		if _, err := app.Exec(statement); err == nil {
+			t.Errorf("%s is not refused", statement)
+		}
+		for _, end := range []string{`ROLLBACK`, `DISCARD ALL`} {
+			_, err := app.Exec(end)
+			d.must(err)
+		}
+		if after := d.Text(t, history); after != before {
+			t.Fatalf("%s:\nbefore %s\nafter  %s", statement, before, after)
+		}
+		if after := d.Text(t, `SELECT r::text FROM request r WHERE id = $1`, m); after != open {
+			t.Fatalf("%s:\nbefore %s\nafter  %s", statement, open, after)
+		}
+	}
+}

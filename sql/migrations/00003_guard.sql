@@ -1,0 +1,190 @@
+-- +goose Up
+
+-- What the database refuses, whatever the program says. A trigger here is a
+-- condition and the words of its refusal; the conditions are bound to their
+-- tables when they are made, so that no temporary table and no search_path of
+-- the session takes a table's place.
+
+-- +goose StatementBegin
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'bascule: % on % refused: %', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
+        USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+-- +goose StatementEnd
+
+-- Whether an instant is the present one. A statement reads the clock once, and
+-- its last row may be written minutes later; an instant that was read by the
+-- statement before may have waited for a lock since.
+CREATE FUNCTION is_present(at timestamptz) RETURNS boolean LANGUAGE sql VOLATILE
+    RETURN at BETWEEN bascule_now() - (clock_timestamp() - statement_timestamp()) - interval '1 minute'
+               AND bascule_now() + interval '5 seconds';
+
+-- Whether whoever asks has the rights of the tables' owner, who could drop the
+-- triggers: some of them let the owner mend a row by hand.
+CREATE FUNCTION is_owner() RETURNS boolean LANGUAGE sql STABLE
+    RETURN pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = 'space'::regclass), 'MEMBER');
+
+-- A switched space: R4, I2.
+CREATE FUNCTION was_activated(space bigint, at timestamptz) RETURNS boolean LANGUAGE sql VOLATILE
+    RETURN EXISTS (SELECT FROM request r WHERE r.space_id = space AND r.activated_at = at);
+
+CREATE TRIGGER space_number_is_fixed BEFORE UPDATE ON space
+    FOR EACH ROW WHEN (NEW.number <> OLD.number OR NEW.id <> OLD.id)
+    EXECUTE FUNCTION refuse('a subscriber number never changes');
+CREATE TRIGGER space_switch_is_irrevocable BEFORE UPDATE ON space
+    FOR EACH ROW WHEN (OLD.access = 'password' AND (NEW.access <> 'password' OR NEW.switched_at IS DISTINCT FROM OLD.switched_at))
+    EXECUTE FUNCTION refuse('the switch is irrevocable');
+CREATE TRIGGER space_switched_is_frozen BEFORE UPDATE ON space
+    FOR EACH ROW WHEN (OLD.access = 'password' AND to_jsonb(NEW) - 'password_hash' <> to_jsonb(OLD) - 'password_hash' AND NOT is_owner())
+    EXECUTE FUNCTION refuse('of a switched space, the password alone changes');
+CREATE TRIGGER space_switch_follows_a_code BEFORE UPDATE ON space
+    FOR EACH ROW WHEN (OLD.access <> 'password' AND NEW.access = 'password' AND NOT was_activated(NEW.id, NEW.switched_at))
+    EXECUTE FUNCTION refuse('an activation switches it, at its own instant');
+CREATE TRIGGER space_begins_with_a_certificate BEFORE INSERT ON space
+    FOR EACH ROW WHEN (NEW.access = 'password')
+    EXECUTE FUNCTION refuse('an activation switches it');
+CREATE TRIGGER space_switch_is_remembered BEFORE DELETE ON space
+    FOR EACH ROW WHEN (OLD.access = 'password')
+    EXECUTE FUNCTION refuse('the switch is irrevocable');
+CREATE TRIGGER space_is_kept BEFORE TRUNCATE ON space
+    EXECUTE FUNCTION refuse('the switch is irrevocable');
+
+-- A password is changed together with its entry in the audit log. The entry may
+-- be written by a later statement of the transaction, so its end is the time to look.
+-- +goose StatementBegin
+CREATE FUNCTION check_password_audited() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    audited boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I.audit WHERE space_id = $1 AND event = ''password changed'' AND xmin = pg_current_xact_id()::xid)',
+        TG_TABLE_SCHEMA) INTO audited USING NEW.id;
+    IF NOT audited THEN
+        RAISE EXCEPTION 'bascule: % on % refused: a changed password has its entry in the audit log', TG_OP, TG_TABLE_NAME
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE CONSTRAINT TRIGGER space_password_is_audited AFTER UPDATE ON space
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (OLD.access = 'password' AND NEW.password_hash IS DISTINCT FROM OLD.password_hash)
+    EXECUTE FUNCTION check_password_audited();
+
+-- A request. Its end is final: afterwards it may still turn out that its mail
+-- came back, once.
+CREATE FUNCTION is_ended(r request) RETURNS boolean LANGUAGE sql IMMUTABLE
+    RETURN num_nonnulls(r.activated_at, r.expired_at, r.undeliverable_at, r.cancelled_at) > 0;
+CREATE FUNCTION frozen_facts(r request) RETURNS jsonb LANGUAGE sql STABLE
+    RETURN to_jsonb(r) - CASE WHEN r.activated_at IS NULL THEN '{bounced_at}' ELSE '{}' END::text[];
+CREATE FUNCTION has_code(request bigint, started timestamptz, expires timestamptz) RETURNS boolean LANGUAGE sql VOLATILE
+    RETURN EXISTS (SELECT FROM code c WHERE c.request_id = request AND c.started_at = started AND c.expires_at = expires);
+
+CREATE TRIGGER request_end_is_final BEFORE UPDATE ON request
+    FOR EACH ROW WHEN (is_ended(OLD) AND (frozen_facts(NEW) <> frozen_facts(OLD)
+        OR OLD.bounced_at IS NOT NULL AND NEW.bounced_at IS DISTINCT FROM OLD.bounced_at))
+    EXECUTE FUNCTION refuse('an ended request stays as it ended');
+CREATE TRIGGER request_ends_now BEFORE UPDATE ON request
+    FOR EACH ROW WHEN (is_ended(NEW) AND NOT is_ended(OLD)
+        AND NOT is_present(coalesce(NEW.activated_at, NEW.expired_at, NEW.undeliverable_at, NEW.cancelled_at)))
+    EXECUTE FUNCTION refuse('a request ends now, neither before nor later');
+CREATE TRIGGER request_activation_has_a_code BEFORE UPDATE ON request
+    FOR EACH ROW WHEN (NEW.activated_at IS NOT NULL AND OLD.activated_at IS NULL AND NOT has_code(NEW.id, NEW.started_at, NEW.expires_at))
+    EXECUTE FUNCTION refuse('a code that was handed over activates');
+CREATE TRIGGER request_space_is_fixed BEFORE UPDATE ON request
+    FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.space_id <> OLD.space_id OR NEW.origin <> OLD.origin
+        OR NEW.requested_at <> OLD.requested_at OR NEW.generation < OLD.generation)
+    EXECUTE FUNCTION refuse('what a request is never changes, and its generation only grows');
+-- Once its mail went out, the deadline of a generation stands: an activation
+-- alone may show another one, that of the contact's code.
+CREATE TRIGGER request_deadline_stands BEFORE UPDATE ON request
+    FOR EACH ROW WHEN (OLD.mailed_at IS NOT NULL AND NEW.generation = OLD.generation AND NEW.activated_at IS NULL
+        AND (NEW.started_at IS DISTINCT FROM OLD.started_at OR NEW.expires_at IS DISTINCT FROM OLD.expires_at OR NEW.mailed_at IS DISTINCT FROM OLD.mailed_at)
+        AND NOT is_owner())
+    EXECUTE FUNCTION refuse('the deadline of a mailed code stands');
+CREATE TRIGGER request_starts_now BEFORE UPDATE ON request
+    FOR EACH ROW WHEN (NEW.started_at > bascule_now() + interval '5 seconds' OR NEW.expires_at > NEW.started_at + interval '60 days')
+    EXECUTE FUNCTION refuse('a code is good from its start, for 60 days at the most');
+CREATE TRIGGER request_begins_now BEFORE INSERT ON request
+    FOR EACH ROW WHEN (is_ended(NEW) OR NOT is_present(NEW.requested_at))
+    EXECUTE FUNCTION refuse('a request begins now, and open');
+CREATE TRIGGER request_activated_is_kept BEFORE DELETE ON request
+    FOR EACH ROW WHEN (OLD.activated_at IS NOT NULL)
+    EXECUTE FUNCTION refuse('the switch is irrevocable');
+CREATE TRIGGER request_is_kept BEFORE TRUNCATE ON request
+    EXECUTE FUNCTION refuse('the switch is irrevocable');
+
+-- A code that was mailed, or whose request ended, stays on record.
+CREATE FUNCTION was_mailed(request bigint) RETURNS boolean LANGUAGE sql VOLATILE
+    RETURN EXISTS (SELECT FROM request r WHERE r.id = request AND (r.mailed_at IS NOT NULL OR is_ended(r)));
+CREATE TRIGGER code_is_kept BEFORE DELETE ON code
+    FOR EACH ROW WHEN (was_mailed(OLD.request_id))
+    EXECUTE FUNCTION refuse('the code was mailed');
+CREATE TRIGGER code_starts_now BEFORE INSERT ON code
+    FOR EACH ROW WHEN (NEW.started_at > bascule_now() + interval '5 seconds')
+    EXECUTE FUNCTION refuse('a code is good from its start');
+CREATE TRIGGER reset_is_used_once BEFORE UPDATE ON reset
+    FOR EACH ROW WHEN (OLD.used_at IS NOT NULL)
+    EXECUTE FUNCTION refuse('a used code stays used');
+
+-- What the subscriber keeps.
+CREATE FUNCTION led_to_a_switch(request bigint) RETURNS boolean LANGUAGE sql VOLATILE
+    RETURN EXISTS (SELECT FROM request r WHERE r.id = request AND r.activated_at IS NOT NULL);
+CREATE TRIGGER recap_follows_a_switch BEFORE INSERT ON recap
+    FOR EACH ROW WHEN (NOT led_to_a_switch(NEW.request_id) AND NOT is_owner())
+    EXECUTE FUNCTION refuse('the facts are those of an activation');
+CREATE TRIGGER recap_facts_are_frozen BEFORE UPDATE ON recap
+    FOR EACH ROW WHEN (NEW.facts IS DISTINCT FROM OLD.facts OR NEW.request_id <> OLD.request_id
+        OR OLD.pdf IS NOT NULL AND to_jsonb(NEW) <> to_jsonb(OLD))
+    EXECUTE FUNCTION refuse('the facts are frozen, and the document once it is rendered');
+CREATE TRIGGER recap_is_kept BEFORE DELETE OR TRUNCATE ON recap
+    EXECUTE FUNCTION refuse('the subscriber keeps it');
+
+-- The audit log (I9): of the present, about a request of that very space. This
+-- runs for each mail, so it is a function whose plan the session keeps.
+-- +goose StatementBegin
+DO $do$ BEGIN
+    EXECUTE format($f$
+        CREATE FUNCTION check_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NOT %1$I.is_present(NEW.at) THEN
+                RAISE EXCEPTION 'bascule: INSERT on audit refused: the entry is not of the present'
+                    USING ERRCODE = 'integrity_constraint_violation';
+            END IF;
+            IF NOT EXISTS (SELECT FROM %1$I.request r WHERE r.id = NEW.request_id AND r.space_id = NEW.space_id) THEN
+                RAISE EXCEPTION 'bascule: INSERT on audit refused: the space has no such request'
+                    USING ERRCODE = 'integrity_constraint_violation';
+            END IF;
+            RETURN NEW;
+        END $$ $f$, current_schema());
+END $do$;
+-- +goose StatementEnd
+CREATE TRIGGER audit_is_true BEFORE INSERT ON audit
+    FOR EACH ROW EXECUTE FUNCTION check_audit();
+CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE ON audit
+    FOR EACH ROW EXECUTE FUNCTION refuse('the audit log is append-only');
+CREATE TRIGGER audit_is_kept BEFORE TRUNCATE ON audit
+    EXECUTE FUNCTION refuse('the audit log is append-only');
+CREATE TRIGGER import_is_of_now BEFORE INSERT ON import
+    FOR EACH ROW WHEN (NOT is_present(NEW.at))
+    EXECUTE FUNCTION refuse('the entry is not of the present');
+
+-- These refuse in every session, also in one that replicates or loads data with
+-- session_replication_role = replica. The others look at what the present
+-- transaction does, which a replica of it does at another time.
+ALTER TABLE space   ENABLE ALWAYS TRIGGER space_number_is_fixed;
+ALTER TABLE space   ENABLE ALWAYS TRIGGER space_switch_is_irrevocable;
+ALTER TABLE space   ENABLE ALWAYS TRIGGER space_switch_is_remembered;
+ALTER TABLE space   ENABLE ALWAYS TRIGGER space_is_kept;
+ALTER TABLE request ENABLE ALWAYS TRIGGER request_end_is_final;
+ALTER TABLE request ENABLE ALWAYS TRIGGER request_space_is_fixed;
+ALTER TABLE request ENABLE ALWAYS TRIGGER request_activated_is_kept;
+ALTER TABLE request ENABLE ALWAYS TRIGGER request_is_kept;
+ALTER TABLE recap   ENABLE ALWAYS TRIGGER recap_facts_are_frozen;
+ALTER TABLE recap   ENABLE ALWAYS TRIGGER recap_is_kept;
+ALTER TABLE audit   ENABLE ALWAYS TRIGGER audit_is_append_only;
+ALTER TABLE audit   ENABLE ALWAYS TRIGGER audit_is_kept;
+
+-- +goose Down
+-- There is no way back (R4).
+SELECT 1/0;
