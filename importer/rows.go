@@ -111,7 +111,7 @@ func (p *parser) judgeKind(f field, c cell) string {
 		return "cellule fusionnée avec une autre colonne ou avec l'en-tête : séparez les cellules"
 	case lostDigits:
 		if p.sheet.headings[f].identifier {
-			return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, notation scientifique ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
+			return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
 		}
 	case shownOtherwise:
 		if p.sheet.headings[f].identifier {

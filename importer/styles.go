@@ -1,12 +1,9 @@
 package importer
 
 import (
-	"fmt"
-	"math"
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -173,102 +170,4 @@ func (s styles) at(i int) numberFormat {
 		return s[i]
 	}
 	return numberFormat{}
-}
-
-// maxExactDigits is how many digits a spreadsheet keeps of a number.
-const maxExactDigits = 15
-
-// appendNumber writes a number as the sheet means it: a date as dd/mm/yyyy, an
-// integer with all its digits, anything else in the shortest form. Where
-// digits may have been lost since the number was typed, the text keeps the
-// shape that shows it, so that it is rejected again when it comes back as text.
-func appendNumber(dst, raw []byte, f numberFormat, date1904 bool) ([]byte, kind, error) {
-	if n := len(raw); n > 0 && n <= maxExactDigits && (raw[0] != '0' || n == 1) && allDigits(raw) && !f.date {
-		return f.append(dst, raw), f.kind(), nil
-	}
-	value, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil || math.IsInf(value, 0) || math.IsNaN(value) || strings.ContainsAny(string(raw), "xX_pPiInN") {
-		return dst, 0, fmt.Errorf("not a number")
-	}
-	if f.date {
-		if t, ok := dateOf(value, date1904); ok {
-			return appendDate(dst, t), plainCell, nil
-		}
-		f = numberFormat{other: true} // ########
-	}
-	if digitsLost(raw) {
-		return strconv.AppendFloat(dst, value, 'E', -1, 64), lostDigits, nil
-	}
-	return f.append(dst, strconv.AppendFloat(nil, value, 'f', -1, 64)), f.kind(), nil
-}
-
-// append writes a number with the leading zeros that are shown.
-func (f numberFormat) append(dst, number []byte) []byte {
-	if allDigits(number) {
-		for n := len(number); n < f.digits; n++ {
-			dst = append(dst, '0')
-		}
-	}
-	return append(dst, number...)
-}
-
-func (f numberFormat) kind() kind {
-	if f.other {
-		return shownOtherwise
-	}
-	return plainCell
-}
-
-func allDigits(b []byte) bool {
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
-}
-
-// digitsLost tells a whole number of which digits may be missing: scientific
-// notation, more digits than a spreadsheet keeps, or leading zeros, which a
-// number cannot have.
-func digitsLost(raw []byte) bool {
-	s := strings.TrimLeft(string(raw), "+-")
-	if strings.ContainsAny(s, "eE") {
-		return true
-	}
-	whole, fraction, _ := strings.Cut(s, ".")
-	if strings.Trim(fraction, "0") != "" {
-		return false // no identifier anyway
-	}
-	return len(whole) > maxExactDigits || len(whole) > 1 && whole[0] == '0'
-}
-
-// lastDay is 31 December 9999, the last date of spreadsheets.
-const lastDay = 2_958_465
-
-// dateOf turns a spreadsheet's day number into a date. Day 1 is 1 January 1900,
-// or day 0 is 1 January 1904; the first calendar has a 29 February 1900 that
-// never was.
-func dateOf(value float64, date1904 bool) (time.Time, bool) {
-	days, part := math.Modf(value)
-	seconds := math.Round(part * 86_400)
-	epoch := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
-	switch {
-	case date1904:
-		epoch = time.Date(1904, 1, 1, 0, 0, 0, 0, time.UTC)
-	case days < 60:
-		days++
-	}
-	if value < 0 || !date1904 && value < 1 || days > lastDay {
-		return time.Time{}, false
-	}
-	t := epoch.AddDate(0, 0, int(days)).Add(time.Duration(seconds) * time.Second)
-	return t, t.Year() <= 9999
-}
-
-func appendDate(dst []byte, t time.Time) []byte {
-	if t.Hour()|t.Minute()|t.Second() == 0 {
-		return t.AppendFormat(dst, "02/01/2006")
-	}
-	return t.AppendFormat(dst, "02/01/2006 15:04:05")
 }

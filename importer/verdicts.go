@@ -8,7 +8,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 
@@ -211,11 +210,11 @@ func (s *sheet) carried(r row, c cell) string {
 	if c.kind != shownOtherwise || r.line <= s.layout.line || f < 0 || !s.headings[f].identifier {
 		return c.text
 	}
-	value, err := strconv.ParseFloat(c.text, 64)
-	if err != nil {
+	d, ok := parseDecimal(c.text)
+	if !ok {
 		return c.text
 	}
-	return strconv.FormatFloat(value, 'E', -1, 64)
+	return string(d.appendScientific(nil))
 }
 
 func (b *verdictBook) put(column, style int, text string) {

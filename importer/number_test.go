@@ -1,0 +1,186 @@
+package importer
+
+import (
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// C1: a whole number of at most 15 digits is taken exactly, whatever the program
+// that spelled it; a longer one, or one with a fraction, is rejected. The bug it
+// would catch: refusing what Java writes, or another subscriber's number.
+func TestSpelledNumbers(t *testing.T) {
+	for _, test := range []struct {
+		raw, format, number, reason string
+	}{
+		{"1.2345678E7", "0", "12345678", ""}, // Java's Double.toString
+		{"1.0E7", "0", "10000000", ""},
+		{"2.0E7", "00000000", "20000000", ""},
+		{"1.2345678E7", "0000000000", "0012345678", ""},
+		{"12345678.0", "0", "12345678", ""},
+		{"12345678.000", "0", "12345678", ""},
+		{"1.2345678e+07", "0", "12345678", ""}, // Go, C
+		{"1.2345678E+007", "0", "12345678", ""},
+		{"1.2345678E+07", "0", "12345678", ""}, // .NET
+		{"+12345678", "0", "12345678", ""},
+		{"12345678.", "0", "12345678", ""},
+		{".12345678E8", "0", "12345678", ""},
+		{"12345678000E-3", "0", "12345678", ""},
+		{"0.12345678E8", "0", "12345678", ""},
+		{"1.23456E+11", "0", "123456000000", ""},
+		{"9.99999999999999E14", "0", "999999999999999", ""},
+		{"1.00000000000000E14", "0", "100000000000000", ""},
+		{"999999999999999", "0", "999999999999999", ""},
+		{"1.0E15", "0", "", "des chiffres ont été perdus"},
+		{"1000000000000000", "0", "", "des chiffres ont été perdus"},
+		{"1.234567890123456E15", "0", "", "des chiffres ont été perdus"},
+		{"1.23456789012346E+17", "0", "", "des chiffres ont été perdus"},
+		{"00123456", "0", "", "des chiffres ont été perdus"},
+		{"012345.6E1", "0", "", "des chiffres ont été perdus"},
+		{"1.23456785E7", "0", "", "numéro d'abonné invalide"},
+		{"12345678.5", "0", "", "numéro d'abonné invalide"},
+		{"1.2345678E-7", "0", "", "numéro d'abonné invalide"},
+		{"1E-300", "0", "", "numéro d'abonné invalide"},
+		{"-1.2345678E7", "0", "", "numéro d'abonné invalide"},
+		{"0E7", "0", "", "numéro d'abonné invalide"},
+		{"1.2345678E7", "11", "", shownReason}, // shows 1.23E+07
+		{"1.2345678E7", `"AB"0`, "", shownReason},
+	} {
+		book := formatted(t, test.format, rowXML(2, `<c r="A2" s="4"><v>`+test.raw+`</v></c>`, "Anne", "a@b.example", "1A", "31/12/2026"))
+		r := rowsOf(t, mustOpen(t, "a.xlsx", book.zip(t)))[0]
+		if string(r.Space.Number) != test.number || !strings.Contains(r.Reason, test.reason) || (r.Reason == "") != (test.reason == "") {
+			t.Errorf("%s shown as %s: number %q, reason %q", test.raw, test.format, r.Space.Number, r.Reason)
+		}
+	}
+}
+
+// What is no number is refused with the file.
+func TestNoNumbers(t *testing.T) {
+	for _, raw := range []string{"abc", "1E", "E7", ".", "1.2.3", "1e5e5", "0x1F", "1_000", "NaN", "INF", "--1", "+-1", "1E+999", "1 2", "1,5", "1E99999999999999999999"} {
+		book := goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2"><v>`+raw+`</v></c>`)))
+		if _, err := openBytes(t, "a.xlsx", book.zip(t)); err == nil || !strings.Contains(err.Error(), "A2 is said to be a number") {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+}
+
+// C1: the same holds for a serial number and a SIREN.
+func TestSpelledIdentifiers(t *testing.T) {
+	book := goodParts().with(sheetPath, sheetXML(rowXML(2, "00123456", "Anne", "a@b.example", `<c r="D2"><v>1.23456789E8</v></c>`, "31/12/2026"))).
+		withDossiers(t, rowXML(1, "numéro d'abonné", "siren", "raison sociale", "service")+
+			rowXML(2, "00123456", `<c r="B2"><v>1.2345678E8</v></c>`, "Garage")+rowXML(3, "00123456", `<c r="B3" s="3"><v>1.2E7</v></c>`, "Garage"))
+	f := mustOpen(t, "a.xlsx", book.zip(t))
+	if r := rowsOf(t, f)[0]; r.Space.Certificate.Serial != "123456789" {
+		t.Errorf("the row is %+v", r)
+	}
+	if d := dossiersOf(t, f); d[0].SIREN != "123456780" || !strings.HasPrefix(d[1].Reason, "SIREN invalide") {
+		t.Errorf("the dossiers are %+v", d)
+	}
+}
+
+// C1: files of programs that write numbers in scientific notation.
+func TestExponentNumberFiles(t *testing.T) {
+	for name, want := range map[string][2]string{
+		"number.xlsx": {"12345678", "2000000001"},
+		"padded.xlsx": {"0020000000", "2000000001"},
+		"serial.xlsx": {"F0000001", "123456789"},
+	} {
+		r := rowsOf(t, mustOpen(t, name, fixture(t, "field/exponent-number/"+name)))[0]
+		if got := [2]string{string(r.Space.Number), string(r.Space.Certificate.Serial)}; got != want || r.Reason != "" {
+			t.Errorf("%s: %q, reason %q, want %q", name, got, r.Reason, want)
+		}
+	}
+}
+
+// A decimal is the number that was written, to its last digit.
+func TestDecimalIsExact(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		raw := rapid.StringMatching(`-?[0-9]{0,12}\.?[0-9]{1,12}([eE][+-]?[0-9]{1,2})?`).Draw(rt, "raw")
+		want, ok := new(big.Rat).SetString(raw)
+		d, parsed := parseDecimal(raw)
+		if !ok || !parsed {
+			rt.Fatalf("%s is no number: %v %v", raw, ok, parsed)
+		}
+		if got, ok := new(big.Rat).SetString(string(d.appendScientific(nil))); !ok || got.Cmp(want) != 0 {
+			rt.Fatalf("%s becomes %s", raw, d.appendScientific(nil))
+		}
+		if d.whole() != want.IsInt() {
+			rt.Fatalf("%s is whole: %v", raw, d.whole())
+		}
+		if d.whole() && string(d.appendWhole(nil)) != want.Num().String() {
+			rt.Fatalf("%s is written %s, want %s", raw, d.appendWhole(nil), want.Num())
+		}
+	})
+}
+
+// D9: a number of too many digits comes back from the verdict workbook as one
+// that is rejected again, with every digit that the file had.
+func TestLostDigitsComeBack(t *testing.T) {
+	book := goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2"><v>1234567890123456789</v></c>`, "Anne", "a@b.example", "1A", "31/12/2026")))
+	verdicts := verdictsOf(t, mustOpen(t, "a.xlsx", book.zip(t)))
+	if got := sheetRows(t, verdicts, "Abonnés")[1][0]; got != "1.234567890123456789E+18" {
+		t.Errorf("the number comes back as %s", got)
+	}
+	if r := rowsOf(t, mustOpen(t, "b.xlsx", verdicts))[0]; !strings.Contains(r.Reason, "numéro d'abonné invalide") {
+		t.Errorf("the row comes back as %+v", r)
+	}
+}
+
+// R7: the whole part of a date is its day, to the last millisecond and beyond.
+// The bug it would catch: a certificate that expires on the last day of the year
+// and is read as the first of the next.
+func TestEndOfDay(t *testing.T) {
+	for _, date1904 := range []bool{false, true} {
+		day := 46387
+		if date1904 {
+			day = 44925
+		}
+		for fraction, clock := range map[string]string{
+			"": "", ".0": "", ".25": " 06:00:00", ".604166666664": " 14:30:00", ".99998842592": " 23:59:59", ".99999998843": " 23:59:59",
+			".9999999999": " 23:59:59", ".999999999999999999999999": " 23:59:59", ".000000000001": "",
+		} {
+			for _, raw := range []string{fmt.Sprint(day, fraction), scientific(fmt.Sprint(day), fraction)} {
+				got, k, err := appendNumber(nil, []byte(raw), numberFormat{date: true}, date1904)
+				if string(got) != "31/12/2026"+clock || k != plainCell || err != nil {
+					t.Errorf("%s, 1904 %v: %s, %v", raw, date1904, got, err)
+				}
+			}
+		}
+	}
+	for _, raw := range []string{"-1", "-0.5", "0", "0.99999", "2958466", "1E9", "1E308"} {
+		if got, k, err := appendNumber(nil, []byte(raw), numberFormat{date: true}, false); k == plainCell || err != nil {
+			t.Errorf("%s is read as the date %s, %v", raw, got, err)
+		}
+	}
+	if got, _, _ := appendNumber(nil, []byte("2958465.9999999999"), numberFormat{date: true}, false); string(got) != "31/12/9999 23:59:59" {
+		t.Errorf("the last day is %s", got)
+	}
+}
+
+// scientific spells a number of five digits and a fraction as Java does from ten
+// million on.
+func scientific(whole, fraction string) string {
+	return whole[:1] + "." + whole[1:] + strings.TrimPrefix(fraction, ".") + "E" + strconv.Itoa(len(whole)-1)
+}
+
+// R7: dates at the last millisecond of a day, in both calendars; a text says the
+// same day.
+func TestLastMillisecondFiles(t *testing.T) {
+	want := time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
+	for _, name := range []string{"d.xlsx", "d1904.xlsx"} {
+		r := rowsOf(t, mustOpen(t, name, fixture(t, "field/last-millisecond/"+name)))[0]
+		if r.Space.Certificate.Expires != want || r.Reason != "" {
+			t.Errorf("%s: %s, reason %q", name, r.Space.Certificate.Expires, r.Reason)
+		}
+	}
+	for _, text := range []string{"31/12/2026", "31/12/2026 23:59:59.999", "2026-12-31T23:59:59.999Z", "2026-12-31 23:59"} {
+		if got, err := parseExpiry(text); got != want || err != nil {
+			t.Errorf("%s: %s, %v", text, got, err)
+		}
+	}
+}
