@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -23,12 +24,6 @@ type sheetPart struct {
 	hidden bool
 	entry  *entry
 }
-
-// The two names of the main namespace: ECMA-376 transitional, and ISO strict.
-const (
-	nsTransitional = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-	nsStrict       = "http://purl.oclc.org/ooxml/spreadsheetml/main"
-)
 
 // maxSheets is far above what people make; every sheet is checked whole.
 const maxSheets = 1024
@@ -146,8 +141,7 @@ func openRoot(x *xmlReader, name string) error {
 	if err != nil {
 		return err
 	}
-	ns := x.attr(strings.TrimSuffix("xmlns:"+x.prefix, ":"))
-	if string(root) != name || ns != nsTransitional && ns != nsStrict {
+	if string(root) != name || x.home != nsSpreadsheet {
 		return xmlError("its root is not <" + name + "> of a spreadsheet")
 	}
 	return nil
@@ -175,7 +169,7 @@ func readRelations(a *archive, part string) (relations, error) {
 		if err != nil {
 			return err
 		}
-		if string(root) != "Relationships" {
+		if string(root) != "Relationships" || x.home != nsLinks {
 			return xmlError("its root is not <Relationships>")
 		}
 		err = eachChild(x, "Relationship", func() error {
@@ -267,7 +261,10 @@ func (w *workbook) addSheet(x *xmlReader, rels relations) error {
 // relationID is the r:id of an element, whatever the prefix is called.
 func relationID(x *xmlReader) string {
 	for _, a := range x.attrs {
-		if prefix, local, ok := strings.Cut(string(a.name), ":"); ok && local == "id" && prefix != "xml" {
+		if !bytes.HasSuffix(a.name, []byte(":id")) {
+			continue
+		}
+		if space, _, err := x.scope.resolve(a.name); err == nil && space == nsDocument {
 			return string(a.value)
 		}
 	}

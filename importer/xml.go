@@ -9,8 +9,8 @@ import (
 
 // xmlReader reads one XML part strictly and fast: what is not well-formed to
 // its last byte is an error. It knows no DOCTYPE, so no entities but XML's own,
-// and no encoding but UTF-8. Namespaces are compared by prefix: what counts are
-// the elements with the prefix of the root element.
+// and no encoding but UTF-8. What counts are the elements of the namespace of the
+// root element, whatever their prefixes.
 //
 // Slices that it hands out are good until the next call.
 type xmlReader struct {
@@ -25,10 +25,16 @@ type xmlReader struct {
 	rooted   bool   // the root element was opened
 	names    []byte // of the open elements, one after the other
 	open     []int  // where each of them begins
-	prefix   string // of the root element, with its colon
 	selfShut bool   // the start tag just read is an end tag too
 
+	scope        scope
+	home         namespace // of the root element
+	alternatives alternatives
+
 	name    []byte
+	space   namespace
+	local   []byte // the name without its prefix
+	special bool   // some attribute has a prefix or declares a namespace
 	attrs   []xmlAttr
 	text    []byte
 	scratch []byte
@@ -49,6 +55,7 @@ const (
 	maxTag   = 1 << 20 // bytes of one tag, comment or CDATA section
 	maxDepth = 64
 	maxAttrs = 256
+	maxName  = 1024
 )
 
 // xmlError says why a part is not well-formed XML.
@@ -67,6 +74,7 @@ const (
 	errEntity  = xmlError("an entity is unknown or malformed")
 	errChar    = xmlError("it holds a forbidden character")
 	errRoot    = xmlError("it has not exactly one root element")
+	errPrefix  = xmlError("a prefix stands for no namespace")
 	errDeep    = xmlError("its elements are nested too deep")
 	errLong    = xmlError("a tag or a text is too long")
 )
@@ -342,14 +350,25 @@ func (x *xmlReader) push() error {
 	if len(x.open) == maxDepth {
 		return errDeep
 	}
-	if !x.rooted {
-		x.rooted = true
-		if i := bytes.IndexByte(x.name, ':'); i >= 0 {
-			x.prefix = string(x.name[:i+1])
-		}
-	}
 	x.open = append(x.open, len(x.names))
 	x.names = append(x.names, x.name...)
+	if x.special {
+		if err := x.scope.declare(x.attrs, len(x.open)); err != nil {
+			return err
+		}
+		if err := x.scope.check(x.attrs); err != nil {
+			return err
+		}
+	}
+	if x.space, x.local = x.scope.unnamed, x.name; bytes.IndexByte(x.name, ':') >= 0 {
+		var err error
+		if x.space, x.local, err = x.scope.resolve(x.name); err != nil {
+			return err
+		}
+	}
+	if !x.rooted {
+		x.rooted, x.home = true, x.space
+	}
 	return nil
 }
 
@@ -357,6 +376,9 @@ func (x *xmlReader) pop() {
 	last := len(x.open) - 1
 	x.names = x.names[:x.open[last]]
 	x.open = x.open[:last]
+	if n := len(x.scope.bindings); n > 0 && x.scope.bindings[n-1].depth > last {
+		x.scope.leave(last)
+	}
 }
 
 // readInstruction skips <?…?> and checks the declaration of the encoding.
@@ -439,10 +461,13 @@ func cleanText(b []byte) bool {
 // readStart reads a start tag with its attributes.
 func (x *xmlReader) readStart(b []byte) error {
 	n := nameLength(b[1:])
-	if n == 0 {
+	switch {
+	case n == 0:
 		return errTag
+	case n > maxName:
+		return errLong
 	}
-	x.name, x.attrs, x.scratch = b[1:1+n], x.attrs[:0], x.scratch[:0]
+	x.name, x.attrs, x.scratch, x.special = b[1:1+n], x.attrs[:0], x.scratch[:0], false
 	for i := 1 + n; ; {
 		j := skipSpace(b, i)
 		if j+1 >= len(b) && (j >= len(b) || b[j] != '>') {
@@ -473,6 +498,9 @@ func (x *xmlReader) readAttr(b []byte, i int) (int, error) {
 		return 0, errTag
 	}
 	name := b[i : i+n]
+	if n > len("r:") && (bytes.IndexByte(name, ':') >= 0 || string(name) == "xmlns") {
+		x.special = true
+	}
 	i = skipSpace(b, i+n)
 	if i < len(b) && b[i] != '=' {
 		return 0, errTag
@@ -508,7 +536,7 @@ func (x *xmlReader) readAttr(b []byte, i int) (int, error) {
 			return 0, errTag
 		}
 	}
-	if len(x.attrs) == maxAttrs {
+	if len(x.attrs) == maxAttrs || n > maxName {
 		return 0, errLong
 	}
 	x.attrs = append(x.attrs, xmlAttr{name, value})
@@ -564,27 +592,34 @@ func nameLength(b []byte) int {
 }
 
 // child goes to the next element inside the innermost open one and returns its
-// local name, "" if it is of another namespace; nil when the innermost element
-// has ended. Text on the way is skipped.
+// local name, "" if it is of another namespace than the root; nil when the
+// innermost element has ended. Text on the way is skipped.
 func (x *xmlReader) child() ([]byte, error) {
 	for {
-		switch tok, err := x.next(); {
+		tok, err := x.next()
+		switch {
 		case err != nil:
 			return nil, err
+		case tok == xmlText:
+		case tok == xmlStart && x.space == x.home && len(x.alternatives) == 0:
+			return x.local, nil
 		case tok == xmlStart:
-			return x.local(), nil
-		case tok == xmlEnd || tok == xmlDone:
+			if !x.alternatives.enter(x) {
+				return x.own(), nil
+			}
+		case len(x.alternatives) == 0 || !x.alternatives.leave(len(x.open)+1):
 			return nil, nil
 		}
 	}
 }
 
-func (x *xmlReader) local() []byte {
-	rest, ok := bytes.CutPrefix(x.name, []byte(x.prefix))
-	if !ok || x.prefix == "" && bytes.IndexByte(rest, ':') >= 0 {
+// own is the local name of the element just read, "" if it is none of ours.
+func (x *xmlReader) own() []byte {
+	outer := x.alternatives.top()
+	if x.space != x.home || outer != nil && !outer.branch && outer.depth == len(x.open)-1 {
 		return []byte{}
 	}
-	return rest
+	return x.local
 }
 
 // skip goes to the end of the innermost open element.

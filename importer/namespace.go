@@ -1,0 +1,177 @@
+package importer
+
+import (
+	"bytes"
+	"strings"
+)
+
+// namespace is one that matters here, or none of them. Namespaces that differ
+// only in the variant of the format, transitional or strict, are one.
+type namespace byte
+
+const (
+	nsNone          namespace = iota
+	nsOther                   // of an extension
+	nsSpreadsheet             // rows, cells, texts, styles, sheets
+	nsDocument                // r:id
+	nsLinks                   // the links of a part
+	nsCompatibility           // alternatives for programs that know more or less
+)
+
+// namespaceOf knows the namespaces by their names: ECMA-376 transitional, and ISO
+// strict.
+var namespaceOf = map[string]namespace{
+	"": nsNone,
+	"http://schemas.openxmlformats.org/spreadsheetml/2006/main":           nsSpreadsheet,
+	"http://purl.oclc.org/ooxml/spreadsheetml/main":                       nsSpreadsheet,
+	"http://schemas.openxmlformats.org/officeDocument/2006/relationships": nsDocument,
+	"http://purl.oclc.org/ooxml/officeDocument/relationships":             nsDocument,
+	"http://schemas.openxmlformats.org/package/2006/relationships":        nsLinks,
+	"http://schemas.openxmlformats.org/markup-compatibility/2006":         nsCompatibility,
+}
+
+// scope is the declarations of namespaces in force: what counts of an element is
+// the name of its namespace, whatever prefix stands for it and wherever that was
+// declared.
+type scope struct {
+	bindings []binding
+	unnamed  namespace // of elements without prefix
+}
+
+type binding struct {
+	prefix string
+	space  namespace
+	depth  int // of the element that declares it
+}
+
+// maxBindings is far above what programs declare: each prefix is looked for
+// among them.
+const maxBindings = 256
+
+// declare takes the declarations among the attributes of an element.
+func (s *scope) declare(attrs []xmlAttr, depth int) error {
+	for _, a := range attrs {
+		prefix, ok := strings.CutPrefix(string(a.name), "xmlns:")
+		switch {
+		case string(a.name) == "xmlns":
+			prefix = ""
+		case !ok:
+			continue
+		case prefix == "" || prefix == "xmlns" || len(a.value) == 0:
+			return errPrefix
+		}
+		space, known := namespaceOf[string(a.value)]
+		if !known {
+			space = nsOther
+		}
+		if len(s.bindings) == maxBindings {
+			return errLong
+		}
+		s.bindings = append(s.bindings, binding{prefix, space, depth})
+		if prefix == "" {
+			s.unnamed = space
+		}
+	}
+	return nil
+}
+
+// leave forgets what elements deeper than that have declared.
+func (s *scope) leave(depth int) {
+	for n := len(s.bindings); n > 0 && s.bindings[n-1].depth > depth; n-- {
+		s.bindings = s.bindings[:n-1]
+	}
+	s.unnamed, _ = s.find(nil)
+}
+
+// find is the namespace that a prefix stands for.
+func (s *scope) find(prefix []byte) (namespace, bool) {
+	for i := len(s.bindings) - 1; i >= 0; i-- {
+		if b := &s.bindings[i]; b.prefix == string(prefix) {
+			return b.space, true
+		}
+	}
+	return nsNone, len(prefix) == 0
+}
+
+// resolve splits a name. One without prefix is of the unnamed namespace.
+func (s *scope) resolve(name []byte) (namespace, []byte, error) {
+	i := bytes.IndexByte(name, ':')
+	if i < 0 {
+		return s.unnamed, name, nil
+	}
+	prefix, local := name[:i], name[i+1:]
+	space, ok := s.find(prefix)
+	if !ok || i == 0 || len(local) == 0 || bytes.IndexByte(local, ':') >= 0 {
+		return 0, nil, errPrefix
+	}
+	return space, local, nil
+}
+
+// check demands that the prefixes of all attributes stand for something.
+func (s *scope) check(attrs []xmlAttr) error {
+	for _, a := range attrs {
+		if string(a.name) == "xmlns" || bytes.HasPrefix(a.name, []byte("xmlns:")) || bytes.HasPrefix(a.name, []byte("xml:")) {
+			continue
+		}
+		if _, _, err := s.resolve(a.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alternatives are the open elements of markup compatibility (ECMA-376 part 3):
+// of the choices in an AlternateContent, what is in the first one that we
+// understand, or in the fallback, stands where the AlternateContent does.
+type alternatives []alternative
+
+type alternative struct {
+	depth  int
+	branch bool // a choice or a fallback that was taken
+	taken  bool // one of its branches was
+}
+
+// enter looks at an element at a depth; through tells that its children stand
+// for it, else it is none of ours.
+func (a *alternatives) enter(x *xmlReader) (through bool) {
+	depth, outer := len(x.open), a.top()
+	inside := outer != nil && !outer.branch && outer.depth == depth-1
+	switch {
+	case !inside:
+		through = x.space == nsCompatibility && string(x.local) == "AlternateContent"
+	case x.space == nsCompatibility && !outer.taken:
+		through = string(x.local) == "Fallback" || string(x.local) == "Choice" && x.understands(x.attr("Requires"))
+		outer.taken = through
+	}
+	if through {
+		*a = append(*a, alternative{depth: depth, branch: inside})
+	}
+	return through
+}
+
+func (a *alternatives) top() *alternative {
+	if len(*a) == 0 {
+		return nil
+	}
+	return &(*a)[len(*a)-1]
+}
+
+// leave tells whether the element that ended was one of them.
+func (a *alternatives) leave(depth int) bool {
+	if t := a.top(); t == nil || t.depth != depth {
+		return false
+	}
+	*a = (*a)[:len(*a)-1]
+	return true
+}
+
+// understands tells whether all prefixes of a choice stand for what we read.
+func (x *xmlReader) understands(prefixes string) bool {
+	fields := strings.Fields(prefixes)
+	for _, p := range fields {
+		if space, _ := x.scope.find([]byte(p)); space != nsSpreadsheet && space != nsDocument {
+			return false
+		}
+	}
+	return len(fields) > 0
+}
