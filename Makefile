@@ -50,6 +50,8 @@ TEST_NEED = $(strip $(POSTGRES) \
 	$(if $(call have,chromium chromium-browser google-chrome headless-shell),,chromium) \
 	$(if $(call have,pdftotext),,poppler-utils) \
 	$(if $(call have,qpdf),,qpdf) \
+	$(if $(or $(call have,nginx),$(wildcard /usr/sbin/nginx)),,nginx-light) \
+	$(if $(or $(call have,haproxy),$(wildcard /usr/sbin/haproxy)),,haproxy) \
 	$(if $(call have,pk12util),,libnss3-tools) \
 	$(if $(call have,npm),,npm) \
 	$(if $(call have,$(or $(CC),cc) gcc clang),,gcc libc6-dev))

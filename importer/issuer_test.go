@@ -2,6 +2,7 @@ package importer
 
 import (
 	"crypto/x509/pkix"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,7 +98,7 @@ func authorities(t *testing.T, names ...string) *certificate.Store {
 	if err := os.WriteFile(path, all, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	store, err := certificate.Open(path, "")
+	store, err := certificate.Open(path, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

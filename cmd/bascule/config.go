@@ -1,9 +1,9 @@
 package main
 
 import (
-	"crypto/tls"
 	_ "embed"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
@@ -195,40 +196,63 @@ func (e environment) folder(name string) (string, error) {
 	return v, nil
 }
 
-// tlsFiles reads TLS_CERT_FILE and TLS_KEY_FILE: both or none, and a pair.
-func (e environment) tlsFiles() (cert, key string, err error) {
-	cert, key = strings.TrimSpace(e.getenv("TLS_CERT_FILE")), strings.TrimSpace(e.getenv("TLS_KEY_FILE"))
+// tlsPair reads TLS_CERT_FILE and TLS_KEY_FILE: both, or none and nil.
+func (e environment) tlsPair(log *slog.Logger) (*certificate.Pair, error) {
+	cert, key := strings.TrimSpace(e.getenv("TLS_CERT_FILE")), strings.TrimSpace(e.getenv("TLS_KEY_FILE"))
 	if (cert == "") != (key == "") {
-		return "", "", fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE go together: set both or none")
+		return nil, fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE go together: set both or none")
 	}
-	if cert != "" {
-		if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
-			return "", "", fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE: %w", err)
-		}
+	if cert == "" {
+		return nil, nil
 	}
-	return cert, key, nil
+	return certificate.OpenPair(cert, key, log)
 }
 
-// trustedProxies reads TRUSTED_PROXIES: addresses and prefixes, by commas.
-func (e environment) trustedProxies() ([]netip.Prefix, error) {
-	var list []netip.Prefix
-	for _, part := range strings.FieldsFunc(e.getenv("TRUSTED_PROXIES"), func(r rune) bool { return r == ',' || r == ' ' }) {
-		prefix, err := netip.ParsePrefix(part)
-		if err != nil {
-			addr, addrErr := netip.ParseAddr(part)
-			if addrErr != nil {
-				return nil, fmt.Errorf("TRUSTED_PROXIES: %q is neither an address nor a prefix such as 10.0.0.0/8", part)
-			}
-			prefix = netip.PrefixFrom(addr, addr.BitLen())
+// trustedProxies reads TRUSTED_PROXIES: who is believed about X-Forwarded-For.
+func (e environment) trustedProxies() ([]netip.Prefix, error) { return e.prefixes("TRUSTED_PROXIES") }
+
+// certProxies reads CLIENT_CERT_PROXIES: who is believed about Client-Cert.
+func (e environment) certProxies() ([]netip.Prefix, error) { return e.prefixes("CLIENT_CERT_PROXIES") }
+
+// prefixes reads addresses and prefixes, by commas.
+func (e environment) prefixes(name string) (list []netip.Prefix, err error) {
+	for _, part := range strings.FieldsFunc(e.getenv(name), func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		prefix, ok := parsePrefix(part)
+		if !ok {
+			return nil, fmt.Errorf("%s: %q is neither an address nor a prefix such as 10.0.0.0/8", name, part)
 		}
-		list = append(list, prefix.Masked())
+		if prefix.Bits() < minPrefix {
+			return nil, fmt.Errorf("%s: %s is too wide: anybody could pass for a proxy; name the addresses of your proxies", name, prefix)
+		}
+		list = append(list, prefix)
 	}
 	return list, nil
 }
 
+// minPrefix keeps whole continents from being trusted: no private network is
+// wider than 10.0.0.0/8 or fd00::/8.
+const minPrefix = 8
+
+// parsePrefix reads an address, or a prefix. IPv4 within IPv6 is IPv4, as peers
+// are told by that.
+func parsePrefix(s string) (netip.Prefix, bool) {
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return netip.Prefix{}, false
+		}
+		prefix = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 {
+		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
+	}
+	return prefix.Masked(), true
+}
+
 // certificates reads CLIENT_CA_FILE and CLIENT_CRL_FILE; nil where nobody enters
 // with a certificate.
-func (e environment) certificates() (*certificate.Store, error) {
+func (e environment) certificates(log *slog.Logger) (*certificate.Store, error) {
 	ca, crl := strings.TrimSpace(e.getenv("CLIENT_CA_FILE")), strings.TrimSpace(e.getenv("CLIENT_CRL_FILE"))
 	if ca == "" {
 		if crl != "" {
@@ -236,7 +260,7 @@ func (e environment) certificates() (*certificate.Store, error) {
 		}
 		return nil, nil
 	}
-	return certificate.Open(ca, crl)
+	return certificate.Open(ca, crl, log)
 }
 
 func (e environment) certListenAddr() string { return strings.TrimSpace(e.getenv("CERT_LISTEN_ADDR")) }
@@ -254,7 +278,7 @@ func (e environment) certPublicURL() (*url.URL, error) {
 		return u, nil
 	}
 	addr := e.certListenAddr()
-	if addr == "" {
+	if addr == "" || strings.TrimSpace(e.getenv("CLIENT_CERT_PROXIES")) != "" { // browsers find the proxy, not us
 		return nil, nil
 	}
 	host, _, err := net.SplitHostPort(addr)

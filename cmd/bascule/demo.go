@@ -80,7 +80,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
 	if err := d.start(ctx); err != nil {
 		return err
 	}
-	if d.certs, err = newDemoCertificates(filepath.Join(f.dir, "certificates"), listener.Addr()); err != nil {
+	if d.certs, err = newDemoCertificates(filepath.Join(f.dir, "certificates"), listener.Addr(), d.log); err != nil {
 		return err
 	}
 	defer d.certs.listener.Close()

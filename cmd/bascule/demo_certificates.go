@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/url"
@@ -48,7 +49,7 @@ const demoPassphrase = "bascule"
 
 // newDemoCertificates makes the authority in the folder, or takes the one of an
 // earlier run, and listens beside the pages.
-func newDemoCertificates(dir string, pages net.Addr) (c *demoCertificates, err error) {
+func newDemoCertificates(dir string, pages net.Addr, log *slog.Logger) (c *demoCertificates, err error) {
 	c = &demoCertificates{dir: dir}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func newDemoCertificates(dir string, pages net.Addr) (c *demoCertificates, err e
 	if err := c.authority.WriteCRL(crl, now.Add(-time.Hour), now.AddDate(1, 0, 0)); err != nil {
 		return nil, err
 	}
-	if c.store, err = certificate.Open(c.authority.CAFile(), crl); err != nil {
+	if c.store, err = certificate.Open(c.authority.CAFile(), crl, log); err != nil {
 		return nil, err
 	}
 	if c.server, err = c.authority.IssueServer([]string{"127.0.0.1", "::1", "localhost"}); err != nil {

@@ -45,7 +45,7 @@ name none or several of them.`,
 }
 
 func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyring, path string, f importFlags) error {
-	certificates, err := a.env.certificates()
+	certificates, err := a.env.certificates(a.log)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bascule/internal/certificate"
 	"bascule/internal/conversion"
 	"bascule/internal/web"
 	"bascule/sql"
@@ -33,13 +34,17 @@ Environment, needed:
 Environment, optional:
   LISTEN_ADDR       where to listen (127.0.0.1:8080)
   TLS_CERT_FILE, TLS_KEY_FILE
-                    certificate and key, to serve https without a proxy
+                    certificate and key, to serve https without a proxy; read
+                    again when they change
   CLIENT_CA_FILE    the authorities whose certificates open spaces, PEM (none)
   CLIENT_CRL_FILE   their revocation lists, PEM, read again when the file changes
   CERT_LISTEN_ADDR  where browsers are asked for a certificate, over TLS (nowhere)
   CERT_PUBLIC_URL   where subscribers find that, such as https://certificat.example
-  TRUSTED_PROXIES   addresses and prefixes whose X-Forwarded-For and Client-Cert
-                    are believed (none)
+  CLIENT_CERT_PROXIES
+                    addresses and prefixes of proxies that ask browsers for the
+                    certificate in place of CERT_LISTEN_ADDR: their Client-Cert is
+                    believed there (none)
+  TRUSTED_PROXIES   addresses and prefixes whose X-Forwarded-For is believed (none)
   METRICS_ADDR      where to serve /metrics to Prometheus (nowhere)
   CODE_LIFETIME     how long a code works, as the pages tell it (48h)
   PASSWORD_PROFILE  fiche (8 to 20 letters and digits, the default) or cnil
@@ -58,13 +63,14 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cert, key, err := a.env.tlsFiles()
+	pair, err := a.env.tlsPair(a.log)
 	if err != nil {
 		return err
 	}
-	if err := a.checkCertificates(cfg, cert); err != nil {
+	if err := a.checkCertificates(cfg, pair); err != nil {
 		return err
 	}
+	a.warnCertificates(cfg, pair)
 	db, err := a.openDB(ctx, serveConns())
 	if err != nil {
 		return err
@@ -78,17 +84,17 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return listenAndServe(ctx, a.log, a.listeners(cfg, pages, cert, key))
+	return listenAndServe(ctx, a.log, a.listeners(cfg, pages, pair))
 }
 
 // listeners are where to serve what. Where subscribers come over http, the TLS
 // certificate is for those who show one of their own.
-func (a *app) listeners(cfg web.Config, pages *web.Server, cert, key string) []listener {
+func (a *app) listeners(cfg web.Config, pages *web.Server, pair *certificate.Pair) []listener {
 	own := listener{name: "pages", variable: "LISTEN_ADDR", addr: a.env.listenAddr(), handler: pages.Handler()}
 	asking := listener{name: "certificates", variable: "CERT_LISTEN_ADDR", addr: a.env.certListenAddr(),
-		handler: pages.CertificateHandler(), cert: cert, key: key, tls: pages.AskCertificate}
+		handler: pages.CertificateHandler(), pair: pair, tls: pages.AskCertificate, header: certificate.MaxHeader}
 	if asking.addr == "" || cfg.PublicURL.Scheme == "https" {
-		own.cert, own.key = cert, key
+		own.pair = pair
 	}
 	all := []listener{own}
 	if asking.addr != "" {
@@ -98,21 +104,6 @@ func (a *app) listeners(cfg web.Config, pages *web.Server, cert, key string) []l
 		all = append(all, listener{name: "metrics", variable: "METRICS_ADDR", addr: addr, handler: pages.Metrics()})
 	}
 	return all
-}
-
-// checkCertificates refuses a listener for certificates that could not see any.
-func (a *app) checkCertificates(cfg web.Config, cert string) error {
-	switch {
-	case a.env.certListenAddr() == "":
-		return nil
-	case cfg.Certificates == nil:
-		return errors.New("CLIENT_CA_FILE is not set: CERT_LISTEN_ADDR needs the authorities whose certificates open spaces")
-	case cert != "" && cfg.CertURL.Scheme != "https":
-		return errors.New("CERT_PUBLIC_URL is not of the form https://host: CERT_LISTEN_ADDR speaks TLS")
-	case cert == "" && len(cfg.TrustedProxies) == 0:
-		return errors.New("TLS_CERT_FILE is not set: CERT_LISTEN_ADDR needs it, or TRUSTED_PROXIES that hand certificates on")
-	}
-	return nil
 }
 
 func (a *app) webConfig() (cfg web.Config, err error) {
@@ -132,11 +123,11 @@ func (a *app) webConfig() (cfg web.Config, err error) {
 	if cfg.TrustedProxies, err = a.env.trustedProxies(); err != nil {
 		return cfg, err
 	}
-	if cfg.Certificates, err = a.env.certificates(); err != nil {
+	if cfg.CertProxies, err = a.env.certProxies(); err != nil {
 		return cfg, err
 	}
-	if cfg.Certificates != nil {
-		cfg.Certificates.Log = a.log
+	if cfg.Certificates, err = a.env.certificates(a.log); err != nil {
+		return cfg, err
 	}
 	if cfg.CertURL, err = a.env.certPublicURL(); err != nil {
 		return cfg, err
@@ -152,8 +143,9 @@ func (a *app) webConfig() (cfg web.Config, err error) {
 type listener struct {
 	name, variable, addr string
 	handler              http.Handler
-	cert, key            string
+	pair                 *certificate.Pair             // nil for none
 	tls                  func(*tls.Config) *tls.Config // what else TLS has to do; may be nil
+	header               int                           // how many bytes of headers it takes beside maxHeaderBytes
 }
 
 // The limits of a connection. No page needs more: the activation waits two
@@ -172,9 +164,7 @@ func listenAndServe(ctx context.Context, log *slog.Logger, listeners []listener)
 	servers := make([]*http.Server, len(listeners))
 	for i, l := range listeners {
 		servers[i] = newServer(l.handler, log)
-		if err := l.secure(servers[i]); err != nil {
-			return err
-		}
+		l.fit(servers[i])
 	}
 	opened, err := listenAll(listeners)
 	if err != nil {
@@ -214,27 +204,23 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// secure gives a server its certificate, if the listener has one. It comes
+// fit gives a server what its listener has beyond others. The certificate comes
 // before all else that TLS has to do, which may hand copies of it out.
-func (l listener) secure(srv *http.Server) error {
-	if l.cert == "" {
-		return nil
+func (l listener) fit(srv *http.Server) {
+	srv.MaxHeaderBytes += l.header
+	if l.pair == nil {
+		return
 	}
-	own, err := tls.LoadX509KeyPair(l.cert, l.key)
-	if err != nil {
-		return fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE: %w", err)
-	}
-	srv.TLSConfig.Certificates = []tls.Certificate{own}
+	srv.TLSConfig.GetCertificate = l.pair.Get
 	if l.tls != nil {
 		srv.TLSConfig = l.tls(srv.TLSConfig)
 	}
-	return nil
 }
 
 // serve speaks TLS where the server has a certificate.
 func (l listener) serve(srv *http.Server, ln net.Listener) error {
 	err := error(nil)
-	if len(srv.TLSConfig.Certificates) > 0 {
+	if srv.TLSConfig.GetCertificate != nil || len(srv.TLSConfig.Certificates) > 0 {
 		err = srv.ServeTLS(ln, "", "")
 	} else {
 		err = srv.Serve(ln)

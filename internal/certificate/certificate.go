@@ -16,11 +16,12 @@ import (
 type Holder struct {
 	Serial  conversion.SerialNumber
 	Expires time.Time
-	// Issuer is the certificate of CLIENT_CA_FILE that issued this one; nil if
-	// an authority below one of that file did. It is shared: not to be changed.
+	// Issuer is the certificate of CLIENT_CA_FILE that issued this one. It is
+	// shared: not to be changed.
 	Issuer *x509.Certificate
-	// Stale says that revocation lists are configured and that the issuer's is
-	// missing or out of date: the certificate may have been revoked since. Such
+	// Stale says that revocation lists are configured and that the one of the
+	// issuer, or of an authority of CLIENT_CA_FILE above it, is missing, out of
+	// date or from the future: the certificate may have been revoked since. Such
 	// a holder may look, but must not change anything for good.
 	Stale bool
 }
@@ -32,7 +33,7 @@ type Refusal string
 // The refusals. The first one that applies is given, in this order.
 const (
 	None        Refusal = "missing"                                  // none was shown
-	Malformed   Refusal = "malformed"                                // it cannot be read, or demands what we do not know
+	Malformed   Refusal = "malformed"                                // it cannot be read, is too large, or demands what we do not know
 	Untrusted   Refusal = "not issued by a trusted authority"        // whatever its dates and its use
 	WrongUsage  Refusal = "not meant for authenticating subscribers" // a server's, an authority's, a signature's
 	Revoked     Refusal = "revoked"                                  // it, or an authority between it and ours

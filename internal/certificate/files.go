@@ -6,7 +6,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"time"
 
@@ -15,24 +14,46 @@ import (
 
 // parseAuthorities reads CLIENT_CA_FILE. What is no authority is refused: as
 // everything in the file is trusted by itself, a subscriber's certificate there
-// would open its space whatever its issuer thinks of it.
-func parseAuthorities(content []byte) ([]*authority, error) {
+// would open its space whatever its issuer thinks of it. A certificate that
+// cannot be read is left out, and unreadable says why: one among many must not
+// shut out the subscribers of all others.
+func parseAuthorities(content []byte) (all []*authority, unreadable []error, err error) {
 	blocks, err := decodePEM(content, "CERTIFICATE")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var all []*authority
 	for i, der := range blocks {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, fmt.Errorf("certificate %d: %w", i+1, err)
+			unreadable = append(unreadable, fmt.Errorf("certificate %d of %d: %w", i+1, len(blocks), err))
+			continue
 		}
 		if !c.IsCA {
-			return nil, fmt.Errorf("certificate %d (%s) is not an authority's", i+1, c.Subject)
+			return nil, nil, fmt.Errorf("certificate %d (%s) is not an authority's", i+1, c.Subject)
 		}
 		all = append(all, &authority{certificate: c, name: subject(c)})
 	}
-	return all, nil
+	if len(all) == 0 {
+		return nil, nil, errors.Join(unreadable...)
+	}
+	for _, a := range all {
+		a.issuers = issuersOf(a.certificate, all)
+	}
+	return all, unreadable, nil
+}
+
+// issuersOf finds who signed an authority's certificate: several, where one of
+// them has several certificates; nobody for a root.
+func issuersOf(c *x509.Certificate, all []*authority) (issuers []*authority) {
+	if bytes.Equal(c.RawSubject, c.RawIssuer) {
+		return nil
+	}
+	for _, a := range all {
+		if bytes.Equal(a.certificate.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(a.certificate) == nil {
+			issuers = append(issuers, a)
+		}
+	}
+	return issuers
 }
 
 // decodePEM returns the contents of the blocks of a file that holds blocks of
@@ -69,37 +90,30 @@ type list struct {
 	revoked map[conversion.SerialNumber]bool
 }
 
-// parseLists reads CLIENT_CRL_FILE. Of several lists of one authority and key
-// the newest holds.
-func parseLists(content []byte, authorities []*authority) ([]list, error) {
+// parseLists reads CLIENT_CRL_FILE. unsigned are errors about lists that none of
+// the authorities signed.
+func parseLists(content []byte, authorities []*authority) (all []list, unsigned []error, err error) {
 	blocks := [][]byte{content}
 	if bytes.Contains(content, []byte("-----BEGIN ")) {
-		var err error
 		if blocks, err = decodePEM(content, "X509 CRL"); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	var all []list
 	for i, der := range blocks {
 		l, err := parseList(der, authorities)
-		if err != nil {
-			return nil, fmt.Errorf("revocation list %d: %w", i+1, err)
+		switch {
+		case errors.Is(err, errUnsigned):
+			unsigned = append(unsigned, fmt.Errorf("revocation list %d: %w", i+1, err))
+		case err != nil:
+			return nil, nil, fmt.Errorf("revocation list %d: %w", i+1, err)
+		default:
+			all = append(all, l)
 		}
-		all = insert(all, l)
 	}
-	return all, nil
+	return all, unsigned, nil
 }
 
-func insert(all []list, l list) []list {
-	i := slices.IndexFunc(all, func(other list) bool { return other.issuer.is(l.issuer.certificate) })
-	switch {
-	case i < 0:
-		return append(all, l)
-	case all[i].issued.Before(l.issued):
-		all[i] = l
-	}
-	return all
-}
+var errUnsigned = errors.New("no authority of CLIENT_CA_FILE signed it")
 
 // parseList reads one list in DER and finds the authority that signed it.
 func parseList(der []byte, authorities []*authority) (list, error) {
@@ -117,7 +131,7 @@ func parseList(der []byte, authorities []*authority) (list, error) {
 		return bytes.Equal(a.certificate.RawSubject, parsed.RawIssuer) && parsed.CheckSignatureFrom(a.certificate) == nil
 	})
 	if i < 0 {
-		return list{}, fmt.Errorf("no authority of CLIENT_CA_FILE signed it; it names %s", parsed.Issuer)
+		return list{}, fmt.Errorf("%w; it names %s", errUnsigned, parsed.Issuer)
 	}
 	l := list{authorities[i], parsed.ThisUpdate, parsed.NextUpdate, make(map[conversion.SerialNumber]bool, len(parsed.RevokedCertificateEntries))}
 	for _, entry := range parsed.RevokedCertificateEntries {
@@ -139,20 +153,34 @@ func complete(parsed *x509.RevocationList) error {
 	return nil
 }
 
-// revoked tells whether a list names the certificate. Serial numbers are unique
-// under the name of an issuer, whatever its key.
-func (t *trust) revoked(c *x509.Certificate) bool {
-	return slices.ContainsFunc(t.lists, func(l list) bool {
-		return bytes.Equal(l.issuer.certificate.RawSubject, c.RawIssuer) && l.names(c.SerialNumber)
+// clockSkew is how far an authority's clock may be ahead of ours.
+const clockSkew = 5 * time.Minute
+
+// begun tells whether the list holds already: one from the future says what its
+// authority has not said yet.
+func (l list) begun(at time.Time) bool { return !l.issued.After(at.Add(clockSkew)) }
+
+// superseded tells whether a newer list of the same authority and key holds in
+// place of this one: who is missing there was released.
+func (t *trust) superseded(l list, at time.Time) bool {
+	return slices.ContainsFunc(t.lists, func(newer list) bool {
+		return newer.issuer == l.issuer && newer.issued.After(l.issued) && newer.begun(at)
 	})
 }
 
-func (l list) names(n *big.Int) bool { return l.revoked[conversion.SerialNumberOf(n)] }
+// revoked tells whether a list names the certificate, were it one from the
+// future. Serial numbers are unique under the name of an issuer, whatever its key.
+func (t *trust) revoked(c *x509.Certificate, at time.Time) bool {
+	serial := conversion.SerialNumberOf(c.SerialNumber)
+	return slices.ContainsFunc(t.lists, func(l list) bool {
+		return l.revoked[serial] && bytes.Equal(l.issuer.certificate.RawSubject, c.RawIssuer) && !t.superseded(l, at)
+	})
+}
 
-// stale tells whether revocations by the issuer may be unknown: lists are
-// configured, and none by its present key is up to date.
-func (t *trust) stale(issuer *x509.Certificate, at time.Time) bool {
-	return t.listed && !slices.ContainsFunc(t.lists, func(l list) bool {
-		return l.issuer.is(issuer) && !at.After(l.next)
+// fresh tells whether a list of the authority, by its present key, is in force:
+// it has begun, and its next update is not past.
+func (t *trust) fresh(a *authority, at time.Time) bool {
+	return slices.ContainsFunc(t.lists, func(l list) bool {
+		return l.issuer.is(a.certificate) && l.begun(at) && !at.After(l.next) && !t.superseded(l, at)
 	})
 }

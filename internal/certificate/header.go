@@ -3,75 +3,72 @@ package certificate
 import (
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
+	"net/url"
 	"strings"
 )
 
-// maxHeader bounds what both header fields may hold together (I8): a chain of
-// real certificates takes some 10 KiB.
-const maxHeader = 64 << 10
+// MaxHeader bounds the header field that a certificate comes in, in bytes (I8):
+// the largest certificate that [Store.Verify] takes, as a proxy writes it.
+const MaxHeader = 2 * maxCertificate
 
-// FromHeader reads the certificates that a proxy hands on by RFC 9440: the
-// holder's in Client-Cert, those of intermediate authorities in
-// Client-Cert-Chain. It returns nil without an error if there is neither, and
-// an error that wraps [Malformed] for anything but the one form that the RFC
-// has. Nothing is verified yet, and only a trusted proxy may be believed at all.
-func FromHeader(h http.Header) ([]*x509.Certificate, error) {
-	own, chain := h.Values("Client-Cert"), h.Values("Client-Cert-Chain")
-	if len(own) == 0 && len(chain) == 0 {
+// FromHeader reads the certificate that a proxy hands on in Client-Cert: as RFC
+// 9440 says, a byte sequence of its DER, or as nginx can, percent-encoded PEM. It
+// returns nil without an error if there is none, and an error that wraps
+// [Malformed] for anything else. Nothing is verified yet, and only a proxy that
+// removes the field from what clients send may be believed at all.
+//
+// Client-Cert-Chain is not read: see [Store.Verify].
+func FromHeader(h http.Header) (*x509.Certificate, error) {
+	values := h.Values("Client-Cert")
+	switch {
+	case len(values) == 0:
 		return nil, nil
+	case len(values) > 1:
+		return nil, malformed("%d values of Client-Cert, one is expected", len(values))
+	case len(values[0]) > MaxHeader:
+		return nil, malformed("Client-Cert is longer than %d bytes", MaxHeader)
 	}
-	if len(own) != 1 {
-		return nil, malformed("%d values of Client-Cert, one is expected", len(own))
+	der, err := decodeItem(values[0])
+	if err != nil {
+		return nil, malformed("Client-Cert: %v", err)
 	}
-	if size(own)+size(chain) > maxHeader {
-		return nil, malformed("Client-Cert and Client-Cert-Chain are longer than %d bytes", maxHeader)
+	c, err := x509.ParseCertificate(der)
+	if err != nil { // which may repeat what the certificate says of its holder
+		return nil, malformed("the certificate in Client-Cert cannot be read")
 	}
-	items := own
-	if list := strings.Join(chain, ","); list != "" { // several fields are one list
-		items = slices.Concat(own, strings.Split(list, ","))
-	}
-	if len(items) > 1+maxIntermediates {
-		return nil, malformed("more than %d certificates in Client-Cert-Chain", maxIntermediates)
-	}
-	return parseItems(items)
+	return c, nil
 }
 
-func size(values []string) (sum int) {
-	for _, v := range values {
-		sum += len(v)
-	}
-	return sum
-}
-
-func parseItems(items []string) ([]*x509.Certificate, error) {
-	var all []*x509.Certificate
-	for i, item := range items {
-		der, err := decodeItem(item)
-		if err != nil {
-			return nil, malformed("certificate %d: %v", i+1, err)
-		}
-		c, err := x509.ParseCertificate(der)
-		if err != nil { // which may repeat what the certificate says of its holder
-			return nil, malformed("certificate %d cannot be read", i+1)
-		}
-		all = append(all, c)
-	}
-	return all, nil
-}
-
-// decodeItem reads a byte sequence of RFC 8941: base64 between colons, without
-// parameters.
+// decodeItem reads a byte sequence of RFC 8941, base64 between colons without
+// parameters, or percent-encoded PEM.
 func decodeItem(item string) ([]byte, error) {
-	text, opened := strings.CutPrefix(strings.Trim(item, " \t"), ":")
+	item = strings.Trim(item, " \t")
+	if strings.HasPrefix(item, "-----BEGIN") {
+		return decodeEscaped(item)
+	}
+	text, opened := strings.CutPrefix(item, ":")
 	text, closed := strings.CutSuffix(text, ":")
 	if !opened || !closed || strings.ContainsAny(text, "\r\n") { // which base64 would pass over
 		return nil, errors.New("not a byte sequence")
 	}
 	return base64.StdEncoding.DecodeString(text)
+}
+
+// decodeEscaped reads one certificate and nothing around it.
+func decodeEscaped(item string) ([]byte, error) {
+	text, err := url.PathUnescape(item)
+	if err != nil {
+		return nil, errors.New("wrong percent-encoding")
+	}
+	block, rest := pem.Decode([]byte(text))
+	if block == nil || block.Type != "CERTIFICATE" || len(block.Headers) > 0 || strings.Trim(string(rest), "\r\n") != "" {
+		return nil, errors.New("not one certificate in PEM")
+	}
+	return block.Bytes, nil
 }
 
 func malformed(format string, args ...any) error {

@@ -183,11 +183,10 @@ func (f *folder) write(t testing.TB, path string, content []byte) {
 
 func (f *folder) open(t testing.TB) *Store {
 	t.Helper()
-	s, err := Open(f.ca, f.crl)
+	s, err := Open(f.ca, f.crl, slog.New(slog.NewTextHandler(&f.log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Log = slog.New(slog.NewTextHandler(&f.log, nil))
 	return s
 }
 
@@ -200,12 +199,4 @@ func (f *folder) logged() string {
 func openStore(t testing.TB, ca, lists []byte) *Store {
 	t.Helper()
 	return newFolder(t, ca, lists).open(t)
-}
-
-func chain(entities ...entity) []*x509.Certificate {
-	var all []*x509.Certificate
-	for _, e := range entities {
-		all = append(all, e.Certificate)
-	}
-	return all
 }

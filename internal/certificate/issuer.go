@@ -47,14 +47,13 @@ func keyOf(name []attribute) string {
 
 // Issued tells whether a sheet's issuer names the authority that issued the
 // holder's certificate: a serial number means nothing without it. It returns
-// ErrNoAuthority, ErrSeveralAuthorities or ErrOtherAuthority; the last one also
-// for a holder whose authority is not in the file itself.
+// ErrNoAuthority, ErrSeveralAuthorities or ErrOtherAuthority.
 func (s *Store) Issued(issuer string, h Holder) error {
 	named, err := s.now().match(issuer)
 	if err != nil {
 		return err
 	}
-	if h.Issuer == nil || !bytes.Equal(h.Issuer.RawSubject, named.RawSubject) {
+	if !bytes.Equal(h.Issuer.RawSubject, named.RawSubject) {
 		return ErrOtherAuthority
 	}
 	return nil

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"crypto/x509"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -16,11 +15,7 @@ import (
 // store is used, and read again when they changed. It may be used by several
 // goroutines at once.
 type Store struct {
-	// Log is told of files that changed: once for each change that was taken
-	// over, and once for each that was not. It is set before the first use; nil
-	// for nobody.
-	Log *slog.Logger
-
+	log     *slog.Logger
 	reading sync.Mutex // held by the one who looks at the files
 	ca, crl file
 	present atomic.Pointer[trust]
@@ -29,6 +24,7 @@ type Store struct {
 // trust is the contents of both files at one time. It is never changed.
 type trust struct {
 	authorities []*authority // in the order of the file, at least one
+	unreadable  int          // certificates of the file that were left out
 	pool        *x509.CertPool
 	lists       []list
 	listed      bool // whether revocation lists are configured at all
@@ -37,9 +33,11 @@ type trust struct {
 // Open reads caFile (CLIENT_CA_FILE: PEM, one or more certificates of
 // authorities, each of which is trusted by itself) and crlFile (CLIENT_CRL_FILE:
 // revocation lists of these authorities, in PEM, or one in DER; "" for none).
-// The error names the variable and what is wrong with its file.
-func Open(caFile, crlFile string) (*Store, error) {
-	s := &Store{ca: file{path: caFile}, crl: file{path: crlFile}}
+// The error names the variable and what is wrong with its file. log is told of
+// each change that was taken over, of each that was not, and of what in the files
+// is of no use.
+func Open(caFile, crlFile string, log *slog.Logger) (*Store, error) {
+	s := &Store{log: log, ca: file{path: caFile}, crl: file{path: crlFile}}
 	t := new(trust)
 	if err := s.readAuthorities(t); err != nil {
 		return nil, err
@@ -55,6 +53,9 @@ func Open(caFile, crlFile string) (*Store, error) {
 // (tls.Config.ClientCAs). It is not to be changed, and to be asked for anew for
 // each connection: the file may have changed.
 func (s *Store) ClientCAs() *x509.CertPool { return s.now().pool }
+
+// Listed tells whether revocation lists are configured at all.
+func (s *Store) Listed() bool { return s.now().listed }
 
 // now is what holds at present. Whoever comes while somebody else reads the
 // files does not wait: what held before is good enough for that moment.
@@ -77,11 +78,11 @@ func (s *Store) refresh() {
 	t := *s.present.Load()
 	if caChanged {
 		err := s.readAuthorities(&t)
-		s.tell(err, &s.ca)
+		s.ca.tell(s.log, err)
 		crlChanged = crlChanged || err == nil
 	}
 	if crlChanged {
-		s.tell(s.readLists(&t), &s.crl)
+		s.crl.tell(s.log, s.readLists(&t))
 	}
 	s.present.Store(&t)
 }
@@ -92,11 +93,15 @@ func (s *Store) readAuthorities(t *trust) error {
 	if err != nil {
 		return fmt.Errorf("CLIENT_CA_FILE: %w", err)
 	}
-	authorities, err := parseAuthorities(content)
+	authorities, unreadable, err := parseAuthorities(content)
 	if err != nil {
 		return fmt.Errorf("CLIENT_CA_FILE: %s: %w", s.ca.path, err)
 	}
-	t.authorities, t.pool = authorities, x509.NewCertPool()
+	for _, problem := range unreadable {
+		s.log.Warn("CLIENT_CA_FILE: an authority is left out: its certificate cannot be read, and nobody enters with one that it issued",
+			"file", s.ca.path, "error", problem.Error())
+	}
+	t.authorities, t.unreadable, t.pool = authorities, len(unreadable), x509.NewCertPool()
 	for _, a := range authorities {
 		t.pool.AddCert(a.certificate)
 	}
@@ -112,84 +117,36 @@ func (s *Store) readLists(t *trust) error {
 	if err != nil {
 		return fmt.Errorf("CLIENT_CRL_FILE: %w", err)
 	}
-	lists, err := parseLists(content, t.authorities)
+	lists, unsigned, err := parseLists(content, t.authorities)
+	if err == nil && len(unsigned) > t.unreadable { // each may be of an authority that was left out
+		err = unsigned[0]
+	}
 	if err != nil {
 		return fmt.Errorf("CLIENT_CRL_FILE: %s: %w", s.crl.path, err)
 	}
+	for _, problem := range unsigned {
+		s.log.Warn("CLIENT_CRL_FILE: a list is left out", "file", s.crl.path, "error", problem.Error())
+	}
 	t.lists, t.listed = lists, true
+	s.tellUnlisted(t)
 	return nil
 }
 
-// tell logs what became of a change, but not a second time that a file cannot
-// be read.
-func (s *Store) tell(err error, f *file) {
-	problem := ""
-	if err != nil {
-		problem = err.Error()
-	}
-	repeated := problem == f.problem && f.info == nil
-	f.problem = problem
-	switch {
-	case s.Log == nil || f.path == "" || repeated:
-	case err != nil:
-		s.Log.Error("file not taken over: what it held before stays in force", "error", problem)
-	default:
-		s.Log.Info("file read again", "file", f.path)
-	}
-}
-
-// A file is one that is followed.
-type file struct {
-	path    string      // "" if there is none
-	info    fs.FileInfo // when it was last read; nil if that failed
-	problem string      // what was last said about it, "" if all is well
-}
-
-// changed tells whether the file has to be read: another one bears its name, or
-// its time or size is another. A change in place within the clock tick of the
-// one before, to the same size, is missed: files are better replaced than
-// overwritten.
-func (f *file) changed() bool {
-	if f.path == "" {
-		return false
-	}
-	info, err := os.Stat(f.path)
-	if err != nil || f.info == nil {
-		return true
-	}
-	return !os.SameFile(info, f.info) || !info.ModTime().Equal(f.info.ModTime()) || info.Size() != f.info.Size()
-}
-
-// read returns the contents. After an error the next look reads it again.
-func (f *file) read() ([]byte, error) {
-	info, err := os.Stat(f.path) // before the contents: a change between the two is seen as one
-	f.info = nil
-	if err != nil {
-		return nil, err
-	}
-	content, err := os.ReadFile(f.path)
-	if err != nil {
-		return nil, err
-	}
-	f.info = info
-	return content, nil
-}
-
-// find is the authority of the file that has the name and the key of a
-// certificate; nil if there is none.
-func (t *trust) find(c *x509.Certificate) *authority {
+// tellUnlisted names the authorities whose subscribers will not be able to opt.
+func (s *Store) tellUnlisted(t *trust) {
 	for _, a := range t.authorities {
-		if a.is(c) {
-			return a
+		if !slices.ContainsFunc(t.lists, func(l list) bool { return l.issuer.is(a.certificate) }) {
+			s.log.Warn("CLIENT_CRL_FILE: no list of an authority: who holds a certificate that it issued, or one below it, can look at the space, not opt",
+				"file", s.crl.path, "authority", a.certificate.Subject.String())
 		}
 	}
-	return nil
 }
 
 // An authority is one certificate of CLIENT_CA_FILE.
 type authority struct {
 	certificate *x509.Certificate
-	name        []attribute // its subject, to compare with a sheet's text
+	name        []attribute  // its subject, to compare with a sheet's text
+	issuers     []*authority // those of the file that issued the certificate, if it is no root
 }
 
 // is tells whether a certificate speaks of the same authority with the same

@@ -30,7 +30,7 @@ func TestOpenRefusals(t *testing.T) {
 		{"empty", []byte{}, nil, "CLIENT_CA_FILE…ca.pem…no PEM block of type CERTIFICATE"},
 		{"DER", ca.Raw, nil, "CLIENT_CA_FILE…no PEM block"},
 		{"a key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte{1}}), nil, "CLIENT_CA_FILE…block 1 is a PRIVATE KEY"},
-		{"no certificate", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}}), nil, "CLIENT_CA_FILE…certificate 1: x509"},
+		{"no certificate", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}}), nil, "CLIENT_CA_FILE…certificate 1 of 1: x509"},
 		{"a subscriber's certificate", pemCA(ca, ca.client(t)), nil, "CLIENT_CA_FILE…certificate 2 (CN=Camille Durand) is not an authority's"},
 		{"half written", pemCA(ca, other)[:len(good)+40], nil, "CLIENT_CA_FILE…1 of 2 PEM blocks are damaged"},
 		{"damaged in the middle", bytes.Join([][]byte{good, good}, []byte("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n")), nil, "CLIENT_CA_FILE…1 of 3 PEM blocks are damaged"},
@@ -46,7 +46,7 @@ func TestOpenRefusals(t *testing.T) {
 		{"delta list", good, ca.crlOf(t, partial), "CLIENT_CRL_FILE…critical extension 2.5.29.27"},
 	} {
 		f := newFolder(t, c.ca, c.list)
-		_, err := Open(f.ca, f.crl)
+		_, err := Open(f.ca, f.crl, slog.New(slog.DiscardHandler))
 		if err == nil {
 			t.Errorf("%s: accepted", c.name)
 			continue
@@ -70,8 +70,8 @@ func TestOpenMissing(t *testing.T) {
 	f := newFolder(t, pemCA(root(t, professionals)), nil)
 	missing := filepath.Join(t.TempDir(), "missing.pem")
 	for variable, open := range map[string]func() (*Store, error){
-		"CLIENT_CA_FILE":  func() (*Store, error) { return Open(missing, "") },
-		"CLIENT_CRL_FILE": func() (*Store, error) { return Open(f.ca, missing) },
+		"CLIENT_CA_FILE":  func() (*Store, error) { return Open(missing, "", nil) },
+		"CLIENT_CRL_FILE": func() (*Store, error) { return Open(f.ca, missing, nil) },
 	} {
 		if _, err := open(); !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), variable+": ") || !strings.Contains(err.Error(), missing) {
 			t.Errorf("%s: %v", variable, err)
@@ -85,7 +85,7 @@ func TestOpen(t *testing.T) {
 	ca := root(t, professionals)
 	text := append([]byte("Certificate:\n    Data:\n        Version: 3 (0x2)\n"), pemCA(ca)...)
 	for name, list := range map[string][]byte{"DER": ca.crl(t, 13), "PEM": append([]byte("Certificate Revocation List (CRL):\n"), pemCRL(ca.crl(t, 13))...)} {
-		if _, err := openStore(t, text, list).Verify(chain(ca.client(t, serial(13))), now); err != Revoked {
+		if _, err := openStore(t, text, list).Verify(ca.client(t, serial(13)).Certificate, now); err != Revoked {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -97,7 +97,7 @@ func TestStoreFollowsFiles(t *testing.T) {
 	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
 	f := newFolder(t, pemCA(ca), pemCRL(ca.crl(t)))
 	store := f.open(t)
-	mine, theirs := chain(ca.client(t)), chain(other.client(t))
+	mine, theirs := ca.client(t).Certificate, other.client(t).Certificate
 	for _, step := range []struct {
 		name         string
 		change       func()
@@ -135,21 +135,21 @@ func TestStoreFollowsAuthorities(t *testing.T) {
 	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
 	f := newFolder(t, pemCA(ca, other), pemCRL(ca.crl(t, 13), other.crl(t, 13)))
 	store := f.open(t)
-	checkStep(t, "at the start", store, chain(other.client(t)), accepted)
+	checkStep(t, "at the start", store, other.client(t).Certificate, accepted)
 
 	f.write(t, f.ca, pemCA(ca))
-	checkStep(t, "removed", store, chain(other.client(t)), Untrusted)
-	checkStep(t, "stayed, revoked", store, chain(ca.client(t, serial(13))), Revoked)
-	checkStep(t, "stayed", store, chain(ca.client(t)), accepted)
+	checkStep(t, "removed", store, other.client(t).Certificate, Untrusted)
+	checkStep(t, "stayed, revoked", store, ca.client(t, serial(13)).Certificate, Revoked)
+	checkStep(t, "stayed", store, ca.client(t).Certificate, accepted)
 	if log := f.logged(); strings.Count(log, "\n") != 2 || !strings.Contains(log, "revocation list 2") {
 		t.Errorf("logged %q, want that the authorities were read and the second list was not", log)
 	}
 
 	f.write(t, f.crl, pemCRL(ca.crl(t, 13, 14)))
 	f.write(t, f.ca, pemCA(other, ca))
-	checkStep(t, "came back", store, chain(other.client(t)), accepted)
-	checkStep(t, "revoked since", store, chain(ca.client(t, serial(14))), Revoked)
-	if h, err := store.Verify(chain(other.client(t)), now); err != nil || !h.Stale {
+	checkStep(t, "came back", store, other.client(t).Certificate, accepted)
+	checkStep(t, "revoked since", store, ca.client(t, serial(14)).Certificate, Revoked)
+	if h, err := store.Verify(other.client(t).Certificate, now); err != nil || !h.Stale {
 		t.Errorf("whose list is gone: stale %v, %v", h.Stale, err)
 	}
 }
@@ -160,9 +160,9 @@ func TestStoreReadsListsAgain(t *testing.T) {
 	f := newFolder(t, pemCA(ca), pemCRL(ca.crl(t)))
 	store := f.open(t)
 	f.write(t, f.crl, pemCRL(ca.crl(t), other.crl(t, 13)))
-	checkStep(t, "the list came", store, chain(other.client(t, serial(13))), Untrusted)
+	checkStep(t, "the list came", store, other.client(t, serial(13)).Certificate, Untrusted)
 	f.write(t, f.ca, pemCA(ca, other))
-	checkStep(t, "the authority came", store, chain(other.client(t, serial(13))), Revoked)
+	checkStep(t, "the authority came", store, other.client(t, serial(13)).Certificate, Revoked)
 }
 
 // R7: a file that another one of the same size and time replaces is noticed, and
@@ -184,16 +184,16 @@ func TestStoreNoticesReplacement(t *testing.T) {
 	if err := errors.Join(os.Chtimes(beside, before.ModTime(), before.ModTime()), os.Rename(beside, f.crl)); err != nil {
 		t.Fatal(err)
 	}
-	checkStep(t, "replaced", store, chain(ca.client(t)), Revoked)
+	checkStep(t, "replaced", store, ca.client(t).Certificate, Revoked)
 
 	longer := pemCRL(ca.crl(t, 1, 2, 3))
 	if err := errors.Join(os.WriteFile(f.crl, longer, 0o600), os.Chtimes(f.crl, before.ModTime(), before.ModTime())); err != nil {
 		t.Fatal(err)
 	}
-	checkStep(t, "written over", store, chain(ca.client(t)), accepted)
+	checkStep(t, "written over", store, ca.client(t).Certificate, accepted)
 }
 
-func checkStep(t *testing.T, name string, store *Store, shown []*x509.Certificate, want Refusal) {
+func checkStep(t *testing.T, name string, store *Store, shown *x509.Certificate, want Refusal) {
 	t.Helper()
 	if _, err := store.Verify(shown, now); want == accepted && err != nil || want != accepted && err != want {
 		t.Errorf("%s: %v, want %v", name, err, want)
@@ -212,9 +212,11 @@ func remove(t *testing.T, path string) {
 func TestStoreConcurrently(t *testing.T) {
 	ca := root(t, professionals)
 	f := newFolder(t, pemCA(ca), pemCRL(ca.crl(t)))
-	store := f.open(t)
-	store.Log = slog.New(slog.DiscardHandler)
-	shown := chain(ca.client(t))
+	store, err := Open(f.ca, f.crl, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := ca.client(t).Certificate
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {

@@ -1,7 +1,6 @@
 package certificate
 
 import (
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"slices"
@@ -10,78 +9,81 @@ import (
 	"bascule/internal/conversion"
 )
 
-const (
-	// maxIntermediates is how many certificates of authorities are read beside
-	// the holder's; real chains have one or two.
-	maxIntermediates = 10
-	// maxRSABits is what crypto/tls accepts: a larger key takes seconds to
-	// compute with (I8). A proxy may let it pass.
-	maxRSABits = 8192
-)
+// maxCertificate bounds a certificate in DER, in bytes (I8): real ones have 1 to
+// 4 KiB, those with a picture in them some more.
+const maxCertificate = 16 << 10
 
-// Verify judges the certificates that a client showed, its own first and those
-// of intermediate authorities after it, at an instant. The error is a [Refusal].
+// Verify judges the certificate that a client showed, nil for none, at an
+// instant. The error is a [Refusal].
+//
+// Only an authority of CLIENT_CA_FILE that issued it itself can vouch for it, as
+// its name has to be in the sheet: what else the client showed is not looked at,
+// so that a made-up chain costs no more than one signature.
 //
 // That the client holds the key is not ours to know: TLS or the proxy proved it.
-func (s *Store) Verify(chain []*x509.Certificate, at time.Time) (Holder, error) {
-	if len(chain) == 0 {
+func (s *Store) Verify(c *x509.Certificate, at time.Time) (Holder, error) {
+	switch {
+	case c == nil:
 		return Holder{}, None
-	}
-	if len(chain) > 1+maxIntermediates || slices.ContainsFunc(chain, costly) {
+	case c.SerialNumber.Sign() < 0, len(c.Raw) > maxCertificate:
 		return Holder{}, Malformed
 	}
-	return s.now().verify(chain[0], chain[1:], at)
+	return s.now().verify(c, at)
 }
 
-func costly(c *x509.Certificate) bool {
-	key, ok := c.PublicKey.(*rsa.PublicKey)
-	return ok && key.N.BitLen() > maxRSABits
-}
-
-func (t *trust) verify(leaf *x509.Certificate, others []*x509.Certificate, at time.Time) (Holder, error) {
-	paths, err := t.paths(leaf, others, at)
+func (t *trust) verify(leaf *x509.Certificate, at time.Time) (Holder, error) {
+	issuers, err := t.issuers(leaf, at)
 	if err != nil {
 		return Holder{}, err
 	}
 	if !personal(leaf) {
 		return Holder{}, WrongUsage
 	}
-	paths = slices.DeleteFunc(paths, func(path []*x509.Certificate) bool { return slices.ContainsFunc(path, t.revoked) })
+	sound, fresh := t.above(leaf, issuers, at)
 	switch {
-	case len(paths) == 0:
+	case !sound:
 		return Holder{}, Revoked
 	case at.Before(leaf.NotBefore):
 		return Holder{}, NotYetValid
 	case at.After(leaf.NotAfter):
 		return Holder{}, Expired
 	}
-	return t.holder(leaf, paths[0][1], at), nil
+	return Holder{
+		Serial: conversion.SerialNumberOf(leaf.SerialNumber), Expires: leaf.NotAfter,
+		Issuer: issuers[0].certificate, Stale: t.listed && !fresh,
+	}, nil
 }
 
-// paths are the ways from the certificate up to authorities of the file; each
-// has two certificates or more, unless the leaf is itself in the file. A
-// certificate out of its dates is judged at both ends of them: its authority
-// may have begun after it or ended before it.
-func (t *trust) paths(leaf *x509.Certificate, others []*x509.Certificate, at time.Time) ([][]*x509.Certificate, error) {
+// issuers are the authorities of the file that issued the certificate: several,
+// where one has several certificates. A certificate out of its dates is judged at
+// both ends of them: its authority may have begun after it or ended before it.
+func (t *trust) issuers(leaf *x509.Certificate, at time.Time) ([]*authority, error) {
 	instants := []time.Time{at}
 	if at.Before(leaf.NotBefore) || at.After(leaf.NotAfter) {
 		instants = []time.Time{leaf.NotAfter, leaf.NotBefore}
 	}
-	options := x509.VerifyOptions{Roots: t.pool, Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	for _, c := range others {
-		options.Intermediates.AddCert(c)
-	}
+	options := x509.VerifyOptions{Roots: t.pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	refusal := Untrusted
 	for _, options.CurrentTime = range instants {
-		paths, err := leaf.Verify(options)
+		chains, err := leaf.Verify(options)
 		if err == nil {
-			return paths, nil
+			return t.ends(chains), nil
 		}
 		if refusal = refusalOf(err); refusal != Untrusted {
 			break
 		}
 	}
 	return nil, refusal
+}
+
+// ends are the authorities at the ends of chains.
+func (t *trust) ends(chains [][]*x509.Certificate) (all []*authority) {
+	for _, a := range t.authorities {
+		if slices.ContainsFunc(chains, func(chain []*x509.Certificate) bool { return a.certificate.Equal(chain[len(chain)-1]) }) {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 func refusalOf(err error) Refusal {
@@ -100,12 +102,4 @@ func refusalOf(err error) Refusal {
 func personal(c *x509.Certificate) bool {
 	const authentication = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyAgreement // RFC 5280, 4.2.1.12
 	return !c.IsCA && (c.KeyUsage == 0 || c.KeyUsage&authentication != 0)
-}
-
-func (t *trust) holder(leaf, issuer *x509.Certificate, at time.Time) Holder {
-	h := Holder{Serial: conversion.SerialNumberOf(leaf.SerialNumber), Expires: leaf.NotAfter, Stale: t.stale(issuer, at)}
-	if a := t.find(issuer); a != nil {
-		h.Issuer = a.certificate
-	}
-	return h
 }

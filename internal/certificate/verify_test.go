@@ -1,12 +1,11 @@
 package certificate
 
 import (
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"log/slog"
 	"math/big"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -25,56 +24,52 @@ func TestVerify(t *testing.T) {
 	middle, subscriber := ca.below(t, "AC intermédiaire", serial(5)), ca.client(t)
 	yesterday, tomorrow := now.AddDate(0, 0, -1), now.AddDate(0, 0, 1)
 	ended := dates(now.AddDate(-1, 0, 0), yesterday)
-	store := openStore(t, pemCA(ca), pemCRL(ca.crl(t, 13, 14)))
+	store := openStore(t, pemCA(ca, middle), pemCRL(ca.crl(t, 13, 14), middle.crl(t)))
+	outside := ca.below(t, "AC absente du fichier")
 	for _, c := range []struct {
 		name  string
-		chain []*x509.Certificate
+		shown entity
 		want  Refusal
 	}{
-		{"good", chain(ca.client(t)), accepted},
-		{"good, its authority sent along", chain(ca.client(t), ca), accepted},
-		{"good, by an intermediate", chain(middle.client(t), middle), accepted},
-		{"good, what is sent is in no order", chain(middle.client(t), stranger, ca, middle), accepted},
-		{"use not told", chain(ca.client(t, use(), func(c *x509.Certificate) { c.KeyUsage = 0 })), accepted},
-		{"any use", chain(ca.client(t, use(x509.ExtKeyUsageAny))), accepted},
-		{"for mail as well", chain(ca.client(t, use(x509.ExtKeyUsageEmailProtection, x509.ExtKeyUsageClientAuth))), accepted},
-		{"in the second of its beginning", chain(ca.client(t, dates(now, tomorrow))), accepted},
-		{"in the second of its end", chain(ca.client(t, dates(yesterday, now))), accepted},
+		{"good", ca.client(t), accepted},
+		{"good, by an intermediate of the file", middle.client(t), accepted},
+		{"use not told", ca.client(t, use(), func(c *x509.Certificate) { c.KeyUsage = 0 }), accepted},
+		{"any use", ca.client(t, use(x509.ExtKeyUsageAny)), accepted},
+		{"for mail as well", ca.client(t, use(x509.ExtKeyUsageEmailProtection, x509.ExtKeyUsageClientAuth)), accepted},
+		{"in the second of its beginning", ca.client(t, dates(now, tomorrow)), accepted},
+		{"in the second of its end", ca.client(t, dates(yesterday, now)), accepted},
+		{"large", ca.client(t, picture(maxCertificate-2<<10)), accepted},
 
-		{"none", nil, None},
+		{"none", entity{}, None},
 
-		{"a critical extension that we do not know", chain(ca.client(t, critical)), Malformed},
-		{"more certificates than real chains have", slices.Repeat(chain(ca.client(t)), 12), Malformed},
-		{"a key that takes seconds", chain(ca.client(t, hugeKey)), Malformed},
-		{"a key that takes seconds, of an intermediate", chain(ca.client(t), ca.below(t, "x", hugeKey)), Malformed},
+		{"a critical extension that we do not know", ca.client(t, critical), Malformed},
+		{"too large", ca.client(t, picture(maxCertificate)), Malformed},
+		{"a negative number", negative(t, ca), Malformed},
 
-		{"a stranger's", chain(stranger.client(t)), Untrusted},
-		{"a stranger's, who comes along", chain(stranger.client(t), stranger), Untrusted},
-		{"issued by a stranger who bears our authority's name", chain(twin.client(t), twin), Untrusted},
-		{"a stranger's, expired", chain(stranger.client(t, ended)), Untrusted},
-		{"a stranger's, not for authentication", chain(stranger.client(t, use(x509.ExtKeyUsageServerAuth))), Untrusted},
-		{"a stranger's own", chain(stranger), Untrusted},
-		{"its intermediate is missing", chain(middle.client(t)), Untrusted},
-		{"issued by a subscriber", chain(subscriber.client(t), subscriber), Untrusted},
-		{"signed by itself", chain(make509(t, entity{}, professionals, personalUse)), Untrusted},
-		{"by an expired intermediate", chain(expiredMiddle(t, ca)), Untrusted},
+		{"a stranger's", stranger.client(t), Untrusted},
+		{"issued by a stranger who bears our authority's name", twin.client(t), Untrusted},
+		{"a stranger's, expired", stranger.client(t, ended), Untrusted},
+		{"a stranger's, not for authentication", stranger.client(t, use(x509.ExtKeyUsageServerAuth)), Untrusted},
+		{"a stranger's own", stranger, Untrusted},
+		{"by an authority below ours that is not in the file", outside.client(t), Untrusted},
+		{"issued by a subscriber", subscriber.client(t), Untrusted},
+		{"signed by itself", make509(t, entity{}, professionals, personalUse), Untrusted},
 
-		{"a server's", chain(ca.client(t, use(x509.ExtKeyUsageServerAuth))), WrongUsage},
-		{"a server's, expired", chain(ca.client(t, use(x509.ExtKeyUsageServerAuth), ended)), WrongUsage},
-		{"for signing documents", chain(ca.client(t, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageContentCommitment })), WrongUsage},
-		{"the authority itself", chain(ca), WrongUsage},
-		{"an intermediate authority", chain(middle), WrongUsage},
-		{"an authority that may authenticate itself", chain(ca.client(t, authoritative, personalUse)), WrongUsage},
+		{"a server's", ca.client(t, use(x509.ExtKeyUsageServerAuth)), WrongUsage},
+		{"a server's, expired", ca.client(t, use(x509.ExtKeyUsageServerAuth), ended), WrongUsage},
+		{"for signing documents", ca.client(t, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageContentCommitment }), WrongUsage},
+		{"the authority itself", ca, WrongUsage},
+		{"an intermediate authority", middle, WrongUsage},
+		{"an authority that may authenticate itself", ca.client(t, authoritative, personalUse), WrongUsage},
 
-		{"revoked", chain(ca.client(t, serial(13))), Revoked},
-		{"revoked and expired", chain(ca.client(t, serial(13), ended)), Revoked},
-		{"by a revoked intermediate", chain(revokedMiddle(t, ca)), Revoked},
-		{"the number of a revoked one, of another authority", chain(middle.client(t, serial(13)), middle), accepted},
+		{"revoked", ca.client(t, serial(13)), Revoked},
+		{"revoked and expired", ca.client(t, serial(13), ended), Revoked},
+		{"the number of a revoked one, of another authority", middle.client(t, serial(13)), accepted},
 
-		{"not valid yet", chain(ca.client(t, dates(now.Add(time.Second), tomorrow))), NotYetValid},
-		{"expired", chain(ca.client(t, dates(yesterday, now.Add(-time.Second)))), Expired},
+		{"not valid yet", ca.client(t, dates(now.Add(time.Second), tomorrow)), NotYetValid},
+		{"expired", ca.client(t, dates(yesterday, now.Add(-time.Second))), Expired},
 	} {
-		h, err := store.Verify(c.chain, now)
+		h, err := store.Verify(c.shown.Certificate, now)
 		if c.want == accepted && err != nil || c.want != accepted && err != c.want {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
@@ -88,19 +83,19 @@ func critical(c *x509.Certificate) {
 	c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: []int{1, 3, 6, 1, 4, 1, 99999, 1}, Critical: true, Value: []byte{5, 0}})
 }
 
-func hugeKey(c *x509.Certificate) {
-	n := new(big.Int).Lsh(big.NewInt(1), maxRSABits)
-	c.PublicKey = &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 65537}
+// picture makes a certificate longer by so many bytes.
+func picture(size int) func(*x509.Certificate) {
+	return func(c *x509.Certificate) {
+		c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: []int{1, 3, 6, 1, 5, 5, 7, 1, 12}, Value: make([]byte, size)})
+	}
 }
 
-func expiredMiddle(t *testing.T, ca entity) (leaf, middle entity) {
-	middle = ca.below(t, "AC échue", dates(now.AddDate(-1, 0, 0), now.AddDate(0, 0, -1)))
-	return middle.client(t), middle
-}
-
-func revokedMiddle(t *testing.T, ca entity) (leaf, middle entity) {
-	middle = ca.below(t, "AC révoquée", serial(14))
-	return middle.client(t), middle
+// negative is a certificate whose number has a sign, as some authorities made them.
+func negative(t *testing.T, ca entity) entity {
+	t.Helper()
+	c := *ca.client(t).Certificate
+	c.SerialNumber = big.NewInt(-0x1a2b)
+	return entity{Certificate: &c}
 }
 
 // R7: an authority that began after a certificate, or ended before it, does not
@@ -121,7 +116,7 @@ func TestVerifyExpiredBesideItsAuthority(t *testing.T) {
 		{"authority ended, certificate not", dates(year(-9), year(-1)), dates(year(-5), year(2)), Untrusted},
 	} {
 		ca := root(t, professionals, c.authority)
-		if _, err := openStore(t, pemCA(ca), nil).Verify(chain(ca.client(t, c.leaf)), now); err != c.want {
+		if _, err := openStore(t, pemCA(ca), nil).Verify(ca.client(t, c.leaf).Certificate, now); err != c.want {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
@@ -136,80 +131,133 @@ func TestVerifyHolder(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		file   []byte
-		issuer *x509.Certificate
+		issuer entity
 	}{
-		{"the authority is in the file", pemCA(middle), middle.Certificate},
-		{"the root is in the file as well", pemCA(ca, middle), middle.Certificate},
-		{"a renewed certificate of the authority is in the file", pemCA(ca, renewed), renewed.Certificate},
-		{"an expired certificate of the authority is in the file", pemCA(old, ca), old.Certificate},
-		{"the root alone is in the file", pemCA(ca), nil},
+		{"the authority is in the file", pemCA(middle), middle},
+		{"the root is in the file as well", pemCA(ca, middle), middle},
+		{"a renewed certificate of the authority is in the file", pemCA(ca, renewed), renewed},
+		{"an expired one beside it", pemCA(old, ca, renewed), renewed},
 	} {
 		leaf := middle.client(t)
-		h, err := openStore(t, c.file, nil).Verify(chain(leaf, middle), now)
+		h, err := openStore(t, c.file, nil).Verify(leaf.Certificate, now)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		if h.Serial != "1a2b" || !h.Expires.Equal(leaf.NotAfter) || h.Stale {
 			t.Errorf("%s: %+v", c.name, h)
 		}
-		if (h.Issuer == nil) != (c.issuer == nil) || c.issuer != nil && !h.Issuer.Equal(c.issuer) {
+		if !h.Issuer.Equal(c.issuer.Certificate) {
 			t.Errorf("%s: another issuer", c.name)
 		}
 	}
 }
 
-// R7: an authority that its root revoked is refused, even where the file trusts
-// it by itself; one that a second authority vouches for is not.
+// R7: an authority that one above it revoked is refused, however far above, even
+// where the file trusts it by itself; one that a second authority vouches for is
+// not.
 func TestVerifyRevokedAuthority(t *testing.T) {
 	ca, second := root(t, professionals), root(t, pkix.Name{CommonName: "AC seconde"})
 	middle := ca.below(t, "AC intermédiaire", serial(5))
-	leaf, crossed := middle.client(t), second.crossed(t, middle, 6)
+	low := middle.below(t, "AC fille", serial(7))
+	crossed := second.crossed(t, middle, 6)
 	for _, c := range []struct {
 		name  string
 		file  []byte
-		chain []*x509.Certificate
+		shown entity
 		list  []byte
 		want  Refusal
 	}{
-		{"not revoked", pemCA(ca, middle), chain(leaf), ca.crl(t, 6), accepted},
-		{"revoked by its root", pemCA(ca, middle), chain(leaf), ca.crl(t, 5), Revoked},
-		{"another root vouches for it", pemCA(ca, second), chain(leaf, middle, crossed), ca.crl(t, 5), accepted},
-		{"another root vouches for it, of no use to the leaf", pemCA(ca, second), chain(leaf, middle, crossed), pemCRL(ca.crl(t, 5), second.crl(t, 6)), Revoked},
+		{"not revoked", pemCA(ca, middle), middle.client(t), ca.crl(t, 6), accepted},
+		{"revoked by its root", pemCA(ca, middle), middle.client(t), ca.crl(t, 5), Revoked},
+		{"revoked by its root, and good for the one below", pemCA(middle, ca), middle.client(t), pemCRL(ca.crl(t, 5), middle.crl(t)), Revoked},
+		{"one between is revoked", pemCA(low, middle, ca), low.client(t), ca.crl(t, 5), Revoked},
+		{"one between is not in the file", pemCA(low, ca), low.client(t), ca.crl(t, 5), accepted},
+		{"another root vouches for it", pemCA(ca, second, middle, crossed), middle.client(t), ca.crl(t, 5), accepted},
+		{"another root vouches for one between", pemCA(low, ca, second, middle, crossed), low.client(t), ca.crl(t, 5), accepted},
+		{"another root vouched for it, and does no longer", pemCA(ca, second, middle, crossed), middle.client(t), pemCRL(ca.crl(t, 5), second.crl(t, 6)), Revoked},
+		{"the same for one between", pemCA(low, ca, second, middle, crossed), low.client(t), pemCRL(ca.crl(t, 5), second.crl(t, 6)), Revoked},
 	} {
-		_, err := openStore(t, c.file, c.list).Verify(c.chain, now)
+		_, err := openStore(t, c.file, c.list).Verify(c.shown.Certificate, now)
 		if c.want == accepted && err != nil || c.want != accepted && err != c.want {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
 }
 
-// R7, R4: whether the issuer's list is missing or out of date is told, so that
-// nobody changes a space for good with a certificate that may be revoked.
+// R7, R4: whether a list is missing, out of date or from the future is told, of
+// the issuer and of each authority of the file above it, so that nobody changes a
+// space for good with a certificate that may be revoked.
 func TestVerifyStale(t *testing.T) {
 	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
 	twin := root(t, professionals)
-	middle := ca.below(t, "AC intermédiaire")
+	middle := ca.below(t, "AC intermédiaire", serial(5))
+	low := middle.below(t, "AC fille")
+	crossed := other.crossed(t, middle, 6)
 	until := func(at time.Time) func(*x509.RevocationList) {
 		return func(l *x509.RevocationList) { l.NextUpdate = at }
 	}
+	from := func(at time.Time) func(*x509.RevocationList) {
+		return func(l *x509.RevocationList) { l.ThisUpdate, l.NextUpdate = at, at.Add(time.Hour) }
+	}
+	late, future := until(now.Add(-time.Second)), from(now.Add(clockSkew+time.Second))
+	three := pemCA(ca, other, twin)
 	for _, c := range []struct {
 		name  string
+		file  []byte
 		list  []byte
-		chain []*x509.Certificate
+		shown entity
 		want  bool
 	}{
-		{"no lists", nil, chain(ca.client(t)), false},
-		{"up to date", ca.crl(t), chain(ca.client(t)), false},
-		{"up to date for the last time", ca.crlOf(t, until(now)), chain(ca.client(t)), false},
-		{"a second too old", ca.crlOf(t, until(now.Add(-time.Second))), chain(ca.client(t)), true},
-		{"of another authority alone", other.crl(t), chain(ca.client(t)), true},
-		{"by another key of the same name alone", twin.crl(t), chain(ca.client(t)), true},
-		{"of the root alone", ca.crl(t), chain(middle.client(t), middle), true},
-		{"one of two is too old, and another's", pemCRL(other.crlOf(t, until(now.Add(-time.Second))), ca.crl(t)), chain(ca.client(t)), false},
+		{"no lists", three, nil, ca.client(t), false},
+		{"up to date", three, ca.crl(t), ca.client(t), false},
+		{"up to date for the last time", three, ca.crlOf(t, until(now)), ca.client(t), false},
+		{"a second too old", three, ca.crlOf(t, late), ca.client(t), true},
+		{"of another authority alone", three, other.crl(t), ca.client(t), true},
+		{"by another key of the same name alone", three, twin.crl(t), ca.client(t), true},
+		{"one of two is too old, and another's", three, pemCRL(other.crlOf(t, late), ca.crl(t)), ca.client(t), false},
+
+		{"by a clock that is ahead of ours", three, ca.crlOf(t, from(now.Add(clockSkew))), ca.client(t), false},
+		{"from the future", three, ca.crlOf(t, future), ca.client(t), true},
+		{"from the future, beside one of now", three, pemCRL(ca.crlOf(t, future), ca.crl(t)), ca.client(t), false},
+		{"of now, too old, beside an older one that is good", three, pemCRL(ca.crlOf(t, from(now.AddDate(0, 0, -9)), 1), ca.crlOf(t, late)), ca.client(t), true},
+
+		{"of the root alone", pemCA(ca, middle), ca.crl(t), middle.client(t), true},
+		{"of the intermediate alone", pemCA(ca, middle), middle.crl(t), middle.client(t), true},
+		{"of both", pemCA(ca, middle), pemCRL(ca.crl(t), middle.crl(t)), middle.client(t), false},
+		{"the root's is too old", pemCA(ca, middle), pemCRL(ca.crlOf(t, late), middle.crl(t)), middle.client(t), true},
+		{"the root's is from the future", pemCA(ca, middle), pemCRL(ca.crlOf(t, future), middle.crl(t)), middle.client(t), true},
+		{"the intermediate's is too old", pemCA(ca, middle), pemCRL(ca.crl(t), middle.crlOf(t, late)), middle.client(t), true},
+		{"the root is not in the file", pemCA(middle), middle.crl(t), middle.client(t), false},
+		{"of all three", pemCA(ca, middle, low), pemCRL(ca.crl(t), middle.crl(t), low.crl(t)), low.client(t), false},
+		{"of all three, the root's too old", pemCA(ca, middle, low), pemCRL(ca.crlOf(t, late), middle.crl(t), low.crl(t)), low.client(t), true},
+		{"of all three, none of the one between", pemCA(ca, middle, low), pemCRL(ca.crl(t), low.crl(t)), low.client(t), true},
+		{"of the other of two roots", pemCA(ca, other, middle, crossed), pemCRL(ca.crlOf(t, late), other.crl(t), middle.crl(t)), middle.client(t), false},
+		{"of the root that revoked it, not of the other", pemCA(ca, other, middle, crossed), pemCRL(ca.crl(t, 5), middle.crl(t)), middle.client(t), true},
 	} {
-		h, err := openStore(t, pemCA(ca, other, twin), c.list).Verify(c.chain, now)
+		h, err := openStore(t, c.file, c.list).Verify(c.shown.Certificate, now)
 		if err != nil || h.Stale != c.want {
 			t.Errorf("%s: stale %v, %v, want %v", c.name, h.Stale, err, c.want)
+		}
+	}
+}
+
+// R7, I8: authorities that vouch for each other are looked at once each.
+func TestVerifyMutual(t *testing.T) {
+	a, b := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
+	ab, ba := a.crossed(t, b, 1), b.crossed(t, a, 2)
+	for _, c := range []struct {
+		name  string
+		lists []byte
+		want  Refusal
+		stale bool
+	}{
+		{"both listed", pemCRL(a.crl(t), b.crl(t)), accepted, false},
+		{"one listed", a.crl(t), accepted, true},
+		{"revoked by the other", pemCRL(a.crl(t), b.crl(t, 2)), Revoked, false},
+	} {
+		h, err := openStore(t, pemCA(ab, ba), c.lists).Verify(a.client(t).Certificate, now)
+		if c.want == accepted && err != nil || c.want != accepted && err != c.want || h.Stale != c.stale {
+			t.Errorf("%s: stale %v, %v", c.name, h.Stale, err)
 		}
 	}
 }
@@ -229,8 +277,10 @@ func TestVerifyOldLists(t *testing.T) {
 		{"out of date", old, Revoked},
 		{"released by a newer one", pemCRL(old, ca.crl(t, 14)), accepted},
 		{"released by a newer one that stands first", pemCRL(ca.crl(t, 14), old), accepted},
+		{"released by one from the future", pemCRL(old, ca.crlOf(t, func(l *x509.RevocationList) { l.ThisUpdate = now.Add(time.Hour) }, 14)), Revoked},
+		{"revoked by one from the future", pemCRL(ca.crl(t), ca.crlOf(t, func(l *x509.RevocationList) { l.ThisUpdate = now.Add(time.Hour) }, 13)), Revoked},
 	} {
-		_, err := openStore(t, pemCA(ca), c.list).Verify(chain(ca.client(t, serial(13))), now)
+		_, err := openStore(t, pemCA(ca), c.list).Verify(ca.client(t, serial(13)).Certificate, now)
 		if c.want == accepted && err != nil || c.want != accepted && err != c.want {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
@@ -252,11 +302,11 @@ func TestVerifyDemonstration(t *testing.T) {
 	if err := authority.WriteCRL(crl, now.Add(-time.Hour), now.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	store, err := Open(authority.CAFile(), crl)
+	store, err := Open(authority.CAFile(), crl, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := store.Verify([]*x509.Certificate{c.Leaf}, now)
+	h, err := store.Verify(c.Leaf, now)
 	if err != nil || h.Stale || h.Serial != "1a2b" {
 		t.Fatalf("%+v, %v", h, err)
 	}
@@ -267,7 +317,7 @@ func TestVerifyDemonstration(t *testing.T) {
 	if err := authority.WriteCRL(crl, now, now.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Verify([]*x509.Certificate{c.Leaf}, now); err != Revoked {
+	if _, err := store.Verify(c.Leaf, now); err != Revoked {
 		t.Errorf("after the revocation: %v", err)
 	}
 }

@@ -73,14 +73,14 @@ func (s *Server) withPassword(page func(http.ResponseWriter, *http.Request, entr
 
 // enter tells who is in a space. A session comes first: whoever shows a
 // certificate leaves it by "Accéder avec mon certificat". It returns an
-// entryRefusal, or conversion.ErrNotFound for who shows neither.
+// entryRefusal, or conversion.ErrNotFound for who has no session where nobody is
+// asked for a certificate.
 func (s *Server) enter(r *http.Request) (entry, error) {
 	e, err := s.bySession(r)
 	if !errors.Is(err, conversion.ErrNotFound) {
 		return e, err
 	}
-	chain, chainErr := s.chain(r)
-	if chainErr != nil || len(chain) > 0 || asksCertificate(r) {
+	if asksCertificate(r) {
 		return s.byCertificate(r)
 	}
 	return e, err
@@ -113,30 +113,52 @@ const (
 
 func (r entryRefusal) Error() string { return string(r) }
 
-// byCertificate finds the space of a certificate: chain, use, dates and
+// byCertificate finds the space of a certificate: issuer, use, dates and
 // revocation are verified with each request, so that a revocation ends what is
 // under way too (R7).
 func (s *Server) byCertificate(r *http.Request) (entry, error) {
 	if s.certificates == nil {
 		return entry{}, entryUnavailable
 	}
-	chain, err := s.chain(r)
-	if err != nil {
-		return entry{}, refusalOf(err)
+	shown, err := s.shown(r)
+	if shown == nil && err == nil {
+		return entry{}, entryRefusal(certificate.None)
 	}
-	holder, err := s.certificates.Verify(chain, s.now())
+	holder, err := s.verify(r, shown, err)
 	if err != nil {
-		return entry{}, refusalOf(err)
+		return entry{}, err
 	}
 	return s.spaceOf(r.Context(), holder)
 }
 
-func refusalOf(err error) error {
-	var refusal certificate.Refusal
-	if errors.As(err, &refusal) {
-		return entryRefusal(refusal)
+// verify judges a certificate, of which unread says why it could not be read, if
+// so. Who shows those that no authority of ours issued is counted, and has to
+// wait after too many: the certificate is not looked at then (I8). Refusals of
+// our authorities' certificates are not counted: an office may have many that
+// have expired.
+func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) (certificate.Holder, error) {
+	made := s.clientBucket("certificate", r)
+	wait, err := s.longestWait(r.Context(), made)
+	if err != nil {
+		return certificate.Holder{}, err
 	}
-	return err
+	if wait > 0 {
+		return certificate.Holder{}, failure{status: http.StatusTooManyRequests, wait: wait}
+	}
+	holder, err := certificate.Holder{}, unread
+	if unread == nil {
+		holder, err = s.certificates.Verify(shown, s.now())
+	}
+	var refusal certificate.Refusal
+	if !errors.As(err, &refusal) {
+		return holder, err
+	}
+	if refusal == certificate.Malformed || refusal == certificate.Untrusted {
+		if err := s.count(r.Context(), made); err != nil {
+			return holder, err
+		}
+	}
+	return holder, entryRefusal(refusal)
 }
 
 // spaceOf finds the one space whose sheet named this serial number and this
@@ -168,19 +190,18 @@ func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry,
 	return entry{id: found[0].ID, space: found[0].Space, holder: holder, open: found[0].Open}, nil
 }
 
-// chain is what the client has shown: in the TLS handshake, or to a trusted
-// proxy that hands it on by RFC 9440. The header of anybody else is not looked at.
-func (s *Server) chain(r *http.Request) ([]*x509.Certificate, error) {
-	if isTrusted(peerAddr(r), s.proxies) {
-		chain, err := certificate.FromHeader(r.Header)
-		if err != nil || len(chain) > 0 {
-			return chain, err
-		}
-	}
-	if r.TLS == nil {
+// shown is the certificate that the client has shown, nil for none, in the one
+// way that the site has: in the TLS handshake or, where proxies ask for it, in a
+// header of theirs. The header of anybody else is not looked at, and neither is a
+// certificate that such a proxy may have itself.
+func (s *Server) shown(r *http.Request) (*x509.Certificate, error) {
+	switch {
+	case len(s.certProxies) > 0 && isTrusted(peerAddr(r), s.certProxies):
+		return certificate.FromHeader(r.Header)
+	case len(s.certProxies) > 0, r.TLS == nil, len(r.TLS.PeerCertificates) == 0:
 		return nil, nil
 	}
-	return r.TLS.PeerCertificates, nil
+	return r.TLS.PeerCertificates[0], nil
 }
 
 // AskCertificate makes a TLS configuration ask browsers for a certificate, and
@@ -188,7 +209,13 @@ func (s *Server) chain(r *http.Request) ([]*x509.Certificate, error) {
 // ours and a revocation also ends open connections (R7). Without tickets, no
 // session outlives its handshake. base holds the server's certificate already:
 // each handshake gets a copy. The site must have authorities (Config.Certificates).
+//
+// Where proxies ask for the certificate (Config.CertProxies), base is returned as
+// it is: nothing that a client could show here counts.
 func (s *Server) AskCertificate(base *tls.Config) *tls.Config {
+	if len(s.certProxies) > 0 {
+		return base
+	}
 	config := base.Clone()
 	config.ClientAuth, config.SessionTicketsDisabled = tls.RequestClientCert, true
 	config.NextProtos = []string{"h2", "http/1.1"}
@@ -207,10 +234,7 @@ type certificateKey struct{}
 func asksCertificate(r *http.Request) bool { return r.Context().Value(certificateKey{}) != nil }
 
 // refusedPage is the data of refused.html.
-type refusedPage struct {
-	Reason  entryRefusal
-	CertURL string // where entry by certificate is, "" if nowhere
-}
+type refusedPage struct{ Reason entryRefusal }
 
 // refusedTitles name each refusal; the page says what to do.
 var refusedTitles = map[entryRefusal]string{
@@ -233,7 +257,7 @@ var refusedTitles = map[entryRefusal]string{
 func (s *Server) refuseEntry(w http.ResponseWriter, refusal entryRefusal) error {
 	s.log.Info("entry refused", "why", string(refusal))
 	return s.pages.write(w, http.StatusForbidden, "refused", view{
-		Title: refusedTitles[refusal], Data: refusedPage{Reason: refusal, CertURL: s.certURL},
+		Title: refusedTitles[refusal], Data: refusedPage{Reason: refusal},
 	})
 }
 
@@ -244,16 +268,13 @@ type certificatePage struct{ CertURL string } // where browsers are asked for a 
 // to where the browser is asked for the certificate (R7). The browser leaves a
 // session by it; the database is not changed.
 func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
-	chain, err := s.chain(r)
-	if err == nil && len(chain) == 0 && !asksCertificate(r) {
-		switch {
-		case s.certificates == nil, s.certURL == "" && len(s.proxies) == 0:
+	if !asksCertificate(r) {
+		if s.certificates == nil || s.certURL == "" {
 			return s.pages.write(w, http.StatusOK, "certificate", view{})
-		case s.certURL != "":
-			return s.pages.write(w, http.StatusOK, "certificate", view{Data: certificatePage{CertURL: s.certURL}})
 		}
+		return s.pages.write(w, http.StatusOK, "certificate", view{Data: certificatePage{CertURL: s.certURL}})
 	}
-	_, err = s.byCertificate(r)
+	_, err := s.byCertificate(r)
 	var refusal entryRefusal
 	if errors.As(err, &refusal) {
 		return s.refuseEntry(w, refusal)

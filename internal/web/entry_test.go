@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"io"
 	"log"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/cookiejar"
@@ -54,7 +55,7 @@ func newCertSite(t testing.TB, change ...func(*web.Config)) *certSite {
 		t.Fatal(err)
 	}
 	c.publish(t, time.Hour)
-	store, err := certificate.Open(ca, c.crl)
+	store, err := certificate.Open(ca, c.crl, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,42 +322,136 @@ func clientCert(c tls.Certificate) string {
 	return ":" + base64.StdEncoding.EncodeToString(c.Leaf.Raw) + ":"
 }
 
-// R7: behind a proxy the certificate comes in a header (RFC 9440), from a
-// trusted one alone, once, and is verified here like any other.
+// behindProxies is the listener that asks for certificates where proxies do so in
+// its place.
+func (c *certSite) behindProxies() *httptest.Server {
+	listener := httptest.NewServer(c.server.CertificateHandler())
+	c.t.Cleanup(listener.Close)
+	return listener
+}
+
+// shows asks a listener for a page, with these certificates in a header.
+func (c *certSite) shows(base, path, header string, values ...string) answered {
+	c.t.Helper()
+	request, err := http.NewRequest(http.MethodGet, base+path, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, v := range values {
+		request.Header.Add(header, v)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return doWith(c.t, client, request)
+}
+
+func prefixes(list ...string) (all []netip.Prefix) {
+	for _, p := range list {
+		all = append(all, netip.MustParsePrefix(p))
+	}
+	return all
+}
+
+// R7: behind a proxy the certificate comes in a header, once, and is verified here
+// like any other.
 func TestClientCertHeader(t *testing.T) {
 	t.Parallel()
-	proxies := func(list ...string) func(*web.Config) {
-		return func(cfg *web.Config) {
-			for _, p := range list {
-				cfg.TrustedProxies = append(cfg.TrustedProxies, netip.MustParsePrefix(p))
+	c := newCertSite(t, func(cfg *web.Config) { cfg.CertProxies = prefixes("192.0.2.0/24", "127.0.0.0/8") })
+	at := c.behindProxies().URL
+	r, cert := c.holder(sqltest.Invitation{})
+	expired := c.issueDated(cert.Leaf.SerialNumber, -48*time.Hour, -time.Hour)
+	chain, _, err := devenv.PEM(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/espace", "/certificat"} {
+		for _, value := range []string{clientCert(cert), url.PathEscape(string(chain))} {
+			if got := c.shows(at, path, "Client-Cert", value); path == "/espace" {
+				got.expect(t, http.StatusOK, string(r.Number), "Opter pour l'accès sans certificat")
+			} else if got.status != http.StatusSeeOther || got.header.Get("Location") != "/espace" {
+				t.Errorf("%s: status %d to %q", path, got.status, got.header.Get("Location"))
+			}
+		}
+		c.shows(at, path, "Client-Cert", clientCert(cert), clientCert(cert)).expect(t, http.StatusForbidden, "n'a pas pu être lu")
+		c.shows(at, path, "Client-Cert", clientCert(cert)+", "+clientCert(cert)).expect(t, http.StatusForbidden, "n'a pas pu être lu")
+		c.shows(at, path, "Client-Cert", "not a certificate").expect(t, http.StatusForbidden, "n'a pas pu être lu")
+		c.shows(at, path, "Client-Cert", clientCert(expired)).expect(t, http.StatusForbidden, "Votre certificat a expiré")
+		c.shows(at, path, "Client_Cert", clientCert(cert)).expect(t, http.StatusForbidden, "Aucun certificat n'a été présenté")
+		c.shows(at, path, "Client-Cert-Chain", clientCert(cert)).expect(t, http.StatusForbidden, "Aucun certificat n'a été présenté")
+		c.shows(at, path, "Client-Cert").expect(t, http.StatusForbidden, "Aucun certificat n'a été présenté")
+	}
+}
+
+// R3, R7: who is believed about the client's network is not believed about who
+// the client is; and whoever is, is on the listener that asks for certificates
+// alone. A forged header is as good as none.
+func TestForgedHeader(t *testing.T) {
+	t.Parallel()
+	everybody := prefixes("0.0.0.0/0", "::/0")
+	for name, test := range map[string]struct {
+		change func(*web.Config)
+		pages  bool // on the listener of the pages
+		status int
+	}{
+		"a proxy trusted for networks":                 {func(cfg *web.Config) { cfg.TrustedProxies = everybody }, true, http.StatusSeeOther},
+		"the same, where certificates are asked for":   {func(cfg *web.Config) { cfg.TrustedProxies = everybody }, false, http.StatusForbidden},
+		"a proxy that shows certificates, elsewhere":   {func(cfg *web.Config) { cfg.CertProxies = everybody }, true, http.StatusSeeOther},
+		"not from a proxy that shows certificates":     {func(cfg *web.Config) { cfg.CertProxies = prefixes("192.0.2.0/24") }, false, http.StatusForbidden},
+		"not from it, but from one trusted for others": {func(cfg *web.Config) { cfg.CertProxies, cfg.TrustedProxies = prefixes("192.0.2.0/24"), everybody }, false, http.StatusForbidden},
+		"nobody is believed":                           {func(cfg *web.Config) {}, false, http.StatusForbidden},
+	} {
+		c := newCertSite(t, test.change)
+		at := c.behindProxies().URL
+		if test.pages {
+			at = c.http.URL
+		}
+		victim, cert := c.holder(sqltest.Invitation{})
+		for _, header := range []string{"Client-Cert", "Client-Cert-Chain", "Client_Cert", "X-Client-Cert", "Ssl-Client-Cert", "X-Ssl-Client-Cert", "X-Forwarded-Client-Cert"} {
+			for _, values := range [][]string{{clientCert(cert)}, {clientCert(cert), clientCert(cert)}} {
+				if got := c.shows(at, "/espace", header, values...); got.status != test.status || strings.Contains(got.body, string(victim.Number)) {
+					t.Errorf("%s: %s: status %d", name, header, got.status)
+				}
+			}
+			if test.pages {
+				c.shows(at, "/certificat", header, clientCert(cert)).expect(t, http.StatusOK, "Choisissez celui qui est associé à votre espace")
+			}
+			request, err := http.NewRequest(http.MethodPost, at+"/espace/identifiants", strings.NewReader(opted("attaquant@a.example").Encode()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			request.Header.Set(header, clientCert(cert))
+			if got := c.do(request); strings.Contains(got.body, mailSent) || strings.Contains(got.body, string(victim.Number)) {
+				t.Errorf("%s: %s: a stranger chose identifiers", name, header)
 			}
 		}
 	}
-	for name, trusted := range map[string]bool{"127.0.0.0/8": true, "192.0.2.0/24": false} {
-		c := newCertSite(t, proxies(name))
-		r, cert := c.holder(sqltest.Invitation{})
-		expired := c.issueDated(cert.Leaf.SerialNumber, -48*time.Hour, -time.Hour)
-		get := func(path string, values ...string) answered {
-			request := c.request(http.MethodGet, path, nil)
-			for _, v := range values {
-				request.Header.Add("Client-Cert", v)
-			}
-			client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-			return doWith(t, client, request)
+}
+
+// R7: where a proxy shows the certificates, one in the handshake is the proxy's
+// own, or comes from who has gone round the proxy: it opens nothing, and nobody is
+// asked for one.
+func TestHandshakeBehindProxies(t *testing.T) {
+	t.Parallel()
+	for _, list := range []string{"127.0.0.0/8", "192.0.2.0/24"} {
+		c := newCertSite(t, func(cfg *web.Config) { cfg.CertProxies = prefixes(list) })
+		own, ownCert := c.holder(sqltest.Invitation{})
+		victim, victimCert := c.holder(sqltest.Invitation{})
+		page := c.visit(c.client(ownCert), "/espace").expect(t, http.StatusForbidden, "Aucun certificat n'a été présenté")
+		if strings.Contains(page.body, string(own.Number)) {
+			t.Errorf("%s: the handshake opens the space", list)
 		}
-		if !trusted { // as if there were no header
-			if got := get("/espace", clientCert(cert)); got.status != http.StatusSeeOther || got.header.Get("Location") != "/connexion" {
-				t.Errorf("a forged header: status %d to %q", got.status, got.header.Get("Location"))
-			}
-			get("/certificat", clientCert(cert)).expect(t, http.StatusOK, "Choisissez celui qui est associé à votre espace")
-			continue
+		request, err := http.NewRequest(http.MethodGet, c.tls.URL+"/espace", nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-		get("/espace", clientCert(cert)).expect(t, http.StatusOK, string(r.Number), "Opter pour l'accès sans certificat")
-		get("/espace", clientCert(cert), clientCert(cert)).expect(t, http.StatusForbidden, "n'a pas pu être lu")
-		get("/espace", clientCert(cert)+", "+clientCert(cert)).expect(t, http.StatusForbidden, "n'a pas pu être lu")
-		get("/espace", "not a certificate").expect(t, http.StatusForbidden, "n'a pas pu être lu")
-		get("/espace", clientCert(expired)).expect(t, http.StatusForbidden, "Votre certificat a expiré")
-		get("/espace").expect(t, http.StatusSeeOther)
+		request.Header.Set("Client-Cert", clientCert(victimCert))
+		got := doWith(t, c.client(ownCert), request)
+		if listed := list == "127.0.0.0/8"; listed != strings.Contains(got.body, string(victim.Number)) || strings.Contains(got.body, string(own.Number)) {
+			t.Errorf("%s: both at once: status %d", list, got.status)
+		}
+		if config := c.server.AskCertificate(&tls.Config{}); config.ClientAuth != tls.NoClientCert || config.GetConfigForClient != nil {
+			t.Errorf("%s: the handshake asks for a certificate", list)
+		}
 	}
 }
 
@@ -377,6 +472,58 @@ func TestForgedHeaderOverTLS(t *testing.T) {
 			t.Errorf("a forged header opens the space %s (own: %s)", victim.Number, own.Number)
 		}
 	}
+}
+
+// R7, I8: who shows certificates that none of our authorities issued, or that
+// cannot be read, has to wait before the next one is looked at; who shows none, or
+// one of ours that is refused, is not counted, and neither are other clients.
+func TestMadeUpCertificates(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t, func(cfg *web.Config) {
+		cfg.CertProxies, cfg.TrustedProxies = prefixes("127.0.0.0/8"), prefixes("127.0.0.0/8")
+	})
+	at := c.behindProxies().URL
+	r, cert := c.holder(sqltest.Invitation{})
+	expired := c.issueDated(cert.Leaf.SerialNumber, -48*time.Hour, -time.Hour)
+	stranger, err := devenv.NewAuthority(authorityName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := stranger.IssueClient(pkix.Name{CommonName: "Camille Duvallon"}, cert.Leaf.SerialNumber, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := func(client string, values ...string) answered {
+		request, err := http.NewRequest(http.MethodGet, at+"/espace", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Forwarded-For", client)
+		for _, v := range values {
+			request.Header.Add("Client-Cert", v)
+		}
+		return doWith(t, http.DefaultClient, request)
+	}
+	const burst = 60
+	for range burst + 1 {
+		from("198.51.100.1", clientCert(expired)).expect(t, http.StatusForbidden, "Votre certificat a expiré")
+		from("198.51.100.1").expect(t, http.StatusForbidden, "Aucun certificat n'a été présenté")
+	}
+	from("198.51.100.1", clientCert(cert)).expect(t, http.StatusOK, string(r.Number))
+	for i := range burst {
+		if i%2 == 0 {
+			from("198.51.100.2", clientCert(made)).expect(t, http.StatusForbidden, "n'est pas reconnu")
+		} else {
+			from("198.51.100.2", "not a certificate").expect(t, http.StatusForbidden, "n'a pas pu être lu")
+		}
+	}
+	for _, value := range []string{clientCert(made), "not a certificate", clientCert(cert)} {
+		page := from("198.51.100.2", value).expect(t, http.StatusTooManyRequests)
+		if page.header.Get("Retry-After") == "" || strings.Contains(page.body, string(r.Number)) {
+			t.Errorf("Retry-After %q, or the space", page.header.Get("Retry-After"))
+		}
+	}
+	from("198.51.100.3", clientCert(cert)).expect(t, http.StatusOK, string(r.Number))
 }
 
 // R2, R7: without authorities there is no entry by certificate, and the page
@@ -420,22 +567,16 @@ func TestSessionBesideCertificate(t *testing.T) {
 	}
 }
 
-// R7: where nothing asks for a certificate, the page does not say that something will.
+// R7: where nothing asks for a certificate, the page does not say that something
+// will.
 func TestNowhereToShowCertificates(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		change func(*web.Config)
-		status int
-		text   string
-	}{
-		"nowhere": {func(cfg *web.Config) { cfg.CertURL = nil }, http.StatusOK, "n'est pas proposé sur ce site"},
-		"behind a proxy": {func(cfg *web.Config) {
-			cfg.CertURL = nil
-			cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-		}, http.StatusForbidden, "Aucun certificat n'a été présenté"},
+	for name, change := range map[string]func(*web.Config){
+		"nowhere":           func(cfg *web.Config) { cfg.CertURL = nil },
+		"behind a proxy":    func(cfg *web.Config) { cfg.CertURL, cfg.TrustedProxies = nil, prefixes("127.0.0.0/8") },
+		"without authority": func(cfg *web.Config) { cfg.Certificates = nil },
 	} {
-		c := newCertSite(t, test.change)
-		page := c.get("/certificat").expect(t, test.status, test.text)
+		page := newCertSite(t, change).get("/certificat").expect(t, http.StatusOK, "n'est pas proposé sur ce site")
 		if strings.Contains(page.body, "va vous demander") {
 			t.Errorf("%s: the page promises a question that nobody asks", name)
 		}

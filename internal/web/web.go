@@ -43,8 +43,12 @@ type Config struct {
 	// Help is the operator's own text on the assistance, plain, on one or more
 	// lines (R32). Without it the pages tell what the sheet tells.
 	Help string
-	// TrustedProxies are believed about X-Forwarded-For and Client-Cert.
+	// TrustedProxies are believed about X-Forwarded-For, and nothing else.
 	TrustedProxies []netip.Prefix
+	// CertProxies are believed about Client-Cert, on CertificateHandler alone: who
+	// is in a list of its own has the word on who a client is. Where there are
+	// any, certificates count as these proxies show them and in no other way.
+	CertProxies []netip.Prefix
 	// Certificates judges the certificates of those who enter with one (R7);
 	// nil where nobody can.
 	Certificates *certificate.Store
@@ -69,6 +73,7 @@ type Server struct {
 	proxies []netip.Prefix
 	log     *slog.Logger
 
+	certProxies  []netip.Prefix
 	certificates *certificate.Store
 	certURL      string // as origin; "" for none
 	now          func() time.Time
@@ -112,7 +117,7 @@ func New(cfg Config) (*Server, error) {
 		secure:  cfg.PublicURL.Scheme == "https",
 		help:    cmp.Or(conversion.Trim(cfg.Help), defaultHelp),
 		proxies: cfg.TrustedProxies, log: cfg.Log,
-		certificates: cfg.Certificates, certURL: certURL, now: cfg.Now,
+		certProxies: cfg.CertProxies, certificates: cfg.Certificates, certURL: certURL, now: cfg.Now,
 		static: static, crossOrigin: crossOrigin,
 		turns: newTurns(),
 		gate:  newGate(cmp.Or(cfg.HashSlots, runtime.GOMAXPROCS(0))),

@@ -1,0 +1,110 @@
+package devtest
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Nginx runs a real nginx with these server blocks until the test ends, and
+// returns once it takes connections at the addresses.
+func Nginx(t testing.TB, servers string, addrs ...string) {
+	t.Helper()
+	dir := t.TempDir()
+	temporary := ""
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		temporary += kind + "_temp_path " + filepath.Join(dir, kind) + ";\n"
+	}
+	config := "daemon off;\nmaster_process off;\npid " + filepath.Join(dir, "pid") + ";\nerror_log stderr;\nevents {}\n" +
+		"http {\naccess_log off;\n" + temporary + servers + "}\n"
+	startProxy(t, "nginx", "nginx-light", config, addrs, func(file string) []string { return []string{"-p", dir, "-e", "stderr", "-c", file} })
+}
+
+// HAProxy runs a real HAProxy with these sections until the test ends, and returns
+// once it takes connections at the addresses.
+func HAProxy(t testing.TB, sections string, addrs ...string) {
+	t.Helper()
+	startProxy(t, "haproxy", "haproxy", sections, addrs, func(file string) []string { return []string{"-db", "-f", file} })
+}
+
+// proxyPatience is how long a proxy may take to start on a busy machine.
+const proxyPatience = time.Minute
+
+// startProxy runs a program of a Debian package with a configuration.
+func startProxy(t testing.TB, program, debian, config string, addrs []string, args func(file string) []string) {
+	t.Helper()
+	path, err := findProxy(program)
+	if err != nil {
+		t.Fatalf("%v; make test installs it (Debian, Ubuntu: apt-get install %s)", err, debian)
+	}
+	file := filepath.Join(t.TempDir(), program+".conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said := new(bytes.Buffer) // read once the program has ended
+	cmd := exec.Command(path, args(file)...)
+	cmd.Stdout, cmd.Stderr = said, said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	ended := make(chan error, 1)
+	started := make(chan error)
+	go func() { // the kernel ties the death signal to the thread that forked
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			ended <- cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan struct{})
+	go func() { <-ended; close(gone) }()
+	t.Cleanup(func() {
+		cmd.Process.Kill() // fails if it has ended already
+		<-gone
+		if t.Failed() {
+			t.Logf("%s said:\n%s", program, said)
+		}
+	})
+	waitTaking(t, program, gone, addrs)
+}
+
+// findProxy also looks where Debian keeps programs of administrators, which the
+// PATH of a user may lack.
+func findProxy(program string) (string, error) {
+	path, err := exec.LookPath(program)
+	if errors.Is(err, exec.ErrNotFound) {
+		return exec.LookPath("/usr/sbin/" + program)
+	}
+	return path, err
+}
+
+// waitTaking waits until somebody takes connections at the addresses.
+func waitTaking(t testing.TB, program string, gone <-chan struct{}, addrs []string) {
+	t.Helper()
+	tick, timeout := time.NewTicker(10*time.Millisecond), time.After(proxyPatience)
+	defer tick.Stop()
+	for len(addrs) > 0 {
+		if c, err := net.Dial("tcp", addrs[0]); err == nil {
+			c.Close()
+			addrs = addrs[1:]
+			continue
+		}
+		select {
+		case <-tick.C:
+		case <-gone:
+			t.Fatalf("%s did not start", program)
+		case <-timeout:
+			t.Fatalf("%s does not listen at %s", program, addrs[0])
+		}
+	}
+}
