@@ -318,7 +318,7 @@ func TestChangedWhileClaimed(t *testing.T) {
 		w.Mailer.Limiter = queue.NewLimiter(w.Queue, 0.8)
 	})
 	s.until("the others are claimed", `SELECT count(*) = 2 FROM obligation WHERE lane = 'bulk' AND claim IS NOT NULL AND started_at IS NULL`)
-	if err := s.db.Cancel(t.Context(), r[1].Number, "admin"); err != nil {
+	if err := s.db.CancelNumber(t.Context(), r[1].Number); err != nil {
 		t.Fatal(err)
 	}
 	s.redirect(r[2].ID, "nouvelle@duvallon.example")
@@ -366,7 +366,7 @@ func TestChangedInFlight(t *testing.T) {
 			r = append(r, s.invite(1)...)
 			<-here
 		}
-		if err := s.db.Cancel(t.Context(), r[0].Number, "admin"); err != nil {
+		if err := s.db.CancelNumber(t.Context(), r[0].Number); err != nil {
 			t.Fatal(err)
 		}
 		s.redirect(r[1].ID, "nouvelle@duvallon.example")

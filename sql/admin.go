@@ -29,50 +29,20 @@ var (
 	latestRequest string
 	//go:embed query/resend.sql
 	resend string
-	//go:embed query/cancel.sql
-	cancel string
 )
 
 type latest struct {
 	ID         int64            `db:"id"`
-	SpaceID    int64            `db:"space_id"`
 	State      conversion.State `db:"state"`
 	Generation int              `db:"generation"`
 	Now        time.Time        `db:"now"`
+	Resends    int              `db:"resends"`
 }
 
 // Resend makes one more mail due with the same code and the same deadline, as
 // an administrator may ask while the code is good, conversion.MaxResends times
 // (D3). It returns conversion.ErrNotFound or a *StateError.
 func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, actor string) error {
-	return db.withLatest(ctx, "resend to", number, func(tx *sqlx.Tx, r latest) error {
-		switch {
-		case r.State == conversion.StateRequested:
-			return &StateError{number, r.State, "its mail has not gone out yet, wait for it"}
-		case r.State != conversion.StateMailed:
-			return &StateError{number, r.State, "there is no code to send again; see `bascule show`"}
-		}
-		n, err := affected(tx.ExecContext(ctx, resend, r.ID, r.Generation, r.Now, actor, conversion.MaxResends))
-		if err == nil && n == 0 {
-			err = &StateError{number, r.State, fmt.Sprintf("its code was sent again %d times already, which is the most", conversion.MaxResends)}
-		}
-		return err
-	})
-}
-
-// Cancel ends an open request: its code is dead at once, a mail under way
-// arrives with a dead code. It returns conversion.ErrNotFound or a *StateError.
-func (db *DB) Cancel(ctx context.Context, number conversion.SubscriberNumber, actor string) error {
-	return db.withLatest(ctx, "cancel", number, func(tx *sqlx.Tx, r latest) error {
-		if !r.State.Open() {
-			return &StateError{number, r.State, "there is nothing to cancel"}
-		}
-		_, err := tx.ExecContext(ctx, cancel, r.ID, r.Now, actor)
-		return err
-	})
-}
-
-func (db *DB) withLatest(ctx context.Context, what string, number conversion.SubscriberNumber, f func(*sqlx.Tx, latest) error) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		var r latest
 		err := tx.GetContext(ctx, &r, latestRequest, number)
@@ -82,77 +52,32 @@ func (db *DB) withLatest(ctx context.Context, what string, number conversion.Sub
 		if err != nil {
 			return err
 		}
-		return f(tx, r)
+		if err := resendRefusal(number, r.State, r.Resends); err != nil {
+			return err
+		}
+		n, err := affected(tx.ExecContext(ctx, resend, r.ID, r.Generation, r.Now, actor, conversion.MaxResends))
+		if err == nil && n == 0 { // another was granted meanwhile
+			err = resendRefusal(number, r.State, conversion.MaxResends)
+		}
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", what, number, err)
+		return fmt.Errorf("resend to %s: %w", number, err)
 	}
 	return nil
 }
 
-var (
-	//go:embed query/close_overdue.sql
-	closeOverdue string
-	//go:embed query/retry.sql
-	retry string
-)
-
-// Retry invites again the certificate spaces whose latest request, of one batch
-// or any where batch is 0, expired, was undeliverable or bounced (D10); refused
-// and bounced addresses only where they changed, unless sameAddress. Twice is
-// once. It returns how many requests it opened, and conversion.ErrNotFound for
-// an unknown batch.
-func (db *DB) Retry(ctx context.Context, batch int64, sameAddress bool, keys *conversion.Keyring, actor string) (int64, error) {
-	if err := db.checkBatch(ctx, batch); err != nil {
-		return 0, err
+// resendRefusal is why a code cannot be sent again, nil if it can (D3).
+func resendRefusal(number conversion.SubscriberNumber, state conversion.State, resends int) error {
+	switch {
+	case state == conversion.StateRequested:
+		return &StateError{number, state, "its mail has not gone out yet, wait for it"}
+	case state != conversion.StateMailed:
+		return &StateError{number, state, "there is no code to send again; see `bascule show`"}
+	case resends >= conversion.MaxResends:
+		return &StateError{number, state, fmt.Sprintf("its code was sent again %d times already, which is the most", conversion.MaxResends)}
 	}
-	var opened int64
-	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if err := waitForImports(ctx, tx); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, closeOverdue, batch, actor); err != nil {
-			return err
-		}
-		var err error
-		opened, err = affected(tx.ExecContext(ctx, retry, batch, sameAddress, keys.Newest(), actor))
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("retry: %w", err)
-	}
-	return opened, nil
-}
-
-//go:embed query/reissue.sql
-var reissue string
-
-//go:embed query/void_resets.sql
-var voidResets string
-
-// Reissue kills the codes made with a key that has leaked. Open requests get new
-// ones, made with the newest key; who wants a new password asks again. Overdue
-// requests expire first. It returns how many requests it changed.
-func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conversion.Keyring, actor string) (int64, error) {
-	var n int64
-	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if err := waitForImports(ctx, tx); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, closeOverdue, 0, actor); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, voidResets, leaked, actor); err != nil {
-			return err
-		}
-		var err error
-		n, err = affected(tx.ExecContext(ctx, reissue, leaked, keys.Newest(), actor))
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("reissue the codes of key %s: %w", leaked, err)
-	}
-	return n, nil
+	return nil
 }
 
 //go:embed query/open_keys.sql
@@ -185,6 +110,18 @@ type Story struct {
 	At         time.Time // of the reading
 	Requests   []ReportRequest
 	Audit      []AuditEntry
+	Next       Next
+}
+
+// Next is what an administrator's commands would do now. They decide by the same
+// conditions when they come.
+type Next struct {
+	Retry       Obstacle `db:"retry"`              // of retry with the number
+	RetryAnyway Obstacle `db:"retry_same_address"` // the same with the address that came to nothing
+	Chose       bool     `db:"chose"`              // the subscriber gave identifiers: no import replaces the address (D9)
+	ChoseOther  bool     `db:"chose_other"`        // with another address than the contact's
+	Resends     int      `db:"resends"`
+	Resend      error    `db:"-"` // why resend is refused
 }
 
 // An AuditEntry is one transition.
@@ -203,6 +140,8 @@ var (
 	storyRequests string
 	//go:embed query/story_audit.sql
 	storyAudit string
+	//go:embed query/story_next.sql
+	storyNext string
 )
 
 // Story tells the whole story of a subscriber number. It returns
@@ -239,6 +178,12 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 	}
 	if err := db.x.SelectContext(ctx, &s.Audit, storyAudit, row.ID); err != nil {
 		return Story{}, fmt.Errorf("read the audit log of %s: %w", number, err)
+	}
+	if err := db.x.GetContext(ctx, &s.Next, storyNext, row.ID, s.At); err != nil {
+		return Story{}, fmt.Errorf("read what can be done for %s: %w", number, err)
+	}
+	if n := len(s.Requests); n > 0 {
+		s.Next.Resend = resendRefusal(number, s.Requests[n-1].State, s.Next.Resends)
 	}
 	return s, nil
 }

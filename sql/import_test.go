@@ -33,7 +33,7 @@ var ways = []struct {
 	{conversion.StateExpired, func(d *desk, _ string, request int64) { d.mail(request); d.expire(request) }},
 	{conversion.StateUndeliverable, func(d *desk, _ string, request int64) { d.refuse(request) }},
 	{conversion.StateCancelled, func(d *desk, number string, _ int64) {
-		d.must(d.Cancel(d.ctx, conversion.SubscriberNumber(number), "admin"))
+		d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number)))
 	}},
 }
 

@@ -94,10 +94,10 @@ func (w *walk) step() {
 		address := fmt.Sprintf("other%d.%s@duvallon.example", len(w.story), w.number)
 		w.tell("import with %s: %s", address, w.kinds(row(w.number, address)))
 	case what < 21:
-		n, err := w.Retry(w.ctx, 0, true, w.keys, "admin")
+		n, err := w.RetryAll(w.ctx, 0, true, w.keys)
 		w.tell("retry: %d, %v", n, err)
 	case what == 21 && w.IntN(3) == 0:
-		w.tell("cancel: %v", w.Cancel(w.ctx, number, "admin"))
+		w.tell("cancel: %v", w.CancelNumber(w.ctx, number))
 	case what == 22 && len(w.proofs) > 0 && w.IntN(3) == 0:
 		w.tell("activates: %v", w.activate(w.proof()))
 	case what == 23 && len(w.proofs) > 0:

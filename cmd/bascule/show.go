@@ -91,8 +91,10 @@ func (a *app) printRequest(r sql.ReportRequest) {
 
 func parisTime(t time.Time) string { return t.In(conversion.Paris).Format("2006-01-02 15:04:05") }
 
-// nextStep is the one thing that can be done next.
+// nextStep is the one thing that can be done next. A command stands in it only
+// where it would be granted now: sql.Next asks what the command asks.
 func nextStep(s sql.Story) string {
+	number := s.Space.Number
 	if s.Space.Access == conversion.AccessPassword {
 		return "nothing; the switch is irrevocable, and the space is entered by address and password."
 	}
@@ -100,18 +102,33 @@ func nextStep(s sql.Story) string {
 		return "import a spreadsheet that holds this space."
 	}
 	r := s.Requests[len(s.Requests)-1]
-	switch r.State {
-	case conversion.StateRequested:
-		return "wait: the mail goes out as soon as the workers and the relay allow."
-	case conversion.StateMailed:
-		return fmt.Sprintf("the subscriber activates before %s; `bascule resend %s` sends the same code again.", parisTime(r.ExpiresAt), s.Space.Number)
-	case conversion.StateExpired:
-		if !r.BouncedAt.IsZero() {
-			return "the mail bounced: import the space with another address, then `bascule retry`."
-		}
-		return "`bascule retry` invites the space again."
-	case conversion.StateUndeliverable:
-		return "the address was refused: import the space with another address."
+	switch {
+	case r.State == conversion.StateRequested:
+		return "wait: the mail goes out as soon as the workers and the relay allow; see `bascule status`."
+	case r.State == conversion.StateMailed:
+		return nextMailed(s, r)
+	case s.Next.Retry == "":
+		return fmt.Sprintf("`bascule retry %s` invites the space again.", number)
+	case s.Next.RetryAnyway == "":
+		return fmt.Sprintf("the address was refused or the mail came back: import the space with another address, which invites it again;"+
+			" if the address is right all the same, `bascule retry %s --same-address`.", number)
 	}
-	return "cancelled by an administrator: import the space with new contents to invite it again."
+	return "nothing: " + retryWords[s.Next.Retry] + "."
+}
+
+// nextMailed is what can be done while a code is good.
+func nextMailed(s sql.Story, r sql.ReportRequest) string {
+	until := parisTime(r.ExpiresAt)
+	switch {
+	case !r.BouncedAt.IsZero() && s.Next.ChoseOther:
+		return fmt.Sprintf("the mail came back from the address that the subscriber chose: `bascule cancel %[1]s`, then `bascule retry %[1]s` invites"+
+			" at the contact address.", s.Space.Number)
+	case !r.BouncedAt.IsZero() && s.Next.Chose:
+		return fmt.Sprintf("the mail came back: `bascule cancel %s`, then import the space with another address, which invites it again.", s.Space.Number)
+	case !r.BouncedAt.IsZero():
+		return "the mail came back: import the space with another address, which invites it again."
+	case s.Next.Resend != nil:
+		return fmt.Sprintf("the subscriber activates before %s; the code was sent again as often as is allowed.", until)
+	}
+	return fmt.Sprintf("the subscriber activates before %s; `bascule resend %s` sends the same code again.", until, s.Space.Number)
 }

@@ -169,6 +169,21 @@ CREATE FUNCTION request_state(r request, at timestamptz) RETURNS text LANGUAGE s
     END
 $$;
 
+-- D10: what keeps an administrator from opening another request after r, the latest of space s; '' if nothing does. Whoever
+-- retries and whoever tells what can be done asks here. Cancelled ones are invited again only by their number (named).
+CREATE FUNCTION retry_obstacle(r request, s space, at timestamptz, same_address boolean, named boolean) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN r.id IS NULL THEN 'never_invited'
+        WHEN s.access = 'password' THEN 'switched'
+        WHEN request_state(r, at) IN ('requested', 'mailed') THEN 'open'
+        WHEN r.cancelled_at IS NOT NULL AND NOT named THEN 'cancelled'
+        WHEN same_address OR coalesce(r.chosen_key, r.contact_key) <> s.contact_key THEN ''
+        WHEN r.undeliverable_at IS NOT NULL THEN 'refused'
+        WHEN r.bounced_at IS NOT NULL THEN 'bounced'
+        ELSE ''
+    END
+$$;
+
 CREATE TABLE code (
     request_id bigint      NOT NULL,
     generation integer     NOT NULL,

@@ -1,8 +1,11 @@
--- Ends request $1 at instant $2, by $3. Its code is dead from here on.
-WITH cancelled AS (
-    UPDATE request r SET cancelled_at = $2, password_hash = NULL, question = NULL, answer_hash = NULL
-    WHERE r.id = $1 AND request_is_open(r)
+-- Ends those of the requests $1 that are still open and not overdue, by $2; they are locked. Their codes are dead from here on.
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), cancelled AS (
+    UPDATE request r SET cancelled_at = clock.now, password_hash = NULL, question = NULL, answer_hash = NULL
+    FROM clock
+    WHERE r.id = ANY ($1) AND request_state(r, clock.now) IN ('requested', 'mailed')
     RETURNING r.id, r.space_id
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
-SELECT $2, space_id, id, 'cancelled', $3, 'administrator' FROM cancelled
+SELECT clock.now, space_id, id, 'cancelled', $2, 'administrator' FROM cancelled, clock

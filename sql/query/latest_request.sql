@@ -1,5 +1,6 @@
 -- The latest request of the space with number $1, locked.
-SELECT r.id, r.space_id, request_state(r, bascule_now()) AS state, request_current(r) AS generation, bascule_now() AS now
+SELECT r.id, request_state(r, bascule_now()) AS state, request_current(r) AS generation, bascule_now() AS now,
+       coalesce((SELECT c.resends FROM code c WHERE c.request_id = r.id AND c.generation = request_current(r)), 0) AS resends
 FROM request r JOIN space s ON s.id = r.space_id
 WHERE s.number = $1
 ORDER BY r.id DESC

@@ -226,3 +226,41 @@ func Email(t testing.TB, s string) conversion.Email {
 	}
 	return e
 }
+
+// RetryAll plans a bulk retry, of one batch or of all where it is 0, and does what
+// was planned.
+func (db *DB) RetryAll(ctx context.Context, batch int64, sameAddress bool, keys *conversion.Keyring) (int64, error) {
+	return db.retry(ctx, sql.RetryScope{Batch: batch, SameAddress: sameAddress}, keys)
+}
+
+// RetryNumber does the same for one number.
+func (db *DB) RetryNumber(ctx context.Context, number conversion.SubscriberNumber, keys *conversion.Keyring) (int64, error) {
+	return db.retry(ctx, sql.RetryScope{Numbers: []conversion.SubscriberNumber{number}}, keys)
+}
+
+func (db *DB) retry(ctx context.Context, scope sql.RetryScope, keys *conversion.Keyring) (int64, error) {
+	plan, err := db.PlanRetry(ctx, scope)
+	if err != nil {
+		return 0, err
+	}
+	return db.Retry(ctx, plan, keys, "admin")
+}
+
+// A LeftOutError says that a command leaves a number alone.
+type LeftOutError struct{ Why sql.Obstacle }
+
+func (e *LeftOutError) Error() string { return "left out: " + string(e.Why) }
+
+// CancelNumber plans to cancel the open request of a number, and does it. It
+// returns a *LeftOutError if there is none.
+func (db *DB) CancelNumber(ctx context.Context, number conversion.SubscriberNumber) error {
+	plan, err := db.PlanCancel(ctx, []conversion.SubscriberNumber{number})
+	if err != nil {
+		return err
+	}
+	if len(plan.Named) > 0 {
+		return &LeftOutError{plan.Named[0].Why}
+	}
+	_, err = db.Cancel(ctx, plan, "admin")
+	return err
+}

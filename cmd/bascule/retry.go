@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+type retryFlags struct {
+	bulkFlags
+	batch       batchNumber
+	sameAddress bool
+}
+
+func (a *app) retryCommand() *cobra.Command {
+	var f retryFlags
+	cmd := &cobra.Command{
+		Use:   "retry [NUMBER…]",
+		Short: "Invite again the spaces whose request expired, was undeliverable or bounced",
+		Long: `Opens a new request for each certificate space without an open one whose latest
+request expired, was undeliverable or bounced; refused and bounced addresses only
+where they changed since. Without NUMBER or --file, for all such spaces, or those
+of --batch; cancelled requests stay cancelled then. A number that is named is also
+invited again after a cancel.
+
+Above one request it says how many there are and asks; a script answers by --yes.
+Running it twice is the same as running it once.`,
+		Example: `  bascule retry 00123456
+  bascule retry --batch 3
+  bascule retry --file numbers.txt --yes --json`,
+	}
+	f.batch.addTo(cmd, "only the spaces of this batch")
+	f.addFileTo(cmd)
+	cmd.Flags().BoolVar(&f.sameAddress, "same-address", false, "try refused and bounced addresses again although they have not changed")
+	f.bulkFlags.addTo(cmd)
+	cmd.MarkFlagsMutuallyExclusive("file", "batch")
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 && f.batch != 0 {
+			return usagef("give NUMBER or --batch, not both")
+		}
+		return nil
+	}
+	cmd.RunE = a.withNumbers(&f.bulkFlags, func(cmd *cobra.Command, numbers []conversion.SubscriberNumber) error {
+		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
+			return a.retry(ctx, db, keys, numbers, f)
+		})(cmd, nil)
+	})
+	return cmd
+}
+
+func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, numbers []conversion.SubscriberNumber, f retryFlags) error {
+	if err := db.CheckKeys(ctx, keys); err != nil {
+		return err
+	}
+	plan, err := db.PlanRetry(ctx, sql.RetryScope{Numbers: numbers, Batch: int64(f.batch), SameAddress: f.sameAddress})
+	if err != nil {
+		return err
+	}
+	if err := a.confirm(ctx, f.bulkFlags, plan, "are followed by a new one, and a mail"); err != nil {
+		return err
+	}
+	n, err := db.Retry(ctx, plan, keys, actor())
+	if err != nil {
+		return err
+	}
+	left := newLeftOut(plan, n)
+	result := struct {
+		Retried int64 `json:"retried"`
+		leftOut
+	}{n, left}
+	return a.reportBulk(f.bulkFlags, len(numbers) > 0, n, result, count(n, "space is", "spaces are")+" invited again.", left, retryWords)
+}
+
+// retryWords are why retry leaves a request alone.
+var retryWords = map[sql.Obstacle]string{
+	sql.ObstacleUnknown:      "no space has this number: check the number",
+	sql.ObstacleNeverInvited: "never invited: import a spreadsheet with this space",
+	sql.ObstacleSwitched:     "switched: entered by address and password, for good",
+	sql.ObstacleOpen:         "the request is still open",
+	sql.ObstacleCancelled:    "cancelled: invited again only by `bascule retry NUMBER`",
+	sql.ObstacleRefused:      "the address was refused and has not changed: see --same-address",
+	sql.ObstacleBounced:      "the mail bounced and the address has not changed: see --same-address",
+	obstacleChanged:          "changed meanwhile",
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"bascule/internal/conversion"
+	"bascule/sql/sqltest"
+)
+
+// A counter is where an administrator types commands about one subscriber, on a
+// database of its own.
+type counter struct {
+	*sqltest.DB
+	t      *testing.T
+	keys   *conversion.Keyring
+	number conversion.SubscriberNumber
+}
+
+// bascule runs a command in this process.
+func (c *counter) bascule(args ...string) (exit int, stdout, stderr string) {
+	env := map[string]string{"DATABASE_URL": c.URL, "SECRET_KEY": storyKey}
+	var out, errs strings.Builder
+	exit = run(c.t.Context(), args, func(name string) string { return env[name] }, strings.NewReader(""), &out, &errs)
+	return exit, out.String(), errs.String()
+}
+
+// importWith imports the space with an address and returns what was said.
+func (c *counter) importWith(address string) string {
+	c.t.Helper()
+	path := filepath.Join(c.t.TempDir(), "list.csv")
+	text := fmt.Sprintf("subscriber number,holder,email,serial number,expiry date\n%s,Anne Durand,%s,%x,31/12/2099\n", c.number, address, c.number)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	exit, stdout, stderr := c.bascule("import", path, "--json")
+	if exit != exitDone {
+		c.t.Fatalf("the import ended with %d: %s", exit, stderr)
+	}
+	return stdout
+}
+
+func (c *counter) request() (id int64) {
+	c.t.Helper()
+	if err := c.Raw.QueryRow(`SELECT max(r.id) FROM request r JOIN space s ON s.id = r.space_id WHERE s.number = $1`, c.number).Scan(&id); err != nil {
+		c.t.Fatal(err)
+	}
+	return id
+}
+
+func (c *counter) mail()         { c.Mail(c.t, c.keys, c.request()) }
+func (c *counter) set(do string) { c.Exec(c.t, `UPDATE request SET `+do+` WHERE id = $1`, c.request()) }
+func (c *counter) overdue() {
+	c.set(`started_at = bascule_now() - interval '49 hours', expires_at = bascule_now() - interval '1 hour'`)
+}
+func (c *counter) expire() { c.overdue(); c.set(`expired_at = bascule_now()`) }
+func (c *counter) bounce() { c.set(`bounced_at = bascule_now()`) }
+func (c *counter) move() {
+	c.Exec(c.t, `UPDATE space SET contact_email = 'moved@exemple.example', contact_key = 'moved@exemple.example' WHERE number = $1`, c.number)
+}
+func (c *counter) choose(address string) {
+	c.set(`generation = 2, chosen_email = '` + address + `', chosen_key = '` + address + `', password_hash = 'h', question = 'q', answer_hash = 'h'`)
+}
+func (c *counter) cancel() {
+	c.t.Helper()
+	if exit, _, stderr := c.bascule("cancel", string(c.number)); exit != exitDone {
+		c.t.Fatal(stderr)
+	}
+}
+
+// contact is the address that the spaces of these tests are imported with.
+const contact = "anne@exemple.example"
+
+// C7, D3, D10: whatever became of a subscriber, the commands that show proposes are
+// granted: each alternative is tried on a space in that state, and each of its
+// commands must succeed. Where nothing is proposed, there is nothing to be done.
+func TestShowProposesWhatIsGranted(t *testing.T) {
+	db := sqltest.Open(t)
+	keys, err := conversion.ParseKeyring(storyKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, test := range []struct {
+		name string
+		go_  func(c *counter)
+		next string // what is proposed, at least
+	}{
+		{"requested", func(*counter) {}, "wait"},
+		{"mailed", func(c *counter) { c.mail() }, "bascule resend"},
+		{"mailed, sent again three times", func(c *counter) {
+			c.mail()
+			c.Exec(t, `UPDATE code SET resends = 3 WHERE request_id = $1`, c.request())
+		}, "as often as is allowed"},
+		{"mailed and bounced", func(c *counter) { c.mail(); c.bounce() }, "import"},
+		{"another address chosen, bounced", func(c *counter) { c.mail(); c.choose("other@exemple.example"); c.bounce() }, "bascule retry"},
+		{"the contact address chosen, bounced", func(c *counter) { c.mail(); c.choose(contact); c.bounce() }, "import"},
+		{"overdue", func(c *counter) { c.mail(); c.overdue() }, "bascule retry"},
+		{"expired", func(c *counter) { c.mail(); c.expire() }, "bascule retry"},
+		{"expired, the certificate too", func(c *counter) {
+			c.mail()
+			c.expire()
+			c.Exec(t, `UPDATE space SET certificate_expires = '2020-01-01' WHERE number = $1`, c.number)
+		}, "bascule retry"},
+		{"bounced, then expired", func(c *counter) { c.mail(); c.bounce(); c.expire() }, "import"},
+		{"bounced, then overdue", func(c *counter) { c.mail(); c.bounce(); c.overdue() }, "import"},
+		{"bounced, expired, address changed", func(c *counter) { c.mail(); c.bounce(); c.expire(); c.move() }, "bascule retry"},
+		{"undeliverable", func(c *counter) { c.set(`undeliverable_at = bascule_now()`) }, "import"},
+		{"undeliverable, address changed", func(c *counter) { c.set(`undeliverable_at = bascule_now()`); c.move() }, "bascule retry"},
+		{"cancelled", func(c *counter) { c.cancel() }, "bascule retry"},
+		{"cancelled after its mail", func(c *counter) { c.mail(); c.cancel() }, "bascule retry"},
+		{"cancelled after a bounce", func(c *counter) { c.mail(); c.bounce(); c.cancel() }, "import"},
+		{"invited again", func(c *counter) { c.mail(); c.expire(); c.bascule("retry", string(c.number)) }, "wait"},
+		{"activated", func(c *counter) {
+			c.mail()
+			c.set(`activated_at = bascule_now()`)
+			c.Exec(t, `UPDATE space SET access = 'password', switched_at = bascule_now(), email = number || '@own.example',
+				email_key = lower(number) || '@own.example', password_hash = 'h', question = 'q', answer_hash = 'h' WHERE number = $1`, c.number)
+		}, "nothing"},
+		{"known without a request", func(c *counter) {
+			c.Exec(t, `DELETE FROM obligation WHERE request_id = $1`, c.request())
+			c.Exec(t, `DELETE FROM request WHERE id = $1`, c.request())
+		}, "import"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for alternative := 0; ; alternative++ {
+				c := &counter{DB: db, t: t, keys: keys, number: conversion.SubscriberNumber(fmt.Sprintf("A%03d%03d", i, alternative))}
+				if said := c.importWith(contact); !strings.Contains(said, `"accepted":1`) {
+					t.Fatalf("the import said %s", said)
+				}
+				test.go_(c)
+				steps := c.next()
+				if !strings.Contains(strings.Join(steps, ";"), test.next) {
+					t.Errorf("proposed is %q, want %q", steps, test.next)
+				}
+				c.follow(steps[alternative])
+				if alternative == len(steps)-1 {
+					return
+				}
+			}
+		})
+	}
+}
+
+// next is what show proposes, by alternatives.
+func (c *counter) next() []string {
+	c.t.Helper()
+	exit, stdout, stderr := c.bascule("show", string(c.number))
+	_, next, ok := strings.Cut(stdout, "\nNext: ")
+	if exit != exitDone || !ok {
+		c.t.Fatalf("show ended with %d: %s%s", exit, stdout, stderr)
+	}
+	return strings.Split(strings.TrimSpace(next), ";")
+}
+
+// follow does what is proposed, in that order.
+func (c *counter) follow(step string) {
+	c.t.Helper()
+	for _, do := range regexp.MustCompile("`bascule ([^`]+)`|import ").FindAllStringSubmatch(step, -1) {
+		if do[1] == "" {
+			if said := c.importWith("another@exemple.example"); !strings.Contains(said, `"accepted":1`) {
+				c.t.Errorf("%q: the import said %s", step, said)
+			}
+		} else if exit, stdout, stderr := c.bascule(strings.Fields(do[1])...); exit != exitDone {
+			c.t.Errorf("%q ended with %d: %s%s", do[0], exit, stdout, stderr)
+		}
+	}
+}

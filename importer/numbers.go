@@ -1,0 +1,86 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"bascule/internal/conversion"
+)
+
+// maxNumbers is how many bytes a list of numbers may have: a million of them, and
+// what else a CSV file tells.
+const maxNumbers = 64 << 20
+
+// Numbers reads a list of subscriber numbers: a text with one on each line, or a
+// CSV file with a column of that name, else in its first column. Blank lines are
+// skipped, and a first line without a digit, which is a header. It returns a
+// *FileError for anything else.
+func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, error) {
+	b, err := io.ReadAll(io.LimitReader(contextReader{ctx, in}, maxNumbers+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxNumbers {
+		return nil, refuse("the list is longer than %d MiB: split it", "la liste dépasse %d Mio : répartissez-la en plusieurs fichiers", maxNumbers>>20)
+	}
+	text := bytes.NewReader(b)
+	if err := recogniseList(text, b); err != nil {
+		return nil, err
+	}
+	list := numberList{column: 1}
+	if err := readCSV(ctx, text, int64(len(b)), nil, list.take); err != nil {
+		return nil, err
+	}
+	if len(list.numbers) == 0 {
+		return nil, refuse("the list holds no subscriber number", "la liste ne contient aucun numéro d'abonné")
+	}
+	return list.numbers, nil
+}
+
+// recogniseList refuses what is no text, and says what to hand in instead.
+func recogniseList(in io.ReaderAt, b []byte) error {
+	if bytes.HasPrefix(b, []byte("PK")) {
+		return refuse("the list is a workbook: save the sheet with the numbers as CSV, or write one number on each line of a text",
+			"la liste est un classeur : enregistrez la feuille des numéros au format CSV, ou écrivez un numéro par ligne dans un texte")
+	}
+	return recognise(in, int64(len(b)), b[:min(len(b), 512)])
+}
+
+// numberList collects the numbers of one column.
+type numberList struct {
+	numbers []conversion.SubscriberNumber
+	column  int
+	begun   bool // the first line is behind: no header any more
+}
+
+func (l *numberList) take(r *record) error {
+	row := r.row()
+	if !l.begun {
+		l.begun = true
+		if header := matchHeader(row, []heading{numberHeading}); header.found() > 0 {
+			l.column = header.columns[fieldNumber]
+			return nil
+		}
+		if !holdsDigit(row) {
+			return nil
+		}
+	}
+	n, err := conversion.ParseSubscriberNumber(row.at(l.column).text)
+	if err != nil {
+		return &FileError{fmt.Sprintf("line %d of the list: %v", row.line, err), fmt.Sprintf("ligne %d de la liste : %s", row.line, frenchOf(err))}
+	}
+	l.numbers = append(l.numbers, n)
+	return nil
+}
+
+func holdsDigit(r row) bool {
+	for _, c := range r.cells {
+		if strings.ContainsAny(c.text, "0123456789") {
+			return true
+		}
+	}
+	return false
+}

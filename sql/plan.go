@@ -1,0 +1,263 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
+)
+
+// An Obstacle is what keeps a command from changing a request; "" is nothing.
+type Obstacle string
+
+// What keeps a number out of a Plan. For cancel, the state of a request that has
+// ended stands in their place.
+const (
+	ObstacleUnknown      Obstacle = "unknown"       // no space has the number
+	ObstacleNeverInvited Obstacle = "never_invited" // its space has no request
+	ObstacleSwitched     Obstacle = "switched"      // its space is entered by password (R4)
+	ObstacleOpen         Obstacle = "open"          // its request is still open
+	ObstacleCancelled    Obstacle = "cancelled"     // an administrator ended its request
+	ObstacleRefused      Obstacle = "refused"       // the relay refused the address, which is still the same
+	ObstacleBounced      Obstacle = "bounced"       // the mail came back from the address, which is still the same
+)
+
+// A Plan is the requests that a command is about to change. Nothing is changed
+// yet, and nothing is locked: the command leaves out what changed meanwhile.
+type Plan struct {
+	Requests []int64
+	States   map[conversion.State]int // of these
+	LeftOut  map[Obstacle]int
+	Named    []LeftOut // the numbers left out that were named, in their order
+
+	byNumber    bool
+	sameAddress bool
+}
+
+// LeftOut is a number that a command leaves alone, and why.
+type LeftOut struct {
+	Number conversion.SubscriberNumber `json:"number"`
+	Why    Obstacle                    `json:"why"`
+}
+
+func newPlan() Plan {
+	return Plan{States: make(map[conversion.State]int), LeftOut: make(map[Obstacle]int)}
+}
+
+func (p *Plan) add(r candidate, why Obstacle) {
+	if why == "" {
+		p.Requests = append(p.Requests, r.RequestID)
+		p.States[r.State]++
+		return
+	}
+	p.LeftOut[why]++
+	if p.byNumber {
+		p.Named = append(p.Named, LeftOut{r.Number, why})
+	}
+}
+
+// candidate is a number's latest request.
+type candidate struct {
+	Number    conversion.SubscriberNumber `db:"number"`
+	RequestID int64                       `db:"request_id"`
+	State     conversion.State            `db:"state"`
+	Retry     Obstacle                    `db:"retry_obstacle"`
+}
+
+// A RetryScope says whom to invite again: the numbers, if there are any, else the
+// spaces whose latest request is of a batch, or of any where it is 0.
+type RetryScope struct {
+	Numbers     []conversion.SubscriberNumber
+	Batch       int64
+	SameAddress bool // refused and bounced addresses too, though they are the same
+}
+
+var (
+	//go:embed query/plan_all.sql
+	planAll string
+	//go:embed query/plan_named.sql
+	planNamed string
+)
+
+// PlanRetry finds the certificate spaces whose latest request expired, was
+// undeliverable or bounced (D10); refused and bounced addresses only where they
+// changed since. A cancelled one is chosen by its number alone. It returns
+// conversion.ErrNotFound for an unknown batch.
+func (db *DB) PlanRetry(ctx context.Context, scope RetryScope) (Plan, error) {
+	p := newPlan()
+	p.byNumber, p.sameAddress = len(scope.Numbers) > 0, scope.SameAddress
+	query, whom := planAll, any(scope.Batch)
+	if p.byNumber {
+		query, whom = planNamed, pq.Array(distinct(scope.Numbers))
+	} else if err := db.checkBatch(ctx, scope.Batch); err != nil {
+		return Plan{}, err
+	}
+	for r, err := range readRows[candidate](ctx, db.x, query, whom, scope.SameAddress) {
+		if err != nil {
+			return Plan{}, fmt.Errorf("find whom to invite again: %w", err)
+		}
+		p.add(r, r.Retry)
+	}
+	return p, nil
+}
+
+// PlanCancel finds the open requests of these numbers.
+func (db *DB) PlanCancel(ctx context.Context, numbers []conversion.SubscriberNumber) (Plan, error) {
+	p := newPlan()
+	p.byNumber = true
+	for r, err := range readRows[candidate](ctx, db.x, planNamed, pq.Array(distinct(numbers)), false) {
+		if err != nil {
+			return Plan{}, fmt.Errorf("find what to cancel: %w", err)
+		}
+		switch {
+		case r.RequestID == 0:
+			p.add(r, r.Retry)
+		case r.State.Open():
+			p.add(r, "")
+		default:
+			p.add(r, Obstacle(r.State))
+		}
+	}
+	return p, nil
+}
+
+// distinct keeps the first of each number: twice is once.
+func distinct(numbers []conversion.SubscriberNumber) []string {
+	seen := make(map[conversion.SubscriberNumber]bool, len(numbers))
+	var list []string
+	for _, n := range numbers {
+		if !seen[n] {
+			seen[n] = true
+			list = append(list, string(n))
+		}
+	}
+	return list
+}
+
+var (
+	//go:embed query/lock_requests.sql
+	lockRequests string
+	//go:embed query/close_overdue.sql
+	closeOverdue string
+	//go:embed query/retry.sql
+	retry string
+	//go:embed query/cancel.sql
+	cancel string
+)
+
+// Retry opens a new request for each one chosen, without credentials, for the
+// present contact address (D10). All or nothing; twice is once. It returns how
+// many requests it opened.
+func (db *DB) Retry(ctx context.Context, p Plan, keys *conversion.Keyring, actor string) (int64, error) {
+	var opened int64
+	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+		if err := waitForImports(ctx, tx); err != nil {
+			return err
+		}
+		chosen := pq.Array(p.Requests)
+		if _, err := tx.ExecContext(ctx, closeOverdue, chosen, actor); err != nil {
+			return err
+		}
+		opened, err = affected(tx.ExecContext(ctx, retry, chosen, p.sameAddress, p.byNumber, keys.Newest(), actor))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("retry: %w", err)
+	}
+	return opened, nil
+}
+
+// Cancel ends the requests chosen that are open still: their codes are dead at
+// once, a mail under way arrives with a dead code. All or nothing. It returns how
+// many requests it ended.
+func (db *DB) Cancel(ctx context.Context, p Plan, actor string) (int64, error) {
+	var ended int64
+	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+		chosen := pq.Array(p.Requests)
+		if _, err := tx.ExecContext(ctx, lockRequests, chosen); err != nil {
+			return err
+		}
+		ended, err = affected(tx.ExecContext(ctx, cancel, chosen, actor))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("cancel: %w", err)
+	}
+	return ended, nil
+}
+
+var (
+	//go:embed query/plan_reissue.sql
+	planReissue string
+	//go:embed query/key_used.sql
+	keyUsed string
+	//go:embed query/void_resets.sql
+	voidResets string
+	//go:embed query/reissue.sql
+	reissue string
+)
+
+// PlanReissue finds the open requests whose codes a key makes. It returns
+// conversion.ErrKeyUnknown, with the keys in use, for one that never made any.
+func (db *DB) PlanReissue(ctx context.Context, key conversion.KeyID) (Plan, error) {
+	p := newPlan()
+	for r, err := range readRows[candidate](ctx, db.x, planReissue, key) {
+		if err != nil {
+			return Plan{}, fmt.Errorf("find the codes of key %s: %w", key, err)
+		}
+		p.add(r, "")
+	}
+	if len(p.Requests) > 0 {
+		return p, nil
+	}
+	return p, db.checkUsed(ctx, key)
+}
+
+func (db *DB) checkUsed(ctx context.Context, key conversion.KeyID) error {
+	var used bool
+	if err := db.x.GetContext(ctx, &used, keyUsed, key); err != nil {
+		return fmt.Errorf("look for key %s: %w", key, err)
+	}
+	if used {
+		return nil
+	}
+	var open []string
+	if err := db.x.SelectContext(ctx, &open, openKeys); err != nil {
+		return fmt.Errorf("look for key %s: %w", key, err)
+	}
+	if len(open) == 0 {
+		return fmt.Errorf("%w: no code was made with %q, and none is open", conversion.ErrKeyUnknown, key)
+	}
+	slices.Sort(open)
+	return fmt.Errorf("%w: no code was made with %q; the open ones were made with %s", conversion.ErrKeyUnknown, key, strings.Join(open, ", "))
+}
+
+// Reissue kills the codes made with a key that has leaked. Open requests get new
+// ones, made with the newest key; who wants a new password asks again. Overdue
+// requests expire first. It returns how many requests it changed.
+func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conversion.Keyring, actor string) (int64, error) {
+	var n int64
+	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+		if err := waitForImports(ctx, tx); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, closeOverdue, nil, actor); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, voidResets, leaked, actor); err != nil {
+			return err
+		}
+		n, err = affected(tx.ExecContext(ctx, reissue, leaked, keys.Newest(), actor))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("reissue the codes of key %s: %w", leaked, err)
+	}
+	return n, nil
+}

@@ -1,0 +1,10 @@
+-- The latest request of each space, of batch $1 or of any where it is 0, and what keeps retry from another one (D10). $2 same address.
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), latest AS (
+    SELECT DISTINCT ON (space_id) id FROM request ORDER BY space_id, id DESC
+)
+SELECT s.number, r.id AS request_id, request_state(r, clock.now) AS state, retry_obstacle(r, s, clock.now, $2, false) AS retry_obstacle
+FROM latest JOIN request r ON r.id = latest.id JOIN space s ON s.id = r.space_id, clock
+WHERE $1 = 0 OR r.batch_id = $1
+ORDER BY r.id
