@@ -30,7 +30,7 @@ var grants = [...]struct{ table, rights string }{
 		" chosen_email, chosen_key, password_hash, question, answer_hash, other_addresses, submission, in_doubt, refusal," +
 		" started_at, expires_at, mailed_at, bounced_at, activated_at, expired_at, undeliverable_at, cancelled_at)"},
 	{"code", "SELECT, INSERT (request_id, generation, tag, started_at, expires_at), UPDATE (resends), DELETE"},
-	{"obligation", "SELECT, INSERT (lane, kind, request_id, generation, copy, due_at), DELETE," +
+	{"obligation", "SELECT, INSERT (lane, kind, request_id, generation, copy, due_at, happened_at), DELETE," +
 		" UPDATE (lane, kind, due_at, claim, claimed_until, started_at, message_date, attempts, interruptions)"},
 	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason, suspects, unclear, blamed)"},
 	{"recap", "SELECT, INSERT (request_id, facts), UPDATE (pdf, sha256, rendered_at)"},

@@ -117,8 +117,9 @@ func TestShowProposesWhatIsGranted(t *testing.T) {
 		{"activated", func(c *counter) {
 			c.mail()
 			c.set(`activated_at = bascule_now()`)
-			c.Exec(t, `UPDATE space SET access = 'password', switched_at = bascule_now(), email = number || '@own.example',
-				email_key = lower(number) || '@own.example', password_hash = 'h', question = 'q', answer_hash = 'h' WHERE number = $1`, c.number)
+			c.Exec(t, `UPDATE space s SET access = 'password', switched_at = r.activated_at, email = number || '@own.example',
+				email_key = lower(number) || '@own.example', password_hash = 'h', question = 'q', answer_hash = 'h'
+				FROM request r WHERE r.space_id = s.id AND s.number = $1`, c.number)
 		}, "nothing"},
 		{"known without a request", func(c *counter) {
 			c.Exec(t, `DELETE FROM obligation WHERE request_id = $1`, c.request())
