@@ -56,7 +56,7 @@ func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
 	case err != nil:
 		return err
 	case passage.Probe:
-		return m.probe(ctx, passage.Avoid)
+		return m.probe(ctx)
 	case passage.Open:
 		return nil // claims would only hide mails from the probe
 	}
@@ -67,7 +67,7 @@ func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
 	}
 	for ctx.Err() == nil && m.Now().Before(until) {
 		b := &batch{Mailer: m, lane: lane, token: newToken(), window: window, until: until}
-		if more, err := b.run(ctx, chunk.size, nil); err != nil || !more {
+		if more, err := b.run(ctx, chunk.size); err != nil || !more {
 			return err
 		}
 		chunk.adapt(m.Now().Sub(b.claimed))
@@ -76,17 +76,13 @@ func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
 }
 
 // probe tries one mail although the breaker is open: in whichever lane, another
-// one than those that opened it, where there is another (D11). Only another one
-// that gets through tells who is to blame.
-func (m *Mailer) probe(ctx context.Context, avoid []int64) error {
+// one than those that opened it, where there is another (D11).
+func (m *Mailer) probe(ctx context.Context) error {
 	for _, another := range []bool{true, false} {
-		if !another {
-			avoid = nil
-		}
 		for _, lane := range []sql.Lane{sql.LaneInteractive, sql.LaneBulk} {
 			b := &batch{Mailer: m, lane: lane, token: newToken(), window: &pace{size: 1, max: 1}, until: m.Now().Add(turn),
 				probe: true, another: another}
-			if err := b.tryOne(ctx, avoid); err != nil || b.tried {
+			if err := b.tryOne(ctx); err != nil || b.tried {
 				return err
 			}
 		}
@@ -96,10 +92,10 @@ func (m *Mailer) probe(ctx context.Context, avoid []int64) error {
 
 // tryOne tries the mail that has been due for longest and is not void, so that
 // every mail has its turn, whatever became of the probes before it.
-func (b *batch) tryOne(ctx context.Context, except []int64) error {
+func (b *batch) tryOne(ctx context.Context) error {
 	for more := true; more && !b.tried && ctx.Err() == nil && b.Now().Before(b.until); {
 		var err error
-		if more, err = b.run(ctx, 1, except); err != nil {
+		if more, err = b.run(ctx, 1); err != nil {
 			return err
 		}
 	}
@@ -115,7 +111,7 @@ type batch struct {
 	window  *pace
 	until   time.Time // no window starts later
 	probe   bool      // one mail, although the breaker is open
-	another bool      // than those that opened it
+	another bool      // than those that were refused without a clear reason
 	tried   bool      // a window was handed to the relay
 	claimed time.Time // when its mails were: a slow claim is no reason for smaller ones
 }
@@ -131,8 +127,8 @@ type letter struct {
 
 // run claims up to limit mails and sends them. It tells whether it is worth
 // claiming more.
-func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, err error) {
-	mails, err := b.claim(ctx, limit, except)
+func (b *batch) run(ctx context.Context, limit int) (more bool, err error) {
+	mails, err := b.claim(ctx, limit)
 	if err != nil || len(mails) == 0 {
 		return false, err
 	}
@@ -168,10 +164,10 @@ func (b *batch) run(ctx context.Context, limit int, except []int64) (more bool, 
 	return true, nil
 }
 
-func (b *batch) claim(ctx context.Context, limit int, except []int64) ([]sql.Mail, error) {
+func (b *batch) claim(ctx context.Context, limit int) ([]sql.Mail, error) {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
-	return b.DB.ClaimMail(ctx, b.lane, limit, b.token, except, b.share())
+	return b.DB.ClaimMail(ctx, b.lane, limit, b.token, b.another, b.share())
 }
 
 // share is all of what is due, but of bulk mail what falls to this worker.

@@ -95,6 +95,7 @@ func (r *recorder) flush(results []result) {
 		},
 		func(ctx context.Context) error { return r.b.DB.FinishRefused(ctx, r.b.token, v.refused) },
 		func(ctx context.Context) error { return r.b.DB.FinishFailed(ctx, r.b.token, v.failed) },
+		func(ctx context.Context) error { return r.b.DB.Blame(ctx, v.blamed) },
 		func(ctx context.Context) error { return r.b.moveBreaker(ctx, v) },
 	))
 }
@@ -134,102 +135,131 @@ func persist(ctx context.Context, write func(context.Context) error) error {
 type verdict struct {
 	accepted, inDoubt []int64
 	refused, failed   []sql.Failure
-	unclear           []int64 // since the last accepted one: refused without a clear reason, or broken off by the relay
+	blamed            []int64 // refused without a clear reason, or broken off, before another one was accepted
+	unclear           []int64 // the same, since then
 	us                []int64
 	reason            string // of the last refusal that may speak about us
+	spoke             bool   // the relay said something about a recipient: it works
+}
+
+// accept ends what was in a row (D11).
+func (v *verdict) accept(id int64) {
+	v.accepted, v.spoke = append(v.accepted, id), true
+	v.blamed, v.unclear = append(v.blamed, v.unclear...), nil
 }
 
 func (v *verdict) suspect(id int64, o mail.Outcome) {
 	v.unclear, v.reason = append(v.unclear, id), o.String()
 }
 
-// The delays before another try that no schedule gives.
-const (
-	doubtDelay  = 30 * time.Second // after doubt: time for the relay to recover
-	brokenDelay = 10 * time.Second // after a connection that broke in the middle of this very mail
-)
+// retry puts a mail off as the schedule says, or gives its address up.
+func (v *verdict) retry(f sql.Failure, attempts int) {
+	delay, ok := schedule(attempts)
+	if !ok {
+		v.refused = append(v.refused, f)
+		return
+	}
+	f.Delay, f.Counts = delay, true
+	v.failed = append(v.failed, f)
+}
+
+// doubtDelay is how long a mail in doubt waits: time for the relay to recover.
+const doubtDelay = 30 * time.Second
 
 // judge is the table of D11, from the relay's words to the rows. A relay that
-// breaks off in the middle of one mail after the other, or never answers a dot,
-// counts among the unclear: it would otherwise be hammered with the whole batch.
+// breaks off in the middle of a mail, or never answers a dot, counts among the
+// unclear: it may be that very mail, and it may be the relay.
 func (b *batch) judge(results []result) verdict {
 	var v verdict
 	for _, res := range results {
 		id, o := res.letter.ID, res.outcome
-		f := sql.Failure{ID: id, Refusal: o.Text, Code: codeOf(o)}
-		switch o.Kind {
+		f := sql.Failure{ID: id, Refusal: wordsOf(o), Code: codeOf(o)}
+		switch b.kindOf(res) {
 		case mail.Accepted:
-			v.accepted, v.unclear = append(v.accepted, id), nil
+			v.accept(id)
 		case mail.InDoubt:
 			v.inDoubt = append(v.inDoubt, id)
 			if !res.stopping {
 				v.suspect(id, o)
 			}
 		case mail.Person:
+			v.spoke = true
 			v.refused = append(v.refused, f)
 		case mail.Us:
 			v.us, v.reason = append(v.us, id), o.String()
 			v.failed = append(v.failed, f)
 		case mail.NotSent:
-			if o.Stage != "" {
-				f.Delay = brokenDelay
-				if !res.stopping {
-					v.suspect(id, o)
-				}
-			}
 			v.failed = append(v.failed, f)
-		case mail.Unclear, mail.Later:
-			if o.Kind == mail.Unclear {
-				v.suspect(id, o)
-			}
-			delay, ok := schedule(res.letter.Attempts)
-			if !ok {
-				v.refused = append(v.refused, f)
-				continue
-			}
-			f.Delay, f.Counts = delay, true
-			v.failed = append(v.failed, f)
+		case mail.Unclear:
+			v.suspect(id, o)
+			v.retry(f, res.letter.Attempts)
+		case mail.Later:
+			v.spoke = true
+			v.retry(f, res.letter.Attempts)
 		}
 	}
 	return v
+}
+
+// kindOf is the kind of an outcome, in the light of what was before. A mail that
+// is broken off is Unclear, unless we did it ourselves. A refusal of us that meets
+// one and the same mail, while others get through, is that mail's: it would
+// otherwise stop all mail each time it is tried.
+func (b *batch) kindOf(res result) mail.Kind {
+	switch o := res.outcome; {
+	case o.Kind == mail.NotSent && o.Stage != "" && !res.stopping:
+		return mail.Unclear
+	case o.Kind == mail.Us && o.Stage.OfMessage() && res.letter.OwnFault && !b.probe:
+		return mail.Unclear
+	default:
+		return o.Kind
+	}
 }
 
 // moveBreaker opens, keeps open or closes the breaker after outcomes.
 func (b *batch) moveBreaker(ctx context.Context, v verdict) error {
 	switch {
 	case len(v.us) > 0:
+		if err := b.DB.OpenBreaker(ctx, v.reason, v.us); err != nil {
+			return err
+		}
 		b.Log.Warn("the relay refuses us; no mail starts until it takes one", "reason", v.reason)
-		return b.DB.OpenBreaker(ctx, v.reason, v.us)
 	case len(v.unclear) > 0:
-		opened, err := b.DB.NoteUnclear(ctx, v.unclear, v.reason)
-		if opened {
+		turn, err := b.DB.NoteUnclear(ctx, v.unclear, v.reason)
+		if err != nil {
+			return err
+		}
+		switch turn {
+		case sql.Opened:
 			b.Log.Warn("the relay fails one recipient after the other; no mail starts until it takes one", "reason", v.reason)
+		case sql.Closed:
+			b.Log.Info("only mails are left that were refused twice; they follow their own schedule", "reason", v.reason)
 		}
-		return err
-	case b.probe && v.spoke():
-		err := b.DB.CloseBreaker(ctx, b.another && len(v.accepted) > 0)
-		if err == nil {
-			b.Log.Info("the relay takes mail again")
+	case b.probe && v.spoke:
+		if err := b.DB.CloseBreaker(ctx); err != nil {
+			return err
 		}
-		return err
+		b.Log.Info("the relay takes mail again")
 	}
 	return nil
 }
 
-// spoke tells whether the relay said anything about a recipient: then it works.
-func (v verdict) spoke() bool {
-	if len(v.accepted)+len(v.refused) > 0 {
-		return true
+// wordsOf is what is kept of a refusal: the relay's words, or what happened
+// without any.
+func wordsOf(o mail.Outcome) string {
+	switch {
+	case o.Code != 0:
+		return o.Text
+	case o.Kind == mail.Unclear: // our own judgement of the message
+		return o.Err.Error()
 	}
-	for _, f := range v.failed {
-		if f.Counts {
-			return true
-		}
-	}
-	return false
+	return "no answer at " + string(o.Stage)
 }
 
 func codeOf(o mail.Outcome) string {
+	if o.Code == 0 {
+		return wordsOf(o)
+	}
 	if o.Enhanced == "" {
 		return fmt.Sprint(o.Code)
 	}

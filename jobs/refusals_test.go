@@ -194,7 +194,7 @@ func TestUnclearRefusals(t *testing.T) {
 	s.invite(9)
 	s.until("the breaker is open", breakerOpen)
 	s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
-	if !s.holds(`SELECT count(*) >= 5 FROM obligation o, breaker WHERE o.id = ANY (suspects) AND attempts = 0`) {
+	if !s.holds(`SELECT count(*) >= 5 FROM obligation WHERE blame = 'excused' AND attempts = 0`) {
 		t.Errorf("the five have not got their attempts back: %s", s.obligations())
 	}
 	s.relay.follow(nil)
@@ -295,8 +295,8 @@ func TestBadAddressesAreToBlame(t *testing.T) {
 	s.until("five more open it", opensMoreThan, before+1)
 	s.relay.follow(nil)
 	s.elapse("all are mailed again", allMailed)
-	if !s.holds(`SELECT blamed = '{}' FROM breaker`) {
-		t.Errorf("who was mailed is still blamed: %s", s.db.Text(t, `SELECT blamed::text FROM breaker`))
+	if s.holds(`SELECT bool_or(blame IS NOT NULL) FROM obligation WHERE lane = 'expiry'`) {
+		t.Errorf("who was mailed is still blamed: %s", s.obligations())
 	}
 }
 
@@ -337,10 +337,10 @@ func TestBlameIsOfTheRecipient(t *testing.T) {
 	}
 }
 
-// D11: while the breaker is open and nothing else is due, the suspects probe.
-// That one of them gets through tells nothing about the others: they may open it
-// again.
-func TestSuspectsAloneAreNotToBlame(t *testing.T) {
+// D11: while the breaker is open and nothing else is due, those that opened it
+// probe. Once one of them gets through, the others are to blame for themselves:
+// they have had their attempts back, and do not open it again.
+func TestProbeOfThoseThatOpenedIt(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.relay.follow(at("rcpt", noSuchUser))
@@ -355,10 +355,126 @@ func TestSuspectsAloneAreNotToBlame(t *testing.T) {
 		}
 		return ""
 	})
-	s.elapse("one of them is mailed", `SELECT count(*) = 1 FROM request WHERE mailed_at IS NOT NULL`)
-	s.elapse("the other five open it again", opensMoreThan, 1)
+	s.elapse("one of them is mailed, the others have an attempt", `SELECT count(*) FILTER (WHERE attempts = 2) = 5 FROM obligation`)
+	if s.openings() != 1 || s.holds(breakerOpen) {
+		t.Errorf("the breaker opened %d times", s.openings())
+	}
+	s.relay.follow(nil)
+	s.elapse("all are mailed", allMailed)
+}
+
+// D11: five bad addresses are left at the end of a campaign, and nothing else is
+// due. They open the breaker once and get their attempts back once; then they
+// follow their schedule, the breaker being closed, until they are given up.
+func TestTailOfBadAddresses(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	bad := s.invite(5)
+	s.relay.follow(refusing(noSuchUser, contacts(bad)...))
+	s.work()
+	s.until("the breaker is open", breakerOpen)
+	s.elapse("the breaker is closed", `SELECT opened_at IS NULL FROM breaker`)
+	for i, minutes := range []int{1, 5, 15, 30, 60, 60, 60} {
+		s.elapse(fmt.Sprintf("each has attempt %d", i+1), `SELECT count(*) = 5 FROM obligation WHERE attempts > $1`, i)
+		if !s.holds(`SELECT bool_and(due_at - bascule_now() <= make_interval(mins => $1)) FROM obligation WHERE attempts = $2`, minutes, i+1) {
+			t.Errorf("after attempt %d they do not wait %d minutes: %s", i+1, minutes, s.obligations())
+		}
+	}
+	if n := len(s.relay.rcpts()); n != 5*8 {
+		t.Errorf("the relay was asked %d times, want once and then seven times for each", n)
+	}
+	if s.openings() != 1 || s.holds(breakerOpen) {
+		t.Errorf("the breaker opened %d times for five bad addresses, reason %q", s.openings(), s.db.Text(t, `SELECT reason FROM breaker`))
+	}
+	s.db.Exec(t, `UPDATE obligation SET attempts = 124`)
+	s.elapse("they are given up", `SELECT count(*) = 5 FROM request WHERE undeliverable_at IS NOT NULL`)
+}
+
+// D11: fewer than five bad addresses never open the breaker, however often they
+// are refused in a row; a fifth one does.
+func TestInARowOverTime(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.relay.follow(at("rcpt", noSuchUser))
+	s.invite(4)
+	s.work()
+	s.elapse("four are refused three times", `SELECT count(*) = 4 FROM obligation WHERE attempts >= 3 AND claim IS NULL`)
+	if n := s.openings(); n != 0 {
+		t.Errorf("four recipients opened the breaker %d times", n)
+	}
+	s.invite(1)
+	s.until("a fifth opens it", breakerOpen)
+}
+
+// D11: a mail at which the relay breaks off, again and again, waits like one that
+// is refused for now, and stops nobody's mail. In the end its address is given up.
+func TestBrokenOffMail(t *testing.T) {
+	t.Parallel()
+	for _, stage := range []string{"rcpt", "data"} {
+		t.Run(stage, func(t *testing.T) {
+			s := newStage(t)
+			poison := s.invite(1)[0]
+			s.relay.follow(func(at, to, _ string) string {
+				if at == stage && to == poison.Contact.String() {
+					return drop
+				}
+				return ""
+			})
+			s.work()
+			for i, minutes := range []int{1, 5, 15, 30, 60, 60} {
+				s.elapse(fmt.Sprintf("try %d", i+1), `SELECT attempts = $2 AND claim IS NULL FROM obligation WHERE request_id = $1`, poison.ID, i+1)
+				wait := s.db.Text(t, `SELECT ceil(extract(epoch FROM due_at - bascule_now()) / 60)::text FROM obligation WHERE request_id = $1`, poison.ID)
+				if wait != fmt.Sprint(minutes) {
+					t.Errorf("after try %d the mail waits %s minutes, want %d", i+1, wait, minutes)
+				}
+				good := s.invite(1)[0]
+				s.until("another one is mailed meanwhile", `SELECT mailed_at IS NOT NULL FROM request WHERE id = $1`, good.ID)
+			}
+			if n := s.openings(); n != 0 {
+				t.Errorf("one mail opened the breaker %d times", n)
+			}
+			s.db.Exec(t, `UPDATE obligation SET attempts = 124 WHERE request_id = $1`, poison.ID)
+			s.elapse("the address is given up", `SELECT undeliverable_at IS NOT NULL FROM request WHERE id = $1`, poison.ID)
+			if got := s.db.Text(t, `SELECT r.refusal || '; ' || a.why FROM request r JOIN audit a ON a.request_id = r.id AND a.event = 'undeliverable'`); got !=
+				"no answer at "+stage+"; no answer at "+stage {
+				t.Errorf("the reason is %q", got)
+			}
+		})
+	}
+}
+
+// D11: what is broken off just before the relay turns out to be down gets its
+// attempt back.
+func TestBrokenOffByAnOutage(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.invite(1)
+	s.relay.follow(at("rcpt", drop))
+	s.work()
+	s.until("one is broken off", `SELECT attempts = 1 FROM obligation`)
+	s.relay.follow(at("connect", "421 4.3.2 closing"))
+	s.invite(1)
+	s.until("the breaker is open", breakerOpen)
+	s.until("the attempt is given back", `SELECT bool_and(attempts = 0 AND claim IS NULL) FROM obligation`)
 	s.relay.follow(nil)
 	s.mailedSoon(3 * time.Minute)
+}
+
+// D11: a mail that the relay answers by refusing us opens the breaker once. When
+// others got through, it waits for its schedule instead of stopping them again.
+func TestPoisonedMail(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	poison := s.invite(1)[0]
+	s.relay.follow(refusing("421 4.3.0 this one ends me", poison.Contact.String()))
+	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
+	s.until("the breaker is open", breakerOpen)
+	s.invite(3)
+	s.elapse("the others are mailed, the mail has two attempts", `SELECT count(*) FILTER (WHERE r.mailed_at IS NOT NULL) = 3 AND max(o.attempts) = 2
+		FROM request r JOIN obligation o ON o.request_id = r.id`)
+	if n := s.openings(); n != 1 {
+		t.Errorf("one mail opened the breaker %d times", n)
+	}
 }
 
 // D11: the probe looks in both lanes for another mail than the suspects, first

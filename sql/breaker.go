@@ -20,45 +20,109 @@ const UnclearLimit = 5
 //go:embed query/open_breaker.sql
 var openBreaker string
 
-// OpenBreaker stops all mail of all workers: the relay refuses us. Suspects are
-// the obligations that met the refusal.
-func (db *DB) OpenBreaker(ctx context.Context, reason string, suspects []int64) error {
-	if _, err := db.x.ExecContext(ctx, openBreaker, reason, pq.Int64Array(suspects), ProbeEvery.Seconds()); err != nil {
+//go:embed query/excuse.sql
+var excuse string
+
+// OpenBreaker stops all mail of all workers: the relay refuses us, as the
+// obligations met met it. What was refused without a clear reason since the last
+// success gets its attempt back.
+func (db *DB) OpenBreaker(ctx context.Context, reason string, met []int64) error {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error { return open(ctx, tx, reason, met) })
+	if err != nil {
 		return fmt.Errorf("open the breaker: %w", err)
 	}
 	return nil
 }
 
-//go:embed query/note_unclear.sql
-var noteUnclear string
-
-//go:embed query/give_back_attempts.sql
-var giveBackAttempts string
-
-// NoteUnclear remembers obligations refused without a clear reason. When they
-// are UnclearLimit in a row, the breaker opens, their attempts are given back,
-// and NoteUnclear returns true. Recipients that CloseBreaker laid the blame on
-// do not count.
-func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (opened bool, err error) {
-	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
-		var unclear pq.Int64Array
-		if err := tx.GetContext(ctx, &unclear, noteUnclear, pq.Int64Array(ids)); err != nil {
-			return err
-		}
-		opened = len(unclear) >= UnclearLimit
-		if !opened {
-			return nil
-		}
-		if _, err := tx.ExecContext(ctx, openBreaker, reason, unclear, ProbeEvery.Seconds()); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, giveBackAttempts, unclear, ProbeEvery.Seconds())
+func open(ctx context.Context, tx *sqlx.Tx, reason string, met []int64) error {
+	if _, err := tx.ExecContext(ctx, openBreaker, reason, ProbeEvery.Seconds()); err != nil {
 		return err
+	}
+	_, err := tx.ExecContext(ctx, excuse, pq.Int64Array(met), ProbeEvery.Seconds())
+	return err
+}
+
+// A Turn is what a refusal did to the breaker.
+type Turn int
+
+// The turns.
+const (
+	Unturned Turn = iota
+	Opened
+	Closed
+)
+
+var (
+	//go:embed query/hold_breaker.sql
+	holdBreaker string
+	//go:embed query/note_unclear.sql
+	noteUnclear string
+	//go:embed query/count_unclear.sql
+	countUnclear string
+	//go:embed query/any_excused.sql
+	anyExcused string
+)
+
+// NoteUnclear records that the mails of obligations were refused without a clear
+// reason. When UnclearLimit recipients were in a row, the breaker opens, and they
+// get their attempts back (D11). That happens to a mail once: if it is refused
+// again, it is to blame itself, counts no more, and follows its own schedule. An
+// open breaker that has nothing left but such mails closes: no probe could tell
+// anything about the relay.
+func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn Turn, err error) {
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		var isOpen bool
+		if err := tx.GetContext(ctx, &isOpen, holdBreaker); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, noteUnclear, pq.Int64Array(ids)); err != nil {
+			return err
+		}
+		turn, err = Unturned, nil
+		if isOpen {
+			turn, err = whileOpen(ctx, tx)
+			return err
+		}
+		var recipients int
+		if err := tx.GetContext(ctx, &recipients, countUnclear, UnclearLimit); err != nil || recipients < UnclearLimit {
+			return err
+		}
+		turn = Opened
+		return open(ctx, tx, reason, nil)
 	})
 	if err != nil {
-		return false, fmt.Errorf("note unclear refusals: %w", err)
+		return Unturned, fmt.Errorf("note unclear refusals: %w", err)
 	}
-	return opened, nil
+	return turn, nil
+}
+
+// whileOpen excuses what was refused for the first time, and closes the breaker
+// if everybody has been refused again.
+func whileOpen(ctx context.Context, tx *sqlx.Tx) (Turn, error) {
+	if _, err := tx.ExecContext(ctx, excuse, pq.Int64Array{}, ProbeEvery.Seconds()); err != nil {
+		return Unturned, err
+	}
+	var left bool
+	if err := tx.GetContext(ctx, &left, anyExcused); err != nil || left {
+		return Unturned, err
+	}
+	_, err := tx.ExecContext(ctx, closeBreaker)
+	return Closed, err
+}
+
+//go:embed query/blame.sql
+var blame string
+
+// Blame records that mails were refused without a clear reason before another one
+// got through: they are to blame themselves.
+func (db *DB) Blame(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if _, err := db.x.ExecContext(ctx, blame, pq.Int64Array(ids)); err != nil {
+		return fmt.Errorf("blame refused mails: %w", err)
+	}
+	return nil
 }
 
 //go:embed query/take_probe.sql
@@ -68,9 +132,6 @@ var takeProbe string
 type Passage struct {
 	Open  bool `db:"open"`  // no mail starts, but for the probe
 	Probe bool `db:"probe"` // the caller, alone of all workers, may try one mail
-	// Avoid are the obligations of which no success of a probe is to be
-	// expected, or none that would tell anything about the others.
-	Avoid pq.Int64Array `db:"avoid"`
 }
 
 // TakeProbe looks whether the breaker is open, and takes the probe if one is due.
@@ -85,12 +146,9 @@ func (db *DB) TakeProbe(ctx context.Context) (Passage, error) {
 //go:embed query/close_breaker.sql
 var closeBreaker string
 
-// CloseBreaker lets mail flow again. If another mail than the suspects got
-// through, blame tells so: further refusals of theirs without a clear reason are
-// their own (D11). That costs suspects that met a refusal of us nothing but a
-// voice in opening the breaker.
-func (db *DB) CloseBreaker(ctx context.Context, blame bool) error {
-	if _, err := db.x.ExecContext(ctx, closeBreaker, blame); err != nil {
+// CloseBreaker lets mail flow again.
+func (db *DB) CloseBreaker(ctx context.Context) error {
+	if _, err := db.x.ExecContext(ctx, closeBreaker); err != nil {
 		return fmt.Errorf("close the breaker: %w", err)
 	}
 	return nil

@@ -31,8 +31,8 @@ var grants = [...]struct{ table, rights string }{
 		" started_at, expires_at, mailed_at, bounced_at, activated_at, expired_at, undeliverable_at, cancelled_at)"},
 	{"code", "SELECT, INSERT (request_id, generation, tag, started_at, expires_at), UPDATE (resends), DELETE"},
 	{"obligation", "SELECT, INSERT (lane, kind, request_id, generation, copy, due_at, happened_at), DELETE," +
-		" UPDATE (lane, kind, due_at, claim, claimed_until, started_at, message_date, attempts, interruptions)"},
-	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason, suspects, unclear, blamed)"},
+		" UPDATE (lane, kind, due_at, claim, claimed_until, started_at, message_date, attempts, interruptions, blame)"},
+	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason)"},
 	{"recap", "SELECT, INSERT (request_id, facts), UPDATE (pdf, sha256, rendered_at)"},
 	{"reset", "SELECT, INSERT (request_id, generation, key_id, nonce, requested_at), UPDATE (tag, started_at, expires_at, used_at)"},
 	{"session", "SELECT, INSERT, DELETE"},

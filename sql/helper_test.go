@@ -220,7 +220,7 @@ func (d *desk) claim(limit int) *hand {
 	d.t.Helper()
 	h := &hand{desk: d, Claim: sql.Claim{Token: uuid.NewString()}}
 	for _, lane := range []sql.Lane{sql.LaneInteractive, sql.LaneBulk} {
-		mails, err := d.ClaimMail(d.ctx, lane, limit-len(h.mails), h.Token, nil, sql.Share{})
+		mails, err := d.ClaimMail(d.ctx, lane, limit-len(h.mails), h.Token, false, sql.Share{})
 		d.must(err)
 		h.mails = append(h.mails, mails...)
 	}

@@ -54,8 +54,9 @@ type Mail struct {
 	Kind       MailKind         `db:"kind"`
 	RequestID  int64            `db:"request_id"`
 	Generation int              `db:"generation"`
-	Copy       int              `db:"copy"`     // 1 to 3 for an administrator's repetition (D3)
-	Attempts   int              `db:"attempts"` // refusals so far that count
+	Copy       int              `db:"copy"`      // 1 to 3 for an administrator's repetition (D3)
+	Attempts   int              `db:"attempts"`  // refusals so far that count
+	OwnFault   bool             `db:"own_fault"` // they are the recipient's, not the relay's (D11)
 	KeyID      conversion.KeyID `db:"key_id"`
 	Nonce      []byte           `db:"nonce"`
 	IsChosen   bool             `db:"is_chosen"` // the subscriber chose this address: the code activates
@@ -82,12 +83,13 @@ var claimMail string
 type Share struct{ Rank, Of int }
 
 // ClaimMail claims up to limit due mails of a lane for Lease, the longest due
-// first, none of except. Workers never wait for each other.
-func (db *DB) ClaimMail(ctx context.Context, lane Lane, limit int, token string, except []int64, s Share) ([]Mail, error) {
+// first; if another, none of those that were refused without a clear reason
+// (D11). Workers never wait for each other.
+func (db *DB) ClaimMail(ctx context.Context, lane Lane, limit int, token string, another bool, s Share) ([]Mail, error) {
 	var mails []Mail
 	err := again(func() error {
 		mails = nil
-		return db.x.SelectContext(ctx, &mails, claimMail, lane, limit, token, Lease.Seconds(), pq.Int64Array(except), s.Rank, max(s.Of, 1))
+		return db.x.SelectContext(ctx, &mails, claimMail, lane, limit, token, Lease.Seconds(), another, s.Rank, max(s.Of, 1))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim %s mail: %w", lane, err)

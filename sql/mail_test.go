@@ -25,7 +25,7 @@ func TestShare(t *testing.T) {
 	d.Freeze(t, now)
 	d.Exec(t, `UPDATE obligation SET due_at = bascule_now()`)
 	claim := func(rank int) int {
-		mails, err := d.ClaimMail(d.ctx, sql.LaneBulk, 100, uuid.NewString(), nil, sql.Share{Rank: rank, Of: 3})
+		mails, err := d.ClaimMail(d.ctx, sql.LaneBulk, 100, uuid.NewString(), false, sql.Share{Rank: rank, Of: 3})
 		d.must(err)
 		return len(mails)
 	}

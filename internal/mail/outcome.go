@@ -66,6 +66,9 @@ const (
 	StageDot     Stage = "dot"
 )
 
+// OfMessage tells the stages that are about one message and its recipient.
+func (s Stage) OfMessage() bool { return s == StageRcpt || s == StageData || s == StageDot }
+
 // Outcome is what became of one message. The zero Outcome means that the
 // dialogue goes on; [Relay.Send] never reports it.
 type Outcome struct {
@@ -119,7 +122,7 @@ func judge(stage Stage, code int, enhanced string) Kind {
 	switch {
 	case code == 421 || code == 530 || code == 535:
 		return Us
-	case stage != StageRcpt && stage != StageData && stage != StageDot:
+	case !stage.OfMessage():
 		return Us
 	case stage == StageDot && code/100 == 2:
 		return Accepted

@@ -213,7 +213,8 @@ CREATE TABLE obligation (
     message_date  timestamptz,
     attempts      smallint    NOT NULL DEFAULT 0,
     interruptions smallint    NOT NULL DEFAULT 0,
-    happened_at   timestamptz
+    happened_at   timestamptz,
+    blame         text        COLLATE "C" CHECK (blame IN ('open', 'excused', 'own'))
 ) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE  obligation IS 'What is still to be done for a request: written by the change that causes it, gone once done. No foreign key: requests are never deleted while something is due.';
 COMMENT ON COLUMN obligation.lane IS 'Which workers take it. interactive: somebody looks at the screen.';
@@ -225,7 +226,9 @@ COMMENT ON COLUMN obligation.message_date IS 'The Date of the mail, kept while a
 COMMENT ON COLUMN obligation.attempts IS 'Refusals that count towards giving up (D11).';
 COMMENT ON COLUMN obligation.interruptions IS 'Doubts recorded: copies of one Message-ID are at most one more (I5).';
 COMMENT ON COLUMN obligation.happened_at IS 'When happened what a notice tells; null for other mails.';
+COMMENT ON COLUMN obligation.blame IS 'Whose fault it is that its mail was refused without a clear reason (D11). open: unknown, for no mail got through since. excused: the relay''s, so its attempt was given back, which happens once. own: its recipient''s, for another mail got through, or it was refused again after it was excused. Null: not refused so.';
 CREATE INDEX obligation_due ON obligation (lane, due_at, id);
+CREATE INDEX obligation_blame ON obligation (blame, id) WHERE blame IS NOT NULL;
 
 -- Whoever adds an obligation wakes Dispatch; lost wake-ups are caught by its tick.
 -- +goose StatementBegin
@@ -239,18 +242,14 @@ CREATE TRIGGER obligation_wakes_dispatch AFTER INSERT ON obligation
     FOR EACH STATEMENT EXECUTE FUNCTION wake_dispatch();
 
 CREATE TABLE breaker (
-    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    singleton boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
     opened_at timestamptz,
     probe_at  timestamptz,
-    reason    text     NOT NULL DEFAULT '',
-    suspects  bigint[] NOT NULL DEFAULT '{}',
-    unclear   bigint[] NOT NULL DEFAULT '{}'
+    reason    text        NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE  breaker IS 'One row: whether the relay takes our mail, shared by all workers (D11).';
 COMMENT ON COLUMN breaker.opened_at IS 'Null while mail flows.';
 COMMENT ON COLUMN breaker.probe_at IS 'When one mail may be tried.';
-COMMENT ON COLUMN breaker.suspects IS 'The obligations that opened it: the probe takes another one if it can.';
-COMMENT ON COLUMN breaker.unclear IS 'The obligations refused without a clear reason since the last success, distinct.';
 INSERT INTO breaker DEFAULT VALUES;
 
 CREATE TABLE recap (

@@ -43,12 +43,6 @@ COMMENT ON COLUMN siege.last_at IS 'When they were last stopped.';
 COMMENT ON COLUMN siege.told_at IS 'When a mail to the owner was made due: one a day.';
 CREATE INDEX siege_last ON siege (last_at);
 
--- A refusal without a clear reason may be the relay's doing or the recipient's; a probe with another mail tells which (D11).
-ALTER TABLE breaker ADD COLUMN blamed bigint[] NOT NULL DEFAULT '{}';
-COMMENT ON COLUMN breaker.suspects IS 'The obligations that opened it, and those refused without a clear reason while it was open: the probe takes another one if it can.';
-COMMENT ON COLUMN breaker.unclear IS 'The obligations refused without a clear reason since the last success, one for each recipient that is not to blame itself.';
-COMMENT ON COLUMN breaker.blamed IS 'Former suspects, refused although another mail got through: their recipients are to blame, and count no more towards opening it. Those that are done drop out when it closes.';
-
 -- As before; and whoever was mailed a code is told that it is over, and how to
 -- start again (R21). A mail that came back is not followed by another.
 CREATE OR REPLACE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURNS bigint LANGUAGE sql AS $$

@@ -1,5 +1,5 @@
--- Claims up to $2 due mails of lane $1 with token $3 for $4 seconds, none of $5,
--- and reads what is needed to write them. What has become void since is found at the start.
+-- Claims up to $2 due mails of lane $1 with token $3 for $4 seconds, if $5 none whose refusal
+-- is on record (D11), and reads what is needed to write them. What has become void since is found at the start.
 -- Of $7 workers, the one of rank $6 alone takes its share of what became due less than a second ago.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
@@ -7,7 +7,7 @@ WITH clock AS MATERIALIZED (
     SELECT o.id FROM obligation o
     WHERE o.lane = $1 AND o.due_at <= (SELECT now FROM clock)
       AND (o.claimed_until IS NULL OR o.claimed_until <= (SELECT now FROM clock))
-      AND o.id <> ALL (coalesce($5::bigint[], '{}'))
+      AND (NOT $5 OR o.blame IS NULL)
       AND ($7 = 1 OR o.id % $7 = $6 OR o.due_at <= (SELECT now FROM clock) - interval '1 second')
     ORDER BY o.due_at, o.id
     LIMIT $2
@@ -15,9 +15,9 @@ WITH clock AS MATERIALIZED (
 ), claimed AS (
     UPDATE obligation o SET claim = $3, claimed_until = clock.now + make_interval(secs => $4)
     FROM due, clock WHERE o.id = due.id
-    RETURNING o.id, o.kind, o.request_id, o.generation, o.copy, o.attempts, o.happened_at
+    RETURNING o.id, o.kind, o.request_id, o.generation, o.copy, o.attempts, o.happened_at, o.blame
 )
-SELECT d.id, d.kind, d.request_id, d.generation, d.copy, d.attempts,
+SELECT d.id, d.kind, d.request_id, d.generation, d.copy, d.attempts, coalesce(d.blame = 'own', false) AS own_fault,
        coalesce(z.key_id, r.key_id) AS key_id, coalesce(z.nonce, r.nonce) AS nonce,
        r.chosen_key IS NOT NULL AND d.generation = r.generation AS is_chosen,
        CASE d.kind

@@ -25,10 +25,15 @@ WITH clock AS MATERIALIZED (
     FROM done, clock WHERE kind <> 'code' OR copy > 0 AND (stands OR activated_at IS NOT NULL)
 ), kept AS (
     UPDATE obligation o
-    SET lane = 'expiry', kind = 'expiry', due_at = d.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL
+    SET lane = 'expiry', kind = 'expiry', due_at = d.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL, blame = NULL
     FROM done d WHERE o.id = d.id AND d.kind = 'code' AND d.copy = 0 AND d.stands
-), calm AS (
-    UPDATE breaker SET unclear = '{}' WHERE unclear <> '{}'
+), refused AS MATERIALIZED ( -- others, without a clear reason: this one got through, so it was not the relay's fault (D11)
+    SELECT id FROM obligation
+    WHERE blame IN ('open', 'excused') AND id <> ALL ($2) AND EXISTS (SELECT FROM done)
+    ORDER BY blame, id LIMIT 500 -- by the index, and little at a time: the next success takes the rest
+    FOR NO KEY UPDATE SKIP LOCKED
+), blamed AS (
+    UPDATE obligation o SET blame = 'own' FROM refused WHERE o.id = refused.id
 ), gone AS (
     DELETE FROM obligation o USING done d
     WHERE o.id = d.id AND NOT (d.kind = 'code' AND d.copy = 0 AND d.stands)

@@ -47,7 +47,7 @@ WITH clock AS MATERIALIZED (
     WHERE f.kind <> 'code' OR f.copy > 0
 ), kept AS (
     UPDATE obligation o
-    SET lane = 'expiry', kind = 'expiry', due_at = f.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL
+    SET lane = 'expiry', kind = 'expiry', due_at = f.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL, blame = NULL
     FROM refused f WHERE o.id = f.id AND f.stands
 ), gone AS (
     DELETE FROM obligation o USING refused f WHERE o.id = f.id AND NOT f.stands

@@ -79,7 +79,7 @@ WITH clock AS MATERIALIZED (
     WHERE m.id NOT IN (SELECT id FROM going UNION ALL SELECT id FROM held)
 ), kept AS (
     UPDATE obligation o
-    SET lane = 'expiry', kind = 'expiry', due_at = v.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL
+    SET lane = 'expiry', kind = 'expiry', due_at = v.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL, blame = NULL
     FROM void v WHERE o.id = v.id AND v.expires
 ), dropped AS (
     DELETE FROM obligation o USING void v WHERE o.id = v.id AND NOT v.expires
