@@ -24,7 +24,7 @@ func (db *DB) openSession(ctx context.Context, request int64, tokenHash [32]byte
 		err = errors.New("the request is not activated")
 	}
 	if err != nil {
-		return fmt.Errorf("open a session: %w", err)
+		return fmt.Errorf("open a session: %w", busy(err))
 	}
 	return nil
 }

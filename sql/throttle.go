@@ -32,7 +32,7 @@ var countFailure string
 // CountFailure adds one failed attempt to a bucket.
 func (db *DB) CountFailure(ctx context.Context, bucket []byte, l Limit) error {
 	if _, err := db.x.ExecContext(ctx, countFailure, bucket, l.Every.Seconds()); err != nil {
-		return fmt.Errorf("count a failure: %w", err)
+		return fmt.Errorf("count a failure: %w", busy(err))
 	}
 	return nil
 }
