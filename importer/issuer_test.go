@@ -81,7 +81,7 @@ func TestOneCertificateTwoSpellings(t *testing.T) {
 // warning, and the same rows in another format change nothing.
 func TestIssuerOnLinesFile(t *testing.T) {
 	db := sqltest.Open(t)
-	store, err := certificate.Open(filepath.Join("testdata", "field", "issuer-lines", "ca.pem"), "")
+	store, err := certificate.Open(filepath.Join("testdata", "field", "issuer-lines", "ca.pem"), "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
