@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"mime"
 	"net/http"
 	"os"
 	"path"
@@ -38,7 +37,7 @@ func loadStatic(themeDir string) (*static, error) {
 		return nil, err
 	}
 	if themeDir != "" {
-		if err := s.load(os.DirFS(themeDir)); err != nil {
+		if err := s.loadTheme(themeDir); err != nil {
 			return nil, err
 		}
 	}
@@ -46,6 +45,23 @@ func loadStatic(themeDir string) (*static, error) {
 	return s, nil
 }
 
+// loadTheme reads a folder that may not lead out of itself: a link that does, and
+// one that leads to a folder or nowhere, is an error that names it.
+func (s *static) loadTheme(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return s.load(root.FS())
+}
+
+// maxStatic bounds a file, so that the start says which one was not meant to be there.
+const maxStatic = 4 << 20
+
+// load reads the files that pages may need. Names that begin with a dot, and
+// endings that pages have no use for, are left out: what somebody keeps beside the
+// theme is served to nobody.
 func (s *static) load(from fs.FS) error {
 	return fs.WalkDir(from, ".", func(name string, e fs.DirEntry, err error) error {
 		if err != nil {
@@ -57,13 +73,26 @@ func (s *static) load(from fs.FS) error {
 			}
 			return nil
 		}
-		if e.IsDir() {
+		if e.IsDir() || contentTypes[path.Ext(name)] == "" {
 			return nil
 		}
-		content, err := fs.ReadFile(from, name)
+		content, err := readStatic(from, name)
 		s.files[name] = content
 		return err
 	})
+}
+
+func readStatic(from fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(from, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a file, nor a link to one in the folder", name)
+	case info.Size() > maxStatic:
+		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxStatic>>20)
+	}
+	return fs.ReadFile(from, name)
 }
 
 func (s *static) digest() string {
@@ -96,26 +125,24 @@ func (s *static) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.PathValue("version") == s.version {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	h.Set("Content-Type", contentType(name))
+	h.Set("Content-Type", contentTypes[path.Ext(name)])
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	w.Write(content) // fails when the reader has gone: nobody is left to tell
 	return nil
 }
 
-// contentType does not ask the machine for what every page needs.
-func contentType(name string) string {
-	switch path.Ext(name) {
-	case ".css":
-		return "text/css; charset=utf-8"
-	case ".js":
-		return "text/javascript; charset=utf-8"
-	case ".svg":
-		return "image/svg+xml"
-	case ".woff2":
-		return "font/woff2"
-	}
-	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
-		return t
-	}
-	return "application/octet-stream"
+// contentTypes are the endings that are served, in lower case. The list does not
+// depend on what the machine knows.
+var contentTypes = map[string]string{
+	".css":   "text/css; charset=utf-8",
+	".gif":   "image/gif",
+	".ico":   "image/x-icon",
+	".jpeg":  "image/jpeg",
+	".jpg":   "image/jpeg",
+	".js":    "text/javascript; charset=utf-8",
+	".png":   "image/png",
+	".svg":   "image/svg+xml",
+	".webp":  "image/webp",
+	".woff":  "font/woff",
+	".woff2": "font/woff2",
 }
