@@ -62,7 +62,6 @@ type demo struct {
 	help    string
 	profile conversion.PasswordProfile
 	db      *sql.DB
-	pages   *sql.DB // for the pages alone
 	inbox   *devenv.Inbox
 	queue   *queue.Client
 	certs   *demoCertificates
@@ -132,14 +131,10 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := postgres.EnsureDatabase(ctx, "bascule"); err != nil {
 		return err
 	}
-	if d.db, err = sql.Open(ctx, postgres.URL("bascule"), 2*(demoWorkers+interactiveSlots)+commandConns); err != nil {
+	if d.db, err = sql.Open(ctx, postgres.URL("bascule"), serveConns()+2*(demoWorkers+interactiveSlots)); err != nil {
 		return err
 	}
 	d.onClose(d.db.Close)
-	if d.pages, err = sql.OpenPages(ctx, postgres.URL("bascule"), serveConns()); err != nil {
-		return err
-	}
-	d.onClose(d.pages.Close)
 	if err := d.db.Migrate(ctx); err != nil {
 		return err
 	}
@@ -184,6 +179,9 @@ func (d *demo) close() error {
 	return errs
 }
 
+// ownerOnly is for what is nobody else's on this machine.
+const ownerOnly = 0o600
+
 // demoKey reads the demonstration's own key, or makes it.
 func demoKey(path string) (*conversion.Keyring, error) {
 	b, err := os.ReadFile(path)
@@ -195,6 +193,9 @@ func demoKey(path string) (*conversion.Keyring, error) {
 			_, err := w.Write(b)
 			return err
 		})
+	}
+	if err == nil {
+		err = os.Chmod(path, ownerOnly) // also one that an older release made
 	}
 	if err != nil {
 		return nil, err
@@ -212,7 +213,7 @@ const demoWorkers = 2
 // run starts the pages and the worker, the ones of serve and work. The caller
 // calls stop.
 func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err error) {
-	pages, err := web.New(web.Config{DB: d.pages, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Help: d.help, Log: d.log,
+	pages, err := web.New(web.Config{DB: d.db, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Help: d.help, Log: d.log,
 		Certificates: d.certs.store, CertURL: d.certs.url()})
 	if err != nil {
 		return nil, err
@@ -222,11 +223,11 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", pages.Handler())
+	mux.Handle("/", devenv.OnLoopback(pages.Handler()))
 	mux.Handle("/inbox", d.inbox.Handler())
 	mux.Handle("/inbox/", d.inbox.Handler())
 	ctx, cancel := context.WithCancel(ctx)
-	srv, certSrv := newServer(mux, d.log), newServer(pages.CertificateHandler(), d.log)
+	srv, certSrv := newServer(mux, d.log), newServer(devenv.OnLoopback(pages.CertificateHandler()), d.log)
 	certSrv.TLSConfig.Certificates = []tls.Certificate{d.certs.server}
 	certSrv.TLSConfig = pages.AskCertificate(certSrv.TLSConfig)
 	ended := make(chan error, 3)
@@ -260,13 +261,21 @@ func (d *demo) worker() (*jobs.Worker, *mail.Relay, error) {
 // demoSeed makes the sample the same each time, so that a second run finds it known.
 const demoSeed = 1
 
-func (d *demo) importSample(ctx context.Context) error {
-	sample := filepath.Join(d.dir, "sample.xlsx")
-	if _, err := os.Stat(sample); errors.Is(err, os.ErrNotExist) {
-		err := atomicfile.Write(sample, func(w io.Writer) error { return importer.WriteSample(w, importer.SampleRows, demoSeed) })
+// demoSample writes the sample, unless it is there.
+func demoSample(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		err := atomicfile.Write(path, func(w io.Writer) error { return importer.WriteSample(w, importer.SampleRows, demoSeed) })
 		if err != nil {
 			return err
 		}
+	}
+	return os.Chmod(path, ownerOnly)
+}
+
+func (d *demo) importSample(ctx context.Context) error {
+	sample := filepath.Join(d.dir, "sample.xlsx")
+	if err := demoSample(sample); err != nil {
+		return err
 	}
 	flags := importFlags{verdicts: filepath.Join(d.dir, "verdicts.xlsx")}
 	result, err := importer.Run(ctx, d.db, importer.Options{Path: sample, VerdictsPath: flags.verdicts, Actor: "demo", Keys: d.keys,

@@ -27,7 +27,8 @@ type inboxPages struct {
 }
 
 // Handler shows the mails at /inbox, in French and without script. It belongs
-// behind a loopback address: whoever can open it reads every mail.
+// behind a loopback address, and answers loopback names alone: whoever can open it
+// reads every mail.
 func (in *Inbox) Handler() http.Handler {
 	p := &inboxPages{inbox: in, pages: template.Must(template.ParseFS(pageFiles, "page/*.html"))}
 	p.style, _ = pageFiles.ReadFile("page/style.css") // embedded
@@ -39,7 +40,7 @@ func (in *Inbox) Handler() http.Handler {
 	mux.HandleFunc("GET /inbox/{id}/html", p.withMessage(p.html))
 	mux.HandleFunc("GET /inbox/{id}/eml", p.withMessage(p.eml))
 	mux.HandleFunc("GET /inbox/{id}/attachment/{number}", p.withMessage(p.attachment))
-	return guarded(mux)
+	return OnLoopback(guarded(mux))
 }
 
 // pagePolicy lets a page load its style sheet and frame a mail, and nothing else.
