@@ -108,6 +108,7 @@ type Story struct {
 	Email      string    // the identifier of a password space
 	SwitchedAt time.Time // zero for a certificate space
 	At         time.Time // of the reading
+	Siege      Siege     // the zero Siege where nobody guesses
 	Requests   []ReportRequest
 	Audit      []AuditEntry
 	Next       Next
@@ -169,6 +170,9 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 	}
 	if s.At, err = db.Now(ctx); err != nil {
 		return Story{}, err
+	}
+	if s.Siege, err = db.siege(ctx, row.ID); err != nil {
+		return Story{}, fmt.Errorf("read the siege of %s: %w", number, err)
 	}
 	for r, err := range readRows[reportRow](ctx, db.x, storyRequests, row.ID, s.At) {
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"bascule/internal/conversion"
 )
 
@@ -17,16 +19,20 @@ const RecapSession = 30 * time.Minute
 //go:embed query/open_session.sql
 var openSession string
 
-// openSession opens a session on an activated request, and on no other.
+// openSession opens another session on the recap of an activated request, as long
+// as the one that the activation opened stands; the lock keeps a change of the
+// password from missing it. It returns conversion.ErrAlreadyActivated.
 func (db *DB) openSession(ctx context.Context, request int64, tokenHash [32]byte) error {
-	n, err := affected(db.x.ExecContext(ctx, openSession, request, tokenHash[:], RecapSession.Seconds()))
-	if err == nil && n == 0 {
-		err = errors.New("the request is not activated")
-	}
-	if err != nil {
-		return fmt.Errorf("open a session: %w", busy(err))
-	}
-	return nil
+	return db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, lockSpace, request); err != nil {
+			return err
+		}
+		n, err := affected(tx.ExecContext(ctx, openSession, request, tokenHash[:]))
+		if err == nil && n == 0 {
+			err = conversion.ErrAlreadyActivated
+		}
+		return err
+	})
 }
 
 // A Recap is a document that a subscriber keeps.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
 )
@@ -51,12 +52,12 @@ var enterSpace string
 // has just been matched. It returns conversion.ErrNotFound if the password was
 // changed meanwhile: no session that the old one opened outlives a change.
 func (db *DB) EnterSpace(ctx context.Context, i Identifier, tokenHash [32]byte) error {
-	n, err := affected(db.x.ExecContext(ctx, enterSpace, i.SpaceID, i.Password, tokenHash[:], SpaceSession.Seconds()))
+	n, err := affected(db.x.ExecContext(ctx, enterSpace, i.SpaceID, i.Password, tokenHash[:], SpaceSession.Seconds(), i.RequestID))
 	if err == nil && n == 0 {
 		err = conversion.ErrNotFound
 	}
 	if err != nil {
-		return fmt.Errorf("enter space %d: %w", i.SpaceID, busy(err))
+		return fmt.Errorf("enter space %d: %w", i.SpaceID, err)
 	}
 	return nil
 }
@@ -109,7 +110,23 @@ var leaveSpace string
 // LeaveSpace ends a session; an unknown one is over already.
 func (db *DB) LeaveSpace(ctx context.Context, tokenHash [32]byte) error {
 	if _, err := db.x.ExecContext(ctx, leaveSpace, tokenHash[:]); err != nil {
-		return fmt.Errorf("end a session: %w", busy(err))
+		return fmt.Errorf("end a session: %w", err)
+	}
+	return nil
+}
+
+//go:embed query/sign_out.sql
+var signOut string
+
+// SignOut ends the sessions with these hashes, and all that show the recap of
+// their spaces: the form that activated opens none afterwards.
+func (db *DB) SignOut(ctx context.Context, tokenHashes ...[32]byte) error {
+	var hashes pq.ByteaArray
+	for _, h := range tokenHashes {
+		hashes = append(hashes, h[:])
+	}
+	if _, err := db.x.ExecContext(ctx, signOut, hashes); err != nil {
+		return fmt.Errorf("sign out: %w", err)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -15,8 +14,8 @@ type span time.Duration
 // Set reads the flag's value.
 func (s *span) Set(text string) error {
 	d, err := parseDuration(text)
-	if err != nil || d <= 0 || d > maxDays*24*time.Hour {
-		return fmt.Errorf("it is not a time such as 90d or 36h, of %d days at the most", maxDays)
+	if err != nil || d <= 0 {
+		return errors.New("it is not a time such as 90d")
 	}
 	*s = span(d)
 	return nil

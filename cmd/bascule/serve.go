@@ -71,7 +71,7 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	a.warnCertificates(cfg, pair)
-	db, err := a.openDB(ctx, sql.OpenPages, serveConns())
+	db, err := a.openDB(ctx, serveConns())
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,10 @@ func (a *app) printStory(s sql.Story) {
 	c := s.Space.Certificate
 	a.printf("  certificate  serial %s, expires %s%s\n", c.Serial, c.Expires.Format(time.DateOnly), issuedBy(c.Issuer))
 	a.printf("  access       %s\n", accessOf(s))
+	if g := s.Siege; !g.LastAt.IsZero() {
+		a.printf("  besieged     since %s, last at %s: strangers guess and are stopped; the owner was told at %s\n",
+			parisTime(g.BeganAt), parisTime(g.LastAt), parisTime(g.ToldAt))
+	}
 	a.printf("  companies    %d\n", len(s.Space.Companies))
 	for _, company := range s.Space.Companies {
 		a.printf("    %s %s: %d services\n", company.SIREN, company.Name, len(company.Services))

@@ -170,3 +170,24 @@ func (c *counter) follow(step string) {
 		}
 	}
 }
+
+// `show` tells of guesses that were stopped, as long as they are of this day.
+func TestShowTellsOfASiege(t *testing.T) {
+	db := sqltest.Open(t)
+	keys, err := conversion.ParseKeyring(storyKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := db.Requested(t, keys, sqltest.Invitation{})
+	c := &counter{DB: db, t: t, keys: keys, number: r.Number}
+	for hours, told := range map[int]bool{3: true, 25: false} {
+		db.Exec(t, `INSERT INTO siege (space_id, began_at, last_at, told_at)
+			SELECT $1, now.t - interval '30 hours', now.t - make_interval(hours => $2), now.t - interval '5 hours' FROM (SELECT bascule_now() AS t) AS now
+			ON CONFLICT (space_id) DO UPDATE SET last_at = excluded.last_at`, r.SpaceID, hours)
+		exit, stdout, stderr := c.bascule("show", string(r.Number))
+		line := regexp.MustCompile(`(?m)^  besieged     since \S+ \S+, last at \S+ \S+: strangers guess and are stopped; the owner was told at \S+ \S+$`)
+		if exit != exitDone || line.MatchString(stdout) != told {
+			t.Errorf("%d hours after the last guess show says, with exit %d and %q:\n%s", hours, exit, stderr, stdout)
+		}
+	}
+}

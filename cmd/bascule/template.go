@@ -1,8 +1,6 @@
 package main
 
 import (
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"bascule/importer"
@@ -10,26 +8,16 @@ import (
 )
 
 func (a *app) templateCommand() *cobra.Command {
-	var force bool
-	cmd := &cobra.Command{
-		Use:     "template OUT.xlsx",
-		Short:   "Write an empty workbook with the columns, validation and an explanation",
-		Example: "  bascule template certificates.xlsx",
-		Args:    oneArg("OUT.xlsx"),
+	return &cobra.Command{
+		Use:   "template OUT.xlsx",
+		Short: "Write an empty workbook with the columns, validation and an explanation",
+		Args:  oneArg("OUT.xlsx"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := checkOutput(args[0], importer.TemplateKind, force); err != nil {
-				return err
-			}
-			err := atomicfile.Write(args[0], func(w io.Writer) error {
-				return atomicfile.Seal(w, importer.TemplateKind, importer.WriteTemplate)
-			})
-			if err != nil {
+			if err := atomicfile.Write(args[0], importer.WriteTemplate); err != nil {
 				return err
 			}
 			a.printf("%s is ready to be filled in.\n", args[0])
 			return nil
 		},
 	}
-	addForceTo(cmd, &force)
-	return cmd
 }

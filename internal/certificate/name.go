@@ -5,7 +5,6 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -32,26 +31,11 @@ func subject(c *x509.Certificate) []attribute {
 // without control and invisible characters, with one kind of apostrophe (office
 // programs replace it as one types). Bytes that are not UTF-8 are taken for
 // Latin-1, as older authorities wrote it.
-func tidy(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
-
-// tidyLines is tidy for a whole name: white space that has a line end or a tab in
-// it becomes one line end, for programs show one attribute a line.
-func tidyLines(s string) string {
-	lines := strings.FieldsFunc(clean(s), func(r rune) bool { return unicode.IsSpace(r) && !unicode.Is(unicode.Zs, r) })
-	kept := lines[:0]
-	for _, line := range lines {
-		if line = strings.Join(strings.Fields(line), " "); line != "" {
-			kept = append(kept, line)
-		}
-	}
-	return strings.Join(kept, "\n")
-}
-
-func clean(s string) string {
+func tidy(s string) string {
 	if !utf8.ValidString(s) {
 		s = latin1(s)
 	}
-	return norm.NFC.String(strings.Map(func(r rune) rune {
+	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '’':
 			return '\''
@@ -59,7 +43,8 @@ func clean(s string) string {
 			return -1
 		}
 		return r
-	}, s))
+	}, s)
+	return strings.Join(strings.Fields(norm.NFC.String(s)), " ")
 }
 
 func latin1(s string) string {
@@ -76,9 +61,8 @@ const maxName = 2000
 
 // parseName reads a distinguished name as people and programs write it: RFC
 // 4514 and its ancestors (commas or semicolons, a plus sign within, quotes,
-// escapes), OpenSSL's one line with slashes, or one attribute a line as Windows,
-// certutil and OpenSSL's multiline show it; in either order. A text without any
-// attribute is a common name. It returns nothing for "" and for a text that
+// escapes), or OpenSSL's one line with slashes; in either order. A text without
+// any attribute is a common name. It returns nothing for "" and for a text that
 // is too long.
 //
 // It is tolerant, because a text that is read wrongly matches no authority: a
@@ -89,7 +73,7 @@ func parseName(text string) []attribute {
 		return nil
 	}
 	var p parser
-	p.skip(cutTitle(text))
+	p.skip(cutFold(text, "issuer=")) // openssl x509 -issuer
 	var all []attribute
 	for p.rest != "" {
 		all = append(all, p.attribute())
@@ -97,14 +81,17 @@ func parseName(text string) []attribute {
 	return all
 }
 
-// title is what OpenSSL, certutil and keytool write before an issuer's name.
-var title = regexp.MustCompile(`^(?i:issuer|[ée]metteur)\s*[:=]`)
-
-func cutTitle(text string) string { return text[len(title.FindString(text)):] }
+// cutFold removes a prefix of ASCII letters, whatever its case.
+func cutFold(s, prefix string) string {
+	if len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {
+		return s[len(prefix):]
+	}
+	return s
+}
 
 const (
-	separators = ",;+/\n"
-	blanks     = ",; \n" // what may also stand around a separator, and at both ends
+	separators = ",;+/"
+	blanks     = ",; " // what may also stand around a separator, and at both ends
 )
 
 // A parser reads attributes from the front of rest. Each call shortens it.
@@ -114,7 +101,7 @@ type parser struct{ rest string }
 func (p *parser) attribute() attribute {
 	oid := attributeNames["CN"]
 	if named, value, ok := cutType(p.rest); ok {
-		oid, p.rest = named, strings.TrimLeft(value, " \n")
+		oid, p.rest = named, strings.TrimLeft(value, " ")
 	}
 	if value, ok := p.quoted(); ok {
 		return attribute{oid, tidy(value)}
@@ -228,7 +215,7 @@ func cutType(s string) (oid, value string, ok bool) {
 	if end <= 0 {
 		return "", "", false
 	}
-	value, ok = strings.CutPrefix(strings.TrimLeft(s[end:], " \n"), "=")
+	value, ok = strings.CutPrefix(strings.TrimLeft(s[end:], " "), "=")
 	if !ok {
 		return "", "", false
 	}

@@ -69,15 +69,9 @@ type Rejected struct {
 	Number   string // as written there
 }
 
-// Kind is what the seal of a report says.
-const Kind = "report"
-
-// WriteFile writes the workbook to a file, which is complete or absent (I7), and
-// seals it: as long as nobody changes it, a later report may take its place.
+// WriteFile writes the workbook to a file, which is complete or absent (I7).
 func WriteFile(path string, r Report) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		return atomicfile.Seal(w, Kind, func(w io.Writer) error { return Write(w, r) })
-	})
+	return atomicfile.Write(path, func(w io.Writer) error { return Write(w, r) })
 }
 
 // Write writes the workbook. Rows beyond what one sheet holds go on in

@@ -54,8 +54,8 @@ func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a := &attempt{Server: s, w: w, form: form, id: s.formID(form), step: stepOf(r)}
-	end, err := a.run(r.Context(), r)
+	a := &attempt{Server: s, w: w, r: r, form: form, id: s.formID(form), step: stepOf(r)}
+	end, err := a.run(r.Context())
 	s.metrics.activation(end, err)
 	return err
 }
@@ -91,6 +91,7 @@ func (s *Server) formID(form url.Values) string {
 type attempt struct {
 	*Server
 	w      http.ResponseWriter
+	r      *http.Request
 	form   url.Values
 	id     string // see formID
 	step   int    // where a refused code leaves
@@ -101,13 +102,13 @@ type attempt struct {
 	proven sql.ProvenCode
 }
 
-func (a *attempt) run(ctx context.Context, r *http.Request) (outcome, error) {
+func (a *attempt) run(ctx context.Context) (outcome, error) {
 	var wrong problems
 	a.email, a.code, wrong = parseProof(a.form)
 	if len(wrong) > 0 {
 		return outcomeInvalid, a.askCodeAgain(wrong)
 	}
-	a.counts = a.clientBuckets("activation", r, a.email)
+	a.counts = a.clientBuckets("activation", a.r, a.email)
 	wait, err := a.longestWait(ctx, a.counts...)
 	if err != nil {
 		return outcomeFailed, err
@@ -138,26 +139,18 @@ func parseProof(form url.Values) (conversion.Email, conversion.Code, problems) {
 // prove looks the code up and takes the turn on its request; what it found is
 // read again after a wait, when another form may have been taken.
 func (a *attempt) prove(ctx context.Context) (end func(), err error) {
-	if err := a.find(ctx); err != nil {
+	if a.proven, err = a.db.FindCode(ctx, a.keys, a.email, a.code); err != nil {
 		return nil, err
 	}
 	end, waited, err := a.turns.take(ctx, a.proven.RequestID)
 	if err != nil || !waited {
 		return end, err
 	}
-	if err := a.find(ctx); err != nil {
+	if a.proven, err = a.db.FindCode(ctx, a.keys, a.email, a.code); err != nil {
 		end()
 		return nil, err
 	}
 	return end, nil
-}
-
-// find looks the code up.
-func (a *attempt) find(ctx context.Context) error {
-	return whileBusy(ctx, func() (err error) {
-		a.proven, err = a.db.FindCode(ctx, a.keys, a.email, a.code)
-		return err
-	})
 }
 
 // decide tells what a form with a right code leads to.
@@ -229,14 +222,15 @@ func (a *attempt) conflict(ctx context.Context, err error) (outcome, error) {
 	if refusal == "" {
 		return a.lost(ctx, err)
 	}
-	if err := a.count(ctx, a.conflicts(a.proven.Space.Number)); err != nil {
+	if err := a.db.CountFailure(ctx, a.conflicts(a.proven.Space.Number)); err != nil {
 		return outcomeFailed, err
 	}
 	return outcomeConflict, a.askIdentifiers(ctx, problems{{"new_email", refusal}})
 }
 
 // repeat shows the same page for the same form again, whose activation may have
-// succeeded without its answer arriving.
+// succeeded without its answer arriving. Once the session that it opened has
+// ended, the form is as late as any other.
 func (a *attempt) repeat(ctx context.Context) (outcome, error) {
 	email := a.proven.Proven
 	if typed, err := conversion.ParseEmail(a.form.Get("new_email")); err == nil && typed.Same(email) {
@@ -280,10 +274,10 @@ func (a *attempt) lost(ctx context.Context, err error) (outcome, error) {
 	return outcomeFailed, err
 }
 
-// tooLate answers a form that another one has forestalled. Address and code
-// alone get no better answer than a wrong code.
+// tooLate answers a form that another one has forestalled, or that did its work
+// long ago. Address and code alone get no better answer than a wrong code.
 func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
-	if !hasIdentifiers(a.form) {
+	if !hasIdentifiers(a.form) && a.proven.Submission != a.id {
 		return a.refuse(ctx)
 	}
 	return outcomeAlready, a.pages.write(a.w, http.StatusUnprocessableEntity, "already", view{})
@@ -293,7 +287,7 @@ func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
 // under way at the same moment may pass before the first is counted: a few more
 // guesses at 60 bits.
 func (a *attempt) refuse(ctx context.Context) (outcome, error) {
-	if err := a.count(ctx, a.counts...); err != nil {
+	if err := a.db.CountFailure(ctx, a.counts...); err != nil {
 		return outcomeFailed, err
 	}
 	return outcomeRefused, a.askCodeAgain(problems{{"code", codeRefused}})
@@ -345,7 +339,7 @@ type welcomePage struct {
 // address, so strangers cannot keep it out of the space from now on.
 func (a *attempt) welcome(token string, email conversion.Email) error {
 	http.SetCookie(a.w, a.cookie(recapCookie, token, sql.RecapSession))
-	a.remember(a.w, email)
+	a.remember(a.w, a.r, email)
 	space := a.proven.Space
 	return a.pages.write(a.w, http.StatusOK, "welcome", view{
 		Step: stepRecap, Own: !a.proven.ContactStands, Data: welcomePage{Number: space.Number, Holder: space.Holder, Email: email.String()},

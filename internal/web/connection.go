@@ -3,13 +3,10 @@ package web
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +38,7 @@ func (s *Server) showConnection(w http.ResponseWriter, r *http.Request) error {
 // fit gets one answer after the same work: an address that no space has, one of
 // a certificate space, a wrong password.
 func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
+	start := time.Now()
 	form, err := readForm(r)
 	if err != nil {
 		return err
@@ -50,13 +48,17 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
 		return s.connectAgain(w, form, 0, wrong)
 	}
 	token := newToken()
-	wait, err := s.guess(r.Context(), s.connectionBuckets(r, email), func() error {
+	wait, err := s.guess(r.Context(), s.connectionGuard(r, email), func() error {
 		return s.open(r.Context(), email, form.Get("password"), token)
 	})
 	switch {
 	case wait > 0:
 		return s.connectAgain(w, form, wait, problems{tooMany("password", wait)})
 	case errors.Is(err, errWrong):
+		if err := s.noteRefused(r.Context(), email, sql.RefusedSignIn); err != nil {
+			return err
+		}
+		onTheBeat(r.Context(), start) // what was written for a known address takes longer
 		return s.connectAgain(w, form, 0, problems{{"password", connectionRefused}})
 	case err != nil:
 		return err
@@ -151,89 +153,57 @@ func (s *Server) hashing(ctx context.Context, f func()) error {
 
 // connected lets the browser into the space, and out of the one it was in.
 func (s *Server) connected(w http.ResponseWriter, r *http.Request, email conversion.Email, token string) error {
-	if err := s.endSession(r, spaceCookie); err != nil {
-		return err
+	if cookie, err := r.Cookie(s.cookieName(spaceCookie)); err == nil {
+		if err := s.db.LeaveSpace(r.Context(), sha256.Sum256([]byte(cookie.Value))); err != nil {
+			return err
+		}
 	}
 	http.SetCookie(w, s.cookie(spaceCookie, token, sql.SpaceSession))
-	s.remember(w, email)
+	s.remember(w, r, email)
 	http.Redirect(w, r, "/espace", http.StatusSeeOther)
 	return nil
 }
 
-// disconnect ends the sessions of a browser, the recap's too: nothing stays
-// open on a computer that others use.
+// disconnect ends the sessions of a browser, and all on the recap of its space:
+// nothing stays open on a computer that others use, nor can the form that
+// activated be sent again there.
 func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) error {
+	var hashes [][32]byte
 	for _, name := range []string{spaceCookie, recapCookie} {
-		if err := s.endSession(r, name); err != nil {
-			return err
+		if cookie, err := r.Cookie(s.cookieName(name)); err == nil {
+			hashes = append(hashes, sha256.Sum256([]byte(cookie.Value)))
 		}
+	}
+	if err := s.db.SignOut(r.Context(), hashes...); err != nil {
+		return err
+	}
+	for _, name := range []string{spaceCookie, recapCookie} {
 		http.SetCookie(w, s.cookie(name, "", -time.Second))
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
 }
 
-func (s *Server) endSession(r *http.Request, name string) error {
-	cookie, err := r.Cookie(s.cookieName(name))
-	if err != nil {
-		return nil
-	}
-	return s.db.LeaveSpace(r.Context(), sha256.Sum256([]byte(cookie.Value)))
+// refusedNoted bounds what the audit log tells of wrong secrets: who mistypes a
+// few times finds each of them there, who guesses without end does not fill it.
+var refusedNoted = sql.Limit{Burst: 10, Every: time.Hour}
+
+func (s *Server) noteRefused(ctx context.Context, email conversion.Email, what sql.Refusal) error {
+	return s.db.NoteRefused(ctx, email, what, s.bucket(refusedNoted, "noted refusals", email.Key()))
 }
 
-// connectionBuckets bound the search for the password of one address from many
-// networks, which the buckets of each network would let through: all strangers
-// together have strangersGuess. Guesses beyond it are not tried, so they are
-// not counted either, and the wait is never longer than one leak: once an attack
-// ends, its victim gets in within minutes. While one from besiegers networks or
-// more lasts, it can keep strangers out; so a browser that is known to the address
-// (see remember) is no stranger but has buckets of its own, which nobody else can
-// fill. And who is at another browser gets one there by a new password: that goes
-// by mail and trust answer, not by this form.
-func (s *Server) connectionBuckets(r *http.Request, email conversion.Email) []bucket {
+// connectionGuard bounds the search for the password of an address. A browser
+// that is known to it has a bucket of its own, which nobody else can fill.
+func (s *Server) connectionGuard(r *http.Request, email conversion.Email) guard {
 	if browser := s.knownBrowser(r, email); browser != "" {
-		return []bucket{s.clientBucket("connection", r), {s.keys.Bucket("connection browser", browser), perAddress}}
+		return of(s.clientBucket("connection", r), s.bucket(perAddress, "connection browser", browser))
 	}
-	return s.strangerBuckets("connection", r, email, strangersGuess)
+	return s.stranger("connection", r, email, strangersGuess)
 }
 
 // strangersGuess lets all strangers together try 288 passwords of an address a
-// day, after 30 at once, from however many networks: at that rate a search
-// through the hundred thousand likeliest ones that the rules allow takes a year.
-// One network has 29 of them a day, after 10 at once.
+// day, after 30 at once, from however many networks; the reserve doubles the 288
+// and adds reserveBurst. At that rate a search through the hundred thousand
+// likeliest ones that the rules allow takes half a year, of which the owner is
+// told each day. One network has 29 of them a day, after 10 at once.
 var strangersGuess = sql.Limit{Burst: 30, Every: 5 * time.Minute}
-
-const (
-	// browserCookie tells a browser that has been in a space, or has proven its
-	// address by a code that was used up, from strangers. It holds a random name
-	// and what vouches for it with one address, the latest; it opens nothing and
-	// names nobody.
-	browserCookie = "navigateur"
-	// browserLife is renewed by each entry.
-	browserLife = 180 * 24 * time.Hour
-)
-
-// remember makes the browser known to the address whose owner is at it: who has
-// signed in, activated the space, or chosen a new password by mail.
-func (s *Server) remember(w http.ResponseWriter, email conversion.Email) {
-	name := newToken()
-	http.SetCookie(w, s.cookie(browserCookie, name+"."+s.voucher(name, email), browserLife))
-}
-
-// knownBrowser is the name of a browser that is known to the address, "" for a
-// stranger. A new secret key makes strangers of all.
-func (s *Server) knownBrowser(r *http.Request, email conversion.Email) string {
-	cookie, err := r.Cookie(s.cookieName(browserCookie))
-	if err != nil {
-		return ""
-	}
-	name, voucher, _ := strings.Cut(cookie.Value, ".")
-	if subtle.ConstantTimeCompare([]byte(voucher), []byte(s.voucher(name, email))) != 1 {
-		return ""
-	}
-	return name
-}
-
-func (s *Server) voucher(name string, email conversion.Email) string {
-	return base64.RawURLEncoding.EncodeToString(s.keys.Bucket("known browser", name, email.Key()))
-}

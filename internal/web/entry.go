@@ -154,7 +154,7 @@ func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) 
 		return holder, err
 	}
 	if refusal == certificate.Malformed || refusal == certificate.Untrusted {
-		if err := s.count(r.Context(), made); err != nil {
+		if err := s.db.CountFailure(r.Context(), made); err != nil {
 			return holder, err
 		}
 	}

@@ -36,8 +36,8 @@ func (s *Server) forgot(w http.ResponseWriter, r *http.Request) error {
 	if len(wrong) > 0 {
 		return s.forgotAgain(w, form, 0, wrong)
 	}
-	told, untold := s.forgottenBuckets(r, asked.email)
-	wait, err := s.take(r.Context(), told...)
+	told, untold := s.forgottenGuards(r, asked.email)
+	wait, err := s.take(r.Context(), told)
 	if err != nil {
 		return err
 	}
@@ -80,10 +80,10 @@ func (s *Server) forgotAgain(w http.ResponseWriter, form url.Values, wait time.D
 	}})
 }
 
-// take counts an attempt, right or wrong, in all buckets; or in none, if one of
-// them is full, and tells how long to wait.
-func (s *Server) take(ctx context.Context, buckets ...bucket) (wait time.Duration, err error) {
-	wait, err = s.guess(ctx, buckets, func() error { return errWrong })
+// take counts an attempt, right or wrong; or counts none, and tells how long to
+// wait.
+func (s *Server) take(ctx context.Context, g guard) (wait time.Duration, err error) {
+	wait, err = s.guess(ctx, g, func() error { return errWrong })
 	if errors.Is(err, errWrong) {
 		err = nil
 	}
@@ -92,16 +92,19 @@ func (s *Server) take(ctx context.Context, buckets ...bucket) (wait time.Duratio
 
 // askReset does nothing, without a word, where the answer is wrong or one of the
 // limits is reached: a 429 for too many mails would tell.
-func (s *Server) askReset(ctx context.Context, asked forgotten, tries bucket) error {
+func (s *Server) askReset(ctx context.Context, asked forgotten, tries guard) error {
 	owner, right, err := s.answered(ctx, asked)
 	if err != nil {
 		return err
 	}
 	wait, err := s.take(ctx, tries)
-	if err != nil || wait > 0 || !right {
+	if err != nil || wait > 0 {
 		return err
 	}
-	mails := bucket{s.keys.Bucket("reset mails", asked.email.Key()), resetMails}
+	if !right {
+		return s.noteRefused(ctx, asked.email, sql.RefusedReset)
+	}
+	mails := of(s.bucket(resetMails, "reset mails", asked.email.Key()))
 	if wait, err := s.take(ctx, mails); err != nil || wait > 0 {
 		return err
 	}
@@ -126,22 +129,23 @@ var (
 	// strangersAnswer bounds the search for an answer from many networks, which
 	// only who reads the mailbox learns the result of: the answer is to stop just
 	// that one, and is easier to guess than a password. All strangers together
-	// have 96 answers a day, after 20 at once, from however many networks; one
-	// network has 10 of them a day, after 10 at once.
+	// have 96 answers a day, after 20 at once, from however many networks, and the
+	// reserve as many again, after reserveBurst; one network has 10 of them a day,
+	// after 10 at once.
 	strangersAnswer = sql.Limit{Burst: 20, Every: 15 * time.Minute}
 )
 
-// forgottenBuckets count every attempt on one address, right and wrong alike. The
-// page says when one of the first is full; of the last it says nothing. That one
-// is of all strangers together or of one known browser, so that strangers cannot
-// keep the owner from asking there (as connectionBuckets).
-func (s *Server) forgottenBuckets(r *http.Request, email conversion.Email) (told []bucket, untold bucket) {
+// forgottenGuards count every attempt on one address, right and wrong alike. The
+// page says when the first is full; of the other, which is of all strangers
+// together or of one known browser, it says nothing.
+func (s *Server) forgottenGuards(r *http.Request, email conversion.Email) (told, untold guard) {
 	if browser := s.knownBrowser(r, email); browser != "" {
-		return s.clientBuckets("forgotten", r, email), bucket{s.keys.Bucket("forgotten browser", browser), strangersAnswer}
+		return of(s.clientBuckets("forgotten", r, email)...), of(s.bucket(strangersAnswer, "forgotten browser", browser))
 	}
-	buckets := s.strangerBuckets("forgotten", r, email, strangersAnswer)
-	last := len(buckets) - 1
-	return buckets[:last], buckets[last]
+	g := s.stranger("forgotten", r, email, strangersAnswer)
+	told = of(g.own...)
+	g.own = nil
+	return told, g
 }
 
 // beat is longer than an answer takes on an idle server.

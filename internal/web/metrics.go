@@ -18,7 +18,8 @@ type metrics struct {
 	hashing     prometheus.Histogram
 }
 
-func newMetrics(registry *prometheus.Registry, g *gate) *metrics {
+// besieged is asked at each scrape.
+func newMetrics(registry *prometheus.Registry, g *gate, besieged func() float64) *metrics {
 	m := &metrics{
 		registry: registry,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -37,6 +38,9 @@ func newMetrics(registry *prometheus.Registry, g *gate) *metrics {
 		}),
 	}
 	registry.MustRegister(m.requests, m.seconds, m.activations, m.hashing,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "bascule_besieged_spaces", Help: "Password spaces at which strangers' guesses were stopped within the last hour; NaN without PostgreSQL.",
+		}, besieged),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "bascule_hashing_slots_used", Help: "Submissions that hold a hashing slot.",
 		}, func() float64 { return float64(len(g.slots)) }),

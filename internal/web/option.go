@@ -107,7 +107,7 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 		err = errTakenAlready
 	}
 	if refusal := refusedAddress(err); refusal != "" {
-		if err := o.count(ctx, conflicts); err != nil {
+		if err := o.db.CountFailure(ctx, conflicts); err != nil {
 			return outcomeFailed, err
 		}
 		return outcomeConflict, o.ask(ctx, problems{{"new_email", refusal}})
@@ -169,7 +169,7 @@ var perSpace = sql.Limit{Burst: 10, Every: time.Hour}
 // conflicts is the bucket of the addresses that a space could not choose, whoever
 // chose them.
 func (s *Server) conflicts(number conversion.SubscriberNumber) bucket {
-	return bucket{s.keys.Bucket("taken addresses", string(number)), perSpace}
+	return s.bucket(perSpace, "taken addresses", string(number))
 }
 
 // errTakenAlready is conversion.ErrAddressTaken for who has just typed the

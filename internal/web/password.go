@@ -60,7 +60,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.remember(w, email)
+	s.remember(w, r, email)
 	return s.pages.write(w, http.StatusOK, "newpassword_done", view{})
 }
 
@@ -80,7 +80,7 @@ func parseResetCode(form url.Values) (conversion.Email, conversion.Code, problem
 
 // findReset returns errWrong for all that is wrong with a code, or how long to wait.
 func (s *Server) findReset(r *http.Request, email conversion.Email, code conversion.Code) (reset sql.Reset, wait time.Duration, err error) {
-	wait, err = s.guess(r.Context(), s.clientBuckets("reset", r, email), func() (err error) {
+	wait, err = s.guess(r.Context(), of(s.clientBuckets("reset", r, email)...), func() (err error) {
 		reset, err = s.db.FindReset(r.Context(), s.keys, email, code)
 		if errors.Is(err, conversion.ErrCodeRefused) {
 			return errWrong
@@ -129,8 +129,12 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 	if len(wrong) > 0 {
 		return s.changeAgain(w, http.StatusUnprocessableEntity, e, wrong)
 	}
+	email, err := conversion.ParseEmail(e.session.Email)
+	if err != nil {
+		return err
+	}
 	// Only who is in the space can fill this one.
-	tries := []bucket{{s.keys.Bucket("current password", string(e.space.Number)), perAddress}}
+	tries := of(s.bucket(perAddress, "current password", string(e.space.Number)))
 	wait, err := s.guess(r.Context(), tries, func() error {
 		hash, err := s.rehash(r, e.session.Password, form.Get("current"), password)
 		if err != nil {
@@ -142,6 +146,9 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 	case wait > 0:
 		return s.changeAgain(w, refusalStatus(w, wait), e, problems{tooMany("current", wait)})
 	case errors.Is(err, errWrong):
+		if err := s.noteRefused(r.Context(), email, sql.RefusedChange); err != nil {
+			return err
+		}
 		return s.changeAgain(w, http.StatusUnprocessableEntity, e, problems{{"current", "Ce n'est pas votre mot de passe actuel."}})
 	case errors.Is(err, conversion.ErrNotFound): // changed elsewhere, which ended this session
 		http.Redirect(w, r, "/connexion", http.StatusSeeOther)

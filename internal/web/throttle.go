@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,16 +25,19 @@ var (
 )
 
 const (
-	// shareBurst forgives a network as many typing errors as perAddress. It is
-	// half of the smallest bucket that strangers share, so that no network ever
-	// fills one by itself: what it puts in leaks out before its share refills.
+	// shareBurst forgives a network as many typing errors as perAddress.
 	shareBurst = 10
-	// besiegers is how many networks it takes to keep a bucket that strangers
-	// share full for good: the share of each refills so many times slower than
-	// the bucket leaks. Of fewer, once their bursts are spent, each keeps it full
-	// for a tenth of the time at most, and the owner gets through in the others.
+	// besiegers is how much slower the share of one network refills than the count
+	// of all strangers leaks: so many networks it takes to keep that full.
 	besiegers = 10
+	// reserveBurst is how many guesses networks that have not failed before may
+	// make while the count of all strangers is full.
+	reserveBurst = 200
 )
+
+// firstGuesses is what each network may take from the reserve: who mistypes twice
+// still gets in.
+var firstGuesses = sql.Limit{Burst: 3, Every: 8 * time.Hour}
 
 // share is what one network may put into a bucket of all strangers.
 func share(all sql.Limit) sql.Limit {
@@ -43,90 +47,150 @@ func share(all sql.Limit) sql.Limit {
 // A bucket is one count of failures, with its limit. Its name is a keyed hash, so
 // that the database tells nobody's address (I6); each form has buckets of its
 // own, so that trying passwords blocks no code.
-type bucket struct {
-	name  []byte
-	limit sql.Limit
+type bucket = sql.Bucket
+
+// A guard bounds the guesses at the secrets of one address. Besides what whoever
+// asks has failed itself, strangers share a count: it bounds a search from many
+// networks, which would otherwise have the share of each. So that strangers cannot
+// keep the owner out by filling it, two ways lead past it: a network from which
+// the space was entered before counts by itself alone, and others may take a few
+// guesses each from a reserve. All of that is bounded: see docs/security.md.
+type guard struct {
+	email   conversion.Email
+	own     []bucket // of who asks: while one is full, nothing is tried
+	known   *bucket  // full where the space was entered from this network before
+	crowd   *bucket  // of all strangers; nil for who is none
+	reserve []bucket // of networks that have not failed before, and of this one
 }
+
+// of is a guard of these buckets alone.
+func of(buckets ...bucket) guard { return guard{own: buckets} }
 
 // clientBuckets are those of whoever guesses at a form.
 func (s *Server) clientBuckets(form string, r *http.Request, email conversion.Email) []bucket {
-	name := s.keys.Bucket(form+" client and address", s.client(r).String(), email.Key())
-	return []bucket{s.clientBucket(form, r), {name, perAddress}}
+	return []bucket{s.clientBucket(form, r), s.bucket(perAddress, form+" client and address", s.client(r).String(), email.Key())}
 }
 
 func (s *Server) clientBucket(form string, r *http.Request) bucket {
-	return bucket{s.keys.Bucket(form+" client", s.client(r).String()), perClient}
+	return s.bucket(perClient, form+" client", s.client(r).String())
 }
 
-// strangerBuckets are those of a stranger who guesses at a form where many
-// networks together must not get further than one: the last is filled by all
-// strangers who guess for the address, and bounds their guesses by the limit all.
-// While it is full, it keeps the owner out too. So a network that has used up its
-// share is refused before it reaches the last: its guesses are not tried, and
-// need not be counted there. The share stands in for perAddress, being stricter.
-func (s *Server) strangerBuckets(form string, r *http.Request, email conversion.Email, all sql.Limit) []bucket {
-	return []bucket{
-		s.clientBucket(form, r),
-		{s.keys.Bucket(form+" share", s.network(r).String(), email.Key()), share(all)},
-		{s.keys.Bucket(form+" address", email.Key()), all},
+func (s *Server) bucket(l sql.Limit, name ...string) bucket {
+	return bucket{Name: s.keys.Bucket(name...), Limit: l}
+}
+
+// stranger guards a form against who is at a browser that is not known; all is
+// the limit of all strangers together. The share of a network stands in for
+// perAddress, being stricter.
+func (s *Server) stranger(form string, r *http.Request, email conversion.Email, all sql.Limit) guard {
+	network, key := s.network(r).String(), email.Key()
+	known, crowd := s.knownNetwork(r, email), s.bucket(all, form+" address", key)
+	return guard{
+		email: email,
+		own:   []bucket{s.clientBucket(form, r), s.bucket(share(all), form+" share", network, key)},
+		known: &known,
+		crowd: &crowd,
+		reserve: []bucket{
+			s.bucket(firstGuesses, form+" first", network, key),
+			s.bucket(sql.Limit{Burst: reserveBurst, Every: all.Every}, form+" reserve", key),
+		},
 	}
 }
 
 // errWrong says that a secret was guessed wrong.
 var errWrong = errors.New("wrong secret")
 
-// guess tries a secret, unless one of the buckets is full: then it tells how
-// long to wait. A try that returns errWrong is counted in all of them. Those who
-// guess at one time with the same last bucket take turns, each from the look to
-// the count, so that no burst of guesses overfills it and locks its owner out
-// for hours; between processes a few may pass. The look before that keeps those
-// who have to wait anyway out of the queue.
-func (s *Server) guess(ctx context.Context, buckets []bucket, try func() error) (wait time.Duration, err error) {
-	if wait, err = s.longestWait(ctx, buckets...); err != nil || wait > 0 {
+// guess tries a secret, unless the guard tells how long to wait. A try that
+// returns errWrong is counted. Those who guess at one time with the same last
+// bucket take turns, each from the look to the count, so that no burst of guesses
+// overfills it and locks its owner out for hours; between processes a few may
+// pass. The look before that keeps those who have to wait anyway out of the queue.
+func (s *Server) guess(ctx context.Context, g guard, try func() error) (wait time.Duration, err error) {
+	counts, wait, err := s.look(ctx, g)
+	if err != nil || wait > 0 {
 		return wait, err
 	}
-	end, _, err := s.turns.take(ctx, turnOf(buckets[len(buckets)-1]))
-	if err != nil {
-		return 0, err
+	if len(counts) > 0 {
+		end, _, err := s.turns.take(ctx, turnOf(counts[len(counts)-1]))
+		if err != nil {
+			return 0, err
+		}
+		defer end()
 	}
-	defer end()
-	if wait, err = s.longestWait(ctx, buckets...); err != nil || wait > 0 {
+	if counts, wait, err = s.look(ctx, g); err != nil || wait > 0 {
 		return wait, err
 	}
 	err = try()
-	if errors.Is(err, errWrong) {
-		if err := s.count(ctx, buckets...); err != nil {
-			return 0, err
-		}
+	if !errors.Is(err, errWrong) {
+		return 0, err
+	}
+	if failed := s.count(ctx, g, counts); failed != nil {
+		return 0, failed
 	}
 	return 0, err
 }
 
 // turnOf names the turn on a bucket: 64 random bits among the numbers of
 // requests and spaces, which meet none of them but once in an age.
-func turnOf(b bucket) int64 { return int64(binary.BigEndian.Uint64(b.name)) }
+func turnOf(b bucket) int64 { return int64(binary.BigEndian.Uint64(b.Name)) }
+
+// look tells which buckets a failure counts in, or how long to wait.
+func (s *Server) look(ctx context.Context, g guard) (counts []bucket, wait time.Duration, err error) {
+	if g.crowd == nil {
+		wait, err = s.longestWait(ctx, g.own...)
+		return g.own, wait, err
+	}
+	all := slices.Concat(g.own, []bucket{*g.known, *g.crowd}, g.reserve)
+	waits, err := s.db.Throttled(ctx, all...)
+	if err != nil {
+		return nil, 0, err
+	}
+	n := len(g.own)
+	known, crowd, reserve := waits[n], waits[n+1], longest(waits[n+2:])
+	switch wait := longest(waits[:n]); {
+	case wait > 0:
+		return nil, wait, nil
+	case known > 0:
+		return g.own, 0, nil
+	case crowd == 0:
+		return append(slices.Clip(g.own), *g.crowd), 0, nil
+	case reserve == 0:
+		return slices.Concat(g.own, g.reserve), 0, nil
+	}
+	return nil, min(crowd, reserve), nil
+}
+
+// count adds a failure, and notes the siege of an address at which strangers have
+// used up what they share.
+func (s *Server) count(ctx context.Context, g guard, counts []bucket) error {
+	if err := s.db.CountFailure(ctx, counts...); err != nil {
+		return err
+	}
+	if g.crowd == nil || len(counts) == len(g.own) {
+		return nil
+	}
+	full, err := s.longestWait(ctx, *g.crowd)
+	if err != nil || full == 0 {
+		return err
+	}
+	return s.db.NoteSiege(ctx, g.email)
+}
 
 // longestWait tells how long to wait until none of the buckets is full, 0 for not
 // at all.
-func (s *Server) longestWait(ctx context.Context, buckets ...bucket) (longest time.Duration, err error) {
-	for _, b := range buckets {
-		wait, err := s.db.Throttled(ctx, b.name, b.limit)
-		if err != nil {
-			return 0, err
-		}
-		longest = max(longest, wait)
+func (s *Server) longestWait(ctx context.Context, buckets ...bucket) (time.Duration, error) {
+	waits, err := s.db.Throttled(ctx, buckets...)
+	if err != nil {
+		return 0, err
 	}
-	return longest, nil
+	return longest(waits), nil
 }
 
-// count adds a failure to each of the buckets.
-func (s *Server) count(ctx context.Context, buckets ...bucket) error {
-	for _, b := range buckets {
-		if err := s.db.CountFailure(ctx, b.name, b.limit); err != nil {
-			return err
-		}
+func longest(waits []time.Duration) (l time.Duration) {
+	for _, w := range waits {
+		l = max(l, w)
 	}
-	return nil
+	return l
 }
 
 // client is who a request comes from: an IPv4 address, or the /64 of an IPv6

@@ -9,7 +9,8 @@
 // same name under static/ (style.css, icon.svg, page.js) or is served beside
 // them, so that style.css can name fonts and images by a relative URL. A
 // logo.svg or logo.png is shown in the header in place of the site's mark. The
-// folder is read once, at the start; names that begin with a dot are left out.
+// folder is read once, at the start; names that begin with a dot, and endings
+// that pages have no use for, are left out.
 package web
 
 import (
@@ -18,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -125,7 +127,7 @@ func New(cfg Config) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.metrics = newMetrics(cmp.Or(cfg.Registry, prometheus.NewRegistry()), s.gate)
+	s.metrics = newMetrics(cmp.Or(cfg.Registry, prometheus.NewRegistry()), s.gate, s.besieged)
 	s.pages = newPages(site{
 		Help: s.help, Lifetime: frenchDuration(cmp.Or(cfg.CodeLifetime, conversion.DefaultCodeLifetime)),
 		Profile: s.profile, static: static,
@@ -227,6 +229,17 @@ func (s *Server) fixed(name string) handler {
 	}
 }
 
+// besieged is NaN where PostgreSQL does not tell in time.
+func (s *Server) besieged() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), readyPatience)
+	defer cancel()
+	n, err := s.db.Besieged(ctx)
+	if err != nil {
+		return math.NaN()
+	}
+	return float64(n)
+}
+
 func (s *Server) unknown(http.ResponseWriter, *http.Request) error {
 	return failure{status: http.StatusNotFound}
 }
@@ -242,7 +255,15 @@ const readyPatience = 2 * time.Second
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readyPatience)
 	defer cancel()
-	if err := s.db.Ready(ctx); err != nil {
+	answer := make(chan error, 1)
+	go func() { answer <- s.db.Ping(ctx) }() // a frozen server holds it longer than ctx lasts
+	var err error
+	select {
+	case err = <-answer:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
 		s.log.Warn("not ready", "error", err)
 		return writeText(w, http.StatusServiceUnavailable, "PostgreSQL does not answer\n")
 	}

@@ -277,7 +277,7 @@ CREATE UNLOGGED TABLE throttle (
     bucket bytea       PRIMARY KEY,
     empty_at timestamptz NOT NULL
 );
-COMMENT ON TABLE  throttle IS 'Failed attempts, counted as leaky buckets. Unlogged: a crash of the server forgives them.';
+COMMENT ON TABLE  throttle IS 'Failed attempts, counted as leaky buckets; a full one also marks a network from which a space was entered. Unlogged: a crash of the server forgives them.';
 COMMENT ON COLUMN throttle.bucket IS 'Keyed hash of whom it counts: no address, no network address.';
 COMMENT ON COLUMN throttle.empty_at IS 'When the bucket will have leaked empty.';
 
@@ -291,7 +291,7 @@ CREATE TABLE audit (
     why        text        NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE  audit IS 'One row for each transition, append-only; ids, no personal data (I9).';
-COMMENT ON COLUMN audit.actor IS 'worker, subscriber, or the administrator''s account on the machine.';
+COMMENT ON COLUMN audit.actor IS 'worker, subscriber, visitor (who has proven nothing), or the administrator''s account on the machine.';
 CREATE INDEX audit_space ON audit (space_id, id);
 CREATE INDEX audit_at ON audit USING brin (at) WITH (pages_per_range = 16, autosummarize = on);
 -- The one way to expire requests: those of ids that are open and overdue at
@@ -309,23 +309,6 @@ CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURN
     )
     SELECT count(*) FROM audited
 $$;
-
--- An import fills tables, and its mails start at its commit: without statistics the planner would join what
--- they need row by row. Only the owner may make statistics before PostgreSQL 17. It waits for nobody: who
--- vacuums a table at the moment makes statistics of it, or has made them.
--- +goose StatementBegin
-CREATE FUNCTION analyze_filled() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
-BEGIN
-    ANALYZE (SKIP_LOCKED) space, request, obligation;
-END $$;
--- +goose StatementEnd
-REVOKE ALL ON FUNCTION analyze_filled() FROM PUBLIC;
--- It runs as the owner: no caller may put other tables before these.
--- +goose StatementBegin
-DO $$ BEGIN
-    EXECUTE format('ALTER FUNCTION analyze_filled() SET search_path = %I, pg_temp', current_schema());
-END $$;
--- +goose StatementEnd
 
 -- +goose Down
 -- There is no way back (R4).

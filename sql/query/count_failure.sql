@@ -1,5 +1,7 @@
--- Adds one attempt to bucket $1, which leaks one each $2 seconds.
+-- Adds one attempt to each of the buckets $1, which leak one each $2 seconds. All who count do so in the order of the names.
 INSERT INTO throttle AS t (bucket, empty_at)
-VALUES ($1, (SELECT bascule_now()) + make_interval(secs => $2))
+SELECT i.bucket, clock.now + make_interval(secs => i.every)
+FROM unnest($1::bytea[], $2::float8[]) AS i (bucket, every), (SELECT bascule_now() AS now) AS clock
+ORDER BY i.bucket
 ON CONFLICT (bucket) DO UPDATE
-SET empty_at = greatest(t.empty_at, (SELECT bascule_now())) + make_interval(secs => $2)
+SET empty_at = excluded.empty_at + greatest(interval '0', t.empty_at - (SELECT bascule_now()))

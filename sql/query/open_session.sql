@@ -1,4 +1,7 @@
--- Opens another session on the recap of request $1.
+-- Opens another session on the recap of request $1, which ends with the one that the activation opened; none where that has
+-- ended: by its time, by signing out or by another password. The space is locked by a statement before.
 INSERT INTO session (token_hash, space_id, scope, expires_at)
-SELECT $2, space_id, 'recap', (SELECT bascule_now()) + make_interval(secs => $3)
-FROM request WHERE id = $1 AND activated_at IS NOT NULL
+SELECT $2, r.space_id, 'recap', max(o.expires_at)
+FROM request r JOIN session o ON o.space_id = r.space_id AND o.scope = 'recap' AND o.expires_at > (SELECT bascule_now())
+WHERE r.id = $1 AND r.activated_at IS NOT NULL
+GROUP BY r.space_id

@@ -1,3 +1,5 @@
--- Seconds until bucket $1 takes another attempt: it leaks one each $2 seconds and holds $3.
-SELECT coalesce((SELECT greatest(0, extract(epoch FROM empty_at - (SELECT bascule_now())) - ($3::float8 - 1) * $2::float8)
-                 FROM throttle WHERE bucket = $1), 0)::float8
+-- Seconds until each of the buckets $1 takes another attempt: it leaks one each $2 seconds and holds $3.
+SELECT greatest(0, extract(epoch FROM t.empty_at - (SELECT bascule_now())) - (i.burst - 1) * i.every)::float8
+FROM unnest($1::bytea[], $2::float8[], $3::int[]) WITH ORDINALITY AS i (bucket, every, burst, place)
+LEFT JOIN throttle t ON t.bucket = i.bucket
+ORDER BY i.place

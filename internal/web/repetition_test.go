@@ -1,0 +1,119 @@
+package web_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"bascule/internal/web"
+	"bascule/sql"
+	"bascule/sql/sqltest"
+)
+
+// The form that activated is the same form only while the session stands that it
+// opened: within 30 minutes of the switch, however often it is sent, and neither
+// after signing out nor after another password. Later it opens nothing, and makes
+// no browser known (R28).
+func TestRepetitionEnds(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*site, sqltest.Request, visitor){
+		"time": func(s *site, _ sqltest.Request, _ visitor) { s.db.Shift(s.t, sql.RecapSession) },
+		"signing out": func(_ *site, _ sqltest.Request, v visitor) {
+			v.submit("/deconnexion", nil).leadsTo(v.t, "/")
+		},
+		"signing out of the space elsewhere": func(s *site, r sqltest.Request, _ visitor) {
+			other := s.visitor("192.0.2.9")
+			other.connect(r.Contact.String()).leadsTo(s.t, "/espace")
+			other.submit("/deconnexion", nil).leadsTo(s.t, "/")
+		},
+		"another password in the space": func(_ *site, r sqltest.Request, v visitor) {
+			v.connect(r.Contact.String()).leadsTo(v.t, "/espace")
+			v.submit("/espace/mot-de-passe", change(password, "Another9Secret")).expect(v.t, http.StatusOK)
+		},
+		"another password by mail": func(s *site, r sqltest.Request, v visitor) {
+			v.submit("/mot-de-passe-oublie", trust(r.Contact.String())).expect(s.t, http.StatusOK, perhaps)
+			v.submit("/nouveau-mot-de-passe", newPassword(s.mailReset(r), "Another9Secret")).expect(s.t, http.StatusOK)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+			form, v := full(proof, "contact@a.example"), s.visitor("192.0.2.1")
+			v.submit("/activation", form).expect(t, http.StatusOK, success)
+			v.submit("/activation", form).expect(t, http.StatusOK, success)
+			end(s, r, v)
+			s.unchanged(func() { s.visitor("192.0.2.2").repeats(form) })
+		})
+	}
+}
+
+// repeats proves that a form is too late: no session, no known browser, no recap.
+func (v visitor) repeats(form map[string][]string) {
+	v.t.Helper()
+	page := v.submit("/activation", form).expect(v.t, http.StatusUnprocessableEntity, already)
+	if set := page.header.Values("Set-Cookie"); set != nil {
+		v.t.Errorf("it sets the cookies %q", set)
+	}
+	v.get("/recapitulatif.pdf").expect(v.t, http.StatusForbidden)
+}
+
+// A repetition is no new lease: the sessions of all repetitions end with the
+// first one. The same for a code that activates alone.
+func TestRepetitionAddsNoTime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	s.post(full(contact, "chosen@a.example")).expect(t, http.StatusOK, mailSent)
+	form := with(s.mailAgain(r), "submission", s.get("/activation").field("submission"))
+	v := s.visitor("192.0.2.1")
+	v.submit("/activation", form).expect(t, http.StatusOK, success)
+	s.db.Shift(t, sql.RecapSession-time.Minute)
+	late := s.visitor("192.0.2.2")
+	late.submit("/activation", form).expect(t, http.StatusOK, success)
+	late.get("/recapitulatif.pdf").expect(t, http.StatusOK)
+	s.db.Shift(t, sql.RecapSession)
+	late.get("/recapitulatif.pdf").expect(t, http.StatusForbidden)
+	s.visitor("192.0.2.3").repeats(form)
+}
+
+// What else opens or reveals something does so once: the form that chose another
+// address, the one that used a code for a new password, the holder's option.
+func TestOtherFormsRepeated(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	chosen := full(contact, "chosen@a.example")
+	s.post(chosen).expect(t, http.StatusOK, mailSent)
+	s.post(s.mailAgain(r)).expect(t, http.StatusOK, success)
+	s.unchanged(func() { s.visitor("192.0.2.1").repeats(chosen) })
+
+	v := s.visitor("192.0.2.2")
+	v.submit("/mot-de-passe-oublie", trust("chosen@a.example")).expect(t, http.StatusOK, perhaps)
+	renewal := newPassword(s.mailReset(r), "Another9Secret")
+	v.submit("/nouveau-mot-de-passe", renewal).expect(t, http.StatusOK)
+	page := s.visitor("192.0.2.3").submit("/nouveau-mot-de-passe", renewal).expect(t, http.StatusUnprocessableEntity, resetRefused)
+	if set := page.header.Values("Set-Cookie"); set != nil {
+		t.Errorf("a used code sets the cookies %q", set)
+	}
+}
+
+// The same for the option of the certificate's holder: once the space is
+// switched, the form that opted reveals nothing and opens nothing (R3).
+func TestOptionRepeated(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t, func(*web.Config) {})
+	victim, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example"})
+	client := c.client(cert)
+	form := with(opted("contact@a.example"), "submission", "00000000-0000-4000-8000-000000000001")
+	c.send(client, "/espace/identifiants", form).expect(t, http.StatusOK, mailSent)
+	c.send(client, "/espace/identifiants", form).expect(t, http.StatusOK, mailSent)
+	_, code := c.db.Mail(t, c.keys, c.openRequest(victim))
+	c.post(c.proof("contact@a.example", code)).expect(t, http.StatusOK, success)
+	c.unchanged(func() {
+		page := c.send(client, "/espace/identifiants", form)
+		if page.status == http.StatusOK || page.header.Get("Set-Cookie") != "" {
+			t.Errorf("status %d, cookies %q", page.status, page.header.Get("Set-Cookie"))
+		}
+	})
+}

@@ -1,0 +1,82 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"bascule/internal/conversion"
+)
+
+//go:embed query/note_siege.sql
+var noteSiege string
+
+// NoteSiege notes that strangers guess at an address until they are stopped. Its
+// owner is told by mail, once a day. An address of no password space is not noted.
+func (db *DB) NoteSiege(ctx context.Context, email conversion.Email) error {
+	if _, err := db.x.ExecContext(ctx, noteSiege, email.Key()); err != nil {
+		return fmt.Errorf("note a siege: %w", err)
+	}
+	return nil
+}
+
+//go:embed query/besieged.sql
+var besieged string
+
+// Besieged counts the password spaces at which strangers were stopped within the
+// last hour.
+func (db *DB) Besieged(ctx context.Context) (n int, err error) {
+	if err := db.x.GetContext(ctx, &n, besieged); err != nil {
+		return 0, fmt.Errorf("count besieged spaces: %w", err)
+	}
+	return n, nil
+}
+
+// A Siege tells since when strangers guess at a space, when they were last
+// stopped, and when the owner was last told.
+type Siege struct {
+	BeganAt time.Time `db:"began_at"`
+	LastAt  time.Time `db:"last_at"`
+	ToldAt  time.Time `db:"told_at"`
+}
+
+//go:embed query/siege.sql
+var siegeQuery string
+
+// siege is the zero Siege where there was none within a day.
+func (db *DB) siege(ctx context.Context, space int64) (s Siege, err error) {
+	err = db.x.GetContext(ctx, &s, siegeQuery, space)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return Siege{}, nil
+	}
+	return s, err
+}
+
+//go:embed query/note_refused.sql
+var noteRefused string
+
+// A Refusal is what an entry of the audit log says of a wrong secret.
+type Refusal struct {
+	Event, Why string
+}
+
+// What was guessed wrong.
+var (
+	RefusedSignIn = Refusal{"sign-in failed", "wrong password"}
+	RefusedReset  = Refusal{"new password refused", "wrong trust answer"}
+	RefusedChange = Refusal{"password change failed", "wrong current password"}
+)
+
+// NoteRefused leaves an entry in the audit log of the password space that an
+// address opens. The bucket bounds how many, so that nobody fills the log by
+// guessing; it is counted for an address of no space too, which must not be told
+// from others by the time it takes.
+func (db *DB) NoteRefused(ctx context.Context, email conversion.Email, r Refusal, b Bucket) error {
+	if _, err := db.x.ExecContext(ctx, noteRefused, b.Name, b.Every.Seconds(), b.Burst, email.Key(), r.Event, r.Why); err != nil {
+		return fmt.Errorf("note a refusal: %w", err)
+	}
+	return nil
+}
