@@ -27,14 +27,14 @@ var excuse string
 // obligations met met it. What was refused without a clear reason since the last
 // success gets its attempt back.
 func (db *DB) OpenBreaker(ctx context.Context, reason string, met []int64) error {
-	err := db.inTx(ctx, func(tx *sqlx.Tx) error { return open(ctx, tx, reason, met) })
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error { return openIn(ctx, tx, reason, met) })
 	if err != nil {
 		return fmt.Errorf("open the breaker: %w", err)
 	}
 	return nil
 }
 
-func open(ctx context.Context, tx *sqlx.Tx, reason string, met []int64) error {
+func openIn(ctx context.Context, tx *sqlx.Tx, reason string, met []int64) error {
 	if _, err := tx.ExecContext(ctx, openBreaker, reason, ProbeEvery.Seconds()); err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn
 			return err
 		}
 		turn = Opened
-		return open(ctx, tx, reason, nil)
+		return openIn(ctx, tx, reason, nil)
 	})
 	if err != nil {
 		return Unturned, fmt.Errorf("note unclear refusals: %w", err)
