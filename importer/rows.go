@@ -181,6 +181,8 @@ func kindFrench(kind string) string {
 		return "inchangé"
 	case "not_due":
 		return "pas encore"
+	case "excluded":
+		return "exclu"
 	case "rejected":
 		return "rejeté"
 	}

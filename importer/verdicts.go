@@ -116,6 +116,7 @@ func newVerdictBook() (*verdictBook, error) {
 	b.rows["accepted"] = style("E2EFDA", "", false)
 	b.rows["unchanged"] = style("EDEDED", "", false)
 	b.rows["not_due"] = style("FFF2CC", "", false)
+	b.rows["excluded"] = style("DDEBF7", "", false)
 	b.rows["rejected"] = style("FCE4D6", "", false)
 	b.culprit = style("F4B084", "9C0006", true)
 	return b, errors.Join(errs...)

@@ -111,7 +111,7 @@ func (b *Bouncer) read(ctx context.Context, path string) error {
 	}
 	if request, generation, ok := b.signed(raw); !ok {
 		b.Log.Info("a mail came back that is not one of ours, or tells of no failure")
-	} else if news, err := b.DB.Bounced(ctx, request, generation); err != nil {
+	} else if news, err := b.DB.Bounced(ctx, request, generation, conversion.BounceGone); err != nil {
 		return err
 	} else if news {
 		b.Log.Info("a mail bounced", "request", request)

@@ -469,7 +469,7 @@ func TestExpiredIsTold(t *testing.T) {
 	r := s.invite(3)
 	stop := s.work()
 	s.until("all are mailed", allMailed)
-	if _, err := s.db.Bounced(t.Context(), r[1].ID, 1); err != nil {
+	if _, err := s.db.Bounced(t.Context(), r[1].ID, 1, conversion.BounceGone); err != nil {
 		t.Fatal(err)
 	}
 	deadline := s.db.Deadline(t, r[0].ID)

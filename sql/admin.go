@@ -37,11 +37,13 @@ type latest struct {
 	Generation int              `db:"generation"`
 	Now        time.Time        `db:"now"`
 	Resends    int              `db:"resends"`
+	LeftAlone  bool             `db:"left_alone"`
 }
 
 // Resend makes one more mail due with the same code and the same deadline, as
 // an administrator may ask while the code is good, conversion.MaxResends times
-// (D3). It returns conversion.ErrNotFound or a *StateError.
+// (D3), unless who gets it is left alone (D17). It returns conversion.ErrNotFound
+// or a *StateError.
 func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, actor string) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		var r latest
@@ -52,12 +54,12 @@ func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, ac
 		if err != nil {
 			return err
 		}
-		if err := resendRefusal(number, r.State, r.Resends); err != nil {
+		if err := resendRefusal(number, r.State, r.Resends, r.LeftAlone); err != nil {
 			return err
 		}
 		n, err := affected(tx.ExecContext(ctx, resend, r.ID, r.Generation, r.Now, actor, conversion.MaxResends))
 		if err == nil && n == 0 { // another was granted meanwhile
-			err = resendRefusal(number, r.State, conversion.MaxResends)
+			err = resendRefusal(number, r.State, conversion.MaxResends, false)
 		}
 		return err
 	})
@@ -67,13 +69,15 @@ func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, ac
 	return nil
 }
 
-// resendRefusal is why a code cannot be sent again, nil if it can (D3).
-func resendRefusal(number conversion.SubscriberNumber, state conversion.State, resends int) error {
+// resendRefusal is why a code cannot be sent again, nil if it can (D3, D17).
+func resendRefusal(number conversion.SubscriberNumber, state conversion.State, resends int, leftAlone bool) error {
 	switch {
 	case state == conversion.StateRequested:
 		return &StateError{number, state, "its mail has not gone out yet, wait for it"}
 	case state != conversion.StateMailed:
 		return &StateError{number, state, "there is no code to send again; see `bascule show`"}
+	case leftAlone:
+		return &StateError{number, state, "it is left alone, see `bascule show`; `bascule exclude --lift` ends that"}
 	case resends >= conversion.MaxResends:
 		return &StateError{number, state, fmt.Sprintf("its code was sent again %d times already, which is the most", conversion.MaxResends)}
 	}
@@ -110,6 +114,7 @@ type Story struct {
 	At         time.Time // of the reading
 	Siege      Siege     // the zero Siege where nobody guesses
 	Requests   []ReportRequest
+	Exclusions []HeldExclusion // that hold now
 	Audit      []AuditEntry
 	Next       Next
 }
@@ -122,7 +127,8 @@ type Next struct {
 	Chose       bool     `db:"chose"`              // the subscriber gave identifiers: no import replaces the address (D9)
 	ChoseOther  bool     `db:"chose_other"`        // with another address than the contact's
 	Resends     int      `db:"resends"`
-	Resend      error    `db:"-"` // why resend is refused
+	LeftAlone   bool     `db:"left_alone"` // who gets the code (D17)
+	Resend      error    `db:"-"`          // why resend is refused
 }
 
 // An AuditEntry is one transition.
@@ -180,6 +186,9 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 		}
 		s.Requests = append(s.Requests, r.request())
 	}
+	if s.Exclusions, err = exclusions(ctx, db.x, row.ID, s.At); err != nil {
+		return Story{}, fmt.Errorf("read who leaves %s alone: %w", number, err)
+	}
 	if err := db.x.SelectContext(ctx, &s.Audit, storyAudit, row.ID); err != nil {
 		return Story{}, fmt.Errorf("read the audit log of %s: %w", number, err)
 	}
@@ -187,7 +196,7 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 		return Story{}, fmt.Errorf("read what can be done for %s: %w", number, err)
 	}
 	if n := len(s.Requests); n > 0 {
-		s.Next.Resend = resendRefusal(number, s.Requests[n-1].State, s.Next.Resends)
+		s.Next.Resend = resendRefusal(number, s.Requests[n-1].State, s.Next.Resends, s.Next.LeftAlone)
 	}
 	return s, nil
 }

@@ -19,7 +19,7 @@ func TestRetry(t *testing.T) {
 	t.Parallel()
 	bounce := func(d *desk, number string, request int64) {
 		d.mail(request)
-		_, err := d.Bounced(d.ctx, request, 1)
+		_, err := d.Bounced(d.ctx, request, 1, conversion.BounceGone)
 		d.must(err)
 	}
 	for _, test := range []struct {
@@ -47,7 +47,7 @@ func TestRetry(t *testing.T) {
 			_, err := d.choose(d.mail(r), n+"@other.example")
 			d.must(err)
 			d.mail(r)
-			_, err = d.Bounced(d.ctx, r, 2)
+			_, err = d.Bounced(d.ctx, r, 2, conversion.BounceGone)
 			d.must(err)
 			d.expire(r)
 		}, true, true, true},
@@ -118,7 +118,7 @@ func TestRetryOfANumber(t *testing.T) {
 		{func(_ string, r int64) { d.refuse(r) }, sql.ObstacleRefused},
 		{func(n string, r int64) {
 			d.mail(r)
-			_, err := d.Bounced(d.ctx, r, 1)
+			_, err := d.Bounced(d.ctx, r, 1, conversion.BounceGone)
 			d.must(err)
 			d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(n)))
 		}, sql.ObstacleBounced},

@@ -102,7 +102,7 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 		return result, false, err
 	}
 	result.Batch = batch
-	err = r.steps(ctx, step{keepImport, []any{batch, r.Actor, result.Rows, result.Accepted, result.Unchanged, result.NotDue, result.Rejected}})
+	err = r.steps(ctx, step{keepImport, []any{batch, r.Actor, result.Rows, result.Accepted, result.Unchanged, result.NotDue, result.Excluded, result.Rejected}})
 	if err != nil {
 		return result, false, err
 	}

@@ -2,20 +2,58 @@ package sql
 
 import (
 	"context"
+	stdsql "database/sql"
 	_ "embed"
+	"errors"
 	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"bascule/internal/conversion"
 )
 
-//go:embed query/bounced.sql
-var bounced string
+var (
+	//go:embed query/bounced.sql
+	bounced string
+	//go:embed query/complained_address.sql
+	complainedAddress string
+)
 
-// Bounced records that the mail with the code of one generation came back
-// (D11), and tells whether that was news: a repetition, an older generation and
-// an activated request change nothing.
-func (db *DB) Bounced(ctx context.Context, request int64, generation int) (bool, error) {
-	n, err := affected(db.x.ExecContext(ctx, bounced, request, generation))
+// Bounced records that a report of a class came back to the mail with the code
+// of one generation (D11), and tells whether that was news: a repetition, a
+// lighter class, an older generation and an activated request change nothing.
+// Whoever complained is left alone from here on, an activated request or not (D17).
+func (db *DB) Bounced(ctx context.Context, request int64, generation int, class conversion.Bounce) (news bool, err error) {
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, bounced, request, generation, class))
+		if err != nil {
+			return err
+		}
+		news = n == 1
+		if class != conversion.BounceComplaint {
+			return nil
+		}
+		made, err := complained(ctx, tx, request, generation)
+		news = news || made
+		return err
+	})
 	if err != nil {
 		return false, fmt.Errorf("record the bounce of request %d: %w", request, err)
 	}
-	return n == 1, nil
+	return news, nil
+}
+
+// complained excludes the address that one mail went to, unless it is excluded
+// without end already. An address that the request has left since is not known.
+func complained(ctx context.Context, tx *sqlx.Tx, request int64, generation int) (bool, error) {
+	var key string
+	err := tx.GetContext(ctx, &key, complainedAddress, request, generation)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = exclude(ctx, tx, Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedAddress, Key: key}, Reason: "complaint", Actor: "worker"})
+	return err == nil, err
 }

@@ -19,8 +19,8 @@ import (
 var grants = [...]struct{ table, rights string }{
 	{"goose_db_version", "SELECT"},
 	{"batch", "SELECT, INSERT, UPDATE (file_name)"},
-	{"import", "SELECT, INSERT (batch_id, at, actor, rows, accepted, unchanged, not_due, rejected)"},
-	{"rejected", "SELECT, INSERT, UPDATE (number, cell, reason), DELETE"},
+	{"import", "SELECT, INSERT (batch_id, at, actor, rows, accepted, unchanged, not_due, excluded, rejected)"},
+	{"rejected", "SELECT, INSERT, UPDATE (number, verdict, cell, reason), DELETE"},
 	{"space", "SELECT, INSERT (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents)," +
 		" UPDATE (holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents," +
 		" access, switched_at, email, email_key, password_hash, question, answer_hash)"},
@@ -28,7 +28,9 @@ var grants = [...]struct{ table, rights string }{
 		" chosen_email, chosen_key, password_hash, question, answer_hash, submission, requested_at)," +
 		" UPDATE (batch_id, key_id, nonce, generation, contact_email, contact_key, contact_generation," +
 		" chosen_email, chosen_key, password_hash, question, answer_hash, other_addresses, submission, in_doubt, refusal," +
-		" started_at, expires_at, mailed_at, bounced_at, activated_at, expired_at, undeliverable_at, cancelled_at)"},
+		" started_at, expires_at, mailed_at, bounced_at, bounce, activated_at, expired_at, undeliverable_at, cancelled_at)"},
+	{"exclusion", "SELECT, INSERT (kind, key, reason, made_at, made_by, ends_at), UPDATE (ends_at, lifted_by, lift_reason)"},
+	{"space_exclusion", "SELECT"},
 	{"code", "SELECT, INSERT (request_id, generation, tag, started_at, expires_at), UPDATE (resends), DELETE"},
 	{"obligation", "SELECT, INSERT (lane, kind, request_id, generation, copy, due_at, happened_at), DELETE," +
 		" UPDATE (lane, kind, due_at, claim, claimed_until, started_at, message_date, attempts, interruptions, blame)"},

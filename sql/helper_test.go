@@ -143,8 +143,8 @@ func (d *desk) run(in sql.Import) (sql.ImportResult, []sql.Verdict) {
 		}
 	}
 	want := sql.ImportResult{Batch: result.Batch, Rows: in.Expect, Accepted: kinds["accepted"],
-		Unchanged: kinds["unchanged"], NotDue: kinds["not_due"], Rejected: kinds["rejected"]}
-	if result != want || result.Accepted+result.Unchanged+result.NotDue+result.Rejected != in.Expect {
+		Unchanged: kinds["unchanged"], NotDue: kinds["not_due"], Excluded: kinds["excluded"], Rejected: kinds["rejected"]}
+	if result != want || result.Accepted+result.Unchanged+result.NotDue+result.Excluded+result.Rejected != in.Expect {
 		d.t.Errorf("result is %+v, its verdicts are %+v", result, want)
 	}
 	return result, verdicts

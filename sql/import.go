@@ -68,13 +68,14 @@ type ImportResult struct {
 	Accepted  int   `json:"accepted" db:"accepted"`
 	Unchanged int   `json:"unchanged" db:"unchanged"`
 	NotDue    int   `json:"not_due" db:"not_due"`
+	Excluded  int   `json:"excluded" db:"excluded"` // left alone (D17)
 	Rejected  int   `json:"rejected" db:"rejected"`
 }
 
 // A Verdict is what became of one row.
 type Verdict struct {
 	Line   int    `db:"line"`
-	Kind   string `db:"kind"`   // accepted, unchanged, not_due or rejected
+	Kind   string `db:"kind"`   // accepted, unchanged, not_due, excluded or rejected
 	Reason string `db:"reason"` // French
 	Cell   string `db:"cell"`
 }

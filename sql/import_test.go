@@ -126,7 +126,7 @@ func TestAnotherContactAddress(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	request, old := d.invited("000001", "old@duvallon.example")
-	if _, err := d.Bounced(d.ctx, request, 1); err != nil {
+	if _, err := d.Bounced(d.ctx, request, 1, conversion.BounceGone); err != nil {
 		t.Fatal(err)
 	}
 	result, verdicts := d.run(d.sheet(row("000001", "new@duvallon.example")))

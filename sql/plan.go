@@ -23,9 +23,10 @@ const (
 	ObstacleNeverInvited Obstacle = "never_invited" // its space has no request
 	ObstacleSwitched     Obstacle = "switched"      // its space is entered by password (R4)
 	ObstacleOpen         Obstacle = "open"          // its request is still open
+	ObstacleExcluded     Obstacle = "excluded"      // its space is left alone (D17)
 	ObstacleCancelled    Obstacle = "cancelled"     // an administrator ended its request
 	ObstacleRefused      Obstacle = "refused"       // the relay refused the address, which is still the same
-	ObstacleBounced      Obstacle = "bounced"       // the mail came back from the address, which is still the same
+	ObstacleBounced      Obstacle = "bounced"       // a bounce said that the address is gone, which is still the same
 )
 
 // A Plan is the requests that a command is about to change. Nothing is changed
@@ -75,7 +76,7 @@ type candidate struct {
 type RetryScope struct {
 	Numbers     []conversion.SubscriberNumber
 	Batch       int64
-	SameAddress bool // refused and bounced addresses too, though they are the same
+	SameAddress bool // refused and gone addresses too, though they are the same
 }
 
 var (
@@ -85,9 +86,10 @@ var (
 	planNamed string
 )
 
-// PlanRetry finds the certificate spaces whose latest request expired, was
-// undeliverable or bounced (D10); refused and bounced addresses only where they
-// changed since. A cancelled one is chosen by its number alone. It returns
+// PlanRetry finds the certificate spaces whose latest request expired or was
+// undeliverable (D10); refused addresses, and those whose bounce says that they
+// are gone, only where they changed since; never who is left alone (D17). A
+// cancelled one is chosen by its number alone. It returns
 // conversion.ErrNotFound for an unknown batch.
 func (db *DB) PlanRetry(ctx context.Context, scope RetryScope) (Plan, error) {
 	p := newPlan()

@@ -19,10 +19,12 @@ type Report struct {
 	At       time.Time
 	FileName string // of the batch
 	States   map[conversion.State]int
-	Spaces   map[conversion.Access]int
-	Days     []ReportDay
-	Requests iter.Seq2[ReportRequest, error]
-	Rejected iter.Seq2[ReportRejected, error]
+	// NotDelivered counts requests whose code sat in a queue until it was dead (D11); they are expired.
+	NotDelivered int
+	Spaces       map[conversion.Access]int
+	Days         []ReportDay
+	Requests     iter.Seq2[ReportRequest, error]
+	Rejected     iter.Seq2[ReportRejected, error]
 }
 
 // A ReportDay is what happened on one day in Paris.
@@ -56,13 +58,16 @@ type ReportRequest struct {
 	ActivatedAt        time.Time
 	EndedAt            time.Time
 	BouncedAt          time.Time
+	Bounce             conversion.Bounce
+	NotDelivered       bool // the code sat in a queue until it was dead (D11)
 }
 
-// A ReportRejected is one row of a spreadsheet that was rejected.
+// A ReportRejected is one row of a spreadsheet that was not taken.
 type ReportRejected struct {
 	Batch    int64  `db:"batch"`
 	FileName string `db:"file_name"`
 	Line     int    `db:"line"`
+	Verdict  string `db:"verdict"` // rejected or excluded
 	Cell     string `db:"cell"`
 	Reason   string `db:"reason"`
 	Number   string `db:"number"`
@@ -109,7 +114,7 @@ func readReport(ctx context.Context, tx *sqlx.Tx, batch int64) (Report, error) {
 			return r, err
 		}
 	}
-	if r.States, err = countStatesAt(ctx, tx, batch, at); err != nil {
+	if r.States, r.NotDelivered, err = countStatesAt(ctx, tx, batch, at); err != nil {
 		return r, err
 	}
 	if r.Spaces, err = countSpacesOf(ctx, tx, batch); err != nil {
@@ -148,6 +153,8 @@ type reportRow struct {
 	ActivatedAt        stdsql.NullTime             `db:"activated_at"`
 	EndedAt            stdsql.NullTime             `db:"ended_at"`
 	BouncedAt          stdsql.NullTime             `db:"bounced_at"`
+	Bounce             conversion.Bounce           `db:"bounce"`
+	NotDelivered       bool                        `db:"not_delivered"`
 }
 
 func (r reportRow) request() ReportRequest {
@@ -156,6 +163,6 @@ func (r reportRow) request() ReportRequest {
 		Origin: r.Origin, Generation: r.Generation, InDoubt: r.InDoubt, Refusal: r.Refusal,
 		CertificateExpires: r.CertificateExpires, RequestedAt: r.RequestedAt.Time, StartedAt: r.StartedAt.Time,
 		MailedAt: r.MailedAt.Time, ExpiresAt: r.ExpiresAt.Time, ActivatedAt: r.ActivatedAt.Time,
-		EndedAt: r.EndedAt.Time, BouncedAt: r.BouncedAt.Time,
+		EndedAt: r.EndedAt.Time, BouncedAt: r.BouncedAt.Time, Bounce: r.Bounce, NotDelivered: r.NotDelivered,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"bascule/internal/conversion"
 	"bascule/internal/devenv/devtest"
 	"bascule/sql"
 	"bascule/sql/sqltest"
@@ -158,7 +159,7 @@ func TestNothingTouchesASwitchedSpace(t *testing.T) {
 		"reissue":             func() error { return wantNone(d.Reissue(d.ctx, d.keys.Newest(), d.keys, "admin")) },
 		"cancel":              func() error { return wantAs(d.CancelNumber(d.ctx, "00000A"), &left) },
 		"resend":              func() error { return wantAs(d.Resend(d.ctx, "00000A", "admin"), &state) },
-		"bounce":              func() error { _, err := d.Bounced(d.ctx, request, 1); return err },
+		"bounce":              func() error { _, err := d.Bounced(d.ctx, request, 1, conversion.BounceGone); return err },
 		"sweep":               func() error { d.Shift(t, 100*24*3600e9); _, err := d.Sweep(d.ctx, 100); d.Shift(t, 0); return err },
 		"clean up":            func() error { _, err := d.CleanUp(d.ctx, 10); return err },
 		"migrate":             func() error { return migrateAgain(d) },

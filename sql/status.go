@@ -13,10 +13,12 @@ import (
 
 // A Status is how things stand.
 type Status struct {
-	States   map[conversion.State]int  // every state, each request counted once
-	Spaces   map[conversion.Access]int // both accesses
-	ToSend   int                       // mails due now or later
-	ToRender int                       // recaps due
+	States map[conversion.State]int // every state, each request counted once
+	// NotDelivered counts requests whose code sat in a queue until it was dead (D11); they are expired.
+	NotDelivered int
+	Spaces       map[conversion.Access]int // both accesses
+	ToSend       int                       // mails due now or later
+	ToRender     int                       // recaps due
 	// LastMinute is how many mails the relay took in the last 60 seconds.
 	LastMinute int
 	Breaker    string // why the relay's breaker is open, "" while mail flows
@@ -44,7 +46,7 @@ func (db *DB) Status(ctx context.Context, batch int64) (Status, error) {
 		return Status{}, err
 	}
 	var s Status
-	if s.States, err = countStatesAt(ctx, db.x, batch, at); err != nil {
+	if s.States, s.NotDelivered, err = countStatesAt(ctx, db.x, batch, at); err != nil {
 		return Status{}, err
 	}
 	if s.Spaces, err = countSpacesOf(ctx, db.x, batch); err != nil {
@@ -53,22 +55,24 @@ func (db *DB) Status(ctx context.Context, batch int64) (Status, error) {
 	return s, db.readPace(ctx, &s)
 }
 
-func countStatesAt(ctx context.Context, q sqlx.QueryerContext, batch int64, at time.Time) (map[conversion.State]int, error) {
-	counts := make(map[conversion.State]int)
+func countStatesAt(ctx context.Context, q sqlx.QueryerContext, batch int64, at time.Time) (counts map[conversion.State]int, notDelivered int, err error) {
+	counts = make(map[conversion.State]int)
 	for _, state := range conversion.States() {
 		counts[state] = 0
 	}
 	type row struct {
-		State conversion.State `db:"state"`
-		Count int              `db:"count"`
+		State        conversion.State `db:"state"`
+		Count        int              `db:"count"`
+		NotDelivered int              `db:"not_delivered"`
 	}
 	for r, err := range readRows[row](ctx, q, countStates, batch, at) {
 		if err != nil {
-			return nil, fmt.Errorf("count requests: %w", err)
+			return nil, 0, fmt.Errorf("count requests: %w", err)
 		}
 		counts[r.State] = r.Count
+		notDelivered += r.NotDelivered
 	}
-	return counts, nil
+	return counts, notDelivered, nil
 }
 
 func countSpacesOf(ctx context.Context, q sqlx.QueryerContext, batch int64) (map[conversion.Access]int, error) {

@@ -92,6 +92,7 @@ func (a *app) printImport(r sql.ImportResult, f importFlags) {
 		{r.Accepted, "accepted", true},
 		{r.Unchanged, "unchanged: known already, nothing to do", false},
 		{r.NotDue, "not due: they expire after --within", false},
+		{r.Excluded, "excluded: to be left alone, see `bascule exclude`", false},
 		{r.Rejected, "rejected", true},
 	} {
 		if line.n > 0 || line.always {
@@ -101,7 +102,7 @@ func (a *app) printImport(r sql.ImportResult, f importFlags) {
 	switch {
 	case f.verdicts != "":
 		a.printf("The verdict for each row is in %s.\n", f.verdicts)
-	case r.Rejected > 0:
+	case r.Rejected+r.Excluded > 0:
 		a.printf("To see which rows and why, add --verdicts OUT.xlsx.\n")
 	}
 }

@@ -32,7 +32,7 @@ func (a *app) reportCommand() *cobra.Command {
 func writeReport(ctx context.Context, db *sql.DB, path string, batch int64) error {
 	return db.ReadReport(ctx, batch, func(r sql.Report) error {
 		return report.WriteFile(path, report.Report{
-			GeneratedAt: r.At, Batch: batch, FileName: r.FileName, ByState: r.States, Spaces: r.Spaces,
+			GeneratedAt: r.At, Batch: batch, FileName: r.FileName, ByState: r.States, NotDelivered: r.NotDelivered, Spaces: r.Spaces,
 			ByDay: reportDays(r.Days), Requests: mapSeq(r.Requests, reportRequest), Rejected: mapSeq(r.Rejected, reportRejected),
 		})
 	})
@@ -55,13 +55,13 @@ func reportRequest(r sql.ReportRequest) report.Request {
 		ID: r.ID, Number: string(r.Number), Holder: r.Holder, Email: r.Email, Batch: r.Batch, State: r.State,
 		Origin: frenchOrigins[r.Origin], Generation: r.Generation, InDoubt: r.InDoubt,
 		RequestedAt: r.RequestedAt, StartedAt: r.StartedAt, MailedAt: r.MailedAt, ExpiresAt: r.ExpiresAt,
-		ActivatedAt: r.ActivatedAt, EndedAt: r.EndedAt, BouncedAt: r.BouncedAt,
+		ActivatedAt: r.ActivatedAt, EndedAt: r.EndedAt, BouncedAt: r.BouncedAt, Bounce: r.Bounce, NotDelivered: r.NotDelivered,
 		CertificateExpires: r.CertificateExpires, Reason: r.Refusal,
 	}
 }
 
 func reportRejected(r sql.ReportRejected) report.Rejected {
-	return report.Rejected{Batch: r.Batch, FileName: r.FileName, Line: r.Line, Cell: r.Cell, Reason: r.Reason, Number: r.Number}
+	return report.Rejected{Batch: r.Batch, FileName: r.FileName, Line: r.Line, Excluded: r.Verdict == "excluded", Cell: r.Cell, Reason: r.Reason, Number: r.Number}
 }
 
 func mapSeq[A, B any](in iter.Seq2[A, error], f func(A) B) iter.Seq2[B, error] {

@@ -19,10 +19,11 @@ func (a *app) retryCommand() *cobra.Command {
 	var f retryFlags
 	cmd := &cobra.Command{
 		Use:   "retry [NUMBER…]",
-		Short: "Invite again the spaces whose request expired, was undeliverable or bounced",
+		Short: "Invite again the spaces whose request expired or was undeliverable",
 		Long: `Opens a new request for each certificate space without an open one whose latest
-request expired, was undeliverable or bounced; refused and bounced addresses only
-where they changed since. Without NUMBER or --file, for all such spaces, or those
+request expired or was undeliverable; refused addresses, and those whose bounce
+says that they are gone, only where they changed since; who is left alone (see
+bascule exclude) not at all. Without NUMBER or --file, for all such spaces, or those
 of --batch; cancelled requests stay cancelled then. A number that is named is also
 invited again after a cancel.
 
@@ -34,7 +35,7 @@ Running it twice is the same as running it once.`,
 	}
 	f.batch.addTo(cmd, "only the spaces of this batch")
 	f.addFileTo(cmd)
-	cmd.Flags().BoolVar(&f.sameAddress, "same-address", false, "try refused and bounced addresses again although they have not changed")
+	cmd.Flags().BoolVar(&f.sameAddress, "same-address", false, "try refused and gone addresses again although they have not changed")
 	f.bulkFlags.addTo(cmd)
 	cmd.MarkFlagsMutuallyExclusive("file", "batch")
 	cmd.Args = func(_ *cobra.Command, args []string) error {
@@ -81,7 +82,8 @@ var retryWords = map[sql.Obstacle]string{
 	sql.ObstacleSwitched:     "switched: entered by address and password, for good",
 	sql.ObstacleOpen:         "the request is still open",
 	sql.ObstacleCancelled:    "cancelled: invited again only by `bascule retry NUMBER`",
+	sql.ObstacleExcluded:     "left alone: `bascule exclude --lift` ends that",
 	sql.ObstacleRefused:      "the address was refused and has not changed: see --same-address",
-	sql.ObstacleBounced:      "the mail bounced and the address has not changed: see --same-address",
+	sql.ObstacleBounced:      "the address is gone, as a bounce says, and has not changed: see --same-address",
 	obstacleChanged:          "changed meanwhile",
 }

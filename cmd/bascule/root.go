@@ -94,7 +94,7 @@ Start with "bascule demo": it needs no configuration.`,
 	root.AddCommand(
 		a.demoCommand(), a.migrateCommand(), a.importCommand(), a.serveCommand(), a.workCommand(),
 		a.statusCommand(), a.reportCommand(), a.showCommand(), a.resendCommand(), a.cancelCommand(),
-		a.retryCommand(), a.reissueCommand(), a.templateCommand(),
+		a.retryCommand(), a.excludeCommand(), a.reissueCommand(), a.templateCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		run := cmd.RunE

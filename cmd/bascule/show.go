@@ -42,6 +42,9 @@ func (a *app) printStory(s sql.Story) {
 	for _, company := range s.Space.Companies {
 		a.printf("    %s %s: %d services\n", company.SIREN, company.Name, len(company.Services))
 	}
+	for _, x := range s.Exclusions {
+		a.printf("  left alone   %s\n", exclusionOf(x))
+	}
 	for _, r := range s.Requests {
 		a.printRequest(r)
 	}
@@ -85,12 +88,40 @@ func (a *app) printRequest(r sql.ReportRequest) {
 			a.printf("  %-12s %s\n", fact.name, parisTime(fact.at))
 		}
 	}
+	if r.NotDelivered {
+		a.printf("  not delivered: the mail sat in a queue until its code was dead\n")
+	} else if r.Bounce != "" {
+		a.printf("  came back    %s\n", cameBack(r.Bounce))
+	}
 	if r.Refusal != "" {
 		a.printf("  refused      %s\n", r.Refusal)
 	}
 	if r.InDoubt {
 		a.printf("  in doubt     the relay's answer was lost: the mail went out as far as can be known\n")
 	}
+}
+
+// cameBack tells what a bounce means.
+func cameBack(b conversion.Bounce) string {
+	switch b {
+	case conversion.BounceLate:
+		return "late: the mail is delayed, or was given up in a queue"
+	case conversion.BouncePolicy:
+		return "full or policy: the mailbox is full, or the other side did not want this mail"
+	case conversion.BounceGone:
+		return "gone: there is no such mailbox"
+	case conversion.BounceComplaint:
+		return "complaint: the recipient reported the mail as abuse"
+	}
+	return string(b)
+}
+
+func exclusionOf(x sql.HeldExclusion) string {
+	until := ""
+	if x.EndsAt.Valid {
+		until = " until " + parisTime(x.EndsAt.Time)
+	}
+	return fmt.Sprintf("%s %s%s, by %s on %s: %s", x.Kind, x.Key, until, x.MadeBy, parisTime(x.MadeAt), x.Reason)
 }
 
 func parisTime(t time.Time) string { return t.In(conversion.Paris).Format("2006-01-02 15:04:05") }
@@ -107,6 +138,9 @@ func nextStep(s sql.Story) string {
 	}
 	r := s.Requests[len(s.Requests)-1]
 	switch {
+	case len(s.Exclusions) > 0 && r.State != conversion.StateMailed:
+		x := s.Exclusions[len(s.Exclusions)-1]
+		return fmt.Sprintf("nothing: the space is left alone (%s); `bascule exclude %s --lift --reason R` ends that.", x.Reason, x.Key)
 	case r.State == conversion.StateRequested:
 		return "wait: the mail goes out as soon as the workers and the relay allow; see `bascule status`."
 	case r.State == conversion.StateMailed:
@@ -124,6 +158,13 @@ func nextStep(s sql.Story) string {
 func nextMailed(s sql.Story, r sql.ReportRequest) string {
 	until := parisTime(r.ExpiresAt)
 	switch {
+	case s.Next.LeftAlone:
+		return fmt.Sprintf("the code is good until %s; no mail follows: the space is left alone.", until)
+	case r.Bounce == conversion.BounceLate:
+		return fmt.Sprintf("the mail is delayed on its way: wait; `bascule retry` invites the space again once the code has expired, %s.", until)
+	case r.Bounce == conversion.BouncePolicy && s.Next.Resend == nil:
+		return fmt.Sprintf("the mailbox is full or refused the mail: once that is mended, `bascule resend %s` sends the same code again, until %s.",
+			s.Space.Number, until)
 	case !r.BouncedAt.IsZero() && s.Next.ChoseOther:
 		return fmt.Sprintf("the mail came back from the address that the subscriber chose: `bascule cancel %[1]s`, then `bascule retry %[1]s` invites"+
 			" at the contact address.", s.Space.Number)

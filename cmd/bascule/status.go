@@ -94,6 +94,7 @@ type statusLine struct {
 	Expired        int                       `json:"expired"`
 	Undeliverable  int                       `json:"undeliverable"`
 	Cancelled      int                       `json:"cancelled"`
+	NotDelivered   int                       `json:"not_delivered"` // of the expired: the code sat in a queue until it was dead
 	Spaces         map[conversion.Access]int `json:"spaces"`
 	QueueDepth     *int                      `json:"queue_depth"` // null without Redis
 	MailsToSend    int                       `json:"mails_to_send"`
@@ -108,7 +109,8 @@ func newStatusLine(s sql.Status, depth *int) statusLine {
 		Requested: s.States[conversion.StateRequested], Mailed: s.States[conversion.StateMailed],
 		Activated: s.States[conversion.StateActivated], Expired: s.States[conversion.StateExpired],
 		Undeliverable: s.States[conversion.StateUndeliverable], Cancelled: s.States[conversion.StateCancelled],
-		Spaces: s.Spaces, QueueDepth: depth, MailsToSend: s.ToSend, RecapsToRender: s.ToRender,
+		NotDelivered: s.NotDelivered,
+		Spaces:       s.Spaces, QueueDepth: depth, MailsToSend: s.ToSend, RecapsToRender: s.ToRender,
 		MailsPerSecond: float64(s.LastMinute) / 60, Breaker: s.Breaker,
 	}
 	switch {
@@ -141,7 +143,11 @@ func (a *app) printStatus(s sql.Status, l statusLine, f statusFlags) {
 	for _, state := range conversion.States() {
 		fmt.Fprintf(&b, "%10d  %s\n", s.States[state], withShare(string(state), s.States[state], total))
 	}
-	fmt.Fprintf(&b, "%10d  total\n\nSpaces\n", total)
+	fmt.Fprintf(&b, "%10d  total\n", total)
+	if s.NotDelivered > 0 {
+		fmt.Fprintf(&b, "%10d  of the expired were not delivered in time\n", s.NotDelivered)
+	}
+	b.WriteString("\nSpaces\n")
 	fmt.Fprintf(&b, "%10d  entered by certificate\n%10d  entered by address and password\n",
 		s.Spaces[conversion.AccessCertificate], s.Spaces[conversion.AccessPassword])
 	fmt.Fprintf(&b, "\nMail\n%10d  to send\n%10.1f  a second, over the last minute\n", l.MailsToSend, l.MailsPerSecond)

@@ -23,6 +23,8 @@ var (
 	ErrEmailTooLong = &Invalid{"e-mail address longer than 100 characters", "adresse électronique trop longue\u00a0: 100 caractères au maximum"}
 	ErrEmailFormat  = &Invalid{"e-mail address not valid", "adresse électronique invalide\u00a0: une adresse s'écrit sous la forme nom@domaine.fr"}
 
+	ErrExcluded = &Invalid{"neither an e-mail address, nor a domain, nor a subscriber number", "ni une adresse électronique, ni un domaine, ni un numéro d'abonné"}
+
 	ErrPasswordMissing    = &Invalid{"password missing", "saisissez un mot de passe"}
 	ErrPasswordShort      = &Invalid{"password shorter than 8 characters", "le mot de passe doit comporter 8 caractères au minimum"}
 	ErrPasswordLong       = &Invalid{"password longer than 20 characters", "le mot de passe doit comporter 20 caractères au maximum"}

@@ -22,8 +22,10 @@ type Report struct {
 	Batch       int64  // 0: all batches
 	FileName    string // of the batch's spreadsheet
 	ByState     map[conversion.State]int
-	Spaces      map[conversion.Access]int
-	ByDay       []Day // in order
+	// NotDelivered counts expired requests whose code sat in a queue until it was dead (D11).
+	NotDelivered int
+	Spaces       map[conversion.Access]int
+	ByDay        []Day // in order
 	// Requests and Rejected are read once, row by row; nil is none. The first
 	// error ends the report.
 	Requests iter.Seq2[Request, error]
@@ -55,6 +57,8 @@ type Request struct {
 	ActivatedAt        time.Time
 	EndedAt            time.Time
 	BouncedAt          time.Time
+	Bounce             conversion.Bounce
+	NotDelivered       bool      // the code sat in a queue until it was dead (D11)
 	CertificateExpires time.Time // midnight UTC of the day
 	Reason             string    // the last refusal
 }
@@ -64,9 +68,26 @@ type Rejected struct {
 	Batch    int64
 	FileName string
 	Line     int
+	Excluded bool // left alone (D17); else the row is wrong
 	Cell     string
 	Reason   string // in French
 	Number   string // as written there
+}
+
+// cameBack tells of what class the bounce was. A mail that was late and had its
+// code die meanwhile was not delivered.
+func (r Request) cameBack() string {
+	if r.NotDelivered {
+		return "non remis à temps"
+	}
+	return r.Bounce.French()
+}
+
+func (r Rejected) verdict() string {
+	if r.Excluded {
+		return "exclu"
+	}
+	return "rejeté"
 }
 
 // WriteFile writes the workbook to a file, which is complete or absent (I7).
@@ -119,6 +140,7 @@ func (b *book) requestColumns() []column[Request] {
 		{"Activée le", 17, s.instant, func(r *Request) any { return instant(r.ActivatedAt) }},
 		{"Terminée le", 17, s.instant, func(r *Request) any { return instant(r.EndedAt) }},
 		{"Courriel revenu le", 19, s.instant, func(r *Request) any { return instant(r.BouncedAt) }},
+		{"Retour", 32, s.text, func(r *Request) any { return text(r.cameBack()) }},
 		{"Envoi incertain", 16, s.text, func(r *Request) any { return yes(r.InDoubt) }},
 		{"Dernier refus", 44, s.text, func(r *Request) any { return text(r.Reason) }},
 		{"Certificat valable jusqu'au", 25, s.day, func(r *Request) any { return day(r.CertificateExpires) }},
@@ -140,8 +162,9 @@ func (b *book) rejectedColumns() []column[Rejected] {
 		{"Lot", 8, s.count, func(r *Rejected) any { return id(r.Batch) }},
 		{"Fichier", 36, s.text, func(r *Rejected) any { return text(r.FileName) }},
 		{"Ligne", 10, s.count, func(r *Rejected) any { return r.Line }},
+		{"Verdict", 10, s.text, func(r *Rejected) any { return text(r.verdict()) }},
 		{"Cellule", 11, s.text, func(r *Rejected) any { return text(r.Cell) }},
 		{"Numéro d'abonné", 22, s.text, func(r *Rejected) any { return text(r.Number) }},
-		{"Motif du rejet", 90, s.text, func(r *Rejected) any { return text(r.Reason) }},
+		{"Motif", 90, s.text, func(r *Rejected) any { return text(r.Reason) }},
 	}
 }

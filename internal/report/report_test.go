@@ -50,7 +50,7 @@ func TestRequests(t *testing.T) {
 	w := written(t, Report{Requests: rowsOf(Request{
 		ID: 7, Number: "0012345", Holder: "Mme Camille Duvallon", Email: "camille@duvallon.example", Batch: 12,
 		State: conversion.StateUndeliverable, Origin: "import", Generation: 2, InDoubt: true, RequestedAt: at(6), StartedAt: at(7), MailedAt: at(8),
-		ExpiresAt: at(9), ActivatedAt: at(10), EndedAt: at(11), BouncedAt: at(12),
+		ExpiresAt: at(9), ActivatedAt: at(10), EndedAt: at(11), BouncedAt: at(12), Bounce: conversion.BounceGone,
 		CertificateExpires: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), Reason: "550 5.1.1 inconnu",
 	}, Request{State: conversion.StateRequested})})
 	want := []struct{ title, typ, value string }{
@@ -65,6 +65,7 @@ func TestRequests(t *testing.T) {
 		{"Activée le", "", "2026-11-25T11:00:59"},
 		{"Terminée le", "", "2026-11-25T12:00:59"},
 		{"Courriel revenu le", "", "2026-11-25T13:00:59"},
+		{"Retour", "inlineStr", "adresse inexistante ou fermée"},
 		{"Envoi incertain", "inlineStr", "oui"},
 		{"Dernier refus", "inlineStr", "550 5.1.1 inconnu"},
 		{"Certificat valable jusqu'au", "", "2026-12-31T00:00:00"},
@@ -93,21 +94,43 @@ func TestRequests(t *testing.T) {
 	if len(rows[0]) != len(want) || len(rows[1]) != len(want) {
 		t.Errorf("%d titles, %d cells, want %d", len(rows[0]), len(rows[1]), len(want))
 	}
-	if empty := rows[2]; len(empty) != 2 || empty["D"].value != "à envoyer" || empty["Q"].value != "0" {
+	if empty := rows[2]; len(empty) != 2 || empty["D"].value != "à envoyer" || empty["R"].value != "0" {
 		t.Errorf("a request without facts has the cells %v", empty)
 	}
 }
 
-// C1, C8: the rejected rows say where and why.
+// D11: a mail that was late is told from one whose code died meanwhile.
+func TestCameBack(t *testing.T) {
+	for _, tt := range []struct {
+		r    Request
+		want string
+	}{
+		{Request{}, ""},
+		{Request{Bounce: conversion.BounceLate}, "retardé"},
+		{Request{Bounce: conversion.BounceLate, NotDelivered: true}, "non remis à temps"},
+		{Request{Bounce: conversion.BounceComplaint}, "plainte du destinataire"},
+	} {
+		if got := tt.r.cameBack(); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.r.Bounce, got, tt.want)
+		}
+	}
+}
+
+// C1, C8, D17: the rows that were not taken say where and why.
 func TestRejected(t *testing.T) {
-	w := written(t, Report{Rejected: rowsOf(Rejected{12, "abonnés.xlsx", 7, "C7", "adresse électronique invalide", "000123"})})
+	w := written(t, Report{Rejected: rowsOf(
+		Rejected{12, "abonnés.xlsx", 7, false, "C7", "adresse électronique invalide", "000123"},
+		Rejected{Line: 9, Excluded: true, Reason: "à ne pas inviter", Number: "000124"})})
 	rows := w.sheet(t, "Rejets").rows
-	if len(rows) != 2 {
-		t.Fatalf("%d rows, want 2", len(rows))
+	if len(rows) != 3 {
+		t.Fatalf("%d rows, want 3", len(rows))
+	}
+	if got := rows[2]["D"].value; got != "exclu" {
+		t.Errorf("the verdict of an excluded row is %q", got)
 	}
 	for column, want := range map[string]cell{
-		"A": {typ: "", value: "12"}, "B": {typ: "inlineStr", value: "abonnés.xlsx"}, "C": {typ: "", value: "7"},
-		"D": {typ: "inlineStr", value: "C7"}, "E": {typ: "inlineStr", value: "000123"}, "F": {typ: "inlineStr", value: "adresse électronique invalide"},
+		"A": {typ: "", value: "12"}, "B": {typ: "inlineStr", value: "abonnés.xlsx"}, "C": {typ: "", value: "7"}, "D": {typ: "inlineStr", value: "rejeté"},
+		"E": {typ: "inlineStr", value: "C7"}, "F": {typ: "inlineStr", value: "000123"}, "G": {typ: "inlineStr", value: "adresse électronique invalide"},
 	} {
 		if got := rows[1][column]; got.typ != want.typ || got.value != want.value {
 			t.Errorf("%s: %+v, want %+v", column, got, want)
@@ -140,7 +163,7 @@ func TestDates(t *testing.T) {
 		if got := value(t, f, "Demandes", fmt.Sprintf("H%d", i+2)); got != tt.instant {
 			t.Errorf("%v is shown as %q, want %q", tt.at, got, tt.instant)
 		}
-		if got := value(t, f, "Demandes", fmt.Sprintf("N%d", i+2)); got != tt.date {
+		if got := value(t, f, "Demandes", fmt.Sprintf("O%d", i+2)); got != tt.date {
 			t.Errorf("the day %v is shown as %q, want %q", tt.at, got, tt.date)
 		}
 	}
@@ -162,7 +185,7 @@ func TestHostileTexts(t *testing.T) {
 	r := Report{Batch: 1, FileName: "=1+1", Requests: rowsOf(requests...), Rejected: rowsOf(rejected...)}
 	w := written(t, r)
 	f := openExcelize(t, r)
-	for sheet, columns := range map[string]string{"Demandes": "ABCDMP", "Rejets": "BDEF"} {
+	for sheet, columns := range map[string]string{"Demandes": "ABCDNQ", "Rejets": "BEFG"} {
 		for i, want := range texts {
 			for _, column := range strings.Split(columns, "") {
 				got := w.sheet(t, sheet).rows[i+1][column]
@@ -199,7 +222,7 @@ func TestLongTexts(t *testing.T) {
 		{"surrogates fit", strings.Repeat("😀", 16383), false},
 		{"surrogates too long", strings.Repeat("😀", 16384), true},
 	} {
-		got := written(t, Report{Requests: rowsOf(Request{Reason: tt.give})}).sheet(t, "Demandes").rows[1]["M"].value
+		got := written(t, Report{Requests: rowsOf(Request{Reason: tt.give})}).sheet(t, "Demandes").rows[1]["N"].value
 		if !tt.cut && got != tt.give {
 			t.Errorf("%s: was changed", tt.name)
 		}
@@ -231,7 +254,7 @@ func TestSplit(t *testing.T) {
 			for _, r := range s.rows[1:] {
 				seen = append(seen, r["A"].value)
 			}
-			if s.rows[0]["A"].value != "Numéro d'abonné" || s.filter != fmt.Sprintf("$A$1:$R$%d", rows+1) || !s.frozen {
+			if s.rows[0]["A"].value != "Numéro d'abonné" || s.filter != fmt.Sprintf("$A$1:$S$%d", rows+1) || !s.frozen {
 				t.Errorf("%d requests: %s has the filter %q, frozen %v", n, name, s.filter, s.frozen)
 			}
 		}
@@ -255,18 +278,20 @@ func TestSheetLimit(t *testing.T) {
 func TestSummary(t *testing.T) {
 	f := openExcelize(t, Report{
 		GeneratedAt: generated, Batch: 12, FileName: "abonnés.xlsx",
-		ByState:  map[conversion.State]int{conversion.StateMailed: 30, conversion.StateActivated: 1200, conversion.StateExpired: 370},
-		Spaces:   map[conversion.Access]int{conversion.AccessCertificate: 300, conversion.AccessPassword: 100},
-		ByDay:    []Day{{generated, 1, 2, 3, 4, 5, 6}, {generated.AddDate(0, 0, 1), 7, 8, 9, 10, 11, 12}},
-		Requests: rowsOf(numbered(3)...), Rejected: rowsOf(make([]Rejected, 2)...),
+		ByState:      map[conversion.State]int{conversion.StateMailed: 30, conversion.StateActivated: 1200, conversion.StateExpired: 370},
+		NotDelivered: 8,
+		Spaces:       map[conversion.Access]int{conversion.AccessCertificate: 300, conversion.AccessPassword: 100},
+		ByDay:        []Day{{generated, 1, 2, 3, 4, 5, 6}, {generated.AddDate(0, 0, 1), 7, 8, 9, 10, 11, 12}},
+		Requests:     rowsOf(numbered(3)...), Rejected: rowsOf(make([]Rejected, 2)...),
 	})
 	for cell, want := range map[string]string{
 		"A2": "Rapport établi le mercredi 25 novembre 2026 à 8\u00a0h\u00a000 (heure de Paris). Toutes les dates sont à l'heure de Paris.",
 		"A3": "Lot 12\u00a0: abonnés.xlsx",
 		"A6": "à envoyer", "B6": "0", "C6": "0", "A7": "courriel envoyé", "B7": "30", "C7": "0.01875",
 		"A8": "activée", "B8": "1200", "C8": "0.75", "B9": "370", "B10": "0", "A11": "annulée", "B11": "0", "B12": "1600", "C12": "1",
-		"A15": "avec certificat", "B15": "300", "C15": "0.75", "A16": "sans certificat", "B16": "100", "B17": "400",
-		"B20": "3", "B21": "2",
+		"A13": "dont non remises à temps", "B13": "8", "C13": "0.005",
+		"A16": "avec certificat", "B16": "300", "C16": "0.75", "A17": "sans certificat", "B17": "100", "B18": "400",
+		"B21": "3", "B22": "2",
 		"A26": "46351", "B26": "1", "C26": "2", "D26": "3", "E26": "4", "F26": "5", "G26": "6", "A27": "46352", "B27": "7", "G27": "12",
 	} {
 		got, err := f.GetCellValue(summaryName, cell, excelize.Options{RawCellValue: true})

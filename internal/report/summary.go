@@ -24,7 +24,7 @@ func (b *book) summarize(r Report, listed, rejected int) error {
 	p := &pen{book: b}
 	p.layout()
 	p.title(r)
-	p.states(r.ByState)
+	p.states(r.ByState, r.NotDelivered)
 	p.spaces(r.Spaces)
 	p.rows(listed, rejected)
 	p.days(r.ByDay)
@@ -83,7 +83,7 @@ func scope(r Report) string {
 	return fmt.Sprintf("Lot %d : %s", r.Batch, r.FileName)
 }
 
-func (p *pen) states(counts map[conversion.State]int) {
+func (p *pen) states(counts map[conversion.State]int, notDelivered int) {
 	total := 0
 	for _, s := range conversion.States() {
 		total += counts[s]
@@ -99,6 +99,9 @@ func (p *pen) states(counts map[conversion.State]int) {
 	p.put("A", row, p.styles.total, "Total")
 	p.put("B", row, p.styles.total, total)
 	p.put("C", row, p.styles.totalShare, share(total, total))
+	p.put("A", row+1, p.styles.text, "dont non remises à temps")
+	p.put("B", row+1, p.styles.count, notDelivered)
+	p.put("C", row+1, p.styles.share, share(notDelivered, total))
 }
 
 func share(n, total int) float64 {
@@ -109,7 +112,7 @@ func share(n, total int) float64 {
 }
 
 func (p *pen) spaces(counts map[conversion.Access]int) {
-	row := statesRow + len(conversion.States()) + 3
+	row := statesRow + len(conversion.States()) + 4
 	with, without := counts[conversion.AccessCertificate], counts[conversion.AccessPassword]
 	p.heads(row, "Espaces par accès", "Nombre", "Part")
 	for i, line := range []struct {
@@ -127,7 +130,7 @@ func (p *pen) spaces(counts map[conversion.Access]int) {
 
 // rows tells what the other sheets hold, so that a lost row would be seen.
 func (p *pen) rows(listed, rejected int) {
-	row := statesRow + len(conversion.States()) + 8
+	row := statesRow + len(conversion.States()) + 9
 	p.heads(row, "Lignes de ce classeur", "Nombre")
 	p.put("A", row+1, p.styles.text, "feuille « Demandes »")
 	p.put("B", row+1, p.styles.count, listed)

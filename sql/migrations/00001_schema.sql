@@ -25,8 +25,9 @@ CREATE TABLE import (
     accepted   integer     NOT NULL,
     unchanged  integer     NOT NULL,
     not_due    integer     NOT NULL,
+    excluded   integer     NOT NULL,
     rejected   integer     NOT NULL,
-    CHECK (accepted + unchanged + not_due + rejected = rows)
+    CHECK (accepted + unchanged + not_due + excluded + rejected = rows)
 );
 COMMENT ON TABLE import IS 'One run of a batch: the same file may be handed in again, and is judged again.';
 CREATE INDEX import_batch ON import (batch_id);
@@ -35,11 +36,12 @@ CREATE TABLE rejected (
     batch_id bigint  NOT NULL REFERENCES batch,
     line     integer NOT NULL,
     number   text    NOT NULL,
+    verdict  text    NOT NULL CHECK (verdict IN ('rejected', 'excluded')),
     cell     text    NOT NULL,
     reason   text    NOT NULL,
     PRIMARY KEY (batch_id, line)
 );
-COMMENT ON TABLE  rejected IS 'The rows that the latest run of a batch rejected.';
+COMMENT ON TABLE  rejected IS 'The rows that the latest run of a batch did not take: rejected, or excluded (D17).';
 COMMENT ON COLUMN rejected.number IS 'The subscriber number, '''' if it could not be read.';
 COMMENT ON COLUMN rejected.reason IS 'French, as the administrator reads it.';
 
@@ -108,6 +110,7 @@ CREATE TABLE request (
     expires_at         timestamptz,
     mailed_at          timestamptz,
     bounced_at         timestamptz,
+    bounce             text        CHECK (bounce IN ('late', 'full or policy', 'gone', 'complaint')),
     activated_at       timestamptz,
     expired_at         timestamptz,
     undeliverable_at   timestamptz,
@@ -115,6 +118,7 @@ CREATE TABLE request (
     CONSTRAINT request_one_end CHECK (num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) <= 1),
     CONSTRAINT request_activated_in_time CHECK (activated_at IS NULL OR expires_at IS NOT NULL AND activated_at < expires_at),
     CONSTRAINT request_started CHECK ((started_at IS NULL) = (expires_at IS NULL) AND (mailed_at IS NULL OR started_at IS NOT NULL)),
+    CONSTRAINT request_bounced CHECK ((bounced_at IS NULL) = (bounce IS NULL)),
     CONSTRAINT request_credentials CHECK (num_nonnulls(chosen_email, chosen_key) IN (0, 2)
         AND num_nonnulls(password_hash, question, answer_hash) IN (0, 3)),
     CONSTRAINT request_hashes_erased CHECK ((password_hash IS NOT NULL) = (chosen_key IS NOT NULL
@@ -134,14 +138,16 @@ COMMENT ON COLUMN request.other_addresses IS 'How many other addresses were chos
 COMMENT ON COLUMN request.submission IS 'The form whose values were taken last; the same form again gets the same page.';
 COMMENT ON COLUMN request.in_doubt IS 'Mailed as far as can be known: the relay''s answer was lost three times.';
 COMMENT ON COLUMN request.refusal IS 'The relay''s last words, addresses masked.';
+COMMENT ON COLUMN request.bounce IS 'The class of the report that came back to the present code''s mail, the gravest so far (D11); bounced_at is when it came.';
 COMMENT ON COLUMN request.started_at IS 'When the present code''s mail began to be handed over: the deadline counts from here (D4).';
 COMMENT ON COLUMN request.expires_at IS 'The present code works before this instant, not at it (I3).';
 -- I4: at most one open request for a space.
 CREATE UNIQUE INDEX request_open ON request (space_id)
     WHERE activated_at IS NULL AND expired_at IS NULL AND undeliverable_at IS NULL AND cancelled_at IS NULL;
--- R22: at most one open request for an address that a subscriber chose; a bounce lifts it.
+-- R22: at most one open request for an address that a subscriber chose; a bounce lifts it, but not one that is only late:
+-- that mail may still arrive.
 CREATE UNIQUE INDEX request_reserved ON request (chosen_key)
-    WHERE chosen_key IS NOT NULL AND bounced_at IS NULL
+    WHERE chosen_key IS NOT NULL AND (bounce IS NULL OR bounce = 'late')
       AND activated_at IS NULL AND expired_at IS NULL AND undeliverable_at IS NULL AND cancelled_at IS NULL;
 CREATE INDEX request_space ON request (space_id, id);
 -- No index reads started_at, expires_at, mailed_at, refusal or in_doubt: marking mails stays a HOT update. Mails are
@@ -169,17 +175,63 @@ CREATE FUNCTION request_state(r request, at timestamptz) RETURNS text LANGUAGE s
     END
 $$;
 
+-- How grave a bounce is: 0 for none. A graver one replaces a lighter one (D11).
+CREATE FUNCTION bounce_gravity(class text) RETURNS integer LANGUAGE sql IMMUTABLE
+    RETURN coalesce(array_position(ARRAY['late', 'full or policy', 'gone', 'complaint'], class), 0);
+
+-- A code that sat in a queue until it was dead (D11): the owner was never told it.
+CREATE FUNCTION request_not_delivered(r request, at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(r.bounce = 'late', false) AND request_state(r, at) = 'expired'
+$$;
+
+CREATE TABLE exclusion (
+    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind        text        COLLATE "C" NOT NULL CHECK (kind IN ('address', 'domain', 'number')),
+    key         text        COLLATE "C" NOT NULL,
+    reason      text        NOT NULL CHECK (reason <> ''),
+    made_at     timestamptz NOT NULL,
+    made_by     text        NOT NULL,
+    ends_at     timestamptz NOT NULL DEFAULT 'infinity',
+    lifted_by   text        NOT NULL DEFAULT '',
+    lift_reason text        NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE  exclusion IS 'Who is not invited or reminded (D17). Rows are never deleted: one that ended tells what was.';
+COMMENT ON COLUMN exclusion.key IS 'An address in the form by which two addresses are the same, a domain in its ASCII form, or a subscriber number.';
+COMMENT ON COLUMN exclusion.reason IS 'As who excluded typed it; complaint: a report of abuse came.';
+COMMENT ON COLUMN exclusion.made_by IS 'worker for a complaint, else the administrator''s account on the machine.';
+COMMENT ON COLUMN exclusion.ends_at IS 'It holds before this instant; infinity: until it is lifted.';
+CREATE INDEX exclusion_key ON exclusion (kind, key);
+
+-- Which exclusions name which space: by its contact address, that one's domain, or its number.
+CREATE VIEW space_exclusion AS
+    SELECT s.id AS space_id, x.* FROM space s JOIN exclusion x ON x.kind = 'address' AND x.key = s.contact_key
+    UNION ALL
+    SELECT s.id, x.* FROM space s JOIN exclusion x ON x.kind = 'domain' AND x.key = split_part(s.contact_key, '@', 2)
+    UNION ALL
+    SELECT s.id, x.* FROM space s JOIN exclusion x ON x.kind = 'number' AND x.key = s.number;
+
+CREATE FUNCTION left_alone(space bigint, at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM space_exclusion x WHERE x.space_id = space AND x.ends_at > at)
+$$;
+
+-- Whether the present code of a request may not be sent again (D17): its space is left alone, or the address that was chosen.
+CREATE FUNCTION code_left_alone(r request, at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN r.chosen_key IS NULL THEN left_alone(r.space_id, at)
+        ELSE EXISTS (SELECT FROM exclusion x WHERE x.kind = 'address' AND x.key = r.chosen_key AND x.ends_at > at) END
+$$;
+
 -- D10: what keeps an administrator from opening another request after r, the latest of space s; '' if nothing does. Whoever
 -- retries and whoever tells what can be done asks here. Cancelled ones are invited again only by their number (named).
-CREATE FUNCTION retry_obstacle(r request, s space, at timestamptz, same_address boolean, named boolean) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION retry_obstacle(r request, s space, at timestamptz, same_address boolean, named boolean) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE
         WHEN r.id IS NULL THEN 'never_invited'
         WHEN s.access = 'password' THEN 'switched'
         WHEN request_state(r, at) IN ('requested', 'mailed') THEN 'open'
+        WHEN left_alone(s.id, at) THEN 'excluded'
         WHEN r.cancelled_at IS NOT NULL AND NOT named THEN 'cancelled'
         WHEN same_address OR coalesce(r.chosen_key, r.contact_key) <> s.contact_key THEN ''
         WHEN r.undeliverable_at IS NOT NULL THEN 'refused'
-        WHEN r.bounced_at IS NOT NULL THEN 'bounced'
+        WHEN r.bounce = 'gone' THEN 'bounced'
         ELSE ''
     END
 $$;

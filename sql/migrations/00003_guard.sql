@@ -72,17 +72,18 @@ CREATE CONSTRAINT TRIGGER space_password_is_audited AFTER UPDATE ON space
     EXECUTE FUNCTION check_password_audited();
 
 -- A request. Its end is final: afterwards it may still turn out that its mail
--- came back, once.
+-- came back, and for a graver reason than was known.
 CREATE FUNCTION is_ended(r request) RETURNS boolean LANGUAGE sql IMMUTABLE
     RETURN num_nonnulls(r.activated_at, r.expired_at, r.undeliverable_at, r.cancelled_at) > 0;
 CREATE FUNCTION frozen_facts(r request) RETURNS jsonb LANGUAGE sql STABLE
-    RETURN to_jsonb(r) - CASE WHEN r.activated_at IS NULL THEN '{bounced_at}' ELSE '{}' END::text[];
+    RETURN to_jsonb(r) - CASE WHEN r.activated_at IS NULL THEN '{bounced_at,bounce}' ELSE '{}' END::text[];
 CREATE FUNCTION has_code(request bigint, started timestamptz, expires timestamptz) RETURNS boolean LANGUAGE sql VOLATILE
     RETURN EXISTS (SELECT FROM code c WHERE c.request_id = request AND c.started_at = started AND c.expires_at = expires);
 
 CREATE TRIGGER request_end_is_final BEFORE UPDATE ON request
     FOR EACH ROW WHEN (is_ended(OLD) AND (frozen_facts(NEW) <> frozen_facts(OLD)
-        OR OLD.bounced_at IS NOT NULL AND NEW.bounced_at IS DISTINCT FROM OLD.bounced_at))
+        OR OLD.bounced_at IS NOT NULL AND NEW.bounced_at IS DISTINCT FROM OLD.bounced_at AND bounce_gravity(NEW.bounce) <= bounce_gravity(OLD.bounce)
+        OR bounce_gravity(NEW.bounce) < bounce_gravity(OLD.bounce)))
     EXECUTE FUNCTION refuse('an ended request stays as it ended');
 CREATE TRIGGER request_ends_now BEFORE UPDATE ON request
     FOR EACH ROW WHEN (is_ended(NEW) AND NOT is_ended(OLD)

@@ -5,7 +5,7 @@ WITH clock AS MATERIALIZED (
     UPDATE request r
     SET generation = r.generation + 1, contact_generation = r.generation + 1, batch_id = $1,
         contact_email = s.email, contact_key = s.email_key,
-        started_at = NULL, expires_at = NULL, mailed_at = NULL, bounced_at = NULL, in_doubt = false, refusal = ''
+        started_at = NULL, expires_at = NULL, mailed_at = NULL, bounced_at = NULL, bounce = NULL, in_doubt = false, refusal = ''
     FROM staged s
     WHERE r.id = s.request_id AND s.verdict = 'accepted' AND s.action = 'redirect' AND request_is_open(r) AND r.chosen_key IS NULL
     RETURNING r.id, r.space_id, r.generation

@@ -4,7 +4,7 @@ WITH chosen AS (
     SET generation = generation + 1, chosen_email = $2, chosen_key = $3,
         password_hash = $4, question = $5, answer_hash = $6, submission = $7,
         other_addresses = other_addresses + 1,
-        started_at = NULL, expires_at = NULL, mailed_at = NULL, bounced_at = NULL, in_doubt = false, refusal = ''
+        started_at = NULL, expires_at = NULL, mailed_at = NULL, bounced_at = NULL, bounce = NULL, in_doubt = false, refusal = ''
     WHERE r.id = $1 AND request_is_open(r) AND r.other_addresses < $8
     RETURNING r.id, r.space_id, r.generation
 ), due AS (

@@ -16,7 +16,7 @@ WITH clock AS MATERIALIZED (
 ), fallen AS (
     UPDATE request r
     SET chosen_email = NULL, chosen_key = NULL, password_hash = NULL, question = NULL, answer_hash = NULL,
-        refusal = f.words, in_doubt = false, bounced_at = NULL,
+        refusal = f.words, in_doubt = false, bounced_at = NULL, bounce = NULL,
         started_at = c.started_at, expires_at = c.expires_at, mailed_at = c.started_at
     FROM refused f
     JOIN code c ON c.request_id = f.request_id

@@ -9,7 +9,7 @@ SELECT bascule_now() AS now,
        coalesce(r.password_hash, '') AS password_hash,
        coalesce(r.question, '') AS question,
        coalesce(r.answer_hash, '') AS answer_hash,
-       r.bounced_at IS NOT NULL AS bounced,
+       coalesce(r.bounce <> 'late', false) AS bounced,
        s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.companies, s.access
 FROM request r
 JOIN space s ON s.id = r.space_id

@@ -4,7 +4,7 @@ SELECT bascule_now() AS now,
        coalesce(o.id, 0) AS request_id,
        coalesce(o.submission::text, '') AS submission,
        coalesce(o.chosen_email, o.contact_email, '') AS current_email,
-       coalesce(o.bounced_at IS NOT NULL, false) AS bounced,
+       coalesce(o.bounce <> 'late', false) AS bounced,
        coalesce(request_current(o) = o.generation, false) AS latest,
        coalesce(o.started_at, 'epoch') AS started_at,
        coalesce(o.expires_at, 'epoch') AS expires_at

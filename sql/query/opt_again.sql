@@ -6,7 +6,7 @@ WITH chosen AS (
     SET generation = generation + 1, contact_generation = NULL, chosen_email = $2, chosen_key = $3,
         password_hash = $4, question = $5, answer_hash = $6, submission = $7,
         other_addresses = other_addresses + $9::boolean::int,
-        started_at = NULL, expires_at = NULL, mailed_at = NULL, bounced_at = NULL, in_doubt = false, refusal = ''
+        started_at = NULL, expires_at = NULL, mailed_at = NULL, bounced_at = NULL, bounce = NULL, in_doubt = false, refusal = ''
     WHERE r.id = $1 AND request_is_open(r) AND (NOT $9 OR r.other_addresses < $10)
     RETURNING r.id, r.space_id, r.generation, r.contact_key, r.chosen_key
 ), due AS (

@@ -6,7 +6,7 @@ WITH clock AS MATERIALIZED (
     UPDATE request r
     SET key_id = $2, nonce = uuid_send(gen_random_uuid()), generation = generation + 1,
         contact_generation = CASE WHEN chosen_key IS NULL THEN generation + 1 END,
-        started_at = NULL, expires_at = NULL, mailed_at = NULL, in_doubt = false
+        started_at = NULL, expires_at = NULL, mailed_at = NULL, bounced_at = NULL, bounce = NULL, in_doubt = false, refusal = ''
     WHERE r.key_id = $1 AND request_is_open(r)
     RETURNING r.id, r.space_id, r.generation, r.chosen_key
 ), due AS (

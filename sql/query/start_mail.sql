@@ -3,6 +3,8 @@
 -- A mail found started had its outcome lost with its holder: that is one more interruption; after three the request counts as mailed.
 -- The code for a new password is good for $6 seconds from here (R31). A mail about an expired code is void once the space
 -- has a newer request or is switched.
+-- Who is left alone gets no invitation, and no word that it is over (D17): the invitation waits until the exclusion ends. What
+-- goes to an address that the subscriber chose was asked for.
 -- No deadline counts while we wait for somebody's lock: a request that is held, by an import perhaps, is due again soon.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
@@ -22,6 +24,23 @@ WITH clock AS MATERIALIZED (
 ), later AS (
     UPDATE obligation o SET claim = NULL, claimed_until = NULL, due_at = clock.now + interval '2 seconds'
     FROM held h, clock WHERE o.id = h.id
+), left_alone AS MATERIALIZED (
+    SELECT n.id, max(n.ends_at) AS until FROM (
+        SELECT m.id, x.ends_at
+        FROM mine m JOIN request r ON r.id = m.request_id JOIN space_exclusion x ON x.space_id = r.space_id
+        WHERE m.kind = 'expired' OR m.kind = 'code' AND r.chosen_key IS NULL
+        UNION ALL
+        SELECT m.id, x.ends_at
+        FROM mine m JOIN request r ON r.id = m.request_id JOIN exclusion x ON x.kind = 'address' AND x.key = r.chosen_key
+        WHERE m.kind = 'expired') AS n
+    WHERE n.ends_at > (SELECT now FROM clock)
+    GROUP BY n.id
+), waits AS MATERIALIZED (
+    SELECT m.id, l.until FROM mine m JOIN left_alone l USING (id) JOIN request r ON r.id = m.request_id
+    WHERE m.kind = 'code' AND m.copy = 0 AND m.generation = request_current(r) AND request_is_open(r) AND r.expires_at IS NULL
+), put_off AS (
+    UPDATE obligation o SET claim = NULL, claimed_until = NULL, due_at = w.until
+    FROM waits w WHERE o.id = w.id
 ), first AS (
     UPDATE request r
     SET started_at = coalesce(r.started_at, clock.now),
@@ -30,6 +49,7 @@ WITH clock AS MATERIALIZED (
         in_doubt = m.interruptions >= 3
     FROM mine m, clock
     WHERE m.kind = 'code' AND m.copy = 0 AND r.id = m.request_id AND r.id IN (SELECT id FROM free) AND m.generation = request_current(r)
+      AND m.id NOT IN (SELECT id FROM left_alone)
       AND request_is_open(r) AND r.mailed_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > clock.now)
     RETURNING m.id, r.id AS request_id, r.space_id, m.generation, m.tag, r.started_at, r.expires_at, r.in_doubt
 ), written AS (
@@ -57,12 +77,12 @@ WITH clock AS MATERIALIZED (
                THEN (SELECT c.expires_at FROM code c WHERE c.request_id = r.id AND c.generation = r.contact_generation)
                ELSE r.expires_at END
     FROM mine m JOIN request r ON r.id = m.request_id, clock
-    WHERE m.interruptions < 3 AND CASE
+    WHERE m.interruptions < 3 AND m.id NOT IN (SELECT id FROM left_alone) AND CASE
         WHEN m.kind = 'code' THEN m.copy > 0 AND m.generation = request_current(r) AND request_is_open(r)
             AND r.mailed_at IS NOT NULL AND r.expires_at > clock.now
         WHEN m.kind = 'confirmation' THEN r.activated_at IS NOT NULL
         WHEN m.kind = 'reset' THEN false -- above
-        WHEN m.kind = 'expired' THEN r.expired_at IS NOT NULL
+        WHEN m.kind = 'expired' THEN r.expired_at IS NOT NULL AND r.bounced_at IS NULL
             AND NOT EXISTS (SELECT FROM request n WHERE n.space_id = r.space_id AND n.id > r.id)
             AND EXISTS (SELECT FROM space s WHERE s.id = r.space_id AND s.access = 'certificate')
         ELSE true END
@@ -76,7 +96,7 @@ WITH clock AS MATERIALIZED (
     SELECT m.id, r.expires_at,
            m.kind = 'code' AND m.copy = 0 AND m.generation = request_current(r) AND request_is_open(r) AND r.expires_at IS NOT NULL AS expires
     FROM mine m JOIN request r ON r.id = m.request_id
-    WHERE m.id NOT IN (SELECT id FROM going UNION ALL SELECT id FROM held)
+    WHERE m.id NOT IN (SELECT id FROM going UNION ALL SELECT id FROM held UNION ALL SELECT id FROM waits)
 ), kept AS (
     UPDATE obligation o
     SET lane = 'expiry', kind = 'expiry', due_at = v.expires_at, claim = NULL, claimed_until = NULL, started_at = NULL, blame = NULL

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+type excludeFlags struct {
+	reason string
+	until  string
+	lift   bool
+}
+
+func (a *app) excludeCommand() *cobra.Command {
+	var f excludeFlags
+	cmd := &cobra.Command{
+		Use:   "exclude ADDRESS|DOMAIN|NUMBER --reason R",
+		Short: "Leave somebody alone: no invitation, no reminder, whatever is imported",
+		Long: `Leaves an address, all addresses of a domain, or a subscriber number alone: no
+import, retry or resend mails them until the exclusion ends or is lifted. Who
+reported a mail as abuse is excluded by the workers. A code that was mailed stays
+good, and what the subscribers ask for themselves is served as ever. Invitations
+that wait to be mailed wait on. Excluding again replaces reason and end.`,
+		Example: `  bascule exclude anne@cabinet.example --reason "asked by phone, call 1234"
+  bascule exclude cabinet.example --reason "their mail server moves" --until 2026-12-31
+  bascule exclude anne@cabinet.example --lift --reason "asked to be invited, call 1240"`,
+		Args: oneArg("ADDRESS, DOMAIN or NUMBER"),
+	}
+	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the log and the verdicts; no personal data")
+	cmd.Flags().StringVar(&f.until, "until", "", "the last `DAY` on which it holds, in Paris, such as 2026-12-31 (default: until it is lifted)")
+	cmd.Flags().BoolVar(&f.lift, "lift", false, "end the exclusion")
+	cmd.MarkFlagRequired("reason")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		x, err := f.exclusion(args[0])
+		if err != nil {
+			return err
+		}
+		return a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
+			if f.lift {
+				return a.lift(ctx, db, x)
+			}
+			return a.exclude(ctx, db, x)
+		})(cmd, args)
+	}
+	return cmd
+}
+
+// exclusion parses what was typed.
+func (f excludeFlags) exclusion(whom string) (x sql.Exclusion, err error) {
+	x.Reason, x.Actor = conversion.Trim(f.reason), actor()
+	if x.Excluded, err = conversion.ParseExcluded(whom); err != nil {
+		return x, usagef("%w", err)
+	}
+	switch {
+	case x.Reason == "":
+		return x, usagef("--reason is empty: say why")
+	case f.until == "":
+		return x, nil
+	case f.lift:
+		return x, usagef("--until makes no sense with --lift")
+	}
+	x.EndsAt, err = dayAfter(f.until)
+	return x, err
+}
+
+// dayAfter is when a day is over in Paris.
+func dayAfter(day string) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, "02/01/2006"} {
+		if t, err := time.ParseInLocation(layout, day, conversion.Paris); err == nil {
+			return t.AddDate(0, 0, 1), nil
+		}
+	}
+	return time.Time{}, usagef("--until %s is no day such as 2026-12-31", day)
+}
+
+func (a *app) exclude(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
+	now, err := db.Now(ctx)
+	if err != nil {
+		return err
+	}
+	if !x.EndsAt.IsZero() && !x.EndsAt.After(now) {
+		return usagef("--until is over already")
+	}
+	n, err := db.Exclude(ctx, x)
+	if err != nil {
+		return err
+	}
+	a.printf("The %s %s is left alone: %s named.\n", x.Kind, x.Key, count(int64(n), "space is", "spaces are"))
+	return nil
+}
+
+func (a *app) lift(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
+	n, err := db.Lift(ctx, x.Excluded, x.Reason, x.Actor)
+	if errors.Is(err, conversion.ErrNotFound) {
+		return errors.New("nothing is excluded by that name: see `bascule show NUMBER`")
+	}
+	if err != nil {
+		return err
+	}
+	a.printf("The exclusion is lifted: %s named. Whoever waited for a mail gets it; `bascule retry` invites the others again.\n",
+		count(int64(n), "space is", "spaces are"))
+	return nil
+}

@@ -1,0 +1,36 @@
+package conversion
+
+// Bounce is the class of a report that came back to a mail (D11). The empty
+// Bounce is no failure.
+type Bounce string
+
+// The classes, from the lightest to the gravest: a graver one replaces a lighter.
+const (
+	// BounceLate: the mail sat in a queue, or was given up there. It may still
+	// arrive, perhaps with a code that is dead.
+	BounceLate Bounce = "late"
+	// BouncePolicy: the mailbox is full, or the other side did not want this mail.
+	BouncePolicy Bounce = "full or policy"
+	// BounceGone: there is no such mailbox, or none any more. Only another address helps.
+	BounceGone Bounce = "gone"
+	// BounceComplaint: the recipient reported the mail as abuse (D17).
+	BounceComplaint Bounce = "complaint"
+)
+
+// Bounces lists the classes, the lightest first.
+func Bounces() []Bounce { return []Bounce{BounceLate, BouncePolicy, BounceGone, BounceComplaint} }
+
+// French is the class as an administrator's workbook shows it.
+func (b Bounce) French() string {
+	switch b {
+	case BounceLate:
+		return "retardé"
+	case BouncePolicy:
+		return "boîte pleine ou courriel refusé"
+	case BounceGone:
+		return "adresse inexistante ou fermée"
+	case BounceComplaint:
+		return "plainte du destinataire"
+	}
+	return string(b)
+}

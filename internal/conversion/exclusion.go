@@ -1,0 +1,47 @@
+package conversion
+
+import "strings"
+
+// An Excluded is whom an exclusion names (D17): an address, a domain or a
+// subscriber number.
+type Excluded struct {
+	Kind ExcludedKind
+	Key  string // by which two are the same
+}
+
+// ExcludedKind says what an exclusion names.
+type ExcludedKind string
+
+// The kinds of exclusions. A domain stands for its addresses, not for those of
+// the domains below it.
+const (
+	ExcludedAddress ExcludedKind = "address"
+	ExcludedDomain  ExcludedKind = "domain"
+	ExcludedNumber  ExcludedKind = "number"
+)
+
+// ParseExcluded tells an address (with "@"), a domain (with a dot, or behind an
+// "@" alone) and a subscriber number apart. It returns ErrExcluded.
+func ParseExcluded(s string) (Excluded, error) {
+	s = Trim(s)
+	local, domain, at := strings.Cut(s, "@")
+	switch {
+	case at && local != "":
+		if e, err := ParseEmail(s); err == nil {
+			return Excluded{ExcludedAddress, e.Key()}, nil
+		}
+	case at || strings.Contains(s, "."):
+		if !at {
+			domain = s
+		}
+		if e, err := ParseEmail("x@" + domain); err == nil {
+			_, key, _ := strings.Cut(e.Key(), "@")
+			return Excluded{ExcludedDomain, key}, nil
+		}
+	default:
+		if n, err := ParseSubscriberNumber(s); err == nil {
+			return Excluded{ExcludedNumber, string(n)}, nil
+		}
+	}
+	return Excluded{}, ErrExcluded
+}

@@ -1,0 +1,160 @@
+package sql_test
+
+import (
+	"testing"
+
+	"bascule/internal/conversion"
+)
+
+// D11: a graver class replaces a lighter one, never the other way round, and
+// twice is once. Each class that counts is audited by its name.
+func TestBounceClassesUpgrade(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, p := d.invited("000001", "a@duvallon.example")
+	for i, step := range []struct {
+		class conversion.Bounce
+		news  bool
+		now   conversion.Bounce
+	}{
+		{conversion.BounceLate, true, conversion.BounceLate},
+		{conversion.BounceLate, false, conversion.BounceLate},
+		{conversion.BouncePolicy, true, conversion.BouncePolicy},
+		{conversion.BounceLate, false, conversion.BouncePolicy},
+		{conversion.BounceGone, true, conversion.BounceGone},
+		{conversion.BouncePolicy, false, conversion.BounceGone},
+		{conversion.BounceComplaint, true, conversion.BounceComplaint},
+		{conversion.BounceGone, false, conversion.BounceComplaint},
+		{conversion.BounceComplaint, false, conversion.BounceComplaint},
+	} {
+		news, err := d.Bounced(d.ctx, request, 1, step.class)
+		d.must(err)
+		got := conversion.Bounce(d.Text(t, `SELECT bounce FROM request WHERE id = $1`, request))
+		if news != step.news || got != step.now {
+			t.Errorf("step %d, %s: news %v and %s, want %v and %s", i, step.class, news, got, step.news, step.now)
+		}
+	}
+	want := "late, full or policy, gone, complaint"
+	if got := d.Text(t, `SELECT string_agg(why, ', ' ORDER BY id) FROM audit WHERE event = 'bounced'`); got != want {
+		t.Errorf("the audit log tells %s, want %s", got, want)
+	}
+	d.accepted(p, request) // the code still works
+	d.sound()
+}
+
+// D11, D3: what a report changes. Who was not reached is told of no deadline
+// that was missed; only a mail that may still arrive keeps its reservation; and
+// only a late one counts as not delivered, once its code is dead.
+func TestBounceClasses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		class                           conversion.Bounce
+		reserved, told, lost, undeliver bool
+	}{
+		{"", true, true, false, false},
+		{conversion.BounceLate, true, false, true, false},
+		{conversion.BouncePolicy, false, false, false, false},
+		{conversion.BounceGone, false, false, false, false},
+		{conversion.BounceComplaint, false, false, false, false},
+	} {
+		t.Run(string(test.class), func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			request, p := d.invited("000001", "a@duvallon.example")
+			_, err := d.choose(p, "chosen@duvallon.example")
+			d.must(err)
+			chosen := d.mail(request)
+			d.deliver() // the notice
+			if test.class != "" {
+				if news, err := d.Bounced(d.ctx, request, 2, test.class); err != nil || !news {
+					t.Fatalf("not recorded: %v, %v", news, err)
+				}
+			}
+			d.accepted(chosen, request)
+			_, other := d.invited("000002", "b@duvallon.example")
+			_, err = d.choose(other, "chosen@duvallon.example")
+			if got := err != nil; got != test.reserved {
+				t.Errorf("the address is reserved: %v (%v), want %v", got, err, test.reserved)
+			}
+			d.must(d.CancelNumber(d.ctx, "000002"))
+			if got := d.notDelivered(); got != 0 {
+				t.Errorf("%d not delivered while the code is good", got)
+			}
+			d.overdue(request)
+			want := map[bool]int{true: 1}[test.lost]
+			if got := d.notDelivered(); got != want {
+				t.Errorf("overdue: %d not delivered, want %d", got, want)
+			}
+			d.expire(request)
+			if got := d.notDelivered(); got != want {
+				t.Errorf("expired: %d not delivered, want %d", got, want)
+			}
+			if got := d.count(`SELECT count(*) FROM obligation WHERE kind = 'expired'`) == 1; got != test.told {
+				t.Errorf("the owner is told of the deadline: %v, want %v", got, test.told)
+			}
+			d.sound()
+		})
+	}
+}
+
+func (d *desk) notDelivered() int {
+	d.t.Helper()
+	s, err := d.Status(d.ctx, 0)
+	d.must(err)
+	return s.NotDelivered
+}
+
+// D11: the report of a queue that gave up comes days later, when the request has
+// long expired. It counts, and a word about the deadline that still waits is not
+// sent any more.
+func TestBounceAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, _ := d.invited("000001", "a@duvallon.example")
+	d.expire(request)
+	if news, err := d.Bounced(d.ctx, request, 1, conversion.BounceLate); err != nil || !news {
+		t.Fatalf("not recorded: %v, %v", news, err)
+	}
+	if got := d.notDelivered(); got != 1 {
+		t.Errorf("%d not delivered, want 1", got)
+	}
+	if n := d.deliver(); n != 0 {
+		t.Errorf("%d mails were sent about the deadline", n)
+	}
+	if n := d.count(`SELECT count(*) FROM obligation`); n != 0 {
+		t.Errorf("%d obligations are left", n)
+	}
+	d.sound()
+}
+
+// D11, R22: a code of a new key is a new mail: nothing of what came back to the
+// old one is said of it. Its own bounce counts, its expiry is told, and the
+// address that it reserves is reserved again.
+func TestReissueForgetsBounces(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, p := d.invited("000001", "a@duvallon.example")
+	_, err := d.choose(p, "chosen@duvallon.example")
+	d.must(err)
+	d.mail(request)
+	_, err = d.Bounced(d.ctx, request, 2, conversion.BounceGone)
+	d.must(err)
+	d.Exec(t, `UPDATE request SET refusal = 'no such user' WHERE id = $1`, request)
+	next := otherKeys(t)
+	if n, err := d.Reissue(d.ctx, d.keys.Newest(), next, "admin"); n != 1 || err != nil {
+		t.Fatalf("%d codes were reissued, %v", n, err)
+	}
+	d.keys = next
+	if got := d.Text(t, `SELECT row(bounced_at, bounce, refusal)::text FROM request WHERE id = $1`, request); got != `(,,"")` {
+		t.Errorf("the new code begins with %s", got)
+	}
+	d.mail(request)
+	_, other := d.invited("000002", "b@duvallon.example")
+	if _, err := d.choose(other, "chosen@duvallon.example"); err == nil {
+		t.Error("the address is not reserved again")
+	}
+	if news, err := d.Bounced(d.ctx, request, 3, conversion.BouncePolicy); err != nil || !news {
+		t.Errorf("the bounce of the new mail: %v, %v", news, err)
+	}
+	d.sound()
+}

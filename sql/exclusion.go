@@ -1,0 +1,88 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"bascule/internal/conversion"
+)
+
+// An Exclusion says whom no campaign invites or reminds, and why (D17).
+type Exclusion struct {
+	conversion.Excluded
+	Reason string
+	Actor  string
+	EndsAt time.Time // it holds before this instant; zero: until it is lifted
+}
+
+// A HeldExclusion is one that leaves a space alone now.
+type HeldExclusion struct {
+	Kind   conversion.ExcludedKind `db:"kind"`
+	Key    string                  `db:"key"`
+	Reason string                  `db:"reason"`
+	MadeAt time.Time               `db:"made_at"`
+	MadeBy string                  `db:"made_by"`
+	EndsAt stdsql.NullTime         `db:"ends_at"` // null: until it is lifted
+}
+
+var (
+	//go:embed query/exclude.sql
+	excludeQuery string
+	//go:embed query/lift_exclusion.sql
+	liftExclusion string
+	//go:embed query/story_exclusions.sql
+	storyExclusions string
+)
+
+// Exclude leaves somebody alone from here on, whatever is imported: no
+// invitation, no reminder (D17). An exclusion of the same that holds already is
+// replaced. It returns how many spaces are named.
+func (db *DB) Exclude(ctx context.Context, x Exclusion) (spaces int, err error) {
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		spaces, err = exclude(ctx, tx, x)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("exclude: %w", err)
+	}
+	return spaces, nil
+}
+
+func exclude(ctx context.Context, tx *sqlx.Tx, x Exclusion) (spaces int, err error) {
+	var ends any = "infinity"
+	if !x.EndsAt.IsZero() {
+		ends = x.EndsAt
+	}
+	err = tx.GetContext(ctx, &spaces, excludeQuery, x.Kind, x.Key, ends, x.Reason, x.Actor)
+	return spaces, err
+}
+
+// Lift ends what was excluded by Exclude or by a complaint, for a reason; the
+// invitations that waited for it are due again. It returns how many spaces are
+// named, and conversion.ErrNotFound if nothing is excluded by that name.
+func (db *DB) Lift(ctx context.Context, x conversion.Excluded, reason, actor string) (spaces int, err error) {
+	var row struct {
+		Lifted int `db:"lifted"`
+		Spaces int `db:"spaces"`
+	}
+	err = db.x.GetContext(ctx, &row, liftExclusion, x.Kind, x.Key, reason, actor)
+	if err == nil && row.Lifted == 0 {
+		err = conversion.ErrNotFound
+	}
+	if err != nil {
+		return 0, fmt.Errorf("lift the exclusion of this %s: %w", x.Kind, err)
+	}
+	return row.Spaces, nil
+}
+
+// exclusions are what leaves a space alone at an instant.
+func exclusions(ctx context.Context, q sqlx.QueryerContext, space int64, at time.Time) ([]HeldExclusion, error) {
+	var held []HeldExclusion
+	err := sqlx.SelectContext(ctx, q, &held, storyExclusions, space, at)
+	return held, err
+}

@@ -1,0 +1,286 @@
+package sql_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+func (d *desk) exclude(whom string, until ...time.Time) int {
+	d.t.Helper()
+	x, err := conversion.ParseExcluded(whom)
+	d.must(err)
+	e := sql.Exclusion{Excluded: x, Reason: "asked by phone", Actor: "admin"}
+	for _, e.EndsAt = range until {
+	}
+	n, err := d.Exclude(d.ctx, e)
+	d.must(err)
+	return n
+}
+
+func (d *desk) lift(whom string) error {
+	d.t.Helper()
+	x, err := conversion.ParseExcluded(whom)
+	d.must(err)
+	_, err = d.Lift(d.ctx, x, "asked to be invited", "admin")
+	return err
+}
+
+// D17: whom an exclusion names, by address, domain or number, the import leaves
+// out and says so, whoever is new or known; a switched space needs no leaving out.
+func TestImportExcluded(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.invited("000001", "known@duvallon.example")
+	d.switched("000002", "switched@duvallon.example")
+	for _, whom := range []string{"Known@Duvallon.example", "switched@duvallon.example", "firm.example", "000006", "000007"} {
+		d.exclude(whom)
+	}
+	must := func(err error) { t.Helper(); d.must(err) }
+	must(d.lift("000007"))
+	d.exclude("000008", time.Now().Add(-time.Hour)) // over
+	_, verdicts := d.run(d.sheet(
+		row("000001", "known@duvallon.example"),               // held already: excluded, not unchanged
+		row("000001X", "known@duvallon.example"),              // the address under another number
+		row("000002", "switched@duvallon.example"),            // switched
+		row("000003", "anne@firm.example"),                    // the domain
+		row("000004", "anne@sub.firm.example"),                // another domain
+		row("000005", "anne@xfirm.example"),                   // another one
+		row("000006", "free@duvallon.example"),                // the number
+		row("000007", "lifted@duvallon.example"),              // lifted
+		row("000008", "over@duvallon.example"),                // over
+		row("000001Y", "other@duvallon.example", serial("9")), // nobody excluded
+		malformed("000006"),
+	))
+	want := "excluded excluded unchanged excluded accepted accepted rejected accepted accepted accepted rejected"
+	if got := kindsOf(verdicts); got != want {
+		t.Errorf("the verdicts are\n%s, want\n%s", got, want)
+	}
+	if r := verdicts[0].Reason; !strings.Contains(r, "à ne pas inviter") || !strings.Contains(r, "asked by phone") || verdicts[0].Cell != "" {
+		t.Errorf("the verdict says %q of cell %q", r, verdicts[0].Cell)
+	}
+	if n := d.count(`SELECT count(*) FROM space WHERE number IN ('000001X', '000003')`); n != 0 {
+		t.Errorf("%d excluded rows were stored", n)
+	}
+	if got := d.Text(t, `SELECT string_agg(line || ' ' || verdict, ', ' ORDER BY line) FROM rejected WHERE batch_id = (SELECT max(id) FROM batch)`); got !=
+		"2 excluded, 3 excluded, 5 excluded, 8 rejected, 12 rejected" {
+		t.Errorf("kept of the rows that were not taken: %s", got)
+	}
+	d.sound()
+}
+
+// D17: an exclusion survives re-imports, until it is lifted, which needs doing
+// once and is audited with the space; who excluded and why is kept.
+func TestExclusionIsLifted(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request := d.invite("000001", "a@duvallon.example")
+	if n := d.exclude("a@duvallon.example"); n != 1 {
+		t.Errorf("%d spaces are named, want 1", n)
+	}
+	d.exclude("a@duvallon.example") // replaces
+	for range 2 {
+		if got := d.kinds(row("000001", "a@duvallon.example", holder("New"))); got != "excluded" {
+			t.Errorf("the verdict is %s", got)
+		}
+	}
+	d.must(d.lift("A@duvallon.example"))
+	if err := d.lift("a@duvallon.example"); !errors.Is(err, conversion.ErrNotFound) {
+		t.Errorf("lifted twice: %v", err)
+	}
+	if err := d.lift("nobody@duvallon.example"); !errors.Is(err, conversion.ErrNotFound) {
+		t.Errorf("nobody lifted: %v", err)
+	}
+	if got := d.kinds(row("000001", "a@duvallon.example", holder("New"))); got != "accepted" {
+		t.Errorf("the verdict is %s", got)
+	}
+	if got := d.audit(request); !strings.Contains(got, "excluded by admin, excluded by admin, exclusion lifted by admin") {
+		t.Errorf("the audit log has %s", got)
+	}
+	if got := d.Text(t, `SELECT string_agg(concat_ws('|', kind, key, reason, made_by, lifted_by, lift_reason), ' ' ORDER BY id) FROM exclusion`); got !=
+		"address|a@duvallon.example|asked by phone|admin|admin|replaced address|a@duvallon.example|asked by phone|admin|admin|asked to be invited" {
+		t.Errorf("kept: %s", got)
+	}
+	d.sound()
+}
+
+// D17, I1: an invitation that waits for its mail waits on while its space is
+// left alone, whatever names it, and leaves at once when that is lifted, or over.
+func TestExcludedIsNotInvited(t *testing.T) {
+	t.Parallel()
+	for _, whom := range []string{"a@duvallon.example", "duvallon.example", "000001"} {
+		t.Run(whom, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			d.invite("000001", "a@duvallon.example")
+			d.exclude(whom)
+			if n := d.deliver(); n != 0 {
+				t.Fatalf("%d mails were sent", n)
+			}
+			d.sound()
+			s, err := d.Status(d.ctx, 0)
+			d.must(err)
+			if s.ToSend != 0 || s.States[conversion.StateRequested] != 1 {
+				t.Errorf("%d mails to send, %d requests wait", s.ToSend, s.States[conversion.StateRequested])
+			}
+			d.must(d.lift(whom))
+			if n := d.deliver(); n != 1 {
+				t.Errorf("%d mails were sent once it is lifted, want 1", n)
+			}
+			d.sound()
+		})
+	}
+	t.Run("until a day", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		d.invite("000001", "a@duvallon.example")
+		d.exclude("000001", time.Now().Add(time.Hour))
+		if n := d.deliver(); n != 0 {
+			t.Fatalf("%d mails were sent", n)
+		}
+		d.Shift(t, time.Hour+time.Second)
+		if n := d.deliver(); n != 1 {
+			t.Errorf("%d mails were sent once it is over, want 1", n)
+		}
+	})
+}
+
+// D17, I5: a mail in doubt is not sent again to who is left alone in the
+// meantime; its code may have arrived and is good until its deadline.
+func TestExcludedInDoubt(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request := d.invite("000001", "a@duvallon.example")
+	h := d.claim(1)
+	d.must(d.FinishInDoubt(d.ctx, h.sent(), 0))
+	d.exclude("000001")
+	if n := d.deliver(); n != 0 {
+		t.Errorf("%d copies were sent", n)
+	}
+	d.accepted(d.code(h.mails[0]), request)
+	d.sound()
+}
+
+// D17, R21: who is left alone is neither reminded nor invited again by retry,
+// nor sent the code once more; a code that was mailed is good all the same.
+func TestExcludedIsNotReminded(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, p := d.invited("000001", "a@duvallon.example")
+	d.must(d.Resend(d.ctx, "000001", "admin"))
+	d.exclude("000001")
+	if n := d.deliver(); n != 0 {
+		t.Errorf("%d repetitions were sent that waited", n)
+	}
+	var state *sql.StateError
+	if err := wantAs(d.Resend(d.ctx, "000001", "admin"), &state); err != nil || !strings.Contains(state.Advice, "bascule exclude --lift") {
+		t.Errorf("resend: %v, %v", err, state)
+	}
+	d.accepted(p, request)
+	d.expire(request)
+	if n := d.deliver(); n != 0 {
+		t.Errorf("%d mails were sent about the deadline", n)
+	}
+	for _, scope := range []sql.RetryScope{{SameAddress: true}, {Numbers: []conversion.SubscriberNumber{"000001"}, SameAddress: true}} {
+		plan, err := d.PlanRetry(d.ctx, scope)
+		d.must(err)
+		if len(plan.Requests) != 0 || plan.LeftOut[sql.ObstacleExcluded] != 1 {
+			t.Errorf("retry of %v: %d planned, left out %v", scope.Numbers, len(plan.Requests), plan.LeftOut)
+		}
+	}
+	s, err := d.Story(d.ctx, "000001")
+	d.must(err)
+	if len(s.Exclusions) != 1 || s.Exclusions[0].MadeBy != "admin" || s.Exclusions[0].Reason != "asked by phone" {
+		t.Errorf("the story tells of %+v", s.Exclusions)
+	}
+	d.must(d.lift("000001"))
+	plan, err := d.PlanRetry(d.ctx, sql.RetryScope{})
+	d.must(err)
+	if len(plan.Requests) != 1 {
+		t.Errorf("%d planned once it is lifted, left out %v", len(plan.Requests), plan.LeftOut)
+	}
+	d.sound()
+}
+
+// D17: what subscribers ask for themselves is served as ever: an option in the
+// space, another address, a new password; the notices that follow go out too.
+func TestExcludedIsServed(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	first, p := d.invited("000001", "a@duvallon.example")
+	d.invited("000002", "b@duvallon.example")
+	d.exclude("duvallon.example")
+	_, err := d.choose(p, "chosen@duvallon.example")
+	d.must(err)
+	if n := d.deliver(); n != 2 {
+		t.Errorf("another address was chosen: %d mails, want code and notice", n)
+	}
+	_, err = d.opt("000002", "other@duvallon.example")
+	d.must(err)
+	if n := d.deliver(); n != 2 {
+		t.Errorf("an option: %d mails, want code and notice", n)
+	}
+	d.must(d.activate(d.proofOf(first)))
+	if n := d.count(`SELECT count(*) FROM space WHERE access = 'password'`); n != 1 {
+		t.Errorf("%d spaces are switched", n)
+	}
+	d.sound()
+}
+
+// proofOf is the code of the present generation of a request.
+func (d *desk) proofOf(request int64) proof {
+	d.t.Helper()
+	var m sql.Mail
+	d.must(d.Raw.QueryRow(`SELECT key_id, nonce, generation, coalesce(chosen_email, contact_email) FROM request WHERE id = $1`, request).
+		Scan(&m.KeyID, &m.Nonce, &m.Generation, &m.Recipient))
+	return d.code(m)
+}
+
+// D17: a complaint leaves the address alone that the mail went to, for good, also
+// when its request is switched meanwhile; other spaces with the address too. An
+// address that the request has left is not known, and nobody else pays for it.
+func TestComplaint(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	first, p := d.invited("000001", "shared@duvallon.example")
+	d.invite("000002", "shared@duvallon.example")
+	switched := d.switched("000003", "c@duvallon.example")
+	complain := func(request int64, generation int, want bool) {
+		t.Helper()
+		if news, err := d.Bounced(d.ctx, request, generation, conversion.BounceComplaint); err != nil || news != want {
+			t.Errorf("the complaint is news: %v, %v; want %v", news, err, want)
+		}
+	}
+	complain(first, 1, true)
+	complain(first, 1, false)
+	if n := d.deliver(); n != 0 {
+		t.Errorf("%d mails were sent", n)
+	}
+	complain(switched, 1, true)
+	_, err := d.choose(p, "chosen@duvallon.example")
+	d.must(err)
+	d.mail(first)
+	complain(first, 2, true) // the address chosen
+	complain(first, 3, false)
+	complain(999, 1, false)
+	if got := d.Text(t, `SELECT string_agg(concat_ws(' ', key, reason, made_by), ', ' ORDER BY id) FROM exclusion WHERE ends_at = 'infinity'`); got !=
+		"shared@duvallon.example complaint worker, c@duvallon.example complaint worker, chosen@duvallon.example complaint worker" {
+		t.Errorf("excluded: %s", got)
+	}
+	d.expire(first)
+	if n := d.deliver(); n != 0 {
+		t.Errorf("%d mails were sent to who complained", n)
+	}
+	if got := d.kinds(row("000009", "shared@duvallon.example")); got != "excluded" {
+		t.Errorf("imported again, the address is %s", got)
+	}
+	_, verdicts := d.run(d.sheet(row("000009", "shared@duvallon.example", holder("Z"))))
+	if !strings.HasSuffix(verdicts[0].Reason, "plainte du destinataire") {
+		t.Errorf("the verdict says %q", verdicts[0].Reason)
+	}
+	d.sound()
+}

@@ -1,0 +1,24 @@
+-- Leaves alone whom $1 (address, domain or number) and $2 name, before instant $3, for reason $4, by $5 (D17). An exclusion of
+-- the same that still holds is replaced. Tells how many spaces it names, and the audit log of each.
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), replaced AS (
+    UPDATE exclusion x SET ends_at = clock.now, lifted_by = $5, lift_reason = 'replaced'
+    FROM clock WHERE x.kind = $1 AND x.key = $2 AND x.ends_at > clock.now
+), made AS (
+    INSERT INTO exclusion (kind, key, reason, made_at, made_by, ends_at)
+    SELECT $1, $2, $4, clock.now, $5, $3 FROM clock
+    RETURNING id
+), named AS MATERIALIZED (
+    SELECT id FROM space WHERE $1 = 'address' AND contact_key = $2
+    UNION ALL
+    SELECT id FROM space WHERE $1 = 'domain' AND split_part(contact_key, '@', 2) = $2
+    UNION ALL
+    SELECT id FROM space WHERE $1 = 'number' AND number = $2
+), audited AS (
+    INSERT INTO audit (at, space_id, request_id, event, actor, why)
+    SELECT clock.now, n.id, max(r.id), 'excluded', $5::text, 'exclusion ' || made.id
+    FROM named n JOIN request r ON r.space_id = n.id, made, clock
+    GROUP BY clock.now, n.id, made.id
+)
+SELECT count(*) FROM named

@@ -1,0 +1,25 @@
+-- Lifts what holds for $1 (address, domain or number) and $2, for reason $3, by $4 (D17). Invitations that waited for it are due
+-- again. Tells how many exclusions it lifted and how many spaces they named.
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), held AS MATERIALIZED (
+    SELECT x.id, x.ends_at FROM exclusion x, clock
+    WHERE x.kind = $1 AND x.key = $2 AND x.ends_at > clock.now
+    FOR UPDATE OF x
+), named AS MATERIALIZED (
+    SELECT x.space_id, h.id, h.ends_at FROM held h JOIN space_exclusion x USING (id)
+), lifted AS (
+    UPDATE exclusion x SET ends_at = clock.now, lifted_by = $4, lift_reason = $3
+    FROM held h, clock WHERE x.id = h.id
+    RETURNING x.id
+), due AS (
+    UPDATE obligation o SET due_at = clock.now
+    FROM named n JOIN request r ON r.space_id = n.space_id AND request_is_open(r), clock
+    WHERE o.request_id = r.id AND o.kind = 'code' AND o.copy = 0 AND o.due_at = n.ends_at
+), audited AS (
+    INSERT INTO audit (at, space_id, request_id, event, actor, why)
+    SELECT clock.now, n.space_id, max(r.id), 'exclusion lifted', $4::text, 'exclusion ' || n.id
+    FROM named n JOIN request r USING (space_id), clock
+    GROUP BY clock.now, n.space_id, n.id
+)
+SELECT (SELECT count(*) FROM lifted) AS lifted, (SELECT count(*) FROM named) AS spaces
