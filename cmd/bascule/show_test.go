@@ -58,7 +58,7 @@ func (c *counter) overdue() {
 	c.set(`started_at = bascule_now() - interval '49 hours', expires_at = bascule_now() - interval '1 hour'`)
 }
 func (c *counter) expire() { c.overdue(); c.set(`expired_at = bascule_now()`) }
-func (c *counter) bounce() { c.set(`bounced_at = bascule_now()`) }
+func (c *counter) bounce() { c.set(`bounced_at = bascule_now(), bounce = 'gone'`) }
 func (c *counter) move() {
 	c.Exec(c.t, `UPDATE space SET contact_email = 'moved@exemple.example', contact_key = 'moved@exemple.example' WHERE number = $1`, c.number)
 }
