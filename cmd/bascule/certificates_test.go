@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"bascule/internal/certificate"
 	"bascule/internal/devenv"
 	"bascule/sql/sqltest"
 )
@@ -79,6 +80,128 @@ func TestServeAsksForCertificates(t *testing.T) {
 	says(t, browser, "https://"+asking+"/espace", http.StatusForbidden, "Votre certificat a été révoqué")
 	browser.CloseIdleConnections()
 	serve.stop(syscall.SIGTERM)
+}
+
+// R7: a certificate that Go reads with its faults gets a page that says so; one
+// that Go cannot read ends in the handshake, which the log tells with the reason
+// and nothing of its holder (I6).
+func TestUnreadableCertificates(t *testing.T) {
+	t.Parallel()
+	e := newEntrance(t)
+	o := e.operator
+	asking := free(t)
+	serve := o.start([]string{"CERT_LISTEN_ADDR=" + asking, "LISTEN_ADDR=" + free(t), "CLIENT_CERT_PROXIES=",
+		"TLS_CERT_FILE=" + e.at("tls.pem"), "TLS_KEY_FILE=" + e.at("tls.key")}, asking, "serve")
+	at := "https://" + asking + "/espace"
+	if status, page := e.get(e.browser(fieldCertificate(t, "negserial")), at, nil); status != http.StatusForbidden || !strings.Contains(page, "pu être lu") {
+		t.Errorf("a negative number: status %d", status)
+	}
+	for _, name := range []string{"printable_underscore", "san_email_nonascii"} {
+		if answer, err := e.browser(fieldCertificate(t, name)).Get(at); err == nil { // TLS 1.3: the alert comes with the answer
+			answer.Body.Close()
+			t.Errorf("%s: status %d, where Go reads it now: mend docs/operations.md", name, answer.StatusCode)
+		}
+	}
+	if status, _ := e.get(e.browser(nil), at, nil); status != http.StatusForbidden {
+		t.Errorf("without a certificate: status %d", status)
+	}
+	serve.stop(syscall.SIGTERM)
+	log := serve.output()
+	if n := strings.Count(log, "a client's certificate cannot be read"); n != 2 || !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log, "x509: ") {
+		t.Errorf("%d lines tell of two certificates:\n%s", n, log)
+	}
+	for _, secret := range []string{"Dupont", "x.example", "127.0.0.1:", "@"} {
+		if told := strings.ReplaceAll(strings.ReplaceAll(log, asking, ""), `"addr":"127.0.0.1:`, ""); strings.Contains(told, secret) {
+			t.Errorf("the log holds %q:\n%s", secret, log)
+		}
+	}
+}
+
+// R7, I8: a header as long as a certificate may be is answered by a page, not cut
+// off before.
+func TestLongCertificateHeader(t *testing.T) {
+	t.Parallel()
+	e := newEntrance(t)
+	header := func(length int) http.Header {
+		return http.Header{"Client-Cert": {":" + strings.Repeat("A", length-2) + ":"}, "X-Forwarded-For": {strings.Repeat("192.0.2.1, ", 1000)}}
+	}
+	for _, length := range []int{certificate.MaxHeader, certificate.MaxHeader + 1} {
+		if status, page := e.get(http.DefaultClient, "http://"+e.certsAt+"/espace", header(length)); status != http.StatusForbidden || !strings.Contains(page, "pu être lu") {
+			t.Errorf("%d bytes: status %d", length, status)
+		}
+	}
+}
+
+// A renewed certificate of the server's own is shown from the next handshake on,
+// by the pages and where browsers are asked for theirs; a pair that is none leaves
+// the old one in force, and is told.
+func TestRenewedCertificate(t *testing.T) {
+	t.Parallel()
+	e := newEntrance(t)
+	pages, asking := free(t), free(t)
+	serve := e.operator.start([]string{"CERT_LISTEN_ADDR=" + asking, "LISTEN_ADDR=" + pages, "PUBLIC_URL=https://" + pages, "CLIENT_CERT_PROXIES=",
+		"TLS_CERT_FILE=" + e.at("tls.pem"), "TLS_KEY_FILE=" + e.at("tls.key")}, asking, "serve")
+	shown := func() (serials [2]string) {
+		for i, at := range []string{pages, asking} {
+			c, err := tls.Dial("tcp", at, &tls.Config{InsecureSkipVerify: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			serials[i] = c.ConnectionState().PeerCertificates[0].SerialNumber.String()
+			c.Close()
+		}
+		return serials
+	}
+	first := shown()
+	renewed, err := e.authority.IssueServer([]string{"127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, key, err := devenv.PEM(renewed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.replace("tls.pem", chain)
+	if got := shown(); got != first {
+		t.Errorf("with half of a new pair: %v, want %v", got, first)
+	}
+	e.replace("tls.key", key)
+	want := renewed.Leaf.SerialNumber.String()
+	if got := shown(); got != [2]string{want, want} || first[0] == want {
+		t.Errorf("renewed: %v, want %v", got, want)
+	}
+	serve.stop(syscall.SIGTERM)
+	if log := serve.output(); !strings.Contains(log, "TLS_CERT_FILE and TLS_KEY_FILE: ") || !strings.Contains(log, "file read again") {
+		t.Errorf("the log does not tell what became of the files:\n%s", log)
+	}
+}
+
+// What works and may hurt is told at the start, in a line that names the variable.
+func TestStartWarns(t *testing.T) {
+	t.Parallel()
+	e := newEntrance(t)
+	for name, test := range map[string]struct {
+		env  []string
+		want string // "" for no warning at all
+	}{
+		"as documented":             {nil, ""},
+		"nobody checks revocation":  {[]string{"CLIENT_CRL_FILE="}, "CLIENT_CRL_FILE is not set"},
+		"all are one client":        {[]string{"TRUSTED_PROXIES="}, "CLIENT_CERT_PROXIES: a proxy is not in TRUSTED_PROXIES"},
+		"some are one client":       {[]string{"TRUSTED_PROXIES=10.0.0.0/9", "CLIENT_CERT_PROXIES=10.0.0.0/8"}, "CLIENT_CERT_PROXIES: a proxy is not in TRUSTED_PROXIES"},
+		"within a wider prefix":     {[]string{"TRUSTED_PROXIES=127.0.0.0/8"}, ""},
+		"written as IPv6":           {[]string{"CLIENT_CERT_PROXIES=::ffff:127.0.0.1"}, ""},
+		"http on all networks":      {[]string{"CERT_LISTEN_ADDR=:0"}, "CERT_LISTEN_ADDR speaks http on all networks"},
+		"http on all networks, too": {[]string{"CERT_LISTEN_ADDR=0.0.0.0:0"}, "CERT_LISTEN_ADDR speaks http on all networks"},
+		"TLS on all networks":       {[]string{"CERT_LISTEN_ADDR=:0", "TLS_CERT_FILE=" + e.at("tls.pem"), "TLS_KEY_FILE=" + e.at("tls.key")}, ""},
+		"an authority without list": {[]string{"CLIENT_CA_FILE=" + e.both()}, "CLIENT_CRL_FILE: no list of an authority"},
+	} {
+		env := append([]string{"LISTEN_ADDR=127.0.0.1:0", "CERT_LISTEN_ADDR=127.0.0.1:0"}, test.env...)
+		serve := e.operator.start(env, `"for":"certificates"`, "serve")
+		serve.stop(syscall.SIGTERM)
+		if log := serve.output(); !strings.Contains(log, test.want) || strings.Contains(log, `"WARN"`) != (test.want != "") {
+			t.Errorf("%s: want %q:\n%s", name, test.want, log)
+		}
+	}
 }
 
 func says(t *testing.T, browser *http.Client, url string, status int, texts ...string) {

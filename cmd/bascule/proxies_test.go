@@ -6,6 +6,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -31,6 +32,7 @@ type entrance struct {
 	dir                 string // holds what the documents have in /etc/bascule
 	pages, certificates string // URLs at the proxy
 	pagesAt, certsAt    string // addresses of serve
+	operator            *operator
 }
 
 // The subscribers of the entrance's sheet and the numbers of their certificates.
@@ -70,11 +72,11 @@ func newEntrance(t *testing.T) *entrance {
 	}
 	e.pages, e.certificates = "https://"+free(t), "https://"+free(t)
 	e.pagesAt, e.certsAt = free(t), free(t)
-	o := newOperator(t, "DATABASE_URL="+sqltest.Open(t).URL, "SECRET_KEY="+storyKey, "PUBLIC_URL="+e.pages, "CERT_PUBLIC_URL="+e.certificates,
+	e.operator = newOperator(t, "DATABASE_URL="+sqltest.Open(t).URL, "SECRET_KEY="+storyKey, "PUBLIC_URL="+e.pages, "CERT_PUBLIC_URL="+e.certificates,
 		"LISTEN_ADDR="+e.pagesAt, "CERT_LISTEN_ADDR="+e.certsAt, "CLIENT_CA_FILE="+e.at("ca.pem"), "CLIENT_CRL_FILE="+e.at("crl.pem"),
 		"CLIENT_CERT_PROXIES=127.0.0.1", "TRUSTED_PROXIES=127.0.0.1")
-	o.run("import", e.at("list.csv"))
-	o.start(nil, e.certsAt, "serve")
+	e.operator.run("import", e.at("list.csv"))
+	e.operator.start(nil, e.certsAt, "serve")
 	return e
 }
 
@@ -88,6 +90,32 @@ func free(t testing.TB) string {
 }
 
 func (e *entrance) at(name string) string { return filepath.Join(e.dir, name) }
+
+// replace puts another file in the place of one, as a renewal does.
+func (e *entrance) replace(name string, content []byte) {
+	e.t.Helper()
+	err := errors.Join(os.WriteFile(e.at(name+".new"), content, 0o600), os.Rename(e.at(name+".new"), e.at(name)))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// both is a file of the authority and of a second one.
+func (e *entrance) both() string {
+	e.t.Helper()
+	all := ""
+	for _, file := range []string{e.at("ca.pem"), "testdata/certificates/ca.pem"} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		all += string(content)
+	}
+	if err := os.WriteFile(e.at("both-cas.pem"), []byte(all), 0o600); err != nil {
+		e.t.Fatal(err)
+	}
+	return e.at("both-cas.pem")
+}
 
 // printed is the configuration of a proxy as the documents print it, the pages'
 // and the certificates', for this entrance.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/netutil"
 
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
@@ -153,9 +154,24 @@ type listener struct {
 const (
 	headerTimeout   = 10 * time.Second
 	requestTimeout  = 30 * time.Second
-	idleTimeout     = 2 * time.Minute
+	idleTimeout     = 30 * time.Second
 	shutdownTimeout = 10 * time.Second
 	maxHeaderBytes  = 16 << 10
+)
+
+// The limits of a listener (I8): what it holds in memory, whoever comes and
+// whatever they leave half sent, stays under 256 MiB together with the passwords
+// that are being hashed.
+const (
+	// maxConnections is how many are open at once; further ones wait for one to
+	// be closed. A browser holds one, a proxy as many as it has requests.
+	maxConnections = 512
+	// maxStreams is how many requests a connection of HTTP/2 carries at once: a
+	// page and what belongs to it are half as many.
+	maxStreams = 16
+	// http2Buffer is what HTTP/2 holds of bodies that nobody has read yet: the
+	// longest form, and no less than the protocol wants.
+	http2Buffer = 64 << 10
 )
 
 // listenAndServe serves until ctx ends or one listener fails; then all finish
@@ -199,8 +215,10 @@ func listenAll(listeners []listener) ([]net.Listener, error) {
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: newServerLog(log),
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: 16 << 10,
+			MaxReceiveBufferPerConnection: http2Buffer, MaxReceiveBufferPerStream: http2Buffer},
 	}
 }
 
@@ -219,6 +237,7 @@ func (l listener) fit(srv *http.Server) {
 
 // serve speaks TLS where the server has a certificate.
 func (l listener) serve(srv *http.Server, ln net.Listener) error {
+	ln = netutil.LimitListener(ln, maxConnections)
 	err := error(nil)
 	if srv.TLSConfig.GetCertificate != nil || len(srv.TLSConfig.Certificates) > 0 {
 		err = srv.ServeTLS(ln, "", "")

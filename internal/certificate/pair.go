@@ -49,6 +49,7 @@ func (p *Pair) read() error {
 	}
 	key, err := p.key.read()
 	if err != nil {
+		p.cert.info = nil // who tells of both: it is not told a second time
 		return fmt.Errorf("TLS_KEY_FILE: %w", err)
 	}
 	pair, err := tls.X509KeyPair(cert, key)

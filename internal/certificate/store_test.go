@@ -65,6 +65,60 @@ func partial(l *x509.RevocationList) {
 	l.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 1}}}
 }
 
+// R7: one certificate that cannot be read, among the authorities, shuts out its
+// own subscribers alone, and is told; so is one list that may be of it. What
+// cannot be read at all stops the start.
+func TestUnreadableAuthority(t *testing.T) {
+	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
+	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}})
+	file := bytes.Join([][]byte{pemCA(ca), broken}, nil)
+	f := newFolder(t, file, pemCRL(ca.crl(t, 13), other.crl(t)))
+	store := f.open(t)
+	checkStep(t, "ours", store, ca.client(t).Certificate, accepted)
+	checkStep(t, "ours, revoked", store, ca.client(t, serial(13)).Certificate, Revoked)
+	log := f.logged()
+	for _, want := range []string{"CLIENT_CA_FILE", "certificate 2 of 2: x509: ", "CLIENT_CRL_FILE", "revocation list 2: no authority of CLIENT_CA_FILE signed it"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("logged %q, want %q", log, want)
+		}
+	}
+	if strings.Count(log, "level=WARN") != 2 || strings.Count(log, "\n") != 2 {
+		t.Errorf("logged %q, want two warnings", log)
+	}
+	f.write(t, f.crl, pemCRL(ca.crl(t), other.crl(t), other.crl(t)))
+	checkStep(t, "more strange lists than authorities that are left out", store, ca.client(t, serial(13)).Certificate, Revoked)
+	if log := f.logged(); !strings.Contains(log, "not taken over") {
+		t.Errorf("logged %q, want that the lists are not taken over", log)
+	}
+	f.write(t, f.ca, pemCA(ca))
+	f.write(t, f.crl, pemCRL(ca.crl(t), other.crl(t)))
+	checkStep(t, "a strange list where all can be read", store, ca.client(t, serial(13)).Certificate, Revoked)
+
+	f = newFolder(t, bytes.Join([][]byte{broken, broken}, nil), nil)
+	if _, err := Open(f.ca, "", slog.New(slog.DiscardHandler)); err == nil || strings.Count(err.Error(), "of 2: x509") != 2 {
+		t.Errorf("nothing can be read: %v", err)
+	}
+}
+
+// R7: authorities without any list are named when the lists are read: their
+// subscribers cannot opt.
+func TestUnlistedAuthority(t *testing.T) {
+	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
+	f := newFolder(t, pemCA(ca, other), pemCRL(ca.crl(t)))
+	store := f.open(t)
+	if log := f.logged(); strings.Count(log, "\n") != 1 || !strings.Contains(log, "CLIENT_CRL_FILE: no list") || !strings.Contains(log, "CN=AC autre") {
+		t.Errorf("logged %q", log)
+	}
+	f.write(t, f.crl, pemCRL(ca.crl(t), other.crl(t)))
+	checkStep(t, "both", store, ca.client(t).Certificate, accepted)
+	if log := f.logged(); strings.Contains(log, "WARN") {
+		t.Errorf("logged %q", log)
+	}
+	if f = newFolder(t, pemCA(ca, other), nil); f.open(t).Listed() || f.logged() != "" {
+		t.Error("without lists at all, there is nothing to name")
+	}
+}
+
 // R7: a missing file stops the start as well.
 func TestOpenMissing(t *testing.T) {
 	f := newFolder(t, pemCA(root(t, professionals)), nil)

@@ -24,6 +24,28 @@ const (
 	pollBusy = 50 * time.Millisecond
 )
 
+// maxRequests is how many requests are answered at once, each with a form of 64
+// KiB in memory at the most: many times what the database and the hashing take.
+const maxRequests = 512
+
+// admit sends away at once who comes on top of maxRequests, but not those who
+// watch whether the process lives: overload is no reason to kill it.
+func (s *Server) admit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		select {
+		case s.requests <- struct{}{}:
+			defer func() { <-s.requests }()
+			next.ServeHTTP(w, r)
+		default:
+			s.fail(w, r, errOverload)
+		}
+	})
+}
+
 // gate lets only so many compute hashes at once: each takes a core and 19 MiB.
 type gate struct {
 	slots   chan struct{}

@@ -75,6 +75,35 @@ func TestShare(t *testing.T) {
 	}
 }
 
+// I8: who comes on top of as many requests as are answered at once is told to come
+// back, by a page of ours; the process is alive all the same.
+func TestAdmit(t *testing.T) {
+	s, err := New(Config{PublicURL: &url.URL{Scheme: "http", Host: "espace.example"}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w
+	}
+	for range maxRequests {
+		s.requests <- struct{}{}
+	}
+	if w := get("/"); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "<h1>") {
+		t.Errorf("one too many: status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	}
+	if w := get("/healthz"); w.Code != http.StatusOK {
+		t.Errorf("alive: status %d", w.Code)
+	}
+	<-s.requests
+	for range 3 { // each gives its place back
+		if w := get("/"); w.Code != http.StatusOK {
+			t.Errorf("a place is free: status %d", w.Code)
+		}
+	}
+}
+
 // I8: the gate lets in as many as it has slots, keeps as many waiting as its
 // queue holds, for two seconds, and sends the others away at once.
 func TestGate(t *testing.T) {

@@ -83,6 +83,7 @@ type Server struct {
 	pages       *pages
 	static      *static
 	crossOrigin *http.CrossOriginProtection
+	requests    chan struct{} // one for each that is being answered
 	turns       *turns
 	gate        *gate
 	metrics     *metrics
@@ -121,8 +122,9 @@ func New(cfg Config) (*Server, error) {
 		proxies: cfg.TrustedProxies, log: cfg.Log,
 		certProxies: cfg.CertProxies, certificates: cfg.Certificates, certURL: certURL, now: cfg.Now,
 		static: static, crossOrigin: crossOrigin,
-		turns: newTurns(),
-		gate:  newGate(cmp.Or(cfg.HashSlots, runtime.GOMAXPROCS(0))),
+		requests: make(chan struct{}, maxRequests),
+		turns:    newTurns(),
+		gate:     newGate(cmp.Or(cfg.HashSlots, runtime.GOMAXPROCS(0))),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -212,7 +214,7 @@ func (s *Server) Handler() http.Handler {
 	for _, r := range s.routes() {
 		mux.Handle(r.path, s.dispatch(r))
 	}
-	return s.observe(s.secured(mux))
+	return s.observe(s.secured(s.admit(mux)))
 }
 
 // Metrics serves the metrics to Prometheus. They name no one (I6); it is served

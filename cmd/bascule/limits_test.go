@@ -1,0 +1,133 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"bascule/internal/devenv"
+)
+
+// I8: a client of HTTP/2 is told how many requests and how much of bodies the
+// server takes at once.
+func TestHTTP2Limits(t *testing.T) {
+	t.Parallel()
+	authority, err := devenv.NewAuthority(pkix.Name{CommonName: "AC Exemple"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := authority.IssueServer([]string{"127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	srv.TLSConfig.Certificates = []tls.Certificate{own}
+	ended := make(chan error, 1)
+	go func() { ended <- listener{name: "test"}.serve(srv, ln) }()
+	t.Cleanup(func() { srv.Close(); <-ended })
+
+	roots := x509.NewCertPool()
+	roots.AddCert(authority.Certificate())
+	c, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{RootCAs: roots, NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	framer := http2.NewFramer(c, c)
+	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	if err := framer.WriteSettings(); err != nil {
+		t.Fatal(err)
+	}
+	frame, err := framer.ReadFrame()
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, ok := frame.(*http2.SettingsFrame)
+	if !ok {
+		t.Fatalf("the first frame is %v", frame)
+	}
+	for id, most := range map[http2.SettingID]uint32{
+		http2.SettingMaxConcurrentStreams: 16, http2.SettingInitialWindowSize: 64 << 10, http2.SettingMaxFrameSize: 16 << 10,
+	} {
+		if v, ok := settings.Value(id); !ok || v > most {
+			t.Errorf("%v is %d, want %d at the most", id, v, most)
+		}
+	}
+}
+
+// crowd is a listener at which as many ask as are let in, up to a number; they
+// say nothing and go only when they are told.
+type crowd struct {
+	most     int
+	accepted atomic.Int64
+	mu       sync.Mutex
+	clients  []net.Conn
+	closed   chan struct{}
+}
+
+func (c *crowd) Accept() (net.Conn, error) {
+	if int(c.accepted.Load()) >= c.most {
+		<-c.closed
+		return nil, errors.New("closed")
+	}
+	client, server := net.Pipe()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clients = append(c.clients, client)
+	c.accepted.Add(1)
+	return server, nil
+}
+
+func (c *crowd) Close() error   { close(c.closed); return nil }
+func (c *crowd) Addr() net.Addr { return &net.TCPAddr{} }
+
+// wait waits until so many have been let in.
+func (c *crowd) wait(t *testing.T, n int) {
+	t.Helper()
+	tick, timeout := time.NewTicker(time.Millisecond), time.After(patience)
+	defer tick.Stop()
+	for int(c.accepted.Load()) < n {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("%d are let in, want %d", c.accepted.Load(), n)
+		}
+	}
+}
+
+// I8: a listener has so many connections open at once and no more; who goes makes
+// room for one.
+func TestConnectionLimit(t *testing.T) {
+	t.Parallel()
+	c := &crowd{most: 2 * maxConnections, closed: make(chan struct{})}
+	srv := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	ended := make(chan error, 1)
+	go func() { ended <- listener{name: "test"}.serve(srv, c) }()
+	t.Cleanup(func() { srv.Close(); <-ended })
+	for left := range 3 {
+		c.wait(t, maxConnections+left)
+		if n := int(c.accepted.Load()); n != maxConnections+left {
+			t.Fatalf("%d are let in after %d have left, want %d", n, left, maxConnections+left)
+		}
+		c.mu.Lock()
+		c.clients[left].Close()
+		c.mu.Unlock()
+	}
+}

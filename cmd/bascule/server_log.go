@@ -1,0 +1,34 @@
+package main
+
+import (
+	"log"
+	"log/slog"
+	"strings"
+)
+
+// serverLog takes the lines that net/http writes about connections. Most tell of
+// clients that hang up, with their network address, and are dropped (I6). Two
+// kinds are an operator's concern.
+type serverLog struct{ log *slog.Logger }
+
+func newServerLog(l *slog.Logger) *log.Logger { return log.New(serverLog{l}, "", 0) }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	if _, why, ok := strings.Cut(text, "tls: failed to parse client certificate: "); ok {
+		// crypto/tls reads the certificate before anybody is asked: no page can be shown.
+		l.log.Warn("a client's certificate cannot be read: the handshake ends, and the browser shows an error of its own; "+
+			"behind a proxy of CLIENT_CERT_PROXIES a page says so", "why", withoutQuotation(why))
+	}
+	if why, ok := strings.CutPrefix(text, "http: Accept error: "); ok {
+		l.log.Error("connections are not accepted", "error", why)
+	}
+	return len(line), nil
+}
+
+// withoutQuotation cuts a reason before what it quotes from a certificate: that
+// may be somebody's address (I6).
+func withoutQuotation(why string) string {
+	told, _, _ := strings.Cut(why, `"`)
+	return strings.TrimRight(told, " :")
+}
