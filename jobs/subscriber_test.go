@@ -208,6 +208,10 @@ func TestOtherAddress(t *testing.T) {
 	if strings.Contains(notice.text(), second.code()) || strings.Contains(notice.text(), other.String()) {
 		t.Error("the notice tells the code or the other address")
 	}
+	at, err := time.Parse("2006-01-02T15:04:05-07", s.db.Text(t, `SELECT to_char(at, 'YYYY-MM-DD"T"HH24:MI:SSOF') FROM audit WHERE event = 'address chosen'`))
+	if err != nil || !strings.Contains(notice.text(), conversion.FrenchTime(at)) {
+		t.Errorf("the notice does not tell when it was, %v, %v", at, err)
+	}
 	if !strings.Contains(notice.text(), "a…@d….example") {
 		t.Error("the notice does not tell which address was chosen")
 	}

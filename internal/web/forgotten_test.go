@@ -83,6 +83,9 @@ func TestForgotten(t *testing.T) {
 	if !strings.Contains(done.body, `href="/connexion"`) {
 		t.Error("no way into the space")
 	}
+	if due := s.db.Text(t, `SELECT string_agg(lane || ' ' || request_id, ',') FROM obligation WHERE kind = 'password-notice'`); due != fmt.Sprint("interactive ", r.ID) {
+		t.Errorf("notices due: %s, want one to the owner", due)
+	}
 	thief.get("/espace").leadsTo(t, "/connexion")
 	v.connect("helene+fisc@a.example").expect(t, http.StatusUnprocessableEntity, notOpened)
 	v.submit("/connexion", login("helene+fisc@a.example", "Another9Secret")).leadsTo(t, "/espace")

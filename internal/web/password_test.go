@@ -204,6 +204,7 @@ func TestRenewalMakesKnown(t *testing.T) {
 	form := newPassword(s.asked(s.switched(sqltest.Invitation{Contact: "owner@a.example"})), "Another9Secret")
 	s.db.Freeze(t, time.Now())
 	s.fill(30, 5*time.Minute, "connection address", "owner@a.example")
+	s.fill(200, 5*time.Minute, "connection reserve", "owner@a.example")
 	v := s.visitor("192.0.2.1")
 	v.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown)
 	v.submit("/nouveau-mot-de-passe", form).expect(t, http.StatusOK)
@@ -251,7 +252,7 @@ func TestChangePassword(t *testing.T) {
 				t.Errorf("%s: a secret is sent back", test.want)
 			}
 			checkHTML(t, test.want, page)
-		})
+		}, "audit")
 	}
 	done := v.submit("/espace/mot-de-passe", change(password, "Another9Secret")).expect(t, http.StatusOK, "Votre mot de passe est modifié", "Me déconnecter")
 	checkHTML(t, "done", done)

@@ -117,3 +117,31 @@ func TestOptionRepeated(t *testing.T) {
 		}
 	})
 }
+
+// A repetition while another password is being chosen waits for it, and comes too
+// late then.
+func TestRepetitionMeetsAnotherPassword(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	form := full(proof, "contact@a.example")
+	s.post(form).expect(t, http.StatusOK, success)
+	tx, err := s.db.Raw.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec(`SELECT FROM space WHERE id = $1 FOR UPDATE`, r.SpaceID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(`DELETE FROM session WHERE space_id = $1`, r.SpaceID); err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan answered, 1)
+	go func() { answer <- s.post(form) }()
+	s.await(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	(<-answer).expect(t, http.StatusUnprocessableEntity, already)
+}

@@ -151,6 +151,12 @@ func TestBrowserKnownToSeveral(t *testing.T) {
 		}
 	}
 	v.connect(emails[8]).leadsTo(t, "/espace") // again takes no other's place
+	stuffed := s.visitor("192.0.2.3")
+	stuffing := stuffed.request(http.MethodPost, "/connexion", strings.NewReader(login(emails[0], password).Encode()),
+		"Content-Type", "application/x-www-form-urlencoded", "Cookie", "navigateur="+strings.Repeat("A", 2000)+":"+strings.Repeat("A:", 1000))
+	if n := len(stuffed.do(stuffing).leadsTo(t, "/espace").value("navigateur")); n != 66 {
+		t.Errorf("what a browser made up is sent back: %d bytes", n)
+	}
 	s.db.Freeze(t, time.Now())
 	v.addr = "192.0.2.2"
 	for _, email := range emails {

@@ -31,6 +31,9 @@ COMMENT ON COLUMN reset.tag IS 'As code.tag.';
 COMMENT ON COLUMN reset.started_at IS 'When its mail began to be handed over: the delay counts from here.';
 CREATE INDEX reset_tag ON reset (tag);
 
+ALTER TABLE obligation ADD CONSTRAINT obligation_notice_dated
+    CHECK (happened_at IS NOT NULL OR kind NOT IN ('notice', 'switch-notice', 'password-notice', 'siege-notice'));
+
 CREATE TABLE siege (
     space_id bigint      PRIMARY KEY REFERENCES space,
     began_at timestamptz NOT NULL,
