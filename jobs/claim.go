@@ -96,7 +96,7 @@ func (h *holding) release(ctx context.Context, unstarted []int64) {
 	<-h.done
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	err := persist(ctx, func(ctx context.Context) error {
+	err := persist(ctx, func(err error) { h.log.Warn("cannot give claims back; trying again", "err", err) }, func(ctx context.Context) error {
 		return h.db.ReleaseClaim(ctx, sql.Claim{Token: h.claim.Token, IDs: unstarted})
 	})
 	if err != nil {

@@ -25,7 +25,7 @@ func TestCleaner(t *testing.T) {
 	const clean = `SELECT (SELECT count(*) FROM throttle) = 1 AND (SELECT count(*) FROM session) = 1`
 	s.until("it is forgotten", clean)
 
-	db, err := sql.Open(t.Context(), s.db.URL, 1)
+	db, err := sql.Open(t.Context(), s.url, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

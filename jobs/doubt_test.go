@@ -181,7 +181,7 @@ func TestKilled(t *testing.T) {
 	})
 	for i := range 2 {
 		child := exec.Command(os.Args[0], "-test.run=^TestChild$")
-		child.Env = append(os.Environ(), childEnv+"="+s.db.URL+" "+s.redis.URL()+" "+s.relay.URL())
+		child.Env = append(os.Environ(), childEnv+"="+s.url+" "+s.redis.URL()+" "+s.relay.URL())
 		child.Stdout = s.log
 		if err := child.Start(); err != nil {
 			t.Fatal(err)

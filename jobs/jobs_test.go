@@ -34,6 +34,7 @@ func TestMain(m *testing.M) { devtest.Main(m) }
 type stage struct {
 	t     *testing.T
 	db    *sqltest.DB
+	url   string // where workers log in, with the rights of the application alone
 	keys  *conversion.Keyring
 	redis *devenv.RedisServer
 	relay *relay
@@ -48,6 +49,7 @@ const ourselves = "test"
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{t: t, db: sqltest.Open(t), keys: sqltest.Keys(t), redis: devtest.Redis(t), relay: newRelay(t), log: &logBook{}}
+	s.url = sqltest.As(t, s.db.URL, sqltest.Application)
 	s.db.Raw.Close()
 	raw, err := stdsql.Open("postgres", withParameter(t, s.db.URL, "application_name", ourselves))
 	if err != nil {
@@ -67,7 +69,7 @@ func newStage(t *testing.T) *stage {
 // transactions that open it.
 const countOpenings = `
 	CREATE TABLE breaker_opening ();
-	CREATE FUNCTION count_opening() RETURNS trigger LANGUAGE plpgsql AS
+	CREATE FUNCTION count_opening() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
 		$$ BEGIN INSERT INTO breaker_opening DEFAULT VALUES; RETURN NULL; END $$;
 	CREATE TRIGGER count_opening AFTER UPDATE ON breaker FOR EACH ROW
 		WHEN (OLD.opened_at IS NULL AND NEW.opened_at IS NOT NULL) EXECUTE FUNCTION count_opening()`
@@ -116,7 +118,7 @@ func (s *stage) work(changes ...func(*jobs.Worker)) (stop func()) {
 	s.t.Helper()
 	s.count++
 	name := fmt.Sprintf("worker%d.example", s.count)
-	w, closeAll := newWorker(s.t, name, s.db.URL, s.redis.URL(), s.relay.URL(), slog.New(slog.NewTextHandler(s.log, nil)))
+	w, closeAll := newWorker(s.t, name, s.url, s.redis.URL(), s.relay.URL(), slog.New(slog.NewTextHandler(s.log, nil)))
 	for _, change := range changes {
 		change(w)
 	}
@@ -246,6 +248,7 @@ const allMailed = `NOT EXISTS (SELECT FROM request WHERE mailed_at IS NULL) AND 
 var (
 	codeInMail = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
 	bareCode   = regexp.MustCompile(`(?:^|[^0-9A-Za-z-])[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}(?:$|[^0-9A-Za-z-])`) // and no part of a UUID
+	release    = regexp.MustCompile(`@v\d+\.\d+\.\d+`)                                                           // of a module, in a stack
 	addressed  = regexp.MustCompile(`[\w.+-]@\w+[.-]`)
 	mailID     = regexp.MustCompile(`^(code|notice|switch-notice|confirmation|expired|reset|password-notice|siege-notice)\.[0-9a-f]{8}\.(\d+)\.(\d+)\.(\d+)@espace\.example$`)
 )
@@ -351,7 +354,7 @@ func (s *stage) proveMailed(codes map[string]string) {
 // proveSecrecy: the workers' logs and Redis hold no address, code or answer (I6).
 func (s *stage) proveSecrecy() {
 	for where, said := range map[string]string{"log": s.log.String(), "Redis": s.dumpRedis()} {
-		for _, line := range strings.Split(said, "\n") {
+		for _, line := range strings.Split(release.ReplaceAllString(said, ""), "\n") {
 			if addressed.MatchString(line) || strings.Contains(line, "duvallon") || bareCode.MatchString(line) || strings.Contains(line, relayPassword) {
 				s.t.Errorf("personal data in the %s: %s", where, line)
 			}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +34,12 @@ type Mailer struct {
 	Lifetime   time.Duration    // of a code (R21)
 	Now        func() time.Time // measures how long windows take, nothing else
 	Log        *slog.Logger
+
+	said complaints
 }
+
+// complain logs a failure that many slots may meet, again and again.
+func (m *Mailer) complain(msg string, args ...any) { m.said.error(m.Log, m.Now(), msg, args...) }
 
 // A chunk is what one claim takes. It starts small, so that a small batch is
 // shared by all workers, and doubles while it is done in no time, so that a large
@@ -156,9 +162,12 @@ func (b *batch) run(ctx context.Context, limit int) (more bool, err error) {
 			continue
 		}
 		rest, b.tried = rest[n:], true
-		b.handOver(ctx, window, started, begin)
+		stuck := b.handOver(ctx, window, started, begin)
 		if b.probe {
 			break
+		}
+		if stuck {
+			pause(ctx, stuckPause, nil)
 		}
 	}
 	return true, nil
@@ -258,24 +267,58 @@ func (b *batch) start(ctx context.Context, window []letter) ([]sql.Started, erro
 // with a full deadline.
 const handOverWithin = 5 * time.Second
 
+// stuckPause is how long a worker waits that could record nothing of a window:
+// each mail that it sends meanwhile would go out again.
+const stuckPause = 15 * time.Second
+
 // handOver sends what was started, begin being an instant before that, and
-// records each outcome soon after it is known.
-func (b *batch) handOver(ctx context.Context, window []letter, started []sql.Started, begin time.Time) {
+// records each outcome soon after it is known. It tells whether none could be
+// recorded.
+func (b *batch) handOver(ctx context.Context, window []letter, started []sql.Started, begin time.Time) (stuck bool) {
 	letters := make(map[int64]letter, len(window))
 	for _, l := range window {
 		letters[l.ID] = l
 	}
-	going := make([]letter, len(started))
-	outgoing := make([]mail.Outgoing, len(started))
-	for i, s := range started {
-		going[i] = letters[s.ID]
-		outgoing[i] = b.compose(going[i], s).Outgoing()
-	}
 	r := b.record(ctx)
+	defer func() {
+		stuck = r.close()
+		b.window.adapt(b.Now().Sub(begin))
+	}()
+	var going []letter
+	var outgoing []mail.Outgoing
+	for _, s := range started {
+		out, err := b.write(letters[s.ID], s)
+		if err != nil {
+			r.addUnwritten(letters[s.ID])
+			continue
+		}
+		going, outgoing = append(going, letters[s.ID]), append(outgoing, out)
+	}
 	late := func() bool { return b.Now().Sub(begin) > handOverWithin }
-	b.Relay.Send(ctx, outgoing, late, func(i int, o mail.Outcome) { r.add(going[i], o) })
-	r.close()
-	b.window.adapt(b.Now().Sub(begin))
+	b.Relay.Send(ctx, outgoing, late, func(i int, o mail.Outcome) {
+		b.tellPanic(going[i], o)
+		r.add(going[i], o)
+	})
+	return false
+}
+
+// write turns a panic into an error: a mail that cannot be written has certainly
+// not gone out, and holds up none of its window.
+func (b *batch) write(l letter, s sql.Started) (out mail.Outgoing, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("writing a mail panicked (%T)", p) // its value may hold anything (I6)
+			b.complain("a mail cannot be written; it waits for its next try", "request", l.RequestID, "kind", string(l.Kind), "err", err,
+				"stack", string(debug.Stack()))
+		}
+	}()
+	return b.compose(l, s).Outgoing(), nil
+}
+
+func (b *batch) tellPanic(l letter, o mail.Outcome) {
+	if p := new(mail.PanicError); errors.As(o.Err, &p) {
+		b.complain("handing a mail over panicked", "request", l.RequestID, "outcome", o, "stack", p.Stack)
+	}
 }
 
 // compose writes a mail. The same letter and the same start give the same

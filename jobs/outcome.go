@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -23,16 +22,17 @@ type recorder struct {
 	in      chan result
 	waiting []write // for somebody who holds their requests
 	done    chan struct{}
+
+	recorded bool // anything
+	lost     int  // outcomes that could not be
 }
 
 type result struct {
-	letter   letter
-	outcome  mail.Outcome
-	stopping bool // the worker is: what broke off may be our own doing
+	letter    letter
+	outcome   mail.Outcome
+	stopping  bool // the worker is: what broke off may be our own doing
+	unwritten bool // there were no bytes to hand over
 }
-
-// A write records outcomes of one kind. It may be repeated.
-type write func(context.Context) error
 
 // record starts a recorder. It goes on after ctx ended: an outcome that is
 // known must not become a doubt.
@@ -43,12 +43,21 @@ func (b *batch) record(ctx context.Context) *recorder {
 	return r
 }
 
-func (r *recorder) add(l letter, o mail.Outcome) { r.in <- result{l, o, r.ctx.Err() != nil} }
+func (r *recorder) add(l letter, o mail.Outcome) {
+	r.in <- result{letter: l, outcome: o, stopping: r.ctx.Err() != nil}
+}
 
-// close returns once every outcome was written down, or could not be.
-func (r *recorder) close() {
+// addUnwritten records a mail that could not be written: it certainly did not go out.
+func (r *recorder) addUnwritten(l letter) {
+	r.in <- result{letter: l, outcome: mail.Outcome{Kind: mail.NotSent}, unwritten: true}
+}
+
+// close returns once every outcome was written down, or could not be. It tells
+// whether nothing could.
+func (r *recorder) close() (stuck bool) {
 	close(r.in)
 	<-r.done
+	return r.lost > 0 && !r.recorded
 }
 
 func (r *recorder) run() {
@@ -80,54 +89,51 @@ func (r *recorder) run() {
 }
 
 // flush writes outcomes down, set by set. What cannot be written while the
-// lease lasts is in doubt: the same mail goes out again.
+// lease lasts, or ever, is in doubt: the same mail goes out again.
 func (r *recorder) flush(results []result) {
 	if len(results) == 0 {
 		return
 	}
-	v := r.b.judge(results)
-	r.write(append(r.waiting,
-		func(ctx context.Context) error {
-			return r.b.DB.FinishAccepted(ctx, sql.Claim{Token: r.b.token, IDs: v.accepted})
-		},
-		func(ctx context.Context) error {
-			return r.b.DB.FinishInDoubt(ctx, sql.Claim{Token: r.b.token, IDs: v.inDoubt}, doubtDelay)
-		},
-		func(ctx context.Context) error { return r.b.DB.FinishRefused(ctx, r.b.token, v.refused) },
-		func(ctx context.Context) error { return r.b.DB.FinishFailed(ctx, r.b.token, v.failed) },
-		func(ctx context.Context) error { return r.b.DB.Blame(ctx, v.blamed) },
-		func(ctx context.Context) error { return r.b.moveBreaker(ctx, v) },
-	))
+	db, token, v := r.b.DB, r.b.token, r.b.judge(results)
+	all := r.waiting
+	all = append(all, writeAll(v.accepted, func(ctx context.Context, ids []int64) error {
+		return db.FinishAccepted(ctx, sql.Claim{Token: token, IDs: ids})
+	})...)
+	all = append(all, writeAll(v.inDoubt, func(ctx context.Context, ids []int64) error {
+		return db.FinishInDoubt(ctx, sql.Claim{Token: token, IDs: ids}, doubtDelay)
+	})...)
+	all = append(all, writeAll(v.refused, func(ctx context.Context, f []sql.Failure) error { return db.FinishRefused(ctx, token, f) })...)
+	all = append(all, writeAll(v.failed, func(ctx context.Context, f []sql.Failure) error { return db.FinishFailed(ctx, token, f) })...)
+	r.write(all)
+	r.moveBreaker(v)
 }
 
 // write records all that nobody holds, and leaves the rest waiting.
 func (r *recorder) write(all []write) {
-	var waiting []write
+	r.waiting = nil
 	for _, w := range all {
-		err := persist(r.out, w)
-		switch {
-		case errors.Is(err, sql.ErrHeld) && r.out.Err() == nil:
-			waiting = append(waiting, w)
-		case err != nil:
-			r.b.Log.Error("outcomes of mails could not be recorded; they are in doubt", "err", err)
+		held, lost, err := persistApart(r.out, r.tell, w)
+		r.waiting = append(r.waiting, held...)
+		r.lost, r.recorded = r.lost+lost, r.recorded || lost < w.count
+		if err != nil {
+			r.b.complain("outcomes of mails could not be recorded; they are in doubt", "count", lost, "err", err)
 		}
 	}
-	r.waiting = waiting
 }
 
-// persistEvery is how long a failed statement is left alone.
-const persistEvery = 200 * time.Millisecond
+func (r *recorder) tell(err error) {
+	r.b.complain("cannot record outcomes of mails; trying again", "err", err)
+}
 
-// persist tries until it succeeds, somebody holds a row, or ctx ends.
-func persist(ctx context.Context, write func(context.Context) error) error {
-	for {
-		try, cancel := context.WithTimeout(ctx, statementTimeout)
-		err := write(try)
-		cancel()
-		if err == nil || ctx.Err() != nil || errors.Is(err, sql.ErrHeld) {
+func (r *recorder) moveBreaker(v verdict) {
+	err := persist(r.out, r.tell, func(ctx context.Context) error {
+		if err := r.b.DB.Blame(ctx, v.blamed); err != nil {
 			return err
 		}
-		pause(ctx, persistEvery, nil)
+		return r.b.moveBreaker(ctx, v)
+	})
+	if err != nil {
+		r.b.complain("cannot move the breaker", "err", err)
 	}
 }
 
@@ -189,6 +195,10 @@ func (b *batch) judge(results []result) verdict {
 			v.us, v.reason = append(v.us, id), o.String()
 			v.failed = append(v.failed, f)
 		case mail.NotSent:
+			if res.unwritten { // no fault of the address: it is never given up
+				f.Refusal, f.Counts = "the mail could not be written", true
+				f.Delay, _ = schedule(res.letter.Attempts)
+			}
 			v.failed = append(v.failed, f)
 		case mail.Unclear:
 			v.suspect(id, o)

@@ -56,7 +56,13 @@ func (r *Recapper) render(ctx context.Context, token string, due []sql.DueRecap)
 	}
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	return persist(ctx, func(ctx context.Context) error { return r.DB.FinishRecaps(ctx, token, rendered) })
+	tell := func(err error) { r.Log.Error("cannot record recaps; trying again", "err", err) }
+	for _, w := range writeAll(rendered, func(ctx context.Context, some []sql.RenderedRecap) error { return r.DB.FinishRecaps(ctx, token, some) }) {
+		if _, _, err := persistApart(ctx, tell, w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // renderRecap turns a panic of the PDF library into an error: it must not hold up

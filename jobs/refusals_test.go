@@ -503,14 +503,14 @@ func TestProbeLooksInBothLanes(t *testing.T) {
 func TestOpenBreakerLeavesMailsToProbe(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	w, closeAll := newWorker(t, "idle.example", s.db.URL, s.redis.URL(), s.relay.URL(), slog.New(slog.NewTextHandler(s.log, nil)))
+	w, closeAll := newWorker(t, "idle.example", s.url, s.redis.URL(), s.relay.URL(), slog.New(slog.NewTextHandler(s.log, nil)))
 	defer closeAll()
 	if err := w.DB.OpenBreaker(t.Context(), "421 too busy", []int64{}); err != nil {
 		t.Fatal(err)
 	}
 	s.invite(3)
 	s.db.Exec(t, `CREATE TABLE claimed ()`)
-	s.db.Exec(t, `CREATE FUNCTION count_claim() RETURNS trigger LANGUAGE plpgsql AS
+	s.db.Exec(t, `CREATE FUNCTION count_claim() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
 		$$ BEGIN INSERT INTO claimed DEFAULT VALUES; RETURN NULL; END $$`)
 	s.db.Exec(t, `CREATE TRIGGER count_claim AFTER UPDATE OF claim ON obligation FOR EACH ROW
 		WHEN (NEW.claim IS NOT NULL) EXECUTE FUNCTION count_claim()`)

@@ -1,11 +1,13 @@
 package sql_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -93,4 +95,21 @@ func (h *hand) refusals(code string) []sql.Failure {
 		}
 	}
 	return list
+}
+
+// An error stays when the data, the rights, the schema or a trigger are at fault;
+// a full disk, a lost connection or a server that starts are overcome.
+func TestIsPermanent(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]bool{
+		"22021": true, "22P02": true, "23505": true, "23514": true, "42501": true, "42P01": true, "P0001": true,
+		"53100": false, "53200": false, "53300": false, "08006": false, "57P03": false, "57014": false, "40P01": false, "25006": false, "55P03": false,
+	} {
+		if got := sql.IsPermanent(fmt.Errorf("finish: %w", &pq.Error{Code: pq.ErrorCode(code)})); got != want {
+			t.Errorf("%s: %v, want %v", code, got, want)
+		}
+	}
+	if sql.IsPermanent(context.DeadlineExceeded) || sql.IsPermanent(nil) {
+		t.Error("what PostgreSQL did not say is permanent")
+	}
 }

@@ -267,7 +267,10 @@ func (c *Composer) Siege(s Siege) Message {
 func (c *Composer) write(v variant, head Head, subject string, vals values) Message {
 	vals[slotAddress] = head.To.String()
 	vals[slotFragment] = url.QueryEscape(head.To.String())
-	l := c.forms[v]
+	l, ok := c.forms[v]
+	if !ok {
+		panic("no form for a mail") // an empty one must not go out
+	}
 	return Message{
 		Head:    head,
 		From:    c.from,

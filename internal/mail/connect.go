@@ -31,7 +31,12 @@ var (
 )
 
 // connect opens a session, or tells what the message that needed it has come to.
-func connect(ctx context.Context, cfg Config) (*session, Outcome) {
+func connect(ctx context.Context, cfg Config) (opened *session, failure Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			opened, failure = nil, lost(StageConnect, newPanicError(p))
+		}
+	}()
 	dial := cfg.dial
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: cfg.Limits.Connect}).DialContext

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -478,4 +479,50 @@ func TestAnswersAreBounded(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 	}
+}
+
+// I5: a fault of our own code costs the message that met it: it is in doubt only
+// if its dot may have been written. Nothing is left running, and the relay goes on.
+func TestPanic(t *testing.T) {
+	w := window(t, 3)
+	for _, c := range []struct {
+		at   string // what the client writes when it panics
+		want string
+	}{
+		{"RCPT TO:<client1@", "accepted not_sent not_sent"},
+		{"end of 1", "accepted in_doubt not_sent"},
+	} {
+		s := &toy{offers: []string{}}
+		r := s.relay(t, Config{}, 1)
+		r.cfg.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := s.dial(ctx, network, address)
+			return panicking{conn, c.at}, err
+		}
+		got := send(t.Context(), t, r, w)
+		if kinds(got) != c.want || !errors.As(got[1].Err, new(*PanicError)) {
+			t.Errorf("a panic at %q: %v", c.at, got)
+		}
+		r.cfg.dial = s.dial
+		if got := send(t.Context(), t, r, w[2:]); kinds(got) != "accepted" {
+			t.Errorf("after a panic at %q: %v", c.at, got)
+		}
+	}
+	r := (&toy{}).relay(t, Config{}, 1)
+	r.cfg.dial = func(context.Context, string, string) (net.Conn, error) { panic("no") }
+	if got := send(t.Context(), t, r, w); kinds(got) != "us not_sent not_sent" {
+		t.Errorf("a panic at connect: %v", got)
+	}
+}
+
+// panicking is a connection that panics when some text is written.
+type panicking struct {
+	net.Conn
+	at string
+}
+
+func (p panicking) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), p.at) {
+		panic("written")
+	}
+	return p.Conn.Write(b)
 }

@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -26,6 +28,7 @@ type session struct {
 	ahead   bool // the next message's MAIL, RCPT, DATA are already written
 	dirty   bool // a transaction is open and must be reset
 	broken  bool // out of step with the relay, or gone: never used again
+	dotted  bool // the dot of the present message may have been written
 
 	mu     sync.Mutex
 	stopAt time.Time // no wait goes beyond it, once the context is cancelled
@@ -57,7 +60,7 @@ func (s *session) run(ctx context.Context, window []Outgoing, next int, late fun
 		if s.handled >= s.limits.PerConn {
 			return next, renew
 		}
-		o := s.deliver(ctx, window[next:])
+		o := s.survive(ctx, window[next:])
 		if s.handled > 0 && saysNothing(o) {
 			return next, renew
 		}
@@ -79,6 +82,35 @@ func (s *session) run(ctx context.Context, window []Outgoing, next int, late fun
 // relay closed it for its own reasons (see Send).
 func saysNothing(o Outcome) bool {
 	return o.Kind == Us && o.Stage == StageMail && (o.Err != nil || o.Code == 421)
+}
+
+// A PanicError is a fault of our own code, which must cost no more than the
+// message that met it.
+type PanicError struct {
+	Type  string // of what was thrown; its value may hold anything (I6)
+	Stack string
+}
+
+func (e *PanicError) Error() string { return "our own code panicked (" + e.Type + ")" }
+
+func newPanicError(p any) *PanicError {
+	return &PanicError{Type: fmt.Sprintf("%T", p), Stack: string(debug.Stack())}
+}
+
+// survive delivers. A message that makes it panic was certainly not sent, unless
+// its dot may have been written.
+func (s *session) survive(ctx context.Context, rest []Outgoing) (o Outcome) {
+	s.dotted = false
+	defer func() {
+		if p := recover(); p != nil {
+			stage := StageData
+			if s.dotted {
+				stage = StageDot
+			}
+			o = s.lost(stage, newPanicError(p))
+		}
+	}()
+	return s.deliver(ctx, rest)
 }
 
 // deliver hands over the first message of rest, and the commands of the second
@@ -169,6 +201,7 @@ func (s *session) hand(o Outgoing, next *Outgoing) Outcome {
 		}
 		s.ahead = true
 	}
+	s.dotted = true
 	if n, err := s.write(s.limits.Write); err != nil {
 		if n <= dot {
 			return s.lost(StageData, err)

@@ -1,0 +1,109 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"bascule/sql"
+)
+
+// A write records something. It may be repeated.
+type write struct {
+	run   func(context.Context) error
+	count int            // how many rows it is about
+	parts func() []write // the same, one row at a time; nil if it is about one
+}
+
+// writeAll is a write of items, nil if there are none.
+func writeAll[T any](items []T, record func(context.Context, []T) error) []write {
+	if len(items) == 0 {
+		return nil
+	}
+	w := write{run: func(ctx context.Context) error { return record(ctx, items) }, count: len(items)}
+	if len(items) > 1 {
+		w.parts = func() []write {
+			var parts []write
+			for i := range items {
+				parts = append(parts, writeAll(items[i:i+1], record)...)
+			}
+			return parts
+		}
+	}
+	return []write{w}
+}
+
+// persistEvery is how long a failed statement is left alone.
+const persistEvery = 200 * time.Millisecond
+
+// persist tries until it succeeds, somebody holds a row, ctx ends, or the error
+// is one that stays. tell is told of each failure that is followed by another try.
+// The error is the statement's own: that ctx has ended says nothing.
+func persist(ctx context.Context, tell func(error), run func(context.Context) error) error {
+	var last error
+	for {
+		try, cancel := context.WithTimeout(ctx, statementTimeout)
+		err := run(try)
+		cancel()
+		if err == nil || errors.Is(err, sql.ErrHeld) {
+			return err
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		if ctx.Err() != nil || sql.IsPermanent(err) {
+			return last
+		}
+		tell(err)
+		pause(ctx, persistEvery, nil)
+	}
+}
+
+// persistApart is persist, but rows that can never be recorded hold up no others:
+// each is tried alone. It returns the writes that somebody holds up, and how many
+// rows are lost for which reason.
+func persistApart(ctx context.Context, tell func(error), w write) (held []write, lost int, err error) {
+	err = persist(ctx, tell, w.run)
+	switch {
+	case err == nil:
+		return nil, 0, nil
+	case errors.Is(err, sql.ErrHeld) && ctx.Err() == nil:
+		return []write{w}, 0, nil
+	case w.parts == nil || !sql.IsPermanent(err):
+		return nil, w.count, err
+	}
+	err = nil
+	for _, part := range w.parts() {
+		partHeld, partLost, partErr := persistApart(ctx, tell, part)
+		held, lost, err = append(held, partHeld...), lost+partLost, errors.Join(err, partErr)
+	}
+	return held, lost, err
+}
+
+// complaints keep a failure that repeats from filling the log.
+type complaints struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+// complainEvery is how often one and the same failure is told.
+const complainEvery = time.Minute
+
+// error logs a failure the first time, and then once in complainEvery.
+func (c *complaints) error(log *slog.Logger, now time.Time, msg string, args ...any) {
+	c.mu.Lock()
+	last, told := c.last[msg]
+	quiet := told && now.Sub(last) < complainEvery
+	if !quiet {
+		if c.last == nil {
+			c.last = make(map[string]time.Time)
+		}
+		c.last[msg] = now
+	}
+	c.mu.Unlock()
+	if !quiet {
+		log.Error(msg, args...)
+	}
+}
