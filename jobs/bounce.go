@@ -1,18 +1,12 @@
 package jobs
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
-	"mime"
-	"mime/multipart"
-	"net/mail"
-	"net/textproto"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"bascule/internal/bounce"
 	"bascule/internal/conversion"
 	"bascule/sql"
 )
@@ -109,12 +104,13 @@ func (b *Bouncer) read(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("read a bounce: %w", err)
 	}
-	if request, generation, ok := b.signed(raw); !ok {
-		b.Log.Info("a mail came back that is not one of ours, or tells of no failure")
-	} else if news, err := b.DB.Bounced(ctx, request, generation, conversion.BounceGone); err != nil {
+	report := bounce.Read(raw)
+	if request, generation, ok := b.signed(report); !ok {
+		b.Log.Info("a mail came back that is not one of ours, or tells of no failure", "class", report.Class)
+	} else if news, err := b.DB.Bounced(ctx, request, generation, report.Class); err != nil {
 		return err
 	} else if news {
-		b.Log.Info("a mail bounced", "request", request)
+		b.Log.Info("a mail bounced", "request", request, "class", report.Class)
 	}
 	err = os.Rename(path, filepath.Join(b.Dir, processedDir, filepath.Base(path)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -135,22 +131,16 @@ func readStart(path string) ([]byte, error) {
 // signedPath is our return path: anything+request.generation.signature@anywhere.
 var signedPath = regexp.MustCompile(`\+(\d{1,18}\.\d{1,9})\.([0-9a-z]{10})@`)
 
-// recipientHeaders are where mail servers tell to whom a mail was delivered.
-var recipientHeaders = []string{"Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To"}
-
-// signed finds our signed return path in the headers of a mail that tells of a
-// failure. What somebody writes into the body proves nothing.
-func (b *Bouncer) signed(raw []byte) (request int64, generation int, ok bool) {
-	m, err := mail.ReadMessage(bytes.NewReader(raw))
-	if err != nil || !tellsFailure(m) {
+// signed finds our signed return path where a mail that tells of a failure says
+// to whom it came. What somebody writes elsewhere proves nothing.
+func (b *Bouncer) signed(r bounce.Report) (request int64, generation int, ok bool) {
+	if r.Class == "" {
 		return 0, 0, false
 	}
-	for _, name := range recipientHeaders {
-		for _, value := range m.Header[textproto.CanonicalMIMEHeaderKey(name)] {
-			for _, match := range signedPath.FindAllStringSubmatch(strings.ToLower(value), -1) {
-				if b.Keys.VerifyPath(match[1], match[2]) {
-					return parsePath(match[1])
-				}
+	for _, path := range r.Paths {
+		for _, match := range signedPath.FindAllStringSubmatch(strings.ToLower(path), -1) {
+			if b.Keys.VerifyPath(match[1], match[2]) {
+				return parsePath(match[1])
 			}
 		}
 	}
@@ -165,34 +155,4 @@ func parsePath(s string) (request int64, generation int, ok bool) {
 	}
 	generation, err = strconv.Atoi(g)
 	return request, generation, err == nil
-}
-
-// tellsFailure tells a bounce from an automatic answer and from a report of
-// delay or of delivery (RFC 3464, RFC 3834). A mail in no standard form that
-// comes back to the signed path counts as a bounce.
-func tellsFailure(m *mail.Message) bool {
-	media, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err == nil && media == "multipart/report" {
-		return failedAction(multipart.NewReader(m.Body, params["boundary"]))
-	}
-	return !strings.HasPrefix(strings.ToLower(m.Header.Get("Auto-Submitted")), "auto-replied")
-}
-
-func failedAction(parts *multipart.Reader) bool {
-	for {
-		part, err := parts.NextRawPart()
-		if err != nil {
-			return false
-		}
-		if media, _, err := mime.ParseMediaType(part.Header.Get("Content-Type")); err != nil || media != "message/delivery-status" {
-			continue
-		}
-		lines := bufio.NewScanner(part)
-		for lines.Scan() {
-			name, value, _ := strings.Cut(lines.Text(), ":")
-			if strings.EqualFold(strings.TrimSpace(name), "Action") && strings.EqualFold(strings.TrimSpace(value), "failed") {
-				return true
-			}
-		}
-	}
 }

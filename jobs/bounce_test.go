@@ -1,19 +1,23 @@
 package jobs_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"bascule/internal/conversion"
 	"bascule/jobs"
 	"bascule/sql/sqltest"
 )
 
-const failedReport = `Content-Type: multipart/report; report-type=delivery-status; boundary=b
+// statusReport is a delivery status with an action and a code.
+const statusReport = `Content-Type: multipart/report; report-type=delivery-status; boundary=b
 Auto-Submitted: auto-replied
 
 --b
@@ -27,35 +31,63 @@ Reporting-MTA: dns; relay.example
 
 Final-Recipient: rfc822; someone@example.org
 Action: %s
-Status: 5.1.1
+Status: %s
 --b--
 `
 
-// D11: only a bounce that carries our signed return path counts; it is shown,
-// and the code still works. D3: the address that it held is free again.
+// feedback is a report of abuse (RFC 5965) that tells the return path inside.
+const feedback = `Content-Type: multipart/report; report-type=feedback-report; boundary=b
+
+--b
+Content-Type: message/feedback-report
+
+Feedback-Type: %s
+Original-Mail-From: <%s>
+--b--
+`
+
+// D11: only a report that carries our signed return path counts, by its class; it
+// is shown, and the code still works. D17: whoever complains is left alone.
 func TestBounces(t *testing.T) {
 	db, keys := sqltest.Open(t), sqltest.Keys(t)
-	path := func(request int64, generation int, forged bool) string {
+	signed := func(request int64, generation int) string {
 		id := fmt.Sprintf("%d.%d", request, generation)
-		signature := keys.SignPath(id)
-		if forged {
-			signature = "0000000000"
-		}
-		return fmt.Sprintf("Retours <retours+%s.%s@bascule.example>", id, signature)
+		return "retours+" + id + "." + keys.SignPath(id) + "@bascule.example"
 	}
+	to := func(request int64, generation int) string {
+		return "To: Retours <" + signed(request, generation) + ">\n"
+	}
+	failed := fmt.Sprintf(statusReport, "failed", "5.1.1")
 	for _, test := range []struct {
-		name    string
-		mail    func(request int64) string
-		bounced bool
+		name  string
+		mail  func(request int64) string
+		class conversion.Bounce
 	}{
-		{"a failure", func(r int64) string { return "To: " + path(r, 1, false) + "\n" + fmt.Sprintf(failedReport, "failed") }, true},
-		{"in no standard form", func(r int64) string { return "Delivered-To: " + path(r, 1, false) + "\nSubject: failure\n\nsorry\n" }, true},
-		{"a delay", func(r int64) string { return "To: " + path(r, 1, false) + "\n" + fmt.Sprintf(failedReport, "delayed") }, false},
-		{"somebody is away", func(r int64) string { return "To: " + path(r, 1, false) + "\nAuto-Submitted: auto-replied\n\naway\n" }, false},
-		{"a forged signature", func(r int64) string { return "To: " + path(r, 1, true) + "\n" + fmt.Sprintf(failedReport, "failed") }, false},
-		{"a path in the body only", func(r int64) string { return "To: x@bascule.example\n\n" + path(r, 1, false) + "\n" }, false},
-		{"another generation", func(r int64) string { return "To: " + path(r, 2, false) + "\n" + fmt.Sprintf(failedReport, "failed") }, false},
-		{"no mail at all", func(int64) string { return "\x00\xff" }, false},
+		{"a failure", func(r int64) string { return to(r, 1) + failed }, conversion.BounceGone},
+		{"a full mailbox", func(r int64) string { return to(r, 1) + fmt.Sprintf(statusReport, "failed", "5.2.2") }, conversion.BouncePolicy},
+		{"a delay", func(r int64) string { return to(r, 1) + fmt.Sprintf(statusReport, "delayed", "4.4.1") }, conversion.BounceLate},
+		{"in no standard form", func(r int64) string {
+			return "Delivered-To: " + signed(r, 1) + "\nFrom: MAILER-DAEMON@x.example\nSubject: failure\n\n550 User unknown: not delivered\n"
+		}, conversion.BounceGone},
+		{"capital letters", func(r int64) string { return strings.ToUpper(to(r, 1)) + failed }, conversion.BounceGone},
+		{"a complaint", func(r int64) string {
+			return "To: abuse@bascule.example\n" + fmt.Sprintf(feedback, "abuse", signed(r, 1))
+		}, conversion.BounceComplaint},
+		{"no complaint", func(r int64) string {
+			return "To: abuse@bascule.example\n" + fmt.Sprintf(feedback, "not-spam", signed(r, 1))
+		}, ""},
+		{"a complaint of somebody else's mail", func(r int64) string {
+			return "To: abuse@bascule.example\n" + fmt.Sprintf(feedback, "abuse", fmt.Sprintf("retours+%d.1.0000000000@bascule.example", r))
+		}, ""},
+		{"delivered", func(r int64) string { return to(r, 1) + fmt.Sprintf(statusReport, "delivered", "2.0.0") }, ""},
+		{"somebody is away", func(r int64) string { return to(r, 1) + "From: a@b.example\nAuto-Submitted: auto-generated\n\naway\n" }, ""},
+		{"a letter", func(r int64) string { return to(r, 1) + "Subject: failure\n\nsorry\n" }, ""},
+		{"a forged signature", func(r int64) string { return fmt.Sprintf("To: retours+%d.1.0000000000@bascule.example\n", r) + failed }, ""},
+		{"a path in the body only", func(r int64) string {
+			return "From: MAILER-DAEMON@x.example\nTo: x@bascule.example\nSubject: not delivered\n\n" + signed(r, 1) + ": user unknown\n"
+		}, ""},
+		{"another generation", func(r int64) string { return to(r, 2) + failed }, ""},
+		{"no mail at all", func(int64) string { return "\x00\xff" }, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r, code := db.Mailed(t, keys, sqltest.Invitation{})
@@ -63,21 +95,29 @@ func TestBounces(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "1.eml"), []byte(test.mail(r.ID)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			b := &jobs.Bouncer{DB: db.DB, Keys: keys, Dir: dir, Now: later, Log: slog.New(slog.DiscardHandler)}
+			var log strings.Builder
+			b := &jobs.Bouncer{DB: db.DB, Keys: keys, Dir: dir, Now: later, Log: slog.New(slog.NewTextHandler(&log, nil))}
 			for range 2 { // twice is once
 				if err := b.Look(context.Background()); err != nil {
 					t.Fatal(err)
 				}
 			}
-			got := db.Text(t, `SELECT (bounced_at IS NOT NULL)::text FROM request WHERE id = $1`, r.ID)
-			if want := fmt.Sprint(test.bounced); got != want {
-				t.Errorf("bounced is %s, want %s", got, want)
+			got := db.Text(t, `SELECT coalesce(bounce, '') FROM request WHERE id = $1`, r.ID)
+			if got != string(test.class) {
+				t.Errorf("the class is %q, want %q", got, test.class)
+			}
+			excluded := db.Text(t, `SELECT count(*)::text FROM exclusion WHERE key = $1`, r.Contact.Key())
+			if want := map[bool]string{true: "1"}[test.class == conversion.BounceComplaint]; excluded != cmp.Or(want, "0") {
+				t.Errorf("%s exclusions of the address", excluded)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "processed", "1.eml")); err != nil {
 				t.Errorf("the mail was not put aside: %v", err)
 			}
 			if _, err := db.FindCode(context.Background(), keys, r.Contact, code); err != nil {
 				t.Errorf("the code of a bounced mail is refused: %v", err)
+			}
+			if strings.Contains(log.String(), "@") { // I6
+				t.Errorf("the log tells an address: %s", log.String())
 			}
 		})
 	}
@@ -94,7 +134,7 @@ func TestBouncesInTheMaking(t *testing.T) {
 	dir := t.TempDir()
 	id := fmt.Sprintf("%d.1", r.ID)
 	path := filepath.Join(dir, "2.eml")
-	report := fmt.Sprintf("To: retours+%s.%s@bascule.example\n", id, keys.SignPath(id)) + fmt.Sprintf(failedReport, "failed")
+	report := fmt.Sprintf("To: retours+%s.%s@bascule.example\n", id, keys.SignPath(id)) + fmt.Sprintf(statusReport, "failed", "5.1.1")
 	if err := os.WriteFile(path, []byte(report[:len(report)/2]), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ var layers = map[string]int{
 
 	"importer": 2, "internal/web": 2, "jobs": 2,
 
-	"sql": 1, "queue": 1, "internal/mail": 1, "internal/recap": 1, "internal/report": 1, "internal/devenv": 1, "internal/certificate": 1,
+	"sql": 1, "queue": 1, "internal/mail": 1, "internal/recap": 1, "internal/report": 1, "internal/bounce": 1, "internal/devenv": 1, "internal/certificate": 1,
 
 	"internal/conversion": 0, "internal/atomicfile": 0,
 }

@@ -1,0 +1,182 @@
+package bounce
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"bascule/internal/conversion"
+)
+
+// signed stands for RETURNPATH in the shapes.
+const signed = "retours+12.1.0123456789@bascule.example"
+
+// shape is a mail as a mail server writes it; its folder names its class.
+type shape struct {
+	name  string
+	class conversion.Bounce
+	mail  []byte
+}
+
+func shapes(t testing.TB) (list []shape) {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*/*.eml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := filepath.Base(filepath.Dir(file))
+		class := conversion.Bounce(folder)
+		if folder == "none" {
+			class = ""
+		}
+		list = append(list, shape{strings.TrimSuffix(strings.TrimPrefix(file, "testdata/"), ".eml"), class,
+			bytes.ReplaceAll(raw, []byte("RETURNPATH"), []byte(signed))})
+	}
+	return list
+}
+
+// D11: the class of each shape in which mail servers report, and of what is no
+// report: also with the lines of the other system, read as UTF-16, behind a mark of
+// UTF-8, and with bytes of Windows-1252.
+func TestShapes(t *testing.T) {
+	t.Parallel()
+	list := shapes(t)
+	if len(list) < 60 {
+		t.Fatalf("%d shapes, want all", len(list))
+	}
+	count := make(map[conversion.Bounce]int)
+	for _, s := range list {
+		count[s.class]++
+		for form, mail := range map[string][]byte{
+			"as it is":     s.mail,
+			"CRLF":         bytes.ReplaceAll(s.mail, []byte("\n"), []byte("\r\n")),
+			"UTF-16":       utf16Of(s.mail),
+			"UTF-8 mark":   append([]byte("\xef\xbb\xbf"), s.mail...),
+			"Windows-1252": append([]byte("X-Organisation: Cabinet C\xe9line\n"), s.mail...),
+			"blank lines":  append([]byte("\r\n\n"), s.mail...),
+		} {
+			if form == "Windows-1252" && bytes.HasPrefix(s.mail, []byte("From ")) {
+				continue // that line is the first of a mail
+			}
+			if got := Read(mail).Class; got != s.class {
+				t.Errorf("%s, %s: %q, want %q", s.name, form, got, s.class)
+			}
+		}
+		if paths := Read(s.mail).Paths; s.name != "none/empty" && !strings.Contains(strings.Join(paths, " "), signed) {
+			t.Errorf("%s: the return path is not among %v", s.name, paths)
+		}
+	}
+	for _, class := range append(conversion.Bounces(), "") {
+		if count[class] < 3 {
+			t.Errorf("%d shapes of class %q", count[class], class)
+		}
+	}
+}
+
+func utf16Of(b []byte) []byte {
+	out := []byte{0xff, 0xfe}
+	for _, u := range utf16.Encode([]rune(string(b))) {
+		out = binary.LittleEndian.AppendUint16(out, u)
+	}
+	return out
+}
+
+// D11: what each code and each phrase of a failed delivery means.
+func TestFailure(t *testing.T) {
+	t.Parallel()
+	const gone, policy, late = conversion.BounceGone, conversion.BouncePolicy, conversion.BounceLate
+	for _, test := range []struct {
+		status, said string
+		want         conversion.Bounce
+	}{
+		{"5.1.0", "", gone}, {"5.1.1", "", gone}, {"5.1.2", "", gone}, {"5.1.3", "", gone}, {"5.1.6", "", gone}, {"5.1.10", "", gone},
+		{"5.1.7", "", policy}, {"5.1.8", "", policy}, {"5.1.1", "mailbox full", gone},
+		{"5.2.1", "", gone}, {"5.2.2", "", policy}, {"4.2.2", "", policy}, {"5.2.2", "no such user", policy}, {"5.2.0", "", policy}, {"5.2.3", "", policy},
+		{"5.2.0", "no such user", gone}, {"5.3.0", "User unknown", gone}, {"5.3.4", "", policy}, {"5.5.0", "mailbox unavailable", policy},
+		{"5.7.1", "user unknown", policy}, {"4.7.0", "greylisted", policy}, {"5.7.26", "", policy}, {"5.6.0", "", policy},
+		{"4.4.7", "", late}, {"5.4.7", "", late}, {"4.4.1", "no such user", late}, {"4.1.1", "", late}, {"4.2.1", "", late}, {"4.0.0", "", late},
+		{"5.4.1", "", late}, {"5.4.4", "Host not found", late}, {"5.4.4", "Host or domain name not found", gone}, {"5.4.6", "", late},
+		{"", "550 no such user here", gone}, {"", "550 Invalid recipient", gone}, {"", "554 user does not exist", gone},
+		{"", "552 too much mail data", policy}, {"", "550 mailbox is full", policy}, {"", "554 rejected by our policy", policy},
+		{"", "451 try again later", late}, {"", "550 5.1.1", policy}, {"", "", policy}, {"5.0.0", "", policy}, {"", "account expired: no such account", gone},
+	} {
+		if got := failure(enhanced(test.status), test.said); got != test.want {
+			t.Errorf("%s %q: %q, want %q", test.status, test.said, got, test.want)
+		}
+	}
+}
+
+// RFC 3463 codes, however they are adorned; numbers that only look like one are none.
+func TestEnhanced(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"5.1.1": "5.1.1", "5.1.1 (bad mailbox)": "5.1.1", "#5.1.0": "5.1.0", "(5.1.1)": "5.1.1", "5.1.1:": "5.1.1", "5.1.1.": "5.1.1",
+		"smtp; 550-5.1.1 x": "5.1.1", "<mx #5.1.1>": "5.1.1", "550 #5.1.0 x": "5.1.0", "x 4.4.7": "4.4.7", "2.0.0": "2.0.0",
+		"": "", "5.1": "", "192.5.1.1": "", "5.1.1.7": "", "15.1.1": "", "3.1.1": "", "5.1234.1": "",
+	} {
+		if got := enhanced(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// D17: a complaint tells of our return path by the report, or by the headers of
+// the mail complained of. A failure does not: its text returns what anybody wrote.
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	body := []byte("From: MAILER-DAEMON@relay.example\nTo: someone@bascule.example\nSubject: failure notice\n" +
+		"Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nAction: failed\nStatus: 5.1.1\n" +
+		"--b\nContent-Type: message/rfc822\n\nReturn-Path: <" + signed + ">\n\nx\n--b--\n")
+	r := Read(body)
+	if r.Class != conversion.BounceGone || !slices.Equal(r.Paths, []string{"someone@bascule.example"}) {
+		t.Errorf("a failure: %+v", r)
+	}
+}
+
+// I8: whatever the bytes, reading ends soon and takes a bounded amount of memory.
+func TestHostile(t *testing.T) {
+	t.Parallel()
+	nested := "From: MAILER-DAEMON@x.example\n"
+	for i := range 1000 {
+		nested += fmt.Sprintf("Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i, i)
+	}
+	for name, mail := range map[string]string{
+		"nested":         nested,
+		"many parts":     "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\n", 200_000),
+		"many headers":   strings.Repeat("a: b\n", 200_000),
+		"one fold":       "To: x\n" + strings.Repeat(" y\n", 20_000),
+		"many groups":    "Content-Type: message/delivery-status\n\n" + strings.Repeat("Final-Recipient: x\n", 50_000),
+		"no end":         "Content-Type: multipart/mixed; boundary=b\n\n--b",
+		"empty boundary": "Content-Type: multipart/mixed; boundary=\n\n--\n--\n",
+		"zeros":          strings.Repeat("\x00", maxMail+10),
+		"long line":      "From: MAILER-DAEMON@x.example\nSubject: " + strings.Repeat("not delivered ", 50_000),
+	} {
+		if got := Read([]byte(mail)).Class; got != "" && got != conversion.BouncePolicy {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// FuzzRead: no bytes make it panic, and a class is one of those that there are.
+func FuzzRead(f *testing.F) {
+	for _, s := range shapes(f) {
+		f.Add(s.mail)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		r := Read(raw)
+		if r.Class != "" && !slices.Contains(conversion.Bounces(), r.Class) {
+			t.Errorf("the class is %q", r.Class)
+		}
+	})
+}

@@ -1,0 +1,238 @@
+package bounce
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+)
+
+// Bounds of what is taken apart: no real report has more.
+const (
+	maxDepth   = 8
+	maxParts   = 100
+	maxHeaders = 1000
+)
+
+// fields are the values of headers by their name in lower case, unfolded, in order.
+type fields map[string][]string
+
+func (f fields) get(name string) string {
+	if len(f[name]) == 0 {
+		return ""
+	}
+	return f[name][0]
+}
+
+// entity is a mail, or one part of it.
+type entity struct {
+	header fields
+	media  string // lower case; text/plain if none is told
+	body   []byte // decoded, UTF-8 where it is text
+	parts  []*entity
+}
+
+func parse(raw []byte) *entity {
+	left := maxParts
+	return parseEntity(utf8Text(raw, ""), 0, &left)
+}
+
+// parseEntity takes an entity apart as far as it can be understood: mail servers
+// make mistakes, and so do those that pass their mails on.
+func parseEntity(raw []byte, depth int, left *int) *entity {
+	*left--
+	e := &entity{}
+	var body []byte
+	e.header, body = readHeader(raw)
+	media, params := contentType(e.header.get("content-type"))
+	e.media = media
+	if strings.HasPrefix(media, "multipart/") {
+		e.body = body
+		if depth < maxDepth {
+			for _, part := range split(body, params["boundary"]) {
+				if *left <= 0 {
+					break
+				}
+				e.parts = append(e.parts, parseEntity(part, depth+1, left))
+			}
+		}
+		return e
+	}
+	e.body = decode(body, e.header.get("content-transfer-encoding"))
+	if strings.HasPrefix(media, "text/") || strings.HasSuffix(media, "-status") || strings.HasSuffix(media, "-report") {
+		e.body = utf8Text(e.body, params["charset"])
+	}
+	return e
+}
+
+// readHeader reads header lines, as tolerantly as can be: a line of mbox before
+// them, folded ones, any bytes, CRLF or LF, and no blank line behind them.
+func readHeader(raw []byte) (fields, []byte) {
+	header := make(fields)
+	rest := bytes.TrimLeft(raw, "\r\n")
+	last := ""
+	for n := 0; len(rest) > 0 && n < maxHeaders; n++ {
+		line, after, _ := bytes.Cut(rest, []byte{'\n'})
+		text := strings.TrimRight(string(line), "\r")
+		name, value, isField := strings.Cut(text, ":")
+		name = strings.TrimRight(name, " \t")
+		switch {
+		case strings.TrimSpace(text) == "":
+			return header, after
+		case text[0] == ' ' || text[0] == '\t':
+			if values := header[last]; len(values) > 0 {
+				values[len(values)-1] += " " + strings.TrimSpace(text)
+			}
+		case isField && isName(name):
+			last = strings.ToLower(name)
+			header[last] = append(header[last], strings.TrimSpace(value))
+		case len(header) > 0 || !strings.HasPrefix(text, "From "):
+			return header, rest // the body begins without a blank line
+		}
+		rest = after
+	}
+	return header, rest
+}
+
+// isName tells the name of a header: printable, without blanks.
+func isName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// looseBoundary finds a boundary that is not quoted though it should be.
+var looseBoundary = regexp.MustCompile(`(?i)boundary\s*=\s*"?([^";\s]+)`)
+
+func contentType(value string) (string, map[string]string) {
+	media, params, err := mime.ParseMediaType(value)
+	if err == nil && params["boundary"] == "" && !strings.HasPrefix(media, "multipart/") {
+		return media, params
+	}
+	if media == "" {
+		media, _, _ = strings.Cut(strings.ToLower(value), ";")
+		media = strings.TrimSpace(media)
+	}
+	if params == nil {
+		params = make(map[string]string)
+	}
+	if m := looseBoundary.FindStringSubmatch(value); m != nil && params["boundary"] == "" {
+		params["boundary"] = m[1]
+	}
+	if media == "" {
+		media = "text/plain"
+	}
+	return media, params
+}
+
+// split cuts the parts of a multipart body. The last may lack its end.
+func split(body []byte, boundary string) (parts [][]byte) {
+	if boundary == "" {
+		return nil
+	}
+	begin := -1 // of the part under way
+	for at := 0; at < len(body); {
+		line, _, _ := bytes.Cut(body[at:], []byte{'\n'})
+		next := min(at+len(line)+1, len(body))
+		if delimiter := strings.TrimRight(string(line), " \t\r"); delimiter == "--"+boundary || delimiter == "--"+boundary+"--" {
+			if begin >= 0 {
+				parts = append(parts, body[begin:at])
+			}
+			if begin = next; strings.HasSuffix(delimiter, boundary+"--") {
+				return parts
+			}
+		}
+		at = next
+	}
+	if begin >= 0 {
+		parts = append(parts, body[begin:])
+	}
+	return parts
+}
+
+// decode undoes a transfer encoding; what is not in it stays as it is.
+func decode(body []byte, encoding string) []byte {
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "base64":
+		packed := bytes.Map(func(r rune) rune {
+			if r <= ' ' || r == '=' {
+				return -1
+			}
+			return r
+		}, body)
+		plain, err := base64.RawStdEncoding.DecodeString(string(packed))
+		if err != nil && len(plain) == 0 {
+			return body
+		}
+		return plain
+	case "quoted-printable":
+		plain, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(body)))
+		if err != nil && len(plain) == 0 {
+			return body
+		}
+		return plain
+	}
+	return body
+}
+
+// utf8Text turns a text into UTF-8. What no charset explains is Windows-1252, in
+// which every byte means something.
+func utf8Text(b []byte, charset string) []byte {
+	switch charset = strings.ToLower(charset); {
+	case bytes.HasPrefix(b, []byte{0xff, 0xfe}), bytes.HasPrefix(b, []byte{0xfe, 0xff}), strings.HasPrefix(charset, "utf-16"):
+		endian := unicode.BigEndian
+		if charset == "utf-16le" {
+			endian = unicode.LittleEndian
+		}
+		if text, err := unicode.UTF16(endian, unicode.UseBOM).NewDecoder().Bytes(b); err == nil {
+			return text
+		}
+	}
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	if utf8.Valid(b) {
+		return b
+	}
+	text, err := charmap.Windows1252.NewDecoder().Bytes(b)
+	if err != nil {
+		return b
+	}
+	return text
+}
+
+// find returns the first entity of one of the types, from the top down; never one
+// inside a mail that is attached, which was not written by who reports.
+func (e *entity) find(media ...string) *entity {
+	for _, m := range media {
+		if e.media == m {
+			return e
+		}
+	}
+	for _, p := range e.parts {
+		if found := p.find(media...); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+var tag = regexp.MustCompile(`<[^>]{0,500}>`)
+
+// maxText is how much of a text is looked at: what it is about stands in front.
+const maxText = 64 << 10
+
+// text is what people are meant to read of a mail: its first plain text, else its
+// HTML without tags.
+func (e *entity) text() string {
+	if part := e.find("text/plain"); part != nil {
+		return string(part.body[:min(len(part.body), maxText)])
+	}
+	if part := e.find("text/html"); part != nil {
+		return tag.ReplaceAllString(string(part.body[:min(len(part.body), maxText)]), " ")
+	}
+	return ""
+}

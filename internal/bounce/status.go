@@ -1,0 +1,144 @@
+package bounce
+
+import (
+	"regexp"
+	"strings"
+
+	"bascule/internal/conversion"
+)
+
+// reported is the class of a delivery status (RFC 3464): the gravest of its
+// recipients, since a mail of ours has one. What the report says to people helps
+// where its codes say nothing.
+func reported(status []byte, text string) (class conversion.Bounce) {
+	known := false
+	for _, group := range groups(status) {
+		if group.get("action") == "" && group.get("status") == "" {
+			continue // about the message, not about a recipient
+		}
+		known = true
+		if c := recipient(group, text); gravity(c) > gravity(class) {
+			class = c
+		}
+	}
+	if !known {
+		return "" // of nobody
+	}
+	return class
+}
+
+func gravity(b conversion.Bounce) int {
+	for i, class := range conversion.Bounces() {
+		if b == class {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// groups are the groups of fields of a delivery status; blank lines part them. A
+// recipient begins a new one also where the blank line is missing.
+func groups(status []byte) (list []fields) {
+	lines := strings.Split(strings.ReplaceAll(string(status), "\r\n", "\n"), "\n")
+	begin := 0
+	seen := false // a recipient, in this group
+	cut := func(end int) {
+		if group, _ := readHeader([]byte(strings.Join(lines[begin:end], "\n"))); len(group) > 0 {
+			list = append(list, group)
+		}
+		begin, seen = end, false
+	}
+	for i, line := range lines {
+		if strings.TrimSpace(line) == "" {
+			cut(i)
+			continue
+		}
+		if name, _, ok := strings.Cut(line, ":"); ok && strings.EqualFold(strings.TrimSpace(name), "final-recipient") {
+			if seen {
+				cut(i)
+			}
+			seen = true
+		}
+	}
+	cut(len(lines))
+	return list
+}
+
+func firstGroup(body []byte) fields {
+	if list := groups(body); len(list) > 0 {
+		return list[0]
+	}
+	return fields{}
+}
+
+// word is the first word of an Action, whatever stands behind it.
+var word = regexp.MustCompile(`[a-z]+`)
+
+// recipient is the class of what became of one recipient.
+func recipient(group fields, text string) conversion.Bounce {
+	said := group.get("diagnostic-code")
+	code := enhanced(group.get("status"))
+	switch word.FindString(strings.ToLower(group.get("action"))) {
+	case "delivered", "relayed", "expanded":
+		return ""
+	case "delayed", "expired":
+		return conversion.BounceLate
+	case "failed":
+	default: // misspelt or missing: the status decides
+		if code == "" || code[0] == '2' {
+			return ""
+		}
+	}
+	if vague(code) {
+		if exact := enhanced(said); !vague(exact) {
+			code = exact
+		}
+	}
+	if said == "" {
+		said = text
+	}
+	return failure(code, said)
+}
+
+// code finds an enhanced status code (RFC 3463), however it is adorned.
+var code = regexp.MustCompile(`(?:^|[^0-9.])([245])\.(\d{1,3})\.(\d{1,3})(?:$|[^0-9.]|\.(?:$|\D))`)
+
+func enhanced(s string) string {
+	m := code.FindStringSubmatch(s)
+	if m == nil {
+		return ""
+	}
+	return m[1] + "." + m[2] + "." + m[3]
+}
+
+// vague tells a code that says no more than success or failure.
+func vague(code string) bool {
+	return code == "" || strings.HasSuffix(code, ".0.0")
+}
+
+// failure is the class of a failure with an enhanced code ("" if there is none)
+// and words. A code is exact or it is not: where it blames the mailbox, the policy
+// or the queue it counts, else the words do.
+func failure(code, said string) conversion.Bounce {
+	_, kind, _ := strings.Cut(code, ".") // subject and detail
+	subject, _, _ := strings.Cut(kind, ".")
+	switch {
+	case kind == "4.7":
+		return conversion.BounceLate
+	case kind == "2.2", subject == "7":
+		return conversion.BouncePolicy
+	case strings.HasPrefix(code, "4."): // for a time, and that time is over
+		return conversion.BounceLate
+	case code == "5.1.7" || code == "5.1.8": // the sender's address, which is ours
+		return conversion.BouncePolicy
+	case subject == "1", code == "5.2.1":
+		return conversion.BounceGone
+	}
+	if class := spoken(said); class != "" {
+		return class
+	}
+	if subject == "4" {
+		return conversion.BounceLate
+	}
+	return conversion.BouncePolicy
+}
