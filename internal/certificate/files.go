@@ -43,11 +43,8 @@ func parseAuthorities(content []byte) (all []*authority, unreadable []error, err
 }
 
 // issuersOf finds who signed an authority's certificate: several, where one of
-// them has several certificates; nobody for a root.
+// them has several certificates; a root itself.
 func issuersOf(c *x509.Certificate, all []*authority) (issuers []*authority) {
-	if bytes.Equal(c.RawSubject, c.RawIssuer) {
-		return nil
-	}
 	for _, a := range all {
 		if bytes.Equal(a.certificate.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(a.certificate) == nil {
 			issuers = append(issuers, a)

@@ -146,7 +146,7 @@ func (s *Store) tellUnlisted(t *trust) {
 type authority struct {
 	certificate *x509.Certificate
 	name        []attribute  // its subject, to compare with a sheet's text
-	issuers     []*authority // those of the file that issued the certificate, if it is no root
+	issuers     []*authority // those of the file that issued the certificate
 }
 
 // is tells whether a certificate speaks of the same authority with the same

@@ -199,6 +199,7 @@ func TestVerifyStale(t *testing.T) {
 	from := func(at time.Time) func(*x509.RevocationList) {
 		return func(l *x509.RevocationList) { l.ThisUpdate, l.NextUpdate = at, at.Add(time.Hour) }
 	}
+	older := func(l *x509.RevocationList) { l.ThisUpdate = now.AddDate(0, 0, -9) }
 	late, future := until(now.Add(-time.Second)), from(now.Add(clockSkew+time.Second))
 	three := pemCA(ca, other, twin)
 	for _, c := range []struct {
@@ -219,7 +220,8 @@ func TestVerifyStale(t *testing.T) {
 		{"by a clock that is ahead of ours", three, ca.crlOf(t, from(now.Add(clockSkew))), ca.client(t), false},
 		{"from the future", three, ca.crlOf(t, future), ca.client(t), true},
 		{"from the future, beside one of now", three, pemCRL(ca.crlOf(t, future), ca.crl(t)), ca.client(t), false},
-		{"of now, too old, beside an older one that is good", three, pemCRL(ca.crlOf(t, from(now.AddDate(0, 0, -9)), 1), ca.crlOf(t, late)), ca.client(t), true},
+		{"of now, too old, beside an older one that is good", three, pemCRL(ca.crlOf(t, older), ca.crlOf(t, late)), ca.client(t), true},
+		{"of the root's namesake, not of the root", pemCA(ca, twin, middle), pemCRL(twin.crl(t), middle.crl(t)), middle.client(t), true},
 
 		{"of the root alone", pemCA(ca, middle), ca.crl(t), middle.client(t), true},
 		{"of the intermediate alone", pemCA(ca, middle), middle.crl(t), middle.client(t), true},
@@ -265,7 +267,7 @@ func TestVerifyMutual(t *testing.T) {
 // R7: a list that is out of date still revokes, and of two lists of one
 // authority the newer one holds, in either order.
 func TestVerifyOldLists(t *testing.T) {
-	ca := root(t, professionals)
+	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
 	old := ca.crlOf(t, func(l *x509.RevocationList) {
 		l.ThisUpdate, l.NextUpdate = now.AddDate(0, 0, -9), now.AddDate(0, 0, -8)
 	}, 13)
@@ -275,12 +277,13 @@ func TestVerifyOldLists(t *testing.T) {
 		want Refusal
 	}{
 		{"out of date", old, Revoked},
+		{"a newer one of another authority says nothing", pemCRL(old, other.crl(t)), Revoked},
 		{"released by a newer one", pemCRL(old, ca.crl(t, 14)), accepted},
 		{"released by a newer one that stands first", pemCRL(ca.crl(t, 14), old), accepted},
 		{"released by one from the future", pemCRL(old, ca.crlOf(t, func(l *x509.RevocationList) { l.ThisUpdate = now.Add(time.Hour) }, 14)), Revoked},
 		{"revoked by one from the future", pemCRL(ca.crl(t), ca.crlOf(t, func(l *x509.RevocationList) { l.ThisUpdate = now.Add(time.Hour) }, 13)), Revoked},
 	} {
-		_, err := openStore(t, pemCA(ca), c.list).Verify(ca.client(t, serial(13)).Certificate, now)
+		_, err := openStore(t, pemCA(ca, other), c.list).Verify(ca.client(t, serial(13)).Certificate, now)
 		if c.want == accepted && err != nil || c.want != accepted && err != c.want {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
