@@ -76,6 +76,48 @@ func TestOneCertificateTwoSpellings(t *testing.T) {
 	}
 }
 
+// R7: an issuer as the details of Windows, OpenSSL and certutil show it, one
+// attribute a line, names its authority, whatever the file; the workbook shows no
+// warning, and the same rows in another format change nothing.
+func TestIssuerOnLinesFile(t *testing.T) {
+	db := sqltest.Open(t)
+	store, err := certificate.Open(filepath.Join("testdata", "field", "issuer-lines", "ca.pem"), "", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := options(t, filepath.Join("testdata", "field", "issuer-lines", "issuer.xlsx"))
+	opts.Certificates = store
+	if got := run(t, db, opts); got.Accepted != 3 {
+		t.Errorf("%+v, want 3 accepted", got)
+	}
+	for _, r := range sheetRows(t, fileContent(t, opts.VerdictsPath), "Sheet")[1:] {
+		if len(r) > 7 {
+			t.Errorf("a warning: %q", r[7:])
+		}
+	}
+	again := options(t, opts.VerdictsPath)
+	again.Certificates = store
+	if got := run(t, db, again); got.Unchanged != 3 {
+		t.Errorf("the verdict workbook: %+v, want 3 unchanged", got)
+	}
+	text := options(t, write(t, "a.csv", []byte("numéro d'abonné;titulaire;adresse électronique;numéro de série;émetteur;date d'expiration\r\n"+
+		"F0000001;Société Élan 1;abonne1@cabinet.example;2000000001;\"CN = AC Essai\r\nO = Essai\r\nC = FR\";31/12/2027\r\n"+
+		"F0000002;Société Élan 2;abonne2@cabinet.example;2000000002;\"CN=AC Essai\tO=Essai\";31/12/2027\r\n")))
+	text.Certificates = store
+	if got := run(t, db, text); got.Unchanged != 2 {
+		t.Errorf("the same rows as CSV: %+v, want 2 unchanged", got)
+	}
+}
+
+func fileContent(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
 func authorities(t *testing.T, names ...string) *certificate.Store {
 	t.Helper()
 	var all []byte

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"unicode/utf8"
 
+	"bascule/internal/celltext"
 	"bascule/internal/conversion"
 )
 
@@ -65,7 +66,7 @@ func (r *record) add(column int, k kind) error {
 	case len(r.text) > maxRecord:
 		return refuse("row %d is longer than %d bytes: the file is not a list of subscribers",
 			"la ligne %d dépasse %d octets : le fichier n'est pas une liste d'abonnés", r.line, maxRecord)
-	case len(text) > maxCellText && utf16Length(text) > maxCellText:
+	case isLong(text):
 		return refuse("cell %s is longer than %d characters", "la cellule %s dépasse %d caractères",
 			cellName(column, r.line), maxCellText)
 	case isBlank(text):
@@ -109,17 +110,10 @@ func isBlank(text []byte) bool {
 	return conversion.Trim(string(text)) == ""
 }
 
-func utf16Length(b []byte) int {
-	n := 0
-	for _, c := range b {
-		if utf8.RuneStart(c) {
-			n++
-		}
-		if c >= 0xf0 {
-			n++
-		}
-	}
-	return n
+// isLong tells a text that no cell can hold, of the workbook read or of the one
+// that shows its verdicts.
+func isLong(text []byte) bool {
+	return len(text) > maxCellText/2 && celltext.Units(string(text)) > maxCellText
 }
 
 // row is a record read back: its texts are strings that may be kept.

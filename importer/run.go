@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -48,7 +49,7 @@ func Run(ctx context.Context, db *sql.DB, opts Options) (sql.ImportResult, error
 	if opts.Progress == nil {
 		opts.Progress = func(string, int64, int64) {}
 	}
-	if err := checkTarget(opts.Path, opts.VerdictsPath); err != nil {
+	if err := CheckVerdictsPath(opts.Path, opts.VerdictsPath); err != nil {
 		return sql.ImportResult{}, err
 	}
 	f, err := Open(ctx, opts.Path, func(done, total int64) { opts.Progress("checking", done, total) })
@@ -66,6 +67,10 @@ func Run(ctx context.Context, db *sql.DB, opts Options) (sql.ImportResult, error
 	}
 	return f.runWithVerdicts(ctx, db, opts)
 }
+
+// VerdictsKind is what the seal of a verdict workbook says: as long as nobody
+// changes it, another may take its place.
+const VerdictsKind = "verdicts"
 
 // runWithVerdicts finishes the workbook before the commit: when the import is
 // stored, there is nothing left of it that a full disk could prevent. The name
@@ -92,7 +97,8 @@ func (f *File) runWithVerdicts(ctx context.Context, db *sql.DB, opts Options) (s
 			out = again
 		}
 		written = true
-		if err := f.writeVerdicts(out, verdicts); err != nil {
+		err := atomicfile.Seal(out, VerdictsKind, func(w io.Writer) error { return f.writeVerdicts(w, verdicts) })
+		if err != nil {
 			return err
 		}
 		return out.Finish()
@@ -132,8 +138,8 @@ func unplaced(temporary string, err error) *UnplacedError {
 	return &UnplacedError{temporary, err}
 }
 
-// checkTarget keeps a verdict workbook from replacing the file it judges.
-func checkTarget(path, verdicts string) error {
+// CheckVerdictsPath keeps a verdict workbook from replacing the file it judges.
+func CheckVerdictsPath(path, verdicts string) error {
 	if verdicts == "" {
 		return nil
 	}

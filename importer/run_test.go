@@ -374,9 +374,9 @@ func TestVerdictsThatChange(t *testing.T) {
 	opts := options(t, write(t, "a.xlsx", goodParts().zip(t)))
 	db.Mailed(t, sqltest.Keys(t), sqltest.Invitation{Number: "00123456"})
 	once := sync.OnceFunc(func() {
-		db.Exec(t, `WITH r AS (UPDATE request SET activated_at = bascule_now() RETURNING space_id)
-			UPDATE space SET access = 'password', switched_at = bascule_now(), email = 'x@duvallon.example', email_key = 'x@duvallon.example',
-				password_hash = 'x', question = 'x', answer_hash = 'x' FROM r WHERE id = r.space_id`)
+		db.Exec(t, `UPDATE request SET activated_at = bascule_now();
+			UPDATE space SET access = 'password', switched_at = r.activated_at, email = 'x@duvallon.example', email_key = 'x@duvallon.example',
+				password_hash = 'x', question = 'x', answer_hash = 'x' FROM request r WHERE space.id = r.space_id`)
 	})
 	opts.Progress = func(stage string, _, _ int64) {
 		if stage == "storing" {

@@ -72,7 +72,7 @@ func (s *sharedStrings) read(x *xmlReader) error {
 }
 
 func (s *sharedStrings) add(text []byte) error {
-	if len(text) > maxCellText && utf16Length(text) > maxCellText {
+	if isLong(text) {
 		return xmlError("a text is longer than " + strconv.Itoa(maxCellText) + " characters")
 	}
 	if err := s.texts.write(text); err != nil {

@@ -8,6 +8,9 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
+// TemplateKind is what the seal of a template says, until somebody fills it in.
+const TemplateKind = "template"
+
 // WriteTemplate writes an empty workbook to fill in: the columns with what may
 // be typed there, the sheet Dossiers, and a sheet that explains them.
 func WriteTemplate(w io.Writer) (err error) {

@@ -1,8 +1,6 @@
 package importer
 
 import (
-	"archive/zip"
-	"compress/flate"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"bascule/internal/celltext"
 	"bascule/sql"
 )
 
@@ -57,13 +56,7 @@ func (f *File) fillVerdicts(book *verdictBook, verdicts iter.Seq2[sql.Verdict, e
 // writeBook writes a workbook straight to w; excelize's own way would hold the
 // whole file in memory.
 func writeBook(w io.Writer, book *excelize.File) error {
-	book.SetZipWriter(func(io.Writer) excelize.ZipWriter {
-		z := zip.NewWriter(w)
-		z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
-			return flate.NewWriter(w, flate.BestSpeed)
-		})
-		return z
-	})
+	book.SetZipWriter(func(io.Writer) excelize.ZipWriter { return celltext.NewZip(w) })
 	return book.Write(io.Discard)
 }
 
@@ -71,7 +64,7 @@ func writeBook(w io.Writer, book *excelize.File) error {
 // have written.
 func validSheetName(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if r < ' ' || strings.ContainsRune(`:\/?*[]`, r) {
+		if r < ' ' || r == '\uFFFE' || r == '\uFFFF' || strings.ContainsRune(`:\/?*[]`, r) {
 			return '_'
 		}
 		return r
@@ -219,7 +212,7 @@ func (s *sheet) carried(r row, c cell) string {
 }
 
 func (b *verdictBook) put(column, style int, text string) {
-	b.cells[column-1] = excelize.Cell{StyleID: style, Value: text}
+	b.cells[column-1] = excelize.Cell{StyleID: style, Value: celltext.Mark(text)}
 	b.values[column-1] = &b.cells[column-1]
 }
 

@@ -44,7 +44,8 @@ var findCode string
 // FindCode looks an address and a code up: one index probe, the same for known
 // and unknown. A right code of a started mail is accepted whatever became of
 // the mail: it marks it as mailed and so stops repetitions. It returns
-// conversion.ErrCodeRefused if the code is wrong, expired or void.
+// conversion.ErrCodeRefused if the code is wrong, expired or void, and ErrBusy if
+// somebody else holds the request that is to be marked.
 func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (ProvenCode, error) {
 	tags := make(pq.Int64Array, 0, 2)
 	for _, tag := range keys.Tags(email, code) {
@@ -82,7 +83,7 @@ func (db *DB) acceptCode(ctx context.Context, row codeRow) error {
 		return nil
 	}
 	if _, err := db.x.ExecContext(ctx, markTyped, row.RequestID, row.CodeGeneration); err != nil {
-		return fmt.Errorf("mark request %d as mailed: %w", row.RequestID, err)
+		return fmt.Errorf("mark request %d as mailed: %w", row.RequestID, busy(err))
 	}
 	return nil
 }
@@ -158,9 +159,6 @@ type Activation struct {
 	// SessionHash is the SHA-256 of the cookie of the session to open.
 	SessionHash [32]byte
 }
-
-// ErrBusy says that another submission for the same request is under way.
-var ErrBusy = errors.New("another submission for this request is under way")
 
 // Activate switches the space of a request: the one transaction that does (R3,
 // R4, I3). The database's clock, read once the lock on the request is held,
@@ -351,15 +349,16 @@ func (db *DB) reserved(ctx context.Context, e conversion.Email) error {
 	return &conversion.ReservedError{Until: until.Time}
 }
 
-//go:embed query/lock_request.sql
-var lockRequest string
+//go:embed query/seize_request.sql
+var seizeRequest string
 
 //go:embed query/held_request.sql
 var heldRequestQuery string
 
 // take locks the request and reads it with the clock of that very moment. The
 // costly hashes are made before the row is locked and after it is certain that
-// no other process makes them for the same request.
+// no other process makes them for the same request. Who holds the row, perhaps an
+// import, is not waited for: a transaction that waits keeps its connection.
 func take(ctx context.Context, tx *sqlx.Tx, s Submission, taken func(heldRequest) bool) (r heldRequest, c Credentials, err error) {
 	var free bool
 	if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, s.Request); err != nil {
@@ -373,7 +372,7 @@ func take(ctx context.Context, tx *sqlx.Tx, s Submission, taken func(heldRequest
 			return r, c, err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, lockRequest, s.Request); err != nil {
+	if _, err := tx.ExecContext(ctx, seizeRequest, s.Request); err != nil {
 		return r, c, err
 	}
 	if err := tx.GetContext(ctx, &r, heldRequestQuery, s.Request, s.Generation); err != nil {

@@ -91,11 +91,13 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 	if err := r.openRequests(ctx, batch); err != nil {
 		return result, false, err
 	}
-	err = r.steps(ctx,
-		step{applyUpdates, []any{batch, r.Actor}},
-		step{applyRedirects, []any{batch, r.Actor}},
-		step{forgetRejected, []any{batch}})
-	if err != nil {
+	if err := r.steps(ctx, step{applyUpdates, []any{batch, r.Actor}}); err != nil {
+		return result, false, err
+	}
+	if err := r.fill(ctx, step{applyRedirects, []any{batch, r.Actor}}); err != nil {
+		return result, false, err
+	}
+	if err := r.steps(ctx, step{forgetRejected, []any{batch}}); err != nil {
 		return result, false, err
 	}
 	if result, err = r.count(ctx); err != nil {
@@ -122,6 +124,19 @@ var (
 	stagedMoved string
 )
 
+// analyzeFilled makes the statistics of the tables that an import fills.
+const analyzeFilled = `SELECT analyze_filled()`
+
+// fill runs a statement that adds obligations, and makes statistics if they were
+// many: when their mails start, at the commit, the planner knows of them.
+func (r *importRun) fill(ctx context.Context, s step) error {
+	n, err := affected(r.tx.ExecContext(ctx, s.query, s.args...))
+	if err == nil && n > manyRows {
+		err = r.steps(ctx, step{analyzeFilled, nil})
+	}
+	return err
+}
+
 // openRequests makes the new spaces and the requests. Rows whose space has an open
 // request are judged again once it is locked, so that no activation under way is
 // overtaken: overdue ones are closed first, and a row whose space got or lost its
@@ -130,10 +145,14 @@ func (r *importRun) openRequests(ctx context.Context, batch int64) error {
 	for range maxJudgements {
 		err := r.steps(ctx,
 			step{applySpaces, nil},
-			step{analyzeStaged, nil},
-			step{applyRequests, []any{batch, r.Keys.Newest(), r.Actor}},
-			step{lockStaged, nil})
+			step{analyzeStaged, nil})
 		if err != nil {
+			return err
+		}
+		if err := r.fill(ctx, step{applyRequests, []any{batch, r.Keys.Newest(), r.Actor}}); err != nil {
+			return err
+		}
+		if err := r.steps(ctx, step{lockStaged, nil}); err != nil {
 			return err
 		}
 		at, err := now(ctx, r.tx)

@@ -24,21 +24,26 @@ import (
 
 // DB is a pool of connections to PostgreSQL. It is safe for concurrent use.
 type DB struct {
-	x   *sqlx.DB
-	url string
+	x     *sqlx.DB
+	probe *stdsql.DB // one connection, for Ready alone
+	url   string
 }
 
 // Open connects to the database of a DATABASE_URL with at most conns
 // connections. The caller closes it. No error repeats the URL: any part of it
 // may be the password, badly written.
 func Open(ctx context.Context, url string, conns int) (*DB, error) {
+	return open(ctx, url, conns, func(c driver.Connector) driver.Connector { return c })
+}
+
+func open(ctx context.Context, url string, conns int, change func(driver.Connector) driver.Connector) (*DB, error) {
 	connector, err := pq.NewConnector(url)
 	if err != nil {
 		return nil, errors.New("DATABASE_URL is not of the form postgres://user:password@host:5432/bascule?sslmode=require" +
 			" (write special characters of the password as %XX)")
 	}
 	connector.Dialer(newDialer())
-	x := sqlx.NewDb(stdsql.OpenDB(connector), "postgres")
+	x := sqlx.NewDb(stdsql.OpenDB(change(connector)), "postgres")
 	if err := x.PingContext(ctx); err != nil {
 		x.Close()
 		return nil, fmt.Errorf("connect to the PostgreSQL of DATABASE_URL: %w", err)
@@ -46,14 +51,13 @@ func Open(ctx context.Context, url string, conns int) (*DB, error) {
 	x.SetMaxOpenConns(conns)
 	x.SetMaxIdleConns(conns)
 	x.SetConnMaxIdleTime(5 * time.Minute)
-	return &DB{x: x, url: url}, nil
+	probe := stdsql.OpenDB(connector)
+	probe.SetMaxOpenConns(1)
+	return &DB{x: x, probe: probe, url: url}, nil
 }
 
 // Close closes the pool.
-func (db *DB) Close() error { return db.x.Close() }
-
-// Ping tells whether PostgreSQL answers.
-func (db *DB) Ping(ctx context.Context) error { return db.x.PingContext(ctx) }
+func (db *DB) Close() error { return errors.Join(db.x.Close(), db.probe.Close()) }
 
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -154,7 +158,7 @@ func (db *DB) inTx(ctx context.Context, f func(*sqlx.Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := db.tryTx(ctx, f)
 		if err == nil || attempt == txAttempts || !isVictim(err) {
-			return err
+			return busy(err)
 		}
 	}
 }

@@ -134,6 +134,7 @@ func grantScript(ctx context.Context, tx *sqlx.Tx, role string) (string, error) 
 	for _, g := range grants {
 		fmt.Fprintf(&b, "GRANT %s ON %s.%s TO %s;\n", g.rights, schema, g.table, to)
 	}
+	fmt.Fprintf(&b, "GRANT EXECUTE ON FUNCTION %s.analyze_filled() TO %s;\n", schema, to)
 	return b.String(), nil
 }
 

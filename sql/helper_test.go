@@ -344,7 +344,19 @@ func (d *desk) activate(p proof) error {
 
 func (d *desk) switchBy(s sql.Submission) error {
 	facts := func(conversion.Space, conversion.TrustQuestion, time.Time) ([]byte, error) { return []byte(`{}`), nil }
-	return d.Activate(d.ctx, sql.Activation{Submission: s, Facts: facts, SessionHash: sha256.Sum256([]byte(s.ID))})
+	return patiently(func() error {
+		return d.Activate(d.ctx, sql.Activation{Submission: s, Facts: facts, SessionHash: sha256.Sum256([]byte(s.ID))})
+	})
+}
+
+// patiently asks again while somebody else is at work, as the pages do.
+func patiently(f func() error) (err error) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		if err = f(); !errors.Is(err, sql.ErrBusy) {
+			return err
+		}
+	}
+	return err
 }
 
 // choose is what a subscriber does who wants another address.
@@ -354,7 +366,12 @@ func (d *desk) choose(p proof, email string) (sql.Choice, error) {
 		return sql.Choice{}, err
 	}
 	s.Credentials = chosenCredentials
-	return d.ChooseAddress(d.ctx, s)
+	var choice sql.Choice
+	err = patiently(func() (err error) {
+		choice, err = d.ChooseAddress(d.ctx, s)
+		return err
+	})
+	return choice, err
 }
 
 // opt is what the holder of the certificate does in the space.
@@ -363,8 +380,14 @@ func (d *desk) opt(number, email string) (sql.Choice, error) {
 	var space int64
 	var serial string
 	d.must(d.Raw.QueryRow(`SELECT id, serial FROM space WHERE number = $1`, number).Scan(&space, &serial))
-	return d.Opt(d.ctx, sql.Option{Space: space, Serial: conversion.SerialNumber(serial), ID: uuid.NewString(),
-		Email: sqltest.Email(d.t, email), Credentials: chosenCredentials, Keys: d.keys})
+	o := sql.Option{Space: space, Serial: conversion.SerialNumber(serial), ID: uuid.NewString(),
+		Email: sqltest.Email(d.t, email), Credentials: chosenCredentials, Keys: d.keys}
+	var choice sql.Choice
+	err := patiently(func() (err error) {
+		choice, err = d.Opt(d.ctx, o)
+		return err
+	})
+	return choice, err
 }
 
 // switched is a space that was switched.

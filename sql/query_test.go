@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"bascule/internal/devenv/devtest"
@@ -53,6 +54,18 @@ func TestQueriesPrepare(t *testing.T) {
 			if _, err := tx.Exec("ROLLBACK TO s"); err != nil {
 				t.Fatal(err)
 			}
+			continue
+		}
+		for _, n := range seconds.FindAllStringSubmatch(string(query), -1) {
+			var kind string
+			err := tx.QueryRow(`SELECT parameter_types[$1::int]::text FROM pg_prepared_statements ORDER BY prepare_time DESC, name::int DESC LIMIT 1`, n[1]).Scan(&kind)
+			if err != nil || kind != "double precision" {
+				t.Errorf("%s: $%s is a number of seconds and of type %s, error %v", file, n[1], kind, err)
+			}
 		}
 	}
 }
+
+// seconds are the parameters that hold a time. One that PostgreSQL takes for an
+// integer refuses fractions, and what is above 68 years.
+var seconds = regexp.MustCompile(`secs => \$(\d+)`)

@@ -11,6 +11,9 @@ import (
 	"bascule/internal/conversion"
 )
 
+//go:embed query/lock_request.sql
+var lockRequest string
+
 //go:embed query/ask_reset.sql
 var askReset string
 

@@ -23,7 +23,7 @@ var openSession string
 // as the one that the activation opened stands; the lock keeps a change of the
 // password from missing it. It returns conversion.ErrAlreadyActivated.
 func (db *DB) openSession(ctx context.Context, request int64, tokenHash [32]byte) error {
-	return db.inTx(ctx, func(tx *sqlx.Tx) error {
+	return busy(db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, lockSpace, request); err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (db *DB) openSession(ctx context.Context, request int64, tokenHash [32]byte
 			err = conversion.ErrAlreadyActivated
 		}
 		return err
-	})
+	}))
 }
 
 // A Recap is a document that a subscriber keeps.

@@ -57,7 +57,7 @@ func (db *DB) EnterSpace(ctx context.Context, i Identifier, tokenHash [32]byte) 
 		err = conversion.ErrNotFound
 	}
 	if err != nil {
-		return fmt.Errorf("enter space %d: %w", i.SpaceID, err)
+		return fmt.Errorf("enter space %d: %w", i.SpaceID, busy(err))
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ var leaveSpace string
 // LeaveSpace ends a session; an unknown one is over already.
 func (db *DB) LeaveSpace(ctx context.Context, tokenHash [32]byte) error {
 	if _, err := db.x.ExecContext(ctx, leaveSpace, tokenHash[:]); err != nil {
-		return fmt.Errorf("end a session: %w", err)
+		return fmt.Errorf("end a session: %w", busy(err))
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ var countFailure string
 func (db *DB) CountFailure(ctx context.Context, buckets ...Bucket) error {
 	names, every, _ := bucketArrays(buckets)
 	if _, err := db.x.ExecContext(ctx, countFailure, names, every); err != nil {
-		return fmt.Errorf("count a failure: %w", err)
+		return fmt.Errorf("count a failure: %w", busy(err))
 	}
 	return nil
 }

@@ -113,6 +113,13 @@ func (e environment) email(name, v string) (conversion.Email, error) {
 	return email, nil
 }
 
+// The bounds of MAIL_RATE. Below the lower one a mail waits for hours, and its
+// interval soon is no duration any more.
+const (
+	minMailRate = 0.001
+	maxMailRate = 1_000_000
+)
+
 // mailRate reads MAIL_RATE, mails per second of all workers together; 0 is no limit.
 func (e environment) mailRate() (float64, error) {
 	v := strings.TrimSpace(e.getenv("MAIL_RATE"))
@@ -120,8 +127,8 @@ func (e environment) mailRate() (float64, error) {
 		return 0, nil
 	}
 	rate, err := strconv.ParseFloat(v, 64)
-	if err != nil || !(rate > 0 && rate <= 1e6) { // NaN is neither
-		return 0, fmt.Errorf("MAIL_RATE is not a number of mails per second")
+	if err != nil || !(rate >= minMailRate && rate <= maxMailRate) { // NaN is neither
+		return 0, fmt.Errorf("MAIL_RATE is not a number of mails per second, of %v to %d", minMailRate, maxMailRate)
 	}
 	return rate, nil
 }
@@ -324,11 +331,15 @@ func (e environment) help() (string, error) {
 	return text, nil
 }
 
+// maxDays is a hundred years: no certificate lives that long, and what is added
+// to today stays a day that PostgreSQL knows.
+const maxDays = 36600
+
 // parseDuration reads Go durations and whole days, such as 90d.
 func parseDuration(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.Atoi(days)
-		if err != nil || n < 0 || n > 100*366 {
+		if err != nil || n < 0 || n > maxDays {
 			return 0, fmt.Errorf("%q is not a number of days", s)
 		}
 		return time.Duration(n) * 24 * time.Hour, nil

@@ -62,6 +62,7 @@ type demo struct {
 	help    string
 	profile conversion.PasswordProfile
 	db      *sql.DB
+	pages   *sql.DB // for the pages alone
 	inbox   *devenv.Inbox
 	queue   *queue.Client
 	certs   *demoCertificates
@@ -131,10 +132,14 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := postgres.EnsureDatabase(ctx, "bascule"); err != nil {
 		return err
 	}
-	if d.db, err = sql.Open(ctx, postgres.URL("bascule"), serveConns()+2*(demoWorkers+interactiveSlots)); err != nil {
+	if d.db, err = sql.Open(ctx, postgres.URL("bascule"), 2*(demoWorkers+interactiveSlots)+commandConns); err != nil {
 		return err
 	}
 	d.onClose(d.db.Close)
+	if d.pages, err = sql.OpenPages(ctx, postgres.URL("bascule"), serveConns()); err != nil {
+		return err
+	}
+	d.onClose(d.pages.Close)
 	if err := d.db.Migrate(ctx); err != nil {
 		return err
 	}
@@ -213,7 +218,7 @@ const demoWorkers = 2
 // run starts the pages and the worker, the ones of serve and work. The caller
 // calls stop.
 func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err error) {
-	pages, err := web.New(web.Config{DB: d.db, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Help: d.help, Log: d.log,
+	pages, err := web.New(web.Config{DB: d.pages, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Help: d.help, Log: d.log,
 		Certificates: d.certs.store, CertURL: d.certs.url()})
 	if err != nil {
 		return nil, err

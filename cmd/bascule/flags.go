@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -14,8 +15,8 @@ type span time.Duration
 // Set reads the flag's value.
 func (s *span) Set(text string) error {
 	d, err := parseDuration(text)
-	if err != nil || d <= 0 {
-		return errors.New("it is not a time such as 90d")
+	if err != nil || d <= 0 || d > maxDays*24*time.Hour {
+		return fmt.Errorf("it is not a time such as 90d or 36h, of %d days at the most", maxDays)
 	}
 	*s = span(d)
 	return nil

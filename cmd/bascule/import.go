@@ -18,6 +18,7 @@ type importFlags struct {
 	dryRun   bool
 	within   span
 	verdicts string
+	force    bool
 	json     bool
 }
 
@@ -38,10 +39,28 @@ name none or several of them.`,
 	cmd.Flags().Var(&f.within, "within", "only certificates that expire within this `time`, such as 90d (default: all)")
 	cmd.Flags().StringVar(&f.verdicts, "verdicts", "", "write the sheet with a verdict for each row to the new workbook `OUT.xlsx`")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the counts as one JSON object")
-	cmd.RunE = a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
+	addForceTo(cmd, &f.force)
+	judge := a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
 		return a.runImport(ctx, db, keys, args[0], f)
 	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := f.checkVerdicts(args[0]); err != nil {
+			return err
+		}
+		return judge(cmd, args)
+	}
 	return cmd
+}
+
+// checkVerdicts refuses a name for the verdicts before anything is judged.
+func (f *importFlags) checkVerdicts(path string) error {
+	if f.verdicts == "" {
+		return nil
+	}
+	if err := importer.CheckVerdictsPath(path, f.verdicts); err != nil {
+		return err
+	}
+	return checkOutput(f.verdicts, importer.VerdictsKind, f.force)
 }
 
 func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyring, path string, f importFlags) error {

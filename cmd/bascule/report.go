@@ -12,19 +12,32 @@ import (
 
 func (a *app) reportCommand() *cobra.Command {
 	var batch batchNumber
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "report OUT.xlsx",
 		Short: "Write the workbook that tells what became of every row",
-		Args:  oneArg("OUT.xlsx"),
+		Long: `Writes the workbook that tells what became of every row. It names subscribers: its
+owner alone may read it (0600). A file of that name is replaced only if it is a
+report that nobody changed since, or with --force.`,
+		Example: `  bascule report report.xlsx
+  bascule report lot3.xlsx --batch 3`,
+		Args: oneArg("OUT.xlsx"),
 	}
 	batch.addTo(cmd, "only this batch")
-	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
+	addForceTo(cmd, &force)
+	write := a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
 		if err := writeReport(ctx, db, args[0], int64(batch)); err != nil {
 			return err
 		}
 		a.printf("%s is written.\n", args[0])
 		return nil
 	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkOutput(args[0], report.Kind, force); err != nil {
+			return err
+		}
+		return write(cmd, args)
+	}
 	return cmd
 }
 

@@ -167,13 +167,14 @@ func actor() string {
 	return "administrator"
 }
 
-// openDB opens the database of DATABASE_URL and makes sure that it has today's schema.
-func (a *app) openDB(ctx context.Context, conns int) (*sql.DB, error) {
+// openDB opens the database of DATABASE_URL, by sql.Open or sql.OpenPages, and
+// makes sure that it has today's schema.
+func (a *app) openDB(ctx context.Context, open func(context.Context, string, int) (*sql.DB, error), conns int) (*sql.DB, error) {
 	url, err := a.env.databaseURL()
 	if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open(ctx, url, conns)
+	db, err := open(ctx, url, conns)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +191,7 @@ const commandConns = 4
 // withDB runs a short command on the database.
 func (a *app) withDB(f func(ctx context.Context, db *sql.DB, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		db, err := a.openDB(cmd.Context(), commandConns)
+		db, err := a.openDB(cmd.Context(), sql.Open, commandConns)
 		if err != nil {
 			return err
 		}

@@ -125,6 +125,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 	"fill":     fillTemplate,
 	"wrong":    writeWrongFile,
 	"sample":   writeSample,
+	"private":  isPrivate,
 }
 
 func storyOf(ts *testscript.TestScript) *story { return ts.Value(story{}).(*story) }
@@ -299,6 +300,15 @@ func awaitURL(url string) error {
 		}
 		return nil
 	})
+}
+
+// private FILE: its owner alone may read it.
+func isPrivate(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if info.Mode().Perm() != 0o600 {
+		ts.Fatalf("%s has %v, want 0600", args[0], info.Mode().Perm())
+	}
 }
 
 // activate ADDRESS: the subscriber uses the code of the newest mail to it.

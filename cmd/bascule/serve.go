@@ -72,7 +72,7 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	a.warnCertificates(cfg, pair)
-	db, err := a.openDB(ctx, serveConns())
+	db, err := a.openDB(ctx, sql.OpenPages, serveConns())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+
 	"github.com/spf13/cobra"
 
 	"bascule/importer"
@@ -8,16 +10,26 @@ import (
 )
 
 func (a *app) templateCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "template OUT.xlsx",
-		Short: "Write an empty workbook with the columns, validation and an explanation",
-		Args:  oneArg("OUT.xlsx"),
+	var force bool
+	cmd := &cobra.Command{
+		Use:     "template OUT.xlsx",
+		Short:   "Write an empty workbook with the columns, validation and an explanation",
+		Example: "  bascule template certificates.xlsx",
+		Args:    oneArg("OUT.xlsx"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := atomicfile.Write(args[0], importer.WriteTemplate); err != nil {
+			if err := checkOutput(args[0], importer.TemplateKind, force); err != nil {
+				return err
+			}
+			err := atomicfile.Write(args[0], func(w io.Writer) error {
+				return atomicfile.Seal(w, importer.TemplateKind, importer.WriteTemplate)
+			})
+			if err != nil {
 				return err
 			}
 			a.printf("%s is ready to be filled in.\n", args[0])
 			return nil
 		},
 	}
+	addForceTo(cmd, &force)
+	return cmd
 }

@@ -1,8 +1,10 @@
-// Package atomicfile writes files that are complete or absent (I7).
+// Package atomicfile writes files that are complete or absent (I7), and readable by
+// their owner alone: what bascule writes names subscribers.
 package atomicfile
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -31,8 +33,8 @@ func Write(path string, write func(io.Writer) error) error {
 
 // A File becomes what path names once it is complete: the bytes go to a new file
 // in the same folder, reach the disk with Finish, and only with Commit take the
-// name. A file that was there is replaced and lends its permissions; a link keeps
-// pointing where it did. Who creates a File commits or discards it.
+// name. A file that was there is replaced; a link keeps pointing where it did. Who
+// creates a File commits or discards it.
 type File struct {
 	path     string // as it was given, for errors
 	target   string // what it leads to
@@ -46,15 +48,23 @@ type File struct {
 // Devices, pipes and folders are refused: renaming over /dev/null would replace
 // it for the whole machine.
 func Create(path string) (*File, error) {
-	target, mode, err := resolve(path)
+	target, err := resolve(path)
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", path, cause(err))
+	}
+	temp, err := newTemporary(filepath.Dir(target))
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
-	temp, err := newTemporary(filepath.Dir(target), mode)
-	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", path, err)
-	}
-	return &File{path: path, target: target, temp: temp, buffered: bufio.NewWriterSize(temp, 1<<16)}, nil
+	return &File{path: path, target: target, temp: temp, buffered: bufio.NewWriterSize(named{temp}, 1<<16)}, nil
+}
+
+// named tells errors without the temporary name, which tells nobody anything.
+type named struct{ f *os.File }
+
+func (n named) Write(p []byte) (int, error) {
+	k, err := n.f.Write(p)
+	return k, cause(err)
 }
 
 // Name is where the bytes are until Commit moves them.
@@ -66,7 +76,7 @@ func (f *File) Write(p []byte) (int, error) { return f.buffered.Write(p) }
 // Finish brings everything to the disk and closes the file. Afterwards it is
 // complete under its temporary name, and only the new name can be refused.
 func (f *File) Finish() error {
-	if err := errors.Join(f.buffered.Flush(), f.temp.Sync(), f.temp.Close()); err != nil {
+	if err := cmp.Or(f.buffered.Flush(), cause(f.temp.Sync()), cause(f.temp.Close())); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, err)
 	}
 	f.finished = true
@@ -94,47 +104,50 @@ func (f *File) Discard() {
 }
 
 // resolve follows links, so that the file they name is replaced and not they
-// themselves. The mode is zero for a file that does not exist.
-func resolve(path string) (target string, mode fs.FileMode, err error) {
+// themselves.
+func resolve(path string) (target string, err error) {
 	target, err = filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return path, 0, nil
+		if _, err := os.Lstat(path); err == nil {
+			return "", errors.New("it is a link that leads nowhere")
+		}
+		return path, nil
 	}
 	if err != nil {
-		return "", 0, err
+		return "", err
 	}
 	info, err := os.Stat(target)
-	if err != nil {
-		return "", 0, err
+	switch {
+	case err != nil:
+		return "", err
+	case info.IsDir():
+		return "", fmt.Errorf("it is a folder: name a file in it, such as %s", filepath.Join(path, "out.xlsx"))
+	case !info.Mode().IsRegular():
+		return "", errors.New("not a regular file")
 	}
-	if !info.Mode().IsRegular() {
-		return "", 0, errors.New("not a regular file")
-	}
-	return target, info.Mode().Perm(), nil
+	return target, nil
 }
 
-// newTemporary makes a file in the folder with the permissions of mode or, if that
-// is zero, those any new file gets; os.CreateTemp would make it unreadable to the
-// user's group. The name is short, whatever the length of the final one.
-func newTemporary(folder string, mode fs.FileMode) (*os.File, error) {
-	name := filepath.Join(folder, ".bascule-"+rand.Text()+".tmp")
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil || mode == 0 {
-		return f, err
+// newTemporary makes a file in the folder. Its name is short, whatever the length
+// of the final one.
+func newTemporary(folder string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(folder, ".bascule-"+rand.Text()+".tmp"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("the folder %s does not exist: make it first", folder)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("no permission to write in the folder %s", folder)
 	}
-	if err := f.Chmod(mode); err != nil {
-		f.Close()
-		os.Remove(name)
-		return nil, err
-	}
-	return f, nil
+	return f, cause(err)
 }
 
-// cause is why a name was refused, without the temporary name, which tells
-// nobody anything.
+// cause is why a name was refused, without the name.
 func cause(err error) error {
 	if link, ok := errors.AsType[*os.LinkError](err); ok {
 		return link.Err
+	}
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
 	}
 	return err
 }

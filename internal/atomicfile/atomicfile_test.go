@@ -4,8 +4,10 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"bascule/internal/atomicfile"
@@ -101,29 +103,22 @@ func TestWriteIsInvisibleUntilDone(t *testing.T) {
 	}
 }
 
-// A new file gets the permissions that the user's umask gives; an older one
-// keeps its own, so that a private report stays private.
+// What bascule writes names subscribers: its owner alone reads it, whatever the
+// umask, and whoever could read what was there before.
 func TestWritePermissions(t *testing.T) {
-	dir := t.TempDir()
-	plain := filepath.Join(dir, "plain")
-	if err := os.WriteFile(plain, nil, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	fresh := filepath.Join(dir, "fresh")
-	if err := atomicfile.Write(fresh, text("x")); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := mode(t, fresh), mode(t, plain); got != want {
-		t.Errorf("new file has %v, want %v", got, want)
-	}
-	if err := os.Chmod(fresh, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := atomicfile.Write(fresh, text("y")); err != nil {
-		t.Fatal(err)
-	}
-	if got := mode(t, fresh); got != 0o600 {
-		t.Errorf("replaced file has %v, want 0600", got)
+	path := filepath.Join(t.TempDir(), "report.xlsx")
+	for _, before := range []os.FileMode{0, 0o644, 0o666} {
+		if before != 0 {
+			if err := os.Chmod(path, before); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := atomicfile.Write(path, text("x")); err != nil {
+			t.Fatal(err)
+		}
+		if got := mode(t, path); got != 0o600 {
+			t.Errorf("where %v was, there is %v, want 0600", before, got)
+		}
 	}
 }
 
@@ -151,17 +146,46 @@ func TestWriteThroughLink(t *testing.T) {
 // What is no file is refused and left alone, as is a missing folder.
 func TestWriteRefusals(t *testing.T) {
 	dir := t.TempDir()
-	for _, path := range []string{dir, os.DevNull, filepath.Join(dir, "missing", "a")} {
+	nowhere := filepath.Join(dir, "link")
+	if err := os.Symlink(filepath.Join(dir, "gone"), nowhere); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		dir: "it is a folder", os.DevNull: "not a regular file", nowhere: "a link that leads nowhere",
+		filepath.Join(dir, "missing", "a"): "the folder " + filepath.Join(dir, "missing") + " does not exist: make it first",
+	} {
 		called := false
 		err := atomicfile.Write(path, func(io.Writer) error { called = true; return nil })
 		if err == nil || called {
 			t.Errorf("%s: error %v, written %v; want a refusal before the work", path, err, called)
 		}
-		if err != nil && !strings.Contains(err.Error(), path) {
-			t.Errorf("%s: the error does not name it: %v", path, err)
+		if err != nil && (!strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), ".bascule-")) {
+			t.Errorf("%s: the error is %v, want %q", path, err, want)
 		}
 	}
-	assertOnly(t, dir)
+	assertOnly(t, dir, "link")
+}
+
+// A full disk is told with the name that was asked for, not with the temporary one.
+func TestWriteToAFullDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.xlsx")
+	var before syscall.Rlimit
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 16, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before)
+	for _, size := range []int{1 << 17, 1<<17 + 1<<16} {
+		err := atomicfile.Write(path, text(strings.Repeat("x", size)))
+		if !errors.Is(err, syscall.EFBIG) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), ".bascule-") {
+			t.Errorf("%d bytes: the error is %v", size, err)
+		}
+	}
+	assertOnly(t, filepath.Dir(path))
 }
 
 // I7: a finished file lacks nothing but its name, which it gets with Commit alone.

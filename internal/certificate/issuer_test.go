@@ -57,6 +57,26 @@ func TestMatch(t *testing.T) {
 		{"AC Exemple Professionnels, O=Autorité de certification d'exemple", "pro"},
 		{"CommonName=AC Exemple Particuliers", "par"},
 
+		// one attribute a line, or between tabs
+		{"CN = AC Exemple Professionnels\r\nO = Autorité de certification d'exemple\r\nC = FR", "pro"}, // Windows
+		{"CN=AC Exemple Professionnels\nC=FR\n", "pro"},
+		{"CN=AC Exemple Professionnels\rC=FR", "pro"},
+		{"CN=AC Exemple Professionnels\vC=FR", "pro"},
+		{"CN=AC Exemple Professionnels\u2028C=FR\u0085", "pro"},
+		{"CN=AC Exemple Professionnels\tO=Autorité de certification d'exemple\tC=FR", "pro"},
+		{"CN\t=\tAC Exemple Professionnels\r\nC\t=\tFR", "pro"},
+		{"CN=AC Exemple Professionnels,\n  O=Autorité de certification d'exemple,\n  C=FR", "pro"},
+		{"issuer=\n    countryName               = FR\n    organizationName          = Autorité de certification d'exemple\n    commonName                = AC Exemple Professionnels\n", "pro"}, // OpenSSL
+		{"Issuer:\r\n    CN=AC Exemple Professionnels\r\n    O=Autorité de certification d'exemple\r\n    C=FR\r\n", "pro"},                                                                      // certutil
+		{"Émetteur\u00a0: \r\n    CN=AC Exemple Professionnels\r\n    C=FR", "pro"},
+		{"Emetteur : CN=AC Exemple Professionnels, C=FR", "pro"}, // keytool
+		{"CN = AC Exemple\r\nProfessionnels\r\nC = FR", "pro"},   // a long value that a cell wraps
+		{"CN=\"AC Exemple Professionnels\"\nC=FR", "pro"},
+		{"CN = AC Dupont, Durand + Cie; \"S/MIME\"\nO = Dupont, Durand et Cie\nOU = 0002 123456789\nOU = Production\nOID.2.5.4.97 = NTRFR-123456789", "units"},
+		{"CN = AC Exemple Professionnels\nC = BE", ""},
+		{"CN = AC Exemple Professionnels\nXY = FR", ""},
+		{"Organisation\nCN = AC Exemple Professionnels", ""}, // a line of its own is a name too
+
 		// values that hold what elsewhere separates
 		{`CN=AC Dupont\, Durand \+ Cie\; \"S/MIME\", L=Besançon`, "units"},
 		{`CN="AC Dupont, Durand + Cie; ""S/MIME"""; ST=Doubs`, "units"},
@@ -172,8 +192,8 @@ func TestIssued(t *testing.T) {
 func TestParseNameOfPrograms(t *testing.T) {
 	for name, e := range known(t) {
 		for i, text := range []string{e.Subject.String(), e.Subject.ToRDNSequence().String()} {
-			if a := (&authority{certificate: e.Certificate, name: subject(e.Certificate)}); !a.bears(parseName(tidy(text))) {
-				t.Errorf("%s, way %d: %q reads as %v", name, i, text, parseName(tidy(text)))
+			if a := (&authority{certificate: e.Certificate, name: subject(e.Certificate)}); !a.bears(parseName(tidyLines(text))) {
+				t.Errorf("%s, way %d: %q reads as %v", name, i, text, parseName(tidyLines(text)))
 			}
 		}
 	}
@@ -189,7 +209,7 @@ func FuzzParseName(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		all := parseName(tidy(s))
+		all := parseName(tidyLines(s))
 		var written []string
 		total := 0
 		for _, a := range all {

@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -31,11 +32,26 @@ func subject(c *x509.Certificate) []attribute {
 // without control and invisible characters, with one kind of apostrophe (office
 // programs replace it as one types). Bytes that are not UTF-8 are taken for
 // Latin-1, as older authorities wrote it.
-func tidy(s string) string {
+func tidy(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
+
+// tidyLines is tidy for a whole name: white space that has a line end or a tab in
+// it becomes one line end, for programs show one attribute a line.
+func tidyLines(s string) string {
+	lines := strings.FieldsFunc(clean(s), func(r rune) bool { return unicode.IsSpace(r) && !unicode.Is(unicode.Zs, r) })
+	kept := lines[:0]
+	for _, line := range lines {
+		if line = strings.Join(strings.Fields(line), " "); line != "" {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+func clean(s string) string {
 	if !utf8.ValidString(s) {
 		s = latin1(s)
 	}
-	s = strings.Map(func(r rune) rune {
+	return norm.NFC.String(strings.Map(func(r rune) rune {
 		switch {
 		case r == '’':
 			return '\''
@@ -43,8 +59,7 @@ func tidy(s string) string {
 			return -1
 		}
 		return r
-	}, s)
-	return strings.Join(strings.Fields(norm.NFC.String(s)), " ")
+	}, s))
 }
 
 func latin1(s string) string {
@@ -61,8 +76,9 @@ const maxName = 2000
 
 // parseName reads a distinguished name as people and programs write it: RFC
 // 4514 and its ancestors (commas or semicolons, a plus sign within, quotes,
-// escapes), or OpenSSL's one line with slashes; in either order. A text without
-// any attribute is a common name. It returns nothing for "" and for a text that
+// escapes), OpenSSL's one line with slashes, or one attribute a line as Windows,
+// certutil and OpenSSL's multiline show it; in either order. A text without any
+// attribute is a common name. It returns nothing for "" and for a text that
 // is too long.
 //
 // It is tolerant, because a text that is read wrongly matches no authority: a
@@ -73,7 +89,7 @@ func parseName(text string) []attribute {
 		return nil
 	}
 	var p parser
-	p.skip(cutFold(text, "issuer=")) // openssl x509 -issuer
+	p.skip(cutTitle(text))
 	var all []attribute
 	for p.rest != "" {
 		all = append(all, p.attribute())
@@ -81,17 +97,14 @@ func parseName(text string) []attribute {
 	return all
 }
 
-// cutFold removes a prefix of ASCII letters, whatever its case.
-func cutFold(s, prefix string) string {
-	if len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {
-		return s[len(prefix):]
-	}
-	return s
-}
+// title is what OpenSSL, certutil and keytool write before an issuer's name.
+var title = regexp.MustCompile(`^(?i:issuer|[ée]metteur)\s*[:=]`)
+
+func cutTitle(text string) string { return text[len(title.FindString(text)):] }
 
 const (
-	separators = ",;+/"
-	blanks     = ",; " // what may also stand around a separator, and at both ends
+	separators = ",;+/\n"
+	blanks     = ",; \n" // what may also stand around a separator, and at both ends
 )
 
 // A parser reads attributes from the front of rest. Each call shortens it.
@@ -101,7 +114,7 @@ type parser struct{ rest string }
 func (p *parser) attribute() attribute {
 	oid := attributeNames["CN"]
 	if named, value, ok := cutType(p.rest); ok {
-		oid, p.rest = named, strings.TrimLeft(value, " ")
+		oid, p.rest = named, strings.TrimLeft(value, " \n")
 	}
 	if value, ok := p.quoted(); ok {
 		return attribute{oid, tidy(value)}
@@ -215,7 +228,7 @@ func cutType(s string) (oid, value string, ok bool) {
 	if end <= 0 {
 		return "", "", false
 	}
-	value, ok = strings.CutPrefix(strings.TrimLeft(s[end:], " "), "=")
+	value, ok = strings.CutPrefix(strings.TrimLeft(s[end:], " \n"), "=")
 	if !ok {
 		return "", "", false
 	}

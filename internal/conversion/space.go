@@ -2,6 +2,7 @@ package conversion
 
 import (
 	"math/big"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -108,10 +109,15 @@ func ParseSerialNumber(s string) (SerialNumber, error) {
 // SerialNumberOf is the serial number of an X.509 certificate.
 func SerialNumberOf(n *big.Int) SerialNumber { return SerialNumber(n.Text(16)) }
 
-// ParseIssuer reads the optional issuer of a certificate, at most 500
-// characters. It returns ErrIssuerLong.
+// attributeLine is a line end or a tab before an attribute of a name: programs
+// show one attribute a line.
+var attributeLine = regexp.MustCompile(`[,;]*[\pZ\s\v\x{85}]*[\t\n\v\f\r\x{85}\x{2028}\x{2029}][\pZ\s\v\x{85}]*([0-9A-Za-z.]+[\pZ\s]*=)`)
+
+// ParseIssuer reads the optional issuer of a certificate, at most 500 characters
+// on one line: attributes that had a line each are separated by commas. It
+// returns ErrIssuerLong.
 func ParseIssuer(s string) (string, error) {
-	return parseName(s, 500, nil, ErrIssuerLong)
+	return parseName(attributeLine.ReplaceAllString(Trim(s), ", $1"), 500, nil, ErrIssuerLong)
 }
 
 // SIREN identifies a French company: 9 digits.

@@ -242,3 +242,27 @@ func FuzzParseCell(f *testing.F) {
 		}
 	})
 }
+
+// R7: attributes of an issuer that have a line each, or tabs between them, stay
+// apart on the one line that is stored; other white space is collapsed.
+func TestParseIssuerOnLines(t *testing.T) {
+	const want = "CN = AC Essai, O = Essai, C = FR"
+	for _, in := range []string{
+		want, "CN = AC Essai\r\nO = Essai\r\nC = FR\r\n", "CN = AC Essai\tO = Essai\tC = FR", "CN = AC\nEssai \u00a0\n\n\tO = Essai\vC = FR",
+		"\n CN = AC Essai\u2028O = Essai\u0085C = FR\n\n", "CN\t=\u00a0AC Essai\nO\t= Essai\nC\t= FR",
+	} {
+		if got, err := ParseIssuer(in); got != want || err != nil {
+			t.Errorf("%q becomes %q, %v", in, got, err)
+		}
+	}
+	for in, want := range map[string]string{
+		"AC\nEssai":               "AC Essai",
+		"issuer=\n  2.5.4.3 = AC": "issuer=, 2.5.4.3 = AC",
+		"CN=AC Essai,\r\nO=Essai": "CN=AC Essai, O=Essai",
+		"CN=Société\nd'Émile = x": "CN=Société d'Émile = x",
+	} {
+		if got, err := ParseIssuer(in); got != want || err != nil {
+			t.Errorf("%q becomes %q, %v; want %q", in, got, err, want)
+		}
+	}
+}

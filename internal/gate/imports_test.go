@@ -19,7 +19,7 @@ var layers = map[string]int{
 
 	"sql": 1, "queue": 1, "internal/mail": 1, "internal/recap": 1, "internal/report": 1, "internal/bounce": 1, "internal/devenv": 1, "internal/certificate": 1,
 
-	"internal/conversion": 0, "internal/atomicfile": 0,
+	"internal/conversion": 0, "internal/atomicfile": 0, "internal/celltext": 0,
 }
 
 // testSupport are packages that only tests import; they may import what a test

@@ -1,14 +1,14 @@
 package report
 
 import (
-	"archive/zip"
-	"compress/flate"
 	"fmt"
 	"io"
 	"iter"
 	"strconv"
 
 	"github.com/xuri/excelize/v2"
+
+	"bascule/internal/celltext"
 )
 
 // summaryName is the first sheet, which charts and names refer to.
@@ -34,13 +34,7 @@ func newBook(rowsPerSheet int) (*book, error) {
 // writeTo sends the compressed workbook straight to w; excelize alone would
 // gather all of it in memory first.
 func (b *book) writeTo(w io.Writer) error {
-	b.file.SetZipWriter(func(io.Writer) excelize.ZipWriter {
-		z := zip.NewWriter(w)
-		z.RegisterCompressor(zip.Deflate, func(to io.Writer) (io.WriteCloser, error) {
-			return flate.NewWriter(to, flate.BestSpeed) // half the time for a third more bytes
-		})
-		return z
-	})
+	b.file.SetZipWriter(func(io.Writer) excelize.ZipWriter { return celltext.NewZip(w) })
 	return b.file.Write(io.Discard)
 }
 

@@ -2,10 +2,10 @@ package report
 
 import (
 	"time"
-	"unicode/utf16"
 
 	"github.com/xuri/excelize/v2"
 
+	"bascule/internal/celltext"
 	"bascule/internal/conversion"
 )
 
@@ -18,21 +18,18 @@ func text(s string) any {
 	if s == "" {
 		return nil
 	}
-	if len(s) <= excelize.TotalCellChars {
-		return s
+	if len(s) <= excelize.TotalCellChars/2 || celltext.Units(s) <= excelize.TotalCellChars {
+		return celltext.Mark(s)
 	}
-	room := excelize.TotalCellChars - len(utf16.Encode([]rune(cutMark)))
+	room := excelize.TotalCellChars - celltext.Units(cutMark)
 	units, end := 0, 0 // end: the longest prefix that leaves room for the mark
 	for i, r := range s {
 		if units <= room {
 			end = i
 		}
-		units += max(1, utf16.RuneLen(r))
+		units += celltext.Unit(s[i:], r)
 	}
-	if units <= excelize.TotalCellChars {
-		return s
-	}
-	return s[:end] + cutMark
+	return celltext.Mark(s[:end]) + cutMark
 }
 
 // id is the number of a thing, or no cell if there is none.

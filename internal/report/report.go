@@ -90,9 +90,15 @@ func (r Rejected) verdict() string {
 	return "rejeté"
 }
 
-// WriteFile writes the workbook to a file, which is complete or absent (I7).
+// Kind is what the seal of a report says.
+const Kind = "report"
+
+// WriteFile writes the workbook to a file, which is complete or absent (I7), and
+// seals it: as long as nobody changes it, a later report may take its place.
 func WriteFile(path string, r Report) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return Write(w, r) })
+	return atomicfile.Write(path, func(w io.Writer) error {
+		return atomicfile.Seal(w, Kind, func(w io.Writer) error { return Write(w, r) })
+	})
 }
 
 // Write writes the workbook. Rows beyond what one sheet holds go on in

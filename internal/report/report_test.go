@@ -201,11 +201,11 @@ func TestHostileTexts(t *testing.T) {
 	w.assertNoFormula(t)
 }
 
-// Control characters, which XML cannot hold, and broken UTF-8 do not break the
-// workbook.
+// I7: control characters, which XML cannot hold, are escaped as the format wants
+// it; broken UTF-8 does not break the workbook.
 func TestUnwritableTexts(t *testing.T) {
 	w := written(t, Report{Requests: rowsOf(Request{Holder: "a\x00b\x0bc\xff\uFFFEd"})})
-	if got, want := w.sheet(t, "Demandes").rows[1]["B"].value, "a\uFFFDb\uFFFDc\uFFFD\uFFFDd"; got != want {
+	if got, want := w.sheet(t, "Demandes").rows[1]["B"].value, "a_x0000_b_x000B_c\uFFFD_xFFFE_d"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -139,18 +139,26 @@ func parseProof(form url.Values) (conversion.Email, conversion.Code, problems) {
 // prove looks the code up and takes the turn on its request; what it found is
 // read again after a wait, when another form may have been taken.
 func (a *attempt) prove(ctx context.Context) (end func(), err error) {
-	if a.proven, err = a.db.FindCode(ctx, a.keys, a.email, a.code); err != nil {
+	if err := a.find(ctx); err != nil {
 		return nil, err
 	}
 	end, waited, err := a.turns.take(ctx, a.proven.RequestID)
 	if err != nil || !waited {
 		return end, err
 	}
-	if a.proven, err = a.db.FindCode(ctx, a.keys, a.email, a.code); err != nil {
+	if err := a.find(ctx); err != nil {
 		end()
 		return nil, err
 	}
 	return end, nil
+}
+
+// find looks the code up.
+func (a *attempt) find(ctx context.Context) error {
+	return whileBusy(ctx, func() (err error) {
+		a.proven, err = a.db.FindCode(ctx, a.keys, a.email, a.code)
+		return err
+	})
 }
 
 // decide tells what a form with a right code leads to.

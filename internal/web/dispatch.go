@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"bascule/sql"
 )
 
 // A handler answers a request, or returns why it cannot: a [failure], or
@@ -89,7 +91,11 @@ func (rt route) handler(method string) (h handler, allowed string) {
 // fail answers with a page of ours, and logs what an operator must know.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var f failure
-	if !errors.As(err, &f) {
+	switch {
+	case errors.As(err, &f):
+	case errors.Is(err, sql.ErrBusy): // of no concern to an operator
+		f = errBusy
+	default:
 		// Most likely PostgreSQL: it may be back in a moment.
 		f = failure{status: http.StatusServiceUnavailable, wait: retryLater, cause: err}
 	}
@@ -104,6 +110,10 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.Error("page not written", "route", r.Pattern, "error", err)
 	}
 }
+
+// errBusy is the answer to who would wait for what somebody else holds: an import
+// holds what it changes until it is stored.
+var errBusy = failure{status: http.StatusServiceUnavailable, wait: retryLater}
 
 // wholeSeconds rounds up, and is never 0: who comes back comes back late enough.
 func wholeSeconds(d time.Duration) int64 {

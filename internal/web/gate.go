@@ -20,7 +20,8 @@ const (
 	patience = 2 * time.Second
 	// queueLength is how many may wait for one thing: each holds a form in memory.
 	queueLength = 32
-	// pollBusy is how often a submission that another process holds up asks again.
+	// pollBusy is how often a submission that another process or an import holds up
+	// asks again. Between two questions it has no connection to the database.
 	pollBusy = 50 * time.Millisecond
 )
 
@@ -145,8 +146,8 @@ func (t *turns) quit(request int64) {
 	}
 }
 
-// whileBusy calls f again as long as another process is at work on the same
-// request, and gives up with errOverload.
+// whileBusy calls f again as long as somebody else is at work on the same request,
+// another process or an import, and gives up with errOverload.
 func whileBusy(ctx context.Context, f func() error) error {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()

@@ -383,7 +383,7 @@ func TestWithoutDatabase(t *testing.T) {
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	s.get("/readyz").expect(t, http.StatusOK)
-	s.db.Close()
+	s.pages.Close()
 	s.get("/healthz").expect(t, http.StatusOK)
 	s.get("/readyz").expect(t, http.StatusServiceUnavailable)
 	page := s.post(full(proof, "contact@a.example")).expect(t, http.StatusServiceUnavailable, "Service momentanément indisponible")

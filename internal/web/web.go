@@ -257,15 +257,7 @@ const readyPatience = 2 * time.Second
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readyPatience)
 	defer cancel()
-	answer := make(chan error, 1)
-	go func() { answer <- s.db.Ping(ctx) }() // a frozen server holds it longer than ctx lasts
-	var err error
-	select {
-	case err = <-answer:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	if err != nil {
+	if err := s.db.Ready(ctx); err != nil {
 		s.log.Warn("not ready", "error", err)
 		return writeText(w, http.StatusServiceUnavailable, "PostgreSQL does not answer\n")
 	}

@@ -18,6 +18,7 @@ import (
 	"bascule/internal/conversion"
 	"bascule/internal/devenv/devtest"
 	"bascule/internal/web"
+	"bascule/sql"
 	"bascule/sql/sqltest"
 )
 
@@ -33,6 +34,7 @@ const (
 type site struct {
 	t      testing.TB
 	db     *sqltest.DB
+	pages  *sql.DB // the server's own pool
 	keys   *conversion.Keyring
 	server *web.Server
 	http   *httptest.Server
@@ -42,10 +44,11 @@ type site struct {
 // newSite starts a site. When the test ends, its log must hold nothing personal.
 func newSite(t testing.TB, change ...func(*web.Config)) *site {
 	t.Helper()
-	s := &site{t: t, db: sqltest.Open(t), keys: sqltest.Keys(t), log: &logBook{}}
+	db := sqltest.Open(t)
+	s := &site{t: t, db: db, pages: db.Pages(t), keys: sqltest.Keys(t), log: &logBook{}}
 	s.http = httptest.NewUnstartedServer(nil)
 	cfg := web.Config{
-		DB: s.db.DB, Keys: s.keys,
+		DB: s.pages, Keys: s.keys,
 		PublicURL:      &url.URL{Scheme: "http", Host: s.http.Listener.Addr().String()},
 		Help:           "Du lundi au vendredi, de 8 h 00 à 19 h 30.\nTéléphone : 01 99 00 00 00.",
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},

@@ -1,3 +1,7 @@
--- Expires the overdue request that still reserves the address with key $1: an index cannot read the clock.
-SELECT expire_requests(coalesce(array_agg(r.id), '{}'), $2, 'subscriber')
-FROM request r WHERE r.chosen_key = $1 AND r.expires_at <= $2 AND (r.bounce IS NULL OR r.bounce = 'late') AND request_is_open(r)
+-- Expires the overdue request that still reserves the address with key $1: an index cannot read the clock. Who holds it is not
+-- waited for.
+SELECT expire_requests(coalesce((
+    SELECT array_agg(id) FROM (
+        SELECT r.id FROM request r
+        WHERE r.chosen_key = $1 AND r.expires_at <= $2 AND (r.bounce IS NULL OR r.bounce = 'late') AND request_is_open(r)
+        FOR UPDATE NOWAIT) AS held), '{}'), $2, 'subscriber')

@@ -1,7 +1,7 @@
 -- What the database tells of the rows without a verdict: the one judge of dry runs and real ones (D2, D9, D17).
 -- $1 seconds is --within, 0 for all; $2 the column of the address; $3 the instant: who is overdue then counts as expired. --within counts days in Paris, whatever becomes of summer time.
 WITH horizon AS MATERIALIZED (
-    SELECT CASE WHEN $1 > 0 THEN ($3::timestamptz AT TIME ZONE 'Europe/Paris' + make_interval(secs => $1))::date ELSE 'infinity' END AS day
+    SELECT CASE WHEN $1::float8 > 0 THEN ($3::timestamptz AT TIME ZONE 'Europe/Paris' + make_interval(secs => $1))::date ELSE 'infinity' END AS day
 ), clash AS MATERIALIZED (
     SELECT t.line, min(x.number) AS number
     FROM staged t JOIN space x ON x.serial = t.serial AND lower(x.issuer) = lower(t.issuer) AND x.number <> t.number

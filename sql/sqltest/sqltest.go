@@ -47,6 +47,17 @@ func Open(t testing.TB) *DB {
 	return &DB{DB: db, URL: url, Raw: raw}
 }
 
+// Pages is a pool of the same size for pages, as serve has one.
+func (db *DB) Pages(t testing.TB) *sql.DB {
+	t.Helper()
+	pages, err := sql.OpenPages(context.Background(), As(t, db.URL, Application), conns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pages.Close() })
+	return pages
+}
+
 // Keys is a keyring that is the same in every test.
 func Keys(t testing.TB) *conversion.Keyring {
 	t.Helper()

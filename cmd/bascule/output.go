@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"bascule/internal/atomicfile"
+)
+
+// addForceTo adds the flag by which an output may replace what is there.
+func addForceTo(cmd *cobra.Command, force *bool) {
+	cmd.Flags().BoolVar(force, "force", false, "replace whatever file has the name")
+}
+
+// checkOutput refuses a name that no workbook should have, and one that has a file
+// already: only a workbook of the same kind, as bascule wrote it, is replaced
+// without --force.
+func checkOutput(path, kind string, force bool) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder: name a file in it, such as %s", path, filepath.Join(path, kind+".xlsx"))
+	}
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".xlsx":
+	case ".csv", ".xls", ".ods":
+		return usagef("%s: only .xlsx is written; name it %s, and save it as %s in a spreadsheet program if you need that",
+			path, strings.TrimSuffix(path, filepath.Ext(path))+".xlsx", ext)
+	default:
+		return usagef("%s: the name of a workbook ends in .xlsx", path)
+	}
+	err := atomicfile.Free(path, kind)
+	if _, taken := errors.AsType[*atomicfile.TakenError](err); taken && force {
+		return nil
+	} else if taken {
+		return fmt.Errorf("%w: give another name, or --force to replace it", err)
+	}
+	return err
+}

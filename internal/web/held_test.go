@@ -1,0 +1,100 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+
+	"bascule/sql/sqltest"
+)
+
+// hold locks rows as an import does, until release.
+func (s *site) hold(query string) (release func()) {
+	s.t.Helper()
+	tx, err := s.db.Raw.Begin()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := tx.Exec(query); err != nil {
+		s.t.Fatal(err)
+	}
+	release = sync.OnceFunc(func() { tx.Rollback() })
+	s.t.Cleanup(release)
+	return release
+}
+
+// I8: more subscribers than the server has connections wait for what an import
+// holds. A bystander is served meanwhile, the server stays in service, and those
+// who wait are told in time when to come back.
+func TestImportHoldsSubscribers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const held = 24
+	var forms []url.Values
+	for i := range held {
+		contact := fmt.Sprintf("c%d@a.example", i)
+		_, proof := s.mailed(sqltest.Invitation{Contact: contact})
+		forms = append(forms, full(proof, contact))
+	}
+	_, bystander := s.mailed(sqltest.Invitation{Contact: "bystander@b.example"})
+	release := s.hold(`SELECT FROM request WHERE contact_email LIKE 'c%' ORDER BY id FOR UPDATE`)
+	var waiting sync.WaitGroup
+	answers := make(chan answered, held)
+	for _, f := range forms {
+		waiting.Go(func() { answers <- s.post(f) })
+	}
+	s.await(gaveUp)
+	s.get("/readyz").expect(t, http.StatusOK)
+	s.get("/connexion").expect(t, http.StatusOK)
+	s.post(full(bystander, "bystander@b.example")).expect(t, http.StatusOK, success)
+	waiting.Wait()
+	close(answers)
+	for a := range answers {
+		a.expect(t, http.StatusServiceUnavailable, "Service momentanément indisponible")
+		if a.header.Get("Retry-After") == "" {
+			t.Error("nobody says when to come back")
+		}
+	}
+	release()
+	s.post(forms[0]).expect(t, http.StatusOK, success)
+}
+
+// I8: whatever a page waits for is given up in time and told, and nothing has
+// changed. Each of these rows is one that a command or another page may hold.
+func TestPagesGiveUpWaiting(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner := s.switched(sqltest.Invitation{Contact: "owner@a.example"})
+	reset := s.asked(owner)
+	_, queued := s.mailed(sqltest.Invitation{Contact: "queued@a.example"})
+	s.db.Exec(t, `UPDATE request SET mailed_at = NULL WHERE contact_email = 'queued@a.example'`)
+	v := s.visitor("192.0.2.1")
+	v.connect("owner@a.example").leadsTo(t, "/espace")
+	for name, test := range map[string]struct {
+		rows string
+		ask  func() answered
+	}{
+		"a code typed before its mail is known to be out": {`SELECT FROM request FOR UPDATE`, func() answered { return v.submit("/activation", queued) }},
+		"a wrong code": {`LOCK TABLE throttle IN SHARE MODE`,
+			func() answered { return v.submit("/activation", with(queued, "code", "0000-0000-0000")) }},
+		"a sign-in":  {`SELECT FROM space FOR UPDATE`, func() answered { return s.visitor("192.0.2.2").connect("owner@a.example") }},
+		"a sign-out": {`SELECT FROM session FOR UPDATE`, func() answered { return v.submit("/deconnexion", url.Values{"": {""}}) }},
+		"a change of password": {`SELECT FROM space FOR UPDATE`,
+			func() answered { return v.submit("/espace/mot-de-passe", change(password, "Another9Secret")) }},
+		"a forgotten password": {`SELECT FROM request FOR UPDATE`, func() answered { return v.submit("/mot-de-passe-oublie", trust("owner@a.example")) }},
+		"a new password":       {`SELECT FROM reset FOR UPDATE`, func() answered { return v.submit("/nouveau-mot-de-passe", newPassword(reset, "Another9Secret")) }},
+	} {
+		before := s.dump()
+		release := s.hold(test.rows)
+		a := test.ask()
+		release()
+		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+			t.Errorf("%s: status %d, Retry-After %q", name, a.status, a.header.Get("Retry-After"))
+		}
+		if s.dump() != before {
+			t.Errorf("%s: something has changed", name)
+		}
+	}
+}
