@@ -67,12 +67,13 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
+		case queue.Told(err): // the log says so
 		case err != nil && !failing:
 			d.Log.Error("cannot dispatch work; it stays due", "err", err)
 		case err == nil && failing:
 			d.Log.Info("dispatching work again")
 		}
-		failing = err != nil
+		failing = err != nil && !queue.Told(err)
 		pause(ctx, period, nil)
 		if !busy {
 			pause(ctx, tick-period, due)

@@ -16,6 +16,7 @@ type Client struct {
 	asynq *asynq.Client
 	redis redis.UniversalClient
 	last  lastPlace
+	door  *door
 }
 
 // Open prepares a client for a REDIS_URL (redis, rediss, redis-sentinel); it
@@ -26,11 +27,17 @@ func Open(url string) (*Client, error) {
 	if err != nil {
 		return nil, errors.New("REDIS_URL is not a redis, rediss or redis-sentinel URL")
 	}
+	return newClient(opt.MakeRedisClient)
+}
+
+func newClient(make func() any) (*Client, error) {
+	d := &door{}
+	opt := behind{d, make}
 	rdb, ok := opt.MakeRedisClient().(redis.UniversalClient)
 	if !ok {
 		return nil, errors.New("REDIS_URL leads to no Redis client")
 	}
-	return &Client{opt: opt, asynq: asynq.NewClientFromRedisClient(rdb), redis: rdb}, nil
+	return &Client{opt: opt, asynq: asynq.NewClientFromRedisClient(rdb), redis: rdb, door: d}, nil
 }
 
 // Close closes the connections.
@@ -70,7 +77,7 @@ func (c *Client) Enqueue(ctx context.Context, w WakeUp, tick int64, n int) error
 			asynq.MaxRetry(1), // a crash uses one up; without it the task would be archived
 			asynq.Timeout(taskTimeout))
 		if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
-			return fmt.Errorf("enqueue %s: %w", w, err)
+			return unavailable{fmt.Errorf("enqueue %s: %w", w, err)}
 		}
 	}
 	return nil
@@ -82,7 +89,7 @@ func (c *Client) Enqueue(ctx context.Context, w WakeUp, tick int64, n int) error
 func (c *Client) Pending(ctx context.Context, w WakeUp) (int, error) {
 	n, err := c.redis.LLen(ctx, w.key("pending")).Result()
 	if err != nil {
-		return 0, fmt.Errorf("look at queue %s: %w", w, err)
+		return 0, unavailable{fmt.Errorf("look at queue %s: %w", w, err)}
 	}
 	return int(n), nil
 }
@@ -98,7 +105,7 @@ func (c *Client) Depth(ctx context.Context) (int, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("look at the queues: %w", err)
+		return 0, unavailable{fmt.Errorf("look at the queues: %w", err)}
 	}
 	depth := 0
 	for _, n := range counts {

@@ -41,7 +41,7 @@ func (l *Limiter) Take(ctx context.Context, w WakeUp, n int) (int, error) {
 	for {
 		allowed, wait, err := l.try(ctx, w, n)
 		if err != nil {
-			return 0, fmt.Errorf("ask for mail rate: %w", err)
+			return 0, unavailable{fmt.Errorf("ask for mail rate: %w", err)}
 		}
 		if allowed > 0 {
 			return allowed, nil

@@ -27,8 +27,12 @@ type Server struct {
 	ctx      context.Context // of every handler
 	handlers Handlers
 	log      *slog.Logger
+	door     *door
 	servers  []*asynq.Server
 	running  sync.WaitGroup
+
+	mu     sync.Mutex
+	failed map[WakeUp]time.Time // when its failure was told
 }
 
 // The weights of the queues that share a server. Recaps come before bulk mail:
@@ -38,6 +42,10 @@ var batchQueues = map[string]int{WakeRecap.name(): 4, WakeBulk.name(): 3, WakeEx
 // checkInterval is how often an idle server looks for tasks: whoever waits for a
 // mail looks at a screen, and a small batch is shared only by those who are awake.
 const checkInterval = 50 * time.Millisecond
+
+// tidyInterval is how often asynq looks for tasks that it put off or has done
+// with. There are next to none: a crash leaves some, and the rows know their work.
+const tidyInterval = 30 * time.Second
 
 // shutdownTimeout is how long asynq waits for running handlers before it puts
 // their tasks back; their context has ended when it begins to run.
@@ -50,7 +58,8 @@ const shutdownTimeout = 30 * time.Second
 // which says nothing about what they hold in PostgreSQL, and asynq waits for no
 // handler whose context has ended.
 func Serve(ctx context.Context, c *Client, slots Slots, handlers Handlers, log *slog.Logger) (*Server, error) {
-	s := &Server{ctx: ctx, handlers: handlers, log: log}
+	s := &Server{ctx: ctx, handlers: handlers, log: log, door: c.door, failed: make(map[WakeUp]time.Time)}
+	c.door.open(log)
 	for _, config := range []struct {
 		slots  int
 		queues map[string]int
@@ -63,8 +72,11 @@ func Serve(ctx context.Context, c *Client, slots Slots, handlers Handlers, log *
 			Queues:            config.queues,
 			TaskCheckInterval: checkInterval,
 			ShutdownTimeout:   shutdownTimeout,
-			Logger:            asynqLog{log},
+			Logger:            asynqLog{log, c.door},
 			LogLevel:          asynq.WarnLevel,
+
+			DelayedTaskCheckInterval: tidyInterval,
+			JanitorInterval:          tidyInterval,
 		})
 		if err := srv.Start(asynq.HandlerFunc(s.handle)); err != nil {
 			s.Shutdown()
@@ -78,6 +90,7 @@ func Serve(ctx context.Context, c *Client, slots Slots, handlers Handlers, log *
 // Shutdown takes no more tasks and returns when no handler runs any more. It
 // does not end their context.
 func (s *Server) Shutdown() {
+	s.door.shut()
 	for _, srv := range s.servers {
 		srv.Stop()
 	}
@@ -104,9 +117,36 @@ func (s *Server) handle(_ context.Context, t *asynq.Task) error {
 		return nil
 	}
 	if err := run(s.ctx); err != nil && s.ctx.Err() == nil {
-		s.log.Error("work interrupted; it stays due", "wake", string(w), "err", err)
+		s.interrupted(w, err)
 	}
 	return nil
+}
+
+const (
+	// tellEvery is how often a failure of one kind of work is told.
+	tellEvery = time.Minute
+	// waitAfterWork is how long a slot rests whose work failed: the next wake-up
+	// would meet the same at once.
+	waitAfterWork = time.Second
+)
+
+// interrupted tells why work failed, the first time and once in tellEvery.
+func (s *Server) interrupted(w WakeUp, err error) {
+	now := time.Now()
+	s.mu.Lock()
+	last, told := s.failed[w]
+	tell := !Told(err) && (!told || now.Sub(last) >= tellEvery)
+	if tell {
+		s.failed[w] = now
+	}
+	s.mu.Unlock()
+	if tell {
+		s.log.Error("work interrupted; it stays due", "wake", string(w), "err", err)
+	}
+	select {
+	case <-s.ctx.Done():
+	case <-time.After(waitAfterWork):
+	}
 }
 
 // survive keeps a panic from archiving the task. Its value stays out of the log:
@@ -117,11 +157,22 @@ func (s *Server) survive() {
 	}
 }
 
-// asynqLog hands asynq's own words to slog.
-type asynqLog struct{ log *slog.Logger }
+// asynqLog hands asynq's own words to slog. While Redis is in trouble each of its
+// parts complains every few seconds, of which the door has told.
+type asynqLog struct {
+	log  *slog.Logger
+	door *door
+}
 
 func (l asynqLog) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
 func (l asynqLog) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
-func (l asynqLog) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...)) }
-func (l asynqLog) Error(args ...any) { l.log.Error(fmt.Sprint(args...)) }
-func (l asynqLog) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...)) }
+func (l asynqLog) Warn(args ...any)  { l.complain(slog.LevelWarn, args) }
+func (l asynqLog) Error(args ...any) { l.complain(slog.LevelError, args) }
+func (l asynqLog) Fatal(args ...any) { l.complain(slog.LevelError, args) }
+
+func (l asynqLog) complain(level slog.Level, args []any) {
+	if l.door.inTrouble() {
+		level = slog.LevelDebug
+	}
+	l.log.Log(context.Background(), level, fmt.Sprint(args...))
+}

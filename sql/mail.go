@@ -64,7 +64,7 @@ type Mail struct {
 	Chosen     string           `db:"chosen_email"` // the other address, for a notice
 	SwitchedAt time.Time        `db:"switched_at"`
 	HappenedAt time.Time        `db:"happened_at"` // what a notice tells; the epoch for other mails
-	Sharing    int              `db:"sharing"`     // certificate spaces with this contact address, 100 at most (D2)
+	Sharing    int              `db:"sharing"`     // certificate spaces with this contact address, 1001 at most (D2)
 	Taken      bool             `db:"taken"`       // that address is the identifier of a password space already (R6)
 	PDF        []byte           `db:"pdf"`
 	spaceRow

@@ -3,6 +3,7 @@ package sql_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +38,123 @@ func TestShare(t *testing.T) {
 	d.Freeze(t, now.Add(time.Second))
 	if n := claim(0); n != 10 {
 		t.Errorf("%d mails of a worker that does not come, want 10", n)
+	}
+}
+
+// D2: a mail knows how many certificate spaces share its address, once those that
+// have switched are gone; beyond a thousand they are not counted.
+func TestSharingIsCounted(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	const firm = "cabinet@duvallon.example"
+	d.invite("000001", firm)
+	d.invite("000002", firm)
+	d.invite("000003", "seul@duvallon.example")
+	others := func(n int) {
+		d.Exec(t, `INSERT INTO space (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents)
+			SELECT 'X' || md5(random()::text || i), 'Camille Duvallon', $1, $1, md5(random()::text || i), 'CN=AC', bascule_now()::date + 60, '[]', gen_random_uuid()
+			FROM generate_series(1, $2) AS i`, firm, n)
+	}
+	claimed := func() string {
+		h := d.claim(10)
+		var told []string
+		for _, m := range h.mails {
+			told = append(told, fmt.Sprint(m.Sharing))
+		}
+		d.must(d.ReleaseClaim(d.ctx, h.Claim))
+		return strings.Join(told, " ")
+	}
+	if got := claimed(); got != "2 2 1" {
+		t.Errorf("sharing %q, want 2 2 1", got)
+	}
+	others(248)
+	if got := claimed(); got != "250 250 1" {
+		t.Errorf("sharing %q, want 250 250 1", got)
+	}
+	others(1000)
+	if got := claimed(); got != "1001 1001 1" {
+		t.Errorf("sharing %q, want 1001 1001 1", got)
+	}
+}
+
+// I5: who renews a claim keeps it for another lease; who holds another token, or
+// lets it lapse, does not.
+func TestRenewClaim(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.invite("000001", "contact@duvallon.example")
+	now, err := d.Now(d.ctx)
+	d.must(err)
+	d.Freeze(t, now)
+	h := d.claim(10)
+	d.Freeze(t, now.Add(sql.Lease-time.Second))
+	d.must(d.RenewClaim(d.ctx, h.Claim))
+	d.Freeze(t, now.Add(2*sql.Lease-2*time.Second))
+	if n := len(d.claim(10).mails); n != 0 {
+		t.Errorf("a renewed claim was taken by somebody else: %d", n)
+	}
+	d.must(d.RenewClaim(d.ctx, sql.Claim{Token: uuid.NewString(), IDs: h.IDs}))
+	d.Freeze(t, now.Add(2*sql.Lease))
+	if n := len(d.claim(10).mails); n != 1 {
+		t.Errorf("a claim that lapsed is not taken: %d", n)
+	}
+	d.must(d.RenewClaim(d.ctx, h.Claim))
+	d.Freeze(t, now.Add(3*sql.Lease))
+	if n := len(d.claim(10).mails); n != 1 {
+		t.Errorf("a former holder renewed another's claim: %d", n)
+	}
+}
+
+// D11: whose fault a refusal is. Five recipients in a row open the breaker, a
+// success in between ends the row; an attempt is given back once.
+func TestBlame(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	for i := range 12 {
+		d.invite(fmt.Sprintf("0000%02d", i+10), fmt.Sprintf("contact%d@duvallon.example", i))
+	}
+	h := d.claim(12)
+	h.start()
+	ids := h.IDs
+	note := func(want sql.Turn, ids ...int64) {
+		t.Helper()
+		turn, err := d.NoteUnclear(d.ctx, ids, "550")
+		d.must(err)
+		if turn != want {
+			t.Errorf("refusals of %v turned the breaker %d, want %d", ids, turn, want)
+		}
+	}
+	blame := func(want string) {
+		t.Helper()
+		if got := d.Text(t, `SELECT string_agg(coalesce(blame, '-'), ' ' ORDER BY id) FROM obligation`); got != want {
+			t.Errorf("blame is %q, want %q", got, want)
+		}
+	}
+	note(sql.Unturned, ids[:4]...)
+	d.must(d.FinishAccepted(d.ctx, sql.Claim{Token: h.Token, IDs: ids[4:5]}))
+	blame("own own own own - - - - - - - -")
+	note(sql.Unturned, ids[:4]...)
+	note(sql.Unturned, ids[5:9]...)
+	note(sql.Unturned, ids[5:9]...)
+	blame("own own own own - open open open open - - -")
+	d.Exec(t, `UPDATE obligation SET claim = NULL, attempts = 3`)
+	note(sql.Opened, ids[9])
+	blame("own own own own - excused excused excused excused excused - -")
+	note(sql.Unturned, ids[10])
+	note(sql.Unturned, ids[5:9]...)
+	note(sql.Unturned, ids[9])
+	blame("own own own own - own own own own own excused -")
+	note(sql.Closed, ids[10])
+	if got := d.Text(t, `SELECT string_agg(attempts::text, ' ' ORDER BY id) FROM obligation`); got != "3 3 3 3 3 2 2 2 2 2 2 3" {
+		t.Errorf("attempts are %q", got)
+	}
+	d.must(d.OpenBreaker(d.ctx, "421", ids[11:]))
+	blame("own own own own - own own own own own own excused")
+	d.must(d.Blame(d.ctx, ids[11:]))
+	blame("own own own own - own own own own own own own")
+	note(sql.Closed, ids[0])
+	if got := d.Text(t, `SELECT coalesce(opened_at::text, 'closed') || reason FROM breaker`); got != "closed" {
+		t.Errorf("the breaker is %q", got)
 	}
 }
 

@@ -137,8 +137,23 @@ func (c *Composer) Activation(a Activation) Message {
 	return c.write(v, a.Head, "votre code d'activation pour l'accès sans certificat", values{
 		slotNumber: string(a.Number), slotHolder: a.Holder,
 		slotCode: a.Code.String(), slotDeadline: conversion.FrenchTime(a.Deadline),
-		slotCertificate: frenchDay(a.Certificate), slotSharing: strconv.Itoa(a.Sharing),
+		slotCertificate: frenchDay(a.Certificate), slotSharing: sharing(a.Sharing),
 	})
+}
+
+// maxSharing is how far spaces that share an address are counted: nobody needs to
+// know more exactly, and a million of them would take their time at each mail.
+const maxSharing = 1000
+
+// sharing tells how many spaces share an address, as the beginning of a sentence.
+func sharing(n int) string {
+	switch {
+	case n > maxSharing:
+		return "Plus de 1\u00a0000"
+	case n == maxSharing:
+		return "1\u00a0000"
+	}
+	return strconv.Itoa(n)
 }
 
 // OtherAddress tells the contact address that another one was chosen (D1). It

@@ -240,6 +240,22 @@ func TestSharing(t *testing.T) {
 	}
 }
 
+// D2: the mail says how many spaces share its address: the number, as far as they
+// are counted.
+func TestSharingIsTold(t *testing.T) {
+	for n, want := range map[int]string{
+		2: "2", 99: "99", 100: "100", 250: "250", 999: "999", 1000: "1\u00a0000", 1001: "Plus de 1\u00a0000", 100_000: "Plus de 1\u00a0000",
+	} {
+		a := activation(t)
+		a.Sharing = n
+		m := composer(t).Activation(a)
+		if !strings.Contains(m.Text.String(), "\n- "+want+" espaces abonnés ont cette adresse") ||
+			!strings.Contains(m.HTML.String(), "<li>"+want+" espaces abonnés ont cette adresse") {
+			t.Errorf("%d: %s", n, m.Text.String())
+		}
+	}
+}
+
 // D1, I6: the notice to the contact tells neither a code nor the other address.
 func TestNoticeTellsNothing(t *testing.T) {
 	for _, name := range []string{"other_address", "other_address_opted", "switched"} {

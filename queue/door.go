@@ -1,0 +1,220 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A door is what every command of ours to Redis goes through. asynq asks again at
+// once whatever went wrong, thousands of times a second; here it has to wait. The
+// door also tells of the trouble, once for all who meet it.
+type door struct {
+	mu      sync.Mutex
+	log     *slog.Logger // nil: nobody serves, so nobody waits
+	trouble string       // the kind that was told; "" while Redis answers
+	last    time.Time    // of a failure
+	closed  chan struct{}
+}
+
+const (
+	// waitAfterFailure is how long whoever met a failure waits: a worker asks
+	// Redis from about ten places, and Redis is not to notice them.
+	waitAfterFailure = 5 * time.Second
+	// waitAfterDial is how long whoever was refused a connection waits: the
+	// library tries several times before it fails.
+	waitAfterDial = 500 * time.Millisecond
+	// quietFor is how long no failure may be seen before Redis counts as well:
+	// one that refuses to write still reads.
+	quietFor = 10 * time.Second
+)
+
+// remedies tell what to do about what Redis answers, by the word its errors
+// begin with.
+var remedies = []struct{ word, remedy string }{
+	{"MISCONF", "it cannot save its data: make room on its disk, or see its log"},
+	{"OOM", "its memory is full: raise its maxmemory"},
+	{"READONLY", "it is a replica: let REDIS_URL name the primary, or the sentinels"},
+	{"NOAUTH", "it wants a password: write it into REDIS_URL"},
+	{"WRONGPASS", "it knows another password: correct REDIS_URL"},
+	{"NOPERM", "the user of REDIS_URL may not do this: give it all commands and keys"},
+	{"LOADING", "it is reading its data: wait"},
+	{"MASTERDOWN", "it is a replica without its primary: see its log"},
+	{"CLUSTERDOWN", "bascule needs a single Redis or sentinels, not a cluster"},
+	{"MOVED", "bascule needs a single Redis or sentinels, not a cluster"},
+	{"NOREPLICAS", "it misses replicas: see min-replicas-to-write"},
+	{"BUSY", "somebody's script keeps it busy: see SCRIPT KILL"},
+}
+
+// What no answer of a known kind tells.
+const (
+	unreachable = "unreachable"
+	refusing    = "error"
+)
+
+// troubleOf tells the kind of trouble that an error is, and what to do about it;
+// "" if it is none: no value, a script that is still unknown, an answer of asynq's
+// own scripts, or a caller that has given up.
+func troubleOf(err error) (kind, remedy string) {
+	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.ErrClosed) || errors.Is(err, context.Canceled) {
+		return "", ""
+	}
+	text := err.Error()
+	var answer redis.Error
+	if !errors.As(err, &answer) {
+		return unreachable, "see that it runs, and REDIS_URL"
+	}
+	if strings.Contains(text, "NOSCRIPT") || strings.Contains(text, "NOT FOUND") {
+		return "", ""
+	}
+	for _, r := range remedies {
+		if strings.Contains(text, r.word) {
+			return r.word, r.remedy
+		}
+	}
+	return refusing, "see its log"
+}
+
+// enter notes how a command ended, and holds up whoever met a failure.
+func (d *door) enter(ctx context.Context, err error) {
+	kind, remedy := troubleOf(err)
+	d.mu.Lock()
+	log, now := d.log, time.Now()
+	if log == nil || ctx.Err() != nil {
+		d.mu.Unlock()
+		return
+	}
+	before := d.trouble
+	switch {
+	case kind != "":
+		d.trouble, d.last = kind, now
+	case now.Sub(d.last) >= quietFor:
+		d.trouble = ""
+	}
+	after := d.trouble
+	d.mu.Unlock()
+	switch {
+	case kind != "" && before != kind:
+		log.Error("Redis is of no use; no mail starts, all work stays due: "+remedy, "err", err)
+	case before != "" && after == "":
+		log.Info("Redis answers again")
+	}
+	if kind != "" {
+		d.hold(ctx, waitAfterFailure)
+	}
+}
+
+// hold makes whoever met a failure wait, unless nobody serves.
+func (d *door) hold(ctx context.Context, how time.Duration) {
+	d.mu.Lock()
+	log, closed := d.log, d.closed
+	d.mu.Unlock()
+	if log == nil {
+		return
+	}
+	wait := time.NewTimer(how)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+	case <-closed:
+	case <-wait.C:
+	}
+}
+
+// open lets the door tell of troubles; shut ends all waits at it.
+func (d *door) open(log *slog.Logger) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.log, d.closed = log, make(chan struct{})
+}
+
+func (d *door) shut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.log != nil {
+		d.log = nil
+		close(d.closed)
+	}
+}
+
+func (d *door) inTrouble() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.trouble != ""
+}
+
+// DialHook, ProcessHook and ProcessPipelineHook make a door a [redis.Hook].
+func (d *door) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := next(ctx, network, addr)
+		if err != nil {
+			d.hold(ctx, waitAfterDial)
+		}
+		return conn, err
+	}
+}
+
+// ProcessHook is for one command.
+func (d *door) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if !greets(cmd) {
+			d.enter(ctx, err)
+		}
+		return err
+	}
+}
+
+// ProcessPipelineHook is for several.
+func (d *door) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		if len(cmds) > 0 && !greets(cmds[len(cmds)-1]) {
+			d.enter(ctx, err)
+		}
+		return err
+	}
+}
+
+// greets tells the commands that open a connection: older servers know some of
+// them not, and whoever needed the connection learns whether it works.
+func greets(cmd redis.Cmder) bool {
+	switch cmd.Name() {
+	case "hello", "auth", "client", "select":
+		return true
+	}
+	return false
+}
+
+// behind makes the clients of an asynq server or ours go through a door.
+type behind struct {
+	door *door
+	make func() any
+}
+
+// MakeRedisClient implements [asynq.RedisConnOpt].
+func (b behind) MakeRedisClient() any {
+	made := b.make()
+	if rdb, ok := made.(redis.UniversalClient); ok {
+		rdb.AddHook(b.door)
+	}
+	if rdb, ok := made.(*redis.Client); ok {
+		rdb.Options().MaxRetries = 0 // four tries in place of one; whoever asks does so again anyway
+	}
+	return made
+}
+
+// unavailable is an error of Redis, of which the door has told.
+type unavailable struct{ error }
+
+func (u unavailable) Unwrap() error { return u.error }
+
+// Told tells an error that needs no word: Redis is in trouble, and the log of who
+// serves says so already.
+func Told(err error) bool { return errors.As(err, new(unavailable)) }

@@ -1,0 +1,171 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
+	"github.com/redis/go-redis/v9"
+)
+
+// A troubled is a Redis in the bubble that can be brought into trouble, and counts
+// what it is asked.
+type troubled struct {
+	*miniredis.Miniredis
+	asked  atomic.Int64
+	answer atomic.Pointer[string] // to every command; nil while all is well
+	reads  atomic.Bool            // but for those that only read
+}
+
+func (r *troubled) dial(context.Context, string, string) (net.Conn, error) {
+	return r.Dial()
+}
+
+// hook answers in place of Redis.
+func (r *troubled) hook(c *server.Peer, cmd string, _ ...string) bool {
+	r.asked.Add(1)
+	answer := r.answer.Load()
+	if answer == nil || r.reads.Load() && (cmd == "HELLO" || cmd == "PING" || cmd == "SUBSCRIBE" || cmd == "LLEN") {
+		return false
+	}
+	c.WriteError(*answer)
+	return true
+}
+
+// trouble brings it into trouble; "" ends it.
+func (r *troubled) trouble(answer string) {
+	r.answer.Store(&answer)
+	if answer == "" {
+		r.answer.Store(nil)
+	}
+}
+
+// A book keeps what is logged.
+type book struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *book) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *book) lines() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Split(strings.TrimSpace(b.b.String()), "\n")
+}
+
+// An idle worker does not trouble a Redis that is in trouble: under five calls a
+// second, whatever it answers. The log has one sentence with what to do, and one
+// when it is over; then work goes on.
+func TestRedisInTrouble(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		answer string
+		reads  bool
+		advice string
+	}{
+		{"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", true, "make room on its disk"},
+		{"ERR Error running script: @user_script:1: MISCONF Redis is configured to save RDB snapshots", true, "make room on its disk"},
+		{"OOM command not allowed when used memory > 'maxmemory'.", true, "raise its maxmemory"},
+		{"READONLY You can't write against a read only replica.", true, "name the primary"},
+		{"NOAUTH Authentication required.", false, "write it into REDIS_URL"},
+		{"WRONGPASS invalid username-password pair or user is disabled.", false, "correct REDIS_URL"},
+		{"NOPERM this user has no permissions to run the 'evalsha' command", false, "give it all commands"},
+		{"LOADING Redis is loading the dataset in memory", false, "wait"},
+		{"CLUSTERDOWN The cluster is down", false, "not a cluster"},
+		{"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", false, "without its primary"},
+		{"BUSY Redis is busy running a script.", false, "SCRIPT KILL"},
+		{"ERR unknown command 'evalsha'", false, "see its log"},
+	} {
+		t.Run(c.answer[:12], func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { inTrouble(t, c.answer, c.reads, c.advice) })
+		})
+	}
+}
+
+func inTrouble(t *testing.T, answer string, reads bool, advice string) {
+	r := &troubled{Miniredis: miniredis.NewMiniRedis()}
+	r.reads.Store(reads)
+	c, err := newClient(func() any {
+		return redis.NewClient(&redis.Options{Addr: "192.0.2.1:6379", Dialer: r.dial, DisableIdentity: true}) // never dialled by name
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.Server().SetPreHook(r.hook)
+	var log book
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan WakeUp, 10)
+	s, err := Serve(ctx, c, Slots{Interactive: 4, Batch: 8}, Handlers{
+		WakeBulk: func(context.Context) error { done <- WakeBulk; return nil },
+	}, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(5 * time.Second)
+	r.trouble(answer)
+	<-time.After(time.Second)
+	before := r.asked.Load()
+	const watched = 2 * time.Minute
+	<-time.After(watched)
+	if n := r.asked.Load() - before; n > 5*int64(watched/time.Second) || n < int64(watched/waitAfterFailure)/2 {
+		t.Errorf("asked %d times in %s", n, watched)
+	}
+	if said := log.lines(); len(said) != 1 || !strings.Contains(said[0], advice) || !strings.Contains(said[0], "level=ERROR") {
+		t.Errorf("the log has %d lines: %q", len(said), said)
+	}
+	r.trouble("")
+	<-time.After(2 * quietFor)
+	if said := log.lines(); len(said) != 2 || !strings.Contains(said[1], "answers again") {
+		t.Errorf("afterwards the log has %d lines: %q", len(said), said)
+	}
+	if err := c.Enqueue(t.Context(), WakeBulk, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	r.trouble(answer)
+	<-time.After(time.Second)
+	cancel()
+	begin := time.Now()
+	s.Shutdown()
+	if took := time.Since(begin); took > waitAfterFailure {
+		t.Errorf("stopping took %s of waiting", took)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	r.Close()
+	<-time.After(time.Second) // the library's goroutines end
+}
+
+// What is no trouble of Redis holds nobody up.
+func TestTroubleOf(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{nil, redis.Nil, redis.ErrClosed, context.Canceled, fmt.Errorf("look: %w", redis.Nil)} {
+		if kind, _ := troubleOf(err); kind != "" {
+			t.Errorf("%v: %s", err, kind)
+		}
+	}
+	if kind, _ := troubleOf(errors.New("dial tcp: connection refused")); kind != unreachable {
+		t.Errorf("nobody there: %q", kind)
+	}
+}
