@@ -56,7 +56,7 @@ func (s *stage) activate(p parcel) {
 	proven, form := s.submission(to, p.code(), to)
 	facts := func(space conversion.Space, q conversion.TrustQuestion, at time.Time) ([]byte, error) {
 		return json.Marshal(recap.Facts{Version: recap.Version, Number: space.Number, Holder: space.Holder, Email: to, Question: q.Text(),
-			Companies: space.Companies, SwitchedAt: at, PublicURL: "https://espace.example", Help: "Assistance : 01 00 00 00 00"})
+			SwitchedAt: at, PublicURL: "https://espace.example", Help: "Assistance : 01 00 00 00 00"})
 	}
 	err := s.db.Activate(s.t.Context(), sql.Activation{Submission: form, Facts: facts, SessionHash: sha256.Sum256([]byte(form.ID))})
 	if err != nil {

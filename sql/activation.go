@@ -154,7 +154,8 @@ type Submission struct {
 type Activation struct {
 	Submission
 	// Facts freezes what the recap will show: the space, its trust question
-	// and the instant of the switch.
+	// and the instant of the switch. The statement that switches adds the
+	// companies.
 	Facts func(conversion.Space, conversion.TrustQuestion, time.Time) ([]byte, error)
 	// SessionHash is the SHA-256 of the cookie of the session to open.
 	SessionHash [32]byte

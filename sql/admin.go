@@ -109,6 +109,7 @@ func (db *DB) CheckKeys(ctx context.Context, keys *conversion.Keyring) error {
 // A Story is all that is known of one space.
 type Story struct {
 	Space      conversion.Space
+	Companies  Companies
 	Email      string    // the identifier of a password space
 	SwitchedAt time.Time // zero for a certificate space
 	At         time.Time // of the reading
@@ -172,6 +173,9 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 		s.SwitchedAt = row.SwitchedAt
 	}
 	if s.Space, err = row.space(); err != nil {
+		return Story{}, err
+	}
+	if s.Companies, err = db.CompaniesOf(ctx, row.ID, ""); err != nil {
 		return Story{}, err
 	}
 	if s.At, err = db.Now(ctx); err != nil {

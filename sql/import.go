@@ -19,7 +19,7 @@ import (
 // An ImportRow is one data row of a spreadsheet, parsed.
 type ImportRow struct {
 	Line    int              // 1-based row of the sheet; of a CSV file, its record
-	Space   conversion.Space // valid where Reason is ""; otherwise its Number if that could be read. Companies are not used
+	Space   conversion.Space // valid where Reason is ""; otherwise its Number if that could be read
 	Cell    string           // where the problem is, such as C14
 	Reason  string           // French, "" where the row is well formed
 	Warning string           // French, shown beside an accepted row
@@ -61,7 +61,7 @@ type Import struct {
 	Stage    func(name string)            // told what is going on; may be nil
 }
 
-// An ImportResult counts verdicts. They always add up to Rows.
+// An ImportResult counts verdicts. The four kinds always add up to Rows.
 type ImportResult struct {
 	Batch     int64 `json:"batch" db:"-"` // 0 for a dry run of an unknown file
 	Rows      int   `json:"rows" db:"rows"`
@@ -70,6 +70,9 @@ type ImportResult struct {
 	NotDue    int   `json:"not_due" db:"not_due"`
 	Excluded  int   `json:"excluded" db:"excluded"` // left alone (D17)
 	Rejected  int   `json:"rejected" db:"rejected"`
+	// OrphanDossiers are rows of the sheet Dossiers whose number no row of the
+	// file has, or that have none: they were not used.
+	OrphanDossiers int `json:"orphan_dossiers" db:"orphan_dossiers"`
 }
 
 // A Verdict is what became of one row.
@@ -285,7 +288,7 @@ func (r *importRun) judge(ctx context.Context) error {
 		return err
 	}
 	return r.steps(ctx,
-		step{judgeDossiers, []any{r.Columns.SIREN}},
+		step{judgeDossiers, []any{r.Columns.SIREN, conversion.MaxCompanies, conversion.MaxCompanyServices, conversion.MaxSpaceServices}},
 		step{judgeFile, []any{r.Columns.Number, r.Columns.Serial}},
 		r.known(at),
 		step{analyzeStaged, nil})

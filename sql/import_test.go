@@ -430,6 +430,70 @@ func TestDossiersCell(t *testing.T) {
 	}
 }
 
+// I8: what one space holds is bounded; the verdict names the bound and the first
+// cell beyond it. At the bounds it is taken whole (C4).
+func TestDossierBounds(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	sheet := func(companies, services int) (rows []sql.DossierRow) {
+		for c := range companies {
+			for s := range services {
+				rows = append(rows, sql.DossierRow{Line: len(rows) + 2, Number: "000001", SIREN: conversion.SIREN(fmt.Sprintf("%09d", c)),
+					Company: fmt.Sprintf("Entreprise %d", c), Service: fmt.Sprintf("Service %d", s)})
+			}
+		}
+		return rows
+	}
+	for _, test := range []struct {
+		companies, services int
+		cell, reason        string
+	}{
+		{500, 20, "", ""},
+		{200, 50, "", ""},
+		{501, 1, "Dossiers!B502", "plus de 500 entreprises pour cet espace"},
+		{2, 51, "Dossiers!B52", "plus de 50 services pour le SIREN 000000000"},
+		{201, 50, "Dossiers!B10002", "plus de 10000 services pour cet espace"},
+		{2000, 1, "Dossiers!B502", "plus de 500 entreprises pour cet espace"},
+	} {
+		in := d.sheet(row("000001", "a@duvallon.example"), row("000002", "b@duvallon.example"))
+		in.Columns.SIREN = "B"
+		in.DryRun = test.reason != ""
+		in.Dossiers = sequence(sheet(test.companies, test.services), nil)
+		_, verdicts := d.run(in)
+		v := verdicts[0]
+		if test.reason == "" && v.Kind != "accepted" || test.reason != "" && (v.Kind != "rejected" || v.Cell != test.cell || v.Reason != "feuille Dossiers\u00a0: "+test.reason) {
+			t.Errorf("%d companies with %d services: %+v", test.companies, test.services, v)
+		}
+		if test.reason != "" {
+			continue
+		}
+		held, err := d.CompaniesOf(d.ctx, int64(d.count(`SELECT id FROM space WHERE number = '000001'`)), "000000007")
+		d.must(err)
+		if len(held.All) != test.companies || held.Services != test.companies*test.services || held.Chosen.SIREN != "000000007" || len(held.Chosen.Services) != test.services {
+			t.Errorf("%d companies with %d services: read are %d with %d, chosen %+v", test.companies, test.services, len(held.All), held.Services, held.Chosen)
+		}
+	}
+}
+
+// D9: rows of the second sheet that belong to no row of the first are counted.
+func TestOrphanDossiers(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	in := d.sheet(row("000001", "a@duvallon.example"), malformed(""))
+	in.Dossiers = sequence([]sql.DossierRow{
+		{Line: 2, Number: "000001", SIREN: "123456789", Company: "Boulangerie"},
+		{Line: 3, Number: "000009", SIREN: "123456789", Company: "Boulangerie"},
+		{Line: 4, Number: "000009", SIREN: "987654321", Company: "Garage"},
+		{Line: 5, Cell: "Dossiers!A5", Reason: "numéro manquant"},
+	}, nil)
+	if r, _ := d.run(in); r.OrphanDossiers != 3 || r.Accepted != 1 {
+		t.Errorf("the result is %+v", r)
+	}
+	if r, _ := d.run(d.sheet(row("000002", "b@duvallon.example"))); r.OrphanDossiers != 0 {
+		t.Errorf("without the sheet the result is %+v", r)
+	}
+}
+
 var errCut = errors.New("the file ends here")
 
 // D9: all of a file or nothing of it. Whatever goes wrong on the way, nothing is

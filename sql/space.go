@@ -1,7 +1,6 @@
 package sql
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -9,16 +8,15 @@ import (
 )
 
 // spaceRow is the part of a row that tells a space. Its values were parsed
-// before they were stored.
+// before they were stored. Companies are read apart, where they are shown.
 type spaceRow struct {
-	Number    conversion.SubscriberNumber `db:"number"`
-	Holder    string                      `db:"holder"`
-	Contact   string                      `db:"contact_email"`
-	Serial    conversion.SerialNumber     `db:"serial"`
-	Issuer    string                      `db:"issuer"`
-	Expires   time.Time                   `db:"certificate_expires"`
-	Companies []byte                      `db:"companies"`
-	Access    conversion.Access           `db:"access"`
+	Number  conversion.SubscriberNumber `db:"number"`
+	Holder  string                      `db:"holder"`
+	Contact string                      `db:"contact_email"`
+	Serial  conversion.SerialNumber     `db:"serial"`
+	Issuer  string                      `db:"issuer"`
+	Expires time.Time                   `db:"certificate_expires"`
+	Access  conversion.Access           `db:"access"`
 }
 
 func (r spaceRow) space() (conversion.Space, error) {
@@ -26,12 +24,8 @@ func (r spaceRow) space() (conversion.Space, error) {
 	if err != nil {
 		return conversion.Space{}, fmt.Errorf("contact address of space %s: %w", r.Number, err)
 	}
-	s := conversion.Space{
+	return conversion.Space{
 		Number: r.Number, Holder: r.Holder, Contact: contact, Access: r.Access,
 		Certificate: conversion.Certificate{Serial: r.Serial, Issuer: r.Issuer, Expires: r.Expires},
-	}
-	if err := json.Unmarshal(r.Companies, &s.Companies); err != nil {
-		return conversion.Space{}, fmt.Errorf("companies of space %s: %w", r.Number, err)
-	}
-	return s, nil
+	}, nil
 }

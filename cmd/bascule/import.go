@@ -118,6 +118,9 @@ func (a *app) printImport(r sql.ImportResult, f importFlags) {
 			a.printf("%8d  %s\n", line.n, line.what)
 		}
 	}
+	if r.OrphanDossiers > 0 {
+		a.printf("%8d  rows of the sheet Dossiers not used: no row of the file has their number\n", r.OrphanDossiers)
+	}
 	switch {
 	case f.verdicts != "":
 		a.printf("The verdict for each row is in %s.\n", f.verdicts)

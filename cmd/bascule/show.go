@@ -38,9 +38,9 @@ func (a *app) printStory(s sql.Story) {
 		a.printf("  besieged     since %s, last at %s: strangers guess and are stopped; the owner was told at %s\n",
 			parisTime(g.BeganAt), parisTime(g.LastAt), parisTime(g.ToldAt))
 	}
-	a.printf("  companies    %d\n", len(s.Space.Companies))
-	for _, company := range s.Space.Companies {
-		a.printf("    %s %s: %d services\n", company.SIREN, company.Name, len(company.Services))
+	a.printf("  companies    %d, with %d services\n", len(s.Companies.All), s.Companies.Services)
+	for _, company := range s.Companies.All {
+		a.printf("    %s %s\n", company.SIREN, company.Name)
 	}
 	for _, x := range s.Exclusions {
 		a.printf("  left alone   %s\n", exclusionOf(x))

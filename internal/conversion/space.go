@@ -28,7 +28,6 @@ type Space struct {
 	Contact     Email // the address in its contact details
 	Certificate Certificate
 	Access      Access
-	Companies   []Company
 }
 
 // A Certificate is what the sheet tells of the certificate that opens a space.
@@ -37,6 +36,15 @@ type Certificate struct {
 	Issuer  string    // as written in the sheet, "" if it has none
 	Expires time.Time // midnight UTC of the day it expires
 }
+
+// The bounds of what one space holds. They are above what an accountant's space
+// has, whose companies have ten to twenty services each, and keep what is read,
+// shown and printed at once below a few megabytes.
+const (
+	MaxCompanies       = 500
+	MaxCompanyServices = 50    // of one company
+	MaxSpaceServices   = 10000 // of all companies of a space
+)
 
 // A Company is one company managed in a space, with its services.
 type Company struct {

@@ -10,3 +10,15 @@ func (s *Server) Pages() []string {
 	}
 	return paths
 }
+
+// FillDocuments takes all slots in which recaps are made.
+func (s *Server) FillDocuments() (release func()) {
+	for range cap(s.documents.slots) {
+		s.documents.slots <- struct{}{}
+	}
+	return func() {
+		for range cap(s.documents.slots) {
+			<-s.documents.slots
+		}
+	}
+}

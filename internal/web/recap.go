@@ -41,16 +41,12 @@ func (s *Server) cookieName(name string) string {
 // recap serves the document that the subscriber keeps (R28), to a session only:
 // there is nothing in the URL to pass on.
 func (s *Server) recap(w http.ResponseWriter, r *http.Request) error {
-	found, err := s.recapOf(r)
+	found, pdf, err := s.documentOf(r)
 	if errors.Is(err, conversion.ErrNotFound) {
 		return s.noSession(w)
 	}
 	if err != nil {
 		return err
-	}
-	pdf, err := document(found)
-	if err != nil {
-		return fmt.Errorf("recap of request %d: %w", found.RequestID, err)
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "private, no-store")
@@ -59,6 +55,24 @@ func (s *Server) recap(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Length", strconv.Itoa(len(pdf)))
 	w.Write(pdf) // fails when the reader has gone: nobody is left to tell
 	return nil
+}
+
+// documentOf reads the document, or makes it, in one of as many slots as there are
+// cores. It returns conversion.ErrNotFound, or errOverload. The slot is free again
+// before the document leaves: a slow reader keeps nobody waiting.
+func (s *Server) documentOf(r *http.Request) (found sql.Recap, pdf []byte, err error) {
+	leave, err := s.documents.enter(r.Context())
+	if err != nil {
+		return sql.Recap{}, nil, err
+	}
+	defer leave()
+	if found, err = s.recapOf(r); err != nil {
+		return sql.Recap{}, nil, err
+	}
+	if pdf, err = document(found); err != nil {
+		return sql.Recap{}, nil, fmt.Errorf("recap of request %d: %w", found.RequestID, err)
+	}
+	return found, pdf, nil
 }
 
 // recapOf is the recap that one of the two sessions may see. It returns

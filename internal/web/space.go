@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,14 +64,14 @@ const companiesPerPage = 30
 // of companies and the chosen one's services (R8–R11).
 func (s *Server) home(w http.ResponseWriter, r *http.Request, e entry) error {
 	q := r.URL.Query()
-	p := homePage{spacePage: e.page(), Total: len(e.space.Companies), Expires: e.space.Certificate.Expires,
-		Search: conversion.Trim(q.Get("recherche")), Pending: e.pending()}
-	for _, c := range e.space.Companies {
-		p.Services += len(c.Services)
+	held, err := s.db.CompaniesOf(r.Context(), e.id, q.Get("dossier"))
+	if err != nil {
+		return err
 	}
-	found := search(e.space.Companies, p.Search)
+	p := homePage{spacePage: e.page(), Services: held.Services, Total: len(held.All), Chosen: held.Chosen,
+		Expires: e.space.Certificate.Expires, Search: conversion.Trim(q.Get("recherche")), Pending: e.pending()}
+	found := search(held.All, p.Search)
 	p.Found = len(found)
-	p.Chosen = choose(e.space.Companies, q.Get("dossier"))
 	p.Pages = max(1, (len(found)+companiesPerPage-1)/companiesPerPage)
 	n, _ := strconv.Atoi(q.Get("page"))
 	p.Page = min(max(n, 1), p.Pages)
@@ -131,17 +130,6 @@ func folded(s string) string {
 	}, norm.NFKD.String(s))
 }
 
-// choose is the company asked for, or the first one.
-func choose(all []conversion.Company, siren string) *conversion.Company {
-	if len(all) == 0 {
-		return nil
-	}
-	if i := slices.IndexFunc(all, func(c conversion.Company) bool { return string(c.SIREN) == siren }); i >= 0 {
-		return &all[i]
-	}
-	return &all[0]
-}
-
 // servicesPage is the data of services.html.
 type servicesPage struct {
 	spacePage
@@ -149,11 +137,12 @@ type servicesPage struct {
 }
 
 // manage is "Gérer mes services" (R29).
-func (s *Server) manage(w http.ResponseWriter, _ *http.Request, e entry) error {
-	p := servicesPage{spacePage: e.page(), Companies: len(e.space.Companies)}
-	for _, c := range e.space.Companies {
-		p.Services += len(c.Services)
+func (s *Server) manage(w http.ResponseWriter, r *http.Request, e entry) error {
+	held, err := s.db.CompaniesOf(r.Context(), e.id, "")
+	if err != nil {
+		return err
 	}
+	p := servicesPage{spacePage: e.page(), Companies: len(held.All), Services: held.Services}
 	return s.pages.write(w, http.StatusOK, "services", view{Inside: e.space.Access, Data: p})
 }
 

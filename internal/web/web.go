@@ -86,6 +86,7 @@ type Server struct {
 	requests    chan struct{} // one for each that is being answered
 	turns       *turns
 	gate        *gate
+	documents   *gate // recaps: each may be made anew, and at the bounds of a space takes some megabytes
 	metrics     *metrics
 }
 
@@ -125,6 +126,8 @@ func New(cfg Config) (*Server, error) {
 		requests: make(chan struct{}, maxRequests),
 		turns:    newTurns(),
 		gate:     newGate(cmp.Or(cfg.HashSlots, runtime.GOMAXPROCS(0))),
+
+		documents: newGate(runtime.GOMAXPROCS(0)),
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -34,7 +34,7 @@ SELECT d.id, d.kind, d.request_id, d.generation, d.copy, d.attempts, coalesce(d.
            ELSE CASE WHEN r.chosen_key IS NOT NULL AND d.generation = r.generation THEN r.chosen_email ELSE r.contact_email END
        END AS recipient,
        coalesce(r.chosen_email, '') AS chosen_email,
-       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, '[]'::jsonb AS companies, s.access, -- no mail tells the companies
+       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access,
        coalesce(s.switched_at, 'epoch') AS switched_at, coalesce(d.happened_at, 'epoch') AS happened_at,
        coalesce(h.spaces, 1) AS sharing,
        d.kind = 'code' AND EXISTS (

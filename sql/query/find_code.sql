@@ -10,7 +10,7 @@ SELECT c.request_id, c.generation AS code_generation, c.expires_at, r.key_id, r.
        r.contact_email AS request_contact,
        coalesce(r.chosen_email, '') AS pending,
        r.contact_generation IS NOT NULL AS contact_stands,
-       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.companies, s.access
+       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access
 FROM code c
 JOIN request r ON r.id = c.request_id
 JOIN space s ON s.id = r.space_id

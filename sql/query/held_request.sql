@@ -10,7 +10,7 @@ SELECT bascule_now() AS now,
        coalesce(r.question, '') AS question,
        coalesce(r.answer_hash, '') AS answer_hash,
        coalesce(r.bounce <> 'late', false) AS bounced,
-       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.companies, s.access
+       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access
 FROM request r
 JOIN space s ON s.id = r.space_id
 LEFT JOIN code c ON c.request_id = r.id AND c.generation = $2

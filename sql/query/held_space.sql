@@ -1,6 +1,6 @@
 -- Space $1 as it stands now that it is locked, with its open request.
 SELECT bascule_now() AS now,
-       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.companies, s.access,
+       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access,
        coalesce(o.id, 0) AS request_id,
        coalesce(o.submission::text, '') AS submission,
        coalesce(o.chosen_email, o.contact_email, '') AS current_email,

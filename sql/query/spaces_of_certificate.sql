@@ -1,6 +1,6 @@
 -- The spaces whose certificate has serial number $1, each with its open request. The issuer, of which the sheet has a
 -- text, is compared elsewhere: never is a space told by the serial number alone.
-SELECT s.id, s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.companies, s.access,
+SELECT s.id, s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access,
        coalesce(o.chosen_email, '') AS chosen_email,
        EXISTS (SELECT FROM space x WHERE x.email_key = o.chosen_key AND x.access = 'password') AS chosen_taken,
        coalesce(o.started_at, 'epoch') AS started_at,

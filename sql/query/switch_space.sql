@@ -6,9 +6,9 @@ WITH switched AS (
         password_hash = $5, question = $6, answer_hash = $7
     FROM request r
     WHERE r.id = $1 AND s.id = r.space_id AND s.access = 'certificate'
-    RETURNING s.id, r.id AS request_id, r.generation, r.contact_key
+    RETURNING s.id, r.id AS request_id, r.generation, s.companies, r.contact_key
 ), recap AS (
-    INSERT INTO recap (request_id, facts) SELECT request_id, $8::jsonb FROM switched
+    INSERT INTO recap (request_id, facts) SELECT request_id, $8::jsonb || jsonb_build_object('companies', companies) FROM switched
 ), due AS (
     INSERT INTO obligation (lane, kind, request_id, generation, due_at)
     SELECT 'recap', 'recap', request_id, generation, $2 FROM switched

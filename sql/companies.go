@@ -1,0 +1,44 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"bascule/internal/conversion"
+)
+
+// Companies are what a space holds, as far as one page shows it.
+type Companies struct {
+	All      []conversion.Company // without their services, in the order of their SIRENs
+	Services int                  // of all of them
+	Chosen   *conversion.Company  // whole: the one that was asked for, else the first; nil if there is none
+}
+
+//go:embed query/companies_of.sql
+var companiesOf string
+
+// CompaniesOf reads what a space holds. siren is the company to read whole. It
+// returns conversion.ErrNotFound for an unknown space.
+func (db *DB) CompaniesOf(ctx context.Context, space int64, siren string) (Companies, error) {
+	var row struct {
+		All      []byte `db:"companies"`
+		Services int    `db:"services"`
+		Chosen   []byte `db:"chosen"`
+	}
+	err := db.x.GetContext(ctx, &row, companiesOf, space, siren)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		err = conversion.ErrNotFound
+	}
+	c := Companies{Services: row.Services}
+	if err == nil {
+		err = errors.Join(json.Unmarshal(row.All, &c.All), json.Unmarshal(row.Chosen, &c.Chosen))
+	}
+	if err != nil {
+		return Companies{}, fmt.Errorf("read the companies of space %d: %w", space, err)
+	}
+	return c, nil
+}
