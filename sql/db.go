@@ -37,16 +37,15 @@ func Open(ctx context.Context, url string, conns int) (*DB, error) {
 }
 
 func open(ctx context.Context, url string, conns int, change func(driver.Connector) driver.Connector) (*DB, error) {
-	connector, err := pq.NewConnector(url)
+	connector, err := newConnector(url)
 	if err != nil {
-		return nil, errors.New("DATABASE_URL is not of the form postgres://user:password@host:5432/bascule?sslmode=require" +
-			" (write special characters of the password as %XX)")
+		return nil, err
 	}
 	connector.Dialer(newDialer())
 	x := sqlx.NewDb(stdsql.OpenDB(change(connector)), "postgres")
 	if err := x.PingContext(ctx); err != nil {
 		x.Close()
-		return nil, fmt.Errorf("connect to the PostgreSQL of DATABASE_URL: %w", err)
+		return nil, connectError(err)
 	}
 	x.SetMaxOpenConns(conns)
 	x.SetMaxIdleConns(conns)

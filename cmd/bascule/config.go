@@ -320,13 +320,9 @@ func (e environment) help() (string, error) {
 	if name == "" {
 		return strings.TrimSpace(defaultHelp), nil
 	}
-	b, err := os.ReadFile(name)
+	text, err := readText(name, maxHelp)
 	if err != nil {
 		return "", fmt.Errorf("HELP_TEXT_FILE: %w", err)
-	}
-	text := strings.TrimSpace(strings.ToValidUTF8(string(b), ""))
-	if text == "" || len(text) > maxHelp {
-		return "", fmt.Errorf("HELP_TEXT_FILE must hold a text of at most %d bytes", maxHelp)
 	}
 	return text, nil
 }

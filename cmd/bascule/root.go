@@ -88,13 +88,15 @@ certificates becomes mails with activation codes, the subscribers activate on a
 web page, and a report tells what became of each.
 
 Start with "bascule demo": it needs no configuration.`,
+		Version:       thisVersion().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
 		a.demoCommand(), a.migrateCommand(), a.importCommand(), a.serveCommand(), a.workCommand(),
 		a.statusCommand(), a.reportCommand(), a.showCommand(), a.resendCommand(), a.cancelCommand(),
-		a.retryCommand(), a.excludeCommand(), a.reissueCommand(), a.templateCommand(),
+		a.retryCommand(), a.excludeCommand(), a.reissueCommand(), a.templateCommand(), a.versionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		run := cmd.RunE
@@ -134,6 +136,8 @@ func advise(err error) string {
 		return err.Error() + ": check the number"
 	case errors.Is(err, context.Canceled):
 		return "stopped; nothing is half done"
+	case sql.Advice(err) != "":
+		return sql.Advice(err)
 	}
 	return err.Error()
 }

@@ -80,8 +80,13 @@ type Outcome struct {
 	Err      error  // what failed on our side or on the wire; nil if the relay answered
 }
 
-// String tells the outcome in one line fit for a log (I6).
+// String tells the outcome in one line fit for a log (I6). Operators read it in
+// `status` too, as the reason why no mail leaves.
 func (o Outcome) String() string {
+	if o.Stage == StageAuth && o.Code/100 == 5 {
+		code := strings.TrimSpace(fmt.Sprint(o.Code, " ", o.Enhanced))
+		return strings.TrimSpace("the relay refused user and password of SMTP_URL (" + code + ") " + o.Text)
+	}
 	parts := []string{o.Kind.String()}
 	if o.Stage != "" {
 		parts = append(parts, "at", string(o.Stage))

@@ -221,3 +221,15 @@ func TestAcceptance(t *testing.T) {
 		}
 	}
 }
+
+// A wrong password is the operator's to mend: the log and status say so in words.
+func TestRefusedPasswordReadsAsASentence(t *testing.T) {
+	o := Outcome{Kind: Us, Stage: StageAuth, Code: 535, Enhanced: "5.7.8", Text: "authentication failed"}
+	if got, want := o.String(), "the relay refused user and password of SMTP_URL (535 5.7.8) authentication failed"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	o.Enhanced = ""
+	if got, want := o.String(), "the relay refused user and password of SMTP_URL (535) authentication failed"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"cmp"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// A version is what a build knows of itself. What is not known is "unknown": a
+// build outside the repository.
+type version struct {
+	Commit   string `json:"commit"`
+	Date     string `json:"date"`     // of the commit, RFC 3339
+	Modified bool   `json:"modified"` // there were changes beside the commit
+	Go       string `json:"go"`
+}
+
+// readVersion reads what the compiler stamped in.
+func readVersion(info *debug.BuildInfo) version {
+	var v version
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			v.Commit = s.Value
+		case "vcs.time":
+			v.Date = s.Value
+		case "vcs.modified":
+			v.Modified = s.Value == "true"
+		}
+	}
+	const unknown = "unknown"
+	v.Commit, v.Date, v.Go = cmp.Or(v.Commit, unknown), cmp.Or(v.Date, unknown), cmp.Or(info.GoVersion, unknown)
+	return v
+}
+
+// String tells it in one line.
+func (v version) String() string {
+	commit := v.Commit
+	if v.Modified {
+		commit += " and changes"
+	}
+	return "bascule, commit " + commit + ", of " + v.Date + ", " + v.Go
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Tell which commit this program was built from, its date, and by which Go",
+		Example: "  bascule version --json",
+		Args:    noArg,
+		RunE: func(*cobra.Command, []string) error {
+			if asJSON {
+				return a.printJSON(thisVersion())
+			}
+			a.printf("%s\n", thisVersion())
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+func thisVersion() version {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = new(debug.BuildInfo)
+	}
+	return readVersion(info)
+}

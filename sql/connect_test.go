@@ -1,0 +1,71 @@
+package sql_test
+
+import (
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+
+	"bascule/sql"
+)
+
+// Whoever has no connection reads what to do, in one line that repeats nothing of
+// DATABASE_URL: any part of it may be the password.
+func TestOpenTellsTheRemedy(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	change := func(f func(u *url.URL, options url.Values)) string {
+		u, err := url.Parse(d.URL)
+		d.must(err)
+		options := u.Query()
+		f(u, options)
+		u.RawQuery = options.Encode()
+		return u.String()
+	}
+	plain := noTLS(t)
+	for name, test := range map[string]struct{ url, want string }{
+		"no URL":         {"hunter2", "is not of the form"},
+		"unknown host":   {"postgres://u:p@hunter2.invalid/db", "host is not known"},
+		"nobody listens": {"postgres://u:hunter2@127.0.0.1:1/db", "connection refused"},
+		"no socket":      {"postgres://u:hunter2@/db?host=/nowhere", "no such socket"},
+		"no TLS":         {"postgres://u:hunter2@" + plain + "/db", "offers no TLS"},
+		"several hosts":  {"postgres://u:hunter2@one.invalid:5432,two.invalid:5432/db", "several hosts"},
+		"several, as an option": {change(func(_ *url.URL, o url.Values) {
+			o.Set("host", "127.0.0.1,"+o.Get("host"))
+		}), "several hosts"},
+		"no database":    {change(func(u *url.URL, _ url.Values) { u.Path = "/missing" }), "the database is missing: createdb it, then run `bascule migrate`"},
+		"no role":        {change(func(u *url.URL, _ url.Values) { u.User = url.User("nobody") }), "the role is missing"},
+		"no such option": {change(func(_ *url.URL, o url.Values) { o.Set("bogus", "1") }), "take it out"},
+	} {
+		db, err := sql.Open(t.Context(), test.url, 1)
+		if err == nil {
+			db.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") ||
+			!strings.Contains(err.Error(), "DATABASE_URL") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// noTLS is where a server answers that it has no TLS.
+func noTLS(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conn.Read(make([]byte, 8)) // SSLRequest
+			conn.Write([]byte("N"))
+			conn.Close()
+		}
+	}()
+	return ln.Addr().String()
+}
