@@ -123,6 +123,23 @@ func TestBounces(t *testing.T) {
 	}
 }
 
+// D11: the relay is asked for reports of a mail that carries a code, by an id that
+// names no address, and to return it without the code; of other mails it is not.
+func TestCodeMailsAskForReports(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := s.invite(1)[0]
+	s.work()
+	if got, want := s.mailed("code", r.Contact).asks, fmt.Sprintf("RET=HDRS ENVID=%d.1 NOTIFY=FAILURE,DELAY", r.ID); got != want {
+		t.Errorf("the envelope asks %q, want %q", got, want)
+	}
+	s.until("it is mailed", allMailed)
+	s.pass(48 * time.Hour)
+	if got := s.mailed("expired", r.Contact).asks; got != "" {
+		t.Errorf("the envelope of the mail about the deadline asks %q", got)
+	}
+}
+
 // later is when no mail is being written any more.
 func later() time.Time { return time.Now().Add(time.Minute) }
 

@@ -161,6 +161,7 @@ func newWorker(t *testing.T, name, dbURL, redisURL, smtpURL string, log *slog.Lo
 	out := mail.NewRelay(cfg, 6)
 	return &jobs.Worker{DB: db, Queue: q, Log: log, Slots: queue.Slots{Interactive: 2, Batch: 4}, Mailer: &jobs.Mailer{
 			DB: db, Keys: sqltest.Keys(t), Relay: out, Composer: composer, Domain: "espace.example",
+			ReturnPath: sqltest.Email(t, "retours@espace.example"), SignBounce: true,
 			Lifetime: conversion.DefaultCodeLifetime, Now: time.Now, Log: log,
 		}}, func() {
 			out.Close()

@@ -333,6 +333,7 @@ func (m *Mailer) compose(l letter, s sql.Started) mail.Message {
 		Date:       s.Date,
 		To:         l.to,
 		ReturnPath: m.returnPath(l),
+		EnvelopeID: envelopeID(l),
 	}
 	switch l.Kind {
 	case sql.MailNotice:
@@ -368,6 +369,20 @@ func (m *Mailer) compose(l letter, s sql.Started) mail.Message {
 func fingerprint(nonce []byte) string {
 	sum := sha256.Sum256(nonce)
 	return hex.EncodeToString(sum[:4])
+}
+
+// envelopeID asks the relay for reports of a mail that carries a code: when it is
+// late, its code may be dead before it arrives (D11), and what comes back should
+// not hold the code.
+func envelopeID(l letter) string {
+	id := strconv.FormatInt(l.RequestID, 10) + "." + strconv.Itoa(l.Generation)
+	switch l.Kind {
+	case sql.MailCode:
+		return id
+	case sql.MailReset:
+		return "reset." + id
+	}
+	return ""
 }
 
 // returnPath signs the return path of a code mail, so that only bounces of our

@@ -46,6 +46,7 @@ const (
 // A parcel is one copy of a mail that the relay kept.
 type parcel struct {
 	from, to string
+	asks     string // the parameters of its envelope
 	helo     string // which worker
 	id       string // Message-ID without angle brackets
 	raw      string
@@ -185,6 +186,7 @@ type dialogue struct {
 	in       *bufio.Reader
 	helo     string
 	from, to string
+	asks     string
 }
 
 func (d *dialogue) serve() {
@@ -204,14 +206,18 @@ func (d *dialogue) command(line string) bool {
 	switch verb {
 	case "EHLO":
 		_, d.helo, _ = strings.Cut(line, " ")
-		return d.reply("ehlo", "", "250-relay.example\r\n250-AUTH PLAIN\r\n250 PIPELINING")
+		return d.reply("ehlo", "", "250-relay.example\r\n250-AUTH PLAIN\r\n250-DSN\r\n250 PIPELINING")
 	case "AUTH":
 		return d.reply("auth", "", "235 2.7.0 welcome")
 	case "MAIL":
 		d.from, d.to = between(line), ""
+		_, d.asks, _ = strings.Cut(line, "> ")
 		return d.reply("mail", "", "250 2.1.0 ok")
 	case "RCPT":
 		d.to = between(line)
+		if _, notify, ok := strings.Cut(line, "> "); ok {
+			d.asks += " " + notify
+		}
 		return d.reply("rcpt", "", "250 2.1.5 ok")
 	case "DATA":
 		return d.data()
@@ -241,7 +247,7 @@ func (d *dialogue) data() bool {
 		d.relay.t.Errorf("a mail that cannot be read: %v", err)
 		return false
 	}
-	p := parcel{from: d.from, to: d.to, helo: d.helo, id: strings.Trim(m.Header.Get("Message-ID"), "<>"), raw: string(raw)}
+	p := parcel{from: d.from, to: d.to, asks: d.asks, helo: d.helo, id: strings.Trim(m.Header.Get("Message-ID"), "<>"), raw: string(raw)}
 	answer := d.ask("dot", p.id)
 	if answer == "" || answer == take {
 		p.said = answer == ""

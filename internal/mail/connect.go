@@ -20,6 +20,7 @@ type extensions struct {
 	pipelining bool
 	starttls   bool
 	size       int64 // 0: no limit announced
+	dsn        bool  // reports may be asked for (RFC 3461)
 	mechanisms []string
 }
 
@@ -131,6 +132,8 @@ func parseExtensions(lines []string) extensions {
 			e.pipelining = true
 		case "STARTTLS":
 			e.starttls = true
+		case "DSN":
+			e.dsn = true
 		case "AUTH":
 			e.mechanisms = append(e.mechanisms, words[1:]...)
 		case "SIZE":

@@ -35,6 +35,7 @@ type Head struct {
 	Date       time.Time        // to the second
 	To         conversion.Email // header and envelope
 	ReturnPath conversion.Email // envelope only; the zero Email is the null return path
+	EnvelopeID string           // envelope only, see Outgoing
 }
 
 // Sender is the author of every mail: MAIL_FROM.
@@ -73,7 +74,7 @@ func MessageID(kind string, request int64, generation, copy int, domain string) 
 
 // Outgoing renders the message and puts it in its envelope.
 func (m Message) Outgoing() Outgoing {
-	return Outgoing{From: m.ReturnPath, To: m.To, Body: m.Bytes()}
+	return Outgoing{From: m.ReturnPath, To: m.To, Body: m.Bytes(), EnvelopeID: m.EnvelopeID}
 }
 
 // Bytes renders the message: CRLF lines of 7-bit characters, at most 998 of them.

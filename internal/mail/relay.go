@@ -15,6 +15,10 @@ type Outgoing struct {
 	From conversion.Email // return path; the zero Email is the null return path <>
 	To   conversion.Email
 	Body []byte // headers and content; read, never kept or changed
+	// EnvelopeID, if not empty, asks for reports of failure and delay that name it
+	// and return the headers alone (RFC 3461), where the relay takes that. It goes
+	// on as it is: no address stands in it.
+	EnvelopeID string
 }
 
 // Relay hands messages to one SMTP relay over a bounded number of kept

@@ -27,6 +27,7 @@ type session struct {
 	handled int  // messages that have their outcome from this connection
 	ahead   bool // the next message's MAIL, RCPT, DATA are already written
 	dirty   bool // a transaction is open and must be reset
+	asked   bool // the relay took an envelope that asks for reports
 	broken  bool // out of step with the relay, or gone: never used again
 	dotted  bool // the dot of the present message may have been written
 
@@ -125,7 +126,7 @@ func (s *session) deliver(ctx context.Context, rest []Outgoing) Outcome {
 	if ctx.Err() != nil { // the relay waits for a body that never comes
 		return s.lost(StageData, context.Cause(ctx))
 	}
-	if len(rest) > 1 && s.offers.pipelining && s.handled+1 < s.limits.PerConn && s.fits(rest[1]) {
+	if len(rest) > 1 && s.pipelines(rest[1]) && s.handled+1 < s.limits.PerConn && s.fits(rest[1]) {
 		return s.hand(rest[0], &rest[1])
 	}
 	return s.hand(rest[0], nil)
@@ -149,14 +150,15 @@ func (s *session) offer(o Outgoing) Outcome {
 		}
 		s.dirty = false
 	}
-	if s.offers.pipelining && !s.ahead {
+	pipelined := s.ahead || s.pipelines(o)
+	if pipelined && !s.ahead {
 		if err := s.command(o, envelope[:]...); err != nil {
 			return s.lost(StageMail, err)
 		}
 	}
 	s.ahead = false
 	for _, stage := range envelope {
-		if !s.offers.pipelining {
+		if !pipelined {
 			if err := s.command(o, stage); err != nil {
 				return s.lost(stage, err)
 			}
@@ -166,22 +168,46 @@ func (s *session) offer(o Outgoing) Outcome {
 			return s.lost(stage, err)
 		}
 		if stage == StageData && r.code != 354 || stage != StageData && r.code/100 != 2 {
+			if s.asks(o) && !s.asked && stage != StageData && refusesParameters(r) {
+				s.offers.dsn, s.dirty = false, true
+				return s.offer(o) // without, once: it asks for nothing now
+			}
 			refusal := r.outcome(stage, o.From, o.To)
-			s.recover(refusal)
+			s.recover(refusal, pipelined)
 			return refusal
 		}
 	}
+	s.asked = s.asked || s.asks(o)
 	return Outcome{}
+}
+
+// asks tells whether the envelope of a message asks for reports. They go to its
+// return path, so there must be one.
+func (s *session) asks(o Outgoing) bool {
+	return s.offers.dsn && o.EnvelopeID != "" && !o.From.IsZero()
+}
+
+// pipelines tells whether the commands of an envelope go out together. The first
+// one that asks for reports does not: a relay that offers them and then refuses to
+// be asked has refused nothing else yet.
+func (s *session) pipelines(o Outgoing) bool {
+	return s.offers.pipelining && (s.asked || !s.asks(o))
+}
+
+// refusesParameters tells an answer to MAIL or RCPT that may mean what we asked
+// for, and not the sender or the recipient.
+func refusesParameters(r reply) bool {
+	return (r.code == 501 || r.code == 504 || r.code == 555) && !aboutRecipient(r.enhanced)
 }
 
 // recover puts the dialogue in order after a refusal. A pipelined DATA may still
 // be answered 354 after a refused RCPT: a dot would then hand over an empty
 // mail, so that connection is given up.
-func (s *session) recover(refusal Outcome) {
+func (s *session) recover(refusal Outcome, pipelined bool) {
 	switch {
 	case refusal.Kind == Us || refusal.Kind == NotSent:
 		s.broken = true
-	case refusal.Stage == StageRcpt && s.offers.pipelining:
+	case refusal.Stage == StageRcpt && pipelined:
 		r, err := s.answer(s.limits.Command)
 		s.broken = err != nil || r.code/100 < 4 || r.code == 421
 		s.dirty = true
@@ -197,7 +223,7 @@ func (s *session) hand(o Outgoing, next *Outgoing) Outcome {
 	dot := len(s.out) - len(".\r\n")
 	if next != nil {
 		for _, stage := range envelope {
-			s.out = appendCommand(s.out, stage, *next)
+			s.out = appendCommand(s.out, stage, *next, s.asks(*next))
 		}
 		s.ahead = true
 	}
@@ -223,23 +249,43 @@ func (s *session) hand(o Outgoing, next *Outgoing) Outcome {
 func (s *session) command(o Outgoing, stages ...Stage) error {
 	s.out = s.out[:0]
 	for _, stage := range stages {
-		s.out = appendCommand(s.out, stage, o)
+		s.out = appendCommand(s.out, stage, o, s.asks(o))
 	}
 	_, err := s.write(s.limits.Write)
 	return err
 }
 
-// appendCommand needs no quoting: an Email holds no blank, bracket or control character.
-func appendCommand(b []byte, stage Stage, o Outgoing) []byte {
+// appendCommand needs no quoting: an Email holds no blank, bracket or control
+// character. ask adds what asks for reports (RFC 3461): of failure, and of delay,
+// for a code may be dead before its queue gives up.
+func appendCommand(b []byte, stage Stage, o Outgoing, ask bool) []byte {
 	switch stage {
 	case StageMail:
-		b = append(append(b, "MAIL FROM:<"...), o.From.Mailbox()...)
-		return append(b, ">\r\n"...)
+		b = append(append(append(b, "MAIL FROM:<"...), o.From.Mailbox()...), '>')
+		if ask {
+			b = appendXtext(append(b, " RET=HDRS ENVID="...), o.EnvelopeID)
+		}
+		return append(b, "\r\n"...)
 	case StageRcpt:
-		b = append(append(b, "RCPT TO:<"...), o.To.Mailbox()...)
-		return append(b, ">\r\n"...)
+		b = append(append(append(b, "RCPT TO:<"...), o.To.Mailbox()...), '>')
+		if ask {
+			b = append(b, " NOTIFY=FAILURE,DELAY"...)
+		}
+		return append(b, "\r\n"...)
 	}
 	return append(b, "DATA\r\n"...)
+}
+
+// appendXtext appends a text as RFC 3461 §4 wants it.
+func appendXtext(b []byte, s string) []byte {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c > '~' || c == '+' || c == '=' {
+			b = fmt.Appendf(b, "+%02X", c)
+		} else {
+			b = append(b, c)
+		}
+	}
+	return b
 }
 
 // appendData appends a body as DATA wants it: every line ends in CRLF, a leading

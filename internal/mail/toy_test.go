@@ -24,6 +24,8 @@ type toy struct {
 	greeting string                                  // "": 220
 	answer   func(conn, msg int, stage Stage) string // "" for the usual answer; else an answer, or one of drop…
 	always   bool                                    // answers 354 whatever was refused before
+	strict   Stage                                   // refuses parameters there
+	strictly string                                  // with these words
 	dribble  bool                                    // one byte per write
 	cutAt    int                                     // bytes of the body that cut and stall read
 
@@ -32,6 +34,7 @@ type toy struct {
 	open  sync.WaitGroup
 	mails []toyMail
 	seen  []string // verbs of all connections
+	lines []string // MAIL and RCPT of all connections
 }
 
 type toyMail struct {
@@ -140,9 +143,15 @@ func (c *toyConn) command(verb, line string) bool {
 		}
 		c.from, c.to, c.ok = between(line), "", false
 		fmt.Sscanf(c.from, "m%d@", &c.msg)
+		if c.refuses(StageMail, line) {
+			return c.say(c.toy.strictly)
+		}
 		return c.reply(StageMail, "250 2.1.0 ok")
 	case "RCPT":
 		c.to = between(line)
+		if c.refuses(StageRcpt, line) {
+			return c.say(c.toy.strictly)
+		}
 		return c.reply(StageRcpt, "250 2.1.5 ok")
 	case "DATA":
 		return c.data()
@@ -154,6 +163,14 @@ func (c *toyConn) command(verb, line string) bool {
 		return false
 	}
 	return c.say("500 5.5.1 what?")
+}
+
+// refuses notes an envelope's line, and tells whether its parameters are refused.
+func (c *toyConn) refuses(stage Stage, line string) bool {
+	c.toy.mu.Lock()
+	defer c.toy.mu.Unlock()
+	c.toy.lines = append(c.toy.lines, line)
+	return c.toy.strict == stage && !strings.HasSuffix(line, ">")
 }
 
 func (c *toyConn) data() bool {

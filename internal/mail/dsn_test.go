@@ -1,0 +1,94 @@
+package mail
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"bascule/internal/conversion"
+)
+
+// asking are messages m0@, m1@, … that ask for reports.
+func asking(t testing.TB, n int) []Outgoing {
+	t.Helper()
+	out := window(t, n)
+	for i := range out {
+		out[i].EnvelopeID = fmt.Sprintf("%d.1", i)
+	}
+	return out
+}
+
+// D11: a relay that offers DSN is asked for reports of failure and delay, with an
+// id that names no address, pipelined or not; a relay that does not is not asked,
+// nor is one for a mail without return path or without id.
+func TestDSN(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		offers []string
+		change func(*Outgoing)
+		mail   string
+		rcpt   string
+	}{
+		{"offered", []string{"DSN"}, nil, "MAIL FROM:<m0@us.example> RET=HDRS ENVID=0.1", "RCPT TO:<client0@client.example> NOTIFY=FAILURE,DELAY"},
+		{"offered, pipelined", []string{"PIPELINING", "dsn"}, nil, "MAIL FROM:<m0@us.example> RET=HDRS ENVID=0.1", "RCPT TO:<client0@client.example> NOTIFY=FAILURE,DELAY"},
+		{"xtext", []string{"DSN"}, func(o *Outgoing) { o.EnvelopeID = "a+b=c d" }, "MAIL FROM:<m0@us.example> RET=HDRS ENVID=a+2Bb+3Dc+20d", "RCPT TO:<client0@client.example> NOTIFY=FAILURE,DELAY"},
+		{"not offered", []string{"PIPELINING", "XDSN"}, nil, "MAIL FROM:<m0@us.example>", "RCPT TO:<client0@client.example>"},
+		{"no id", []string{"DSN"}, func(o *Outgoing) { o.EnvelopeID = "" }, "MAIL FROM:<m0@us.example>", "RCPT TO:<client0@client.example>"},
+		{"null return path", []string{"DSN"}, func(o *Outgoing) { o.From = conversion.Email{} }, "MAIL FROM:<>", "RCPT TO:<client0@client.example>"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := &toy{offers: test.offers}
+			window := asking(t, 3)
+			for i := range window {
+				if test.change != nil {
+					test.change(&window[i])
+				}
+			}
+			got := send(t.Context(), t, s.relay(t, Config{}, 1), window)
+			for i, o := range got {
+				if o.Kind != Accepted {
+					t.Errorf("message %d: %s", i, o)
+				}
+			}
+			if len(s.mails) != 3 || len(s.lines) != 6 || s.lines[0] != test.mail || s.lines[1] != test.rcpt {
+				t.Errorf("%d mails by %q, want %q and %q", len(s.mails), s.lines, test.mail, test.rcpt)
+			}
+		})
+	}
+}
+
+// D11: a relay that offers DSN and then refuses to be asked gets its mail without,
+// for that connection; a refusal that names the recipient is the recipient's, and
+// one that stands without asking too is what it was.
+func TestDSNRefused(t *testing.T) {
+	for _, test := range []struct {
+		stage    Stage
+		words    string
+		want     Kind
+		mails    int
+		unasking int // lines of the envelope without parameters
+	}{
+		{StageMail, "555 5.5.4 unsupported parameter", Accepted, 3, 6},
+		{StageMail, "501 5.5.4 syntax", Accepted, 3, 6},
+		{StageRcpt, "501 bad parameter", Accepted, 3, 6},
+		{StageRcpt, "504 5.5.4 not implemented", Accepted, 3, 6},
+		{StageRcpt, "501 5.1.3 bad address", Person, 0, 0},
+		{StageRcpt, "550 5.7.1 no", Unclear, 0, 0},
+	} {
+		for _, pipelining := range []string{"PIPELINING", "X-NONE"} {
+			t.Run(test.words+" "+pipelining, func(t *testing.T) {
+				s := &toy{offers: []string{pipelining, "DSN"}, strict: test.stage, strictly: test.words}
+				for i, o := range send(t.Context(), t, s.relay(t, Config{}, 1), asking(t, 3)) {
+					if o.Kind != test.want {
+						t.Errorf("message %d: %s, want %s", i, o, test.want)
+					}
+				}
+				plain := len(slices.DeleteFunc(slices.Clone(s.lines), func(l string) bool { return !strings.HasSuffix(l, ">") }))
+				if len(s.mails) != test.mails || plain != test.unasking || test.mails > 0 && s.conns != 1 {
+					t.Errorf("%d mails, %d lines without parameters, %d connections: %q", len(s.mails), plain, s.conns, s.lines)
+				}
+			})
+		}
+	}
+}
