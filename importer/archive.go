@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/flate"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -40,31 +39,6 @@ type entry struct {
 	packed, size int64
 	offset       int64 // of the local header
 	read         bool  // its checksum was verified
-}
-
-// budget bounds what all entries together inflate to, reports progress and
-// notices the end of the context, every so many bytes.
-type budget struct {
-	ctx                 context.Context
-	done, total, report int64
-	progress            func(done, total int64)
-}
-
-const budgetStep = 4 << 20
-
-func (b *budget) spend(n int) error {
-	b.done += int64(n)
-	if b.done > maxInflated {
-		return tooLarge()
-	}
-	if b.done < b.report {
-		return nil
-	}
-	b.report = b.done + budgetStep
-	if b.progress != nil {
-		b.progress(min(b.done, b.total), b.total)
-	}
-	return b.ctx.Err()
 }
 
 // Signatures and fixed sizes of the zip format (APPNOTE 4.3).
@@ -309,7 +283,7 @@ func (r *entryReader) Read(p []byte) (int, error) {
 	n, err := r.plain.Read(p)
 	r.out += int64(n)
 	r.crc.Write(p[:n])
-	if err := r.budget.spend(n); err != nil {
+	if err := r.budget.advance(n); err != nil {
 		return n, err
 	}
 	if r.out > r.entry.size {

@@ -102,7 +102,7 @@ func matchHeader(r row, headings []heading) layout {
 			continue
 		}
 		l.width = c.column
-		folded := fold(c.text)
+		folded := foldHeading(c.text)
 		for f, h := range headings {
 			if folded != h.folded && !slices.Contains(h.names, folded) {
 				continue
@@ -129,7 +129,7 @@ func findAdded(r row) int {
 		found := true
 		for j, name := range verdictHeadings {
 			c := r.cells[i+j]
-			found = found && c.column == first+j && fold(c.text) == name
+			found = found && c.column == first+j && foldHeading(c.text) == name
 		}
 		if found {
 			return first
@@ -170,6 +170,18 @@ func (l *layout) complain(sheet string) error {
 		return refuse("sheet %q has a column twice: %s", "une colonne figure deux fois dans la feuille « %s » : %s", printable(sheet), strings.Join(l.twice, ", "))
 	}
 	return nil
+}
+
+// maxHeading is how many bytes the longest heading may have. A longer cell is
+// none, and folding it would cost more than reading it.
+const maxHeading = 200
+
+// foldHeading is fold for cells of any row; "" for one that is no heading.
+func foldHeading(text string) string {
+	if len(text) > maxHeading {
+		return ""
+	}
+	return fold(text)
 }
 
 // fold makes equal what people write differently: case, accents, apostrophes,

@@ -218,7 +218,7 @@ type meteredReader struct {
 
 func (m *meteredReader) Read(p []byte) (int, error) {
 	n, err := m.in.Read(p)
-	if spent := m.budget.spend(n); spent != nil {
+	if spent := m.budget.advance(n); spent != nil {
 		err = spent
 	}
 	return n, err

@@ -44,6 +44,7 @@ type File struct {
 
 // sheet is a sheet whose rows are spooled.
 type sheet struct {
+	ctx  context.Context // of the reading of the file, and of its rows
 	name string
 	collector
 	sheetExtras
@@ -128,9 +129,10 @@ func (f *File) Dossiers() iter.Seq2[sql.DossierRow, error] {
 	}
 }
 
-func (f *File) read(ctx context.Context, in *os.File, size int64, progress func(done, total int64)) error {
+func (f *File) read(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64)) error {
+	in := contextFile{ctx, file}
 	hash := sha256.New()
-	if _, err := io.Copy(hash, contextReader{ctx, in}); err != nil {
+	if _, err := io.Copy(hash, io.NewSectionReader(in, 0, size)); err != nil {
 		return err
 	}
 	hash.Sum(f.Hash[:0])
@@ -162,7 +164,7 @@ func (c contextReader) Read(p []byte) (int, error) {
 
 func (f *File) readText(ctx context.Context, in io.ReaderAt, size int64, progress func(done, total int64)) error {
 	f.Sheet = sheetNameOf(f.Name)
-	s, err := newSheet(f.Sheet, subscriberHeadings, true)
+	s, err := newSheet(ctx, f.Sheet, subscriberHeadings, true)
 	if err != nil {
 		return err
 	}
@@ -178,8 +180,8 @@ func (f *File) readText(ctx context.Context, in io.ReaderAt, size int64, progres
 }
 
 // newSheet makes a sheet that looks for its header row and, if keep, spools its rows.
-func newSheet(name string, headings []heading, keep bool) (*sheet, error) {
-	s := &sheet{name: name, collector: collector{headings: headings}}
+func newSheet(ctx context.Context, name string, headings []heading, keep bool) (*sheet, error) {
+	s := &sheet{ctx: ctx, name: name, collector: collector{headings: headings}}
 	if !keep {
 		return s, nil
 	}
@@ -256,7 +258,7 @@ func (p *picker) read(part sheetPart) error {
 	if dossier {
 		headings = dossierHeadings
 	}
-	s, err := newSheet(part.name, headings, !part.hidden && (dossier || p.file.rows == nil))
+	s, err := newSheet(p.book.archive.budget.ctx, part.name, headings, !part.hidden && (dossier || p.file.rows == nil))
 	if err != nil {
 		return err
 	}
@@ -357,7 +359,7 @@ func (f *File) finish() error {
 		if err := s.spool.flush(); err != nil {
 			return err
 		}
-		if _, err := newUnmerger(s.merges, s.layout.line, s.layout.used()); err != nil {
+		if err := s.merges.settle(s.layout.line, s.layout.used()); err != nil {
 			return err
 		}
 		f.warnHidden(s)
@@ -418,17 +420,19 @@ func (s *sheet) data() iter.Seq2[row, error] {
 	}
 }
 
-// all yields the rows above the header, the header and the data rows.
+// all yields the rows above the header, the header and the data rows, while the
+// context of the file lasts. A merged cell repeats its text on many rows: each
+// pass has a budget.
 func (s *sheet) all() iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
-		merged, err := newUnmerger(s.merges, s.layout.line, s.layout.used())
-		if err != nil {
-			yield(row{}, err)
-			return
-		}
+		work := budget{ctx: s.ctx}
+		merged := newUnmerger(s.merges)
 		for r, err := range s.spool.rows() {
 			if err == nil && r.line > s.layout.line {
 				merged.resolve(&r, s.layout.line)
+			}
+			if err == nil {
+				err = work.spend(r.size())
 			}
 			if !yield(r, err) || err != nil {
 				return

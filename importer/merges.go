@@ -8,7 +8,10 @@ import (
 
 // merges are the merged cells of a sheet. The file lists them after its rows,
 // so they are resolved when the rows are read back.
-type merges []area
+type merges struct {
+	areas   []area
+	columns []mergedColumn
+}
 
 type area struct{ left, right, top, bottom int32 }
 
@@ -25,10 +28,39 @@ func (m *merges) add(ref string) error {
 	if !ok1 || !ok2 || left > right || top > bottom {
 		return xmlError("the merged cells " + printable(ref) + " are malformed")
 	}
-	if len(*m) == maxMerges {
+	if len(m.areas) == maxMerges {
 		return xmlError("it has too many merged cells")
 	}
-	*m = append(*m, area{int32(left), int32(right), int32(top), int32(bottom)})
+	m.areas = append(m.areas, area{int32(left), int32(right), int32(top), int32(bottom)})
+	return nil
+}
+
+// mergedColumn is a column of the list of which data cells are merged.
+type mergedColumn struct {
+	column int
+	areas  []int32 // from the top down, disjoint; there may be a million of them in each column
+}
+
+// settle finds out, once the header is known, which areas lie in its columns.
+func (m *merges) settle(header int, columns []int) error {
+	slices.SortFunc(m.areas, func(a, b area) int { return cmp.Compare(a.top, b.top) })
+	for _, c := range columns {
+		merged := mergedColumn{column: c}
+		bottom := int32(0)
+		for i, a := range m.areas {
+			if int(a.left) > c || c > int(a.right) || int(a.bottom) <= header {
+				continue
+			}
+			if len(merged.areas) > 0 && a.top <= bottom {
+				return refuse("merged cells overlap at %s: separate them", "des cellules fusionnées se chevauchent en %s : séparez-les",
+					cellName(c, int(a.top)))
+			}
+			merged.areas, bottom = append(merged.areas, int32(i)), a.bottom
+		}
+		if len(merged.areas) > 0 {
+			m.columns = append(m.columns, merged)
+		}
+	}
 	return nil
 }
 
@@ -37,63 +69,42 @@ func (m *merges) add(ref string) error {
 // column, or above the data, says nothing certain about the column it covers:
 // such cells become mergedCell, and their row is rejected.
 type unmerger struct {
-	columns []mergedColumn
+	areas   []area
+	columns []unmergedColumn
 }
 
-type mergedColumn struct {
-	column int
-	areas  []area // from the top down, disjoint
-	value  cell   // of the area that the last row lay in
-	top    int32  // of that area
+type unmergedColumn struct {
+	mergedColumn      // the areas that are still to come
+	value        cell // of the area that the last row lay in
+	top          int32
 }
 
-// newUnmerger returns nil if no data cell of the columns is merged.
-func newUnmerger(m merges, header int, columns []int) (*unmerger, error) {
-	var u unmerger
-	for _, c := range columns {
-		var areas []area
-		for _, a := range m {
-			if int(a.left) <= c && c <= int(a.right) && int(a.bottom) > header {
-				areas = append(areas, a)
-			}
-		}
-		slices.SortFunc(areas, func(a, b area) int { return cmp.Compare(a.top, b.top) })
-		for i := 1; i < len(areas); i++ {
-			if areas[i].top <= areas[i-1].bottom {
-				return nil, refuse("merged cells overlap at %s: separate them", "des cellules fusionnées se chevauchent en %s : séparez-les",
-					cellName(c, int(areas[i].top)))
-			}
-		}
-		if len(areas) > 0 {
-			u.columns = append(u.columns, mergedColumn{column: c, areas: areas})
-		}
+func newUnmerger(m merges) *unmerger {
+	u := &unmerger{areas: m.areas}
+	for _, c := range m.columns {
+		u.columns = append(u.columns, unmergedColumn{mergedColumn: c})
 	}
-	if len(u.columns) == 0 {
-		return nil, nil
-	}
-	return &u, nil
+	return u
 }
 
 // resolve changes the cells of a data row; rows must come in order.
 func (u *unmerger) resolve(r *row, header int) {
-	if u == nil {
-		return
-	}
 	for i := range u.columns {
 		m := &u.columns[i]
-		for len(m.areas) > 0 && int(m.areas[0].bottom) < r.line {
+		for len(m.areas) > 0 && int(u.areas[m.areas[0]].bottom) < r.line {
 			m.areas = m.areas[1:]
 		}
-		if len(m.areas) == 0 || int(m.areas[0].top) > r.line {
+		if len(m.areas) == 0 {
 			continue
 		}
-		r.set(m.cellAt(r, header))
+		if a := u.areas[m.areas[0]]; int(a.top) <= r.line {
+			r.set(m.cellAt(a, r, header))
+		}
 	}
 }
 
-// cellAt is the cell of a row that lies in the first area.
-func (m *mergedColumn) cellAt(r *row, header int) cell {
-	a := m.areas[0]
+// cellAt is the cell of a row that lies in an area.
+func (m *unmergedColumn) cellAt(a area, r *row, header int) cell {
 	switch {
 	case int(a.left) != m.column || int(a.top) <= header:
 		return cell{column: m.column, kind: mergedCell}

@@ -129,6 +129,15 @@ type cell struct {
 	text   string
 }
 
+// size is how many bytes of text the row has.
+func (r *row) size() int {
+	n := 0
+	for _, c := range r.cells {
+		n += len(c.text)
+	}
+	return n
+}
+
 // at is the cell of a column; a blank one if there is none.
 func (r *row) at(column int) cell {
 	for _, c := range r.cells {

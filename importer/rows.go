@@ -106,7 +106,7 @@ func (p *parser) judgeKind(f field, c cell) string {
 	case uncomputedCell: // in an optional column too: what it would say must not be lost in silence
 		return formulaReason
 	case errorCell:
-		return "erreur de formule : " + c.text
+		return "erreur de formule : " + printable(c.text)
 	case mergedCell:
 		return "cellule fusionnée avec une autre colonne ou avec l'en-tête : séparez les cellules"
 	case lostDigits:

@@ -308,8 +308,10 @@ func (s *sheetReader) resolveShared(start int) error {
 		return xmlError("refers to a shared text that does not exist (there are " + strconv.Itoa(table.count) + ")")
 	}
 	var err error
-	s.rec.text, err = table.appendTo(s.rec.text[:start], i)
-	return err
+	if s.rec.text, err = table.appendTo(s.rec.text[:start], i); err != nil {
+		return err
+	}
+	return s.book.archive.budget.refer(len(s.rec.text) - start)
 }
 
 func (s *sheetReader) resolveBool(start int) error {

@@ -26,7 +26,7 @@ func readStyles(x *xmlReader) (styles, error) {
 	if err := openRoot(x, "styleSheet"); err != nil {
 		return nil, err
 	}
-	custom := make(map[string]string)
+	custom := make(map[int]numberFormat)
 	var list styles
 	for {
 		name, err := x.child()
@@ -39,7 +39,9 @@ func readStyles(x *xmlReader) (styles, error) {
 				if len(custom) == maxStyles {
 					return xmlError("it has too many formats")
 				}
-				custom[x.attr("numFmtId")] = x.attr("formatCode")
+				if id, err := strconv.Atoi(x.attr("numFmtId")); err == nil {
+					custom[id] = judgeFormat(x.attr("formatCode"))
+				}
 				return nil
 			})
 		case "cellXfs":
@@ -82,11 +84,12 @@ func eachChild(x *xmlReader, wanted string, visit func() error) error {
 
 // formatOf judges a number format: those with a code in the file by the code,
 // the built-in ones by their number (ECMA-376 part 1, 18.8.30).
-func formatOf(id string, custom map[string]string) numberFormat {
-	if code, ok := custom[id]; ok {
-		return judgeFormat(code)
+func formatOf(id string, custom map[int]numberFormat) numberFormat {
+	n, _ := strconv.Atoi(id)
+	if f, ok := custom[n]; ok {
+		return f
 	}
-	switch n, _ := strconv.Atoi(id); {
+	switch {
 	case n >= 14 && n <= 17 || n == 22 || n >= 27 && n <= 36 || n >= 50 && n <= 58:
 		return numberFormat{date: true}
 	case n >= 0 && n <= 4 || n >= 37 && n <= 41 || n == 43 || n == 49: // General, whole, decimal, with thousands, text
@@ -94,6 +97,10 @@ func formatOf(id string, custom map[string]string) numberFormat {
 	}
 	return numberFormat{other: true} // money, percent, fraction, exponent, time, or unknown
 }
+
+// maxFormat is how many bytes a format code has that is judged; Excel allows 255
+// characters.
+const maxFormat = 1024
 
 // maxZeros is the longest run of zeros that is taken for a format of identifiers.
 const maxZeros = 40
@@ -103,6 +110,9 @@ const maxZeros = 40
 // number itself, with leading zeros where they are zeros. Anything else shows
 // something else, which is not imitated.
 func judgeFormat(code string) numberFormat {
+	if len(code) > maxFormat {
+		return numberFormat{other: true}
+	}
 	bare, literal, rest := bareFormat(code)
 	switch {
 	case strings.ContainsAny(bare, "yd"):

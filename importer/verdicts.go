@@ -28,7 +28,7 @@ func (f *File) writeVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error]
 	if err := f.fillVerdicts(book, verdicts); err != nil {
 		return fmt.Errorf("verdict workbook: %w", err)
 	}
-	if err := writeBook(w, book.File); err != nil {
+	if err := writeBook(contextWriter{f.rows.ctx, w}, book.File); err != nil {
 		return fmt.Errorf("verdict workbook: %w", err)
 	}
 	return nil

@@ -25,8 +25,12 @@ type sheetPart struct {
 	entry  *entry
 }
 
-// maxSheets is far above what people make; every sheet is checked whole.
-const maxSheets = 1024
+// maxSheets is far above what people make; every sheet is checked whole. So is
+// maxLink, which bounds what is kept of a link or of a sheet's name.
+const (
+	maxSheets = 1024
+	maxLink   = 1024
+)
 
 func openWorkbook(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64)) (*workbook, error) {
 	a, err := openArchive(file, size, &budget{ctx: ctx, progress: progress})
@@ -176,6 +180,9 @@ func readRelations(a *archive, part string) (relations, error) {
 			if len(list) == maxRelations {
 				return xmlError("it has too many links")
 			}
+			if len(x.attr("Id")) > maxLink || len(x.attr("Type")) > maxLink || len(x.attr("Target")) > maxLink {
+				return errLong
+			}
 			list = append(list, relation{x.attr("Id"), path.Base(x.attr("Type")), resolve(dir, x.attr("Target"))})
 			return nil
 		})
@@ -239,6 +246,9 @@ func isTrue(s string) bool { return s == "1" || s == "true" || s == "on" }
 func (w *workbook) addSheet(x *xmlReader, rels relations) error {
 	if len(w.sheets) == maxSheets {
 		return xmlError("it has too many sheets")
+	}
+	if len(x.attr("name")) > maxLink {
+		return errLong
 	}
 	sheet := sheetPart{name: strings.Clone(x.attr("name")), hidden: x.attr("state") != "" && x.attr("state") != "visible"}
 	id := relationID(x)

@@ -1,0 +1,224 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"bascule/sql"
+)
+
+// asked is a context that counts how often it is asked whether it ended, and ends
+// after so many times.
+type asked struct {
+	context.Context
+	mu    sync.Mutex
+	times int
+	until int // 0: never
+}
+
+func (a *asked) Err() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.times++; a.until > 0 && a.times > a.until {
+		return context.Canceled
+	}
+	return nil
+}
+
+// counted counts the bytes read from a file.
+type counted struct {
+	io.ReaderAt
+	n *int
+}
+
+func (c counted) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(p, off)
+	*c.n += n
+	return n, err
+}
+
+// process does all that an import does with a file beside the database: it checks
+// it, judges its rows and writes the verdict workbook.
+func process(ctx context.Context, in io.ReaderAt, size int64) error {
+	f := &File{Name: "a"}
+	defer f.Close()
+	if err := f.read(ctx, in, size, nil); err != nil {
+		return err
+	}
+	return f.writeVerdicts(io.Discard, func(yield func(sql.Verdict, error) bool) {
+		for r, err := range f.Rows() {
+			if !yield(sql.Verdict{Line: r.Line, Kind: "accepted"}, err) {
+				return
+			}
+		}
+	})
+}
+
+// bulky is text that deflates little and holds nothing that needs an escape.
+func bulky(n int) string { return strings.ReplaceAll(mixed(n), "\"", " ") }
+
+// hostile are files that cause much work, with the bytes of text that a reader
+// handles at least.
+func hostileFiles(t testing.TB) map[string]struct {
+	content []byte
+	work    int
+} {
+	long := bulky(2000)
+	refs := strings.Repeat(`<row><c t="s"><v>0</v></c><c t="s"><v>0</v></c></row>`, 4000)
+	shared := func(rows string) parts {
+		return goodParts().with(stringsPart, "<sst "+ns+"><si><t>"+long+"</t></si></sst>").with(sheetPath, rows)
+	}
+	merged := goodParts().with(sheetPath, strings.Replace(sheetXML(rowXML(2, "00123456", bulky(20_000))+strings.Repeat(`<row><c><v>1</v></c></row>`, 2000)),
+		"</sheetData>", `</sheetData><mergeCells><mergeCell ref="B2:B2002"/></mergeCells>`, 1))
+	lines := strings.Repeat("00123456;\""+bulky(30_000)+"\";a@b.example;1;31/12/2026\n", 300)
+	compound := append([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), make([]byte, 16<<20)...)
+	return map[string]struct {
+		content []byte
+		work    int
+	}{
+		"shared texts above the header": {shared(strings.Replace(sheetXML(""), headerXML, refs, 1)).zip(t), 16 << 20},
+		"shared texts below the header": {shared(sheetXML(refs)).zip(t), 24 << 20},
+		"shared texts of Dossiers":      {shared(sheetXML(goodRows)).withDossiers(t, rowXML(1, "numéro d'abonné", "siren", "raison sociale", "service")+refs).zip(t), 16 << 20},
+		"one merged cell":               {merged.zip(t), 40 << 20},
+		"CSV above the header":          {[]byte(lines), 9 << 20},
+		"CSV":                           {[]byte(csvHeader + lines), 18 << 20},
+		"CSV in UTF-16":                 {inUTF16([]byte(csvHeader+lines), false, true), 18 << 20},
+		"CSV in Windows-1252":           {append([]byte("\xe9t\xe9\n"), csvASCII+lines...), 18 << 20},
+		"no workbook":                   {compound, 16 << 20},
+	}
+}
+
+// I8: whatever the file, the reader asks its context for every quarter of a
+// megabyte that it handles, and stops at the first no. The bug it would catch: a
+// workbook of 3 KB that keeps an import busy for hours, deaf to Ctrl-C.
+func TestHostileFilesObeyTheirContext(t *testing.T) {
+	for name, file := range hostileFiles(t) {
+		t.Run(name, func(t *testing.T) {
+			whole := &asked{Context: context.Background()}
+			if err := process(whole, bytes.NewReader(file.content), int64(len(file.content))); errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			if want := file.work >> 18; whole.times < want {
+				t.Errorf("the context was asked %d times for %d bytes, want %d", whole.times, file.work, want)
+			}
+			for _, part := range []int{10, 2, 1} { // a tenth, half, nearly all of the way
+				ctx, read, before := &asked{Context: context.Background(), until: max(1, whole.times/part-1)}, 0, 0
+				in := counted{bytes.NewReader(file.content), &read}
+				err := process(&noted{asked: ctx, read: &read, before: &before}, in, int64(len(file.content)))
+				if !errors.Is(err, context.Canceled) {
+					t.Errorf("ended after 1/%d: %v", part, err)
+				}
+				if more := ctx.times - ctx.until; more > 8 {
+					t.Errorf("ended after 1/%d: asked %d times more", part, more)
+				}
+				if read-before > 1<<20 {
+					t.Errorf("ended after 1/%d: %d bytes read afterwards", part, read-before)
+				}
+			}
+		})
+	}
+}
+
+// noted notes how many bytes were read when its context ended.
+type noted struct {
+	*asked
+	read, before *int
+}
+
+func (n *noted) Err() error {
+	err := n.asked.Err()
+	if err != nil && *n.before == 0 {
+		*n.before = *n.read
+	}
+	return err
+}
+
+// I8: a text that cells repeat without end is refused long before it fills the
+// disk; one that a list repeats, a hundred times its reference, is not.
+func TestRepeatedTexts(t *testing.T) {
+	text := bulky(30_000)
+	book := goodParts().with(stringsPart, "<sst "+ns+"><si><t>"+text+"</t></si></sst>").
+		with(sheetPath, sheetXML(goodRows+strings.Repeat(`<row><c t="s"><v>0</v></c><c t="s"><v>0</v></c></row>`, 10_000)))
+	content := book.zip(t)
+	_, err := openBytes(t, "a.xlsx", content)
+	if refused, ok := errors.AsType[*FileError](err); !ok || !strings.Contains(refused.English, "repeat long texts") || len(content) > 100_000 {
+		t.Errorf("%d bytes: %v", len(content), err)
+	}
+	book.with(stringsPart, "<sst "+ns+"><si><t>"+text[:1500]+"</t></si></sst>")
+	if f := mustOpen(t, "a.xlsx", book.zip(t)); f.Count() != 10_002 {
+		t.Errorf("%d rows", f.Count())
+	}
+}
+
+// I8: no pass over a file handles more text than a whole file may inflate to.
+func TestBudgetIsBounded(t *testing.T) {
+	work := budget{ctx: context.Background()}
+	work.spent.Store(maxInflated - 100)
+	if err := work.spend(100); err != nil {
+		t.Error(err)
+	}
+	if err := work.spend(1); err == nil {
+		t.Error("more than the budget was spent")
+	}
+}
+
+// A cell that is longer than any heading is none, and its row no header row.
+func TestLongCellsAreNoHeadings(t *testing.T) {
+	long := "titulaire" + strings.Repeat(" ", maxHeading)
+	l := matchHeader(row{cells: []cell{{column: 1, text: "numéro d'abonné"}, {column: 2, text: long}, {column: 3, text: "verdict"}, {column: 4, text: "motif"}, {column: 5, text: "cellule" + long[9:]}}}, subscriberHeadings)
+	if l.columns[fieldHolder] != 0 || l.columns[fieldNumber] != 1 || l.added != 0 {
+		t.Errorf("the layout is %+v", l)
+	}
+}
+
+// I8: what is kept of a workbook's lists is bounded, each with its own message.
+func TestListsAreBounded(t *testing.T) {
+	name := strings.Repeat("n", maxLink+1)
+	for what, p := range map[string]parts{
+		"sheet name": goodParts().replace(t, mainPart, "Abonnés", name),
+		"link":       goodParts().replace(t, relsPart, "worksheets/sheet1.xml", name),
+		"link's id":  goodParts().replace(t, relsPart, `"rId1"`, `"`+name+`"`),
+	} {
+		if _, err := openBytes(t, "a.xlsx", p.zip(t)); err == nil || !strings.Contains(err.Error(), "too long") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if f := judgeFormat(strings.Repeat("0", maxFormat+1)); !f.other {
+		t.Errorf("a long format is %+v", f)
+	}
+}
+
+// A verdict workbook that is being written ends with its context too.
+func TestVerdictsObeyTheirContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	f, err := Open(ctx, write(t, "a.xlsx", goodParts().zip(t)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	verdicts := judged(t, f)
+	var cut bytes.Buffer
+	book, err := newVerdictBook()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	if err := f.fillVerdicts(book, verdicts); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := writeBook(contextWriter{ctx, &cut}, book.File); !errors.Is(err, context.Canceled) || cut.Len() > 0 {
+		t.Errorf("%d bytes written, %v", cut.Len(), err)
+	}
+	for _, err := range f.Rows() {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the rows go on: %v", err)
+		}
+		return
+	}
+}
