@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -94,25 +95,23 @@ type layout struct {
 	missing, twice []string // names of the columns that are wrong
 }
 
-// matchHeader looks for the fields in a row.
+// matchHeader looks for the fields in a row. A cell with something in brackets is
+// a heading without it, where no other cell is that heading.
 func matchHeader(r row, headings []heading) layout {
 	l := layout{line: r.line, columns: make([]int, len(headings)), added: findAdded(r)}
+	var bracketed []cell
 	for _, c := range r.cells {
 		if l.isAdded(c.column) {
 			continue
 		}
 		l.width = c.column
-		folded := foldHeading(c.text)
-		for f, h := range headings {
-			if folded != h.folded && !slices.Contains(h.names, folded) {
-				continue
-			}
-			if l.columns[f] != 0 {
-				l.twice = append(l.twice, h.name)
-			} else {
-				l.columns[f] = c.column
-			}
+		if !l.match(headings, foldHeading(c.text), c.column, nil) && strings.ContainsAny(c.text, "([{") {
+			bracketed = append(bracketed, c)
 		}
+	}
+	exact := slices.Clone(l.columns)
+	for _, c := range bracketed {
+		l.match(headings, foldHeading(inBrackets.ReplaceAllString(c.text, " ")), c.column, exact)
 	}
 	for f, h := range headings {
 		if h.required && l.columns[f] == 0 {
@@ -120,6 +119,31 @@ func matchHeader(r row, headings []heading) layout {
 		}
 	}
 	return l
+}
+
+// inBrackets is a remark such as "(obligatoire)".
+var inBrackets = regexp.MustCompile(`\([^)]*\)|\[[^\]]*\]|\{[^}]*\}`)
+
+// match takes a column for the field that its folded text names, if any. Fields
+// that are taken already are named twice, but those of exact are left alone.
+func (l *layout) match(headings []heading, folded string, column int, exact []int) bool {
+	if folded == "" {
+		return false
+	}
+	for f, h := range headings {
+		if folded != h.folded && !slices.Contains(h.names, folded) {
+			continue
+		}
+		switch {
+		case exact != nil && exact[f] != 0:
+		case l.columns[f] != 0:
+			l.twice = append(l.twice, h.name)
+		default:
+			l.columns[f] = column
+		}
+		return true
+	}
+	return false
 }
 
 // findAdded finds verdict, motif and cellule side by side.

@@ -22,8 +22,12 @@ var delimiters = []byte{';', ',', '\t'}
 
 // next reads one record; it is good until the next call.
 func (c *csvReader) next() (*record, error) {
-	if _, err := c.in.Peek(1); err != nil {
+	first, err := c.in.Peek(1)
+	if err != nil {
 		return nil, err
+	}
+	if first[0] == endOfFile && c.atEnd() {
+		return nil, io.EOF
 	}
 	if c.line++; c.line > maxRows {
 		return nil, refuse("the CSV file has more than %d lines, more than a spreadsheet can hold: split it into several files",
@@ -48,12 +52,15 @@ func (c *csvReader) field(column int) (more bool, err error) {
 		if err = c.quoted(); err == nil {
 			b, err = c.in.ReadByte()
 		}
-		if err == nil && b != c.delimiter && b != '\n' && b != '\r' {
+		if err == nil && b != c.delimiter && b != '\n' && b != '\r' && (b != endOfFile || !c.atEnd()) {
 			return false, refuse("line %d of the CSV file has text behind a closing quote (column %s): double the quotes inside a text",
 				"la ligne %d du fichier CSV comporte du texte après un guillemet fermant (colonne %s) : doublez les guillemets à l'intérieur d'un texte", c.line, columnName(column))
 		}
 	}
 	for err == nil && b != c.delimiter && b != '\n' && b != '\r' {
+		if b == endOfFile && c.atEnd() {
+			break
+		}
 		if err = c.put(b); err == nil {
 			b, err = c.in.ReadByte()
 		}
@@ -65,6 +72,15 @@ func (c *csvReader) field(column int) (more bool, err error) {
 		c.skipLineFeed()
 	}
 	return err == nil && b == c.delimiter, c.rec.add(column, c.kind())
+}
+
+// endOfFile is Ctrl-Z, which old programs write behind the last line.
+const endOfFile = 0x1a
+
+// atEnd tells whether nothing but Ctrl-Z and line ends follows.
+func (c *csvReader) atEnd() bool {
+	rest, err := c.in.Peek(1 << 10)
+	return err == io.EOF && len(bytes.Trim(rest, "\x1a\r\n \x00")) == 0
 }
 
 // kind tells a text that a spreadsheet program would compute: it may show

@@ -365,31 +365,50 @@ func (f *File) finish() error {
 		f.warnHidden(s)
 	}
 	if f.dossiers != nil {
-		return f.warnOrphans()
+		return f.warnDossiers()
 	}
 	return nil
 }
 
-// warnOrphans tells of rows of the sheet Dossiers that cannot be any subscriber's.
-func (f *File) warnOrphans() error {
-	count, first := 0, ""
+// warnDossiers tells of rows of the sheet Dossiers that cannot be any subscriber's,
+// and of names that lost their accents.
+func (f *File) warnDossiers() error {
+	var orphans, damaged finding
 	for r, err := range f.dossiers.data() {
 		if err != nil {
 			return err
 		}
 		p := parser{sheet: f.dossiers, row: r, prefix: "Dossiers!"}
-		if parse(&p, fieldNumber, conversion.ParseSubscriberNumber); p.reason == "" {
-			continue
+		if parse(&p, fieldNumber, conversion.ParseSubscriberNumber); p.reason != "" {
+			orphans.add(p.cell)
 		}
-		if count++; count == 1 {
-			first = p.cell
+		for _, field := range []field{fieldCompany, fieldService} {
+			if wrongAccents(f.dossiers.text(r, field)) != "" {
+				damaged.add("Dossiers!" + cellName(f.dossiers.layout.columns[field], r.line))
+			}
 		}
 	}
-	if count > 0 {
+	if orphans.count > 0 {
 		f.warn("rows of the sheet Dossiers without a valid subscriber number are ignored: %d, the first at %s",
-			"des lignes de la feuille Dossiers sans numéro d'abonné valide sont ignorées : %d, la première en %s", count, first)
+			"des lignes de la feuille Dossiers sans numéro d'abonné valide sont ignorées : %d, la première en %s", orphans.count, orphans.first)
+	}
+	if damaged.count > 0 {
+		f.warn("names of the sheet Dossiers look as if read in a wrong encoding: %d, the first at %s",
+			"des noms de la feuille Dossiers ont sans doute perdu leurs accents : %d, le premier en %s", damaged.count, damaged.first)
 	}
 	return nil
+}
+
+// finding counts cells and remembers the first.
+type finding struct {
+	count int
+	first string
+}
+
+func (f *finding) add(cell string) {
+	if f.count++; f.count == 1 {
+		f.first = cell
+	}
 }
 
 // warnHidden tells which of the columns that were read nobody sees.

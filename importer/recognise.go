@@ -14,6 +14,9 @@ func recognise(in io.ReaderAt, size int64, head []byte) error {
 	if bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")) {
 		return recogniseCompound(in, size)
 	}
+	if bytes.HasPrefix(text, []byte("<?xml")) && bytes.Contains(text, []byte("opendocument")) {
+		return openDocument
+	}
 	for _, known := range []struct{ magic, english, french string }{
 		{"%pdf", "a PDF document", "un document PDF"},
 		{"{\\rtf", "a text document (RTF)", "un document de texte (RTF)"},

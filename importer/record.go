@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"bascule/internal/celltext"
@@ -107,7 +109,7 @@ func isBlank(text []byte) bool {
 			return false
 		}
 	}
-	return conversion.Trim(string(text)) == ""
+	return strings.TrimLeftFunc(conversion.Trim(string(text)), unicode.IsControl) == "" // a Ctrl-Z is no row
 }
 
 // isLong tells a text that no cell can hold, of the workbook read or of the one

@@ -28,8 +28,21 @@ func (s *sheet) subscriber(r row) sql.ImportRow {
 	out := sql.ImportRow{Line: r.line, Space: space, Cell: p.cell, Reason: p.reason, Warning: hiddenWarning(r)}
 	if p.reason != "" {
 		out.Space = conversion.Space{Number: space.Number}
+		return out
 	}
+	out.Warning = join(out.Warning, accentsWarning("le titulaire", s.text(r, fieldHolder)))
+	out.Warning = join(out.Warning, accentsWarning("l'émetteur", s.text(r, fieldIssuer)))
 	return out
+}
+
+// text is what stands in a field of a row, "" if the sheet has no such column.
+func (s *sheet) text(r row, f field) string {
+	column := s.layout.columns[f]
+	if column == 0 {
+		return ""
+	}
+	c := r.at(column)
+	return c.text
 }
 
 // hiddenWarning tells a row that nobody sees and that was read all the same.
@@ -143,11 +156,15 @@ func frenchOf(err error) string {
 var (
 	errDateMissing = &conversion.Invalid{English: "expiry date missing", French: "date d'expiration manquante"}
 	errDateFormat  = &conversion.Invalid{English: "expiry date not valid", French: "date d'expiration invalide : écrivez-la sous la forme 31/12/2026"}
+	errDateYear    = &conversion.Invalid{English: "year of the expiry date has two digits", French: "date d'expiration dont l'année n'a que deux chiffres : écrivez-la sur quatre chiffres, comme 31/12/2026"}
 )
 
 // dateForm is a French or an ISO date, with or without a time of day, which
 // does not count: a certificate is used until the day that its sheet names.
 var dateForm = regexp.MustCompile(`^(?:(\d{1,2}/\d{1,2}/\d{4})|(\d{4}-\d{2}-\d{2}))(?:[ T]([01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?Z?)?$`)
+
+// shortYear is a date with two digits for each of its parts.
+var shortYear = regexp.MustCompile(`^\d{1,2}[-/. ]\d{1,2}[-/. ]\d{2}(?:\D.*)?$`)
 
 // firstYear is when X.509 begins; earlier dates are typing errors.
 const firstYear = 1988
@@ -159,7 +176,11 @@ func parseExpiry(s string) (time.Time, error) {
 		return time.Time{}, errDateMissing
 	}
 	m := dateForm.FindStringSubmatch(s)
-	if m == nil {
+	switch {
+	case m != nil:
+	case shortYear.MatchString(s):
+		return time.Time{}, errDateYear
+	default:
 		return time.Time{}, errDateFormat
 	}
 	t, err := time.Parse("2/1/2006", m[1])

@@ -98,14 +98,15 @@ func findMain(a *archive) (*entry, error) {
 func notWorkbook(a *archive) error {
 	if e := a.find("mimetype"); e != nil {
 		if kind, err := a.readAll(e, 256); err == nil && strings.Contains(string(kind), "opendocument") {
-			return otherFormat("an OpenDocument file (.ods)", "un document OpenDocument (.ods)")
+			return openDocument
 		}
 	}
 	for _, known := range []struct{ part, english, french string }{
 		{"xl/workbook.bin", "a binary workbook (.xlsb)", "un classeur binaire (.xlsb)"},
 		{"word/document.xml", "a Word document (.docx)", "un document Word (.docx)"},
 		{"ppt/presentation.xml", "a presentation (.pptx)", "une présentation (.pptx)"},
-		{"index/document.iwa", "an Apple Numbers file", "un document Numbers d'Apple"},
+		{"index/document.iwa", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
+		{"index.zip", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
 	} {
 		if a.find(known.part) != nil {
 			return otherFormat(known.english, known.french)
@@ -114,6 +115,9 @@ func notWorkbook(a *archive) error {
 	return refuse("the file is an archive without a workbook: save the spreadsheet again as .xlsx",
 		"le fichier est une archive sans classeur : enregistrez de nouveau la feuille au format .xlsx")
 }
+
+// openDocument refuses what LibreOffice writes if nobody tells it otherwise.
+var openDocument = otherFormat("an OpenDocument file (.ods)", "un document OpenDocument (.ods)")
 
 func otherFormat(english, french string) *FileError {
 	return &FileError{

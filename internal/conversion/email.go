@@ -40,6 +40,9 @@ func ParseEmail(s string) (Email, error) {
 	}
 	// Bytes that are not UTF-8 would reach IDNA as U+FFFD and pass for a letter.
 	local, domain, ok := strings.Cut(s, "@")
+	if r, wrong := wrongInEmail(local, domain); ok && wrong {
+		return Email{}, ErrEmailFormat.naming(r)
+	}
 	if !ok || !utf8.ValidString(domain) || !validLocal(local) {
 		return Email{}, ErrEmailFormat
 	}
@@ -95,17 +98,27 @@ func (e *Email) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// validLocal tells a dot-atom of RFC 5321.
+// validLocal tells whether characters of an address make a dot-atom of RFC 5321.
 func validLocal(s string) bool {
 	if s == "" || len(s) > 64 || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
 		return false
 	}
-	for _, c := range []byte(s) {
-		if !isASCIILetter(c) && !isASCIIDigit(c) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~.", rune(c)) {
-			return false
+	return true
+}
+
+// wrongInEmail finds the first character that no address has where it stands.
+func wrongInEmail(local, domain string) (rune, bool) {
+	for _, r := range local {
+		if r >= utf8.RuneSelf || !isASCIILetter(byte(r)) && !isASCIIDigit(byte(r)) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~.", r) {
+			return r, true
 		}
 	}
-	return true
+	for _, r := range domain { // what else is wrong there is the business of IDNA
+		if r == utf8.RuneError || r < utf8.RuneSelf && !isASCIILetter(byte(r)) && !isASCIIDigit(byte(r)) && r != '.' && r != '-' {
+			return r, true
+		}
+	}
+	return 0, false
 }
 
 func allDigits(s string) bool {

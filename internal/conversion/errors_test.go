@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -20,13 +21,13 @@ func refusals(t *testing.T) []Invalid {
 	}
 	var all []Invalid
 	ast.Inspect(tree, func(n ast.Node) bool {
-		if literal, ok := n.(*ast.CompositeLit); ok {
-			english, errE := strconv.Unquote(literal.Elts[0].(*ast.BasicLit).Value)
-			french, errF := strconv.Unquote(literal.Elts[1].(*ast.BasicLit).Value)
+		if call, ok := n.(*ast.CallExpr); ok && fmt.Sprint(call.Fun) == "invalid" {
+			english, errE := strconv.Unquote(call.Args[0].(*ast.BasicLit).Value)
+			french, errF := strconv.Unquote(call.Args[1].(*ast.BasicLit).Value)
 			if err := errors.Join(errE, errF); err != nil {
 				t.Fatal(err)
 			}
-			all = append(all, Invalid{english, french})
+			all = append(all, Invalid{English: english, French: french})
 		}
 		return true
 	})
@@ -60,5 +61,48 @@ func TestRefusalWrapped(t *testing.T) {
 	var invalid *Invalid
 	if !errors.Is(err, ErrEmailFormat) || errors.Is(err, ErrEmailTooLong) || !errors.As(err, &invalid) || invalid.French != ErrEmailFormat.French {
 		t.Errorf("%v gives %+v", err, invalid)
+	}
+}
+
+// C1: who reads why a value was refused finds the character: also one that
+// nobody sees.
+func TestRefusalsNameTheCharacter(t *testing.T) {
+	number := func(s string) error { _, err := ParseSubscriberNumber(s); return err }
+	serial := func(s string) error { _, err := ParseSerialNumber(s); return err }
+	siren := func(s string) error { _, err := ParseSIREN(s); return err }
+	email := func(s string) error { _, err := ParseEmail(s); return err }
+	for _, test := range []struct {
+		parse  func(string) error
+		in     string
+		kind   error
+		french string
+	}{
+		{number, "123-456", ErrNumberFormat, "caractère refusé\u00a0: «\u00a0-\u00a0»"},
+		{number, "12345é", ErrNumberFormat, "«\u00a0é\u00a0» (U+00E9)"},
+		{number, "123\u200b456", ErrNumberFormat, "U+200B (espace sans chasse)"},
+		{number, "123 456", ErrNumberFormat, "U+0020 (espace)"},
+		{number, "123456\x1a", ErrNumberFormat, "U+001A (fin de fichier, Ctrl-Z)"},
+		{number, "\x03123456", ErrNumberFormat, "U+0003 (caractère de commande)"},
+		{number, "12345\ufffd", ErrNumberFormat, "U+FFFD (caractère de remplacement)"},
+		{number, "12345e\u0301", ErrNumberFormat, "U+0301 (signe diacritique)"},
+		{number, "12345\u2003\u00e9", ErrNumberFormat, "U+2003 (espace)"},
+		{number, "\u041212345", ErrNumberFormat, "(U+0412)"}, // a letter that looks like B
+		{serial, "0G:1A", ErrSerialFormat, "«\u00a0g\u00a0»"},
+		{siren, "12345678O", ErrSIREN, "«\u00a0O\u00a0»"},
+		{email, "zoé@exemple.example", ErrEmailFormat, "«\u00a0é\u00a0» (U+00E9)"},
+		{email, "zoe@exemple .example", ErrEmailFormat, "U+0020 (espace)"},
+		{email, "zoe@exemple.example;paul@exemple.example", ErrEmailFormat, "«\u00a0;\u00a0»"},
+		{email, "zoe@ex\ufffdmple.example", ErrEmailFormat, "U+FFFD"},
+	} {
+		err := test.parse(test.in)
+		refused, ok := errors.AsType[*Invalid](err)
+		if !ok || !errors.Is(err, test.kind) || !strings.Contains(refused.French, test.french) || errors.Is(err, ErrHolderLong) {
+			t.Errorf("%q: %v, French %q, want %q in it", test.in, err, refused.French, test.french)
+		}
+	}
+	for _, err := range []error{number("12345"), serial("0"), siren("12"), email("zoe"), email(".zoe@exemple.example")} {
+		if refused, ok := errors.AsType[*Invalid](err); !ok || strings.Contains(refused.French, "caractère refusé") {
+			t.Errorf("%v names a character", err)
+		}
 	}
 }

@@ -64,13 +64,13 @@ func ParseSubscriberNumber(s string) (SubscriberNumber, error) {
 	if s == "" {
 		return "", ErrNumberMissing
 	}
+	for _, r := range s {
+		if r >= utf8.RuneSelf || !isASCIILetter(byte(r)) && !isASCIIDigit(byte(r)) {
+			return "", ErrNumberFormat.naming(r)
+		}
+	}
 	if len(s) < 6 || len(s) > 20 {
 		return "", ErrNumberFormat
-	}
-	for _, c := range []byte(s) {
-		if !isASCIILetter(c) && !isASCIIDigit(c) {
-			return "", ErrNumberFormat
-		}
 	}
 	return SubscriberNumber(s), nil
 }
@@ -102,9 +102,9 @@ func ParseSerialNumber(s string) (SerialNumber, error) {
 	if digits == "" {
 		return "", ErrSerialMissing
 	}
-	for _, c := range []byte(digits) {
-		if !isASCIIDigit(c) && (c < 'a' || c > 'f') {
-			return "", ErrSerialFormat
+	for _, r := range digits {
+		if !(r >= '0' && r <= '9' || r >= 'a' && r <= 'f') {
+			return "", ErrSerialFormat.naming(r)
 		}
 	}
 	digits = strings.TrimLeft(digits, "0")
@@ -142,7 +142,7 @@ func ParseSIREN(s string) (SIREN, error) {
 		case r >= '0' && r <= '9':
 			b.WriteRune(r)
 		default:
-			return "", ErrSIREN
+			return "", ErrSIREN.naming(r)
 		}
 	}
 	if b.Len() != 9 {

@@ -1,0 +1,122 @@
+package importer
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+
+	"bascule/internal/conversion"
+)
+
+// accentsWarning tells of a text whose characters somebody read in another
+// encoding than they were written in: the row is taken, but a person should look.
+func accentsWarning(what, text string) string {
+	found := wrongAccents(text)
+	if found == "" {
+		return ""
+	}
+	return "attention\u00a0: " + what + " a sans doute perdu ses accents (" + found + ")\u00a0: vérifiez l'encodage du fichier"
+}
+
+// wrongAccents finds the traces of a wrong encoding in a name, for people to read:
+// U+FFFD, control characters of Latin-1, UTF-8 read as Windows-1252 or MacRoman,
+// MacRoman or DOS text read as Windows-1252. It is "" for a text without any.
+func wrongAccents(text string) string {
+	if isASCII(text) {
+		return ""
+	}
+	before := ' '
+	for i, r := range text {
+		after, _ := utf8.DecodeRuneInString(text[i+utf8.RuneLen(r):])
+		switch {
+		case r == utf8.RuneError || r > 0x7f && r < 0xa0 && r != 0x85:
+			return conversion.Character(r)
+		case oddAt(before, r, after):
+			return "«\u00a0" + wordAt(text, i) + "\u00a0»"
+		case r >= 0xc2 && r <= 0xf4 && twiceUTF8(text[i:]):
+			return "«\u00a0" + wordAt(text, i) + "\u00a0»"
+		}
+		before = r
+	}
+	return ""
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// oddAt tells a character that no name has between these two, and that stands for
+// a letter in another encoding: é of MacRoman is Ž of Windows-1252, é of DOS its
+// low quote.
+func oddAt(before, r, after rune) bool {
+	switch {
+	case strings.ContainsRune("ƒˆ‡‰√", r):
+		return unicode.IsLetter(before) || unicode.IsLetter(after)
+	case strings.ContainsRune("‚„†•¬˜", r):
+		return unicode.IsLetter(before)
+	case strings.ContainsRune("™“”…", r):
+		return unicode.IsLetter(before) && unicode.IsLetter(after)
+	}
+	return r >= utf8.RuneSelf && unicode.IsUpper(r) && unicode.IsLower(before)
+}
+
+// twiceUTF8 tells a text that begins with a character of UTF-8 whose bytes were
+// read as Windows-1252. Two of its bytes alone may be a letter and a sign, so that
+// they must begin with one that French hardly has, or be followed by two more.
+func twiceUTF8(text string) bool {
+	r, n := in1252(text)
+	switch {
+	case n == 0 || r == utf8.RuneError:
+		return false
+	case r >= 0x800 || strings.HasPrefix(text, "Ã") || strings.HasPrefix(text, "Â") || strings.HasPrefix(text, "Å"):
+		return true
+	}
+	second, _ := in1252(text[n:])
+	return second >= utf8.RuneSelf && second != utf8.RuneError
+}
+
+// in1252 reads a character of UTF-8 from what the first characters are in
+// Windows-1252, and tells how many bytes of the text it takes.
+func in1252(text string) (rune, int) {
+	var bytes []byte
+	read := 0
+	for i, r := range text {
+		b, ok := charmap.Windows1252.EncodeRune(r)
+		if r >= 0x80 && r < 0xa0 {
+			b, ok = byte(r), true
+		}
+		if !ok || b < utf8.RuneSelf {
+			break
+		}
+		bytes, read = append(bytes, b), i+utf8.RuneLen(r)
+		if utf8.FullRune(bytes) {
+			break
+		}
+	}
+	if len(bytes) < 2 || !utf8.Valid(bytes) {
+		return utf8.RuneError, 0
+	}
+	r, _ := utf8.DecodeRune(bytes)
+	return r, read
+}
+
+// wordAt is the word around a place in a text, and not much more of it.
+func wordAt(text string, at int) string {
+	const most = 40
+	from := max(strings.LastIndexFunc(text[:at], unicode.IsSpace)+1, 0)
+	word := strings.ToValidUTF8(text[from:], "")
+	if end := strings.IndexFunc(word, unicode.IsSpace); end > 0 {
+		word = word[:end]
+	}
+	if runes := []rune(word); len(runes) > most {
+		word = string(runes[:most]) + "…"
+	}
+	return word
+}
