@@ -329,7 +329,10 @@ func (db *DB) submit(ctx context.Context, s Submission, taken func(heldRequest) 
 	case violates(err, "request_reserved"):
 		return db.reserved(ctx, s.Email)
 	case isLost(err):
-		// The connection broke, perhaps after the COMMIT: the row tells.
+		// The connection broke, perhaps after the COMMIT: the row tells,
+		// though whoever asked may have no time left.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rereading)
+		defer cancel()
 		if named, readErr := db.tookForm(ctx, s); readErr == nil && named {
 			return errTaken
 		}
@@ -423,6 +426,9 @@ func (r heldRequest) chosen(e conversion.Email) bool {
 	c, err := conversion.ParseEmail(r.Chosen)
 	return err == nil && c.Same(e)
 }
+
+// rereading is how long it may take to find out what a lost answer was.
+const rereading = 5 * time.Second
 
 //go:embed query/took_submission.sql
 var tookSubmission string

@@ -84,28 +84,6 @@ func resendRefusal(number conversion.SubscriberNumber, state conversion.State, r
 	return nil
 }
 
-//go:embed query/open_keys.sql
-var openKeys string
-
-// CheckKeys returns conversion.ErrKeyUnknown if an open request was made with a
-// key that is not on the ring: its code could be neither sent nor accepted.
-func (db *DB) CheckKeys(ctx context.Context, keys *conversion.Keyring) error {
-	var used []conversion.KeyID
-	if err := db.x.SelectContext(ctx, &used, openKeys); err != nil {
-		return fmt.Errorf("check keys: %w", err)
-	}
-	held := make(map[conversion.KeyID]bool)
-	for _, id := range keys.IDs() {
-		held[id] = true
-	}
-	for _, id := range used {
-		if !held[id] {
-			return fmt.Errorf("open requests were made with key %s, which is not in SECRET_KEY: %w", id, conversion.ErrKeyUnknown)
-		}
-	}
-	return nil
-}
-
 // A Story is all that is known of one space.
 type Story struct {
 	Space      conversion.Space

@@ -523,28 +523,6 @@ func (d *desk) latestOf(email string) (id int64) {
 	return id
 }
 
-// The start of the program refuses keys that leave an open request without its
-// code; requests that have ended, swept or not, need no key any more.
-func TestCheckKeys(t *testing.T) {
-	t.Parallel()
-	d := open(t)
-	request, _ := d.invited("000001", "a@duvallon.example")
-	alone, err := conversion.ParseKeyring("YW5vdGhlciBrZXksIGZvciB0ZXN0cyBvZiByb3RhdGlvbiBvbmx5IQ==")
-	d.must(err)
-	for _, keys := range []*conversion.Keyring{d.keys, otherKeys(t)} {
-		if err := d.CheckKeys(d.ctx, keys); err != nil {
-			t.Errorf("keys %v: %v", keys.IDs(), err)
-		}
-	}
-	if err := d.CheckKeys(d.ctx, alone); !errors.Is(err, conversion.ErrKeyUnknown) || !strings.Contains(err.Error(), string(d.keys.Newest())) {
-		t.Errorf("the key of an open request is missing: %v, want ErrKeyUnknown that names it", err)
-	}
-	d.overdue(request)
-	if err := d.CheckKeys(d.ctx, alone); err != nil {
-		t.Errorf("the key of an overdue request is missing: %v", err)
-	}
-}
-
 // D4: the program does not start while the machine's clock and the database's
 // differ by more than five seconds.
 func TestCheckClock(t *testing.T) {

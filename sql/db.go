@@ -26,7 +26,7 @@ import (
 type DB struct {
 	x     *sqlx.DB
 	probe *stdsql.DB // one connection, for Ready alone
-	url   string
+	pool  *connector // of both
 }
 
 // Open connects to the database of a DATABASE_URL with at most conns
@@ -37,12 +37,12 @@ func Open(ctx context.Context, url string, conns int) (*DB, error) {
 }
 
 func open(ctx context.Context, url string, conns int, change func(driver.Connector) driver.Connector) (*DB, error) {
-	connector, err := newConnector(url)
-	if err != nil {
+	if _, err := newConnector(url); err != nil {
 		return nil, err
 	}
-	connector.Dialer(newDialer())
-	x := sqlx.NewDb(stdsql.OpenDB(change(connector)), "postgres")
+	pool := &connector{url: url}
+	pool.patience.Store(int64(longest))
+	x := sqlx.NewDb(stdsql.OpenDB(change(pool)), "postgres")
 	if err := x.PingContext(ctx); err != nil {
 		x.Close()
 		return nil, connectError(err)
@@ -50,10 +50,16 @@ func open(ctx context.Context, url string, conns int, change func(driver.Connect
 	x.SetMaxOpenConns(conns)
 	x.SetMaxIdleConns(conns)
 	x.SetConnMaxIdleTime(5 * time.Minute)
-	probe := stdsql.OpenDB(connector)
+	probe := stdsql.OpenDB(pool)
 	probe.SetMaxOpenConns(1)
-	return &DB{x: x, probe: probe, url: url}, nil
+	return &DB{x: x, probe: probe, pool: pool}, nil
 }
+
+// LimitAnswers sets how long PostgreSQL may take for one statement, and for each
+// further part of its answer. Then the connection is closed, and what it was
+// doing is unknown. Without it that is half an hour. A context that ends before
+// cancels the statement; half a second later its connection is closed.
+func (db *DB) LimitAnswers(d time.Duration) { db.pool.patience.Store(int64(d)) }
 
 // Close closes the pool.
 func (db *DB) Close() error { return errors.Join(db.x.Close(), db.probe.Close()) }
@@ -163,7 +169,7 @@ func (db *DB) inTx(ctx context.Context, f func(*sqlx.Tx) error) error {
 }
 
 func (db *DB) tryTx(ctx context.Context, f func(*sqlx.Tx) error) error {
-	tx, err := db.x.BeginTxx(ctx, nil)
+	tx, err := db.begin(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -175,6 +181,31 @@ func (db *DB) tryTx(ctx context.Context, f func(*sqlx.Tx) error) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// begin begins a transaction. lib/pq does not look at ctx while it waits for the
+// answer to BEGIN: who waits for it past ctx's end rolls back.
+func (db *DB) begin(ctx context.Context, options *stdsql.TxOptions) (*sqlx.Tx, error) {
+	type result struct {
+		tx  *sqlx.Tx
+		err error
+	}
+	begun := make(chan result, 1)
+	go func() {
+		tx, err := db.x.BeginTxx(ctx, options)
+		begun <- result{tx, err}
+	}()
+	select {
+	case r := <-begun:
+		return r.tx, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-begun; r.err == nil {
+				r.tx.Rollback()
+			}
+		}()
+		return nil, ctx.Err()
+	}
 }
 
 // isLost tells whether the connection broke under a statement, so that its

@@ -38,7 +38,7 @@ const dueChannel = "bascule_due"
 // tick must go beside it. It waits for the first connection; it returns an error
 // when ctx ends before.
 func (db *DB) WatchDue(ctx context.Context, log *slog.Logger) (<-chan struct{}, error) {
-	l := pq.NewDialListener(newDialer(), db.url, time.Second, 30*time.Second, func(e pq.ListenerEventType, err error) {
+	l := pq.NewDialListener(listenDialer{newDialer()}, db.pool.url, time.Second, 30*time.Second, func(e pq.ListenerEventType, err error) {
 		if err != nil {
 			log.Warn("the connection that listens for work is down", "err", err)
 		}

@@ -40,6 +40,7 @@ var grants = [...]struct{ table, rights string }{
 	{"session", "SELECT, INSERT, DELETE"},
 	{"siege", "SELECT, INSERT, UPDATE (began_at, last_at, told_at)"},
 	{"throttle", "SELECT, INSERT, UPDATE (empty_at), DELETE"},
+	{"key", "SELECT, INSERT (id, check_value, known_at, worker_at), UPDATE (worker_at, given_up_at)"},
 	{"audit", "SELECT, INSERT (at, space_id, request_id, event, actor, why)"},
 }
 
@@ -89,6 +90,77 @@ func checkGrantee(ctx context.Context, tx *sqlx.Tx, role string) error {
 		return ErrRoleOwns
 	}
 	return nil
+}
+
+// OwnerWarning says in one line that the pool's role has the rights of the
+// tables' owner, so that nothing keeps history from it (R4); "" if it has not.
+func (db *DB) OwnerWarning(ctx context.Context) (string, error) {
+	var r struct {
+		Name string `db:"name"`
+		Owns bool   `db:"owns"`
+	}
+	err := db.x.GetContext(ctx, &r, `SELECT current_user AS name, pg_has_role(relowner, 'MEMBER') AS owns FROM pg_class WHERE oid = 'space'::regclass`)
+	if err != nil {
+		return "", fmt.Errorf("look at the role: %w", err)
+	}
+	if !r.Owns {
+		return "", nil
+	}
+	return fmt.Sprintf("the role %s owns the tables, or is a superuser: nothing keeps switched spaces and the audit log from it;"+
+		" give DATABASE_URL a role of its own and run `bascule migrate --grant ROLE`", r.Name), nil
+}
+
+// quietSettings keep addresses out of PostgreSQL's own log (I6): it shows the
+// values that break a constraint, the row that COPY was at, and the parameters
+// of statements.
+var quietSettings = [...]string{
+	"log_error_verbosity = terse", "log_min_error_statement = panic", "log_parameter_max_length = 0", "log_parameter_max_length_on_error = 0",
+}
+
+// QuietLog makes PostgreSQL's own log tell no values of the role's statements in
+// this database. Only a superuser may: for others it returns, in one line, what
+// to have one say; "" if that was said already.
+func (db *DB) QuietLog(ctx context.Context, role string) (string, error) {
+	var database string
+	var isSet bool
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if err := tx.GetContext(ctx, &database, `SELECT current_database()`); err != nil {
+			return err
+		}
+		settings := make(pq.StringArray, len(quietSettings))
+		for i, s := range quietSettings {
+			settings[i] = strings.ReplaceAll(s, " ", "")
+		}
+		if err := tx.GetContext(ctx, &isSet, `SELECT coalesce((SELECT setconfig @> $2::text[] FROM pg_db_role_setting
+			WHERE setrole = (SELECT oid FROM pg_roles WHERE rolname = $1) AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())), false)`,
+			role, settings); err != nil || isSet {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, grantLock); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, quiet(role, database))
+		return err
+	})
+	var pqErr *pq.Error
+	switch {
+	case errors.As(err, &pqErr) && pqErr.Code == "42501":
+		return "PostgreSQL's own log may show addresses; have a superuser say: " + quiet(role, database), nil
+	case err != nil:
+		return "", fmt.Errorf("quiet the log of role %q: %w", role, err)
+	}
+	return "", nil
+}
+
+// grantLock makes changes to one role wait for each other; see importLock.
+const grantLock = -2
+
+func quiet(role, database string) string {
+	var b strings.Builder
+	for _, s := range quietSettings {
+		fmt.Fprintf(&b, "ALTER ROLE %s IN DATABASE %s SET %s; ", pq.QuoteIdentifier(role), pq.QuoteIdentifier(database), s)
+	}
+	return strings.TrimSpace(b.String())
 }
 
 //go:embed query/owned_relations.sql

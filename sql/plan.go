@@ -241,8 +241,8 @@ func (db *DB) checkUsed(ctx context.Context, key conversion.KeyID) error {
 }
 
 // Reissue kills the codes made with a key that has leaked. Open requests get new
-// ones, made with the newest key; who wants a new password asks again. Overdue
-// requests expire first. It returns how many requests it changed.
+// ones, made with the newest key; who wants a new password asks again. The leaked
+// key makes no code any more. Overdue requests expire first. It returns how many requests it changed.
 func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conversion.Keyring, actor string) (int64, error) {
 	var n int64
 	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
@@ -253,6 +253,9 @@ func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conver
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, voidResets, leaked, actor); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, giveUpKey, leaked); err != nil {
 			return err
 		}
 		n, err = affected(tx.ExecContext(ctx, reissue, leaked, keys.Newest(), actor))

@@ -91,7 +91,7 @@ func (db *DB) ReadReport(ctx context.Context, batch int64, use func(Report) erro
 	if err := db.checkBatch(ctx, batch); err != nil {
 		return err
 	}
-	tx, err := db.x.BeginTxx(ctx, &stdsql.TxOptions{Isolation: stdsql.LevelRepeatableRead, ReadOnly: true})
+	tx, err := db.begin(ctx, &stdsql.TxOptions{Isolation: stdsql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("read the report: %w", err)
 	}

@@ -22,8 +22,10 @@ var openSession string
 // openSession opens another session on the recap of an activated request, as long
 // as the one that the activation opened stands; the lock keeps a change of the
 // password from missing it. It returns conversion.ErrAlreadyActivated.
+// One that is open already stays: it is that of an activation whose COMMIT was not
+// answered.
 func (db *DB) openSession(ctx context.Context, request int64, tokenHash [32]byte) error {
-	return busy(db.inTx(ctx, func(tx *sqlx.Tx) error {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, lockSpace, request); err != nil {
 			return err
 		}
@@ -32,7 +34,11 @@ func (db *DB) openSession(ctx context.Context, request int64, tokenHash [32]byte
 			err = conversion.ErrAlreadyActivated
 		}
 		return err
-	}))
+	})
+	if violates(err, "session_pkey") {
+		return nil
+	}
+	return busy(err)
 }
 
 // A Recap is a document that a subscriber keeps.

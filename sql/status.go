@@ -22,6 +22,8 @@ type Status struct {
 	// LastMinute is how many mails the relay took in the last 60 seconds.
 	LastMinute int
 	Breaker    string // why the relay's breaker is open, "" while mail flows
+	// WaitsForKeys are keys that mails to send need and no worker has started with.
+	WaitsForKeys []conversion.KeyID
 }
 
 var (
@@ -101,6 +103,9 @@ func (db *DB) readPace(ctx context.Context, s *Status) error {
 		return fmt.Errorf("read the pace of mail: %w", err)
 	}
 	s.LastMinute, s.ToSend, s.ToRender, s.Breaker = pace.LastMinute, pace.ToSend, pace.ToRender, pace.Breaker
+	if err := db.x.SelectContext(ctx, &s.WaitsForKeys, keysWaitedFor); err != nil {
+		return fmt.Errorf("look for keys that mail waits for: %w", err)
+	}
 	return nil
 }
 

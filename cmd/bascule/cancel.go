@@ -32,7 +32,7 @@ Above one request it says how many there are and asks; a script answers by --yes
 		return nil
 	}
 	cmd.RunE = a.withNumbers(&f, func(cmd *cobra.Command, numbers []conversion.SubscriberNumber) error {
-		return a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.cancel(ctx, db, numbers, f) })(cmd, nil)
+		return a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error { return a.cancel(ctx, db, numbers, f) })(cmd, nil)
 	})
 	return cmd
 }

@@ -57,7 +57,7 @@ func TestServeAsksForCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := newOperator(t, "DATABASE_URL="+sqltest.Open(t).URL, "SECRET_KEY="+storyKey, "PUBLIC_URL=http://"+pages, "LISTEN_ADDR="+pages,
+	o := newOperator(t, "DATABASE_URL="+sqltest.As(t, sqltest.Open(t).URL, sqltest.Application), "SECRET_KEY="+storyKey, "PUBLIC_URL=http://"+pages, "LISTEN_ADDR="+pages,
 		"CERT_LISTEN_ADDR="+asking, "CLIENT_CA_FILE="+at("ca.pem"), "CLIENT_CRL_FILE="+at("crl.pem"),
 		"TLS_CERT_FILE="+at("server.pem"), "TLS_KEY_FILE="+at("server.key"))
 	o.run("import", at("list.csv"))

@@ -43,7 +43,7 @@ func (e environment) redisURL() (string, error) {
 
 // keys reads SECRET_KEY.
 func (e environment) keys() (*conversion.Keyring, error) {
-	v, err := e.required("SECRET_KEY", "make one with: openssl rand -base64 32")
+	v, err := e.required("SECRET_KEY", "give the one that the other processes have; for a new database make one with: openssl rand -base64 32")
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +52,14 @@ func (e environment) keys() (*conversion.Keyring, error) {
 		return nil, fmt.Errorf("SECRET_KEY: %w", err)
 	}
 	return keys, nil
+}
+
+// keysIfSet reads SECRET_KEY; nil where it is not set.
+func (e environment) keysIfSet() (*conversion.Keyring, error) {
+	if strings.TrimSpace(e.getenv("SECRET_KEY")) == "" {
+		return nil, nil
+	}
+	return e.keys()
 }
 
 // publicURL reads PUBLIC_URL: scheme and host, where subscribers find the pages.

@@ -33,6 +33,7 @@ import (
 	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
 	"bascule/sql"
+	"bascule/sql/sqltest"
 )
 
 // rows is how long the list of the end-to-end test is. A third of it activates,
@@ -48,7 +49,7 @@ var rows = flag.Int("rows", 300, "rows of the end-to-end test's list")
 func TestEndToEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run("migrate")
+	w.migrate()
 	serve := w.start(nil, `"listening"`, "serve")
 	lifetime := lifetimeFor(*rows / 3)
 	t.Logf("%d rows, codes work for %v", *rows, lifetime)
@@ -64,7 +65,7 @@ func TestEndToEnd(t *testing.T) {
 	letters := w.letters(imported.Accepted)
 	w.activateAll(letters[:imported.Accepted/3])
 	activated, expired := imported.Accepted/3, imported.Accepted-imported.Accepted/3
-	want := statusLine{Activated: activated, Expired: expired,
+	want := statusLine{Activated: activated, Expired: expired, WaitsForKeys: []conversion.KeyID{},
 		Spaces: map[conversion.Access]int{conversion.AccessPassword: activated, conversion.AccessCertificate: expired}}
 	w.awaitStatus(want, lifetime+patience)
 
@@ -85,6 +86,16 @@ type world struct {
 	public  *url.URL
 	inboxes []*devenv.Inbox // one for each worker, to tell who sent what
 	list    string
+	owner   string // the DATABASE_URL of the role that migrates
+}
+
+// migrate makes the tables, and gives the others' role its rights.
+func (w *world) migrate() {
+	w.t.Helper()
+	cmd := w.command([]string{"DATABASE_URL=" + w.owner}, "migrate", "--grant", sqltest.Application)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		w.t.Fatalf("migrate: %v\n%s", err, out)
+	}
 }
 
 func newWorld(t *testing.T) *world {
@@ -114,7 +125,11 @@ func newWorld(t *testing.T) *world {
 		inbox.SetLimit(1 << 30)
 		w.inboxes = append(w.inboxes, inbox)
 	}
-	w.operator = newOperator(t, "DATABASE_URL="+postgres.URL("postgres"), "REDIS_URL="+devtest.Redis(t).URL(), "SECRET_KEY="+storyKey,
+	if err := sqltest.CreateRole(postgres.URL("postgres"), sqltest.Application); err != nil {
+		t.Fatal(err)
+	}
+	w.owner = postgres.URL("postgres")
+	w.operator = newOperator(t, "DATABASE_URL="+sqltest.As(t, w.owner, sqltest.Application), "REDIS_URL="+devtest.Redis(t).URL(), "SECRET_KEY="+storyKey,
 		"LISTEN_ADDR="+listen, "PUBLIC_URL="+w.public.String(), "MAIL_FROM=espace-abonne@bascule.example", "WORKERS=4")
 	w.list = w.sample("list.xlsx", importer.WriteSample)
 	return w

@@ -68,7 +68,12 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 	if err != nil {
 		return err
 	}
-	if err := db.CheckKeys(ctx, keys); err != nil {
+	if f.dryRun { // it stores nothing
+		err = db.CheckKeys(ctx, keys)
+	} else {
+		err = db.TakeKeys(ctx, keys, sql.KeyUse{})
+	}
+	if err != nil {
 		return err
 	}
 	progress := newProgress(a)

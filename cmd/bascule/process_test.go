@@ -223,7 +223,7 @@ type spoiledImport struct {
 func spoilImport(t testing.TB, spoil func(out string) error, args ...string) spoiledImport {
 	t.Helper()
 	db := sqltest.Open(t)
-	o := newOperator(t, "DATABASE_URL="+db.URL, "SECRET_KEY="+storyKey)
+	o := newOperator(t, "DATABASE_URL="+sqltest.As(t, db.URL, sqltest.Application), "SECRET_KEY="+storyKey)
 	list, out := filepath.Join(t.TempDir(), "list.xlsx"), filepath.Join(t.TempDir(), "out", "verdicts.xlsx")
 	if err := errors.Join(os.WriteFile(list, sample(20), 0o600), os.Mkdir(filepath.Dir(out), 0o700)); err != nil {
 		t.Fatal(err)

@@ -72,7 +72,7 @@ func newEntrance(t *testing.T) *entrance {
 	}
 	e.pages, e.certificates = "https://"+free(t), "https://"+free(t)
 	e.pagesAt, e.certsAt = free(t), free(t)
-	e.operator = newOperator(t, "DATABASE_URL="+sqltest.Open(t).URL, "SECRET_KEY="+storyKey, "PUBLIC_URL="+e.pages, "CERT_PUBLIC_URL="+e.certificates,
+	e.operator = newOperator(t, "DATABASE_URL="+sqltest.As(t, sqltest.Open(t).URL, sqltest.Application), "SECRET_KEY="+storyKey, "PUBLIC_URL="+e.pages, "CERT_PUBLIC_URL="+e.certificates,
 		"LISTEN_ADDR="+e.pagesAt, "CERT_LISTEN_ADDR="+e.certsAt, "CLIENT_CA_FILE="+e.at("ca.pem"), "CLIENT_CRL_FILE="+e.at("crl.pem"),
 		"CLIENT_CERT_PROXIES=127.0.0.1", "TRUSTED_PROXIES=127.0.0.1")
 	e.operator.run("import", e.at("list.csv"))

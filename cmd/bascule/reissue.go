@@ -45,6 +45,9 @@ func (a *app) reissue(ctx context.Context, db *sql.DB, key conversion.KeyID, key
 	if err != nil {
 		return err
 	}
+	if err := db.TakeKeys(ctx, keys, sql.KeyUse{Lost: key}); err != nil {
+		return err
+	}
 	if err := a.confirm(ctx, f, plan, "get a new code, and a mail; those of key "+string(key)+" are dead"); err != nil {
 		return err
 	}

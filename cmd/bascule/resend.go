@@ -14,7 +14,7 @@ func (a *app) resendCommand() *cobra.Command {
 		Use:   "resend NUMBER",
 		Short: "Send a subscriber's code once more, with the same deadline",
 		Args:  oneArg("NUMBER"),
-		RunE: a.withSpace(func(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) error {
+		RunE: a.withSpace(a.withWriter, func(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) error {
 			if err := db.Resend(ctx, n, actor()); err != nil {
 				return err
 			}
@@ -24,14 +24,15 @@ func (a *app) resendCommand() *cobra.Command {
 	}
 }
 
-// withSpace runs a short command about one subscriber number.
-func (a *app) withSpace(f func(context.Context, *sql.DB, conversion.SubscriberNumber) error) func(*cobra.Command, []string) error {
+// withSpace runs a short command about one subscriber number, on a database that
+// with opens.
+func (a *app) withSpace(with opener, f func(context.Context, *sql.DB, conversion.SubscriberNumber) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		n, err := conversion.ParseSubscriberNumber(args[0])
 		if err != nil {
 			return usagef("%w", err)
 		}
-		return a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return f(ctx, db, n) })(cmd, args)
+		return with(func(ctx context.Context, db *sql.DB, _ []string) error { return f(ctx, db, n) })(cmd, args)
 	}
 }
 

@@ -53,7 +53,7 @@ Running it twice is the same as running it once.`,
 }
 
 func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, numbers []conversion.SubscriberNumber, f retryFlags) error {
-	if err := db.CheckKeys(ctx, keys); err != nil {
+	if err := db.TakeKeys(ctx, keys, sql.KeyUse{}); err != nil {
 		return err
 	}
 	plan, err := db.PlanRetry(ctx, sql.RetryScope{Numbers: numbers, Batch: int64(f.batch), SameAddress: f.sameAddress})

@@ -204,6 +204,31 @@ func (a *app) withDB(f func(ctx context.Context, db *sql.DB, args []string) erro
 	}
 }
 
+// note tells in one line on stderr what is no error.
+func (a *app) note(text string) { fmt.Fprintln(a.stderr, "bascule: note: "+oneLine(text)) }
+
+// warnOwner tells that the role of DATABASE_URL could undo what it writes (R4).
+func warnOwner(ctx context.Context, db *sql.DB, warn func(string)) error {
+	warning, err := db.OwnerWarning(ctx)
+	if warning != "" {
+		warn(warning)
+	}
+	return err
+}
+
+// An opener runs a command on the database: withDB or withWriter.
+type opener func(func(context.Context, *sql.DB, []string) error) func(*cobra.Command, []string) error
+
+// withWriter is withDB for a command that changes something.
+func (a *app) withWriter(f func(ctx context.Context, db *sql.DB, args []string) error) func(*cobra.Command, []string) error {
+	return a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
+		if err := warnOwner(ctx, db, a.note); err != nil {
+			return err
+		}
+		return f(ctx, db, args)
+	})
+}
+
 // withKeys runs a short command that opens requests: it needs to know the newest
 // key.
 func (a *app) withKeys(f func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error) func(*cobra.Command, []string) error {
@@ -212,6 +237,6 @@ func (a *app) withKeys(f func(ctx context.Context, db *sql.DB, keys *conversion.
 		if err != nil {
 			return err
 		}
-		return a.withDB(func(ctx context.Context, db *sql.DB, args []string) error { return f(ctx, db, keys, args) })(cmd, args)
+		return a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error { return f(ctx, db, keys, args) })(cmd, args)
 	}
 }

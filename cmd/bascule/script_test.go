@@ -73,12 +73,13 @@ func newStory(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	application := sqltest.As(t, s.db.URL, sqltest.Application)
 	for name, value := range map[string]string{
 		"PATH":         bin + string(filepath.ListSeparator) + env.Getenv("PATH"),
-		"DATABASE_URL": s.db.URL, "REDIS_URL": devtest.Redis(t).URL(), "SMTP_URL": s.inbox.URL(),
+		"DATABASE_URL": application, "OWNER": s.db.URL, "REDIS_URL": devtest.Redis(t).URL(), "SMTP_URL": s.inbox.URL(),
 		"MAIL_FROM": "espace-abonne@bascule.example", "SECRET_KEY": storyKey,
 		"LISTEN_ADDR": listen, "PUBLIC_URL": "http://" + listen,
-		"MIGRATED": s.db.URL, "KEY": storyKey, // what scripts set again
+		"MIGRATED": application, "KEY": storyKey, // what scripts set again
 	} {
 		env.Setenv(name, value)
 	}

@@ -30,7 +30,7 @@ the requests under way. Any number may run side by side.
 Environment, needed:
   DATABASE_URL      the PostgreSQL database, such as postgres://user@host/bascule
   PUBLIC_URL        where subscribers find the pages, such as https://espace.example
-  SECRET_KEY        what codes are made with: openssl rand -base64 32
+  SECRET_KEY        what codes are made with, the same for all processes
 
 Environment, optional:
   LISTEN_ADDR       where to listen (127.0.0.1:8080)
@@ -77,7 +77,8 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	if err := checkStart(ctx, db, cfg.Keys); err != nil {
+	db.LimitAnswers(answerTimeout)
+	if err := a.checkStart(ctx, db, cfg.Keys, sql.KeyUse{}); err != nil {
 		return err
 	}
 	cfg.DB = db
@@ -260,10 +261,18 @@ func stopServers(servers []*http.Server) error {
 	return errs
 }
 
-// checkStart refuses to run where deadlines or codes could not be trusted.
-func checkStart(ctx context.Context, db *sql.DB, keys *conversion.Keyring) error {
+// answerTimeout is how long serve and work wait for one statement: none of theirs
+// takes seconds.
+const answerTimeout = 30 * time.Second
+
+// checkStart refuses to run where deadlines or codes could not be trusted, and
+// warns of a role that could undo what it writes.
+func (a *app) checkStart(ctx context.Context, db *sql.DB, keys *conversion.Keyring, use sql.KeyUse) error {
 	if err := db.CheckClock(ctx); err != nil {
 		return err
 	}
-	return db.CheckKeys(ctx, keys)
+	if err := warnOwner(ctx, db, func(text string) { a.log.Warn(text) }); err != nil {
+		return err
+	}
+	return db.TakeKeys(ctx, keys, use)
 }

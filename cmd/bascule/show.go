@@ -17,7 +17,7 @@ func (a *app) showCommand() *cobra.Command {
 		Use:   "show NUMBER",
 		Short: "Tell a subscriber number's whole story, and what can be done next",
 		Args:  oneArg("NUMBER"),
-		RunE: a.withSpace(func(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) error {
+		RunE: a.withSpace(a.withDB, func(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) error {
 			s, err := db.Story(ctx, n)
 			if err != nil {
 				return err

@@ -102,6 +102,7 @@ type statusLine struct {
 	MailsPerSecond float64                   `json:"mails_per_second"` // over the last minute
 	SecondsLeft    *float64                  `json:"seconds_left"`     // at this pace; null if nothing moves
 	Breaker        string                    `json:"relay_refuses"`    // why, "" while mail flows
+	WaitsForKeys   []conversion.KeyID        `json:"waits_for_keys"`   // that no worker has
 }
 
 func newStatusLine(s sql.Status, depth *int) statusLine {
@@ -112,6 +113,7 @@ func newStatusLine(s sql.Status, depth *int) statusLine {
 		NotDelivered: s.NotDelivered,
 		Spaces:       s.Spaces, QueueDepth: depth, MailsToSend: s.ToSend, RecapsToRender: s.ToRender,
 		MailsPerSecond: float64(s.LastMinute) / 60, Breaker: s.Breaker,
+		WaitsForKeys: append([]conversion.KeyID{}, s.WaitsForKeys...),
 	}
 	switch {
 	case s.ToSend == 0:
@@ -164,6 +166,9 @@ func (a *app) printStatus(s sql.Status, l statusLine, f statusFlags) {
 	}
 	if l.Breaker != "" {
 		fmt.Fprintf(&b, "\nThe relay refuses our mail, one is tried every %s: %s\n", sql.ProbeEvery, l.Breaker)
+	}
+	for _, key := range l.WaitsForKeys {
+		fmt.Fprintf(&b, "\nMails wait for key %s, which no `bascule work` has started with: start one with the SECRET_KEY of whoever imports\n", key)
 	}
 	fmt.Fprint(a.stdout, b.String())
 }

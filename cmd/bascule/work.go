@@ -31,7 +31,7 @@ Environment, needed:
                   ?starttls=required (the default), optional or off
   MAIL_FROM       the address that mails come from
   PUBLIC_URL      where subscribers find the pages, such as https://espace.example
-  SECRET_KEY      what codes are made with: openssl rand -base64 32
+  SECRET_KEY      what codes are made with, the same for all processes
 
 Environment, optional:
   WORKERS         how much is done at a time (8)
@@ -67,7 +67,8 @@ func (a *app) work(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	if err := checkStart(ctx, db, cfg.keys); err != nil {
+	db.LimitAnswers(answerTimeout)
+	if err := a.checkStart(ctx, db, cfg.keys, sql.KeyUse{Worker: true}); err != nil {
 		return err
 	}
 	if err := q.CheckPolicy(ctx); err != nil {

@@ -96,6 +96,7 @@ type key struct {
 	tag    []byte // K₂: makes tags
 	bucket []byte // makes the names of throttling buckets
 	path   []byte // signs return paths
+	check  []byte // recognises the key, see Check
 }
 
 // minKeyBytes makes guessing the key harder than guessing a code.
@@ -148,7 +149,7 @@ func deriveKey(raw []byte) (key, error) {
 		size  int
 	}{
 		{"bascule code", &k.code, 32}, {"bascule tag", &k.tag, 32}, {"bascule bucket", &k.bucket, 32},
-		{"bascule return path", &k.path, 32}, {"bascule key id", &id, 4},
+		{"bascule return path", &k.path, 32}, {"bascule key check", &k.check, 16}, {"bascule key id", &id, 4},
 	} {
 		out, err := hkdf.Key(sha256.New, raw, nil, d.label, d.size)
 		if err != nil {
@@ -170,6 +171,14 @@ func (r *Keyring) IDs() []KeyID {
 		ids[i] = k.id
 	}
 	return ids
+}
+
+// Check recognises a key and tells nothing of it: 16 bytes derived from it, which
+// two keys of the same id do not share. It returns ErrKeyUnknown if id is not on
+// the ring.
+func (r *Keyring) Check(id KeyID) ([]byte, error) {
+	k, err := r.key(id)
+	return k.check, err
 }
 
 // Code computes the code of one generation of a request for one address. It

@@ -346,6 +346,18 @@ COMMENT ON TABLE  audit IS 'One row for each transition, append-only; ids, no pe
 COMMENT ON COLUMN audit.actor IS 'worker, subscriber, visitor (who has proven nothing), or the administrator''s account on the machine.';
 CREATE INDEX audit_space ON audit (space_id, id);
 CREATE INDEX audit_at ON audit USING brin (at) WITH (pages_per_range = 16, autosummarize = on);
+CREATE TABLE key (
+    id          text        PRIMARY KEY CHECK (id ~ '^[0-9a-f]{8}$'),
+    check_value bytea       NOT NULL CHECK (octet_length(check_value) = 16),
+    known_at    timestamptz NOT NULL,
+    worker_at   timestamptz,
+    given_up_at timestamptz
+);
+COMMENT ON TABLE  key IS 'The keys of SECRET_KEY that were ever used here, told by what tells nothing of them.';
+COMMENT ON COLUMN key.check_value IS 'Derived from the key: another key of the same id has another.';
+COMMENT ON COLUMN key.worker_at IS 'When a worker first started with it. Null: mails with its codes wait.';
+COMMENT ON COLUMN key.given_up_at IS 'When its codes were reissued. It makes no new ones.';
+
 -- The one way to expire requests: those of ids that are open and overdue at
 -- that instant. The kept hashes go with the request's end (D1).
 CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURNS bigint LANGUAGE sql AS $$

@@ -1,0 +1,200 @@
+package sql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// How long we wait for an answer of PostgreSQL's before its connection is closed
+// on our side. A server whose processes are frozen, or that never tells how a
+// COMMIT ended, keeps its connections open: the kernel answers for it.
+const (
+	// longest is for any statement of a command: an import's may take minutes.
+	longest = 30 * time.Minute
+	// connecting is for a connection, from the dial to its first use.
+	connecting = 10 * time.Second
+	// listening is for what the connection asks that waits for notifications.
+	listening = 10 * time.Second
+	// parting is how long a statement may go on whose context has ended: the
+	// server is asked to cancel it, and has this long to say so.
+	parting = 500 * time.Millisecond
+)
+
+// A connector makes the connections of a pool.
+type connector struct {
+	url      string
+	patience atomic.Int64 // a time.Duration
+}
+
+// Connect implements driver.Connector.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connecting)
+	defer cancel()
+	inner, err := newConnector(c.url)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{patience: &c.patience}
+	inner.Dialer(l)
+	unwatch := context.AfterFunc(ctx, l.part) // the handshake knows no context
+	conn, err := inner.Connect(ctx)
+	if !unwatch() && err == nil {
+		conn.Close()
+		err = ctx.Err()
+	}
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, fmt.Errorf("no connection within %s: %w", connecting, err)
+	}
+	l.connected.Store(true)
+	return conn, err
+}
+
+// Driver implements driver.Connector.
+func (c *connector) Driver() driver.Driver { return &pq.Driver{} }
+
+// A link dials for one connection of the pool. Once that stands, lib/pq dials
+// again only to ask the server to cancel a statement, because its context has
+// ended: the statement then has until parting to end by itself.
+type link struct {
+	patience  *atomic.Int64
+	connected atomic.Bool
+	mu        sync.Mutex
+	main      *patientConn
+}
+
+func (l *link) Dial(network, address string) (net.Conn, error) {
+	return l.DialContext(context.Background(), network, address)
+}
+
+func (l *link) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return l.DialContext(ctx, network, address)
+}
+
+func (l *link) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if l.connected.Load() {
+		l.part()
+		ctx, cancel := context.WithTimeout(ctx, parting)
+		defer cancel()
+		c, err := newDialer().DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return c, c.SetDeadline(time.Now().Add(parting))
+	}
+	c, err := newDialer().DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.main = &patientConn{Conn: c, patience: l.patience}
+	return l.main, ctx.Err()
+}
+
+func (l *link) part() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.main != nil {
+		l.main.part()
+	}
+}
+
+// A patientConn gives up, and closes itself, when PostgreSQL does not answer.
+type patientConn struct {
+	net.Conn
+	patience *atomic.Int64
+	listens  bool // reads all the time: only what was asked has to be answered in time
+
+	mu  sync.Mutex
+	end time.Time // of the connection, once it parts
+}
+
+// Read waits for patience at the most.
+func (c *patientConn) Read(b []byte) (int, error) {
+	if !c.listens {
+		c.limit(c.Conn.SetReadDeadline)
+	}
+	n, err := c.Conn.Read(b)
+	if c.listens && n > 0 {
+		c.Conn.SetReadDeadline(time.Time{})
+	}
+	return n, c.checked("read", err)
+}
+
+func (c *patientConn) Write(b []byte) (int, error) {
+	if c.listens {
+		c.limit(c.Conn.SetDeadline)
+	} else {
+		c.limit(c.Conn.SetWriteDeadline)
+	}
+	n, err := c.Conn.Write(b)
+	return n, c.checked("write", err)
+}
+
+func (c *patientConn) limit(set func(time.Time) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := time.Now().Add(time.Duration(c.patience.Load()))
+	if !c.end.IsZero() && c.end.Before(at) {
+		at = c.end
+	}
+	set(at) // an error is the one of the read or write that follows
+}
+
+// part ends the connection soon, whatever it waits for.
+func (c *patientConn) part() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end.IsZero() {
+		c.end = time.Now().Add(parting)
+		c.Conn.SetDeadline(c.end)
+	}
+}
+
+// checked closes a connection that is out of step with the server.
+func (c *patientConn) checked(op string, err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	c.Conn.Close()
+	return &net.OpError{Op: op, Net: "postgres", Err: errSilent{}}
+}
+
+// errSilent says that PostgreSQL did not answer in time. What it has done is unknown.
+type errSilent struct{}
+
+func (errSilent) Error() string { return "PostgreSQL does not answer" }
+func (errSilent) Timeout() bool { return true }
+
+// Unwrap tells that it is a deadline of ours.
+func (errSilent) Unwrap() error { return os.ErrDeadlineExceeded }
+
+// A listenDialer dials for the connection that waits for notifications.
+type listenDialer struct{ *dialer }
+
+func (d listenDialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, address)
+}
+
+func (d listenDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connecting)
+	defer cancel()
+	c, err := d.dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	conn := &patientConn{Conn: c, patience: new(atomic.Int64), listens: true}
+	conn.patience.Store(int64(listening))
+	return conn, nil
+}

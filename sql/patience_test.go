@@ -1,0 +1,231 @@
+package sql_test
+
+import (
+	"bytes"
+	"context"
+	stdsql "database/sql"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"bascule/internal/devenv"
+	"bascule/internal/devenv/devtest"
+	"bascule/sql"
+)
+
+// ownCluster is a migrated database on a cluster of the test's own.
+func ownCluster(t *testing.T) (url string, raw *stdsql.DB) {
+	t.Helper()
+	p, err := devenv.StartEphemeralPostgres(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Stop() })
+	url = p.URL("postgres")
+	db, err := sql.Open(t.Context(), url, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err = stdsql.Open("postgres", url); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { raw.Close() })
+	return url, raw
+}
+
+// soon is far beyond every limit that these tests set, and far below none.
+const soon = 40 * time.Second
+
+// ends fails the test unless f returns soon.
+func ends(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(soon):
+		t.Fatalf("%s does not end on a frozen PostgreSQL", what)
+	}
+}
+
+// I1: a PostgreSQL that is frozen holds nobody for ever: what is under way ends
+// with its context, or by itself once no answer has come for the time set; what
+// begins finds no connection. Thawed, the pool works again.
+func TestFrozenPostgres(t *testing.T) {
+	t.Parallel()
+	url, raw := ownCluster(t)
+	db, err := sql.Open(t.Context(), url, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	watch, stopWatching := context.WithCancel(t.Context())
+	defer stopWatching()
+	if _, err := db.WatchDue(watch, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	thaw := devtest.Freeze(t, raw)
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	for what, call := range map[string]func(context.Context) error{
+		"a statement":     func(ctx context.Context) error { _, err := db.Now(ctx); return err },
+		"a transaction":   func(ctx context.Context) error { return db.Resend(ctx, "00000A", "admin") },
+		"a look":          func(ctx context.Context) error { return db.Ready(ctx) },
+		"a read snapshot": func(ctx context.Context) error { return db.ReadReport(ctx, 0, func(sql.Report) error { return nil }) },
+	} {
+		ends(t, what+" whose context has ended", func() {
+			if err := call(short); err == nil {
+				t.Errorf("%s has succeeded", what)
+			}
+		})
+	}
+	db.LimitAnswers(200 * time.Millisecond)
+	ends(t, "a statement without a deadline", func() {
+		if _, err := db.Now(t.Context()); err == nil {
+			t.Error("a statement has succeeded")
+		}
+	})
+	ends(t, "a new pool", func() {
+		if other, err := sql.Open(t.Context(), url, 1); err == nil {
+			other.Close()
+			t.Error("a new pool has opened")
+		}
+	})
+	ends(t, "a listener that is stopped", func() {
+		watch, stop := context.WithCancel(t.Context())
+		time.AfterFunc(50*time.Millisecond, stop)
+		if _, err := db.WatchDue(watch, slog.New(slog.DiscardHandler)); err == nil {
+			t.Error("it listens")
+		}
+	})
+	thaw()
+	db.LimitAnswers(30 * time.Second)
+	if _, err := db.Now(t.Context()); err != nil {
+		t.Errorf("thawed: %v", err)
+	}
+}
+
+// A COMMIT whose answer never comes ends on our side, and the row tells what
+// became of it: the form counts as taken (I3).
+func TestCommitAnswerLost(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	_, p := d.invited("00000A", "a@duvallon.example")
+	form, err := d.form(p, p.email)
+	d.must(err)
+	proxied, mute := muteCommits(t, d.URL)
+	d.DB.DB, err = sql.Open(t.Context(), proxied, 4)
+	d.must(err)
+	defer d.Close()
+	d.LimitAnswers(2 * time.Second)
+	mute.Store(true)
+	ends(t, "a COMMIT without an answer", func() {
+		if err := d.switchBy(form); err != nil {
+			t.Errorf("the switch: %v, want it found done", err)
+		}
+	})
+	if got := d.Text(t, `SELECT access FROM space`); got != "password" {
+		t.Errorf("the space is entered by %s", got)
+	}
+}
+
+// muteCommits stands between a pool and PostgreSQL: while mute, it swallows the
+// first answer to a COMMIT and all that follows on that connection.
+func muteCommits(t *testing.T, databaseURL string) (proxied string, mute *atomic.Bool) {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	mute = new(atomic.Bool)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("unix", socket)
+			if err != nil {
+				c.Close()
+				return
+			}
+			go pass(c, server, mute)
+		}
+	}()
+	u.Host = l.Addr().String()
+	u.RawQuery = "sslmode=disable"
+	return u.String(), mute
+}
+
+func pass(c, server net.Conn, mute *atomic.Bool) {
+	var silent atomic.Bool
+	go func() {
+		defer c.Close()
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(buf)
+			if err != nil {
+				return
+			}
+			if silent.Load() {
+				continue
+			}
+			if _, err := c.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	}()
+	defer server.Close()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := c.Read(buf)
+		if err != nil {
+			return
+		}
+		if bytes.HasPrefix(buf[5:n], []byte("COMMIT")) && mute.CompareAndSwap(true, false) {
+			silent.Store(true)
+		}
+		if _, err := server.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// A context that ends cancels its statement on a server that answers, and the
+// connection is not used again.
+func TestCancelledStatement(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	release := d.hold(`LOCK TABLE space`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := later(func() error { return d.Resend(ctx, "00000A", "admin") })
+	d.waiting(1)
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("it has succeeded")
+	}
+	for start := time.Now(); d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0; {
+		if time.Since(start) > soon {
+			t.Fatal("the statement waits on")
+		}
+	}
+	release()
+	if _, err := d.Now(t.Context()); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
