@@ -25,6 +25,10 @@ func (s *site) hold(query string) (release func()) {
 	return release
 }
 
+// waiters counts the pages that keep a connection while they wait for a lock.
+const waiters = `SELECT count(*) FROM pg_stat_activity
+	WHERE datname = current_database() AND usename = '` + sqltest.Application + `' AND wait_event_type = 'Lock'`
+
 // I8: more subscribers than the server has connections wait for what an import
 // holds. A bystander is served meanwhile, the server stays in service, and those
 // who wait are told in time when to come back.
@@ -45,7 +49,11 @@ func TestImportHoldsSubscribers(t *testing.T) {
 	for _, f := range forms {
 		waiting.Go(func() { answers <- s.post(f) })
 	}
-	s.await(gaveUp)
+	for s.db.Text(t, gaveUp) != "true" || s.metric("bascule_hashing_queue") != "0" || s.metric("bascule_hashing_slots_used") != "0" {
+		if n := s.db.Text(t, waiters); n != "0" {
+			t.Errorf("%s pages wait for a lock, each with a connection", n)
+		}
+	}
 	s.get("/readyz").expect(t, http.StatusOK)
 	s.get("/connexion").expect(t, http.StatusOK)
 	s.post(full(bystander, "bystander@b.example")).expect(t, http.StatusOK, success)
