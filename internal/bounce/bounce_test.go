@@ -109,10 +109,28 @@ func TestFailure(t *testing.T) {
 		{"5.4.1", "", late}, {"5.4.4", "Host not found", late}, {"5.4.4", "Host or domain name not found", gone}, {"5.4.6", "", late},
 		{"", "550 no such user here", gone}, {"", "550 Invalid recipient", gone}, {"", "554 user does not exist", gone},
 		{"", "552 too much mail data", policy}, {"", "550 mailbox is full", policy}, {"", "554 rejected by our policy", policy},
-		{"", "451 try again later", late}, {"", "550 5.1.1", policy}, {"", "", policy}, {"5.0.0", "", policy}, {"", "account expired: no such account", gone},
+		{"", "451 try again later", late}, {"", "550 5.1.1", policy}, {"", "", policy}, {"5.0.0", "", policy}, {"", "account expired: no such account", gone}, {"5.4.7", "no such user", late},
 	} {
 		if got := failure(enhanced(test.status), test.said); got != test.want {
 			t.Errorf("%s %q: %q, want %q", test.status, test.said, got, test.want)
+		}
+	}
+}
+
+// RFC 3464: the action says what became of a mail, then the status, and the words
+// of the other side only where that one is vague.
+func TestRecipient(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]conversion.Bounce{
+		"Action: delivered\nStatus: 5.1.1\n":                                             "",
+		"Action: relayed\nStatus: 4.0.0\n":                                               "",
+		"Action: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 550 5.1.1 no such user\n": conversion.BouncePolicy,
+		"Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 5.1.1 over quota\n":   conversion.BounceGone,
+		"Action: faild\nStatus: 5.1.1\n":                                                 conversion.BounceGone,
+		"Status: 2.1.5\n":                                                                "",
+	} {
+		if got := reported([]byte(status), ""); got != want {
+			t.Errorf("%q: %q, want %q", status, got, want)
 		}
 	}
 }
