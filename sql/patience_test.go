@@ -72,17 +72,27 @@ func TestFrozenPostgres(t *testing.T) {
 	if _, err := db.WatchDue(watch, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
+	calls := map[string]func(context.Context, *sql.DB) error{
+		"a statement":   func(ctx context.Context, db *sql.DB) error { _, err := db.Now(ctx); return err },
+		"a transaction": func(ctx context.Context, db *sql.DB) error { return db.Resend(ctx, "00000A", "admin") },
+		"a look":        func(ctx context.Context, db *sql.DB) error { return db.Ready(ctx) },
+		"a read snapshot": func(ctx context.Context, db *sql.DB) error {
+			return db.ReadReport(ctx, 0, func(sql.Report) error { return nil })
+		},
+	}
+	pools := make(map[string]*sql.DB) // each with a connection that stands
+	for what := range calls {
+		if pools[what], err = sql.Open(t.Context(), url, 1); err != nil {
+			t.Fatal(err)
+		}
+		defer pools[what].Close()
+	}
 	thaw := devtest.Freeze(t, raw)
-	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	for what, call := range map[string]func(context.Context) error{
-		"a statement":     func(ctx context.Context) error { _, err := db.Now(ctx); return err },
-		"a transaction":   func(ctx context.Context) error { return db.Resend(ctx, "00000A", "admin") },
-		"a look":          func(ctx context.Context) error { return db.Ready(ctx) },
-		"a read snapshot": func(ctx context.Context) error { return db.ReadReport(ctx, 0, func(sql.Report) error { return nil }) },
-	} {
+	for what, call := range calls {
 		ends(t, what+" whose context has ended", func() {
-			if err := call(short); err == nil {
+			short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			if err := call(short, pools[what]); err == nil {
 				t.Errorf("%s has succeeded", what)
 			}
 		})
