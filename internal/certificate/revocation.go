@@ -23,7 +23,8 @@ type way struct {
 	known map[*authority]standing
 }
 
-type standing struct{ under, sound, fresh bool } // under way: its answer is not known yet
+// under is set while its answer is not known yet. Nothing is fresh that is not sound.
+type standing struct{ under, sound, fresh bool }
 
 func (w *way) standing(c *x509.Certificate, issuers []*authority) (s standing) {
 	if w.revoked(c, w.at) {
@@ -37,7 +38,7 @@ func (w *way) standing(c *x509.Certificate, issuers []*authority) (s standing) {
 		}
 		end = false
 		s.sound = s.sound || of.sound
-		s.fresh = s.fresh || of.sound && of.fresh && w.trust.fresh(i, w.at)
+		s.fresh = s.fresh || of.fresh && w.trust.fresh(i, w.at)
 	}
 	if end {
 		return standing{sound: true, fresh: true}
