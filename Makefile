@@ -18,7 +18,7 @@ demo: demo-tools
 	bin/bascule-demo demo $(ARGS)
 
 build:
-	$(GO) build -trimpath -o bin/bascule ./cmd/bascule
+	$(GO) build -trimpath -buildvcs=auto -o bin/bascule ./cmd/bascule
 
 # The race detector would follow each of the 19 MiB that a password hash takes:
 # four fifths of the processor in the tests that hash. That package is left out.

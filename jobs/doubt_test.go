@@ -89,7 +89,7 @@ func (s *stage) typeCode(to conversion.Email) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if _, err := s.db.FindCode(s.t.Context(), s.keys, to, code); err != nil {
+	if _, err := s.find(to, code); err != nil {
 		s.t.Fatal(err)
 	}
 }

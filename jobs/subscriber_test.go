@@ -26,6 +26,15 @@ import (
 // answer is a trust answer that no log may hold.
 const answer = "duvallon-le-chat"
 
+// choose asks for another address as a page does.
+func (s *stage) choose(form sql.Submission) error {
+	s.t.Helper()
+	return s.unlessBusy(func() error {
+		_, err := s.db.ChooseAddress(s.t.Context(), form)
+		return err
+	})
+}
+
 // submission is the form of a subscriber who proved one address and chose
 // another, or the same.
 func (s *stage) submission(proven conversion.Email, code string, chosen conversion.Email) (sql.ProvenCode, sql.Submission) {
@@ -34,7 +43,7 @@ func (s *stage) submission(proven conversion.Email, code string, chosen conversi
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	p, err := s.db.FindCode(s.t.Context(), s.keys, proven, typed)
+	p, err := s.find(proven, typed)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -58,7 +67,9 @@ func (s *stage) activate(p parcel) {
 		return json.Marshal(recap.Facts{Version: recap.Version, Number: space.Number, Holder: space.Holder, Email: to, Question: q.Text(),
 			SwitchedAt: at, PublicURL: "https://espace.example", Help: "Assistance : 01 00 00 00 00"})
 	}
-	err := s.db.Activate(s.t.Context(), sql.Activation{Submission: form, Facts: facts, SessionHash: sha256.Sum256([]byte(form.ID))})
+	err := s.unlessBusy(func() error {
+		return s.db.Activate(s.t.Context(), sql.Activation{Submission: form, Facts: facts, SessionHash: sha256.Sum256([]byte(form.ID))})
+	})
 	if err != nil {
 		s.t.Fatalf("activate request %d: %v", proven.RequestID, err)
 	}
@@ -201,7 +212,7 @@ func TestOtherAddress(t *testing.T) {
 	s.work()
 	other := sqltest.Email(t, "autre@duvallon.example")
 	_, form := s.submission(r.Contact, s.mailed("code", r.Contact).code(), other)
-	if _, err := s.db.ChooseAddress(t.Context(), form); err != nil {
+	if err := s.choose(form); err != nil {
 		t.Fatal(err)
 	}
 	notice, second := s.mailed("notice", r.Contact), s.mailed("code", other)
@@ -244,7 +255,7 @@ func TestOtherAddressRefused(t *testing.T) {
 	deadline := s.db.Deadline(t, r.ID)
 	s.relay.follow(at("rcpt", "550 5.1.1 unknown"))
 	_, form := s.submission(r.Contact, first.code(), sqltest.Email(t, "faute@duvallon.example"))
-	if _, err := s.db.ChooseAddress(t.Context(), form); err != nil {
+	if err := s.choose(form); err != nil {
 		t.Fatal(err)
 	}
 	s.until("both mails are refused", `SELECT count(*) = 0 FROM obligation WHERE lane = 'interactive'`)
@@ -440,7 +451,7 @@ func TestDeadline(t *testing.T) {
 	s.db.Freeze(t, deadline)
 	s.until("it is expired", `SELECT expired_at = expires_at FROM request`)
 	code, _ := conversion.ParseCode(s.codeOf(r))
-	if _, err := s.db.FindCode(t.Context(), s.keys, r.Contact, code); err == nil {
+	if _, err := s.find(r.Contact, code); err == nil {
 		t.Error("the code is good at its deadline")
 	}
 	s.until("nothing is left", `SELECT count(*) = 0 FROM obligation`)

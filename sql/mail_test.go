@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -223,7 +224,7 @@ func TestIsPermanent(t *testing.T) {
 		"22021": true, "22P02": true, "23505": true, "23514": true, "42501": true, "42P01": true, "P0001": true,
 		"53100": false, "53200": false, "53300": false, "08006": false, "57P03": false, "57014": false, "40P01": false, "25006": false, "55P03": false,
 	} {
-		if got := sql.IsPermanent(fmt.Errorf("finish: %w", &pq.Error{Code: pq.ErrorCode(code)})); got != want {
+		if got := sql.IsPermanent(fmt.Errorf("finish: %w", &pq.Error{Code: pqerror.Code(code)})); got != want {
 			t.Errorf("%s: %v, want %v", code, got, want)
 		}
 	}

@@ -72,7 +72,7 @@ func TestDSNRefused(t *testing.T) {
 		{StageMail, "555 5.5.4 unsupported parameter", Accepted, 3, 6},
 		{StageMail, "501 5.5.4 syntax", Accepted, 3, 6},
 		{StageRcpt, "501 bad parameter", Accepted, 3, 6},
-		{StageRcpt, "504 5.5.4 not implemented", Accepted, 3, 6},
+		{StageRcpt, "504 5.5.4 no such parameter", Accepted, 3, 6},
 		{StageRcpt, "501 5.1.3 bad address", Person, 0, 0},
 		{StageRcpt, "550 5.7.1 no", Unclear, 0, 0},
 	} {
