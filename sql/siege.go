@@ -18,7 +18,7 @@ var noteSiege string
 // owner is told by mail, once a day. An address of no password space is not noted.
 func (db *DB) NoteSiege(ctx context.Context, email conversion.Email) error {
 	if _, err := db.x.ExecContext(ctx, noteSiege, email.Key()); err != nil {
-		return fmt.Errorf("note a siege: %w", err)
+		return fmt.Errorf("note a siege: %w", busy(err))
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ var (
 // from others by the time it takes.
 func (db *DB) NoteRefused(ctx context.Context, email conversion.Email, r Refusal, b Bucket) error {
 	if _, err := db.x.ExecContext(ctx, noteRefused, b.Name, b.Every.Seconds(), b.Burst, email.Key(), r.Event, r.Why); err != nil {
-		return fmt.Errorf("note a refusal: %w", err)
+		return fmt.Errorf("note a refusal: %w", busy(err))
 	}
 	return nil
 }

@@ -126,7 +126,7 @@ func (db *DB) SignOut(ctx context.Context, tokenHashes ...[32]byte) error {
 		hashes = append(hashes, h[:])
 	}
 	if _, err := db.x.ExecContext(ctx, signOut, hashes); err != nil {
-		return fmt.Errorf("sign out: %w", err)
+		return fmt.Errorf("sign out: %w", busy(err))
 	}
 	return nil
 }

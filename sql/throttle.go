@@ -67,7 +67,7 @@ var fillBucket string
 // FillBucket makes a bucket refuse for one Every from now, whatever it counted.
 func (db *DB) FillBucket(ctx context.Context, b Bucket) error {
 	if _, err := db.x.ExecContext(ctx, fillBucket, b.Name, b.Every.Seconds(), b.Burst); err != nil {
-		return fmt.Errorf("fill a throttle: %w", err)
+		return fmt.Errorf("fill a throttle: %w", busy(err))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -105,4 +106,29 @@ func TestPagesGiveUpWaiting(t *testing.T) {
 			t.Errorf("%s: something has changed", name)
 		}
 	}
+	// What ends with the time of its request is logged as a failure; what gives up by itself is not.
+	if log := s.log.String(); strings.Contains(log, "request failed") {
+		t.Errorf("the log says %s", log)
+	}
+}
+
+// A server whose connections are all in use is in service still: /readyz asks on
+// one of its own.
+func TestReadyWhileAllConnectionsAreInUse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "owner@a.example"})
+	v := s.visitor("192.0.2.1")
+	v.connect("owner@a.example").leadsTo(t, "/espace")
+	s.db.Exec(t, `CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT clock_timestamp() FROM pg_sleep(600)'`)
+	const asleep = `FROM pg_stat_activity WHERE datname = current_database() AND usename = '` + sqltest.Application + `' AND wait_event = 'PgSleep'`
+	var asking sync.WaitGroup
+	for range 20 {
+		asking.Go(func() { v.get("/espace") })
+	}
+	s.await(`SELECT count(*) = 20 ` + asleep)
+	s.get("/readyz").expect(t, http.StatusOK)
+	s.db.Shift(t, 0)
+	s.db.Exec(t, `SELECT pg_terminate_backend(pid) `+asleep)
+	asking.Wait()
 }
