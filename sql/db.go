@@ -216,6 +216,14 @@ func isLost(err error) bool {
 		errors.Is(err, stdsql.ErrConnDone) || errors.As(err, &netErr)
 }
 
+// IsCanceled tells whether err says that its context was cancelled: before a statement, or
+// during one, which the server then ended or did not answer any more.
+func IsCanceled(err error) bool {
+	var pqErr *pq.Error
+	return errors.Is(err, context.Canceled) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, errSilent{}) ||
+		errors.As(err, &pqErr) && pqErr.Code == "57014"
+}
+
 func isVictim(err error) bool {
 	var pqErr *pq.Error
 	if !errors.As(err, &pqErr) {

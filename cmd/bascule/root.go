@@ -60,10 +60,16 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	case !running || errors.Is(err, errUsage):
 		fmt.Fprintf(stderr, "bascule: %s; see `%s --help`\n", misuse(err), cmd.CommandPath())
 		return exitUsage
+	case ctx.Err() != nil && sql.IsCanceled(err):
+		// A transaction is whole or not there, and so is a file (I7).
+		err = errStopped
 	}
 	fmt.Fprintln(stderr, "bascule: "+oneLine(advise(err)))
 	return exitFailed
 }
+
+// errStopped is how a command ends that a signal stopped.
+var errStopped = errors.New("stopped; nothing is half done")
 
 // misuse tells in one line what is wrong with a command line.
 func misuse(err error) string {
@@ -134,8 +140,6 @@ func advise(err error) string {
 		return err.Error()
 	case errors.Is(err, conversion.ErrNotFound):
 		return err.Error() + ": check the number"
-	case errors.Is(err, context.Canceled):
-		return "stopped; nothing is half done"
 	case sql.Advice(err) != "":
 		return sql.Advice(err)
 	}

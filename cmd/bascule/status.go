@@ -44,6 +44,9 @@ func (a *app) status(ctx context.Context, db *sql.DB, f statusFlags) error {
 	defer closeQueue()
 	for {
 		s, err := db.Status(ctx, int64(f.batch))
+		if f.watch && ctx.Err() != nil { // it was to show until then
+			return nil
+		}
 		if err != nil {
 			return err
 		}

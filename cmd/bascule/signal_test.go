@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bascule/sql/sqltest"
+)
+
+// I7: a signal ends every command that waits for the database, while it still waits:
+// exit status 1 after one line, and nothing stored or written.
+func TestSignalEndsCommands(t *testing.T) {
+	t.Parallel()
+	db := sqltest.Open(t)
+	keys := sqltest.Keys(t)
+	db.Mailed(t, keys, sqltest.Invitation{Number: "00123456"})
+	folder := t.TempDir()
+	list := filepath.Join(folder, "list.xlsx")
+	if err := os.WriteFile(list, sample(20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := newOperator(t, "DATABASE_URL="+sqltest.As(t, db.URL, sqltest.Application), "SECRET_KEY="+storyKey)
+	before := db.Dump(t)
+	letGo := hold(t, db, `BEGIN; LOCK TABLE request, space, batch, exclusion IN ACCESS EXCLUSIVE MODE`)
+	for _, command := range []string{
+		"import " + list, "import " + list + " --dry-run --verdicts " + folder + "/verdicts.xlsx",
+		"report " + folder + "/report.xlsx", "report " + folder + "/report.xlsx --batch 1",
+		"status", "status --json --batch 1", "show 00123456", "resend 00123456",
+		"cancel 00123456 00123457", "retry", "retry 00123456", "retry --batch 1", "reissue --key 24372fa5",
+		"exclude 00123456 --reason R", "exclude 00123456 --lift --reason R",
+	} {
+		t.Run(strings.ReplaceAll(command, folder+"/", ""), func(t *testing.T) {
+			stopWaiting(t, db, o.command(nil, strings.Fields(command)...), `wait_event_type = 'Lock'`)
+		})
+	}
+	letGo()
+	if db.Dump(t) != before {
+		t.Error("something was stored")
+	}
+	if names, err := filepath.Glob(folder + "/*"); err != nil || len(names) != 1 {
+		t.Errorf("%q are in the folder (%v)", names, err)
+	}
+	if names, err := filepath.Glob(folder + "/.*"); err != nil || len(names) != 0 {
+		t.Errorf("%q are left in the folder (%v)", names, err)
+	}
+}
+
+// A migration waits for another's, and asks now and then.
+func TestSignalEndsMigrate(t *testing.T) {
+	t.Parallel()
+	db := sqltest.Open(t)
+	db.Exec(t, `DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`)
+	before := db.Dump(t)
+	letGo := hold(t, db, `SELECT pg_advisory_lock(4097083626)`) // goose's lock.DefaultLockID
+	stopWaiting(t, db, newOperator(t, "DATABASE_URL="+db.URL).command(nil, "migrate"), `query LIKE '%pg_try_advisory_lock%'`)
+	letGo()
+	if db.Dump(t) != before {
+		t.Error("something was stored")
+	}
+}
+
+// hold holds a lock of the database until the function it returns is called.
+func hold(t testing.TB, db *sqltest.DB, lock string) (letGo func()) {
+	t.Helper()
+	conn, err := db.Raw.Conn(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(t.Context(), lock); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if _, err := conn.ExecContext(t.Context(), `ROLLBACK; SELECT pg_advisory_unlock_all()`); err != nil {
+			t.Error(err)
+		}
+		conn.Close()
+	}
+}
+
+// stopWaiting starts a command, lets it wait for a lock, and wants that SIGINT ends it.
+func stopWaiting(t *testing.T, db *sqltest.DB, cmd *exec.Cmd, waits string) {
+	t.Helper()
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	awaitWaiter(t, db, waits)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-within(t).Done():
+		cmd.Process.Kill()
+		t.Fatalf("it has not ended; stderr %q", stderr.String())
+	}
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || stdout.Len() > 0 || stderr.String() != "bascule: stopped; nothing is half done\n" {
+		t.Errorf("exit status %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
+	}
+}
+
+// awaitWaiter waits until a command's connection waits.
+func awaitWaiter(t *testing.T, db *sqltest.DB, waits string) {
+	t.Helper()
+	err := poll(func() error {
+		var n int
+		err := db.Raw.QueryRow(`SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid()
+			AND backend_type = 'client backend' AND ` + waits).Scan(&n)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("no command waits")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
