@@ -18,7 +18,9 @@ func (a *app) cancelCommand() *cobra.Command {
 mails under way too; the spaces are entered with their certificates as before.
 What is switched stays switched.
 
-Above one request it says how many there are and asks; a script answers by --yes.`,
+Above one request it says how many there are and asks; a script answers by --yes.
+
+Environment: DATABASE_URL.`,
 		Example: `  bascule cancel 00123456
   bascule cancel --file numbers.csv
   cut -d, -f1 wrong.csv | bascule cancel --file - --yes --json`,

@@ -44,6 +44,8 @@ machine's programs, Redis and a mail server in the process), imports a sample
 batch of fictitious subscribers, and shows their mails at /inbox. It reads no
 DATABASE_URL, REDIS_URL, SMTP_URL or SECRET_KEY, and listens on loopback only.
 It may be run again on the same folder.`,
+		Example: `  bascule demo
+  bascule demo --auto --dir /tmp/demo`,
 		Args: noArg,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f) },
 	}

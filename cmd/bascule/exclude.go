@@ -26,7 +26,9 @@ func (a *app) excludeCommand() *cobra.Command {
 import, retry or resend mails them until the exclusion ends or is lifted. Who
 reported a mail as abuse is excluded by the workers. A code that was mailed stays
 good, and what the subscribers ask for themselves is served as ever. Invitations
-that wait to be mailed wait on. Excluding again replaces reason and end.`,
+that wait to be mailed wait on. Excluding again replaces reason and end.
+
+Environment: DATABASE_URL.`,
 		Example: `  bascule exclude anne@cabinet.example --reason "asked by phone, call 1234"
   bascule exclude cabinet.example --reason "their mail server moves" --until 2026-12-31
   bascule exclude anne@cabinet.example --lift --reason "asked to be invited, call 1240"`,

@@ -32,7 +32,11 @@ and makes the mails due. The whole file or nothing: a file that cannot be truste
 is refused, rows that are wrong are rejected one by one and listed in the verdicts.
 Importing the same contents again changes nothing. With CLIENT_CA_FILE, the
 authorities whose certificates open spaces, the verdicts warn of issuers that
-name none or several of them.`,
+name none or several of them.
+
+Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE and CLIENT_CRL_FILE, optional.`,
+		Example: `  bascule import list.xlsx --dry-run --verdicts verdicts.xlsx
+  bascule import list.xlsx --within 90d --json`,
 		Args: oneArg("FILE"),
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "judge every row, store nothing")

@@ -18,7 +18,11 @@ others is refused. Otherwise it knows those of whoever comes first.
 
 With --grant, an existing role gets exactly what the other commands need: it can
 neither change the schema nor make bascule forget a switch. Give that role to
-serve, work and the administrators, and keep the owner for migrate.`,
+serve, work and the administrators, and keep the owner for migrate.
+
+Environment: DATABASE_URL, that of the owner; SECRET_KEY, optional.`,
+		Example: `  bascule migrate
+  bascule migrate --grant bascule_app`,
 		Args: noArg,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			url, err := a.env.databaseURL()

@@ -21,7 +21,9 @@ newest key of SECRET_KEY, with a full deadline. Codes for a new password die
 without another: who wants one asks again. Put a new key first in SECRET_KEY
 and restart the workers before; take the old one out afterwards.
 
-Above one request it says how many there are and asks; a script answers by --yes.`,
+Above one request it says how many there are and asks; a script answers by --yes.
+
+Environment: DATABASE_URL, SECRET_KEY.`,
 		Example: `  bascule reissue --key 24372fa5`,
 		Args:    noArg,
 	}

@@ -18,7 +18,9 @@ func (a *app) reportCommand() *cobra.Command {
 		Short: "Write the workbook that tells what became of every row",
 		Long: `Writes the workbook that tells what became of every row. It names subscribers: its
 owner alone may read it (0600). A file of that name is replaced only if it is a
-report that nobody changed since, or with --force.`,
+report that nobody changed since, or with --force.
+
+Environment: DATABASE_URL.`,
 		Example: `  bascule report report.xlsx
   bascule report lot3.xlsx --batch 3`,
 		Args: oneArg("OUT.xlsx"),

@@ -13,7 +13,11 @@ func (a *app) resendCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "resend NUMBER",
 		Short: "Send a subscriber's code once more, with the same deadline",
-		Args:  oneArg("NUMBER"),
+		Long: `Sends a subscriber's code once more, in a new mail, with the same deadline.
+
+Environment: DATABASE_URL.`,
+		Example: "  bascule resend 00123456",
+		Args:    oneArg("NUMBER"),
 		RunE: a.withSpace(a.withWriter, func(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) error {
 			if err := db.Resend(ctx, n, actor()); err != nil {
 				return err

@@ -28,7 +28,9 @@ of --batch; cancelled requests stay cancelled then. A number that is named is al
 invited again after a cancel.
 
 Above one request it says how many there are and asks; a script answers by --yes.
-Running it twice is the same as running it once.`,
+Running it twice is the same as running it once.
+
+Environment: DATABASE_URL, SECRET_KEY.`,
 		Example: `  bascule retry 00123456
   bascule retry --batch 3
   bascule retry --file numbers.txt --yes --json`,

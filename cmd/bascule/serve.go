@@ -51,8 +51,9 @@ Environment, optional:
   PASSWORD_PROFILE  fiche (8 to 20 letters and digits, the default) or cnil
   HELP_TEXT_FILE    what pages say about the assistance
   THEME_DIR         a folder that replaces the look`,
-		Args: noArg,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
+		Example: "  LISTEN_ADDR=127.0.0.1:8081 bascule serve",
+		Args:    noArg,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
 	}
 }
 

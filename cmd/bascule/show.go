@@ -16,7 +16,11 @@ func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NUMBER",
 		Short: "Tell a subscriber number's whole story, and what can be done next",
-		Args:  oneArg("NUMBER"),
+		Long: `Tells a subscriber number's whole story, and what can be done next.
+
+Environment: DATABASE_URL.`,
+		Example: "  bascule show 00123456",
+		Args:    oneArg("NUMBER"),
 		RunE: a.withSpace(a.withDB, func(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) error {
 			s, err := db.Story(ctx, n)
 			if err != nil {

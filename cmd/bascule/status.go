@@ -24,7 +24,12 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how requests, spaces and mail stand",
-		Args:  noArg,
+		Long: `Shows how requests, spaces and mail stand, and why no mail leaves if that is known.
+
+Environment: DATABASE_URL; REDIS_URL, optional, for the depth of the queue.`,
+		Example: `  bascule status --watch
+  bascule status --batch 3 --json`,
+		Args: noArg,
 	}
 	f.batch.addTo(cmd, "only this batch")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")

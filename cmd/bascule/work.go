@@ -40,8 +40,9 @@ Environment, optional:
   BOUNCE_ADDRESS  where mails come back to (MAIL_FROM)
   BOUNCE_DIR      the folder or maildir where they arrive (not read)
   HELP_TEXT_FILE  what mails say about the assistance`,
-		Args: noArg,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context()) },
+		Example: "  WORKERS=16 MAIL_RATE=5 bascule work",
+		Args:    noArg,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context()) },
 	}
 }
 
