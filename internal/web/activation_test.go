@@ -346,6 +346,8 @@ func TestActivationMakesKnown(t *testing.T) {
 	s.db.Freeze(t, time.Now())
 	s.fill(30, 5*time.Minute, "connection address", "owner@a.example")
 	s.fill(20, 15*time.Minute, "forgotten address", "owner@a.example")
+	s.fill(200, 5*time.Minute, "connection reserve", "owner@a.example")
+	s.fill(200, 15*time.Minute, "forgotten reserve", "owner@a.example")
 	v.submit("/activation", full(proof, "owner@a.example")).expect(t, http.StatusOK, success)
 	stranger.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown)
 	v.connect("owner@a.example").leadsTo(t, "/espace")
