@@ -43,7 +43,7 @@ Environment: DATABASE_URL.`,
 		if err != nil {
 			return err
 		}
-		return a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
+		return a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error {
 			if f.lift {
 				return a.lift(ctx, db, x)
 			}

@@ -36,7 +36,13 @@ func (s *span) Type() string { return "time" }
 // A batchNumber is the flag --batch; 0 is all batches.
 type batchNumber int64
 
-func (n *batchNumber) addTo(cmd *cobra.Command, usage string) { cmd.Flags().Var(n, "batch", usage) }
+// addTo adds the flag; a shell completes it from the database.
+func (n *batchNumber) addTo(cmd *cobra.Command, a *app, usage string) {
+	cmd.Flags().Var(n, "batch", usage)
+	if err := cmd.RegisterFlagCompletionFunc("batch", a.completeBatches); err != nil {
+		panic(err) // the command has such a flag already
+	}
+}
 
 // Set reads the flag's value.
 func (n *batchNumber) Set(text string) error {

@@ -37,7 +37,8 @@ name none or several of them.
 Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE and CLIENT_CRL_FILE, optional.`,
 		Example: `  bascule import list.xlsx --dry-run --verdicts verdicts.xlsx
   bascule import list.xlsx --within 90d --json`,
-		Args: oneArg("FILE"),
+		Args:              oneArg("FILE"),
+		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "judge every row, store nothing")
 	cmd.Flags().Var(&f.within, "within", "only certificates that expire within this `time`, such as 90d (default: all)")

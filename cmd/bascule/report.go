@@ -23,9 +23,10 @@ report that nobody changed since, or with --force.
 Environment: DATABASE_URL.`,
 		Example: `  bascule report report.xlsx
   bascule report lot3.xlsx --batch 3`,
-		Args: oneArg("OUT.xlsx"),
+		Args:              oneArg("OUT.xlsx"),
+		ValidArgsFunction: completeFiles("xlsx"),
 	}
-	batch.addTo(cmd, "only this batch")
+	batch.addTo(cmd, a, "only this batch")
 	addForceTo(cmd, &force)
 	write := a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
 		if err := writeReport(ctx, db, args[0], int64(batch)); err != nil {

@@ -35,7 +35,7 @@ Environment: DATABASE_URL, SECRET_KEY.`,
   bascule retry --batch 3
   bascule retry --file numbers.txt --yes --json`,
 	}
-	f.batch.addTo(cmd, "only the spaces of this batch")
+	f.batch.addTo(cmd, a, "only the spaces of this batch")
 	f.addFileTo(cmd)
 	cmd.Flags().BoolVar(&f.sameAddress, "same-address", false, "try refused and gone addresses again although they have not changed")
 	f.bulkFlags.addTo(cmd)

@@ -31,7 +31,7 @@ Environment: DATABASE_URL; REDIS_URL, optional, for the depth of the queue.`,
   bascule status --batch 3 --json`,
 		Args: noArg,
 	}
-	f.batch.addTo(cmd, "only this batch")
+	f.batch.addTo(cmd, a, "only this batch")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	cmd.Flags().BoolVar(&f.watch, "watch", false, "keep showing until interrupted")
 	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.status(ctx, db, f) })

@@ -12,10 +12,11 @@ import (
 func (a *app) templateCommand() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
-		Use:     "template OUT.xlsx",
-		Short:   "Write an empty workbook with the columns, validation and an explanation",
-		Example: "  bascule template certificates.xlsx",
-		Args:    oneArg("OUT.xlsx"),
+		Use:               "template OUT.xlsx",
+		Short:             "Write an empty workbook with the columns, validation and an explanation",
+		Example:           "  bascule template certificates.xlsx",
+		Args:              oneArg("OUT.xlsx"),
+		ValidArgsFunction: completeFiles("xlsx"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := checkOutput(args[0], importer.TemplateKind, force); err != nil {
 				return err

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bascule/sql"
+)
+
+const (
+	// completionPatience is how long a shell waits for the database.
+	completionPatience = 2 * time.Second
+	// maxCompletions is as many batches as a terminal shows at once.
+	maxCompletions = 40
+)
+
+// completeBatches names the latest batches to a shell, with their files. Where the
+// database does not tell, it says nothing: a shell would show it as a choice.
+func (a *app) completeBatches(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+	defer cancel()
+	db, err := a.openDB(ctx, sql.Open, 1)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer db.Close()
+	batches, err := db.Batches(ctx, maxCompletions)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	names := make([]cobra.Completion, len(batches))
+	for i, b := range batches {
+		names[i] = cobra.CompletionWithDesc(strconv.FormatInt(b.ID, 10), b.FileName)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}
+
+// completeFiles completes file names with one of these endings.
+func completeFiles(endings ...cobra.Completion) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return endings, cobra.ShellCompDirectiveFilterFileExt
+	}
+}
