@@ -101,7 +101,7 @@ func (s *Server) stranger(form string, r *http.Request, email conversion.Email, 
 var errWrong = errors.New("wrong secret")
 
 // guess tries a secret, unless the guard tells how long to wait. A try that
-// returns errWrong is counted. Those who guess at one time with the same last
+// returns errWrong is counted. Those who guess at one time with the same
 // bucket take turns, each from the look to the count, so that no burst of guesses
 // overfills it and locks its owner out for hours; between processes a few may
 // pass. The look before that keeps those who have to wait anyway out of the queue.
@@ -111,7 +111,7 @@ func (s *Server) guess(ctx context.Context, g guard, try func() error) (wait tim
 		return wait, err
 	}
 	if len(counts) > 0 {
-		end, _, err := s.turns.take(ctx, turnOf(counts[len(counts)-1]))
+		end, _, err := s.turns.take(ctx, turnOf(g.turn(counts)))
 		if err != nil {
 			return 0, err
 		}
@@ -128,6 +128,16 @@ func (s *Server) guess(ctx context.Context, g guard, try func() error) (wait tim
 		return 0, failed
 	}
 	return 0, err
+}
+
+// turn is the bucket on which those take turns who count in these. What strangers
+// share and the reserve have one between them: who waited for the first may have
+// to count in the other.
+func (g guard) turn(counts []bucket) bucket {
+	if g.crowd != nil && len(counts) > len(g.own) {
+		return *g.crowd
+	}
+	return counts[len(counts)-1]
 }
 
 // turnOf names the turn on a bucket: 64 random bits among the numbers of
