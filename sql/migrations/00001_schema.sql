@@ -202,13 +202,13 @@ COMMENT ON COLUMN exclusion.made_by IS 'worker for a complaint, else the adminis
 COMMENT ON COLUMN exclusion.ends_at IS 'It holds before this instant; infinity: until it is lifted.';
 CREATE INDEX exclusion_key ON exclusion (kind, key);
 
--- Which exclusions name which space: by its contact address, that one's domain, or its number.
+-- Which exclusions name which space: by its contact address, that one's domain, or its number. Whoever knows the space
+-- reaches them by the key alone: no statistics are needed, and the table of spaces is never read through.
 CREATE VIEW space_exclusion AS
-    SELECT s.id AS space_id, x.* FROM space s JOIN exclusion x ON x.kind = 'address' AND x.key = s.contact_key
-    UNION ALL
-    SELECT s.id, x.* FROM space s JOIN exclusion x ON x.kind = 'domain' AND x.key = split_part(s.contact_key, '@', 2)
-    UNION ALL
-    SELECT s.id, x.* FROM space s JOIN exclusion x ON x.kind = 'number' AND x.key = s.number;
+    SELECT s.id AS space_id, x.*
+    FROM space s,
+         LATERAL (VALUES ('address', s.contact_key), ('domain', split_part(s.contact_key, '@', 2)), ('number', s.number)) AS n (kind, key)
+         JOIN exclusion x ON x.kind = n.kind AND x.key = n.key;
 
 CREATE FUNCTION left_alone(space bigint, at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (SELECT FROM space_exclusion x WHERE x.space_id = space AND x.ends_at > at)

@@ -1,10 +1,12 @@
 -- Leaves alone whom $1 (address, domain or number) and $2 name, before instant $3, for reason $4, by $5 (D17). An exclusion of
--- the same that still holds is replaced. Tells how many spaces it names, and the audit log of each.
+-- the same that still holds is replaced: what waited for that one is looked at again. Tells how many spaces it names, and the
+-- audit log of each.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), replaced AS (
     UPDATE exclusion x SET ends_at = clock.now, lifted_by = $5, lift_reason = 'replaced'
     FROM clock WHERE x.kind = $1 AND x.key = $2 AND x.ends_at > clock.now
+    RETURNING x.id
 ), made AS (
     INSERT INTO exclusion (kind, key, reason, made_at, made_by, ends_at)
     SELECT $1, $2, $4, clock.now, $5, $3 FROM clock
@@ -15,6 +17,11 @@ WITH clock AS MATERIALIZED (
     SELECT id FROM space WHERE $1 = 'domain' AND split_part(contact_key, '@', 2) = $2
     UNION ALL
     SELECT id FROM space WHERE $1 = 'number' AND number = $2
+), woken AS (
+    UPDATE obligation o SET due_at = clock.now
+    FROM named n JOIN request r ON r.space_id = n.id AND request_is_open(r), clock
+    WHERE EXISTS (SELECT FROM replaced) AND o.request_id = r.id AND o.kind = 'code' AND o.copy = 0
+      AND o.attempts = 0 AND o.started_at IS NULL AND o.due_at > clock.now
 ), audited AS (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)
     SELECT clock.now, n.id, max(r.id), 'excluded', $5::text, 'exclusion ' || made.id

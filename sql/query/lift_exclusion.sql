@@ -7,7 +7,12 @@ WITH clock AS MATERIALIZED (
     WHERE x.kind = $1 AND x.key = $2 AND x.ends_at > clock.now
     FOR UPDATE OF x
 ), named AS MATERIALIZED (
-    SELECT x.space_id, h.id, h.ends_at FROM held h JOIN space_exclusion x USING (id)
+    SELECT s.id AS space_id, h.id FROM (
+        SELECT id FROM space WHERE $1 = 'address' AND contact_key = $2
+        UNION ALL
+        SELECT id FROM space WHERE $1 = 'domain' AND split_part(contact_key, '@', 2) = $2
+        UNION ALL
+        SELECT id FROM space WHERE $1 = 'number' AND number = $2) AS s, held h
 ), lifted AS (
     UPDATE exclusion x SET ends_at = clock.now, lifted_by = $4, lift_reason = $3
     FROM held h, clock WHERE x.id = h.id
@@ -15,7 +20,8 @@ WITH clock AS MATERIALIZED (
 ), due AS (
     UPDATE obligation o SET due_at = clock.now
     FROM named n JOIN request r ON r.space_id = n.space_id AND request_is_open(r), clock
-    WHERE o.request_id = r.id AND o.kind = 'code' AND o.copy = 0 AND o.due_at = n.ends_at
+    WHERE o.request_id = r.id AND o.kind = 'code' AND o.copy = 0
+      AND o.attempts = 0 AND o.started_at IS NULL AND o.due_at > clock.now
 ), audited AS (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)
     SELECT clock.now, n.space_id, max(r.id), 'exclusion lifted', $4::text, 'exclusion ' || n.id
