@@ -25,6 +25,8 @@ func (e *StateError) Error() string {
 }
 
 var (
+	//go:embed query/lock_latest_request.sql
+	lockLatestRequest string
 	//go:embed query/latest_request.sql
 	latestRequest string
 	//go:embed query/resend.sql
@@ -46,12 +48,16 @@ type latest struct {
 // or a *StateError.
 func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, actor string) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		var r latest
-		err := tx.GetContext(ctx, &r, latestRequest, number)
+		var id int64
+		err := tx.GetContext(ctx, &id, lockLatestRequest, number)
 		if errors.Is(err, stdsql.ErrNoRows) {
 			return conversion.ErrNotFound
 		}
 		if err != nil {
+			return err
+		}
+		var r latest
+		if err := tx.GetContext(ctx, &r, latestRequest, id); err != nil {
 			return err
 		}
 		if err := resendRefusal(number, r.State, r.Resends, r.LeftAlone); err != nil {

@@ -568,3 +568,26 @@ func TestStory(t *testing.T) {
 		t.Errorf("an unknown number: %v, want ErrNotFound", err)
 	}
 }
+
+// D3, I9: who asks for a repetition and waits for somebody's lock asks at the
+// instant at which the lock is free: before the deadline or not at all.
+func TestResendBehindLock(t *testing.T) {
+	t.Parallel()
+	for late, want := range map[time.Duration]bool{2 * time.Minute: true, 49 * time.Hour: false} {
+		d := open(t)
+		request, _ := d.invited("000001", "a@duvallon.example")
+		tx, err := d.Raw.Begin()
+		d.must(err)
+		_, err = tx.Exec(`SELECT FROM request WHERE id = $1 FOR UPDATE`, request)
+		d.must(err)
+		answer := make(chan error, 1)
+		go func() { answer <- d.Resend(d.ctx, "000001", "admin") }()
+		d.waiting(1)
+		d.Shift(t, late)
+		d.must(tx.Rollback())
+		if err := <-answer; (err == nil) != want {
+			t.Errorf("%s later: %v", late, err)
+		}
+		d.sound()
+	}
+}

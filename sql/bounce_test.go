@@ -158,3 +158,37 @@ func TestReissueForgetsBounces(t *testing.T) {
 	}
 	d.sound()
 }
+
+// R22, I4: a leaked key is given up for all, also where an address that bounced
+// has become another request's, or where two wait for it: one of them has it then.
+func TestReissueOfALostReservation(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	bounce := func(number string) int64 {
+		request, p := d.invited(number, number+"@duvallon.example")
+		_, err := d.choose(p, "chosen@duvallon.example")
+		d.must(err)
+		d.mail(request)
+		_, err = d.Bounced(d.ctx, request, 2, conversion.BounceGone)
+		d.must(err)
+		return request
+	}
+	first, second := bounce("000001"), bounce("000002")
+	next := otherKeys(t)
+	third, err := conversion.ParseKeyring("dGhpcmR0aGlyZHRoaXJkdGhpcmR0aGlyZHRoaXJkdGhpcmQ=")
+	d.must(err)
+	if n, err := d.Reissue(d.ctx, d.keys.Newest(), next, "admin"); n != 2 || err != nil {
+		t.Fatalf("two bounced: %d codes were reissued, %v", n, err)
+	}
+	if got := d.Text(t, `SELECT string_agg(concat(id = $1, id = $2, coalesce(bounce, '')), ' ' ORDER BY id) FROM request`, first, second); got != "tf ftgone" {
+		t.Errorf("after two bounced: %s", got)
+	}
+	if n, err := d.Reissue(d.ctx, next.Newest(), third, "admin"); n != 2 || err != nil {
+		t.Fatalf("one has the address: %d codes were reissued, %v", n, err)
+	}
+	if got := d.Text(t, `SELECT string_agg(coalesce(bounce, 'reserved'), ' ' ORDER BY id) FROM request`); got != "reserved gone" {
+		t.Errorf("after one had it: %s", got)
+	}
+	d.keys = third
+	d.sound()
+}

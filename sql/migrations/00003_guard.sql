@@ -104,7 +104,8 @@ CREATE TRIGGER request_deadline_stands BEFORE UPDATE ON request
         AND NOT is_owner())
     EXECUTE FUNCTION refuse('the deadline of a mailed code stands');
 CREATE TRIGGER request_starts_now BEFORE UPDATE ON request
-    FOR EACH ROW WHEN (NEW.started_at > bascule_now() + interval '5 seconds' OR NEW.expires_at > NEW.started_at + interval '60 days')
+    FOR EACH ROW WHEN ((NEW.started_at IS DISTINCT FROM OLD.started_at OR NEW.expires_at IS DISTINCT FROM OLD.expires_at)
+        AND (NEW.started_at > bascule_now() + interval '5 seconds' OR NEW.expires_at > NEW.started_at + interval '60 days'))
     EXECUTE FUNCTION refuse('a code is good from its start, for 60 days at the most');
 CREATE TRIGGER request_begins_now BEFORE INSERT ON request
     FOR EACH ROW WHEN (is_ended(NEW) OR NOT is_present(NEW.requested_at))
