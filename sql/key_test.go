@@ -137,6 +137,25 @@ func TestKeyGivenUp(t *testing.T) {
 	}
 }
 
+// A key that is lost before it made a code is given up like any other.
+func TestUnusedKeyIsGivenUp(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	lost := ring(t, "A").Newest()
+	d.must(d.TakeKeys(d.ctx, ring(t, "A"), sql.KeyUse{}))
+	plan, err := d.PlanReissue(d.ctx, lost)
+	if err != nil || len(plan.Requests) != 0 {
+		t.Fatalf("%d requests, %v", len(plan.Requests), err)
+	}
+	d.must(d.TakeKeys(d.ctx, ring(t, "B"), sql.KeyUse{Lost: lost}))
+	_, err = d.Reissue(d.ctx, lost, ring(t, "B"), "admin")
+	d.must(err)
+	d.must(d.TakeKeys(d.ctx, ring(t, "B"), sql.KeyUse{Worker: true}))
+	if err := d.TakeKeys(d.ctx, ring(t, "A"), sql.KeyUse{}); !errors.Is(err, conversion.ErrKeyUnknown) {
+		t.Errorf("the lost key: %v", err)
+	}
+}
+
 // A key of the same id that is another key is told by its check value.
 func TestKeyOfTheSameID(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ func (a *app) reissueCommand() *cobra.Command {
 	var key string
 	cmd := &cobra.Command{
 		Use:   "reissue --key ID",
-		Short: "Replace the codes made with a key that has leaked",
+		Short: "Replace the codes made with a key that has leaked or is lost",
 		Long: `Kills every open code made with the key ID and sends a new one, made with the
 newest key of SECRET_KEY, with a full deadline. Codes for a new password die
 without another: who wants one asks again. Put a new key first in SECRET_KEY
@@ -47,10 +47,10 @@ func (a *app) reissue(ctx context.Context, db *sql.DB, key conversion.KeyID, key
 	if err != nil {
 		return err
 	}
-	if err := db.TakeKeys(ctx, keys, sql.KeyUse{Lost: key}); err != nil {
+	if err := a.confirm(ctx, f, plan, "get a new code, and a mail; those of key "+string(key)+" are dead"); err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, f, plan, "get a new code, and a mail; those of key "+string(key)+" are dead"); err != nil {
+	if err := db.TakeKeys(ctx, keys, sql.KeyUse{Lost: key}); err != nil {
 		return err
 	}
 	n, err := db.Reissue(ctx, key, keys, actor())
