@@ -1,6 +1,7 @@
 # make demo    build and run the demonstration (ARGS="--auto --dir out")
 # make test    everything that has to hold, as CI runs it
 # make check   the quick part of it: format, vet, staticcheck, import graph
+# make bench   measure every stage against its limit (ARGS="-rows 100000 -stage import,mails")
 # make build   bin/bascule
 # make clean   remove what make built
 
@@ -9,7 +10,7 @@ ARGS  ?=
 SUDO   = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := build
-.PHONY: demo test check lint build clean demo-tools test-tools test-packages
+.PHONY: demo test check lint bench build clean demo-tools test-tools test-packages
 
 # Where nothing is compiled yet, compiling without inlining and debugging data
 # takes half the time; the demonstration does not need more.
@@ -36,6 +37,10 @@ lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "run gofmt -w on:" $$unformatted >&2; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+
+# It takes some minutes and wants the machine for itself: docs/performance.md.
+bench: build
+	$(GO) run ./cmd/bench $(ARGS)
 
 clean:
 	rm -rf bin

@@ -24,6 +24,7 @@ type Postgres struct {
 	socketDir string
 	server    *process
 	ephemeral bool
+	extra     []string // settings of the caller, name=value
 }
 
 // startTimeout bounds a start, crash recovery included.
@@ -32,10 +33,11 @@ const startTimeout = 60 * time.Second
 // StartPostgres starts the cluster kept in dir, and makes it first if dir has
 // none. The data outlive Stop: the next start finds them again. A folder made by
 // another major version is refused unless that version is installed too; nothing
-// is ever deleted. ctx bounds the start alone. It returns ErrNoPostgres if the
-// machine has no PostgreSQL.
-func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
-	p := &Postgres{}
+// is ever deleted. Settings, such as "max_connections=200", come after ours. ctx
+// bounds the start alone. It returns ErrNoPostgres if the machine has no
+// PostgreSQL.
+func StartPostgres(ctx context.Context, dir string, settings ...string) (*Postgres, error) {
+	p := &Postgres{extra: settings}
 	if err := p.start(ctx, dir); err != nil {
 		return nil, fmt.Errorf("PostgreSQL in %s: %w", dir, err)
 	}
@@ -163,7 +165,7 @@ func (p *Postgres) settings() []string {
 		values = append(values, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
 	}
 	args := []string{"-D", p.folder.data()}
-	for _, v := range values {
+	for _, v := range append(values, p.extra...) {
 		args = append(args, "-c", v)
 	}
 	return args

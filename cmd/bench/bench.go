@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"bascule/importer"
+	"bascule/internal/atomicfile"
+	"bascule/internal/devenv"
+	_ "bascule/sql" // brings the driver "postgres"
+)
+
+// A bench is what all stages share: a PostgreSQL with the settings that initdb
+// makes, a sink, and a template of the product's database.
+type bench struct {
+	options
+	dir        string // holds everything; removed at the end
+	postgres   *devenv.Postgres
+	admin      *stdsql.DB // the database postgres
+	postmaster int        // its process
+	sink       *sinkProcess
+	made       int // databases so far
+}
+
+// The role that the product's commands log in as, and the database that is
+// copied for each measurement.
+const (
+	application = "bascule_application"
+	template    = "bench_template"
+)
+
+// benchKey is a SECRET_KEY that protects nothing.
+const benchKey = "YSBrZXkgb2YgdGhlIGJlbmNoIHRoYXQgcHJvdGVjdHMgbm90aGluZw=="
+
+func newBench(ctx context.Context, o options) (b *bench, err error) {
+	if o.bascule, err = filepath.Abs(o.bascule); err != nil {
+		return nil, err
+	}
+	b = &bench{options: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.close())
+		}
+	}()
+	if b.dir, err = os.MkdirTemp(o.dir, "bascule-bench-"); err != nil {
+		return nil, err
+	}
+	// What a row costs PostgreSQL is read from pg_stat_statements. More
+	// connections than the default are for four workers side by side.
+	b.postgres, err = devenv.StartPostgres(ctx, filepath.Join(b.dir, "postgres"),
+		"shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on", "max_connections=200")
+	if err != nil {
+		return nil, err
+	}
+	if b.admin, err = stdsql.Open("postgres", b.postgres.URL("postgres")); err != nil {
+		return nil, err
+	}
+	if b.sink, err = startSink(ctx, b.dir); err != nil {
+		return nil, err
+	}
+	return b, b.prepare(ctx)
+}
+
+// prepare makes the template and the lists.
+func (b *bench) prepare(ctx context.Context) error {
+	var backend int
+	if err := b.admin.QueryRowContext(ctx, `SELECT pg_backend_pid()`).Scan(&backend); err != nil {
+		return err
+	}
+	b.postmaster = parentOf(backend)
+	for _, statement := range []string{"CREATE ROLE " + application + " LOGIN", "CREATE DATABASE " + template} {
+		if _, err := b.admin.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	if err := b.postgres.Exec(ctx, template, "CREATE EXTENSION pg_stat_statements"); err != nil {
+		return err
+	}
+	migrate := b.command([]string{"DATABASE_URL=" + b.postgres.URL(template)}, "migrate", "--grant", application)
+	if out, err := migrate.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s migrate: %w: %s", b.bascule, err, out)
+	}
+	return nil
+}
+
+// command prepares a command of the product, with nothing of our environment
+// that it would read.
+func (b *bench) command(env []string, args ...string) *exec.Cmd {
+	cmd := exec.Command(b.bascule, args...)
+	cmd.Dir = b.dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "TZ=UTC", "SECRET_KEY=" + benchKey}, env...)
+	return cmd
+}
+
+// list is a file of fictitious subscribers, made when first asked for. Its form
+// is that of its extension.
+func (b *bench) list(rows int, seed int64, extension string) (string, error) {
+	path := filepath.Join(b.dir, fmt.Sprintf("list-%d-%d.%s", rows, seed, extension))
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	write := importer.WriteSampleCSV
+	if extension == "xlsx" {
+		write = importer.WriteSample
+	}
+	return path, atomicfile.Write(path, func(w io.Writer) error { return write(w, rows, seed) })
+}
+
+// autovacuum turns it on or off for what follows.
+func (b *bench) autovacuum(ctx context.Context, on bool) error {
+	for _, statement := range []string{fmt.Sprintf("ALTER SYSTEM SET autovacuum = %t", on), "SELECT pg_reload_conf()"} {
+		if _, err := b.admin.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newDatabase copies a database that nobody uses.
+func (b *bench) newDatabase(ctx context.Context, from string) (*database, error) {
+	b.made++
+	d := &database{name: fmt.Sprintf("bench_%d", b.made), bench: b}
+	if _, err := b.admin.ExecContext(ctx, "CREATE DATABASE "+d.name+" TEMPLATE "+from); err != nil {
+		return nil, err
+	}
+	d.url = b.postgres.URL(d.name)
+	db, err := stdsql.Open("postgres", d.url)
+	if err != nil {
+		return nil, err
+	}
+	d.DB = db
+	return d, nil
+}
+
+// asApplication is the address of a database for the product's role.
+func asApplication(owner string) string {
+	u, err := url.Parse(owner)
+	if err != nil {
+		panic(err) // devenv made it
+	}
+	u.User = url.User(application)
+	return u.String()
+}
+
+// close ends everything and removes the folder.
+func (b *bench) close() error {
+	var errs []error
+	if b.admin != nil {
+		errs = append(errs, b.admin.Close())
+	}
+	if b.sink != nil {
+		errs = append(errs, b.sink.stop())
+	}
+	if b.postgres != nil {
+		errs = append(errs, b.postgres.Stop())
+	}
+	return errors.Join(append(errs, os.RemoveAll(b.dir))...)
+}
+
+// soon waits a moment, or until ctx ends.
+func soon(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// A database is one of the cluster, seen as its owner.
+type database struct {
+	*stdsql.DB
+	name  string
+	url   string // of the owner
+	bench *bench
+}
+
+// drop removes the database, also where somebody is connected.
+func (d *database) drop() error {
+	err := d.Close()
+	_, dropped := d.bench.admin.Exec("DROP DATABASE IF EXISTS " + d.name + " WITH (FORCE)")
+	return errors.Join(err, dropped)
+}
+
+// forgetStatistics leaves the database as one that nothing has analyzed yet.
+// The owner of the cluster may write the catalogues.
+func (d *database) forgetStatistics(ctx context.Context) error {
+	for _, statement := range []string{
+		`DELETE FROM pg_statistic`,
+		`UPDATE pg_class SET reltuples = -1, relpages = 0, relallvisible = 0 WHERE relnamespace = 'public'::regnamespace`,
+	} {
+		if _, err := d.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *database) vacuumAnalyze(ctx context.Context) error {
+	_, err := d.ExecContext(ctx, `VACUUM ANALYZE`)
+	return err
+}
+
+// checkpoint gives each measurement the same beginning.
+func (d *database) checkpoint(ctx context.Context) error {
+	_, err := d.ExecContext(ctx, `CHECKPOINT`)
+	return err
+}
+
+func (d *database) count(ctx context.Context, query string, args ...any) (n int, err error) {
+	err = d.QueryRowContext(ctx, query, args...).Scan(&n)
+	return n, err
+}
+
+// filled are the tables that hold rows here and none in the template, in the
+// order in which their foreign keys let them be filled. So the reference
+// follows the schema.
+func (d *database) filled(ctx context.Context) ([]string, error) {
+	before, err := d.bench.newDatabase(ctx, template)
+	if err != nil {
+		return nil, err
+	}
+	defer before.drop()
+	was, err := before.withRows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	is, err := d.withRows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	is = slices.DeleteFunc(is, func(t string) bool { return slices.Contains(was, t) })
+	return d.inOrder(ctx, is)
+}
+
+// withRows are the tables that are not empty.
+func (d *database) withRows(ctx context.Context) (names []string, err error) {
+	all, err := d.strings(ctx, `SELECT quote_ident(relname) FROM pg_class
+		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1`)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range all {
+		n, err := d.count(ctx, `SELECT count(*) FROM (SELECT FROM `+name+` LIMIT 1) AS t`)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// inOrder puts each table behind those that it refers to. Tables that refer to
+// each other stay as they come.
+func (d *database) inOrder(ctx context.Context, tables []string) (sorted []string, err error) {
+	needs := make(map[string][]string)
+	for _, table := range tables {
+		needs[table], err = d.strings(ctx, `SELECT quote_ident(t.relname) FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid
+			WHERE c.contype = 'f' AND c.conrelid = $1::regclass AND c.confrelid <> c.conrelid`, table)
+		if err != nil {
+			return nil, err
+		}
+	}
+	for range tables {
+		for _, table := range tables {
+			ready := !slices.ContainsFunc(needs[table], func(n string) bool { return slices.Contains(tables, n) && !slices.Contains(sorted, n) })
+			if ready && !slices.Contains(sorted, table) {
+				sorted = append(sorted, table)
+			}
+		}
+	}
+	for _, table := range tables {
+		if !slices.Contains(sorted, table) {
+			sorted = append(sorted, table)
+		}
+	}
+	return sorted, nil
+}
+
+func (d *database) strings(ctx context.Context, query string, args ...any) (list []string, err error) {
+	rows, err := d.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, rows.Err()
+}
+
+// A copied table is one whose rows lie in a file.
+type copied struct{ table, path string }
+
+// copyOut writes the rows of the filled tables to files.
+func (d *database) copyOut(ctx context.Context) (files []copied, err error) {
+	tables, err := d.filled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, table := range tables {
+		c := copied{table, filepath.Join(d.bench.dir, fmt.Sprintf("%s-%d.copy", d.name, i))}
+		if _, err := d.ExecContext(ctx, "COPY "+c.table+" TO '"+c.path+"'"); err != nil {
+			return nil, err
+		}
+		files = append(files, c)
+	}
+	return files, nil
+}
+
+// copyIn fills a fresh database of the product from files, in one transaction,
+// and tells how long that took. Indexes, checks and foreign keys are the
+// product's; its own triggers, which ask about each row, are off.
+func (b *bench) copyIn(ctx context.Context, files []copied) (took time.Duration, err error) {
+	d, err := b.newDatabase(ctx, template)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, d.drop()) }()
+	for _, c := range files {
+		if _, err := d.ExecContext(ctx, "ALTER TABLE "+c.table+" DISABLE TRIGGER USER"); err != nil {
+			return 0, err
+		}
+	}
+	if err := d.checkpoint(ctx); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	tx, err := d.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer tx.Rollback()
+	for _, c := range files {
+		if _, err := tx.ExecContext(ctx, "COPY "+c.table+" FROM '"+c.path+"'"); err != nil {
+			return 0, fmt.Errorf("%s: %w", c.table, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return 0, err
+	}
+	return time.Since(began), nil
+}

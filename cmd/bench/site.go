@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"bascule/internal/devenv"
+)
+
+// A site is the product at work on a fresh database and a fresh Redis.
+type site struct {
+	*bench
+	db       *database
+	env      []string // of its commands
+	redis    func() error
+	embedded *process // the Redis in a process of its own; nil for a redis-server
+	services []*process
+	logs     int
+}
+
+// newSite copies the template, or another database that nobody uses.
+func (b *bench) newSite(ctx context.Context, from string, embedded bool) (s *site, err error) {
+	s = &site{bench: b}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.end())
+		}
+	}()
+	if s.db, err = b.newDatabase(ctx, from); err != nil {
+		return nil, err
+	}
+	redis, err := s.startRedis(ctx, embedded)
+	if err != nil {
+		return nil, err
+	}
+	s.env = []string{"DATABASE_URL=" + asApplication(s.db.url), "REDIS_URL=" + redis, "SMTP_URL=" + b.sink.smtpURL(),
+		"MAIL_FROM=espace-abonne@bascule.example", "PUBLIC_URL=http://espace.example"}
+	return s, nil
+}
+
+func (s *site) startRedis(ctx context.Context, embedded bool) (url string, err error) {
+	if embedded {
+		s.embedded, url, err = startRole(ctx, "redis", s.dir)
+		if err == nil {
+			s.redis = s.embedded.stop
+		}
+		return url, err
+	}
+	dir, err := os.MkdirTemp(s.dir, "redis-")
+	if err != nil {
+		return "", err
+	}
+	r, err := devenv.StartRedisServer(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	s.redis = r.Stop
+	return r.URL(), nil
+}
+
+// start starts a service of the product and waits until its log says a word.
+func (s *site) start(ctx context.Context, word string, env []string, args ...string) (*process, error) {
+	p, err := s.launch(env, args...)
+	if err != nil {
+		return nil, err
+	}
+	s.services = append(s.services, p)
+	return p, p.ready(ctx, word)
+}
+
+// work starts a worker.
+func (s *site) work(ctx context.Context, env ...string) (*process, error) {
+	return s.start(ctx, `"working"`, env, "work")
+}
+
+// run runs a command of the product to its end.
+func (s *site) run(ctx context.Context, args ...string) (*process, error) {
+	p, err := s.launch(nil, args...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.wait(ctx)
+}
+
+func (s *site) launch(env []string, args ...string) (*process, error) {
+	s.logs++
+	log := filepath.Join(s.dir, fmt.Sprintf("%s-%s-%d.log", s.db.name, args[0], s.logs))
+	return start(args[0], s.command(append(s.env, env...), args...), log)
+}
+
+// stop stops the services, those that started last first.
+func (s *site) stop() error {
+	var errs []error
+	for _, p := range s.services {
+		errs = append(errs, p.stop())
+	}
+	s.services = nil
+	return errors.Join(errs...)
+}
+
+// end stops everything and drops the database.
+func (s *site) end() error {
+	err := s.stop()
+	if s.redis != nil {
+		err = errors.Join(err, s.redis())
+	}
+	if s.db != nil {
+		err = errors.Join(err, s.db.drop())
+	}
+	return err
+}
+
+// imported is what the ledger needs of an import.
+type imported struct {
+	Rows, Accepted int
+	process        *process
+}
+
+// importList imports a list with the product's own command.
+func (s *site) importList(ctx context.Context, path string) (in imported, err error) {
+	p, err := s.run(ctx, "import", path, "--json")
+	if err != nil {
+		return in, err
+	}
+	in.process = p
+	return in, json.Unmarshal(p.stdout.Bytes(), &in)
+}
+
+// status is what the ledger needs of `status --json`.
+type status struct {
+	Requested, Mailed, Activated, Expired, Undeliverable, Cancelled int
+
+	MailsToSend int `json:"mails_to_send"`
+}
+
+func (st status) all() int {
+	return st.Requested + st.Mailed + st.Activated + st.Expired + st.Undeliverable + st.Cancelled
+}
+
+func (s *site) status(ctx context.Context) (st status, err error) {
+	p, err := s.run(ctx, "status", "--json")
+	if err != nil {
+		return st, err
+	}
+	return st, json.Unmarshal(p.stdout.Bytes(), &st)
+}

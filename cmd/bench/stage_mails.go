@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The goals of code mails.
+const (
+	mailsGoal    = 0.75 // of the sender that only sends
+	faultsGoal   = 0.80 // of the rate without faults
+	workersGoal  = 1.00 // of the rate of one
+	embeddedGoal = 0.80 // of the rate with redis-server
+	mailsMemory  = 100  // MB
+	firstMail    = 2.0  // seconds after the end of the import
+)
+
+// A mailing is one way to send the code mails of a list.
+type mailing struct {
+	name      string
+	workers   int
+	during    bool // the workers run already while the list is imported
+	vacuum    bool // autovacuum is on
+	prepare   func(*database, context.Context) error
+	faults    faults
+	embedded  bool
+	reference func(map[string]*line) []float64
+	against   string
+	goal      float64
+}
+
+// The names of mailings that others are compared with.
+const (
+	rightAfter = "right after the import"
+	analyzed   = "with statistics"
+)
+
+func (b *bench) mailings() []mailing {
+	one := func(lines map[string]*line) []float64 { return lines[analyzed].Product }
+	sender := b.sender().name
+	nothing := func(*database, context.Context) error { return nil }
+	return []mailing{
+		{name: rightAfter, workers: 1, during: true, vacuum: true, prepare: nothing, against: sender, goal: mailsGoal},
+		{name: "without statistics", workers: 1, prepare: (*database).forgetStatistics, against: sender, goal: mailsGoal},
+		{name: analyzed, workers: 1, vacuum: true, prepare: (*database).vacuumAnalyze, against: sender, goal: mailsGoal},
+		{name: "5 % 4xx, 2 % 5xx, 1 % slow", workers: 1, vacuum: true, prepare: (*database).vacuumAnalyze,
+			faults: faults{Defer: 5, Refuse: 2, Slow: 1, Delay: b.slow}, reference: one, against: "without", goal: faultsGoal},
+		{name: "two workers", workers: 2, vacuum: true, prepare: (*database).vacuumAnalyze, reference: one, against: "with one", goal: workersGoal},
+		{name: "four workers", workers: 4, vacuum: true, prepare: (*database).vacuumAnalyze, reference: one, against: "with one", goal: workersGoal},
+		{name: "embedded Redis", workers: 1, vacuum: true, prepare: (*database).vacuumAnalyze, embedded: true, reference: one, against: "with redis-server", goal: embeddedGoal},
+	}
+}
+
+// mailsStage sends the code mails of a list in several ways, and after each the
+// same bytes with a sender that does nothing else.
+func mailsStage(ctx context.Context, b *bench) (list []*line, err error) {
+	lines := make(map[string]*line)
+	var first []float64
+	var reference []float64
+	for range b.repeat {
+		for _, m := range b.mailings() {
+			l := lines[m.name]
+			if l == nil {
+				l = &line{Name: m.name, Rows: b.rows, Unit: "mails/s", Against: m.against, Goal: m.goal}
+				lines[m.name], list = l, append(list, l)
+			}
+			waited, err := b.mailOnce(ctx, m, l)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", m.name, err)
+			}
+			if m.during {
+				first = append(first, waited)
+			}
+			best, err := b.sendAlone(ctx)
+			if err != nil {
+				return nil, err
+			}
+			reference = append(reference, best)
+		}
+	}
+	for _, m := range b.mailings() {
+		lines[m.name].Reference = reference
+		if m.reference != nil {
+			lines[m.name].Reference = m.reference(lines)
+		}
+	}
+	list = append(list, limit("first mail after the import", "s", b.rows, max(median(first), 0.001), firstMail))
+	memory := limit("memory of work", "MB", b.rows, 0, mailsMemory)
+	for _, l := range lines {
+		memory.Product[0] = max(memory.Product[0], l.Detail.Memory["work"])
+	}
+	return append(list, memory), nil
+}
+
+// mailOnce imports a list and sends its mails. It returns how many seconds after
+// the end of the import the first mail was there.
+func (b *bench) mailOnce(ctx context.Context, m mailing, l *line) (waited float64, err error) {
+	path, err := b.list(b.rows, 1, "csv")
+	if err != nil {
+		return 0, err
+	}
+	if err := b.autovacuum(ctx, m.vacuum); err != nil {
+		return 0, err
+	}
+	s, err := b.newSite(ctx, template, m.embedded)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, s.end()) }()
+	if err := b.sink.reset(ctx, m.faults); err != nil {
+		return 0, err
+	}
+	if m.during {
+		if err := s.workers(ctx, m.workers); err != nil {
+			return 0, err
+		}
+	}
+	in, err := s.importList(ctx, path)
+	if err != nil {
+		return 0, err
+	}
+	imported := time.Now()
+	if err := m.prepare(s.db, ctx); err != nil {
+		return 0, err
+	}
+	meter, err := newMeter(ctx, s.db, append(s.services, b.sink.process)...)
+	if err != nil {
+		return 0, err
+	}
+	if !m.during {
+		if err := s.workers(ctx, m.workers); err != nil {
+			return 0, err
+		}
+		for _, p := range s.services {
+			meter.add(p)
+		}
+	}
+	t, err := b.sink.awaitAnswers(ctx, in.Accepted, b.limit)
+	if err != nil {
+		return 0, err
+	}
+	sent := t.answered()
+	if sent < in.Accepted {
+		l.Note = fmt.Sprintf("only %d of %d mails within %s", sent, in.Accepted, b.limit)
+	}
+	if err := s.settle(ctx, t); err != nil {
+		return 0, err
+	}
+	if l.Detail, err = meter.read(ctx, sent); err != nil {
+		return 0, err
+	}
+	if err := s.stop(); err != nil {
+		return 0, err
+	}
+	l.Product = append(l.Product, t.rate())
+	l.Detail.Ledger, err = s.ledger(ctx, in.Accepted)
+	return t.First.Sub(imported).Seconds(), err
+}
+
+// workers starts some workers with the slots that one has by default.
+func (s *site) workers(ctx context.Context, n int) error {
+	for range n {
+		if _, err := s.work(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tallyPoll is how often the sink is asked.
+const tallyPoll = 50 * time.Millisecond
+
+// awaitAnswers waits until the sink has answered so many mails, or until a limit.
+func (s *sinkProcess) awaitAnswers(ctx context.Context, n int, limit time.Duration) (t tally, err error) {
+	late := time.Now().Add(limit)
+	for {
+		t, err = s.tally(ctx)
+		if err != nil || t.answered() >= n || time.Now().After(late) {
+			return t, err
+		}
+		if err := soon(ctx, tallyPoll); err != nil {
+			return t, err
+		}
+	}
+}
+
+// settleLimit is how long workers may take to record what they have sent.
+const settleLimit = 20 * time.Second
+
+// settle waits until the audit tells as many mails as the sink has taken.
+func (s *site) settle(ctx context.Context, t tally) error {
+	late := time.Now().Add(settleLimit)
+	for time.Now().Before(late) {
+		n, err := s.db.count(ctx, `SELECT count(*) FROM audit WHERE event = 'mailed'`)
+		if err != nil || n >= t.Distinct[codeKind] {
+			return err
+		}
+		if err := soon(ctx, tallyPoll); err != nil {
+			return err
+		}
+	}
+	return nil // the ledger tells
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+)
+
+// The goal of `bascule status`, and how often it is asked.
+const (
+	statusLimit = 50 // ms
+	statusAsked = 5
+)
+
+// statusStage asks for the status of a list right after its import.
+func statusStage(ctx context.Context, b *bench) (lines []*line, err error) {
+	path, err := b.list(b.rows, 1, "csv")
+	if err != nil {
+		return nil, err
+	}
+	s, err := b.newSite(ctx, template, false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.end()) }()
+	if err := b.sink.reset(ctx, faults{}); err != nil {
+		return nil, err
+	}
+	in, err := s.importList(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMeter(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	l := limit("status --json", "ms", b.rows, 0, statusLimit)
+	l.Product = nil
+	bare := &line{Name: "of which to start the program", Rows: b.rows, Unit: "ms", Reference: l.Reference, Against: "the limit", Limit: true}
+	for range statusAsked {
+		p, err := s.run(ctx, "status", "--json")
+		if err != nil {
+			return nil, err
+		}
+		m.add(p)
+		l.Product = append(l.Product, p.took.Seconds()*1000)
+		if p, err = s.run(ctx, "version"); err != nil {
+			return nil, err
+		}
+		bare.Product = append(bare.Product, p.took.Seconds()*1000)
+	}
+	if l.Detail, err = m.read(ctx, statusAsked); err != nil {
+		return nil, err
+	}
+	l.Detail.Ledger, err = s.ledger(ctx, in.Accepted)
+	return []*line{l, bare}, err
+}
