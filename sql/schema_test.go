@@ -118,7 +118,8 @@ const kept = `SELECT row(s.id, s.number, s.access, s.switched_at, s.email, s.pas
 	WHERE s.number = '00000A'`
 
 // R4, I2, I9: no statement takes a switched space back or makes it forgotten,
-// neither one of the application's role nor one of the owner of the tables.
+// neither one of the application's role nor one of the owner of the tables, nor
+// where references are not looked at, as in a session that replicates.
 func TestSwitchIsIrrevocable(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -130,8 +131,13 @@ func TestSwitchIsIrrevocable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer app.Close()
+	replica, err := stdsql.Open("postgres", d.URL+"&options=-c%20session_replication_role%3Dreplica")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer replica.Close()
 	for _, statement := range takeBacks {
-		for who, db := range map[string]*stdsql.DB{"owner": d.Raw, "application": app} {
+		for who, db := range map[string]*stdsql.DB{"owner": d.Raw, "application": app, "replicating owner": replica} {
 			_, err := db.Exec(strings.ReplaceAll(statement, "$1", "'00000A'"))
 			if after := d.Text(t, kept); after != before {
 				t.Fatalf("%s, by the %s, error %v:\nbefore %s\nafter  %s", statement, who, err, before, after)

@@ -1,0 +1,216 @@
+package sql_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// A flight is a mail that was handed to the relay, and the code whose fate depends
+// on it.
+type flight struct {
+	request int64
+	hand    *hand
+	code    proof
+}
+
+// flights are what may have become of a request while its mail is under way.
+var flights = []struct {
+	name string
+	take func(d *desk, number string) flight
+}{
+	{"nothing", func(d *desk, number string) flight { return d.flight(d.invite(number, number+"@duvallon.example")) }},
+	{"in doubt before", func(d *desk, number string) flight {
+		request := d.invite(number, number+"@duvallon.example")
+		d.must(d.FinishInDoubt(d.ctx, d.claimOf(request).sent(), 0))
+		return d.flight(request)
+	}},
+	{"typed", func(d *desk, number string) flight {
+		f := d.flight(d.invite(number, number+"@duvallon.example"))
+		d.accepted(f.code, f.request)
+		return f
+	}},
+	{"cancelled", func(d *desk, number string) flight {
+		f := d.flight(d.invite(number, number+"@duvallon.example"))
+		d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number)))
+		return f
+	}},
+	{"activated", func(d *desk, number string) flight {
+		f := d.flight(d.invite(number, number+"@duvallon.example"))
+		d.must(d.activate(f.code))
+		return f
+	}},
+	{"contact changed", func(d *desk, number string) flight {
+		f := d.flight(d.invite(number, number+"@duvallon.example"))
+		if got := d.kinds(row(number, "new"+number+"@duvallon.example")); got != "accepted" {
+			d.t.Fatalf("another contact address is %s", got)
+		}
+		return f
+	}},
+	{"to a chosen address", func(d *desk, number string) flight {
+		request, contact := d.invited(number, number+"@duvallon.example")
+		_, err := d.choose(contact, "mine"+number+"@duvallon.example")
+		d.must(err)
+		return d.flight(request)
+	}},
+	{"chosen after the contact's", func(d *desk, number string) flight {
+		f := d.flight(d.invite(number, number+"@duvallon.example"))
+		_, err := d.choose(f.code, "mine"+number+"@duvallon.example")
+		d.must(err)
+		return f
+	}},
+	{"to the holder's address", func(d *desk, number string) flight {
+		d.invite(number, number+"@duvallon.example")
+		_, err := d.opt(number, "mine"+number+"@duvallon.example")
+		d.must(err)
+		return d.flight(d.latest(number))
+	}},
+	{"a copy", func(d *desk, number string) flight {
+		request, _ := d.invited(number, number+"@duvallon.example")
+		d.must(d.Resend(d.ctx, conversion.SubscriberNumber(number), "admin"))
+		return d.flight(request)
+	}},
+	{"another's claim", func(d *desk, number string) flight {
+		f := d.flight(d.invite(number, number+"@duvallon.example"))
+		f.hand.Token = "00000000-0000-4000-8000-000000000000"
+		return f
+	}},
+}
+
+// flight starts the mails of a request that are due.
+func (d *desk) flight(request int64) flight {
+	d.t.Helper()
+	f := flight{request: request, hand: d.claimOf(request)}
+	sent := f.hand.sent()
+	if len(sent.IDs) == 0 {
+		d.t.Fatalf("no mail of request %d was started", request)
+	}
+	f.hand.IDs = sent.IDs
+	for _, m := range f.hand.mails {
+		if m.Kind == sql.MailCode && slices.Contains(sent.IDs, m.ID) {
+			f.code = d.code(m)
+		}
+	}
+	return f
+}
+
+// outcomes are what may become of such a mail.
+var outcomes = []struct {
+	name   string
+	finish func(d *desk, h *hand) error
+}{
+	{"accepted", func(d *desk, h *hand) error { return d.FinishAccepted(d.ctx, h.Claim) }},
+	{"failed", func(d *desk, h *hand) error { return d.FinishFailed(d.ctx, h.Token, h.failures("451 later", true)) }},
+	{"given back", func(d *desk, h *hand) error { return d.FinishFailed(d.ctx, h.Token, h.failures("421 busy", false)) }},
+	{"refused", func(d *desk, h *hand) error { return d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)) }},
+	{"in doubt", func(d *desk, h *hand) error { return d.FinishInDoubt(d.ctx, h.Claim, 0) }},
+}
+
+func (h *hand) failures(words string, counts bool) (list []sql.Failure) {
+	for _, id := range h.IDs {
+		list = append(list, sql.Failure{ID: id, Refusal: words, Code: words, Counts: counts})
+	}
+	return list
+}
+
+// story is what can be told of a request: its state, its deadline, the relay's
+// last words, what is to be done, whether its code is good, and the audit log.
+func (d *desk) story(f flight) string {
+	d.t.Helper()
+	facts := d.Text(d.t, `SELECT concat_ws(' ', request_state(r, bascule_now()), CASE WHEN r.expires_at IS NULL THEN 'undated' ELSE 'dated' END, nullif(r.refusal, ''),
+			CASE WHEN r.in_doubt THEN 'in doubt' END) FROM request r WHERE id = $1`, f.request)
+	todo := d.Text(d.t, `SELECT coalesce(string_agg(kind || generation || CASE WHEN copy > 0 THEN ' copy' ELSE '' END || CASE WHEN attempts > 0 THEN ' tried' ELSE '' END
+			|| CASE WHEN interruptions > 0 THEN ' doubted' ELSE '' END || CASE WHEN claim IS NULL THEN '' ELSE ' held' END, ', ' ORDER BY kind, generation), 'nothing')
+		FROM obligation WHERE request_id = $1`, f.request)
+	events := strings.TrimPrefix(d.audit(f.request), "requested by admin") // before the code is typed
+	code := "code good"
+	if _, err := d.FindCode(d.ctx, d.keys, f.code.email, f.code.code); err != nil {
+		code = "code dead"
+	}
+	return strings.Join([]string{facts, todo, code, cmp.Or(strings.TrimPrefix(events, ", "), "no event")}, " | ")
+}
+
+// stories are what each outcome makes of each request: its state, whether it has a
+// deadline, the relay's words; what is to be done; its code; the audit log.
+var stories = map[string]string{
+	"nothing, accepted":                      "mailed dated | expiry1 | code good | mailed by worker",
+	"nothing, failed":                        "requested undated 451 later | code1 tried | code dead | no event",
+	"nothing, given back":                    "requested undated | code1 | code dead | no event",
+	"nothing, refused":                       "undeliverable dated 550 5.1.1 | nothing | code dead | undeliverable by worker",
+	"nothing, in doubt":                      "requested dated | code1 doubted | code good | no event",
+	"in doubt before, accepted":              "mailed dated | expiry1 doubted | code good | mailed by worker",
+	"in doubt before, failed":                "requested dated 451 later | code1 tried doubted | code good | no event",
+	"in doubt before, given back":            "requested dated | code1 doubted | code good | no event",
+	"in doubt before, refused":               "undeliverable dated 550 5.1.1 | nothing | code dead | undeliverable by worker",
+	"in doubt before, in doubt":              "requested dated | code1 doubted | code good | no event",
+	"typed, accepted":                        "mailed dated | expiry1 | code good | mailed by subscriber",
+	"typed, failed":                          "mailed dated | code1 tried | code good | mailed by subscriber",
+	"typed, given back":                      "mailed dated | code1 | code good | mailed by subscriber",
+	"typed, refused":                         "mailed dated | expiry1 | code good | mailed by subscriber",
+	"typed, in doubt":                        "mailed dated | code1 doubted | code good | mailed by subscriber",
+	"cancelled, accepted":                    "cancelled dated | nothing | code dead | cancelled by admin, dead code mailed by worker",
+	"cancelled, failed":                      "cancelled dated | code1 tried | code dead | cancelled by admin",
+	"cancelled, given back":                  "cancelled dated | code1 | code dead | cancelled by admin",
+	"cancelled, refused":                     "cancelled dated | nothing | code dead | cancelled by admin",
+	"cancelled, in doubt":                    "cancelled dated | code1 doubted | code dead | cancelled by admin",
+	"activated, accepted":                    "activated dated | recap1 | code good | mailed by subscriber, activated by subscriber",
+	"activated, failed":                      "activated dated | code1 tried, recap1 | code good | mailed by subscriber, activated by subscriber",
+	"activated, given back":                  "activated dated | code1, recap1 | code good | mailed by subscriber, activated by subscriber",
+	"activated, refused":                     "activated dated | recap1 | code good | mailed by subscriber, activated by subscriber",
+	"activated, in doubt":                    "activated dated | code1 doubted, recap1 | code good | mailed by subscriber, activated by subscriber",
+	"contact changed, accepted":              "requested undated | code2 | code dead | address changed by admin, dead code mailed by worker",
+	"contact changed, failed":                "requested undated | code1 tried, code2 | code dead | address changed by admin",
+	"contact changed, given back":            "requested undated | code1, code2 | code dead | address changed by admin",
+	"contact changed, refused":               "requested undated | code2 | code dead | address changed by admin",
+	"contact changed, in doubt":              "requested undated | code1 doubted, code2 | code dead | address changed by admin",
+	"to a chosen address, accepted":          "mailed dated | expiry1, expiry2 | code good | mailed by worker, address chosen by subscriber, mailed by worker, notice mailed by worker",
+	"to a chosen address, failed":            "requested undated 451 later | code2 tried, expiry1, notice2 tried | code dead | mailed by worker, address chosen by subscriber",
+	"to a chosen address, given back":        "requested undated | code2, expiry1, notice2 | code dead | mailed by worker, address chosen by subscriber",
+	"to a chosen address, refused":           "mailed dated 550 5.1.1 | expiry1, expiry1 | code dead | mailed by worker, address chosen by subscriber, address dropped by worker, notice refused by worker",
+	"to a chosen address, in doubt":          "requested dated | code2 doubted, expiry1, notice2 doubted | code good | mailed by worker, address chosen by subscriber",
+	"chosen after the contact's, accepted":   "requested undated | code2, notice2 | code good | mailed by subscriber, address chosen by subscriber, dead code mailed by worker",
+	"chosen after the contact's, failed":     "requested undated | code1 tried, code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
+	"chosen after the contact's, given back": "requested undated | code1, code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
+	"chosen after the contact's, refused":    "requested undated | code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
+	"chosen after the contact's, in doubt":   "requested undated | code1 doubted, code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
+	"to the holder's address, accepted":      "mailed dated | expiry2 | code good | address chosen by subscriber, mailed by worker, notice mailed by worker",
+	"to the holder's address, failed":        "requested undated 451 later | code2 tried, notice2 tried | code dead | address chosen by subscriber",
+	"to the holder's address, given back":    "requested undated | code2, notice2 | code dead | address chosen by subscriber",
+	"to the holder's address, refused":       "undeliverable dated 550 5.1.1 | nothing | code dead | address chosen by subscriber, undeliverable by worker, notice refused by worker",
+	"to the holder's address, in doubt":      "requested dated | code2 doubted, notice2 doubted | code good | address chosen by subscriber",
+	"a copy, accepted":                       "mailed dated | expiry1 | code good | mailed by worker, resend asked by admin, resent by worker",
+	"a copy, failed":                         "mailed dated | code1 copy tried, expiry1 | code good | mailed by worker, resend asked by admin",
+	"a copy, given back":                     "mailed dated | code1 copy, expiry1 | code good | mailed by worker, resend asked by admin",
+	"a copy, refused":                        "mailed dated | expiry1 | code good | mailed by worker, resend asked by admin, code refused by worker",
+	"a copy, in doubt":                       "mailed dated | code1 copy doubted, expiry1 | code good | mailed by worker, resend asked by admin",
+	"another's claim, accepted":              "requested dated | code1 held | code good | no event",
+	"another's claim, failed":                "requested dated | code1 held | code good | no event",
+	"another's claim, given back":            "requested dated | code1 held | code good | no event",
+	"another's claim, refused":               "requested dated | code1 held | code good | no event",
+	"another's claim, in doubt":              "requested dated | code1 held | code good | no event",
+}
+
+// D4, D1, D11, I5, I9: what each outcome of a mail makes of its request, whatever
+// became of that while the mail was under way.
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	n := 0
+	for _, f := range flights {
+		for _, o := range outcomes {
+			n++
+			flying := f.take(d, fmt.Sprintf("%06d", n))
+			d.must(o.finish(d, flying.hand))
+			name := f.name + ", " + o.name
+			if got := d.story(flying); got != stories[name] {
+				t.Errorf("%s:\n%s, want\n%s", name, got, stories[name])
+			}
+		}
+	}
+	d.sound()
+}
