@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -62,6 +63,38 @@ func TestPersistApart(t *testing.T) {
 	}
 	if fmt.Sprint(tries) != "[4 1 1 1 1]" {
 		t.Errorf("tried sets of %v", tries)
+	}
+}
+
+// I5: a worker that could record nothing of a window is stuck, also where somebody
+// held the requests until the lease was over.
+func TestHeldIsNotRecorded(t *testing.T) {
+	never := failing(t, "23514")
+	for _, c := range []struct {
+		name  string
+		ends  []error // of the first try and of the one after the lease
+		stuck bool
+	}{
+		{"held until the end", []error{sql.ErrHeld, sql.ErrHeld}, true},
+		{"held, then recorded", []error{sql.ErrHeld, nil}, false},
+		{"never recorded", []error{never}, true},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r := &recorder{b: &batch{Mailer: &Mailer{Now: time.Now, Log: slog.New(slog.DiscardHandler)}}, out: ctx,
+			in: make(chan result), done: make(chan struct{})}
+		close(r.done)
+		r.write(writeAll([]int{1}, func(context.Context, []int) (err error) {
+			err, c.ends = c.ends[0], c.ends[1:]
+			return err
+		}))
+		if c.name == "held until the end" {
+			cancel()
+		}
+		r.write(r.waiting)
+		if stuck := r.close(); stuck != c.stuck || len(r.waiting) != 0 {
+			t.Errorf("%s: stuck %v, want %v; %d wait", c.name, stuck, c.stuck, len(r.waiting))
+		}
 	}
 }
 

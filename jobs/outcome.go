@@ -113,8 +113,12 @@ func (r *recorder) write(all []write) {
 	r.waiting = nil
 	for _, w := range all {
 		held, lost, err := persistApart(r.out, r.tell, w)
+		left := lost
+		for _, h := range held {
+			left += h.count
+		}
 		r.waiting = append(r.waiting, held...)
-		r.lost, r.recorded = r.lost+lost, r.recorded || lost < w.count
+		r.lost, r.recorded = r.lost+lost, r.recorded || left < w.count
 		if err != nil {
 			r.b.complain("outcomes of mails could not be recorded; they are in doubt", "count", lost, "err", err)
 		}
