@@ -75,6 +75,45 @@ var flights = []struct {
 		d.must(d.Resend(d.ctx, conversion.SubscriberNumber(number), "admin"))
 		return d.flight(request)
 	}},
+	{"to a chosen address, typed", func(d *desk, number string) flight {
+		request, contact := d.invited(number, number+"@duvallon.example")
+		_, err := d.choose(contact, "mine"+number+"@duvallon.example")
+		d.must(err)
+		f := d.flight(request)
+		d.accepted(f.code, request)
+		return f
+	}},
+	{"to a chosen address, cancelled", func(d *desk, number string) flight {
+		request, contact := d.invited(number, number+"@duvallon.example")
+		_, err := d.choose(contact, "mine"+number+"@duvallon.example")
+		d.must(err)
+		f := d.flight(request)
+		d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number)))
+		return f
+	}},
+	{"a notice alone", func(d *desk, number string) flight {
+		request, contact := d.invited(number, number+"@duvallon.example")
+		_, err := d.choose(contact, "mine"+number+"@duvallon.example")
+		d.must(err)
+		f := d.flight(request)
+		return f.only(sql.MailNotice)
+	}},
+	{"a notice after its code", func(d *desk, number string) flight {
+		d.invite(number, number+"@duvallon.example")
+		_, err := d.opt(number, "mine"+number+"@duvallon.example")
+		d.must(err)
+		f := d.flight(d.latest(number))
+		d.must(d.FinishAccepted(d.ctx, f.only(sql.MailCode).hand.Claim))
+		return f.only(sql.MailNotice)
+	}},
+	{"an old code after the new one", func(d *desk, number string) flight {
+		f := d.flight(d.invite(number, number+"@duvallon.example"))
+		if got := d.kinds(row(number, "new"+number+"@duvallon.example")); got != "accepted" {
+			d.t.Fatalf("another contact address is %s", got)
+		}
+		d.mail(f.request)
+		return f
+	}},
 	{"another's claim", func(d *desk, number string) flight {
 		f := d.flight(d.invite(number, number+"@duvallon.example"))
 		f.hand.Token = "00000000-0000-4000-8000-000000000000"
@@ -96,6 +135,19 @@ func (d *desk) flight(request int64) flight {
 			f.code = d.code(m)
 		}
 	}
+	return f
+}
+
+// only is the part of a flight that is of one kind.
+func (f flight) only(kind sql.MailKind) flight {
+	h := *f.hand
+	h.IDs = nil
+	for _, m := range h.mails {
+		if m.Kind == kind && slices.Contains(f.hand.IDs, m.ID) {
+			h.IDs = append(h.IDs, m.ID)
+		}
+	}
+	f.hand = &h
 	return f
 }
 
@@ -122,7 +174,9 @@ func (h *hand) failures(words string, counts bool) (list []sql.Failure) {
 // last words, what is to be done, whether its code is good, and the audit log.
 func (d *desk) story(f flight) string {
 	d.t.Helper()
-	facts := d.Text(d.t, `SELECT concat_ws(' ', request_state(r, bascule_now()), CASE WHEN r.expires_at IS NULL THEN 'undated' ELSE 'dated' END, nullif(r.refusal, ''),
+	facts := d.Text(d.t, `SELECT concat_ws(' ', request_state(r, bascule_now()),
+			CASE WHEN r.expires_at IS NULL THEN 'undated' ELSE 'dated by ' ||
+				(SELECT string_agg(c.generation::text, '+') FROM code c WHERE c.request_id = r.id AND c.expires_at = r.expires_at) END, nullif(r.refusal, ''),
 			CASE WHEN r.in_doubt THEN 'in doubt' END) FROM request r WHERE id = $1`, f.request)
 	todo := d.Text(d.t, `SELECT coalesce(string_agg(kind || generation || CASE WHEN copy > 0 THEN ' copy' ELSE '' END || CASE WHEN attempts > 0 THEN ' tried' ELSE '' END
 			|| CASE WHEN interruptions > 0 THEN ' doubted' ELSE '' END || CASE WHEN claim IS NULL THEN '' ELSE ' held' END, ', ' ORDER BY kind, generation), 'nothing')
@@ -136,63 +190,88 @@ func (d *desk) story(f flight) string {
 }
 
 // stories are what each outcome makes of each request: its state, whether it has a
-// deadline, the relay's words; what is to be done; its code; the audit log.
+// deadline and which code has the same, the relay's words; what is to be done; its code; the audit log.
 var stories = map[string]string{
-	"nothing, accepted":                      "mailed dated | expiry1 | code good | mailed by worker",
-	"nothing, failed":                        "requested undated 451 later | code1 tried | code dead | no event",
-	"nothing, given back":                    "requested undated | code1 | code dead | no event",
-	"nothing, refused":                       "undeliverable dated 550 5.1.1 | nothing | code dead | undeliverable by worker",
-	"nothing, in doubt":                      "requested dated | code1 doubted | code good | no event",
-	"in doubt before, accepted":              "mailed dated | expiry1 doubted | code good | mailed by worker",
-	"in doubt before, failed":                "requested dated 451 later | code1 tried doubted | code good | no event",
-	"in doubt before, given back":            "requested dated | code1 doubted | code good | no event",
-	"in doubt before, refused":               "undeliverable dated 550 5.1.1 | nothing | code dead | undeliverable by worker",
-	"in doubt before, in doubt":              "requested dated | code1 doubted | code good | no event",
-	"typed, accepted":                        "mailed dated | expiry1 | code good | mailed by subscriber",
-	"typed, failed":                          "mailed dated | code1 tried | code good | mailed by subscriber",
-	"typed, given back":                      "mailed dated | code1 | code good | mailed by subscriber",
-	"typed, refused":                         "mailed dated | expiry1 | code good | mailed by subscriber",
-	"typed, in doubt":                        "mailed dated | code1 doubted | code good | mailed by subscriber",
-	"cancelled, accepted":                    "cancelled dated | nothing | code dead | cancelled by admin, dead code mailed by worker",
-	"cancelled, failed":                      "cancelled dated | code1 tried | code dead | cancelled by admin",
-	"cancelled, given back":                  "cancelled dated | code1 | code dead | cancelled by admin",
-	"cancelled, refused":                     "cancelled dated | nothing | code dead | cancelled by admin",
-	"cancelled, in doubt":                    "cancelled dated | code1 doubted | code dead | cancelled by admin",
-	"activated, accepted":                    "activated dated | recap1 | code good | mailed by subscriber, activated by subscriber",
-	"activated, failed":                      "activated dated | code1 tried, recap1 | code good | mailed by subscriber, activated by subscriber",
-	"activated, given back":                  "activated dated | code1, recap1 | code good | mailed by subscriber, activated by subscriber",
-	"activated, refused":                     "activated dated | recap1 | code good | mailed by subscriber, activated by subscriber",
-	"activated, in doubt":                    "activated dated | code1 doubted, recap1 | code good | mailed by subscriber, activated by subscriber",
-	"contact changed, accepted":              "requested undated | code2 | code dead | address changed by admin, dead code mailed by worker",
-	"contact changed, failed":                "requested undated | code1 tried, code2 | code dead | address changed by admin",
-	"contact changed, given back":            "requested undated | code1, code2 | code dead | address changed by admin",
-	"contact changed, refused":               "requested undated | code2 | code dead | address changed by admin",
-	"contact changed, in doubt":              "requested undated | code1 doubted, code2 | code dead | address changed by admin",
-	"to a chosen address, accepted":          "mailed dated | expiry1, expiry2 | code good | mailed by worker, address chosen by subscriber, mailed by worker, notice mailed by worker",
-	"to a chosen address, failed":            "requested undated 451 later | code2 tried, expiry1, notice2 tried | code dead | mailed by worker, address chosen by subscriber",
-	"to a chosen address, given back":        "requested undated | code2, expiry1, notice2 | code dead | mailed by worker, address chosen by subscriber",
-	"to a chosen address, refused":           "mailed dated 550 5.1.1 | expiry1, expiry1 | code dead | mailed by worker, address chosen by subscriber, address dropped by worker, notice refused by worker",
-	"to a chosen address, in doubt":          "requested dated | code2 doubted, expiry1, notice2 doubted | code good | mailed by worker, address chosen by subscriber",
-	"chosen after the contact's, accepted":   "requested undated | code2, notice2 | code good | mailed by subscriber, address chosen by subscriber, dead code mailed by worker",
-	"chosen after the contact's, failed":     "requested undated | code1 tried, code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
-	"chosen after the contact's, given back": "requested undated | code1, code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
-	"chosen after the contact's, refused":    "requested undated | code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
-	"chosen after the contact's, in doubt":   "requested undated | code1 doubted, code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
-	"to the holder's address, accepted":      "mailed dated | expiry2 | code good | address chosen by subscriber, mailed by worker, notice mailed by worker",
-	"to the holder's address, failed":        "requested undated 451 later | code2 tried, notice2 tried | code dead | address chosen by subscriber",
-	"to the holder's address, given back":    "requested undated | code2, notice2 | code dead | address chosen by subscriber",
-	"to the holder's address, refused":       "undeliverable dated 550 5.1.1 | nothing | code dead | address chosen by subscriber, undeliverable by worker, notice refused by worker",
-	"to the holder's address, in doubt":      "requested dated | code2 doubted, notice2 doubted | code good | address chosen by subscriber",
-	"a copy, accepted":                       "mailed dated | expiry1 | code good | mailed by worker, resend asked by admin, resent by worker",
-	"a copy, failed":                         "mailed dated | code1 copy tried, expiry1 | code good | mailed by worker, resend asked by admin",
-	"a copy, given back":                     "mailed dated | code1 copy, expiry1 | code good | mailed by worker, resend asked by admin",
-	"a copy, refused":                        "mailed dated | expiry1 | code good | mailed by worker, resend asked by admin, code refused by worker",
-	"a copy, in doubt":                       "mailed dated | code1 copy doubted, expiry1 | code good | mailed by worker, resend asked by admin",
-	"another's claim, accepted":              "requested dated | code1 held | code good | no event",
-	"another's claim, failed":                "requested dated | code1 held | code good | no event",
-	"another's claim, given back":            "requested dated | code1 held | code good | no event",
-	"another's claim, refused":               "requested dated | code1 held | code good | no event",
-	"another's claim, in doubt":              "requested dated | code1 held | code good | no event",
+	"nothing, accepted":                          "mailed dated by 1 | expiry1 | code good | mailed by worker",
+	"nothing, failed":                            "requested undated 451 later | code1 tried | code dead | no event",
+	"nothing, given back":                        "requested undated | code1 | code dead | no event",
+	"nothing, refused":                           "undeliverable dated by 1 550 5.1.1 | nothing | code dead | undeliverable by worker",
+	"nothing, in doubt":                          "requested dated by 1 | code1 doubted | code good | no event",
+	"in doubt before, accepted":                  "mailed dated by 1 | expiry1 doubted | code good | mailed by worker",
+	"in doubt before, failed":                    "requested dated by 1 451 later | code1 tried doubted | code good | no event",
+	"in doubt before, given back":                "requested dated by 1 | code1 doubted | code good | no event",
+	"in doubt before, refused":                   "undeliverable dated by 1 550 5.1.1 | nothing | code dead | undeliverable by worker",
+	"in doubt before, in doubt":                  "requested dated by 1 | code1 doubted | code good | no event",
+	"typed, accepted":                            "mailed dated by 1 | expiry1 | code good | mailed by subscriber",
+	"typed, failed":                              "mailed dated by 1 | code1 tried | code good | mailed by subscriber",
+	"typed, given back":                          "mailed dated by 1 | code1 | code good | mailed by subscriber",
+	"typed, refused":                             "mailed dated by 1 | expiry1 | code good | mailed by subscriber",
+	"typed, in doubt":                            "mailed dated by 1 | code1 doubted | code good | mailed by subscriber",
+	"cancelled, accepted":                        "cancelled dated by 1 | nothing | code dead | cancelled by admin, dead code mailed by worker",
+	"cancelled, failed":                          "cancelled dated by 1 | code1 tried | code dead | cancelled by admin",
+	"cancelled, given back":                      "cancelled dated by 1 | code1 | code dead | cancelled by admin",
+	"cancelled, refused":                         "cancelled dated by 1 | nothing | code dead | cancelled by admin",
+	"cancelled, in doubt":                        "cancelled dated by 1 | code1 doubted | code dead | cancelled by admin",
+	"activated, accepted":                        "activated dated by 1 | recap1 | code good | mailed by subscriber, activated by subscriber",
+	"activated, failed":                          "activated dated by 1 | code1 tried, recap1 | code good | mailed by subscriber, activated by subscriber",
+	"activated, given back":                      "activated dated by 1 | code1, recap1 | code good | mailed by subscriber, activated by subscriber",
+	"activated, refused":                         "activated dated by 1 | recap1 | code good | mailed by subscriber, activated by subscriber",
+	"activated, in doubt":                        "activated dated by 1 | code1 doubted, recap1 | code good | mailed by subscriber, activated by subscriber",
+	"contact changed, accepted":                  "requested undated | code2 | code dead | address changed by admin, dead code mailed by worker",
+	"contact changed, failed":                    "requested undated | code1 tried, code2 | code dead | address changed by admin",
+	"contact changed, given back":                "requested undated | code1, code2 | code dead | address changed by admin",
+	"contact changed, refused":                   "requested undated | code2 | code dead | address changed by admin",
+	"contact changed, in doubt":                  "requested undated | code1 doubted, code2 | code dead | address changed by admin",
+	"to a chosen address, accepted":              "mailed dated by 2 | expiry1, expiry2 | code good | mailed by worker, address chosen by subscriber, mailed by worker, notice mailed by worker",
+	"to a chosen address, failed":                "requested undated 451 later | code2 tried, expiry1, notice2 tried | code dead | mailed by worker, address chosen by subscriber",
+	"to a chosen address, given back":            "requested undated | code2, expiry1, notice2 | code dead | mailed by worker, address chosen by subscriber",
+	"to a chosen address, refused":               "mailed dated by 1 550 5.1.1 | expiry1, expiry1 | code dead | mailed by worker, address chosen by subscriber, address dropped by worker, notice refused by worker",
+	"to a chosen address, in doubt":              "requested dated by 2 | code2 doubted, expiry1, notice2 doubted | code good | mailed by worker, address chosen by subscriber",
+	"chosen after the contact's, accepted":       "requested undated | code2, notice2 | code good | mailed by subscriber, address chosen by subscriber, dead code mailed by worker",
+	"chosen after the contact's, failed":         "requested undated | code1 tried, code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
+	"chosen after the contact's, given back":     "requested undated | code1, code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
+	"chosen after the contact's, refused":        "requested undated | code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
+	"chosen after the contact's, in doubt":       "requested undated | code1 doubted, code2, notice2 | code good | mailed by subscriber, address chosen by subscriber",
+	"to the holder's address, accepted":          "mailed dated by 2 | expiry2 | code good | address chosen by subscriber, mailed by worker, notice mailed by worker",
+	"to the holder's address, failed":            "requested undated 451 later | code2 tried, notice2 tried | code dead | address chosen by subscriber",
+	"to the holder's address, given back":        "requested undated | code2, notice2 | code dead | address chosen by subscriber",
+	"to the holder's address, refused":           "undeliverable dated by 2 550 5.1.1 | nothing | code dead | address chosen by subscriber, undeliverable by worker, notice refused by worker",
+	"to the holder's address, in doubt":          "requested dated by 2 | code2 doubted, notice2 doubted | code good | address chosen by subscriber",
+	"a copy, accepted":                           "mailed dated by 1 | expiry1 | code good | mailed by worker, resend asked by admin, resent by worker",
+	"a copy, failed":                             "mailed dated by 1 | code1 copy tried, expiry1 | code good | mailed by worker, resend asked by admin",
+	"a copy, given back":                         "mailed dated by 1 | code1 copy, expiry1 | code good | mailed by worker, resend asked by admin",
+	"a copy, refused":                            "mailed dated by 1 | expiry1 | code good | mailed by worker, resend asked by admin, code refused by worker",
+	"a copy, in doubt":                           "mailed dated by 1 | code1 copy doubted, expiry1 | code good | mailed by worker, resend asked by admin",
+	"to a chosen address, typed, accepted":       "mailed dated by 2 | expiry1, expiry2 | code good | mailed by worker, address chosen by subscriber, mailed by subscriber, notice mailed by worker",
+	"to a chosen address, typed, failed":         "mailed dated by 2 | code2 tried, expiry1, notice2 tried | code good | mailed by worker, address chosen by subscriber, mailed by subscriber",
+	"to a chosen address, typed, given back":     "mailed dated by 2 | code2, expiry1, notice2 | code good | mailed by worker, address chosen by subscriber, mailed by subscriber",
+	"to a chosen address, typed, refused":        "mailed dated by 2 | expiry1, expiry2 | code good | mailed by worker, address chosen by subscriber, mailed by subscriber, notice refused by worker",
+	"to a chosen address, typed, in doubt":       "mailed dated by 2 | code2 doubted, expiry1, notice2 doubted | code good | mailed by worker, address chosen by subscriber, mailed by subscriber",
+	"to a chosen address, cancelled, accepted":   "cancelled dated by 2 | expiry1 | code dead | mailed by worker, address chosen by subscriber, cancelled by admin, dead code mailed by worker, notice mailed by worker",
+	"to a chosen address, cancelled, failed":     "cancelled dated by 2 | code2 tried, expiry1, notice2 tried | code dead | mailed by worker, address chosen by subscriber, cancelled by admin",
+	"to a chosen address, cancelled, given back": "cancelled dated by 2 | code2, expiry1, notice2 | code dead | mailed by worker, address chosen by subscriber, cancelled by admin",
+	"to a chosen address, cancelled, refused":    "cancelled dated by 2 | expiry1 | code dead | mailed by worker, address chosen by subscriber, cancelled by admin, notice refused by worker",
+	"to a chosen address, cancelled, in doubt":   "cancelled dated by 2 | code2 doubted, expiry1, notice2 doubted | code dead | mailed by worker, address chosen by subscriber, cancelled by admin",
+	"a notice alone, accepted":                   "requested dated by 2 | code2 held, expiry1 | code good | mailed by worker, address chosen by subscriber, notice mailed by worker",
+	"a notice alone, failed":                     "requested dated by 2 | code2 held, expiry1, notice2 tried | code good | mailed by worker, address chosen by subscriber",
+	"a notice alone, given back":                 "requested dated by 2 | code2 held, expiry1, notice2 | code good | mailed by worker, address chosen by subscriber",
+	"a notice alone, refused":                    "requested dated by 2 | code2 held, expiry1 | code good | mailed by worker, address chosen by subscriber, notice refused by worker",
+	"a notice alone, in doubt":                   "requested dated by 2 | code2 held, expiry1, notice2 doubted | code good | mailed by worker, address chosen by subscriber",
+	"a notice after its code, accepted":          "mailed dated by 2 | expiry2 | code good | address chosen by subscriber, mailed by worker, notice mailed by worker",
+	"a notice after its code, failed":            "mailed dated by 2 | expiry2, notice2 tried | code good | address chosen by subscriber, mailed by worker",
+	"a notice after its code, given back":        "mailed dated by 2 | expiry2, notice2 | code good | address chosen by subscriber, mailed by worker",
+	"a notice after its code, refused":           "mailed dated by 2 | expiry2 | code good | address chosen by subscriber, mailed by worker, notice refused by worker",
+	"a notice after its code, in doubt":          "mailed dated by 2 | expiry2, notice2 doubted | code good | address chosen by subscriber, mailed by worker",
+	"an old code after the new one, accepted":    "mailed dated by 2 | expiry2 | code dead | address changed by admin, mailed by worker, dead code mailed by worker",
+	"an old code after the new one, failed":      "mailed dated by 2 | code1 tried, expiry2 | code dead | address changed by admin, mailed by worker",
+	"an old code after the new one, given back":  "mailed dated by 2 | code1, expiry2 | code dead | address changed by admin, mailed by worker",
+	"an old code after the new one, refused":     "mailed dated by 2 | expiry2 | code dead | address changed by admin, mailed by worker",
+	"an old code after the new one, in doubt":    "mailed dated by 2 | code1 doubted, expiry2 | code dead | address changed by admin, mailed by worker",
+	"another's claim, accepted":                  "requested dated by 1 | code1 held | code good | no event",
+	"another's claim, failed":                    "requested dated by 1 | code1 held | code good | no event",
+	"another's claim, given back":                "requested dated by 1 | code1 held | code good | no event",
+	"another's claim, refused":                   "requested dated by 1 | code1 held | code good | no event",
+	"another's claim, in doubt":                  "requested dated by 1 | code1 held | code good | no event",
 }
 
 // D4, D1, D11, I5, I9: what each outcome of a mail makes of its request, whatever
