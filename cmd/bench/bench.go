@@ -55,8 +55,8 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 	}
 	// What a row costs PostgreSQL is read from pg_stat_statements. More
 	// connections than the default are for four workers side by side.
-	b.postgres, err = devenv.StartPostgres(ctx, filepath.Join(b.dir, "postgres"),
-		"shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on", "max_connections=200")
+	settings := append([]string{"shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on", "max_connections=200"}, o.settings...)
+	b.postgres, err = devenv.StartPostgres(ctx, filepath.Join(b.dir, "postgres"), settings...)
 	if err != nil {
 		return nil, err
 	}
@@ -132,12 +132,7 @@ func (b *bench) newDatabase(ctx context.Context, from string) (*database, error)
 		return nil, err
 	}
 	d.url = b.postgres.URL(d.name)
-	db, err := stdsql.Open("postgres", d.url)
-	if err != nil {
-		return nil, err
-	}
-	d.DB = db
-	return d, nil
+	return d, d.open()
 }
 
 // asApplication is the address of a database for the product's role.

@@ -27,7 +27,8 @@ func TestMain(m *testing.M) {
 // it measured is in the file. No time is judged.
 func TestStages(t *testing.T) {
 	dir := t.TempDir()
-	o := options{rows: minRows, repeat: 1, dir: dir, json: filepath.Join(dir, "out.json"), bascule: build(t, dir), limit: time.Minute, slow: time.Millisecond}
+	o := options{rows: minRows, repeat: 1, dir: dir, json: filepath.Join(dir, "out.json"), bascule: build(t, dir), limit: time.Minute, slow: time.Millisecond, render: 20 * time.Millisecond,
+		settings: []string{"fsync=off", "full_page_writes=off"}}
 	out, err := os.Create(filepath.Join(dir, "table"))
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,11 @@ type database struct {
 	bench *bench
 }
 
+func (d *database) open() (err error) {
+	d.DB, err = stdsql.Open("postgres", d.url)
+	return err
+}
+
 // drop removes the database, also where somebody is connected.
 func (d *database) drop() error {
 	err := d.Close()

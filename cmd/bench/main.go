@@ -50,6 +50,8 @@ type options struct {
 	limit      time.Duration // of one measurement
 	slow       time.Duration // how long a slow answer of the sink takes
 	verbose    bool
+	render     time.Duration // how long each way of rendering renders
+	settings   []string      // of PostgreSQL, for tests of the bench that need no durability
 }
 
 func parseOptions() (o options, ok bool) {
@@ -63,6 +65,7 @@ func parseOptions() (o options, ok bool) {
 	flag.StringVar(&o.smtpSource, "smtp-source", "", "Postfix's smtp-source (default: found, else a sender of our own)")
 	flag.DurationVar(&o.limit, "limit", 2*time.Minute, "how long one measurement may take")
 	flag.DurationVar(&o.slow, "slow", 50*time.Millisecond, "how long a slow answer of the sink takes")
+	flag.DurationVar(&o.render, "render", time.Second, "how long each way of rendering renders")
 	flag.BoolVar(&o.verbose, "statements", false, "show where PostgreSQL's time goes")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [flags]")
@@ -94,6 +97,11 @@ func stages() []stage {
 	return []stage{
 		{"import", importStage},
 		{"mails", mailsStage},
+		{"interactive", interactiveStage},
+		{"activation", activationStage},
+		{"expiry", expiryStage},
+		{"recaps", recapsStage},
+		{"report", reportStage},
 		{"status", statusStage},
 	}
 }

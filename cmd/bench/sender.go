@@ -35,7 +35,7 @@ func (b *bench) sender() sender {
 var sessions = []int{8, 32}
 
 const (
-	minSent = 500
+	minSent = 100
 	maxSent = 100_000
 )
 

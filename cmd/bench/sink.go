@@ -81,6 +81,13 @@ func (s *sink) reset(f faults) {
 	s.copies, s.letters, s.watched = make(map[uint64]int), nil, make(map[string]letter)
 }
 
+// keep has the sink keep the codes of the next mails, in place of those it has.
+func (s *sink) keep(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.Keep, s.letters = n, nil
+}
+
 // decide counts an answer that decides a mail; the lock is held.
 func (s *sink) decide() {
 	s.tally.Last = time.Now()

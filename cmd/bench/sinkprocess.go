@@ -22,6 +22,12 @@ func (s *sink) handler() http.Handler {
 			s.reset(f)
 		}
 	})
+	mux.HandleFunc("POST /keep", func(_ http.ResponseWriter, r *http.Request) {
+		var n int
+		if json.NewDecoder(r.Body).Decode(&n) == nil {
+			s.keep(n)
+		}
+	})
 	mux.HandleFunc("GET /tally", func(w http.ResponseWriter, _ *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -70,11 +76,17 @@ func startSink(ctx context.Context, dir string) (*sinkProcess, error) {
 func (s *sinkProcess) smtpURL() string { return "smtp://" + s.at.SMTP + "?starttls=off" }
 
 func (s *sinkProcess) reset(ctx context.Context, f faults) error {
-	body, err := json.Marshal(f)
+	return s.tell(ctx, "reset", f)
+}
+
+func (s *sinkProcess) keep(ctx context.Context, n int) error { return s.tell(ctx, "keep", n) }
+
+func (s *sinkProcess) tell(ctx context.Context, what string, value any) error {
+	body, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	return s.ask(ctx, http.MethodPost, "reset", nil, body, nil)
+	return s.ask(ctx, http.MethodPost, what, nil, body, nil)
 }
 
 func (s *sinkProcess) tally(ctx context.Context) (t tally, err error) {

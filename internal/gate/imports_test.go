@@ -37,8 +37,8 @@ var doors = map[string][]string{
 	"github.com/redis/go-redis":      {"queue"},
 	"github.com/go-redis/redis_rate": {"queue"},
 
-	"github.com/jung-kurt/gofpdf": {"internal/recap"},
-	"github.com/xuri/excelize":    {"importer", "internal/report"},
+	"github.com/jung-kurt/gofpdf": {"internal/recap", "cmd/bench"},              // cmd/bench: as a reference
+	"github.com/xuri/excelize":    {"importer", "internal/report", "cmd/bench"}, // the same
 
 	"net/smtp":                            {"internal/mail"},
 	"github.com/prometheus/client_golang": {"internal/web", "jobs", "cmd"},

@@ -1,0 +1,13 @@
+-- The reference of the expiry: one statement that changes the same rows and
+-- indexes as the sweeps, and writes the same audit.
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), expired AS (
+    UPDATE request r
+    SET expired_at = clock.now, password_hash = NULL, question = NULL, answer_hash = NULL
+    FROM clock
+    WHERE request_is_open(r) AND r.expires_at <= clock.now
+    RETURNING r.id, r.space_id
+)
+INSERT INTO audit (at, space_id, request_id, event, actor, why)
+SELECT clock.now, space_id, id, 'expired', 'worker', 'deadline' FROM expired, clock

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"bascule/internal/conversion"
+)
+
+const activationGoal = 0.95 // of the hashes alone
+
+// Who activates: a share of the list, but no more than takes half a minute.
+const (
+	activationShare = 10
+	maxActivations  = 400
+)
+
+func (b *bench) activations() int { return min(b.rows/activationShare, maxActivations) }
+
+// activationStage has subscribers activate through the pages, as fast as they
+// let them, and compares with the two hashes that each costs.
+func activationStage(ctx context.Context, b *bench) (lines []*line, err error) {
+	l := &line{Name: "with the address of the list", Rows: b.activations(), Unit: "/s", Against: "two Argon2id", Goal: activationGoal}
+	s, err := b.newSite(ctx, template, false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.end()) }()
+	if err := b.sink.reset(ctx, faults{Keep: b.activations()}); err != nil {
+		return nil, err
+	}
+	letters, accepted, err := s.invite(ctx, b.activations(), 1)
+	if err != nil {
+		return nil, err
+	}
+	v, pages, err := s.serve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMeter(ctx, s.db, pages)
+	if err != nil {
+		return nil, err
+	}
+	parts := 2 * b.repeat
+	for i := range parts {
+		part := letters[len(letters)*i/parts : len(letters)*(i+1)/parts]
+		l.Reference = append(l.Reference, hashesAlone(len(part)))
+		began := time.Now()
+		if _, err := crowd(ctx, 2*cores(), part, never, v.timed); err != nil {
+			return nil, err
+		}
+		l.Product = append(l.Product, float64(len(part))/time.Since(began).Seconds())
+	}
+	if l.Detail, err = m.read(ctx, len(letters)); err != nil {
+		return nil, err
+	}
+	if l.Detail.Ledger, err = s.ledger(ctx, accepted); err != nil {
+		return nil, err
+	}
+	st, err := s.status(ctx)
+	l.Detail.Ledger = append(l.Detail.Ledger, entry{What: "activations are the forms that were taken", Want: len(letters), Got: st.Activated})
+	return []*line{l}, err
+}
+
+// hashesAlone is how many times a second all cores together make the two hashes
+// of an activation.
+func hashesAlone(n int) float64 {
+	password, err := conversion.ParsePassword(benchPassword, conversion.ProfileFiche, "00000000")
+	if err != nil {
+		panic(err) // benchPassword is a good one
+	}
+	queue := make(chan struct{}, n)
+	for range n {
+		queue <- struct{}{}
+	}
+	close(queue)
+	began := time.Now()
+	var group sync.WaitGroup
+	for range cores() {
+		group.Go(func() {
+			for range queue {
+				password.Hash()
+				password.Hash()
+			}
+		})
+	}
+	group.Wait()
+	return float64(n) / time.Since(began).Seconds()
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// The goals of the expiry.
+const (
+	expiryGoal     = 0.75 // of one statement
+	expiryPatience = 2.0  // times the activations' 99th of a hundred while nothing expires
+)
+
+//go:embed expiry.sql
+var expiryStatement string
+
+// The codes of the list live for 48 hours, and the database's clock is moved
+// beyond that. Those who activate meanwhile have codes that live longer.
+const (
+	afterDeadline = 49 * time.Hour
+	longLifetime  = "CODE_LIFETIME=1440h"
+)
+
+// expiryStage has the mailed requests of a list expire, while others activate,
+// and compares with one statement on a copy of the database. The relay is away
+// meanwhile, so that the mails which tell of the end do not count.
+func expiryStage(ctx context.Context, b *bench) (lines []*line, err error) {
+	s, err := b.newSite(ctx, template, false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.end()) }()
+	e := expiry{site: s}
+	if err := e.prepare(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, e.before.drop()) }()
+	sweep := &line{Name: "mails apart", Rows: e.overdue, Unit: "/s", Against: "by one statement", Goal: expiryGoal}
+	if err := e.alone(ctx, sweep); err != nil {
+		return nil, err
+	}
+	activation, err := e.measure(ctx, sweep)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.alone(ctx, sweep); err != nil {
+		return nil, err
+	}
+	sweep.Detail.Ledger, err = s.ledger(ctx, e.accepted)
+	sweep.Detail.Ledger = append(sweep.Detail.Ledger, entry{What: "expired ones are the overdue ones", Want: e.overdue, Got: e.expired})
+	return []*line{sweep, activation}, err
+}
+
+type expiry struct {
+	*site
+	before   *database // a copy at the deadline; closed, so that it can be copied
+	letters  []letter
+	overdue  int // requests that are to expire
+	accepted int
+	expired  int
+}
+
+// prepare mails the list and those who activate, and keeps a copy of the database.
+func (e *expiry) prepare(ctx context.Context) (err error) {
+	if err := e.sink.reset(ctx, faults{}); err != nil {
+		return err
+	}
+	if _, e.overdue, err = e.invite(ctx, e.rows, 1); err != nil {
+		return err
+	}
+	if err := e.sink.keep(ctx, e.activations()); err != nil {
+		return err
+	}
+	others := 0
+	if e.letters, others, err = e.invite(ctx, e.activations(), 2, longLifetime); err != nil {
+		return err
+	}
+	e.accepted = e.overdue + others
+	return e.copyDatabase(ctx)
+}
+
+// copyDatabase gives product and reference tables in the same state.
+func (e *expiry) copyDatabase(ctx context.Context) (err error) {
+	if err := e.db.vacuumAnalyze(ctx); err != nil {
+		return err
+	}
+	if err := e.db.Close(); err != nil { // a database is copied while nobody uses it
+		return err
+	}
+	if e.before, err = e.newDatabase(ctx, e.db.name); err != nil {
+		return err
+	}
+	if err := e.before.Close(); err != nil {
+		return err
+	}
+	return e.db.open()
+}
+
+// shift moves the database's clock away from the real one.
+func (d *database) shift(ctx context.Context, by time.Duration) error {
+	_, err := d.ExecContext(ctx, fmt.Sprintf(`CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+		AS 'SELECT clock_timestamp() + interval ''%d seconds'''`, int(by.Seconds())))
+	return err
+}
+
+// alone runs the reference on a copy.
+func (e *expiry) alone(ctx context.Context, l *line) (err error) {
+	d, err := e.newDatabase(ctx, e.before.name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.drop()) }()
+	for _, table := range []string{"request", "audit"} {
+		if _, err := d.ExecContext(ctx, "ALTER TABLE "+table+" DISABLE TRIGGER USER"); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(d.shift(ctx, afterDeadline), d.checkpoint(ctx)); err != nil {
+		return err
+	}
+	began := time.Now()
+	result, err := d.ExecContext(ctx, expiryStatement)
+	if err != nil {
+		return err
+	}
+	took := time.Since(began)
+	if n, err := result.RowsAffected(); err != nil || int(n) != e.overdue {
+		return fmt.Errorf("the reference expires %d of %d requests: %w", n, e.overdue, err)
+	}
+	l.Reference = append(l.Reference, float64(e.overdue)/took.Seconds())
+	return nil
+}
+
+// measure has half of the others activate in quiet, and half while the sweeps run.
+func (e *expiry) measure(ctx context.Context, l *line) (activation *line, err error) {
+	v, pages, err := e.serve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	half := len(e.letters) / 2
+	quiet, err := crowd(ctx, 1, e.letters[:half], never, v.timed)
+	if err != nil {
+		return nil, err
+	}
+	away, err := closedPort()
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMeter(ctx, e.db, pages)
+	if err != nil {
+		return nil, err
+	}
+	worker, err := e.work(ctx, "SMTP_URL=smtp://"+away+"?starttls=off")
+	if err != nil {
+		return nil, err
+	}
+	m.add(worker)
+	if err := e.db.shift(ctx, afterDeadline); err != nil { // a worker checks the clock when it starts
+		return nil, err
+	}
+	swept := make(chan error, 1)
+	var took time.Duration
+	go func() {
+		var err error
+		took, err = e.sweep(ctx)
+		swept <- err
+	}()
+	done := false
+	during, err := crowd(ctx, 1, e.letters[half:], func() bool {
+		select {
+		case err = <-swept:
+			done = true
+		default:
+		}
+		return done
+	}, v.timed)
+	if err == nil && !done {
+		err = <-swept
+	}
+	if err != nil {
+		return nil, err
+	}
+	if l.Detail, err = m.read(ctx, e.overdue); err != nil {
+		return nil, err
+	}
+	l.Product = append(l.Product, float64(e.expired)/took.Seconds())
+	if e.expired < e.overdue {
+		l.Note = fmt.Sprintf("only %d of %d within %s", e.expired, e.overdue, e.limit)
+	}
+	activation = limit("p99 of activations meanwhile", "ms", e.overdue, percentile(during, 0.99), expiryPatience*percentile(quiet, 0.99))
+	activation.Against, activation.Note = "twice the quiet one", fmt.Sprintf("of %d", len(during))
+	return activation, e.stop()
+}
+
+// sweep waits until nothing is overdue any more. It returns how long that took
+// from the first sweep on.
+func (e *expiry) sweep(ctx context.Context) (took time.Duration, err error) {
+	late := time.Now().Add(e.limit)
+	for {
+		began := time.Now()
+		var first time.Time
+		if err := e.db.QueryRowContext(ctx, `SELECT count(*), coalesce(min(at), 'epoch') FROM audit WHERE event = 'expired'`).Scan(&e.expired, &first); err != nil {
+			return 0, err
+		}
+		if e.expired >= e.overdue || time.Now().After(late) {
+			return began.Add(afterDeadline).Sub(first), nil
+		}
+		// Asking is not to slow down what is measured.
+		if err := soon(ctx, max(tallyPoll, 10*time.Since(began))); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// closedPort is an address where nobody listens.
+func closedPort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}

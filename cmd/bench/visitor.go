@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"bascule/internal/conversion"
+)
+
+// A visitor is one subscriber's browser.
+type visitor struct {
+	http   *http.Client
+	public *url.URL
+}
+
+// serve starts the pages.
+func (s *site) serve(ctx context.Context) (visitor, *process, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // the product takes a port, not "any"
+	if err != nil {
+		return visitor{}, nil, err
+	}
+	u := &url.URL{Scheme: "http", Host: l.Addr().String()}
+	if err := l.Close(); err != nil {
+		return visitor{}, nil, err
+	}
+	p, err := s.start(ctx, `"listening"`, []string{"LISTEN_ADDR=" + u.Host, "PUBLIC_URL=" + u.String()}, "serve")
+	return visitor{&http.Client{Timeout: time.Minute}, u}, p, err
+}
+
+// benchPassword meets both profiles, and protects nothing.
+const benchPassword = "Banc9Bascule2Essai"
+
+// prove types in a code. It returns the name of the form that asks for identifiers.
+func (v visitor) prove(ctx context.Context, l letter) (submission string, err error) {
+	page, err := v.insist(ctx, url.Values{"email": {l.To}, "code": {l.Code}})
+	return field(page, "submission"), err
+}
+
+// choose sends the identifiers, with an address that may be another one.
+func (v visitor) choose(ctx context.Context, l letter, submission, email string) error {
+	_, err := v.insist(ctx, url.Values{
+		"email": {l.To}, "code": {l.Code}, "submission": {submission},
+		"new_email": {email}, "new_email_confirmation": {email},
+		"password": {benchPassword}, "password_confirmation": {benchPassword},
+		"question": {string(conversion.TrustQuestions()[0])}, "answer": {"rue des Lilas"}, "consent": {"oui"},
+	})
+	return err
+}
+
+// activate is what a subscriber does who keeps the address.
+func (v visitor) activate(ctx context.Context, l letter) error {
+	submission, err := v.prove(ctx, l)
+	if err != nil {
+		return err
+	}
+	return v.choose(ctx, l, submission, l.To)
+}
+
+// insist sends a form again while the pages are too busy, as they ask for. Any
+// other answer than a page that goes on is an error.
+func (v visitor) insist(ctx context.Context, form url.Values) (page string, err error) {
+	for {
+		page, status, err := v.post(ctx, form)
+		switch {
+		case err != nil:
+			return "", err
+		case status == http.StatusOK:
+			return page, nil
+		case status != http.StatusServiceUnavailable:
+			return "", fmt.Errorf("the pages answer %d", status)
+		}
+		if err := soon(ctx, time.Second); err != nil {
+			return "", err
+		}
+	}
+}
+
+func (v visitor) post(ctx context.Context, form url.Values) (page string, status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, v.public.JoinPath("activation").String(), strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", 0, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := v.http.Do(req)
+	if err != nil {
+		return "", 0, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return string(b), res.StatusCode, err
+}
+
+// field reads the value of an input of a page, "" if there is none.
+func field(page, name string) string {
+	tag := regexp.MustCompile(`<input[^>]*\bname="` + regexp.QuoteMeta(name) + `"[^>]*>`).FindString(page)
+	if value := regexp.MustCompile(`\bvalue="([^"]*)"`).FindStringSubmatch(tag); value != nil {
+		return html.UnescapeString(value[1])
+	}
+	return ""
+}
+
+// crowd has some visitors do something with letters until there are none, or
+// until enough says so, each at least once, and returns how many milliseconds
+// each took.
+func crowd(ctx context.Context, visitors int, letters []letter, enough func() bool, do func(context.Context, letter) (time.Duration, error)) (took []float64, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	queue := make(chan letter, len(letters))
+	for _, l := range letters {
+		queue <- l
+	}
+	close(queue)
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for range visitors {
+		group.Go(func() {
+			for l := range queue {
+				d, failed := do(ctx, l)
+				mu.Lock()
+				if failed != nil && err == nil {
+					err = failed
+					cancel()
+				}
+				took = append(took, d.Seconds()*1000)
+				mu.Unlock()
+				if enough() || ctx.Err() != nil {
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return took, err
+}
+
+func never() bool { return false }
+
+// timed measures one activation.
+func (v visitor) timed(ctx context.Context, l letter) (time.Duration, error) {
+	began := time.Now()
+	err := v.activate(ctx, l)
+	return time.Since(began), err
+}
+
+// invite imports a list of so many people and mails their codes. It returns one
+// letter for each address, so that no two want the same. env is the worker's.
+func (s *site) invite(ctx context.Context, people int, seed int64, env ...string) (letters []letter, accepted int, err error) {
+	path, err := s.list(people, seed, "csv")
+	if err != nil {
+		return nil, 0, err
+	}
+	before, err := s.sink.tally(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	in, err := s.importList(ctx, path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := s.mailAll(ctx, before.answered()+in.Accepted, env); err != nil {
+		return nil, 0, err
+	}
+	all, err := s.sink.letters(ctx)
+	known := make(map[string]bool)
+	for _, l := range all {
+		if !known[l.To] {
+			letters = append(letters, l)
+		}
+		known[l.To] = true
+	}
+	return letters, in.Accepted, err
+}
+
+// mailAll has a worker send what is due, until the sink has answered so many
+// mails, and stops it.
+func (s *site) mailAll(ctx context.Context, n int, env []string) error {
+	p, err := s.work(ctx, env...)
+	if err != nil {
+		return err
+	}
+	t, err := s.sink.awaitAnswers(ctx, n, s.limit)
+	if err != nil {
+		return err
+	}
+	if t.answered() < n {
+		return fmt.Errorf("only %d of %d mails within %s", t.answered(), n, s.limit)
+	}
+	return p.stop()
+}
