@@ -141,41 +141,53 @@ func fails(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	err = ts.Exec("bascule", args[1:]...)
 	exit := new(exec.ExitError)
-	if !errors.As(err, &exit) || exit.ExitCode() != want {
+	if !errors.As(err, &exit) {
 		ts.Fatalf("bascule ended with %v, want exit status %d", err, want)
 	}
-	line := ts.ReadFile("stderr")
+	checkFailure(ts, exit.ExitCode(), want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+}
+
+func checkFailure(ts *testscript.TestScript, code, want int, stdout, line string) {
 	switch {
+	case code != want:
+		ts.Fatalf("bascule ended with %d, want exit status %d, and said %q", code, want, line)
 	case !strings.HasPrefix(line, "bascule: ") || strings.Index(line, "\n") != len(line)-1:
 		ts.Fatalf("stderr is not one line of bascule's")
 	case strings.Contains(line, secret) || strings.Contains(line, storyKey):
 		ts.Fatalf("stderr tells a secret")
-	case ts.ReadFile("stdout") != "":
+	case stdout != "":
 		ts.Fatalf("something is on stdout beside the error")
 	}
 }
 
-// needs NAME ARGS...: without the variable, bascule fails and names it.
+// needs NAME ARGS...: without the variable, bascule fails and names it. Like rejects
+// it runs bascule within this process, where no start is waited for:
+// the files that are named must be absolute.
 func needs(ts *testscript.TestScript, _ bool, args []string) {
-	failsWith(ts, args[0], "", args[1:])
-	if !strings.Contains(ts.ReadFile("stderr"), args[0]+" is not set: ") {
-		ts.Fatalf("stderr does not say that %s is not set", args[0])
-	}
+	failsWith(ts, args[0], "", args[1:], args[0]+" is not set: ")
 }
 
 // rejects NAME VALUE ARGS...: with that value, bascule fails and names the variable.
 func rejects(ts *testscript.TestScript, _ bool, args []string) {
-	failsWith(ts, args[0], args[1], args[2:])
-	if !strings.Contains(ts.ReadFile("stderr"), args[0]) {
-		ts.Fatalf("stderr does not name %s", args[0])
-	}
+	failsWith(ts, args[0], args[1], args[2:], args[0])
 }
 
-func failsWith(ts *testscript.TestScript, name, value string, args []string) {
-	before := ts.Getenv(name)
-	ts.Setenv(name, value)
-	defer ts.Setenv(name, before)
-	fails(ts, false, append([]string{"1"}, args...))
+func failsWith(ts *testscript.TestScript, name, value string, args []string, says string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	getenv := func(asked string) string {
+		if asked == name {
+			return value
+		}
+		return ts.Getenv(asked)
+	}
+	var stdout, stderr strings.Builder
+	code := run(ctx, args, getenv, strings.NewReader(""), &stdout, &stderr)
+	fmt.Fprint(ts.Stderr(), stderr.String())
+	checkFailure(ts, code, exitFailed, stdout.String(), stderr.String())
+	if !strings.Contains(stderr.String(), says) {
+		ts.Fatalf("stderr does not say %q", says)
+	}
 }
 
 // only NAMES...: no other variable of bascule's is set from here on.
