@@ -71,7 +71,8 @@ func readNumbers(ctx context.Context, path string) ([]conversion.SubscriberNumbe
 var errDeclined = errors.New("nothing was changed")
 
 // confirm says what is about to be done to more than one request, and asks. Where
-// there is nobody to ask, --yes has to be the answer.
+// there is nobody to ask, --yes has to be the answer. Administrators are French: an
+// "o" is a yes.
 func (a *app) confirm(ctx context.Context, f bulkFlags, plan sql.Plan, what string) error {
 	if f.yes || len(plan.Requests) <= 1 {
 		return nil
@@ -83,7 +84,11 @@ func (a *app) confirm(ctx context.Context, f bulkFlags, plan sql.Plan, what stri
 	fmt.Fprintf(a.stderr, "%s. Go on? [y/N] ", about)
 	answer := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(a.stdin).ReadString('\n')
+		line, err := bufio.NewReader(a.stdin).ReadString('\n')
+		if err != nil { // the end of the input is no answer, whatever stands before it
+			fmt.Fprintln(a.stderr)
+			line = ""
+		}
 		answer <- strings.ToLower(strings.TrimSpace(line))
 	}()
 	select {
@@ -91,7 +96,7 @@ func (a *app) confirm(ctx context.Context, f bulkFlags, plan sql.Plan, what stri
 		fmt.Fprintln(a.stderr)
 		return ctx.Err()
 	case got := <-answer:
-		if got != "y" && got != "yes" {
+		if !slices.Contains([]string{"y", "yes", "o", "oui"}, got) {
 			return errDeclined
 		}
 		return nil

@@ -278,6 +278,16 @@ func (e environment) certificates(log *slog.Logger) (*certificate.Store, error) 
 	return certificate.Open(ca, crl, log)
 }
 
+// authorities reads CLIENT_CA_FILE alone, for who lets nobody in and so asks no
+// revocation list; nil without it.
+func (e environment) authorities(log *slog.Logger) (*certificate.Store, error) {
+	ca := strings.TrimSpace(e.getenv("CLIENT_CA_FILE"))
+	if ca == "" {
+		return nil, nil
+	}
+	return certificate.Open(ca, "", log)
+}
+
 func (e environment) certListenAddr() string { return strings.TrimSpace(e.getenv("CERT_LISTEN_ADDR")) }
 
 // certPublicURL reads CERT_PUBLIC_URL: scheme and host, where browsers are asked

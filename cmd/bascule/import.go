@@ -34,7 +34,7 @@ Importing the same contents again changes nothing. With CLIENT_CA_FILE, the
 authorities whose certificates open spaces, the verdicts warn of issuers that
 name none or several of them.
 
-Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE and CLIENT_CRL_FILE, optional.`,
+Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 		Example: `  bascule import list.xlsx --dry-run --verdicts verdicts.xlsx
   bascule import list.xlsx --within 90d --json`,
 		Args:              oneArg("FILE"),
@@ -69,7 +69,7 @@ func (f *importFlags) checkVerdicts(path string) error {
 }
 
 func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyring, path string, f importFlags) error {
-	certificates, err := a.env.certificates(a.log)
+	certificates, err := a.env.authorities(a.log)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"bascule/sql/sqltest"
@@ -46,6 +49,45 @@ func TestSignalEndsCommands(t *testing.T) {
 	}
 	if names, err := filepath.Glob(folder + "/.*"); err != nil || len(names) != 0 {
 		t.Errorf("%q are left in the folder (%v)", names, err)
+	}
+}
+
+// I7: a second signal ends the process at once: here a server that waits for the
+// rest of a request.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	db := sqltest.Open(t)
+	listen, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newOperator(t, "DATABASE_URL="+sqltest.As(t, db.URL, sqltest.Application), "SECRET_KEY="+storyKey, "LISTEN_ADDR="+listen, "PUBLIC_URL=http://"+listen).
+		start(nil, `"listening"`, "serve")
+	if err := awaitURL("http://" + listen + "/readyz"); err != nil {
+		t.Fatal(err)
+	}
+	client, err := net.Dial("tcp", listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := fmt.Fprintf(client, "POST /activation HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", listen); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Read(make([]byte, 1)); err != nil { // "100 Continue": the form is being read
+		t.Fatal(err)
+	}
+	err = poll(func() error {
+		s.cmd.Process.Signal(syscall.SIGTERM) // fails once the process has ended
+		select {
+		case <-s.ended:
+			return nil
+		default:
+			return errors.New("it goes on")
+		}
+	})
+	if status, ok := s.cmd.ProcessState.Sys().(syscall.WaitStatus); err != nil || !ok || status.Signal() != syscall.SIGTERM {
+		t.Errorf("%v; it ended with %v\n%s", err, s.err, s.output())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,7 +27,10 @@ func TestSignalAtTheQuestion(t *testing.T) {
 	before := db.Dump(t)
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
-			said := stopAtQuestion(t, o, signal, "cancel", "00123456", "00123457")
+			said, exit := answerQuestion(t, o, func(cmd *exec.Cmd, _ *os.File) error { return cmd.Process.Signal(signal) }, "cancel", "00123456", "00123457")
+			if exit != exitFailed {
+				t.Errorf("exit status %d", exit)
+			}
 			if want := "Go on? [y/N] \r\nbascule: stopped; nothing is half done\r\n"; !strings.HasSuffix(said, want) {
 				t.Errorf("%q does not end in %q", said, want)
 			}
@@ -37,9 +41,46 @@ func TestSignalAtTheQuestion(t *testing.T) {
 	}
 }
 
-// stopAtQuestion runs a command at a terminal, sends the signal once it asks, wants
-// exit status 1, and returns what the terminal showed.
-func stopAtQuestion(t *testing.T, o *operator, signal os.Signal, args ...string) string {
+// I7, D7: only a yes that was sent, in English or French, goes on; the end of the
+// input is none, and what follows stands on a line of its own.
+func TestAnswersToTheQuestion(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		typed string
+		shown string // of it
+		yes   bool
+	}{
+		{"y\n", "y\r\n", true}, {"YES\n", "YES\r\n", true}, {"o\n", "o\r\n", true}, {" Oui \n", " Oui \r\n", true},
+		{"\n", "\r\n", false}, {"n\n", "n\r\n", false}, {"non\n", "non\r\n", false}, {"oy\n", "oy\r\n", false},
+		{"\x04", "\r\n", false}, {"y\x04\x04", "y\r\n", false}, // ctrl-D
+	} {
+		t.Run(fmt.Sprintf("%q", test.typed), func(t *testing.T) {
+			db := sqltest.Open(t)
+			for _, number := range []conversion.SubscriberNumber{"00123456", "00123457"} {
+				db.Mailed(t, sqltest.Keys(t), sqltest.Invitation{Number: number})
+			}
+			o := newOperator(t, "DATABASE_URL="+sqltest.As(t, db.URL, sqltest.Application), "SECRET_KEY="+storyKey)
+			said, exit := answerQuestion(t, o, func(_ *exec.Cmd, person *os.File) error {
+				_, err := person.WriteString(test.typed)
+				return err
+			}, "cancel", "00123456", "00123457")
+			want, code, cancelled := test.shown+"bascule: nothing was changed\r\n", exitFailed, "0"
+			if test.yes {
+				want, code, cancelled = test.shown, exitDone, "2"
+			}
+			if _, after, _ := strings.Cut(said, "Go on? [y/N] "); exit != code || test.yes && !strings.HasPrefix(after, want) || !test.yes && after != want {
+				t.Errorf("exit status %d after %q, want %d and %q", exit, after, code, want)
+			}
+			if n := db.Text(t, `SELECT count(*)::text FROM request WHERE cancelled_at IS NOT NULL`); n != cancelled {
+				t.Errorf("%s requests are cancelled, want %s", n, cancelled)
+			}
+		})
+	}
+}
+
+// answerQuestion runs a command at a terminal, calls answer once it asks, and returns
+// what the terminal showed and the exit status.
+func answerQuestion(t *testing.T, o *operator, answer func(cmd *exec.Cmd, person *os.File) error, args ...string) (string, int) {
 	t.Helper()
 	person, program := openTerminal(t)
 	cmd := o.command(nil, args...)
@@ -56,7 +97,7 @@ func stopAtQuestion(t *testing.T, o *operator, signal os.Signal, args ...string)
 		said.Write(part[:n])
 		if !asked && strings.Contains(said.String(), "[y/N]") {
 			asked = true
-			if err := cmd.Process.Signal(signal); err != nil {
+			if err := answer(cmd, person); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -65,10 +106,7 @@ func stopAtQuestion(t *testing.T, o *operator, signal os.Signal, args ...string)
 		}
 	}
 	cmd.Wait() // the exit status tells how it went
-	if code := cmd.ProcessState.ExitCode(); code != exitFailed {
-		t.Errorf("exit status %d", code)
-	}
-	return said.String()
+	return said.String(), cmd.ProcessState.ExitCode()
 }
 
 // openTerminal opens a terminal: the side of the person, and that of the program.

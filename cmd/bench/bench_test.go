@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -30,9 +29,13 @@ func TestStages(t *testing.T) {
 	dir := t.TempDir()
 	o := options{rows: minRows, repeat: 1, dir: dir, json: filepath.Join(dir, "out.json"), bascule: build(t, dir), limit: time.Minute, slow: time.Millisecond, render: 20 * time.Millisecond,
 		settings: []string{"fsync=off", "full_page_writes=off"}}
-	var table bytes.Buffer
-	if err := measure(t.Context(), o, &table); err != nil {
-		t.Fatalf("%v\n%s", err, &table)
+	out, err := os.Create(filepath.Join(dir, "table"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if err := measure(t.Context(), o, out); err != nil {
+		t.Fatal(err)
 	}
 	text, err := os.ReadFile(o.json)
 	if err != nil {

@@ -17,16 +17,19 @@ func statusStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.newSite(ctx, false, faults{})
+	s, err := b.newSite(ctx, template, false)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
+	if err := b.sink.reset(ctx, faults{}); err != nil {
+		return nil, err
+	}
 	in, err := s.importList(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.meter(ctx)
+	m, err := newMeter(ctx, s.db)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func newMetrics(registry *prometheus.Registry, g *gate, besieged func() float64)
 			Buckets: []float64{.001, .005, .02, .05, .1, .2, .5, 1, 2, 5, 10},
 		}, []string{"route"}),
 		activations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "bascule_activation_submissions_total", Help: "Forms submitted to /activation, by outcome.",
+			Name: "bascule_activation_submissions_total", Help: "Forms submitted to /activation and /espace/identifiants, by outcome.",
 		}, []string{"outcome"}),
 		hashing: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "bascule_hashing_seconds", Help: "Time to hash the secrets of one submission, once it has a slot.",
