@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -129,5 +131,78 @@ func TestConnectionLimit(t *testing.T) {
 		c.mu.Lock()
 		c.clients[left].Close()
 		c.mu.Unlock()
+	}
+}
+
+// I8: one client that opens connections without end leaves room for others: for
+// subscribers, and for who asks whether the process lives. What it gives up it may
+// take again; a proxy is many clients.
+func TestOneClientLeavesRoom(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	srv.ReadHeaderTimeout, srv.ReadTimeout = 0, 0 // nobody makes room by being slow
+	ended := make(chan error, 1)
+	go func() { ended <- listener{name: "test"}.serve(srv, ln) }()
+	t.Cleanup(func() { srv.Close(); <-ended })
+	from := func(addr string) net.Conn {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(addr)}, Timeout: patience}
+		c, err := dialer.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	for range maxConnections {
+		from("127.0.0.2")
+	}
+	c := from("127.0.0.3")
+	c.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || answer.StatusCode != http.StatusNotFound {
+		t.Errorf("somebody else beside a client with %d connections: %v", maxConnections, err)
+	}
+}
+
+// I8: who counts as one client, and that a place is given back once.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	l := share(nil, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
+	for addr, want := range map[string]string{"192.0.2.1": "192.0.2.1/32", "::ffff:192.0.2.1": "192.0.2.1/32",
+		"2001:db8::1": "2001:db8::/64", "10.1.1.1": "", "::ffff:10.1.1.1": ""} {
+		got, counts := l.client(&net.TCPAddr{IP: net.ParseIP(addr)})
+		if counts != (want != "") || counts && got.String() != want {
+			t.Errorf("%s is %s, %t; want %q", addr, got, counts, want)
+		}
+	}
+	if _, counts := l.client(&net.UnixAddr{}); counts {
+		t.Error("who comes by a Unix socket is counted")
+	}
+	one, other := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
+	for i := range maxShare {
+		if !l.take(one) {
+			t.Fatalf("only %d are let in", i)
+		}
+	}
+	if l.take(one) || !l.take(other) {
+		t.Error("one client has more than its share, or another none")
+	}
+	end, far := net.Pipe()
+	defer far.Close()
+	p := &place{Conn: end, leave: sync.OnceFunc(func() { l.leave(one) })}
+	p.Close()
+	p.Close()
+	if !l.take(one) || l.take(one) {
+		t.Error("a place is not given back, or twice")
+	}
+	l.leave(other)
+	if _, kept := l.held[other]; kept {
+		t.Error("who has gone is remembered")
 	}
 }

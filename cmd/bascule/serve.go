@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +48,7 @@ Environment, optional:
                     certificate in place of CERT_LISTEN_ADDR: their Client-Cert is
                     believed there (none)
   TRUSTED_PROXIES   addresses and prefixes whose X-Forwarded-For is believed (none)
-  METRICS_ADDR      where to serve /metrics to Prometheus (nowhere)
+  METRICS_ADDR      where to serve /metrics to Prometheus, and the probes (nowhere)
   CODE_LIFETIME     how long a code works, as the pages tell it (48h)
   PASSWORD_PROFILE  fiche (8 to 20 letters and digits, the default) or cnil
   HELP_TEXT_FILE    what pages say about the assistance
@@ -93,9 +95,10 @@ func (a *app) serve(ctx context.Context) error {
 // listeners are where to serve what. Where subscribers come over http, the TLS
 // certificate is for those who show one of their own.
 func (a *app) listeners(cfg web.Config, pages *web.Server, pair *certificate.Pair) []listener {
-	own := listener{name: "pages", variable: "LISTEN_ADDR", addr: a.env.listenAddr(), handler: pages.Handler()}
+	proxies := slices.Concat(cfg.TrustedProxies, cfg.CertProxies)
+	own := listener{name: "pages", variable: "LISTEN_ADDR", addr: a.env.listenAddr(), handler: pages.Handler(), proxies: proxies}
 	asking := listener{name: "certificates", variable: "CERT_LISTEN_ADDR", addr: a.env.certListenAddr(),
-		handler: pages.CertificateHandler(), pair: pair, tls: pages.AskCertificate, header: certificate.MaxHeader}
+		handler: pages.CertificateHandler(), pair: pair, tls: pages.AskCertificate, header: certificate.MaxHeader, proxies: proxies}
 	if asking.addr == "" || cfg.PublicURL.Scheme == "https" {
 		own.pair = pair
 	}
@@ -149,6 +152,7 @@ type listener struct {
 	pair                 *certificate.Pair             // nil for none
 	tls                  func(*tls.Config) *tls.Config // what else TLS has to do; may be nil
 	header               int                           // how many bytes of headers it takes beside maxHeaderBytes
+	proxies              []netip.Prefix                // who may hold more connections than one client
 }
 
 // The limits of a connection. No page needs more: the activation waits two
@@ -239,7 +243,7 @@ func (l listener) fit(srv *http.Server) {
 
 // serve speaks TLS where the server has a certificate.
 func (l listener) serve(srv *http.Server, ln net.Listener) error {
-	ln = netutil.LimitListener(ln, maxConnections)
+	ln = netutil.LimitListener(share(ln, l.proxies), maxConnections)
 	err := error(nil)
 	if srv.TLSConfig.GetCertificate != nil || len(srv.TLSConfig.Certificates) > 0 {
 		err = srv.ServeTLS(ln, "", "")

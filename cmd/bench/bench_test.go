@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -29,13 +30,9 @@ func TestStages(t *testing.T) {
 	dir := t.TempDir()
 	o := options{rows: minRows, repeat: 1, dir: dir, json: filepath.Join(dir, "out.json"), bascule: build(t, dir), limit: time.Minute, slow: time.Millisecond, render: 20 * time.Millisecond,
 		settings: []string{"fsync=off", "full_page_writes=off"}}
-	out, err := os.Create(filepath.Join(dir, "table"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	if err := measure(t.Context(), o, out); err != nil {
-		t.Fatal(err)
+	var table bytes.Buffer
+	if err := measure(t.Context(), o, &table); err != nil {
+		t.Fatalf("%v\n%s", err, &table)
 	}
 	text, err := os.ReadFile(o.json)
 	if err != nil {

@@ -6,8 +6,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -113,43 +115,43 @@ func stageNames() (names []string) {
 	return names
 }
 
-// measure runs the stages and shows what they gave. It returns an error if a
-// ledger does not balance, or if a stage could not be measured.
-func measure(ctx context.Context, o options, out *os.File) (err error) {
+// measure runs the stages and shows what they gave, also where one of them could
+// not be measured. That is an error, and so is a ledger that does not balance.
+func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	b, err := newBench(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closed := b.close(); err == nil {
-			err = closed
-		}
-	}()
-	report := newReport(o, b)
+	defer func() { err = errors.Join(err, b.close()) }()
+	r := newReport(o, b)
+	failed := r.run(ctx, b)
+	r.print(out, o.verbose)
+	if o.json != "" {
+		err = r.write(o.json)
+	}
+	return errors.Join(failed, err, r.unbalanced())
+}
+
+// run runs the stages that are wanted, until one fails.
+func (r *report) run(ctx context.Context, b *bench) error {
 	for _, s := range stages() {
-		if len(o.stages) > 0 && !slices.Contains(o.stages, s.name) {
+		if len(b.stages) > 0 && !slices.Contains(b.stages, s.name) {
 			continue
 		}
 		began := time.Now()
 		fmt.Fprintf(os.Stderr, "%s …", s.name)
 		lines, err := s.run(ctx, b)
 		fmt.Fprintf(os.Stderr, " %s\n", time.Since(began).Round(time.Second/10))
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
 		for _, l := range lines {
 			l.Stage = s.name
 			l.judge()
 		}
-		report.Lines = append(report.Lines, lines...)
-	}
-	report.print(out, o.verbose)
-	if o.json != "" {
-		if err := report.write(o.json); err != nil {
-			return err
+		r.Lines = append(r.Lines, lines...)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	return report.unbalanced()
+	return nil
 }
 
 func cores() int { return runtime.GOMAXPROCS(0) }

@@ -19,27 +19,28 @@ type statement struct {
 
 // A meter reads what a measurement costs, from its making to read.
 type meter struct {
-	db        *database
-	processes []*process // that are there from the start
-	postgres  time.Duration
-	before    map[*process]usage
-	wal       int
+	*site
+	processes   []*process
+	before      map[*process]usage // of those that were there from the start
+	postgresCPU time.Duration
+	redisCPU    time.Duration
+	wal         int
 }
 
-// newMeter begins a measurement: with a checkpoint behind it, and nothing counted.
-func newMeter(ctx context.Context, db *database, processes ...*process) (*meter, error) {
-	m := &meter{db: db, processes: processes, before: make(map[*process]usage)}
-	if err := db.checkpoint(ctx); err != nil {
+// meter begins a measurement: with a checkpoint behind it, and nothing counted.
+func (s *site) meter(ctx context.Context, processes ...*process) (*meter, error) {
+	m := &meter{site: s, processes: processes, before: make(map[*process]usage)}
+	if err := s.db.checkpoint(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := db.ExecContext(ctx, `SELECT pg_stat_statements_reset()`); err != nil {
+	if _, err := s.db.ExecContext(ctx, `SELECT pg_stat_statements_reset()`); err != nil {
 		return nil, err
 	}
 	var err error
 	if m.wal, err = m.walPosition(ctx); err != nil {
 		return nil, err
 	}
-	m.postgres = cpuOfTree(db.bench.postmaster)
+	m.postgresCPU, m.redisCPU = cpuOfTree(s.postmaster), cpuOf(s.redisPID)
 	for _, p := range processes {
 		m.before[p] = p.now()
 	}
@@ -60,7 +61,8 @@ const topStatements = 8
 func (m *meter) read(ctx context.Context, rows int) (*detail, error) {
 	n := float64(max(rows, 1))
 	d := &detail{Memory: make(map[string]float64), CPU: make(map[string]float64)}
-	d.CPU["PostgreSQL"] = float64((cpuOfTree(m.db.bench.postmaster) - m.postgres).Microseconds()) / n
+	d.CPU["PostgreSQL"] = float64((cpuOfTree(m.postmaster) - m.postgresCPU).Microseconds()) / n
+	d.CPU["Redis"] = float64((cpuOf(m.redisPID) - m.redisCPU).Microseconds()) / n
 	for _, p := range m.processes {
 		u := p.now()
 		d.CPU[p.name] += float64((u.cpu - m.before[p].cpu).Microseconds()) / n

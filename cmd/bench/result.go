@@ -85,6 +85,18 @@ func limit(name, unit string, rows int, value, most float64) *line {
 	return &line{Name: name, Rows: rows, Unit: unit, Product: []float64{value}, Reference: []float64{most}, Against: "the limit", Limit: true, Goal: 1}
 }
 
+// take keeps what a round cost: the last one's, with the most memory and all that
+// did not balance of the rounds before.
+func (l *line) take(d *detail) {
+	if l.Detail != nil {
+		for name, most := range l.Detail.Memory {
+			d.Memory[name] = max(d.Memory[name], most)
+		}
+		d.Ledger = append(l.Detail.imbalances(), d.Ledger...)
+	}
+	l.Detail = d
+}
+
 func newReport(o options, b *bench) *report {
 	commit, _ := exec.Command("git", "describe", "--always", "--dirty").Output() // "" outside of a checkout
 	return &report{At: time.Now().UTC(), Commit: strings.TrimSpace(string(commit)), Rows: o.rows, Repeat: o.repeat, Cores: cores(),

@@ -15,26 +15,30 @@ import (
 type site struct {
 	*bench
 	db       *database
-	env      []string // of its commands
-	redis    func() error
-	embedded *process // the Redis in a process of its own; nil for a redis-server
+	env      []string     // of its commands
+	redis    func() error // stops it
+	redisPID int
 	services []*process
 	logs     int
 }
 
-// newSite copies the template, or another database that nobody uses.
-func (b *bench) newSite(ctx context.Context, from string, embedded bool) (s *site, err error) {
+// newSite copies the template, and has the sink forget what came and misbehave as
+// told from now on.
+func (b *bench) newSite(ctx context.Context, embedded bool, f faults) (s *site, err error) {
 	s = &site{bench: b}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.end())
 		}
 	}()
-	if s.db, err = b.newDatabase(ctx, from); err != nil {
+	if s.db, err = b.newDatabase(ctx, template); err != nil {
 		return nil, err
 	}
 	redis, err := s.startRedis(ctx, embedded)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.sink.reset(ctx, f); err != nil {
 		return nil, err
 	}
 	s.env = []string{"DATABASE_URL=" + asApplication(s.db.url), "REDIS_URL=" + redis, "SMTP_URL=" + b.sink.smtpURL(),
@@ -44,9 +48,9 @@ func (b *bench) newSite(ctx context.Context, from string, embedded bool) (s *sit
 
 func (s *site) startRedis(ctx context.Context, embedded bool) (url string, err error) {
 	if embedded {
-		s.embedded, url, err = startRole(ctx, "redis", s.dir)
+		p, url, err := startRole(ctx, "redis", s.dir)
 		if err == nil {
-			s.redis = s.embedded.stop
+			s.redis, s.redisPID = p.stop, p.cmd.Process.Pid
 		}
 		return url, err
 	}
@@ -58,7 +62,7 @@ func (s *site) startRedis(ctx context.Context, embedded bool) (url string, err e
 	if err != nil {
 		return "", err
 	}
-	s.redis = r.Stop
+	s.redis, s.redisPID = r.Stop, r.PID()
 	return r.URL(), nil
 }
 

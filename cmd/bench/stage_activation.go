@@ -23,14 +23,11 @@ func (b *bench) activations() int { return min(b.rows/activationShare, maxActiva
 // let them, and compares with the two hashes that each costs.
 func activationStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	l := &line{Name: "with the address of the list", Rows: b.activations(), Unit: "/s", Against: "two Argon2id", Goal: activationGoal}
-	s, err := b.newSite(ctx, template, false)
+	s, err := b.newSite(ctx, false, faults{Keep: b.activations()})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
-	if err := b.sink.reset(ctx, faults{Keep: b.activations()}); err != nil {
-		return nil, err
-	}
 	letters, accepted, err := s.invite(ctx, b.activations(), 1)
 	if err != nil {
 		return nil, err
@@ -39,7 +36,7 @@ func activationStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := newMeter(ctx, s.db, pages)
+	m, err := s.meter(ctx, pages)
 	if err != nil {
 		return nil, err
 	}

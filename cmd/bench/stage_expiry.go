@@ -29,7 +29,7 @@ const (
 // and compares with one statement on a copy of the database. The relay is away
 // meanwhile, so that the mails which tell of the end do not count.
 func expiryStage(ctx context.Context, b *bench) (lines []*line, err error) {
-	s, err := b.newSite(ctx, template, false)
+	s, err := b.newSite(ctx, false, faults{})
 	if err != nil {
 		return nil, err
 	}
@@ -66,9 +66,6 @@ type expiry struct {
 
 // prepare mails the list and those who activate, and keeps a copy of the database.
 func (e *expiry) prepare(ctx context.Context) (err error) {
-	if err := e.sink.reset(ctx, faults{}); err != nil {
-		return err
-	}
 	if _, e.overdue, err = e.invite(ctx, e.rows, 1); err != nil {
 		return err
 	}
@@ -150,7 +147,7 @@ func (e *expiry) measure(ctx context.Context, l *line) (activation *line, err er
 	if err != nil {
 		return nil, err
 	}
-	m, err := newMeter(ctx, e.db, pages)
+	m, err := e.meter(ctx, pages)
 	if err != nil {
 		return nil, err
 	}

@@ -48,15 +48,12 @@ func (b *bench) importOnce(ctx context.Context, l *line, extension string, rows 
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.newSite(ctx, template, false)
+	s, err := b.newSite(ctx, false, faults{})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
-	if err := b.sink.reset(ctx, faults{}); err != nil {
-		return nil, err
-	}
-	m, err := newMeter(ctx, s.db)
+	m, err := s.meter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +62,17 @@ func (b *bench) importOnce(ctx context.Context, l *line, extension string, rows 
 		return nil, err
 	}
 	m.add(in.process)
-	if l.Detail, err = m.read(ctx, b.rows); err != nil {
+	d, err := m.read(ctx, b.rows)
+	if err != nil {
 		return nil, err
 	}
 	l.Product = append(l.Product, float64(in.Rows)/in.process.took.Seconds())
-	if l.Detail.Ledger, err = s.ledger(ctx, in.Accepted); err != nil || !rows {
+	if d.Ledger, err = s.ledger(ctx, in.Accepted); err != nil {
 		return nil, err
+	}
+	l.take(d)
+	if !rows {
+		return nil, nil
 	}
 	return s.db.copyOut(ctx)
 }

@@ -41,14 +41,11 @@ func interactiveStage(ctx context.Context, b *bench) (lines []*line, err error) 
 }
 
 func (b *bench) interactOnce(ctx context.Context, env []string) (took []float64, d *detail, err error) {
-	s, err := b.newSite(ctx, template, false)
+	s, err := b.newSite(ctx, false, faults{Keep: b.activations()})
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
-	if err := b.sink.reset(ctx, faults{Keep: b.activations()}); err != nil {
-		return nil, nil, err
-	}
 	letters, accepted, err := s.invite(ctx, b.activations(), 2)
 	if err != nil {
 		return nil, nil, err
@@ -69,7 +66,7 @@ func (b *bench) interactOnce(ctx context.Context, env []string) (took []float64,
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := newMeter(ctx, s.db, pages, worker, b.sink.process)
+	m, err := s.meter(ctx, pages, worker, b.sink.process)
 	if err != nil {
 		return nil, nil, err
 	}

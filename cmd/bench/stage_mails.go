@@ -104,14 +104,11 @@ func (b *bench) mailOnce(ctx context.Context, m mailing, l *line) (waited float6
 	if err := b.autovacuum(ctx, m.vacuum); err != nil {
 		return 0, err
 	}
-	s, err := b.newSite(ctx, template, m.embedded)
+	s, err := b.newSite(ctx, m.embedded, m.faults)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
-	if err := b.sink.reset(ctx, m.faults); err != nil {
-		return 0, err
-	}
 	if m.during {
 		if err := s.workers(ctx, m.workers); err != nil {
 			return 0, err
@@ -125,7 +122,11 @@ func (b *bench) mailOnce(ctx context.Context, m mailing, l *line) (waited float6
 	if err := m.prepare(s.db, ctx); err != nil {
 		return 0, err
 	}
-	meter, err := newMeter(ctx, s.db, append(s.services, b.sink.process)...)
+	meter, err := s.meter(ctx, append(s.services, b.sink.process)...)
+	if err != nil {
+		return 0, err
+	}
+	before, err := b.sink.tally(ctx) // some have gone out already if the workers ran
 	if err != nil {
 		return 0, err
 	}
@@ -148,14 +149,16 @@ func (b *bench) mailOnce(ctx context.Context, m mailing, l *line) (waited float6
 	if err := s.settle(ctx, t); err != nil {
 		return 0, err
 	}
-	if l.Detail, err = meter.read(ctx, sent); err != nil {
+	d, err := meter.read(ctx, sent-before.answered())
+	if err != nil {
 		return 0, err
 	}
 	if err := s.stop(); err != nil {
 		return 0, err
 	}
 	l.Product = append(l.Product, t.rate())
-	l.Detail.Ledger, err = s.ledger(ctx, in.Accepted)
+	d.Ledger, err = s.ledger(ctx, in.Accepted)
+	l.take(d)
 	return t.First.Sub(imported).Seconds(), err
 }
 

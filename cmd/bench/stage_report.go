@@ -17,19 +17,16 @@ const reportGoal = 1 / 1.15
 // excelize alone.
 func reportStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	l := &line{Name: "of a mailed list", Rows: b.rows, Unit: "rows/s", Against: "by StreamWriter", Goal: reportGoal}
-	s, err := b.newSite(ctx, template, false)
+	s, err := b.newSite(ctx, false, faults{})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
-	if err := b.sink.reset(ctx, faults{}); err != nil {
-		return nil, err
-	}
 	_, accepted, err := s.invite(ctx, b.rows, 1)
 	if err != nil {
 		return nil, err
 	}
-	m, err := newMeter(ctx, s.db)
+	m, err := s.meter(ctx)
 	if err != nil {
 		return nil, err
 	}

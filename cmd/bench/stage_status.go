@@ -17,19 +17,16 @@ func statusStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.newSite(ctx, template, false)
+	s, err := b.newSite(ctx, false, faults{})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
-	if err := b.sink.reset(ctx, faults{}); err != nil {
-		return nil, err
-	}
 	in, err := s.importList(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	m, err := newMeter(ctx, s.db)
+	m, err := s.meter(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -180,6 +180,9 @@ func (s *site) invite(ctx context.Context, people int, seed int64, env ...string
 	return letters, in.Accepted, err
 }
 
+// prepareLimit bounds what comes before a measurement.
+const prepareLimit = 30 * time.Minute
+
 // mailAll has a worker send what is due, until the sink has answered so many
 // mails, and stops it.
 func (s *site) mailAll(ctx context.Context, n int, env []string) error {
@@ -187,12 +190,12 @@ func (s *site) mailAll(ctx context.Context, n int, env []string) error {
 	if err != nil {
 		return err
 	}
-	t, err := s.sink.awaitAnswers(ctx, n, s.limit)
+	t, err := s.sink.awaitAnswers(ctx, n, prepareLimit)
 	if err != nil {
 		return err
 	}
 	if t.answered() < n {
-		return fmt.Errorf("only %d of %d mails within %s", t.answered(), n, s.limit)
+		return fmt.Errorf("only %d of %d mails within %s", t.answered(), n, prepareLimit)
 	}
 	return p.stop()
 }

@@ -184,6 +184,9 @@ func (r *RedisServer) Addr() string { return net.JoinHostPort("127.0.0.1", strco
 // URL is the address as REDIS_URL has it.
 func (r *RedisServer) URL() string { return "redis://" + r.Addr() + "/0" }
 
+// PID is the server's process.
+func (r *RedisServer) PID() int { return r.server.cmd.Process.Pid }
+
 // Kill ends the server as a power failure would. It forgets everything.
 func (r *RedisServer) Kill() error { return r.server.stop() }
 

@@ -172,7 +172,7 @@ func (s *Server) panicked(w *watcher, r *http.Request, p any) {
 }
 
 func logLevel(route string) slog.Level {
-	if route == "/healthz" || route == "/readyz" || strings.HasPrefix(route, "/static/") {
+	if isProbe(route) || strings.HasPrefix(route, "/static/") {
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo

@@ -132,19 +132,13 @@ func (s *Server) byCertificate(r *http.Request) (entry, error) {
 }
 
 // verify judges a certificate, of which unread says why it could not be read, if
-// so. Who shows those that no authority of ours issued is counted, and has to
-// wait after too many: the certificate is not looked at then (I8). Refusals of
-// our authorities' certificates are not counted: an office may have many that
-// have expired.
+// so. That costs one signature, less than a look at who has to wait: so whoever
+// holds a certificate of ours gets in, whatever neighbours behind the same address
+// have shown. Who shows those that no authority of ours issued is counted, and has
+// to wait after too many: no more is written for them (I8). Refusals of our
+// authorities' certificates are not counted: an office may have many that have
+// expired.
 func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) (certificate.Holder, error) {
-	made := s.clientBucket("certificate", r)
-	wait, err := s.longestWait(r.Context(), made)
-	if err != nil {
-		return certificate.Holder{}, err
-	}
-	if wait > 0 {
-		return certificate.Holder{}, failure{status: http.StatusTooManyRequests, wait: wait}
-	}
 	holder, err := certificate.Holder{}, unread
 	if unread == nil {
 		holder, err = s.certificates.Verify(shown, s.now())
@@ -154,11 +148,25 @@ func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) 
 		return holder, err
 	}
 	if refusal == certificate.Malformed || refusal == certificate.Untrusted {
-		if err := s.db.CountFailure(r.Context(), made); err != nil {
+		if err := s.countMadeUp(r); err != nil {
 			return holder, err
 		}
 	}
 	return holder, entryRefusal(refusal)
+}
+
+// countMadeUp counts a certificate that is none of ours; the failure that it may
+// return says how long to wait.
+func (s *Server) countMadeUp(r *http.Request) error {
+	made := s.clientBucket("certificate", r)
+	wait, err := s.longestWait(r.Context(), made)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return failure{status: http.StatusTooManyRequests, wait: wait}
+	}
+	return s.db.CountFailure(r.Context(), made)
 }
 
 // spaceOf finds the one space whose sheet named this serial number and this

@@ -96,6 +96,11 @@ func TestAdmit(t *testing.T) {
 	if w := get("/healthz"); w.Code != http.StatusOK {
 		t.Errorf("alive: status %d", w.Code)
 	}
+	operator := httptest.NewRecorder() // beside the metrics, where no subscriber comes
+	s.Metrics().ServeHTTP(operator, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	if operator.Code != http.StatusOK || operator.Body.String() != "ok\n" {
+		t.Errorf("alive, beside the metrics: status %d, %q", operator.Code, operator.Body)
+	}
 	<-s.requests
 	for range 3 { // each gives its place back
 		if w := get("/"); w.Code != http.StatusOK {

@@ -220,11 +220,22 @@ func (s *Server) Handler() http.Handler {
 	return s.observe(s.secured(s.admit(mux)))
 }
 
-// Metrics serves the metrics to Prometheus. They name no one (I6); it is served
-// elsewhere than the pages all the same.
+// Metrics serves the metrics to Prometheus, and the probes where no subscriber
+// can be in their way. They name no one (I6); it is served elsewhere than the
+// pages all the same.
 func (s *Server) Metrics() http.Handler {
-	return promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{})
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		if isProbe(r.path) {
+			mux.Handle(r.path, s.dispatch(r))
+		}
+	}
+	mux.Handle("/", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	return mux
 }
+
+// isProbe tells the paths by which an operator watches the process.
+func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
 
 // fixed is a page that is the same for everybody.
 func (s *Server) fixed(name string) handler {
