@@ -8,9 +8,9 @@ import (
 	"bascule/sql"
 )
 
-// Cleaner forgets sessions that are over and throttles that nobody needs any
-// more: sign-ins and wrong codes go on between batches too, when no other work
-// is due.
+// Cleaner forgets sessions that are over, throttles that nobody needs any more,
+// and invitations that would wait for ever: sign-ins and wrong codes go on between
+// batches too, when no other work is due.
 type Cleaner struct {
 	DB    *sql.DB
 	Every time.Duration // between two looks

@@ -177,11 +177,24 @@ func (db *DB) tryTx(ctx context.Context, f func(*sqlx.Tx) error) error {
 		tx.Rollback() // fails only when the connection is gone, and the transaction with it
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	if ctx.Err() != nil {
+		tx.Rollback()
+		return ctx.Err()
+	}
+	err = tx.Commit()
+	var answer *pq.Error
+	if err != nil && !errors.As(err, &answer) {
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
 }
+
+// ErrUnknown says that PostgreSQL did not tell how a COMMIT ended: its connection
+// broke, or the context ended meanwhile.
+var ErrUnknown = errors.New("the connection ended during the commit, so it is not known whether all is stored")
 
 // begin begins a transaction. lib/pq does not look at ctx while it waits for the
 // answer to BEGIN: who waits for it past ctx's end rolls back.

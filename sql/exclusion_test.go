@@ -154,6 +154,44 @@ func TestExcludedIsNotInvited(t *testing.T) {
 	})
 }
 
+// D17: an invitation that waits for the end of an exclusion that has none is
+// forgotten once its request has ended or has another code; one that may still be
+// wanted waits.
+func TestExcludedWaitsNotForEver(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	for i, number := range []string{"000001", "000002", "000003", "000004"} {
+		d.invite(number, fmt.Sprintf("contact%d@duvallon.example", i))
+		d.exclude(number)
+	}
+	d.deliver()
+	d.must(d.CancelNumber(d.ctx, "000001"))
+	_, err := d.opt("000002", "mine@duvallon.example")
+	d.must(err)
+	d.exclude("contact2@duvallon.example")
+	d.must(d.lift("000003"))
+	waiting := func() string {
+		return d.Text(t, `SELECT string_agg(s.number || ' ' || o.kind || o.generation, ', ' ORDER BY s.number, o.id)
+			FROM obligation o JOIN request r ON r.id = o.request_id JOIN space s ON s.id = r.space_id`)
+	}
+	if got := waiting(); got != "000001 code1, 000002 code1, 000002 code2, 000002 notice2, 000003 code1, 000004 code1" {
+		t.Fatalf("before: %s", got)
+	}
+	n, err := d.CleanUp(d.ctx, 1)
+	d.must(err)
+	m, err := d.CleanUp(d.ctx, 10)
+	d.must(err)
+	if got := waiting(); n != 1 || m != 1 || got != "000002 code2, 000002 notice2, 000003 code1, 000004 code1" {
+		t.Errorf("after: %d, then %d are forgotten: %s", n, m, got)
+	}
+	d.sound()
+	d.must(d.lift("contact2@duvallon.example"))
+	d.must(d.lift("000004"))
+	if n := d.deliver(); n != 4 {
+		t.Errorf("%d mails were sent once nobody is left alone, want 4", n)
+	}
+}
+
 // D17, I5: a mail in doubt is not sent again to who is left alone in the
 // meantime; its code may have arrived and is good until its deadline.
 func TestExcludedInDoubt(t *testing.T) {

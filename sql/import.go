@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -109,8 +110,7 @@ const manyRows = 300
 // the commit: its error rolls everything back. It is called again with all of them
 // when verdicts changed while the rows were applied; the last call has the final ones.
 //
-// Only when the connection breaks during the commit does an error leave open
-// whether all was stored: the same file again settles it.
+// Only ErrUnknown leaves open whether all was stored: the same file again settles it.
 func (db *DB) Import(ctx context.Context, in Import, verdicts func(iter.Seq2[Verdict, error]) error) (ImportResult, error) {
 	if in.Stage == nil {
 		in.Stage = func(string) {}
@@ -128,6 +128,9 @@ func (db *DB) Import(ctx context.Context, in Import, verdicts func(iter.Seq2[Ver
 		}
 		return err
 	})
+	if errors.Is(err, ErrUnknown) {
+		return ImportResult{}, fmt.Errorf("import the same file again, which settles it: %w", err)
+	}
 	if err != nil {
 		return ImportResult{}, fmt.Errorf("import %s: %w", in.FileName, err)
 	}

@@ -95,8 +95,13 @@ var flights = []struct {
 		request, contact := d.invited(number, number+"@duvallon.example")
 		_, err := d.choose(contact, "mine"+number+"@duvallon.example")
 		d.must(err)
-		f := d.flight(request)
-		return f.only(sql.MailNotice)
+		return d.flight(request).only(sql.MailNotice)
+	}},
+	{"the holder's notice alone", func(d *desk, number string) flight {
+		d.invite(number, number+"@duvallon.example")
+		_, err := d.opt(number, "mine"+number+"@duvallon.example")
+		d.must(err)
+		return d.flight(d.latest(number)).only(sql.MailNotice)
 	}},
 	{"a notice after its code", func(d *desk, number string) flight {
 		d.invite(number, number+"@duvallon.example")
@@ -257,6 +262,11 @@ var stories = map[string]string{
 	"a notice alone, given back":                 "requested dated by 2 | code2 held, expiry1, notice2 | code good | mailed by worker, address chosen by subscriber",
 	"a notice alone, refused":                    "requested dated by 2 | code2 held, expiry1 | code good | mailed by worker, address chosen by subscriber, notice refused by worker",
 	"a notice alone, in doubt":                   "requested dated by 2 | code2 held, expiry1, notice2 doubted | code good | mailed by worker, address chosen by subscriber",
+	"the holder's notice alone, accepted":        "requested dated by 2 | code2 held | code good | address chosen by subscriber, notice mailed by worker",
+	"the holder's notice alone, failed":          "requested dated by 2 | code2 held, notice2 tried | code good | address chosen by subscriber",
+	"the holder's notice alone, given back":      "requested dated by 2 | code2 held, notice2 | code good | address chosen by subscriber",
+	"the holder's notice alone, refused":         "requested dated by 2 | code2 held | code good | address chosen by subscriber, notice refused by worker",
+	"the holder's notice alone, in doubt":        "requested dated by 2 | code2 held, notice2 doubted | code good | address chosen by subscriber",
 	"a notice after its code, accepted":          "mailed dated by 2 | expiry2 | code good | address chosen by subscriber, mailed by worker, notice mailed by worker",
 	"a notice after its code, failed":            "mailed dated by 2 | expiry2, notice2 tried | code good | address chosen by subscriber, mailed by worker",
 	"a notice after its code, given back":        "mailed dated by 2 | expiry2, notice2 | code good | address chosen by subscriber, mailed by worker",

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	stdsql "database/sql"
+	"errors"
 	"log/slog"
 	"net"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -144,6 +146,48 @@ func TestCommitAnswerLost(t *testing.T) {
 	})
 	if got := d.Text(t, `SELECT access FROM space`); got != "password" {
 		t.Errorf("the space is entered by %s", got)
+	}
+}
+
+// D9: a signal that comes during the COMMIT of an import leaves open whether all is
+// stored, which the error says; one before it does not. The same file again settles it.
+func TestImportStoppedWhileCommitting(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	proxied, mute := muteCommits(t, d.URL)
+	pool, err := sql.Open(t.Context(), proxied, 4)
+	d.must(err)
+	defer pool.Close()
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	in := d.sheet(row("000001", "a@duvallon.example"))
+	in.Stage = func(name string) {
+		if name == "committing" {
+			stop()
+		}
+	}
+	if _, err := pool.Import(ctx, in, nil); !sql.IsCanceled(err) || errors.Is(err, sql.ErrUnknown) || d.count(`SELECT count(*) FROM batch`) != 0 {
+		t.Errorf("stopped before the COMMIT: %v", err)
+	}
+
+	ctx, stop = context.WithCancel(t.Context())
+	defer stop()
+	mute.Store(true)
+	done := make(chan error, 1)
+	go func() {
+		_, err := pool.Import(ctx, d.sheet(row("000001", "a@duvallon.example")), nil)
+		done <- err
+	}()
+	d.until(`SELECT count(*) = 1 FROM batch`)
+	stop()
+	ends(t, "an import whose COMMIT has no answer", func() {
+		if err := <-done; !errors.Is(err, sql.ErrUnknown) || !strings.Contains(err.Error(), "import the same file again") {
+			t.Errorf("stopped during the COMMIT: %v", err)
+		}
+	})
+	if got := d.kinds(row("000001", "a@duvallon.example")); got != "unchanged" {
+		t.Errorf("the same file again is %s", got)
 	}
 }
 

@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	case !running || errors.Is(err, errUsage):
 		fmt.Fprintf(stderr, "bascule: %s; see `%s --help`\n", misuse(err), cmd.CommandPath())
 		return exitUsage
-	case ctx.Err() != nil && sql.IsCanceled(err):
+	case ctx.Err() != nil && sql.IsCanceled(err) && !errors.Is(err, sql.ErrUnknown):
 		// A transaction is whole or not there, and so is a file (I7).
 		err = errStopped
 	}

@@ -1,5 +1,6 @@
--- Forgets up to $1 sessions that are over and as many throttles that have leaked empty. A throttle that somebody holds is left
--- for the next time.
+-- Forgets up to $1 sessions that are over, as many throttles that have leaked empty, and as many invitations that wait without
+-- end for somebody who is left alone (D17), though their request has ended or has another code. What somebody holds is left for
+-- the next time.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), sessions AS (
@@ -10,5 +11,11 @@ WITH clock AS MATERIALIZED (
     DELETE FROM throttle WHERE bucket IN (
         SELECT bucket FROM throttle WHERE empty_at <= (SELECT now FROM clock) LIMIT $1 FOR UPDATE SKIP LOCKED)
     RETURNING 1
+), waiting AS (
+    DELETE FROM obligation WHERE id IN (
+        SELECT o.id FROM obligation o JOIN request r ON r.id = o.request_id
+        WHERE o.lane IN ('interactive', 'bulk') AND o.due_at = 'infinity' AND NOT (request_is_open(r) AND o.generation = request_current(r))
+        LIMIT $1 FOR UPDATE OF o SKIP LOCKED)
+    RETURNING 1
 )
-SELECT greatest((SELECT count(*) FROM sessions), (SELECT count(*) FROM throttles))
+SELECT greatest((SELECT count(*) FROM sessions), (SELECT count(*) FROM throttles), (SELECT count(*) FROM waiting))

@@ -32,8 +32,7 @@ WITH clock AS MATERIALIZED (
     SET undeliverable_at = clock.now, refusal = f.words, password_hash = NULL, question = NULL, answer_hash = NULL
     FROM refused f, clock
     WHERE f.kind = 'code' AND f.copy = 0 AND r.id = f.request_id AND f.generation = request_current(r)
-      AND (r.chosen_key IS NULL OR r.contact_generation IS NULL OR r.contact_generation >= r.generation
-           OR NOT EXISTS (SELECT FROM code c WHERE c.request_id = r.id AND c.generation = r.contact_generation))
+      AND NOT EXISTS (SELECT FROM code c WHERE c.request_id = r.id AND c.generation = r.contact_generation AND c.generation < r.generation)
       AND request_is_open(r) AND r.mailed_at IS NULL
     RETURNING r.id, r.space_id, f.code
 ), audited AS (
