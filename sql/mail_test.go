@@ -114,6 +114,9 @@ func TestBlame(t *testing.T) {
 	for i := range 12 {
 		d.invite(fmt.Sprintf("0000%02d", i+10), fmt.Sprintf("contact%d@duvallon.example", i))
 	}
+	now, err := d.Now(d.ctx)
+	d.must(err)
+	d.Freeze(t, now)
 	h := d.claim(12)
 	h.start()
 	ids := h.IDs
@@ -135,10 +138,10 @@ func TestBlame(t *testing.T) {
 	d.must(d.FinishAccepted(d.ctx, sql.Claim{Token: h.Token, IDs: ids[4:5]}))
 	blame("own own own own - - - - - - - -")
 	note(sql.Unturned, ids[:4]...)
-	note(sql.Unturned, ids[5:9]...)
+	note(sql.Unturned, ids[4:9]...) // one of them is no mail any more
 	note(sql.Unturned, ids[5:9]...)
 	blame("own own own own - open open open open - - -")
-	d.Exec(t, `UPDATE obligation SET claim = NULL, attempts = 3`)
+	d.Exec(t, `UPDATE obligation SET attempts = 3, due_at = bascule_now(), claim = CASE WHEN id = $1 THEN claim END`, ids[8])
 	note(sql.Opened, ids[9])
 	blame("own own own own - excused excused excused excused excused - -")
 	note(sql.Unturned, ids[10])
@@ -146,16 +149,49 @@ func TestBlame(t *testing.T) {
 	note(sql.Unturned, ids[9])
 	blame("own own own own - own own own own own excused -")
 	note(sql.Closed, ids[10])
-	if got := d.Text(t, `SELECT string_agg(attempts::text, ' ' ORDER BY id) FROM obligation`); got != "3 3 3 3 3 2 2 2 2 2 2 3" {
-		t.Errorf("attempts are %q", got)
-	}
-	d.must(d.OpenBreaker(d.ctx, "421", ids[11:]))
+	d.must(d.OpenBreaker(d.ctx, "421", append(ids[10:], ids[4])))
 	blame("own own own own - own own own own own own excused")
-	d.must(d.Blame(d.ctx, ids[11:]))
+	d.must(d.Blame(d.ctx, append(ids[11:], ids[4])))
 	blame("own own own own - own own own own own own own")
 	note(sql.Closed, ids[0])
+	// Who is handing a mail over settles its attempts and its next time.
+	if got := d.Text(t, `SELECT string_agg(attempts || CASE WHEN due_at > bascule_now() THEN ' later' ELSE '' END, ', ' ORDER BY id) FROM obligation`); got !=
+		"3, 3, 3, 3, 3, 2 later, 2 later, 2 later, 3, 2 later, 2 later, 3" {
+		t.Errorf("attempts are %q", got)
+	}
 	if got := d.Text(t, `SELECT coalesce(opened_at::text, 'closed') || reason FROM breaker`); got != "closed" {
 		t.Errorf("the breaker is %q", got)
+	}
+}
+
+// D11: five recipients are five addresses: those that subscribers chose, where
+// their spaces share one contact; one address that five mails go to is one.
+func TestRecipientsInARow(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	for i := range 5 {
+		d.invite(fmt.Sprintf("0000%02d", i+10), "shared@duvallon.example")
+	}
+	h := d.claim(5)
+	h.start()
+	turn, err := d.NoteUnclear(d.ctx, h.IDs, "550")
+	d.must(err)
+	if turn != sql.Unturned {
+		t.Error("five mails to one address opened the breaker")
+	}
+	d.must(d.FinishFailed(d.ctx, h.Token, h.failures("550", true)))
+	for i := range 5 {
+		_, err := d.opt(fmt.Sprintf("0000%02d", i+10), fmt.Sprintf("mine%d@duvallon.example", i))
+		d.must(err)
+	}
+	var codes []int64
+	for _, m := range d.claim(20).mails {
+		if m.Kind == sql.MailCode && m.IsChosen {
+			codes = append(codes, m.ID)
+		}
+	}
+	if turn, err = d.NoteUnclear(d.ctx, codes, "550"); err != nil || turn != sql.Opened {
+		t.Errorf("five addresses that were chosen turned the breaker %d, %v", turn, err)
 	}
 }
 
