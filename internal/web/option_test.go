@@ -228,14 +228,14 @@ func TestOptionAfterDeadline(t *testing.T) {
 }
 
 // D8, I2, I3, I4: the certificate holder opts while the batch's code activates,
-// both at once, a hundred times: one winner each. Either the switch came first,
+// both at once, thirty times: one winner each. Either the switch came first,
 // and the certificate opens nothing any more; or the option did, and the batch's
 // form finds its code dead. Neither is ever half done.
 func TestOptionRacesActivation(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t)
 	won := map[string]int{}
-	for round := range 100 {
+	for round := range 30 {
 		contact := fmt.Sprintf("contact%d@a.example", round)
 		r, cert := c.holder(sqltest.Invitation{Contact: contact})
 		_, code := c.db.Mail(t, c.keys, r.ID)
