@@ -75,6 +75,7 @@ func (b browser) fill(confirmation string) {
 // D5: the link fills the form in, leaves the address bar and the history, and
 // sends nothing by itself.
 func TestBrowserWalk(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	r, proof := b.mailed(sqltest.Invitation{Contact: "helene+fisc@a.example"})
 	b.do(chromedp.Navigate(b.link(proof)), chromedp.WaitVisible("#rempli"))
@@ -118,6 +119,7 @@ func (s *site) checkAccess(r sqltest.Request, want string) {
 // D5: a link opened while the page is open fills it in too; half a link, or one
 // whose "+" was not escaped, does its best; what is no link of ours is left alone.
 func TestBrowserFragment(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	b.do(chromedp.Navigate(b.http.URL + "/activation"))
 	for _, test := range []struct{ fragment, email, code, left string }{
@@ -141,6 +143,7 @@ func TestBrowserFragment(t *testing.T) {
 // D5: a link pasted over the answer to a form, whose address is the same up to
 // the "#", opens the form all the same.
 func TestBrowserFragmentOverAnswer(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	_, proof := b.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	b.do(chromedp.Navigate(b.link(proof)), chromedp.Click("main button"), chromedp.WaitVisible(chromedp.CSS("#new_email")))
@@ -154,6 +157,7 @@ func TestBrowserFragmentOverAnswer(t *testing.T) {
 // The summary of what is wrong takes the focus, and its links lead to the
 // fields; a password can be shown and is hidden again before it is sent.
 func TestBrowserProblemsAndReveal(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	_, proof := b.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	b.do(chromedp.Navigate(b.link(proof)), chromedp.Click("main button"), chromedp.WaitVisible("#new_email"))
@@ -190,6 +194,7 @@ func TestBrowserProblemsAndReveal(t *testing.T) {
 // Every page fits a phone of 360 pixels without scrolling sideways; its
 // style sheet is not refused by the policy.
 func TestBrowserPhone(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	_, proof := b.mailed(sqltest.Invitation{Number: "12345678901234567890", Holder: strings.Repeat("W", 200),
 		Contact: strings.Repeat("w", 60) + "@" + strings.Repeat("w", 31) + ".example"})

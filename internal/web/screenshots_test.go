@@ -28,6 +28,7 @@ var shown = []string{"espace-une-entreprise-light.png", "espace-option-certifica
 //
 // Without the flag it still walks through every page in every look.
 func TestScreenshots(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	for _, look := range []struct {
 		suffix        string

@@ -24,6 +24,7 @@ import (
 // The pages that are the same for everybody: R2, R24, R32–R34 in the sheet's
 // words; one language, one title, one h1, nothing inline, 15 kB at most.
 func TestPages(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for path, texts := range map[string][]string{
 		"/": {"Optez pour l'accès sans certificat", "Créer mon espace / adhérer aux services en ligne", "Activer votre espace",
@@ -87,6 +88,7 @@ func checkHTML(t *testing.T, name string, page answered) {
 
 // Every link of every page leads somewhere.
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	form := full(proof, "contact@a.example")
@@ -110,6 +112,7 @@ func TestLinks(t *testing.T) {
 
 // D5: GET and HEAD change nothing, whoever opens a link first, whatever it carries.
 func TestReadingChangesNothing(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	done, form := s.mailed(sqltest.Invitation{Contact: "done@a.example"})
@@ -132,6 +135,7 @@ func TestReadingChangesNothing(t *testing.T) {
 // R28: the recap is served to the session of the activation alone, for 30
 // minutes; before the worker has rendered it and after, the bytes are the same.
 func TestRecap(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r, proof := s.mailed(sqltest.Invitation{Number: "00AB1234", Contact: "contact@a.example"})
 	page := s.post(full(proof, "Contact@a.example")).expect(t, http.StatusOK, success)
@@ -176,6 +180,7 @@ func TestRecap(t *testing.T) {
 
 // Over https the cookie is bound to the host, and browsers keep to https.
 func TestHTTPS(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(c *web.Config) { c.PublicURL = &url.URL{Scheme: "https", Host: "espace.example"} })
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	page := s.post(full(proof, "contact@a.example"), "Origin", "https://espace.example").expect(t, http.StatusOK, success)
@@ -190,6 +195,7 @@ func TestHTTPS(t *testing.T) {
 
 // What a browser with our pages would not send.
 func TestMalformed(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	form := full(proof, "contact@a.example")
@@ -260,6 +266,7 @@ func TestThrottleByAddress(t *testing.T) {
 // Sixty failures from one network whatever the addresses, an IPv6 line being
 // its /64; successes never count, however many.
 func TestThrottleByClient(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	s.db.Freeze(t, time.Now())
@@ -281,6 +288,7 @@ func TestThrottleByClient(t *testing.T) {
 // Static files are kept for ever under their version, and for no time under
 // another one; a theme replaces and adds files.
 func TestStaticAndTheme(t *testing.T) {
+	t.Parallel()
 	theme := t.TempDir()
 	for name, content := range map[string]string{"style.css": "body{color:teal}", "logo.svg": "<svg/>", "fonts/a.woff2": "font",
 		"fonts/b.woff": "x", "a.png": "x", "a.jpg": "x", "a.jpeg": "x", "a.gif": "x", "a.webp": "x", "favicon.ico": "x", "extra.js": "x",
@@ -330,6 +338,7 @@ func TestStaticAndTheme(t *testing.T) {
 // A theme leads nowhere else: a link out of the folder, however it is written, is
 // refused at the start, by name, and so is what is no file of a page's size.
 func TestThemeStaysInItsFolder(t *testing.T) {
+	t.Parallel()
 	outside := t.TempDir()
 	secret := filepath.Join(outside, "secret.css")
 	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
@@ -382,6 +391,7 @@ func TestNewRefuses(t *testing.T) {
 // Without PostgreSQL the server is alive, not ready, and says so to subscribers
 // without losing their trust: 503, and when to come back.
 func TestWithoutDatabase(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	s.get("/readyz").expect(t, http.StatusOK)
@@ -428,6 +438,7 @@ func TestFrozenDatabase(t *testing.T) {
 
 // The metrics count by route and outcome, and name nobody (I6).
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	s.post(with(proof, "code", "0000-0000-0000"))
@@ -457,6 +468,7 @@ func TestMetrics(t *testing.T) {
 
 // D6: the other password profile, and the lifetime of the codes, are told as set.
 func TestSettingsShow(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(c *web.Config) { c.Profile = "cnil"; c.CodeLifetime = 90 * time.Minute; c.Help = " " })
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	s.get("/activation").expect(t, http.StatusOK, "Le code est valable 1 h 30", "8 h 00 à 19 h 30") // R32
