@@ -102,7 +102,7 @@ func TestBounces(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got := db.Text(t, `SELECT coalesce(bounce, '') FROM request WHERE id = $1`, r.ID)
+			got := db.Text(t, `SELECT coalesce(bounce, '') FROM request_code WHERE id = $1`, r.ID)
 			if got != string(test.class) {
 				t.Errorf("the class is %q, want %q", got, test.class)
 			}
@@ -172,7 +172,7 @@ func TestBouncesInTheMaking(t *testing.T) {
 	if err := b.Look(t.Context()); err == nil {
 		t.Error("nothing is said of the mail that is stuck")
 	}
-	if db.Text(t, `SELECT (bounced_at IS NOT NULL)::text FROM request WHERE id = $1`, r.ID) != "true" {
+	if db.Text(t, `SELECT (bounced_at IS NOT NULL)::text FROM request_code WHERE id = $1`, r.ID) != "true" {
 		t.Error("the bounce behind it was not read")
 	}
 }

@@ -8,7 +8,7 @@
 //	another address        ─▶ code mail and notice (interactive)
 //	option in the space    ─▶ code mail, and a notice for another address (interactive)
 //	resend                 ─▶ code mail again (interactive)
-//	code mail accepted     ─▶ expiry at its deadline
+//	code mail started      ─▶ a look at its deadline
 //	expiry                 ─▶ mail about the expired code (bulk)
 //	activation             ─▶ recap
 //	recap rendered         ─▶ confirmation mail (interactive)

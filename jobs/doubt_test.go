@@ -32,7 +32,7 @@ func TestAnswerLost(t *testing.T) {
 	if got := s.db.Deadline(t, r.ID); !got.Equal(deadline) {
 		t.Errorf("the deadline moved from %s to %s", deadline, got)
 	}
-	if !s.holds(`SELECT NOT in_doubt FROM request`) || !s.holds(`SELECT interruptions = 1 FROM obligation`) {
+	if !s.holds(`SELECT NOT in_doubt AND doubts = 1 FROM code`) {
 		t.Error("a mail that the relay accepted in the end is still in doubt")
 	}
 }
@@ -47,7 +47,7 @@ func TestThreeDoubts(t *testing.T) {
 		s.relay.follow(at("dot", answer))
 		s.work()
 		s.elapse("it counts as mailed", allMailed)
-		if !s.holds(`SELECT in_doubt FROM request`) {
+		if !s.holds(`SELECT in_doubt FROM request_code`) {
 			t.Errorf("%s: the doubt does not show", answer)
 		}
 		if got := s.db.Text(t, `SELECT string_agg(event || ' ' || why, '; ') FROM audit`); got != "mailed in doubt" {
@@ -69,14 +69,14 @@ func TestTypedCodeStopsRepetitions(t *testing.T) {
 	s.work()
 	s.until("the doubt is recorded", `SELECT interruptions = 1 AND claim IS NULL FROM obligation`)
 	s.typeCode(r.Contact)
-	s.elapse("nothing is due", `SELECT count(*) = 0 FROM obligation WHERE lane <> 'expiry'`)
+	s.elapse("nothing is due", `SELECT count(*) = 0 FROM obligation`)
 	if n := len(s.relay.rcpts()); n != 1 {
 		t.Errorf("tried %d times although the code was typed", n)
 	}
-	if !s.holds(`SELECT mailed_at IS NOT NULL AND NOT in_doubt FROM request`) {
+	if !s.holds(`SELECT mailed_at IS NOT NULL AND NOT in_doubt FROM request_code`) {
 		t.Error("the typed code does not count as mailed")
 	}
-	if !s.holds(`SELECT count(*) = 1 FROM obligation WHERE lane = 'expiry' AND due_at = (SELECT expires_at FROM request)`) {
+	if !s.holds(`SELECT count(*) = 1 FROM deadline WHERE at = (SELECT expires_at FROM code)`) {
 		t.Error("nothing will expire the request")
 	}
 }
@@ -111,10 +111,10 @@ func TestFailureAfterDoubt(t *testing.T) {
 			s.work()
 			s.until("the first try is over", `SELECT interruptions + attempts = 1 AND claim IS NULL FROM obligation`)
 			s.relay.follow(times(3, at("rcpt", "451 4.2.2 mailbox full")))
-			s.until("the start is settled", `SELECT (started_at IS NOT NULL) = $1 FROM request`, doubtful)
+			s.until("the start is settled", `SELECT (started_at IS NOT NULL) = $1 FROM request_code`, doubtful)
 			first := s.db.Text(t, `SELECT bascule_now()::text`)
 			s.elapse("it is mailed", allMailed)
-			if !s.holds(`SELECT (started_at < $1::timestamptz) = $2 FROM request`, first, doubtful) {
+			if !s.holds(`SELECT (started_at < $1::timestamptz) = $2 FROM request_code`, first, doubtful) {
 				t.Error("the deadline counts from the wrong try")
 			}
 			want := 1
@@ -242,7 +242,7 @@ func TestHeldRequest(t *testing.T) {
 			once.Do(func() {
 				var err error
 				if holder, err = s.db.Raw.Begin(); err == nil {
-					_, err = holder.Exec(`SELECT FROM request WHERE id = $1 FOR UPDATE`, requests[0].ID)
+					_, err = holder.Exec(`SELECT FROM code WHERE request_id = $1 FOR UPDATE`, requests[0].ID)
 				}
 				if err != nil {
 					t.Error(err)
@@ -252,7 +252,7 @@ func TestHeldRequest(t *testing.T) {
 		return ""
 	})
 	s.work()
-	s.until("the others are mailed", `SELECT count(*) = 3 FROM request WHERE mailed_at IS NOT NULL`)
+	s.until("the others are mailed", `SELECT count(*) = 3 FROM request_code WHERE mailed_at IS NOT NULL`)
 	if err := holder.Rollback(); err != nil {
 		t.Fatal(err)
 	}

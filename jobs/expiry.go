@@ -15,9 +15,9 @@ type Expirer struct {
 	Log *slog.Logger
 }
 
-// sweepSize bounds one transaction: long enough to be fast, short enough to
-// hold nobody up.
-const sweepSize = 5000
+// sweepSize bounds one transaction: of the deadlines of so many windows, long
+// enough to be fast, short enough to hold nobody up.
+const sweepSize = 80
 
 // sweepTimeout bounds one statement: a sweep of a loaded database takes its time.
 const sweepTimeout = time.Minute
@@ -31,7 +31,7 @@ func (e *Expirer) Run(ctx context.Context) error {
 			return err
 		}
 		expired += swept.Expired
-		if swept.Obligations < sweepSize {
+		if swept.Deadlines < sweepSize {
 			break
 		}
 	}

@@ -222,7 +222,7 @@ func (s *stage) find(to conversion.Email, code conversion.Code) (p sql.ProvenCod
 }
 
 func (s *stage) obligations() string {
-	return s.db.Text(s.t, `SELECT coalesce(json_agg(o)::text, 'none') FROM (SELECT *, bascule_now() AS now FROM obligation ORDER BY lane = 'expiry', id LIMIT 5) AS o`)
+	return s.db.Text(s.t, `SELECT coalesce(json_agg(o)::text, 'none') FROM (SELECT *, bascule_now() AS now FROM obligation ORDER BY id LIMIT 5) AS o`)
 }
 
 // pass moves the database's clock forward.
@@ -241,7 +241,7 @@ const nextEvent = `
 		WHEN EXISTS (SELECT FROM obligation, clock WHERE claimed_until > clock.now) THEN 0
 		ELSE coalesce((SELECT greatest(0, extract(epoch FROM min(
 				CASE WHEN lane = 'recap' OR breaker.opened_at IS NULL THEN due_at ELSE greatest(due_at, breaker.probe_at) END) - (SELECT now FROM clock)))
-			FROM obligation, breaker WHERE lane <> 'expiry'), 0)
+			FROM obligation, breaker), 0)
 	END::float8`
 
 // elapse waits for a condition and lets time pass wherever the workers do nothing but wait.
@@ -266,7 +266,7 @@ func (s *stage) elapse(what, query string, args ...any) {
 	})
 }
 
-const allMailed = `NOT EXISTS (SELECT FROM request WHERE mailed_at IS NULL) AND NOT EXISTS (SELECT FROM obligation WHERE lane <> 'expiry')`
+const allMailed = `NOT EXISTS (SELECT FROM request_code WHERE mailed_at IS NULL) AND NOT EXISTS (SELECT FROM obligation)`
 
 var (
 	codeInMail = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
@@ -332,9 +332,11 @@ type mailing struct {
 // ended or is in doubt are not kept: three copies at most.
 func (s *stage) mailings() map[string]mailing {
 	rows, err := s.db.Raw.Query(`
-		SELECT c.request_id || ' ' || c.generation, c.expires_at, CASE WHEN r.in_doubt THEN 3 ELSE coalesce(1 + o.interruptions, 3) END
-		FROM code c JOIN request r ON r.id = c.request_id
-		LEFT JOIN obligation o ON o.request_id = c.request_id AND o.generation = c.generation AND o.kind IN ('code', 'expiry') AND o.copy = 0`)
+		SELECT c.request_id || ' ' || c.generation, c.expires_at,
+			CASE WHEN c.in_doubt THEN 3 WHEN o.id IS NOT NULL THEN 1 + o.interruptions WHEN c.void_at IS NULL THEN 1 + c.doubts ELSE 3 END
+		FROM code c
+		LEFT JOIN obligation o ON o.request_id = c.request_id AND o.generation = c.generation AND o.kind = 'code' AND o.copy = 0
+		WHERE c.started_at IS NOT NULL AND c.purpose <> 'reset'`)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -354,7 +356,7 @@ func (s *stage) mailings() map[string]mailing {
 // proveMailed: a request counts as mailed only if the relay has the mail, a right
 // code was typed, or nobody can know (I5).
 func (s *stage) proveMailed(codes map[string]string) {
-	rows, err := s.db.Raw.Query(`SELECT r.id || ' ' || c.generation FROM request r JOIN code c ON c.request_id = r.id AND c.generation = request_current(r)
+	rows, err := s.db.Raw.Query(`SELECT r.id || ' ' || r.generation FROM request_code r
 		WHERE r.mailed_at IS NOT NULL AND NOT r.in_doubt
 		  AND NOT EXISTS (SELECT FROM audit a WHERE a.request_id = r.id AND a.event = 'mailed' AND a.actor = 'subscriber')
 		  AND EXISTS (SELECT FROM audit a WHERE a.request_id = r.id AND a.event = 'mailed')`)
@@ -457,10 +459,11 @@ func (s *stage) flood(n int) {
 			FROM generate_series(1, $1) AS i, (SELECT coalesce(max(id), 0) + 1000 AS last FROM space) AS m
 			RETURNING id, contact_email, contact_key
 		), requests AS (
-			INSERT INTO request (space_id, origin, key_id, nonce, contact_email, contact_key, contact_generation, requested_at)
-			SELECT id, 'import', $2, uuid_send(gen_random_uuid()), contact_email, contact_key, 1, bascule_now() FROM spaces
-			RETURNING id
+			INSERT INTO request (space_id, origin, requested_at) SELECT id, 'import', bascule_now() FROM spaces RETURNING id, space_id
+		), codes AS (
+			INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
+			SELECT r.id, 1, 'identify', s.contact_email, s.contact_key, $2, uuid_send(gen_random_uuid()) FROM requests r JOIN spaces s ON s.id = r.space_id
 		)
-		INSERT INTO obligation (lane, kind, request_id, generation, due_at) SELECT 'bulk', 'code', id, 1, bascule_now() FROM requests`,
+		INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at) SELECT 'bulk', 'code', space_id, id, 1, bascule_now() FROM requests`,
 		n, s.keys.Newest())
 }

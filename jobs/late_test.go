@@ -79,16 +79,16 @@ func TestSlowWindow(t *testing.T) {
 	requests := s.invite(6) // a window of four, then one of two
 	relay := s.slow(stillAt(requests[0].Contact.String(), requests[1].Contact.String(), requests[4].Contact.String()))
 	<-relay.stands
-	if !s.holds(`SELECT count(*) = 4 FROM request WHERE started_at IS NOT NULL`) {
+	if !s.holds(`SELECT count(*) = 4 FROM request_code WHERE started_at IS NOT NULL`) {
 		t.Fatal("the first window is not one of four: this proves nothing")
 	}
-	first := s.db.Text(t, `SELECT min(started_at)::text FROM request`)
+	first := s.db.Text(t, `SELECT min(started_at)::text FROM request_code`)
 	relay.pass(6 * time.Second)
 	relay.goOn <- struct{}{}
 
 	<-relay.stands // in the window of two
-	if !s.holds(`SELECT count(*) = 3 FROM request r JOIN obligation o ON o.request_id = r.id
-		WHERE r.id IN ($1, $2, $3) AND r.started_at IS NULL AND r.expires_at IS NULL AND NOT EXISTS (SELECT FROM code c WHERE c.request_id = r.id)
+	if !s.holds(`SELECT count(*) = 3 FROM request_code r JOIN obligation o ON o.request_id = r.id
+		WHERE r.id IN ($1, $2, $3) AND r.started_at IS NULL AND r.expires_at IS NULL
 		  AND o.claim IS NULL AND o.due_at <= bascule_now() AND o.attempts = 0 AND o.interruptions = 0`,
 		requests[1].ID, requests[2].ID, requests[3].ID) {
 		t.Errorf("mails whose turn came too late still have a deadline, or are not due: %s", s.obligations())
@@ -101,10 +101,10 @@ func TestSlowWindow(t *testing.T) {
 	<-relay.stands // the second one, in a window of its own
 	relay.goOn <- struct{}{}
 	s.until("all are mailed", allMailed)
-	if !s.holds(`SELECT started_at = $1::timestamptz FROM request WHERE id = $2`, first, requests[0].ID) {
+	if !s.holds(`SELECT started_at = $1::timestamptz FROM request_code WHERE id = $2`, first, requests[0].ID) {
 		t.Error("the mail under way lost its start")
 	}
-	if !s.holds(`SELECT count(*) = 5 FROM request WHERE started_at >= $1::timestamptz + interval '6 seconds' AND expires_at - started_at = interval '48 hours'`, first) {
+	if !s.holds(`SELECT count(*) = 5 FROM request_code WHERE started_at >= $1::timestamptz + interval '6 seconds' AND expires_at - started_at = interval '48 hours'`, first) {
 		t.Error("a mail that was late is not started anew, with a full deadline")
 	}
 	if n := len(s.relay.kept()); n != len(requests) {
@@ -146,7 +146,7 @@ func TestSlowWindowAfterDoubt(t *testing.T) {
 		return ""
 	})
 	s.until("one is refused, one in doubt", `SELECT sum(attempts) = 1 AND sum(interruptions) = 1 AND count(claim) = 0 FROM obligation`)
-	first := s.db.Text(t, `SELECT started_at::text FROM request WHERE id = $1`, r[1].ID)
+	first := s.db.Text(t, `SELECT started_at::text FROM request_code WHERE id = $1`, r[1].ID)
 	relay.follow(stillAt(other))
 	relay.pass(61 * time.Second)
 	<-relay.stands
@@ -160,7 +160,7 @@ func TestSlowWindowAfterDoubt(t *testing.T) {
 	if n := s.relay.dials() - dials; n != 1 {
 		t.Errorf("%d more connections: the repetition was not late", n)
 	}
-	if !s.holds(`SELECT r.started_at = $1::timestamptz AND o.interruptions = 1 AND NOT r.in_doubt FROM request r JOIN obligation o ON o.request_id = r.id WHERE r.id = $2`, first, r[1].ID) {
+	if !s.holds(`SELECT started_at = $1::timestamptz AND doubts = 1 AND NOT in_doubt FROM code WHERE request_id = $2`, first, r[1].ID) {
 		t.Error("the repetition lost its start, or gained a doubt")
 	}
 	if n := len(s.relay.keptFor(doubtful)); n != 2 { // that they are equal, every stage proves

@@ -337,14 +337,14 @@ func (m *Mailer) compose(l letter, s sql.Started) mail.Message {
 	}
 	switch l.Kind {
 	case sql.MailNotice:
-		chosen, _ := conversion.ParseEmail(l.Chosen) // the zero Email once it was dropped
+		chosen, _ := conversion.ParseEmail(l.CodeEmail)
 		n := mail.OtherAddress{Head: head, Number: l.space.Number, Holder: l.space.Holder, Chosen: chosen, At: l.HappenedAt}
 		if s.ExpiresAt.Unix() > 0 {
 			n.ContactUntil = s.ExpiresAt
 		}
 		return m.Composer.OtherAddress(n)
 	case sql.MailSwitched:
-		chosen, _ := conversion.ParseEmail(l.Chosen) // it is what was switched to
+		chosen, _ := conversion.ParseEmail(l.CodeEmail) // it is what was switched to
 		return m.Composer.Switched(mail.Switched{Head: head, Number: l.space.Number, Holder: l.space.Holder, Chosen: chosen, At: l.HappenedAt})
 	case sql.MailPassword:
 		return m.Composer.PasswordChanged(mail.PasswordChanged{Head: head, Number: l.space.Number, Holder: l.space.Holder, At: l.HappenedAt})

@@ -161,7 +161,7 @@ func TestBrokenRecap(t *testing.T) {
 	s.work()
 	s.until("all are mailed", allMailed)
 	s.db.Exec(t, `INSERT INTO recap (request_id, facts) SELECT id, '{"version": 99}' FROM request WHERE id <= 2`)
-	s.db.Exec(t, `INSERT INTO obligation (lane, kind, request_id, generation, due_at) SELECT 'recap', 'recap', id, 1, bascule_now() FROM request WHERE id <= 2`)
+	s.db.Exec(t, `INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at) SELECT 'recap', 'recap', space_id, id, 1, bascule_now() FROM request WHERE id <= 2`)
 	for _, r := range requests[2:] {
 		s.activate(s.mailed("code", r.Contact))
 	}
@@ -192,7 +192,7 @@ func TestRefusedConfirmation(t *testing.T) {
 			s.activate(s.mailed("code", r.Contact))
 			s.relay.follow(c.script)
 			before := s.db.Text(t, `SELECT row(r.*)::text FROM request r`)
-			s.elapse("nothing is due", `SELECT count(*) = 0 FROM obligation WHERE lane <> 'expiry'`)
+			s.elapse("nothing is due", `SELECT count(*) = 0 FROM obligation`)
 			if after := s.db.Text(t, `SELECT row(r.*)::text FROM request r`); after != before {
 				t.Errorf("the request changed from\n%s to\n%s", before, after)
 			}
@@ -259,7 +259,7 @@ func TestOtherAddressRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until("both mails are refused", `SELECT count(*) = 0 FROM obligation WHERE lane = 'interactive'`)
-	if !s.holds(`SELECT chosen_key IS NULL AND password_hash IS NULL AND answer_hash IS NULL AND request_state(r, bascule_now()) = 'mailed' FROM request r`) {
+	if !s.holds(`SELECT c.purpose = 'identify' AND r.password_hash IS NULL AND r.answer_hash IS NULL AND request_state(c, bascule_now()) = 'mailed' FROM request_code c JOIN request r USING (id)`) {
 		t.Error("the request has not fallen back to its contact")
 	}
 	if got := s.db.Deadline(t, r.ID); !got.Equal(deadline) {
@@ -337,7 +337,7 @@ func TestChangedWhileClaimed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.redirect(r[2].ID, "nouvelle@duvallon.example")
-	s.until("nothing is due", `SELECT count(*) = 0 FROM obligation WHERE lane <> 'expiry'`)
+	s.until("nothing is due", `SELECT count(*) = 0 FROM obligation`)
 	var to []string
 	for _, p := range s.relay.kept() {
 		to = append(to, p.to)
@@ -351,11 +351,16 @@ func TestChangedWhileClaimed(t *testing.T) {
 func (s *stage) redirect(request int64, to string) {
 	s.t.Helper()
 	s.db.Exec(s.t, `
-		WITH redirected AS (
-			UPDATE request SET generation = generation + 1, contact_generation = generation + 1, contact_email = $2, contact_key = $2,
-				started_at = NULL, expires_at = NULL, mailed_at = NULL
-			WHERE id = $1 RETURNING id, generation)
-		INSERT INTO obligation (lane, kind, request_id, generation, due_at) SELECT 'bulk', 'code', id, generation, bascule_now() FROM redirected`, request, to)
+		WITH old AS (
+			UPDATE code SET void_at = bascule_now() WHERE request_id = $1 RETURNING request_id, generation, key_id
+		), redirected AS (
+			UPDATE request r SET generation = old.generation + 1 FROM old WHERE id = $1 RETURNING r.id, r.space_id, r.generation, old.key_id
+		), made AS (
+			INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
+			SELECT id, generation, 'identify', $2, $2, key_id, uuid_send(gen_random_uuid()) FROM redirected
+		)
+		INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
+		SELECT 'bulk', 'code', space_id, id, generation, bascule_now() FROM redirected`, request, to)
 }
 
 // Cancelled, redirected, activated while the mail is in flight: the request's own
@@ -387,7 +392,7 @@ func TestChangedInFlight(t *testing.T) {
 		s.redirect(r[1].ID, "nouvelle@duvallon.example")
 		s.activate(parcel{to: r[2].Contact.String(), raw: s.codeOf(r[2])})
 		close(goOn)
-		s.elapse("nothing is due", `SELECT count(*) = 0 FROM obligation WHERE lane <> 'expiry'`)
+		s.elapse("nothing is due", `SELECT count(*) = 0 FROM obligation`)
 		if got := strings.Join(s.states(), " "); got != "cancelled mailed activated" {
 			t.Errorf("accepted %v: states %s", accepted, got)
 		}
@@ -413,7 +418,7 @@ func (s *stage) codeOf(r sqltest.Request) string {
 	s.t.Helper()
 	var id conversion.KeyID
 	var nonce []byte
-	if err := s.db.Raw.QueryRow(`SELECT key_id, nonce FROM request WHERE id = $1`, r.ID).Scan(&id, &nonce); err != nil {
+	if err := s.db.Raw.QueryRow(`SELECT key_id, nonce FROM request_code WHERE id = $1`, r.ID).Scan(&id, &nonce); err != nil {
 		s.t.Fatal(err)
 	}
 	code, err := s.keys.Code(id, conversion.Nonce(nonce), 1, r.Contact)
@@ -432,7 +437,7 @@ func TestDeadline(t *testing.T) {
 	seen := make(chan bool, 1)
 	s.relay.follow(func(stage, _, _ string) string {
 		if stage == "mail" {
-			seen <- s.holds(`SELECT r.expires_at = c.expires_at AND r.expires_at > bascule_now() FROM request r JOIN code c ON c.request_id = r.id`)
+			seen <- s.holds(`SELECT count(*) = 1 AND bool_and(expires_at > bascule_now()) FROM code`)
 		}
 		return ""
 	})
@@ -442,14 +447,14 @@ func TestDeadline(t *testing.T) {
 	}
 	s.until("it is mailed", allMailed)
 	deadline := s.db.Deadline(t, r.ID)
-	if !s.holds(`SELECT expires_at - started_at = interval '48 hours' FROM request`) {
+	if !s.holds(`SELECT expires_at - started_at = interval '48 hours' FROM request_code`) {
 		t.Error("the deadline is not 48 hours away")
 	}
 	s.db.Freeze(t, deadline.Add(-time.Microsecond))
 	s.db.Exec(t, `SELECT pg_notify('bascule_due', '')`)
 	s.typeCode(r.Contact)
 	s.db.Freeze(t, deadline)
-	s.until("it is expired", `SELECT expired_at = expires_at FROM request`)
+	s.until("it is expired", `SELECT expired_at = expires_at FROM request_code`)
 	code, _ := conversion.ParseCode(s.codeOf(r))
 	if _, err := s.find(r.Contact, code); err == nil {
 		t.Error("the code is good at its deadline")
@@ -493,10 +498,9 @@ func TestExpiredIsTold(t *testing.T) {
 	if _, err := s.db.Sweep(t.Context(), 10); err != nil {
 		t.Fatal(err)
 	}
-	s.db.Exec(t, `INSERT INTO request (space_id, origin, key_id, nonce, contact_email, contact_key, contact_generation, requested_at)
-		SELECT space_id, 'retry', key_id, nonce, contact_email, contact_key, 1, bascule_now() FROM request WHERE id = $1`, r[2].ID)
+	s.db.Exec(t, `INSERT INTO request (space_id, origin, requested_at) SELECT space_id, 'retry', bascule_now() FROM request WHERE id = $1`, r[2].ID)
 	s.work()
-	s.elapse("nothing is due", `SELECT count(*) = 0 FROM obligation WHERE lane <> 'expiry'`)
+	s.elapse("nothing is due", `SELECT count(*) = 0 FROM obligation`)
 	told := s.mailed("expired", r[0].Contact)
 	if !strings.Contains(told.text(), conversion.FrenchTime(deadline)) || told.code() != "" {
 		t.Errorf("the mail says\n%s", told.text())
@@ -538,7 +542,7 @@ func TestResetIsMailed(t *testing.T) {
 		}
 		codes = append(codes, code)
 		var until time.Time
-		if err := s.db.Raw.QueryRow(`SELECT expires_at FROM reset ORDER BY generation DESC LIMIT 1`).Scan(&until); err != nil {
+		if err := s.db.Raw.QueryRow(`SELECT expires_at FROM code WHERE purpose = 'reset' ORDER BY generation DESC LIMIT 1`).Scan(&until); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(last.text(), conversion.FrenchTime(until)) {

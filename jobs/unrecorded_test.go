@@ -24,22 +24,22 @@ func TestOutcomeThatCannotBeRecorded(t *testing.T) {
 	requests := s.invite(4) // one window
 	s.db.Exec(t, `ALTER TABLE audit ADD CONSTRAINT never CHECK (event <> 'mailed' OR request_id <> 2)`)
 	stop := s.work()
-	s.until("the others are mailed", `SELECT count(*) = 3 FROM request WHERE mailed_at IS NOT NULL`)
+	s.until("the others are mailed", `SELECT count(*) = 3 FROM request_code WHERE mailed_at IS NOT NULL`)
 	s.wait("the log tells the reason", func() bool { return s.told(`violates check constraint \"never\"`) > 0 })
 	later := s.invite(1)[0]
-	s.until("another one is mailed", `SELECT mailed_at IS NOT NULL FROM request WHERE id = $1`, later.ID)
+	s.until("another one is mailed", `SELECT mailed_at IS NOT NULL FROM request_code WHERE id = $1`, later.ID)
 	stop()
 	if s.told("context canceled") > 0 {
 		t.Errorf("the log hides the reason: %s", s.log)
 	}
-	if !s.holds(`SELECT started_at IS NOT NULL AND mailed_at IS NULL FROM request WHERE id = $1`, requests[1].ID) {
+	if !s.holds(`SELECT started_at IS NOT NULL AND mailed_at IS NULL FROM request_code WHERE id = $1`, requests[1].ID) {
 		t.Error("the mail that went out is not in doubt")
 	}
 	s.db.Exec(t, `ALTER TABLE audit DROP CONSTRAINT never`)
 	s.pass(61 * time.Second) // its lease ends
 	s.work()
 	s.elapse("it is mailed", allMailed)
-	if got := s.db.Text(t, `SELECT string_agg(interruptions::text, ' ' ORDER BY request_id) FROM obligation`); got != "0 1 0 0 0" {
+	if got := s.db.Text(t, `SELECT string_agg(doubts::text, ' ' ORDER BY request_id) FROM code`); got != "0 1 0 0 0" {
 		t.Errorf("interruptions are %q", got)
 	}
 }
@@ -106,8 +106,8 @@ func TestMailThatPanics(t *testing.T) {
 			t.Errorf("after try %d they do not wait %d minutes: %s", i+1, minutes, s.obligations())
 		}
 	}
-	if !s.holds(`SELECT bool_and(started_at IS NULL AND expires_at IS NULL AND NOT in_doubt) FROM request`) ||
-		!s.holds(`SELECT bool_and(interruptions = 0) FROM obligation`) || s.holds(`SELECT EXISTS (SELECT FROM code)`) {
+	if !s.holds(`SELECT bool_and(started_at IS NULL AND expires_at IS NULL AND NOT in_doubt) FROM request_code`) ||
+		!s.holds(`SELECT bool_and(interruptions = 0) FROM obligation`) {
 		t.Errorf("a mail that never was has a deadline, or is in doubt: %s", s.obligations())
 	}
 	if s.told("a mail cannot be written") != 1 || s.openings() != 0 {

@@ -4,13 +4,11 @@ import (
 	"context"
 	stdsql "database/sql"
 	_ "embed"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
 )
@@ -21,14 +19,13 @@ type ProvenCode struct {
 	RequestID  int64
 	Generation int              // of the code
 	Proven     conversion.Email // where the code was mailed
-	Contact    conversion.Email
 	ExpiresAt  time.Time
 	Space      conversion.Space
 	// Activates tells that the request carries the credentials chosen for
 	// this address, so that the code alone activates (D1).
 	Activates bool
-	// ContactStands tells that the contact's code opens the identifiers still;
-	// it does not once the certificate holder has chosen (D8).
+	// ContactStands tells that the contact's code opens the identifiers, or did
+	// until the activation; it does not once the certificate holder has chosen (D8).
 	ContactStands bool
 	// Pending is another address whose own code is on its way, zero if none.
 	Pending conversion.Email
@@ -38,97 +35,47 @@ type ProvenCode struct {
 	Submission string // the form that the request took last, "" if none
 }
 
-//go:embed query/find_code.sql
-var findCode string
-
 // FindCode looks an address and a code up: one index probe, the same for known
 // and unknown. A right code of a started mail is accepted whatever became of
 // the mail: it marks it as mailed and so stops repetitions. It returns
 // conversion.ErrCodeRefused if the code is wrong, expired or void, and ErrBusy if
-// somebody else holds the request that is to be marked.
+// somebody else holds the code that is to be marked.
 func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (ProvenCode, error) {
-	tags := make(pq.Int64Array, 0, 2)
-	for _, tag := range keys.Tags(email, code) {
-		tags = append(tags, tagValue(tag))
+	row, err := db.findCode(ctx, keys, email, code)
+	switch {
+	case err != nil:
+		return ProvenCode{}, err
+	case row.Purpose == purposeReset || !row.Activated && !(row.Live && row.Open):
+		return ProvenCode{}, conversion.ErrCodeRefused
 	}
-	var rows []codeRow
-	if err := db.x.SelectContext(ctx, &rows, findCode, tags); err != nil {
-		return ProvenCode{}, fmt.Errorf("find code: %w", err)
+	proven := ProvenCode{RequestID: row.RequestID, Generation: row.Generation, ExpiresAt: row.ExpiresAt,
+		Activates: row.Purpose == purposeActivate, Activated: row.Activated, Submission: row.Submission, ContactStands: row.ContactStands}
+	if proven.Proven, err = conversion.ParseEmail(row.Email); err != nil {
+		return ProvenCode{}, fmt.Errorf("address of a code of request %d: %w", row.RequestID, err)
 	}
-	for _, row := range rows {
-		proven, ok, err := row.prove(keys, email, code)
-		if err != nil {
-			return ProvenCode{}, fmt.Errorf("find code of request %d: %w", row.RequestID, err)
+	if row.Pending != "" && !proven.Activates {
+		if proven.Pending, err = conversion.ParseEmail(row.Pending); err != nil {
+			return ProvenCode{}, fmt.Errorf("chosen address of request %d: %w", row.RequestID, err)
 		}
-		if !ok {
-			continue // another code with the same tag
-		}
-		return proven, db.acceptCode(ctx, row)
 	}
-	return ProvenCode{}, conversion.ErrCodeRefused
+	if proven.Space, err = row.space(); err != nil {
+		return ProvenCode{}, err
+	}
+	return proven, db.markTyped(ctx, row)
 }
 
 //go:embed query/mark_typed.sql
 var markTyped string
 
-// acceptCode refuses a code that is right but void, and sets mailed_at
-// otherwise: whoever types the code has received it (I5).
-func (db *DB) acceptCode(ctx context.Context, row codeRow) error {
-	switch {
-	case row.Activated:
-		return nil
-	case !row.Valid:
-		return conversion.ErrCodeRefused
-	case row.Mailed:
+// markTyped sets mailed_at: whoever types the code has received it (I5).
+func (db *DB) markTyped(ctx context.Context, row codeRow) error {
+	if row.Activated || row.Mailed {
 		return nil
 	}
-	if _, err := db.x.ExecContext(ctx, markTyped, row.RequestID, row.CodeGeneration); err != nil {
-		return fmt.Errorf("mark request %d as mailed: %w", row.RequestID, busy(err))
+	if _, err := db.x.ExecContext(ctx, markTyped, row.RequestID, row.Generation); err != nil {
+		return fmt.Errorf("mark a code of request %d as mailed: %w", row.RequestID, busy(err))
 	}
 	return nil
-}
-
-func tagValue(t conversion.Tag) int64 { return int64(binary.BigEndian.Uint64(t[:])) }
-
-type codeRow struct {
-	RequestID      int64            `db:"request_id"`
-	CodeGeneration int              `db:"code_generation"`
-	KeyID          conversion.KeyID `db:"key_id"`
-	Nonce          []byte           `db:"nonce"`
-	IsChosen       bool             `db:"is_chosen"`
-	Proves         string           `db:"proves"`
-	ExpiresAt      time.Time        `db:"expires_at"`
-	Valid          bool             `db:"valid"`
-	Mailed         bool             `db:"mailed"`
-	Activated      bool             `db:"activated"`
-	Submission     string           `db:"submission"`
-	RequestContact string           `db:"request_contact"`
-	Pending        string           `db:"pending"`
-	ContactStands  bool             `db:"contact_stands"`
-	spaceRow
-}
-
-// prove recomputes the code and compares all of it; a tag alone proves nothing.
-func (r codeRow) prove(keys *conversion.Keyring, email conversion.Email, code conversion.Code) (p ProvenCode, ok bool, err error) {
-	p = ProvenCode{RequestID: r.RequestID, Generation: r.CodeGeneration, ExpiresAt: r.ExpiresAt,
-		Activates: r.IsChosen, Activated: r.Activated, Submission: r.Submission, ContactStands: r.ContactStands}
-	if p.Proven, err = conversion.ParseEmail(r.Proves); err != nil {
-		return p, false, err
-	}
-	want, err := keys.Code(r.KeyID, conversion.Nonce(r.Nonce), r.CodeGeneration, p.Proven)
-	if err != nil || !want.Equal(code) || !p.Proven.Same(email) {
-		return p, false, err
-	}
-	if p.Contact, err = conversion.ParseEmail(r.RequestContact); err != nil {
-		return p, false, err
-	}
-	if r.Pending != "" && !r.IsChosen {
-		if p.Pending, err = conversion.ParseEmail(r.Pending); err != nil {
-			return p, false, err
-		}
-	}
-	p.Space, err = r.space()
-	return p, true, err
 }
 
 // Credentials are what a subscriber chose, already hashed.
@@ -201,8 +148,8 @@ func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r heldRequest, c C
 	if err != nil {
 		return fmt.Errorf("freeze the recap: %w", err)
 	}
-	n, err := affected(tx.ExecContext(ctx, switchRequest, a.Request, a.Generation, r.Now, a.ID, a.Email.Key()))
-	if err != nil {
+	var n int64
+	if err := tx.GetContext(ctx, &n, switchRequest, a.Request, a.Generation, r.Now, a.ID, a.Email.Key()); err != nil {
 		return err
 	}
 	if n != 1 {
@@ -326,7 +273,7 @@ func (db *DB) submit(ctx context.Context, s Submission, taken func(heldRequest) 
 	switch {
 	case violates(err, "space_password_email"):
 		return conversion.ErrAddressTaken
-	case violates(err, "request_reserved"):
+	case violates(err, "code_reserved"):
 		return db.reserved(ctx, s.Email)
 	case isLost(err):
 		// The connection broke, perhaps after the COMMIT: the row tells,

@@ -95,9 +95,9 @@ func TestRetry(t *testing.T) {
 func (d *desk) fresh(number string, old int64) {
 	d.t.Helper()
 	latest := d.latest(number)
-	got := d.Text(d.t, `SELECT row(r.id <> $2, r.origin, r.contact_key = s.contact_key, r.chosen_key, r.contact_generation, o.lane, o.kind)::text
-		FROM request r JOIN space s ON s.id = r.space_id LEFT JOIN obligation o ON o.request_id = r.id WHERE r.id = $1`, latest, old)
-	if want := "(t,retry,t,,1,bulk,code)"; got != want || d.state(latest) != conversion.StateRequested {
+	got := d.Text(d.t, `SELECT row(r.id <> $2, r.origin, r.email_key = s.contact_key, r.purpose, r.generation, o.lane, o.kind)::text
+		FROM request_code r JOIN space s ON s.id = r.space_id LEFT JOIN obligation o ON o.request_id = r.id WHERE r.id = $1`, latest, old)
+	if want := "(t,retry,t,identify,1,bulk,code)"; got != want || d.state(latest) != conversion.StateRequested {
 		d.t.Errorf("the new request is %s and %s, want %s", d.state(latest), got, want)
 	}
 }
@@ -270,7 +270,7 @@ func TestRetriesAndImportsAtOnce(t *testing.T) {
 	}
 	d.run(d.sheet(rows...))
 	d.deliver()
-	d.Exec(t, `UPDATE request SET started_at = started_at - interval '3 days', expires_at = bascule_now()`)
+	d.Exec(t, `UPDATE code SET started_at = started_at - interval '3 days', expires_at = bascule_now()`)
 	in := d.sheet(changed...)
 	var wg sync.WaitGroup
 	for range 2 {
@@ -382,7 +382,7 @@ func TestResendAfterTheDeadline(t *testing.T) {
 	if n := d.deliver(); n != 0 {
 		t.Errorf("%d mails were started", n)
 	}
-	if n := d.count(`SELECT count(*) FROM obligation WHERE lane <> 'expiry'`); n != 0 {
+	if n := d.count(`SELECT count(*) FROM obligation`); n != 0 {
 		t.Errorf("%d mails are still due", n)
 	}
 }
@@ -477,7 +477,7 @@ func TestReissue(t *testing.T) {
 	if d.state(overdue) != conversion.StateExpired || d.state(done) != conversion.StateActivated {
 		t.Errorf("the overdue request is %s, the activated one %s", d.state(overdue), d.state(done))
 	}
-	if n := d.count(`SELECT count(*) FROM request r WHERE request_is_open(r) AND key_id = $1`, leaked); n != 0 {
+	if n := d.count(`SELECT count(*) FROM request_code r WHERE is_open(r) AND key_id = $1`, leaked); n != 0 {
 		t.Errorf("%d open requests still have the leaked key", n)
 	}
 	d.must(d.activate(d.mail(waiting)))
@@ -519,7 +519,7 @@ func (d *desk) resetCode(email string) proof {
 // latestOf is the request that made an address an identifier.
 func (d *desk) latestOf(email string) (id int64) {
 	d.t.Helper()
-	d.must(d.Raw.QueryRow(`SELECT r.id FROM request r JOIN space s ON s.id = r.space_id WHERE s.email = $1 AND r.activated_at IS NOT NULL`, email).Scan(&id))
+	d.must(d.Raw.QueryRow(`SELECT r.id FROM request_code r JOIN space s ON s.id = r.space_id WHERE s.email = $1 AND r.activated_at IS NOT NULL`, email).Scan(&id))
 	return id
 }
 

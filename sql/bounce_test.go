@@ -29,7 +29,7 @@ func TestBounceClassesUpgrade(t *testing.T) {
 	} {
 		news, err := d.Bounced(d.ctx, request, 1, step.class)
 		d.must(err)
-		got := conversion.Bounce(d.Text(t, `SELECT bounce FROM request WHERE id = $1`, request))
+		got := conversion.Bounce(d.Text(t, `SELECT bounce FROM request_code WHERE id = $1`, request))
 		if news != step.news || got != step.now {
 			t.Errorf("step %d, %s: news %v and %s, want %v and %s", i, step.class, news, got, step.news, step.now)
 		}
@@ -139,13 +139,13 @@ func TestReissueForgetsBounces(t *testing.T) {
 	d.mail(request)
 	_, err = d.Bounced(d.ctx, request, 2, conversion.BounceGone)
 	d.must(err)
-	d.Exec(t, `UPDATE request SET refusal = 'no such user' WHERE id = $1`, request)
+	d.Exec(t, `UPDATE code SET refusal = 'no such user' WHERE request_id = $1`, request)
 	next := otherKeys(t)
 	if n, err := d.Reissue(d.ctx, d.keys.Newest(), next, "admin"); n != 1 || err != nil {
 		t.Fatalf("%d codes were reissued, %v", n, err)
 	}
 	d.keys = next
-	if got := d.Text(t, `SELECT row(bounced_at, bounce, refusal)::text FROM request WHERE id = $1`, request); got != `(,,"")` {
+	if got := d.Text(t, `SELECT row(bounced_at, bounce, refusal)::text FROM request_code WHERE id = $1`, request); got != `(,,"")` {
 		t.Errorf("the new code begins with %s", got)
 	}
 	d.mail(request)
@@ -180,13 +180,13 @@ func TestReissueOfALostReservation(t *testing.T) {
 	if n, err := d.Reissue(d.ctx, d.keys.Newest(), next, "admin"); n != 2 || err != nil {
 		t.Fatalf("two bounced: %d codes were reissued, %v", n, err)
 	}
-	if got := d.Text(t, `SELECT string_agg(concat(id = $1, id = $2, coalesce(bounce, '')), ' ' ORDER BY id) FROM request`, first, second); got != "tf ftgone" {
+	if got := d.Text(t, `SELECT string_agg(concat(id = $1, id = $2, coalesce(bounce, '')), ' ' ORDER BY id) FROM request_code`, first, second); got != "tf ftgone" {
 		t.Errorf("after two bounced: %s", got)
 	}
 	if n, err := d.Reissue(d.ctx, next.Newest(), third, "admin"); n != 2 || err != nil {
 		t.Fatalf("one has the address: %d codes were reissued, %v", n, err)
 	}
-	if got := d.Text(t, `SELECT string_agg(coalesce(bounce, 'reserved'), ' ' ORDER BY id) FROM request`); got != "reserved gone" {
+	if got := d.Text(t, `SELECT string_agg(coalesce(bounce, 'reserved'), ' ' ORDER BY id) FROM request_code`); got != "reserved gone" {
 		t.Errorf("after one had it: %s", got)
 	}
 	d.keys = third

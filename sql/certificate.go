@@ -126,7 +126,7 @@ func (db *DB) Opt(ctx context.Context, o Option) (Choice, error) {
 		}
 	}
 	switch {
-	case violates(err, "request_reserved"):
+	case violates(err, "code_reserved"):
 		err = db.reserved(ctx, o.Email)
 	case isLost(err):
 		// The connection broke, perhaps after the COMMIT. The same form again
@@ -181,7 +181,6 @@ type heldSpace struct {
 	Submission string    `db:"submission"`
 	Current    string    `db:"current_email"` // where its present code goes
 	Bounced    bool      `db:"bounced"`
-	Latest     bool      `db:"latest"` // the present code is of the latest generation: no refused address was dropped since
 	StartedAt  time.Time `db:"started_at"`
 	ExpiresAt  time.Time `db:"expires_at"`
 	spaceRow
@@ -209,17 +208,15 @@ func (s heldSpace) opt(ctx context.Context, tx *sqlx.Tx, o Option, c Credentials
 }
 
 // prevail attaches the credentials to the open request (D8). A mail that was sent
-// stands, unless a later address was dropped: the credentials would wait for that
-// one's code, so the address gets another mail.
+// stands.
 func (s heldSpace) prevail(ctx context.Context, tx *sqlx.Tx, o Option, c Credentials) (Choice, error) {
 	current, err := conversion.ParseEmail(s.Current)
 	if err != nil {
 		return Choice{}, fmt.Errorf("address of request %d: %w", s.RequestID, err)
 	}
 	same := current.Same(o.Email)
-	args := []any{s.RequestID, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now}
-	if same && s.Latest && !s.Bounced && !known(s.StartedAt).IsZero() {
-		_, err := tx.ExecContext(ctx, optStanding, args...)
+	if same && !s.Bounced && !known(s.StartedAt).IsZero() {
+		_, err := tx.ExecContext(ctx, optStanding, s.RequestID, c.Password, c.Question, c.Answer, o.ID, s.Now)
 		return s.standing(), err
 	}
 	space, err := s.space()
@@ -227,7 +224,8 @@ func (s heldSpace) prevail(ctx context.Context, tx *sqlx.Tx, o Option, c Credent
 		return Choice{}, err
 	}
 	other := !same && !space.Contact.Same(o.Email)
-	n, err := affected(tx.ExecContext(ctx, optAgain, append(args, other, conversion.MaxOtherAddresses)...))
+	n, err := affected(tx.ExecContext(ctx, optAgain, s.RequestID, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now,
+		other, conversion.MaxOtherAddresses))
 	if err == nil && n == 0 {
 		err = conversion.ErrTooManyAddresses
 	}

@@ -3,13 +3,9 @@ package sql_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -278,7 +274,7 @@ func TestExcludedIsServed(t *testing.T) {
 func (d *desk) proofOf(request int64) proof {
 	d.t.Helper()
 	var m sql.Mail
-	d.must(d.Raw.QueryRow(`SELECT key_id, nonce, generation, coalesce(chosen_email, contact_email) FROM request WHERE id = $1`, request).
+	d.must(d.Raw.QueryRow(`SELECT key_id, nonce, generation, email FROM request_code WHERE id = $1`, request).
 		Scan(&m.KeyID, &m.Nonce, &m.Generation, &m.Recipient))
 	return d.code(m)
 }
@@ -355,57 +351,4 @@ func TestShorterExclusionEnds(t *testing.T) {
 		}
 		d.sound()
 	}
-}
-
-// I8: to start a window of mails reads the spaces of these mails alone, however
-// many there are, with exclusions and without, and with no statistics.
-func TestStartReadsNoTableThrough(t *testing.T) {
-	t.Parallel()
-	d := open(t)
-	const window = 20
-	for i := range window {
-		d.invite(fmt.Sprintf("%06d", i), fmt.Sprintf("a%d@duvallon.example", i))
-	}
-	d.Exec(t, `INSERT INTO space (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, contents)
-		SELECT 'N' || n, 'x', n || '@a.example', n || '@a.example', to_hex(n), '', '2099-01-01', gen_random_uuid() FROM generate_series(1, 5000) n`)
-	for _, excluded := range []bool{false, true} {
-		if excluded {
-			d.exclude("a.example")
-		}
-		if read := d.readThrough(window); read > window*1000 {
-			t.Errorf("excluded %v: %d rows of space were read one after the other", excluded, read)
-		}
-	}
-}
-
-// readThrough starts a window, takes that back, and tells how many rows of space
-// were read without an index.
-func (d *desk) readThrough(window int) (rows int) {
-	d.t.Helper()
-	start, err := os.ReadFile("query/start_mail.sql")
-	d.must(err)
-	tx, err := d.Raw.BeginTx(d.ctx, nil)
-	d.must(err)
-	defer tx.Rollback()
-	token := uuid.NewString()
-	var ids pq.Int64Array
-	d.must(tx.QueryRow(`WITH claimed AS (
-			UPDATE obligation SET claim = $1, claimed_until = bascule_now() + interval '1 minute'
-			WHERE id IN (SELECT id FROM obligation WHERE lane = 'bulk' ORDER BY id LIMIT $2) RETURNING id)
-		SELECT array_agg(id ORDER BY id) FROM claimed`, token, window).Scan(&ids))
-	read := `SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'space'`
-	var before int
-	d.must(tx.QueryRow(read).Scan(&before))
-	found, err := tx.Query(string(start), token, ids, ids, 60.0, false, 60.0)
-	d.must(err)
-	started := 0
-	for found.Next() {
-		started++
-	}
-	d.must(found.Close())
-	if started != window {
-		d.t.Errorf("%d mails were started, want %d", started, window)
-	}
-	d.must(tx.QueryRow(read).Scan(&rows))
-	return rows - before
 }

@@ -8,14 +8,15 @@ import (
 
 // Swept is what one sweep did.
 type Swept struct {
-	Obligations int `db:"swept"`   // expiries looked at and done with
-	Expired     int `db:"expired"` // requests that it ended
+	Deadlines int `db:"swept"`   // that have passed
+	Expired   int `db:"expired"` // requests that it ended
 }
 
 //go:embed query/sweep.sql
 var sweep string
 
-// Sweep expires up to limit requests whose deadline has passed (R21). It is a
+// Sweep looks at up to limit deadlines that have passed, each of the codes that
+// started together, and expires their requests (R21). It is a
 // convenience: a code is refused at its deadline whether or not anybody swept.
 func (db *DB) Sweep(ctx context.Context, limit int) (Swept, error) {
 	var s Swept

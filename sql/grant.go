@@ -24,19 +24,20 @@ var grants = [...]struct{ table, rights string }{
 	{"space", "SELECT, INSERT (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents)," +
 		" UPDATE (holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents," +
 		" access, switched_at, email, email_key, password_hash, question, answer_hash)"},
-	{"request", "SELECT, INSERT (space_id, batch_id, origin, key_id, nonce, contact_email, contact_key, contact_generation," +
-		" chosen_email, chosen_key, password_hash, question, answer_hash, submission, requested_at)," +
-		" UPDATE (batch_id, key_id, nonce, generation, contact_email, contact_key, contact_generation," +
-		" chosen_email, chosen_key, password_hash, question, answer_hash, other_addresses, submission, in_doubt, refusal," +
-		" started_at, expires_at, mailed_at, bounced_at, bounce, activated_at, expired_at, undeliverable_at, cancelled_at)"},
+	{"request", "SELECT, INSERT (space_id, batch_id, origin, password_hash, question, answer_hash, submission, requested_at)," +
+		" UPDATE (batch_id, generation, other_addresses, password_hash, question, answer_hash, submission," +
+		" activated_at, expired_at, undeliverable_at, cancelled_at)"},
+	{"code", "SELECT, INSERT (request_id, generation, purpose, email, email_key, key_id, nonce, bounce, bounced_at)," +
+		" UPDATE (purpose, resends, doubts, in_doubt, refusal, bounce, bounced_at, started_at, expires_at, mailed_at, void_at)"},
+	{"request_code", "SELECT"},
+	{"code_tag", "SELECT, INSERT, DELETE"},
+	{"deadline", "SELECT, INSERT (at, requests, tags), UPDATE (at), DELETE"},
 	{"exclusion", "SELECT, INSERT (kind, key, reason, made_at, made_by, ends_at), UPDATE (ends_at, lifted_by, lift_reason)"},
 	{"space_exclusion", "SELECT"},
-	{"code", "SELECT, INSERT (request_id, generation, tag, started_at, expires_at), UPDATE (resends), DELETE"},
-	{"obligation", "SELECT, INSERT (lane, kind, request_id, generation, copy, due_at, happened_at), DELETE," +
-		" UPDATE (lane, kind, due_at, claim, claimed_until, started_at, message_date, attempts, interruptions, blame)"},
+	{"obligation", "SELECT, INSERT (lane, kind, space_id, request_id, generation, copy, due_at, happened_at), DELETE," +
+		" UPDATE (due_at, claim, claimed_until, started_at, message_date, attempts, interruptions, blame)"},
 	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason)"},
 	{"recap", "SELECT, INSERT (request_id, facts), UPDATE (pdf, sha256, rendered_at)"},
-	{"reset", "SELECT, INSERT (request_id, generation, key_id, nonce, requested_at), UPDATE (tag, started_at, expires_at, used_at)"},
 	{"session", "SELECT, INSERT, DELETE"},
 	{"siege", "SELECT, INSERT, UPDATE (began_at, last_at, told_at)"},
 	{"throttle", "SELECT, INSERT, UPDATE (empty_at), DELETE"},

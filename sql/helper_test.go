@@ -184,7 +184,7 @@ func (d *desk) latest(number string) (id int64) {
 // state is how the product derives the state of a request.
 func (d *desk) state(request int64) conversion.State {
 	d.t.Helper()
-	return conversion.State(d.Text(d.t, `SELECT request_state(r, bascule_now()) FROM request r WHERE id = $1`, request))
+	return conversion.State(d.Text(d.t, `SELECT request_state(r, bascule_now()) FROM request_code r WHERE id = $1`, request))
 }
 
 func (d *desk) count(query string, args ...any) (n int) {
@@ -445,16 +445,18 @@ func (d *desk) prove(invariants map[string]string, where string, args ...any) {
 
 // requestInvariants select the requests that break one.
 var requestInvariants = map[string]string{
-	"I1: an open request has a mail or an expiry to come": `
-		SELECT r.id FROM request r WHERE request_is_open(r) AND NOT EXISTS (
-			SELECT FROM obligation o WHERE o.request_id = r.id AND o.generation = request_current(r)
-				AND (o.kind = 'expiry' OR o.kind = 'code' AND o.copy = 0))`,
-	"I5: a deadline that counts is that of a code which opens the request": `
-		SELECT r.id FROM request r WHERE request_is_open(r) AND r.expires_at IS NOT NULL AND NOT EXISTS (
-			SELECT FROM code c WHERE c.request_id = r.id AND c.generation = request_current(r) AND c.expires_at = r.expires_at
-				AND (c.generation = r.contact_generation OR r.chosen_key IS NOT NULL AND c.generation = r.generation))`,
-	"I5: mailed, then started": `
-		SELECT id FROM request WHERE mailed_at IS NOT NULL AND started_at IS NULL`,
+	"I1: an open request has a mail or a deadline to come": `
+		SELECT r.id FROM request r WHERE request_is_open(r)
+			AND NOT EXISTS (SELECT FROM obligation o WHERE o.request_id = r.id AND o.generation = r.generation AND o.kind = 'code' AND o.copy = 0)
+			AND NOT EXISTS (SELECT FROM deadline d WHERE r.id = ANY (d.requests))`,
+	"I5: the code that counts of an open request is its latest good one": `
+		SELECT r.id FROM request r WHERE request_is_open(r) AND r.generation IS DISTINCT FROM
+			(SELECT max(c.generation) FROM code c WHERE c.request_id = r.id AND c.void_at IS NULL AND c.purpose <> 'reset')`,
+	"D1: credentials are kept while a chosen address is to be proven, and no longer": `
+		SELECT r.id FROM request_code c JOIN request r USING (id) WHERE (r.password_hash IS NOT NULL) <> (request_is_open(r) AND c.purpose = 'activate')`,
+	"I3: a request that has ended has no good code, but one whose deadline has passed": `
+		SELECT r.id FROM request_code r JOIN code c ON c.request_id = r.id
+		WHERE NOT is_open(r) AND c.purpose <> 'reset' AND c.void_at IS NULL AND (r.expired_at IS NULL OR c.purpose = 'activate' OR c.expires_at > r.expired_at)`,
 }
 
 // invariants select the rows that break one.
@@ -465,11 +467,15 @@ var invariants = map[string]string{
 		SELECT s.id, s.access FROM space s
 		WHERE (SELECT count(*) FROM request r WHERE r.space_id = s.id AND r.activated_at IS NOT NULL) <> (s.access = 'password')::int`,
 	"I3: activated before the deadline, and never expired": `
-		SELECT id FROM request WHERE activated_at IS NOT NULL AND (activated_at >= expires_at OR expires_at IS NULL OR expired_at IS NOT NULL)`,
+		SELECT id FROM request_code WHERE activated_at IS NOT NULL AND (activated_at >= expires_at OR expires_at IS NULL OR expired_at IS NOT NULL)`,
 	"I4: one password space for an address": `
 		SELECT email_key FROM space WHERE access = 'password' GROUP BY 1 HAVING count(*) > 1`,
-	"I5: one code for a generation, within the generations given out": `
-		SELECT c.request_id, c.generation FROM code c JOIN request r ON r.id = c.request_id WHERE c.generation > r.generation`,
+	"I5: mailed, then started, and found by its tag": `
+		SELECT c.request_id, c.generation FROM code c
+		WHERE c.mailed_at IS NOT NULL AND (c.started_at IS NULL OR NOT EXISTS (
+			SELECT FROM code_tag t WHERE t.request_id = c.request_id AND t.generation = c.generation)) AND c.expires_at > bascule_now()`,
+	"D1, R31: one good code of a kind": `
+		SELECT request_id, purpose FROM code WHERE void_at IS NULL GROUP BY 1, 2 HAVING count(*) > 1`,
 	"I9: one audit entry for each end and each mailing": `
 		SELECT r.id, e.event FROM request r, (VALUES ('activated'), ('expired'), ('undeliverable'), ('cancelled'), ('requested')) AS e (event)
 		WHERE (SELECT count(*) FROM audit a WHERE a.request_id = r.id AND a.event = e.event)

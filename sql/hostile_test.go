@@ -19,10 +19,9 @@ import (
 // history is what a hostile application may not change, whatever it does else.
 const history = `SELECT concat_ws(E'\n',
 	(SELECT string_agg(s::text, E'\n' ORDER BY id) FROM space s WHERE access = 'password'),
-	(SELECT string_agg(r::text, E'\n' ORDER BY id) FROM request r WHERE num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) > 0),
-	(SELECT string_agg(c::text, E'\n' ORDER BY c.request_id, c.generation) FROM code c JOIN request r ON r.id = c.request_id WHERE r.mailed_at IS NOT NULL),
+	(SELECT string_agg(r::text, E'\n' ORDER BY id) FROM request r WHERE NOT request_is_open(r)),
+	(SELECT string_agg(c::text, E'\n' ORDER BY c.request_id, c.generation) FROM code c WHERE mailed_at IS NOT NULL OR void_at IS NOT NULL),
 	(SELECT string_agg(p::text, E'\n' ORDER BY request_id) FROM recap p),
-	(SELECT string_agg(z::text, E'\n' ORDER BY request_id, generation) FROM reset z WHERE used_at IS NOT NULL),
 	(SELECT string_agg(a::text, E'\n' ORDER BY id) FROM audit a),
 	(SELECT string_agg(i::text, E'\n' ORDER BY id) FROM import i),
 	(SELECT string_agg(b::text, E'\n' ORDER BY id) FROM batch b))`
@@ -31,7 +30,7 @@ const history = `SELECT concat_ws(E'\n',
 // space, {a} the request that switched it, {x} an expired request, {b} one that
 // expired after its mail came back, {n} one whose address was refused, {u} one
 // that expired while nobody knew whether its mail had gone, {m} and {o} mailed
-// ones that are open, {M} the space of {m}.
+// ones that are open, {q} an open one whose mail is due, {M} the space of {m}.
 var hostile = []string{
 	// Identifiers and password of a switched space.
 	`UPDATE space SET email = 'z@evil.example', email_key = 'z@evil.example' WHERE id = {A}`,
@@ -55,65 +54,60 @@ var hostile = []string{
 		password_hash = 'p', question = 'q', answer_hash = 'a' WHERE id = {M}; COMMIT`,
 	`INSERT INTO space (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, contents, access, switched_at, email, email_key, password_hash, question, answer_hash)
 		SELECT 'Z' || number, holder, contact_email, contact_key, serial, issuer, certificate_expires, contents, 'password', bascule_now(), 'z@evil.example', 'z@evil.example', 'p', 'q', 'a' FROM space LIMIT 1`,
-	`UPDATE request SET activated_at = bascule_now(), started_at = bascule_now(), expires_at = bascule_now() + interval '1 hour' WHERE id = {m}`,
-	`UPDATE request SET activated_at = bascule_now(), expires_at = expires_at + interval '1 hour' WHERE id = {m}`,
-	`UPDATE request SET activated_at = bascule_now(), started_at = started_at - interval '1 hour' WHERE id = {m}`,
-	`UPDATE request SET activated_at = bascule_now(), started_at = other.started_at, expires_at = other.expires_at
-		FROM request AS other WHERE other.id = {o} AND request.id = {m}`,
+	`BEGIN; INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
+			VALUES ({m}, 9, 'activate', 'z@evil.example', 'z@evil.example', 'k', uuid_send(gen_random_uuid()));
+		UPDATE request SET generation = 9, activated_at = bascule_now() WHERE id = {m}; COMMIT`,
+	`UPDATE request SET activated_at = bascule_now() + interval '3 days' WHERE id = {m}`,
+	`UPDATE request SET activated_at = bascule_now() WHERE id = {q}`,
 	// Requests that ended.
 	`UPDATE request SET activated_at = NULL WHERE id = {a}`,
 	`UPDATE request SET expired_at = NULL WHERE id = {x}`,
 	`UPDATE request SET expired_at = NULL, cancelled_at = bascule_now() WHERE id = {x}`,
-	`UPDATE request SET contact_email = 'z@evil.example', contact_key = 'z@evil.example' WHERE id = {x}`,
-	`UPDATE request SET chosen_email = 'z@evil.example', chosen_key = 'z@evil.example' WHERE id = {a}`,
 	`UPDATE request SET batch_id = NULL WHERE id = {x}`,
-	`UPDATE request SET key_id = 'other' WHERE id = {x}`,
-	`UPDATE request SET nonce = uuid_send(gen_random_uuid()) WHERE id = {a}`,
 	`UPDATE request SET generation = generation + 1 WHERE id = {a}`,
-	`UPDATE request SET contact_generation = 7 WHERE id = {a}`,
 	`UPDATE request SET other_addresses = 0, submission = NULL WHERE id = {a}`,
-	`UPDATE request SET in_doubt = true WHERE id = {x}`,
-	`UPDATE request SET refusal = 'said nothing' WHERE id = {x}`,
-	`UPDATE request SET started_at = started_at - interval '1 day' WHERE id = {a}`,
-	`UPDATE request SET mailed_at = mailed_at - interval '1 day' WHERE id = {x}`,
-	`UPDATE request SET bounced_at = bascule_now(), bounce = 'gone' WHERE id = {a}`,
-	`UPDATE request SET bounced_at = bascule_now() + interval '1 hour' WHERE id = {b}`,
-	`UPDATE request SET bounce = 'late' WHERE id = {b}`,
-	`UPDATE request SET bounced_at = NULL, bounce = NULL WHERE id = {b}`,
 	`UPDATE request SET undeliverable_at = NULL WHERE id = {n}`,
-	`UPDATE request SET refusal = 'said nothing' WHERE id = {n}`,
 	`DELETE FROM request WHERE id = {x}`,
 	// Requests that are open.
 	`UPDATE request SET cancelled_at = bascule_now() - interval '1 year' WHERE id = {m}`,
 	`UPDATE request SET expired_at = bascule_now() + interval '1 year' WHERE id = {m}`,
 	`UPDATE request SET undeliverable_at = bascule_now() - interval '10 minutes' WHERE id = {m}`,
-	`UPDATE request SET expires_at = expires_at + interval '1 day' WHERE id = {m}`,
-	`UPDATE request SET expires_at = started_at + interval '1 second' WHERE id = {m}`,
-	`UPDATE request SET started_at = NULL, expires_at = NULL, mailed_at = NULL WHERE id = {m}`,
-	`UPDATE request SET mailed_at = NULL WHERE id = {m}`,
-	`UPDATE request SET generation = generation + 1, started_at = bascule_now(), expires_at = bascule_now() + interval '61 days' WHERE id = {m}`,
-	`UPDATE request SET generation = generation + 1, started_at = bascule_now() + interval '1 day', expires_at = bascule_now() + interval '2 days' WHERE id = {m}`,
-	`UPDATE request SET generation = generation + 1, expires_at = started_at + interval '61 days' WHERE id = {m}`,
-	`UPDATE request SET generation = 0 WHERE id = {m}`,
+	`BEGIN; UPDATE request SET generation = 7 WHERE id = {m}; COMMIT`,
 	`UPDATE request SET id = DEFAULT WHERE id = {m}`,
 	`UPDATE request SET space_id = {A} WHERE id = {m}`,
 	`UPDATE request SET origin = 'space' WHERE id = {m}`,
 	`UPDATE request SET requested_at = requested_at - interval '1 second' WHERE id = {m}`,
-	`INSERT INTO request (space_id, origin, key_id, nonce, contact_email, contact_key, contact_generation, requested_at)
-		SELECT id, 'import', 'k', uuid_send(gen_random_uuid()), 'z@evil.example', 'z@evil.example', 1, bascule_now() - interval '1 year' FROM space WHERE id = {A}`,
-	`INSERT INTO request (space_id, origin, key_id, nonce, contact_email, contact_key, contact_generation, requested_at, started_at, expires_at, activated_at)
-		SELECT id, 'import', 'k', uuid_send(gen_random_uuid()), 'z@evil.example', 'z@evil.example', 1, bascule_now(), bascule_now(), bascule_now() + interval '1 day', bascule_now() FROM space WHERE id = {A}`,
+	`INSERT INTO request (space_id, origin, requested_at) SELECT id, 'import', bascule_now() - interval '1 year' FROM space WHERE id = {A}`,
+	`INSERT INTO request (space_id, origin, requested_at, activated_at) SELECT id, 'import', bascule_now(), bascule_now() FROM space WHERE id = {A}`,
 	// Codes.
-	`DELETE FROM code WHERE request_id = {a}`,
-	`DELETE FROM code WHERE request_id = {x}`,
 	`DELETE FROM code WHERE request_id = {m}`,
 	`DELETE FROM code WHERE request_id = {u}`,
+	`TRUNCATE code`,
+	`UPDATE code SET email = 'z@evil.example', email_key = 'z@evil.example' WHERE request_id = {m}`,
+	`UPDATE code SET nonce = uuid_send(gen_random_uuid()) WHERE request_id = {m}`,
+	`UPDATE code SET key_id = 'other' WHERE request_id = {x}`,
+	`UPDATE code SET generation = 2 WHERE request_id = {m}`,
+	`UPDATE code SET purpose = 'identify' WHERE purpose = 'reset'`,
+	`UPDATE code SET purpose = 'reset' WHERE request_id = {m}`,
 	`UPDATE code SET expires_at = expires_at + interval '1 day'`,
+	`UPDATE code SET expires_at = started_at + interval '1 second' WHERE request_id = {m}`,
+	`UPDATE code SET started_at = started_at - interval '1 day' WHERE request_id = {a}`,
+	`UPDATE code SET started_at = NULL, expires_at = NULL, mailed_at = NULL WHERE request_id = {m}`,
+	`UPDATE code SET mailed_at = NULL WHERE request_id = {m}`,
+	`UPDATE code SET mailed_at = mailed_at - interval '1 day' WHERE request_id = {x}`,
+	`UPDATE code SET void_at = NULL`,
+	`UPDATE code SET void_at = bascule_now() - interval '1 day' WHERE request_id = {m}`,
+	`UPDATE code SET refusal = 'said nothing', in_doubt = true WHERE request_id = {a}`,
+	`UPDATE code SET bounced_at = bascule_now(), bounce = 'gone' WHERE request_id = {a}`,
+	`UPDATE code SET bounced_at = bascule_now() + interval '1 hour' WHERE request_id = {b}`,
+	`UPDATE code SET bounce = 'late' WHERE request_id = {b}`,
+	`UPDATE code SET bounced_at = NULL, bounce = NULL WHERE request_id = {b}`,
+	`UPDATE code SET refusal = 'said nothing' WHERE request_id = {n}`,
+	`UPDATE code SET started_at = bascule_now() + interval '1 day', expires_at = bascule_now() + interval '2 days' WHERE request_id = {q}`,
+	`UPDATE code SET started_at = bascule_now(), expires_at = bascule_now() + interval '61 days' WHERE request_id = {q}`,
 	`UPDATE code SET resends = -100 WHERE request_id = {m}`,
-	`INSERT INTO code (request_id, generation, tag, started_at, expires_at) VALUES ({m}, 9, 1, bascule_now(), bascule_now() + interval '100 days')`,
-	`INSERT INTO code (request_id, generation, tag, started_at, expires_at) VALUES ({m}, 9, 1, bascule_now() + interval '100 days', bascule_now() + interval '101 days')`,
-	`UPDATE reset SET used_at = NULL`,
-	`UPDATE reset SET expires_at = expires_at + interval '1 day'`,
+	`INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce, started_at, expires_at, mailed_at)
+		VALUES ({m}, 9, 'activate', 'z@evil.example', 'z@evil.example', 'k', uuid_send(gen_random_uuid()), bascule_now(), bascule_now() + interval '1 day', bascule_now())`,
 	// What the subscriber keeps.
 	`UPDATE recap SET pdf = 'other', sha256 = sha256('other'), rendered_at = bascule_now() WHERE request_id = {a}`,
 	`UPDATE recap SET pdf = NULL, sha256 = NULL, rendered_at = NULL WHERE request_id = {a}`,
@@ -155,8 +149,8 @@ var hostile = []string{
 // run: an operator mends a row by hand, and purges.
 var owners = []string{
 	`UPDATE space SET email = `, `UPDATE space SET question = `, `UPDATE space SET contact_email = `, `UPDATE space SET holder = `, `UPDATE space SET serial = `,
-	`DELETE FROM request WHERE id = {x}`, `UPDATE request SET expires_at = `, `UPDATE request SET started_at = NULL`, `UPDATE request SET mailed_at = NULL`,
-	`UPDATE code SET expires_at`, `INSERT INTO recap`, `audit_id_seq`, `OVERRIDING SYSTEM VALUE`, `UPDATE import`, `DELETE FROM import`, `DELETE FROM batch`, `UPDATE batch`,
+	`DELETE FROM request WHERE id = {x}`, `UPDATE code SET expires_at`, `UPDATE code SET started_at`, `UPDATE code SET mailed_at = NULL`,
+	`UPDATE code SET mailed_at = mailed_at - interval '1 day' WHERE request_id = {x}`, `INSERT INTO recap`, `audit_id_seq`, `OVERRIDING SYSTEM VALUE`, `UPDATE import`, `DELETE FROM import`, `DELETE FROM batch`, `UPDATE batch`,
 }
 
 // guards are the SQLSTATEs of what refuses: a trigger, a constraint, a right, a
@@ -173,7 +167,7 @@ func (d *desk) scene() *strings.Replacer {
 	d.t.Helper()
 	a := d.switched("00000A", "a@duvallon.example")
 	d.resetCode("a@duvallon.example")
-	d.must(d.UseReset(d.ctx, sql.Reset{RequestID: a, Generation: 1}, "$new"))
+	d.must(d.UseReset(d.ctx, sql.Reset{RequestID: a, Generation: 2}, "$new"))
 	d.Exec(d.t, `UPDATE recap SET pdf = 'pdf', sha256 = sha256('pdf'), rendered_at = bascule_now() WHERE request_id = $1`, a)
 	x, _ := d.invited("00000X", "x@duvallon.example")
 	b, _ := d.invited("00000B", "b@duvallon.example")
@@ -190,8 +184,9 @@ func (d *desk) scene() *strings.Replacer {
 	d.Exec(d.t, `SELECT expire_requests(ARRAY[$1::bigint], bascule_now(), 'worker')`, u)
 	m, _ := d.invited("00000M", "m@duvallon.example")
 	o, _ := d.invited("00000O", "o@duvallon.example")
+	q := d.invite("00000Q", "q@duvallon.example")
 	var names []string
-	for name, id := range map[string]int64{"{a}": a, "{x}": x, "{b}": b, "{n}": n, "{u}": u, "{m}": m, "{o}": o} {
+	for name, id := range map[string]int64{"{a}": a, "{x}": x, "{b}": b, "{n}": n, "{u}": u, "{m}": m, "{o}": o, "{q}": q} {
 		names = append(names, name, strconv.FormatInt(id, 10))
 	}
 	for name, id := range map[string]int64{"{A}": a, "{M}": m} {

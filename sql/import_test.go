@@ -51,12 +51,7 @@ func (d *desk) expire(request int64) {
 // overdue moves the deadline of a mailed request to now: nobody has swept yet.
 func (d *desk) overdue(request int64) {
 	d.t.Helper()
-	d.Exec(d.t, `WITH now AS (SELECT bascule_now() - interval '1 second' AS t), r AS (
-			UPDATE request SET started_at = t - interval '48 hours', expires_at = t FROM now WHERE id = $1
-		), c AS (
-			UPDATE code SET started_at = t - interval '48 hours', expires_at = t FROM now, request r
-			WHERE r.id = $1 AND code.request_id = r.id AND code.generation = request_current(r)
-		) UPDATE obligation SET due_at = t FROM now WHERE request_id = $1 AND lane = 'expiry'`, request)
+	d.Overdue(d.t, request)
 }
 
 // refuse has the relay refuse the address of the code mail for good.
@@ -137,8 +132,8 @@ func TestAnotherContactAddress(t *testing.T) {
 	if got := d.state(request); got != conversion.StateRequested {
 		t.Errorf("the request is %s, want requested", got)
 	}
-	got := d.Text(t, `SELECT row(generation, contact_generation, contact_email, batch_id, bounced_at, expires_at)::text FROM request WHERE id = $1`, request)
-	if want := fmt.Sprintf("(2,2,new@duvallon.example,%d,,)", result.Batch); got != want {
+	got := d.Text(t, `SELECT row(generation, purpose, email, batch_id, bounced_at, expires_at)::text FROM request_code WHERE id = $1`, request)
+	if want := fmt.Sprintf("(2,identify,new@duvallon.example,%d,,)", result.Batch); got != want {
 		t.Errorf("the request has %s, want %s", got, want)
 	}
 	p := d.mail(request)

@@ -12,7 +12,7 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A Lane says which workers take an obligation.
+// A Lane says which workers take what is due.
 type Lane string
 
 // The lanes. Somebody looks at the screen while LaneInteractive has work.
@@ -20,7 +20,7 @@ const (
 	LaneInteractive Lane = "interactive"
 	LaneBulk        Lane = "bulk"
 	LaneRecap       Lane = "recap"
-	LaneExpiry      Lane = "expiry"
+	LaneExpiry      Lane = "expiry" // deadlines that have passed
 )
 
 // MailKind is what a mail is about.
@@ -61,7 +61,7 @@ type Mail struct {
 	Nonce      []byte           `db:"nonce"`
 	IsChosen   bool             `db:"is_chosen"` // the subscriber chose this address: the code activates
 	Recipient  string           `db:"recipient"`
-	Chosen     string           `db:"chosen_email"` // the other address, for a notice
+	CodeEmail  string           `db:"code_email"` // the address that the code proves: for a notice, the other one
 	SwitchedAt time.Time        `db:"switched_at"`
 	HappenedAt time.Time        `db:"happened_at"` // what a notice tells; the epoch for other mails
 	Sharing    int              `db:"sharing"`     // certificate spaces with this contact address, 1001 at most (D2)
@@ -74,8 +74,12 @@ type Mail struct {
 // mail tells.
 func (m Mail) Space() (conversion.Space, error) { return m.space() }
 
-//go:embed query/claim_mail.sql
-var claimMail string
+var (
+	//go:embed query/claim_mail.sql
+	claimMail string
+	//go:embed query/read_mail.sql
+	readMail string
+)
 
 // A Share says which worker asks: Rank, from 0, of Of. What has become due only
 // now is left to whose share it is, so that a small batch does not all go to
@@ -88,43 +92,17 @@ type Share struct{ Rank, Of int }
 func (db *DB) ClaimMail(ctx context.Context, lane Lane, limit int, token string, another bool, s Share) ([]Mail, error) {
 	var mails []Mail
 	err := again(func() error {
+		var ids pq.Int64Array
+		if err := db.x.SelectContext(ctx, &ids, claimMail, lane, limit, token, Lease.Seconds(), another, s.Rank, max(s.Of, 1)); err != nil || len(ids) == 0 {
+			return err
+		}
 		mails = nil
-		return db.x.SelectContext(ctx, &mails, claimMail, lane, limit, token, Lease.Seconds(), another, s.Rank, max(s.Of, 1))
+		return db.x.SelectContext(ctx, &mails, readMail, ids)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim %s mail: %w", lane, err)
 	}
 	return mails, nil
-}
-
-// A Started mail may be handed to the relay: its start is committed.
-type Started struct {
-	ID        int64     `db:"id"`
-	Date      time.Time `db:"message_date"` // of the message; the same for every copy of it
-	ExpiresAt time.Time `db:"expires_at"`   // the deadline of the code, of the contact's code in a notice; the epoch if there is none
-}
-
-//go:embed query/start_mail.sql
-var startMail string
-
-// StartMail starts the hand-over of claimed mails; tags are those of their
-// codes, zero for other mails. The deadline of a code counts from now (D4).
-// Mails that are not returned must not be sent: they were claimed by somebody
-// else, have become void, or the breaker is open and this is not its probe.
-func (db *DB) StartMail(ctx context.Context, c Claim, tags []conversion.Tag, lifetime time.Duration, probe bool) ([]Started, error) {
-	values := make(pq.Int64Array, len(tags))
-	for i, tag := range tags {
-		values[i] = tagValue(tag)
-	}
-	var started []Started
-	err := again(func() error {
-		started = nil
-		return db.x.SelectContext(ctx, &started, startMail, c.Token, c.IDs, values, lifetime.Seconds(), probe, conversion.ResetLifetime.Seconds())
-	})
-	if err != nil {
-		return nil, fmt.Errorf("start %d mails: %w", len(c.IDs), err)
-	}
-	return started, nil
 }
 
 //go:embed query/finish_accepted.sql

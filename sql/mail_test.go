@@ -136,27 +136,27 @@ func TestBlame(t *testing.T) {
 	}
 	note(sql.Unturned, ids[:4]...)
 	d.must(d.FinishAccepted(d.ctx, sql.Claim{Token: h.Token, IDs: ids[4:5]}))
-	blame("own own own own - - - - - - - -")
+	blame("own own own own - - - - - - -")
 	note(sql.Unturned, ids[:4]...)
 	note(sql.Unturned, ids[4:9]...) // one of them is no mail any more
 	note(sql.Unturned, ids[5:9]...)
-	blame("own own own own - open open open open - - -")
+	blame("own own own own open open open open - - -")
 	d.Exec(t, `UPDATE obligation SET attempts = 3, due_at = bascule_now(), claim = CASE WHEN id = $1 THEN claim END`, ids[8])
 	note(sql.Opened, ids[9])
-	blame("own own own own - excused excused excused excused excused - -")
+	blame("own own own own excused excused excused excused excused - -")
 	note(sql.Unturned, ids[10])
 	note(sql.Unturned, ids[5:9]...)
 	note(sql.Unturned, ids[9])
-	blame("own own own own - own own own own own excused -")
+	blame("own own own own own own own own own excused -")
 	note(sql.Closed, ids[10])
 	d.must(d.OpenBreaker(d.ctx, "421", append(ids[10:], ids[4])))
-	blame("own own own own - own own own own own own excused")
+	blame("own own own own own own own own own own excused")
 	d.must(d.Blame(d.ctx, append(ids[11:], ids[4])))
-	blame("own own own own - own own own own own own own")
+	blame("own own own own own own own own own own own")
 	note(sql.Closed, ids[0])
 	// Who is handing a mail over settles its attempts and its next time.
 	if got := d.Text(t, `SELECT string_agg(attempts || CASE WHEN due_at > bascule_now() THEN ' later' ELSE '' END, ', ' ORDER BY id) FROM obligation`); got !=
-		"3, 3, 3, 3, 3, 2 later, 2 later, 2 later, 3, 2 later, 2 later, 3" {
+		"3, 3, 3, 3, 2 later, 2 later, 2 later, 3, 2 later, 2 later, 3" {
 		t.Errorf("attempts are %q", got)
 	}
 	if got := d.Text(t, `SELECT coalesce(opened_at::text, 'closed') || reason FROM breaker`); got != "closed" {
@@ -196,8 +196,7 @@ func TestRecipientsInARow(t *testing.T) {
 }
 
 // D8, D1: the holder of the certificate chooses the contact address after another
-// one was dropped as refused: the credentials get a code of their own, for the
-// code of before could not activate them.
+// one was dropped as refused: the code that was mailed there stands, and activates.
 func TestOptAfterDroppedAddress(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -211,11 +210,11 @@ func TestOptAfterDroppedAddress(t *testing.T) {
 
 	choice, err := d.opt("000001", "contact@duvallon.example")
 	d.must(err)
-	if choice.Standing {
-		t.Error("a code is said to stand that cannot activate")
+	if !choice.Standing {
+		t.Error("another mail goes out, though a good code was mailed")
 	}
 	d.sound()
-	d.must(d.activate(d.mail(request)))
+	d.must(d.activate(contact))
 	d.sound()
 }
 
@@ -266,5 +265,37 @@ func TestIsPermanent(t *testing.T) {
 	}
 	if sql.IsPermanent(context.DeadlineExceeded) || sql.IsPermanent(nil) {
 		t.Error("what PostgreSQL did not say is permanent")
+	}
+}
+
+// I5, R21: a mail that failed is started again hours later: its code is good for
+// all of its new deadline, and found, though the one of the first start is over.
+func TestStartedAgainLater(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request := d.invite("000001", "contact@duvallon.example")
+	h := d.claimOf(request)
+	h.sent()
+	d.must(d.FinishFailed(d.ctx, h.Token, h.failures("451", true)))
+	d.Shift(t, 20*time.Hour)
+	p := d.mail(request)
+	for _, at := range []time.Duration{49 * time.Hour, 51 * time.Hour, 67 * time.Hour} {
+		d.Shift(t, at)
+		_, err := d.Sweep(d.ctx, 10)
+		d.must(err)
+		d.accepted(p, request)
+		d.sound()
+	}
+	for _, at := range []time.Duration{69 * time.Hour, 71 * time.Hour} {
+		d.Shift(t, at)
+		_, err := d.Sweep(d.ctx, 10)
+		d.must(err)
+		d.refused(p)
+	}
+	if d.state(request) != conversion.StateExpired {
+		t.Errorf("the request is %s", d.state(request))
+	}
+	if n := d.count(`SELECT count(*) FROM code_tag`) + d.count(`SELECT count(*) FROM deadline`); n != 0 {
+		t.Errorf("%d tags and deadlines are left of what is over", n)
 	}
 }

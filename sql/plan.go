@@ -199,8 +199,6 @@ var (
 	planReissue string
 	//go:embed query/key_used.sql
 	keyUsed string
-	//go:embed query/void_resets.sql
-	voidResets string
 	//go:embed query/reissue.sql
 	reissue string
 )
@@ -252,14 +250,10 @@ func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conver
 		if _, err := tx.ExecContext(ctx, closeOverdue, nil, actor); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, voidResets, leaked, actor); err != nil {
-			return err
-		}
 		if _, err := tx.ExecContext(ctx, giveUpKey, leaked); err != nil {
 			return err
 		}
-		n, err = affected(tx.ExecContext(ctx, reissue, leaked, keys.Newest(), actor))
-		return err
+		return tx.GetContext(ctx, &n, reissue, leaked, keys.Newest(), actor)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reissue the codes of key %s: %w", leaked, err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
 )
@@ -43,54 +42,22 @@ type Reset struct {
 	Number     conversion.SubscriberNumber // which a password may not contain
 }
 
-//go:embed query/find_reset.sql
-var findReset string
-
 // FindReset looks an address and a code up: one index probe, the same for known
 // and unknown. It returns conversion.ErrCodeRefused if the code is wrong, used,
 // expired or not the latest.
 func (db *DB) FindReset(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (Reset, error) {
-	tags := make(pq.Int64Array, 0, 2)
-	for _, tag := range keys.Tags(email, code) {
-		tags = append(tags, tagValue(tag))
-	}
-	var rows []resetRow
-	if err := db.x.SelectContext(ctx, &rows, findReset, tags); err != nil {
-		return Reset{}, fmt.Errorf("find a code for a new password: %w", err)
-	}
-	for _, r := range rows {
-		right, err := r.proves(keys, email, code)
-		if err != nil {
-			return Reset{}, fmt.Errorf("find the reset of request %d: %w", r.RequestID, err)
-		}
-		if right {
-			return Reset{RequestID: r.RequestID, Generation: r.Generation, Number: r.Number}, nil
-		}
-	}
-	return Reset{}, conversion.ErrCodeRefused
-}
-
-type resetRow struct {
-	RequestID  int64                       `db:"request_id"`
-	Generation int                         `db:"generation"`
-	KeyID      conversion.KeyID            `db:"key_id"`
-	Nonce      []byte                      `db:"nonce"`
-	Number     conversion.SubscriberNumber `db:"number"`
-	Email      string                      `db:"email"`
-}
-
-// proves recomputes the code and compares all of it; a tag alone proves nothing.
-func (r resetRow) proves(keys *conversion.Keyring, email conversion.Email, code conversion.Code) (bool, error) {
-	owner, err := conversion.ParseEmail(r.Email)
+	row, err := db.findCode(ctx, keys, email, code)
 	if err != nil {
-		return false, err
+		return Reset{}, err
 	}
-	want, err := keys.ResetCode(r.KeyID, conversion.Nonce(r.Nonce), r.Generation, owner)
-	return err == nil && owner.Same(email) && want.Equal(code), err
+	if row.Purpose != purposeReset || !row.Live {
+		return Reset{}, conversion.ErrCodeRefused
+	}
+	return Reset{RequestID: row.RequestID, Generation: row.Generation, Number: row.Number}, nil
 }
 
-//go:embed query/lock_reset.sql
-var lockReset string
+//go:embed query/lock_code.sql
+var lockCode string
 
 //go:embed query/use_reset.sql
 var useReset string
@@ -103,7 +70,7 @@ func (db *DB) UseReset(ctx context.Context, r Reset, password conversion.Hash) e
 		if _, err := tx.ExecContext(ctx, lockSpace, r.RequestID); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, lockReset, r.RequestID, r.Generation); err != nil {
+		if _, err := tx.ExecContext(ctx, lockCode, r.RequestID, r.Generation); err != nil {
 			return err
 		}
 		n, err := affected(tx.ExecContext(ctx, useReset, r.RequestID, r.Generation, password))

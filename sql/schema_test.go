@@ -94,8 +94,8 @@ var takeBacks = []string{
 	`UPDATE request SET activated_at = NULL`,
 	`UPDATE request SET activated_at = NULL, expired_at = bascule_now()`,
 	`UPDATE request SET activated_at = activated_at - interval '1 day'`,
-	`UPDATE request SET expires_at = NULL, started_at = NULL, mailed_at = NULL WHERE activated_at IS NOT NULL`,
-	`UPDATE request SET expires_at = activated_at WHERE activated_at IS NOT NULL`,
+	`UPDATE code SET expires_at = NULL, started_at = NULL, mailed_at = NULL WHERE request_id IN (SELECT id FROM request WHERE activated_at IS NOT NULL)`,
+	`UPDATE code SET expires_at = r.activated_at FROM request r WHERE r.id = code.request_id AND r.activated_at IS NOT NULL`,
 	`UPDATE request SET space_id = (SELECT min(id) FROM space WHERE number <> $1) WHERE activated_at IS NOT NULL`,
 	`UPDATE request SET id = DEFAULT WHERE activated_at IS NOT NULL`,
 	`DELETE FROM recap`,
@@ -113,7 +113,7 @@ var takeBacks = []string{
 
 // kept is what must not be lost of the switched number.
 const kept = `SELECT row(s.id, s.number, s.access, s.switched_at, s.email, s.password_hash, s.answer_hash, r, p, a)::text
-	FROM space s JOIN request r ON r.space_id = s.id AND r.activated_at IS NOT NULL JOIN recap p ON p.request_id = r.id,
+	FROM space s JOIN request_code r ON r.space_id = s.id AND r.activated_at IS NOT NULL JOIN recap p ON p.request_id = r.id,
 	LATERAL (SELECT string_agg(audit::text, ',' ORDER BY id) FROM audit) AS a
 	WHERE s.number = '00000A'`
 

@@ -17,7 +17,7 @@ func TestNewPasswordEndsSessionsUnderWay(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*desk, sql.Identifier) error{
 		"mailed code": func(d *desk, i sql.Identifier) error {
-			return d.UseReset(d.ctx, sql.Reset{RequestID: i.RequestID, Generation: 1}, "$new")
+			return d.UseReset(d.ctx, sql.Reset{RequestID: i.RequestID, Generation: 2}, "$new")
 		},
 		"in the space": func(d *desk, i sql.Identifier) error {
 			s, err := d.SpaceOfSession(d.ctx, token("own"))
@@ -76,7 +76,7 @@ func entered(t *testing.T) (*desk, sql.Identifier) {
 	i, err := d.FindIdentifier(d.ctx, sqltest.Email(t, "owner@duvallon.example"))
 	d.must(err)
 	d.must(d.AskReset(d.ctx, i, d.keys))
-	d.Exec(t, `UPDATE reset SET tag = 1, started_at = now.t, expires_at = now.t + interval '30 min' FROM (SELECT bascule_now() AS t) AS now`)
+	d.Exec(t, `UPDATE code SET started_at = now.t, expires_at = now.t + interval '30 min' FROM (SELECT bascule_now() AS t) AS now WHERE purpose = 'reset'`)
 	d.Exec(t, `DELETE FROM session`) // the activation's
 	d.must(d.EnterSpace(d.ctx, i, token("own")))
 	return d, i

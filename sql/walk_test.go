@@ -79,7 +79,7 @@ func (w *walk) step() {
 	case what == 13:
 		bounces := conversion.Bounces()
 		var generation int
-		w.must(w.Raw.QueryRow(`SELECT request_current(r) FROM request r WHERE id = $1`, w.latest(w.number)).Scan(&generation))
+		w.must(w.Raw.QueryRow(`SELECT generation FROM request WHERE id = $1`, w.latest(w.number)).Scan(&generation))
 		counts, err := w.Bounced(w.ctx, w.latest(w.number), generation, bounces[w.IntN(len(bounces))])
 		w.tell("bounces: %v, %v", counts, err)
 	case what == 14:

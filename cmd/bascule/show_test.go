@@ -54,16 +54,20 @@ func (c *counter) request() (id int64) {
 
 func (c *counter) mail()         { c.Mail(c.t, c.keys, c.request()) }
 func (c *counter) set(do string) { c.Exec(c.t, `UPDATE request SET `+do+` WHERE id = $1`, c.request()) }
-func (c *counter) overdue() {
-	c.set(`started_at = bascule_now() - interval '49 hours', expires_at = bascule_now() - interval '1 hour'`)
+func (c *counter) overdue()      { c.Overdue(c.t, c.request()) }
+func (c *counter) expire()       { c.overdue(); c.set(`expired_at = bascule_now()`) }
+func (c *counter) bounce() {
+	c.Exec(c.t, `UPDATE code c SET bounced_at = bascule_now(), bounce = 'gone' FROM request r
+		WHERE r.id = $1 AND c.request_id = r.id AND c.generation = r.generation`, c.request())
 }
-func (c *counter) expire() { c.overdue(); c.set(`expired_at = bascule_now()`) }
-func (c *counter) bounce() { c.set(`bounced_at = bascule_now(), bounce = 'gone'`) }
 func (c *counter) move() {
 	c.Exec(c.t, `UPDATE space SET contact_email = 'moved@exemple.example', contact_key = 'moved@exemple.example' WHERE number = $1`, c.number)
 }
 func (c *counter) choose(address string) {
-	c.set(`generation = 2, chosen_email = '` + address + `', chosen_key = '` + address + `', password_hash = 'h', question = 'q', answer_hash = 'h'`)
+	c.Exec(c.t, `INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
+		SELECT request_id, 2, 'activate', $2, $2, key_id, nonce FROM code WHERE request_id = $1`, c.request(), address)
+	c.set(`generation = 2, password_hash = 'h', question = 'q', answer_hash = 'h'`)
+	c.mail()
 }
 func (c *counter) cancel() {
 	c.t.Helper()

@@ -28,7 +28,7 @@ func TestSignalEndsCommands(t *testing.T) {
 	}
 	o := newOperator(t, "DATABASE_URL="+sqltest.As(t, db.URL, sqltest.Application), "SECRET_KEY="+storyKey)
 	before := db.Dump(t)
-	letGo := hold(t, db, `BEGIN; LOCK TABLE request, space, batch, exclusion IN ACCESS EXCLUSIVE MODE`)
+	letGo := hold(t, db, `BEGIN; LOCK TABLE request, code, space, batch, exclusion IN ACCESS EXCLUSIVE MODE`)
 	for _, command := range []string{
 		"import " + list, "import " + list + " --dry-run --verdicts " + folder + "/verdicts.xlsx",
 		"report " + folder + "/report.xlsx", "report " + folder + "/report.xlsx --batch 1",

@@ -5,8 +5,8 @@ WITH clock AS MATERIALIZED (
 ), expired AS (
     UPDATE request r
     SET expired_at = clock.now, password_hash = NULL, question = NULL, answer_hash = NULL
-    FROM clock
-    WHERE request_is_open(r) AND r.expires_at <= clock.now
+    FROM clock, code c
+    WHERE request_is_open(r) AND c.request_id = r.id AND c.generation = r.generation AND c.expires_at <= clock.now
     RETURNING r.id, r.space_id
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)

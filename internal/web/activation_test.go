@@ -104,8 +104,7 @@ func TestRefusedAlike(t *testing.T) {
 	cancelled, dead := s.mailed(sqltest.Invitation{Contact: "dead@a.example"})
 	s.db.Exec(t, `UPDATE request SET cancelled_at = bascule_now() WHERE id = $1`, cancelled.ID)
 	late, expired := s.mailed(sqltest.Invitation{Contact: "late@a.example"})
-	s.db.Exec(t, `UPDATE code SET expires_at = bascule_now() WHERE request_id = $1`, late.ID)
-	s.db.Exec(t, `UPDATE request SET expires_at = bascule_now() WHERE id = $1`, late.ID)
+	s.db.Overdue(t, late.ID)
 
 	var first string
 	for name, form := range map[string]url.Values{
@@ -287,7 +286,7 @@ func TestReservedAddress(t *testing.T) {
 	s.unchanged(func() {
 		s.post(full(rival, "Wanted@A.example")).expect(t, http.StatusUnprocessableEntity, "Une demande est déjà en cours avec cette adresse")
 	})
-	s.db.Exec(t, `UPDATE request SET expires_at = bascule_now() WHERE id = $1`, first.ID)
+	s.db.Overdue(t, first.ID)
 	s.post(full(rival, "wanted@a.example")).expect(t, http.StatusOK, mailSent)
 }
 

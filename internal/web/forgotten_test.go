@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"bascule/internal/conversion"
 	"bascule/sql/sqltest"
 )
 
@@ -25,37 +23,15 @@ func trust(email string) url.Values {
 // what its mail says.
 func (s *site) mailReset(r sqltest.Request) url.Values {
 	s.t.Helper()
-	var id conversion.KeyID
-	var nonce []byte
-	var generation int
-	var to string
-	err := s.db.Raw.QueryRow(`SELECT z.key_id, z.nonce, z.generation, s.email FROM reset z
-			JOIN request r ON r.id = z.request_id JOIN space s ON s.id = r.space_id
-		WHERE z.request_id = $1 ORDER BY z.generation DESC LIMIT 1`, r.ID).Scan(&id, &nonce, &generation, &to)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	email := sqltest.Email(s.t, to)
-	code, err := s.keys.ResetCode(id, conversion.Nonce(nonce), generation, email)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	tag, err := s.keys.Tag(id, email, code)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.db.Exec(s.t, `
-		WITH started AS (
-			UPDATE reset SET tag = $3, started_at = now.t, expires_at = now.t + make_interval(secs => $4)
-			FROM (SELECT bascule_now() AS t) AS now WHERE request_id = $1 AND generation = $2 RETURNING request_id
-		)
-		DELETE FROM obligation o USING started s WHERE o.request_id = s.request_id AND o.kind = 'reset'`,
-		r.ID, generation, int64(binary.BigEndian.Uint64(tag[:])), conversion.ResetLifetime.Seconds())
-	return s.proof(to, code)
+	email := s.db.Text(s.t, `SELECT s.email FROM space s JOIN request r ON r.space_id = s.id WHERE r.id = $1`, r.ID)
+	_, code := s.db.MailReset(s.t, s.keys, email)
+	return s.proof(email, code)
 }
 
 // resets are the mails that have been asked for.
-func (s *site) resets() string { return s.db.Text(s.t, `SELECT count(*) FROM reset`) }
+func (s *site) resets() string {
+	return s.db.Text(s.t, `SELECT count(*) FROM code WHERE purpose = 'reset'`)
+}
 
 // R31: address and answer, then a mail, then a new password; the code works
 // once, the old password no more, and nobody stays in the space.

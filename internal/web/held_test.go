@@ -44,7 +44,7 @@ func TestImportHoldsSubscribers(t *testing.T) {
 		forms = append(forms, full(proof, contact))
 	}
 	_, bystander := s.mailed(sqltest.Invitation{Contact: "bystander@b.example"})
-	release := s.hold(`SELECT FROM request WHERE contact_email LIKE 'c%' ORDER BY id FOR UPDATE`)
+	release := s.hold(`SELECT FROM request r JOIN code c ON c.request_id = r.id WHERE c.email LIKE 'c%' ORDER BY r.id FOR UPDATE OF r`)
 	var waiting sync.WaitGroup
 	answers := make(chan answered, held)
 	for _, f := range forms {
@@ -78,14 +78,14 @@ func TestPagesGiveUpWaiting(t *testing.T) {
 	owner := s.switched(sqltest.Invitation{Contact: "owner@a.example"})
 	reset := s.asked(owner)
 	_, queued := s.mailed(sqltest.Invitation{Contact: "queued@a.example"})
-	s.db.Exec(t, `UPDATE request SET mailed_at = NULL WHERE contact_email = 'queued@a.example'`)
+	s.db.Exec(t, `UPDATE code SET mailed_at = NULL WHERE email = 'queued@a.example'`)
 	v := s.visitor("192.0.2.1")
 	v.connect("owner@a.example").leadsTo(t, "/espace")
 	for name, test := range map[string]struct {
 		rows string
 		ask  func() answered
 	}{
-		"a code typed before its mail is known to be out": {`SELECT FROM request FOR UPDATE`, func() answered { return v.submit("/activation", queued) }},
+		"a code typed before its mail is known to be out": {`SELECT FROM code FOR UPDATE`, func() answered { return v.submit("/activation", queued) }},
 		"a wrong code": {`LOCK TABLE throttle IN SHARE MODE`,
 			func() answered { return v.submit("/activation", with(queued, "code", "0000-0000-0000")) }},
 		"a sign-in":  {`SELECT FROM space FOR UPDATE`, func() answered { return s.visitor("192.0.2.2").connect("owner@a.example") }},
@@ -93,7 +93,7 @@ func TestPagesGiveUpWaiting(t *testing.T) {
 		"a change of password": {`SELECT FROM space FOR UPDATE`,
 			func() answered { return v.submit("/espace/mot-de-passe", change(password, "Another9Secret")) }},
 		"a forgotten password": {`SELECT FROM request FOR UPDATE`, func() answered { return v.submit("/mot-de-passe-oublie", trust("owner@a.example")) }},
-		"a new password":       {`SELECT FROM reset FOR UPDATE`, func() answered { return v.submit("/nouveau-mot-de-passe", newPassword(reset, "Another9Secret")) }},
+		"a new password":       {`SELECT FROM code FOR UPDATE`, func() answered { return v.submit("/nouveau-mot-de-passe", newPassword(reset, "Another9Secret")) }},
 	} {
 		before := s.dump()
 		release := s.hold(test.rows)

@@ -121,7 +121,7 @@ type identifiersPage struct {
 // askIdentifiers shows the second screen: with the contact address at first
 // (R13), then with what was typed and what is wrong with it.
 func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
-	taken, err := a.db.AddressTaken(ctx, a.proven.Contact)
+	taken, err := a.db.AddressTaken(ctx, a.proven.Space.Contact)
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
 		Action: "/activation", Email: a.email.String(), Code: a.code.String(), Submission: newSubmission(),
 		Number: a.proven.Space.Number, Holder: a.proven.Space.Holder, ExpiresAt: a.proven.ExpiresAt,
 		Pending:   a.proven.Pending.String(),
-		NewEmail:  a.proven.Contact.String(),
+		NewEmail:  a.proven.Space.Contact.String(),
 		Questions: conversion.TrustQuestions(),
 	}, a.form, wrong, a.wait)
 }

@@ -105,7 +105,7 @@ func TestOptionQueued(t *testing.T) {
 	r, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example"})
 	c.send(c.client(cert), "/espace/identifiants", opted("contact@a.example")).expect(t, http.StatusOK, mailSent)
 	const due = `SELECT string_agg(o.lane, ', ') FROM obligation o JOIN request r ON r.id = o.request_id
-		WHERE o.kind <> 'code' OR o.generation = request_current(r)`
+		WHERE o.kind <> 'code' OR o.generation = r.generation`
 	if got := c.db.Text(t, due); got != "interactive" {
 		t.Errorf("in the lanes %s", got)
 	}
@@ -222,7 +222,7 @@ func TestOptionAfterDeadline(t *testing.T) {
 		t.Error("the home screen tells of a code that is over")
 	}
 	c.send(client, "/espace/identifiants", with(opted("chosen@a.example"), "submission", "-")).expect(t, http.StatusOK, mailSent)
-	if got := c.db.Text(t, `SELECT string_agg(request_state(r, bascule_now()), ' ' ORDER BY id) FROM request r WHERE space_id = $1`, r.SpaceID); got != "expired requested" {
+	if got := c.db.Text(t, `SELECT string_agg(request_state(r, bascule_now()), ' ' ORDER BY id) FROM request_code r WHERE space_id = $1`, r.SpaceID); got != "expired requested" {
 		t.Errorf("the requests are %s", got)
 	}
 }

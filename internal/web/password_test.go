@@ -49,7 +49,7 @@ func TestRenewalRefusedAlike(t *testing.T) {
 	v.submit("/nouveau-mot-de-passe", newPassword(used, "Another9Secret")).expect(t, http.StatusOK)
 	late := s.switched(sqltest.Invitation{Contact: "late@a.example"})
 	expired := s.asked(late)
-	s.db.Exec(t, `UPDATE reset SET expires_at = bascule_now() WHERE request_id = $1`, late.ID)
+	s.db.Exec(t, `UPDATE code SET expires_at = bascule_now() WHERE request_id = $1 AND purpose = 'reset'`, late.ID)
 	twice := s.switched(sqltest.Invitation{Contact: "twice@a.example"})
 	replaced := s.asked(twice)
 	s.asked(twice)
@@ -140,7 +140,7 @@ func TestRenewalDeadline(t *testing.T) {
 	r := s.switched(sqltest.Invitation{Contact: "contact@a.example"})
 	form := newPassword(s.asked(r), "Another9Secret")
 	var started, deadline time.Time
-	if err := s.db.Raw.QueryRow(`SELECT started_at, expires_at FROM reset`).Scan(&started, &deadline); err != nil {
+	if err := s.db.Raw.QueryRow(`SELECT started_at, expires_at FROM code WHERE purpose = 'reset'`).Scan(&started, &deadline); err != nil {
 		t.Fatal(err)
 	}
 	if deadline.Sub(started) != 30*time.Minute {

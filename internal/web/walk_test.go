@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"context"
-	"encoding/binary"
 	"net/http"
 	"net/url"
 	"strings"
@@ -251,27 +250,7 @@ func TestForgottenWalk(t *testing.T) {
 // returns it.
 func (c *certSite) resetCode(email string) conversion.Code {
 	c.t.Helper()
-	var (
-		id         conversion.KeyID
-		nonce      []byte
-		request    int64
-		generation int
-	)
-	err := c.db.Raw.QueryRow(`SELECT z.key_id, z.nonce, z.request_id, z.generation FROM reset z JOIN request r ON r.id = z.request_id JOIN space s ON s.id = r.space_id
-		WHERE s.email_key = $1 ORDER BY z.generation DESC LIMIT 1`, email).Scan(&id, &nonce, &request, &generation)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	code, err := c.keys.ResetCode(id, conversion.Nonce(nonce), generation, sqltest.Email(c.t, email))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	tag, err := c.keys.Tag(id, sqltest.Email(c.t, email), code)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.db.Exec(c.t, `UPDATE reset SET tag = $3, started_at = bascule_now(), expires_at = bascule_now() + interval '30 minutes' WHERE request_id = $1 AND generation = $2`,
-		request, generation, int64(binary.BigEndian.Uint64(tag[:])))
+	_, code := c.db.MailReset(c.t, c.keys, email)
 	c.proof(email, code)
 	return code
 }

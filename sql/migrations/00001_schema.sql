@@ -86,85 +86,115 @@ CREATE INDEX space_contact ON space (contact_key);
 CREATE INDEX space_certificate ON space (serial);
 
 CREATE TABLE request (
-    id                 bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    space_id           bigint      NOT NULL REFERENCES space,
-    batch_id           bigint      REFERENCES batch,
-    origin             text        NOT NULL CHECK (origin IN ('import', 'retry', 'space')),
-    key_id             text        NOT NULL,
-    nonce              bytea       NOT NULL CHECK (octet_length(nonce) = 16),
-    generation         integer     NOT NULL DEFAULT 1,
-    contact_email      text        NOT NULL,
-    contact_key        text        COLLATE "C" NOT NULL,
-    contact_generation integer,
-    chosen_email       text,
-    chosen_key         text        COLLATE "C",
-    password_hash      text,
-    question           text,
-    answer_hash        text,
-    other_addresses    smallint    NOT NULL DEFAULT 0,
-    submission         uuid,
-    in_doubt           boolean     NOT NULL DEFAULT false,
-    refusal            text        NOT NULL DEFAULT '',
-    requested_at       timestamptz NOT NULL,
-    started_at         timestamptz,
-    expires_at         timestamptz,
-    mailed_at          timestamptz,
-    bounced_at         timestamptz,
-    bounce             text        CHECK (bounce IN ('late', 'full or policy', 'gone', 'complaint')),
-    activated_at       timestamptz,
-    expired_at         timestamptz,
-    undeliverable_at   timestamptz,
-    cancelled_at       timestamptz,
+    id               bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    space_id         bigint      NOT NULL REFERENCES space,
+    batch_id         bigint      REFERENCES batch,
+    origin           text        NOT NULL CHECK (origin IN ('import', 'retry', 'space')),
+    generation       integer     NOT NULL DEFAULT 1,
+    other_addresses  smallint    NOT NULL DEFAULT 0,
+    password_hash    text,
+    question         text,
+    answer_hash      text,
+    submission       uuid,
+    requested_at     timestamptz NOT NULL,
+    activated_at     timestamptz,
+    expired_at       timestamptz,
+    undeliverable_at timestamptz,
+    cancelled_at     timestamptz,
     CONSTRAINT request_one_end CHECK (num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) <= 1),
-    CONSTRAINT request_activated_in_time CHECK (activated_at IS NULL OR expires_at IS NOT NULL AND activated_at < expires_at),
-    CONSTRAINT request_started CHECK ((started_at IS NULL) = (expires_at IS NULL) AND (mailed_at IS NULL OR started_at IS NOT NULL)),
-    CONSTRAINT request_bounced CHECK ((bounced_at IS NULL) = (bounce IS NULL)),
-    CONSTRAINT request_credentials CHECK (num_nonnulls(chosen_email, chosen_key) IN (0, 2)
-        AND num_nonnulls(password_hash, question, answer_hash) IN (0, 3)),
-    CONSTRAINT request_hashes_erased CHECK ((password_hash IS NOT NULL) = (chosen_key IS NOT NULL
-        AND num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) = 0)),
-    CONSTRAINT request_reachable CHECK (contact_generation IS NOT NULL OR chosen_key IS NOT NULL
-        OR num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) = 1)
-) WITH (fillfactor = 45);
-COMMENT ON TABLE  request IS 'One attempt to move one space from certificate to password. Its state is derived: see request_state.';
+    CONSTRAINT request_credentials CHECK (num_nonnulls(password_hash, question, answer_hash) IN (0, 3)),
+    CONSTRAINT request_hashes_erased CHECK (password_hash IS NULL
+        OR num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) = 0)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE  request IS 'One attempt to move one space from certificate to password: whose, why, what the subscriber chose, and how it ended. Its state is derived from it and the code that counts: see request_state.';
 COMMENT ON COLUMN request.origin IS 'import: a batch; retry: an administrator''s; space: the certificate holder''s own.';
-COMMENT ON COLUMN request.key_id IS 'Which key of SECRET_KEY makes its codes.';
-COMMENT ON COLUMN request.nonce IS 'The random part of its codes.';
-COMMENT ON COLUMN request.generation IS 'The highest generation of codes given out; it only grows.';
-COMMENT ON COLUMN request.contact_email IS 'The contact address when the request, or its contact generation, was made.';
-COMMENT ON COLUMN request.contact_generation IS 'Whose code opens the identifiers screen; null if none does (D8).';
-COMMENT ON COLUMN request.chosen_email IS 'The address that the subscriber chose, with credentials kept as hashes; the code of `generation` proves it and activates (D1).';
+COMMENT ON COLUMN request.generation IS 'Of the code that counts: the latest one that is not void; of an ended request, the one it ended with.';
 COMMENT ON COLUMN request.other_addresses IS 'How many other addresses were chosen; three at most (D1).';
+COMMENT ON COLUMN request.password_hash IS 'What a subscriber chose before the address was proven: the code that counts activates it (D1, D8). Gone with the end.';
 COMMENT ON COLUMN request.submission IS 'The form whose values were taken last; the same form again gets the same page.';
-COMMENT ON COLUMN request.in_doubt IS 'Mailed as far as can be known: the relay''s answer was lost three times.';
-COMMENT ON COLUMN request.refusal IS 'The relay''s last words, addresses masked.';
-COMMENT ON COLUMN request.bounce IS 'The class of the report that came back to the present code''s mail, the gravest so far (D11); bounced_at is when it came.';
-COMMENT ON COLUMN request.started_at IS 'When the present code''s mail began to be handed over: the deadline counts from here (D4).';
-COMMENT ON COLUMN request.expires_at IS 'The present code works before this instant, not at it (I3).';
 -- I4: at most one open request for a space.
 CREATE UNIQUE INDEX request_open ON request (space_id)
     WHERE activated_at IS NULL AND expired_at IS NULL AND undeliverable_at IS NULL AND cancelled_at IS NULL;
--- R22: at most one open request for an address that a subscriber chose; a bounce lifts it, but not one that is only late:
--- that mail may still arrive.
-CREATE UNIQUE INDEX request_reserved ON request (chosen_key)
-    WHERE chosen_key IS NOT NULL AND (bounce IS NULL OR bounce = 'late')
-      AND activated_at IS NULL AND expired_at IS NULL AND undeliverable_at IS NULL AND cancelled_at IS NULL;
 CREATE INDEX request_space ON request (space_id, id);
--- No index reads started_at, expires_at, mailed_at, refusal or in_doubt: marking mails stays a HOT update. Mails are
--- started and finished by windows of neighbours, so a page has room for a second version of every row on it.
 
 CREATE FUNCTION request_is_open(r request) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
     SELECT r.activated_at IS NULL AND r.expired_at IS NULL AND r.undeliverable_at IS NULL AND r.cancelled_at IS NULL
 $$;
 
--- Which generation's code the request stands for now.
-CREATE FUNCTION request_current(r request) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN r.chosen_key IS NOT NULL THEN r.generation ELSE coalesce(r.contact_generation, r.generation) END
-$$;
+CREATE TABLE code (
+    request_id bigint      NOT NULL,
+    generation integer     NOT NULL CHECK (generation > 0),
+    purpose    text        COLLATE "C" NOT NULL CHECK (purpose IN ('identify', 'activate', 'reset')),
+    email      text        NOT NULL,
+    email_key  text        COLLATE "C" NOT NULL,
+    key_id     text        COLLATE "C" NOT NULL,
+    nonce      bytea       NOT NULL CHECK (octet_length(nonce) = 16),
+    resends    smallint    NOT NULL DEFAULT 0 CHECK (resends BETWEEN 0 AND 3),
+    doubts     smallint    NOT NULL DEFAULT 0,
+    in_doubt   boolean     NOT NULL DEFAULT false,
+    refusal    text        NOT NULL DEFAULT '',
+    bounce     text        CHECK (bounce IN ('late', 'full or policy', 'gone', 'complaint')),
+    bounced_at timestamptz,
+    started_at timestamptz,
+    expires_at timestamptz,
+    mailed_at  timestamptz,
+    void_at    timestamptz,
+    PRIMARY KEY (request_id, generation),
+    CONSTRAINT code_started CHECK ((started_at IS NULL) = (expires_at IS NULL) AND (mailed_at IS NULL OR started_at IS NOT NULL)),
+    CONSTRAINT code_lifetime CHECK (expires_at > started_at AND expires_at <= started_at + interval '60 days'),
+    CONSTRAINT code_bounced CHECK ((bounced_at IS NULL) = (bounce IS NULL))
+) WITH (fillfactor = 50);
+COMMENT ON TABLE  code IS 'One code, made for one address: what it is good for, and what became of its mail. It is computed from the key and the nonce, never stored. No foreign key: only statements that lock the request write here.';
+COMMENT ON COLUMN code.generation IS 'Counts the codes of a request.';
+COMMENT ON COLUMN code.purpose IS 'identify: it opens the identifiers screen. activate: it proves the address that the subscriber chose, and activates (D1, D8). reset: it lets choose a new password, of a switched space (R31).';
+COMMENT ON COLUMN code.email IS 'Where it is mailed: the address that it proves.';
+COMMENT ON COLUMN code.key_id IS 'Which key of SECRET_KEY makes it.';
+COMMENT ON COLUMN code.nonce IS 'Its random part.';
+COMMENT ON COLUMN code.resends IS 'How often an administrator had it sent again; three times at most (D3).';
+COMMENT ON COLUMN code.doubts IS 'How often nobody could know what became of its mail: copies of one Message-ID are at most one more (I5).';
+COMMENT ON COLUMN code.in_doubt IS 'Mailed as far as can be known: the relay''s answer was lost three times.';
+COMMENT ON COLUMN code.refusal IS 'The relay''s last words about its mail, addresses masked.';
+COMMENT ON COLUMN code.bounce IS 'The class of the report that came back to its mail, the gravest so far (D11); bounced_at is when it came.';
+COMMENT ON COLUMN code.started_at IS 'When its mail began to be handed over: the deadline counts from here (D4). Taken back when the hand-over certainly failed.';
+COMMENT ON COLUMN code.expires_at IS 'It works before this instant, not at it (I3).';
+COMMENT ON COLUMN code.void_at IS 'It is dead: another code took its place, its address was refused, it was used for a new password, its key leaked, or its request ended before the deadline.';
+-- R22: at most one open request for an address that a subscriber chose; a bounce lifts it, but not one that is only late:
+-- that mail may still arrive.
+CREATE UNIQUE INDEX code_reserved ON code (email_key)
+    WHERE purpose = 'activate' AND void_at IS NULL AND (bounce IS NULL OR bounce = 'late');
+-- No index reads started_at, expires_at, mailed_at, refusal or in_doubt: marking mails stays a HOT update. Mails are
+-- started and finished by windows of neighbours, so a page has room for a second version of every row on it.
+
+CREATE TABLE code_tag (
+    tag        bigint  NOT NULL,
+    request_id bigint  NOT NULL,
+    generation integer NOT NULL
+);
+COMMENT ON TABLE  code_tag IS 'Finds a started code without telling it. One row for each start from nothing; what the code''s row says counts.';
+COMMENT ON COLUMN code_tag.tag IS '8 bytes of an HMAC under a key that the database does not hold.';
+CREATE INDEX code_tag_tag ON code_tag (tag);
+
+CREATE TABLE deadline (
+    id       bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at       timestamptz NOT NULL,
+    requests bigint[]    NOT NULL,
+    tags     bigint[]    NOT NULL
+);
+COMMENT ON TABLE  deadline IS 'When to look whether requests have expired: one row for the codes that started together. What the codes'' rows say counts.';
+COMMENT ON COLUMN deadline.tags IS 'Of those codes: forgotten an hour after the deadline.';
+CREATE INDEX deadline_at ON deadline (at, id);
+
+-- Each request with the code that counts: what is told of a request is told from here.
+CREATE VIEW request_code AS
+    SELECT r.id, r.space_id, r.batch_id, r.origin, r.generation, r.submission, r.requested_at,
+           r.activated_at, r.expired_at, r.undeliverable_at, r.cancelled_at,
+           c.purpose, c.email, c.email_key, c.key_id, c.nonce, c.resends, c.in_doubt, c.refusal, c.bounce, c.bounced_at,
+           c.started_at, c.expires_at, c.mailed_at
+    FROM request r JOIN code c ON c.request_id = r.id AND c.generation = r.generation;
 
 -- The one place where a state is derived. An overdue request is expired
 -- whether or not the sweep has come by.
-CREATE FUNCTION request_state(r request, at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION request_state(r request_code, at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
         WHEN r.activated_at     IS NOT NULL THEN 'activated'
         WHEN r.cancelled_at     IS NOT NULL THEN 'cancelled'
@@ -175,12 +205,16 @@ CREATE FUNCTION request_state(r request, at timestamptz) RETURNS text LANGUAGE s
     END
 $$;
 
+CREATE FUNCTION is_open(r request_code) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT r.activated_at IS NULL AND r.expired_at IS NULL AND r.undeliverable_at IS NULL AND r.cancelled_at IS NULL
+$$;
+
 -- How grave a bounce is: 0 for none. A graver one replaces a lighter one (D11).
 CREATE FUNCTION bounce_gravity(class text) RETURNS integer LANGUAGE sql IMMUTABLE
     RETURN coalesce(array_position(ARRAY['late', 'full or policy', 'gone', 'complaint'], class), 0);
 
 -- A code that sat in a queue until it was dead (D11): the owner was never told it.
-CREATE FUNCTION request_not_delivered(r request, at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION request_not_delivered(r request_code, at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
     SELECT coalesce(r.bounce = 'late', false) AND request_state(r, at) = 'expired'
 $$;
 
@@ -214,47 +248,34 @@ CREATE FUNCTION left_alone(space bigint, at timestamptz) RETURNS boolean LANGUAG
     SELECT EXISTS (SELECT FROM space_exclusion x WHERE x.space_id = space AND x.ends_at > at)
 $$;
 
--- Whether the present code of a request may not be sent again (D17): its space is left alone, or the address that was chosen.
-CREATE FUNCTION code_left_alone(r request, at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN r.chosen_key IS NULL THEN left_alone(r.space_id, at)
-        ELSE EXISTS (SELECT FROM exclusion x WHERE x.kind = 'address' AND x.key = r.chosen_key AND x.ends_at > at) END
+-- Whether the code that counts may not be sent again (D17): its space is left alone, or the address that was chosen.
+CREATE FUNCTION code_left_alone(r request_code, at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN r.purpose = 'identify' THEN left_alone(r.space_id, at)
+        ELSE EXISTS (SELECT FROM exclusion x WHERE x.kind = 'address' AND x.key = r.email_key AND x.ends_at > at) END
 $$;
 
 -- D10: what keeps an administrator from opening another request after r, the latest of space s; '' if nothing does. Whoever
 -- retries and whoever tells what can be done asks here. Cancelled ones are invited again only by their number (named).
-CREATE FUNCTION retry_obstacle(r request, s space, at timestamptz, same_address boolean, named boolean) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION retry_obstacle(r request_code, s space, at timestamptz, same_address boolean, named boolean) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE
         WHEN r.id IS NULL THEN 'never_invited'
         WHEN s.access = 'password' THEN 'switched'
         WHEN request_state(r, at) IN ('requested', 'mailed') THEN 'open'
         WHEN left_alone(s.id, at) THEN 'excluded'
         WHEN r.cancelled_at IS NOT NULL AND NOT named THEN 'cancelled'
-        WHEN same_address OR coalesce(r.chosen_key, r.contact_key) <> s.contact_key THEN ''
+        WHEN same_address OR r.email_key <> s.contact_key THEN ''
         WHEN r.undeliverable_at IS NOT NULL THEN 'refused'
         WHEN r.bounce = 'gone' THEN 'bounced'
         ELSE ''
     END
 $$;
 
-CREATE TABLE code (
-    request_id bigint      NOT NULL,
-    generation integer     NOT NULL,
-    tag        bigint      NOT NULL,
-    started_at timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL,
-    resends    smallint    NOT NULL DEFAULT 0 CHECK (resends BETWEEN 0 AND 3),
-    PRIMARY KEY (request_id, generation),
-    CONSTRAINT code_lifetime CHECK (expires_at > started_at AND expires_at <= started_at + interval '60 days')
-);
-COMMENT ON TABLE  code IS 'One row for each code that was, or may have been, handed over: written when its mail starts, taken back when the hand-over certainly failed. No foreign key: only the statement that starts a request writes here.';
-COMMENT ON COLUMN code.tag IS 'Finds the code without telling it: 8 bytes of an HMAC under a key that the database does not hold.';
-COMMENT ON COLUMN code.resends IS 'How often an administrator had it sent again; three times at most (D3).';
-CREATE INDEX code_tag ON code (tag);
-
 CREATE TABLE obligation (
     id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    lane          text        COLLATE "C" NOT NULL CHECK (lane IN ('interactive', 'bulk', 'recap', 'expiry')),
-    kind          text        COLLATE "C" NOT NULL CHECK (kind IN ('code', 'notice', 'confirmation', 'recap', 'expiry')),
+    lane          text        COLLATE "C" NOT NULL CHECK (lane IN ('interactive', 'bulk', 'recap')),
+    kind          text        COLLATE "C" NOT NULL CHECK (kind IN ('code', 'reset', 'notice', 'switch-notice', 'confirmation', 'expired',
+                                                                'password-notice', 'siege-notice', 'recap')),
+    space_id      bigint      NOT NULL,
     request_id    bigint      NOT NULL,
     generation    integer     NOT NULL,
     copy          smallint    NOT NULL DEFAULT 0,
@@ -266,18 +287,19 @@ CREATE TABLE obligation (
     attempts      smallint    NOT NULL DEFAULT 0,
     interruptions smallint    NOT NULL DEFAULT 0,
     happened_at   timestamptz,
-    blame         text        COLLATE "C" CHECK (blame IN ('open', 'excused', 'own'))
+    blame         text        COLLATE "C" CHECK (blame IN ('open', 'excused', 'own')),
+    CONSTRAINT obligation_dated CHECK (happened_at IS NOT NULL OR kind NOT IN ('reset', 'notice', 'switch-notice', 'password-notice', 'siege-notice'))
 ) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-COMMENT ON TABLE  obligation IS 'What is still to be done for a request: written by the change that causes it, gone once done. No foreign key: requests are never deleted while something is due.';
+COMMENT ON TABLE  obligation IS 'A mail to send or a recap to render: written by the change that causes it, gone once done. No foreign key: requests are never deleted while something is due.';
 COMMENT ON COLUMN obligation.lane IS 'Which workers take it. interactive: somebody looks at the screen.';
-COMMENT ON COLUMN obligation.generation IS 'Of the request when this became due; another one by now makes it void.';
+COMMENT ON COLUMN obligation.generation IS 'Of the code that it is about.';
 COMMENT ON COLUMN obligation.copy IS '0 for the mail itself, 1 to 3 for an administrator''s repetitions (D3).';
 COMMENT ON COLUMN obligation.claim IS 'Token of the worker that holds it until claimed_until.';
 COMMENT ON COLUMN obligation.started_at IS 'Set while its mail is being handed over: still set after the claim has ended, the outcome is in doubt.';
 COMMENT ON COLUMN obligation.message_date IS 'The Date of the mail, kept while a repetition would be a copy of it.';
 COMMENT ON COLUMN obligation.attempts IS 'Refusals that count towards giving up (D11).';
 COMMENT ON COLUMN obligation.interruptions IS 'Doubts recorded: copies of one Message-ID are at most one more (I5).';
-COMMENT ON COLUMN obligation.happened_at IS 'When happened what a notice tells; null for other mails.';
+COMMENT ON COLUMN obligation.happened_at IS 'When happened what a notice tells, or when a new password was asked for; null for other mails.';
 COMMENT ON COLUMN obligation.blame IS 'Whose fault it is that its mail was refused without a clear reason (D11). open: unknown, for no mail got through since. excused: the relay''s, so its attempt was given back, which happens once. own: its recipient''s, for another mail got through, or it was refused again after it was excused. Null: not refused so.';
 CREATE INDEX obligation_due ON obligation (lane, due_at, id);
 CREATE INDEX obligation_blame ON obligation (blame, id) WHERE blame IS NOT NULL;
@@ -317,13 +339,26 @@ COMMENT ON COLUMN recap.pdf IS 'Null until rendered; the same facts give the sam
 CREATE TABLE session (
     token_hash bytea       PRIMARY KEY CHECK (octet_length(token_hash) = 32),
     space_id   bigint      NOT NULL REFERENCES space,
-    scope      text        NOT NULL CHECK (scope IN ('recap')),
+    scope      text        NOT NULL CHECK (scope IN ('recap', 'space')),
     expires_at timestamptz NOT NULL
 );
 COMMENT ON TABLE  session IS 'Who may see what for how long.';
 COMMENT ON COLUMN session.token_hash IS 'SHA-256 of the cookie: a stolen database opens no session.';
-COMMENT ON COLUMN session.scope IS 'recap: the one that an activation opens, good for the recap alone.';
+COMMENT ON COLUMN session.scope IS 'recap: the one that an activation opens, good for the recap alone. space: opened by address and password.';
 CREATE INDEX session_expires ON session (expires_at);
+CREATE INDEX session_space ON session (space_id);
+
+CREATE TABLE siege (
+    space_id bigint      PRIMARY KEY REFERENCES space,
+    began_at timestamptz NOT NULL,
+    last_at  timestamptz NOT NULL,
+    told_at  timestamptz NOT NULL
+);
+COMMENT ON TABLE  siege IS 'The password spaces at which strangers guessed until they were stopped: the latest time for each.';
+COMMENT ON COLUMN siege.began_at IS 'When the guesses were first stopped, after a day without.';
+COMMENT ON COLUMN siege.last_at IS 'When they were last stopped.';
+COMMENT ON COLUMN siege.told_at IS 'When a mail to the owner was made due: one a day.';
+CREATE INDEX siege_last ON siege (last_at);
 
 CREATE UNLOGGED TABLE throttle (
     bucket bytea       PRIMARY KEY,
@@ -334,7 +369,7 @@ COMMENT ON COLUMN throttle.bucket IS 'Keyed hash of whom it counts: no address, 
 COMMENT ON COLUMN throttle.empty_at IS 'When the bucket will have leaked empty.';
 
 CREATE TABLE audit (
-    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id         bigint      GENERATED ALWAYS AS IDENTITY,
     at         timestamptz NOT NULL,
     space_id   bigint      NOT NULL,
     request_id bigint      NOT NULL,
@@ -344,6 +379,7 @@ CREATE TABLE audit (
 );
 COMMENT ON TABLE  audit IS 'One row for each transition, append-only; ids, no personal data (I9).';
 COMMENT ON COLUMN audit.actor IS 'worker, subscriber, visitor (who has proven nothing), or the administrator''s account on the machine.';
+-- One row for each mail: no more indexes than are read.
 CREATE INDEX audit_space ON audit (space_id, id);
 CREATE INDEX audit_at ON audit USING brin (at) WITH (pages_per_range = 16, autosummarize = on);
 CREATE TABLE key (
@@ -358,14 +394,23 @@ COMMENT ON COLUMN key.check_value IS 'Derived from the key: another key of the s
 COMMENT ON COLUMN key.worker_at IS 'When a worker first started with it. Null: mails with its codes wait.';
 COMMENT ON COLUMN key.given_up_at IS 'When its codes were reissued. It makes no new ones.';
 
--- The one way to expire requests: those of ids that are open and overdue at
--- that instant. The kept hashes go with the request's end (D1).
+-- The one way to expire requests: those of ids that are open and overdue at that instant. The kept hashes go with the
+-- request's end (D1), and so do codes that would outlive it, and the reservation of an address. Whoever was mailed a code is
+-- told that it is over, and how to start again (R21). A mail that came back is not followed by another.
 CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURNS bigint LANGUAGE sql AS $$
     WITH expired AS (
         UPDATE request r
         SET expired_at = at, password_hash = NULL, question = NULL, answer_hash = NULL
-        WHERE r.id = ANY (ids) AND request_is_open(r) AND r.expires_at <= at
-        RETURNING r.id, r.space_id
+        FROM unnest(ids) AS i (id) JOIN code c ON c.request_id = i.id
+        WHERE r.id = i.id AND request_is_open(r) AND c.generation = r.generation AND c.expires_at <= at
+        RETURNING r.id, r.space_id, r.generation, c.mailed_at IS NOT NULL AND c.bounced_at IS NULL AS reached
+    ), void AS (
+        UPDATE code c SET void_at = at
+        FROM expired e
+        WHERE c.request_id = e.id AND c.void_at IS NULL AND (c.purpose = 'activate' OR c.expires_at > at)
+    ), told AS (
+        INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
+        SELECT 'bulk', 'expired', space_id, id, generation, at FROM expired WHERE reached
     ), audited AS (
         INSERT INTO audit (at, space_id, request_id, event, actor, why)
         SELECT at, space_id, id, 'expired', actor, 'deadline' FROM expired
@@ -380,7 +425,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION analyze_filled() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    ANALYZE (SKIP_LOCKED) space, request, obligation;
+    ANALYZE (SKIP_LOCKED) space, request, code, obligation;
 END $$;
 -- +goose StatementEnd
 REVOKE ALL ON FUNCTION analyze_filled() FROM PUBLIC;

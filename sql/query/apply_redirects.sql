@@ -1,17 +1,24 @@
--- Another contact address while a request without credentials is open: a new generation, the old code is dead (D9). $1 batch, $2 actor.
+-- Another contact address while a request without credentials is open: another code, the old one is dead (D9). $1 batch, $2 actor.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
+), old AS (
+    UPDATE code c SET void_at = clock.now
+    FROM staged s JOIN request r ON r.id = s.request_id, clock
+    WHERE s.verdict = 'accepted' AND s.action = 'redirect' AND request_is_open(r) AND r.password_hash IS NULL
+      AND c.request_id = r.id AND c.void_at IS NULL
+    RETURNING c.request_id, c.key_id
 ), redirected AS (
     UPDATE request r
-    SET generation = r.generation + 1, contact_generation = r.generation + 1, batch_id = $1,
-        contact_email = s.email, contact_key = s.email_key,
-        started_at = NULL, expires_at = NULL, mailed_at = NULL, bounced_at = NULL, bounce = NULL, in_doubt = false, refusal = ''
-    FROM staged s
-    WHERE r.id = s.request_id AND s.verdict = 'accepted' AND s.action = 'redirect' AND request_is_open(r) AND r.chosen_key IS NULL
-    RETURNING r.id, r.space_id, r.generation
+    SET generation = (SELECT max(c.generation) + 1 FROM code c WHERE c.request_id = r.id), batch_id = $1
+    FROM old WHERE r.id = old.request_id
+    RETURNING r.id, r.space_id, r.generation, old.key_id
+), made AS (
+    INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
+    SELECT r.id, r.generation, 'identify', s.email, s.email_key, r.key_id, uuid_send(gen_random_uuid())
+    FROM redirected r JOIN staged s ON s.request_id = r.id AND s.verdict = 'accepted'
 ), due AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, due_at)
-    SELECT 'bulk', 'code', id, generation, clock.now FROM redirected, clock
+    INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
+    SELECT 'bulk', 'code', space_id, id, generation, clock.now FROM redirected, clock
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT clock.now, space_id, id, 'address changed', $2, 'batch ' || $1::bigint FROM redirected, clock

@@ -2,14 +2,17 @@
 -- The codes before are dead. The request is locked by a statement before.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
+), dead AS (
+    UPDATE code c SET void_at = clock.now FROM clock WHERE c.request_id = $1 AND c.purpose = 'reset' AND c.void_at IS NULL
 ), asked AS (
-    INSERT INTO reset (request_id, generation, key_id, nonce, requested_at)
-    SELECT r.id, 1 + coalesce((SELECT max(z.generation) FROM reset z WHERE z.request_id = r.id), 0), $2, uuid_send(gen_random_uuid()), clock.now
-    FROM request r, clock WHERE r.id = $1 AND r.activated_at IS NOT NULL
+    INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
+    SELECT r.id, (SELECT max(c.generation) + 1 FROM code c WHERE c.request_id = r.id), 'reset', s.email, s.email_key, $2, uuid_send(gen_random_uuid())
+    FROM request r JOIN space s ON s.id = r.space_id
+    WHERE r.id = $1 AND r.activated_at IS NOT NULL AND s.access = 'password'
     RETURNING request_id, generation
 ), due AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, due_at)
-    SELECT 'interactive', 'reset', request_id, generation, clock.now FROM asked, clock
+    INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at, happened_at)
+    SELECT 'interactive', 'reset', r.space_id, r.id, a.generation, clock.now, clock.now FROM asked a JOIN request r ON r.id = a.request_id, clock
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT clock.now, r.space_id, r.id, 'new password asked', 'subscriber', 'trust answer' FROM asked a JOIN request r ON r.id = a.request_id, clock

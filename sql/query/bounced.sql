@@ -1,10 +1,12 @@
--- A report of class $3 came back to the mail with the code of request $1, generation $2 (D11): shown, and its address is free
--- again unless the mail is only late (D3). The code still works. A graver class replaces a lighter one.
+-- A report of class $3 came back to the mail with the code of request $1, generation $2, the one that counts (D11): shown, and its
+-- address is free again unless the mail is only late (D3). The code still works. A graver class replaces a lighter one.
 WITH bounced AS (
-    UPDATE request r SET bounced_at = (SELECT bascule_now()), bounce = $3
-    WHERE r.id = $1 AND request_current(r) = $2 AND r.activated_at IS NULL AND r.started_at IS NOT NULL
-      AND bounce_gravity(r.bounce) < bounce_gravity($3)
-    RETURNING r.id, r.space_id, r.bounced_at
+    UPDATE code c SET bounced_at = (SELECT bascule_now()), bounce = $3
+    FROM request r
+    WHERE r.id = $1 AND r.generation = $2 AND r.activated_at IS NULL
+      AND c.request_id = r.id AND c.generation = r.generation AND c.started_at IS NOT NULL
+      AND bounce_gravity(c.bounce) < bounce_gravity($3)
+    RETURNING r.id, r.space_id, c.bounced_at
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT bounced_at, space_id, id, 'bounced', 'worker', $3::text FROM bounced

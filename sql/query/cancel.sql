@@ -3,9 +3,11 @@ WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), cancelled AS (
     UPDATE request r SET cancelled_at = clock.now, password_hash = NULL, question = NULL, answer_hash = NULL
-    FROM clock
-    WHERE r.id = ANY ($1) AND request_state(r, clock.now) IN ('requested', 'mailed')
+    FROM clock, request_code k
+    WHERE k.id = ANY ($1) AND request_state(k, clock.now) IN ('requested', 'mailed') AND r.id = k.id
     RETURNING r.id, r.space_id
+), dead AS (
+    UPDATE code c SET void_at = clock.now FROM cancelled r, clock WHERE c.request_id = r.id AND c.void_at IS NULL
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT clock.now, space_id, id, 'cancelled', $2, 'administrator' FROM cancelled, clock

@@ -10,8 +10,9 @@ WITH clock AS MATERIALIZED (
 ), ended AS (
     DELETE FROM session o USING changed c WHERE o.space_id = c.id AND o.token_hash <> $5
 ), told AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, due_at, happened_at)
-    SELECT 'interactive', 'password-notice', $4, 0, clock.now, clock.now FROM changed, clock
+    INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at, happened_at)
+    SELECT 'interactive', 'password-notice', c.id, r.id, r.generation, clock.now, clock.now
+    FROM changed c JOIN request r ON r.id = $4, clock
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT clock.now, id, $4, 'password changed', 'subscriber', 'in the space' FROM changed, clock

@@ -13,8 +13,8 @@ WITH clock AS MATERIALIZED (
     RETURNING 1
 ), waiting AS (
     DELETE FROM obligation WHERE id IN (
-        SELECT o.id FROM obligation o JOIN request r ON r.id = o.request_id
-        WHERE o.lane IN ('interactive', 'bulk') AND o.due_at = 'infinity' AND NOT (request_is_open(r) AND o.generation = request_current(r))
+        SELECT o.id FROM obligation o JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
+        WHERE o.lane IN ('interactive', 'bulk') AND o.due_at = 'infinity' AND c.void_at IS NOT NULL
         LIMIT $1 FOR UPDATE OF o SKIP LOCKED)
     RETURNING 1
 )

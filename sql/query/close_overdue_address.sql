@@ -2,6 +2,7 @@
 -- waited for.
 SELECT expire_requests(coalesce((
     SELECT array_agg(id) FROM (
-        SELECT r.id FROM request r
-        WHERE r.chosen_key = $1 AND r.expires_at <= $2 AND (r.bounce IS NULL OR r.bounce = 'late') AND request_is_open(r)
-        FOR UPDATE NOWAIT) AS held), '{}'), $2, 'subscriber')
+        SELECT r.id FROM code c JOIN request r ON r.id = c.request_id AND r.generation = c.generation
+        WHERE c.email_key = $1 AND c.purpose = 'activate' AND c.void_at IS NULL AND (c.bounce IS NULL OR c.bounce = 'late')
+          AND c.expires_at <= $2 AND request_is_open(r)
+        FOR UPDATE OF r NOWAIT) AS held), '{}'), $2, 'subscriber')

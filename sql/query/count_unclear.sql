@@ -3,9 +3,9 @@
 WITH open AS MATERIALIZED (
     SELECT id FROM obligation WHERE blame = 'open'
 ), refused AS (
-    SELECT o.blame, CASE WHEN o.kind = 'code' AND r.chosen_key IS NOT NULL AND o.generation = r.generation OR o.kind IN ('confirmation', 'reset', 'password-notice', 'siege-notice')
-                         THEN coalesce(r.chosen_key, r.contact_key) ELSE r.contact_key END AS recipient
-    FROM obligation o JOIN request r ON r.id = o.request_id
+    SELECT o.blame, CASE WHEN o.kind IN ('code', 'reset', 'expired') THEN c.email_key
+                         WHEN o.kind IN ('notice', 'switch-notice') THEN s.contact_key ELSE s.email_key END AS recipient
+    FROM obligation o JOIN space s ON s.id = o.space_id JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
     WHERE o.blame IN ('open', 'excused', 'own') AND (SELECT count(*) FROM open) >= $1
 )
 SELECT count(*) FROM (

@@ -1,12 +1,16 @@
 -- How much is due in each lane, counted up to $1, and whether the relay's breaker lets mail start.
 WITH clock AS MATERIALIZED (SELECT bascule_now() AS now)
 SELECT lane.lane,
-       (SELECT count(*) FROM (
-           SELECT FROM obligation o
-           WHERE o.lane = lane.lane AND o.due_at <= (SELECT now FROM clock)
-             AND (o.claimed_until IS NULL OR o.claimed_until <= (SELECT now FROM clock))
-           ORDER BY o.due_at, o.id -- by the index: an empty lane beside a million rows is counted at once
-           LIMIT $1) AS due) AS due,
+       CASE lane.lane
+           WHEN 'expiry' THEN (SELECT count(*) FROM (
+               SELECT FROM deadline WHERE at <= (SELECT now FROM clock) ORDER BY at LIMIT $1) AS due)
+           ELSE (SELECT count(*) FROM (
+               SELECT FROM obligation o
+               WHERE o.lane = lane.lane AND o.due_at <= (SELECT now FROM clock)
+                 AND (o.claimed_until IS NULL OR o.claimed_until <= (SELECT now FROM clock))
+               ORDER BY o.due_at, o.id -- by the index: an empty lane beside a million rows is counted at once
+               LIMIT $1) AS due)
+       END AS due,
        breaker.opened_at IS NOT NULL AS breaker_open,
        coalesce(breaker.probe_at <= (SELECT now FROM clock), false) AS probe_due
 FROM (VALUES ('interactive'), ('bulk'), ('recap'), ('expiry')) AS lane (lane), breaker

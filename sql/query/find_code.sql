@@ -1,17 +1,18 @@
--- The request whose code has one of the tags $1.
-SELECT c.request_id, c.generation AS code_generation, c.expires_at, r.key_id, r.nonce,
-       r.chosen_key IS NOT NULL AND c.generation = r.generation AS is_chosen,
-       CASE WHEN r.chosen_key IS NOT NULL AND c.generation = r.generation THEN r.chosen_email ELSE r.contact_email END AS proves,
-       coalesce(request_is_open(r) AND c.expires_at > (SELECT bascule_now())
-           AND (c.generation = r.contact_generation OR r.chosen_key IS NOT NULL AND c.generation = r.generation), false) AS valid,
-       r.mailed_at IS NOT NULL OR c.generation <> r.generation AS mailed,
+-- The codes with one of the tags $1, each with its request, its space, and another address whose own code is on its way.
+SELECT DISTINCT ON (c.request_id, c.generation)
+       c.request_id, c.generation, c.purpose, c.email, c.key_id, c.nonce, coalesce(c.expires_at, 'epoch') AS expires_at,
+       coalesce(c.void_at IS NULL AND c.expires_at > (SELECT bascule_now()), false) AS live,
+       c.mailed_at IS NOT NULL AS mailed,
+       request_is_open(r) AS open,
        r.activated_at IS NOT NULL AS activated,
        coalesce(r.submission::text, '') AS submission,
-       r.contact_email AS request_contact,
-       coalesce(r.chosen_email, '') AS pending,
-       r.contact_generation IS NOT NULL AS contact_stands,
+       CASE WHEN n.purpose = 'activate' AND n.generation <> c.generation THEN n.email ELSE '' END AS pending,
+       EXISTS (SELECT FROM code i WHERE i.request_id = r.id AND i.purpose = 'identify'
+               AND (i.void_at IS NULL OR i.void_at = r.activated_at)) AS contact_stands,
        s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access
-FROM code c
+FROM code_tag t
+JOIN code c ON c.request_id = t.request_id AND c.generation = t.generation
 JOIN request r ON r.id = c.request_id
+JOIN code n ON n.request_id = r.id AND n.generation = r.generation
 JOIN space s ON s.id = r.space_id
-WHERE c.tag = ANY ($1)
+WHERE t.tag = ANY ($1)

@@ -33,7 +33,7 @@ FROM (
                WHEN left_alone.line IS NOT NULL THEN 'excluded'
                WHEN k.contents = t.contents::uuid AND (t.companies IS NULL OR t.companies = k.companies) THEN 'unchanged'
                WHEN taken.id IS NOT NULL THEN 'rejected'
-               WHEN o.chosen_key IS NOT NULL THEN 'unchanged'
+               WHEN o.purpose = 'activate' THEN 'unchanged'
                ELSE 'accepted'
            END AS verdict,
            CASE
@@ -43,7 +43,7 @@ FROM (
                WHEN left_alone.line IS NOT NULL THEN left_alone.reason
                WHEN k.contents = t.contents::uuid AND (t.companies IS NULL OR t.companies = k.companies) THEN 'déjà connu, sans changement'
                WHEN taken.id IS NOT NULL THEN 'cette adresse électronique est déjà l''identifiant d''un autre espace sans certificat'
-               WHEN o.chosen_key IS NOT NULL THEN 'l''abonné a lui-même une demande en cours'
+               WHEN o.purpose = 'activate' THEN 'l''abonné a lui-même une demande en cours'
                    || coalesce(', jusqu''au ' || to_char(o.expires_at AT TIME ZONE 'Europe/Paris', 'DD/MM/YYYY "à" FMHH24 "h" MI') || ' (heure de Paris)', '')
                WHEN clash.number IS NOT NULL THEN 'attention : ce certificat est aussi celui de l''espace ' || clash.number
                ELSE ''
@@ -51,12 +51,12 @@ FROM (
            CASE
                WHEN k.id IS NULL THEN 'new'
                WHEN o.id IS NULL THEN 'restart'
-               WHEN o.contact_key <> t.email_key THEN 'redirect'
+               WHEN o.email_key <> t.email_key THEN 'redirect'
                ELSE 'update'
            END AS action
     FROM horizon, staged t
     LEFT JOIN space k ON k.number = t.number
-    LEFT JOIN request o ON o.space_id = k.id AND request_is_open(o) AND (o.expires_at IS NULL OR o.expires_at > $3)
+    LEFT JOIN request_code o ON o.space_id = k.id AND is_open(o) AND (o.expires_at IS NULL OR o.expires_at > $3)
     LEFT JOIN space taken ON taken.access = 'password' AND taken.email_key = t.email_key AND taken.number <> t.number
     LEFT JOIN clash USING (line)
     LEFT JOIN left_alone USING (line)

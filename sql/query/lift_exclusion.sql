@@ -19,8 +19,8 @@ WITH clock AS MATERIALIZED (
     RETURNING x.id
 ), due AS (
     UPDATE obligation o SET due_at = clock.now
-    FROM named n JOIN request r ON r.space_id = n.space_id AND request_is_open(r), clock
-    WHERE o.request_id = r.id AND o.kind = 'code' AND o.copy = 0
+    FROM named n, clock
+    WHERE o.space_id = n.space_id AND o.kind = 'code' AND o.copy = 0
       AND o.attempts = 0 AND o.started_at IS NULL AND o.due_at > clock.now
 ), audited AS (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)

@@ -1,8 +1,10 @@
--- Locks the open request of space $1 and then the space, in the order of an activation, at once or not at all. What they say
--- is read afterwards, in a statement of its own.
+-- Locks the open request of space $1 with its codes, and then the space, in the order of an activation, at once or not at all.
+-- What they say is read afterwards, in a statement of its own.
 WITH request AS MATERIALIZED (
     SELECT r.id FROM request r WHERE r.space_id = $1 AND request_is_open(r) FOR UPDATE NOWAIT
+), code AS MATERIALIZED (
+    SELECT c.generation FROM code c WHERE c.request_id = (SELECT id FROM request) FOR UPDATE NOWAIT
 ), space AS MATERIALIZED (
-    SELECT s.id FROM space s WHERE s.id = $1 AND (SELECT count(*) FROM request) >= 0 FOR UPDATE NOWAIT
+    SELECT s.id FROM space s WHERE s.id = $1 AND (SELECT count(*) FROM code) >= 0 FOR UPDATE NOWAIT
 )
 SELECT coalesce((SELECT id FROM request), 0) FROM space

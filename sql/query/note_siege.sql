@@ -12,8 +12,8 @@ WITH clock AS MATERIALIZED (
             THEN greatest(excluded.last_at, g.last_at + interval '1 microsecond') ELSE g.told_at END
     RETURNING g.space_id, g.last_at, g.told_at = g.last_at AS tell
 ), told AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, due_at, happened_at)
-    SELECT 'interactive', 'siege-notice', r.id, 0, n.last_at, n.last_at
+    INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at, happened_at)
+    SELECT 'interactive', 'siege-notice', r.space_id, r.id, r.generation, n.last_at, n.last_at
     FROM noted n JOIN request r ON r.space_id = n.space_id AND r.activated_at IS NOT NULL
     WHERE n.tell
     RETURNING request_id

@@ -1,5 +1,6 @@
--- The keys that open requests were made with, and codes for a new password. An overdue one has no use for its key any more, swept or not.
-SELECT r.key_id FROM request r WHERE request_is_open(r) AND (r.expires_at IS NULL OR r.expires_at > (SELECT bascule_now()))
+-- The keys that good codes were made with, and codes still to be mailed. An overdue one has no use for its key any more, swept or not.
+SELECT c.key_id FROM code c WHERE c.void_at IS NULL AND c.expires_at > (SELECT bascule_now())
 UNION
-SELECT z.key_id FROM reset z
-WHERE z.used_at IS NULL AND coalesce(z.expires_at, z.requested_at + interval '1 day') > (SELECT bascule_now())
+SELECT c.key_id FROM obligation o JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
+WHERE c.void_at IS NULL AND c.expires_at IS NULL
+  AND (o.kind = 'code' OR o.kind = 'reset' AND o.happened_at > (SELECT bascule_now()) - interval '1 day')

@@ -3,17 +3,25 @@
 -- another one than before, of which there are $10 at most.
 WITH chosen AS (
     UPDATE request r
-    SET generation = generation + 1, contact_generation = NULL, chosen_email = $2, chosen_key = $3,
-        password_hash = $4, question = $5, answer_hash = $6, submission = $7,
-        other_addresses = other_addresses + $9::boolean::int,
-        started_at = NULL, expires_at = NULL, mailed_at = NULL, bounced_at = NULL, bounce = NULL, in_doubt = false, refusal = ''
+    SET generation = k.next, password_hash = $4, question = $5, answer_hash = $6, submission = $7,
+        other_addresses = other_addresses + $9::boolean::int
+    FROM (SELECT max(generation) + 1 AS next FROM code WHERE request_id = $1) AS k
     WHERE r.id = $1 AND request_is_open(r) AND (NOT $9 OR r.other_addresses < $10)
-    RETURNING r.id, r.space_id, r.generation, r.contact_key, r.chosen_key
+    RETURNING r.id, r.space_id, r.generation
+), dead AS (
+    UPDATE code c SET void_at = $8::timestamptz FROM chosen h WHERE c.request_id = h.id AND c.void_at IS NULL
+    RETURNING c.request_id
+), made AS (
+    INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
+    SELECT h.id, h.generation, 'activate', $2, $3, k.key_id, uuid_send(gen_random_uuid())
+    FROM chosen h JOIN code k ON k.request_id = h.id AND k.generation = h.generation - 1,
+         (SELECT count(*) FROM dead) AS before -- its address is free first
 ), due AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, due_at, happened_at)
-    SELECT 'interactive', 'code', id, generation, $8::timestamptz, $8::timestamptz FROM chosen
+    INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at, happened_at)
+    SELECT 'interactive', 'code', space_id, id, generation, $8::timestamptz, $8::timestamptz FROM chosen
     UNION ALL
-    SELECT 'interactive', 'notice', id, generation, $8::timestamptz, $8::timestamptz FROM chosen WHERE $9 AND chosen_key <> contact_key
+    SELECT 'interactive', 'notice', h.space_id, h.id, h.generation, $8::timestamptz, $8::timestamptz
+    FROM chosen h JOIN space s ON s.id = h.space_id WHERE $9 AND s.contact_key <> $3
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT $8::timestamptz, space_id, id, CASE WHEN $9 THEN 'address chosen' ELSE 'identifiers chosen' END, 'subscriber', 'certificate' FROM chosen

@@ -1,11 +1,14 @@
--- The holder of the certificate prevails over open request $1 (D8): the mail to the address chosen, $2 with key $3, is under
--- way or was sent; its code and deadline stand, and it activates from now on.
+-- The holder of the certificate prevails over open request $1 (D8): the mail to the address chosen, which is under way or was
+-- sent, stands with its code and deadline; it activates from now on, at $6, and no other code is good.
 WITH attached AS (
-    UPDATE request r
-    SET chosen_email = $2, chosen_key = $3, password_hash = $4, question = $5, answer_hash = $6, submission = $7,
-        contact_generation = NULL
+    UPDATE request r SET password_hash = $2, question = $3, answer_hash = $4, submission = $5
     WHERE r.id = $1 AND request_is_open(r)
-    RETURNING r.id, r.space_id
+    RETURNING r.id, r.space_id, r.generation
+), codes AS (
+    UPDATE code c
+    SET purpose = CASE WHEN c.generation = a.generation THEN 'activate' ELSE c.purpose END,
+        void_at = CASE WHEN c.generation <> a.generation THEN $6::timestamptz END
+    FROM attached a WHERE c.request_id = a.id AND c.void_at IS NULL
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
-SELECT $8, space_id, id, 'identifiers chosen', 'subscriber', 'certificate' FROM attached
+SELECT $6::timestamptz, space_id, id, 'identifiers chosen', 'subscriber', 'certificate' FROM attached

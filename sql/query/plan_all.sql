@@ -5,6 +5,6 @@ WITH clock AS MATERIALIZED (
     SELECT DISTINCT ON (space_id) id FROM request ORDER BY space_id, id DESC
 )
 SELECT s.number, r.id AS request_id, request_state(r, clock.now) AS state, retry_obstacle(r, s, clock.now, $2, false) AS retry_obstacle
-FROM latest JOIN request r ON r.id = latest.id JOIN space s ON s.id = r.space_id, clock
+FROM latest JOIN request_code r ON r.id = latest.id JOIN space s ON s.id = r.space_id, clock
 WHERE $1 = 0 OR r.batch_id = $1
 ORDER BY r.id

@@ -7,5 +7,5 @@ SELECT n.number, coalesce(r.id, 0) AS request_id,
        CASE WHEN s.id IS NULL THEN 'unknown' ELSE retry_obstacle(r, s, clock.now, $2, true) END AS retry_obstacle
 FROM clock, unnest($1::text[]) WITH ORDINALITY AS n (number, place)
 LEFT JOIN space s ON s.number = n.number
-LEFT JOIN request r ON r.id = (SELECT max(id) FROM request WHERE space_id = s.id)
+LEFT JOIN request_code r ON r.id = (SELECT max(id) FROM request WHERE space_id = s.id)
 ORDER BY n.place

@@ -1,4 +1,5 @@
--- The open requests made with key $1, by their state.
+-- The open requests with a good code made with key $1, by their state.
 SELECT r.id AS request_id, request_state(r, (SELECT bascule_now())) AS state
-FROM request r
-WHERE r.key_id = $1 AND request_is_open(r) AND (r.expires_at IS NULL OR r.expires_at > (SELECT bascule_now()))
+FROM request_code r
+WHERE is_open(r) AND (r.expires_at IS NULL OR r.expires_at > (SELECT bascule_now()))
+  AND EXISTS (SELECT FROM code k WHERE k.request_id = r.id AND k.key_id = $1 AND k.void_at IS NULL)

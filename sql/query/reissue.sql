@@ -1,25 +1,43 @@
 -- Replaces the codes of open requests made with key $1 by ones made with key $2, by $3. A chosen address keeps its
--- credentials and gets a code of its own again; the contact code beside it is dead. What came back is forgotten, unless the
+-- credentials and gets a code of its own again; the contact's code beside it is dead. What came back is forgotten, unless the
 -- address would be reserved twice then: whose mail to it bounced has lost it to whoever asked for it since (R22).
+-- Codes for a new password are dead, mailed or not: their owner asks again.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
-), superseded AS MATERIALIZED (
-    SELECT r.id FROM request r
-    WHERE r.key_id = $1 AND request_is_open(r) AND r.chosen_key IS NOT NULL AND r.bounce IS NOT NULL AND r.bounce <> 'late'
-      AND EXISTS (SELECT FROM request o WHERE o.chosen_key = r.chosen_key AND o.id <> r.id AND request_is_open(o)
-                  AND (o.bounce IS NULL OR o.bounce = 'late' OR o.id < r.id AND o.key_id = $1))
+), leaked AS MATERIALIZED (
+    SELECT r.id, r.generation, c.purpose, c.email, c.email_key, c.bounce, c.bounced_at,
+           c.purpose = 'activate' AND c.bounce <> 'late' AND EXISTS (
+               SELECT FROM code o WHERE o.email_key = c.email_key AND o.purpose = 'activate' AND o.request_id <> r.id AND o.void_at IS NULL
+                 AND (o.bounce IS NULL OR o.bounce = 'late' OR o.request_id < r.id AND o.key_id = $1)) AS lost
+    FROM request r JOIN code c ON c.request_id = r.id AND c.generation = r.generation
+    WHERE request_is_open(r) AND EXISTS (SELECT FROM code k WHERE k.request_id = r.id AND k.key_id = $1 AND k.void_at IS NULL)
 ), reissued AS (
-    UPDATE request r
-    SET key_id = $2, nonce = uuid_send(gen_random_uuid()), generation = generation + 1,
-        contact_generation = CASE WHEN chosen_key IS NULL THEN generation + 1 END,
-        started_at = NULL, expires_at = NULL, mailed_at = NULL, in_doubt = false, refusal = '',
-        bounced_at = CASE WHEN r.id IN (SELECT id FROM superseded) THEN bounced_at END,
-        bounce = CASE WHEN r.id IN (SELECT id FROM superseded) THEN bounce END
-    WHERE r.key_id = $1 AND request_is_open(r)
-    RETURNING r.id, r.space_id, r.generation, r.chosen_key
+    UPDATE request r SET generation = (SELECT max(c.generation) + 1 FROM code c WHERE c.request_id = r.id)
+    FROM leaked l WHERE r.id = l.id
+    RETURNING r.id, r.space_id, r.generation
+), dead AS (
+    UPDATE code c SET void_at = clock.now
+    FROM clock
+    WHERE c.void_at IS NULL AND (c.request_id IN (SELECT id FROM reissued)
+        OR c.key_id = $1 AND c.purpose = 'reset' AND (c.expires_at IS NULL OR c.expires_at > clock.now))
+    RETURNING c.request_id, c.generation, c.purpose
+), made AS (
+    INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce, bounce, bounced_at)
+    SELECT i.id, i.generation, l.purpose, l.email, l.email_key, $2, uuid_send(gen_random_uuid()),
+           CASE WHEN l.lost THEN l.bounce END, CASE WHEN l.lost THEN l.bounced_at END
+    FROM reissued i JOIN leaked l USING (id), (SELECT count(*) FROM dead) AS before -- their addresses are free first
 ), due AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, due_at)
-    SELECT CASE WHEN chosen_key IS NULL THEN 'bulk' ELSE 'interactive' END, 'code', id, generation, clock.now FROM reissued, clock
+    INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
+    SELECT CASE l.purpose WHEN 'identify' THEN 'bulk' ELSE 'interactive' END, 'code', i.space_id, i.id, i.generation, clock.now
+    FROM reissued i JOIN leaked l USING (id), clock
+), unsent AS (
+    DELETE FROM obligation o USING dead d
+    WHERE d.purpose = 'reset' AND o.kind = 'reset' AND o.request_id = d.request_id AND o.generation = d.generation
+), audited AS (
+    INSERT INTO audit (at, space_id, request_id, event, actor, why)
+    SELECT clock.now, space_id, id, 'code reissued', $3, 'key ' || $1::text FROM reissued, clock
+    UNION ALL
+    SELECT clock.now, r.space_id, r.id, 'password code void', $3, 'key ' || $1::text
+    FROM dead d JOIN request r ON r.id = d.request_id, clock WHERE d.purpose = 'reset'
 )
-INSERT INTO audit (at, space_id, request_id, event, actor, why)
-SELECT clock.now, space_id, id, 'code reissued', $3, 'key ' || $1::text FROM reissued, clock
+SELECT count(*) FROM reissued

@@ -5,8 +5,8 @@ WITH counted AS (
     WHERE c.request_id = $1 AND c.generation = $2 AND c.resends < $5 AND r.id = c.request_id
     RETURNING r.id, r.space_id, c.resends
 ), due AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, copy, due_at)
-    SELECT 'interactive', 'code', id, $2, resends, $3 FROM counted
+    INSERT INTO obligation (lane, kind, space_id, request_id, generation, copy, due_at)
+    SELECT 'interactive', 'code', space_id, id, $2, resends, $3 FROM counted
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT $3, space_id, id, 'resend asked', $4, 'mail ' || resends || ' of generation ' || $2::int FROM counted

@@ -1,4 +1,4 @@
 -- Until when address key $1 is reserved by an open request (R22); null while its mail has not started.
-SELECT r.expires_at FROM request r
-WHERE r.chosen_key = $1 AND (r.bounce IS NULL OR r.bounce = 'late') AND request_is_open(r)
+SELECT c.expires_at FROM code c
+WHERE c.email_key = $1 AND c.purpose = 'activate' AND c.void_at IS NULL AND (c.bounce IS NULL OR c.bounce = 'late')
 LIMIT 1

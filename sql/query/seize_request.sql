@@ -1,2 +1,5 @@
--- Locks request $1 at once or not at all. What it says is read afterwards, in a statement of its own.
-SELECT id FROM request WHERE id = $1 FOR UPDATE NOWAIT
+-- Locks request $1, then its codes, at once or not at all. What they say is read afterwards, in a statement of its own.
+WITH held AS MATERIALIZED (
+    SELECT id FROM request WHERE id = $1 FOR UPDATE NOWAIT
+)
+SELECT FROM code WHERE request_id = (SELECT id FROM held) FOR UPDATE NOWAIT

@@ -1,24 +1,31 @@
--- Expires up to $1 requests whose deadline has passed (R21, C3). A request that somebody holds is left for the next sweep.
+-- Looks at up to $1 deadlines that have passed, and expires their requests (R21, C3). A request that somebody holds is left for the
+-- next sweep. The tags go an hour later: until then the form that activated finds its code.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), due AS MATERIALIZED (
-    SELECT o.id, o.request_id, o.generation FROM obligation o
-    WHERE o.lane = 'expiry' AND o.due_at <= (SELECT now FROM clock)
-    ORDER BY o.due_at, o.id
-    LIMIT $1
-    FOR UPDATE SKIP LOCKED
+    DELETE FROM deadline d
+    WHERE d.id = ANY (ARRAY(
+        SELECT id FROM deadline WHERE at <= (SELECT now FROM clock) ORDER BY at, id LIMIT $1 FOR UPDATE SKIP LOCKED))
+    RETURNING d.requests, d.tags
+), passed AS MATERIALIZED (
+    SELECT DISTINCT unnest(requests) AS id FROM due
 ), overdue AS MATERIALIZED (
-    SELECT d.id, d.request_id FROM due d JOIN request r ON r.id = d.request_id
-    WHERE request_is_open(r) AND d.generation = request_current(r) AND r.expires_at <= (SELECT now FROM clock)
+    SELECT r.id FROM passed JOIN request r USING (id) JOIN code c ON c.request_id = r.id AND c.generation = r.generation
+    WHERE request_is_open(r) AND c.expires_at <= (SELECT now FROM clock)
 ), held AS MATERIALIZED (
-    SELECT r.id FROM request r JOIN overdue v ON v.request_id = r.id
+    SELECT r.id FROM request r JOIN overdue USING (id)
     ORDER BY r.id
     FOR UPDATE OF r SKIP LOCKED
-), swept AS (
-    DELETE FROM obligation o USING due d
-    WHERE o.id = d.id
-      AND (d.id NOT IN (SELECT id FROM overdue) OR d.request_id IN (SELECT id FROM held))
-    RETURNING o.id
+), again AS (
+    INSERT INTO deadline (at, requests, tags)
+    SELECT clock.now + interval '2 seconds', array_agg(id), '{}'::bigint[]
+    FROM clock, overdue WHERE id NOT IN (SELECT id FROM held) GROUP BY clock.now
+    UNION ALL
+    SELECT clock.now + interval '1 hour', '{}', tags FROM due, clock WHERE requests <> '{}' AND tags <> '{}'
+), forgotten AS (
+    DELETE FROM code_tag t USING code c
+    WHERE t.tag IN (SELECT unnest(tags) FROM due WHERE requests = '{}') AND c.request_id = t.request_id AND c.generation = t.generation
+      AND coalesce(c.expires_at <= (SELECT now FROM clock), true) -- it may have been started again since
 )
-SELECT (SELECT count(*) FROM swept) AS swept,
+SELECT (SELECT count(*) FROM due) AS swept,
        expire_requests((SELECT coalesce(array_agg(id), '{}') FROM held), (SELECT now FROM clock), 'worker') AS expired

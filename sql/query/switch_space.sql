@@ -6,15 +6,15 @@ WITH switched AS (
         password_hash = $5, question = $6, answer_hash = $7
     FROM request r
     WHERE r.id = $1 AND s.id = r.space_id AND s.access = 'certificate'
-    RETURNING s.id, r.id AS request_id, r.generation, s.companies, r.contact_key
+    RETURNING s.id, r.id AS request_id, r.generation, s.companies, s.contact_key
 ), recap AS (
     INSERT INTO recap (request_id, facts) SELECT request_id, $8::jsonb || jsonb_build_object('companies', companies) FROM switched
 ), due AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, due_at)
-    SELECT 'recap', 'recap', request_id, generation, $2 FROM switched
+    INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
+    SELECT 'recap', 'recap', id, request_id, generation, $2 FROM switched
 ), told AS (
-    INSERT INTO obligation (lane, kind, request_id, generation, due_at, happened_at)
-    SELECT 'interactive', 'switch-notice', request_id, generation, $2, $2 FROM switched WHERE contact_key <> $4
+    INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at, happened_at)
+    SELECT 'interactive', 'switch-notice', id, request_id, generation, $2, $2 FROM switched WHERE contact_key <> $4
 ), opened AS (
     INSERT INTO session (token_hash, space_id, scope, expires_at)
     SELECT $9, id, 'recap', $2 + make_interval(secs => $10) FROM switched

@@ -102,10 +102,10 @@ func (db *DB) Requested(t testing.TB, keys *conversion.Keyring, in Invitation) R
 		VALUES ($1, $2, $3, $4, md5($1), 'CN=AC des exemples', bascule_now()::date + 60, $5, md5($1)::uuid)
 		RETURNING id`, in.Number, in.Holder, contact.String(), contact.Key(), companies)
 	db.get(t, &r.ID, `
-		INSERT INTO request (space_id, origin, key_id, nonce, contact_email, contact_key, contact_generation, requested_at)
-		VALUES ($1, 'import', $2, $3, $4, $5, 1, bascule_now()) RETURNING id`,
-		r.SpaceID, keys.Newest(), nonce[:], contact.String(), contact.Key())
-	db.Exec(t, `INSERT INTO obligation (lane, kind, request_id, generation, due_at) VALUES ('bulk', 'code', $1, 1, bascule_now())`, r.ID)
+		INSERT INTO request (space_id, origin, requested_at) VALUES ($1, 'import', bascule_now()) RETURNING id`, r.SpaceID)
+	db.Exec(t, `INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce) VALUES ($1, 1, 'identify', $2, $3, $4, $5)`,
+		r.ID, contact.String(), contact.Key(), keys.Newest(), nonce[:])
+	db.Exec(t, `INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at) VALUES ('bulk', 'code', $1, $2, 1, bascule_now())`, r.SpaceID, r.ID)
 	return r
 }
 
@@ -128,7 +128,7 @@ func (db *DB) complete(t testing.TB, in Invitation) Invitation {
 	return in
 }
 
-// Mail does to the present generation of a request what a worker does: starts
+// Mail does to the code that counts of a request what a worker does: starts
 // it, hands it over, marks it. It returns the code, good for
 // [conversion.DefaultCodeLifetime], and the address it goes to.
 func (db *DB) Mail(t testing.TB, keys *conversion.Keyring, request int64) (conversion.Email, conversion.Code) {
@@ -137,8 +137,7 @@ func (db *DB) Mail(t testing.TB, keys *conversion.Keyring, request int64) (conve
 	var nonce []byte
 	var generation int
 	var to string
-	err := db.Raw.QueryRow(`SELECT key_id, nonce, generation, coalesce(chosen_email, contact_email) FROM request WHERE id = $1`, request).
-		Scan(&id, &nonce, &generation, &to)
+	err := db.Raw.QueryRow(`SELECT key_id, nonce, generation, email FROM request_code WHERE id = $1`, request).Scan(&id, &nonce, &generation, &to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,21 +146,62 @@ func (db *DB) Mail(t testing.TB, keys *conversion.Keyring, request int64) (conve
 	if err != nil {
 		t.Fatal(err)
 	}
-	tag, err := keys.Tag(id, email, code)
+	db.start(t, keys, request, generation, email, code, conversion.DefaultCodeLifetime)
+	return email, code
+}
+
+// MailReset does the same to the latest code for a new password of a password
+// space, whose identifier is email. It is good for [conversion.ResetLifetime].
+func (db *DB) MailReset(t testing.TB, keys *conversion.Keyring, email string) (request int64, code conversion.Code) {
+	t.Helper()
+	var id conversion.KeyID
+	var nonce []byte
+	var generation int
+	err := db.Raw.QueryRow(`SELECT c.key_id, c.nonce, c.generation, c.request_id FROM code c
+		WHERE c.purpose = 'reset' AND c.email = $1 AND c.void_at IS NULL`, email).Scan(&id, &nonce, &generation, &request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err = keys.ResetCode(id, conversion.Nonce(nonce), generation, Email(t, email))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.start(t, keys, request, generation, Email(t, email), code, conversion.ResetLifetime)
+	return request, code
+}
+
+// start mails a code.
+func (db *DB) start(t testing.TB, keys *conversion.Keyring, request int64, generation int, email conversion.Email, code conversion.Code, life time.Duration) {
+	t.Helper()
+	tag, err := keys.Tag(keys.Newest(), email, code)
 	if err != nil {
 		t.Fatal(err)
 	}
 	db.Exec(t, `
 		WITH started AS (
-			UPDATE request SET started_at = now.t, expires_at = now.t + make_interval(secs => $2), mailed_at = now.t
-			FROM (SELECT bascule_now() AS t) AS now WHERE id = $1 RETURNING id, generation, started_at, expires_at
+			UPDATE code SET started_at = now.t, expires_at = now.t + make_interval(secs => $3), mailed_at = now.t
+			FROM (SELECT bascule_now() AS t) AS now WHERE request_id = $1 AND generation = $2 RETURNING request_id, generation, expires_at
 		), done AS (
-			DELETE FROM obligation o USING started s WHERE o.request_id = s.id AND o.generation = s.generation
+			DELETE FROM obligation o USING started s WHERE o.request_id = s.request_id AND o.generation = s.generation
+		), until AS (
+			INSERT INTO deadline (at, requests, tags) SELECT expires_at, ARRAY[request_id], ARRAY[$4::bigint] FROM started
 		)
-		INSERT INTO code (request_id, generation, tag, started_at, expires_at)
-		SELECT id, generation, $3, started_at, expires_at FROM started`,
-		request, conversion.DefaultCodeLifetime.Seconds(), int64(binary.BigEndian.Uint64(tag[:])))
-	return email, code
+		INSERT INTO code_tag (tag, request_id, generation) SELECT $4, request_id, generation FROM started`,
+		request, generation, life.Seconds(), int64(binary.BigEndian.Uint64(tag[:])))
+}
+
+// Overdue lets the deadline of the code that counts of a request pass: it was
+// mailed one lifetime ago.
+func (db *DB) Overdue(t testing.TB, request int64) {
+	t.Helper()
+	db.Exec(t, `
+		WITH late AS (
+			UPDATE code c SET started_at = c.started_at - (c.expires_at - now.t), expires_at = now.t
+			FROM (SELECT bascule_now() AS t) AS now, request r
+			WHERE r.id = $1 AND c.request_id = r.id AND c.generation = r.generation
+			RETURNING c.request_id, c.expires_at
+		)
+		UPDATE deadline d SET at = l.expires_at FROM late l WHERE l.request_id = ANY (d.requests)`, request)
 }
 
 // Mailed is Requested, then Mail.
@@ -190,10 +230,10 @@ func (db *DB) clock(t testing.TB, now string) {
 	db.Exec(t, `CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT `+now+`'`)
 }
 
-// Deadline is when the present code of a request stops working.
+// Deadline is when the code that counts of a request stops working.
 func (db *DB) Deadline(t testing.TB, request int64) (at time.Time) {
 	t.Helper()
-	db.get(t, &at, `SELECT expires_at FROM request WHERE id = $1`, request)
+	db.get(t, &at, `SELECT expires_at FROM request_code WHERE id = $1`, request)
 	return at
 }
 

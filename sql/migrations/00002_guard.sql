@@ -71,42 +71,45 @@ CREATE CONSTRAINT TRIGGER space_password_is_audited AFTER UPDATE ON space
     FOR EACH ROW WHEN (OLD.access = 'password' AND NEW.password_hash IS DISTINCT FROM OLD.password_hash)
     EXECUTE FUNCTION check_password_audited();
 
--- A request. Its end is final: afterwards it may still turn out that its mail
--- came back, and for a graver reason than was known.
+-- A request. Its end is final.
 CREATE FUNCTION is_ended(r request) RETURNS boolean LANGUAGE sql IMMUTABLE
     RETURN num_nonnulls(r.activated_at, r.expired_at, r.undeliverable_at, r.cancelled_at) > 0;
-CREATE FUNCTION frozen_facts(r request) RETURNS jsonb LANGUAGE sql STABLE
-    RETURN to_jsonb(r) - CASE WHEN r.activated_at IS NULL THEN '{bounced_at,bounce}' ELSE '{}' END::text[];
-CREATE FUNCTION has_code(request bigint, started timestamptz, expires timestamptz) RETURNS boolean LANGUAGE sql VOLATILE
-    RETURN EXISTS (SELECT FROM code c WHERE c.request_id = request AND c.started_at = started AND c.expires_at = expires);
+CREATE FUNCTION activates(request bigint, counts integer, at timestamptz) RETURNS boolean LANGUAGE sql VOLATILE
+    RETURN EXISTS (SELECT FROM code c WHERE c.request_id = request AND c.generation = counts AND c.purpose <> 'reset'
+                   AND c.started_at <= at AND at < c.expires_at);
 
 CREATE TRIGGER request_end_is_final BEFORE UPDATE ON request
-    FOR EACH ROW WHEN (is_ended(OLD) AND (frozen_facts(NEW) <> frozen_facts(OLD)
-        OR OLD.bounced_at IS NOT NULL AND NEW.bounced_at IS DISTINCT FROM OLD.bounced_at AND bounce_gravity(NEW.bounce) <= bounce_gravity(OLD.bounce)
-        OR bounce_gravity(NEW.bounce) < bounce_gravity(OLD.bounce)))
+    FOR EACH ROW WHEN (is_ended(OLD) AND NEW IS DISTINCT FROM OLD)
     EXECUTE FUNCTION refuse('an ended request stays as it ended');
 CREATE TRIGGER request_ends_now BEFORE UPDATE ON request
     FOR EACH ROW WHEN (is_ended(NEW) AND NOT is_ended(OLD)
         AND NOT is_present(coalesce(NEW.activated_at, NEW.expired_at, NEW.undeliverable_at, NEW.cancelled_at)))
     EXECUTE FUNCTION refuse('a request ends now, neither before nor later');
 CREATE TRIGGER request_activation_has_a_code BEFORE UPDATE ON request
-    FOR EACH ROW WHEN (NEW.activated_at IS NOT NULL AND OLD.activated_at IS NULL AND NOT has_code(NEW.id, NEW.started_at, NEW.expires_at))
-    EXECUTE FUNCTION refuse('a code that was handed over activates');
+    FOR EACH ROW WHEN (NEW.activated_at IS NOT NULL AND OLD.activated_at IS NULL AND NOT activates(NEW.id, NEW.generation, NEW.activated_at))
+    EXECUTE FUNCTION refuse('a code that was handed over activates, before its deadline');
 CREATE TRIGGER request_space_is_fixed BEFORE UPDATE ON request
-    FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.space_id <> OLD.space_id OR NEW.origin <> OLD.origin
-        OR NEW.requested_at <> OLD.requested_at OR NEW.generation < OLD.generation)
-    EXECUTE FUNCTION refuse('what a request is never changes, and its generation only grows');
--- Once its mail went out, the deadline of a generation stands: an activation
--- alone may show another one, that of the contact's code.
-CREATE TRIGGER request_deadline_stands BEFORE UPDATE ON request
-    FOR EACH ROW WHEN (OLD.mailed_at IS NOT NULL AND NEW.generation = OLD.generation AND NEW.activated_at IS NULL
-        AND (NEW.started_at IS DISTINCT FROM OLD.started_at OR NEW.expires_at IS DISTINCT FROM OLD.expires_at OR NEW.mailed_at IS DISTINCT FROM OLD.mailed_at)
-        AND NOT is_owner())
-    EXECUTE FUNCTION refuse('the deadline of a mailed code stands');
-CREATE TRIGGER request_starts_now BEFORE UPDATE ON request
-    FOR EACH ROW WHEN ((NEW.started_at IS DISTINCT FROM OLD.started_at OR NEW.expires_at IS DISTINCT FROM OLD.expires_at)
-        AND (NEW.started_at > bascule_now() + interval '5 seconds' OR NEW.expires_at > NEW.started_at + interval '60 days'))
-    EXECUTE FUNCTION refuse('a code is good from its start, for 60 days at the most');
+    FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.space_id <> OLD.space_id OR NEW.origin <> OLD.origin OR NEW.requested_at <> OLD.requested_at)
+    EXECUTE FUNCTION refuse('what a request is never changes');
+-- The code that counts may be made by the statement that points at it, so its end is the time to look.
+-- +goose StatementBegin
+CREATE FUNCTION check_code_counts() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    counts boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I.code WHERE request_id = $1 AND generation = $2 AND purpose <> ''reset'')',
+        TG_TABLE_SCHEMA) INTO counts USING NEW.id, NEW.generation;
+    IF NOT counts THEN
+        RAISE EXCEPTION 'bascule: % on % refused: it has no such code', TG_OP, TG_TABLE_NAME
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE CONSTRAINT TRIGGER request_counts_a_code AFTER UPDATE ON request
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.generation <> OLD.generation)
+    EXECUTE FUNCTION check_code_counts();
 CREATE TRIGGER request_begins_now BEFORE INSERT ON request
     FOR EACH ROW WHEN (is_ended(NEW) OR NOT is_present(NEW.requested_at))
     EXECUTE FUNCTION refuse('a request begins now, and open');
@@ -116,22 +119,39 @@ CREATE TRIGGER request_activated_is_kept BEFORE DELETE ON request
 CREATE TRIGGER request_is_kept BEFORE TRUNCATE ON request
     EXECUTE FUNCTION refuse('the switch is irrevocable');
 
--- A code that was mailed, or whose request ended, stays on record.
-CREATE FUNCTION was_mailed(request bigint) RETURNS boolean LANGUAGE sql VOLATILE
-    RETURN EXISTS (SELECT FROM request r WHERE r.id = request AND (r.mailed_at IS NOT NULL OR is_ended(r)));
-CREATE TRIGGER code_is_kept BEFORE DELETE ON code
-    FOR EACH ROW WHEN (was_mailed(OLD.request_id))
-    EXECUTE FUNCTION refuse('the code was mailed');
-CREATE TRIGGER code_starts_now BEFORE INSERT ON code
-    FOR EACH ROW WHEN (NEW.started_at > bascule_now() + interval '5 seconds')
-    EXECUTE FUNCTION refuse('a code is good from its start');
-CREATE TRIGGER reset_is_used_once BEFORE UPDATE ON reset
-    FOR EACH ROW WHEN (OLD.used_at IS NOT NULL)
-    EXECUTE FUNCTION refuse('a used code stays used');
-
--- What the subscriber keeps.
+-- A code. For whom it is made never changes; what its mail did is written once.
 CREATE FUNCTION led_to_a_switch(request bigint) RETURNS boolean LANGUAGE sql VOLATILE
     RETURN EXISTS (SELECT FROM request r WHERE r.id = request AND r.activated_at IS NOT NULL);
+
+CREATE TRIGGER code_begins_unsent BEFORE INSERT ON code
+    FOR EACH ROW WHEN (NEW.started_at IS NOT NULL OR NEW.void_at IS NOT NULL)
+    EXECUTE FUNCTION refuse('a code is made first, and mailed afterwards');
+CREATE TRIGGER code_is_fixed BEFORE UPDATE ON code
+    FOR EACH ROW WHEN (NEW.request_id <> OLD.request_id OR NEW.generation <> OLD.generation OR NEW.email <> OLD.email
+        OR NEW.email_key <> OLD.email_key OR NEW.key_id <> OLD.key_id OR NEW.nonce <> OLD.nonce OR NEW.resends < OLD.resends
+        OR NEW.purpose <> OLD.purpose AND (OLD.purpose <> 'identify' OR NEW.purpose <> 'activate'))
+    EXECUTE FUNCTION refuse('what a code is never changes');
+CREATE TRIGGER code_starts_now BEFORE UPDATE ON code
+    FOR EACH ROW WHEN (NEW.started_at IS DISTINCT FROM OLD.started_at AND NOT is_present(NEW.started_at) AND NOT is_owner())
+    EXECUTE FUNCTION refuse('a code is good from its start');
+CREATE TRIGGER code_deadline_stands BEFORE UPDATE ON code
+    FOR EACH ROW WHEN (OLD.mailed_at IS NOT NULL AND (NEW.started_at IS DISTINCT FROM OLD.started_at
+        OR NEW.expires_at IS DISTINCT FROM OLD.expires_at OR NEW.mailed_at IS DISTINCT FROM OLD.mailed_at) AND NOT is_owner())
+    EXECUTE FUNCTION refuse('the deadline of a mailed code stands');
+CREATE TRIGGER code_void_is_final BEFORE UPDATE ON code
+    FOR EACH ROW WHEN (OLD.void_at IS NOT NULL AND to_jsonb(NEW) - '{bounce,bounced_at}'::text[] <> to_jsonb(OLD) - '{bounce,bounced_at}'::text[])
+    EXECUTE FUNCTION refuse('a dead code stays dead');
+CREATE TRIGGER code_dies_now BEFORE UPDATE ON code
+    FOR EACH ROW WHEN (OLD.void_at IS NULL AND NEW.void_at IS NOT NULL AND NOT is_present(NEW.void_at))
+    EXECUTE FUNCTION refuse('a code dies now, neither before nor later');
+CREATE TRIGGER code_bounce_grows BEFORE UPDATE ON code
+    FOR EACH ROW WHEN ((NEW.bounced_at IS DISTINCT FROM OLD.bounced_at OR NEW.bounce IS DISTINCT FROM OLD.bounce)
+        AND (bounce_gravity(NEW.bounce) <= bounce_gravity(OLD.bounce) OR led_to_a_switch(NEW.request_id)))
+    EXECUTE FUNCTION refuse('a bounce stays, unless a graver one comes');
+CREATE TRIGGER code_is_kept BEFORE DELETE OR TRUNCATE ON code
+    EXECUTE FUNCTION refuse('codes stay on record');
+
+-- What the subscriber keeps.
 CREATE TRIGGER recap_follows_a_switch BEFORE INSERT ON recap
     FOR EACH ROW WHEN (NOT led_to_a_switch(NEW.request_id) AND NOT is_owner())
     EXECUTE FUNCTION refuse('the facts are those of an activation');
@@ -182,6 +202,9 @@ ALTER TABLE request ENABLE ALWAYS TRIGGER request_end_is_final;
 ALTER TABLE request ENABLE ALWAYS TRIGGER request_space_is_fixed;
 ALTER TABLE request ENABLE ALWAYS TRIGGER request_activated_is_kept;
 ALTER TABLE request ENABLE ALWAYS TRIGGER request_is_kept;
+ALTER TABLE code    ENABLE ALWAYS TRIGGER code_is_fixed;
+ALTER TABLE code    ENABLE ALWAYS TRIGGER code_void_is_final;
+ALTER TABLE code    ENABLE ALWAYS TRIGGER code_is_kept;
 ALTER TABLE recap   ENABLE ALWAYS TRIGGER recap_facts_are_frozen;
 ALTER TABLE recap   ENABLE ALWAYS TRIGGER recap_is_kept;
 ALTER TABLE audit   ENABLE ALWAYS TRIGGER audit_is_append_only;

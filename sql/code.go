@@ -1,0 +1,83 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
+)
+
+// A purpose is what a code is good for.
+type purpose string
+
+const (
+	purposeIdentify purpose = "identify" // it opens the identifiers screen
+	purposeActivate purpose = "activate" // it proves the address that was chosen, and activates (D1, D8)
+	purposeReset    purpose = "reset"    // it lets choose a new password (R31)
+)
+
+// codeRow is a code, with its request and its space.
+type codeRow struct {
+	RequestID     int64            `db:"request_id"`
+	Generation    int              `db:"generation"`
+	Purpose       purpose          `db:"purpose"`
+	Email         string           `db:"email"`
+	KeyID         conversion.KeyID `db:"key_id"`
+	Nonce         []byte           `db:"nonce"`
+	ExpiresAt     time.Time        `db:"expires_at"`
+	Live          bool             `db:"live"`
+	Mailed        bool             `db:"mailed"`
+	Open          bool             `db:"open"`
+	Activated     bool             `db:"activated"`
+	Submission    string           `db:"submission"`
+	Pending       string           `db:"pending"`
+	ContactStands bool             `db:"contact_stands"`
+	spaceRow
+}
+
+//go:embed query/find_code.sql
+var findCode string
+
+// findCode looks an address and a code up, whatever has become of the code. It
+// returns conversion.ErrCodeRefused if there is none.
+func (db *DB) findCode(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (codeRow, error) {
+	tags := make(pq.Int64Array, 0, 2)
+	for _, tag := range keys.Tags(email, code) {
+		tags = append(tags, tagValue(tag))
+	}
+	var rows []codeRow
+	if err := db.x.SelectContext(ctx, &rows, findCode, tags); err != nil {
+		return codeRow{}, fmt.Errorf("find a code: %w", err)
+	}
+	for _, row := range rows {
+		right, err := row.proves(keys, email, code)
+		if err != nil {
+			return codeRow{}, fmt.Errorf("find a code of request %d: %w", row.RequestID, err)
+		}
+		if right {
+			return row, nil
+		}
+	}
+	return codeRow{}, conversion.ErrCodeRefused
+}
+
+// proves recomputes the code and compares all of it; a tag alone proves nothing.
+func (r codeRow) proves(keys *conversion.Keyring, email conversion.Email, code conversion.Code) (bool, error) {
+	to, err := conversion.ParseEmail(r.Email)
+	if err != nil {
+		return false, err
+	}
+	make := keys.Code
+	if r.Purpose == purposeReset {
+		make = keys.ResetCode
+	}
+	want, err := make(r.KeyID, conversion.Nonce(r.Nonce), r.Generation, to)
+	return err == nil && to.Same(email) && want.Equal(code), err
+}
+
+func tagValue(t conversion.Tag) int64 { return int64(binary.BigEndian.Uint64(t[:])) }
