@@ -151,7 +151,7 @@ func newWorker(t *testing.T, name, dbURL, redisURL, smtpURL string, log *slog.Lo
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open(t.Context(), dbURL, 12)
+	db, err := sql.OpenWork(t.Context(), dbURL, 12)
 	if err != nil {
 		t.Fatal(err)
 	}

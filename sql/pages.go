@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -17,30 +16,6 @@ const PagePatience = 2 * time.Second
 
 // ErrBusy says that somebody else is at work on the same space or request.
 var ErrBusy = errors.New("somebody else is at work on it")
-
-// OpenPages is Open for pages: no statement waits longer for a lock than
-// PagePatience. What gives up returns ErrBusy and has changed nothing.
-func OpenPages(ctx context.Context, url string, conns int) (*DB, error) {
-	return open(ctx, url, conns, func(c driver.Connector) driver.Connector { return impatient{c} })
-}
-
-// impatient limits the wait for locks on each of its connections. A parameter of
-// the connection would do too, but poolers refuse it.
-type impatient struct{ driver.Connector }
-
-// Connect implements driver.Connector.
-func (i impatient) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := i.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	set := fmt.Sprintf("SET lock_timeout = %d", PagePatience.Milliseconds())
-	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, set, nil); err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("limit the wait for locks: %w", err)
-	}
-	return conn, nil
-}
 
 // busy makes ErrBusy of the refusal to wait for a lock any longer, or at all.
 func busy(err error) error {

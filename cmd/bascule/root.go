@@ -175,7 +175,7 @@ func actor() string {
 	return "administrator"
 }
 
-// openDB opens the database of DATABASE_URL, by sql.Open or sql.OpenPages, and
+// openDB opens the database of DATABASE_URL, by sql.Open or one of its sisters, and
 // makes sure that it has today's schema.
 func (a *app) openDB(ctx context.Context, open func(context.Context, string, int) (*sql.DB, error), conns int) (*sql.DB, error) {
 	url, err := a.env.databaseURL()

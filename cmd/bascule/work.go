@@ -63,7 +63,7 @@ func (a *app) work(ctx context.Context) error {
 		return err
 	}
 	defer q.Close()
-	db, err := a.openDB(ctx, sql.Open, 2*(cfg.workers+interactiveSlots)+4)
+	db, err := a.openDB(ctx, sql.OpenWork, 2*(cfg.workers+interactiveSlots)+4)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,4 @@
+package sql
+
+// ByIndex is what a worker's connections are set to.
+const ByIndex = byIndex
