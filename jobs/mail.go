@@ -47,7 +47,7 @@ func (m *Mailer) complain(msg string, args ...any) { m.said.error(m.Log, m.Now()
 // small, for they are all in memory.
 const (
 	firstChunk          = 8
-	maxChunk            = 500
+	maxChunk            = 128
 	maxInteractiveChunk = 64
 )
 
