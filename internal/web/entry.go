@@ -132,7 +132,7 @@ func (s *Server) byCertificate(r *http.Request) (entry, error) {
 }
 
 // verify judges a certificate, of which unread says why it could not be read, if
-// so. That costs one signature, less than a look at who has to wait: so whoever
+// so. That costs no more than a signature for each authority of that name: so whoever
 // holds a certificate of ours gets in, whatever neighbours behind the same address
 // have shown. Who shows those that no authority of ours issued is counted, and has
 // to wait after too many: no more is written for them (I8). Refusals of our
