@@ -72,11 +72,11 @@ func (r codeRow) proves(keys *conversion.Keyring, email conversion.Email, code c
 	if err != nil {
 		return false, err
 	}
-	make := keys.Code
+	codeOf := keys.Code
 	if r.Purpose == purposeReset {
-		make = keys.ResetCode
+		codeOf = keys.ResetCode
 	}
-	want, err := make(r.KeyID, conversion.Nonce(r.Nonce), r.Generation, to)
+	want, err := codeOf(r.KeyID, conversion.Nonce(r.Nonce), r.Generation, to)
 	return err == nil && to.Same(email) && want.Equal(code), err
 }
 
