@@ -108,9 +108,9 @@ func (db *DB) ClaimMail(ctx context.Context, lane Lane, limit int, token string,
 //go:embed query/finish_accepted.sql
 var finishAccepted string
 
-// ErrHeld says that somebody holds the requests of some mails, an import perhaps.
+// ErrHeld says that somebody holds the codes or requests of some mails.
 // The others are finished; the call is to be made again for those.
-var ErrHeld = errors.New("somebody holds a request")
+var ErrHeld = errors.New("somebody holds a code or a request")
 
 // FinishAccepted records mails that the relay accepted. What the token does not
 // hold any more is left to whoever does (I5). It returns ErrHeld for those that
