@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
 )
@@ -80,15 +81,22 @@ func (db *DB) checkKeys(ctx context.Context, q sqlx.QueryerContext, keys *conver
 	if err := recognise(known, keys, use.Lost); err != nil {
 		return err
 	}
-	var used []conversion.KeyID
-	if err := sqlx.SelectContext(ctx, q, &used, openKeys); err != nil {
+	var missing pq.StringArray
+	for _, k := range known {
+		if k.ID != use.Lost && !slices.Contains(keys.IDs(), k.ID) {
+			missing = append(missing, string(k.ID))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	var needed []conversion.KeyID
+	if err := sqlx.SelectContext(ctx, q, &needed, openKeys, missing); err != nil {
 		return fmt.Errorf("check keys: %w", err)
 	}
-	for _, id := range used {
-		if id != use.Lost && !slices.Contains(keys.IDs(), id) {
-			return fmt.Errorf("open requests were made with key %s, which is not in SECRET_KEY, where %s is: %w;"+
-				" add it behind, or if it is lost run `bascule reissue --key %s`", id, list(keys.IDs()), conversion.ErrKeyUnknown, id)
-		}
+	if len(needed) > 0 {
+		return fmt.Errorf("open requests were made with key %s, which is not in SECRET_KEY, where %s is: %w;"+
+			" add it behind, or if it is lost run `bascule reissue --key %s`", needed[0], list(keys.IDs()), conversion.ErrKeyUnknown, needed[0])
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func TestCheckKeys(t *testing.T) {
 	alone, err := conversion.ParseKeyring("YW5vdGhlciBrZXksIGZvciB0ZXN0cyBvZiByb3RhdGlvbiBvbmx5IQ==")
 	d.must(err)
 	for _, keys := range []*conversion.Keyring{d.keys, otherKeys(t)} {
-		if err := d.CheckKeys(d.ctx, keys); err != nil {
+		if err := d.TakeKeys(d.ctx, keys, sql.KeyUse{}); err != nil {
 			t.Errorf("keys %v: %v", keys.IDs(), err)
 		}
 	}

@@ -227,8 +227,12 @@ func (db *DB) checkUsed(ctx context.Context, key conversion.KeyID) error {
 	if used {
 		return nil
 	}
+	var known pq.StringArray
+	if err := db.x.SelectContext(ctx, &known, `SELECT id FROM key`); err != nil {
+		return fmt.Errorf("look for key %s: %w", key, err)
+	}
 	var open []string
-	if err := db.x.SelectContext(ctx, &open, openKeys); err != nil {
+	if err := db.x.SelectContext(ctx, &open, openKeys, known); err != nil {
 		return fmt.Errorf("look for key %s: %w", key, err)
 	}
 	if len(open) == 0 {
