@@ -39,7 +39,7 @@ func TestImportMakesStatistics(t *testing.T) {
 	d.run(d.sheet(rows(100, "few")...))
 	want("obligation -1 false, request -1 false, space -1 false")
 	d.run(d.sheet(rows(500, "new")...))
-	want("obligation 500 true, request 500 true, space 500 true")
+	want("obligation 600 true, request 500 true, space 500 true")
 	d.run(d.sheet(rows(500, "other")...))
 	want("obligation 1100 true, request 500 true, space 500 true")
 }

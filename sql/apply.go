@@ -53,7 +53,10 @@ func (r *importRun) store(ctx context.Context) (ImportResult, error) {
 		if err != nil {
 			return ImportResult{}, err
 		}
-		if err := r.steps(ctx, step{judgeAgain, nil}, r.known(at), step{analyzeStaged, nil}); err != nil {
+		if err := r.steps(ctx, step{judgeAgain, nil}); err != nil {
+			return ImportResult{}, err
+		}
+		if err := r.known(ctx, 1, at); err != nil {
 			return ImportResult{}, err
 		}
 	}
@@ -91,13 +94,11 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 	if err := r.openRequests(ctx, batch); err != nil {
 		return result, false, err
 	}
-	if err := r.steps(ctx, step{applyUpdates, []any{batch, r.Actor}}); err != nil {
-		return result, false, err
-	}
-	if err := r.fill(ctx, step{applyRedirects, []any{batch, r.Actor}}); err != nil {
-		return result, false, err
-	}
-	if err := r.steps(ctx, step{forgetRejected, []any{batch}}); err != nil {
+	err = r.steps(ctx,
+		step{applyUpdates, []any{batch, r.Actor}},
+		step{applyRedirects, []any{batch, r.Actor}},
+		step{forgetRejected, []any{batch}})
+	if err != nil {
 		return result, false, err
 	}
 	if result, err = r.count(ctx); err != nil {
@@ -112,60 +113,80 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 }
 
 var (
-	//go:embed query/apply_spaces.sql
-	applySpaces string
-	//go:embed query/apply_requests.sql
-	applyRequests string
-	//go:embed query/lock_staged.sql
-	lockStaged string
-	//go:embed query/close_overdue_staged.sql
-	closeOverdueStaged string
-	//go:embed query/staged_moved.sql
-	stagedMoved string
+	//go:embed query/make_spaces.sql
+	makeSpaces string
+	//go:embed query/open_first.sql
+	openFirst string
+	//go:embed query/open_again.sql
+	openAgain string
+	//go:embed query/contest.sql
+	contest string
+	//go:embed query/make_codes.sql
+	makeCodes string
+	//go:embed query/mail_codes.sql
+	mailCodes string
+	//go:embed query/audit_requests.sql
+	auditRequests string
+	//go:embed query/lock_contested.sql
+	lockContested string
+	//go:embed query/close_overdue_contested.sql
+	closeOverdueContested string
+	//go:embed query/contested_moved.sql
+	contestedMoved string
 )
-
-// analyzeFilled makes the statistics of the tables that an import fills.
-const analyzeFilled = `SELECT analyze_filled()`
-
-// fill runs a statement that adds obligations, and makes statistics if they were
-// many: when their mails start, at the commit, the planner knows of them.
-func (r *importRun) fill(ctx context.Context, s step) error {
-	n, err := affected(r.tx.ExecContext(ctx, s.query, s.args...))
-	if err == nil && n > manyRows {
-		err = r.steps(ctx, step{analyzeFilled, nil})
-	}
-	return err
-}
 
 // openRequests makes the new spaces and the requests. Rows whose space has an open
 // request are judged again once it is locked, so that no activation under way is
 // overtaken: overdue ones are closed first, and a row whose space got or lost its
-// request in the meantime goes round again.
+// request in the meantime goes another round.
 func (r *importRun) openRequests(ctx context.Context, batch int64) error {
-	for range maxJudgements {
-		err := r.steps(ctx,
-			step{applySpaces, nil},
-			step{analyzeStaged, nil})
-		if err != nil {
+	if err := r.steps(ctx, step{makeSpaces, nil}, step{openFirst, []any{batch}}); err != nil {
+		return err
+	}
+	for round := 1; round <= maxJudgements; round++ {
+		contested, err := r.openRound(ctx, batch, round)
+		if err != nil || !contested {
 			return err
 		}
-		if err := r.fill(ctx, step{applyRequests, []any{batch, r.Keys.Newest(), r.Actor}}); err != nil {
-			return err
-		}
-		if err := r.steps(ctx, step{lockStaged, nil}); err != nil {
-			return err
-		}
-		at, err := now(ctx, r.tx)
-		if err != nil {
-			return err
-		}
-		if err := r.steps(ctx, step{closeOverdueStaged, []any{r.Actor, at}}, r.known(at)); err != nil {
-			return err
-		}
-		var moved bool
-		if err := r.tx.GetContext(ctx, &moved, stagedMoved); err != nil || !moved {
+		moved, err := r.judgeContested(ctx, round+1)
+		if err != nil || !moved {
 			return err
 		}
 	}
 	return errors.New("other requests keep coming in between: try again")
+}
+
+// openRound opens the requests of one round, and tells whether rows remain whose
+// space has one already.
+func (r *importRun) openRound(ctx context.Context, batch int64, round int) (contested bool, err error) {
+	if err := r.steps(ctx, step{openAgain, []any{batch, round}}); err != nil {
+		return false, err
+	}
+	n, err := affected(r.tx.ExecContext(ctx, contest, round))
+	if err != nil {
+		return false, err
+	}
+	return n > 0, r.steps(ctx,
+		step{makeCodes, []any{round, r.Keys.Newest()}},
+		step{mailCodes, []any{round}},
+		step{auditRequests, []any{round, batch, r.Actor}})
+}
+
+// judgeContested locks the open requests of contested rows and judges these rows
+// again. It tells whether that was in vain for some of them.
+func (r *importRun) judgeContested(ctx context.Context, round int) (moved bool, err error) {
+	if err := r.steps(ctx, step{lockContested, nil}); err != nil {
+		return false, err
+	}
+	at, err := now(ctx, r.tx)
+	if err != nil {
+		return false, err
+	}
+	if err := r.steps(ctx, step{closeOverdueContested, []any{r.Actor, at}}); err != nil {
+		return false, err
+	}
+	if err := r.known(ctx, round, at); err != nil {
+		return false, err
+	}
+	return moved, r.tx.GetContext(ctx, &moved, contestedMoved, round)
 }

@@ -21,12 +21,14 @@ var grants = [...]struct{ table, rights string }{
 	{"batch", "SELECT, INSERT, UPDATE (file_name)"},
 	{"import", "SELECT, INSERT (batch_id, at, actor, rows, accepted, unchanged, not_due, excluded, rejected)"},
 	{"rejected", "SELECT, INSERT, UPDATE (number, verdict, cell, reason), DELETE"},
-	{"space", "SELECT, INSERT (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents)," +
+	{"space", "SELECT, INSERT (id, number, holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents)," +
 		" UPDATE (holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents," +
 		" access, switched_at, email, email_key, password_hash, question, answer_hash)"},
-	{"request", "SELECT, INSERT (space_id, batch_id, origin, password_hash, question, answer_hash, submission, requested_at)," +
+	{"request", "SELECT, INSERT (id, space_id, batch_id, origin, password_hash, question, answer_hash, submission, requested_at)," +
 		" UPDATE (batch_id, generation, other_addresses, password_hash, question, answer_hash, submission," +
 		" activated_at, expired_at, undeliverable_at, cancelled_at)"},
+	{"space_id_seq", "USAGE"},
+	{"request_id_seq", "USAGE"},
 	{"code", "SELECT, INSERT (request_id, generation, purpose, email, email_key, key_id, nonce, bounce, bounced_at)," +
 		" UPDATE (purpose, resends, doubts, in_doubt, refusal, bounce, bounced_at, started_at, expires_at, mailed_at, void_at)"},
 	{"request_code", "SELECT"},

@@ -3,6 +3,7 @@ package sql
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -73,7 +74,7 @@ type ImportResult struct {
 	Rejected  int   `json:"rejected" db:"rejected"`
 	// OrphanDossiers are rows of the sheet Dossiers whose number no row of the
 	// file has, or that have none: they were not used.
-	OrphanDossiers int `json:"orphan_dossiers" db:"orphan_dossiers"`
+	OrphanDossiers int `json:"orphan_dossiers" db:"-"`
 }
 
 // A Verdict is what became of one row.
@@ -92,12 +93,6 @@ func waitForImports(ctx context.Context, tx *sqlx.Tx) error {
 	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, importLock)
 	return err
 }
-
-// manyRows is where joining row by row stops being bearable when the planner is
-// wrong, which it is while one transaction fills tables that were empty. (A
-// forbidden join that is needed all the same looks costly enough to be compiled,
-// which takes longer than to run it.)
-const manyRows = 300
 
 // Import judges one spreadsheet and applies it in one transaction: all of it or
 // nothing (D9). Imports wait for each other. Locks on what subscribers use are
@@ -142,6 +137,7 @@ type importRun struct {
 	Import
 	tx       *sqlx.Tx
 	verdicts func(iter.Seq2[Verdict, error]) error // nil where nobody reads them
+	orphans  int                                   // see OrphanDossiers
 }
 
 //go:embed query/known_batch.sql
@@ -180,8 +176,16 @@ func (r *importRun) real(ctx context.Context) (ImportResult, error) {
 	if err := r.judge(ctx); err != nil {
 		return ImportResult{}, err
 	}
-	return r.store(ctx)
+	result, err := r.store(ctx)
+	if err != nil || result.Accepted < manyRows {
+		return result, err
+	}
+	return result, r.steps(ctx, step{`SELECT analyze_filled()`, nil})
 }
+
+// manyRows is from when on an import makes the statistics of the tables that it
+// fills: whoever asks these right after the commit need not wait for autovacuum.
+const manyRows = 300
 
 // tell hands the verdicts on.
 func (r *importRun) tell(ctx context.Context) error {
@@ -203,7 +207,7 @@ func (r *importRun) read(ctx context.Context) error {
 		return err
 	}
 	n, err := copyRows(ctx, r.tx, r.Rows,
-		`COPY staged (line, number, holder, email, email_key, serial, issuer, issuer_key, expires, contents, cell, reason, warning) FROM STDIN`, stagedRow)
+		`COPY staged (line, number, holder, email, email_key, serial, issuer, issuer_key, expires, contents, nonce, cell, reason, warning) FROM STDIN`, stagedRow)
 	if err != nil {
 		return err
 	}
@@ -216,12 +220,7 @@ func (r *importRun) read(ctx context.Context) error {
 			return err
 		}
 	}
-	if n > manyRows {
-		if err := r.steps(ctx, step{`SET LOCAL enable_nestloop = off; SET LOCAL jit = off`, nil}); err != nil {
-			return err
-		}
-	}
-	return r.steps(ctx, step{`CREATE UNIQUE INDEX ON staged (line); CREATE INDEX ON staged (number); ANALYZE staged; ANALYZE staged_dossier`, nil})
+	return r.steps(ctx, step{`CREATE UNIQUE INDEX ON staged (line); ANALYZE staged; ANALYZE staged_dossier`, nil})
 }
 
 func copyRows[T any](ctx context.Context, tx *sqlx.Tx, rows iter.Seq2[T, error], query string, values func(T) []any) (n int, err error) {
@@ -248,15 +247,22 @@ func copyRows[T any](ctx context.Context, tx *sqlx.Tx, rows iter.Seq2[T, error],
 func stagedRow(r ImportRow) []any {
 	if r.Reason != "" {
 		// A malformed row differs from every other one.
-		return []any{r.Line, string(r.Space.Number), "", "", "", "", "", "", nil, "line " + strconv.Itoa(r.Line), r.Cell, r.Reason, ""}
+		return []any{r.Line, string(r.Space.Number), "", "", "", "", "", "", nil, "line " + strconv.Itoa(r.Line), nil, r.Cell, r.Reason, ""}
 	}
 	s := r.Space
 	return []any{r.Line, string(s.Number), s.Holder, s.Contact.String(), s.Contact.Key(), string(s.Certificate.Serial),
-		s.Certificate.Issuer, cmp.Or(r.IssuerKey, s.Certificate.Issuer), s.Certificate.Expires.Format(time.DateOnly), contents(s), "", "", r.Warning}
+		s.Certificate.Issuer, cmp.Or(r.IssuerKey, s.Certificate.Issuer), s.Certificate.Expires.Format(time.DateOnly), contents(s), nonce(), "", "", r.Warning}
 }
 
 func stagedDossier(d DossierRow) []any {
 	return []any{d.Line, string(d.Number), string(d.SIREN), d.Company, d.Service, d.Cell, d.Reason}
+}
+
+// nonce is the random part of the code that a row may lead to.
+func nonce() []byte {
+	b := make([]byte, 16)
+	rand.Read(b) // it never fails
+	return b
 }
 
 // contents digests a row, companies apart: equal contents are held already,
@@ -277,6 +283,8 @@ var (
 	judgeFile string
 	//go:embed query/judge_known.sql
 	judgeKnown string
+	//go:embed query/count_orphans.sql
+	countOrphans string
 	//go:embed query/count_verdicts.sql
 	countVerdicts string
 	//go:embed query/verdicts.sql
@@ -290,23 +298,33 @@ func (r *importRun) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.steps(ctx,
+	err = r.steps(ctx,
 		step{judgeDossiers, []any{r.Columns.SIREN, conversion.MaxCompanies, conversion.MaxCompanyServices, conversion.MaxSpaceServices}},
-		step{judgeFile, []any{r.Columns.Number, r.Columns.Serial}},
-		r.known(at),
-		step{analyzeStaged, nil})
+		step{judgeFile, []any{r.Columns.Number, r.Columns.Serial}})
+	if err != nil {
+		return err
+	}
+	if err := r.tx.GetContext(ctx, &r.orphans, countOrphans); err != nil {
+		return err
+	}
+	if err := r.steps(ctx, step{keysOnly, nil}); err != nil {
+		return err
+	}
+	return r.known(ctx, 1, at)
 }
+
+// keysOnly has each statement from here on go from rows to others by their keys,
+// however many there are already and whatever the planner believes: it cannot know
+// the rows that this very transaction has judged and made.
+const keysOnly = `SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`
 
 // known judges the rows without a verdict by what the database tells at an instant.
-func (r *importRun) known(at time.Time) step {
-	return step{judgeKnown, []any{r.Within.Seconds(), r.Columns.Email, at}}
+func (r *importRun) known(ctx context.Context, round int, at time.Time) error {
+	return r.steps(ctx, step{judgeKnown, []any{r.Within.Seconds(), r.Columns.Email, at, round, !r.DryRun}})
 }
 
-// analyzeStaged tells the planner what judging has changed: without it, it
-// expects one accepted row and joins a million of them one by one.
-const analyzeStaged = `ANALYZE staged`
-
 func (r *importRun) count(ctx context.Context) (result ImportResult, err error) {
+	result.OrphanDossiers = r.orphans
 	return result, r.tx.GetContext(ctx, &result, countVerdicts)
 }
 

@@ -72,17 +72,15 @@ CREATE CONSTRAINT TRIGGER space_password_is_audited AFTER UPDATE ON space
     EXECUTE FUNCTION check_password_audited();
 
 -- A request. Its end is final.
-CREATE FUNCTION is_ended(r request) RETURNS boolean LANGUAGE sql IMMUTABLE
-    RETURN num_nonnulls(r.activated_at, r.expired_at, r.undeliverable_at, r.cancelled_at) > 0;
 CREATE FUNCTION activates(request bigint, counts integer, at timestamptz) RETURNS boolean LANGUAGE sql VOLATILE
     RETURN EXISTS (SELECT FROM code c WHERE c.request_id = request AND c.generation = counts AND c.purpose <> 'reset'
                    AND c.started_at <= at AND at < c.expires_at);
 
 CREATE TRIGGER request_end_is_final BEFORE UPDATE ON request
-    FOR EACH ROW WHEN (is_ended(OLD) AND NEW IS DISTINCT FROM OLD)
+    FOR EACH ROW WHEN (NOT request_is_open(OLD) AND NEW IS DISTINCT FROM OLD)
     EXECUTE FUNCTION refuse('an ended request stays as it ended');
 CREATE TRIGGER request_ends_now BEFORE UPDATE ON request
-    FOR EACH ROW WHEN (is_ended(NEW) AND NOT is_ended(OLD)
+    FOR EACH ROW WHEN (NOT request_is_open(NEW) AND request_is_open(OLD)
         AND NOT is_present(coalesce(NEW.activated_at, NEW.expired_at, NEW.undeliverable_at, NEW.cancelled_at)))
     EXECUTE FUNCTION refuse('a request ends now, neither before nor later');
 CREATE TRIGGER request_activation_has_a_code BEFORE UPDATE ON request
@@ -111,7 +109,7 @@ CREATE CONSTRAINT TRIGGER request_counts_a_code AFTER UPDATE ON request
     FOR EACH ROW WHEN (NEW.generation <> OLD.generation)
     EXECUTE FUNCTION check_code_counts();
 CREATE TRIGGER request_begins_now BEFORE INSERT ON request
-    FOR EACH ROW WHEN (is_ended(NEW) OR NOT is_present(NEW.requested_at))
+    FOR EACH ROW WHEN (NOT request_is_open(NEW) OR NOT is_present(NEW.requested_at))
     EXECUTE FUNCTION refuse('a request begins now, and open');
 CREATE TRIGGER request_activated_is_kept BEFORE DELETE ON request
     FOR EACH ROW WHEN (OLD.activated_at IS NOT NULL)
@@ -162,27 +160,29 @@ CREATE TRIGGER recap_facts_are_frozen BEFORE UPDATE ON recap
 CREATE TRIGGER recap_is_kept BEFORE DELETE OR TRUNCATE ON recap
     EXECUTE FUNCTION refuse('the subscriber keeps it');
 
--- The audit log (I9): of the present, about a request of that very space. This
--- runs for each mail, so it is a function whose plan the session keeps.
+-- The audit log (I9): of the present, about a request of that very space. Each
+-- mail and each imported row adds an entry, so all entries of a statement are
+-- looked at together.
 -- +goose StatementBegin
 DO $do$ BEGIN
     EXECUTE format($f$
         CREATE FUNCTION check_audit() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            IF NOT %1$I.is_present(NEW.at) THEN
+            IF EXISTS (SELECT FROM entry WHERE NOT %1$I.is_present(at)) THEN
                 RAISE EXCEPTION 'bascule: INSERT on audit refused: the entry is not of the present'
                     USING ERRCODE = 'integrity_constraint_violation';
             END IF;
-            IF NOT EXISTS (SELECT FROM %1$I.request r WHERE r.id = NEW.request_id AND r.space_id = NEW.space_id) THEN
+            IF EXISTS (SELECT FROM entry e WHERE NOT EXISTS (SELECT FROM %1$I.request r WHERE r.id = e.request_id AND r.space_id = e.space_id)) THEN
                 RAISE EXCEPTION 'bascule: INSERT on audit refused: the space has no such request'
                     USING ERRCODE = 'integrity_constraint_violation';
             END IF;
-            RETURN NEW;
+            RETURN NULL;
         END $$ $f$, current_schema());
 END $do$;
 -- +goose StatementEnd
-CREATE TRIGGER audit_is_true BEFORE INSERT ON audit
-    FOR EACH ROW EXECUTE FUNCTION check_audit();
+CREATE TRIGGER audit_is_true AFTER INSERT ON audit
+    REFERENCING NEW TABLE AS entry
+    FOR EACH STATEMENT EXECUTE FUNCTION check_audit();
 CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE ON audit
     FOR EACH ROW EXECUTE FUNCTION refuse('the audit log is append-only');
 CREATE TRIGGER audit_is_kept BEFORE TRUNCATE ON audit

@@ -3,19 +3,18 @@ WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), old AS (
     UPDATE code c SET void_at = clock.now
-    FROM staged s JOIN request r ON r.id = s.request_id, clock
-    WHERE s.verdict = 'accepted' AND s.action = 'redirect' AND request_is_open(r) AND r.password_hash IS NULL
+    FROM judged j JOIN staged s USING (line) JOIN request r ON r.id = j.request_id, clock
+    WHERE j.verdict = 'accepted' AND j.action = 'redirect' AND request_is_open(r) AND r.password_hash IS NULL
       AND c.request_id = r.id AND c.void_at IS NULL
-    RETURNING c.request_id, c.key_id
+    RETURNING c.request_id, c.key_id, s.email, s.email_key, s.nonce
 ), redirected AS (
     UPDATE request r
     SET generation = (SELECT max(c.generation) + 1 FROM code c WHERE c.request_id = r.id), batch_id = $1
     FROM old WHERE r.id = old.request_id
-    RETURNING r.id, r.space_id, r.generation, old.key_id
+    RETURNING r.id, r.space_id, r.generation, old.key_id, old.email, old.email_key, old.nonce
 ), made AS (
     INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
-    SELECT r.id, r.generation, 'identify', s.email, s.email_key, r.key_id, uuid_send(gen_random_uuid())
-    FROM redirected r JOIN staged s ON s.request_id = r.id AND s.verdict = 'accepted'
+    SELECT id, generation, 'identify', email, email_key, key_id, nonce FROM redirected
 ), due AS (
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
     SELECT 'bulk', 'code', space_id, id, generation, clock.now FROM redirected, clock

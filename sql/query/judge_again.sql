@@ -1,2 +1,2 @@
 -- Rows that the database was asked about have no verdict again.
-UPDATE staged SET verdict = NULL WHERE action IS NOT NULL
+DELETE FROM judged WHERE action IS NOT NULL

@@ -1,4 +1,5 @@
--- Gives each staged row its companies, or the first thing that is wrong with them. Numbers without a dossier keep what they have.
+-- Gives each number its companies, and its staged rows the first thing that is wrong with them. Numbers without a dossier keep
+-- what they have.
 -- $1 are the letters of the sheet's column of SIRENs. A space has at most $2 companies, $3 services of each and $4 of all.
 WITH service AS MATERIALIZED (
     SELECT number, siren, service, min(company) AS low, max(company) AS high, min(line) AS line
@@ -28,16 +29,13 @@ WITH service AS MATERIALIZED (
     SELECT number, siren, coalesce(jsonb_agg(service ORDER BY service) FILTER (WHERE service <> ''), '[]') AS services
     FROM service WHERE number NOT IN (SELECT number FROM wrong)
     GROUP BY number, siren
-), dossier AS (
+), companies AS (
     SELECT number, jsonb_agg(jsonb_build_object('siren', siren, 'name', c.name, 'services', l.services) ORDER BY siren) AS companies
     FROM listed l JOIN company c USING (number, siren)
     GROUP BY number
+), refused AS (
+    UPDATE staged s SET cell = w.cell, reason = 'feuille Dossiers : ' || w.reason
+    FROM wrong w WHERE s.number = w.number AND s.reason = ''
 )
-UPDATE staged s
-SET companies = d.companies,
-    cell = CASE WHEN s.reason = '' AND w.reason IS NOT NULL THEN w.cell ELSE s.cell END,
-    reason = CASE WHEN s.reason = '' AND w.reason IS NOT NULL THEN 'feuille Dossiers : ' || w.reason ELSE s.reason END
-FROM (SELECT DISTINCT number FROM staged_dossier WHERE number <> '') AS named
-LEFT JOIN dossier d USING (number)
-LEFT JOIN wrong w USING (number)
-WHERE s.number = named.number
+INSERT INTO dossier (number, companies)
+SELECT number, c.companies FROM (SELECT DISTINCT number FROM staged_dossier WHERE number <> '') AS named LEFT JOIN companies c USING (number)

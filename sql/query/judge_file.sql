@@ -12,10 +12,9 @@ WITH number AS (
     FROM staged WHERE reason = ''
     GROUP BY serial, lower(issuer_key) HAVING min(number) <> max(number)
 )
-UPDATE staged s
-SET verdict = CASE WHEN f.reason <> '' THEN 'rejected' ELSE 'unchanged' END,
-    cell = f.cell,
-    reason = CASE WHEN f.reason <> '' THEN f.reason ELSE 'identique à la ligne ' || f.first END
+INSERT INTO judged (line, round, verdict, cell, reason)
+SELECT line, 0, CASE WHEN reason <> '' THEN 'rejected' ELSE 'unchanged' END, cell,
+       CASE WHEN reason <> '' THEN reason ELSE 'identique à la ligne ' || first END
 FROM (
     SELECT t.line, n.first,
            CASE WHEN t.reason <> '' THEN t.cell WHEN n.differ THEN $1 || t.line WHEN c.lines IS NOT NULL THEN $2 || t.line ELSE '' END AS cell,
@@ -28,4 +27,3 @@ FROM (
     LEFT JOIN certificate c ON t.reason = '' AND c.serial = t.serial AND c.issuer = lower(t.issuer_key)
     WHERE t.reason <> '' OR n.differ OR c.lines IS NOT NULL OR n.first < t.line
 ) AS f
-WHERE s.line = f.line

@@ -1,37 +1,21 @@
 -- What the database tells of the rows without a verdict: the one judge of dry runs and real ones (D2, D9, D17).
--- $1 seconds is --within, 0 for all; $2 the column of the address; $3 the instant: who is overdue then counts as expired. --within counts days in Paris, whatever becomes of summer time.
+-- $1 seconds is --within, 0 for all; $2 the column of the address; $3 the instant: who is overdue then counts as expired; $4 the
+-- round; $5 whether accepted rows get the ids of what they ask for. --within counts days in Paris, whatever becomes of summer time.
+-- Each row asks by index for what it needs: what is there already may be far more than the file.
 WITH horizon AS MATERIALIZED (
     SELECT CASE WHEN $1::float8 > 0 THEN ($3::timestamptz AT TIME ZONE 'Europe/Paris' + make_interval(secs => $1))::date ELSE 'infinity' END AS day
-), clash AS MATERIALIZED (
-    SELECT t.line, min(x.number) AS number
-    FROM staged t JOIN space x ON x.serial = t.serial AND lower(x.issuer) = lower(t.issuer) AND x.number <> t.number
-    WHERE t.verdict IS NULL
-    GROUP BY t.line
-), named AS (
-    SELECT t.line, x.id, x.made_at, x.reason FROM staged t JOIN exclusion x ON x.kind = 'address' AND x.key = t.email_key
-    WHERE t.verdict IS NULL AND x.ends_at > $3
-    UNION ALL
-    SELECT t.line, x.id, x.made_at, x.reason FROM staged t JOIN exclusion x ON x.kind = 'domain' AND x.key = split_part(t.email_key, '@', 2)
-    WHERE t.verdict IS NULL AND x.ends_at > $3
-    UNION ALL
-    SELECT t.line, x.id, x.made_at, x.reason FROM staged t JOIN exclusion x ON x.kind = 'number' AND x.key = t.number
-    WHERE t.verdict IS NULL AND x.ends_at > $3
-), left_alone AS MATERIALIZED (
-    SELECT DISTINCT ON (line) line, 'à ne pas inviter (exclusion du ' || to_char(made_at AT TIME ZONE 'Europe/Paris', 'DD/MM/YYYY') || ') : '
-           || CASE reason WHEN 'complaint' THEN 'plainte du destinataire' ELSE reason END AS reason
-    FROM named ORDER BY line, id
 )
-UPDATE staged s
-SET verdict = j.verdict, space_id = j.space_id, request_id = j.request_id, action = j.action,
-    cell = CASE WHEN j.verdict = 'rejected' THEN $2 || s.line ELSE '' END,
-    reason = j.reason
+INSERT INTO judged (line, round, verdict, cell, reason, action, space_id, request_id)
+SELECT line, $4, verdict, CASE WHEN verdict = 'rejected' THEN $2 || line ELSE '' END, reason, action,
+       CASE WHEN $5 AND verdict = 'accepted' AND action = 'new' THEN nextval('space_id_seq') ELSE space_id END,
+       CASE WHEN $5 AND verdict = 'accepted' AND action IN ('new', 'restart') THEN nextval('request_id_seq') ELSE request_id END
 FROM (
     SELECT t.line, k.id AS space_id, o.id AS request_id,
            CASE
                WHEN t.expires > horizon.day THEN 'not_due'
                WHEN k.access = 'password' THEN 'unchanged'
-               WHEN left_alone.line IS NOT NULL THEN 'excluded'
-               WHEN k.contents = t.contents::uuid AND (t.companies IS NULL OR t.companies = k.companies) THEN 'unchanged'
+               WHEN left_alone.reason IS NOT NULL THEN 'excluded'
+               WHEN same.contents THEN 'unchanged'
                WHEN taken.id IS NOT NULL THEN 'rejected'
                WHEN o.purpose = 'activate' THEN 'unchanged'
                ELSE 'accepted'
@@ -40,8 +24,10 @@ FROM (
                WHEN t.expires > horizon.day
                    THEN 'le certificat expire le ' || to_char(t.expires, 'DD/MM/YYYY') || ', au-delà du délai demandé'
                WHEN k.access = 'password' THEN 'cet espace est déjà sans certificat'
-               WHEN left_alone.line IS NOT NULL THEN left_alone.reason
-               WHEN k.contents = t.contents::uuid AND (t.companies IS NULL OR t.companies = k.companies) THEN 'déjà connu, sans changement'
+               WHEN left_alone.reason IS NOT NULL
+                   THEN 'à ne pas inviter (exclusion du ' || to_char(left_alone.made_at AT TIME ZONE 'Europe/Paris', 'DD/MM/YYYY') || ') : '
+                   || CASE left_alone.reason WHEN 'complaint' THEN 'plainte du destinataire' ELSE left_alone.reason END
+               WHEN same.contents THEN 'déjà connu, sans changement'
                WHEN taken.id IS NOT NULL THEN 'cette adresse électronique est déjà l''identifiant d''un autre espace sans certificat'
                WHEN o.purpose = 'activate' THEN 'l''abonné a lui-même une demande en cours'
                    || coalesce(', jusqu''au ' || to_char(o.expires_at AT TIME ZONE 'Europe/Paris', 'DD/MM/YYYY "à" FMHH24 "h" MI') || ' (heure de Paris)', '')
@@ -55,11 +41,28 @@ FROM (
                ELSE 'update'
            END AS action
     FROM horizon, staged t
-    LEFT JOIN space k ON k.number = t.number
-    LEFT JOIN request_code o ON o.space_id = k.id AND is_open(o) AND (o.expires_at IS NULL OR o.expires_at > $3)
-    LEFT JOIN space taken ON taken.access = 'password' AND taken.email_key = t.email_key AND taken.number <> t.number
-    LEFT JOIN clash USING (line)
-    LEFT JOIN left_alone USING (line)
-    WHERE t.verdict IS NULL
+    LEFT JOIN dossier d ON d.number = t.number
+    LEFT JOIN LATERAL (SELECT * FROM space WHERE number = t.number LIMIT 1) AS k ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM request_code r WHERE r.space_id = k.id AND is_open(r) AND (expires_at IS NULL OR expires_at > $3) LIMIT 1
+    ) AS o ON true
+    LEFT JOIN LATERAL (
+        SELECT id FROM space WHERE access = 'password' AND email_key = t.email_key AND number <> t.number LIMIT 1
+    ) AS taken ON true
+    LEFT JOIN LATERAL ( -- a serial number is an issuer's own: few spaces share it
+        SELECT min(number) AS number FROM (SELECT number, issuer FROM space WHERE serial = t.serial LIMIT 100) AS x
+        WHERE lower(issuer) = lower(t.issuer) AND number <> t.number
+    ) AS clash ON true
+    LEFT JOIN LATERAL (
+        SELECT made_at, reason
+        FROM (VALUES ('address', t.email_key), ('domain', split_part(t.email_key, '@', 2)), ('number', t.number)) AS n (kind, key)
+        JOIN exclusion USING (kind, key)
+        WHERE ends_at > $3
+        ORDER BY id LIMIT 1
+    ) AS left_alone ON true
+    CROSS JOIN LATERAL (
+        SELECT coalesce(k.contents = t.contents::uuid AND (d.companies IS NULL OR d.companies = k.companies), false) AS contents
+    ) AS same
+    WHERE NOT EXISTS (SELECT FROM judged j WHERE j.line = t.line)
+    ORDER BY t.line
 ) AS j
-WHERE s.line = j.line

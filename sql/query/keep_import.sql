@@ -4,5 +4,5 @@ WITH run AS (
     VALUES ($1, (SELECT bascule_now()), $2, $3, $4, $5, $6, $7, $8)
 )
 INSERT INTO rejected (batch_id, line, number, verdict, cell, reason)
-SELECT $1, line, number, verdict, cell, reason FROM staged WHERE verdict IN ('rejected', 'excluded')
+SELECT $1, line, number, verdict, j.cell, j.reason FROM judged j JOIN staged USING (line) WHERE verdict IN ('rejected', 'excluded')
 ON CONFLICT (batch_id, line) DO UPDATE SET number = excluded.number, verdict = excluded.verdict, cell = excluded.cell, reason = excluded.reason

@@ -1,4 +1,7 @@
--- Where one import's rows are judged; gone with its transaction.
+-- Where one import's rows are judged; gone with its transaction. Whoever judges adds rows, and changes none: a verdict that
+-- does not hold is deleted, and another one is added.
+-- staged: what stands in the file. staged_dossier: its sheet Dossiers. dossier: the companies that it gives to a number, null
+-- if they are wrong.
 CREATE TEMP TABLE staged (
     line       integer NOT NULL,
     number     text COLLATE "C" NOT NULL,
@@ -10,16 +13,10 @@ CREATE TEMP TABLE staged (
     issuer_key text NOT NULL,
     expires    date,
     contents   text COLLATE "C" NOT NULL,
+    nonce      bytea,
     cell       text NOT NULL,
     reason     text NOT NULL,
-    warning    text NOT NULL,
-    verdict    text,
-    action     text,
-    space_id   bigint,
-    request_id bigint,
-    held_id    bigint,
-    told       text,
-    companies  jsonb
+    warning    text NOT NULL
 ) ON COMMIT DROP;
 CREATE TEMP TABLE staged_dossier (
     line    integer NOT NULL,
@@ -30,3 +27,30 @@ CREATE TEMP TABLE staged_dossier (
     cell    text NOT NULL,
     reason  text NOT NULL
 ) ON COMMIT DROP;
+CREATE TEMP TABLE dossier (
+    number    text COLLATE "C" PRIMARY KEY,
+    companies jsonb
+) ON COMMIT DROP;
+-- The verdict of a line, and in which round it was given. The action, null where the file alone tells the verdict, is what an
+-- accepted row asks for: new, restart, update or redirect. The ids are those of its space and of its open request: where
+-- there is none yet, those that they will have.
+CREATE TEMP TABLE judged (
+    line       integer PRIMARY KEY,
+    round      integer NOT NULL,
+    verdict    text NOT NULL,
+    cell       text NOT NULL,
+    reason     text NOT NULL,
+    action     text,
+    space_id   bigint,
+    request_id bigint
+) ON COMMIT DROP;
+-- Lines whose space has an open request: what was told of them, and which request is locked for them.
+CREATE TEMP TABLE contested (
+    line     integer PRIMARY KEY,
+    space_id bigint UNIQUE NOT NULL,
+    told     text NOT NULL,
+    held_id  bigint
+) ON COMMIT DROP;
+-- Compiling pays for no statement of an import. What is joined and sorted should stay in memory: imports run one at a time.
+SET LOCAL jit = off;
+SET LOCAL work_mem = '64MB';

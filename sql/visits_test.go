@@ -1,0 +1,238 @@
+package sql_test
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+	"bascule/sql/sqltest"
+)
+
+// fill makes n open requests whose code mails are due, as an import does. Nobody
+// has made statistics of them.
+func (d *desk) fill(n int) {
+	d.t.Helper()
+	d.Exec(d.t, `
+		WITH spaces AS (
+			INSERT INTO space (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, contents)
+			SELECT 'N' || i, 'Camille Duvallon', i || '@a.example', i || '@a.example', to_hex(i), '', '2099-01-01', gen_random_uuid()
+			FROM generate_series(1, $1::int) i
+			RETURNING id, contact_email
+		), requests AS (
+			INSERT INTO request (space_id, origin, requested_at) SELECT id, 'import', bascule_now() FROM spaces RETURNING id, space_id
+		), codes AS (
+			INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
+			SELECT r.id, 1, 'identify', s.contact_email, s.contact_email, $2, uuid_send(gen_random_uuid())
+			FROM requests r JOIN spaces s ON s.id = r.space_id
+		)
+		INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
+		SELECT 'bulk', 'code', space_id, id, 1, bascule_now() FROM requests`, n, d.keys.Newest())
+}
+
+// pages is how many pages of the product's tables and indexes the transaction
+// has read or changed.
+func (d *desk) pages(tx *sqlx.Tx) (n int) {
+	d.t.Helper()
+	d.must(tx.Get(&n, `SELECT sum(pg_stat_get_xact_blocks_fetched(oid)) FROM pg_class
+		WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'i')`))
+	return n
+}
+
+// visited is how many pages of the product's tables and indexes were read or
+// changed by all sessions that have ended.
+const visited = `SELECT coalesce(sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read + idx_blks_hit, 0)), 0) FROM pg_statio_user_tables`
+
+// visits runs f at the same desk with pools of its own, and returns how many
+// pages that visited: what a session counted is known once it has ended.
+func (d *desk) visits(open func(ctx context.Context, url string, conns int) (*sql.DB, error), f func(d *desk)) int {
+	d.t.Helper()
+	const name = "visitor"
+	before := d.count(visited)
+	db, err := open(d.ctx, sqltest.As(d.t, d.URL, sqltest.Application)+"&application_name="+name, 1)
+	d.must(err)
+	raw, err := stdsql.Open("postgres", d.URL+"&application_name="+name)
+	d.must(err)
+	other := *d
+	other.DB = &sqltest.DB{DB: db, URL: d.URL, Raw: raw}
+	f(&other)
+	d.must(errors.Join(db.Close(), raw.Close()))
+	for d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, name) > 0 {
+	}
+	return d.count(visited) - before
+}
+
+// I8: a code mail is a bounded number of pages, from its claim to its end, however
+// many others wait, with exclusions and without, and with no statistics: the
+// planner has no choice.
+func TestPagesOfAMail(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.fill(20_000)
+	const window = 64
+	for _, excluded := range []bool{false, true} {
+		if excluded {
+			d.exclude("b.example")
+		}
+		tx, err := sqlx.NewDb(d.Raw, "postgres").Beginx()
+		d.must(err)
+		defer tx.Rollback()
+		tx.MustExec(sql.ByIndex)
+		token := uuid.NewString()
+		var ids pq.Int64Array
+		before := d.pages(tx)
+		for _, step := range []struct {
+			name string
+			most int // pages a mail
+			args func() []any
+			into *pq.Int64Array
+		}{
+			{"claim_mail", 10, func() []any { return []any{"bulk", window, token, 60.0, false, 0, 1} }, &ids},
+			{"read_mail", 20, func() []any { return []any{ids} }, nil},
+			{"judge_mail", 20, func() []any { return []any{token, ids, false} }, nil},
+			{"start_codes", 27, func() []any { return []any{ids, ids, 60.0, 60.0} }, nil},
+			{"finish_accepted", 36, func() []any { return []any{token, ids} }, nil},
+		} {
+			query, err := os.ReadFile("query/" + step.name + ".sql")
+			d.must(err)
+			rows, err := tx.Queryx(string(query), step.args()...)
+			d.must(err)
+			for rows.Next() {
+				var id int64
+				if step.into != nil {
+					d.must(rows.Scan(&id))
+					*step.into = append(*step.into, id)
+				}
+			}
+			d.must(rows.Close())
+			after := d.pages(tx)
+			if a := (after - before) / window; a > step.most {
+				t.Errorf("excluded %v: %s reads %d pages a mail, %d at the most", excluded, step.name, a, step.most)
+			}
+			before = after
+		}
+		var n int
+		d.must(tx.Get(&n, `SELECT count(*) FROM code WHERE mailed_at IS NOT NULL`))
+		if n != window {
+			t.Errorf("%d codes were mailed, want %d", n, window)
+		}
+	}
+}
+
+// I8: an import visits a bounded number of pages for each of its rows, however many
+// spaces there are already, and with no statistics of them: new rows, and rows of
+// spaces that have an open request, under the same address or another one.
+func TestPagesOfAnImport(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.noAutovacuum()
+	d.visits(sql.Open, func(d *desk) { d.fill(20_000) })
+	const rows = 200
+	for _, c := range []struct {
+		name string
+		most int // pages a row
+		row  func(i int) sql.ImportRow
+	}{
+		{"new", 60, func(i int) sql.ImportRow { return row(fmt.Sprintf("%06d", i), fmt.Sprintf("n%d@a.example", i)) }},
+		{"the same", 25, func(i int) sql.ImportRow { return row(fmt.Sprintf("%06d", i), fmt.Sprintf("n%d@a.example", i)) }},
+		{"changed", 95, func(i int) sql.ImportRow { return row(fmt.Sprintf("N%d", 50*i+1), fmt.Sprintf("%d@a.example", 50*i+1)) }},
+		{"another address", 130, func(i int) sql.ImportRow { return row(fmt.Sprintf("N%d", 50*i+1), fmt.Sprintf("other%d@a.example", i)) }},
+	} {
+		var list []sql.ImportRow
+		for i := range rows {
+			list = append(list, c.row(i))
+		}
+		n := d.visits(sql.Open, func(d *desk) {
+			_, err := d.Import(d.ctx, d.sheet(list...), nil)
+			d.must(err)
+		})
+		if n/rows > c.most {
+			t.Errorf("%s: %d pages a row, %d at the most", c.name, n/rows, c.most)
+		}
+	}
+}
+
+// I8: so does everything else that happens to a request: whoever knows a number,
+// a code or a deadline goes from there to the rows by their keys.
+func TestPagesOfARequest(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.noAutovacuum()
+	d.visits(sql.Open, func(d *desk) { d.fill(20_000) })
+	const requests = 20
+	number := func(from, i int) conversion.SubscriberNumber {
+		return conversion.SubscriberNumber(fmt.Sprintf("N%d", from+900*i+1))
+	}
+	mailed := func(d *desk, from, i int) (int64, proof) {
+		request := d.latest(string(number(from, i)))
+		email, code := d.Mail(t, d.keys, request)
+		return request, proof{email, code}
+	}
+	proofs := make(map[int]proof)
+	late := func(d *desk, i int) {
+		request, _ := mailed(d, 600, i)
+		d.Overdue(t, request)
+	}
+	for _, c := range []struct {
+		name    string
+		most    int // pages a request
+		open    func(ctx context.Context, url string, conns int) (*sql.DB, error)
+		prepare func(d *desk, i int)
+		act     func(d *desk, i int) error
+	}{
+		{"wrong code", 10, sql.OpenPages, func(d *desk, i int) { _, proofs[i] = mailed(d, 0, i) }, func(d *desk, i int) error {
+			_, err := d.FindCode(d.ctx, d.keys, proofs[(i+1)%requests].email, proofs[i].code)
+			if errors.Is(err, conversion.ErrCodeRefused) {
+				return nil
+			}
+			return fmt.Errorf("it is not refused: %w", err)
+		}},
+		{"another address", 110, sql.OpenPages, func(d *desk, i int) { _, proofs[i] = mailed(d, 100, i) }, func(d *desk, i int) error {
+			_, err := d.choose(proofs[i], fmt.Sprintf("another%d@a.example", i))
+			return err
+		}},
+		{"activation", 150, sql.OpenPages, func(d *desk, i int) { _, proofs[i] = mailed(d, 200, i) }, func(d *desk, i int) error { return d.activate(proofs[i]) }},
+		{"option", 100, sql.OpenPages, func(*desk, int) {}, func(d *desk, i int) error {
+			_, err := d.opt(string(number(300, i)), fmt.Sprintf("opted%d@a.example", i))
+			return err
+		}},
+		{"resend", 60, sql.Open, func(d *desk, i int) { mailed(d, 400, i) }, func(d *desk, i int) error { return d.Resend(d.ctx, number(400, i), "admin") }},
+		{"cancel", 70, sql.Open, func(d *desk, i int) { mailed(d, 500, i) }, func(d *desk, i int) error { return d.CancelNumber(d.ctx, number(500, i)) }},
+		{"expiry", 70, sql.OpenWork, late, func(d *desk, i int) error {
+			swept, err := d.Sweep(d.ctx, 1)
+			if err == nil && swept.Expired != 1 {
+				err = fmt.Errorf("%d expired", swept.Expired)
+			}
+			return err
+		}},
+		{"retry", 100, sql.Open, func(*desk, int) {}, func(d *desk, i int) error {
+			n, err := d.RetryNumber(d.ctx, number(600, i), d.keys)
+			if err == nil && n != 1 {
+				err = fmt.Errorf("%d were invited", n)
+			}
+			return err
+		}},
+	} {
+		d.visits(sql.Open, func(d *desk) {
+			for i := range requests {
+				c.prepare(d, i)
+			}
+		})
+		n := d.visits(c.open, func(d *desk) {
+			for i := range requests {
+				d.must(c.act(d, i))
+			}
+		})
+		if n/requests > c.most {
+			t.Errorf("%s: %d pages a request, %d at the most", c.name, n/requests, c.most)
+		}
+	}
+}
