@@ -72,7 +72,7 @@ var errDeclined = errors.New("nothing was changed")
 
 // confirm says what is about to be done to more than one request, and asks. Where
 // there is nobody to ask, --yes has to be the answer. Administrators are French: an
-// "o" is a yes.
+// "o" is a yes, and the question says so.
 func (a *app) confirm(ctx context.Context, f bulkFlags, plan sql.Plan, what string) error {
 	if f.yes || len(plan.Requests) <= 1 {
 		return nil
@@ -81,7 +81,7 @@ func (a *app) confirm(ctx context.Context, f bulkFlags, plan sql.Plan, what stri
 	if f.file == "-" || !isTerminal(a.stdin) || !isTerminal(a.stderr) {
 		return usagef("%s; nothing was changed: there is no terminal to ask at, so add --yes", about)
 	}
-	fmt.Fprintf(a.stderr, "%s. Go on? [y/N] ", about)
+	fmt.Fprintf(a.stderr, "%s. Go on? [y/o/N] ", about)
 	answer := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(a.stdin).ReadString('\n')

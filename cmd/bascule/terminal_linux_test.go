@@ -31,7 +31,7 @@ func TestSignalAtTheQuestion(t *testing.T) {
 			if exit != exitFailed {
 				t.Errorf("exit status %d", exit)
 			}
-			if want := "Go on? [y/N] \r\nbascule: stopped; nothing is half done\r\n"; !strings.HasSuffix(said, want) {
+			if want := "Go on? [y/o/N] \r\nbascule: stopped; nothing is half done\r\n"; !strings.HasSuffix(said, want) {
 				t.Errorf("%q does not end in %q", said, want)
 			}
 		})
@@ -68,7 +68,7 @@ func TestAnswersToTheQuestion(t *testing.T) {
 			if test.yes {
 				want, code, cancelled = test.shown, exitDone, "2"
 			}
-			if _, after, _ := strings.Cut(said, "Go on? [y/N] "); exit != code || test.yes && !strings.HasPrefix(after, want) || !test.yes && after != want {
+			if _, after, _ := strings.Cut(said, "Go on? [y/o/N] "); exit != code || test.yes && !strings.HasPrefix(after, want) || !test.yes && after != want {
 				t.Errorf("exit status %d after %q, want %d and %q", exit, after, code, want)
 			}
 			if n := db.Text(t, `SELECT count(*)::text FROM request WHERE cancelled_at IS NOT NULL`); n != cancelled {
@@ -95,7 +95,7 @@ func answerQuestion(t *testing.T, o *operator, answer func(cmd *exec.Cmd, person
 	for part, asked := make([]byte, 256), false; ; {
 		n, err := person.Read(part) // fails once the program has ended
 		said.Write(part[:n])
-		if !asked && strings.Contains(said.String(), "[y/N]") {
+		if !asked && strings.Contains(said.String(), "[y/o/N]") {
 			asked = true
 			if err := answer(cmd, person); err != nil {
 				t.Fatal(err)
