@@ -31,12 +31,11 @@ type operator struct {
 
 func newOperator(t testing.TB, env ...string) *operator {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "bin")
-	if err := installBascule(dir); err != nil {
+	if err := buildBascule(); err != nil {
 		t.Fatal(err)
 	}
 	env = append(env, "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "TMPDIR="+os.TempDir())
-	return &operator{t: t, bin: filepath.Join(dir, "bascule"), env: env}
+	return &operator{t: t, bin: filepath.Join(build.dir, "bascule"), env: env}
 }
 
 func (o *operator) command(env []string, args ...string) *exec.Cmd {
@@ -87,6 +86,11 @@ type service struct {
 func (o *operator) start(env []string, ready string, args ...string) *service {
 	o.t.Helper()
 	s := &service{t: o.t, name: strings.Join(args, " "), cmd: o.command(env, args...), ended: make(chan struct{})}
+	self, err := os.Executable()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	s.cmd.Path = self
 	heard := make(chan struct{})
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {

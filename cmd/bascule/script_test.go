@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,12 +29,38 @@ import (
 )
 
 // TestMain lets the test binary be bascule where it is called by that name, as
-// the scripts do.
+// services are.
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "bascule" {
 		main()
 	}
-	devtest.Main(m)
+	code := devtest.Run(m)
+	if err := os.RemoveAll(build.dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// build is bascule as it is released, made by the first test that needs it.
+// Commands are started hundreds of times, and each start takes three times the
+// processor with the race detector: they are this build. Services, which do many
+// things at a time, are the test binary and have the detector if it has.
+var build struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func buildBascule() error {
+	build.once.Do(func() {
+		if build.dir, build.err = os.MkdirTemp("", "bascule-build-"); build.err != nil {
+			return
+		}
+		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(build.dir, "bascule")).CombinedOutput(); err != nil {
+			build.err = fmt.Errorf("go build: %w: %s", err, out)
+		}
+	})
+	return build.err
 }
 
 var update = flag.Bool("update", false, "rewrite what the scripts expect")
@@ -86,16 +113,15 @@ func newStory(env *testscript.Env) error {
 	return nil
 }
 
-// installBascule makes the test binary known as bascule in a folder.
+// installBascule makes bascule known by that name in a folder.
 func installBascule(dir string) error {
-	self, err := os.Executable()
-	if err != nil {
+	if err := buildBascule(); err != nil {
 		return err
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	return os.Symlink(self, filepath.Join(dir, "bascule"))
+	return os.Symlink(filepath.Join(build.dir, "bascule"), filepath.Join(dir, "bascule"))
 }
 
 // freeAddress is a loopback address that nobody listens at.

@@ -48,13 +48,15 @@ type template struct {
 	err  error
 }
 
-// Main runs a package's tests and stops what they shared. Should the tests end
-// in any other way, the kernel stops it.
+// Main runs a package's tests, stops what they shared, and ends the process.
 func Main(m *testing.M) {
-	os.Exit(run(m))
+	os.Exit(Run(m))
 }
 
-func run(m *testing.M) int {
+// Run is Main for a package that has something to tidy up before the process ends
+// with the exit status that it returns. Should the tests end in any other way, the
+// kernel stops what they shared.
+func Run(m *testing.M) int {
 	shared.inMain = true
 	code := m.Run()
 	if shared.postgres == nil {
