@@ -54,6 +54,7 @@ POSTGRES  = $(if $(or $(call have,postgres),$(wildcard /usr/lib/postgresql/*/bin
 TEST_NEED = $(strip $(POSTGRES) \
 	$(if $(call have,redis-server),,redis-server) \
 	$(if $(call have,chromium chromium-browser google-chrome headless-shell),,chromium) \
+	$(if $(call have,chromium-headless-shell),,$(HEADLESS)) \
 	$(if $(call have,pdftotext),,poppler-utils) \
 	$(if $(call have,qpdf),,qpdf) \
 	$(if $(or $(call have,nginx),$(wildcard /usr/sbin/nginx)),,nginx-light) \
@@ -61,6 +62,8 @@ TEST_NEED = $(strip $(POSTGRES) \
 	$(if $(call have,pk12util),,libnss3-tools) \
 	$(if $(call have,npm),,npm) \
 	$(if $(call have,$(or $(CC),cc) gcc clang),,gcc libc6-dev))
+# For pages alone it takes less than half of a browser; Debian has it, Ubuntu has not.
+HEADLESS  = $(shell apt-cache --names-only search '^chromium-headless-shell$$' 2>/dev/null | cut -d' ' -f1)
 AXE       = internal/devenv/devtest/axe
 
 demo-tools:
