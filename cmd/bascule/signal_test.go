@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"bascule/internal/conversion"
+	"bascule/sql"
 	"bascule/sql/sqltest"
 )
 
@@ -21,6 +23,13 @@ func TestSignalEndsCommands(t *testing.T) {
 	db := sqltest.Open(t)
 	keys := sqltest.Keys(t)
 	db.Mailed(t, keys, sqltest.Invitation{Number: "00123456"})
+	ring, err := conversion.ParseKeyring(storyKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.TakeKeys(t.Context(), ring, sql.KeyUse{}); err != nil { // or else an import does, before it waits
+		t.Fatal(err)
+	}
 	folder := t.TempDir()
 	list := filepath.Join(folder, "list.xlsx")
 	if err := os.WriteFile(list, sample(20), 0o600); err != nil {
