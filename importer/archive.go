@@ -2,7 +2,6 @@ package importer
 
 import (
 	"bufio"
-	"bytes"
 	"compress/flate"
 	"encoding/binary"
 	"errors"
@@ -343,16 +342,11 @@ func readFull(file io.ReaderAt, p []byte, off int64) error {
 	return err
 }
 
-// readAll inflates a small part of the workbook, at most limit bytes.
-func (a *archive) readAll(e *entry, limit int) ([]byte, error) {
+// readStart inflates the first bytes of an entry, limit at most.
+func (a *archive) readStart(e *entry, limit int64) ([]byte, error) {
 	r, err := a.open(e)
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	n, err := io.Copy(&b, io.LimitReader(r, int64(limit)+1))
-	if err == nil && n > int64(limit) {
-		err = r.fault(fmt.Sprintf("it has more than %d bytes", limit))
-	}
-	return b.Bytes(), err
+	return io.ReadAll(io.LimitReader(r, limit))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -155,6 +156,42 @@ func TestRepeatedTexts(t *testing.T) {
 	}
 }
 
+// I8: what cells repeat counts from 16 MiB on; a small list may repeat as it likes.
+func TestReferredIsBounded(t *testing.T) {
+	work := budget{ctx: context.Background()}
+	if err := work.refer(maxReferred); err != nil {
+		t.Error(err)
+	}
+	if err := work.refer(1); err == nil {
+		t.Error("more than 16 MiB of nothing were repeated")
+	}
+	s, err := newSpill(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	s.size = maxInflated - 1
+	if err := errors.Join(s.write([]byte("a")), s.write(nil)); err != nil {
+		t.Error(err)
+	}
+	if err := s.write([]byte("a")); err == nil {
+		t.Error("more than 2 GiB are kept")
+	}
+}
+
+// I8: a text that a merged cell repeats on each row counts each time.
+func TestRepeatedMergedCell(t *testing.T) {
+	const rows = maxInflated/maxCellText + 1
+	f := mustOpen(t, "a.xlsx", goodParts().with(sheetPath, strings.Replace(sheetXML(rowXML(2, "1", bulky(maxCellText))+strings.Repeat(`<row><c><v>1</v></c></row>`, rows)),
+		"</sheetData>", fmt.Sprintf(`</sheetData><mergeCells><mergeCell ref="B2:B%d"/></mergeCells>`, rows+2), 1)).zip(t))
+	for _, err := range f.rows.data() {
+		if _, refused := errors.AsType[*FileError](err); refused {
+			return
+		}
+	}
+	t.Error("more than 2 GiB of text were read")
+}
+
 // I8: no pass over a file handles more text than a whole file may inflate to.
 func TestBudgetIsBounded(t *testing.T) {
 	work := budget{ctx: context.Background()}
@@ -180,13 +217,47 @@ func TestLongCellsAreNoHeadings(t *testing.T) {
 func TestListsAreBounded(t *testing.T) {
 	name := strings.Repeat("n", maxLink+1)
 	for what, p := range map[string]parts{
-		"sheet name": goodParts().replace(t, mainPart, "Abonnés", name),
-		"link":       goodParts().replace(t, relsPart, "worksheets/sheet1.xml", name),
-		"link's id":  goodParts().replace(t, relsPart, `"rId1"`, `"`+name+`"`),
+		"sheet name":  goodParts().replace(t, mainPart, "Abonnés", name),
+		"link":        goodParts().replace(t, relsPart, "worksheets/sheet1.xml", name),
+		"link's kind": goodParts().replace(t, relsPart, `/worksheet"`, `/`+name+`"`),
+		"link's id":   goodParts().replace(t, relsPart, `"rId1"`, `"`+name+`"`),
 	} {
 		if _, err := openBytes(t, "a.xlsx", p.zip(t)); err == nil || !strings.Contains(err.Error(), "too long") {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+	full := merges{areas: make([]area, maxMerges)}
+	if err := full.add("A1:A2"); err == nil {
+		t.Error("merged cells have no bound")
+	}
+	many := func(element string, n int) string { return strings.Repeat("<"+element+"/>", n) }
+	var formats strings.Builder
+	for i := range maxStyles + 1 {
+		fmt.Fprintf(&formats, `<numFmt numFmtId="%d"/>`, i)
+	}
+	for what, styles := range map[string]string{"styles": "<cellXfs>" + many("xf", maxStyles+1) + "</cellXfs>", "formats": "<numFmts>" + formats.String() + "</numFmts>"} {
+		if _, err := readStyles(newXMLReader(strings.NewReader("<styleSheet " + ns + ">" + styles + "</styleSheet>"))); err == nil || err.Error() != "it has too many "+what {
+			t.Errorf("too many %s: %v", what, err)
+		}
+	}
+	for what, p := range map[string]parts{
+		"sheets": goodParts().replace(t, mainPart, "</sheets>", strings.Repeat(`<sheet name="a" r:id="rId1"/>`, maxSheets)+"</sheets>"),
+		"links":  goodParts().replace(t, relsPart, "</Relationships>", many("Relationship", maxRelations)+"</Relationships>"),
+	} {
+		if _, err := openBytes(t, "a.xlsx", p.zip(t)); err == nil || !strings.Contains(err.Error(), "too many "+what) {
+			t.Errorf("too many %s: %v", what, err)
+		}
+	}
+	s := issuers{known: make(map[string]issuer)}
+	for i := range maxIssuers + 10 {
+		s.of(fmt.Sprint("CN=", i))
+	}
+	if len(s.known) != maxIssuers {
+		t.Errorf("%d issuers are kept", len(s.known))
+	}
+	var refused *FileError
+	if err := readCSV(t.Context(), bytes.NewReader(nil), maxInflated+1, nil, nil); !errors.As(err, &refused) || !strings.Contains(refused.English, "too large") {
+		t.Errorf("a text of more than 2 GiB: %v", err)
 	}
 	if f := judgeFormat(strings.Repeat(" ", maxFormat) + "0"); !f.other {
 		t.Errorf("a long format is %+v", f)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -247,6 +248,25 @@ func TestHeaderNamesAreUnambiguous(t *testing.T) {
 	}
 }
 
+// D9: what a verdict workbook added are verdict, motif and cellule side by side,
+// and no more; other columns are the administrator's own.
+func TestAddedColumns(t *testing.T) {
+	header := rowXML(1, "numéro d'abonné", "titulaire", "adresse électronique", "numéro de série", "date d'expiration", "verdict", "motif", "cellule", "motif")
+	judged := rowXML(2, "00123456", "Anne", "a@b.example", "1A", "31/12/2026", "accepté", "", "", "bon client") +
+		`<row r="3"><c r="F3" t="inlineStr"><is><t>rejeté</t></is></c></row>` // all but the verdict was deleted
+	f := mustOpen(t, "a.xlsx", goodParts().with(sheetPath, strings.Replace(sheetXML(judged), headerXML, header, 1)).zip(t))
+	if rows := rowsOf(t, f); len(rows) != 1 || f.rows.layout.added != 6 {
+		t.Errorf("added from column %d on, rows %+v", f.rows.layout.added, rows)
+	}
+	if got := sheetRows(t, verdictsOf(t, f), "Abonnés")[1]; got[8] != "bon client" {
+		t.Errorf("the row comes back as %q", got)
+	}
+	apart := row{cells: []cell{{column: 1, text: "verdict"}, {column: 3, text: "motif"}, {column: 4, text: "cellule"}}}
+	if got := findAdded(apart); got != 0 {
+		t.Errorf("columns that stand apart are taken for added ones, from %d on", got)
+	}
+}
+
 // C1: digits count in numbers by which a subscriber, a certificate or a company
 // is known, and in no other column of either sheet.
 func TestIdentifiers(t *testing.T) {
@@ -331,13 +351,14 @@ func TestMergedAndBlankRows(t *testing.T) {
 			rowXML(3, "00123457", "Paul", "", "1B", "31/12/2026")+
 			rowXML(4, "", " ", "\u00a0")+
 			rowXML(6, "00123458", "Zoé", `<c r="C6" t="inlineStr"><is><t>oubli@exemple.example</t></is></c>`, "1C", "31/12/2026")+
-			rowXML(900, "", "")), "</sheetData>", `</sheetData><mergeCells><mergeCell ref="C2:C6"/><mergeCell ref="F2:H9"/></mergeCells>`, 1))
+			rowXML(9, "00123459", "Max", "", "1D", "31/12/2026")+ // row 8, where its merged cell begins, is blank
+			rowXML(900, "", "")), "</sheetData>", `</sheetData><mergeCells><mergeCell ref="C2:C6"/><mergeCell ref="C8:C9"/><mergeCell ref="F2:H9"/></mergeCells>`, 1))
 	rows := rowsOf(t, mustOpen(t, "a.xlsx", book.zip(t)))
 	var got []string
 	for _, r := range rows {
 		got = append(got, fmt.Sprint(r.Line, " ", r.Space.Contact, r.Reason))
 	}
-	want := []string{"2 commun@exemple.example", "3 commun@exemple.example", "6 commun@exemple.example"}
+	want := []string{"2 commun@exemple.example", "3 commun@exemple.example", "6 commun@exemple.example", "9 adresse électronique manquante"}
 	if !slices.Equal(got, want) {
 		t.Errorf("rows %q, want %q", got, want)
 	}
@@ -400,16 +421,28 @@ func TestNumberFormats(t *testing.T) {
 	}
 }
 
+// The built-in number formats (ECMA-376): which of them show a date, and which the number itself.
+func TestBuiltInFormats(t *testing.T) {
+	dates, plain := [...][2]int{{14, 17}, {22, 22}, {27, 36}, {50, 58}}, [...][2]int{{0, 4}, {37, 41}, {43, 43}, {49, 49}}
+	for id := -1; id < 100; id++ {
+		within := func(r [2]int) bool { return r[0] <= id && id <= r[1] }
+		date, number := slices.ContainsFunc(dates[:], within), slices.ContainsFunc(plain[:], within)
+		if got, want := formatOf(strconv.Itoa(id), nil), (numberFormat{date: date, other: !date && !number}); got != want {
+			t.Errorf("format %d: %+v, want %+v", id, got, want)
+		}
+	}
+}
+
 // Rows of a CSV file that are too short have empty cells; those that are too
 // long are rejected, for an unquoted delimiter has shifted their values.
 func TestRaggedCSV(t *testing.T) {
 	f := mustOpen(t, "a.csv", []byte("Export;;\n\n"+csvHeader+"00123456;Anne\n\n"+goodLine+"00123457;Anne;Marie;a@b.example;1;31/12/2026\n"+
-		"00123458;Anne;a@b.example;1;31/12/2026;;;\n00123459;Anne;a@b.example;1;31/12/2026;;suite\n"))
+		"00123458;Anne;a@b.example;1;31/12/2026;;;\n00123459;Anne;a@b.example;1;31/12/2026;;suite\n00123460;Anne;a@b.example;1;31/12/2026;x\n"))
 	var got []string
 	for _, r := range rowsOf(t, f) {
 		got = append(got, fmt.Sprint(r.Line, r.Cell))
 	}
-	if want := []string{"4C4", "6", "7C7", "8", "9G9"}; !slices.Equal(got, want) {
+	if want := []string{"4C4", "6", "7C7", "8", "9G9", "10F10"}; !slices.Equal(got, want) {
 		t.Errorf("rows %q, want %q", got, want)
 	}
 }

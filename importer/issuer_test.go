@@ -26,14 +26,15 @@ func TestIssuerWarnings(t *testing.T) {
 		"00000002;Paul Noël;paul@exemple.example;0A02;O=Exemple;31/12/2099\n" +
 		"00000003;Zoé Œillet;zoe@exemple.example;0A03;CN=AC Trois;31/12/2099\n" +
 		"00000004;Inès Petit;ines@exemple.example;0A04;;31/12/2099\n" +
-		"00000005;Léa Grand;lea@exemple.example;0A05;/O=EXEMPLE/CN=ac deux;31/12/2099\n"
+		"00000005;Léa Grand;lea@exemple.example;0A05;/O=EXEMPLE/CN=ac deux;31/12/2099\n" +
+		"6;Max Grand;max@exemple.example;0A06;;31/12/2099\n"
 	if err := os.WriteFile(sheet, []byte(rows), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	opts := options(t, sheet)
 	opts.Certificates = authorities(t, "AC Une", "AC Deux")
-	if got := run(t, db, opts); got.Accepted != 5 {
-		t.Errorf("%+v, want 5 accepted", got)
+	if got := run(t, db, opts); got.Accepted != 5 || got.Rejected != 1 {
+		t.Errorf("%+v, want 5 accepted and 1 rejected", got)
 	}
 	book, err := excelize.OpenFile(opts.VerdictsPath)
 	if err != nil {
@@ -49,6 +50,9 @@ func TestIssuerWarnings(t *testing.T) {
 		if said == "accepté" != (want == "") || !strings.Contains(said, want) {
 			t.Errorf("row %d: %q, want %q", i+1, said, want)
 		}
+	}
+	if said := strings.Join(table[6][6:], " "); !strings.HasPrefix(said, "rejeté") || strings.Contains(said, "autorité") {
+		t.Errorf("the rejected row: %q", said)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"testing"
 )
@@ -27,6 +28,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"not a zip", []byte("PK\x03\x04 and nothing else"), "end is missing"},
 		{"old xls", append([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), make([]byte, 1024)...), ".xls"},
 		{"encrypted", append(append([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), make([]byte, 70_000)...), utf16le("EncryptedPackage")...), "encrypted"},
+		{"encrypted, as the second piece tells", append(append([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), make([]byte, 65_520)...), utf16le("EncryptedPackage")...), "encrypted"},
 		{"HTML", []byte("<!DOCTYPE html><table><tr><td>numéro d'abonné"), "HTML"},
 		{"XML spreadsheet 2003", []byte("\ufeff<?xml version=\"1.0\"?><Workbook/>"), "XML document"},
 		{"PDF", []byte("%PDF-1.7\n"), "PDF"},
@@ -42,7 +44,18 @@ func TestRefusedFiles(t *testing.T) {
 		{"directory elsewhere", patchEnd(good(), 16, 0xfffff0), "outside"},
 		{"more entries than the directory has", patchEnd16(good(), 10, 60), "shorter"},
 		{"fewer entries than the directory has", patchEnd16(good(), 10, 2), "longer"},
+		{"directory too long", patchEnd(good(), 12, maxDirectory+1), "more than 10000 entries"},
+		{"directory longer than the file", patchEnd(good(), 12, 4096), "outside"},
+		{"something behind the archive", append(good(), 'x'), "end is missing"},
 		{"lying zip64", lyingZip64(good()), "zip64"},
+		{"zip64 size missing", patchEntry(t, sheetPath, 24, 0xffffffff), "zip64 sizes are false"},
+		{"zip64 size beyond measure", withRaw(t, zip.FileHeader{Name: "a", UncompressedSize64: 1 << 63}, nil), "zip64 sizes are false"},
+		{"entry with a password", patchEntry(t, sheetPath, 8, 1), "protected by a password"},
+		{"entry that is another", renamed(t), "is not where the directory says"},
+		{"unknown compression", withRaw(t, zip.FileHeader{Name: "a", Method: 9}, nil), "compression method 9"},
+		{"entry longer than it says", withRaw(t, rawHeader(stored(10), 9), stored(10)), "longer than the directory says"},
+		{"something behind an entry", withRaw(t, rawHeader(stored(10), 10), append(stored(10), "more"...)), "ends too early"},
+		{"something behind an entry that fills the buffer", withRaw(t, rawHeader(stored(65_531), 65_531), append(stored(65_531), "more"...)), "ends too early"},
 		{"wrong checksum", flipChecksum(t, sheetPath), "checksum"},
 		{"wrong checksum of an entry nobody needs", flipChecksum(t, "docProps/app.xml"), "checksum"},
 		{"wrong size", wrongSize(t), "shorter than the directory says"},
@@ -52,6 +65,8 @@ func TestRefusedFiles(t *testing.T) {
 		{"too many entries", manyEntries(t), "entries"},
 		{"duplicate entry", twice(t), "stands twice"},
 		{"entry outside", goodParts().with("../evil", "x").zip(t), "unsafe"},
+		{"entry of the root", goodParts().with("/evil", "x").zip(t), "unsafe"},
+		{"entry with a long name", goodParts().with(strings.Repeat("n", 1025), "x").zip(t), "unsafe"},
 		{"entry outside with backslashes", goodParts().with(`xl\..\..\evil`, "x").zip(t), "unsafe"},
 		{"no workbook", goodParts().without(mainPart).zip(t), "without a workbook"},
 		{"no sheet", goodParts().replace(t, mainPart, `<sheet name="Abonnés" sheetId="1" r:id="rId1"/>`, "").zip(t), "no worksheet"},
@@ -59,6 +74,10 @@ func TestRefusedFiles(t *testing.T) {
 		{"sheet cut off", goodParts().replace(t, sheetPath, "</sheetData></worksheet>", "").zip(t), "cut off"},
 		{"sheet cut off inside a tag", goodParts().replace(t, sheetPath, "</sheetData></worksheet>", "<ro").zip(t), "cut off"},
 		{"sheet followed by more", goodParts().replace(t, sheetPath, "</worksheet>", "</worksheet><x/>").zip(t), "root"},
+		{"shared texts followed by more", goodParts().with(stringsPart, goodParts()[stringsPart]+"<x/>").zip(t), "root"},
+		{"styles followed by more", goodParts().with(stylesPart, goodParts()[stylesPart]+"<x/>").zip(t), "root"},
+		{"links followed by more", goodParts().with(relsPart, goodParts()[relsPart]+"<x/>").zip(t), "root"},
+		{"list of sheets followed by more", goodParts().with(mainPart, goodParts()[mainPart]+"<x/>").zip(t), "root"},
 		{"mismatched tag", goodParts().replace(t, sheetPath, "</is>", "</it>").zip(t), "does not match"},
 		{"bad entity", goodParts().replace(t, sheetPath, "Anne", "&Anne;").zip(t), "entity"},
 		{"bare ampersand", goodParts().replace(t, sheetPath, "Anne", "A & B").zip(t), "entity"},
@@ -70,6 +89,14 @@ func TestRefusedFiles(t *testing.T) {
 		{"UTF-16 XML", goodParts().with(sheetPath, "\xff\xfe"+string(utf16le(sheetXML("")))).zip(t), "UTF-8"},
 		{"UTF-16 declared", goodParts().replace(t, sheetPath, `"UTF-8"`, `"UTF-16"`).zip(t), "UTF-8"},
 		{"row 1 048 577", goodParts().with(sheetPath, sheetXML(goodRows+long)).zip(t), "row number 1048577"},
+		{"row behind the last one", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(1<<20, "a")+"<row><c><v>1</v></c></row>")).zip(t), "more than 1 048 576 rows"},
+		{"cell behind the last one", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(4, `<c r="XFD4"><v>1</v></c><c><v>2</v></c>`))).zip(t), "XFD4 is followed by too many cells"},
+		{"two lists of rows", goodParts().replace(t, sheetPath, "</worksheet>", "<sheetData/></worksheet>").zip(t), "two <sheetData>"},
+		{"no list of rows", goodParts().with(sheetPath, "<worksheet "+ns+"/>").zip(t), "no <sheetData>"},
+		{"hidden columns malformed", goodParts().replace(t, sheetPath, "<sheetData>", `<cols><col min="1" max="z" hidden="1"/></cols><sheetData>`).zip(t), "columns are malformed"},
+		{"too many hidden columns", goodParts().replace(t, sheetPath, "<sheetData>", "<cols>"+strings.Repeat(`<col min="1" max="1" hidden="1"/>`, maxColumns+1)+"</cols><sheetData>").zip(t), "columns are malformed"},
+		{"cell with two values", goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2"><v>1</v><v>2</v></c>`))).zip(t), "A2 has two values"},
+		{"cell with a value and a text", goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2"><is><t>1</t></is><v>2</v></c>`))).zip(t), "A2 has two values"},
 		{"duplicate row number", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(3, "a"))).zip(t), "row number 3"},
 		{"row out of order", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(2, "a"))).zip(t), "row number 2"},
 		{"duplicate cell", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(4, "a", `<c r="A4"><v>1</v></c>`))).zip(t), "cell"},
@@ -81,6 +108,12 @@ func TestRefusedFiles(t *testing.T) {
 		{"text that says it is a number", goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2"><v>abc</v></c>`))).zip(t), "A2 is said to be a number"},
 		{"cell too long", goodParts().with(sheetPath, sheetXML(rowXML(2, mixed(32_768)))).zip(t), "A2 is longer"},
 		{"unknown cell type", goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2" t="x"><v>1</v></c>`))).zip(t), "malformed"},
+		{"merged cells backwards", mergedCells(t, "C3:A1"), "merged cells C3:A1 are malformed"},
+		{"merged cells upwards", mergedCells(t, "A3:C1"), "merged cells A3:C1 are malformed"},
+		{"merged cells beyond XFD", mergedCells(t, "A2:XFE2"), "merged cells A2:XFE2 are malformed"},
+		{"row too long", goodParts().with(stringsPart, "<sst "+ns+"><si><t>"+mixed(32_000)+"</t></si></sst>").with(sheetPath, sheetXML("<row>"+strings.Repeat(`<c t="s"><v>0</v></c>`, 132)+"</row>")).zip(t), "row 2 is longer"},
+		{"row of long texts", goodParts().with(sheetPath, sheetXML("<row>"+strings.Repeat(`<c t="inlineStr"><is><t>`+mixed(32_000)+"</t></is></c>", 132)+"</row>")).zip(t), "text is too long"},
+		{"shared text too long", goodParts().with(stringsPart, "<sst "+ns+"><si><t>"+mixed(32_768)+"</t></si></sst>").zip(t), "a text is longer"},
 		{"overlapping merged cells", goodParts().replace(t, sheetPath, "</sheetData>", `</sheetData><mergeCells><mergeCell ref="B2:B3"/><mergeCell ref="A3:C3"/></mergeCells>`).zip(t), "overlap"},
 		{"no header", goodParts().with(sheetPath, strings.Replace(sheetXML(goodRows), headerXML, "", 1)).zip(t), "no header row"},
 		{"column missing", goodParts().replace(t, sheetPath, "titulaire", "nom").zip(t), "lacks a column: titulaire"},
@@ -88,6 +121,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"header alone", goodParts().with(sheetPath, sheetXML("")).zip(t), "no data row"},
 		{"blank rows alone", goodParts().with(sheetPath, sheetXML(rowXML(2, "\u00a0", " "))).zip(t), "no data row"},
 		{"hidden sheet alone", goodParts().replace(t, mainPart, `sheetId`, `state="hidden" sheetId`).zip(t), "hidden"},
+		{"very hidden sheet alone", goodParts().replace(t, mainPart, `sheetId`, `state="veryHidden" sheetId`).zip(t), "hidden"},
 		{"wrong namespace", goodParts().replace(t, sheetPath, "spreadsheetml", "wordprocessingml").zip(t), "root"},
 		{"too wide", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(4, `<c r="SS4"><v>1</v></c>`))).zip(t), "beyond column SR"},
 		{"CSV with NUL", []byte(csvHeader + "001234\x0056;A;a@b.example;1;31/12/2026\n"), "line 2 of the CSV file holds a NUL"},
@@ -95,6 +129,14 @@ func TestRefusedFiles(t *testing.T) {
 		{"CSV with text behind a quote", []byte(csvHeader + "\"001\"23456;A;a@b.example;1;31/12/2026\n"), "closing quote"},
 		{"CSV with a line of 10 MB", []byte(csvHeader + strings.Repeat("x ", 5<<20) + "\n"), "line 2 of the CSV file is longer"},
 		{"CSV with a cell too long", []byte(csvHeader + "1;" + strings.Repeat("é", 32_768) + ";\n"), "B2 is longer"},
+		{"CSV with too many lines", []byte(csvHeader + strings.Repeat("\n", maxRows)), "more than 1048576 lines"},
+		{"CSV with too many fields", []byte(csvHeader + strings.Repeat(";", maxColumns) + "\n"), "line 2 of the CSV file has more than 16384 fields"},
+		{"CSV that lacks a column", []byte(strings.ReplaceAll(strings.Replace(csvHeader, "titulaire;", "", 1), ";", ",")), "lacks a column: titulaire"},
+		{"CSV with a mark, and not in UTF-8", []byte("\ufeff" + csvASCII + "No\xebl"), "damaged"},
+		{"CSV with as many accents in UTF-8 as in Windows-1252", []byte(csvASCII + "Noël No\xebl"), "damaged"},
+		{"CSV in UTF-16 with half a character", append([]byte("\xff\xfe"), append(utf16le(csvASCII), "\x00\xd8x\x00"...)...), "UTF-16"},
+		{"CSV perhaps in UTF-16", inUTF16([]byte(csvASCII+"Ānne"), false, false), "line 1 of the CSV file holds a NUL"},
+		{"CSV perhaps in UTF-16, the other way", inUTF16([]byte(csvASCII+"Ānne"), true, false), "line 1 of the CSV file holds a NUL"},
 		{"CSV half UTF-8", []byte(csvHeader + "00123456;Zoé Noël \xe9;a@b.example;1;31/12/2026\n"), "damaged"},
 		{"CSV in no known encoding", []byte("num\xe9ro\x81"), "damaged"},
 		{"CSV in UTF-16 cut off", append([]byte("\xff\xfe"), append(utf16le(csvASCII), 'x')...), "UTF-16"},
@@ -157,6 +199,60 @@ func lyingZip64(z []byte) []byte {
 	binary.LittleEndian.PutUint32(locator, sigLocator64)
 	binary.LittleEndian.PutUint64(locator[8:], 1<<60)
 	return append(append(z[:len(z)-22], locator...), end...)
+}
+
+// mergedCells is a sound workbook with these merged cells besides.
+func mergedCells(t *testing.T, refs ...string) []byte {
+	t.Helper()
+	return goodParts().replace(t, sheetPath, "</sheetData>", `</sheetData><mergeCells><mergeCell ref="`+strings.Join(refs, `"/><mergeCell ref="`)+`"/></mergeCells>`).zip(t)
+}
+
+// patchEntry adds a value to a field of one entry in the directory.
+func patchEntry(t *testing.T, name string, at int, value uint32) []byte {
+	t.Helper()
+	z := goodParts().zip(t)
+	field := z[bytes.LastIndex(z, []byte(name))-lenCentral+at:]
+	binary.LittleEndian.PutUint32(field, binary.LittleEndian.Uint32(field)|value)
+	return z
+}
+
+// renamed gives an entry another name in front of its content than in the directory.
+func renamed(t *testing.T) []byte {
+	t.Helper()
+	z := goodParts().with("docProps/app.xml", "<x/>").zip(t)
+	z[bytes.Index(z, []byte("docProps/app.xml"))] = 'D'
+	return z
+}
+
+// withRaw adds an entry of these bytes to a sound workbook, whatever they are.
+func withRaw(t *testing.T, h zip.FileHeader, packed []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for name, content := range goodParts() {
+		addEntry(t, z, name, content)
+	}
+	h.CompressedSize64 = uint64(len(packed))
+	w, err := z.CreateRaw(&h)
+	if err == nil {
+		_, err = w.Write(packed)
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// stored is n bytes as one block of deflate that compresses nothing: five bytes more.
+func stored(n int) []byte {
+	b := append(binary.LittleEndian.AppendUint16([]byte{1}, uint16(n)), 0, 0)
+	binary.LittleEndian.PutUint16(b[3:], ^uint16(n))
+	return append(b, make([]byte, n)...)
+}
+
+// rawHeader is that of an entry of one stored block, which is said to hold n bytes.
+func rawHeader(block []byte, n int) zip.FileHeader {
+	return zip.FileHeader{Name: "a", Method: zip.Deflate, UncompressedSize64: uint64(n), CRC32: crc32.ChecksumIEEE(block[5:])}
 }
 
 // flipChecksum changes the checksum of one entry in the directory.
@@ -236,6 +332,7 @@ func TestRejectedRows(t *testing.T) {
 		{"formula without a value", "C4", "formule", with(2, `<c r="C4"><f>B4</f></c>`)},
 		{"shared formula", "B4", "formule", with(1, `<c r="B4" t="str"><f t="shared" si="0"/><v>x</v></c>`)},
 		{"error", "B4", "#REF!", with(1, `<c r="B4" t="e"><v>#REF!</v></c>`)},
+		{"error of a formula", "B4", "erreur de formule\u00a0: #REF!", with(1, `<c r="B4" t="e"><f>#REF!</f><v>#REF!</v></c>`)},
 		{"holder missing", "B4", "titulaire manquant", with(1, "")},
 		{"holder of blanks", "B4", "titulaire manquant", with(1, " \u00a0\u200b")},
 		{"e-mail missing", "C4", "adresse électronique manquante", with(2, "")},

@@ -153,9 +153,6 @@ func (d decimal) appendScientific(dst []byte) []byte {
 	return strconv.AppendInt(dst, int64(exponent), 10)
 }
 
-// lastDay is 31 December 9999, the last date of spreadsheets.
-const lastDay = 2_958_465
-
 // date turns a spreadsheet's day number into a date. Day 1 is 1 January 1900, or
 // day 0 is 1 January 1904; the first calendar has a 29 February 1900 that never
 // was. The whole part is the day, however near the end of it the rest comes:
@@ -168,7 +165,7 @@ func (d decimal) date(date1904 bool) (time.Time, bool) {
 	seconds := min(time.Duration(part*86_400+0.5), 86_399)
 	epoch := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
 	switch {
-	case days > lastDay || days < 1 && !date1904:
+	case days < 1 && !date1904:
 		return time.Time{}, false
 	case date1904:
 		epoch = time.Date(1904, 1, 1, 0, 0, 0, 0, time.UTC)

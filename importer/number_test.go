@@ -59,6 +59,15 @@ func TestSpelledNumbers(t *testing.T) {
 	}
 }
 
+// I8: a number too small for a cell keeps its short shape.
+func TestTinyNumbers(t *testing.T) {
+	for raw, want := range map[string]string{"1E-300": "1E-300", "-12E-99999": "-1.2E-99998", "1E-16": "0.0000000000000001", "1E-17": "1E-17"} {
+		if got, _, err := appendNumber(nil, []byte(raw), numberFormat{}, false); string(got) != want || err != nil {
+			t.Errorf("%s is written %.40s, %v, want %s", raw, got, err, want)
+		}
+	}
+}
+
 // What is no number is refused with the file.
 func TestNoNumbers(t *testing.T) {
 	for _, raw := range []string{"abc", "1E", "E7", ".", "1.2.3", "1e5e5", "0x1F", "1_000", "NaN", "INF", "--1", "+-1", "1E+999", "1 2", "1,5", "1E99999999999999999999"} {
@@ -157,6 +166,14 @@ func TestEndOfDay(t *testing.T) {
 			t.Errorf("%s is read as the date %s, %v", raw, got, err)
 		}
 	}
+	if got, k, err := appendNumber(nil, []byte("2958465"), numberFormat{date: true}, true); k == plainCell || err != nil {
+		t.Errorf("a day beyond the year 9999 is read as the date %s, %v", got, err)
+	}
+	for raw, want := range map[string]string{"1": "01/01/1900", "59": "28/02/1900", "60": "28/02/1900", "61": "01/03/1900"} { // 29/02/1900 never was
+		if got, _, _ := appendNumber(nil, []byte(raw), numberFormat{date: true}, false); string(got) != want {
+			t.Errorf("day %s is %s, want %s", raw, got, want)
+		}
+	}
 	if got, _, _ := appendNumber(nil, []byte("2958465.9999999999"), numberFormat{date: true}, false); string(got) != "31/12/9999 23:59:59" {
 		t.Errorf("the last day is %s", got)
 	}
@@ -176,6 +193,11 @@ func TestLastMillisecondFiles(t *testing.T) {
 		r := rowsOf(t, mustOpen(t, name, fixture(t, "field/last-millisecond/"+name)))[0]
 		if r.Space.Certificate.Expires != want || r.Reason != "" {
 			t.Errorf("%s: %s, reason %q", name, r.Space.Certificate.Expires, r.Reason)
+		}
+	}
+	for text, good := range map[string]bool{"01/01/1988": true, "31/12/1987": false} { // X.509 begins
+		if _, err := parseExpiry(text); (err == nil) != good {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 	for _, text := range []string{"31/12/2026", "31/12/2026 23:59:59.999", "2026-12-31T23:59:59.999Z", "2026-12-31 23:59"} {

@@ -55,6 +55,10 @@ func TestNumbersRefused(t *testing.T) {
 			t.Errorf("%q: %v, error %v, want %q", text, got, err, want)
 		}
 	}
+	var file *importer.FileError
+	if _, err := importer.Numbers(t.Context(), strings.NewReader(strings.Repeat("0", 64<<20+1))); !errors.As(err, &file) || !strings.Contains(file.English, "split it") {
+		t.Errorf("a list of more than 64 MiB: %v", err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := importer.Numbers(ctx, strings.NewReader("123456")); !errors.Is(err, context.Canceled) {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -120,6 +121,9 @@ func TestNoTemporaryFileStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 { // whatever ends the process
+		t.Errorf("files with a name: %v %v", left, err)
+	}
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
@@ -141,13 +145,43 @@ func TestRefusalStopsReadingAhead(t *testing.T) {
 	goleak.VerifyNone(t, running)
 }
 
+// Whoever stops reading ahead may close the source: nobody reads it any more.
+func TestReadAheadWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &slow{release: make(chan struct{})}
+		ahead, stopped := newReadAhead(src), false
+		synctest.Wait() // it reads
+		go func() { ahead.stop(); stopped = true }()
+		synctest.Wait()
+		if stopped {
+			t.Error("stopped while the source is read")
+		}
+		close(src.release)
+		synctest.Wait()
+		if !stopped {
+			t.Error("not stopped although nobody reads")
+		}
+	})
+}
+
+// slow is a source whose reads take until release.
+type slow struct{ release chan struct{} }
+
+func (s *slow) Read(p []byte) (int, error) {
+	<-s.release
+	return len(p), nil
+}
+
 // A path that is no file is an error of the caller, not a refusal.
 func TestOpenNeedsAFile(t *testing.T) {
 	if _, err := Open(context.Background(), filepath.Join(t.TempDir(), "none.xlsx"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error is %v", err)
 	}
-	if _, err := Open(context.Background(), t.TempDir(), nil); err == nil {
-		t.Error("a folder was opened")
+	for _, path := range []string{t.TempDir(), os.DevNull} {
+		_, err := Open(context.Background(), path, nil)
+		if _, refused := errors.AsType[*FileError](err); err == nil || refused {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

@@ -100,11 +100,14 @@ func TestShownSIREN(t *testing.T) {
 // D9, I7: a number that was rejected for what it shows is not taken when it
 // comes back uncorrected in the verdict workbook; other columns keep their texts.
 func TestShownOtherwiseComesBack(t *testing.T) {
-	book := formatted(t, `"AB"000000`, rowXML(2, `<c r="A2" s="4"><v>123456</v></c>`, `<c r="B2" s="4"><v>42</v></c>`, "a@b.example",
-		`<c r="D2" s="4"><v>100000</v></c>`, "31/12/2026", `<c r="F2" s="4"><v>7</v></c>`))
+	book := formatted(t, `"AB"000000`, "")
+	book.with(sheetPath, "<worksheet "+ns+"><sheetData>"+rowXML(1, `<c r="A1" s="4"><v>2026</v></c>`)+
+		rowXML(2, "numéro d'abonné", "titulaire", "adresse électronique", "numéro de série", "date d'expiration")+
+		rowXML(3, `<c r="A3" s="4"><v>123456</v></c>`, `<c r="B3" s="4"><v>42</v></c>`, "a@b.example",
+			`<c r="D3" s="4"><v>100000</v></c>`, "31/12/2026", `<c r="F3" s="4"><v>7</v></c>`)+"</sheetData></worksheet>")
 	verdicts := verdictsOf(t, mustOpen(t, "a.xlsx", book.zip(t)))
-	if got := sheetRows(t, verdicts, "Abonnés")[1]; got[1] != "42" || got[5] != "7" {
-		t.Errorf("the row comes back as %q", got)
+	if got := sheetRows(t, verdicts, "Abonnés"); got[0][0] != "2026" || got[2][1] != "42" || got[2][5] != "7" {
+		t.Errorf("the rows come back as %q", got)
 	}
 	rows := rowsOf(t, mustOpen(t, "b.xlsx", verdicts))
 	if len(rows) != 1 || !strings.Contains(rows[0].Reason, "numéro d'abonné invalide") || !strings.Contains(rows[0].Reason, "numéro de série invalide") {

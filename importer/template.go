@@ -137,9 +137,10 @@ func textLength(from, to int) func(*excelize.DataValidation) error {
 	}
 }
 
-// afterDay allows dates from 1 January 2020, as a spreadsheet counts days.
+// afterDay allows dates from 1 January 2020 to 31 December 9999, as a spreadsheet
+// counts days.
 func afterDay(v *excelize.DataValidation) error {
-	return v.SetRange(43831, lastDay, excelize.DataValidationTypeDate, excelize.DataValidationOperatorBetween)
+	return v.SetRange(43_831, 2_958_465, excelize.DataValidationTypeDate, excelize.DataValidationOperatorBetween)
 }
 
 // advices explains every column of both sheets, in the order of their headings.

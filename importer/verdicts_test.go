@@ -104,6 +104,28 @@ func TestVerdictWorkbook(t *testing.T) {
 	}
 }
 
+// A header that stands far down is not frozen, for it would fill a small screen; a
+// sheet whose name Excel would not find in a filter has none.
+func TestVerdictsFrozenAndFiltered(t *testing.T) {
+	for _, test := range []struct {
+		file             string
+		above            int
+		frozen, filtered bool
+	}{{"liste.csv", maxFrozen - 1, true, true}, {"liste.csv", maxFrozen, false, true}, {"liste d'été.csv", 0, true, false}} {
+		f := mustOpen(t, test.file, []byte(strings.Repeat("Export\n", test.above)+csvHeader+goodLine))
+		f.Sheet = strings.TrimSuffix(test.file, ".csv") // as a workbook may call it
+		book, err := excelize.OpenReader(bytes.NewReader(verdictsOf(t, f)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer book.Close()
+		panes, err := book.GetPanes(f.Sheet)
+		if filtered := len(book.GetDefinedName()) > 0; err != nil || panes.Freeze != test.frozen || filtered != test.filtered {
+			t.Errorf("%s below %d rows: frozen %v, filtered %v (%v)", test.file, test.above, panes.Freeze, filtered, err)
+		}
+	}
+}
+
 // A verdict workbook is an import file again: the same rows, the same refusals,
 // and its own verdict replaces the one before.
 func TestVerdictOfVerdict(t *testing.T) {

@@ -97,7 +97,7 @@ func findMain(a *archive) (*entry, error) {
 
 func notWorkbook(a *archive) error {
 	if e := a.find("mimetype"); e != nil {
-		if kind, err := a.readAll(e, 256); err == nil && strings.Contains(string(kind), "opendocument") {
+		if kind, err := a.readStart(e, 256); err == nil && strings.Contains(string(kind), "opendocument") {
 			return openDocument
 		}
 	}

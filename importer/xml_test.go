@@ -2,6 +2,7 @@ package importer
 
 import (
 	"encoding/xml"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 // where the standard library is lenient. The bug it would catch: a part cut
 // off or damaged that passes for whole.
 func TestXMLReader(t *testing.T) {
+	long := strings.Repeat("n", maxName)
 	tests := []struct {
 		xml  string
 		want string // what is read, "!" for an error
@@ -25,6 +27,9 @@ func TestXMLReader(t *testing.T) {
 		{"\ufeff<é ü='ß'>Ж😀</é>", "<é ü=ß>Ж😀</é>"},
 		{`<a b=">"><b/><b></b></a>`, "<a b=>><b></b><b></b></a>"},
 		{`<a>]] > ]></a>`, "<a>]] > ]></a>"},
+		{"<a" + attributes(maxAttrs) + "/>", "<a" + strings.ReplaceAll(attributes(maxAttrs), `"`, "") + "></a>"}, {"<a" + attributes(maxAttrs+1) + "/>", "!"},
+		{"<" + long + "/>", "<" + long + "></" + long + ">"}, {"<" + long + "a/>", "!"}, {"<a " + long + `="1"/>`, "<a " + long + "=1></a>"}, {"<a " + long + `a="1"/>`, "!"},
+		{`<?XML version="1.0"?><a/>`, "!"}, {"<a>\ufffe</a>", "!"}, {"<a>&toolongforanyname</a>", "!"},
 		{``, "!"}, {` `, "!"}, {`text`, "!"}, {`<a>`, "!"}, {`<a`, "!"}, {`<a b="`, "!"}, {`</a>`, "!"}, {`<a></b>`, "!"}, {`<a></aa>`, "!"}, {`<ab></a>`, "!"},
 		{`<a/><b/>`, "!"}, {`<a/>x`, "!"}, {`x<a/>`, "!"}, {`<a/>&amp;`, "!"}, {`<a>&lt</a>`, "!"}, {`<a>&nbsp;</a>`, "!"}, {`<a>&#0;</a>`, "!"},
 		{`<a>&#xD800;</a>`, "!"}, {`<a>&#x110000;</a>`, "!"}, {`<a b=1/>`, "!"}, {`<a b/>`, "!"}, {`<a b="1" b="2"/>`, "!"}, {`<a b="1"c="2"/>`, "!"},
@@ -42,6 +47,26 @@ func TestXMLReader(t *testing.T) {
 			if got := readXML(src); got != tt.want {
 				t.Errorf("%s: %.60q gives %q, want %q", name, tt.xml, got, tt.want)
 			}
+		}
+	}
+}
+
+// attributes are n of them.
+func attributes(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ` a%d="1"`, i)
+	}
+	return b.String()
+}
+
+// I8: what has no end within two megabytes is refused before it is read whole.
+func TestXMLWithoutEnd(t *testing.T) {
+	endless := strings.Repeat("x ", 2<<20)
+	for _, s := range []string{"<a><!--" + endless + "--></a>", "<a><![CDATA[" + endless + "]]></a>", `<a b="` + endless + `"/>`, "<a><?b " + endless + "?></a>"} {
+		src := strings.NewReader(s)
+		if got := readXML(src); got != "!" || src.Len() < len(endless)/4 {
+			t.Errorf("%.10s: %.10q, %d bytes are not read", s, got, src.Len())
 		}
 	}
 }
