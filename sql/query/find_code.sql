@@ -6,7 +6,7 @@ SELECT DISTINCT ON (c.request_id, c.generation)
        request_is_open(r) AS open,
        r.activated_at IS NOT NULL AS activated,
        coalesce(r.submission::text, '') AS submission,
-       CASE WHEN n.purpose = 'activate' AND n.generation <> c.generation THEN n.email ELSE '' END AS pending,
+       CASE n.purpose WHEN 'activate' THEN n.email ELSE '' END AS pending,
        EXISTS (SELECT FROM code i WHERE i.request_id = r.id AND i.purpose = 'identify'
                AND (i.void_at IS NULL OR i.void_at = r.activated_at)) AS contact_stands,
        s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access

@@ -2,7 +2,7 @@
 SELECT bascule_now() AS now,
        request_is_open(r) AS open,
        r.activated_at IS NOT NULL AS activated,
-       coalesce(request_is_open(r) AND c.purpose <> 'reset' AND c.void_at IS NULL AND c.expires_at > bascule_now(), false) AS valid,
+       coalesce(request_is_open(r) AND c.void_at IS NULL AND c.expires_at > bascule_now(), false) AS valid,
        coalesce(r.submission::text, '') AS submission,
        CASE n.purpose WHEN 'activate' THEN n.email ELSE '' END AS chosen_email,
        coalesce(r.password_hash, '') AS password_hash,

@@ -21,7 +21,7 @@ WITH chosen AS (
     SELECT 'interactive', 'code', space_id, id, generation, $8::timestamptz, $8::timestamptz FROM chosen
     UNION ALL
     SELECT 'interactive', 'notice', h.space_id, h.id, h.generation, $8::timestamptz, $8::timestamptz
-    FROM chosen h JOIN space s ON s.id = h.space_id WHERE $9 AND s.contact_key <> $3
+    FROM chosen h WHERE $9
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT $8::timestamptz, space_id, id, CASE WHEN $9 THEN 'address chosen' ELSE 'identifiers chosen' END, 'subscriber', 'certificate' FROM chosen

@@ -4,7 +4,7 @@ WITH switched AS (
     UPDATE request r
     SET activated_at = $3, generation = c.generation, password_hash = NULL, question = NULL, answer_hash = NULL, submission = $4
     FROM code c
-    WHERE r.id = $1 AND c.request_id = r.id AND c.generation = $2 AND c.purpose <> 'reset'
+    WHERE r.id = $1 AND c.request_id = r.id AND c.generation = $2
       AND request_is_open(r) AND c.void_at IS NULL AND c.expires_at > $3 AND c.email_key = $5
     RETURNING r.id, r.generation
 ), dead AS (
