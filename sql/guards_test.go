@@ -98,11 +98,19 @@ func TestCodesOfOneKind(t *testing.T) {
 	if err := d.UseReset(d.ctx, found, "$late"); !errors.Is(err, conversion.ErrCodeRefused) {
 		t.Errorf("used at its deadline: %v", err)
 	}
+	refused := func() {
+		t.Helper()
+		if _, err := d.FindReset(d.ctx, d.keys, reset.email, reset.code); !errors.Is(err, conversion.ErrCodeRefused) {
+			t.Errorf("the code is not refused: %v", err)
+		}
+	}
+	refused()
 	d.Freeze(t, expires.Add(-time.Microsecond))
 	d.must(d.UseReset(d.ctx, found, "$new"))
 	if err := d.UseReset(d.ctx, found, "$twice"); !errors.Is(err, conversion.ErrCodeRefused) {
 		t.Errorf("used twice: %v", err)
 	}
+	refused()
 }
 
 // I3, D1: a form that was under way when its code died, its request ended or the
