@@ -127,7 +127,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"CSV with NUL", []byte(csvHeader + "001234\x0056;A;a@b.example;1;31/12/2026\n"), "line 2 of the CSV file holds a NUL"},
 		{"CSV with an unclosed quote", []byte(csvHeader + goodLine + "\"00123457;A;a@b.example;1;31/12/2026\n"), "line 3 of the CSV file is never closed"},
 		{"CSV with text behind a quote", []byte(csvHeader + "\"001\"23456;A;a@b.example;1;31/12/2026\n"), "closing quote"},
-		{"CSV with a line of 10 MB", []byte(csvHeader + strings.Repeat("x ", 5<<20) + "\n"), "line 2 of the CSV file is longer"},
+		{"CSV with a line of 4 MB", []byte(csvHeader + strings.Repeat("x ", maxRecord/2) + "x\n"), "line 2 of the CSV file is longer"},
 		{"CSV with a cell too long", []byte(csvHeader + "1;" + strings.Repeat("é", 32_768) + ";\n"), "B2 is longer"},
 		{"CSV with too many lines", []byte(csvHeader + strings.Repeat("\n", maxRows)), "more than 1048576 lines"},
 		{"CSV with too many fields", []byte(csvHeader + strings.Repeat(";", maxColumns) + "\n"), "line 2 of the CSV file has more than 16384 fields"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -35,6 +36,11 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// blank is a text without an end.
+type blank struct{}
+
+func (blank) Read(p []byte) (int, error) { return len(p), nil }
+
 // A list that is none is refused with its line, or with what it is.
 func TestNumbersRefused(t *testing.T) {
 	for text, want := range map[string]string{
@@ -56,7 +62,7 @@ func TestNumbersRefused(t *testing.T) {
 		}
 	}
 	var file *importer.FileError
-	if _, err := importer.Numbers(t.Context(), strings.NewReader(strings.Repeat("0", 64<<20+1))); !errors.As(err, &file) || !strings.Contains(file.English, "split it") {
+	if _, err := importer.Numbers(t.Context(), io.LimitReader(blank{}, 64<<20+1)); !errors.As(err, &file) || !strings.Contains(file.English, "split it") {
 		t.Errorf("a list of more than 64 MiB: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

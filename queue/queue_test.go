@@ -82,6 +82,41 @@ func TestEnqueueOnce(t *testing.T) {
 	}
 }
 
+// A wake-up may crash its worker once without being archived, which would keep
+// its like out; it outlasts the slowest relay.
+func TestWakeUpsSurviveACrash(t *testing.T) {
+	t.Parallel()
+	c := open(t, devtest.Redis(t).URL())
+	if err := c.Enqueue(t.Context(), WakeBulk, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := asynq.NewInspectorFromRedisClient(c.redis).ListPendingTasks(WakeBulk.name())
+	if err != nil || len(tasks) != 1 || tasks[0].MaxRetry != 1 || tasks[0].Timeout != taskTimeout {
+		t.Errorf("%+v, %v", tasks, err)
+	}
+}
+
+// A Redis that may throw wake-ups away is told; one that tells no policy passes.
+func TestCheckPolicy(t *testing.T) {
+	t.Parallel()
+	c := open(t, devtest.Redis(t).URL())
+	for policy, want := range map[string]error{"noeviction": nil, "allkeys-lru": ErrEviction, "volatile-ttl": ErrEviction} {
+		if err := c.redis.ConfigSet(t.Context(), "maxmemory-policy", policy).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.CheckPolicy(t.Context()); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", policy, err, want)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c, stop := virtualRedis(t)
+		defer stop()
+		if err := c.CheckPolicy(t.Context()); err != nil { // it does not know the command
+			t.Error(err)
+		}
+	})
+}
+
 // Old and new workers run side by side while a release is rolled out: a task of
 // this version or the one before is done, any other refused without a retry.
 func TestVersions(t *testing.T) {

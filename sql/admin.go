@@ -63,10 +63,7 @@ func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, ac
 		if err := resendRefusal(number, r.State, r.Resends, r.LeftAlone); err != nil {
 			return err
 		}
-		n, err := affected(tx.ExecContext(ctx, resend, r.ID, r.Generation, r.Now, actor, conversion.MaxResends))
-		if err == nil && n == 0 { // another was granted meanwhile
-			err = resendRefusal(number, r.State, conversion.MaxResends, false)
-		}
+		_, err = tx.ExecContext(ctx, resend, r.ID, r.Generation, r.Now, actor)
 		return err
 	})
 	if err != nil {

@@ -154,6 +154,32 @@ func TestGrantTakes(t *testing.T) {
 	}
 }
 
+// What the owner of the tables cannot give, since the database is another's, Grant
+// asks for.
+func TestGrantAsksTheOwner(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	const role, migrator = "bascule_outside", "bascule_migrator"
+	for _, name := range []string{role, migrator} {
+		d.must(sqltest.CreateRole(d.URL, name))
+		t.Cleanup(func() { d.Exec(t, `DROP OWNED BY `+name+` CASCADE`); d.Exec(t, `DROP ROLE `+name) })
+	}
+	d.Exec(t, `DO $$ DECLARE name text; BEGIN
+		EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+		EXECUTE format('GRANT CONNECT ON DATABASE %I TO `+migrator+`', current_database());
+		FOR name IN SELECT oid::regclass FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') LOOP
+			EXECUTE format('ALTER TABLE %s OWNER TO `+migrator+`', name);
+		END LOOP;
+	END $$`)
+	d.Exec(t, `ALTER FUNCTION analyze_filled() OWNER TO `+migrator)
+	owner, err := sql.Open(t.Context(), sqltest.As(t, d.URL, migrator), 2)
+	d.must(err)
+	defer owner.Close()
+	if err := owner.Grant(t.Context(), role); err == nil || !strings.Contains(err.Error(), "also needs CONNECT and TEMPORARY") {
+		t.Error(err)
+	}
+}
+
 // limits are what a role may not do, whatever the rows.
 func (d *desk) limits(role string) {
 	d.t.Helper()

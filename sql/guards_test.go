@@ -265,6 +265,9 @@ func TestIdentifierOfTheSwitch(t *testing.T) {
 		t.Fatalf("%d requests, %v", n, err)
 	}
 	second := d.latest("000001")
+	if s, err := d.Story(d.ctx, "000001"); err != nil || !s.SwitchedAt.IsZero() {
+		t.Errorf("switched at %s before the switch, %v", s.SwitchedAt, err)
+	}
 	d.must(d.activate(d.mail(second)))
 	i, err := d.FindIdentifier(d.ctx, sqltest.Email(t, "owner@duvallon.example"))
 	if err != nil || i.RequestID != second {
@@ -396,6 +399,7 @@ func TestKeysNeeded(t *testing.T) {
 			if err := d.CheckKeys(d.ctx, ring(t, "B")); !errors.Is(err, conversion.ErrKeyUnknown) {
 				t.Errorf("its key may be taken away: %v", err)
 			}
+			d.must(d.TakeKeys(d.ctx, ring(t, "B"), sql.KeyUse{Lost: d.keys.Newest()})) // by who replaces its codes
 			test.end(d)
 			if err := d.CheckKeys(d.ctx, ring(t, "B")); err != nil {
 				t.Errorf("its key is still wanted: %v", err)
@@ -427,6 +431,25 @@ func TestReservedUntil(t *testing.T) {
 	if want := d.Deadline(t, second); !errors.As(err, &reserved) || !reserved.Until.Equal(want) {
 		t.Errorf("%v, want it reserved until %s", err, want)
 	}
+}
+
+// R22, D11: an overdue request whose mail is late reserves its address no more,
+// swept or not.
+func TestOverdueAndLate(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, p := d.invited("000001", "a@duvallon.example")
+	_, err := d.choose(p, "shared@duvallon.example")
+	d.must(err)
+	d.mail(request)
+	_, err = d.Bounced(d.ctx, request, 2, conversion.BounceLate)
+	d.must(err)
+	d.overdue(request)
+	_, p = d.invited("000002", "b@duvallon.example")
+	if _, err := d.choose(p, "shared@duvallon.example"); err != nil || d.state(request) != conversion.StateExpired {
+		t.Errorf("the address is not free: %v; its request is %s", err, d.state(request))
+	}
+	d.sound()
 }
 
 // I8: a serial number that many spaces have is answered by a hundred of them.

@@ -1,8 +1,9 @@
--- One more mail with the same code for request $1, generation $2, at instant $3, by $4, unless there were $5 already (D3).
+-- One more mail with the same code for request $1, generation $2, at instant $3, by $4 (D3). The request is locked by a statement
+-- before, and may have one more.
 WITH counted AS (
     UPDATE code c SET resends = c.resends + 1
     FROM request r
-    WHERE c.request_id = $1 AND c.generation = $2 AND c.resends < $5 AND r.id = c.request_id
+    WHERE c.request_id = $1 AND c.generation = $2 AND r.id = c.request_id
     RETURNING r.id, r.space_id, c.resends
 ), due AS (
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, copy, due_at)
