@@ -11,18 +11,10 @@ import (
 // recipients, since a mail of ours has one. What the report says to people helps
 // where its codes say nothing.
 func reported(status []byte, text string) (class conversion.Bounce) {
-	known := false
-	for _, group := range groups(status) {
-		if group.get("action") == "" && group.get("status") == "" {
-			continue // about the message, not about a recipient
-		}
-		known = true
+	for _, group := range groups(status) { // those about the message, not about a recipient, tell nothing
 		if c := recipient(group, text); gravity(c) > gravity(class) {
 			class = c
 		}
-	}
-	if !known {
-		return "" // of nobody
 	}
 	return class
 }
