@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// A value of the environment or of a flag is taken up to its bounds, and refused
+// beyond them by an error that names the variable.
+func TestBoundsOfTheConfiguration(t *testing.T) {
+	folder := t.TempDir()
+	file := func(name string, size int) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(strings.Repeat("a", size)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	read := map[string]func(environment) (any, error){
+		"MAIL_RATE":           func(e environment) (any, error) { return e.mailRate() },
+		"WORKERS":             func(e environment) (any, error) { return e.workers() },
+		"CODE_LIFETIME":       func(e environment) (any, error) { return e.codeLifetime() },
+		"TRUSTED_PROXIES":     func(e environment) (any, error) { return e.trustedProxies() },
+		"CLIENT_CERT_PROXIES": func(e environment) (any, error) { return e.certProxies() },
+		"CERT_PUBLIC_URL":     func(e environment) (any, error) { return e.certPublicURL() },
+		"HELP_TEXT_FILE":      func(e environment) (any, error) { _, err := e.help(); return "read", err },
+		"THEME_DIR":           func(e environment) (any, error) { _, err := e.folder("THEME_DIR"); return "read", err },
+		"--within":            func(e environment) (any, error) { var s span; err := s.Set(e.getenv("--within")); return s, err },
+		"--batch": func(e environment) (any, error) {
+			var n batchNumber
+			err := n.Set(e.getenv("--batch"))
+			return int64(n), err
+		},
+	}
+	for _, test := range []struct{ name, value, want string }{ // want "" is refused
+		{"MAIL_RATE", "0.001", "0.001"}, {"MAIL_RATE", "0.0009", ""}, {"MAIL_RATE", "1000000", "1e+06"}, {"MAIL_RATE", "1000001", ""}, {"MAIL_RATE", "NaN", ""}, {"MAIL_RATE", "-1", ""},
+		{"WORKERS", "1", "1"}, {"WORKERS", "0", ""}, {"WORKERS", "64", "64"}, {"WORKERS", "65", ""}, {"WORKERS", "2.5", ""},
+		{"CODE_LIFETIME", "1s", "1s"}, {"CODE_LIFETIME", "999ms", ""}, {"CODE_LIFETIME", "60d", "1440h0m0s"}, {"CODE_LIFETIME", "1440h1s", ""}, {"CODE_LIFETIME", "-2d", ""},
+		{"TRUSTED_PROXIES", "10.0.0.0/8", "[10.0.0.0/8]"}, {"TRUSTED_PROXIES", "10.0.0.0/7", ""}, {"TRUSTED_PROXIES", "fd00::/8", "[fd00::/8]"}, {"TRUSTED_PROXIES", "::/0", ""},
+		{"TRUSTED_PROXIES", "::ffff:10.1.2.3, ::ffff:10.0.0.0/104", "[10.1.2.3/32 10.0.0.0/8]"}, {"TRUSTED_PROXIES", "::ffff:0.0.0.0/96", ""}, {"TRUSTED_PROXIES", "10.1.2.3/8", "[10.0.0.0/8]"},
+		{"CLIENT_CERT_PROXIES", "0.0.0.0/0", ""}, {"CLIENT_CERT_PROXIES", "localhost", ""},
+		{"CERT_PUBLIC_URL", "https://c.example/", "https://c.example"}, {"CERT_PUBLIC_URL", "https://c.example:65535", "https://c.example:65535"}, {"CERT_PUBLIC_URL", "https://c.example:65536", ""},
+		{"CERT_PUBLIC_URL", "https://u@c.example", ""}, {"CERT_PUBLIC_URL", "https://c.example/a", ""}, {"CERT_PUBLIC_URL", "https://c.example/?a", ""}, {"CERT_PUBLIC_URL", "https://c.example/?a=1", ""},
+		{"CERT_PUBLIC_URL", "https://c.example/#a", ""}, {"CERT_PUBLIC_URL", "ftp://c.example", ""}, {"CERT_PUBLIC_URL", "c.example", ""},
+		{"HELP_TEXT_FILE", file("good", maxHelp), "read"}, {"HELP_TEXT_FILE", file("long", maxHelp+1), ""},
+		{"THEME_DIR", folder, "read"}, {"THEME_DIR", file("file", 1), ""}, {"THEME_DIR", filepath.Join(folder, "none"), ""},
+		{"--within", "36600d", time.Duration(maxDays * 24 * time.Hour).String()}, {"--within", "36601d", ""}, {"--within", "0d", ""}, {"--within", "-1h", ""}, {"--within", "878400h1s", ""},
+		{"--batch", "1", "1"}, {"--batch", "0", ""}, {"--batch", "-1", ""}, {"--batch", "x", ""},
+	} {
+		got, err := read[test.name](environment{func(name string) string {
+			if name == test.name {
+				return test.value
+			}
+			return ""
+		}})
+		text := fmt.Sprint(got)
+		if s, ok := got.(span); ok {
+			text = s.String()
+		}
+		switch {
+		case (err != nil) != (test.want == ""), err == nil && text != test.want:
+			t.Errorf("%s=%s: %s, %v; want %q", test.name, test.value, text, err, test.want)
+		case err != nil && !strings.HasPrefix(test.name, "--") && !strings.Contains(err.Error(), test.name):
+			t.Errorf("%s=%s: %v does not name it", test.name, test.value, err)
+		}
+	}
+}
+
+// One request is changed unasked; of more, --yes or a terminal has to say so.
+func TestConfirmWithoutTerminal(t *testing.T) {
+	plan := func(n int) sql.Plan {
+		return sql.Plan{Requests: make([]int64, n), States: map[conversion.State]int{conversion.StateExpired: n}}
+	}
+	a := &app{stdin: strings.NewReader("y\n"), stderr: &strings.Builder{}}
+	for _, test := range []struct {
+		n    int
+		yes  bool
+		done bool
+	}{{0, false, true}, {1, false, true}, {2, false, false}, {2, true, true}} {
+		err := a.confirm(context.Background(), bulkFlags{yes: test.yes}, plan(test.n), "end")
+		if (err == nil) != test.done || err != nil && !strings.Contains(err.Error(), "add --yes") {
+			t.Errorf("%d requests, --yes %v: %v", test.n, test.yes, err)
+		}
+	}
+}
