@@ -52,7 +52,7 @@ func TestBoundsOfTheConfiguration(t *testing.T) {
 		{"CERT_PUBLIC_URL", "https://c.example/#a", ""}, {"CERT_PUBLIC_URL", "ftp://c.example", ""}, {"CERT_PUBLIC_URL", "c.example", ""},
 		{"HELP_TEXT_FILE", file("good", maxHelp), "read"}, {"HELP_TEXT_FILE", file("long", maxHelp+1), ""},
 		{"THEME_DIR", folder, "read"}, {"THEME_DIR", file("file", 1), ""}, {"THEME_DIR", filepath.Join(folder, "none"), ""},
-		{"--within", "36600d", time.Duration(maxDays * 24 * time.Hour).String()}, {"--within", "36601d", ""}, {"--within", "0d", ""}, {"--within", "-1h", ""}, {"--within", "878400h1s", ""},
+		{"--within", "36600d", time.Duration(maxDays * 24 * time.Hour).String()}, {"--within", "36601d", ""}, {"--within", "213504d", ""}, {"--within", "0d", ""}, {"--within", "-1h", ""}, {"--within", "878400h1s", ""},
 		{"--batch", "1", "1"}, {"--batch", "0", ""}, {"--batch", "-1", ""}, {"--batch", "x", ""},
 	} {
 		got, err := read[test.name](environment{func(name string) string {
@@ -70,6 +70,15 @@ func TestBoundsOfTheConfiguration(t *testing.T) {
 			t.Errorf("%s=%s: %s, %v; want %q", test.name, test.value, text, err, test.want)
 		case err != nil && !strings.HasPrefix(test.name, "--") && !strings.Contains(err.Error(), test.name):
 			t.Errorf("%s=%s: %v does not name it", test.name, test.value, err)
+		}
+	}
+}
+
+// D17: an exclusion until a day holds on that day, in Paris.
+func TestDayAfter(t *testing.T) {
+	for day, want := range map[string]string{"2026-12-31": "2026-12-31T23:00:00Z", "30/06/2026": "2026-06-30T22:00:00Z"} {
+		if got, err := dayAfter(day); err != nil || got.UTC().Format(time.RFC3339) != want {
+			t.Errorf("%s is over at %s, %v, want %s", day, got, err, want)
 		}
 	}
 }
