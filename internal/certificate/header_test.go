@@ -1,8 +1,13 @@
 package certificate
 
 import (
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"errors"
+	"math/big"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,6 +24,7 @@ func TestFromHeader(t *testing.T) {
 	ca := root(t, professionals)
 	leaf := ca.client(t)
 	own, c := item(leaf), item(ca)
+	large := ca.client(t, picture(maxCertificate-2<<10))
 	for _, tt := range []struct {
 		name   string
 		header http.Header
@@ -69,13 +75,19 @@ func TestFromHeader(t *testing.T) {
 			t.Errorf("%s: another certificate, or none", tt.name)
 		}
 	}
+	for _, value := range []string{item(large), escaped(large)} {
+		if got, err := FromHeader(http.Header{"Client-Cert": {value}}); err != nil || !got.Equal(large.Certificate) {
+			t.Errorf("a large certificate, as %.15q: %v", value, err)
+		}
+	}
 }
 
 // I6: no refusal repeats what a certificate or a header says of a person.
 func TestRefusalsTellNobody(t *testing.T) {
 	leaf := root(t, professionals).client(t)
 	spoiled := ":" + base64.StdEncoding.EncodeToString(leaf.Raw[:len(leaf.Raw)-1]) + ":"
-	for _, value := range []string{spoiled, "Camille Durand", ":Camille:"} {
+	telling := ":" + base64.StdEncoding.EncodeToString(unreadable(t)) + ":"
+	for _, value := range []string{spoiled, telling, "Camille Durand", ":Camille:"} {
 		if _, err := FromHeader(http.Header{"Client-Cert": {value}}); err == nil || strings.Contains(err.Error(), "Camille") {
 			t.Errorf("%.40q: %v", value, err)
 		}
@@ -84,6 +96,26 @@ func TestRefusalsTellNobody(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "Camille") {
 		t.Error(err)
 	}
+}
+
+// unreadable is a certificate with which x509 finds fault by quoting it.
+func unreadable(t *testing.T) []byte {
+	t.Helper()
+	ca := root(t, professionals)
+	names, err := asn1.Marshal([]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte("http://Camille%zz")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now, NotAfter: now,
+		ExtraExtensions: []pkix.Extension{{Id: []int{2, 5, 29, 17}, Value: names}}}
+	der, err := x509.CreateCertificate(rand.Reader, template, ca.Certificate, ca.key.Public(), ca.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x509.ParseCertificate(der); err == nil || !strings.Contains(err.Error(), "Camille") {
+		t.Fatalf("x509 says %v, and quotes nothing", err)
+	}
+	return der
 }
 
 // R7, I8: whatever the field, it is refused or is one certificate; what was read

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -93,6 +94,11 @@ func TestUnreadableAuthority(t *testing.T) {
 	f.write(t, f.ca, pemCA(ca))
 	f.write(t, f.crl, pemCRL(ca.crl(t), other.crl(t)))
 	checkStep(t, "a strange list where all can be read", store, ca.client(t, serial(13)).Certificate, Revoked)
+
+	store = newFolder(t, file, other.crl(t)).open(t)
+	if h, err := store.Verify(ca.client(t).Certificate, now); err != nil || !h.Stale || !store.Listed() {
+		t.Errorf("no list is left, and the holder is not stale: %v, %v", h.Stale, err)
+	}
 
 	f = newFolder(t, bytes.Join([][]byte{broken, broken}, nil), nil)
 	if _, err := Open(f.ca, "", slog.New(slog.DiscardHandler)); err == nil || strings.Count(err.Error(), "of 2: x509") != 2 {
@@ -247,6 +253,58 @@ func TestStoreNoticesReplacement(t *testing.T) {
 	checkStep(t, "written over", store, ca.client(t).Certificate, accepted)
 }
 
+// A change between the look at a file and the end of reading is seen as one: here
+// the file is read from a pipe that another one has replaced meanwhile.
+func TestFileChangedWhileRead(t *testing.T) {
+	dir := t.TempDir()
+	path, beside := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "new.pem")
+	if err := errors.Join(syscall.Mkfifo(path, 0o600), os.WriteFile(beside, []byte("new"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	replaced := make(chan error, 1)
+	go func() {
+		pipe, err := os.OpenFile(path, os.O_WRONLY, 0) // once somebody reads
+		if err != nil {
+			replaced <- err
+			return
+		}
+		replaced <- errors.Join(os.Rename(beside, path), pipe.Close())
+	}()
+	f := file{path: path}
+	if _, err := f.read(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-replaced; err != nil {
+		t.Fatal(err)
+	}
+	if !f.changed() {
+		t.Error("the new file counts as read")
+	}
+}
+
+// Whoever comes while another one reads the files waits for nobody: what held
+// before is good enough.
+func TestNobodyWaitsForTheFiles(t *testing.T) {
+	ca := root(t, professionals)
+	f := newFolder(t, pemCA(ca), pemKey(t, ca.key))
+	pair, err := OpenPair(f.ca, f.crl, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := Open(f.ca, "", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.reading.Lock()
+	defer store.reading.Unlock()
+	pair.reading.Lock()
+	defer pair.reading.Unlock()
+	checkStep(t, "somebody reads", store, ca.client(t).Certificate, accepted)
+	if shown, err := pair.Get(nil); err != nil || !bytes.Equal(shown.Certificate[0], ca.Raw) {
+		t.Errorf("the pair before is not shown: %v", err)
+	}
+}
+
 func checkStep(t *testing.T, name string, store *Store, shown *x509.Certificate, want Refusal) {
 	t.Helper()
 	if _, err := store.Verify(shown, now); want == accepted && err != nil || want != accepted && err != want {
@@ -306,6 +364,9 @@ func TestClientCAs(t *testing.T) {
 		}
 		if !store.ClientCAs().Equal(want) {
 			t.Errorf("with %d authorities the pool is another", len(file))
+		}
+		if log := f.logged(); strings.Count(log, "\n") != 1 || !strings.Contains(log, "ca.pem") {
+			t.Errorf("logged %q, want one line about the only file", log)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package certificate
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"path/filepath"
@@ -38,12 +39,15 @@ func TestVerify(t *testing.T) {
 		{"for mail as well", ca.client(t, use(x509.ExtKeyUsageEmailProtection, x509.ExtKeyUsageClientAuth)), accepted},
 		{"in the second of its beginning", ca.client(t, dates(now, tomorrow)), accepted},
 		{"in the second of its end", ca.client(t, dates(yesterday, now)), accepted},
+		{"for agreeing on keys", ca.client(t, keyUse(x509.KeyUsageKeyAgreement)), accepted},
 		{"large", ca.client(t, picture(maxCertificate-2<<10)), accepted},
+		{"as large as may be", padded(t, ca, maxCertificate), accepted},
 
 		{"none", entity{}, None},
 
 		{"a critical extension that we do not know", ca.client(t, critical), Malformed},
 		{"too large", ca.client(t, picture(maxCertificate)), Malformed},
+		{"a byte too large", padded(t, ca, maxCertificate+1), Malformed},
 		{"a negative number", negative(t, ca), Malformed},
 
 		{"a stranger's", stranger.client(t), Untrusted},
@@ -57,7 +61,8 @@ func TestVerify(t *testing.T) {
 
 		{"a server's", ca.client(t, use(x509.ExtKeyUsageServerAuth)), WrongUsage},
 		{"a server's, expired", ca.client(t, use(x509.ExtKeyUsageServerAuth), ended), WrongUsage},
-		{"for signing documents", ca.client(t, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageContentCommitment }), WrongUsage},
+		{"for signing documents", ca.client(t, keyUse(x509.KeyUsageContentCommitment)), WrongUsage},
+		{"for encryption alone", ca.client(t, keyUse(x509.KeyUsageKeyEncipherment)), WrongUsage},
 		{"the authority itself", ca, WrongUsage},
 		{"an intermediate authority", middle, WrongUsage},
 		{"an authority that may authenticate itself", ca.client(t, authoritative, personalUse), WrongUsage},
@@ -98,6 +103,18 @@ func negative(t *testing.T, ca entity) entity {
 	return entity{Certificate: &c}
 }
 
+// padded is a certificate of so many bytes.
+func padded(t *testing.T, ca entity, size int) entity {
+	t.Helper()
+	c := *ca.client(t).Certificate
+	c.Raw = append(c.Raw[:len(c.Raw):len(c.Raw)], make([]byte, size-len(c.Raw))...)
+	return entity{Certificate: &c}
+}
+
+func keyUse(u x509.KeyUsage) func(*x509.Certificate) {
+	return func(c *x509.Certificate) { c.KeyUsage = u }
+}
+
 // R7: an authority that began after a certificate, or ended before it, does not
 // turn an expired certificate into one that nobody issued.
 func TestVerifyExpiredBesideItsAuthority(t *testing.T) {
@@ -112,6 +129,7 @@ func TestVerifyExpiredBesideItsAuthority(t *testing.T) {
 		{"authority began after the certificate", dates(year(-3), year(9)), dates(year(-5), year(-2)), Expired},
 		{"both ended", dates(year(-9), year(-1)), dates(year(-5), year(-2)), Expired},
 		{"authority begins with the certificate", dates(year(1), year(9)), dates(year(1), year(2)), NotYetValid},
+		{"a server's, of an authority that began after it", dates(year(-3), year(9)), serverUntil(year(-5), year(-2)), WrongUsage},
 		{"they never met", dates(year(-1), year(9)), dates(year(-5), year(-2)), Untrusted},
 		{"authority ended, certificate not", dates(year(-9), year(-1)), dates(year(-5), year(2)), Untrusted},
 	} {
@@ -119,6 +137,13 @@ func TestVerifyExpiredBesideItsAuthority(t *testing.T) {
 		if _, err := openStore(t, pemCA(ca), nil).Verify(ca.client(t, c.leaf).Certificate, now); err != c.want {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
+	}
+}
+
+func serverUntil(from, until time.Time) func(*x509.Certificate) {
+	return func(c *x509.Certificate) {
+		dates(from, until)(c)
+		use(x509.ExtKeyUsageServerAuth)(c)
 	}
 }
 
@@ -173,6 +198,7 @@ func TestVerifyRevokedAuthority(t *testing.T) {
 		{"one between is revoked", pemCA(low, middle, ca), low.client(t), ca.crl(t, 5), Revoked},
 		{"one between is not in the file", pemCA(low, ca), low.client(t), ca.crl(t, 5), accepted},
 		{"another root vouches for it", pemCA(ca, second, middle, crossed), middle.client(t), ca.crl(t, 5), accepted},
+		{"another root that stands first vouches for it", pemCA(second, crossed, ca, middle), middle.client(t), ca.crl(t, 5), accepted},
 		{"another root vouches for one between", pemCA(low, ca, second, middle, crossed), low.client(t), ca.crl(t, 5), accepted},
 		{"another root vouched for it, and does no longer", pemCA(ca, second, middle, crossed), middle.client(t), pemCRL(ca.crl(t, 5), second.crl(t, 6)), Revoked},
 		{"the same for one between", pemCA(low, ca, second, middle, crossed), low.client(t), pemCRL(ca.crl(t, 5), second.crl(t, 6)), Revoked},
@@ -193,6 +219,7 @@ func TestVerifyStale(t *testing.T) {
 	middle := ca.below(t, "AC intermédiaire", serial(5))
 	low := middle.below(t, "AC fille")
 	crossed := other.crossed(t, middle, 6)
+	alias := ca.crossed(t, entity{&x509.Certificate{Subject: pkix.Name{CommonName: "AC renommée"}, SubjectKeyId: ca.SubjectKeyId}, ca.key}, 8)
 	until := func(at time.Time) func(*x509.RevocationList) {
 		return func(l *x509.RevocationList) { l.NextUpdate = at }
 	}
@@ -234,6 +261,8 @@ func TestVerifyStale(t *testing.T) {
 		{"of all three, the root's too old", pemCA(ca, middle, low), pemCRL(ca.crlOf(t, late), middle.crl(t), low.crl(t)), low.client(t), true},
 		{"of all three, none of the one between", pemCA(ca, middle, low), pemCRL(ca.crl(t), low.crl(t)), low.client(t), true},
 		{"of the other of two roots", pemCA(ca, other, middle, crossed), pemCRL(ca.crlOf(t, late), other.crl(t), middle.crl(t)), middle.client(t), false},
+		{"of the first of two roots", pemCA(other, crossed, ca, middle), pemCRL(other.crl(t), ca.crlOf(t, late), middle.crl(t)), middle.client(t), false},
+		{"by our key under another name alone", pemCA(ca, alias), alias.crl(t), ca.client(t), true},
 		{"of the root that revoked it, not of the other", pemCA(ca, other, middle, crossed), pemCRL(ca.crl(t, 5), middle.crl(t)), middle.client(t), true},
 	} {
 		h, err := openStore(t, c.file, c.list).Verify(c.shown.Certificate, now)
@@ -262,6 +291,20 @@ func TestVerifyMutual(t *testing.T) {
 			t.Errorf("%s: stale %v, %v", c.name, h.Stale, err)
 		}
 	}
+}
+
+// I8: each authority is looked at once, also where two vouch for each of forty on
+// the way: there are 2^40 ways up.
+func TestVerifyManyWays(t *testing.T) {
+	one, two := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
+	file, issuers := []entity{one, two}, [2]entity{one, two}
+	for i := range 40 {
+		name := fmt.Sprintf("AC %d", i)
+		below := issuers[0].below(t, name)
+		issuers = [2]entity{below, issuers[1].crossed(t, below, 7)}
+		file = append(file, issuers[:]...)
+	}
+	checkStep(t, "at the end of the ways", openStore(t, pemCA(file...), nil), issuers[0].client(t).Certificate, accepted)
 }
 
 // R7: a list that is out of date still revokes, and of two lists of one
