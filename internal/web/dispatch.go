@@ -115,10 +115,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // holds what it changes until it is stored.
 var errBusy = failure{status: http.StatusServiceUnavailable, wait: retryLater}
 
-// wholeSeconds rounds up, and is never 0: who comes back comes back late enough.
-func wholeSeconds(d time.Duration) int64 {
-	return max(1, int64((d+time.Second-1)/time.Second))
-}
+// wholeSeconds rounds up: who comes back comes back late enough.
+func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
 // secured sets the headers that every answer has.
 func (s *Server) secured(next http.Handler) http.Handler {

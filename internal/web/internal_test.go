@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -21,7 +22,7 @@ import (
 // The client is the rightmost hop that is no proxy of ours: what stands left of
 // it may be invented.
 func TestClientAddr(t *testing.T) {
-	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("fe80::/10")}
 	for _, test := range []struct {
 		peer      string
 		forwarded []string
@@ -41,6 +42,7 @@ func TestClientAddr(t *testing.T) {
 		{"[::ffff:10.1.1.1]:443", []string{"::ffff:192.0.2.1"}, "192.0.2.1/32"},
 		{"[fd00::1]:443", []string{"2001:db8::9"}, "2001:db8::/64"},
 		{"[fe80::1%eth0]:443", nil, "fe80::/64"},
+		{"[fe80::1%eth0]:443", []string{"192.0.2.1"}, "192.0.2.1/32"},
 		{"@", []string{"192.0.2.1"}, "invalid Prefix"},
 	} {
 		r := &http.Request{RemoteAddr: test.peer, Header: http.Header{"X-Forwarded-For": test.forwarded}}
@@ -205,9 +207,53 @@ func testTurns(t *testing.T) {
 	if most != 1 || len(all.now) != 0 {
 		t.Errorf("%d at a time, %d places left over", most, len(all.now))
 	}
+
+	if end, _, err = all.take(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	for range queueLength + 1 { // one finds the queue full, the others lose patience
+		group.Go(func() {
+			if _, _, err := all.take(t.Context(), 1); !errors.Is(err, errOverload) {
+				t.Errorf("error %v, want %v", err, errOverload)
+			}
+		})
+	}
+	group.Wait()
+	end()
+	if len(all.now) != 0 {
+		t.Errorf("%d places left over by those who gave up", len(all.now))
+	}
 }
 
-// A panic becomes a page, and a line that tells where but not what (I6).
+// I8: whoever finds another process at work asks again, for two seconds or as long
+// as somebody wants to know.
+func TestWhileBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := func() error { return fmt.Errorf("request 1: %w", sql.ErrBusy) }
+		start := time.Now()
+		if err := whileBusy(t.Context(), busy); !errors.Is(err, errOverload) || time.Since(start) != patience {
+			t.Errorf("%v after %s, want %v after %s", err, time.Since(start), errOverload, patience)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), pollBusy/2)
+		defer cancel()
+		if err := whileBusy(ctx, busy); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v, want that nobody waits any more", err)
+		}
+		asked, broken := 0, errors.New("broken")
+		err := whileBusy(t.Context(), func() error {
+			if asked++; asked < 3 {
+				return sql.ErrBusy
+			}
+			return broken
+		})
+		if err != broken || asked != 3 {
+			t.Errorf("error %v after %d questions, want %v after 3", err, asked, broken)
+		}
+	})
+}
+
+// A panic becomes a page, and a line that tells where but not what (I6). What was
+// answered before it stays as it is.
 func TestPanic(t *testing.T) {
 	var log bytes.Buffer
 	s, err := New(Config{PublicURL: &url.URL{Scheme: "http", Host: "localhost"}, Log: slog.New(slog.NewTextHandler(&log, nil))})
@@ -223,6 +269,15 @@ func TestPanic(t *testing.T) {
 	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "Service momentanément indisponible") {
 		t.Errorf("status %d\n%s", w.Code, w.Body)
 	}
+	mux.Handle("/half", s.dispatch(route{get: func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusTeapot)
+		panic("contact@a.example")
+	}}))
+	w = httptest.NewRecorder()
+	s.observe(s.secured(mux)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/half", nil))
+	if w.Code != http.StatusTeapot || w.Body.Len() != 0 {
+		t.Errorf("half an answer: status %d\n%s", w.Code, w.Body)
+	}
 	if !strings.Contains(log.String(), "internal_test.go") || !strings.Contains(log.String(), "route=/activation") || strings.Contains(log.String(), "a.example") {
 		t.Errorf("log: %s", &log)
 	}
@@ -231,7 +286,7 @@ func TestPanic(t *testing.T) {
 // How long to wait is told in the words of the pages, never less than it is.
 func TestFrenchWait(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "", time.Millisecond: "une seconde", 2 * time.Second: "2\u00a0secondes", time.Minute: "une minute",
+		0: "", time.Millisecond: "une seconde", time.Second: "une seconde", 1001 * time.Millisecond: "2\u00a0secondes", 2 * time.Second: "2\u00a0secondes", time.Minute: "une minute",
 		61 * time.Second: "2\u00a0minutes", 3 * time.Minute: "3\u00a0minutes",
 	} {
 		if got := frenchWait(d); got != want {

@@ -74,6 +74,8 @@ func TestSiegeIsTold(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	r := s.switched(sqltest.Invitation{Contact: "owner@a.example"})
+	known := s.visitor("192.0.2.1")
+	known.connect("owner@a.example").leadsTo(t, "/espace")
 	start := time.Now()
 	told := func(want string) {
 		t.Helper()
@@ -117,6 +119,9 @@ func TestSiegeIsTold(t *testing.T) {
 	guess(start.Add(24*time.Hour), 4)
 	told("1")
 	s.fill(30, 5*time.Minute, "connection address", "owner@a.example")
+	known.submit("/connexion", login("owner@a.example", "Wrong4Password")).expect(t, http.StatusUnprocessableEntity, notOpened)
+	s.visitor(known.addr).submit("/connexion", login("owner@a.example", "Wrong4Password")).expect(t, http.StatusUnprocessableEntity, notOpened)
+	told("1") // who mistypes at a browser or on a network that is known besieges nobody
 	guess(start.Add(24*time.Hour), 5)
 	told("2")
 	s.db.Freeze(t, start.Add(50*time.Hour))

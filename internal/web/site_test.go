@@ -78,7 +78,8 @@ func checkHTML(t *testing.T, name string, page answered) {
 	for header, want := range map[string]string{
 		"Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; " +
 			"base-uri 'none'; frame-ancestors 'none'",
-		"X-Content-Type-Options": "nosniff", "Cross-Origin-Opener-Policy": "same-origin",
+		"X-Content-Type-Options": "nosniff", "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+		"Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()", "Referrer-Policy": "same-origin",
 	} {
 		if got := page.header.Get(header); got != want {
 			t.Errorf("%s: %s: %q, want %q", name, header, got, want)
@@ -187,8 +188,8 @@ func TestHTTPS(t *testing.T) {
 	if got := page.header.Get("Set-Cookie"); !strings.HasPrefix(got, "__Host-recap=") || !strings.Contains(got, "; Secure") {
 		t.Errorf("cookie %q", got)
 	}
-	if page.header.Get("Strict-Transport-Security") == "" {
-		t.Error("no HSTS")
+	if got := page.header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
+		t.Errorf("HSTS %q, want a year", got)
 	}
 	s.get("/recapitulatif.pdf", "Cookie", page.cookie()).expect(t, http.StatusOK)
 }

@@ -150,24 +150,30 @@ func (s *Server) look(ctx context.Context, g guard) (counts []bucket, wait time.
 		wait, err = s.longestWait(ctx, g.own...)
 		return g.own, wait, err
 	}
-	all := slices.Concat(g.own, []bucket{*g.known, *g.crowd}, g.reserve)
-	waits, err := s.db.Throttled(ctx, all...)
+	waits, err := s.db.Throttled(ctx, slices.Concat(g.own, []bucket{*g.known, *g.crowd}, g.reserve)...)
 	if err != nil {
 		return nil, 0, err
 	}
+	counts, wait = g.choose(waits)
+	return counts, wait, nil
+}
+
+// choose is look for a stranger, with the wait of each bucket in the order of the
+// guard's fields.
+func (g guard) choose(waits []time.Duration) (counts []bucket, wait time.Duration) {
 	n := len(g.own)
 	known, crowd, reserve := waits[n], waits[n+1], longest(waits[n+2:])
 	switch wait := longest(waits[:n]); {
 	case wait > 0:
-		return nil, wait, nil
+		return nil, wait
 	case known > 0:
-		return g.own, 0, nil
+		return g.own, 0
 	case crowd == 0:
-		return append(slices.Clip(g.own), *g.crowd), 0, nil
+		return append(slices.Clip(g.own), *g.crowd), 0
 	case reserve == 0:
-		return slices.Concat(g.own, g.reserve), 0, nil
+		return slices.Concat(g.own, g.reserve), 0
 	}
-	return nil, min(crowd, reserve), nil
+	return nil, min(crowd, reserve)
 }
 
 // count adds a failure, and notes the siege of an address at which strangers have
