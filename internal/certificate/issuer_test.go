@@ -54,6 +54,9 @@ func TestMatch(t *testing.T) {
 		{"CN=AC Exemple Professionnels, O=Autorite\u0301 de certification d'exemple", "pro"},
 		{"  CN=AC\u00a0Exemple\tProfessionnels\u200b ,, C=FR ; ", "pro"},
 		{"CN=AC\x01 Exemple Professionnels\x00", "pro"},
+		{`CN = "AC Exemple Professionnels" , C = FR`, "pro"},
+		{`CN=AC Exemple Professionnel\s`, "pro"},
+		{"CN=AC Exemple Professionnels C=FR", ""}, // a blank separates nothing
 		{"AC Exemple Professionnels", "pro"},
 		{"AC Exemple Professionnels, O=Autorité de certification d'exemple", "pro"},
 		{"CommonName=AC Exemple Particuliers", "par"},
@@ -191,6 +194,20 @@ func TestIssued(t *testing.T) {
 	} {
 		if err := store.Issued(c.issuer, c.holder); err != c.want {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+// R7: a separator counts only where the type of an attribute follows, by a name
+// that is known or as a dotted number.
+func TestParseNameCountsTypes(t *testing.T) {
+	for text, want := range map[string]int{
+		"CN=a, C=b": 2, "CN=a, 2.5.4.6=b": 2, "CN=a, OID.2.5.4.6=b": 2, "CN=a, c =b": 2,
+		"CN=a, 5=b": 1, "CN=a, 2..5=b": 1, "CN=a, .5=b": 1, "CN=a, 2.x=b": 1, "CN=a, XY=b": 1, "CN=a, =b": 1, "CN=a, C b": 1,
+		"CN=a, \u017f=b": 1, // a long s, whose capital is S
+	} {
+		if got := parseName(text); len(got) != want {
+			t.Errorf("%q reads as %v, want %d attributes", text, got, want)
 		}
 	}
 }

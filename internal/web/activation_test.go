@@ -275,6 +275,22 @@ func TestOtherAddressMistyped(t *testing.T) {
 	}
 }
 
+// D1: a chosen address that the relay refuses for good is dropped; the form that
+// chose it chooses it anew then, and does not tell of a mail that is gone.
+func TestRefusedAddressChosenAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	form := full(contact, "chosen@a.example")
+	s.post(form).expect(t, http.StatusOK, mailSent)
+	s.db.Exec(t, `UPDATE request SET generation = 1, password_hash = NULL, question = NULL, answer_hash = NULL WHERE id = $1`, r.ID) // as a worker does
+	s.db.Exec(t, `UPDATE code SET void_at = bascule_now() WHERE request_id = $1 AND generation = 2`, r.ID)
+	s.db.Exec(t, `DELETE FROM obligation WHERE request_id = $1`, r.ID)
+	s.post(form).expect(t, http.StatusOK, mailSent)
+	s.post(s.mailAgain(r)).expect(t, http.StatusOK, success)
+	s.checkSwitched(r, "chosen@a.example")
+}
+
 // R22, D3: an address that another open request chose cannot get another code;
 // an overdue request, swept or not, is in nobody's way.
 func TestReservedAddress(t *testing.T) {
@@ -452,7 +468,7 @@ func TestHundredSubmissions(t *testing.T) {
 func TestDoubleClick(t *testing.T) {
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
-	form := full(proof, "contact@a.example")
+	form := full(proof, "Contact@a.example")
 	answers := make(chan answered, 3)
 	for range 2 {
 		go func() { answers <- s.post(form) }()

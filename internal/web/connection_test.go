@@ -455,7 +455,42 @@ func TestConnectionKnownBrowserThrottled(t *testing.T) {
 	}
 	v.addr = network(10)
 	v.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown)
-	s.visitor("192.0.2.1").connect("owner@a.example").leadsTo(t, "/espace")
+	other := s.visitor("192.0.2.1")
+	other.connect("owner@a.example").leadsTo(t, "/espace")
+	other.addr = network(11)
+	s.fill(60, 5*time.Second, "connection client", other.addr+"/32") // as the neighbours did
+	other.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "attendre 5 secondes")
+}
+
+// R3: a sign-in while another password is being chosen waits for it, and opens
+// nothing with the one before. Who is in the space and changes it meanwhile is out.
+func TestConnectionMeetsAnotherPassword(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := s.switched(sqltest.Invitation{Contact: "owner@a.example"})
+	inside, outside := s.visitor("192.0.2.1"), s.visitor("192.0.2.2")
+	inside.connect("owner@a.example").leadsTo(t, "/espace")
+	tx, err := s.db.Raw.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec(`UPDATE space SET password_hash = 'another' WHERE id = $1`, r.SpaceID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(`INSERT INTO audit (at, space_id, request_id, event, actor, why)
+		VALUES (bascule_now(), $1, $2, 'password changed', 'subscriber', 'mailed code')`, r.SpaceID, r.ID); err != nil {
+		t.Fatal(err)
+	}
+	entry, renewal := make(chan answered, 1), make(chan answered, 1)
+	go func() { entry <- outside.connect("owner@a.example") }()
+	go func() { renewal <- inside.submit("/espace/mot-de-passe", change(password, "Another9Secret")) }()
+	s.await(`SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	(<-entry).expect(t, http.StatusUnprocessableEntity, notOpened)
+	(<-renewal).leadsTo(t, "/connexion")
 }
 
 // together calls f n times at once, and waits.

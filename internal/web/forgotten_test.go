@@ -240,7 +240,7 @@ func TestForgottenFromManyNetworks(t *testing.T) {
 	s := newSite(t)
 	s.switched(sqltest.Invitation{Contact: "owner@a.example"})
 	known := s.visitor("192.0.2.1")
-	known.connect("owner@a.example").leadsTo(t, "/espace")
+	browser, _, _ := strings.Cut(known.connect("owner@a.example").leadsTo(t, "/espace").value("navigateur"), ".")
 	s.db.Freeze(t, time.Now())
 	s.fill(17, 15*time.Minute, "forgotten address", "owner@a.example")
 	s.fill(198, 15*time.Minute, "forgotten reserve", "owner@a.example")
@@ -260,10 +260,17 @@ func TestForgottenFromManyNetworks(t *testing.T) {
 			t.Errorf("%s mails asked for, want %d", n, asked)
 		}
 	}
+	hashed := s.metric("bascule_hashing_seconds_count")
 	ask(s.visitor("192.0.2.2"), false)
+	if s.metric("bascule_hashing_seconds_count") == hashed {
+		t.Error("the time of an answer tells that the limit is reached: nothing was hashed")
+	}
 	ask(s.visitor("192.0.2.1"), true) // the network
 	known.addr = "192.0.2.7"
 	ask(known, true) // the browser
+	s.fill(19, 15*time.Minute, "forgotten browser", browser)
+	ask(known, false) // which guesses no faster than strangers
 	s.db.Shift(t, 15*time.Minute)
 	ask(s.visitor("192.0.2.3"), true)
+	ask(known, true)
 }

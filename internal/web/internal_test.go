@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -250,6 +251,66 @@ func TestWhileBusy(t *testing.T) {
 			t.Errorf("error %v after %d questions, want %v after 3", err, asked, broken)
 		}
 	})
+}
+
+// R31: an answer leaves on a whole beat, whatever the work took; who has gone is
+// waited for no longer.
+func TestOnTheBeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for work, want := range map[time.Duration]time.Duration{0: beat, 1: beat, beat - 1: beat, beat + 1: 2 * beat} {
+			start := time.Now()
+			<-time.After(work)
+			onTheBeat(t.Context(), start)
+			if took := time.Since(start); took != want {
+				t.Errorf("after %s of work: %s, want %s", work, took, want)
+			}
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		start := time.Now()
+		if onTheBeat(gone, start); time.Since(start) != 0 {
+			t.Errorf("waited %s for who has gone", time.Since(start))
+		}
+	})
+}
+
+// I8: the work for a request is bounded in time, its form in size. Who has gone
+// leaves no error behind, and neither does a failure of the client's.
+func TestDispatchBounds(t *testing.T) {
+	var log bytes.Buffer
+	s, err := New(Config{PublicURL: &url.URL{Scheme: "http", Host: "localhost"}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := func(ctx context.Context, h handler) {
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/activation", strings.NewReader(strings.Repeat("a", maxBody+1)))
+		s.dispatch(route{get: h}).ServeHTTP(httptest.NewRecorder(), r)
+	}
+	serve(t.Context(), func(_ http.ResponseWriter, r *http.Request) error {
+		if end, ok := r.Context().Deadline(); !ok || time.Until(end) > requestPatience {
+			t.Errorf("the work ends at %s", end)
+		}
+		var tooLarge *http.MaxBytesError
+		if n, err := io.Copy(io.Discard, r.Body); !errors.As(err, &tooLarge) || n != maxBody {
+			t.Errorf("read %d bytes, %v", n, err)
+		}
+		return failure{status: http.StatusForbidden, cause: errors.New("of another site")}
+	})
+	broken := func(http.ResponseWriter, *http.Request) error { return errors.New("broken") }
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	serve(gone, broken)
+	if log.Len() != 0 {
+		t.Errorf("logged %s", &log)
+	}
+	if serve(t.Context(), broken); !strings.Contains(log.String(), "request failed") {
+		t.Errorf("a fault of ours is not logged: %s", &log)
+	}
+	for route, want := range map[string]slog.Level{"/healthz": slog.LevelDebug, "/readyz": slog.LevelDebug, "/static/{version}/{file...}": slog.LevelDebug, "/espace": slog.LevelInfo} {
+		if got := logLevel(route); got != want {
+			t.Errorf("%s is logged at %s, want %s", route, got, want)
+		}
+	}
 }
 
 // A panic becomes a page, and a line that tells where but not what (I6). What was

@@ -180,7 +180,7 @@ func TestRenewalThrottled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	good := newPassword(s.asked(s.switched(sqltest.Invitation{Contact: "owner@a.example"})), "Another9Secret")
-	_, proof := s.mailed(sqltest.Invitation{Contact: "code@a.example"})
+	_, proof := s.mailed(sqltest.Invitation{Contact: "owner@a.example"})
 	v := s.visitor("192.0.2.1")
 	s.db.Freeze(t, time.Now())
 	for range 10 {
@@ -268,6 +268,7 @@ func TestChangePasswordThrottled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.switched(sqltest.Invitation{Contact: "contact@a.example"})
+	s.switched(sqltest.Invitation{Contact: "neighbour@a.example"})
 	v := s.visitor("192.0.2.1")
 	v.connect("contact@a.example").leadsTo(t, "/espace")
 	s.db.Freeze(t, time.Now())
@@ -280,6 +281,9 @@ func TestChangePasswordThrottled(t *testing.T) {
 	if page.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
+	neighbour := s.visitor("192.0.2.2")
+	neighbour.connect("neighbour@a.example").leadsTo(t, "/espace")
+	neighbour.submit("/espace/mot-de-passe", change(password, "Another9Secret")).expect(t, http.StatusOK)
 	s.visitor("192.0.2.2").connect("contact@a.example").leadsTo(t, "/espace")
 	s.db.Shift(t, 3*time.Minute)
 	v.submit("/espace/mot-de-passe", change(password, "Another9Secret")).expect(t, http.StatusOK)

@@ -211,6 +211,7 @@ func TestMalformed(t *testing.T) {
 		{"JSON", "POST", "/activation", `{"email":"x"}`, []string{"Content-Type", "application/json"}, 400},
 		{"empty", "POST", "/activation", "", []string{"Content-Type", urlencoded}, 400},
 		{"form in the URL", "POST", "/activation?" + form.Encode(), "", []string{"Content-Type", urlencoded}, 400},
+		{"half of the form in the URL", "POST", "/activation?code=" + form.Get("code"), "email=" + form.Get("email"), []string{"Content-Type", urlencoded}, 422},
 		{"another site", "POST", "/activation", form.Encode(), []string{"Content-Type", urlencoded, "Sec-Fetch-Site", "cross-site"}, 403},
 		{"another origin", "POST", "/activation", form.Encode(), []string{"Content-Type", urlencoded, "Origin", "https://evil.example"}, 403},
 		{"PUT", "PUT", "/activation", form.Encode(), nil, 405},

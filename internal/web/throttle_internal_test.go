@@ -3,7 +3,9 @@ package web
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -94,6 +96,29 @@ func TestGuardChooses(t *testing.T) {
 }
 
 func sameBucket(a, b bucket) bool { return slices.Equal(a.Name, b.Name) && a.Limit == b.Limit }
+
+// R27: a form is the same one only with all that was typed into it; one without a
+// name is never the same.
+func TestFormID(t *testing.T) {
+	s := &Server{keys: sqltest.Keys(t)}
+	form := url.Values{}
+	for _, field := range []string{"submission", "email", "code", "new_email", "password", "question", "answer"} {
+		form.Set(field, "same")
+	}
+	id := s.formID(form)
+	if again := s.formID(form); again != id {
+		t.Errorf("the same form is %s, then %s", id, again)
+	}
+	for field := range form {
+		other := maps.Clone(form)
+		if other.Set(field, "another"); s.formID(other) == id {
+			t.Errorf("another %s makes no other form", field)
+		}
+	}
+	if form.Del("submission"); s.formID(form) == s.formID(form) {
+		t.Error("a form without a name is the same twice")
+	}
+}
 
 // I8: who has to wait anyway is told so at once, whoever has the turn.
 func TestGuessTellsTheWaitBeforeTheTurn(t *testing.T) {
