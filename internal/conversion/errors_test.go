@@ -64,6 +64,18 @@ func TestRefusalWrapped(t *testing.T) {
 	}
 }
 
+// C1: what everybody sees and knows is named by itself alone.
+func TestCharacter(t *testing.T) {
+	for r, want := range map[rune]string{
+		'!': "«\u00a0!\u00a0»", '-': "«\u00a0-\u00a0»", 'a': "«\u00a0a\u00a0»", '~': "«\u00a0~\u00a0»",
+		0x7f: "U+007F (caractère de commande)", 'é': "«\u00a0é\u00a0» (U+00E9)",
+	} {
+		if got := Character(r); got != want {
+			t.Errorf("%U is %s, want %s", r, got, want)
+		}
+	}
+}
+
 // C1: who reads why a value was refused finds the character: also one that
 // nobody sees.
 func TestRefusalsNameTheCharacter(t *testing.T) {
@@ -81,6 +93,8 @@ func TestRefusalsNameTheCharacter(t *testing.T) {
 		{number, "12345é", ErrNumberFormat, "«\u00a0é\u00a0» (U+00E9)"},
 		{number, "123\u200b456", ErrNumberFormat, "U+200B (espace sans chasse)"},
 		{number, "123 456", ErrNumberFormat, "U+0020 (espace)"},
+		{number, "123\u206a456", ErrNumberFormat, "U+206A (caractère invisible)"},
+		{number, "123\ue000456", ErrNumberFormat, "U+E000 (caractère invisible)"},
 		{number, "123456\x1a", ErrNumberFormat, "U+001A (fin de fichier, Ctrl-Z)"},
 		{number, "\x03123456", ErrNumberFormat, "U+0003 (caractère de commande)"},
 		{number, "12345\ufffd", ErrNumberFormat, "U+FFFD (caractère de remplacement)"},

@@ -75,10 +75,19 @@ func TestDSNRefused(t *testing.T) {
 		{StageRcpt, "504 5.5.4 no such parameter", Accepted, 3, 6},
 		{StageRcpt, "501 5.1.3 bad address", Person, 0, 0},
 		{StageRcpt, "550 5.7.1 no", Unclear, 0, 0},
+		{StageData, "555 5.5.4 unsupported parameter", Unclear, 0, 0}, // DATA has none
 	} {
 		for _, pipelining := range []string{"PIPELINING", "X-NONE"} {
 			t.Run(test.words+" "+pipelining, func(t *testing.T) {
 				s := &toy{offers: []string{pipelining, "DSN"}, strict: test.stage, strictly: test.words}
+				if test.stage == StageData {
+					s.answer = func(_, _ int, stage Stage) string {
+						if stage == StageData {
+							return test.words
+						}
+						return ""
+					}
+				}
 				for i, o := range send(t.Context(), t, s.relay(t, Config{}, 1), asking(t, 3)) {
 					if o.Kind != test.want {
 						t.Errorf("message %d: %s, want %s", i, o, test.want)
@@ -89,6 +98,21 @@ func TestDSNRefused(t *testing.T) {
 					t.Errorf("%d mails, %d lines without parameters, %d connections: %q", len(s.mails), plain, s.conns, s.lines)
 				}
 			})
+		}
+	}
+}
+
+// D11: once the relay took an envelope that asks for reports, what it refuses is
+// not the asking: it is told once, and the others go on.
+func TestDSNTaken(t *testing.T) {
+	for _, stage := range []Stage{StageMail, StageRcpt} {
+		for _, pipelining := range []string{"PIPELINING", "X-NONE"} {
+			s := &toy{offers: []string{pipelining, "DSN"}, answer: at(1, stage, "501 5.5.2 syntax")}
+			got := send(t.Context(), t, s.relay(t, Config{}, 1), asking(t, 3))
+			want := map[Stage]string{StageMail: "accepted us not_sent", StageRcpt: "accepted unclear accepted"}[stage]
+			if kinds(got) != want || slices.ContainsFunc(s.lines, func(l string) bool { return strings.HasSuffix(l, ">") }) {
+				t.Errorf("%s, %s: %v by %q", stage, pipelining, got, s.lines)
+			}
 		}
 	}
 }

@@ -362,6 +362,25 @@ func TestCancelled(t *testing.T) {
 			t.Errorf("%v; the relay has %s after %d MAIL", got, s.copies(t, w), s.verbs("MAIL"))
 		}
 	})
+	t.Run("between, the next went ahead", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			s := &toy{answer: func(_, msg int, stage Stage) string {
+				if msg == 0 && stage == StageDot {
+					cancel()
+				}
+				return ""
+			}}
+			w, begin := window(t, 3), time.Now()
+			got := send(ctx, t, s.relay(t, Config{}, 1), w)
+			if kinds(got) != "accepted not_sent not_sent" || s.copies(t, w) != "0" {
+				t.Errorf("%v; the relay has %s", got, s.copies(t, w))
+			}
+			if took := time.Since(begin); took != 0 { // it waits for a body: what would be written now is one
+				t.Errorf("QUIT was sent, and its answer waited for %s", took)
+			}
+		})
+	})
 	t.Run("before the body", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &toy{answer: func(_, _ int, stage Stage) string {

@@ -202,6 +202,25 @@ func TestEncryptionAndAuth(t *testing.T) {
 	}
 }
 
+// A relay that speaks an outdated TLS alone gets no mail.
+func TestOutdatedTLS(t *testing.T) {
+	cert, pool := selfSigned(t)
+	for version, want := range map[uint16]Kind{tls.VersionTLS11: Us, tls.VersionTLS12: 0} {
+		client, server := net.Pipe()
+		var relay sync.WaitGroup
+		relay.Go(func() {
+			defer server.Close()
+			tls.Server(server, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS10, MaxVersion: version}).Handshake()
+		})
+		s := &session{raw: client, limits: DefaultLimits()}
+		if o := s.encrypt(Config{Host: "127.0.0.1", RootCAs: pool}); o.Kind != want || want == Us && o.Stage != StageTLS {
+			t.Errorf("%s: %v, want %v", tls.VersionName(version), o, want)
+		}
+		client.Close()
+		relay.Wait()
+	}
+}
+
 // Credentials never leave over a connection that others can read, however the
 // relay asks for them.
 func TestNoCredentialsInClear(t *testing.T) {

@@ -158,6 +158,9 @@ func TestCodeScreenProblems(t *testing.T) {
 			t.Errorf("the address typed is lost: %q", got)
 		}
 	}
+	again := s.do(s.request(http.MethodPost, "/activation?etape=3", strings.NewReader(with(proof, "code", "0000-0000-0000").Encode()),
+		"Content-Type", "application/x-www-form-urlencoded"))
+	again.expect(t, http.StatusUnprocessableEntity, refused, "Étape 3 sur 4") // R33: where the form was sent from
 	s.post(with(proof, "code", " "+strings.ToLower(proof.Get("code"))+"\u00a0", "email", " "+proof.Get("email"))).
 		expect(t, http.StatusOK, askPassword)
 }

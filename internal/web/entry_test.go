@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/pem"
 	"io"
 	"log"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -235,6 +237,11 @@ func TestCertificateRefused(t *testing.T) {
 	unmatchedCert, ambiguousCert := c.bind(unmatched, "CN=Une autre AC"), c.bind(ambiguous, issuerText)
 	twin := c.db.Requested(t, c.keys, sqltest.Invitation{})
 	c.db.Exec(t, `UPDATE space SET serial = s.serial, issuer = 'O=Exemple' FROM space s WHERE space.id = $1 AND s.id = $2`, twin.SpaceID, ambiguous.SpaceID)
+	half, halfCert := c.holder(sqltest.Invitation{Contact: "moitie@a.example"}) // of two spaces, the first is switched
+	_, halfCode := c.db.Mail(t, c.keys, half.ID)
+	c.post(full(c.proof("moitie@a.example", halfCode), "moitie@a.example")).expect(t, http.StatusOK, success)
+	rest := c.db.Requested(t, c.keys, sqltest.Invitation{})
+	c.db.Exec(t, `UPDATE space SET serial = s.serial, issuer = s.issuer FROM space s WHERE space.id = $1 AND s.id = $2`, rest.SpaceID, half.SpaceID)
 	switched, switchedCert := c.holder(sqltest.Invitation{Contact: "fini@a.example"})
 	_, code := c.db.Mail(t, c.keys, switched.ID)
 	c.post(full(c.proof("fini@a.example", code), "fini@a.example")).expect(t, http.StatusOK, success)
@@ -251,6 +258,7 @@ func TestCertificateRefused(t *testing.T) {
 		"unknown":       {[]tls.Certificate{c.issue(big.NewInt(7))}, "Aucun espace n'est associé à ce certificat"},
 		"issuer":        {[]tls.Certificate{unmatchedCert}, "L'émetteur de votre certificat n'a pas pu être vérifié"},
 		"several":       {[]tls.Certificate{ambiguousCert}, "Plusieurs espaces sont associés à ce certificat"},
+		"half switched": {[]tls.Certificate{halfCert}, "Plusieurs espaces sont associés à ce certificat"},
 		"switched (R3)": {[]tls.Certificate{switchedCert}, "Votre espace a déjà été transformé"},
 	} {
 		for _, path := range []string{"/certificat", "/espace", "/espace/option", "/espace/identifiants", "/espace/coordonnees"} {
@@ -290,8 +298,8 @@ func TestRevokedMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusForbidden || resp.TLS.DidResume {
-		t.Errorf("a later handshake: status %d, resumed %v", resp.StatusCode, resp.TLS.DidResume)
+	if resp.StatusCode != http.StatusForbidden || resp.TLS.DidResume || resp.ProtoMajor != 2 {
+		t.Errorf("a later handshake: status %d, resumed %v, %s", resp.StatusCode, resp.TLS.DidResume, resp.Proto)
 	}
 }
 
@@ -533,6 +541,42 @@ func TestMadeUpCertificates(t *testing.T) {
 	}
 }
 
+// R7: a serial number means nothing without its authority: the same one of another
+// authority that is trusted too opens nothing, and is nobody's.
+func TestSerialOfAnotherAuthority(t *testing.T) {
+	t.Parallel()
+	var other *devenv.Authority
+	c := newCertSite(t, func(cfg *web.Config) {
+		var file []byte
+		for _, name := range []string{"AC une", "AC deux"} {
+			authority, err := devenv.NewAuthority(pkix.Name{CommonName: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, file = authority, append(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate().Raw})...)
+		}
+		ca := filepath.Join(t.TempDir(), "ca.pem")
+		if err := os.WriteFile(ca, file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		store, err := certificate.Open(ca, "", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Certificates, cfg.CertProxies = store, prefixes("127.0.0.0/8")
+	})
+	r := c.db.Requested(t, c.keys, sqltest.Invitation{})
+	cert, err := other.IssueClient(pkix.Name{CommonName: "Camille Duvallon"}, big.NewInt(7), time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for issuer, want := range map[string]string{"CN=AC une": "Aucun espace n'est associé à ce certificat", "CN=AC deux": string(r.Number)} {
+		c.db.Exec(t, `UPDATE space SET serial = '7', issuer = $2 WHERE id = $1`, r.SpaceID, issuer)
+		status := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[want == string(r.Number)]
+		c.shows(c.behindProxies().URL, "/espace", "Client-Cert", clientCert(cert)).expect(t, status, want)
+	}
+}
+
 // R2, R7: without authorities there is no entry by certificate, and the page
 // says what else there is.
 func TestNoCertificates(t *testing.T) {
@@ -583,7 +627,11 @@ func TestNowhereToShowCertificates(t *testing.T) {
 		"behind a proxy":    func(cfg *web.Config) { cfg.CertURL, cfg.TrustedProxies = nil, prefixes("127.0.0.0/8") },
 		"without authority": func(cfg *web.Config) { cfg.Certificates = nil },
 	} {
-		page := newCertSite(t, change).get("/certificat").expect(t, http.StatusOK, "n'est pas proposé sur ce site")
+		c := newCertSite(t, change)
+		page := c.get("/certificat").expect(t, http.StatusOK, "n'est pas proposé sur ce site")
+		if name == "without authority" {
+			c.shows(c.behindProxies().URL, "/espace", "Client-Cert").expect(t, http.StatusForbidden, "n'est pas proposé ici")
+		}
 		if strings.Contains(page.body, "va vous demander") {
 			t.Errorf("%s: the page promises a question that nobody asks", name)
 		}

@@ -3,6 +3,8 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -272,6 +274,42 @@ func TestOnTheBeat(t *testing.T) {
 			t.Errorf("waited %s for who has gone", time.Since(start))
 		}
 	})
+}
+
+// R7: a certificate is taken in the one way that the site has: where proxies show
+// it, one in the handshake is the proxy's own, or comes from who has gone round it.
+func TestShownInOneWay(t *testing.T) {
+	shown := &x509.Certificate{Raw: []byte{1}}
+	for name, test := range map[string]struct {
+		proxies string
+		tls     *tls.ConnectionState
+		want    *x509.Certificate
+	}{
+		"handshake":                  {"", &tls.ConnectionState{PeerCertificates: []*x509.Certificate{shown}}, shown},
+		"handshake without any":      {"", &tls.ConnectionState{}, nil},
+		"in clear":                   {"", nil, nil},
+		"handshake of a proxy":       {"192.0.2.1/32", &tls.ConnectionState{PeerCertificates: []*x509.Certificate{shown}}, nil},
+		"handshake beside the proxy": {"192.0.2.2/32", &tls.ConnectionState{PeerCertificates: []*x509.Certificate{shown}}, nil},
+	} {
+		s := &Server{}
+		if test.proxies != "" {
+			s.certProxies = []netip.Prefix{netip.MustParsePrefix(test.proxies)}
+		}
+		if got, err := s.shown(&http.Request{RemoteAddr: "192.0.2.1:443", TLS: test.tls}); err != nil || got != test.want {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// R13-R18: whatever the domain refuses is a problem of the field, though it has no
+// French for it.
+func TestProblemsNote(t *testing.T) {
+	var wrong problems
+	wrong.note("email", nil)
+	wrong.note("code", errors.New("unheard of"))
+	if len(wrong) != 1 || wrong.Of("code") == nil {
+		t.Errorf("problems %v, want one of the code", wrong)
+	}
 }
 
 // I8: the work for a request is bounded in time, its form in size. Who has gone

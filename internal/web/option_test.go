@@ -91,6 +91,9 @@ func TestOptionStanding(t *testing.T) {
 		c.send(c.client(cert), "/espace/identifiants", opted("Contact@a.example")).
 			expect(t, http.StatusOK, "Un courriel vous a déjà été envoyé", conversion.FrenchTime(deadline), conversion.FrenchTime(deadline.Add(-48*time.Hour)))
 	}
+	if got := c.metric("bascule_hashing_slots_used"); got != "0" {
+		t.Errorf("%s hashing slots are taken by a form that needed none", got)
+	}
 	if got := c.db.Text(t, `SELECT count(*)::text FROM obligation WHERE kind IN ('code', 'notice')`); got != "0" {
 		t.Errorf("%s mails are due", got)
 	}
