@@ -282,6 +282,10 @@ func TestRevokedMeanwhile(t *testing.T) {
 	c.visit(client, "/espace").expect(t, http.StatusOK, string(r.Number))
 	c.authority.Revoke(cert.Leaf.SerialNumber)
 	c.publish(t, 2*time.Hour)
+	asked, err := c.server.AskCertificate(&tls.Config{}).GetConfigForClient(nil)
+	if err != nil || !asked.ClientCAs.Equal(client.Transport.(*http.Transport).TLSClientConfig.RootCAs) {
+		t.Errorf("browsers are told of other authorities: %v", err)
+	}
 	reused := false
 	request, err := http.NewRequest(http.MethodGet, c.tls.URL+"/espace", nil)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bascule/internal/conversion"
 	"bascule/sql"
 )
 
@@ -297,6 +298,45 @@ func TestShownInOneWay(t *testing.T) {
 		}
 		if got, err := s.shown(&http.Request{RemoteAddr: "192.0.2.1:443", TLS: test.tls}); err != nil || got != test.want {
 			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// R10: the pages of the companies found lead to each other, and to a company and back.
+func TestHomePageLinks(t *testing.T) {
+	for _, test := range []struct {
+		page           homePage
+		previous, next int
+		company        string
+	}{
+		{homePage{Page: 1, Pages: 1}, 0, 0, "/espace?page=1&dossier=123456789#dossier"},
+		{homePage{Page: 1, Pages: 3, Search: "a b"}, 0, 2, "/espace?page=1&recherche=a+b&dossier=123456789#dossier"},
+		{homePage{Page: 3, Pages: 3}, 2, 0, "/espace?page=3&dossier=123456789#dossier"},
+	} {
+		p := test.page
+		if got := p.Company(conversion.Company{SIREN: "123456789"}); p.Previous() != test.previous || p.Next() != test.next || got != test.company {
+			t.Errorf("page %d of %d: between %d and %d, company %s", p.Page, p.Pages, p.Previous(), p.Next(), got)
+		}
+	}
+}
+
+// R6, R22: what is said of an address that cannot be chosen; the end of a delay,
+// where there is one already; of any other error, nothing.
+func TestRefusedAddress(t *testing.T) {
+	until := time.Date(2026, 11, 24, 17, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{nil, ""}, {conversion.ErrNotFound, ""},
+		{conversion.ErrAddressTaken, addressTaken}, {errTakenAlready, addressTakenAlready},
+		{conversion.ErrAddressReserved, addressReserved}, {&conversion.ReservedError{}, addressReserved},
+		{&conversion.ReservedError{Until: until}, addressReserved + " Ce délai se termine le " + conversion.FrenchTime(until) +
+			" (heure de Paris). Choisissez une autre adresse, ou attendez la fin de ce délai."},
+		{conversion.ErrTooManyAddresses, addressTooMany},
+	} {
+		if got := refusedAddress(test.err); got != test.want {
+			t.Errorf("%v: %q, want %q", test.err, got, test.want)
 		}
 	}
 }

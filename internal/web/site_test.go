@@ -43,6 +43,10 @@ func TestPages(t *testing.T) {
 		}
 		page := s.get(path).expect(t, status, append(texts, "Téléphone : 01 99 00 00 00.")...) // R32
 		checkHTML(t, path, page)
+		kept := map[bool]string{true: "no-store", false: "no-cache"}[path == "/nulle-part" || strings.HasPrefix(path, "/activation")]
+		if got := page.header.Get("Cache-Control"); got != kept {
+			t.Errorf("%s: Cache-Control %q, want %q", path, got, kept)
+		}
 	}
 }
 
@@ -149,6 +153,7 @@ func TestRecap(t *testing.T) {
 			expect(t, http.StatusForbidden, "Accéder à mon espace", "Gérer mes services", "Gérer vos coordonnées") // R29
 	}
 
+	s.get("/recapitulatif.pdf", "Cookie", "espace="+strings.Repeat("A", 43)+"; "+page.cookie()).expect(t, http.StatusOK) // a space left long ago
 	fresh := s.get("/recapitulatif.pdf", "Cookie", page.cookie()).expect(t, http.StatusOK)
 	var facts recap.Facts
 	if err := json.Unmarshal([]byte(s.db.Text(t, `SELECT facts FROM recap`)), &facts); err != nil {
@@ -182,8 +187,12 @@ func TestRecap(t *testing.T) {
 // Over https the cookie is bound to the host, and browsers keep to https.
 func TestHTTPS(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(c *web.Config) { c.PublicURL = &url.URL{Scheme: "https", Host: "espace.example"} })
+	s := newSite(t, func(c *web.Config) {
+		c.PublicURL = &url.URL{Scheme: "https", Host: "espace.example"}
+		c.CertURL = &url.URL{Scheme: "https", Host: "certificat.example"}
+	})
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	s.post(proof, "Origin", "https://certificat.example").expect(t, http.StatusOK, askPassword)
 	page := s.post(full(proof, "contact@a.example"), "Origin", "https://espace.example").expect(t, http.StatusOK, success)
 	if got := page.header.Get("Set-Cookie"); !strings.HasPrefix(got, "__Host-recap=") || !strings.Contains(got, "; Secure") {
 		t.Errorf("cookie %q", got)
@@ -380,9 +389,12 @@ func TestThemeStaysInItsFolder(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	good := &url.URL{Scheme: "https", Host: "espace.example"}
 	for want, cfg := range map[string]web.Config{
-		"public URL":   {},
-		"public URL: ": {PublicURL: &url.URL{Scheme: "https", Host: "espace.example", Path: "/sub"}},
-		"theme folder": {PublicURL: good, ThemeDir: filepath.Join(t.TempDir(), "missing")},
+		"public URL":          {},
+		"public URL: ":        {PublicURL: &url.URL{Scheme: "https", Host: "espace.example", Path: "/sub"}},
+		"a host are needed":   {PublicURL: &url.URL{Scheme: "https"}},
+		"http:// or https://": {PublicURL: &url.URL{Scheme: "ftp", Host: "espace.example"}},
+		"for certificates: ":  {PublicURL: good, CertURL: &url.URL{Scheme: "https", Host: "espace.example", Path: "/sub"}},
+		"theme folder":        {PublicURL: good, ThemeDir: filepath.Join(t.TempDir(), "missing")},
 	} {
 		if _, err := web.New(cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one about the %s", err, want)
@@ -426,14 +438,14 @@ func TestFrozenDatabase(t *testing.T) {
 	}
 	signalAll(syscall.SIGSTOP)
 	defer signalAll(syscall.SIGCONT)
-	client := &http.Client{Timeout: time.Minute}
-	answer, err := client.Get(s.http.URL + "/readyz")
-	if err != nil {
-		t.Fatal(err)
+	besieged := make(chan string, 1)
+	go func() { besieged <- s.metric("bascule_besieged_spaces") }()
+	answer := httptest.NewRecorder()
+	if err := s.server.Ready(answer); err != nil || answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("status %d, %v", answer.Code, err)
 	}
-	answer.Body.Close()
-	if answer.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("status %d", answer.StatusCode)
+	if got := <-besieged; got != "NaN" {
+		t.Errorf("%s besieged spaces, want NaN", got)
 	}
 	s.get("/healthz").expect(t, http.StatusOK)
 }
