@@ -54,7 +54,7 @@ func (f *file) tell(log *slog.Logger, err error) {
 	repeated := problem == f.problem && f.info == nil
 	f.problem = problem
 	switch {
-	case f.path == "" || repeated:
+	case repeated:
 	case err != nil:
 		log.Error("file not taken over: what it held before stays in force", "error", problem)
 	default:

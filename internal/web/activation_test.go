@@ -22,6 +22,7 @@ import (
 // R5: nothing else has changed.
 // I9: the switch has one entry in the audit log, which names nobody.
 func TestActivation(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r, proof := s.mailed(sqltest.Invitation{Number: "00AB1234", Holder: "Hélène d'Arvor", Contact: "helene+fisc@arvor.example"})
 	before := s.db.Text(t, `SELECT (number, holder, contact_email, serial, issuer, certificate_expires, companies)::text FROM space`)
@@ -97,6 +98,7 @@ func (s *site) dump(apart ...string) string {
 // The contract: a wrong code, an unknown address, an expired, used, cancelled
 // or not yet mailed code answer alike, with the address typed the only difference.
 func TestRefusedAlike(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, good := s.mailed(sqltest.Invitation{Contact: "good@a.example"})
 	_, used := s.mailed(sqltest.Invitation{Contact: "used@a.example"})
@@ -138,6 +140,7 @@ func TestRefusedAlike(t *testing.T) {
 
 // What cannot be a code or an address is said at the field, and looked up nowhere.
 func TestCodeScreenProblems(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{})
 	for _, test := range []struct {
@@ -168,6 +171,7 @@ func TestCodeScreenProblems(t *testing.T) {
 // R13–R18: everything wrong is told at once, at its field and on top; what was
 // typed stays, secrets apart; nothing changes.
 func TestIdentifiersProblems(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r, proof := s.mailed(sqltest.Invitation{Number: "00AB1234", Contact: "contact@a.example"})
 	good := full(proof, "contact@a.example")
@@ -227,6 +231,7 @@ func TestIdentifiersProblems(t *testing.T) {
 // D1: another address is proven by a code of its own, which then activates
 // alone; the first code corrects a typo, and no more than three times.
 func TestOtherAddress(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	other := full(contact, "helene@b.example")
@@ -257,6 +262,7 @@ func TestOtherAddress(t *testing.T) {
 
 // D1: a typo in the other address locks nobody out.
 func TestOtherAddressMistyped(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	s.post(full(contact, "typo1@b.example")).expect(t, http.StatusOK, mailSent)
@@ -297,6 +303,7 @@ func TestRefusedAddressChosenAgain(t *testing.T) {
 // R22, D3: an address that another open request chose cannot get another code;
 // an overdue request, swept or not, is in nobody's way.
 func TestReservedAddress(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	first, proof := s.mailed(sqltest.Invitation{Contact: "a@a.example"})
 	_, rival := s.mailed(sqltest.Invitation{Contact: "b@a.example"})
@@ -312,6 +319,7 @@ func TestReservedAddress(t *testing.T) {
 // R6, I4: two requests for one address race; one gets it, the other stays open
 // and ends on the identifiers screen. A code alone that loses ends there too.
 func TestOneAddressTwoSpaces(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, one := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
 	_, two := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
@@ -344,6 +352,7 @@ func TestOneAddressTwoSpaces(t *testing.T) {
 // R21, I3: the code works before its deadline, not at it, whether or not
 // anything has swept.
 func TestDeadline(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	deadline := s.db.Deadline(t, r.ID)
@@ -437,6 +446,7 @@ func (s *site) await(query string) {
 // I3, I8: a hundred forms at once for one request: one activates, the others
 // are told so or sent away.
 func TestHundredSubmissions(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	answers := make(chan answered, 100)
@@ -469,6 +479,7 @@ func TestHundredSubmissions(t *testing.T) {
 // session each time; somebody who went back and typed another password is not
 // led to believe that it was taken.
 func TestDoubleClick(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	form := full(proof, "Contact@a.example")
@@ -496,6 +507,7 @@ func TestDoubleClick(t *testing.T) {
 // D1: the same for a code that activates alone; without the form's name, a
 // used code is refused like any other.
 func TestDoubleClickCodeAlone(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	s.post(full(contact, "chosen@a.example")).expect(t, http.StatusOK, mailSent)
@@ -508,6 +520,7 @@ func TestDoubleClickCodeAlone(t *testing.T) {
 // Going back after another address was chosen and typing another password
 // changes what is kept: the mail stands, the credentials are the latest.
 func TestCredentialsReplaced(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	form := full(contact, "chosen@a.example")
@@ -519,6 +532,7 @@ func TestCredentialsReplaced(t *testing.T) {
 
 // I8: another process at work on the same request is waited for, not for ever.
 func TestBusyElsewhere(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	tx, err := s.db.Raw.Begin()
@@ -545,6 +559,7 @@ func TestBusyElsewhere(t *testing.T) {
 // I2, R27: a form whose name the request carries since another address was
 // chosen is not taken for the one that activated.
 func TestFormNameReused(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r, _ := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	form := sql.Submission{
@@ -571,6 +586,7 @@ func TestFormNameReused(t *testing.T) {
 // R13, R6: where the address of the contact details is another space's identifier
 // already, the page says so before anything is typed.
 func TestContactAddressTaken(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	_, first := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
 	_, second := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})

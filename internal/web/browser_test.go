@@ -183,33 +183,3 @@ func TestBrowserProblemsAndReveal(t *testing.T) {
 		t.Errorf("password managers are told %q (R16)", got)
 	}
 }
-
-// Every page fits a phone of 360 pixels without scrolling sideways; its
-// style sheet is not refused by the policy.
-func TestBrowserPhone(t *testing.T) {
-	t.Parallel()
-	b := newBrowser(t)
-	_, proof := b.mailed(sqltest.Invitation{Number: "12345678901234567890", Holder: strings.Repeat("W", 200),
-		Contact: strings.Repeat("w", 60) + "@" + strings.Repeat("w", 31) + ".example"})
-	b.do(chromedp.EmulateViewport(360, 640))
-	check := func(name string) {
-		t.Helper()
-		if wide := js[int](b, `document.documentElement.scrollWidth`); wide > 360 {
-			t.Errorf("%s: %d pixels wide", name, wide)
-		}
-		if got := js[string](b, `getComputedStyle(document.body).display`); got != "flex" {
-			t.Errorf("%s: the style sheet is not applied", name)
-		}
-	}
-	for _, path := range []string{"/", "/sans-certificat", "/adhesion", "/aide", "/activation", "/recapitulatif.pdf", "/nulle-part"} {
-		b.do(chromedp.Navigate(b.http.URL + path))
-		check(path)
-	}
-	b.do(chromedp.Navigate(b.link(proof)), chromedp.Click("main button"), chromedp.WaitVisible("#new_email"))
-	check("identifiers")
-	b.do(chromedp.Click("main .actions button"), chromedp.WaitVisible("#erreurs"))
-	check("problems")
-	b.fill(proof.Get("email"))
-	b.do(chromedp.Click("main .actions button"), chromedp.WaitVisible(".success"))
-	check("welcome")
-}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -26,10 +27,14 @@ var shown = []string{"espace-une-entreprise-light.png", "espace-option-certifica
 //
 //	go test ./internal/web -run 'TestScreenshots|TestTour' -screenshots "$PWD/docs/images"
 //
-// Without the flag it still walks through every page in every look.
+// Every page fits its screen without scrolling sideways, whatever names and
+// addresses there are, and its style sheet is not refused by the policy. Without
+// the flag, that is looked at on a phone alone.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t)
+	long := sqltest.Invitation{Number: "12345678901234567890", Holder: strings.Repeat("W", 200),
+		Contact: strings.Repeat("w", 60) + "@" + strings.Repeat("w", 31) + ".example"}
 	for _, look := range []struct {
 		suffix        string
 		width, height int64
@@ -37,8 +42,13 @@ func TestScreenshots(t *testing.T) {
 	}{
 		{"", 1280, 900, "light"}, {"-sombre", 1280, 900, "dark"}, {"-mobile", 360, 740, "light"}, {"-mobile-sombre", 360, 740, "dark"},
 	} {
-		if *screenshots == "" && look.suffix != "" {
-			break
+		invitation := sqltest.Invitation{Companies: []conversion.Company{{SIREN: "123456789", Name: "Boulangerie Duvallon"}}}
+		switch {
+		case *screenshots != "":
+		case look.suffix == "-mobile":
+			invitation = long
+		default:
+			continue
 		}
 		_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}},
@@ -47,14 +57,22 @@ func TestScreenshots(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.do(chromedp.EmulateViewport(look.width, look.height))
-		b.walk(func(page string) { b.picture(page + look.suffix + ".png") })
+		b.walk(invitation, func(page string) {
+			b.picture(page + look.suffix + ".png")
+			if wide := js[int64](b, `document.documentElement.scrollWidth`); wide > look.width {
+				t.Errorf("%s%s: %d pixels wide", page, look.suffix, wide)
+			}
+			if got := js[string](b, `getComputedStyle(document.body).display`); got != "flex" {
+				t.Errorf("%s%s: the style sheet is not applied", page, look.suffix)
+			}
+		})
 	}
 }
 
 // walk goes through the pages and stops at each.
-func (b browser) walk(stop func(page string)) {
+func (b browser) walk(in sqltest.Invitation, stop func(page string)) {
 	b.t.Helper()
-	_, proof := b.mailed(sqltest.Invitation{Holder: "Camille Duvallon", Companies: []conversion.Company{{SIREN: "123456789", Name: "Boulangerie Duvallon"}}})
+	_, proof := b.mailed(in)
 	for page, path := range map[string]string{"accueil": "/", "option": "/sans-certificat", "adhesion": "/adhesion", "aide": "/aide",
 		"introuvable": "/nulle-part", "sans-session": "/recapitulatif.pdf"} {
 		b.do(chromedp.Navigate(b.http.URL + path))
