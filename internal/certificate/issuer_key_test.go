@@ -16,4 +16,13 @@ func TestKey(t *testing.T) {
 			t.Errorf("%q: the same %t, want %t", other, got, same)
 		}
 	}
+	store := openStore(t, pemCA(root(t, professionals)), nil)
+	for other, same := range map[string]bool{"": true, "C=FR": true, "ac exemple professionnels": true, "AC Une": false} {
+		if got := store.Key("CN=AC Exemple Professionnels, C=FR") == store.Key(other); got != same {
+			t.Errorf("%q: the same authority %t, want %t", other, got, same)
+		}
+	}
+	if store.Key("AC Une") != Key("cn=ac une") {
+		t.Error("an unknown authority is another one where the authorities are known")
+	}
 }

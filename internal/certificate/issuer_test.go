@@ -50,6 +50,7 @@ func TestMatch(t *testing.T) {
 		{"CN=#0c1841432045786d706c652050726f66657373696f6e6e656c73", ""},   // a letter is missing
 		{"CN=#0c1a4143204578656d706c652050726f66657373696f6e6e656c73", ""}, // a length too many
 		{"CN=#0c194143204578656d706c652050726f66657373696f6e6e656c73", "pro"},
+		{"CN=#0c194143204578656d706c652050726f66657373696f6e6e656c7300", ""}, // a byte behind it
 		{"CN=AC Exemple Professionnels, O=Autorité de certification d’exemple", "pro"},
 		{"CN=AC Exemple Professionnels, O=Autorite\u0301 de certification d'exemple", "pro"},
 		{"  CN=AC\u00a0Exemple\tProfessionnels\u200b ,, C=FR ; ", "pro"},
