@@ -3,7 +3,6 @@ package web_test
 import (
 	"bytes"
 	"cmp"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,8 +11,6 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,14 +22,7 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// TestMain lets more tests run at once than there are cores: most of their time
-// they wait, for a beat of the pages, a patience that ends, a browser.
-func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+1)); err != nil {
-		panic(err) // cannot happen: the flag is there
-	}
-	devtest.Main(m)
-}
+func TestMain(m *testing.M) { devtest.Main(m) }
 
 // What subscribers type in these tests.
 const (
