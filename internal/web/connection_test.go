@@ -466,30 +466,37 @@ func TestConnectionKnownBrowserThrottled(t *testing.T) {
 func TestConnectionMeetsAnotherPassword(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	r := s.switched(sqltest.Invitation{Contact: "owner@a.example"})
-	inside, outside := s.visitor("192.0.2.1"), s.visitor("192.0.2.2")
-	inside.connect("owner@a.example").leadsTo(t, "/espace")
+	entering, inside := s.switched(sqltest.Invitation{Contact: "entering@a.example"}), s.switched(sqltest.Invitation{Contact: "inside@a.example"})
+	v := s.visitor("192.0.2.1")
+	v.connect("inside@a.example").leadsTo(t, "/espace")
+	s.meetsAnotherPassword(inside, func() answered { return v.submit("/espace/mot-de-passe", change(password, "Another9Secret")) }).
+		leadsTo(t, "/connexion")
+	s.meetsAnotherPassword(entering, func() answered { return v.connect("entering@a.example") }).
+		expect(t, http.StatusUnprocessableEntity, notOpened)
+}
+
+// meetsAnotherPassword has a form wait for a change of the password of its space.
+func (s *site) meetsAnotherPassword(r sqltest.Request, ask func() answered) answered {
+	s.t.Helper()
 	tx, err := s.db.Raw.Begin()
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	defer tx.Rollback()
 	if _, err := tx.Exec(`UPDATE space SET password_hash = 'another' WHERE id = $1`, r.SpaceID); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	if _, err := tx.Exec(`INSERT INTO audit (at, space_id, request_id, event, actor, why)
 		VALUES (bascule_now(), $1, $2, 'password changed', 'subscriber', 'mailed code')`, r.SpaceID, r.ID); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	entry, renewal := make(chan answered, 1), make(chan answered, 1)
-	go func() { entry <- outside.connect("owner@a.example") }()
-	go func() { renewal <- inside.submit("/espace/mot-de-passe", change(password, "Another9Secret")) }()
-	s.await(`SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+	answer := make(chan answered, 1)
+	go func() { answer <- ask() }()
+	s.await(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`)
 	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	(<-entry).expect(t, http.StatusUnprocessableEntity, notOpened)
-	(<-renewal).leadsTo(t, "/connexion")
+	return <-answer
 }
 
 // together calls f n times at once, and waits.
