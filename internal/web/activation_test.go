@@ -319,7 +319,6 @@ func TestReservedAddress(t *testing.T) {
 // R6, I4: two requests for one address race; one gets it, the other stays open
 // and ends on the identifiers screen. A code alone that loses ends there too.
 func TestOneAddressTwoSpaces(t *testing.T) {
-	t.Parallel()
 	s := newSite(t)
 	_, one := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
 	_, two := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
@@ -446,7 +445,6 @@ func (s *site) await(query string) {
 // I3, I8: a hundred forms at once for one request: one activates, the others
 // are told so or sent away.
 func TestHundredSubmissions(t *testing.T) {
-	t.Parallel()
 	s := newSite(t)
 	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	answers := make(chan answered, 100)
@@ -479,7 +477,6 @@ func TestHundredSubmissions(t *testing.T) {
 // session each time; somebody who went back and typed another password is not
 // led to believe that it was taken.
 func TestDoubleClick(t *testing.T) {
-	t.Parallel()
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	form := full(proof, "Contact@a.example")
@@ -507,7 +504,6 @@ func TestDoubleClick(t *testing.T) {
 // D1: the same for a code that activates alone; without the form's name, a
 // used code is refused like any other.
 func TestDoubleClickCodeAlone(t *testing.T) {
-	t.Parallel()
 	s := newSite(t)
 	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	s.post(full(contact, "chosen@a.example")).expect(t, http.StatusOK, mailSent)
@@ -532,7 +528,6 @@ func TestCredentialsReplaced(t *testing.T) {
 
 // I8: another process at work on the same request is waited for, not for ever.
 func TestBusyElsewhere(t *testing.T) {
-	t.Parallel()
 	s := newSite(t)
 	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	tx, err := s.db.Raw.Begin()
