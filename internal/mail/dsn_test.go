@@ -108,7 +108,10 @@ func TestDSNTaken(t *testing.T) {
 	for _, stage := range []Stage{StageMail, StageRcpt} {
 		for _, pipelining := range []string{"PIPELINING", "X-NONE"} {
 			s := &toy{offers: []string{pipelining, "DSN"}, answer: at(1, stage, "501 5.5.2 syntax")}
-			got := send(t.Context(), t, s.relay(t, Config{}, 1), asking(t, 3))
+			r := s.relay(t, Config{}, 1)
+			got := send(t.Context(), t, r, asking(t, 3))
+			r.Close()
+			s.open.Wait() // until all that went ahead is noted
 			want := map[Stage]string{StageMail: "accepted us not_sent", StageRcpt: "accepted unclear accepted"}[stage]
 			if kinds(got) != want || slices.ContainsFunc(s.lines, func(l string) bool { return strings.HasSuffix(l, ">") }) {
 				t.Errorf("%s, %s: %v by %q", stage, pipelining, got, s.lines)
