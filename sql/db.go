@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -27,6 +28,8 @@ type DB struct {
 	x     *sqlx.DB
 	probe *stdsql.DB // one connection, for Ready alone
 	pool  *connector // of both
+
+	statements sync.Map // *sqlx.Stmt by their text: see prepare
 }
 
 // Open connects to the database of a DATABASE_URL with at most conns
@@ -60,6 +63,24 @@ func open(ctx context.Context, url string, conns int, change func(driver.Connect
 // doing is unknown. Without it that is half an hour. A context that ends before
 // cancels the statement; half a second later its connection is closed.
 func (db *DB) LimitAnswers(d time.Duration) { db.pool.patience.Store(int64(d)) }
+
+// prepare prepares a query that runs again and again: each connection parses and
+// plans it once. It takes a connection of the pool the first time, so it is not to
+// be called within a transaction.
+func (db *DB) prepare(ctx context.Context, query string) (*sqlx.Stmt, error) {
+	if stmt, ok := db.statements.Load(query); ok {
+		return stmt.(*sqlx.Stmt), nil
+	}
+	stmt, err := db.x.PreparexContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if other, ok := db.statements.LoadOrStore(query, stmt); ok {
+		stmt.Close()
+		return other.(*sqlx.Stmt), nil
+	}
+	return stmt, nil
+}
 
 // Close closes the pool.
 func (db *DB) Close() error { return errors.Join(db.x.Close(), db.probe.Close()) }

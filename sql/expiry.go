@@ -20,7 +20,13 @@ var sweep string
 // convenience: a code is refused at its deadline whether or not anybody swept.
 func (db *DB) Sweep(ctx context.Context, limit int) (Swept, error) {
 	var s Swept
-	err := again(func() error { return db.x.GetContext(ctx, &s, sweep, limit) })
+	err := again(func() error {
+		stmt, err := db.prepare(ctx, sweep)
+		if err != nil {
+			return err
+		}
+		return stmt.GetContext(ctx, &s, limit)
+	})
 	if err != nil {
 		return Swept{}, fmt.Errorf("sweep: %w", err)
 	}

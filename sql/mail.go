@@ -92,12 +92,20 @@ type Share struct{ Rank, Of int }
 func (db *DB) ClaimMail(ctx context.Context, lane Lane, limit int, token string, another bool, s Share) ([]Mail, error) {
 	var mails []Mail
 	err := again(func() error {
+		claim, err := db.prepare(ctx, claimMail)
+		if err != nil {
+			return err
+		}
+		read, err := db.prepare(ctx, readMail)
+		if err != nil {
+			return err
+		}
 		var ids pq.Int64Array
-		if err := db.x.SelectContext(ctx, &ids, claimMail, lane, limit, token, Lease.Seconds(), another, s.Rank, max(s.Of, 1)); err != nil || len(ids) == 0 {
+		if err := claim.SelectContext(ctx, &ids, lane, limit, token, Lease.Seconds(), another, s.Rank, max(s.Of, 1)); err != nil || len(ids) == 0 {
 			return err
 		}
 		mails = nil
-		return db.x.SelectContext(ctx, &mails, readMail, ids)
+		return read.SelectContext(ctx, &mails, ids)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim %s mail: %w", lane, err)
@@ -186,7 +194,13 @@ func (db *DB) finishFree(ctx context.Context, c Claim, how, query string, args .
 		return nil
 	}
 	var left int
-	err := again(func() error { return db.x.GetContext(ctx, &left, query, args...) })
+	err := again(func() error {
+		stmt, err := db.prepare(ctx, query)
+		if err != nil {
+			return err
+		}
+		return stmt.GetContext(ctx, &left, args...)
+	})
 	if err == nil && left > 0 {
 		err = ErrHeld
 	}

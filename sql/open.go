@@ -18,7 +18,9 @@ func OpenPages(ctx context.Context, url string, conns int) (*DB, error) {
 // through, because there are no statistics yet or no longer, would do so for each
 // window of mails. Where there is no index, as on the breaker's one row, the
 // planner takes the cost for enormous: nothing is to be compiled for that.
-const byIndex = "SET jit = off; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+//
+// Such a plan is as good for any other window, so it is made once.
+const byIndex = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 
 // OpenWork is Open for workers: each statement goes by the indexes, whatever the
 // statistics say.

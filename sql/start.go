@@ -54,29 +54,41 @@ func (db *DB) StartMail(ctx context.Context, c Claim, tags []conversion.Tag, lif
 	for i, tag := range tags {
 		values[c.IDs[i]] = tagValue(tag)
 	}
-	var started []Started
-	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		var mails []judged
-		if err := tx.SelectContext(ctx, &mails, judgeMail, c.Token, c.IDs, probe); err != nil {
-			return err
-		}
-		s := &start{tx: tx}
-		for _, m := range mails {
-			s.sort(m, values[m.ID])
-		}
-		var err error
-		started, err = s.run(ctx, lifetime)
-		return err
-	})
+	started, err := db.startMail(ctx, c, values, lifetime, probe)
 	if err != nil {
 		return nil, fmt.Errorf("start %d mails: %w", len(c.IDs), err)
 	}
 	return started, nil
 }
 
-// A start is one transaction that starts mails, and settles those that may not.
-type start struct {
+func (db *DB) startMail(ctx context.Context, c Claim, tags map[int64]int64, lifetime time.Duration, probe bool) (started []Started, err error) {
+	judge, err := db.prepare(ctx, judgeMail)
+	if err != nil {
+		return nil, err
+	}
+	start, err := db.prepare(ctx, startCodes)
+	if err != nil {
+		return nil, err
+	}
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		var mails []judged
+		if err := tx.StmtxContext(ctx, judge).SelectContext(ctx, &mails, c.Token, c.IDs, probe); err != nil {
+			return err
+		}
+		s := &window{tx: tx, startCodes: tx.StmtxContext(ctx, start)}
+		for _, m := range mails {
+			s.sort(m, tags[m.ID])
+		}
+		started, err = s.run(ctx, lifetime)
+		return err
+	})
+	return started, err
+}
+
+// A window is one transaction that starts mails, and settles those that may not.
+type window struct {
 	tx                *sqlx.Tx
+	startCodes        *sqlx.Stmt
 	codes, tags       pq.Int64Array
 	others            []judged
 	void, doubt, held pq.Int64Array
@@ -84,7 +96,7 @@ type start struct {
 	until             pq.StringArray
 }
 
-func (s *start) sort(m judged, tag int64) {
+func (s *window) sort(m judged, tag int64) {
 	switch {
 	case m.Verdict == "start" && m.First:
 		s.codes, s.tags = append(s.codes, m.ID), append(s.tags, tag)
@@ -101,7 +113,7 @@ func (s *start) sort(m judged, tag int64) {
 	}
 }
 
-func (s *start) run(ctx context.Context, lifetime time.Duration) (started []Started, err error) {
+func (s *window) run(ctx context.Context, lifetime time.Duration) (started []Started, err error) {
 	for _, rest := range []struct {
 		ids   pq.Int64Array
 		query string
@@ -120,7 +132,7 @@ func (s *start) run(ctx context.Context, lifetime time.Duration) (started []Star
 		}
 	}
 	if len(s.codes) > 0 {
-		err := s.tx.SelectContext(ctx, &started, startCodes, s.codes, s.tags, lifetime.Seconds(), conversion.ResetLifetime.Seconds())
+		err := s.startCodes.SelectContext(ctx, &started, s.codes, s.tags, lifetime.Seconds(), conversion.ResetLifetime.Seconds())
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +141,7 @@ func (s *start) run(ctx context.Context, lifetime time.Duration) (started []Star
 	return append(started, others...), err
 }
 
-func (s *start) startOthers(ctx context.Context) ([]Started, error) {
+func (s *window) startOthers(ctx context.Context) ([]Started, error) {
 	if len(s.others) == 0 {
 		return nil, nil
 	}

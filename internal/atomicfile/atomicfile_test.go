@@ -150,8 +150,12 @@ func TestWriteRefusals(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "gone"), nowhere); err != nil {
 		t.Fatal(err)
 	}
+	pipe := filepath.Join(dir, "pipe") // not a device of the machine: who fails this test would replace it
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
-		dir: "it is a folder", os.DevNull: "not a regular file", nowhere: "a link that leads nowhere",
+		dir: "it is a folder", pipe: "not a regular file", nowhere: "a link that leads nowhere",
 		filepath.Join(dir, "missing", "a"): "the folder " + filepath.Join(dir, "missing") + " does not exist: make it first",
 	} {
 		called := false
@@ -163,7 +167,7 @@ func TestWriteRefusals(t *testing.T) {
 			t.Errorf("%s: the error is %v, want %q", path, err, want)
 		}
 	}
-	assertOnly(t, dir, "link")
+	assertOnly(t, dir, "link", "pipe")
 }
 
 // A full disk is told with the name that was asked for, not with the temporary one.
