@@ -115,7 +115,9 @@ func TestFormID(t *testing.T) {
 			t.Errorf("another %s makes no other form", field)
 		}
 	}
-	if form.Del("submission"); s.formID(form) == s.formID(form) {
+	form.Del("submission")
+	first, second := s.formID(form), s.formID(form)
+	if first == second {
 		t.Error("a form without a name is the same twice")
 	}
 }
