@@ -1,7 +1,7 @@
--- Where one import's rows are judged; gone with its transaction. Whoever judges adds rows, and changes none: a verdict that
--- does not hold is deleted, and another one is added.
--- staged: what stands in the file. staged_dossier: its sheet Dossiers. dossier: the companies that it gives to a number, null
--- if they are wrong.
+-- Where one import's rows are judged; gone with its transaction. Whoever judges adds verdicts, and changes none: one that does
+-- not hold is deleted, and another one is added.
+-- staged: what stands in the file, with the first thing that is wrong in it, or in its dossier. staged_dossier: the sheet
+-- Dossiers. dossier: the companies that it gives to a number, null if they are wrong.
 CREATE TEMP TABLE staged (
     line       integer NOT NULL,
     number     text COLLATE "C" NOT NULL,
