@@ -165,11 +165,11 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 	if s.Siege, err = db.siege(ctx, row.ID); err != nil {
 		return Story{}, fmt.Errorf("read the siege of %s: %w", number, err)
 	}
-	for r, err := range readRows[reportRow](ctx, db.x, storyRequests, row.ID, s.At) {
+	for r, err := range readRequests(ctx, db.x, storyRequests, row.ID, s.At) {
 		if err != nil {
 			return Story{}, fmt.Errorf("read the requests of %s: %w", number, err)
 		}
-		s.Requests = append(s.Requests, r.request())
+		s.Requests = append(s.Requests, r)
 	}
 	if s.Exclusions, err = exclusions(ctx, db.x, row.ID, s.At); err != nil {
 		return Story{}, fmt.Errorf("read who leaves %s alone: %w", number, err)

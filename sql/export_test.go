@@ -2,3 +2,9 @@ package sql
 
 // ByIndex is what a worker's connections are set to.
 const ByIndex = byIndex
+
+// RowByRow is what the transaction of a report is set to, and ReportRequests what
+// it reads.
+const RowByRow = rowByRow
+
+var ReportRequests = reportRequests

@@ -520,26 +520,27 @@ func TestRecapClaims(t *testing.T) {
 	}
 }
 
-// C8: a report counts by days in Paris, tells overdue requests as expired at their
-// deadline, and of a batch tells nothing but its own.
+// C8: a report tells instants to the second, overdue requests as expired at their
+// deadline, and of a batch nothing but its own.
 func TestReportOfABatch(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	d.Freeze(t, time.Date(2027, 7, 1, 22, 30, 0, 0, time.UTC)) // half past midnight in Paris
+	d.Freeze(t, time.Date(2027, 7, 1, 22, 30, 59, 999_000_000, time.UTC))
 	late := expires(time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC))
 	d.kinds(row("000001", "a@duvallon.example", late), malformed("000002"))
 	d.mail(d.latest("000001"))
 	d.kinds(row("000003", "b@duvallon.example", late), malformed("000004"))
 	d.Freeze(t, time.Date(2027, 7, 6, 12, 0, 0, 0, time.UTC))
-	read := func(batch int64) (days, requests, rejected string) {
+	read := func(batch int64) (requests, rejected string) {
 		t.Helper()
 		d.must(d.ReadReport(d.ctx, batch, func(r sql.Report) error {
-			for _, day := range r.Days {
-				days += fmt.Sprintf("%s: %d %d %d, ", day.Day.Format("02/01"), day.Requested, day.Mailed, day.Expired)
-			}
 			for q, err := range r.Requests {
 				d.must(err)
-				requests += fmt.Sprintf("%s %s %s, ", q.Number, q.State, q.EndedAt.Format("02/01"))
+				requests += fmt.Sprintf("%s %s", q.Number, q.State)
+				for _, at := range []time.Time{q.RequestedAt, q.MailedAt, q.EndedAt} {
+					requests += at.UTC().Format(" 02/01 15:04:05.000")
+				}
+				requests += ", "
 			}
 			for x, err := range r.Rejected {
 				d.must(err)
@@ -547,16 +548,41 @@ func TestReportOfABatch(t *testing.T) {
 			}
 			return nil
 		}))
-		return days, requests, rejected
+		return requests, rejected
 	}
-	for batch, want := range map[int64][3]string{
-		0: {"02/07: 2 1 0, 04/07: 0 0 1, ", "000001 expired 03/07, 000003 requested 01/01, ", "000002, 000004, "},
-		1: {"02/07: 1 1 0, 04/07: 0 0 1, ", "000001 expired 03/07, ", "000002, "},
-		2: {"02/07: 1 0 0, ", "000003 requested 01/01, ", "000004, "},
-	} {
-		days, requests, rejected := read(batch)
-		if got := [3]string{days, requests, rejected}; got != want {
+	const none = " 01/01 00:00:00.000"
+	first := "000001 expired 01/07 22:30:59.000 01/07 22:30:59.000 03/07 22:30:59.000, "
+	second := "000003 requested 01/07 22:30:59.000" + none + none + ", "
+	for batch, want := range map[int64][2]string{0: {first + second, "000002, 000004, "}, 1: {first, "000002, "}, 2: {second, "000004, "}} {
+		requests, rejected := read(batch)
+		if got := [2]string{requests, rejected}; got != want {
 			t.Errorf("batch %d:\n%q, want\n%q", batch, got, want)
 		}
+	}
+}
+
+// C8: nothing of a long report is gathered before its first row is there, neither
+// with statistics nor without.
+func TestReportComesRowByRow(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.fill(5_000)
+	for _, statistics := range []string{`SELECT`, `ANALYZE`} {
+		d.Exec(t, statistics)
+		tx, err := d.Raw.BeginTx(d.ctx, nil)
+		d.must(err)
+		defer tx.Rollback()
+		_, err = tx.Exec(sql.RowByRow)
+		d.must(err)
+		rows, err := tx.Query(`EXPLAIN `+sql.ReportRequests, 0, time.Now())
+		d.must(err)
+		for rows.Next() {
+			var line string
+			d.must(rows.Scan(&line))
+			if strings.Contains(line, "Sort") || strings.Contains(line, "Hash") {
+				t.Errorf("%s: the plan has %q", statistics, line)
+			}
+		}
+		d.must(rows.Err())
 	}
 }

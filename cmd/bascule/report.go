@@ -48,19 +48,10 @@ Environment: DATABASE_URL.`,
 func writeReport(ctx context.Context, db *sql.DB, path string, batch int64) error {
 	return db.ReadReport(ctx, batch, func(r sql.Report) error {
 		return report.WriteFile(path, report.Report{
-			GeneratedAt: r.At, Batch: batch, FileName: r.FileName, ByState: r.States, NotDelivered: r.NotDelivered, Spaces: r.Spaces,
-			ByDay: reportDays(r.Days), Requests: mapSeq(r.Requests, reportRequest), Rejected: mapSeq(r.Rejected, reportRejected),
+			GeneratedAt: r.At, Batch: batch, FileName: r.FileName, Spaces: r.Spaces,
+			Requests: mapSeq(r.Requests, reportRequest), Rejected: mapSeq(r.Rejected, reportRejected),
 		})
 	})
-}
-
-func reportDays(days []sql.ReportDay) []report.Day {
-	list := make([]report.Day, len(days))
-	for i, d := range days {
-		list[i] = report.Day{Date: d.Day, Requested: d.Requested, Mailed: d.Mailed, Activated: d.Activated,
-			Expired: d.Expired, Undeliverable: d.Undeliverable, Cancelled: d.Cancelled}
-	}
-	return list
 }
 
 // frenchOrigins are what an administrator reads for a request's origin (D7).

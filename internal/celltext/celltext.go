@@ -1,7 +1,7 @@
-// Package celltext makes what excelize writes hold every text. The format writes
-// a character that XML cannot hold as _xHHHH_, and an underscore as _x005F_ where
-// a plain text looks like that. Excelize puts U+FFFD for the first, and misses some
-// of the second.
+// Package celltext writes texts of cells so that each is read back as it was. The
+// format writes a character that XML cannot hold as _xHHHH_, and an underscore as
+// _x005F_ where a plain text looks like that. AppendXML does so. Excelize puts
+// U+FFFD for the first, and misses some of the second.
 //
 // Mark hides such characters from excelize behind noncharacters of Unicode, and
 // Zip puts the escapes in their place as the workbook is written.
@@ -31,6 +31,40 @@ const (
 	underscore = '-'   // in a pair
 	ownMark    = 0x100 // in a pair, plus the place of the mark
 )
+
+// AppendXML adds a text to an element of a sheet. Invalid UTF-8 is not kept.
+func AppendXML(b []byte, s string) []byte {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	rest := 0
+	for i, r := range s {
+		if e := escape(s[i:], r); e != "" {
+			b = append(append(b, s[rest:i]...), e...)
+			rest = i + utf8.RuneLen(r)
+		}
+	}
+	return append(b, s[rest:]...)
+}
+
+// escape is what stands for r, with which s begins, or nothing if r itself does.
+func escape(s string, r rune) string {
+	switch {
+	case r > '_' && r < '\uFFFE' || r > '\uFFFF' || r == '\t' || r == '\n':
+		return ""
+	case r == '&':
+		return "&amp;"
+	case r == '<':
+		return "&lt;"
+	case r == '>':
+		return "&gt;"
+	case r == '\r':
+		return "&#xD;" // a reader of XML makes a plain one a line feed
+	case r == '_' && isEscape(s):
+		return "_x005F_"
+	case r < ' ' || r >= '\uFFFE':
+		return fmt.Sprintf("_x%04X_", r)
+	}
+	return ""
+}
 
 // Mark is s in the form in which it survives excelize and Zip. Invalid UTF-8 is
 // not kept.

@@ -27,11 +27,27 @@ func TestTextIsEscaped(t *testing.T) {
 		"_x000B\v":                 "_x005F_x000B_x000B_", // the escape of the second would complete the first
 		"_":                        "_",
 	} {
+		if got := string(AppendXML([]byte("<t>"), in)); got != "<t>"+strings.ReplaceAll(want, "\r", "&#xD;") {
+			t.Errorf("%q is written as %q, want %q", in, got, want)
+		}
 		for name, from := range map[string]io.Reader{"whole": strings.NewReader(Mark(in)), "byte by byte": iotest.OneByteReader(strings.NewReader(Mark(in)))} {
 			var b bytes.Buffer
 			if _, err := io.Copy(&unmarker{to: &b}, struct{ io.Reader }{from}); err != nil || b.String() != want {
 				t.Errorf("%q %s becomes %q, want %q (%v)", in, name, b.String(), want, err)
 			}
+		}
+	}
+}
+
+// I7: no text is an element, and none breaks the part it stands in.
+func TestAppendXML(t *testing.T) {
+	for in, want := range map[string]string{
+		"<f>1&amp;2</f>]]>": "&lt;f&gt;1&amp;amp;2&lt;/f&gt;]]&gt;",
+		"a\xffb\xc3":        "a\uFFFDb\uFFFD",
+		"\"l'été\" 😀":       "\"l'été\" 😀",
+	} {
+		if got := string(AppendXML(nil, in)); got != want {
+			t.Errorf("%q is written as %q, want %q", in, got, want)
 		}
 	}
 }

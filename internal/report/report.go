@@ -15,28 +15,17 @@ import (
 	"bascule/internal/conversion"
 )
 
-// Report is what the workbook says. The counts and the rows should come from
-// one snapshot, or they will not agree.
+// Report is what the workbook says. What the summary counts of requests comes from
+// their rows. Spaces should come from the same snapshot, or they will not agree.
 type Report struct {
 	GeneratedAt time.Time
 	Batch       int64  // 0: all batches
 	FileName    string // of the batch's spreadsheet
-	ByState     map[conversion.State]int
-	// NotDelivered counts expired requests whose code sat in a queue until it was dead (D11).
-	NotDelivered int
-	Spaces       map[conversion.Access]int
-	ByDay        []Day // in order
+	Spaces      map[conversion.Access]int
 	// Requests and Rejected are read once, row by row; nil is none. The first
 	// error ends the report.
 	Requests iter.Seq2[Request, error]
 	Rejected iter.Seq2[Rejected, error]
-}
-
-// Day counts what happened on one calendar day in Paris.
-type Day struct {
-	Date time.Time // only its year, month and day count
-
-	Requested, Mailed, Activated, Expired, Undeliverable, Cancelled int
 }
 
 // Request is one row of « Demandes ». A zero time is an empty cell.
@@ -102,31 +91,30 @@ func WriteFile(path string, r Report) error {
 }
 
 // Write writes the workbook. Rows beyond what one sheet holds go on in
-// « Demandes (2) » and so forth. Memory does not grow with the rows (I8): sheets
-// grow in temporary files (TMPDIR), about 1 kB a request, and the compressed
-// workbook goes straight to w. If Write fails, w has got nothing or a part.
+// « Demandes (2) » and so forth. Memory does not grow with the rows (I8): each is
+// compressed to w as it comes. If Write fails, w has got nothing or a part.
 func Write(w io.Writer, r Report) error {
 	return write(w, r, excelize.TotalRows)
 }
 
 func write(w io.Writer, r Report, rowsPerSheet int) error {
-	b, err := newBook(rowsPerSheet)
+	b, err := newBook(w, rowsPerSheet)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	defer b.file.Close() // removes the temporary files
-	listed, err := fill(b, "Demandes", b.requestColumns(), r.Requests)
+	t := newTally()
+	listed, err := fill(b, "Demandes", b.requestColumns(), r.Requests, t.add)
 	if err != nil {
 		return fmt.Errorf("report: requests: %w", err)
 	}
-	rejected, err := fill(b, "Rejets", b.rejectedColumns(), r.Rejected)
+	rejected, err := fill(b, "Rejets", b.rejectedColumns(), r.Rejected, func(*Rejected) {})
 	if err != nil {
 		return fmt.Errorf("report: rejected rows: %w", err)
 	}
-	if err := b.summarize(r, listed, rejected); err != nil {
+	if err := b.summarize(r, t, listed, rejected); err != nil {
 		return fmt.Errorf("report: summary: %w", err)
 	}
-	if err := b.writeTo(w); err != nil {
+	if err := b.finish(); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
@@ -135,42 +123,44 @@ func write(w io.Writer, r Report, rowsPerSheet int) error {
 func (b *book) requestColumns() []column[Request] {
 	s := b.styles
 	return []column[Request]{
-		{"Numéro d'abonné", 18, s.text, func(r *Request) any { return text(r.Number) }},
-		{"Titulaire", 32, s.text, func(r *Request) any { return text(r.Holder) }},
-		{"Adresse électronique", 38, s.text, func(r *Request) any { return text(r.Email) }},
+		{"Numéro d'abonné", 18, s.text, func(r *Request) cell { return text(r.Number) }},
+		{"Titulaire", 32, s.text, func(r *Request) cell { return text(r.Holder) }},
+		{"Adresse électronique", 38, s.text, func(r *Request) cell { return text(r.Email) }},
 		{"État", 18, s.text, b.stateCell},
-		{"Demandée le", 17, s.instant, func(r *Request) any { return instant(r.RequestedAt) }},
-		{"Envoi commencé le", 19, s.instant, func(r *Request) any { return instant(r.StartedAt) }},
-		{"Courriel envoyé le", 19, s.instant, func(r *Request) any { return instant(r.MailedAt) }},
-		{"À activer avant le", 19, s.instant, func(r *Request) any { return instant(r.ExpiresAt) }},
-		{"Activée le", 17, s.instant, func(r *Request) any { return instant(r.ActivatedAt) }},
-		{"Terminée le", 17, s.instant, func(r *Request) any { return instant(r.EndedAt) }},
-		{"Courriel revenu le", 19, s.instant, func(r *Request) any { return instant(r.BouncedAt) }},
-		{"Retour", 32, s.text, func(r *Request) any { return text(r.cameBack()) }},
-		{"Envoi incertain", 16, s.text, func(r *Request) any { return yes(r.InDoubt) }},
-		{"Dernier refus", 44, s.text, func(r *Request) any { return text(r.Reason) }},
-		{"Certificat valable jusqu'au", 25, s.day, func(r *Request) any { return day(r.CertificateExpires) }},
-		{"Lot", 8, s.count, func(r *Request) any { return id(r.Batch) }},
-		{"Origine", 18, s.text, func(r *Request) any { return text(r.Origin) }},
-		{"Code n°", 20, s.count, func(r *Request) any { return r.Generation }},
-		{"Demande n°", 14, s.count, func(r *Request) any { return id(r.ID) }},
+		{"Demandée le", 17, s.instant, func(r *Request) cell { return instant(r.RequestedAt) }},
+		{"Envoi commencé le", 19, s.instant, func(r *Request) cell { return instant(r.StartedAt) }},
+		{"Courriel envoyé le", 19, s.instant, func(r *Request) cell { return instant(r.MailedAt) }},
+		{"À activer avant le", 19, s.instant, func(r *Request) cell { return instant(r.ExpiresAt) }},
+		{"Activée le", 17, s.instant, func(r *Request) cell { return instant(r.ActivatedAt) }},
+		{"Terminée le", 17, s.instant, func(r *Request) cell { return instant(r.EndedAt) }},
+		{"Courriel revenu le", 19, s.instant, func(r *Request) cell { return instant(r.BouncedAt) }},
+		{"Retour", 32, s.text, func(r *Request) cell { return text(r.cameBack()) }},
+		{"Envoi incertain", 16, s.text, func(r *Request) cell { return yes(r.InDoubt) }},
+		{"Dernier refus", 44, s.text, func(r *Request) cell { return text(r.Reason) }},
+		{"Certificat valable jusqu'au", 25, s.day, func(r *Request) cell { return day(r.CertificateExpires) }},
+		{"Lot", 8, s.count, func(r *Request) cell { return id(r.Batch) }},
+		{"Origine", 18, s.text, func(r *Request) cell { return text(r.Origin) }},
+		{"Code n°", 20, s.count, func(r *Request) cell { return number(r.Generation) }},
+		{"Demande n°", 14, s.count, func(r *Request) cell { return id(r.ID) }},
 	}
 }
 
 // stateCell colours a state as the summary's chart does.
-func (b *book) stateCell(r *Request) any {
-	return excelize.Cell{StyleID: b.styles.states[r.State], Value: text(r.State.French())}
+func (b *book) stateCell(r *Request) cell {
+	c := text(r.State.French())
+	c.style = b.styles.states[r.State]
+	return c
 }
 
 func (b *book) rejectedColumns() []column[Rejected] {
 	s := b.styles
 	return []column[Rejected]{
-		{"Lot", 8, s.count, func(r *Rejected) any { return id(r.Batch) }},
-		{"Fichier", 36, s.text, func(r *Rejected) any { return text(r.FileName) }},
-		{"Ligne", 10, s.count, func(r *Rejected) any { return r.Line }},
-		{"Verdict", 10, s.text, func(r *Rejected) any { return text(r.verdict()) }},
-		{"Cellule", 11, s.text, func(r *Rejected) any { return text(r.Cell) }},
-		{"Numéro d'abonné", 22, s.text, func(r *Rejected) any { return text(r.Number) }},
-		{"Motif", 90, s.text, func(r *Rejected) any { return text(r.Reason) }},
+		{"Lot", 8, s.count, func(r *Rejected) cell { return id(r.Batch) }},
+		{"Fichier", 36, s.text, func(r *Rejected) cell { return text(r.FileName) }},
+		{"Ligne", 10, s.count, func(r *Rejected) cell { return number(r.Line) }},
+		{"Verdict", 10, s.text, func(r *Rejected) cell { return text(r.verdict()) }},
+		{"Cellule", 11, s.text, func(r *Rejected) cell { return text(r.Cell) }},
+		{"Numéro d'abonné", 22, s.text, func(r *Rejected) cell { return text(r.Number) }},
+		{"Motif", 90, s.text, func(r *Rejected) cell { return text(r.Reason) }},
 	}
 }

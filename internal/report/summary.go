@@ -6,6 +6,7 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"bascule/internal/celltext"
 	"bascule/internal/conversion"
 )
 
@@ -20,16 +21,17 @@ const (
 
 // summarize fills the first sheet, with values: a formula has no value until a
 // spreadsheet program computes it.
-func (b *book) summarize(r Report, listed, rejected int) error {
+func (b *book) summarize(r Report, t *tally, listed, rejected int) error {
 	p := &pen{book: b}
+	days := t.byDay()
 	p.layout()
 	p.title(r)
-	p.states(r.ByState, r.NotDelivered)
+	p.states(t.states, t.notDelivered)
 	p.spaces(r.Spaces)
 	p.rows(listed, rejected)
-	p.days(r.ByDay)
+	p.days(days)
 	p.stateChart()
-	p.dayChart(len(r.ByDay))
+	p.dayChart(len(days))
 	p.properties(r)
 	return p.err
 }
@@ -49,7 +51,7 @@ func (p *pen) do(err error) {
 func (p *pen) put(column string, row int, style int, value any) {
 	cell := fmt.Sprintf("%s%d", column, row)
 	if s, ok := value.(string); ok {
-		value = text(s)
+		value = celltext.Mark(cut(s))
 	}
 	p.do(p.file.SetCellValue(summaryName, cell, value))
 	p.do(p.file.SetCellStyle(summaryName, cell, cell, style))
@@ -58,7 +60,7 @@ func (p *pen) put(column string, row int, style int, value any) {
 func (p *pen) layout() {
 	grid := false
 	p.do(p.file.SetSheetView(summaryName, 0, &excelize.ViewOptions{ShowGridLines: &grid}))
-	p.do(p.printWide(summaryName))
+	p.do(p.printWide())
 	height, fixed := 15.0, true // the charts' height is counted in such rows
 	p.do(p.file.SetSheetProps(summaryName, &excelize.SheetPropsOptions{DefaultRowHeight: &height, CustomHeight: &fixed}))
 	p.do(p.file.SetColWidth(summaryName, "A", "A", 30))
@@ -128,7 +130,7 @@ func (p *pen) spaces(counts map[conversion.Access]int) {
 	p.put("C", row+3, p.styles.totalShare, share(with+without, with+without))
 }
 
-// rows tells what the other sheets hold, so that a lost row would be seen.
+// rows tells what the other sheets hold.
 func (p *pen) rows(listed, rejected int) {
 	row := statesRow + len(conversion.States()) + 9
 	p.heads(row, "Lignes de ce classeur", "Nombre")
@@ -148,23 +150,9 @@ func (p *pen) heads(row int, titles ...string) {
 	}
 }
 
-// dayCounts are the columns of the table by day, and the lines of its chart.
-var dayCounts = [...]struct {
-	title string
-	state conversion.State
-	count func(Day) int
-}{
-	{"Demandes", conversion.StateRequested, func(d Day) int { return d.Requested }},
-	{"Courriels envoyés", conversion.StateMailed, func(d Day) int { return d.Mailed }},
-	{"Activations", conversion.StateActivated, func(d Day) int { return d.Activated }},
-	{"Expirations", conversion.StateExpired, func(d Day) int { return d.Expired }},
-	{"Adresses refusées", conversion.StateUndeliverable, func(d Day) int { return d.Undeliverable }},
-	{"Annulations", conversion.StateCancelled, func(d Day) int { return d.Cancelled }},
-}
-
-func (p *pen) days(days []Day) {
+func (p *pen) days(days []dayCounts) {
 	titles := []string{"Par jour"}
-	for _, c := range dayCounts {
+	for _, c := range dayColumns {
 		titles = append(titles, c.title)
 	}
 	p.heads(daysRow, titles...)
@@ -173,20 +161,20 @@ func (p *pen) days(days []Day) {
 	}
 	for i, d := range days {
 		row := daysRow + 1 + i
-		p.put("A", row, p.styles.day, dayLabel(d.Date, len(days)))
-		for j, c := range dayCounts {
-			p.put(dayColumn(j), row, p.styles.count, c.count(d))
+		p.put("A", row, p.styles.day, dayLabel(d.day, len(days)))
+		for j, n := range d.counts {
+			p.put(dayColumn(j), row, p.styles.count, n)
 		}
 	}
 }
 
 // dayLabel is a real date, but a text where it stands alone: LibreOffice labels
 // the only date of a chart's axis as the first day of its year.
-func dayLabel(date time.Time, days int) any {
+func dayLabel(serial int64, days int) any {
 	if days == 1 {
-		return date.Format("02/01/2006")
+		return time.Date(1899, 12, 30+int(serial), 0, 0, 0, 0, time.UTC).Format("02/01/2006")
 	}
-	return day(date)
+	return serial
 }
 
 func dayColumn(i int) string { return string(rune('B' + i)) }
@@ -224,7 +212,7 @@ func (p *pen) dayChart(days int) {
 		kind = excelize.Line
 	}
 	var series []excelize.ChartSeries
-	for i, c := range dayCounts {
+	for i, c := range dayColumns {
 		_, _, bar := colours(c.state)
 		series = append(series, excelize.ChartSeries{
 			Name:       reference(dayColumn(i), daysRow, daysRow),

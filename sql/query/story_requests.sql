@@ -1,9 +1,12 @@
--- The requests of space $1 at instant $2, oldest first.
-SELECT r.id, s.number, s.holder, r.email, coalesce(r.batch_id, 0) AS batch,
-       request_state(r, $2) AS state, r.origin, r.generation, r.in_doubt, r.refusal, s.certificate_expires,
-       r.requested_at, r.started_at, r.mailed_at, r.expires_at, r.activated_at, r.bounced_at, coalesce(r.bounce, '') AS bounce,
-       request_not_delivered(r, $2) AS not_delivered,
-       coalesce(r.expired_at, r.undeliverable_at, r.cancelled_at, CASE WHEN r.activated_at IS NULL AND r.expires_at <= $2 THEN r.expires_at END) AS ended_at
+-- The requests of space $1 at instant $2, oldest first: the columns of report_requests.sql. Instants are seconds since 1970, rounded down.
+SELECT r.id, s.number, s.holder, r.email, coalesce(r.batch_id, 0),
+       request_state(r, $2), r.origin, r.generation, r.in_doubt, r.refusal, s.certificate_expires,
+       floor(date_part('epoch', r.requested_at))::bigint, floor(date_part('epoch', r.started_at))::bigint,
+       floor(date_part('epoch', r.mailed_at))::bigint, floor(date_part('epoch', r.expires_at))::bigint,
+       floor(date_part('epoch', r.activated_at))::bigint,
+       floor(date_part('epoch', coalesce(r.expired_at, r.undeliverable_at, r.cancelled_at,
+           CASE WHEN r.activated_at IS NULL AND r.expires_at <= $2 THEN r.expires_at END)))::bigint,
+       floor(date_part('epoch', r.bounced_at))::bigint, coalesce(r.bounce, ''), request_not_delivered(r, $2)
 FROM request_code r JOIN space s ON s.id = r.space_id
 WHERE r.space_id = $1
 ORDER BY r.id
