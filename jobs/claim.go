@@ -10,8 +10,8 @@ import (
 	"bascule/sql"
 )
 
-// A holding keeps a claim alive: it renews the lease while its worker works or
-// waits, and tells when it cannot. A holder that cannot renew starts nothing more.
+// A holding keeps a claim alive: it renews the lease while outcomes are awaited
+// and written down, and tells when it cannot.
 type holding struct {
 	db    *sql.DB
 	claim sql.Claim
@@ -27,7 +27,7 @@ type holding struct {
 const renewEvery = sql.Lease / 4
 
 // What a worker may spend on the database after it was told to stop, and on one
-// attempt. Claims, starts and outcomes go on when the worker's context has
+// attempt. Starts and outcomes go on when the worker's context has
 // ended: cut off in the middle, nobody would know what was committed.
 const (
 	lastWords        = 20 * time.Second
@@ -76,7 +76,7 @@ func (h *holding) renew(ctx context.Context) {
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			h.lose()
-			h.log.Warn("cannot renew a claim; nothing more is started under it", "err", err)
+			h.log.Warn("cannot renew a claim", "err", err)
 		}
 	}
 }
@@ -90,16 +90,8 @@ func (h *holding) recording(ctx context.Context) (context.Context, context.Cance
 	return notMuchLonger(ctx, out, func() { unwatch(); cancel() })
 }
 
-// release ends the renewals and gives back the claims that were not started.
-func (h *holding) release(ctx context.Context, unstarted []int64) {
+// release ends the renewals.
+func (h *holding) release() {
 	h.stop()
 	<-h.done
-	ctx, cancel := recording(ctx)
-	defer cancel()
-	err := persist(ctx, func(err error) { h.log.Warn("cannot give claims back; trying again", "err", err) }, func(ctx context.Context) error {
-		return h.db.ReleaseClaim(ctx, sql.Claim{Token: h.claim.Token, IDs: unstarted})
-	})
-	if err != nil {
-		h.log.Warn("claims could not be given back; their lease will end", "err", err)
-	}
 }

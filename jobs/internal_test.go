@@ -81,7 +81,7 @@ func TestHeldIsNotRecorded(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		r := &recorder{b: &batch{Mailer: &Mailer{Now: time.Now, Log: slog.New(slog.DiscardHandler)}}, out: ctx,
+		r := &recorder{w: &window{Mailer: &Mailer{Now: time.Now, Log: slog.New(slog.DiscardHandler)}}, out: ctx,
 			in: make(chan result), done: make(chan struct{})}
 		close(r.done)
 		r.write(writeAll([]int{1}, func(context.Context, []int) (err error) {

@@ -15,7 +15,8 @@ const flushEvery = 30 * time.Millisecond
 // A recorder writes outcomes down while the relay is still busy with the rest
 // of the window, so that a crash leaves few in doubt.
 type recorder struct {
-	b       *batch
+	w       *window
+	held    *holding
 	ctx     context.Context // of the worker: what breaks off once it has ended may be our own doing
 	out     context.Context // ends when nothing can be written down any more
 	cancel  context.CancelFunc
@@ -28,28 +29,32 @@ type recorder struct {
 }
 
 type result struct {
-	letter    letter
+	mail      sql.Mail
 	outcome   mail.Outcome
 	stopping  bool // the worker is: what broke off may be our own doing
 	unwritten bool // there were no bytes to hand over
 }
 
-// record starts a recorder. It goes on after ctx ended: an outcome that is
-// known must not become a doubt.
-func (b *batch) record(ctx context.Context) *recorder {
-	r := &recorder{b: b, ctx: ctx, in: make(chan result, maxWindow), done: make(chan struct{})}
-	r.out, r.cancel = b.held.recording(ctx)
+// record starts a recorder of mails that were started. It goes on after ctx
+// ended: an outcome that is known must not become a doubt.
+func (w *window) record(ctx context.Context, mails []sql.Mail) *recorder {
+	claim := sql.Claim{Token: w.token}
+	for _, m := range mails {
+		claim.IDs = append(claim.IDs, m.ID)
+	}
+	r := &recorder{w: w, held: hold(ctx, w.DB, claim, w.Log), ctx: ctx, in: make(chan result, maxWindow), done: make(chan struct{})}
+	r.out, r.cancel = r.held.recording(ctx)
 	go r.run()
 	return r
 }
 
-func (r *recorder) add(l letter, o mail.Outcome) {
-	r.in <- result{letter: l, outcome: o, stopping: r.ctx.Err() != nil}
+func (r *recorder) add(m sql.Mail, o mail.Outcome) {
+	r.in <- result{mail: m, outcome: o, stopping: r.ctx.Err() != nil}
 }
 
 // addUnwritten records a mail that could not be written: it certainly did not go out.
-func (r *recorder) addUnwritten(l letter) {
-	r.in <- result{letter: l, outcome: mail.Outcome{Kind: mail.NotSent}, unwritten: true}
+func (r *recorder) addUnwritten(m sql.Mail) {
+	r.in <- result{mail: m, outcome: mail.Outcome{Kind: mail.NotSent}, unwritten: true}
 }
 
 // close returns once every outcome was written down, or could not be. It tells
@@ -62,6 +67,7 @@ func (r *recorder) close() (stuck bool) {
 
 func (r *recorder) run() {
 	defer close(r.done)
+	defer r.held.release()
 	defer r.cancel()
 	flush, again := time.NewTicker(flushEvery), time.NewTicker(persistEvery)
 	defer flush.Stop()
@@ -94,11 +100,9 @@ func (r *recorder) flush(results []result) {
 	if len(results) == 0 {
 		return
 	}
-	db, token, v := r.b.DB, r.b.token, r.b.judge(results)
+	db, token, v := r.w.DB, r.w.token, r.w.judge(results)
 	all := r.waiting
-	all = append(all, writeAll(v.accepted, func(ctx context.Context, ids []int64) error {
-		return db.FinishAccepted(ctx, sql.Claim{Token: token, IDs: ids})
-	})...)
+	all = append(all, writeAll(v.accepted, func(ctx context.Context, mails []sql.Mail) error { return db.FinishAccepted(ctx, token, mails) })...)
 	all = append(all, writeAll(v.inDoubt, func(ctx context.Context, ids []int64) error {
 		return db.FinishInDoubt(ctx, sql.Claim{Token: token, IDs: ids}, doubtDelay)
 	})...)
@@ -120,41 +124,42 @@ func (r *recorder) write(all []write) {
 		r.waiting = append(r.waiting, held...)
 		r.lost, r.recorded = r.lost+lost, r.recorded || left < w.count
 		if err != nil {
-			r.b.complain("outcomes of mails could not be recorded; they are in doubt", "count", lost, "err", err)
+			r.w.complain("outcomes of mails could not be recorded; they are in doubt", "count", lost, "err", err)
 		}
 	}
 }
 
 func (r *recorder) tell(err error) {
-	r.b.complain("cannot record outcomes of mails; trying again", "err", err)
+	r.w.complain("cannot record outcomes of mails; trying again", "err", err)
 }
 
 func (r *recorder) moveBreaker(v verdict) {
 	err := persist(r.out, r.tell, func(ctx context.Context) error {
-		if err := r.b.DB.Blame(ctx, v.blamed); err != nil {
+		if err := r.w.DB.Blame(ctx, v.blamed); err != nil {
 			return err
 		}
-		return r.b.moveBreaker(ctx, v)
+		return r.w.moveBreaker(ctx, v)
 	})
 	if err != nil {
-		r.b.complain("cannot move the breaker", "err", err)
+		r.w.complain("cannot move the breaker", "err", err)
 	}
 }
 
 // A verdict is what outcomes mean for their rows and for the breaker (D11).
 type verdict struct {
-	accepted, inDoubt []int64
-	refused, failed   []sql.Failure
-	blamed            []int64 // refused without a clear reason, or broken off, before another one was accepted
-	unclear           []int64 // the same, since then
-	us                []int64
-	reason            string // of the last refusal that may speak about us
-	spoke             bool   // the relay said something about a recipient: it works
+	accepted        []sql.Mail
+	inDoubt         []int64
+	refused, failed []sql.Failure
+	blamed          []int64 // refused without a clear reason, or broken off, before another one was accepted
+	unclear         []int64 // the same, since then
+	us              []int64
+	reason          string // of the last refusal that may speak about us
+	spoke           bool   // the relay said something about a recipient: it works
 }
 
 // accept ends what was in a row (D11).
-func (v *verdict) accept(id int64) {
-	v.accepted, v.spoke = append(v.accepted, id), true
+func (v *verdict) accept(m sql.Mail) {
+	v.accepted, v.spoke = append(v.accepted, m), true
 	v.blamed, v.unclear = append(v.blamed, v.unclear...), nil
 }
 
@@ -179,14 +184,14 @@ const doubtDelay = 30 * time.Second
 // judge is the table of D11, from the relay's words to the rows. A relay that
 // breaks off in the middle of a mail, or never answers a dot, counts among the
 // unclear: it may be that very mail, and it may be the relay.
-func (b *batch) judge(results []result) verdict {
+func (w *window) judge(results []result) verdict {
 	var v verdict
 	for _, res := range results {
-		id, o := res.letter.ID, res.outcome
+		id, o := res.mail.ID, res.outcome
 		f := sql.Failure{ID: id, Refusal: wordsOf(o), Code: codeOf(o)}
-		switch b.kindOf(res) {
+		switch w.kindOf(res) {
 		case mail.Accepted:
-			v.accept(id)
+			v.accept(res.mail)
 		case mail.InDoubt:
 			v.inDoubt = append(v.inDoubt, id)
 			if !res.stopping {
@@ -201,15 +206,15 @@ func (b *batch) judge(results []result) verdict {
 		case mail.NotSent:
 			if res.unwritten { // no fault of the address: it is never given up
 				f.Refusal, f.Counts = "the mail could not be written", true
-				f.Delay, _ = schedule(res.letter.Attempts)
+				f.Delay, _ = schedule(res.mail.Attempts)
 			}
 			v.failed = append(v.failed, f)
 		case mail.Unclear:
 			v.suspect(id, o)
-			v.retry(f, res.letter.Attempts)
+			v.retry(f, res.mail.Attempts)
 		case mail.Later:
 			v.spoke = true
-			v.retry(f, res.letter.Attempts)
+			v.retry(f, res.mail.Attempts)
 		}
 	}
 	return v
@@ -219,11 +224,11 @@ func (b *batch) judge(results []result) verdict {
 // is broken off is Unclear, unless we did it ourselves. A refusal of us that meets
 // one and the same mail, while others get through, is that mail's: it would
 // otherwise stop all mail each time it is tried.
-func (b *batch) kindOf(res result) mail.Kind {
+func (w *window) kindOf(res result) mail.Kind {
 	switch o := res.outcome; {
 	case o.Kind == mail.NotSent && o.Stage != "" && !res.stopping:
 		return mail.Unclear
-	case o.Kind == mail.Us && o.Stage.OfMessage() && res.letter.OwnFault && !b.probe:
+	case o.Kind == mail.Us && o.Stage.OfMessage() && res.mail.OwnFault && !w.probe:
 		return mail.Unclear
 	default:
 		return o.Kind
@@ -231,29 +236,29 @@ func (b *batch) kindOf(res result) mail.Kind {
 }
 
 // moveBreaker opens, keeps open or closes the breaker after outcomes.
-func (b *batch) moveBreaker(ctx context.Context, v verdict) error {
+func (w *window) moveBreaker(ctx context.Context, v verdict) error {
 	switch {
 	case len(v.us) > 0:
-		if err := b.DB.OpenBreaker(ctx, v.reason, v.us); err != nil {
+		if err := w.DB.OpenBreaker(ctx, v.reason, v.us); err != nil {
 			return err
 		}
-		b.Log.Warn("the relay refuses us; no mail starts until it takes one", "reason", v.reason)
+		w.Log.Warn("the relay refuses us; no mail starts until it takes one", "reason", v.reason)
 	case len(v.unclear) > 0:
-		turn, err := b.DB.NoteUnclear(ctx, v.unclear, v.reason)
+		turn, err := w.DB.NoteUnclear(ctx, v.unclear, v.reason)
 		if err != nil {
 			return err
 		}
 		switch turn {
 		case sql.Opened:
-			b.Log.Warn("the relay fails one recipient after the other; no mail starts until it takes one", "reason", v.reason)
+			w.Log.Warn("the relay fails one recipient after the other; no mail starts until it takes one", "reason", v.reason)
 		case sql.Closed:
-			b.Log.Info("only mails are left that were refused twice; they follow their own schedule", "reason", v.reason)
+			w.Log.Info("only mails are left that were refused twice; they follow their own schedule", "reason", v.reason)
 		}
-	case b.probe && v.spoke:
-		if err := b.DB.CloseBreaker(ctx); err != nil {
+	case w.probe && v.spoke:
+		if err := w.DB.CloseBreaker(ctx); err != nil {
 			return err
 		}
-		b.Log.Info("the relay takes mail again")
+		w.Log.Info("the relay takes mail again")
 	}
 	return nil
 }

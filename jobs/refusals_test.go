@@ -270,19 +270,19 @@ const opensMoreThan = `SELECT count(*) > $1 FROM breaker_opening`
 func TestBadAddressesAreToBlame(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	bad := s.invite(8)
+	bad := s.invite(12) // the first windows: four, and eight
 	good := s.invite(8)
 	s.relay.follow(refusing(noSuchUser, contacts(bad)...))
 	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
 	s.elapse("the good ones are mailed", `SELECT count(*) = 8 FROM request_code WHERE mailed_at IS NOT NULL AND id >= $1`, good[0].ID)
 	for i := range 4 {
-		s.elapse("each bad one is refused once more", `SELECT count(*) = 8 FROM obligation WHERE attempts > $1`, i)
+		s.elapse("each bad one is refused once more", `SELECT count(*) = 12 FROM obligation WHERE attempts > $1`, i)
 		waits := s.invite(1)[0]
 		s.db.Exec(t, `UPDATE obligation SET lane = 'interactive' WHERE request_id = $1 AND lane = 'bulk'`, waits.ID)
 		s.until("somebody who waits is mailed, without any time passing", `SELECT mailed_at IS NOT NULL FROM request_code WHERE id = $1`, waits.ID)
 	}
 	if n := s.openings(); n < 1 || n > 2 {
-		t.Errorf("the breaker opened %d times for 8 bad addresses", n)
+		t.Errorf("the breaker opened %d times for 12 bad addresses", n)
 	}
 	before := s.openings()
 	s.relay.follow(at("rcpt", noSuchUser))

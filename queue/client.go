@@ -15,7 +15,6 @@ type Client struct {
 	opt   asynq.RedisConnOpt
 	asynq *asynq.Client
 	redis redis.UniversalClient
-	last  lastPlace
 	door  *door
 }
 

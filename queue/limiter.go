@@ -35,26 +35,16 @@ func limit(perSecond float64) redis_rate.Limit {
 	return redis_rate.Limit{Rate: burst, Period: time.Duration(float64(burst) / perSecond * float64(time.Second)), Burst: burst}
 }
 
-// Take waits until at least one mail may go, and returns how many of n may. It
-// returns an error when ctx ends or Redis does not answer: nothing may go then.
-func (l *Limiter) Take(ctx context.Context, w WakeUp, n int) (int, error) {
-	for {
-		allowed, wait, err := l.try(ctx, w, n)
-		if err != nil {
-			return 0, unavailable{fmt.Errorf("ask for mail rate: %w", err)}
-		}
-		if allowed > 0 {
-			return allowed, nil
-		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-time.After(wait):
-		}
+// Take tells how many of n mails may go now; if none, how long to wait before
+// asking again. It returns an error when Redis does not answer: nothing may go then.
+func (l *Limiter) Take(ctx context.Context, w WakeUp, n int) (allowed int, wait time.Duration, err error) {
+	if allowed, wait, err = l.take(ctx, w, n); err != nil {
+		return 0, 0, unavailable{fmt.Errorf("ask for mail rate: %w", err)}
 	}
+	return allowed, wait, nil
 }
 
-func (l *Limiter) try(ctx context.Context, w WakeUp, n int) (allowed int, wait time.Duration, err error) {
+func (l *Limiter) take(ctx context.Context, w WakeUp, n int) (allowed int, wait time.Duration, err error) {
 	if w == WakeInteractive {
 		res, err := l.limiter.AllowAtMost(ctx, "bascule:mail:interactive", l.interactive, n)
 		if err != nil || res.Allowed > 0 {
@@ -62,10 +52,10 @@ func (l *Limiter) try(ctx context.Context, w WakeUp, n int) (allowed int, wait t
 		}
 	}
 	res, err := l.limiter.AllowAtMost(ctx, "bascule:mail:bulk", l.bulk, n)
-	if err != nil {
-		return 0, 0, err
+	if err != nil || res.Allowed > 0 {
+		return allowedOf(res), 0, err
 	}
-	return res.Allowed, max(res.RetryAfter, time.Millisecond), nil
+	return 0, max(res.RetryAfter, time.Millisecond), nil
 }
 
 func allowedOf(res *redis_rate.Result) int {

@@ -18,38 +18,6 @@ import (
 
 func TestMain(m *testing.M) { devtest.Main(m) }
 
-// A rank belongs to a process, however many servers it runs; the others' count
-// is the same for all who see the same.
-func TestPlaceOf(t *testing.T) {
-	t.Parallel()
-	for own, want := range map[string]Place{
-		"a:1": {Rank: 0, Of: 3},
-		"b:1": {Rank: 1, Of: 3},
-		"b:2": {Rank: 2, Of: 3},
-		"c:9": {Rank: 3, Of: 4}, // not told of yet
-	} {
-		if got := placeOf(own, []string{"b:2", "a:1", "b:1", "a:1"}); got != want {
-			t.Errorf("%s: %+v, want %+v", own, got, want)
-		}
-	}
-	if got := placeOf("a:1", nil); got != alone {
-		t.Errorf("nobody else: %+v", got)
-	}
-}
-
-// A Redis that does not answer leaves a worker alone, not idle.
-func TestPlaceWithoutRedis(t *testing.T) {
-	t.Parallel()
-	r := devtest.Redis(t)
-	c := open(t, r.URL())
-	if err := r.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	if got := c.Place(); got != alone {
-		t.Errorf("%+v", got)
-	}
-}
-
 func open(t *testing.T, url string) *Client {
 	t.Helper()
 	c, err := Open(url)
@@ -187,16 +155,17 @@ func TestLimiter(t *testing.T) {
 		limiter := NewLimiter(c, 100)
 		start, sent := time.Now(), 0
 		for time.Since(start) < 10*time.Second {
-			n, err := limiter.Take(t.Context(), WakeBulk, 64)
-			if err != nil {
-				t.Fatal(err)
+			n, wait, err := limiter.Take(t.Context(), WakeBulk, 64)
+			if err != nil || (n == 0) != (wait > 0) {
+				t.Fatal(n, wait, err)
 			}
 			sent += n
+			time.Sleep(wait)
 		}
 		if sent < 700 || sent > 850 {
 			t.Errorf("%d bulk mails in 10 s, want about 800", sent)
 		}
-		if n, err := limiter.Take(t.Context(), WakeInteractive, 1); n != 1 || err != nil || time.Since(start) > 10100*time.Millisecond {
+		if n, _, err := limiter.Take(t.Context(), WakeInteractive, 1); n != 1 || err != nil || time.Since(start) > 10100*time.Millisecond {
 			t.Errorf("an interactive mail had to wait for bulk mail: %d, %v", n, err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 
 	"bascule/internal/conversion"
 	"bascule/sql"
+	"bascule/sql/sqltest"
 )
 
 func (d *desk) exclude(whom string, until ...time.Time) int {
@@ -194,8 +195,8 @@ func TestExcludedInDoubt(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	request := d.invite("000001", "a@duvallon.example")
-	h := d.claim(1)
-	d.must(d.FinishInDoubt(d.ctx, h.sent(), 0))
+	h := d.start(1)
+	d.must(d.FinishInDoubt(d.ctx, h.Claim, 0))
 	d.exclude("000001")
 	if n := d.deliver(); n != 0 {
 		t.Errorf("%d copies were sent", n)
@@ -273,10 +274,17 @@ func TestExcludedIsServed(t *testing.T) {
 // proofOf is the code of the present generation of a request.
 func (d *desk) proofOf(request int64) proof {
 	d.t.Helper()
-	var m sql.Mail
-	d.must(d.Raw.QueryRow(`SELECT key_id, nonce, generation, email FROM request_code WHERE id = $1`, request).
-		Scan(&m.KeyID, &m.Nonce, &m.Generation, &m.Recipient))
-	return d.code(m)
+	var (
+		key        conversion.KeyID
+		nonce      []byte
+		generation int
+		email      string
+	)
+	d.must(d.Raw.QueryRow(`SELECT key_id, nonce, generation, email FROM request_code WHERE id = $1`, request).Scan(&key, &nonce, &generation, &email))
+	to := sqltest.Email(d.t, email)
+	code, err := d.keys.Code(key, conversion.Nonce(nonce), generation, to)
+	d.must(err)
+	return proof{to, code}
 }
 
 // D17: a complaint leaves the address alone that the mail went to, for good, also

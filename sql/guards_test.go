@@ -281,8 +281,7 @@ func TestExclusionKeepsTheSchedule(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	request := d.invite("000001", "a@duvallon.example")
-	h := d.claimOf(request)
-	h.start()
+	h := d.startOf(request)
 	d.must(d.FinishFailed(d.ctx, h.Token, h.failures("451 later", true)))
 	d.Exec(t, `UPDATE obligation SET due_at = due_at + interval '1 hour'`) // as long as its schedule has it wait
 	due := func() string { return d.Text(t, `SELECT due_at::text FROM obligation`) }
@@ -327,7 +326,7 @@ func TestStatusOfTheLastMinute(t *testing.T) {
 		t.Errorf("a code and a notice are due: %+v", s)
 	}
 	f := d.flight(request)
-	d.must(d.FinishAccepted(d.ctx, f.only(sql.MailCode).hand.Claim))
+	d.must(d.accept(f.only(sql.MailCode)))
 	if s := status(); s.ToSend != 1 || len(s.WaitsForKeys) != 0 {
 		t.Errorf("a notice alone is due: %+v", s)
 	}
@@ -344,9 +343,9 @@ func TestTypedIsNoDoubt(t *testing.T) {
 	request := d.invite("000001", "a@duvallon.example")
 	var p proof
 	for range 3 {
-		h := d.claimOf(request)
+		h := d.startOf(request)
 		p = d.code(h.mails[0])
-		d.must(d.FinishInDoubt(d.ctx, h.sent(), 3))
+		d.must(d.FinishInDoubt(d.ctx, h.Claim, 3))
 	}
 	d.Exec(t, `UPDATE code SET in_doubt = true, mailed_at = NULL`) // whatever the worker has concluded
 	d.accepted(p, request)

@@ -178,7 +178,7 @@ func (d *desk) scene() *strings.Replacer {
 	n := d.invite("00000N", "n@duvallon.example")
 	d.refuse(n)
 	u := d.invite("00000U", "u@duvallon.example")
-	d.claimOf(u).start()
+	d.startOf(u)
 	d.Shift(d.t, 49*time.Hour)
 	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Expired == 0 {
 		d.t.Fatal("nothing expired", err)

@@ -3,7 +3,6 @@ package sql
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -207,7 +206,7 @@ func (r *importRun) read(ctx context.Context) error {
 		return err
 	}
 	n, err := copyRows(ctx, r.tx, r.Rows,
-		`COPY staged (line, number, holder, email, email_key, serial, issuer, issuer_key, expires, contents, nonce, cell, reason, warning) FROM STDIN`, stagedRow)
+		`COPY staged (line, number, holder, email, email_key, serial, issuer, issuer_key, expires, contents, nonce, tag, cell, reason, warning) FROM STDIN`, r.staged)
 	if err != nil {
 		return err
 	}
@@ -244,25 +243,19 @@ func copyRows[T any](ctx context.Context, tx *sqlx.Tx, rows iter.Seq2[T, error],
 	return n, nil
 }
 
-func stagedRow(r ImportRow) []any {
+func (run *importRun) staged(r ImportRow) []any {
 	if r.Reason != "" {
 		// A malformed row differs from every other one.
-		return []any{r.Line, string(r.Space.Number), "", "", "", "", "", "", nil, "line " + strconv.Itoa(r.Line), nil, r.Cell, r.Reason, ""}
+		return []any{r.Line, string(r.Space.Number), "", "", "", "", "", "", nil, "line " + strconv.Itoa(r.Line), nil, nil, r.Cell, r.Reason, ""}
 	}
 	s := r.Space
+	nonce, tag := run.Keys.FirstCode(s.Contact)
 	return []any{r.Line, string(s.Number), s.Holder, s.Contact.String(), s.Contact.Key(), string(s.Certificate.Serial),
-		s.Certificate.Issuer, cmp.Or(r.IssuerKey, s.Certificate.Issuer), s.Certificate.Expires.Format(time.DateOnly), contents(s), nonce(), "", "", r.Warning}
+		s.Certificate.Issuer, cmp.Or(r.IssuerKey, s.Certificate.Issuer), s.Certificate.Expires.Format(time.DateOnly), contents(s), nonce[:], tagValue(tag), "", "", r.Warning}
 }
 
 func stagedDossier(d DossierRow) []any {
 	return []any{d.Line, string(d.Number), string(d.SIREN), d.Company, d.Service, d.Cell, d.Reason}
-}
-
-// nonce is the random part of the code that a row may lead to.
-func nonce() []byte {
-	b := make([]byte, 16)
-	rand.Read(b) // it never fails
-	return b
 }
 
 // contents digests a row, companies apart: equal contents are held already,

@@ -57,8 +57,8 @@ func (d *desk) overdue(request int64) {
 // refuse has the relay refuse the address of the code mail for good.
 func (d *desk) refuse(request int64) {
 	d.t.Helper()
-	h := d.claimOf(request)
-	for _, id := range h.sent().IDs {
+	h := d.startOf(request)
+	for _, id := range h.IDs {
 		d.must(d.FinishRefused(d.ctx, h.Token, []sql.Failure{{ID: id, Refusal: "550 5.1.1 no such user", Code: "550 5.1.1"}}))
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/lib/pq"
-
-	"bascule/internal/conversion"
 )
 
 // A Lane says which workers take what is due.
@@ -48,71 +46,6 @@ type Claim struct {
 	IDs   pq.Int64Array
 }
 
-// A Mail is a claimed mail, with what is needed to write it.
-type Mail struct {
-	ID         int64            `db:"id"`
-	Kind       MailKind         `db:"kind"`
-	RequestID  int64            `db:"request_id"`
-	Generation int              `db:"generation"`
-	Copy       int              `db:"copy"`      // 1 to 3 for an administrator's repetition (D3)
-	Attempts   int              `db:"attempts"`  // refusals so far that count
-	OwnFault   bool             `db:"own_fault"` // they are the recipient's, not the relay's (D11)
-	KeyID      conversion.KeyID `db:"key_id"`
-	Nonce      []byte           `db:"nonce"`
-	IsChosen   bool             `db:"is_chosen"` // the subscriber chose this address: the code activates
-	Recipient  string           `db:"recipient"`
-	CodeEmail  string           `db:"code_email"` // the address that the code proves: for a notice, the other one
-	SwitchedAt time.Time        `db:"switched_at"`
-	HappenedAt time.Time        `db:"happened_at"` // what a notice tells; the epoch for other mails
-	Sharing    int              `db:"sharing"`     // certificate spaces with this contact address, 1001 at most (D2)
-	Taken      bool             `db:"taken"`       // that address is the identifier of a password space already (R6)
-	PDF        []byte           `db:"pdf"`
-	spaceRow
-}
-
-// Space is the space that the mail is about, without its companies, which no
-// mail tells.
-func (m Mail) Space() (conversion.Space, error) { return m.space() }
-
-var (
-	//go:embed query/claim_mail.sql
-	claimMail string
-	//go:embed query/read_mail.sql
-	readMail string
-)
-
-// A Share says which worker asks: Rank, from 0, of Of. What has become due only
-// now is left to whose share it is, so that a small batch does not all go to
-// whoever wakes up first; a second later anybody may take it.
-type Share struct{ Rank, Of int }
-
-// ClaimMail claims up to limit due mails of a lane for Lease, the longest due
-// first; if another, none of those that were refused without a clear reason
-// (D11). Workers never wait for each other.
-func (db *DB) ClaimMail(ctx context.Context, lane Lane, limit int, token string, another bool, s Share) ([]Mail, error) {
-	var mails []Mail
-	err := again(func() error {
-		claim, err := db.prepare(ctx, claimMail)
-		if err != nil {
-			return err
-		}
-		read, err := db.prepare(ctx, readMail)
-		if err != nil {
-			return err
-		}
-		var ids pq.Int64Array
-		if err := claim.SelectContext(ctx, &ids, lane, limit, token, Lease.Seconds(), another, s.Rank, max(s.Of, 1)); err != nil || len(ids) == 0 {
-			return err
-		}
-		mails = nil
-		return read.SelectContext(ctx, &mails, ids)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("claim %s mail: %w", lane, err)
-	}
-	return mails, nil
-}
-
 //go:embed query/finish_accepted.sql
 var finishAccepted string
 
@@ -123,8 +56,13 @@ var ErrHeld = errors.New("somebody holds a code or a request")
 // FinishAccepted records mails that the relay accepted. What the token does not
 // hold any more is left to whoever does (I5). It returns ErrHeld for those that
 // have to wait.
-func (db *DB) FinishAccepted(ctx context.Context, c Claim) error {
-	return db.finishFree(ctx, c, "accepted", finishAccepted, c.Token, c.IDs)
+func (db *DB) FinishAccepted(ctx context.Context, token string, mails []Mail) error {
+	c := Claim{Token: token}
+	var requests, generations pq.Int64Array
+	for _, m := range mails {
+		c.IDs, requests, generations = append(c.IDs, m.ID), append(requests, m.RequestID), append(generations, int64(m.Generation))
+	}
+	return db.finishFree(ctx, c, "accepted", finishAccepted, token, c.IDs, requests, generations)
 }
 
 // A Failure is a mail that certainly did not go out.
@@ -233,14 +171,6 @@ func (db *DB) RenewClaim(ctx context.Context, c Claim) error {
 		return fmt.Errorf("renew a claim: %w", err)
 	}
 	return nil
-}
-
-//go:embed query/release_claim.sql
-var releaseClaim string
-
-// ReleaseClaim gives claims back that were not started.
-func (db *DB) ReleaseClaim(ctx context.Context, c Claim) error {
-	return db.finish(ctx, c, "not started", releaseClaim, c.Token, c.IDs)
 }
 
 // again runs f once more when PostgreSQL ended its statement for the sake of

@@ -15,31 +15,41 @@ import (
 	"bascule/sql"
 )
 
-// C2: what became due only now is shared evenly by three workers, whoever asks
-// first and however much it asks for; a second later nobody waits for a worker
-// that may be dead.
-func TestShare(t *testing.T) {
+// C2: whoever shares a front begins where the others have come to. What becomes due
+// behind it, as the mail of a worker that died, is found once nothing is ahead, or
+// when the front is reset.
+func TestFront(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	for i := range 30 {
-		d.invite(fmt.Sprintf("00000%d", 10+i), fmt.Sprintf("contact%d@duvallon.example", i))
+	for i := range 8 {
+		d.invite(fmt.Sprintf("00000%d", i), fmt.Sprintf("contact%d@duvallon.example", i))
 	}
-	now, err := d.Now(d.ctx)
-	d.must(err)
-	d.Freeze(t, now)
-	d.Exec(t, `UPDATE obligation SET due_at = bascule_now()`)
-	claim := func(rank int) int {
-		mails, err := d.ClaimMail(d.ctx, sql.LaneBulk, 100, uuid.NewString(), false, sql.Share{Rank: rank, Of: 3})
+	var front sql.Front
+	next := func(want string) {
+		t.Helper()
+		s, err := d.StartMail(d.ctx, sql.Taking{Lane: sql.LaneBulk, Limit: 2, Token: uuid.NewString(), Lifetime: time.Hour, Keys: d.keys, Front: &front})
 		d.must(err)
-		return len(mails)
+		var got []string
+		for _, m := range s.Mails {
+			got = append(got, string(m.Number))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("started %q, want %s", got, want)
+		}
 	}
-	if first, again, second := claim(0), claim(0), claim(1); first != 10 || again != 0 || second != 10 {
-		t.Errorf("%d, %d and %d mails, want 10, none and 10", first, again, second)
+	lapses := func(number string) {
+		d.Exec(t, `UPDATE obligation SET claimed_until = bascule_now() WHERE space_id = (SELECT id FROM space WHERE number = $1)`, number)
 	}
-	d.Freeze(t, now.Add(time.Second))
-	if n := claim(0); n != 10 {
-		t.Errorf("%d mails of a worker that does not come, want 10", n)
-	}
+	next("000000 000001")
+	next("000002 000003")
+	lapses("000001")
+	next("000004 000005")
+	front.Reset()
+	next("000001 000006")
+	lapses("000000")
+	next("000007")
+	next("000000")
+	next("")
 }
 
 // D2: a mail knows how many certificate spaces share its address, once those that
@@ -57,12 +67,12 @@ func TestSharingIsCounted(t *testing.T) {
 			FROM generate_series(1, $2) AS i`, firm, n)
 	}
 	claimed := func() string {
-		h := d.claim(10)
 		var told []string
+		h := d.start(10)
 		for _, m := range h.mails {
 			told = append(told, fmt.Sprint(m.Sharing))
 		}
-		d.must(d.ReleaseClaim(d.ctx, h.Claim))
+		d.must(d.FinishFailed(d.ctx, h.Token, h.failures("421 busy", false)))
 		return strings.Join(told, " ")
 	}
 	if got := claimed(); got != "2 2 1" {
@@ -87,21 +97,21 @@ func TestRenewClaim(t *testing.T) {
 	now, err := d.Now(d.ctx)
 	d.must(err)
 	d.Freeze(t, now)
-	h := d.claim(10)
+	h := d.start(10)
 	d.Freeze(t, now.Add(sql.Lease-time.Second))
 	d.must(d.RenewClaim(d.ctx, h.Claim))
 	d.Freeze(t, now.Add(2*sql.Lease-2*time.Second))
-	if n := len(d.claim(10).mails); n != 0 {
+	if n := len(d.start(10).mails); n != 0 {
 		t.Errorf("a renewed claim was taken by somebody else: %d", n)
 	}
 	d.must(d.RenewClaim(d.ctx, sql.Claim{Token: uuid.NewString(), IDs: h.IDs}))
 	d.Freeze(t, now.Add(2*sql.Lease))
-	if n := len(d.claim(10).mails); n != 1 {
+	if n := len(d.start(10).mails); n != 1 {
 		t.Errorf("a claim that lapsed is not taken: %d", n)
 	}
 	d.must(d.RenewClaim(d.ctx, h.Claim))
 	d.Freeze(t, now.Add(3*sql.Lease))
-	if n := len(d.claim(10).mails); n != 1 {
+	if n := len(d.start(10).mails); n != 1 {
 		t.Errorf("a former holder renewed another's claim: %d", n)
 	}
 }
@@ -117,8 +127,7 @@ func TestBlame(t *testing.T) {
 	now, err := d.Now(d.ctx)
 	d.must(err)
 	d.Freeze(t, now)
-	h := d.claim(12)
-	h.start()
+	h := d.start(12)
 	ids := h.IDs
 	note := func(want sql.Turn, ids ...int64) {
 		t.Helper()
@@ -135,7 +144,7 @@ func TestBlame(t *testing.T) {
 		}
 	}
 	note(sql.Unturned, ids[:4]...)
-	d.must(d.FinishAccepted(d.ctx, sql.Claim{Token: h.Token, IDs: ids[4:5]}))
+	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails[4:5]))
 	blame("own own own own - - - - - - -")
 	note(sql.Unturned, ids[:4]...)
 	note(sql.Unturned, ids[4:9]...) // one of them is no mail any more
@@ -172,8 +181,7 @@ func TestRecipientsInARow(t *testing.T) {
 	for i := range 5 {
 		d.invite(fmt.Sprintf("0000%02d", i+10), "shared@duvallon.example")
 	}
-	h := d.claim(5)
-	h.start()
+	h := d.start(5)
 	turn, err := d.NoteUnclear(d.ctx, h.IDs, "550")
 	d.must(err)
 	if turn != sql.Unturned {
@@ -185,7 +193,7 @@ func TestRecipientsInARow(t *testing.T) {
 		d.must(err)
 	}
 	var codes []int64
-	for _, m := range d.claim(20).mails {
+	for _, m := range d.start(20).mails {
 		if m.Kind == sql.MailCode && m.IsChosen {
 			codes = append(codes, m.ID)
 		}
@@ -203,8 +211,7 @@ func TestOptAfterDroppedAddress(t *testing.T) {
 	request, contact := d.invited("000001", "contact@duvallon.example")
 	_, err := d.choose(contact, "mine@duvallon.example")
 	d.must(err)
-	h := d.claimOf(request)
-	h.start()
+	h := d.startOf(request)
 	d.must(d.FinishRefused(d.ctx, h.Token, h.refusals("550 5.1.1")))
 	d.accepted(contact, request)
 
@@ -224,9 +231,8 @@ func TestRefusedAfterTyped(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	request := d.invite("000001", "contact@duvallon.example")
-	d.must(d.FinishInDoubt(d.ctx, d.claimOf(request).sent(), 0)) // it arrived, but the answer was lost
-	h := d.claimOf(request)
-	h.start()
+	d.must(d.FinishInDoubt(d.ctx, d.startOf(request).Claim, 0)) // it arrived, but the answer was lost
+	h := d.startOf(request)
 	d.accepted(d.code(h.mails[0]), request)
 	d.must(d.FinishRefused(d.ctx, h.Token, h.refusals("552 5.2.2")))
 	if d.state(request) != conversion.StateMailed {
@@ -274,8 +280,7 @@ func TestStartedAgainLater(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	request := d.invite("000001", "contact@duvallon.example")
-	h := d.claimOf(request)
-	h.sent()
+	h := d.startOf(request)
 	d.must(d.FinishFailed(d.ctx, h.Token, h.failures("451", true)))
 	d.Shift(t, 20*time.Hour)
 	p := d.mail(request)
@@ -295,7 +300,7 @@ func TestStartedAgainLater(t *testing.T) {
 	if d.state(request) != conversion.StateExpired {
 		t.Errorf("the request is %s", d.state(request))
 	}
-	if n := d.count(`SELECT count(*) FROM code_tag`) + d.count(`SELECT count(*) FROM deadline`); n != 0 {
-		t.Errorf("%d tags and deadlines are left of what is over", n)
+	if n := d.count(`SELECT count(*) FROM deadline`); n != 0 {
+		t.Errorf("%d deadlines are left of what is over", n)
 	}
 }

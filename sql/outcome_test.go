@@ -3,7 +3,6 @@ package sql_test
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -27,7 +26,7 @@ var flights = []struct {
 	{"nothing", func(d *desk, number string) flight { return d.flight(d.invite(number, number+"@duvallon.example")) }},
 	{"in doubt before", func(d *desk, number string) flight {
 		request := d.invite(number, number+"@duvallon.example")
-		d.must(d.FinishInDoubt(d.ctx, d.claimOf(request).sent(), 0))
+		d.must(d.FinishInDoubt(d.ctx, d.startOf(request).Claim, 0))
 		return d.flight(request)
 	}},
 	{"typed", func(d *desk, number string) flight {
@@ -108,7 +107,7 @@ var flights = []struct {
 		_, err := d.opt(number, "mine"+number+"@duvallon.example")
 		d.must(err)
 		f := d.flight(d.latest(number))
-		d.must(d.FinishAccepted(d.ctx, f.only(sql.MailCode).hand.Claim))
+		d.must(d.accept(f.only(sql.MailCode)))
 		return f.only(sql.MailNotice)
 	}},
 	{"an old code after the new one", func(d *desk, number string) flight {
@@ -129,14 +128,12 @@ var flights = []struct {
 // flight starts the mails of a request that are due.
 func (d *desk) flight(request int64) flight {
 	d.t.Helper()
-	f := flight{request: request, hand: d.claimOf(request)}
-	sent := f.hand.sent()
-	if len(sent.IDs) == 0 {
+	f := flight{request: request, hand: d.startOf(request)}
+	if len(f.hand.IDs) == 0 {
 		d.t.Fatalf("no mail of request %d was started", request)
 	}
-	f.hand.IDs = sent.IDs
 	for _, m := range f.hand.mails {
-		if m.Kind == sql.MailCode && slices.Contains(sent.IDs, m.ID) {
+		if m.Kind == sql.MailCode {
 			f.code = d.code(m)
 		}
 	}
@@ -146,14 +143,19 @@ func (d *desk) flight(request int64) flight {
 // only is the part of a flight that is of one kind.
 func (f flight) only(kind sql.MailKind) flight {
 	h := *f.hand
-	h.IDs = nil
-	for _, m := range h.mails {
-		if m.Kind == kind && slices.Contains(f.hand.IDs, m.ID) {
-			h.IDs = append(h.IDs, m.ID)
+	h.mails, h.IDs = nil, nil
+	for _, m := range f.hand.mails {
+		if m.Kind == kind {
+			h.mails, h.IDs = append(h.mails, m), append(h.IDs, m.ID)
 		}
 	}
 	f.hand = &h
 	return f
+}
+
+// accept records that the relay took the mails of a flight.
+func (d *desk) accept(f flight) error {
+	return d.FinishAccepted(d.ctx, f.hand.Token, f.hand.mails)
 }
 
 // outcomes are what may become of such a mail.
@@ -161,7 +163,7 @@ var outcomes = []struct {
 	name   string
 	finish func(d *desk, h *hand) error
 }{
-	{"accepted", func(d *desk, h *hand) error { return d.FinishAccepted(d.ctx, h.Claim) }},
+	{"accepted", func(d *desk, h *hand) error { return d.FinishAccepted(d.ctx, h.Token, h.mails) }},
 	{"failed", func(d *desk, h *hand) error { return d.FinishFailed(d.ctx, h.Token, h.failures("451 later", true)) }},
 	{"given back", func(d *desk, h *hand) error { return d.FinishFailed(d.ctx, h.Token, h.failures("421 busy", false)) }},
 	{"refused", func(d *desk, h *hand) error { return d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)) }},

@@ -3,7 +3,9 @@ package sql
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -12,151 +14,376 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A Started mail may be handed to the relay: its start is committed.
-type Started struct {
-	ID        int64     `db:"id"`
-	Date      time.Time `db:"message_date"` // of the message; the same for every copy of it
-	ExpiresAt time.Time `db:"expires_at"`   // the deadline of the code, of the contact's code in a notice; the epoch if there is none
+// A Mail is one that is due, with what is needed to write it.
+type Mail struct {
+	obligation
+	about
+	To        conversion.Email
+	Code      conversion.Code // zero unless it carries one
+	Date      time.Time       // of the message; the same for every copy of it
+	ExpiresAt time.Time       `db:"expires_at"` // the deadline of the code, of the contact's code in a notice; the epoch if there is none
+}
+
+// obligation is what is to be done, and how often it was tried.
+type obligation struct {
+	ID            int64     `db:"id"`
+	Kind          MailKind  `db:"kind"`
+	SpaceID       int64     `db:"space_id"`
+	RequestID     int64     `db:"request_id"`
+	Generation    int       `db:"generation"`
+	Copy          int       `db:"copy"`          // 1 to 3 for an administrator's repetition (D3)
+	Attempts      int       `db:"attempts"`      // refusals so far that count
+	OwnFault      bool      `db:"own_fault"`     // they are the recipient's, not the relay's (D11)
+	Interruptions int       `db:"interruptions"` // doubts about copies that may have gone out (I5)
+	HappenedAt    time.Time `db:"happened_at"`   // what a notice tells; the epoch for other mails
+	Recent        bool      `db:"recent"`        // that was less than a day ago
+	DueAt         time.Time `db:"due_at"`
+}
+
+// startsCode tells whether the code that the mail carries counts from its start.
+func (o obligation) startsCode() bool {
+	return (o.Kind == MailCode || o.Kind == MailReset) && o.Copy == 0
+}
+
+// about is what a mail has to tell, read once its code is locked.
+type about struct {
+	KeyID      conversion.KeyID `db:"key_id"`
+	Nonce      []byte           `db:"nonce"`
+	Tag        *int64           `db:"tag"`
+	IsChosen   bool             `db:"is_chosen"` // the subscriber chose this address: the code activates
+	Recipient  string           `db:"recipient"`
+	CodeEmail  string           `db:"code_email"` // of a mail that starts no code: the address that its code proves
+	SwitchedAt time.Time        `db:"switched_at"`
+	Sharing    int              `db:"sharing"` // certificate spaces with this contact address, 1001 at most (D2)
+	Taken      bool             `db:"taken"`   // that address is the identifier of a password space already (R6)
+	PDF        []byte           `db:"pdf"`
+	Started    bool             `db:"started"`    // its code: this is a repetition after doubt
+	Good       bool             `db:"good"`       // nothing has made it void
+	LeftUntil  *string          `db:"left_until"` // an instant, or infinity, while its space is left alone (D17)
+	spaceRow
+}
+
+// Space is the space that the mail is about, without its companies, which no
+// mail tells.
+func (m Mail) Space() (conversion.Space, error) { return m.space() }
+
+// A Taking says which mails are started, by whom.
+type Taking struct {
+	Lane     Lane
+	Limit    int
+	Token    string        // a UUID, under which the outcomes are recorded
+	Probe    bool          // although the breaker is open
+	Another  bool          // none of those that were refused without a clear reason (D11)
+	Lifetime time.Duration // of an activation code (R21)
+	Keys     *conversion.Keyring
+	Front    *Front // of all who take from this lane in this process; nil: everybody looks at all that is due
+	// Admit tells which of the mails that may start do. The others stay due. It is
+	// called within the transaction, maybe several times. Nil: all of them.
+	Admit func([]Mail) ([]Mail, error)
+}
+
+// A Front is how far those who take mails of a lane have come, in the order in which
+// they are due. What is behind is being handed over, so nobody need look at it
+// again; but a mail whose worker has died becomes due there, and one that was added
+// by a long transaction: Reset it from time to time. It is safe for concurrent use.
+type Front struct {
+	mu sync.Mutex
+	at time.Time
+	id int64
+}
+
+// Reset lets the next one look at all that is due. It tells whether nobody would have.
+func (f *Front) Reset() bool {
+	if f == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was := f.id != 0
+	f.at, f.id = time.Time{}, 0
+	return was
+}
+
+func (f *Front) place() (at time.Time, id int64) {
+	if f == nil {
+		return time.Time{}, 0
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.at, f.id
+}
+
+func (f *Front) pass(last obligation) {
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if last.DueAt.After(f.at) || last.DueAt.Equal(f.at) && last.ID > f.id {
+		f.at, f.id = last.DueAt, last.ID
+	}
+}
+
+// A Start is what became of the mails that were taken.
+type Start struct {
+	Taken     int
+	Mails     []Mail // that may be handed to the relay: their start is committed
+	Unwritten error  // why one of those that stay due cannot be written
+}
+
+// StartMail takes the mails of a lane that have been due for longest and starts
+// their hand-over, in one transaction: workers never wait for each other, and
+// nobody is mailed unless the start is on record (I5). The deadline of a code
+// counts from now (D4). Who has become void is dropped, who has been interrupted
+// three times counts as mailed, who is held by somebody or left alone waits.
+func (db *DB) StartMail(ctx context.Context, t Taking) (Start, error) {
+	w := window{Taking: t, stmts: make(map[string]*sqlx.Stmt)}
+	for _, query := range []string{takeMail, readCodes, readOthers, startMail, startCodes} {
+		stmt, err := db.prepare(ctx, query)
+		if err != nil {
+			return Start{}, fmt.Errorf("start %s mail: %w", t.Lane, err)
+		}
+		w.stmts[query] = stmt
+	}
+	var start Start
+	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+		w.tx = tx
+		start, err = w.run(ctx)
+		return err
+	})
+	if err != nil {
+		return Start{}, fmt.Errorf("start %s mail: %w", t.Lane, err)
+	}
+	return start, nil
 }
 
 var (
-	//go:embed query/judge_mail.sql
-	judgeMail string
+	//go:embed query/take_mail.sql
+	takeMail string
+	//go:embed query/read_codes.sql
+	readCodes string
+	//go:embed query/read_others.sql
+	readOthers string
+	//go:embed query/start_mail.sql
+	startMail string
 	//go:embed query/start_codes.sql
 	startCodes string
-	//go:embed query/start_others.sql
-	startOthers string
 	//go:embed query/give_in_to_doubt.sql
 	giveInToDoubt string
-	//go:embed query/put_off_mail.sql
-	putOffMail string
 	//go:embed query/hold_off_mail.sql
 	holdOffMail string
+	//go:embed query/put_off_mail.sql
+	putOffMail string
 	//go:embed query/drop_mail.sql
 	dropMail string
 )
 
-// judged is what may become of a claimed mail.
-type judged struct {
-	ID        int64     `db:"id"`
-	First     bool      `db:"first"` // it carries a code, and is no repetition
-	ExpiresAt time.Time `db:"expires_at"`
-	Until     string    `db:"until"` // an instant, or infinity; "" but for left alone
-	Verdict   string    `db:"verdict"`
-}
-
-// StartMail starts the hand-over of claimed mails; tags are those of their
-// codes, zero for other mails. The deadline of a code counts from now (D4).
-// Mails that are not returned must not be sent: they were claimed by somebody
-// else, have become void, or the breaker is open and this is not its probe.
-func (db *DB) StartMail(ctx context.Context, c Claim, tags []conversion.Tag, lifetime time.Duration, probe bool) ([]Started, error) {
-	values := make(map[int64]int64, len(tags))
-	for i, tag := range tags {
-		values[c.IDs[i]] = tagValue(tag)
-	}
-	started, err := db.startMail(ctx, c, values, lifetime, probe)
-	if err != nil {
-		return nil, fmt.Errorf("start %d mails: %w", len(c.IDs), err)
-	}
-	return started, nil
-}
-
-func (db *DB) startMail(ctx context.Context, c Claim, tags map[int64]int64, lifetime time.Duration, probe bool) (started []Started, err error) {
-	judge, err := db.prepare(ctx, judgeMail)
-	if err != nil {
-		return nil, err
-	}
-	start, err := db.prepare(ctx, startCodes)
-	if err != nil {
-		return nil, err
-	}
-	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
-		var mails []judged
-		if err := tx.StmtxContext(ctx, judge).SelectContext(ctx, &mails, c.Token, c.IDs, probe); err != nil {
-			return err
-		}
-		s := &window{tx: tx, startCodes: tx.StmtxContext(ctx, start)}
-		for _, m := range mails {
-			s.sort(m, tags[m.ID])
-		}
-		started, err = s.run(ctx, lifetime)
-		return err
-	})
-	return started, err
-}
-
-// A window is one transaction that starts mails, and settles those that may not.
+// A window is one transaction that starts mails.
 type window struct {
-	tx                *sqlx.Tx
-	startCodes        *sqlx.Stmt
-	codes, tags       pq.Int64Array
-	others            []judged
-	void, doubt, held pq.Int64Array
-	leftAlone         pq.Int64Array
-	until             pq.StringArray
+	Taking
+	tx    *sqlx.Tx
+	stmts map[string]*sqlx.Stmt
 }
 
-func (s *window) sort(m judged, tag int64) {
+func (w *window) query(ctx context.Context, into any, query string, args ...any) error {
+	return w.tx.StmtxContext(ctx, w.stmts[query]).SelectContext(ctx, into, args...)
+}
+
+func (w *window) run(ctx context.Context) (Start, error) {
+	due, err := w.take(ctx)
+	if err != nil || len(due) == 0 {
+		return Start{}, err
+	}
+	known, err := w.read(ctx, due)
+	if err != nil {
+		return Start{}, err
+	}
+	var f fates
+	for _, o := range due {
+		m, ok := known[o.ID]
+		m.obligation = o
+		f.add(m, ok, w.Keys)
+	}
+	if w.Admit != nil {
+		if f.start, err = w.Admit(f.start); err != nil {
+			return Start{}, err
+		}
+	}
+	if err := f.settle(ctx, w.tx); err != nil {
+		return Start{}, err
+	}
+	return Start{Taken: len(due), Mails: f.start, Unwritten: f.unwritten}, w.start(ctx, f.start)
+}
+
+// take locks mails that are due: those after the front, or all if there are none.
+func (w *window) take(ctx context.Context) (due []obligation, err error) {
+	at, id := w.Front.place()
+	err = w.query(ctx, &due, takeMail, w.Lane, w.Limit, w.Probe, w.Another, at, id)
+	if err == nil && len(due) == 0 && w.Front.Reset() {
+		err = w.query(ctx, &due, takeMail, w.Lane, w.Limit, w.Probe, w.Another, time.Time{}, 0)
+	}
+	if len(due) > 0 {
+		w.Front.pass(due[len(due)-1])
+	}
+	return due, err
+}
+
+// read locks the codes and reads what the mails tell. What somebody holds is missing.
+func (w *window) read(ctx context.Context, due []obligation) (map[int64]Mail, error) {
+	var codes, requests, generations, spaces, others pq.Int64Array
+	for _, o := range due {
+		if !o.startsCode() {
+			others = append(others, o.ID)
+			continue
+		}
+		codes, requests = append(codes, o.ID), append(requests, o.RequestID)
+		generations, spaces = append(generations, int64(o.Generation)), append(spaces, o.SpaceID)
+	}
+	var mails, rest []Mail
+	if len(codes) > 0 {
+		if err := w.query(ctx, &mails, readCodes, codes, requests, generations, spaces); err != nil {
+			return nil, err
+		}
+	}
+	if len(others) > 0 {
+		if err := w.query(ctx, &rest, readOthers, others); err != nil {
+			return nil, err
+		}
+	}
+	known := make(map[int64]Mail, len(due))
+	for _, m := range append(mails, rest...) {
+		known[m.ID] = m
+	}
+	return known, nil
+}
+
+// fates are what becomes of the mails that were taken.
+type fates struct {
+	start       []Mail
+	void, doubt pq.Int64Array
+	held        pq.Int64Array
+	wait        pq.Float64Array // seconds until held ones are due again
+	leftAlone   pq.Int64Array
+	until       pq.StringArray // when those are
+	unwritten   error
+}
+
+const (
+	heldFor      = 2 * time.Second // how long a mail waits whose code somebody holds
+	unwrittenFor = time.Minute     // how long one waits that cannot be written
+)
+
+// add decides about a mail; isFree tells that nobody holds its code.
+func (f *fates) add(m Mail, isFree bool, keys *conversion.Keyring) {
+	first := m.startsCode()
 	switch {
-	case m.Verdict == "start" && m.First:
-		s.codes, s.tags = append(s.codes, m.ID), append(s.tags, tag)
-	case m.Verdict == "start":
-		s.others = append(s.others, m)
-	case m.Verdict == "void":
-		s.void = append(s.void, m.ID)
-	case m.Verdict == "doubt":
-		s.doubt = append(s.doubt, m.ID)
-	case m.Verdict == "later":
-		s.held = append(s.held, m.ID)
-	case m.Verdict == "left alone":
-		s.leftAlone, s.until = append(s.leftAlone, m.ID), append(s.until, m.Until)
+	case !isFree:
+		f.hold(m, heldFor)
+	case !m.Good || m.Kind == MailReset && !m.Started && !m.Recent:
+		f.void = append(f.void, m.ID)
+	case m.LeftUntil != nil && first && !m.Started:
+		f.leftAlone, f.until = append(f.leftAlone, m.ID), append(f.until, *m.LeftUntil)
+	case m.LeftUntil != nil || m.Interruptions >= 3 && !first:
+		f.void = append(f.void, m.ID)
+	case m.Interruptions >= 3:
+		f.doubt = append(f.doubt, m.ID)
+	default:
+		if err := m.address(keys); err != nil {
+			f.unwritten = fmt.Errorf("%s mail of request %d: %w", m.Kind, m.RequestID, err)
+			f.hold(m, unwrittenFor)
+			return
+		}
+		f.start = append(f.start, m)
 	}
 }
 
-func (s *window) run(ctx context.Context, lifetime time.Duration) (started []Started, err error) {
+func (f *fates) hold(m Mail, wait time.Duration) {
+	f.held, f.wait = append(f.held, m.ID), append(f.wait, wait.Seconds())
+}
+
+// address computes the code. That fails if its key is missing, which the start of
+// the program refuses, or if only a newer release knows its kind.
+func (m *Mail) address(keys *conversion.Keyring) (err error) {
+	if m.To, err = conversion.ParseEmail(m.Recipient); err != nil {
+		return err
+	}
+	switch m.Kind {
+	case MailCode:
+		m.Code, err = keys.Code(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
+	case MailReset:
+		m.Code, err = keys.ResetCode(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
+	case MailNotice, MailSwitched, MailConfirmation, MailExpired, MailPassword, MailSiege:
+		return nil
+	default: // of a newer release, that works beside this one
+		return errors.New("of an unknown kind")
+	}
+	if err != nil || m.Tag != nil {
+		return err
+	}
+	tag, err := keys.Tag(m.KeyID, m.To, m.Code)
+	value := tagValue(tag)
+	m.Tag = &value
+	return err
+}
+
+// settle writes down what becomes of those that do not start.
+func (f *fates) settle(ctx context.Context, tx *sqlx.Tx) error {
 	for _, rest := range []struct {
-		ids   pq.Int64Array
 		query string
+		ids   pq.Int64Array
 		args  []any
 	}{
-		{s.void, dropMail, nil},
-		{s.doubt, giveInToDoubt, nil},
-		{s.held, holdOffMail, nil},
-		{s.leftAlone, putOffMail, []any{s.until}},
+		{dropMail, f.void, nil},
+		{giveInToDoubt, f.doubt, nil},
+		{holdOffMail, f.held, []any{f.wait}},
+		{putOffMail, f.leftAlone, []any{f.until}},
 	} {
 		if len(rest.ids) == 0 {
 			continue
 		}
-		if _, err := s.tx.ExecContext(ctx, rest.query, append([]any{rest.ids}, rest.args...)...); err != nil {
-			return nil, err
+		if _, err := tx.ExecContext(ctx, rest.query, append([]any{rest.ids}, rest.args...)...); err != nil {
+			return err
 		}
 	}
-	if len(s.codes) > 0 {
-		err := s.startCodes.SelectContext(ctx, &started, s.codes, s.tags, lifetime.Seconds(), conversion.ResetLifetime.Seconds())
-		if err != nil {
-			return nil, err
-		}
-	}
-	others, err := s.startOthers(ctx)
-	return append(started, others...), err
+	return nil
 }
 
-func (s *window) startOthers(ctx context.Context) ([]Started, error) {
-	if len(s.others) == 0 {
-		return nil, nil
+// start puts the start of mails on record, and fills their instants in.
+func (w *window) start(ctx context.Context, mails []Mail) error {
+	if len(mails) == 0 {
+		return nil
 	}
-	deadlines := make(map[int64]time.Time, len(s.others))
-	var ids pq.Int64Array
-	for _, m := range s.others {
-		ids = append(ids, m.ID)
-		deadlines[m.ID] = m.ExpiresAt
+	var ids, codes, requests, generations, tags pq.Int64Array
+	var first pq.BoolArray
+	byID := make(map[int64]*Mail, len(mails))
+	for i := range mails {
+		m := &mails[i]
+		byID[m.ID], ids = m, append(ids, m.ID)
+		if m.startsCode() {
+			codes, requests, generations = append(codes, m.ID), append(requests, m.RequestID), append(generations, int64(m.Generation))
+			tags, first = append(tags, *m.Tag), append(first, !m.Started)
+		}
 	}
-	var started []Started
-	if err := s.tx.SelectContext(ctx, &started, startOthers, ids); err != nil {
-		return nil, err
+	var started []struct {
+		ID   int64     `db:"id"`
+		Date time.Time `db:"message_date"`
 	}
-	for i := range started {
-		started[i].ExpiresAt = deadlines[started[i].ID]
+	if err := w.query(ctx, &started, startMail, ids, w.Token, Lease.Seconds()); err != nil {
+		return err
 	}
-	return started, nil
+	for _, s := range started {
+		byID[s.ID].Date = s.Date
+	}
+	if len(codes) == 0 {
+		return nil
+	}
+	var good []struct {
+		ID        int64     `db:"id"`
+		ExpiresAt time.Time `db:"expires_at"`
+	}
+	err := w.query(ctx, &good, startCodes, codes, requests, generations, tags, first, w.Lifetime.Seconds(), conversion.ResetLifetime.Seconds())
+	for _, c := range good {
+		byID[c.ID].ExpiresAt = c.ExpiresAt
+	}
+	return err
 }

@@ -121,13 +121,9 @@ func (w *walk) enter() {
 
 // work is a worker with what is due, and a relay that may say anything.
 func (w *walk) work() {
-	h := w.claimOf(w.latest(w.number))
-	started := make(map[int64]bool)
-	for _, s := range h.start() {
-		started[s.ID] = true
-	}
+	h := w.startOf(w.latest(w.number))
 	for _, m := range h.mails {
-		if m.Kind == sql.MailCode && started[m.ID] {
+		if m.Kind == sql.MailCode {
 			w.proofs = append(w.proofs, w.code(m))
 		}
 	}
@@ -142,9 +138,7 @@ func (w *walk) work() {
 		}
 	}
 	for _, m := range h.mails {
-		if started[m.ID] {
-			w.end(h, m)
-		}
+		w.end(h, m)
 	}
 }
 
@@ -156,8 +150,8 @@ func (w *walk) end(h *hand, m sql.Mail) {
 		name string
 		run  func() error
 	}{
-		{"accepted", func() error { return w.FinishAccepted(w.ctx, one) }},
-		{"accepted", func() error { return w.FinishAccepted(w.ctx, one) }},
+		{"accepted", func() error { return w.FinishAccepted(w.ctx, h.Token, []sql.Mail{m}) }},
+		{"accepted", func() error { return w.FinishAccepted(w.ctx, h.Token, []sql.Mail{m}) }},
 		{"in doubt", func() error { return w.FinishInDoubt(w.ctx, one, 0) }},
 		{"refused", func() error { return w.FinishRefused(w.ctx, h.Token, failure) }},
 		{"failed", func() error { return w.FinishFailed(w.ctx, h.Token, failure) }},

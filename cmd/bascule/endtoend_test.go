@@ -347,8 +347,8 @@ func (w *world) checkMails(spaces, activated int) {
 	}
 	w.t.Logf("the workers sent %d code mails", shares)
 	for i, n := range shares {
-		if n < spaces/5 {
-			w.t.Errorf("worker %d sent %d of %d code mails, want a fifth", i+1, n, spaces)
+		if n < spaces/10 {
+			w.t.Errorf("worker %d sent %d of %d code mails, want a tenth", i+1, n, spaces)
 		}
 	}
 	for i, m := range confirmations {

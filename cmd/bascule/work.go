@@ -153,7 +153,7 @@ func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Work
 	}
 	relay := mail.NewRelay(cfg.smtp, cfg.workers+interactiveSlots)
 	mailer := &jobs.Mailer{
-		DB: db, Keys: cfg.keys, Relay: relay, Composer: composer, Queue: q, Domain: cfg.domain,
+		DB: db, Keys: cfg.keys, Relay: relay, Composer: composer, Domain: cfg.domain,
 		ReturnPath: cfg.returnPath, SignBounce: cfg.signBounce, Lifetime: cfg.lifetime, Now: time.Now, Log: a.log,
 	}
 	if cfg.rate > 0 {

@@ -3,6 +3,7 @@ package conversion
 import (
 	"crypto/hkdf"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
@@ -181,17 +182,23 @@ func (r *Keyring) Check(id KeyID) ([]byte, error) {
 	return k.check, err
 }
 
+// What a code is good for is part of what it is computed from.
+const (
+	activationLabel = "bascule activation code"
+	resetLabel      = "bascule reset code"
+)
+
 // Code computes the code of one generation of a request for one address. It
 // returns ErrKeyUnknown if id is not on the ring.
 func (r *Keyring) Code(id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
-	return r.compute("bascule activation code", id, nonce, generation, to)
+	return r.compute(activationLabel, id, nonce, generation, to)
 }
 
 // ResetCode computes the code that lets the owner of a password space choose a
 // new password (R31): it activates nothing, as an activation code resets
 // nothing. It returns ErrKeyUnknown if id is not on the ring.
 func (r *Keyring) ResetCode(id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
-	return r.compute("bascule reset code", id, nonce, generation, to)
+	return r.compute(resetLabel, id, nonce, generation, to)
 }
 
 func (r *Keyring) compute(label string, id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
@@ -199,6 +206,10 @@ func (r *Keyring) compute(label string, id KeyID, nonce Nonce, generation int, t
 	if err != nil {
 		return Code{}, err
 	}
+	return k.codeOf(label, nonce, generation, to), nil
+}
+
+func (k key) codeOf(label string, nonce Nonce, generation int, to Email) Code {
 	mac := hmac.New(sha256.New, k.code)
 	mac.Write([]byte(label))
 	mac.Write([]byte{0})
@@ -207,7 +218,16 @@ func (r *Keyring) compute(label string, id KeyID, nonce Nonce, generation int, t
 	binary.BigEndian.PutUint32(g[:], uint32(generation))
 	mac.Write(g[:])
 	mac.Write([]byte(to.Key()))
-	return Code{crockfordEncoding.EncodeToString(mac.Sum(nil))[:codeSymbols]}, nil
+	return Code{crockfordEncoding.EncodeToString(mac.Sum(nil))[:codeSymbols]}
+}
+
+// FirstCode draws the random part of the first code of a request, which the newest
+// key makes for one address, and computes the tag under which it is found.
+func (r *Keyring) FirstCode(to Email) (Nonce, Tag) {
+	var nonce Nonce
+	rand.Read(nonce[:]) // never fails
+	k := r.keys[0]
+	return nonce, k.tagOf(to, k.codeOf(activationLabel, nonce, 1, to))
 }
 
 // Tag computes the tag under which a code is found. It returns ErrKeyUnknown if

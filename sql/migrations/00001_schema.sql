@@ -130,6 +130,7 @@ CREATE TABLE code (
     email_key  text        COLLATE "C" NOT NULL,
     key_id     text        COLLATE "C" NOT NULL,
     nonce      bytea       NOT NULL CHECK (octet_length(nonce) = 16),
+    tag        bigint,
     resends    smallint    NOT NULL DEFAULT 0 CHECK (resends BETWEEN 0 AND 3),
     doubts     smallint    NOT NULL DEFAULT 0,
     in_doubt   boolean     NOT NULL DEFAULT false,
@@ -144,13 +145,14 @@ CREATE TABLE code (
     CONSTRAINT code_started CHECK ((started_at IS NULL) = (expires_at IS NULL) AND (mailed_at IS NULL OR started_at IS NOT NULL)),
     CONSTRAINT code_lifetime CHECK (expires_at > started_at AND expires_at <= started_at + interval '60 days'),
     CONSTRAINT code_bounced CHECK ((bounced_at IS NULL) = (bounce IS NULL))
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 35);
 COMMENT ON TABLE  code IS 'One code, made for one address: what it is good for, and what became of its mail. It is computed from the key and the nonce, never stored. No foreign key: only statements that lock the request write here.';
 COMMENT ON COLUMN code.generation IS 'Counts the codes of a request.';
 COMMENT ON COLUMN code.purpose IS 'identify: it opens the identifiers screen. activate: it proves the address that the subscriber chose, and activates (D1, D8). reset: it lets choose a new password, of a switched space (R31).';
 COMMENT ON COLUMN code.email IS 'Where it is mailed: the address that it proves.';
 COMMENT ON COLUMN code.key_id IS 'Which key of SECRET_KEY makes it.';
 COMMENT ON COLUMN code.nonce IS 'Its random part.';
+COMMENT ON COLUMN code.tag IS 'Finds it without telling it: 8 bytes of an HMAC under a key that the database does not hold. An import writes it, else the start of its mail.';
 COMMENT ON COLUMN code.resends IS 'How often an administrator had it sent again; three times at most (D3).';
 COMMENT ON COLUMN code.doubts IS 'How often nobody could know what became of its mail: copies of one Message-ID are at most one more (I5).';
 COMMENT ON COLUMN code.in_doubt IS 'Mailed as far as can be known: the relay''s answer was lost three times.';
@@ -163,26 +165,16 @@ COMMENT ON COLUMN code.void_at IS 'It is dead: another code took its place, its 
 -- that mail may still arrive.
 CREATE UNIQUE INDEX code_reserved ON code (email_key)
     WHERE purpose = 'activate' AND void_at IS NULL AND (bounce IS NULL OR bounce = 'late');
+CREATE INDEX code_tag ON code (tag);
 -- No index reads started_at, expires_at, mailed_at, refusal or in_doubt: marking mails stays a HOT update. Mails are
--- started and finished by windows of neighbours, so a page has room for a second version of every row on it.
-
-CREATE TABLE code_tag (
-    tag        bigint  NOT NULL,
-    request_id bigint  NOT NULL,
-    generation integer NOT NULL
-);
-COMMENT ON TABLE  code_tag IS 'Finds a started code without telling it. One row for each start from nothing; what the code''s row says counts.';
-COMMENT ON COLUMN code_tag.tag IS '8 bytes of an HMAC under a key that the database does not hold.';
-CREATE INDEX code_tag_tag ON code_tag (tag);
+-- started and finished by windows of neighbours, so a page has room for a second and a third version of every row on it.
 
 CREATE TABLE deadline (
     id       bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at       timestamptz NOT NULL,
-    requests bigint[]    NOT NULL,
-    tags     bigint[]    NOT NULL
+    requests bigint[]    NOT NULL
 );
 COMMENT ON TABLE  deadline IS 'When to look whether requests have expired: one row for the codes that started together. What the codes'' rows say counts.';
-COMMENT ON COLUMN deadline.tags IS 'Of those codes: forgotten an hour after the deadline.';
 CREATE INDEX deadline_at ON deadline (at, id);
 
 -- Each request with the code that counts: what is told of a request is told from here.
@@ -289,7 +281,7 @@ CREATE TABLE obligation (
     happened_at   timestamptz,
     blame         text        COLLATE "C" CHECK (blame IN ('open', 'excused', 'own')),
     CONSTRAINT obligation_dated CHECK (happened_at IS NOT NULL OR kind NOT IN ('reset', 'notice', 'switch-notice', 'password-notice', 'siege-notice'))
-) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE  obligation IS 'A mail to send or a recap to render: written by the change that causes it, gone once done. No foreign key: requests are never deleted while something is due.';
 COMMENT ON COLUMN obligation.lane IS 'Which workers take it. interactive: somebody looks at the screen.';
 COMMENT ON COLUMN obligation.generation IS 'Of the code that it is about.';

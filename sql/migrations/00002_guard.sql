@@ -126,7 +126,7 @@ CREATE TRIGGER code_begins_unsent BEFORE INSERT ON code
     EXECUTE FUNCTION refuse('a code is made first, and mailed afterwards');
 CREATE TRIGGER code_is_fixed BEFORE UPDATE ON code
     FOR EACH ROW WHEN (NEW.request_id <> OLD.request_id OR NEW.generation <> OLD.generation OR NEW.email <> OLD.email
-        OR NEW.email_key <> OLD.email_key OR NEW.key_id <> OLD.key_id OR NEW.nonce <> OLD.nonce OR NEW.resends < OLD.resends
+        OR NEW.email_key <> OLD.email_key OR NEW.key_id <> OLD.key_id OR NEW.nonce <> OLD.nonce OR NEW.tag IS DISTINCT FROM OLD.tag AND OLD.tag IS NOT NULL OR NEW.resends < OLD.resends
         OR NEW.purpose <> OLD.purpose AND (OLD.purpose <> 'identify' OR NEW.purpose <> 'activate'))
     EXECUTE FUNCTION refuse('what a code is never changes');
 CREATE TRIGGER code_starts_now BEFORE UPDATE ON code

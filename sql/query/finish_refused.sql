@@ -23,8 +23,8 @@ WITH clock AS MATERIALIZED (
     FROM refused f WHERE r.id = f.request_id AND f.counts AND f.fallback IS NOT NULL
     RETURNING r.id, r.generation, f.words
 ), reminder AS ( -- its own may be gone, if the contact's code is over already
-    INSERT INTO deadline (at, requests, tags)
-    SELECT k.expires_at, ARRAY[f.id], '{}' FROM fallen f JOIN code k ON k.request_id = f.id AND k.generation = f.generation
+    INSERT INTO deadline (at, requests)
+    SELECT k.expires_at, ARRAY[f.id] FROM fallen f JOIN code k ON k.request_id = f.id AND k.generation = f.generation
 ), ended AS (
     UPDATE request r SET undeliverable_at = clock.now, password_hash = NULL, question = NULL, answer_hash = NULL
     FROM refused f, clock WHERE r.id = f.request_id AND f.counts AND f.fallback IS NULL

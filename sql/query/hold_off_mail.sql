@@ -1,2 +1,3 @@
--- The codes of the mails $1 are held by somebody: they are due again soon.
-UPDATE obligation SET claim = NULL, claimed_until = NULL, due_at = (SELECT bascule_now()) + interval '2 seconds' WHERE id = ANY ($1)
+-- The mails $1 cannot start now: they are due again in $2 seconds.
+UPDATE obligation o SET claim = NULL, claimed_until = NULL, due_at = clock.now + make_interval(secs => i.wait)
+FROM unnest($1::bigint[], $2::float8[]) AS i (id, wait), (SELECT bascule_now() AS now) AS clock WHERE o.id = i.id

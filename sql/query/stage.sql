@@ -14,6 +14,7 @@ CREATE TEMP TABLE staged (
     expires    date,
     contents   text COLLATE "C" NOT NULL,
     nonce      bytea,
+    tag        bigint,
     cell       text NOT NULL,
     reason     text NOT NULL,
     warning    text NOT NULL

@@ -179,14 +179,12 @@ func (db *DB) start(t testing.TB, keys *conversion.Keyring, request int64, gener
 	}
 	db.Exec(t, `
 		WITH started AS (
-			UPDATE code SET started_at = now.t, expires_at = now.t + make_interval(secs => $3), mailed_at = now.t
+			UPDATE code SET tag = $4, started_at = now.t, expires_at = now.t + make_interval(secs => $3), mailed_at = now.t
 			FROM (SELECT bascule_now() AS t) AS now WHERE request_id = $1 AND generation = $2 RETURNING request_id, generation, expires_at
 		), done AS (
 			DELETE FROM obligation o USING started s WHERE o.request_id = s.request_id AND o.generation = s.generation
-		), until AS (
-			INSERT INTO deadline (at, requests, tags) SELECT expires_at, ARRAY[request_id], ARRAY[$4::bigint] FROM started
 		)
-		INSERT INTO code_tag (tag, request_id, generation) SELECT $4, request_id, generation FROM started`,
+		INSERT INTO deadline (at, requests) SELECT expires_at, ARRAY[request_id] FROM started`,
 		request, generation, life.Seconds(), int64(binary.BigEndian.Uint64(tag[:])))
 }
 

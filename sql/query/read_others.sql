@@ -1,0 +1,37 @@
+-- What the mails $1, which make no code good, have to tell, now that the codes that they are about are locked. What somebody holds is left
+-- out. good: a repetition, while its code is; a word about an expired code, until its mail came back, or its space has a newer request
+-- or is switched. left_until: until when the space is left alone; it gets neither invitation nor word that it is over (D17).
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), mail AS MATERIALIZED (
+    SELECT o.id, o.kind, c.request_id, c.generation, c.purpose, c.email, c.email_key, c.key_id, c.nonce, c.expires_at, c.mailed_at, c.void_at,
+           c.bounced_at, s.id AS space_id, s.number, s.holder, s.contact_email, s.contact_key, s.serial, s.issuer, s.certificate_expires,
+           s.access, s.switched_at, s.email AS identifier
+    FROM obligation o
+    JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
+    JOIN space s ON s.id = o.space_id
+    WHERE o.id = ANY ($1)
+    FOR NO KEY UPDATE OF c SKIP LOCKED
+)
+SELECT m.id, m.request_id, m.generation, m.key_id, m.nonce, m.purpose = 'activate' AS is_chosen, m.email AS code_email,
+       CASE WHEN m.kind IN ('code', 'expired') THEN m.email
+            WHEN m.kind IN ('notice', 'switch-notice') THEN m.contact_email
+            ELSE m.identifier END AS recipient,
+       m.number, m.holder, m.contact_email, m.serial, m.issuer, m.certificate_expires, m.access, coalesce(m.switched_at, 'epoch') AS switched_at,
+       CASE WHEN m.kind = 'code' THEN (SELECT count(*) FROM (
+           SELECT FROM space x WHERE x.contact_key = m.contact_key AND x.access = 'certificate' LIMIT 1001) AS counted) ELSE 1 END AS sharing,
+       m.kind = 'code' AND EXISTS (SELECT FROM space x WHERE x.email_key = m.contact_key AND x.access = 'password') AS taken,
+       CASE WHEN m.kind = 'confirmation' THEN (SELECT p.pdf FROM recap p WHERE p.request_id = m.request_id) END AS pdf,
+       coalesce(CASE WHEN m.kind = 'notice' THEN (
+               SELECT max(i.expires_at) FROM code i WHERE i.request_id = m.request_id AND i.purpose = 'identify' AND i.void_at IS NULL)
+           ELSE m.expires_at END, 'epoch') AS expires_at,
+       CASE m.kind
+           WHEN 'code' THEN m.void_at IS NULL AND m.mailed_at IS NOT NULL AND m.expires_at > (SELECT now FROM clock)
+           WHEN 'expired' THEN m.bounced_at IS NULL AND m.access <> 'password'
+               AND NOT EXISTS (SELECT FROM request n WHERE n.space_id = m.space_id AND n.id > m.request_id)
+           ELSE true END AS good,
+       CASE WHEN m.kind = 'expired' OR m.kind = 'code' AND m.purpose = 'identify' THEN (
+           SELECT max(x.ends_at)::text
+           FROM (VALUES ('address', m.contact_key), ('address', nullif(m.email_key, m.contact_key)), ('domain', split_part(m.contact_key, '@', 2)), ('number', m.number)) AS n (kind, key)
+           JOIN exclusion x ON x.kind = n.kind AND x.key = n.key AND x.ends_at > (SELECT now FROM clock)) END AS left_until
+FROM mail m

@@ -1,0 +1,7 @@
+-- Starts the hand-over of the mails $1 under token $2, which holds them for $3 seconds.
+UPDATE obligation o
+SET claim = $2, claimed_until = clock.now + make_interval(secs => $3), started_at = clock.now, message_date = coalesce(o.message_date, clock.now),
+    interruptions = o.interruptions + (o.started_at IS NOT NULL)::int
+FROM (SELECT bascule_now() AS now) AS clock
+WHERE o.id = ANY ($1)
+RETURNING o.id, o.message_date

@@ -1,6 +1,0 @@
--- Starts the hand-over of the mails $1, which make no code good.
-UPDATE obligation o
-SET started_at = clock.now, message_date = coalesce(o.message_date, clock.now), interruptions = o.interruptions + (o.started_at IS NOT NULL)::int
-FROM (SELECT bascule_now() AS now) AS clock
-WHERE o.id = ANY ($1)
-RETURNING o.id, o.message_date
