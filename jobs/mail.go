@@ -129,7 +129,7 @@ func (w *window) run(ctx context.Context) error {
 
 // start starts as many mails as the pace and the rate let. Where the rate lets
 // none, it tells how long to wait.
-func (w *window) start(ctx context.Context) (mails []sql.Mail, wait time.Duration, err error) {
+func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Duration, err error) {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	w.token = newToken()
@@ -138,7 +138,7 @@ func (w *window) start(ctx context.Context) (mails []sql.Mail, wait time.Duratio
 	case w.Limiter == nil && w.lane == sql.LaneBulk && !w.probe:
 		t.Front = &w.front
 	case w.Limiter != nil:
-		t.Admit = func(mails []sql.Mail) (_ []sql.Mail, err error) {
+		t.Admit = func(mails []*sql.Mail) (_ []*sql.Mail, err error) {
 			n := 0
 			n, wait, err = w.admit(ctx, len(mails))
 			return mails[:n], err
@@ -181,14 +181,13 @@ const stuckPause = 15 * time.Second
 // handOver sends what was started, begin being an instant before that, and
 // records each outcome soon after it is known. It tells whether none could be
 // recorded.
-func (w *window) handOver(ctx context.Context, mails []sql.Mail, begin time.Time) (stuck bool) {
+func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Time) (stuck bool) {
 	r := w.record(ctx, mails)
 	defer func() {
 		stuck = r.close()
 		w.pace.adapt(w.Now().Sub(begin))
 	}()
-	var going []sql.Mail
-	var outgoing []mail.Outgoing
+	going, outgoing := make([]*sql.Mail, 0, len(mails)), make([]mail.Outgoing, 0, len(mails))
 	for _, m := range mails {
 		out, err := w.write(m)
 		if err != nil {
@@ -207,7 +206,7 @@ func (w *window) handOver(ctx context.Context, mails []sql.Mail, begin time.Time
 
 // write turns a panic into an error: a mail that cannot be written has certainly
 // not gone out, and holds up none of its window.
-func (w *window) write(m sql.Mail) (out mail.Outgoing, err error) {
+func (w *window) write(m *sql.Mail) (out mail.Outgoing, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("writing a mail panicked (%T)", p) // its value may hold anything (I6)
@@ -218,14 +217,14 @@ func (w *window) write(m sql.Mail) (out mail.Outgoing, err error) {
 	return w.compose(m).Outgoing(), nil
 }
 
-func (w *window) tellPanic(m sql.Mail, o mail.Outcome) {
+func (w *window) tellPanic(m *sql.Mail, o mail.Outcome) {
 	if p := new(mail.PanicError); errors.As(o.Err, &p) {
 		w.complain("handing a mail over panicked", "request", m.RequestID, "outcome", o, "stack", p.Stack)
 	}
 }
 
 // compose writes a mail. The same mail gives the same bytes: a repetition after doubt is a copy (I5).
-func (m *Mailer) compose(d sql.Mail) mail.Message {
+func (m *Mailer) compose(d *sql.Mail) mail.Message {
 	copyOf := 0
 	if d.Copy > 0 || d.Kind == sql.MailPassword || d.Kind == sql.MailSiege {
 		copyOf = int(d.ID) // a resend is a mail of its own (D3), and so is what may happen again
@@ -276,7 +275,7 @@ func fingerprint(nonce []byte) string {
 // envelopeID asks the relay for reports of a mail that carries a code: when it is
 // late, its code may be dead before it arrives (D11), and what comes back should
 // not hold the code.
-func envelopeID(d sql.Mail) string {
+func envelopeID(d *sql.Mail) string {
 	id := strconv.FormatInt(d.RequestID, 10) + "." + strconv.Itoa(d.Generation)
 	switch d.Kind {
 	case sql.MailCode:
@@ -289,7 +288,7 @@ func envelopeID(d sql.Mail) string {
 
 // returnPath signs the return path of a code mail, so that only bounces of our
 // own mails count (D11).
-func (m *Mailer) returnPath(d sql.Mail) conversion.Email {
+func (m *Mailer) returnPath(d *sql.Mail) conversion.Email {
 	if !m.SignBounce || d.Kind != sql.MailCode {
 		return m.ReturnPath
 	}

@@ -29,7 +29,7 @@ type recorder struct {
 }
 
 type result struct {
-	mail      sql.Mail
+	mail      *sql.Mail
 	outcome   mail.Outcome
 	stopping  bool // the worker is: what broke off may be our own doing
 	unwritten bool // there were no bytes to hand over
@@ -37,7 +37,7 @@ type result struct {
 
 // record starts a recorder of mails that were started. It goes on after ctx
 // ended: an outcome that is known must not become a doubt.
-func (w *window) record(ctx context.Context, mails []sql.Mail) *recorder {
+func (w *window) record(ctx context.Context, mails []*sql.Mail) *recorder {
 	claim := sql.Claim{Token: w.token}
 	for _, m := range mails {
 		claim.IDs = append(claim.IDs, m.ID)
@@ -48,12 +48,12 @@ func (w *window) record(ctx context.Context, mails []sql.Mail) *recorder {
 	return r
 }
 
-func (r *recorder) add(m sql.Mail, o mail.Outcome) {
+func (r *recorder) add(m *sql.Mail, o mail.Outcome) {
 	r.in <- result{mail: m, outcome: o, stopping: r.ctx.Err() != nil}
 }
 
 // addUnwritten records a mail that could not be written: it certainly did not go out.
-func (r *recorder) addUnwritten(m sql.Mail) {
+func (r *recorder) addUnwritten(m *sql.Mail) {
 	r.in <- result{mail: m, outcome: mail.Outcome{Kind: mail.NotSent}, unwritten: true}
 }
 
@@ -102,7 +102,7 @@ func (r *recorder) flush(results []result) {
 	}
 	db, token, v := r.w.DB, r.w.token, r.w.judge(results)
 	all := r.waiting
-	all = append(all, writeAll(v.accepted, func(ctx context.Context, mails []sql.Mail) error { return db.FinishAccepted(ctx, token, mails) })...)
+	all = append(all, writeAll(v.accepted, func(ctx context.Context, mails []*sql.Mail) error { return db.FinishAccepted(ctx, token, mails) })...)
 	all = append(all, writeAll(v.inDoubt, func(ctx context.Context, ids []int64) error {
 		return db.FinishInDoubt(ctx, sql.Claim{Token: token, IDs: ids}, doubtDelay)
 	})...)
@@ -147,7 +147,7 @@ func (r *recorder) moveBreaker(v verdict) {
 
 // A verdict is what outcomes mean for their rows and for the breaker (D11).
 type verdict struct {
-	accepted        []sql.Mail
+	accepted        []*sql.Mail
 	inDoubt         []int64
 	refused, failed []sql.Failure
 	blamed          []int64 // refused without a clear reason, or broken off, before another one was accepted
@@ -158,7 +158,7 @@ type verdict struct {
 }
 
 // accept ends what was in a row (D11).
-func (v *verdict) accept(m sql.Mail) {
+func (v *verdict) accept(m *sql.Mail) {
 	v.accepted, v.spoke = append(v.accepted, m), true
 	v.blamed, v.unclear = append(v.blamed, v.unclear...), nil
 }

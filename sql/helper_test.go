@@ -200,13 +200,13 @@ type proof struct {
 }
 
 // code is the one that a started mail carries.
-func (d *desk) code(m sql.Mail) proof { return proof{m.To, m.Code} }
+func (d *desk) code(m *sql.Mail) proof { return proof{m.To, m.Code} }
 
 // A hand is a worker that holds started mails.
 type hand struct {
 	*desk
 	sql.Claim
-	mails []sql.Mail
+	mails []*sql.Mail
 }
 
 // start starts up to limit mails of both mail lanes.
@@ -215,12 +215,12 @@ func (d *desk) start(limit int) *hand { d.t.Helper(); return d.startSome(limit, 
 // startOf starts the mails of one request.
 func (d *desk) startOf(request int64) *hand {
 	d.t.Helper()
-	return d.startSome(10_000, false, func(mails []sql.Mail) ([]sql.Mail, error) {
-		return slices.DeleteFunc(mails, func(m sql.Mail) bool { return m.RequestID != request }), nil
+	return d.startSome(10_000, false, func(mails []*sql.Mail) ([]*sql.Mail, error) {
+		return slices.DeleteFunc(mails, func(m *sql.Mail) bool { return m.RequestID != request }), nil
 	})
 }
 
-func (d *desk) startSome(limit int, probe bool, admit func([]sql.Mail) ([]sql.Mail, error)) *hand {
+func (d *desk) startSome(limit int, probe bool, admit func([]*sql.Mail) ([]*sql.Mail, error)) *hand {
 	d.t.Helper()
 	h := &hand{desk: d, Claim: sql.Claim{Token: uuid.NewString()}}
 	for _, lane := range []sql.Lane{sql.LaneInteractive, sql.LaneBulk} {

@@ -56,7 +56,7 @@ var ErrHeld = errors.New("somebody holds a code or a request")
 // FinishAccepted records mails that the relay accepted. What the token does not
 // hold any more is left to whoever does (I5). It returns ErrHeld for those that
 // have to wait.
-func (db *DB) FinishAccepted(ctx context.Context, token string, mails []Mail) error {
+func (db *DB) FinishAccepted(ctx context.Context, token string, mails []*Mail) error {
 	c := Claim{Token: token}
 	var requests, generations pq.Int64Array
 	for _, m := range mails {

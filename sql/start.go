@@ -79,7 +79,7 @@ type Taking struct {
 	Front    *Front // of all who take from this lane in this process; nil: everybody looks at all that is due
 	// Admit tells which of the mails that may start do. The others stay due. It is
 	// called within the transaction, maybe several times. Nil: all of them.
-	Admit func([]Mail) ([]Mail, error)
+	Admit func([]*Mail) ([]*Mail, error)
 }
 
 // A Front is how far those who take mails of a lane have come, in the order in which
@@ -127,8 +127,8 @@ func (f *Front) pass(last obligation) {
 // A Start is what became of the mails that were taken.
 type Start struct {
 	Taken     int
-	Mails     []Mail // that may be handed to the relay: their start is committed
-	Unwritten error  // why one of those that stay due cannot be written
+	Mails     []*Mail // that may be handed to the relay: their start is committed
+	Unwritten error   // why one of those that stay due cannot be written
 }
 
 // StartMail takes the mails of a lane that have been due for longest and starts
@@ -200,9 +200,13 @@ func (w *window) run(ctx context.Context) (Start, error) {
 	}
 	var f fates
 	for _, o := range due {
-		m, ok := known[o.ID]
+		m := known[o.ID]
+		if m == nil {
+			f.hold(o.ID, heldFor)
+			continue
+		}
 		m.obligation = o
-		f.add(m, ok, w.Keys)
+		f.add(m, w.Keys)
 	}
 	if w.Admit != nil {
 		if f.start, err = w.Admit(f.start); err != nil {
@@ -229,7 +233,7 @@ func (w *window) take(ctx context.Context) (due []obligation, err error) {
 }
 
 // read locks the codes and reads what the mails tell. What somebody holds is missing.
-func (w *window) read(ctx context.Context, due []obligation) (map[int64]Mail, error) {
+func (w *window) read(ctx context.Context, due []obligation) (map[int64]*Mail, error) {
 	var codes, requests, generations, spaces, others pq.Int64Array
 	for _, o := range due {
 		if !o.startsCode() {
@@ -239,7 +243,7 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]Mail, er
 		codes, requests = append(codes, o.ID), append(requests, o.RequestID)
 		generations, spaces = append(generations, int64(o.Generation)), append(spaces, o.SpaceID)
 	}
-	var mails, rest []Mail
+	var mails, rest []*Mail
 	if len(codes) > 0 {
 		if err := w.query(ctx, &mails, readCodes, codes, requests, generations, spaces); err != nil {
 			return nil, err
@@ -250,7 +254,7 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]Mail, er
 			return nil, err
 		}
 	}
-	known := make(map[int64]Mail, len(due))
+	known := make(map[int64]*Mail, len(due))
 	for _, m := range append(mails, rest...) {
 		known[m.ID] = m
 	}
@@ -259,7 +263,7 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]Mail, er
 
 // fates are what becomes of the mails that were taken.
 type fates struct {
-	start       []Mail
+	start       []*Mail
 	void, doubt pq.Int64Array
 	held        pq.Int64Array
 	wait        pq.Float64Array // seconds until held ones are due again
@@ -273,12 +277,10 @@ const (
 	unwrittenFor = time.Minute     // how long one waits that cannot be written
 )
 
-// add decides about a mail; isFree tells that nobody holds its code.
-func (f *fates) add(m Mail, isFree bool, keys *conversion.Keyring) {
+// add decides about a mail whose code nobody else holds.
+func (f *fates) add(m *Mail, keys *conversion.Keyring) {
 	first := m.startsCode()
 	switch {
-	case !isFree:
-		f.hold(m, heldFor)
 	case !m.Good || m.Kind == MailReset && !m.Started && !m.Recent:
 		f.void = append(f.void, m.ID)
 	case m.LeftUntil != nil && first && !m.Started:
@@ -290,15 +292,15 @@ func (f *fates) add(m Mail, isFree bool, keys *conversion.Keyring) {
 	default:
 		if err := m.address(keys); err != nil {
 			f.unwritten = fmt.Errorf("%s mail of request %d: %w", m.Kind, m.RequestID, err)
-			f.hold(m, unwrittenFor)
+			f.hold(m.ID, unwrittenFor)
 			return
 		}
 		f.start = append(f.start, m)
 	}
 }
 
-func (f *fates) hold(m Mail, wait time.Duration) {
-	f.held, f.wait = append(f.held, m.ID), append(f.wait, wait.Seconds())
+func (f *fates) hold(id int64, wait time.Duration) {
+	f.held, f.wait = append(f.held, id), append(f.wait, wait.Seconds())
 }
 
 // address computes the code. That fails if its key is missing, which the start of
@@ -349,15 +351,14 @@ func (f *fates) settle(ctx context.Context, tx *sqlx.Tx) error {
 }
 
 // start puts the start of mails on record, and fills their instants in.
-func (w *window) start(ctx context.Context, mails []Mail) error {
+func (w *window) start(ctx context.Context, mails []*Mail) error {
 	if len(mails) == 0 {
 		return nil
 	}
 	var ids, codes, requests, generations, tags pq.Int64Array
 	var first pq.BoolArray
 	byID := make(map[int64]*Mail, len(mails))
-	for i := range mails {
-		m := &mails[i]
+	for _, m := range mails {
 		byID[m.ID], ids = m, append(ids, m.ID)
 		if m.startsCode() {
 			codes, requests, generations = append(codes, m.ID), append(requests, m.RequestID), append(generations, int64(m.Generation))

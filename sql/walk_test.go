@@ -143,15 +143,15 @@ func (w *walk) work() {
 }
 
 // end is how the hand-over of one mail ends.
-func (w *walk) end(h *hand, m sql.Mail) {
+func (w *walk) end(h *hand, m *sql.Mail) {
 	one := sql.Claim{Token: h.Token, IDs: []int64{m.ID}}
 	failure := []sql.Failure{{ID: m.ID, Refusal: "no", Code: "550 5.1.1"}}
 	ends := [...]struct {
 		name string
 		run  func() error
 	}{
-		{"accepted", func() error { return w.FinishAccepted(w.ctx, h.Token, []sql.Mail{m}) }},
-		{"accepted", func() error { return w.FinishAccepted(w.ctx, h.Token, []sql.Mail{m}) }},
+		{"accepted", func() error { return w.FinishAccepted(w.ctx, h.Token, []*sql.Mail{m}) }},
+		{"accepted", func() error { return w.FinishAccepted(w.ctx, h.Token, []*sql.Mail{m}) }},
 		{"in doubt", func() error { return w.FinishInDoubt(w.ctx, one, 0) }},
 		{"refused", func() error { return w.FinishRefused(w.ctx, h.Token, failure) }},
 		{"failed", func() error { return w.FinishFailed(w.ctx, h.Token, failure) }},
