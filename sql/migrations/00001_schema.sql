@@ -386,29 +386,34 @@ COMMENT ON COLUMN key.check_value IS 'Derived from the key: another key of the s
 COMMENT ON COLUMN key.worker_at IS 'When a worker first started with it. Null: mails with its codes wait.';
 COMMENT ON COLUMN key.given_up_at IS 'When its codes were reissued. It makes no new ones.';
 
--- The one way to expire requests: those of ids that are open and overdue at that instant. The kept hashes go with the
--- request's end (D1), and so do codes that would outlive it, and the reservation of an address. Whoever was mailed a code is
--- told that it is over, and how to start again (R21). A mail that came back is not followed by another.
-CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURNS bigint LANGUAGE sql AS $$
-    WITH expired AS (
-        UPDATE request r
-        SET expired_at = at, password_hash = NULL, question = NULL, answer_hash = NULL
-        FROM unnest(ids) AS i (id) JOIN code c ON c.request_id = i.id
-        WHERE r.id = i.id AND request_is_open(r) AND c.generation = r.generation AND c.expires_at <= at
-        RETURNING r.id, r.space_id, r.generation, c.mailed_at IS NOT NULL AND c.bounced_at IS NULL AS reached
+-- The one way to expire requests: those of ids that are open and overdue at that instant, and that nobody else holds. It returns
+-- their ids. The kept hashes go with the request's end (D1), and so do codes that would outlive it, and the reservation of an
+-- address. Whoever was mailed a code is told that it is over, and how to start again (R21). A mail that came back is not followed
+-- by another.
+CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURNS SETOF bigint LANGUAGE sql AS $$
+    WITH overdue AS MATERIALIZED (
+        SELECT r.id, r.generation > 1 OR c.purpose = 'activate' AS has_others, c.mailed_at IS NOT NULL AND c.bounced_at IS NULL AS reached
+        FROM (SELECT DISTINCT unnest(ids) AS id) AS i JOIN request r USING (id)
+        JOIN code c ON c.request_id = r.id AND c.generation = r.generation
+        WHERE request_is_open(r) AND c.expires_at <= at
+        ORDER BY r.id -- all who lock several requests do so in this order
+        FOR UPDATE OF r SKIP LOCKED
+    ), expired AS (
+        UPDATE request r SET expired_at = at, password_hash = NULL, question = NULL, answer_hash = NULL
+        FROM overdue o WHERE r.id = o.id
+        RETURNING r.id, r.space_id, r.generation, o.has_others, o.reached
     ), void AS (
         UPDATE code c SET void_at = at
         FROM expired e
-        WHERE c.request_id = e.id AND c.void_at IS NULL AND (c.purpose = 'activate' OR c.expires_at > at)
+        WHERE e.has_others AND c.request_id = e.id AND c.void_at IS NULL AND (c.purpose = 'activate' OR c.expires_at > at)
     ), told AS (
         INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
         SELECT 'bulk', 'expired', space_id, id, generation, at FROM expired WHERE reached
     ), audited AS (
         INSERT INTO audit (at, space_id, request_id, event, actor, why)
         SELECT at, space_id, id, 'expired', actor, 'deadline' FROM expired
-        RETURNING 1
     )
-    SELECT count(*) FROM audited
+    SELECT id FROM expired
 $$;
 
 -- An import fills tables, and its mails start at its commit: without statistics the planner would join what

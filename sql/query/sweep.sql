@@ -7,18 +7,16 @@ WITH clock AS MATERIALIZED (
     WHERE d.id = ANY (ARRAY(
         SELECT id FROM deadline WHERE at <= (SELECT now FROM clock) ORDER BY at, id LIMIT $1 FOR UPDATE SKIP LOCKED))
     RETURNING d.requests
-), overdue AS MATERIALIZED (
-    SELECT r.id
-    FROM (SELECT DISTINCT unnest(requests) AS id FROM due) AS passed
-    JOIN request r USING (id) JOIN code c ON c.request_id = r.id AND c.generation = r.generation
-    WHERE request_is_open(r) AND c.expires_at <= (SELECT now FROM clock)
-), held AS MATERIALIZED (
-    SELECT r.id FROM request r JOIN overdue USING (id)
-    ORDER BY r.id
-    FOR UPDATE OF r SKIP LOCKED
+), passed AS MATERIALIZED (
+    SELECT unnest(requests) AS id FROM due
+), expired AS MATERIALIZED (
+    SELECT expire_requests((SELECT array_agg(id) FROM passed), (SELECT now FROM clock), 'worker') AS id
 ), again AS (
     INSERT INTO deadline (at, requests)
-    SELECT clock.now + interval '2 seconds', array_agg(id) FROM clock, overdue WHERE id NOT IN (SELECT id FROM held) GROUP BY clock.now
+    SELECT clock.now + interval '2 seconds', array_agg(r.id)
+    FROM clock, (SELECT id FROM passed EXCEPT SELECT id FROM expired) AS left_over
+    JOIN request r USING (id) JOIN code c ON c.request_id = r.id AND c.generation = r.generation
+    WHERE request_is_open(r) AND c.expires_at <= (SELECT now FROM clock)
+    GROUP BY clock.now
 )
-SELECT (SELECT count(*) FROM due) AS swept,
-       expire_requests((SELECT coalesce(array_agg(id), '{}') FROM held), (SELECT now FROM clock), 'worker') AS expired
+SELECT (SELECT count(*) FROM due) AS swept, (SELECT count(*) FROM expired) AS expired
