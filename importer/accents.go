@@ -29,6 +29,10 @@ func wrongAccents(text string) string {
 	}
 	before := ' '
 	for i, r := range text {
+		if r < utf8.RuneSelf {
+			before = r
+			continue
+		}
 		after, _ := utf8.DecodeRuneInString(text[i+utf8.RuneLen(r):])
 		switch {
 		case r == utf8.RuneError || r > 0x7f && r < 0xa0 && r != 0x85:
@@ -52,8 +56,8 @@ func isASCII(s string) bool {
 	return true
 }
 
-// oddAt tells a character that no name has between these two, and that stands for
-// a letter in another encoding: é of MacRoman is Ž of Windows-1252, é of DOS its
+// oddAt tells a character beyond ASCII that no name has between these two, and that
+// stands for a letter in another encoding: é of MacRoman is Ž of Windows-1252, é of DOS its
 // low quote.
 func oddAt(before, r, after rune) bool {
 	switch {
@@ -64,7 +68,7 @@ func oddAt(before, r, after rune) bool {
 	case strings.ContainsRune("™“”…", r):
 		return unicode.IsLetter(before) && unicode.IsLetter(after)
 	}
-	return r >= utf8.RuneSelf && unicode.IsUpper(r) && unicode.IsLower(before)
+	return unicode.IsUpper(r) && unicode.IsLower(before)
 }
 
 // twiceUTF8 tells a text that begins with a character of UTF-8 whose bytes were

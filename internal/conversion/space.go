@@ -92,6 +92,7 @@ const maxSerialDigits = 40
 // 0x and leading zeros are ignored. It returns ErrSerialMissing or ErrSerialFormat.
 func ParseSerialNumber(s string) (SerialNumber, error) {
 	var b strings.Builder
+	b.Grow(len(s))
 	for _, r := range Trim(s) {
 		if r == ':' || unicode.IsSpace(r) || isInvisible(r) {
 			continue
@@ -125,7 +126,16 @@ var attributeLine = regexp.MustCompile(`[,;]*[\pZ\s\v\x{85}]*[\t\n\v\f\r\x{85}\x
 // on one line: attributes that had a line each are separated by commas. It
 // returns ErrIssuerLong.
 func ParseIssuer(s string) (string, error) {
-	return parseName(attributeLine.ReplaceAllString(Trim(s), ", $1"), 500, nil, ErrIssuerLong)
+	s = Trim(s)
+	if strings.ContainsFunc(s, endsAttribute) { // few do, and the pattern is slow
+		s = attributeLine.ReplaceAllString(s, ", $1")
+	}
+	return parseName(s, 500, nil, ErrIssuerLong)
+}
+
+// endsAttribute tells the characters of which attributeLine has one.
+func endsAttribute(r rune) bool {
+	return r >= '\t' && r <= '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029'
 }
 
 // SIREN identifies a French company: 9 digits.
@@ -136,6 +146,7 @@ type SIREN string
 // returns ErrSIREN.
 func ParseSIREN(s string) (SIREN, error) {
 	var b strings.Builder
+	b.Grow(len(s))
 	for _, r := range s {
 		switch {
 		case unicode.IsSpace(r) || isInvisible(r):
@@ -190,7 +201,22 @@ func collapse(s string) string {
 		}
 		return r // U+FFFD for a byte that is not UTF-8
 	}, s)
-	return strings.Join(strings.Fields(norm.NFC.String(s)), " ")
+	if s = norm.NFC.String(s); isSpaced(s) {
+		return s
+	}
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// isSpaced tells a text with one space at most between its words, and none around.
+func isSpaced(s string) bool {
+	before := ' '
+	for _, r := range s {
+		if unicode.IsSpace(r) && (r != ' ' || before == ' ') {
+			return false
+		}
+		before = r
+	}
+	return before != ' ' || s == ""
 }
 
 // ligatures are letters that keyboards without them write as two.
@@ -211,7 +237,7 @@ func plain(s string) string {
 // isInvisible tells zero-width characters, marks of direction and byte-order
 // marks, which look like nothing and make equal texts differ.
 func isInvisible(r rune) bool {
-	return unicode.Is(unicode.Cf, r)
+	return r >= '\u00AD' && unicode.Is(unicode.Cf, r) // that is the first
 }
 
 func isASCIILetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

@@ -266,3 +266,29 @@ func TestParseIssuerOnLines(t *testing.T) {
 		}
 	}
 }
+
+// What is skipped where a text does not need it changes no text, whatever character
+// stands at its beginning, in it, beside a space or at its end.
+func TestShortcuts(t *testing.T) {
+	collapsed := func(s string) string {
+		visible := strings.Map(func(r rune) rune {
+			if unicode.Is(unicode.Cf, r) || unicode.IsControl(r) && !unicode.IsSpace(r) {
+				return -1
+			}
+			return r
+		}, s)
+		return strings.Join(strings.Fields(norm.NFC.String(visible)), " ")
+	}
+	for r := range rune(0x3100) {
+		c := string(r)
+		for _, s := range []string{c, c + "a", "a" + c + "b", "a " + c + "b", "a" + c + " b", "a" + c} {
+			if got, want := collapse(s), collapsed(s); got != want {
+				t.Errorf("%q is collapsed to %q, want %q", s, got, want)
+			}
+		}
+		s := "CN=a" + c + "O=b"
+		if got, err := ParseIssuer(s); got != collapsed(attributeLine.ReplaceAllString(s, ", $1")) || err != nil {
+			t.Errorf("the issuer %q is read as %q, %v", s, got, err)
+		}
+	}
+}
