@@ -312,16 +312,17 @@ func (s *sheet) footers() {
 func (s *sheet) wrap(units []string, width float64, st style) []string {
 	blank := s.width(st, " ")
 	var lines []string
-	current, used := "", 0.0
+	var current []byte
+	used := 0.0
 	for _, u := range units {
 		u = s.face.encode(u)
 		w := s.width(st, u)
-		if current != "" && used+blank+w <= width {
-			current, used = current+" "+u, used+blank+w
+		if len(current) > 0 && used+blank+w <= width {
+			current, used = append(append(current, ' '), u...), used+blank+w
 			continue
 		}
-		if current != "" {
-			lines = append(lines, current)
+		if len(current) > 0 {
+			lines = append(lines, string(current))
 		}
 		for w > width {
 			n := s.cut(u, width, st)
@@ -329,9 +330,9 @@ func (s *sheet) wrap(units []string, width float64, st style) []string {
 			u = strings.TrimLeft(u[n:], " ")
 			w = s.width(st, u)
 		}
-		current, used = u, w
+		current, used = append(current[:0], u...), w
 	}
-	return append(lines, current)
+	return append(lines, string(current))
 }
 
 // cut is how many bytes of encoded text fit a line: up to a blank if there is
