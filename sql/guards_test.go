@@ -565,7 +565,7 @@ func TestReportOfABatch(t *testing.T) {
 func TestReportComesRowByRow(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	d.fill(5_000, `NULL::bigint`)
+	d.fill(5_000)
 	for _, statistics := range []string{`SELECT`, `ANALYZE`} {
 		d.Exec(t, statistics)
 		tx, err := d.Raw.BeginTx(d.ctx, nil)

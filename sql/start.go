@@ -26,6 +26,7 @@ type Mail struct {
 
 // obligation is what is to be done, and how often it was tried.
 type obligation struct {
+	Place         string    `db:"place"` // of its row
 	ID            int64     `db:"id"`
 	Kind          MailKind  `db:"kind"`
 	SpaceID       int64     `db:"space_id"`
@@ -47,6 +48,7 @@ func (o obligation) startsCode() bool {
 
 // about is what a mail has to tell, read once its code is locked.
 type about struct {
+	CodePlace  string           `db:"code_place"` // of the code's row
 	KeyID      conversion.KeyID `db:"key_id"`
 	Nonce      []byte           `db:"nonce"`
 	Tag        *int64           `db:"tag"`
@@ -355,13 +357,14 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 	if len(mails) == 0 {
 		return nil
 	}
-	var ids, codes, requests, generations, tags pq.Int64Array
+	var codes, tags pq.Int64Array
+	var places, codePlaces pq.StringArray
 	var first pq.BoolArray
 	byID := make(map[int64]*Mail, len(mails))
 	for _, m := range mails {
-		byID[m.ID], ids = m, append(ids, m.ID)
+		byID[m.ID], places = m, append(places, m.Place)
 		if m.startsCode() {
-			codes, requests, generations = append(codes, m.ID), append(requests, m.RequestID), append(generations, int64(m.Generation))
+			codes, codePlaces = append(codes, m.ID), append(codePlaces, m.CodePlace)
 			tags, first = append(tags, *m.Tag), append(first, !m.Started)
 		}
 	}
@@ -369,7 +372,7 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 		ID   int64     `db:"id"`
 		Date time.Time `db:"message_date"`
 	}
-	if err := w.query(ctx, &started, startMail, ids, w.Token, Lease.Seconds()); err != nil {
+	if err := w.query(ctx, &started, startMail, places, w.Token, Lease.Seconds()); err != nil {
 		return err
 	}
 	for _, s := range started {
@@ -382,7 +385,7 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 		ID        int64     `db:"id"`
 		ExpiresAt time.Time `db:"expires_at"`
 	}
-	err := w.query(ctx, &good, startCodes, codes, requests, generations, tags, first, w.Lifetime.Seconds(), conversion.ResetLifetime.Seconds())
+	err := w.query(ctx, &good, startCodes, codes, codePlaces, tags, first, w.Lifetime.Seconds(), conversion.ResetLifetime.Seconds())
 	for _, c := range good {
 		byID[c.ID].ExpiresAt = c.ExpiresAt
 	}

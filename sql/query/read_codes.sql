@@ -5,7 +5,7 @@
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), mail AS MATERIALIZED (
-    SELECT i.id, c.purpose, c.email, c.email_key, c.key_id, c.nonce, c.tag, c.started_at, c.expires_at, c.mailed_at, c.void_at,
+    SELECT i.id, c.ctid AS code_place, c.purpose, c.email, c.email_key, c.key_id, c.nonce, c.tag, c.started_at, c.expires_at, c.mailed_at, c.void_at,
            s.number, s.holder, s.contact_email, s.contact_key, s.serial, s.issuer, s.certificate_expires, s.access
     FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::bigint[]) AS i (id, request_id, generation, space_id)
     JOIN code c ON c.request_id = i.request_id AND c.generation = i.generation
@@ -18,7 +18,7 @@ WITH clock AS MATERIALIZED (
            EXISTS (SELECT FROM space x WHERE x.email_key = k.contact_key AND x.access = 'password') AS taken
     FROM (SELECT DISTINCT contact_key FROM mail WHERE purpose <> 'reset') AS k
 )
-SELECT m.id, m.key_id, m.nonce, m.tag, m.purpose = 'activate' AS is_chosen, m.email AS recipient,
+SELECT m.id, m.code_place, m.key_id, m.nonce, m.tag, m.purpose = 'activate' AS is_chosen, m.email AS recipient,
        m.number, m.holder, m.contact_email, m.serial, m.issuer, m.certificate_expires, m.access,
        coalesce(k.sharing, 1) AS sharing, coalesce(k.taken, false) AS taken, m.started_at IS NOT NULL AS started,
        m.void_at IS NULL AND m.mailed_at IS NULL AND coalesce(m.expires_at > (SELECT now FROM clock), true) AS good,

@@ -1,7 +1,8 @@
--- Starts the hand-over of the mails $1 under token $2, which holds them for $3 seconds.
+-- Starts the hand-over of the mails under token $2, which holds them for $3 seconds. They are locked, so their rows are where
+-- they were: at the places $1.
 UPDATE obligation o
 SET claim = $2, claimed_until = clock.now + make_interval(secs => $3), started_at = clock.now, message_date = coalesce(o.message_date, clock.now),
     interruptions = o.interruptions + (o.started_at IS NOT NULL)::int
 FROM (SELECT bascule_now() AS now) AS clock
-WHERE o.id = ANY ($1)
+WHERE o.ctid = ANY ($1::tid[])
 RETURNING o.id, o.message_date
