@@ -82,8 +82,11 @@ func (db *DB) prepare(ctx context.Context, query string) (*sqlx.Stmt, error) {
 	return stmt, nil
 }
 
-// Close closes the pool.
-func (db *DB) Close() error { return errors.Join(db.x.Close(), db.probe.Close()) }
+// Close closes the pool, also where PostgreSQL does not answer any more.
+func (db *DB) Close() error {
+	db.LimitAnswers(closing)
+	return errors.Join(db.x.Close(), db.probe.Close())
+}
 
 //go:embed migrations/*.sql
 var migrations embed.FS

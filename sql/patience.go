@@ -27,6 +27,9 @@ const (
 	// parting is how long a statement may go on whose context has ended: the
 	// server is asked to cancel it, and has this long to say so.
 	parting = 500 * time.Millisecond
+	// closing is how long each connection of a pool that is closed waits to hear
+	// that what was prepared on it is forgotten.
+	closing = 100 * time.Millisecond
 )
 
 // A connector makes the connections of a pool.
