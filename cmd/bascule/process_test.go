@@ -91,6 +91,7 @@ func (o *operator) start(env []string, ready string, args ...string) *service {
 		o.t.Fatal(err)
 	}
 	s.cmd.Path = self
+	s.cmd.Env = append(s.cmd.Env, "GORACE=atexit_sleep_ms=20") // at its end the race detector sleeps for a second
 	heard := make(chan struct{})
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {

@@ -74,8 +74,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// patience bounds every wait of a test.
-const patience = time.Minute
+// patience bounds every wait of a test, also where others use the machine.
+const patience = 3 * time.Minute
 
 // A story is what a script is about.
 type story struct {
