@@ -10,7 +10,7 @@ import (
 
 // Cleaner forgets sessions that are over, throttles that nobody needs any more,
 // and invitations that would wait for ever: sign-ins and wrong codes go on between
-// batches too, when no other work is due.
+// batches too, when no other work is due. It keeps the tally short, too.
 type Cleaner struct {
 	DB    *sql.DB
 	Every time.Duration // between two looks
@@ -18,7 +18,7 @@ type Cleaner struct {
 }
 
 const (
-	// cleanEvery keeps what is to be forgotten to some thousands of rows.
+	// cleanEvery keeps what is to be forgotten, and to be folded, to some thousands of rows.
 	cleanEvery = time.Minute
 	// cleanSize bounds one statement.
 	cleanSize = 5000
@@ -40,10 +40,19 @@ func (c *Cleaner) Run(ctx context.Context) {
 func (c *Cleaner) clean(ctx context.Context) error {
 	for {
 		n, err := c.cleanOnce(ctx)
-		if err != nil || n < cleanSize {
+		if err != nil {
 			return err
 		}
+		if n < cleanSize {
+			return c.fold(ctx)
+		}
 	}
+}
+
+func (c *Cleaner) fold(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	return c.DB.Fold(ctx)
 }
 
 func (c *Cleaner) cleanOnce(ctx context.Context) (int, error) {

@@ -332,7 +332,13 @@ func take(ctx context.Context, tx *sqlx.Tx, s Submission, taken func(heldRequest
 	if s.Credentials == nil {
 		c = r.kept()
 	}
-	return r, c, r.check(s, taken)
+	if err := r.check(s, taken); err != nil || r.Mailed {
+		return r, c, err
+	}
+	// It was started anew since it was typed: the request goes from requested to
+	// mailed before it goes on.
+	_, err = tx.ExecContext(ctx, markTyped, s.Request, s.Generation)
+	return r, c, err
 }
 
 // check tells whether the held request may take the form.
@@ -355,6 +361,7 @@ type heldRequest struct {
 	Open       bool                     `db:"open"`
 	Activated  bool                     `db:"activated"`
 	Valid      bool                     `db:"valid"`
+	Mailed     bool                     `db:"mailed"` // the code is
 	Submission string                   `db:"submission"`
 	Chosen     string                   `db:"chosen_email"`
 	Password   conversion.Hash          `db:"password_hash"`

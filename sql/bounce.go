@@ -25,6 +25,9 @@ var (
 // Whoever complained is left alone from here on, an activated request or not (D17).
 func (db *DB) Bounced(ctx context.Context, request int64, generation int, class conversion.Bounce) (news bool, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, lockRequest, request); err != nil {
+			return err
+		}
 		n, err := affected(tx.ExecContext(ctx, bounced, request, generation, class))
 		if err != nil {
 			return err

@@ -43,6 +43,7 @@ var grants = [...]struct{ table, rights string }{
 	{"siege", "SELECT, INSERT, UPDATE (began_at, last_at, told_at)"},
 	{"throttle", "SELECT, INSERT, UPDATE (empty_at), DELETE"},
 	{"key", "SELECT, INSERT (id, check_value, known_at, worker_at), UPDATE (worker_at, given_up_at)"},
+	{"tally", "SELECT, INSERT, DELETE"},
 	{"audit", "SELECT, INSERT (at, space_id, request_id, event, actor, why)"},
 }
 

@@ -319,9 +319,9 @@ func TestStatusOfTheLastMinute(t *testing.T) {
 		t.Errorf("after two mails: %+v", s)
 	}
 	d.Shift(t, 61*time.Second)
+	d.must(d.TakeKeys(d.ctx, d.keys, sql.KeyUse{}))
 	_, err := d.choose(p, "mine@duvallon.example")
 	d.must(err)
-	d.must(d.TakeKeys(d.ctx, d.keys, sql.KeyUse{}))
 	if s := status(); s.LastMinute != 0 || s.ToSend != 2 || len(s.WaitsForKeys) != 1 {
 		t.Errorf("a code and a notice are due: %+v", s)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"bascule/internal/conversion"
@@ -379,6 +380,7 @@ func (d *desk) audit(request int64) string {
 // sound fails the test unless the invariants hold for every row.
 func (d *desk) sound() {
 	d.t.Helper()
+	d.tallies(0)
 	d.prove(requestInvariants, `true`)
 	d.prove(invariants, `true`)
 }
@@ -396,6 +398,54 @@ func (d *desk) prove(invariants map[string]string, where string, args ...any) {
 			d.t.Errorf("%s is broken:\n%s", rule, broken)
 		}
 	}
+}
+
+// tallies fails the test unless status tells what a count of all rows tells, of
+// everything and of each batch of the space, of all of them where it is 0.
+func (d *desk) tallies(space int64) {
+	d.t.Helper()
+	rows, err := d.Raw.Query(`SELECT 0 UNION SELECT id FROM batch b WHERE $1::bigint = 0 OR EXISTS (SELECT FROM request r WHERE r.space_id = $1 AND r.batch_id = b.id)`, space)
+	d.must(err)
+	defer rows.Close()
+	for rows.Next() {
+		var batch int64
+		d.must(rows.Scan(&batch))
+		got, err := d.Status(d.ctx, batch)
+		d.must(err)
+		got.LastMinute, got.Breaker, got.WaitsForKeys = 0, "", nil
+		if diff := cmp.Diff(d.recount(batch), got); diff != "" {
+			d.t.Errorf("status of batch %d (-counted, +told):\n%s", batch, diff)
+		}
+	}
+	d.must(rows.Err())
+}
+
+// recount is what status has to tell.
+func (d *desk) recount(batch int64) sql.Status {
+	d.t.Helper()
+	s := sql.Status{States: make(map[conversion.State]int), Spaces: make(map[conversion.Access]int)}
+	for _, state := range conversion.States() {
+		s.States[state] = 0
+	}
+	rows, err := d.Raw.Query(`SELECT request_state(r, bascule_now()), count(*), count(*) FILTER (WHERE request_not_delivered(r, bascule_now()))
+		FROM request_code r WHERE $1::bigint = 0 OR batch_id = $1 GROUP BY 1`, batch)
+	d.must(err)
+	defer rows.Close()
+	for rows.Next() {
+		var state conversion.State
+		var n, late int
+		d.must(rows.Scan(&state, &n, &late))
+		s.States[state] = n
+		s.NotDelivered += late
+	}
+	d.must(rows.Err())
+	var certificate, password int
+	d.must(d.Raw.QueryRow(`SELECT count(*) FILTER (WHERE access = 'certificate'), count(*) FILTER (WHERE access = 'password'),
+			(SELECT count(*) FROM obligation WHERE lane <> 'recap' AND due_at < 'infinity'), (SELECT count(*) FROM obligation WHERE lane = 'recap')
+		FROM space s WHERE EXISTS (SELECT FROM request r WHERE r.space_id = s.id AND ($1::bigint = 0 OR r.batch_id = $1))`, batch).
+		Scan(&certificate, &password, &s.ToSend, &s.ToRender))
+	s.Spaces[conversion.AccessCertificate], s.Spaces[conversion.AccessPassword] = certificate, password
+	return s
 }
 
 // requestInvariants select the requests that break one.

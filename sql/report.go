@@ -97,9 +97,11 @@ func readReport(ctx context.Context, tx *sqlx.Tx, batch int64) (Report, error) {
 			return r, err
 		}
 	}
-	if r.Spaces, err = countSpacesOf(ctx, tx, batch); err != nil {
+	c, err := count(ctx, tx, batch, at)
+	if err != nil {
 		return r, err
 	}
+	r.Spaces = c.spaces()
 	r.Rejected = readRows[ReportRejected](ctx, tx, reportRejected, batch)
 	r.Requests = func(yield func(ReportRequest, error) bool) {
 		if _, err := tx.ExecContext(ctx, rowByRow); err != nil {

@@ -27,10 +27,8 @@ type Status struct {
 }
 
 var (
-	//go:embed query/count_states.sql
-	countStates string
-	//go:embed query/count_spaces.sql
-	countSpaces string
+	//go:embed query/count.sql
+	countQuery string
 	//go:embed query/mail_pace.sql
 	mailPace string
 	//go:embed query/batch_exists.sql
@@ -47,49 +45,43 @@ func (db *DB) Status(ctx context.Context, batch int64) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	var s Status
-	if s.States, s.NotDelivered, err = countStatesAt(ctx, db.x, batch, at); err != nil {
+	c, err := count(ctx, db.x, batch, at)
+	if err != nil {
 		return Status{}, err
 	}
-	if s.Spaces, err = countSpacesOf(ctx, db.x, batch); err != nil {
-		return Status{}, err
-	}
+	s := Status{States: c.states(), NotDelivered: c.NotDelivered, Spaces: c.spaces()}
 	return s, db.readPace(ctx, &s)
 }
 
-func countStatesAt(ctx context.Context, q sqlx.QueryerContext, batch int64, at time.Time) (counts map[conversion.State]int, notDelivered int, err error) {
-	counts = make(map[conversion.State]int)
-	for _, state := range conversion.States() {
-		counts[state] = 0
-	}
-	type row struct {
-		State        conversion.State `db:"state"`
-		Count        int              `db:"count"`
-		NotDelivered int              `db:"not_delivered"`
-	}
-	for r, err := range readRows[row](ctx, q, countStates, batch, at) {
-		if err != nil {
-			return nil, 0, fmt.Errorf("count requests: %w", err)
-		}
-		counts[r.State] = r.Count
-		notDelivered += r.NotDelivered
-	}
-	return counts, notDelivered, nil
+// counted is what the tally says of a batch, or of everything, at one instant.
+type counted struct {
+	Requested     int `db:"requested"`
+	Mailed        int `db:"mailed"`
+	Activated     int `db:"activated"`
+	Expired       int `db:"expired"`
+	Undeliverable int `db:"undeliverable"`
+	Cancelled     int `db:"cancelled"`
+	NotDelivered  int `db:"not_delivered"` // of the expired
+	Certificate   int `db:"certificate"`   // spaces
+	Password      int `db:"password"`      // likewise
 }
 
-func countSpacesOf(ctx context.Context, q sqlx.QueryerContext, batch int64) (map[conversion.Access]int, error) {
-	counts := map[conversion.Access]int{conversion.AccessCertificate: 0, conversion.AccessPassword: 0}
-	type row struct {
-		Access conversion.Access `db:"access"`
-		Count  int               `db:"count"`
+func count(ctx context.Context, q sqlx.QueryerContext, batch int64, at time.Time) (c counted, err error) {
+	if err := sqlx.GetContext(ctx, q, &c, countQuery, batch, at); err != nil {
+		return c, fmt.Errorf("count requests and spaces: %w", err)
 	}
-	for r, err := range readRows[row](ctx, q, countSpaces, batch) {
-		if err != nil {
-			return nil, fmt.Errorf("count spaces: %w", err)
-		}
-		counts[r.Access] = r.Count
+	return c, nil
+}
+
+func (c counted) states() map[conversion.State]int {
+	return map[conversion.State]int{
+		conversion.StateRequested: c.Requested, conversion.StateMailed: c.Mailed, conversion.StateActivated: c.Activated,
+		conversion.StateExpired: c.Expired, conversion.StateUndeliverable: c.Undeliverable, conversion.StateCancelled: c.Cancelled,
 	}
-	return counts, nil
+}
+
+func (c counted) spaces() map[conversion.Access]int {
+	return map[conversion.Access]int{conversion.AccessCertificate: c.Certificate, conversion.AccessPassword: c.Password}
 }
 
 func (db *DB) readPace(ctx context.Context, s *Status) error {
@@ -119,6 +111,20 @@ func (db *DB) checkBatch(ctx context.Context, batch int64) error {
 	}
 	if !exists {
 		return fmt.Errorf("batch %d: %w", batch, conversion.ErrNotFound)
+	}
+	return nil
+}
+
+// foldLock lets one process at a time fold; see importLock.
+const foldLock = -4
+
+//go:embed query/fold.sql
+var fold string
+
+// Fold shortens the tally, so that reading it stays short; its sums do not change.
+func (db *DB) Fold(ctx context.Context) error {
+	if _, err := db.x.ExecContext(ctx, fold, foldLock); err != nil {
+		return fmt.Errorf("fold the tally: %w", err)
 	}
 	return nil
 }

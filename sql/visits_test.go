@@ -69,6 +69,7 @@ func TestPages(t *testing.T) {
 	t.Run("mail", d.pagesOfAMail)
 	t.Run("import", d.pagesOfAnImport)
 	t.Run("request", d.pagesOfARequest)
+	t.Run("status", d.pagesOfStatus)
 }
 
 // pagesOfAMail is about a code mail, from its start to its end, with exclusions and
@@ -121,8 +122,8 @@ func (d *desk) pagesOfAnImport(t *testing.T) {
 	}{
 		{"new", 70, func(i int) sql.ImportRow { return row(fmt.Sprintf("%06d", i), fmt.Sprintf("n%d@a.example", i)) }},
 		{"the same", 25, func(i int) sql.ImportRow { return row(fmt.Sprintf("%06d", i), fmt.Sprintf("n%d@a.example", i)) }},
-		{"changed", 105, func(i int) sql.ImportRow { return row(fmt.Sprintf("N%d", 50*i+1), fmt.Sprintf("%d@a.example", 50*i+1)) }},
-		{"another address", 150, func(i int) sql.ImportRow { return row(fmt.Sprintf("N%d", 50*i+1), fmt.Sprintf("other%d@a.example", i)) }},
+		{"changed", 135, func(i int) sql.ImportRow { return row(fmt.Sprintf("N%d", 50*i+1), fmt.Sprintf("%d@a.example", 50*i+1)) }},
+		{"another address", 165, func(i int) sql.ImportRow { return row(fmt.Sprintf("N%d", 50*i+1), fmt.Sprintf("other%d@a.example", i)) }},
 	} {
 		var list []sql.ImportRow
 		for i := range rows {
@@ -169,25 +170,25 @@ func (d *desk) pagesOfARequest(t *testing.T) {
 			}
 			return fmt.Errorf("it is not refused: %w", err)
 		}},
-		{"another address", 135, sql.OpenPages, func(d *desk, i int) { _, proofs[i] = mailed(d, 100, i) }, func(d *desk, i int) error {
+		{"another address", 145, sql.OpenPages, func(d *desk, i int) { _, proofs[i] = mailed(d, 100, i) }, func(d *desk, i int) error {
 			_, err := d.choose(proofs[i], fmt.Sprintf("another%d@a.example", i))
 			return err
 		}},
-		{"activation", 180, sql.OpenPages, func(d *desk, i int) { _, proofs[i] = mailed(d, 200, i) }, func(d *desk, i int) error { return d.activate(proofs[i]) }},
-		{"option", 100, sql.OpenPages, func(*desk, int) {}, func(d *desk, i int) error {
+		{"activation", 210, sql.OpenPages, func(d *desk, i int) { _, proofs[i] = mailed(d, 200, i) }, func(d *desk, i int) error { return d.activate(proofs[i]) }},
+		{"option", 140, sql.OpenPages, func(*desk, int) {}, func(d *desk, i int) error {
 			_, err := d.opt(string(number(300, i)), fmt.Sprintf("opted%d@a.example", i))
 			return err
 		}},
 		{"resend", 60, sql.Open, func(d *desk, i int) { mailed(d, 400, i) }, func(d *desk, i int) error { return d.Resend(d.ctx, number(400, i), "admin") }},
-		{"cancel", 70, sql.Open, func(d *desk, i int) { mailed(d, 500, i) }, func(d *desk, i int) error { return d.CancelNumber(d.ctx, number(500, i)) }},
-		{"expiry", 50, sql.OpenWork, late, func(d *desk, i int) error {
+		{"cancel", 85, sql.Open, func(d *desk, i int) { mailed(d, 500, i) }, func(d *desk, i int) error { return d.CancelNumber(d.ctx, number(500, i)) }},
+		{"expiry", 60, sql.OpenWork, late, func(d *desk, i int) error {
 			swept, err := d.Sweep(d.ctx, 1)
 			if err == nil && swept.Expired != 1 {
 				err = fmt.Errorf("%d expired", swept.Expired)
 			}
 			return err
 		}},
-		{"retry", 100, sql.Open, func(*desk, int) {}, func(d *desk, i int) error {
+		{"retry", 125, sql.Open, func(*desk, int) {}, func(d *desk, i int) error {
 			n, err := d.RetryNumber(d.ctx, number(600, i), d.keys)
 			if err == nil && n != 1 {
 				err = fmt.Errorf("%d were invited", n)
@@ -209,4 +210,43 @@ func (d *desk) pagesOfARequest(t *testing.T) {
 			t.Errorf("%s: %d pages a request, %d at the most", c.name, n/requests, c.most)
 		}
 	}
+}
+
+// pagesOfStatus is about what status tells, of everything and of one batch, with a key
+// that no mail needs; besides, each request that is overdue and not swept yet is
+// looked at.
+func (d *desk) pagesOfStatus(t *testing.T) {
+	d = d.on(t)
+	d.must(d.TakeKeys(d.ctx, otherKeys(t), sql.KeyUse{}))
+	d.Exec(t, `UPDATE key SET known_at = 'epoch', worker_at = NULL`)
+	const overdue = 20
+	var requests []int64
+	for i := range overdue {
+		requests = append(requests, d.invite(fmt.Sprintf("L%06d", i), fmt.Sprintf("late%d@a.example", i)))
+		d.Mail(t, d.keys, requests[i])
+	}
+	batch := int64(d.count(`SELECT max(id) FROM batch`))
+	status := func(expired int) (pages int) {
+		for _, batch := range []int64{0, batch} {
+			pages = max(pages, d.visits(sql.Open, func(d *desk) {
+				s, err := d.Status(d.ctx, batch)
+				d.must(err)
+				if batch != 0 && s.States[conversion.StateExpired] != expired {
+					t.Errorf("status is %+v, want %d expired", s, expired)
+				}
+			}))
+		}
+		return pages
+	}
+	before := status(0)
+	if before > 1000 {
+		t.Errorf("%d pages, 1000 at the most", before)
+	}
+	for _, request := range requests {
+		d.Overdue(t, request)
+	}
+	if n := (status(1) - before) / overdue; n > 15 {
+		t.Errorf("%d pages for each overdue request, 15 at the most", n)
+	}
+	d.tallies(int64(d.count(`SELECT max(id) FROM space`)))
 }

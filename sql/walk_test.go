@@ -53,7 +53,8 @@ func (w *walk) run() {
 	w.invite(w.number, w.addresses[0])
 	for range walkLength {
 		w.step()
-		if w.soundFor(w.latest(w.number)); w.t.Failed() {
+		w.soundFor(w.latest(w.number))
+		if w.tallies(int64(w.count(`SELECT id FROM space WHERE number = $1`, w.number))); w.t.Failed() {
 			return
 		}
 	}
@@ -88,9 +89,11 @@ func (w *walk) step() {
 		w.ahead += 20 * time.Hour
 		w.Shift(w.t, w.ahead)
 		w.tell("20 hours pass")
-	case what < 18:
+	case what == 16:
 		_, err := w.Sweep(w.ctx, 1000)
 		w.tell("sweep: %v", err)
+	case what == 17:
+		w.tell("fold: %v", w.Fold(w.ctx))
 	case what == 18:
 		address := fmt.Sprintf("other%d.%s@duvallon.example", len(w.story), w.number)
 		w.tell("import with %s: %s", address, w.kinds(row(w.number, address)))

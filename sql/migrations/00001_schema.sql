@@ -386,6 +386,48 @@ COMMENT ON COLUMN key.check_value IS 'Derived from the key: another key of the s
 COMMENT ON COLUMN key.worker_at IS 'When a worker first started with it. Null: mails with its codes wait.';
 COMMENT ON COLUMN key.given_up_at IS 'When its codes were reissued. It makes no new ones.';
 
+-- Whether mails that are due carry codes of key k, which no worker has started with. Such a code was made after its key was known: of
+-- each lane, the first hundred mails since are looked at, by the index, whatever the statistics say.
+CREATE FUNCTION key_is_waited_for(k key) RETURNS boolean LANGUAGE sql STABLE
+    SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+    SELECT EXISTS (
+        SELECT FROM (VALUES ('interactive'), ('bulk')) AS l (lane), LATERAL (
+            SELECT o.kind, o.request_id, o.generation FROM obligation o
+            WHERE o.lane = l.lane AND o.due_at >= k.known_at ORDER BY o.due_at, o.id LIMIT 100) AS o,
+            LATERAL (SELECT * FROM code c WHERE c.request_id = o.request_id AND c.generation = o.generation LIMIT 1) AS c
+        WHERE o.kind IN ('code', 'reset') AND c.key_id = k.id)
+$$;
+
+-- How many there are is added up, not counted: a statement that changes a number adds what it changed, and clean-up folds
+-- what was added. See migrations/00003_tally.sql.
+CREATE TABLE tally (
+    batch_id       bigint,
+    at             timestamptz,
+    requests       integer NOT NULL DEFAULT 0,
+    requested      integer NOT NULL DEFAULT 0,
+    activated      integer NOT NULL DEFAULT 0,
+    expired        integer NOT NULL DEFAULT 0,
+    undeliverable  integer NOT NULL DEFAULT 0,
+    cancelled      integer NOT NULL DEFAULT 0,
+    not_delivered  integer NOT NULL DEFAULT 0,
+    spaces         integer NOT NULL DEFAULT 0,
+    batch_spaces   integer NOT NULL DEFAULT 0,
+    batch_switched integer NOT NULL DEFAULT 0,
+    to_send        integer NOT NULL DEFAULT 0,
+    to_render      integer NOT NULL DEFAULT 0,
+    sent           integer NOT NULL DEFAULT 0
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);
+COMMENT ON TABLE  tally IS 'What statements have added to the numbers that status tells: the sum of a column is the number. Rows are only added; the sums that replace them are rows too. No index: it is read whole, and is short.';
+COMMENT ON COLUMN tally.batch_id IS 'Of the requests; null for those of no batch, and for mails to send.';
+COMMENT ON COLUMN tally.at IS 'When the mails of sent went out, to the second once folded. Null: over a minute ago, or none did.';
+COMMENT ON COLUMN tally.requested IS 'Open requests whose code that counts is not mailed, overdue ones among them. Those that are mailed are the rest.';
+COMMENT ON COLUMN tally.not_delivered IS 'Of the expired: see request_not_delivered.';
+COMMENT ON COLUMN tally.spaces IS 'Those that have a request.';
+COMMENT ON COLUMN tally.batch_spaces IS 'Those that have a request of this batch, which may have one of another batch too.';
+COMMENT ON COLUMN tally.batch_switched IS 'Of these, those that were switched, by whatever request.';
+COMMENT ON COLUMN tally.to_send IS 'Mails that are due now or at a known time.';
+COMMENT ON COLUMN tally.to_render IS 'Recaps that are due.';
+
 -- The one way to expire requests: those of ids that are open and overdue at that instant, and that nobody else holds. It returns
 -- their ids. The kept hashes go with the request's end (D1), and so do codes that would outlive it, and the reservation of an
 -- address. Whoever was mailed a code is told that it is over, and how to start again (R21). A mail that came back is not followed

@@ -162,20 +162,32 @@ CREATE TRIGGER recap_is_kept BEFORE DELETE OR TRUNCATE ON recap
 
 -- The audit log (I9): of the present, about a request of that very space. Each
 -- mail and each imported row adds an entry, so all entries of a statement are
--- looked at together.
+-- looked at together. Those of mails that went out are added to the tally.
 -- +goose StatementBegin
 DO $do$ BEGIN
     EXECUTE format($f$
         CREATE FUNCTION check_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            same record;
         BEGIN
-            IF EXISTS (SELECT FROM entry WHERE NOT %1$I.is_present(at)) THEN
-                RAISE EXCEPTION 'bascule: INSERT on audit refused: the entry is not of the present'
-                    USING ERRCODE = 'integrity_constraint_violation';
-            END IF;
-            IF EXISTS (SELECT FROM entry e WHERE NOT EXISTS (SELECT FROM %1$I.request r WHERE r.id = e.request_id AND r.space_id = e.space_id)) THEN
-                RAISE EXCEPTION 'bascule: INSERT on audit refused: the space has no such request'
-                    USING ERRCODE = 'integrity_constraint_violation';
-            END IF;
+            FOR same IN
+                SELECT r.batch_id, r.id IS NULL AS unknown, e.event, min(e.at) AS first, max(e.at) AS last, count(*) AS count
+                FROM entry e LEFT JOIN %1$I.request r ON r.id = e.request_id AND r.space_id = e.space_id
+                GROUP BY 1, 2, 3
+            LOOP
+                IF NOT (%1$I.is_present(same.first) AND %1$I.is_present(same.last)) THEN
+                    RAISE EXCEPTION 'bascule: INSERT on audit refused: the entry is not of the present'
+                        USING ERRCODE = 'integrity_constraint_violation';
+                END IF;
+                IF same.unknown THEN
+                    RAISE EXCEPTION 'bascule: INSERT on audit refused: the space has no such request'
+                        USING ERRCODE = 'integrity_constraint_violation';
+                END IF;
+                IF same.event = 'resent' OR same.event LIKE '%%mailed' THEN
+                    INSERT INTO %1$I.tally (batch_id, at, requested, sent)
+                    VALUES (same.batch_id, same.last, CASE same.event WHEN 'mailed' THEN -same.count ELSE 0 END, same.count);
+                END IF;
+            END LOOP;
             RETURN NULL;
         END $$ $f$, current_schema());
 END $do$;

@@ -17,11 +17,15 @@ WITH clock AS MATERIALIZED (
     SELECT id FROM space WHERE $1 = 'domain' AND split_part(contact_key, '@', 2) = $2
     UNION ALL
     SELECT id FROM space WHERE $1 = 'number' AND number = $2
+), waiting AS MATERIALIZED (
+    SELECT o.id, o.due_at FROM obligation o
+    WHERE EXISTS (SELECT FROM replaced) AND o.space_id IN (SELECT id FROM named) AND o.kind = 'code' AND o.copy = 0
+      AND o.attempts = 0 AND o.started_at IS NULL AND o.due_at > (SELECT now FROM clock)
+    FOR UPDATE OF o
 ), woken AS (
-    UPDATE obligation o SET due_at = clock.now
-    FROM named n, clock
-    WHERE EXISTS (SELECT FROM replaced) AND o.space_id = n.id AND o.kind = 'code' AND o.copy = 0
-      AND o.attempts = 0 AND o.started_at IS NULL AND o.due_at > clock.now
+    UPDATE obligation o SET due_at = clock.now FROM waiting w, clock WHERE o.id = w.id
+), counted AS (
+    INSERT INTO tally (to_send) SELECT count(*) FROM waiting WHERE due_at = 'infinity' HAVING count(*) > 0
 ), audited AS (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)
     SELECT clock.now, n.id, max(r.id), 'excluded', $5::text, 'exclusion ' || made.id

@@ -17,11 +17,15 @@ WITH clock AS MATERIALIZED (
     UPDATE exclusion x SET ends_at = clock.now, lifted_by = $4, lift_reason = $3
     FROM held h, clock WHERE x.id = h.id
     RETURNING x.id
+), waiting AS MATERIALIZED (
+    SELECT o.id, o.due_at FROM obligation o
+    WHERE o.space_id IN (SELECT space_id FROM named) AND o.kind = 'code' AND o.copy = 0
+      AND o.attempts = 0 AND o.started_at IS NULL AND o.due_at > (SELECT now FROM clock)
+    FOR UPDATE OF o
 ), due AS (
-    UPDATE obligation o SET due_at = clock.now
-    FROM named n, clock
-    WHERE o.space_id = n.space_id AND o.kind = 'code' AND o.copy = 0
-      AND o.attempts = 0 AND o.started_at IS NULL AND o.due_at > clock.now
+    UPDATE obligation o SET due_at = clock.now FROM waiting w, clock WHERE o.id = w.id
+), counted AS (
+    INSERT INTO tally (to_send) SELECT count(*) FROM waiting WHERE due_at = 'infinity' HAVING count(*) > 0
 ), audited AS (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)
     SELECT clock.now, n.space_id, max(r.id), 'exclusion lifted', $4::text, 'exclusion ' || n.id

@@ -1,8 +1,5 @@
 -- How many mails went out in the last minute, how many are still to go, and the breaker.
-SELECT (SELECT count(*) FROM audit a WHERE a.at > clock.now - interval '1 minute'
-           AND a.event IN ('mailed', 'resent', 'notice mailed', 'confirmation mailed', 'expired mailed', 'reset mailed', 'dead code mailed',
-                           'switch-notice mailed', 'password-notice mailed', 'siege-notice mailed')) AS last_minute,
-       (SELECT count(*) FROM obligation o WHERE o.lane IN ('interactive', 'bulk') AND o.due_at < 'infinity') AS to_send,
-       (SELECT count(*) FROM obligation o WHERE o.lane = 'recap') AS to_render,
-       coalesce(b.reason, '') AS breaker
-FROM (SELECT bascule_now() AS now) AS clock, breaker b
+SELECT coalesce(sum(t.sent) FILTER (WHERE t.at > clock.now - interval '1 minute'), 0) AS last_minute,
+       coalesce(sum(t.to_send), 0) AS to_send, coalesce(sum(t.to_render), 0) AS to_render,
+       (SELECT reason FROM breaker) AS breaker
+FROM (SELECT bascule_now() AS now) AS clock LEFT JOIN tally t ON true

@@ -1,3 +1,7 @@
 -- The mails $1 are due again at the instants $2, which may be infinity.
-UPDATE obligation o SET claim = NULL, claimed_until = NULL, due_at = i.at
-FROM unnest($1::bigint[], $2::timestamptz[]) AS i (id, at) WHERE o.id = i.id
+WITH put_off AS (
+    UPDATE obligation o SET claim = NULL, claimed_until = NULL, due_at = i.at
+    FROM unnest($1::bigint[], $2::timestamptz[]) AS i (id, at) WHERE o.id = i.id
+    RETURNING o.due_at
+)
+INSERT INTO tally (to_send) SELECT -count(*) FROM put_off WHERE due_at = 'infinity' HAVING count(*) > 0

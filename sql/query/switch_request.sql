@@ -8,7 +8,7 @@ WITH switched AS (
       AND request_is_open(r) AND c.void_at IS NULL AND c.expires_at > $3 AND c.email_key = $5
     RETURNING r.id, r.generation
 ), dead AS (
-    UPDATE code c SET void_at = $3, mailed_at = CASE WHEN c.generation = s.generation THEN coalesce(c.mailed_at, $3) ELSE c.mailed_at END
+    UPDATE code c SET void_at = $3
     FROM switched s WHERE c.request_id = s.id AND c.void_at IS NULL
 )
 SELECT count(*) FROM switched

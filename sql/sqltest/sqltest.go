@@ -183,6 +183,8 @@ func (db *DB) start(t testing.TB, keys *conversion.Keyring, request int64, gener
 			FROM (SELECT bascule_now() AS t) AS now WHERE request_id = $1 AND generation = $2 RETURNING request_id, generation, expires_at
 		), done AS (
 			DELETE FROM obligation o USING started s WHERE o.request_id = s.request_id AND o.generation = s.generation
+		), told AS ( -- what the audit log would tell the tally
+			INSERT INTO tally (batch_id, requested) SELECT r.batch_id, -1 FROM started s JOIN request r ON r.id = s.request_id AND r.generation = s.generation
 		)
 		INSERT INTO deadline (at, requests) SELECT expires_at, ARRAY[request_id] FROM started`,
 		request, generation, life.Seconds(), int64(binary.BigEndian.Uint64(tag[:])))

@@ -1,0 +1,177 @@
+-- +goose Up
+
+-- What each statement adds to the table tally: at most one row for each batch, however many requests it changes, and no
+-- statement waits for another to add one. The audit log tells which mails went out (00002_guard.sql), the tables the rest.
+-- The names of tables are written into the functions, so that no temporary table takes a table's place.
+
+-- New requests: open, with no mail yet. Which of them are the first of their space, or of their batch, is looked up only if
+-- there are others. New spaces follow each other: an import finds out by reading its own requests once.
+-- +goose StatementBegin
+DO $do$ BEGIN
+    EXECUTE format($f$
+        CREATE FUNCTION count_new_requests() RETURNS trigger LANGUAGE plpgsql
+            SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off AS $$
+        DECLARE
+            others boolean;
+        BEGIN
+            SELECT (SELECT count(*) FROM (SELECT FROM %1$I.request r WHERE r.space_id BETWEEN n.first AND n.last LIMIT n.count + 1) AS found) > n.count
+            FROM (SELECT min(space_id) AS first, max(space_id) AS last, count(*) AS count FROM new) AS n
+            INTO others;
+            INSERT INTO %1$I.tally (batch_id, requests, requested, spaces, batch_spaces)
+            SELECT n.batch_id, count(*), count(*),
+                   count(*) FILTER (WHERE NOT (others AND EXISTS (
+                       SELECT FROM %1$I.request o WHERE o.space_id = n.space_id AND o.id <> n.id))),
+                   count(*) FILTER (WHERE NOT (others AND EXISTS (
+                       SELECT FROM %1$I.request o WHERE o.space_id = n.space_id AND o.id <> n.id AND o.batch_id = n.batch_id)))
+            FROM new n GROUP BY n.batch_id;
+            RETURN NULL;
+        END $$ $f$, current_schema());
+END $do$;
+-- +goose StatementEnd
+CREATE TRIGGER request_is_counted AFTER INSERT ON request
+    REFERENCING NEW TABLE AS new
+    FOR EACH STATEMENT EXECUTE FUNCTION count_new_requests();
+
+-- Requests that end, move to another batch, or have another code, and those that the owner deletes: what was is taken away, what
+-- is now is added. Whether the code that counts is mailed is asked of its row. One whose mail is being finished is waited
+-- for: whoever says that it is mailed holds it, and looks at the request afterwards.
+-- +goose StatementBegin
+DO $do$
+DECLARE
+    op      text;
+    version text;
+BEGIN
+    FOR op, version IN VALUES
+        ('changed', 'SELECT -1 AS n, o.* FROM old o UNION ALL SELECT 1 AS n, n.* FROM new n'),
+        ('deleted', 'SELECT -1 AS n, o.* FROM old o')
+    LOOP
+        EXECUTE format($f$
+            CREATE FUNCTION count_%2$s_requests() RETURNS trigger LANGUAGE plpgsql
+                SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+            BEGIN
+                WITH version AS (%3$s), change AS MATERIALIZED (
+                    SELECT id, space_id, batch_id, generation, sum(n) AS requests,
+                           sum(n) FILTER (WHERE num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) = 0) AS open,
+                           sum(n) FILTER (WHERE activated_at IS NOT NULL) AS activated,
+                           sum(n) FILTER (WHERE expired_at IS NOT NULL) AS expired,
+                           sum(n) FILTER (WHERE undeliverable_at IS NOT NULL) AS undeliverable,
+                           sum(n) FILTER (WHERE cancelled_at IS NOT NULL) AS cancelled
+                    FROM version GROUP BY id, space_id, batch_id, generation
+                ), changed AS (
+                    SELECT h.*, code.unmailed, code.late,
+                           h.requests <> 0 AND NOT EXISTS (
+                               SELECT FROM %1$I.request o WHERE o.space_id = h.space_id AND o.batch_id = h.batch_id AND o.id <> h.id) AS alone
+                    FROM change h LEFT JOIN LATERAL (
+                        SELECT c.mailed_at IS NULL AS unmailed, coalesce(c.bounce = 'late', false) AS late FROM %1$I.code c
+                        WHERE (h.open <> 0 OR h.expired <> 0) AND c.request_id = h.id AND c.generation = h.generation
+                          AND (c.mailed_at IS NULL OR c.bounce = 'late')
+                        LIMIT 1 FOR SHARE) AS code ON true
+                    WHERE h.requests <> 0 OR h.open <> 0
+                ), switched AS ( -- a space counts as switched in each batch that knows it
+                    INSERT INTO %1$I.tally (batch_id, batch_switched)
+                    SELECT o.batch_id, count(DISTINCT h.space_id)
+                    FROM change h, LATERAL (SELECT r.batch_id FROM %1$I.request r WHERE r.space_id = h.space_id OFFSET 0) AS o
+                    WHERE h.activated > 0 AND o.batch_id IS NOT NULL GROUP BY o.batch_id
+                )
+                INSERT INTO %1$I.tally (batch_id, requests, requested, activated, expired, undeliverable, cancelled, not_delivered,
+                                        spaces, batch_spaces, batch_switched)
+                SELECT h.batch_id, sum(h.requests), coalesce(sum(h.open) FILTER (WHERE h.unmailed), 0),
+                       coalesce(sum(h.activated), 0), coalesce(sum(h.expired), 0), coalesce(sum(h.undeliverable), 0), coalesce(sum(h.cancelled), 0),
+                       coalesce(sum(h.expired) FILTER (WHERE h.late), 0),
+                       -count(DISTINCT h.space_id) FILTER (WHERE h.requests < 0 AND (
+                           SELECT min(o.id) FROM %1$I.request o WHERE o.space_id = h.space_id) IS NULL),
+                       count(DISTINCT h.space_id) FILTER (WHERE h.requests > 0 AND h.alone) - count(DISTINCT h.space_id) FILTER (WHERE h.requests < 0 AND h.alone),
+                       -count(DISTINCT h.space_id) FILTER (WHERE h.requests < 0 AND h.alone AND (
+                           SELECT s.access = 'password' FROM %1$I.space s WHERE s.id = h.space_id))
+                FROM changed h GROUP BY h.batch_id;
+                RETURN NULL;
+            END $$ $f$, current_schema(), op, version);
+    END LOOP;
+END $do$;
+-- +goose StatementEnd
+CREATE TRIGGER request_is_counted_anew AFTER UPDATE ON request
+    REFERENCING OLD TABLE AS old NEW TABLE AS new
+    FOR EACH STATEMENT EXECUTE FUNCTION count_changed_requests();
+CREATE TRIGGER request_counts_no_more AFTER DELETE ON request
+    REFERENCING OLD TABLE AS old
+    FOR EACH STATEMENT EXECUTE FUNCTION count_deleted_requests();
+
+-- A mail that was only late may come back for another reason (D11). The request is locked by a statement before. A trigger of
+-- each row, for a report tells of one mail; before the change, where triggers look at the row already.
+-- +goose StatementBegin
+DO $do$ BEGIN
+    EXECUTE format($f$
+        CREATE FUNCTION count_bounce() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO %1$I.tally (batch_id, not_delivered)
+            SELECT r.batch_id, CASE NEW.bounce WHEN 'late' THEN 1 ELSE -1 END
+            FROM %1$I.request r WHERE r.id = NEW.request_id AND r.generation = NEW.generation AND r.expired_at IS NOT NULL;
+            RETURN NEW;
+        END $$ $f$, current_schema());
+END $do$;
+-- +goose StatementEnd
+CREATE TRIGGER code_bounce_is_counted BEFORE UPDATE OF bounce ON code
+    FOR EACH ROW WHEN (coalesce(NEW.bounce, '') <> coalesce(OLD.bounce, '') AND 'late' IN (NEW.bounce, OLD.bounce))
+    EXECUTE FUNCTION count_bounce();
+
+-- What is due. Statements that put a mail off without end, or bring one back, add to the tally themselves: a trigger that looks at
+-- changes would look at each claim, too.
+-- +goose StatementBegin
+DO $do$
+DECLARE
+    op   text;
+    sign text;
+BEGIN
+    FOR op, sign IN VALUES ('new', ''), ('done', '-') LOOP
+        EXECUTE format($f$
+            CREATE FUNCTION count_%2$s_obligations() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                INSERT INTO %1$I.tally (to_send, to_render)
+                SELECT %3$scount(*) FILTER (WHERE lane <> 'recap' AND due_at < 'infinity'), %3$scount(*) FILTER (WHERE lane = 'recap')
+                FROM changed HAVING count(*) > 0;
+                RETURN NULL;
+            END $$ $f$, current_schema(), op, sign);
+    END LOOP;
+END $do$;
+-- +goose StatementEnd
+CREATE TRIGGER obligation_is_counted AFTER INSERT ON obligation
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION count_new_obligations();
+CREATE TRIGGER obligation_counts_no_more AFTER DELETE ON obligation
+    REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION count_done_obligations();
+
+-- The requests whose deadline has passed and which no sweep has ended yet: in the tally they are as they were, but they are
+-- expired. Each open request that was started has a deadline; one that a sweep found held by somebody has another, two
+-- seconds later.
+CREATE FUNCTION overdue(at timestamptz) RETURNS TABLE (batch_id bigint, is_mailed boolean, is_late boolean) LANGUAGE sql STABLE
+    SET enable_seqscan = off SET jit = off SET enable_hashjoin = off SET enable_mergejoin = off SET max_parallel_workers_per_gather = 0 AS $$
+    SELECT r.batch_id, r.mailed_at IS NOT NULL, coalesce(r.bounce = 'late', false)
+    FROM (SELECT DISTINCT unnest(d.requests) AS id FROM deadline d WHERE d.at <= overdue.at + interval '2 seconds') AS passed,
+         LATERAL (SELECT * FROM request_code r WHERE r.id = passed.id LIMIT 1) AS r -- by the key, whatever the statistics say
+    WHERE num_nonnulls(r.activated_at, r.expired_at, r.undeliverable_at, r.cancelled_at) = 0 AND r.expires_at <= overdue.at
+$$;
+
+-- Counts anew, for an owner who mended rows in a way that no trigger sees: who said by hand that a code was mailed, put a mail off
+-- without end, or did any of that while triggers were off. All who write wait meanwhile. The pace of the last minute is lost.
+-- +goose StatementBegin
+CREATE FUNCTION recount() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    LOCK TABLE request, code, obligation, tally IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM tally;
+    INSERT INTO tally (batch_id, requests, requested, activated, expired, undeliverable, cancelled, not_delivered, batch_spaces, batch_switched)
+    SELECT r.batch_id, count(*), count(*) FILTER (WHERE is_open(r) AND r.mailed_at IS NULL),
+           count(r.activated_at), count(r.expired_at), count(r.undeliverable_at), count(r.cancelled_at),
+           count(r.expired_at) FILTER (WHERE r.bounce = 'late'),
+           count(DISTINCT r.space_id), count(DISTINCT r.space_id) FILTER (WHERE s.access = 'password')
+    FROM request_code r JOIN space s ON s.id = r.space_id GROUP BY r.batch_id;
+    INSERT INTO tally (spaces, to_send, to_render)
+    SELECT (SELECT count(DISTINCT space_id) FROM request),
+           count(*) FILTER (WHERE lane <> 'recap' AND due_at < 'infinity'), count(*) FILTER (WHERE lane = 'recap')
+    FROM obligation;
+END $$;
+-- +goose StatementEnd
+
+-- +goose Down
+-- There is no way back (R4).
+SELECT 1/0;
