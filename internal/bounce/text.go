@@ -3,6 +3,7 @@ package bounce
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"bascule/internal/conversion"
 )
@@ -20,11 +21,11 @@ func textual(m *entity) conversion.Bounce {
 	switch {
 	case statusLines.MatchString(text): // a report that lost its form
 		return reported([]byte(text), text)
-	case waiting.MatchString(all):
+	case waiting().MatchString(all):
 		return conversion.BounceLate
-	case m.header.get("x-failed-recipients") == "" && !failed.MatchString(all):
+	case m.header.get("x-failed-recipients") == "" && !failed().MatchString(all):
 		return ""
-	case challenge.MatchString(all) && enhanced(said) == "" && !reply.MatchString(said):
+	case challenge().MatchString(all) && enhanced(said) == "" && !reply.MatchString(said):
 		return ""
 	}
 	if exact := enhanced(said); !vague(exact) {
@@ -39,7 +40,7 @@ func bySystem(m *entity, text string) bool {
 		return true
 	}
 	from := strings.ToLower(m.header.get("from"))
-	return daemon.MatchString(from) || m.header.get("return-path") == "<>" && banner.MatchString(strings.ToLower(text))
+	return daemon().MatchString(from) || m.header.get("return-path") == "<>" && banner().MatchString(strings.ToLower(text))
 }
 
 // quoteless is a text up to the mail that it returns, which is ours and could say
@@ -55,13 +56,13 @@ func quoteless(text string) string {
 func spoken(said string) conversion.Bounce {
 	said = strings.ToLower(strings.Join(strings.Fields(said), " "))
 	switch {
-	case gaveUp.MatchString(said):
+	case gaveUp().MatchString(said):
 		return conversion.BounceLate
-	case full.MatchString(said):
+	case full().MatchString(said):
 		return conversion.BouncePolicy
-	case gone.MatchString(said):
+	case gone().MatchString(said):
 		return conversion.BounceGone
-	case policy.MatchString(said):
+	case policy().MatchString(said):
 		return conversion.BouncePolicy
 	case reply.MatchString(said) && reply.FindStringSubmatch(said)[1] == "4":
 		return conversion.BounceLate
@@ -69,8 +70,11 @@ func spoken(said string) conversion.Bounce {
 	return ""
 }
 
-func words(alternatives ...string) *regexp.Regexp {
-	return regexp.MustCompile(`(?:` + strings.Join(alternatives, `|`) + `)`)
+// words compiles once and when it is asked for: most commands read no bounce.
+func words(alternatives ...string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:` + strings.Join(alternatives, `|`) + `)`)
+	})
 }
 
 // What mail systems write, in lower case. Each is a phrase of one of them, or of
