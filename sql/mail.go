@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
 )
 
 // A Lane says which workers take what is due.
@@ -45,6 +47,61 @@ type Claim struct {
 	Token string
 	IDs   pq.Int64Array
 }
+
+// A Mail is one that is due, with what is needed to write it.
+type Mail struct {
+	obligation
+	about
+	To        conversion.Email
+	Code      conversion.Code // zero unless it carries one
+	Date      time.Time       // of the message; the same for every copy of it
+	ExpiresAt time.Time       `db:"expires_at"` // the deadline of the code, of the contact's code in a notice; the epoch if there is none
+}
+
+// obligation is what is to be done, and how often it was tried.
+type obligation struct {
+	Place         string    `db:"place"` // of its row
+	ID            int64     `db:"id"`
+	Kind          MailKind  `db:"kind"`
+	SpaceID       int64     `db:"space_id"`
+	RequestID     int64     `db:"request_id"`
+	Generation    int       `db:"generation"`
+	Copy          int       `db:"copy"`          // 1 to 3 for an administrator's repetition (D3)
+	Attempts      int       `db:"attempts"`      // refusals so far that count
+	OwnFault      bool      `db:"own_fault"`     // they are the recipient's, not the relay's (D11)
+	Interruptions int       `db:"interruptions"` // doubts about copies that may have gone out (I5)
+	HappenedAt    time.Time `db:"happened_at"`   // what a notice tells; the epoch for other mails
+	Recent        bool      `db:"recent"`        // that was less than a day ago
+	DueAt         time.Time `db:"due_at"`
+}
+
+// startsCode tells whether the code that the mail carries counts from its start.
+func (o obligation) startsCode() bool {
+	return (o.Kind == MailCode || o.Kind == MailReset) && o.Copy == 0
+}
+
+// about is what a mail has to tell, read once its code is locked.
+type about struct {
+	CodePlace  string           `db:"code_place"` // of the code's row
+	KeyID      conversion.KeyID `db:"key_id"`
+	Nonce      []byte           `db:"nonce"`
+	Tag        *int64           `db:"tag"`
+	IsChosen   bool             `db:"is_chosen"` // the subscriber chose this address: the code activates
+	Recipient  string           `db:"recipient"`
+	CodeEmail  string           `db:"code_email"` // of a mail that starts no code: the address that its code proves
+	SwitchedAt time.Time        `db:"switched_at"`
+	Sharing    int              `db:"sharing"` // certificate spaces with this contact address, 1001 at most (D2)
+	Taken      bool             `db:"taken"`   // that address is the identifier of a password space already (R6)
+	PDF        []byte           `db:"pdf"`
+	Started    bool             `db:"started"`    // its code: this is a repetition after doubt
+	Good       bool             `db:"good"`       // nothing has made it void
+	LeftUntil  *string          `db:"left_until"` // an instant, or infinity, while its space is left alone (D17)
+	spaceRow
+}
+
+// Space is the space that the mail is about, without its companies, which no
+// mail tells.
+func (m Mail) Space() (conversion.Space, error) { return m.space() }
 
 //go:embed query/finish_accepted.sql
 var finishAccepted string

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -13,61 +12,6 @@ import (
 
 	"bascule/internal/conversion"
 )
-
-// A Mail is one that is due, with what is needed to write it.
-type Mail struct {
-	obligation
-	about
-	To        conversion.Email
-	Code      conversion.Code // zero unless it carries one
-	Date      time.Time       // of the message; the same for every copy of it
-	ExpiresAt time.Time       `db:"expires_at"` // the deadline of the code, of the contact's code in a notice; the epoch if there is none
-}
-
-// obligation is what is to be done, and how often it was tried.
-type obligation struct {
-	Place         string    `db:"place"` // of its row
-	ID            int64     `db:"id"`
-	Kind          MailKind  `db:"kind"`
-	SpaceID       int64     `db:"space_id"`
-	RequestID     int64     `db:"request_id"`
-	Generation    int       `db:"generation"`
-	Copy          int       `db:"copy"`          // 1 to 3 for an administrator's repetition (D3)
-	Attempts      int       `db:"attempts"`      // refusals so far that count
-	OwnFault      bool      `db:"own_fault"`     // they are the recipient's, not the relay's (D11)
-	Interruptions int       `db:"interruptions"` // doubts about copies that may have gone out (I5)
-	HappenedAt    time.Time `db:"happened_at"`   // what a notice tells; the epoch for other mails
-	Recent        bool      `db:"recent"`        // that was less than a day ago
-	DueAt         time.Time `db:"due_at"`
-}
-
-// startsCode tells whether the code that the mail carries counts from its start.
-func (o obligation) startsCode() bool {
-	return (o.Kind == MailCode || o.Kind == MailReset) && o.Copy == 0
-}
-
-// about is what a mail has to tell, read once its code is locked.
-type about struct {
-	CodePlace  string           `db:"code_place"` // of the code's row
-	KeyID      conversion.KeyID `db:"key_id"`
-	Nonce      []byte           `db:"nonce"`
-	Tag        *int64           `db:"tag"`
-	IsChosen   bool             `db:"is_chosen"` // the subscriber chose this address: the code activates
-	Recipient  string           `db:"recipient"`
-	CodeEmail  string           `db:"code_email"` // of a mail that starts no code: the address that its code proves
-	SwitchedAt time.Time        `db:"switched_at"`
-	Sharing    int              `db:"sharing"` // certificate spaces with this contact address, 1001 at most (D2)
-	Taken      bool             `db:"taken"`   // that address is the identifier of a password space already (R6)
-	PDF        []byte           `db:"pdf"`
-	Started    bool             `db:"started"`    // its code: this is a repetition after doubt
-	Good       bool             `db:"good"`       // nothing has made it void
-	LeftUntil  *string          `db:"left_until"` // an instant, or infinity, while its space is left alone (D17)
-	spaceRow
-}
-
-// Space is the space that the mail is about, without its companies, which no
-// mail tells.
-func (m Mail) Space() (conversion.Space, error) { return m.space() }
 
 // A Taking says which mails are started, by whom.
 type Taking struct {
@@ -82,48 +26,6 @@ type Taking struct {
 	// Admit tells which of the mails that may start do. The others stay due. It is
 	// called within the transaction, maybe several times. Nil: all of them.
 	Admit func([]*Mail) ([]*Mail, error)
-}
-
-// A Front is how far those who take mails of a lane have come, in the order in which
-// they are due. What is behind is being handed over, so nobody need look at it
-// again; but a mail whose worker has died becomes due there, and one that was added
-// by a long transaction: Reset it from time to time. It is safe for concurrent use.
-type Front struct {
-	mu sync.Mutex
-	at time.Time
-	id int64
-}
-
-// Reset lets the next one look at all that is due. It tells whether nobody would have.
-func (f *Front) Reset() bool {
-	if f == nil {
-		return false
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	was := f.id != 0
-	f.at, f.id = time.Time{}, 0
-	return was
-}
-
-func (f *Front) place() (at time.Time, id int64) {
-	if f == nil {
-		return time.Time{}, 0
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.at, f.id
-}
-
-func (f *Front) pass(last obligation) {
-	if f == nil {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if last.DueAt.After(f.at) || last.DueAt.Equal(f.at) && last.ID > f.id {
-		f.at, f.id = last.DueAt, last.ID
-	}
 }
 
 // A Start is what became of the mails that were taken.
