@@ -12,10 +12,17 @@ import (
 const statistics = `SELECT string_agg(c.relname || ' ' || c.reltuples::int || ' ' || (SELECT count(*) > 3 FROM pg_stats s WHERE s.tablename = c.relname), ', ' ORDER BY c.relname)
 	FROM pg_class c WHERE c.relname IN ('space', 'request', 'obligation') AND c.relkind = 'r'`
 
-// noAutovacuum keeps PostgreSQL from making statistics by itself.
+// noAutovacuum keeps PostgreSQL from making statistics by itself, and from visiting
+// pages.
 func (d *desk) noAutovacuum() {
 	d.t.Helper()
-	d.Exec(d.t, `ALTER TABLE space SET (autovacuum_enabled = off); ALTER TABLE request SET (autovacuum_enabled = off); ALTER TABLE obligation SET (autovacuum_enabled = off)`)
+	d.Exec(d.t, `DO $$
+		DECLARE t regclass;
+		BEGIN
+			FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace LOOP
+				EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', t);
+			END LOOP;
+		END $$`)
 }
 
 // C2: when the mails of a large import start, the planner knows of them, whether
