@@ -5,9 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"bascule/internal/devenv/devtest"
+	"bascule/internal/mail"
+	"bascule/queue"
 	"bascule/sql"
 	"bascule/sql/sqltest"
 )
@@ -72,19 +77,21 @@ func TestHeldIsNotRecorded(t *testing.T) {
 	never := failing(t, "23514")
 	for _, c := range []struct {
 		name  string
-		ends  []error // of the first try and of the one after the lease
+		rows  []int
+		ends  []error // of the first try and of those after it
 		stuck bool
 	}{
-		{"held until the end", []error{sql.ErrHeld, sql.ErrHeld}, true},
-		{"held, then recorded", []error{sql.ErrHeld, nil}, false},
-		{"never recorded", []error{never}, true},
+		{"held until the end", []int{1}, []error{sql.ErrHeld, sql.ErrHeld}, true},
+		{"held, then recorded", []int{1}, []error{sql.ErrHeld, nil}, false},
+		{"never recorded", []int{1}, []error{never}, true},
+		{"one never, the other recorded", []int{1, 2}, []error{never, never, nil}, false},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		r := &recorder{w: &window{Mailer: &Mailer{Now: time.Now, Log: slog.New(slog.DiscardHandler)}}, out: ctx,
 			in: make(chan result), done: make(chan struct{})}
 		close(r.done)
-		r.write(writeAll([]int{1}, func(context.Context, []int) (err error) {
+		r.write(writeAll(c.rows, func(context.Context, []int) (err error) {
 			err, c.ends = c.ends[0], c.ends[1:]
 			return err
 		}))
@@ -94,6 +101,168 @@ func TestHeldIsNotRecorded(t *testing.T) {
 		r.write(r.waiting)
 		if stuck := r.close(); stuck != c.stuck || len(r.waiting) != 0 {
 			t.Errorf("%s: stuck %v, want %v; %d wait", c.name, stuck, c.stuck, len(r.waiting))
+		}
+	}
+}
+
+// D11: what each outcome means for its row and for the breaker. Refusals without a
+// clear reason are in a row until a mail is accepted; what breaks off is one of
+// them, unless we did it; a refusal of us at one that is to blame itself is one, too.
+func TestJudge(t *testing.T) {
+	accepted, person, later := mail.Outcome{Kind: mail.Accepted, Stage: mail.StageDot}, mail.Outcome{Kind: mail.Person, Stage: mail.StageRcpt}, mail.Outcome{Kind: mail.Later, Stage: mail.StageRcpt}
+	unclear, doubt := mail.Outcome{Kind: mail.Unclear, Stage: mail.StageRcpt, Code: 550}, mail.Outcome{Kind: mail.InDoubt, Stage: mail.StageDot}
+	us, busy := mail.Outcome{Kind: mail.Us, Stage: mail.StageRcpt, Code: 421}, mail.Outcome{Kind: mail.Us, Stage: mail.StageMail, Code: 451}
+	broken, unsent := mail.Outcome{Kind: mail.NotSent, Stage: mail.StageRcpt}, mail.Outcome{Kind: mail.NotSent}
+	stopping := func(r *result) { r.stopping = true }
+	own := func(r *result) { r.mail.OwnFault = true }
+	tried := func(n int) func(*result) { return func(r *result) { r.mail.Attempts = n } }
+	for _, c := range []struct {
+		name  string
+		probe bool
+		of    []result
+		want  string
+	}{
+		{"a row", false, of(unclear, doubt, accepted, unclear, later), "accepted 3, in doubt 2, failed 1+1m 4+1m 5+1m, to blame 1 2, unclear 4, spoke"},
+		{"accepted", false, of(accepted), "accepted 1, spoke"},
+		{"a person", false, of(person), "refused 1, spoke"},
+		{"for now", false, of(later), "failed 1+1m, spoke"},
+		{"unclear", false, of(unclear), "failed 1+1m, unclear 1"},
+		{"for long", false, change(of(later, unclear), tried(123)), "failed 1+60m 2+60m, unclear 2, spoke"},
+		{"too long", false, change(of(later, unclear), tried(124)), "refused 1 2, unclear 2, spoke"},
+		{"us", false, of(us, unsent), "failed 1 2, us 1"},
+		{"us at its own fault", false, change(of(us), own), "failed 1+1m, unclear 1"},
+		{"us at its own fault, no message", false, change(of(busy), own), "failed 1, us 1"},
+		{"us at its own fault, a probe", true, change(of(us), own), "failed 1, us 1"},
+		{"in doubt", false, of(doubt), "in doubt 1, unclear 1"},
+		{"in doubt, stopping", false, change(of(doubt), stopping), "in doubt 1"},
+		{"broken off", false, of(broken), "failed 1+1m, unclear 1"},
+		{"broken off, stopping", false, change(of(broken), stopping), "failed 1"},
+		{"not tried", false, of(unsent), "failed 1"},
+		{"not written", false, change(of(unsent), func(r *result) { r.unwritten, r.mail.Attempts = true, 200 }), "failed 1+60m"},
+	} {
+		if got := told((&window{probe: c.probe}).judge(c.of)); got != c.want {
+			t.Errorf("%s: %s; want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// of are results of the mails 1, 2, …
+func of(outcomes ...mail.Outcome) (list []result) {
+	for i, o := range outcomes {
+		m := &sql.Mail{}
+		m.ID = int64(i + 1)
+		list = append(list, result{mail: m, outcome: o})
+	}
+	return list
+}
+
+func change(list []result, f func(*result)) []result {
+	for i := range list {
+		f(&list[i])
+	}
+	return list
+}
+
+// told is a verdict in words: of failures, the ids and the wait of those that count.
+func told(v verdict) string {
+	var words []string
+	say := func(what string, n int, id func(int) string) {
+		if n == 0 {
+			return
+		}
+		for i := range n {
+			what += " " + id(i)
+		}
+		words = append(words, what)
+	}
+	failure := func(f sql.Failure) string {
+		if !f.Counts {
+			return fmt.Sprint(f.ID)
+		}
+		return fmt.Sprintf("%d+%.0fm", f.ID, f.Delay.Minutes())
+	}
+	say("accepted", len(v.accepted), func(i int) string { return fmt.Sprint(v.accepted[i].ID) })
+	say("in doubt", len(v.inDoubt), func(i int) string { return fmt.Sprint(v.inDoubt[i]) })
+	say("refused", len(v.refused), func(i int) string { return failure(v.refused[i]) })
+	say("failed", len(v.failed), func(i int) string { return failure(v.failed[i]) })
+	say("to blame", len(v.blamed), func(i int) string { return fmt.Sprint(v.blamed[i]) })
+	say("unclear", len(v.unclear), func(i int) string { return fmt.Sprint(v.unclear[i]) })
+	say("us", len(v.us), func(i int) string { return fmt.Sprint(v.us[i]) })
+	if v.spoke {
+		words = append(words, "spoke")
+	}
+	return strings.Join(words, ", ")
+}
+
+// D4, I5: a statement that starts mails or writes outcomes down goes on when its
+// worker is told to stop, but not for long. Outcomes may be written down as long as
+// the lease is renewed, and no longer than it lasts.
+func TestLastWords(t *testing.T) {
+	const moment = time.Second
+	lives := func(what string, ctx context.Context, d time.Duration) {
+		t.Helper()
+		time.Sleep(d - moment) // virtual
+		if ctx.Err() != nil {
+			t.Errorf("%s: over after less than %s", what, d)
+		}
+		time.Sleep(2 * moment)
+		if ctx.Err() == nil {
+			t.Errorf("%s: not over after %s", what, d)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		working, stop := context.WithCancel(t.Context())
+		out, cancel := recording(working)
+		lives("outcomes", out, sql.Lease)
+		cancel()
+		out, cancel = recording(working)
+		stop()
+		lives("outcomes of a worker that stops", out, lastWords)
+		cancel()
+		out, cancel = outlive(working)
+		lives("a start of a worker that stops", out, statementTimeout)
+		cancel()
+	})
+	gone, err := sql.Open(t.Context(), sqltest.Open(t).URL, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.Close() // it renews nothing
+	synctest.Test(t, func(t *testing.T) {
+		working, stop := context.WithCancel(t.Context())
+		h := hold(working, gone, sql.Claim{}, slog.New(slog.DiscardHandler))
+		out, cancel := h.recording(working)
+		lives("outcomes under a lease that is not renewed", out, sql.Lease-renewEvery)
+		cancel()
+		h.release()
+
+		h = &holding{}
+		h.lost, h.lose = context.WithCancel(context.Background())
+		out, cancel = h.recording(working)
+		time.Sleep(10 * sql.Lease)
+		stop()
+		lives("outcomes under a lease that is renewed", out, lastWords)
+		cancel()
+	})
+}
+
+// C2: a window asks for the rate of what it may start. The next one takes no more
+// than that one was allowed, and never nothing.
+func TestAdmit(t *testing.T) {
+	q, err := queue.Open(devtest.Redis(t).URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	w := &window{Mailer: &Mailer{Limiter: queue.NewLimiter(q, 0.01)}, lane: sql.LaneBulk, pace: &pace{size: 8, max: maxWindow}}
+	for _, c := range []struct {
+		mails, allowed int
+		waits          bool
+		size           int
+	}{{0, 0, false, 8}, {8, 1, false, 1}, {0, 0, false, 1}, {1, 0, true, 1}} {
+		n, wait, err := w.admit(t.Context(), c.mails)
+		if err != nil || n != c.allowed || (wait > 0) != c.waits || w.pace.size != c.size {
+			t.Errorf("of %d mails %d are allowed, wait %s, the next window is of %d: %v", c.mails, n, wait, w.pace.size, err)
 		}
 	}
 }
