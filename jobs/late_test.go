@@ -113,20 +113,22 @@ func TestSlowWindow(t *testing.T) {
 }
 
 // I5: a worker whose relay stands still renews its lease, so that nobody sends the
-// mail again meanwhile, however long it takes.
+// mail again meanwhile, however long it takes. The outcome of the mail before it is
+// recorded meanwhile: should the worker die now, that one is in no doubt.
 func TestLeaseIsRenewed(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	r := s.invite(1)[0]
-	relay := s.slow(stillAt(r.Contact.String()))
+	r := s.invite(2)
+	relay := s.slow(stillAt(r[1].Contact.String()))
 	<-relay.stands
+	s.until("the first is mailed", `SELECT mailed_at IS NOT NULL FROM request_code WHERE id = $1`, r[0].ID)
 	until := s.db.Text(t, `SELECT claimed_until::text FROM obligation`)
 	s.until("the lease is renewed", `SELECT claimed_until > $1::timestamptz FROM obligation`, until)
 	if !s.holds(`SELECT claimed_until > bascule_now() + interval '45 seconds' FROM obligation`) {
 		t.Errorf("the lease is too short: %s", s.obligations())
 	}
 	relay.goOn <- struct{}{}
-	s.until("it is mailed", allMailed)
+	s.until("both are mailed", allMailed)
 }
 
 // I5, D4: a repetition after doubt whose turn comes too late stays the copy that
