@@ -75,7 +75,7 @@ func TestStopsOnFrozenPostgres(t *testing.T) {
 	s.relay.follow(func(stage, to, _ string) string {
 		if stage == "dot" && to == two[0].Contact.String() && once.CompareAndSwap(false, true) {
 			close(stands)
-			<-goOn
+			s.await(goOn)
 		}
 		return ""
 	})
@@ -89,7 +89,7 @@ func TestStopsOnFrozenPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.pass(31 * time.Second)
-	s.until("the other one waits to be started", `SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FOR NO KEY UPDATE OF c%'`)
+	s.until("the other one waits to be started", `SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '-- What the mails $1 of the codes%'`)
 	thaw := s.stopsFrozen("at work", stop, func() { close(goOn) })
 
 	thaw()

@@ -211,6 +211,14 @@ func (s *stage) unlessBusy(do func() error) (err error) {
 	return err
 }
 
+// await lets the relay wait for a signal, or the end of the test.
+func (s *stage) await(signal <-chan struct{}) {
+	select {
+	case <-signal:
+	case <-s.t.Context().Done():
+	}
+}
+
 // find looks a code up as the pages do.
 func (s *stage) find(to conversion.Email, code conversion.Code) (p sql.ProvenCode, err error) {
 	s.t.Helper()
@@ -251,6 +259,9 @@ func (s *stage) elapse(what, query string, args ...any) {
 		if s.holds(query, args...) {
 			return true
 		}
+		if s.busy() {
+			return false
+		}
 		var wait float64
 		if err := s.db.Raw.QueryRow(nextEvent).Scan(&wait); err != nil {
 			s.t.Fatal(err)
@@ -263,6 +274,23 @@ func (s *stage) elapse(what, query string, args ...any) {
 			s.pass(time.Duration(wait*float64(time.Second)) + time.Millisecond)
 		}
 		return false
+	})
+}
+
+// busy tells whether a worker is within a transaction: what it starts is not to be
+// seen yet.
+func (s *stage) busy() bool {
+	s.t.Helper()
+	return s.holds(`SELECT EXISTS (SELECT FROM pg_stat_activity
+		WHERE datname = current_database() AND application_name <> $1 AND xact_start IS NOT NULL)`, ourselves)
+}
+
+// quiet waits until no mail is under way. The breaker must be open: otherwise a
+// worker may be about to start some.
+func (s *stage) quiet() {
+	s.t.Helper()
+	s.wait("nothing is under way", func() bool {
+		return !s.busy() && s.holds(`SELECT NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
 	})
 }
 

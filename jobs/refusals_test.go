@@ -39,12 +39,11 @@ func TestRefusalsOfUs(t *testing.T) {
 	} {
 		t.Run(c.stage+" "+c.answer, func(t *testing.T) {
 			s.t = t
-			s.relay.down() // no connection of the case before
 			s.relay.follow(at(c.stage, c.answer))
-			s.relay.up()
+			s.relay.hangUp() // no connection of the case before
 			s.invite(3)
 			s.until("the breaker is open", breakerOpen)
-			s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+			s.quiet()
 			if !s.holds(`SELECT bool_and(attempts = 0 AND interruptions = 0) AND count(*) = 3 FROM obligation WHERE lane = 'bulk'`) {
 				t.Errorf("attempts are not given back: %s", s.obligations())
 			}
@@ -85,11 +84,13 @@ func TestLongOutage(t *testing.T) {
 	s.invite(20)
 	s.work()
 	s.until("the breaker is open", breakerOpen)
+	s.quiet()
 	for range 3 {
+		failed := s.told("the relay refuses us")
 		s.pass(28 * time.Hour)
-		s.until("a probe failed", `SELECT probe_at > bascule_now() FROM breaker`)
+		s.wait("a probe failed", func() bool { return s.told("the relay refuses us") > failed })
 	}
-	s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+	s.quiet()
 	if !s.holds(`SELECT bool_and(attempts = 0) AND count(*) = 20 FROM obligation`) {
 		t.Errorf("the outage counts against the addresses: %s", s.obligations())
 	}
@@ -193,7 +194,7 @@ func TestUnclearRefusals(t *testing.T) {
 	s.relay.follow(at("rcpt", "550 rejected by policy"))
 	s.invite(9)
 	s.until("the breaker is open", breakerOpen)
-	s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+	s.quiet()
 	if !s.holds(`SELECT count(*) >= 5 FROM obligation WHERE blame = 'excused' AND attempts = 0`) {
 		t.Errorf("the five have not got their attempts back: %s", s.obligations())
 	}
@@ -322,7 +323,7 @@ func TestBlameIsOfTheRecipient(t *testing.T) {
 	s.relay.follow(refusing(noSuchUser, bad...))
 	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
 	s.until("the breaker is open", breakerOpen)
-	s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+	s.quiet()
 	s.invite(1)
 	s.elapse("another mail closes it", `SELECT opened_at IS NULL FROM breaker`)
 	for _, contact := range bad {
@@ -344,7 +345,7 @@ func TestProbeOfThoseThatOpenedIt(t *testing.T) {
 	s.invite(6)
 	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
 	s.until("the breaker is open", breakerOpen)
-	s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+	s.quiet()
 	var asked atomic.Int64
 	s.relay.follow(func(stage, _, _ string) string {
 		if stage == "rcpt" && asked.Add(1) > 1 {
@@ -483,13 +484,14 @@ func TestProbeLooksInBothLanes(t *testing.T) {
 	s.relay.follow(refusing(noSuchUser, contacts(bad)...))
 	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
 	s.until("the breaker is open", breakerOpen)
-	s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+	s.quiet()
 	two := s.invite(2)
 	waits := two[1]
 	s.db.Exec(t, `UPDATE obligation SET lane = 'interactive' WHERE request_id = $1`, two[0].ID)
 	s.db.Exec(t, `UPDATE obligation SET lane = 'interactive', due_at = due_at - interval '1 minute' WHERE request_id = $1`, waits.ID)
 	asked := len(s.relay.rcpts())
-	s.elapse("the breaker closes", `SELECT opened_at IS NULL FROM breaker`)
+	s.pass(sql.ProbeEvery) // for one probe
+	s.until("the breaker closes", `SELECT opened_at IS NULL FROM breaker`)
 	if rcpts := s.relay.rcpts(); rcpts[asked] != waits.Contact.String() {
 		t.Error("the probe took another one first")
 	}
@@ -558,9 +560,11 @@ func TestProbeTakesAnotherMail(t *testing.T) {
 	s.relay.follow(refusing("421 4.3.0 this one ends me", poison.Contact.String()))
 	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
 	s.until("the breaker is open", breakerOpen)
+	s.quiet()
 	good := s.invite(3)
 	asked := len(s.relay.rcpts())
-	s.elapse("the breaker closes", `SELECT opened_at IS NULL FROM breaker`)
+	s.pass(sql.ProbeEvery) // for one probe
+	s.until("the breaker closes", `SELECT opened_at IS NULL FROM breaker`)
 	if rcpts := s.relay.rcpts(); len(rcpts) <= asked || rcpts[asked] != good[0].Contact.String() {
 		t.Errorf("the probe took the mail that had opened the breaker")
 	}
@@ -587,7 +591,7 @@ func TestRelayBreaksOff(t *testing.T) {
 		s.relay.follow(at(stage, drop))
 		stop := s.work()
 		s.until("the breaker is open", breakerOpen)
-		s.until("nothing is under way", `NOT EXISTS (SELECT FROM obligation WHERE claim IS NOT NULL)`)
+		s.quiet()
 		if n := s.relay.dials() - dials; n > 40 {
 			t.Errorf("broken off at %s: %d connections for a relay that takes none of 400 mails", stage, n)
 		}

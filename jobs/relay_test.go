@@ -105,8 +105,15 @@ func (r *relay) up() {
 // down refuses connections and breaks those that are open.
 func (r *relay) down() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.listener.Close()
+	r.mu.Unlock()
+	r.hangUp()
+}
+
+// hangUp breaks the connections that are open.
+func (r *relay) hangUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for conn := range r.open {
 		conn.Close()
 	}
