@@ -126,6 +126,7 @@ var hostile = []string{
 		INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, 999999, 'activated', 'subscriber')`,
 	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {a}, 'activated', 'subscriber'), (bascule_now(), {A}, {x}, 'activated', 'subscriber')`,
 	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {a}, 'activated', 'subscriber'), ('2020-01-01', {A}, {a}, 'activated', 'subscriber')`,
+	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {a}, 'activated', 'subscriber'), ('2120-01-01', {A}, {a}, 'activated', 'subscriber')`,
 	`INSERT INTO audit (id, at, space_id, request_id, event, actor) OVERRIDING SYSTEM VALUE VALUES (-1, bascule_now(), {A}, {a}, 'activated', 'subscriber')`,
 	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {a}, 'activated', '')`,
 	`INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {a}, 'activated', E'admin\n2026-01-01 other line')`,

@@ -4,16 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
 	"bascule/sql/sqltest"
 )
 
-// tallied are the sums of the tally, and of how many rows.
+// tallied is how many rows the tally has.
 const tallied = `SELECT count(*) FROM tally`
 
 // Status tells what counting would tell, whoever works beside whom, while the
@@ -128,34 +131,70 @@ func (c *crowd) rollBack(request int64) error {
 }
 
 // Whoever ends a request while somebody says that its mail went out waits for
-// that: it was mailed, or it was not.
-func TestTallyOfAMailBesideAnExpiry(t *testing.T) {
+// that, and whoever brings a bounce for whoever ends it: what was first is counted
+// first.
+func TestTallyOfTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	request := d.invite("000001", "a@duvallon.example")
 	d.startOf(request)
+	d.after(`WITH mailed AS (UPDATE code SET mailed_at = bascule_now() WHERE request_id = $1)
+		INSERT INTO audit (at, space_id, request_id, event, actor) SELECT bascule_now(), space_id, id, 'mailed', 'worker' FROM request WHERE id = $1`, request,
+		func() error {
+			_, err := d.Raw.Exec(`UPDATE request SET expired_at = bascule_now() WHERE id = $1`, request)
+			return err
+		})
+	d.tallies(0)
+	request, _ = d.invited("000002", "b@duvallon.example")
+	d.after(`UPDATE request SET expired_at = bascule_now() WHERE id = $1`, request, func() error {
+		_, err := d.Bounced(d.ctx, request, 1, conversion.BounceLate)
+		return err
+	})
+	d.tallies(0)
+}
+
+// after runs f beside a transaction, which it has to wait for.
+func (d *desk) after(statement string, request int64, f func() error) {
+	d.t.Helper()
 	tx, err := d.Raw.Begin()
 	d.must(err)
 	defer tx.Rollback()
-	_, err = tx.Exec(`WITH mailed AS (UPDATE code SET mailed_at = bascule_now() WHERE request_id = $1)
-		INSERT INTO audit (at, space_id, request_id, event, actor) SELECT bascule_now(), space_id, id, 'mailed', 'worker' FROM request WHERE id = $1`, request)
+	_, err = tx.Exec(statement, request)
 	d.must(err)
-	ended := make(chan error)
-	go func() {
-		_, err := d.Raw.Exec(`UPDATE request SET expired_at = bascule_now() WHERE id = $1`, request)
-		ended <- err
-	}()
-	for d.count(`SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)+
-		d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {
+	done := make(chan error)
+	go func() { done <- f() }()
+	for d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {
 		select {
-		case err := <-ended:
-			t.Fatalf("it waits for nobody: %v", err)
+		case err := <-done:
+			d.t.Fatalf("it waits for nobody: %v", err)
 		default:
 		}
 	}
 	d.must(tx.Commit())
-	d.must(<-ended)
-	d.tallies(0)
+	d.must(<-done)
+}
+
+// I9: a code that was started anew since it was typed is mailed when its form comes.
+func TestTallyOfATypedCode(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	for i, submit := range []func(sql.Submission) error{
+		d.switchBy,
+		func(s sql.Submission) error {
+			s.Email = sqltest.Email(t, "other@duvallon.example")
+			_, err := d.ChooseAddress(d.ctx, s)
+			return err
+		},
+	} {
+		email := fmt.Sprintf("a%d@duvallon.example", i)
+		request := d.invite(number(i), email)
+		d.startOf(request)
+		d.must(submit(sql.Submission{Request: request, Generation: 1, ID: uuid.NewString(), Email: sqltest.Email(t, email), Credentials: chosenCredentials}))
+		if got := d.audit(request); !strings.Contains(got, "mailed by subscriber") {
+			t.Errorf("the audit log has %s", got)
+		}
+		d.tallies(0)
+	}
 }
 
 // What the owner deletes by hand is not counted any more, though the space, its
@@ -232,11 +271,18 @@ func TestTallyOfExcluded(t *testing.T) {
 	d.exclude("duvallon.example")
 	d.start(10)
 	waiting(3)
-	d.exclude("duvallon.example", time.Now().Add(time.Hour)) // in its place
-	waiting(0)
-	d.start(10)
+	for _, end := range []time.Duration{time.Hour, 2 * time.Hour} { // in its place
+		d.exclude("duvallon.example", time.Now().Add(end))
+		waiting(0)
+		d.start(10)
+	}
 	d.exclude(number(0))
 	d.must(d.lift("duvallon.example"))
+	d.start(10)
+	waiting(1)
+	d.must(d.lift(number(0)))
+	waiting(0)
+	d.exclude(number(0))
 	d.start(10)
 	waiting(1)
 	d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number(0))))
@@ -284,6 +330,17 @@ func TestFold(t *testing.T) {
 	lastMinute(5)
 	d.Shift(t, time.Minute+time.Second)
 	lastMinute(0)
+	lock, err := d.Raw.Begin()
+	d.must(err)
+	defer lock.Rollback()
+	_, err = lock.Exec(`SELECT pg_advisory_xact_lock(-4)`)
+	d.must(err)
+	before := d.count(tallied)
+	d.must(d.Fold(d.ctx))
+	if n := d.count(tallied); n != before {
+		t.Errorf("%d rows beside somebody else's fold, want %d", n, before)
+	}
+	d.must(lock.Rollback())
 	d.must(d.Fold(d.ctx))
 	lastMinute(0)
 	d.tallies(0)

@@ -12,6 +12,5 @@ INSERT INTO tally (batch_id, at, requests, requested, activated, expired, undeli
                    spaces, batch_spaces, batch_switched, to_send, to_render, sent)
 SELECT batch_id, CASE WHEN at > clock.minute THEN date_trunc('second', at) END AS second,
        sum(requests), sum(requested), sum(activated), sum(expired), sum(undeliverable), sum(cancelled), sum(not_delivered),
-       sum(spaces), sum(batch_spaces), sum(batch_switched), sum(to_send), sum(to_render),
-       coalesce(sum(sent) FILTER (WHERE at > clock.minute), 0)
+       sum(spaces), sum(batch_spaces), sum(batch_switched), sum(to_send), sum(to_render), sum(sent)
 FROM gone, clock GROUP BY 1, 2
