@@ -92,7 +92,7 @@ func remedyOfServer(err *pq.Error) string {
 		remedy = "an option of the URL is not one of PostgreSQL's: take it out"
 	case "42P01", "42703", "42883":
 		remedy = "the schema is not the one of this program: run `bascule migrate`"
-	case "25006":
+	case "25006", "0A000": // the latter is how a standby refuses to begin
 		remedy = "this server is a standby, or read-only: give the primary"
 	case "53100":
 		remedy = "the disk of the database is full: make room"

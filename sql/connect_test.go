@@ -1,10 +1,14 @@
 package sql_test
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"bascule/sql"
 )
@@ -44,6 +48,16 @@ func TestOpenTellsTheRemedy(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") ||
 			!strings.Contains(err.Error(), "DATABASE_URL") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// Whoever writes to a standby, by a statement or by beginning to, is told where to go.
+func TestStandbyIsTold(t *testing.T) {
+	t.Parallel()
+	for _, code := range []pqerror.Code{"25006", "0A000"} {
+		if got := sql.Advice(fmt.Errorf("begin: %w", &pq.Error{Code: code})); !strings.Contains(got, "give the primary") {
+			t.Errorf("%s: %q", code, got)
 		}
 	}
 }
