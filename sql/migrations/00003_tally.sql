@@ -1,7 +1,7 @@
 -- +goose Up
 
--- What each statement adds to the table tally: at most one row for each batch, however many requests it changes, and no
--- statement waits for another to add one. The audit log tells which mails went out (00002_guard.sql), the tables the rest.
+-- What each statement adds to the table tally: a row for each batch, however many requests it changes, and no statement waits
+-- for another to add one. The audit log tells which mails went out (00002_guard.sql), the tables the rest.
 -- The names of tables are written into the functions, so that no temporary table takes a table's place.
 
 -- New requests: open, with no mail yet. Which of them are the first of their space, or of their batch, is looked up only if
@@ -143,9 +143,9 @@ CREATE TRIGGER obligation_counts_no_more AFTER DELETE ON obligation
 
 -- The requests whose deadline has passed and which no sweep has ended yet: in the tally they are as they were, but they are
 -- expired. Each open request that was started has a deadline; one that a sweep found held by somebody has another, two
--- seconds later.
+-- seconds later. Estimates are far too high here: neither compiling nor other processes pay.
 CREATE FUNCTION overdue(at timestamptz) RETURNS TABLE (batch_id bigint, is_mailed boolean, is_late boolean) LANGUAGE sql STABLE
-    SET enable_seqscan = off SET jit = off SET enable_hashjoin = off SET enable_mergejoin = off SET max_parallel_workers_per_gather = 0 AS $$
+    SET enable_seqscan = off SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
     SELECT r.batch_id, r.mailed_at IS NOT NULL, coalesce(r.bounce = 'late', false)
     FROM (SELECT DISTINCT unnest(d.requests) AS id FROM deadline d WHERE d.at <= overdue.at + interval '2 seconds') AS passed,
          LATERAL (SELECT * FROM request_code r WHERE r.id = passed.id LIMIT 1) AS r -- by the key, whatever the statistics say
