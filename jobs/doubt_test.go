@@ -173,22 +173,18 @@ func TestKilled(t *testing.T) {
 	s := newStage(t)
 	const n = 300
 	s.flood(n)
-	s.relay.follow(func(stage, _, _ string) string {
-		if stage == "dot" {
-			<-time.After(2 * time.Millisecond)
-		}
-		return ""
-	})
-	for i := range 2 {
-		child := exec.Command(os.Args[0], "-test.run=^TestChild$")
+	for range 2 {
+		inTheMiddle, killed := s.relay.standAfter(60)
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChild$")
 		child.Env = append(os.Environ(), childEnv+"="+s.url+" "+s.redis.URL()+" "+s.relay.URL())
 		child.Stdout = s.log
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
 		}
-		s.wait("it is in the middle", func() bool { return len(s.relay.kept()) > 60*(i+1) })
+		s.wait("it is in the middle", inTheMiddle)
 		child.Process.Kill()
-		child.Wait()             // says that it was killed
+		child.Wait() // says that it was killed
+		killed()
 		s.pass(61 * time.Second) // leases end
 	}
 	if !s.holds(`SELECT count(*) > 0 FROM obligation WHERE claim IS NOT NULL AND started_at IS NOT NULL`) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -124,6 +125,23 @@ func (r *relay) follow(s script) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.script = s
+}
+
+// standAfter lets the relay take n mails and then stand still at the dot, until
+// goOn or the end of the test.
+func (r *relay) standAfter(n int64) (stands func() bool, goOn func()) {
+	var dots atomic.Int64
+	resume := make(chan struct{})
+	r.follow(func(stage, _, _ string) string {
+		if stage == "dot" && dots.Add(1) > n {
+			select {
+			case <-resume:
+			case <-r.t.Context().Done():
+			}
+		}
+		return ""
+	})
+	return func() bool { return dots.Load() > n }, func() { close(resume) }
 }
 
 func (r *relay) kept() []parcel {
