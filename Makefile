@@ -25,6 +25,8 @@ build:
 # four fifths of the processor in the tests that hash; and each byte of a workbook
 # that is packed or unpacked. Those two packages are left out.
 RACE = -race -gcflags='golang.org/x/crypto/argon2=-race=false' -gcflags='compress/flate=-race=false'
+# At its end each process with the detector sleeps for a second otherwise.
+test: export GORACE = atexit_sleep_ms=20
 
 # A test that needs a program fails without it, so make test brings them all.
 test: test-tools lint
