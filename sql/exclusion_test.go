@@ -209,10 +209,16 @@ func TestExcludedInDoubt(t *testing.T) {
 // nor sent the code once more; a code that was mailed is good all the same.
 func TestExcludedIsNotReminded(t *testing.T) {
 	t.Parallel()
-	d := open(t)
+	for _, whom := range []string{"000001", "a@duvallon.example", "duvallon.example"} {
+		t.Run(whom, func(t *testing.T) { t.Parallel(); open(t).notReminded(whom) })
+	}
+}
+
+func (d *desk) notReminded(whom string) {
+	t := d.t
 	request, p := d.invited("000001", "a@duvallon.example")
 	d.must(d.Resend(d.ctx, "000001", "admin"))
-	d.exclude("000001")
+	d.exclude(whom)
 	if n := d.deliver(); n != 0 {
 		t.Errorf("%d repetitions were sent that waited", n)
 	}
@@ -237,7 +243,7 @@ func TestExcludedIsNotReminded(t *testing.T) {
 	if len(s.Exclusions) != 1 || s.Exclusions[0].MadeBy != "admin" || s.Exclusions[0].Reason != "asked by phone" {
 		t.Errorf("the story tells of %+v", s.Exclusions)
 	}
-	d.must(d.lift("000001"))
+	d.must(d.lift(whom))
 	plan, err := d.PlanRetry(d.ctx, sql.RetryScope{})
 	d.must(err)
 	if len(plan.Requests) != 1 {

@@ -52,6 +52,32 @@ func TestFront(t *testing.T) {
 	next("")
 }
 
+// D2, R6: a mail tells whether its contact address is the identifier of a password
+// space, also an administrator's copy.
+func TestTakenIsTold(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	const firm = "cabinet@duvallon.example"
+	d.invited("000001", firm)
+	d.invited("000002", "free@duvallon.example")
+	d.switched("000003", "mine@duvallon.example")
+	d.deliver()
+	d.Exec(t, `UPDATE space SET contact_email = $1, contact_key = $1 WHERE number = '000001'`, "mine@duvallon.example")
+	for _, number := range []conversion.SubscriberNumber{"000001", "000002"} {
+		d.must(d.Resend(d.ctx, number, "admin"))
+	}
+	d.invite("000004", "mine2@duvallon.example")
+	d.Exec(t, `UPDATE space SET contact_email = $1, contact_key = $1 WHERE number = '000004'`, "mine@duvallon.example")
+	d.invite("000005", "other@duvallon.example")
+	taken := make(map[string]bool)
+	for _, m := range d.start(10).mails {
+		taken[string(m.Number)] = m.Taken
+	}
+	if got := fmt.Sprint(taken); got != "map[000001:true 000002:false 000004:true 000005:false]" {
+		t.Errorf("taken: %s", got)
+	}
+}
+
 // D2: a mail knows how many certificate spaces share its address, once those that
 // have switched are gone; beyond a thousand they are not counted.
 func TestSharingIsCounted(t *testing.T) {

@@ -1,0 +1,311 @@
+package sql_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// patient is the same desk, whose calls end when they wait for a lock in vain.
+func (d *desk) patient() *desk {
+	ctx, cancel := context.WithTimeout(d.ctx, 20*time.Second)
+	d.t.Cleanup(cancel)
+	return &desk{DB: d.DB, t: d.t, ctx: ctx, keys: d.keys}
+}
+
+// frozen stops the clock and returns what it shows.
+func (d *desk) frozen() time.Time {
+	d.t.Helper()
+	now, err := d.Now(d.ctx)
+	d.must(err)
+	d.Freeze(d.t, now)
+	return now
+}
+
+// D4: a mail whose code somebody holds, as an import does, is left out, whatever its
+// kind: nobody waits, no deadline counts, and it is due again 2 seconds later. One
+// that somebody else is starting is left to them.
+func TestHeldIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, lock string
+		due        bool // again, later
+	}{
+		{"code", `SELECT FROM code WHERE request_id = $1 FOR UPDATE`, true},
+		{"copy", `SELECT FROM code WHERE request_id = $1 FOR UPDATE`, true},
+		{"taken", `SELECT FROM obligation WHERE request_id = $1 FOR UPDATE`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t).patient()
+			held := d.invite("000001", "a@duvallon.example")
+			if c.name == "copy" {
+				d.mail(held)
+				d.must(d.Resend(d.ctx, "000001", "admin"))
+			}
+			free := d.invite("000002", "b@duvallon.example")
+			now := d.frozen()
+			release := d.hold(c.lock, held)
+			h := d.start(10)
+			if len(h.mails) != 1 || h.mails[0].RequestID != free {
+				t.Fatalf("started %d mails, want the one that nobody holds", len(h.mails))
+			}
+			release()
+			if got := d.Text(t, `SELECT (claim IS NULL AND started_at IS NULL AND (NOT $2 OR due_at = bascule_now() + interval '2 seconds'))::text
+				FROM obligation WHERE request_id = $1`, held, c.due); got != "true" {
+				t.Error("the mail that was held is started, or is not due in 2 seconds")
+			}
+			d.Freeze(t, now.Add(2*time.Second))
+			if h := d.start(10); len(h.mails) != 1 || h.mails[0].RequestID != held {
+				t.Errorf("%d mails start once it is free, want that one", len(h.mails))
+			}
+		})
+	}
+}
+
+// I5: outcomes of mails whose codes nobody holds are recorded at once; the others
+// wait for their turn, and are recorded then.
+func TestHeldOutcomeWaits(t *testing.T) {
+	t.Parallel()
+	for _, o := range outcomes {
+		if o.name == "in doubt" { // that is of the mail alone
+			continue
+		}
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t).patient()
+			held := d.invite("000001", "a@duvallon.example")
+			free := d.invite("000002", "b@duvallon.example")
+			h := d.start(10)
+			release := d.hold(`SELECT FROM code WHERE request_id = $1 FOR UPDATE`, held)
+			if err := o.finish(d, h); !errors.Is(err, sql.ErrHeld) {
+				t.Fatalf("error %v, want ErrHeld", err)
+			}
+			release()
+			claims := func() string {
+				return d.Text(t, `SELECT coalesce(string_agg(request_id::text, ' ' ORDER BY id), '') FROM obligation WHERE claim IS NOT NULL`)
+			}
+			if got := claims(); got != fmt.Sprint(held) {
+				t.Errorf("held by the worker: %q, want %d alone, not %d", got, held, free)
+			}
+			d.must(o.finish(d, h))
+			if got := claims(); got != "" {
+				t.Errorf("held by the worker in the end: %q", got)
+			}
+			d.sound()
+		})
+	}
+}
+
+// I5: a code is dead at its deadline, to the microsecond: no mail of it is started
+// then, be it a repetition after doubt or an administrator's copy.
+func TestNoStartAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		copy bool
+		at   time.Duration
+		want int
+	}{{"doubt, before", false, -time.Microsecond, 1}, {"doubt, at", false, 0, 0}, {"copy, before", true, -time.Microsecond, 1}, {"copy, at", true, 0, 0}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			request := d.invite("000001", "a@duvallon.example")
+			now := d.frozen()
+			h := d.startOf(request)
+			if c.copy {
+				d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+				d.must(d.Resend(d.ctx, "000001", "admin"))
+			} else {
+				d.must(d.FinishInDoubt(d.ctx, h.Claim, 0))
+			}
+			d.Freeze(t, now.Add(conversion.DefaultCodeLifetime+c.at))
+			if n := len(d.start(10).mails); n != c.want {
+				t.Errorf("%d mails start, want %d", n, c.want)
+			}
+		})
+	}
+}
+
+// I5, D4: what was started and whose worker died is a repetition in doubt: the same
+// Date and deadline, one interruption, one look at the deadline. After a certain
+// failure alone both are new.
+func TestStartedAgain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		ends   func(d *desk, h *hand)
+		same   bool
+		doubts int
+	}{
+		{"lapsed", func(*desk, *hand) {}, true, 1},
+		{"failed", func(d *desk, h *hand) { d.must(d.FinishFailed(d.ctx, h.Token, h.failures("451", true))) }, false, 0},
+		{"in doubt", func(d *desk, h *hand) { d.must(d.FinishInDoubt(d.ctx, h.Claim, 0)) }, true, 1},
+		{"in doubt, then failed", func(d *desk, h *hand) {
+			d.must(d.FinishInDoubt(d.ctx, h.Claim, 0))
+			again := d.start(10)
+			d.must(d.FinishFailed(d.ctx, again.Token, again.failures("451", true)))
+		}, true, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			d.invite("000001", "a@duvallon.example")
+			now := d.frozen()
+			first := d.start(10)
+			c.ends(d, first)
+			d.Freeze(t, now.Add(sql.Lease))
+			second := d.start(10)
+			if len(second.mails) != 1 {
+				t.Fatalf("%d mails start again", len(second.mails))
+			}
+			a, b := first.mails[0], second.mails[0]
+			if a.Date.Equal(b.Date) != c.same || a.ExpiresAt.Equal(b.ExpiresAt) != c.same {
+				t.Errorf("dates %s and %s, deadlines %s and %s; the same: want %v", a.Date, b.Date, a.ExpiresAt, b.ExpiresAt, c.same)
+			}
+			if got := d.Text(t, `SELECT interruptions::text FROM obligation`); got != fmt.Sprint(c.doubts) || b.Interruptions != c.doubts {
+				t.Errorf("%s interruptions are recorded, %d told; want %d", got, b.Interruptions, c.doubts)
+			}
+			if got := d.Text(t, `SELECT (started_at = $1)::text FROM code`, now); got != fmt.Sprint(c.same) {
+				t.Errorf("started at the first start: %s, want %v", got, c.same)
+			}
+			if n := d.count(`SELECT count(*) FROM deadline WHERE at = $1`, b.ExpiresAt); n != 1 {
+				t.Errorf("%d looks at the deadline", n)
+			}
+		})
+	}
+}
+
+// I5: after three interruptions a code counts as mailed, in doubt; an administrator's
+// copy is given up, and changes nothing.
+func TestThirdInterruption(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		make func(d *desk) string // which obligation
+		want string               // event of the audit log, and the code
+	}{
+		"code": {func(d *desk) string { d.invite("000001", "a@duvallon.example"); return "code" }, "mailed in doubt: true 3"},
+		"copy": {func(d *desk) string {
+			d.invited("000001", "a@duvallon.example")
+			d.must(d.Resend(d.ctx, "000001", "admin"))
+			return "code"
+		}, "resend asked mail 1 of generation 1: false 0"},
+		"reset": {func(d *desk) string {
+			d.switched("000001", "a@duvallon.example")
+			d.deliver()
+			d.askReset("a@duvallon.example")
+			return "reset"
+		}, "reset mailed in doubt: true 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			kind := c.make(d)
+			d.Exec(t, `UPDATE obligation SET due_at = 'infinity' WHERE kind <> $1`, kind)
+			for i := range 3 {
+				h := d.start(10)
+				if len(h.mails) != 1 {
+					t.Fatalf("interruption %d: %d mails start", i, len(h.mails))
+				}
+				d.must(d.FinishInDoubt(d.ctx, h.Claim, 0))
+			}
+			if n := len(d.start(10).mails); n != 0 {
+				t.Errorf("%d mails start after three interruptions", n)
+			}
+			if n := d.count(`SELECT count(*) FROM obligation WHERE kind = $1`, kind); n != 0 {
+				t.Error("it is still to be mailed")
+			}
+			got := d.Text(t, `SELECT (SELECT event || ' ' || why FROM audit ORDER BY id DESC LIMIT 1) || ': ' || in_doubt || ' ' || doubts
+				FROM code ORDER BY generation DESC LIMIT 1`)
+			if got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// R31: the code for a new password is good for half an hour, and its mail starts
+// within a day of being asked for, or never; a repetition after doubt goes out.
+func TestResetOfADay(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.switched("000001", "a@duvallon.example")
+	d.deliver()
+	for _, c := range []struct {
+		after  time.Duration
+		doubts bool
+		want   int
+	}{{24*time.Hour - time.Microsecond, false, 1}, {24 * time.Hour, false, 0}, {24*time.Hour + time.Minute, true, 1}} {
+		now := d.frozen()
+		d.askReset("a@duvallon.example")
+		if c.doubts {
+			d.Freeze(t, now.Add(24*time.Hour-time.Minute))
+			d.must(d.FinishInDoubt(d.ctx, d.start(10).Claim, 0))
+		}
+		d.Freeze(t, now.Add(c.after))
+		h := d.start(10)
+		if len(h.mails) != c.want {
+			t.Errorf("after %s, in doubt %v: %d mails start, want %d", c.after, c.doubts, len(h.mails), c.want)
+		}
+		for _, m := range h.mails {
+			if life := m.ExpiresAt.Sub(d.started(m)); life != conversion.ResetLifetime {
+				t.Errorf("its code is good for %s", life)
+			}
+		}
+		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+		if got := d.Text(t, `SELECT (mailed_at IS NOT NULL)::text FROM code ORDER BY generation DESC LIMIT 1`); got != fmt.Sprint(c.want == 1) {
+			t.Errorf("after %s: mailed is %s", c.after, got)
+		}
+		d.Exec(t, `DELETE FROM obligation`)
+	}
+	d.askReset("a@duvallon.example")
+	h := d.start(10)
+	d.must(d.FinishFailed(d.ctx, h.Token, h.failures("421", false)))
+	if got := d.Text(t, `SELECT (started_at IS NULL AND expires_at IS NULL)::text FROM code ORDER BY generation DESC LIMIT 1`); got != "true" {
+		t.Error("the deadline of a code whose mail failed stands")
+	}
+}
+
+// started is when the code of a mail was.
+func (d *desk) started(m *sql.Mail) (at time.Time) {
+	d.t.Helper()
+	d.must(d.Raw.QueryRow(`SELECT started_at FROM code WHERE request_id = $1 AND generation = $2`, m.RequestID, m.Generation).Scan(&at))
+	return at
+}
+
+// D11: an open breaker lets one worker probe every 15 seconds, and stays as it was
+// when it is opened again.
+func TestProbeIsOfOne(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	now := d.frozen()
+	probes := func(after time.Duration, want ...sql.Passage) {
+		t.Helper()
+		d.Freeze(t, now.Add(after))
+		for i, w := range want {
+			if p, err := d.TakeProbe(d.ctx); err != nil || p != w {
+				t.Errorf("after %s, worker %d: %+v, %v; want %+v", after, i+1, p, err, w)
+			}
+		}
+	}
+	waits, one := sql.Passage{Open: true}, sql.Passage{Open: true, Probe: true}
+	probes(0, sql.Passage{})
+	d.must(d.OpenBreaker(d.ctx, "421", nil))
+	probes(15*time.Second-time.Microsecond, waits)
+	probes(15*time.Second, one, waits)
+	probes(30*time.Second-time.Microsecond, waits)
+	probes(30*time.Second, one)
+	d.must(d.OpenBreaker(d.ctx, "530", nil)) // as that probe met it
+	probes(45*time.Second-time.Microsecond, waits)
+	if got := d.Text(t, `SELECT (opened_at = $1)::text || ' ' || reason FROM breaker`, now); got != "true 530" {
+		t.Errorf("opened at first, and why: %q", got)
+	}
+	probes(45*time.Second, one)
+	d.must(d.CloseBreaker(d.ctx))
+	probes(time.Hour, sql.Passage{})
+}
