@@ -309,3 +309,78 @@ func TestProbeIsOfOne(t *testing.T) {
 	d.must(d.CloseBreaker(d.ctx))
 	probes(time.Hour, sql.Passage{})
 }
+
+// D8, D1: a notice tells the deadline of the contact's code while that is good for
+// anything, never the one of the code for the address that was chosen.
+func TestNoticeOfAVoidCode(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.invited("000001", "a@duvallon.example")
+	_, err := d.opt("000001", "mine@duvallon.example")
+	d.must(err)
+	for range 2 { // the second time its code is started
+		h := d.start(10)
+		for _, m := range h.mails {
+			if m.Kind == sql.MailNotice && m.ExpiresAt.Unix() > 0 {
+				t.Errorf("the notice tells of a code good until %s", m.ExpiresAt)
+			}
+		}
+		if len(h.mails) != 2 {
+			t.Fatalf("%d mails, want code and notice", len(h.mails))
+		}
+		d.must(d.FinishInDoubt(d.ctx, h.Claim, 0))
+	}
+}
+
+// R21: who could not be reached is told nothing of the code that expired, also where
+// that is known only now.
+func TestExpiredAfterBounce(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, _ := d.invited("000001", "a@duvallon.example")
+	d.expire(request)
+	_, err := d.Bounced(d.ctx, request, 1, conversion.BounceGone)
+	d.must(err)
+	if n := len(d.start(10).mails); n != 0 {
+		t.Errorf("%d mails start", n)
+	}
+}
+
+// I5: a mail that the relay accepts once its code is over carries a dead code: it
+// does not count as mailed, and the audit log says so.
+func TestAcceptedTooLate(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request := d.invite("000001", "a@duvallon.example")
+	now := d.frozen()
+	h := d.start(1)
+	d.Freeze(t, now.Add(conversion.DefaultCodeLifetime))
+	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+	if got := d.audit(request); got != "requested by admin, dead code mailed by worker" {
+		t.Errorf("the audit log says %q", got)
+	}
+	if n := d.count(`SELECT count(*) FROM code WHERE mailed_at IS NOT NULL`); n != 0 {
+		t.Error("it counts as mailed")
+	}
+}
+
+// D11: once another mail got through, those that opened the breaker are to blame,
+// though they have their attempts back.
+func TestExcusedIsBlamed(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	for i := range 6 {
+		d.invite(fmt.Sprintf("00000%d", i), fmt.Sprintf("contact%d@duvallon.example", i))
+	}
+	h := d.start(6)
+	d.must(d.FinishFailed(d.ctx, h.Token, (&hand{desk: d, Claim: sql.Claim{IDs: h.IDs[:5]}}).failures("550", false)))
+	turn, err := d.NoteUnclear(d.ctx, h.IDs[:5], "550")
+	d.must(err)
+	if got := d.Text(t, `SELECT string_agg(blame || attempts, ' ') FROM obligation`); turn != sql.Opened || got != "excused0 excused0 excused0 excused0 excused0" {
+		t.Fatalf("turned %d, blame and attempts are %q", turn, got)
+	}
+	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails[5:]))
+	if got := d.Text(t, `SELECT string_agg(blame, ' ') FROM obligation`); got != "own own own own own" {
+		t.Errorf("blame is %q", got)
+	}
+}
