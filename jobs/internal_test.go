@@ -205,7 +205,7 @@ func TestLastWords(t *testing.T) {
 		if ctx.Err() != nil {
 			t.Errorf("%s: over after less than %s", what, d)
 		}
-		time.Sleep(2 * moment)
+		time.Sleep(2 * moment) // virtual
 		if ctx.Err() == nil {
 			t.Errorf("%s: not over after %s", what, d)
 		}
@@ -239,7 +239,7 @@ func TestLastWords(t *testing.T) {
 		h = &holding{}
 		h.lost, h.lose = context.WithCancel(context.Background())
 		out, cancel = h.recording(working)
-		time.Sleep(10 * sql.Lease)
+		time.Sleep(10 * sql.Lease) // virtual: that no timer ends it takes time to show
 		stop()
 		lives("outcomes under a lease that is renewed", out, lastWords)
 		cancel()

@@ -223,7 +223,8 @@ func (w *window) tellPanic(m *sql.Mail, o mail.Outcome) {
 	}
 }
 
-// compose writes a mail. The same mail gives the same bytes: a repetition after doubt is a copy (I5).
+// compose writes a mail. The same mail gives the same bytes: a repetition after
+// doubt is a copy (I5).
 func (m *Mailer) compose(d *sql.Mail) mail.Message {
 	copyOf := 0
 	if d.Copy > 0 || d.Kind == sql.MailPassword || d.Kind == sql.MailSiege {

@@ -160,7 +160,7 @@ func TestLimiter(t *testing.T) {
 				t.Fatal(n, wait, err)
 			}
 			sent += n
-			time.Sleep(wait)
+			time.Sleep(wait) // virtual
 		}
 		if sent < 700 || sent > 850 {
 			t.Errorf("%d bulk mails in 10 s, want about 800", sent)
