@@ -125,8 +125,6 @@ type AuditEntry struct {
 var (
 	//go:embed query/story_space.sql
 	storySpace string
-	//go:embed query/story_requests.sql
-	storyRequests string
 	//go:embed query/story_audit.sql
 	storyAudit string
 	//go:embed query/story_next.sql
@@ -165,7 +163,7 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 	if s.Siege, err = db.siege(ctx, row.ID); err != nil {
 		return Story{}, fmt.Errorf("read the siege of %s: %w", number, err)
 	}
-	for r, err := range readRequests(ctx, db.x, storyRequests, row.ID, s.At) {
+	for r, err := range readRequests(ctx, db.x, 0, row.ID, s.At) {
 		if err != nil {
 			return Story{}, fmt.Errorf("read the requests of %s: %w", number, err)
 		}

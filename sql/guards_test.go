@@ -573,7 +573,7 @@ func TestReportComesRowByRow(t *testing.T) {
 		defer tx.Rollback()
 		_, err = tx.Exec(sql.RowByRow)
 		d.must(err)
-		rows, err := tx.Query(`EXPLAIN `+sql.ReportRequests, 0, time.Now())
+		rows, err := tx.Query(`EXPLAIN `+sql.ReportRequests, 0, time.Now(), 0)
 		d.must(err)
 		for rows.Next() {
 			var line string

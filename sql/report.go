@@ -108,7 +108,7 @@ func readReport(ctx context.Context, tx *sqlx.Tx, batch int64) (Report, error) {
 			yield(ReportRequest{}, err)
 			return
 		}
-		readRequests(ctx, tx, reportRequests, batch, at)(yield)
+		readRequests(ctx, tx, batch, 0, at)(yield)
 	}
 	return r, nil
 }
@@ -117,12 +117,12 @@ func readReport(ctx context.Context, tx *sqlx.Tx, batch int64) (Report, error) {
 // first row comes at once, and each other one while the one before it is used.
 const rowByRow = `SET LOCAL jit = off; SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off`
 
-// readRequests reads the columns of report_requests.sql. There may be millions of
-// rows: each is read into the same places.
-func readRequests(ctx context.Context, q sqlx.QueryerContext, query string, args ...any) iter.Seq2[ReportRequest, error] {
+// readRequests reads the requests of a batch and of a space, 0 for any. There may
+// be millions of rows: each is read into the same places.
+func readRequests(ctx context.Context, q sqlx.QueryerContext, batch, space int64, at time.Time) iter.Seq2[ReportRequest, error] {
 	return func(yield func(ReportRequest, error) bool) {
 		var r ReportRequest
-		rows, err := q.QueryContext(ctx, query, args...)
+		rows, err := q.QueryContext(ctx, reportRequests, batch, at, space)
 		if err != nil {
 			yield(r, err)
 			return
