@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"bascule/internal/devenv/devtest"
-	"bascule/internal/mail"
+	"bascule/internal/smtp"
 	"bascule/queue"
 	"bascule/sql"
 	"bascule/sql/sqltest"
@@ -109,10 +109,10 @@ func TestHeldIsNotRecorded(t *testing.T) {
 // clear reason are in a row until a mail is accepted; what breaks off is one of
 // them, unless we did it; a refusal of us at one that is to blame itself is one, too.
 func TestJudge(t *testing.T) {
-	accepted, person, later := mail.Outcome{Kind: mail.Accepted, Stage: mail.StageDot}, mail.Outcome{Kind: mail.Person, Stage: mail.StageRcpt}, mail.Outcome{Kind: mail.Later, Stage: mail.StageRcpt}
-	unclear, doubt := mail.Outcome{Kind: mail.Unclear, Stage: mail.StageRcpt, Code: 550}, mail.Outcome{Kind: mail.InDoubt, Stage: mail.StageDot}
-	us, busy := mail.Outcome{Kind: mail.Us, Stage: mail.StageRcpt, Code: 421}, mail.Outcome{Kind: mail.Us, Stage: mail.StageMail, Code: 451}
-	broken, unsent := mail.Outcome{Kind: mail.NotSent, Stage: mail.StageRcpt}, mail.Outcome{Kind: mail.NotSent}
+	accepted, person, later := smtp.Outcome{Kind: smtp.Accepted, Stage: smtp.StageDot}, smtp.Outcome{Kind: smtp.Person, Stage: smtp.StageRcpt}, smtp.Outcome{Kind: smtp.Later, Stage: smtp.StageRcpt}
+	unclear, doubt := smtp.Outcome{Kind: smtp.Unclear, Stage: smtp.StageRcpt, Code: 550}, smtp.Outcome{Kind: smtp.InDoubt, Stage: smtp.StageDot}
+	us, busy := smtp.Outcome{Kind: smtp.Us, Stage: smtp.StageRcpt, Code: 421}, smtp.Outcome{Kind: smtp.Us, Stage: smtp.StageMail, Code: 451}
+	broken, unsent := smtp.Outcome{Kind: smtp.NotSent, Stage: smtp.StageRcpt}, smtp.Outcome{Kind: smtp.NotSent}
 	stopping := func(r *result) { r.stopping = true }
 	own := func(r *result) { r.mail.OwnFault = true }
 	tried := func(n int) func(*result) { return func(r *result) { r.mail.Attempts = n } }
@@ -147,7 +147,7 @@ func TestJudge(t *testing.T) {
 }
 
 // of are results of the mails 1, 2, …
-func of(outcomes ...mail.Outcome) (list []result) {
+func of(outcomes ...smtp.Outcome) (list []result) {
 	for i, o := range outcomes {
 		m := &sql.Mail{}
 		m.ID = int64(i + 1)

@@ -22,6 +22,7 @@ import (
 	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
 	"bascule/internal/mail"
+	"bascule/internal/smtp"
 	"bascule/jobs"
 	"bascule/queue"
 	"bascule/sql"
@@ -141,7 +142,7 @@ func (s *stage) work(changes ...func(*jobs.Worker)) (stop func()) {
 // waits for no answer longer than half a second once it is told to stop.
 func newWorker(t *testing.T, name, dbURL, redisURL, smtpURL string, log *slog.Logger) (*jobs.Worker, func()) {
 	t.Helper()
-	cfg, err := mail.ParseURL(smtpURL)
+	cfg, err := smtp.ParseURL(smtpURL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func newWorker(t *testing.T, name, dbURL, redisURL, smtpURL string, log *slog.Lo
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := mail.NewRelay(cfg, 6)
+	out := smtp.NewRelay(cfg, 6)
 	return &jobs.Worker{DB: db, Queue: q, Log: log, Slots: queue.Slots{Interactive: 2, Batch: 4}, Mailer: &jobs.Mailer{
 			DB: db, Keys: sqltest.Keys(t), Relay: out, Composer: composer, Domain: "espace.example",
 			ReturnPath: sqltest.Email(t, "retours@espace.example"), SignBounce: true,

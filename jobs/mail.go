@@ -14,6 +14,7 @@ import (
 
 	"bascule/internal/conversion"
 	"bascule/internal/mail"
+	"bascule/internal/smtp"
 	"bascule/queue"
 	"bascule/sql"
 )
@@ -24,7 +25,7 @@ import (
 type Mailer struct {
 	DB         *sql.DB
 	Keys       *conversion.Keyring
-	Relay      *mail.Relay
+	Relay      *smtp.Relay
 	Composer   *mail.Composer
 	Limiter    *queue.Limiter   // nil: no limit
 	Domain     string           // of our Message-IDs
@@ -187,7 +188,7 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Tim
 		stuck = r.close()
 		w.pace.adapt(w.Now().Sub(begin))
 	}()
-	going, outgoing := make([]*sql.Mail, 0, len(mails)), make([]mail.Outgoing, 0, len(mails))
+	going, outgoing := make([]*sql.Mail, 0, len(mails)), make([]smtp.Outgoing, 0, len(mails))
 	for _, m := range mails {
 		out, err := w.write(m)
 		if err != nil {
@@ -197,7 +198,7 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Tim
 		going, outgoing = append(going, m), append(outgoing, out)
 	}
 	late := func() bool { return w.Now().Sub(begin) > handOverWithin }
-	w.Relay.Send(ctx, outgoing, late, func(i int, o mail.Outcome) {
+	w.Relay.Send(ctx, outgoing, late, func(i int, o smtp.Outcome) {
 		w.tellPanic(going[i], o)
 		r.add(going[i], o)
 	})
@@ -206,7 +207,7 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Tim
 
 // write turns a panic into an error: a mail that cannot be written has certainly
 // not gone out, and holds up none of its window.
-func (w *window) write(m *sql.Mail) (out mail.Outgoing, err error) {
+func (w *window) write(m *sql.Mail) (out smtp.Outgoing, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("writing a mail panicked (%T)", p) // its value may hold anything (I6)
@@ -214,11 +215,11 @@ func (w *window) write(m *sql.Mail) (out mail.Outgoing, err error) {
 				"stack", string(debug.Stack()))
 		}
 	}()
-	return w.compose(m).Outgoing(), nil
+	return smtp.Outgoing{From: w.returnPath(m), To: m.To, Body: w.compose(m).Bytes(), EnvelopeID: envelopeID(m)}, nil
 }
 
-func (w *window) tellPanic(m *sql.Mail, o mail.Outcome) {
-	if p := new(mail.PanicError); errors.As(o.Err, &p) {
+func (w *window) tellPanic(m *sql.Mail, o smtp.Outcome) {
+	if p := new(smtp.PanicError); errors.As(o.Err, &p) {
 		w.complain("handing a mail over panicked", "request", m.RequestID, "outcome", o, "stack", p.Stack)
 	}
 }
@@ -231,11 +232,9 @@ func (m *Mailer) compose(d *sql.Mail) mail.Message {
 		copyOf = int(d.ID) // a resend is a mail of its own (D3), and so is what may happen again
 	}
 	head := mail.Head{
-		ID:         mail.MessageID(string(d.Kind)+"."+fingerprint(d.Nonce), d.RequestID, d.Generation, copyOf, m.Domain),
-		Date:       d.Date,
-		To:         d.To,
-		ReturnPath: m.returnPath(d),
-		EnvelopeID: envelopeID(d),
+		ID:   mail.MessageID(string(d.Kind)+"."+fingerprint(d.Nonce), d.RequestID, d.Generation, copyOf, m.Domain),
+		Date: d.Date,
+		To:   d.To,
 	}
 	switch d.Kind {
 	case sql.MailNotice:

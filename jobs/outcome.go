@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"bascule/internal/mail"
+	"bascule/internal/smtp"
 	"bascule/sql"
 )
 
@@ -30,7 +30,7 @@ type recorder struct {
 
 type result struct {
 	mail      *sql.Mail
-	outcome   mail.Outcome
+	outcome   smtp.Outcome
 	stopping  bool // the worker is: what broke off may be our own doing
 	unwritten bool // there were no bytes to hand over
 }
@@ -48,13 +48,13 @@ func (w *window) record(ctx context.Context, mails []*sql.Mail) *recorder {
 	return r
 }
 
-func (r *recorder) add(m *sql.Mail, o mail.Outcome) {
+func (r *recorder) add(m *sql.Mail, o smtp.Outcome) {
 	r.in <- result{mail: m, outcome: o, stopping: r.ctx.Err() != nil}
 }
 
 // addUnwritten records a mail that could not be written: it certainly did not go out.
 func (r *recorder) addUnwritten(m *sql.Mail) {
-	r.in <- result{mail: m, outcome: mail.Outcome{Kind: mail.NotSent}, unwritten: true}
+	r.in <- result{mail: m, outcome: smtp.Outcome{Kind: smtp.NotSent}, unwritten: true}
 }
 
 // close returns once every outcome was written down, or could not be. It tells
@@ -163,7 +163,7 @@ func (v *verdict) accept(m *sql.Mail) {
 	v.blamed, v.unclear = append(v.blamed, v.unclear...), nil
 }
 
-func (v *verdict) suspect(id int64, o mail.Outcome) {
+func (v *verdict) suspect(id int64, o smtp.Outcome) {
 	v.unclear, v.reason = append(v.unclear, id), o.String()
 }
 
@@ -190,29 +190,29 @@ func (w *window) judge(results []result) verdict {
 		id, o := res.mail.ID, res.outcome
 		f := sql.Failure{ID: id, Refusal: wordsOf(o), Code: codeOf(o)}
 		switch w.kindOf(res) {
-		case mail.Accepted:
+		case smtp.Accepted:
 			v.accept(res.mail)
-		case mail.InDoubt:
+		case smtp.InDoubt:
 			v.inDoubt = append(v.inDoubt, id)
 			if !res.stopping {
 				v.suspect(id, o)
 			}
-		case mail.Person:
+		case smtp.Person:
 			v.spoke = true
 			v.refused = append(v.refused, f)
-		case mail.Us:
+		case smtp.Us:
 			v.us, v.reason = append(v.us, id), o.String()
 			v.failed = append(v.failed, f)
-		case mail.NotSent:
+		case smtp.NotSent:
 			if res.unwritten { // no fault of the address: it is never given up
 				f.Refusal, f.Counts = "the mail could not be written", true
 				f.Delay, _ = schedule(res.mail.Attempts)
 			}
 			v.failed = append(v.failed, f)
-		case mail.Unclear:
+		case smtp.Unclear:
 			v.suspect(id, o)
 			v.retry(f, res.mail.Attempts)
-		case mail.Later:
+		case smtp.Later:
 			v.spoke = true
 			v.retry(f, res.mail.Attempts)
 		}
@@ -224,12 +224,12 @@ func (w *window) judge(results []result) verdict {
 // is broken off is Unclear, unless we did it ourselves. A refusal of us that meets
 // one and the same mail, while others get through, is that mail's: it would
 // otherwise stop all mail each time it is tried.
-func (w *window) kindOf(res result) mail.Kind {
+func (w *window) kindOf(res result) smtp.Kind {
 	switch o := res.outcome; {
-	case o.Kind == mail.NotSent && o.Stage != "" && !res.stopping:
-		return mail.Unclear
-	case o.Kind == mail.Us && o.Stage.OfMessage() && res.mail.OwnFault && !w.probe:
-		return mail.Unclear
+	case o.Kind == smtp.NotSent && o.Stage != "" && !res.stopping:
+		return smtp.Unclear
+	case o.Kind == smtp.Us && o.Stage.OfMessage() && res.mail.OwnFault && !w.probe:
+		return smtp.Unclear
 	default:
 		return o.Kind
 	}
@@ -265,17 +265,17 @@ func (w *window) moveBreaker(ctx context.Context, v verdict) error {
 
 // wordsOf is what is kept of a refusal: the relay's words, or what happened
 // without any.
-func wordsOf(o mail.Outcome) string {
+func wordsOf(o smtp.Outcome) string {
 	switch {
 	case o.Code != 0:
 		return o.Text
-	case o.Kind == mail.Unclear: // our own judgement of the message
+	case o.Kind == smtp.Unclear: // our own judgement of the message
 		return o.Err.Error()
 	}
 	return "no answer at " + string(o.Stage)
 }
 
-func codeOf(o mail.Outcome) string {
+func codeOf(o smtp.Outcome) string {
 	if o.Code == 0 {
 		return wordsOf(o)
 	}

@@ -16,6 +16,7 @@ import (
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
 	"bascule/internal/mail"
+	"bascule/internal/smtp"
 )
 
 // environment is the configuration: the only place that reads environment
@@ -75,14 +76,14 @@ func (e environment) publicURL() (*url.URL, error) {
 	return u, nil
 }
 
-func (e environment) smtp() (mail.Config, error) {
+func (e environment) smtp() (smtp.Config, error) {
 	v, err := e.required("SMTP_URL", "give the relay, such as smtp://user:password@relay.example:587")
 	if err != nil {
-		return mail.Config{}, err
+		return smtp.Config{}, err
 	}
-	cfg, err := mail.ParseURL(v)
+	cfg, err := smtp.ParseURL(v)
 	if err != nil {
-		return mail.Config{}, fmt.Errorf("SMTP_URL: %w", err)
+		return smtp.Config{}, fmt.Errorf("SMTP_URL: %w", err)
 	}
 	return cfg, nil
 }

@@ -22,6 +22,7 @@ import (
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
 	"bascule/internal/mail"
+	"bascule/internal/smtp"
 	"bascule/internal/web"
 	"bascule/jobs"
 	"bascule/queue"
@@ -250,8 +251,8 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 	}, nil
 }
 
-func (d *demo) worker() (*jobs.Worker, *mail.Relay, error) {
-	smtp, err := mail.ParseURL(d.inbox.URL())
+func (d *demo) worker() (*jobs.Worker, *smtp.Relay, error) {
+	relay, err := smtp.ParseURL(d.inbox.URL())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -260,7 +261,7 @@ func (d *demo) worker() (*jobs.Worker, *mail.Relay, error) {
 		return nil, nil, err
 	}
 	return d.newWorker(workConfig{
-		keys: d.keys, smtp: smtp, from: from, returnPath: from.Address, publicURL: d.public.String(), domain: "demo.bascule.example",
+		keys: d.keys, smtp: relay, from: from, returnPath: from.Address, publicURL: d.public.String(), domain: "demo.bascule.example",
 		help: d.help, workers: demoWorkers, lifetime: conversion.DefaultCodeLifetime,
 	}, d.db, d.queue)
 }

@@ -13,6 +13,7 @@ import (
 
 	"bascule/internal/conversion"
 	"bascule/internal/mail"
+	"bascule/internal/smtp"
 	"bascule/jobs"
 	"bascule/queue"
 	"bascule/sql"
@@ -103,7 +104,7 @@ func collectLess() {
 // workConfig is what a worker is told by its environment.
 type workConfig struct {
 	keys       *conversion.Keyring
-	smtp       mail.Config
+	smtp       smtp.Config
 	from       mail.Sender
 	returnPath conversion.Email
 	signBounce bool   // BOUNCE_ADDRESS is set: its mailbox takes addresses with +
@@ -153,7 +154,7 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 	return cfg, err
 }
 
-func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Worker, *mail.Relay, error) {
+func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Worker, *smtp.Relay, error) {
 	composer, err := mail.NewComposer(cfg.from, cfg.publicURL, cfg.help)
 	if err != nil {
 		return nil, nil, err
@@ -161,7 +162,7 @@ func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Work
 	if cfg.smtp.Hello == "" {
 		cfg.smtp.Hello = helloName()
 	}
-	relay := mail.NewRelay(cfg.smtp, cfg.workers+interactiveSlots)
+	relay := smtp.NewRelay(cfg.smtp, cfg.workers+interactiveSlots)
 	mailer := &jobs.Mailer{
 		DB: db, Keys: cfg.keys, Relay: relay, Composer: composer, Domain: cfg.domain,
 		ReturnPath: cfg.returnPath, SignBounce: cfg.signBounce, Lifetime: cfg.lifetime, Now: time.Now, Log: a.log,

@@ -1,6 +1,5 @@
-// Package mail writes bascule's mails and hands them to an SMTP relay. Writing
-// is pure: values in, bytes out, always the same. Sending tells exactly what
-// became of each message, as near to exactly-once as SMTP allows.
+// Package mail writes bascule's mails. It is pure: values in, bytes out, always
+// the same.
 package mail
 
 import (
@@ -31,11 +30,9 @@ type Message struct {
 // Head is what the caller decides about a mail, whatever it says. A repetition
 // after doubt has the same Head.
 type Head struct {
-	ID         string           // Message-ID without angle brackets, see MessageID
-	Date       time.Time        // to the second
-	To         conversion.Email // header and envelope
-	ReturnPath conversion.Email // envelope only; the zero Email is the null return path
-	EnvelopeID string           // envelope only, see Outgoing
+	ID   string    // Message-ID without angle brackets, see MessageID
+	Date time.Time // to the second
+	To   conversion.Email
 }
 
 // Sender is the author of every mail: MAIL_FROM.
@@ -70,11 +67,6 @@ func ParseSender(s string) (Sender, error) {
 // or mailboxes may drop the later mail as a duplicate.
 func MessageID(kind string, request int64, generation, copy int, domain string) string {
 	return fmt.Sprintf("%s.%d.%d.%d@%s", kind, request, generation, copy, domain)
-}
-
-// Outgoing renders the message and puts it in its envelope.
-func (m Message) Outgoing() Outgoing {
-	return Outgoing{From: m.ReturnPath, To: m.To, Body: m.Bytes(), EnvelopeID: m.EnvelopeID}
 }
 
 // Bytes renders the message: CRLF lines of 7-bit characters, at most 998 of them.

@@ -1,4 +1,7 @@
-package mail
+// Package smtp is a client that hands messages to an SMTP relay, and tells exactly
+// what became of each, as near to exactly-once as SMTP allows. It knows nothing of
+// what the messages say.
+package smtp
 
 import (
 	"context"
