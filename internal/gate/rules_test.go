@@ -2,9 +2,9 @@ package gate
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"go/ast"
-	"maps"
 	"os"
 	"path"
 	"regexp"
@@ -14,60 +14,106 @@ import (
 	"testing"
 )
 
-// lists are the lists of rules and how long each is: the rules of the sheet and
-// its cases, the user's design, what was decided where the two meet, and the
-// invariants.
-var lists = map[byte]int{'R': 34, 'C': 9, 'D': 11, 'I': 9}
+var update = flag.Bool("update", false, "write the tests of each rule into docs/rules.md")
 
-// TestRules holds each rule to a test that names it in a comment, at the start of
-// a line or in parentheses: "// R0, D0: what it proves". With -v it prints the
-// list: rule, then tests.
+// TestRules holds each rule of docs/rules.md to a test that names it in a comment, at
+// the start of a line or in parentheses: "// R1, D1: what it proves". With -v it
+// prints the list: rule, then tests.
 func TestRules(t *testing.T) {
-	tests := make(map[string][]string)
+	proofs := make(map[string][]proof)
 	for _, s := range sources(t) {
 		if s.test {
-			collectGo(s, tests)
+			collectGo(s, proofs)
 		}
 	}
-	collectScripts(t, tests)
-	for _, rule := range allRules() {
-		named := tests[rule]
-		slices.Sort(named)
-		if len(named) == 0 {
+	collectScripts(t, proofs)
+	var list strings.Builder
+	for _, rule := range rules(t) {
+		if len(proofs[rule]) == 0 {
 			t.Errorf("no test names %s", rule)
 			continue
 		}
-		fmt.Fprintf(t.Output(), "%-4s %s\n", rule, strings.Join(slices.Compact(named), ", "))
+		names, files := namesOf(proofs[rule])
+		fmt.Fprintf(t.Output(), "%-4s %s\n", rule, strings.Join(names, ", "))
+		fmt.Fprintf(&list, "- %s: %s\n", rule, strings.Join(files, ",\n  "))
 	}
-	checkKnown(t, slices.Collect(maps.Keys(tests)))
+	checkList(t, list.String())
 }
 
-// allRules lists every rule in the order of the lists.
-func allRules() []string {
-	var all []string
-	for _, list := range []byte("RCDI") {
-		for n := 1; n <= lists[list]; n++ {
-			all = append(all, fmt.Sprintf("%c%d", list, n))
+// A proof is a test that names a rule, and the file in which it stands.
+type proof struct{ name, file string }
+
+// namesOf returns what the proofs are called, and links to their files.
+func namesOf(proofs []proof) (names, links []string) {
+	for _, p := range proofs {
+		names = append(names, p.name)
+		links = append(links, fmt.Sprintf("[%s](../%s)", strings.TrimSuffix(p.file, path.Ext(p.file)), p.file))
+	}
+	slices.Sort(names)
+	slices.Sort(links)
+	return slices.Compact(names), slices.Compact(links)
+}
+
+// checkList holds the last section of docs/rules.md to the tests of each rule.
+func checkList(t *testing.T, list string) {
+	t.Helper()
+	const name, heading = "docs/rules.md", "## The tests of each rule\n\n"
+	text, written, found := strings.Cut(document(t, name), heading)
+	switch {
+	case !found:
+		t.Fatalf("%s has no heading %q", name, heading)
+	case *update:
+		if err := os.WriteFile(root+"/"+name, []byte(text+heading+list), 0o644); err != nil {
+			t.Fatal(err)
 		}
+	case written != list:
+		t.Errorf("the last section of %s is not up to date: go test ./internal/gate -update", name)
+	}
+}
+
+// rules lists what docs/rules.md explains, in its order.
+func rules(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^\*\*([RCDI]\d+)\*\* `).FindAllStringSubmatch(document(t, "docs/rules.md"), -1) {
+		if slices.Contains(all, m[1]) {
+			t.Errorf("docs/rules.md explains %s twice", m[1])
+		}
+		all = append(all, m[1])
 	}
 	return all
 }
 
-// checkKnown refuses the names of rules that do not exist. C and D with a number
-// may also be a cell of a sheet.
-func checkKnown(t *testing.T, names []string) {
-	t.Helper()
-	all := allRules()
-	for _, name := range names {
-		if !slices.Contains(all, name) && (name[0] == 'R' || name[0] == 'I') {
-			t.Errorf("there is no rule %s", name)
+// Every rule that a comment or a document cites is explained in docs/rules.md.
+func TestRulesCited(t *testing.T) {
+	known := rules(t)
+	check := func(name string, cited []string) {
+		for _, rule := range cited {
+			if !slices.Contains(known, rule) {
+				t.Errorf("%s cites %s, which docs/rules.md does not explain", name, rule)
+			}
 		}
 	}
+	for _, s := range sources(t) {
+		for _, group := range s.syntax.Comments {
+			check(s.path, rulesIn(group.Text()))
+		}
+	}
+	walk(t, func(name string) {
+		switch path.Ext(name) {
+		case ".sql":
+			for _, comment := range regexp.MustCompile(`(?m)--(.*)$`).FindAllStringSubmatch(document(t, name), -1) {
+				check(name, rulesIn(comment[1]))
+			}
+		case ".md":
+			check(name, rulesIn(document(t, name)))
+		}
+	})
 }
 
-// collectGo adds the rules that the tests of one file name. A comment belongs to
-// the test function that it documents or stands in.
-func collectGo(s source, tests map[string][]string) {
+// collectGo adds the tests of one file. A comment belongs to the test function that it
+// documents or stands in.
+func collectGo(s source, proofs map[string][]proof) {
 	for _, decl := range s.syntax.Decls {
 		f, ok := decl.(*ast.FuncDecl)
 		if !ok || f.Recv != nil || !isTest(f.Name.Name) {
@@ -79,7 +125,7 @@ func collectGo(s source, tests map[string][]string) {
 		}
 		for _, group := range s.syntax.Comments {
 			if group.Pos() >= start && group.End() <= f.End() {
-				add(tests, group.Text(), path.Base(s.pkg)+"."+f.Name.Name)
+				add(proofs, group.Text(), proof{path.Base(s.pkg) + "." + f.Name.Name, s.path})
 			}
 		}
 	}
@@ -89,31 +135,27 @@ func isTest(name string) bool {
 	return strings.HasPrefix(name, "Test") && name != "TestMain" || strings.HasPrefix(name, "Fuzz") || strings.HasPrefix(name, "Example")
 }
 
-// collectScripts adds the rules that test scripts name in their comments.
-func collectScripts(t *testing.T, tests map[string][]string) {
+// collectScripts adds the test scripts, which name rules in their comments.
+func collectScripts(t *testing.T, proofs map[string][]proof) {
 	t.Helper()
 	walk(t, func(name string) {
 		if path.Ext(name) != ".txt" && path.Ext(name) != ".txtar" || path.Base(path.Dir(name)) != "testdata" {
 			return
 		}
-		text, err := os.ReadFile(root + "/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(text)) {
+		for line := range strings.Lines(document(t, name)) {
 			if strings.HasPrefix(line, "-- ") {
 				break // the script's input begins
 			}
 			if comment, ok := strings.CutPrefix(line, "#"); ok {
-				add(tests, strings.TrimSpace(comment), path.Base(path.Dir(path.Dir(name)))+"/"+path.Base(name))
+				add(proofs, strings.TrimSpace(comment), proof{path.Base(path.Dir(path.Dir(name))) + "/" + path.Base(name), name})
 			}
 		}
 	})
 }
 
-func add(tests map[string][]string, comment, test string) {
+func add(proofs map[string][]proof, comment string, p proof) {
 	for _, rule := range rulesIn(comment) {
-		tests[rule] = append(tests[rule], test)
+		proofs[rule] = append(proofs[rule], p)
 	}
 }
 
