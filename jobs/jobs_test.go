@@ -160,7 +160,7 @@ func newWorker(t *testing.T, name, dbURL, redisURL, smtpURL string, log *slog.Lo
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := smtp.NewRelay(cfg, 6)
+	out := smtp.NewClient(cfg, 6)
 	return &jobs.Worker{DB: db, Queue: q, Log: log, Slots: queue.Slots{Interactive: 2, Batch: 4}, Mailer: &jobs.Mailer{
 			DB: db, Keys: sqltest.Keys(t), Relay: out, Composer: composer, Domain: "espace.example",
 			ReturnPath: sqltest.Email(t, "retours@espace.example"), SignBounce: true,

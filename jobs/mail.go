@@ -25,7 +25,7 @@ import (
 type Mailer struct {
 	DB         *sql.DB
 	Keys       *conversion.Keyring
-	Relay      *smtp.Relay
+	Relay      *smtp.Client
 	Composer   *mail.Composer
 	Limiter    *queue.Limiter   // nil: no limit
 	Domain     string           // of our Message-IDs
@@ -188,7 +188,7 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Tim
 		stuck = r.close()
 		w.pace.adapt(w.Now().Sub(begin))
 	}()
-	going, outgoing := make([]*sql.Mail, 0, len(mails)), make([]smtp.Outgoing, 0, len(mails))
+	going, outgoing := make([]*sql.Mail, 0, len(mails)), make([]smtp.Message, 0, len(mails))
 	for _, m := range mails {
 		out, err := w.write(m)
 		if err != nil {
@@ -207,7 +207,7 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Tim
 
 // write turns a panic into an error: a mail that cannot be written has certainly
 // not gone out, and holds up none of its window.
-func (w *window) write(m *sql.Mail) (out smtp.Outgoing, err error) {
+func (w *window) write(m *sql.Mail) (out smtp.Message, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("writing a mail panicked (%T)", p) // its value may hold anything (I6)
@@ -215,7 +215,8 @@ func (w *window) write(m *sql.Mail) (out smtp.Outgoing, err error) {
 				"stack", string(debug.Stack()))
 		}
 	}()
-	return smtp.Outgoing{From: w.returnPath(m), To: m.To, Body: w.compose(m).Bytes(), EnvelopeID: envelopeID(m)}, nil
+	envelope := smtp.Envelope{From: w.returnPath(m), To: m.To, EnvelopeID: envelopeID(m)}
+	return smtp.Message{Envelope: envelope, Body: w.compose(m).Bytes()}, nil
 }
 
 func (w *window) tellPanic(m *sql.Mail, o smtp.Outcome) {

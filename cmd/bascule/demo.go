@@ -251,7 +251,7 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 	}, nil
 }
 
-func (d *demo) worker() (*jobs.Worker, *smtp.Relay, error) {
+func (d *demo) worker() (*jobs.Worker, *smtp.Client, error) {
 	relay, err := smtp.ParseURL(d.inbox.URL())
 	if err != nil {
 		return nil, nil, err

@@ -154,7 +154,7 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 	return cfg, err
 }
 
-func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Worker, *smtp.Relay, error) {
+func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Worker, *smtp.Client, error) {
 	composer, err := mail.NewComposer(cfg.from, cfg.publicURL, cfg.help)
 	if err != nil {
 		return nil, nil, err
@@ -162,7 +162,7 @@ func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Work
 	if cfg.smtp.Hello == "" {
 		cfg.smtp.Hello = helloName()
 	}
-	relay := smtp.NewRelay(cfg.smtp, cfg.workers+interactiveSlots)
+	relay := smtp.NewClient(cfg.smtp, cfg.workers+interactiveSlots)
 	mailer := &jobs.Mailer{
 		DB: db, Keys: cfg.keys, Relay: relay, Composer: composer, Domain: cfg.domain,
 		ReturnPath: cfg.returnPath, SignBounce: cfg.signBounce, Lifetime: cfg.lifetime, Now: time.Now, Log: a.log,

@@ -16,24 +16,24 @@ import (
 )
 
 // window makes n messages, known to the toy by their return path.
-func window(t testing.TB, n int) []Outgoing {
-	out := make([]Outgoing, n)
+func window(t testing.TB, n int) []Message {
+	out := make([]Message, n)
 	for i := range out {
-		out[i] = Outgoing{
-			From: email(t, fmt.Sprintf("m%d@us.example", i)), To: email(t, fmt.Sprintf("client%d@client.example", i)),
-			Body: []byte(fmt.Sprintf("Subject: %d\r\n\r\n.dot\r\n..\r\n.\r\nend of %d", i, i)),
+		out[i] = Message{
+			Envelope: Envelope{From: email(t, fmt.Sprintf("m%d@us.example", i)), To: email(t, fmt.Sprintf("client%d@client.example", i))},
+			Body:     []byte(fmt.Sprintf("Subject: %d\r\n\r\n.dot\r\n..\r\n.\r\nend of %d", i, i)),
 		}
 	}
 	return out
 }
 
 // send sends and checks that done was called once per message, in order.
-func send(ctx context.Context, t testing.TB, r *Relay, w []Outgoing) []Outcome {
+func send(ctx context.Context, t testing.TB, r *Client, w []Message) []Outcome {
 	return sendUntil(ctx, t, r, w, nil)
 }
 
 // sendUntil is send for a caller to whom it may become too late.
-func sendUntil(ctx context.Context, t testing.TB, r *Relay, w []Outgoing, late func() bool) []Outcome {
+func sendUntil(ctx context.Context, t testing.TB, r *Client, w []Message, late func() bool) []Outcome {
 	var got []Outcome
 	r.Send(ctx, w, late, func(i int, o Outcome) {
 		if i != len(got) {
@@ -57,7 +57,7 @@ func kinds(outcomes []Outcome) string {
 
 // copies tells which messages the toy keeps, and checks that each is whole and
 // in its own envelope.
-func (s *toy) copies(t testing.TB, w []Outgoing) string {
+func (s *toy) copies(t testing.TB, w []Message) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var got []string
@@ -194,7 +194,7 @@ func TestAnyTrouble(t *testing.T) {
 		}
 		cfg := Config{Limits: Limits{PerConn: rapid.IntRange(1, 4).Draw(rt, "per connection")}}
 		cfg.Host, cfg.dial, cfg.TLS = "relay.example", s.dial, TLSOff
-		r := NewRelay(cfg, 1)
+		r := NewClient(cfg, 1)
 		w := window(t, n)
 		outcomes := send(t.Context(), t, r, w)
 		r.Close()

@@ -54,17 +54,17 @@ func (*Credentials) LogValue() slog.Value { return slog.StringValue("[credential
 
 // Limits bound every wait. A zero field takes the default of [DefaultLimits].
 type Limits struct {
-	Connect time.Duration // TCP, TLS, greeting, EHLO and AUTH: each answer
-	Command time.Duration // each answer to MAIL, RCPT, DATA
+	Connect time.Duration // TCP, TLS, greeting, EHLO and AUTH: each reply
+	Command time.Duration // each reply to MAIL, RCPT, DATA
 	Write   time.Duration // one group of commands or one message
-	Dot     time.Duration // the answer to the final dot
+	Dot     time.Duration // the reply to the final dot
 	Grace   time.Duration // what remains of a wait once the context is cancelled
 	Idle    time.Duration // how long an unused connection is kept
 	PerConn int           // messages over one connection
 }
 
 // DefaultLimits are those of RFC 5321 §4.5.3.2 where it gives some. Giving up
-// on the answer to the dot means a doubt, and perhaps a second copy: hence 10 min.
+// on the reply to the dot means a doubt, and perhaps a second copy: hence 10 min.
 func DefaultLimits() Limits {
 	return Limits{
 		Connect: time.Minute,

@@ -56,7 +56,7 @@ func TestPasswordIsNeverTold(t *testing.T) {
 		"smtp://user:hunter22@relay.example?starttls=hunter22", "smtp://user:hunter22@relay.example?%zz",
 	} {
 		cfg, err := ParseURL(in)
-		relay := NewRelay(cfg, 1)
+		relay := NewClient(cfg, 1)
 		var log bytes.Buffer
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("", "cfg", cfg, "auth", cfg.Auth, "relay", relay, "err", err)
 		told := fmt.Sprintf("%v %+v %#v %s %v %+v %#v %+v %v", cfg, cfg, cfg, cfg, cfg.Auth, cfg.Auth, cfg.Auth, relay, err) + log.String()

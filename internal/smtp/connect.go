@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// extensions are what the relay's answer to EHLO offers.
+// extensions are what the relay's reply to EHLO offers.
 type extensions struct {
 	pipelining bool
 	starttls   bool
@@ -35,7 +35,7 @@ var (
 func connect(ctx context.Context, cfg Config) (opened *session, failure Outcome) {
 	defer func() {
 		if p := recover(); p != nil {
-			opened, failure = nil, lost(StageConnect, newPanicError(p))
+			opened, failure = nil, brokenOff(StageConnect, newPanicError(p))
 		}
 	}()
 	dial := cfg.dial
@@ -44,7 +44,7 @@ func connect(ctx context.Context, cfg Config) (opened *session, failure Outcome)
 	}
 	conn, err := dial(ctx, "tcp", net.JoinHostPort(cfg.Host, cfg.Port))
 	if err != nil {
-		o := lost(StageConnect, err)
+		o := brokenOff(StageConnect, err)
 		if ctx.Err() != nil {
 			o.Kind = NotSent
 		}
@@ -55,7 +55,7 @@ func connect(ctx context.Context, cfg Config) (opened *session, failure Outcome)
 	unwatch := s.watch(ctx)
 	o := s.open(cfg)
 	if !unwatch() && o.Kind == 0 {
-		o = s.lost(StageConnect, context.Cause(ctx))
+		o = s.fail(StageConnect, context.Cause(ctx))
 	}
 	if o.Kind != 0 {
 		s.broken = true
@@ -73,16 +73,16 @@ func (s *session) use(conn net.Conn) {
 // open brings a connection from the greeting to AUTH.
 func (s *session) open(cfg Config) Outcome {
 	if cfg.TLS == TLSImplicit {
-		if o := s.encrypt(cfg); o.Kind != 0 {
+		if o := s.handshake(cfg); o.Kind != 0 {
 			return o
 		}
 	}
-	r, err := s.answer(s.limits.Connect)
+	r, err := s.reply(s.limits.Connect)
 	if err != nil {
-		return s.lost(StageConnect, err)
+		return s.fail(StageConnect, err)
 	}
 	if r.code/100 != 2 {
-		return r.outcome(StageConnect)
+		return r.outcome(StageConnect, Envelope{})
 	}
 	if o := s.ehlo(cfg); o.Kind != 0 {
 		return o
@@ -96,12 +96,12 @@ func (s *session) open(cfg Config) Outcome {
 func (s *session) ehlo(cfg Config) Outcome {
 	r, err := s.exchange("EHLO "+s.hello(cfg), s.limits.Connect)
 	if err != nil {
-		return s.lost(StageEhlo, err)
+		return s.fail(StageEhlo, err)
 	}
 	if r.code/100 != 2 {
-		return r.outcome(StageEhlo)
+		return r.outcome(StageEhlo, Envelope{})
 	}
-	s.offers = parseExtensions(r.lines[1:])
+	s.extensions = parseExtensions(r.lines[1:])
 	return Outcome{}
 }
 
@@ -150,32 +150,32 @@ func (s *session) upgrade(cfg Config) Outcome {
 	switch {
 	case cfg.TLS == TLSImplicit || cfg.TLS == TLSOff:
 		return Outcome{}
-	case !s.offers.starttls && cfg.TLS == TLSOptional:
+	case !s.extensions.starttls && cfg.TLS == TLSOptional:
 		return Outcome{}
-	case !s.offers.starttls:
-		return s.lost(StageTLS, errNoTLS)
+	case !s.extensions.starttls:
+		return s.fail(StageTLS, errNoTLS)
 	}
 	r, err := s.exchange("STARTTLS", s.limits.Connect)
 	if err != nil {
-		return s.lost(StageTLS, err)
+		return s.fail(StageTLS, err)
 	}
 	if r.code/100 != 2 {
-		return r.outcome(StageTLS)
+		return r.outcome(StageTLS, Envelope{})
 	}
 	if s.in.Buffered() > 0 {
-		return s.lost(StageTLS, errInjection)
+		return s.fail(StageTLS, errInjection)
 	}
-	if o := s.encrypt(cfg); o.Kind != 0 {
+	if o := s.handshake(cfg); o.Kind != 0 {
 		return o
 	}
 	return s.ehlo(cfg)
 }
 
-func (s *session) encrypt(cfg Config) Outcome {
+func (s *session) handshake(cfg Config) Outcome {
 	conn := tls.Client(s.raw, &tls.Config{ServerName: cfg.Host, RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12})
 	s.deadline(s.limits.Connect)
 	if err := conn.Handshake(); err != nil {
-		return s.lost(StageTLS, err)
+		return s.fail(StageTLS, err)
 	}
 	s.use(conn)
 	return Outcome{}
@@ -189,14 +189,14 @@ func (s *session) authenticate(cfg Config) Outcome {
 		return Outcome{}
 	}
 	if s.conn == s.raw && cfg.TLS != TLSOff && !isLoopback(s.raw) {
-		return s.lost(StageAuth, errClearText)
+		return s.fail(StageAuth, errClearText)
 	}
 	for _, m := range mechanisms(s.conn != s.raw) {
-		if slices.Contains(s.offers.mechanisms, m.name) {
+		if slices.Contains(s.extensions.mechanisms, m.name) {
 			return s.auth(m, *cfg.Auth)
 		}
 	}
-	return s.lost(StageAuth, errNoAuth)
+	return s.fail(StageAuth, errNoAuth)
 }
 
 func isLoopback(conn net.Conn) bool {
@@ -204,11 +204,11 @@ func isLoopback(conn net.Conn) bool {
 	return ok && addr.IP.IsLoopback()
 }
 
-// mechanism is one way of AUTH: what to answer to each challenge, from the first (step 0).
+// mechanism is one way of AUTH: the response to each challenge, from the first (step 0).
 type mechanism struct {
-	name    string
-	initial bool // the first answer goes with the command, there being no challenge
-	answer  func(c Credentials, step int, challenge []byte) string
+	name     string
+	initial  bool // the first response goes with the command, there being no challenge
+	response func(c Credentials, step int, challenge []byte) string
 }
 
 // mechanisms are those known here, best first: in clear text, the one that does
@@ -241,24 +241,24 @@ func (s *session) auth(m mechanism, c Credentials) Outcome {
 	encode := base64.StdEncoding.EncodeToString
 	line := "AUTH " + m.name
 	if m.initial {
-		line += " " + encode([]byte(m.answer(c, 0, nil)))
+		line += " " + encode([]byte(m.response(c, 0, nil)))
 	}
 	for step := range maxChallenges {
 		r, err := s.exchange(line, s.limits.Connect)
 		if err != nil {
-			return s.lost(StageAuth, err)
+			return s.fail(StageAuth, err)
 		}
 		if r.code == 235 {
 			return Outcome{}
 		}
 		if r.code != 334 {
-			return r.outcome(StageAuth)
+			return r.outcome(StageAuth, Envelope{})
 		}
 		challenge, err := base64.StdEncoding.DecodeString(r.lines[0])
 		if err != nil {
-			return s.lost(StageAuth, errReply)
+			return s.fail(StageAuth, errReply)
 		}
-		line = encode([]byte(m.answer(c, step, challenge)))
+		line = encode([]byte(m.response(c, step, challenge)))
 	}
-	return s.lost(StageAuth, errReply)
+	return s.fail(StageAuth, errReply)
 }

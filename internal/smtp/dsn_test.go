@@ -10,7 +10,7 @@ import (
 )
 
 // asking are messages m0@, m1@, … that ask for reports.
-func asking(t testing.TB, n int) []Outgoing {
+func asking(t testing.TB, n int) []Message {
 	t.Helper()
 	out := window(t, n)
 	for i := range out {
@@ -26,16 +26,16 @@ func TestDSN(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		offers []string
-		change func(*Outgoing)
+		change func(*Message)
 		mail   string
 		rcpt   string
 	}{
 		{"offered", []string{"DSN"}, nil, "MAIL FROM:<m0@us.example> RET=HDRS ENVID=0.1", "RCPT TO:<client0@client.example> NOTIFY=FAILURE,DELAY"},
 		{"offered, pipelined", []string{"PIPELINING", "dsn"}, nil, "MAIL FROM:<m0@us.example> RET=HDRS ENVID=0.1", "RCPT TO:<client0@client.example> NOTIFY=FAILURE,DELAY"},
-		{"xtext", []string{"DSN"}, func(o *Outgoing) { o.EnvelopeID = "a+b=c d" }, "MAIL FROM:<m0@us.example> RET=HDRS ENVID=a+2Bb+3Dc+20d", "RCPT TO:<client0@client.example> NOTIFY=FAILURE,DELAY"},
+		{"xtext", []string{"DSN"}, func(o *Message) { o.EnvelopeID = "a+b=c d" }, "MAIL FROM:<m0@us.example> RET=HDRS ENVID=a+2Bb+3Dc+20d", "RCPT TO:<client0@client.example> NOTIFY=FAILURE,DELAY"},
 		{"not offered", []string{"PIPELINING", "XDSN"}, nil, "MAIL FROM:<m0@us.example>", "RCPT TO:<client0@client.example>"},
-		{"no id", []string{"DSN"}, func(o *Outgoing) { o.EnvelopeID = "" }, "MAIL FROM:<m0@us.example>", "RCPT TO:<client0@client.example>"},
-		{"null return path", []string{"DSN"}, func(o *Outgoing) { o.From = conversion.Email{} }, "MAIL FROM:<>", "RCPT TO:<client0@client.example>"},
+		{"no id", []string{"DSN"}, func(o *Message) { o.EnvelopeID = "" }, "MAIL FROM:<m0@us.example>", "RCPT TO:<client0@client.example>"},
+		{"null return path", []string{"DSN"}, func(o *Message) { o.From = conversion.Email{} }, "MAIL FROM:<>", "RCPT TO:<client0@client.example>"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := &toy{offers: test.offers}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Kind says what became of one message, and so what its row must do next (D11).
+// Kind says what became of one message, and so whose fault it is (D11).
 type Kind int
 
 // The kinds of outcome. Only Accepted, Person, Unclear and Later are the
@@ -14,8 +14,7 @@ type Kind int
 const (
 	// Accepted: the relay answered 2xx to the final dot.
 	Accepted Kind = iota + 1
-	// Us: the relay refuses us, or cannot be reached. The attempt is given back
-	// and the breaker opens.
+	// Us: the relay refuses us, or cannot be reached. It says nothing of the message.
 	Us
 	// Person: this recipient is refused for good.
 	Person
@@ -25,7 +24,7 @@ const (
 	Later
 	// NotSent: certainly not handed over; the final dot was never written.
 	NotSent
-	// InDoubt: the final dot was written and no answer that we understand came
+	// InDoubt: the final dot was written and no reply that we understand came
 	// back. The relay may have the message or not.
 	InDoubt
 )
@@ -70,11 +69,11 @@ const (
 func (s Stage) OfMessage() bool { return s == StageRcpt || s == StageData || s == StageDot }
 
 // Outcome is what became of one message. The zero Outcome means that the
-// dialogue goes on; [Relay.Send] never reports it.
+// dialogue goes on; [Client.Send] never reports it.
 type Outcome struct {
 	Kind     Kind
 	Stage    Stage  // where it was decided; "" if the message's turn never came
-	Code     int    // the relay's answer, 0 without one
+	Code     int    // the relay's reply, 0 without one
 	Enhanced string // its enhanced status code (RFC 3463), such as 5.1.1, or ""
 	Text     string // its words: one line, at most 200 characters, addresses and codes masked (I6)
 	Err      error  // what failed on our side or on the wire; nil if the relay answered
@@ -109,9 +108,9 @@ func (o Outcome) String() string {
 // LogValue logs the outcome as String tells it.
 func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
-// judge is D11 as one total table: the kind of outcome that an answer means
+// classify is D11 as one total table: the kind of outcome that a reply means
 // which ends a message. Where D11 is silent:
-//   - An answer to DATA is about the message, never about the recipient: 4xx is
+//   - A reply to DATA is about the message, never about the recipient: 4xx is
 //     Later, 5xx Unclear.
 //   - A status code of another class than the reply's (550 4.1.1, 450 5.1.1)
 //     contradicts it. The reply code decides whether the refusal is for good, and
@@ -121,9 +120,9 @@ func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.String()) }
 //   - 5.1.7 and 5.1.8 name the sender's address, that is ours, though they stand
 //     in the family X.1.x: Unclear. A sender domain missing from DNS for an hour
 //     must not make a whole batch undeliverable.
-//   - An answer that no rule knows (1xx, 3xx at the dot, 2xx in place of 354)
+//   - A reply that no rule knows (1xx, 3xx at the dot, 2xx in place of 354)
 //     leaves us out of step with the relay: in doubt after the dot, else not sent.
-func judge(stage Stage, code int, enhanced string) Kind {
+func classify(stage Stage, code int, enhanced string) Kind {
 	switch {
 	case code == 421 || code == 530 || code == 535:
 		return Us
@@ -159,8 +158,8 @@ func aboutRecipient(enhanced string) bool {
 	return strings.HasPrefix(enhanced, "5.1.")
 }
 
-// lost is the outcome of a message whose dialogue broke off before the relay answered.
-func lost(stage Stage, err error) Outcome {
+// brokenOff is the outcome of a message whose dialogue ended before the relay answered.
+func brokenOff(stage Stage, err error) Outcome {
 	kind := Us
 	switch stage {
 	case StageRcpt, StageData:

@@ -10,7 +10,7 @@ import (
 var allStages = []Stage{StageConnect, StageEhlo, StageTLS, StageAuth, StageMail, StageRcpt, StageData, StageDot}
 
 // D11 as written.
-func TestJudge(t *testing.T) {
+func TestClassify(t *testing.T) {
 	early := []Stage{StageConnect, StageEhlo, StageTLS, StageAuth, StageMail}
 	late := []Stage{StageRcpt, StageData, StageDot}
 	for _, c := range []struct {
@@ -34,8 +34,8 @@ func TestJudge(t *testing.T) {
 		for _, stage := range c.stages {
 			for _, code := range c.codes {
 				for _, enhanced := range c.enhanced {
-					if got := judge(stage, code, enhanced); got != c.want {
-						t.Errorf("judge(%s, %d, %q) = %v, want %v", stage, code, enhanced, got, c.want)
+					if got := classify(stage, code, enhanced); got != c.want {
+						t.Errorf("classify(%s, %d, %q) = %v, want %v", stage, code, enhanced, got, c.want)
 					}
 				}
 			}
@@ -44,12 +44,12 @@ func TestJudge(t *testing.T) {
 }
 
 // D11: the table is total, and nobody is given up for a fault of ours.
-func TestJudgeIsTotal(t *testing.T) {
+func TestClassifyIsTotal(t *testing.T) {
 	for _, stage := range allStages {
 		for code := 100; code < 600; code++ {
 			for _, enhanced := range []string{"", "2.0.0", "4.1.1", "5.1.1", "5.2.2", "5.2.3", "5.1.8", "5.7.1"} {
-				got := judge(stage, code, enhanced)
-				name := fmt.Sprintf("judge(%s, %d, %q) = %v", stage, code, enhanced, got)
+				got := classify(stage, code, enhanced)
+				name := fmt.Sprintf("classify(%s, %d, %q) = %v", stage, code, enhanced, got)
 				if got == 0 {
 					t.Error(name)
 				}
@@ -68,20 +68,20 @@ func TestJudgeIsTotal(t *testing.T) {
 }
 
 // D11: what a broken connection means depends on the stage alone.
-func TestLost(t *testing.T) {
+func TestBrokenOff(t *testing.T) {
 	for _, stage := range allStages {
 		want := map[Stage]Kind{StageRcpt: NotSent, StageData: NotSent, StageDot: InDoubt}[stage]
 		if want == 0 {
 			want = Us
 		}
-		if got := lost(stage, errReply); got.Kind != want {
+		if got := brokenOff(stage, errReply); got.Kind != want {
 			t.Errorf("lost at %s: %v", stage, got.Kind)
 		}
 	}
 }
 
 // I6: the relay's words are kept without any address, link or code, on one short line.
-func TestSafeText(t *testing.T) {
+func TestSanitize(t *testing.T) {
 	about := email(t, "Jeanne.Martin@client.example")
 	for in, want := range map[string]string{
 		"queued as 4XyZ12":                              "queued as 4XyZ12",
@@ -96,11 +96,11 @@ func TestSafeText(t *testing.T) {
 		"id 7c9e6679-7425-40de-944b-e07fc1f90ae7":       "id 7c9e6679-7425-40de-944b-e07fc1f90ae7",
 		"a\r\nb\x00c\u2028d\xffe":                       "a b c d?e",
 	} {
-		if got := safeText(in, about); got != want {
-			t.Errorf("safeText(%q) = %q, want %q", in, got, want)
+		if got := sanitize(in, about); got != want {
+			t.Errorf("sanitize(%q) = %q, want %q", in, got, want)
 		}
 	}
-	if got := []rune(safeText(strings.Repeat("é", 500))); len(got) != maxText {
+	if got := []rune(sanitize(strings.Repeat("é", 500))); len(got) != maxText {
 		t.Errorf("%d characters kept", len(got))
 	}
 }

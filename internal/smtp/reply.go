@@ -10,14 +10,14 @@ import (
 	"bascule/internal/conversion"
 )
 
-// reply is one answer of the relay, raw: its text may hold addresses.
+// reply is one reply of the relay, raw: its text may hold addresses.
 type reply struct {
 	code     int
 	enhanced string
 	lines    []string // without codes
 }
 
-// Bounds of one answer. RFC 5321 allows lines of 512 bytes. What is longer than
+// Bounds of one reply. RFC 5321 allows lines of 512 bytes. What is longer than
 // maxReplyLine is dropped, not refused: an acceptance counts, however long it is.
 const (
 	maxReplyLine = 4096
@@ -29,7 +29,7 @@ var (
 	errReplySize = errors.New("the relay's answer is too long")
 )
 
-// readReply reads one answer of any number of lines, maxReply bytes at most. The
+// readReply reads one reply of any number of lines, maxReply bytes at most. The
 // caller's deadline bounds the time.
 func readReply(in *bufio.Reader) (reply, error) {
 	var r reply
@@ -91,11 +91,12 @@ func parseReplyLine(s string) (code int, last bool, text string, ok bool) {
 	}
 }
 
-// outcome judges an answer that ends a message.
-func (r reply) outcome(stage Stage, about ...conversion.Email) Outcome {
-	o := Outcome{Kind: judge(stage, r.code, r.enhanced), Stage: stage, Code: r.code, Enhanced: r.enhanced}
+// outcome is what a reply means that ends a message; before the first one, of no
+// message.
+func (r reply) outcome(stage Stage, e Envelope) Outcome {
+	o := Outcome{Kind: classify(stage, r.code, r.enhanced), Stage: stage, Code: r.code, Enhanced: r.enhanced}
 	if stage != StageAuth { // some servers repeat the line they refuse, and it holds the password
-		o.Text = safeText(strings.Join(r.lines, " "), about...)
+		o.Text = sanitize(strings.Join(r.lines, " "), e.From, e.To)
 	}
 	return o
 }
@@ -103,10 +104,10 @@ func (r reply) outcome(stage Stage, about ...conversion.Email) Outcome {
 // maxText bounds what is kept of the relay's words, in characters.
 const maxText = 200
 
-// safeText makes the relay's words fit for logs and the database: one line, no
+// sanitize makes the relay's words fit for logs and the database: one line, no
 // control characters, and no address or code, whether whole, in a quoted link,
 // or as the local part alone (I6).
-func safeText(s string, about ...conversion.Email) string {
+func sanitize(s string, about ...conversion.Email) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '

@@ -187,7 +187,7 @@ func TestEncryptionAndAuth(t *testing.T) {
 			if c.trusted {
 				cfg.RootCAs = pool
 			}
-			r := NewRelay(cfg, 1)
+			r := NewClient(cfg, 1)
 			defer r.Close()
 			w := window(t, 2)
 			got := send(t.Context(), t, r, w)
@@ -215,7 +215,7 @@ func TestOutdatedTLS(t *testing.T) {
 			tls.Server(server, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS10, MaxVersion: version}).Handshake()
 		})
 		s := &session{raw: client, limits: DefaultLimits()}
-		if o := s.encrypt(Config{Host: "127.0.0.1", RootCAs: pool}); o.Kind != want || want == Us && o.Stage != StageTLS {
+		if o := s.handshake(Config{Host: "127.0.0.1", RootCAs: pool}); o.Kind != want || want == Us && o.Stage != StageTLS {
 			t.Errorf("%s: %v, want %v", tls.VersionName(version), o, want)
 		}
 		client.Close()
@@ -311,7 +311,7 @@ func TestManyAtOnce(t *testing.T) {
 	cfg.TLS, cfg.Limits.PerConn = TLSOff, 7
 	count := &countingDial{dial: (&net.Dialer{}).DialContext}
 	cfg.dial = count.connect
-	r := NewRelay(cfg, 3)
+	r := NewClient(cfg, 3)
 	defer r.Close()
 	const workers, each = 8, 30
 	var wg sync.WaitGroup
@@ -342,7 +342,7 @@ func TestRealMail(t *testing.T) {
 	var b inbox
 	cfg := b.serve(t, false, nil, false)
 	cfg.TLS = TLSOff
-	r := NewRelay(cfg, 1)
+	r := NewClient(cfg, 1)
 	defer r.Close()
 	goldens, err := filepath.Glob("../mail/testdata/*.eml")
 	if err != nil || len(goldens) == 0 {
@@ -372,7 +372,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	l.Close()
-	r := NewRelay(Config{Host: "127.0.0.1", Port: port, TLS: TLSOff}, 1)
+	r := NewClient(Config{Host: "127.0.0.1", Port: port, TLS: TLSOff}, 1)
 	defer r.Close()
 	if got := send(t.Context(), t, r, window(t, 2)); kinds(got) != "us not_sent" || got[0].Stage != StageConnect {
 		t.Errorf("%v", got)

@@ -2,7 +2,6 @@ package smtp
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,20 +15,20 @@ import (
 // session is one connection to the relay, greeted, encrypted and authenticated.
 // One goroutine uses it at a time.
 type session struct {
-	raw    net.Conn // what was dialled: deadlines and abrupt ends go there
-	conn   net.Conn // raw, or TLS over it
-	in     *bufio.Reader
-	out    []byte // what is written next; kept for its capacity
-	limits Limits
-	offers extensions
-	expiry *time.Timer // set while the relay keeps the session
+	raw        net.Conn // what was dialled: deadlines and abrupt ends go there
+	conn       net.Conn // raw, or TLS over it
+	in         *bufio.Reader
+	out        []byte // what is written next; kept for its capacity
+	limits     Limits
+	extensions extensions
+	expiry     *time.Timer // set while the client keeps the session
 
-	handled int  // messages that have their outcome from this connection
-	ahead   bool // the next message's MAIL, RCPT, DATA are already written
-	dirty   bool // a transaction is open and must be reset
-	asked   bool // the relay took an envelope that asks for reports
-	broken  bool // out of step with the relay, or gone: never used again
-	dotted  bool // the dot of the present message may have been written
+	handled    int  // messages that have their outcome from this connection
+	ahead      bool // the next message's MAIL, RCPT, DATA are already written
+	needsReset bool // a transaction is open
+	dsnTaken   bool // the relay took an envelope that requests DSNs
+	broken     bool // out of step with the relay, or gone: never used again
+	dotWritten bool // the dot of the present message may have been written
 
 	mu     sync.Mutex
 	stopAt time.Time // no wait goes beyond it, once the context is cancelled
@@ -39,17 +38,17 @@ type session struct {
 type ending int
 
 const (
-	finished ending = iota // every message has its outcome
-	renew                  // the rest goes over another connection
-	stopped                // the rest is not to be tried
-	tooLate                // the same, for the caller says so
+	finished  ending = iota // every message has its outcome
+	reconnect               // the rest goes over another connection
+	stopped                 // the rest is not to be tried
+	tooLate                 // the same, for the caller says so
 )
 
 var errTooLarge = errors.New("message larger than the relay's SIZE")
 
 // run hands over window[next:] until something ends it, and returns the index
 // of the first message without an outcome.
-func (s *session) run(ctx context.Context, window []Outgoing, next int, late func() bool, done func(int, Outcome)) (int, ending) {
+func (s *session) run(ctx context.Context, window []Message, next int, late func() bool, done func(int, Outcome)) (int, ending) {
 	for next < len(window) {
 		if ctx.Err() != nil {
 			return next, stopped
@@ -59,11 +58,11 @@ func (s *session) run(ctx context.Context, window []Outgoing, next int, late fun
 			return next, tooLate
 		}
 		if s.handled >= s.limits.PerConn {
-			return next, renew
+			return next, reconnect
 		}
-		o := s.survive(ctx, window[next:])
-		if s.handled > 0 && saysNothing(o) {
-			return next, renew
+		o := s.attempt(ctx, window[next:])
+		if s.handled > 0 && wentStale(o) {
+			return next, reconnect
 		}
 		s.handled++
 		done(next, o)
@@ -73,15 +72,15 @@ func (s *session) run(ctx context.Context, window []Outgoing, next int, late fun
 			return next, stopped
 		}
 		if s.broken {
-			return next, renew
+			return next, reconnect
 		}
 	}
 	return next, finished
 }
 
-// saysNothing tells the end of a used connection before it answered MAIL: the
-// relay closed it for its own reasons (see Send).
-func saysNothing(o Outcome) bool {
+// wentStale tells the end of a used connection before it answered MAIL: the relay
+// closed it for its own reasons (see Send).
+func wentStale(o Outcome) bool {
 	return o.Kind == Us && o.Stage == StageMail && (o.Err != nil || o.Code == 421)
 }
 
@@ -98,240 +97,197 @@ func newPanicError(p any) *PanicError {
 	return &PanicError{Type: fmt.Sprintf("%T", p), Stack: string(debug.Stack())}
 }
 
-// survive delivers. A message that makes it panic was certainly not sent, unless
+// attempt delivers. A message that makes it panic was certainly not sent, unless
 // its dot may have been written.
-func (s *session) survive(ctx context.Context, rest []Outgoing) (o Outcome) {
-	s.dotted = false
+func (s *session) attempt(ctx context.Context, rest []Message) (o Outcome) {
+	s.dotWritten = false
 	defer func() {
 		if p := recover(); p != nil {
 			stage := StageData
-			if s.dotted {
+			if s.dotWritten {
 				stage = StageDot
 			}
-			o = s.lost(stage, newPanicError(p))
+			o = s.fail(stage, newPanicError(p))
 		}
 	}()
 	return s.deliver(ctx, rest)
 }
 
-// deliver hands over the first message of rest, and the commands of the second
+// deliver hands over the first message of rest, and the envelope of the second
 // together with the first one's body where that is safe.
-func (s *session) deliver(ctx context.Context, rest []Outgoing) Outcome {
+func (s *session) deliver(ctx context.Context, rest []Message) Outcome {
 	if !s.fits(rest[0]) {
 		return Outcome{Kind: Unclear, Stage: StageMail, Err: errTooLarge}
 	}
-	if o := s.offer(rest[0]); o.Kind != 0 {
+	if o := s.sendEnvelope(rest[0]); o.Kind != 0 {
 		return o
 	}
 	if ctx.Err() != nil { // the relay waits for a body that never comes
-		return s.lost(StageData, context.Cause(ctx))
+		return s.fail(StageData, context.Cause(ctx))
 	}
-	if len(rest) > 1 && s.pipelines(rest[1]) && s.handled+1 < s.limits.PerConn && s.fits(rest[1]) {
-		return s.hand(rest[0], &rest[1])
+	if len(rest) > 1 && s.pipelines(rest[1].Envelope) && s.handled+1 < s.limits.PerConn && s.fits(rest[1]) {
+		return s.sendBody(rest[0], &rest[1].Envelope)
 	}
-	return s.hand(rest[0], nil)
+	return s.sendBody(rest[0], nil)
 }
 
 // fits tells whether the relay announced that it takes a message of that size.
-// A larger one is Unclear: it is neither the person's doing nor a reason to stop all mail.
-func (s *session) fits(o Outgoing) bool {
-	return s.offers.size == 0 || int64(len(o.Body)) <= s.offers.size
+// A larger one is Unclear: it is neither the recipient's doing nor a reason to
+// stop all mail.
+func (s *session) fits(m Message) bool {
+	return s.extensions.size == 0 || int64(len(m.Body)) <= s.extensions.size
 }
 
-var envelope = [...]Stage{StageMail, StageRcpt, StageData}
+// transaction is how a message begins.
+var transaction = [...]Stage{StageMail, StageRcpt, StageData}
 
-// offer sends the envelope of a message, unless it went ahead with the previous
-// body, and reads the three answers. The zero Outcome means that the relay waits
-// for the body.
-func (s *session) offer(o Outgoing) Outcome {
-	if s.dirty {
-		if r, err := s.exchange("RSET", s.limits.Command); err != nil || r.code/100 != 2 {
-			return s.lost(StageMail, errors.Join(err, errReply))
-		}
-		s.dirty = false
+// sendEnvelope sends the commands of a message, unless they went ahead with the
+// previous body, and reads the three replies. The zero Outcome means that the
+// relay waits for the body.
+func (s *session) sendEnvelope(m Message) Outcome {
+	if err := s.reset(); err != nil {
+		return s.fail(StageMail, err)
 	}
-	pipelined := s.ahead || s.pipelines(o)
+	pipelined := s.ahead || s.pipelines(m.Envelope)
 	if pipelined && !s.ahead {
-		if err := s.command(o, envelope[:]...); err != nil {
-			return s.lost(StageMail, err)
+		if err := s.command(m.Envelope, transaction[:]...); err != nil {
+			return s.fail(StageMail, err)
 		}
 	}
 	s.ahead = false
-	for _, stage := range envelope {
-		if !pipelined {
-			if err := s.command(o, stage); err != nil {
-				return s.lost(stage, err)
-			}
-		}
-		r, err := s.answer(s.limits.Command)
+	for _, stage := range transaction {
+		r, err := s.answered(m.Envelope, stage, pipelined)
 		if err != nil {
-			return s.lost(stage, err)
+			return s.fail(stage, err)
 		}
-		if stage == StageData && r.code != 354 || stage != StageData && r.code/100 != 2 {
-			if s.asks(o) && !s.asked && stage != StageData && refusesParameters(r) {
-				s.offers.dsn, s.dirty = false, true
-				return s.offer(o) // without, once: it asks for nothing now
-			}
-			refusal := r.outcome(stage, o.From, o.To)
-			s.recover(refusal, pipelined)
-			return refusal
+		if goesOn(stage, r) {
+			continue
 		}
+		if s.refusesDSN(m.Envelope, stage, r) {
+			s.extensions.dsn, s.needsReset = false, true
+			return s.sendEnvelope(m) // without, once: it requests nothing now
+		}
+		refusal := r.outcome(stage, m.Envelope)
+		s.resync(refusal, pipelined)
+		return refusal
 	}
-	s.asked = s.asked || s.asks(o)
+	s.dsnTaken = s.dsnTaken || s.requestsDSN(m.Envelope)
 	return Outcome{}
 }
 
-// asks tells whether the envelope of a message asks for reports. They go to its
-// return path, so there must be one.
-func (s *session) asks(o Outgoing) bool {
-	return s.offers.dsn && o.EnvelopeID != "" && !o.From.IsZero()
+// reset ends a transaction that was left open.
+func (s *session) reset() error {
+	if !s.needsReset {
+		return nil
+	}
+	if r, err := s.exchange("RSET", s.limits.Command); err != nil || r.code/100 != 2 {
+		return errors.Join(err, errReply)
+	}
+	s.needsReset = false
+	return nil
+}
+
+// answered is the reply to one command, which is written first unless it was
+// pipelined.
+func (s *session) answered(e Envelope, stage Stage, pipelined bool) (reply, error) {
+	if !pipelined {
+		if err := s.command(e, stage); err != nil {
+			return reply{}, err
+		}
+	}
+	return s.reply(s.limits.Command)
+}
+
+// goesOn tells the reply after which the next command, or the body, may follow.
+func goesOn(stage Stage, r reply) bool {
+	if stage == StageData {
+		return r.code == 354
+	}
+	return r.code/100 == 2
+}
+
+// requestsDSN tells whether an envelope requests DSNs. They go to its return
+// path, so there must be one.
+func (s *session) requestsDSN(e Envelope) bool {
+	return s.extensions.dsn && e.EnvelopeID != "" && !e.From.IsZero()
+}
+
+// refusesDSN tells a reply to MAIL or RCPT that may mean the request for DSNs, and
+// not the sender or the recipient. A relay that took one before means something else.
+func (s *session) refusesDSN(e Envelope, stage Stage, r reply) bool {
+	return s.requestsDSN(e) && !s.dsnTaken && stage != StageData &&
+		(r.code == 501 || r.code == 504 || r.code == 555) && !aboutRecipient(r.enhanced)
 }
 
 // pipelines tells whether the commands of an envelope go out together. The first
-// one that asks for reports does not: a relay that offers them and then refuses to
-// be asked has refused nothing else yet.
-func (s *session) pipelines(o Outgoing) bool {
-	return s.offers.pipelining && (s.asked || !s.asks(o))
+// one that requests DSNs does not: a relay that offers them and then refuses the
+// request has refused nothing else yet.
+func (s *session) pipelines(e Envelope) bool {
+	return s.extensions.pipelining && (s.dsnTaken || !s.requestsDSN(e))
 }
 
-// refusesParameters tells an answer to MAIL or RCPT that may mean what we asked
-// for, and not the sender or the recipient.
-func refusesParameters(r reply) bool {
-	return (r.code == 501 || r.code == 504 || r.code == 555) && !aboutRecipient(r.enhanced)
-}
-
-// recover puts the dialogue in order after a refusal. A pipelined DATA may still
+// resync puts the dialogue in order after a refusal. A pipelined DATA may still
 // be answered 354 after a refused RCPT: a dot would then hand over an empty
 // mail, so that connection is given up.
-func (s *session) recover(refusal Outcome, pipelined bool) {
+func (s *session) resync(refusal Outcome, pipelined bool) {
 	switch {
 	case refusal.Kind == Us || refusal.Kind == NotSent:
 		s.broken = true
 	case refusal.Stage == StageRcpt && pipelined:
-		r, err := s.answer(s.limits.Command)
+		r, err := s.reply(s.limits.Command)
 		s.broken = err != nil || r.code/100 < 4 || r.code == 421
-		s.dirty = true
+		s.needsReset = true
 	default:
-		s.dirty = true
+		s.needsReset = true
 	}
 }
 
-// hand writes the body of a message, with the envelope of the next one if it
-// may go ahead (RFC 2920 §3.1), and reads the answer to the dot.
-func (s *session) hand(o Outgoing, next *Outgoing) Outcome {
-	s.out = appendData(s.out[:0], o.Body)
+// sendBody writes the body of a message, with the envelope of the next one if it
+// may go ahead (RFC 2920 §3.1), and reads the reply to the dot.
+func (s *session) sendBody(m Message, next *Envelope) Outcome {
+	s.out = appendData(s.out[:0], m.Body)
 	dot := len(s.out) - len(".\r\n")
 	if next != nil {
-		for _, stage := range envelope {
-			s.out = appendCommand(s.out, stage, *next, s.asks(*next))
+		for _, stage := range transaction {
+			s.out = appendCommand(s.out, stage, *next, s.requestsDSN(*next))
 		}
 		s.ahead = true
 	}
-	s.dotted = true
+	s.dotWritten = true
 	if n, err := s.write(s.limits.Write); err != nil {
 		if n <= dot {
-			return s.lost(StageData, err)
+			return s.fail(StageData, err)
 		}
-		return s.lost(StageDot, err)
+		return s.fail(StageDot, err)
 	}
-	r, err := s.answer(s.limits.Dot)
+	r, err := s.reply(s.limits.Dot)
 	if err != nil {
-		return s.lost(StageDot, err)
+		return s.fail(StageDot, err)
 	}
-	result := r.outcome(StageDot, o.From, o.To)
-	if result.Kind == InDoubt {
-		result.Err = errReply
+	o := r.outcome(StageDot, m.Envelope)
+	if o.Kind == InDoubt {
+		o.Err = errReply
 	}
-	return result
+	return o
 }
 
 // command writes commands of one envelope.
-func (s *session) command(o Outgoing, stages ...Stage) error {
+func (s *session) command(e Envelope, stages ...Stage) error {
 	s.out = s.out[:0]
 	for _, stage := range stages {
-		s.out = appendCommand(s.out, stage, o, s.asks(o))
+		s.out = appendCommand(s.out, stage, e, s.requestsDSN(e))
 	}
 	_, err := s.write(s.limits.Write)
 	return err
 }
 
-// appendCommand needs no quoting: an Email holds no blank, bracket or control
-// character. ask adds what asks for reports (RFC 3461): of failure, and of delay,
-// for a code may be dead before its queue gives up.
-func appendCommand(b []byte, stage Stage, o Outgoing, ask bool) []byte {
-	switch stage {
-	case StageMail:
-		b = append(append(append(b, "MAIL FROM:<"...), o.From.Mailbox()...), '>')
-		if ask {
-			b = appendXtext(append(b, " RET=HDRS ENVID="...), o.EnvelopeID)
-		}
-		return append(b, "\r\n"...)
-	case StageRcpt:
-		b = append(append(append(b, "RCPT TO:<"...), o.To.Mailbox()...), '>')
-		if ask {
-			b = append(b, " NOTIFY=FAILURE,DELAY"...)
-		}
-		return append(b, "\r\n"...)
-	}
-	return append(b, "DATA\r\n"...)
-}
-
-// appendXtext appends a text as RFC 3461 §4 wants it.
-func appendXtext(b []byte, s string) []byte {
-	for _, c := range []byte(s) {
-		if c <= ' ' || c > '~' || c == '+' || c == '=' {
-			b = fmt.Appendf(b, "+%02X", c)
-		} else {
-			b = append(b, c)
-		}
-	}
-	return b
-}
-
-// appendData appends a body as DATA wants it: every line ends in CRLF, a leading
-// dot is doubled, the final dot follows. A bare CR or LF becomes CRLF, so that no
-// two servers can disagree about where the mail ends.
-func appendData(b, body []byte) []byte {
-	copied := 0
-	for at := 0; at < len(body); {
-		line, _, _ := bytes.Cut(body[at:], []byte{'\n'})
-		next := min(at+len(line)+1, len(body))
-		if !canonical(line) || next == len(body) && body[next-1] != '\n' {
-			b = append(b, body[copied:at]...)
-			b = appendLine(b, bytes.TrimSuffix(line, []byte{'\r'}))
-			copied = next
-		}
-		at = next
-	}
-	return append(append(b, body[copied:]...), ".\r\n"...)
-}
-
-// canonical tells a line that goes out as it is, its LF being cut off.
-func canonical(line []byte) bool {
-	return len(line) > 0 && line[0] != '.' && bytes.IndexByte(line, '\r') == len(line)-1
-}
-
-func appendLine(b, line []byte) []byte {
-	for {
-		part, rest, bare := bytes.Cut(line, []byte{'\r'})
-		if len(part) > 0 && part[0] == '.' {
-			b = append(b, '.')
-		}
-		b = append(append(b, part...), "\r\n"...)
-		if !bare {
-			return b
-		}
-		line = rest
-	}
-}
-
-// exchange writes one line and reads its answer.
+// exchange writes one line and reads its reply.
 func (s *session) exchange(line string, limit time.Duration) (reply, error) {
 	s.out = append(append(s.out[:0], line...), "\r\n"...)
 	if _, err := s.write(limit); err != nil {
 		return reply{}, err
 	}
-	return s.answer(limit)
+	return s.reply(limit)
 }
 
 // maxKept is the capacity of the write buffer that a session keeps.
@@ -347,8 +303,8 @@ func (s *session) write(limit time.Duration) (int, error) {
 	return n, err
 }
 
-// answer reads one answer. The limit is for all of it, however slowly it drips in.
-func (s *session) answer(limit time.Duration) (reply, error) {
+// reply reads one reply. The limit is for all of it, however slowly it drips in.
+func (s *session) reply(limit time.Duration) (reply, error) {
 	s.deadline(limit)
 	r, err := readReply(s.in)
 	if errors.Is(err, io.EOF) {
@@ -379,11 +335,11 @@ func (s *session) watch(ctx context.Context) func() bool {
 	})
 }
 
-// lost is the outcome of a message during which the connection became useless.
+// fail is the outcome of a message during which the connection became useless.
 // Nothing that our own cancellation cuts short is the relay's fault.
-func (s *session) lost(stage Stage, err error) Outcome {
+func (s *session) fail(stage Stage, err error) Outcome {
 	s.broken = true
-	o := lost(stage, err)
+	o := brokenOff(stage, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o.Kind == Us && !s.stopAt.IsZero() {
@@ -392,8 +348,8 @@ func (s *session) lost(stage Stage, err error) Outcome {
 	return o
 }
 
-// courtesy bounds the wait for the answer to QUIT.
-const courtesy = time.Second
+// quitWait bounds the wait for the reply to QUIT.
+const quitWait = time.Second
 
 // end closes the connection, with QUIT if the dialogue is in order. In disorder
 // it closes what was dialled and writes nothing: a dot after half a body would
@@ -403,6 +359,6 @@ func (s *session) end() {
 		s.raw.Close()
 		return
 	}
-	s.exchange("QUIT", courtesy) // whatever it answers, we are leaving
+	s.exchange("QUIT", quitWait) // whatever it answers, we are leaving
 	s.conn.Close()
 }

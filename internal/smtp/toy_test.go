@@ -79,12 +79,12 @@ func (s *toy) dial(context.Context, string, string) (net.Conn, error) {
 }
 
 // relay is a client of the toy. The end of the test waits for both.
-func (s *toy) relay(t testing.TB, cfg Config, conns int) *Relay {
+func (s *toy) relay(t testing.TB, cfg Config, conns int) *Client {
 	cfg.Host, cfg.Port, cfg.dial = "relay.example", "25", s.dial
 	if cfg.TLS == "" {
 		cfg.TLS = TLSOff
 	}
-	r := NewRelay(cfg, conns)
+	r := NewClient(cfg, conns)
 	t.Cleanup(func() {
 		r.Close()
 		s.open.Wait()
