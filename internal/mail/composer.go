@@ -15,8 +15,8 @@ import (
 // Composer writes the mails of one installation. It is made once; its methods
 // do no input or output and may be called concurrently.
 type Composer struct {
-	from  Sender
-	forms map[variant]letter
+	from     Sender
+	wordings map[variant]wording
 }
 
 // variant picks one wording of one mail.
@@ -31,8 +31,8 @@ type variant struct {
 	dropped bool // the chosen address was refused and counts no more
 }
 
-// letter is a variant in its two formats.
-type letter struct{ text, html *form }
+// wording is a variant in its two formats.
+type wording struct{ text, html *form }
 
 // NewComposer prepares every mail. publicURL is PUBLIC_URL, http or https, with
 // neither query nor fragment; help is the operator's own text about the
@@ -51,7 +51,7 @@ func NewComposer(from Sender, publicURL, help string) (*Composer, error) {
 	case strings.Contains(base+help, slotOpen):
 		return nil, fmt.Errorf("the text %q is reserved", slotOpen)
 	}
-	c := &Composer{from: from, forms: make(map[variant]letter)}
+	c := &Composer{from: from, wordings: make(map[variant]wording)}
 	return c, c.compileAll(base, strings.Split(help, "\n"))
 }
 
@@ -75,14 +75,14 @@ func (c *Composer) compileAll(base string, help []string) error {
 				"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped,
 			}
 		}
-		var l letter
-		if l.text, err = compile(text, v.name+".txt", data()); err != nil {
+		var w wording
+		if w.text, err = compile(text, v.name+".txt", data()); err != nil {
 			return err
 		}
-		if l.html, err = compile(html, v.name+".html", data()); err != nil {
+		if w.html, err = compile(html, v.name+".html", data()); err != nil {
 			return err
 		}
-		c.forms[v] = l
+		c.wordings[v] = w
 	}
 	return nil
 }
@@ -282,7 +282,7 @@ func (c *Composer) Siege(s Siege) Message {
 func (c *Composer) write(v variant, head Head, subject string, vals values) Message {
 	vals[slotAddress] = head.To.String()
 	vals[slotFragment] = url.QueryEscape(head.To.String())
-	l, ok := c.forms[v]
+	w, ok := c.wordings[v]
 	if !ok {
 		panic("no form for a mail") // an empty one must not go out
 	}
@@ -290,8 +290,8 @@ func (c *Composer) write(v variant, head Head, subject string, vals values) Mess
 		Head:    head,
 		From:    c.from,
 		Subject: "Espace abonné " + vals[slotNumber] + "\u00a0: " + subject,
-		Text:    Part{l.text, &vals, plain},
-		HTML:    Part{l.html, &vals, htmlEscape},
+		Text:    Part{w.text, &vals, verbatim},
+		HTML:    Part{w.html, &vals, htmlEscape},
 	}
 }
 

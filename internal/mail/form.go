@@ -82,7 +82,7 @@ type Part struct {
 	escape func(string) string
 }
 
-func plain(s string) string { return s }
+func verbatim(s string) string { return s }
 
 // String is the decoded content, lines ending in LF.
 func (p Part) String() string {

@@ -53,7 +53,7 @@ func oracle(t *testing.T, v variant, base, help string, vals values) string {
 func TestEscapedLikeHTMLTemplate(t *testing.T) {
 	const evil = `"><script>alert('1')</script><a b='&amp;&#39;` + "`" + `{{.}}<!--`
 	c := composer(t)
-	for v := range c.forms {
+	for v := range c.wordings {
 		var vals values
 		for s := range slotCount {
 			vals[s] = strconv.Itoa(int(s)) + evil
@@ -61,7 +61,7 @@ func TestEscapedLikeHTMLTemplate(t *testing.T) {
 		vals[slotCode] = "7K3M-Q9XT-2HBD"
 		vals[slotAddress] = "o'hara+a&b=c%d@x.example"
 		vals[slotFragment] = "o%27hara%2ba%26b%3dc%25d%40x.example"
-		got := document(t, Part{c.forms[v].html, &vals, htmlEscape}.String())
+		got := document(t, Part{c.wordings[v].html, &vals, htmlEscape}.String())
 		want := document(t, strings.TrimSpace(oracle(t, v, "https://espace.example", helpText, vals))+"\n")
 		if got != want {
 			t.Errorf("%+v:\n got %s\nwant %s", v, got, want)
@@ -75,7 +75,7 @@ func FuzzHolder(f *testing.F) {
 	for _, s := range []string{"Jeanne", "a\r\nBcc: x@y.example\r\n\r\nhello", "<b>&amp;", `"'`, "\x00", "é\xff", "--=_3615987ef6f514fec7b70efc2f3ce8ac--", strings.Repeat("é", 400), ".", "zqslot4qz"} {
 		f.Add(s)
 	}
-	plain := letters(f)["activation"]
+	plain := samples(f)["activation"]
 	c := composer(f)
 	f.Fuzz(func(t *testing.T, holder string) {
 		a := activation(t)
@@ -141,7 +141,7 @@ func elements(t *testing.T, s string) string {
 
 // Headers hold one line each, whatever the caller puts in.
 func TestHeadersHoldOneLine(t *testing.T) {
-	m := letters(t)["confirmation"]
+	m := samples(t)["confirmation"]
 	const evil = "x\r\nBcc: victim@x.example\r\n\r\n<html>"
 	m.From.Name, m.Subject, m.ID, m.Attachments[0].Name = evil, evil, evil+">", evil+"\".pdf"
 	raw := m.Bytes()

@@ -70,8 +70,8 @@ func activation(t testing.TB) Activation {
 	}
 }
 
-// letters are one mail of each wording that differs.
-func letters(t testing.TB) map[string]Message {
+// samples are one mail of each wording that differs.
+func samples(t testing.TB) map[string]Message {
 	c := composer(t)
 	batch := activation(t)
 	shared, past, unknown, chosen, taken := batch, batch, batch, batch, batch
@@ -121,7 +121,7 @@ func letters(t testing.TB) map[string]Message {
 
 // The goldens are read like code: the French, the structure, the bytes on the wire.
 func TestGolden(t *testing.T) {
-	for name, m := range letters(t) {
+	for name, m := range samples(t) {
 		for ext, got := range map[string]string{".txt": m.Text.String(), ".html": m.HTML.String(), ".eml": string(m.Bytes())} {
 			path := filepath.Join("testdata", name+ext)
 			if *update {
@@ -143,8 +143,8 @@ func TestGolden(t *testing.T) {
 // Whatever the mail, a MIME reader finds both parts, equal to what was meant, in
 // lines that any relay takes, and the same bytes each time.
 func TestParsed(t *testing.T) {
-	again := letters(t)
-	for name, m := range letters(t) {
+	again := samples(t)
+	for name, m := range samples(t) {
 		raw := m.Bytes()
 		if !bytes.Equal(raw, again[name].Bytes()) {
 			t.Errorf("%s: the same message gave other bytes", name)
@@ -181,7 +181,7 @@ func TestParsed(t *testing.T) {
 
 // R23, contract: code, deadline and link stand in both parts; the subject does not tell the code.
 func TestActivationSays(t *testing.T) {
-	m := letters(t)["activation"]
+	m := samples(t)["activation"]
 	link, err := url.Parse("https://espace.example/activation#adresse=jeanne.o%27hara%2Bfisc%40cabinet.example&code=7K3M-Q9XT-2HBD")
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +259,7 @@ func TestSharingIsTold(t *testing.T) {
 // D1, I6: the notice to the contact tells neither a code nor the other address.
 func TestNoticeTellsNothing(t *testing.T) {
 	for _, name := range []string{"other_address", "other_address_opted", "switched"} {
-		raw := letters(t)[name]
+		raw := samples(t)[name]
 		for _, content := range []string{raw.Text.String(), raw.HTML.String(), raw.Subject} {
 			if strings.Contains(content, "direction@") || strings.Contains(content, "fils.example") || strings.Contains(content, "7K3M") {
 				t.Errorf("%s tells too much: %s", name, content)
