@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"bascule/importer/xlsx"
 	"bascule/internal/devenv/devtest"
 	"bascule/sql"
 )
@@ -73,7 +74,7 @@ func rowXML(line int, cells ...string) string {
 			b.WriteString(c)
 			continue
 		}
-		fmt.Fprintf(&b, `<c r="%s" t="inlineStr"><is><t>%s</t></is></c>`, cellName(i+1, line), c)
+		fmt.Fprintf(&b, `<c r="%s" t="inlineStr"><is><t>%s</t></is></c>`, xlsx.CellName(i+1, line), c)
 	}
 	return b.String() + "</row>"
 }

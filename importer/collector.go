@@ -1,6 +1,10 @@
 package importer
 
-import "slices"
+import (
+	"slices"
+
+	"bascule/importer/xlsx"
+)
 
 // collector finds the header row of one sheet, however far down it stands, and
 // spools the rows that the sheet has: those above the header too, for the
@@ -18,42 +22,42 @@ type collector struct {
 	right  int  // last column that has a cell, of the rows kept
 }
 
-// take is called with the rows of the sheet that are not blank, in order.
-func (c *collector) take(r *record) error {
+// add is called with the rows of the sheet that are not blank, in order.
+func (c *collector) add(r *xlsx.Row) error {
 	c.dropBlankFormulas(r)
-	if len(r.cells) == 0 {
+	if len(r.Cells) == 0 {
 		return nil
 	}
 	c.filled = true
 	if !c.found {
 		c.look(r)
-	} else if c.dropAdded(r); len(r.cells) > 0 {
+	} else if c.dropAdded(r); len(r.Cells) > 0 {
 		c.count++
 	}
 	return c.keep(r)
 }
 
+func isBlank(c xlsx.Cell) bool { return len(c.Text) == 0 }
+
 // dropBlankFormulas drops the formulas that show nothing, except where the row
 // is rejected for them: in the columns that are read, of a row that is not blank.
 // A formula that was never computed might show something there.
-func (c *collector) dropBlankFormulas(r *record) {
-	if !r.blankFormulas {
+func (c *collector) dropBlankFormulas(r *xlsx.Row) {
+	if !slices.ContainsFunc(r.Cells, isBlank) {
 		return
 	}
-	blankRow := true
-	r.filter(func(column int, k kind, blank bool) bool {
-		keep := !blank || c.found && slices.Contains(c.layout.columns, column)
-		blankRow = blankRow && (!keep || blank && k == formulaCell)
-		return keep
+	r.Cells = slices.DeleteFunc(r.Cells, func(cell xlsx.Cell) bool {
+		return isBlank(cell) && !(c.found && slices.Contains(c.layout.columns, cell.Column))
 	})
-	if blankRow {
-		r.reset(r.line)
+	shows := func(cell xlsx.Cell) bool { return !isBlank(cell) || cell.Kind == xlsx.Uncomputed }
+	if !slices.ContainsFunc(r.Cells, shows) {
+		r.Cells = r.Cells[:0]
 	}
 }
 
-// look judges whether the row is the header row.
-func (c *collector) look(r *record) {
-	l := matchHeader(r.row(), c.headings)
+// look tells whether the row is the header row.
+func (c *collector) look(r *xlsx.Row) {
+	l := matchHeader(keep(r), c.headings)
 	c.found = len(l.missing) == 0
 	if c.found || l.found() > c.layout.found() || c.layout.columns == nil {
 		c.layout = l
@@ -63,21 +67,21 @@ func (c *collector) look(r *record) {
 	}
 }
 
-func (c *collector) keep(r *record) error {
-	if c.spool == nil || len(r.cells) == 0 {
+func (c *collector) keep(r *xlsx.Row) error {
+	if c.spool == nil || len(r.Cells) == 0 {
 		return nil
 	}
-	c.last = r.line
-	c.right = max(c.right, r.cells[len(r.cells)-1].column)
+	c.last = r.Line
+	c.right = max(c.right, r.Cells[len(r.Cells)-1].Column)
 	return c.spool.put(r)
 }
 
 // dropAdded drops the cells that a verdict workbook added.
-func (c *collector) dropAdded(r *record) {
+func (c *collector) dropAdded(r *xlsx.Row) {
 	if c.layout.added == 0 {
 		return
 	}
-	r.filter(func(column int, _ kind, _ bool) bool { return !c.layout.isAdded(column) })
+	r.Cells = slices.DeleteFunc(r.Cells, func(cell xlsx.Cell) bool { return c.layout.isAdded(cell.Column) })
 }
 
 // empty tells a sheet on which nothing stands at all.

@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"bascule/importer/xlsx"
 )
 
 // field is one column of a sheet that bascule understands: the index of its heading.
@@ -187,11 +189,11 @@ func (l *layout) complain(sheet string) error {
 	switch {
 	case len(l.missing) > 0 && l.found() == 0:
 		return refuse("no header row was found on sheet %q: the columns needed are %s", "aucune ligne d'en-tête trouvée dans la feuille « %s » : il faut les colonnes %s",
-			printable(sheet), strings.Join(l.missing, ", "))
+			xlsx.Printable(sheet), strings.Join(l.missing, ", "))
 	case len(l.missing) > 0:
-		return refuse("sheet %q lacks a column: %s", "il manque une colonne dans la feuille « %s » : %s", printable(sheet), strings.Join(l.missing, ", "))
+		return refuse("sheet %q lacks a column: %s", "il manque une colonne dans la feuille « %s » : %s", xlsx.Printable(sheet), strings.Join(l.missing, ", "))
 	case len(l.twice) > 0:
-		return refuse("sheet %q has a column twice: %s", "une colonne figure deux fois dans la feuille « %s » : %s", printable(sheet), strings.Join(l.twice, ", "))
+		return refuse("sheet %q has a column twice: %s", "une colonne figure deux fois dans la feuille « %s » : %s", xlsx.Printable(sheet), strings.Join(l.twice, ", "))
 	}
 	return nil
 }

@@ -6,22 +6,26 @@ import (
 	"context"
 	"io"
 	"unicode"
+
+	"bascule/importer/xlsx"
 )
 
-// csvReader reads delimited text, one record per row of the spreadsheet that
-// it would open as: a blank line is a row too. It holds one record in memory,
-// bounded, and refuses what encoding/csv would read whole before failing.
+// csvReader reads delimited text, each row as that of the spreadsheet that it
+// would open as: a blank line is a row too. It holds one row in memory, bounded,
+// and refuses what encoding/csv would read whole before failing.
 type csvReader struct {
 	in        *bufio.Reader
 	delimiter byte
-	line      int // of the record read last; records are counted, not line feeds
-	rec       record
+	line      int // of the row read last; rows are counted, not line feeds
+	row       xlsx.Row
+	text      []byte // of the field
+	size      int    // of the row
 }
 
 var delimiters = []byte{';', ',', '\t'}
 
-// next reads one record; it is good until the next call.
-func (c *csvReader) next() (*record, error) {
+// next reads one row; it is good until the next call.
+func (c *csvReader) next() (*xlsx.Row, error) {
 	first, err := c.in.Peek(1)
 	if err != nil {
 		return nil, err
@@ -29,24 +33,26 @@ func (c *csvReader) next() (*record, error) {
 	if first[0] == endOfFile && c.atEnd() {
 		return nil, io.EOF
 	}
-	if c.line++; c.line > maxRows {
+	if c.line++; c.line > xlsx.MaxRows {
 		return nil, refuse("the CSV file has more than %d lines, more than a spreadsheet can hold: split it into several files",
-			"le fichier CSV compte plus de %d lignes, plus qu'une feuille de calcul n'en contient : répartissez-le en plusieurs fichiers", maxRows)
+			"le fichier CSV compte plus de %d lignes, plus qu'une feuille de calcul n'en contient : répartissez-le en plusieurs fichiers", xlsx.MaxRows)
 	}
-	c.rec.reset(c.line)
+	c.row.Reset(c.line)
+	c.size = 0
 	for column := 1; ; column++ {
 		more, err := c.field(column)
 		if err != nil || !more {
-			return &c.rec, err
+			return &c.row, err
 		}
 	}
 }
 
 // field reads one field and what ends it; more tells that it was a delimiter.
 func (c *csvReader) field(column int) (more bool, err error) {
-	if column > maxColumns {
-		return false, refuse("line %d of the CSV file has more than %d fields", "la ligne %d du fichier CSV a plus de %d champs", c.line, maxColumns)
+	if column > xlsx.MaxColumns {
+		return false, refuse("line %d of the CSV file has more than %d fields", "la ligne %d du fichier CSV a plus de %d champs", c.line, xlsx.MaxColumns)
 	}
+	c.text = c.text[:0]
 	b, err := c.in.ReadByte()
 	if err == nil && b == '"' {
 		if err = c.quoted(); err == nil {
@@ -54,7 +60,7 @@ func (c *csvReader) field(column int) (more bool, err error) {
 		}
 		if err == nil && b != c.delimiter && b != '\n' && b != '\r' && (b != endOfFile || !c.atEnd()) {
 			return false, refuse("line %d of the CSV file has text behind a closing quote (column %s): double the quotes inside a text",
-				"la ligne %d du fichier CSV comporte du texte après un guillemet fermant (colonne %s) : doublez les guillemets à l'intérieur d'un texte", c.line, columnName(column))
+				"la ligne %d du fichier CSV comporte du texte après un guillemet fermant (colonne %s) : doublez les guillemets à l'intérieur d'un texte", c.line, xlsx.ColumnName(column))
 		}
 	}
 	for err == nil && b != c.delimiter && b != '\n' && b != '\r' {
@@ -71,7 +77,7 @@ func (c *csvReader) field(column int) (more bool, err error) {
 	if b == '\r' && err == nil {
 		c.skipLineFeed()
 	}
-	return err == nil && b == c.delimiter, c.rec.add(column, c.kind())
+	return err == nil && b == c.delimiter, c.row.Add(column, c.kind(), c.text)
 }
 
 // endOfFile is Ctrl-Z, which old programs write behind the last line.
@@ -85,11 +91,11 @@ func (c *csvReader) atEnd() bool {
 
 // kind tells a text that a spreadsheet program would compute: it may show
 // anything but this text.
-func (c *csvReader) kind() kind {
-	if bytes.HasPrefix(bytes.TrimLeftFunc(c.rec.text[c.rec.start():], unicode.IsSpace), []byte("=")) {
-		return formulaCell
+func (c *csvReader) kind() xlsx.Kind {
+	if bytes.HasPrefix(bytes.TrimLeftFunc(c.text, unicode.IsSpace), []byte("=")) {
+		return xlsx.Formula
 	}
-	return plainCell
+	return xlsx.Plain
 }
 
 func (c *csvReader) skipLineFeed() {
@@ -124,15 +130,16 @@ func (c *csvReader) put(b byte) error {
 	if b == 0 {
 		return refuse("line %d of the CSV file holds a NUL byte: the file is damaged or no text", "la ligne %d du fichier CSV contient un octet nul : le fichier est endommagé ou n'est pas un texte", c.line)
 	}
-	if c.rec.text = append(c.rec.text, b); len(c.rec.text) > maxRecord {
-		return refuse("line %d of the CSV file is longer than %d bytes (an unclosed quote?)", "la ligne %d du fichier CSV dépasse %d octets (un guillemet non fermé ?)", c.line, maxRecord)
+	c.text = append(c.text, b)
+	if c.size++; c.size > xlsx.MaxRowText {
+		return refuse("line %d of the CSV file is longer than %d bytes (an unclosed quote?)", "la ligne %d du fichier CSV dépasse %d octets (un guillemet non fermé ?)", c.line, xlsx.MaxRowText)
 	}
 	return nil
 }
 
 // readCSV hands every row of the text that is not blank to emit.
-func readCSV(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64), emit func(*record) error) error {
-	if size > maxInflated {
+func readCSV(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64), emit func(*xlsx.Row) error) error {
+	if size > xlsx.MaxInflated {
 		return tooLarge()
 	}
 	encoding, skip, err := detectEncoding(file, size)
@@ -140,7 +147,7 @@ func readCSV(ctx context.Context, file io.ReaderAt, size int64, progress func(do
 		return err
 	}
 	open := func(delimiter byte, progress func(done, total int64)) csvReader {
-		meter := &meteredReader{io.NewSectionReader(file, int64(skip), size-int64(skip)), &budget{ctx: ctx, total: size, progress: progress}}
+		meter := &meteredReader{in: io.NewSectionReader(contextFile{ctx, file}, int64(skip), size-int64(skip)), total: size, progress: progress}
 		c := csvReader{in: bufio.NewReaderSize(encoding.decode(meter), 256<<10), delimiter: delimiter}
 		skipHint(c.in)
 		return c
@@ -151,7 +158,7 @@ func readCSV(ctx context.Context, file io.ReaderAt, size int64, progress func(do
 		if err == io.EOF {
 			return nil
 		}
-		if err == nil && len(r.cells) > 0 {
+		if err == nil && len(r.Cells) > 0 {
 			err = emit(r)
 		}
 		if err != nil {
@@ -178,7 +185,7 @@ func skipHint(in *bufio.Reader) {
 
 // detectDelimiter reads a text with each delimiter, row beside row, until one of
 // them finds the header row; that one is taken, or else the one that found most
-// of it. Each holds one record in memory.
+// of it. Each holds one row in memory.
 func detectDelimiter(open func(delimiter byte) csvReader) byte {
 	var candidates []*candidate
 	for _, d := range delimiters {
@@ -213,7 +220,7 @@ func (c *candidate) step() bool {
 	}
 	r, err := c.next()
 	if err == nil {
-		err = c.find.take(r)
+		err = c.find.add(r)
 	}
 	c.ended = err != nil
 	return !c.ended
@@ -226,16 +233,21 @@ func (c *candidate) better(than *candidate) bool {
 	return c.find.layout.found() > than.find.layout.found()
 }
 
-// meteredReader counts what is read against a budget.
+// meteredReader tells how much was read.
 type meteredReader struct {
-	in     io.Reader
-	budget *budget
+	in                  io.Reader
+	read, report, total int64
+	progress            func(done, total int64) // may be nil
 }
+
+// meterStep is how often progress is told, in bytes.
+const meterStep = 4 << 20
 
 func (m *meteredReader) Read(p []byte) (int, error) {
 	n, err := m.in.Read(p)
-	if spent := m.budget.advance(n); spent != nil {
-		err = spent
+	if m.read += int64(n); m.read >= m.report && m.progress != nil {
+		m.report = m.read + meterStep
+		m.progress(m.read, m.total)
 	}
 	return n, err
 }

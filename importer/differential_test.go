@@ -11,6 +11,7 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"bascule/importer/xlsx"
 	"bascule/internal/conversion"
 )
 
@@ -29,7 +30,7 @@ func TestReaderAgreesWithExcelize(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, c := range r.cells {
-					got[cellName(c.column, r.line)] = c.text
+					got[xlsx.CellName(c.column, r.line)] = c.text
 				}
 			}
 			if len(got) != len(want) {
@@ -58,7 +59,7 @@ func readWithExcelize(t *testing.T, content []byte, date1904 bool) map[string]st
 	cells := make(map[string]string)
 	for i, row := range rows {
 		for j, raw := range row {
-			at := cellName(j+1, i+1)
+			at := xlsx.CellName(j+1, i+1)
 			if text := oracle(t, book, at, raw, date1904); conversion.Trim(text) != "" {
 				cells[at] = text
 			}
@@ -118,7 +119,7 @@ func (g *generator) book() parts {
 	for line := 2; line < 30; line += 1 + g.rnd.IntN(3) {
 		fmt.Fprintf(&rows, `<row r="%d" spans="1:9">`, line)
 		for column := 1 + g.rnd.IntN(3); column < 9; column += 1 + g.rnd.IntN(2) {
-			rows.WriteString(g.cell(cellName(column, line)))
+			rows.WriteString(g.cell(xlsx.CellName(column, line)))
 		}
 		rows.WriteString("</row>\n")
 	}

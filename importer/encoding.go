@@ -25,8 +25,8 @@ const (
 // Windows-1252, unless most of its accents are UTF-8: then it was damaged, and
 // guessing would turn names into gibberish.
 func detectEncoding(text io.ReaderAt, size int64) (textEncoding, int, error) {
-	head := make([]byte, min(size, 4096))
-	if err := readFull(text, head, 0); err != nil {
+	head, err := io.ReadAll(io.NewSectionReader(text, 0, 4096))
+	if err != nil {
 		return 0, 0, err
 	}
 	switch {

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"unicode"
 
+	"bascule/importer/xlsx"
 	"bascule/internal/conversion"
 	"bascule/sql"
 )
@@ -47,7 +48,8 @@ type sheet struct {
 	ctx  context.Context // of the reading of the file, and of its rows
 	name string
 	collector
-	sheetExtras
+	hidden []xlsx.Columns
+	merges merges
 }
 
 // Open reads and checks a whole spreadsheet, xlsx or CSV by its content. It
@@ -87,7 +89,7 @@ func (f *File) Close() error {
 	var errs []error
 	for _, s := range []*sheet{f.rows, f.dossiers} {
 		if s != nil && s.spool != nil {
-			errs = append(errs, s.spool.close())
+			errs = append(errs, s.spool.Close())
 		}
 	}
 	return errors.Join(errs...)
@@ -129,6 +131,7 @@ func (f *File) Dossiers() iter.Seq2[sql.DossierRow, error] {
 	}
 }
 
+// read checks the whole file and returns a *FileError if it is refused.
 func (f *File) read(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64)) error {
 	in := contextFile{ctx, file}
 	hash := sha256.New()
@@ -136,30 +139,17 @@ func (f *File) read(ctx context.Context, file io.ReaderAt, size int64, progress 
 		return err
 	}
 	hash.Sum(f.Hash[:0])
-	head := make([]byte, min(size, 512))
-	if err := readFull(in, head, 0); err != nil {
+	head, err := io.ReadAll(io.NewSectionReader(in, 0, 512))
+	if err != nil {
 		return err
 	}
 	if bytes.HasPrefix(head, []byte("PK")) {
-		return f.readWorkbook(ctx, in, size, progress)
+		return refusal(f.readWorkbook(ctx, in, size, progress))
 	}
 	if err := recognise(in, size, head); err != nil {
 		return err
 	}
-	return f.readText(ctx, in, size, progress)
-}
-
-// contextReader ends with its context.
-type contextReader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.Reader.Read(p)
+	return refusal(f.readText(ctx, in, size, progress))
 }
 
 func (f *File) readText(ctx context.Context, in io.ReaderAt, size int64, progress func(done, total int64)) error {
@@ -170,7 +160,7 @@ func (f *File) readText(ctx context.Context, in io.ReaderAt, size int64, progres
 	}
 	s.strict = true
 	f.rows = s
-	if err := readCSV(ctx, in, size, progress, s.take); err != nil {
+	if err := readCSV(ctx, in, size, progress, s.add); err != nil {
 		return err
 	}
 	if err := s.complain(); err != nil {
@@ -222,18 +212,18 @@ func sheetNameOf(file string) string {
 }
 
 func (f *File) readWorkbook(ctx context.Context, in io.ReaderAt, size int64, progress func(done, total int64)) error {
-	book, err := openWorkbook(ctx, in, size, progress)
+	book, err := xlsx.Open(ctx, in, size, progress)
 	if err != nil {
-		return err
+		return recogniseArchive(in, size, err)
 	}
-	defer book.close()
-	pick := picker{file: f, book: book}
-	for _, part := range book.sheets {
-		if err := pick.read(part); err != nil {
+	defer book.Close()
+	pick := picker{ctx: ctx, file: f}
+	for _, sheet := range book.Sheets {
+		if err := pick.read(sheet); err != nil {
 			return err
 		}
 	}
-	if err := book.archive.checkRest(); err != nil {
+	if err := book.Verify(); err != nil {
 		return err
 	}
 	if f.rows == nil {
@@ -246,40 +236,41 @@ func (f *File) readWorkbook(ctx context.Context, in io.ReaderAt, size int64, pro
 // picker reads all sheets of a workbook and keeps the first visible one that
 // has the header row, and the one called Dossiers.
 type picker struct {
+	ctx    context.Context
 	file   *File
-	book   *workbook
 	best   *sheet // of the sheets without header row, the one that has most of it
 	hidden string // a hidden sheet that has the header row
 }
 
-func (p *picker) read(part sheetPart) error {
-	dossier := fold(part.name) == dossierSheet
+func (p *picker) read(from *xlsx.Sheet) error {
+	dossier := fold(from.Name) == dossierSheet
 	headings := subscriberHeadings
 	if dossier {
 		headings = dossierHeadings
 	}
-	s, err := newSheet(p.book.archive.budget.ctx, part.name, headings, !part.hidden && (dossier || p.file.rows == nil))
+	s, err := newSheet(p.ctx, from.Name, headings, !from.Hidden && (dossier || p.file.rows == nil))
 	if err != nil {
 		return err
 	}
-	keep := false
+	kept := false
 	defer func() {
-		if !keep && s.spool != nil {
-			s.spool.close()
+		if !kept && s.spool != nil {
+			s.spool.Close()
 		}
 	}()
-	if s.sheetExtras, err = p.book.readSheet(part, s.take); err != nil {
+	if err := from.Rows(s.add); err != nil {
 		return err
 	}
+	s.hidden, s.merges.areas = from.HiddenColumns, from.Merged
 	if dossier {
-		keep, err = p.takeDossiers(s, part.hidden)
+		kept, err = p.keepDossiers(s, from.Hidden)
 	} else {
-		keep, err = p.takeRows(s, part.hidden)
+		kept, err = p.keepRows(s, from.Hidden)
 	}
 	return err
 }
 
-func (p *picker) takeRows(s *sheet, hidden bool) (keep bool, err error) {
+func (p *picker) keepRows(s *sheet, hidden bool) (kept bool, err error) {
 	f := p.file
 	switch {
 	case !s.found:
@@ -289,11 +280,11 @@ func (p *picker) takeRows(s *sheet, hidden bool) (keep bool, err error) {
 		return false, nil
 	case hidden:
 		p.hidden = s.name
-		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", printable(s.name))
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", xlsx.Printable(s.name))
 		return false, nil
 	case f.rows != nil:
 		f.warn("the sheet %q has the columns too: only the first such sheet was read",
-			"la feuille « %s » a aussi les colonnes voulues : seule la première de ces feuilles a été lue", printable(s.name))
+			"la feuille « %s » a aussi les colonnes voulues : seule la première de ces feuilles a été lue", xlsx.Printable(s.name))
 		return false, nil
 	}
 	if err := s.complain(); err != nil {
@@ -303,11 +294,11 @@ func (p *picker) takeRows(s *sheet, hidden bool) (keep bool, err error) {
 	return true, nil
 }
 
-func (p *picker) takeDossiers(s *sheet, hidden bool) (keep bool, err error) {
+func (p *picker) keepDossiers(s *sheet, hidden bool) (kept bool, err error) {
 	f := p.file
 	switch {
 	case hidden:
-		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", printable(s.name))
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", xlsx.Printable(s.name))
 		return false, nil
 	case s.empty():
 		return false, nil
@@ -321,11 +312,11 @@ func (p *picker) takeDossiers(s *sheet, hidden bool) (keep bool, err error) {
 	return true, nil
 }
 
-// complain says why no sheet was taken.
+// complain says why no sheet was kept.
 func (p *picker) complain() error {
 	switch {
 	case p.hidden != "":
-		return refuse("the sheet %q that has the columns is hidden: unhide it", "la feuille « %s », qui a les colonnes voulues, est masquée : affichez-la", printable(p.hidden))
+		return refuse("the sheet %q that has the columns is hidden: unhide it", "la feuille « %s », qui a les colonnes voulues, est masquée : affichez-la", xlsx.Printable(p.hidden))
 	case p.best != nil:
 		if p.best.layout.columns == nil { // an empty sheet
 			p.best.layout = matchHeader(row{}, subscriberHeadings)
@@ -346,7 +337,7 @@ const maxWidth = 512
 // finish checks what can be known only when everything was read.
 func (f *File) finish() error {
 	if f.rows.count == 0 {
-		return refuse("the sheet %q has a header row but no data row", "la feuille « %s » a une ligne d'en-tête mais aucune ligne de données", printable(f.Sheet))
+		return refuse("the sheet %q has a header row but no data row", "la feuille « %s » a une ligne d'en-tête mais aucune ligne de données", xlsx.Printable(f.Sheet))
 	}
 	for _, s := range []*sheet{f.rows, f.dossiers} {
 		if s == nil {
@@ -354,9 +345,9 @@ func (f *File) finish() error {
 		}
 		if s.right > maxWidth {
 			return refuse("the sheet %q has cells beyond column %s: delete what is not part of the list",
-				"la feuille « %s » a des cellules au-delà de la colonne %s : supprimez ce qui ne fait pas partie de la liste", printable(s.name), columnName(maxWidth))
+				"la feuille « %s » a des cellules au-delà de la colonne %s : supprimez ce qui ne fait pas partie de la liste", xlsx.Printable(s.name), xlsx.ColumnName(maxWidth))
 		}
-		if err := s.spool.flush(); err != nil {
+		if err := s.spool.Flush(); err != nil {
 			return err
 		}
 		if err := s.merges.settle(s.layout.line, s.layout.used()); err != nil {
@@ -378,13 +369,13 @@ func (f *File) warnDossiers() error {
 		if err != nil {
 			return err
 		}
-		p := parser{sheet: f.dossiers, row: r, prefix: "Dossiers!"}
+		p := fieldParser{sheet: f.dossiers, row: r, prefix: "Dossiers!"}
 		if parse(&p, fieldNumber, conversion.ParseSubscriberNumber); p.reason != "" {
 			orphans.add(p.cell)
 		}
 		for _, field := range []field{fieldCompany, fieldService} {
 			if wrongAccents(f.dossiers.text(r, field)) != "" {
-				damaged.add("Dossiers!" + cellName(f.dossiers.layout.columns[field], r.line))
+				damaged.add("Dossiers!" + xlsx.CellName(f.dossiers.layout.columns[field], r.line))
 			}
 		}
 	}
@@ -415,10 +406,10 @@ func (f *finding) add(cell string) {
 func (f *File) warnHidden(s *sheet) {
 	for field, column := range s.layout.columns {
 		for _, h := range s.hidden {
-			if column > 0 && h.from <= column && column <= h.to {
+			if column > 0 && h.First <= column && column <= h.Last {
 				name := s.headings[field].name
 				f.warn("column %s (%s) of sheet %q is hidden: it was read all the same", "la colonne %s (%s) de la feuille « %s » est masquée : elle a été lue quand même",
-					columnName(column), name, printable(s.name))
+					xlsx.ColumnName(column), name, xlsx.Printable(s.name))
 				break
 			}
 		}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/charmap"
 
+	"bascule/importer/xlsx"
 	"bascule/internal/conversion"
 	"bascule/sql"
 )
@@ -107,7 +107,7 @@ func excelizeList(t testing.TB, rows [][]string) []byte {
 	}
 	for i, row := range rows {
 		for j, text := range row {
-			at := cellName(j+1, i+1)
+			at := xlsx.CellName(j+1, i+1)
 			// excelize escapes what looks like an escape in streamed cells only.
 			err := book.SetCellStr("Sheet1", at, strings.ReplaceAll(text, "_x000D_", "_x005F_x000D_"))
 			if day, bad := time.Parse("02/01/2006", text); bad == nil {
@@ -291,7 +291,7 @@ func TestSheetChoice(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, row := range rows {
-			if err := book.SetSheetRow(sheet, cellName(1, i+1), &row); err != nil {
+			if err := book.SetSheetRow(sheet, xlsx.CellName(1, i+1), &row); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -398,38 +398,6 @@ func TestDates1904(t *testing.T) {
 	rows := rowsOf(t, mustOpen(t, "a.xlsx", book.zip(t)))
 	if got := rows[0].Space.Certificate.Expires.Format(time.DateOnly); got != "2026-12-31" {
 		t.Errorf("the certificate expires %s", got)
-	}
-}
-
-// Which number formats show a date, which show leading zeros, and which show
-// something else than the number.
-func TestNumberFormats(t *testing.T) {
-	for code, want := range map[string]numberFormat{
-		"General": {}, "0": {}, "0.00": {}, "#,##0": {}, "@": {}, "[Red]0": {}, "#\u202f##0": {}, "[$-40C]#,##0.00;-#,##0.00": {}, "??0": {}, "#.##": {},
-		`_-* #,##0_-;\-* #,##0_-;_-* "-"_-;_-@_-`: {}, "0;;;@": {},
-		"dd/mm/yyyy": {date: true}, "yyyy-mm-dd": {date: true}, "[$-40C]d mmmm yyyy;@": {date: true}, `d\ mmm\ yy`: {date: true}, "DD/MM/YYYY HH:MM": {date: true},
-		"00000000": {digits: 8}, `000" "000" "000`: {digits: 9}, `000\ 000\ 000`: {digits: 9}, "000\u00a0000": {digits: 6}, "000,000.00": {digits: 6}, "[$-fr-FR]0000;-0000": {digits: 4},
-		"0.00E+00": {other: true}, "##0.0E+0": {other: true}, `# ##0 "jours"`: {other: true}, "mm:ss": {other: true}, "[h]:mm": {other: true}, `"ref "0000`: {other: true},
-		`"AB"000000`: {other: true}, `\A00000000`: {other: true}, `00000000"X"`: {other: true}, "00-00-00-00": {other: true}, "00.00.00.00": {other: true},
-		"*-0": {other: true}, "№0": {other: true}, `0" ;x"`: {other: true}, "#,##0,": {other: true}, "0%": {other: true}, "# ?/?": {other: true}, "[$€-40C]0": {other: true}, "$0": {other: true},
-		"[>9]000000": {other: true}, "[DBNum1]0": {other: true}, "0#": {other: true}, ".00": {other: true}, ";;;": {other: true}, `"X"`: {other: true}, `General"X"`: {other: true}, "": {other: true},
-		"000000;;;@": {other: true}, strings.Repeat("0", 41): {other: true},
-	} {
-		if got := judgeFormat(code); got != want {
-			t.Errorf("%s: %+v, want %+v", code, got, want)
-		}
-	}
-}
-
-// The built-in number formats (ECMA-376): which of them show a date, and which the number itself.
-func TestBuiltInFormats(t *testing.T) {
-	dates, plain := [...][2]int{{14, 17}, {22, 22}, {27, 36}, {50, 58}}, [...][2]int{{0, 4}, {37, 41}, {43, 43}, {49, 49}}
-	for id := -1; id < 100; id++ {
-		within := func(r [2]int) bool { return r[0] <= id && id <= r[1] }
-		date, number := slices.ContainsFunc(dates[:], within), slices.ContainsFunc(plain[:], within)
-		if got, want := formatOf(strconv.Itoa(id), nil), (numberFormat{date: date, other: !date && !number}); got != want {
-			t.Errorf("format %d: %+v, want %+v", id, got, want)
-		}
 	}
 }
 

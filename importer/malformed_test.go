@@ -9,6 +9,8 @@ import (
 	"hash/crc32"
 	"strings"
 	"testing"
+
+	"bascule/importer/xlsx"
 )
 
 // A file that is damaged, of another format or too large is refused as a whole,
@@ -44,7 +46,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"directory elsewhere", patchEnd(good(), 16, 0xfffff0), "outside"},
 		{"more entries than the directory has", patchEnd16(good(), 10, 60), "shorter"},
 		{"fewer entries than the directory has", patchEnd16(good(), 10, 2), "longer"},
-		{"directory too long", patchEnd(good(), 12, maxDirectory+1), "more than 10000 entries"},
+		{"directory too long", patchEnd(good(), 12, 16<<20+1), "more than 10000 entries"},
 		{"directory longer than the file", patchEnd(good(), 12, 4096), "outside"},
 		{"something behind the archive", append(good(), 'x'), "end is missing"},
 		{"lying zip64", lyingZip64(good()), "zip64"},
@@ -94,7 +96,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"two lists of rows", goodParts().replace(t, sheetPath, "</worksheet>", "<sheetData/></worksheet>").zip(t), "two <sheetData>"},
 		{"no list of rows", goodParts().with(sheetPath, "<worksheet "+ns+"/>").zip(t), "no <sheetData>"},
 		{"hidden columns malformed", goodParts().replace(t, sheetPath, "<sheetData>", `<cols><col min="1" max="z" hidden="1"/></cols><sheetData>`).zip(t), "columns are malformed"},
-		{"too many hidden columns", goodParts().replace(t, sheetPath, "<sheetData>", "<cols>"+strings.Repeat(`<col min="1" max="1" hidden="1"/>`, maxColumns+1)+"</cols><sheetData>").zip(t), "columns are malformed"},
+		{"too many hidden columns", goodParts().replace(t, sheetPath, "<sheetData>", "<cols>"+strings.Repeat(`<col min="1" max="1" hidden="1"/>`, xlsx.MaxColumns+1)+"</cols><sheetData>").zip(t), "columns are malformed"},
 		{"cell with two values", goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2"><v>1</v><v>2</v></c>`))).zip(t), "A2 has two values"},
 		{"cell with a value and a text", goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2"><is><t>1</t></is><v>2</v></c>`))).zip(t), "A2 has two values"},
 		{"duplicate row number", goodParts().with(sheetPath, sheetXML(goodRows+rowXML(3, "a"))).zip(t), "row number 3"},
@@ -127,10 +129,10 @@ func TestRefusedFiles(t *testing.T) {
 		{"CSV with NUL", []byte(csvHeader + "001234\x0056;A;a@b.example;1;31/12/2026\n"), "line 2 of the CSV file holds a NUL"},
 		{"CSV with an unclosed quote", []byte(csvHeader + goodLine + "\"00123457;A;a@b.example;1;31/12/2026\n"), "line 3 of the CSV file is never closed"},
 		{"CSV with text behind a quote", []byte(csvHeader + "\"001\"23456;A;a@b.example;1;31/12/2026\n"), "closing quote"},
-		{"CSV with a line of 4 MB", []byte(csvHeader + strings.Repeat("x ", maxRecord/2) + "x\n"), "line 2 of the CSV file is longer"},
+		{"CSV with a line of 4 MB", []byte(csvHeader + strings.Repeat("x ", xlsx.MaxRowText/2) + "x\n"), "line 2 of the CSV file is longer"},
 		{"CSV with a cell too long", []byte(csvHeader + "1;" + strings.Repeat("é", 32_768) + ";\n"), "B2 is longer"},
-		{"CSV with too many lines", []byte(csvHeader + strings.Repeat("\n", maxRows)), "more than 1048576 lines"},
-		{"CSV with too many fields", []byte(csvHeader + strings.Repeat(";", maxColumns) + "\n"), "line 2 of the CSV file has more than 16384 fields"},
+		{"CSV with too many lines", []byte(csvHeader + strings.Repeat("\n", xlsx.MaxRows)), "more than 1048576 lines"},
+		{"CSV with too many fields", []byte(csvHeader + strings.Repeat(";", xlsx.MaxColumns) + "\n"), "line 2 of the CSV file has more than 16384 fields"},
 		{"CSV that lacks a column", []byte(strings.ReplaceAll(strings.Replace(csvHeader, "titulaire;", "", 1), ";", ",")), "lacks a column: titulaire"},
 		{"CSV with a mark, and not in UTF-8", []byte("\ufeff" + csvASCII + "No\xebl"), "damaged"},
 		{"CSV with as many accents in UTF-8 as in Windows-1252", []byte(csvASCII + "Noël No\xebl"), "damaged"},
@@ -196,7 +198,7 @@ func lyingZip64(z []byte) []byte {
 	end := bytes.Clone(z[len(z)-22:])
 	binary.LittleEndian.PutUint16(end[10:], 0xffff)
 	locator := make([]byte, 20)
-	binary.LittleEndian.PutUint32(locator, sigLocator64)
+	binary.LittleEndian.PutUint32(locator, 0x07064b50)
 	binary.LittleEndian.PutUint64(locator[8:], 1<<60)
 	return append(append(z[:len(z)-22], locator...), end...)
 }
@@ -207,11 +209,14 @@ func mergedCells(t *testing.T, refs ...string) []byte {
 	return goodParts().replace(t, sheetPath, "</sheetData>", `</sheetData><mergeCells><mergeCell ref="`+strings.Join(refs, `"/><mergeCell ref="`)+`"/></mergeCells>`).zip(t)
 }
 
+// directoryHeader is the length of an entry of the directory in front of its name.
+const directoryHeader = 46
+
 // patchEntry adds a value to a field of one entry in the directory.
 func patchEntry(t *testing.T, name string, at int, value uint32) []byte {
 	t.Helper()
 	z := goodParts().zip(t)
-	field := z[bytes.LastIndex(z, []byte(name))-lenCentral+at:]
+	field := z[bytes.LastIndex(z, []byte(name))-directoryHeader+at:]
 	binary.LittleEndian.PutUint32(field, binary.LittleEndian.Uint32(field)|value)
 	return z
 }
@@ -260,7 +265,7 @@ func flipChecksum(t *testing.T, name string) []byte {
 	t.Helper()
 	z := goodParts().with("docProps/app.xml", "<x/>").zip(t)
 	at := bytes.LastIndex(z, []byte(name))
-	z[at-lenCentral+16] ^= 1
+	z[at-directoryHeader+16] ^= 1
 	return z
 }
 
@@ -268,7 +273,7 @@ func flipChecksum(t *testing.T, name string) []byte {
 func wrongSize(t *testing.T) []byte {
 	t.Helper()
 	z := goodParts().zip(t)
-	at := bytes.LastIndex(z, []byte(sheetPath)) - lenCentral + 24
+	at := bytes.LastIndex(z, []byte(sheetPath)) - directoryHeader + 24
 	binary.LittleEndian.PutUint32(z[at:], binary.LittleEndian.Uint32(z[at:])+1)
 	return z
 }

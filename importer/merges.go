@@ -3,36 +3,15 @@ package importer
 import (
 	"cmp"
 	"slices"
-	"strings"
+
+	"bascule/importer/xlsx"
 )
 
 // merges are the merged cells of a sheet. The file lists them after its rows,
 // so they are resolved when the rows are read back.
 type merges struct {
-	areas   []area
+	areas   []xlsx.Area
 	columns []mergedColumn
-}
-
-type area struct{ left, right, top, bottom int32 }
-
-// maxMerges bounds their memory; a sheet of forms has some thousands.
-const maxMerges = 1 << 20
-
-func (m *merges) add(ref string) error {
-	first, last, ok := strings.Cut(ref, ":")
-	if !ok {
-		return nil // one cell alone is not merged
-	}
-	left, top, ok1 := parseRef([]byte(first))
-	right, bottom, ok2 := parseRef([]byte(last))
-	if !ok1 || !ok2 || left > right || top > bottom {
-		return xmlError("the merged cells " + printable(ref) + " are malformed")
-	}
-	if len(m.areas) == maxMerges {
-		return xmlError("it has too many merged cells")
-	}
-	m.areas = append(m.areas, area{int32(left), int32(right), int32(top), int32(bottom)})
-	return nil
 }
 
 // mergedColumn is a column of the list of which data cells are merged.
@@ -43,19 +22,19 @@ type mergedColumn struct {
 
 // settle finds out, once the header is known, which areas lie in its columns.
 func (m *merges) settle(header int, columns []int) error {
-	slices.SortFunc(m.areas, func(a, b area) int { return cmp.Compare(a.top, b.top) })
+	slices.SortFunc(m.areas, func(a, b xlsx.Area) int { return cmp.Compare(a.Top, b.Top) })
 	for _, c := range columns {
 		merged := mergedColumn{column: c}
 		bottom := int32(0)
 		for i, a := range m.areas {
-			if int(a.left) > c || c > int(a.right) || int(a.bottom) <= header {
+			if int(a.Left) > c || c > int(a.Right) || int(a.Bottom) <= header {
 				continue
 			}
-			if len(merged.areas) > 0 && a.top <= bottom {
+			if len(merged.areas) > 0 && a.Top <= bottom {
 				return refuse("merged cells overlap at %s: separate them", "des cellules fusionnées se chevauchent en %s : séparez-les",
-					cellName(c, int(a.top)))
+					xlsx.CellName(c, int(a.Top)))
 			}
-			merged.areas, bottom = append(merged.areas, int32(i)), a.bottom
+			merged.areas, bottom = append(merged.areas, int32(i)), a.Bottom
 		}
 		if len(merged.areas) > 0 {
 			m.columns = append(m.columns, merged)
@@ -67,9 +46,9 @@ func (m *merges) settle(header int, columns []int) error {
 // unmerger gives merged cells of the known columns a value each. A cell merged
 // downwards stands for every row that it covers. One that begins in another
 // column, or above the data, says nothing certain about the column it covers:
-// such cells become mergedCell, and their row is rejected.
+// such cells are marked, and their row is rejected.
 type unmerger struct {
-	areas   []area
+	areas   []xlsx.Area
 	columns []unmergedColumn
 }
 
@@ -91,27 +70,27 @@ func newUnmerger(m merges) *unmerger {
 func (u *unmerger) resolve(r *row, header int) {
 	for i := range u.columns {
 		m := &u.columns[i]
-		for len(m.areas) > 0 && int(u.areas[m.areas[0]].bottom) < r.line {
+		for len(m.areas) > 0 && int(u.areas[m.areas[0]].Bottom) < r.line {
 			m.areas = m.areas[1:]
 		}
 		if len(m.areas) == 0 {
 			continue
 		}
-		if a := u.areas[m.areas[0]]; int(a.top) <= r.line {
+		if a := u.areas[m.areas[0]]; int(a.Top) <= r.line {
 			r.set(m.cellAt(a, r, header))
 		}
 	}
 }
 
 // cellAt is the cell of a row that lies in an area.
-func (m *unmergedColumn) cellAt(a area, r *row, header int) cell {
+func (m *unmergedColumn) cellAt(a xlsx.Area, r *row, header int) cell {
 	switch {
-	case int(a.left) != m.column || int(a.top) <= header:
-		return cell{column: m.column, kind: mergedCell}
-	case int(a.top) == r.line:
-		m.value, m.top = r.at(m.column), a.top
-	case m.top != a.top: // its first row is blank
-		m.value, m.top = cell{column: m.column}, a.top
+	case int(a.Left) != m.column || int(a.Top) <= header:
+		return cell{column: m.column, merged: true}
+	case int(a.Top) == r.line:
+		m.value, m.top = r.at(m.column), a.Top
+	case m.top != a.Top: // its first row is blank
+		m.value, m.top = cell{column: m.column}, a.Top
 	}
 	return m.value
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"bascule/importer/xlsx"
 	"bascule/internal/conversion"
 )
 
@@ -31,8 +32,8 @@ func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, 
 		return nil, err
 	}
 	list := numberList{column: 1}
-	if err := readCSV(ctx, text, int64(len(b)), nil, list.take); err != nil {
-		return nil, err
+	if err := readCSV(ctx, text, int64(len(b)), nil, list.add); err != nil {
+		return nil, refusal(err)
 	}
 	if len(list.numbers) == 0 {
 		return nil, refuse("the list holds no subscriber number", "la liste ne contient aucun numéro d'abonné")
@@ -56,8 +57,8 @@ type numberList struct {
 	begun   bool // the first line is behind: no header any more
 }
 
-func (l *numberList) take(r *record) error {
-	row := r.row()
+func (l *numberList) add(r *xlsx.Row) error {
+	row := keep(r)
 	if !l.begun {
 		l.begun = true
 		if header := matchHeader(row, []heading{numberHeading}); header.found() > 0 {

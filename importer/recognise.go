@@ -1,8 +1,13 @@
 package importer
 
 import (
+	"archive/zip"
 	"bytes"
+	"errors"
 	"io"
+	"strings"
+
+	"bascule/importer/xlsx"
 )
 
 // recognise refuses what is neither a workbook nor text, saying what it is.
@@ -40,7 +45,7 @@ func recognise(in io.ReaderAt, size int64, head []byte) error {
 func recogniseCompound(in io.ReaderAt, size int64) error {
 	name := utf16le("EncryptedPackage")
 	buf := make([]byte, 64<<10+len(name))
-	for off := int64(0); off < min(size, maxInflated); off += 64 << 10 {
+	for off := int64(0); off < min(size, xlsx.MaxInflated); off += 64 << 10 {
 		n, err := in.ReadAt(buf, off)
 		if bytes.Contains(buf[:n], name) {
 			return refuse("the workbook is encrypted: open it with its password and save it without one",
@@ -59,4 +64,64 @@ func utf16le(s string) []byte {
 		b = append(b, c, 0)
 	}
 	return b
+}
+
+// recogniseArchive tells what an archive is that the reader of workbooks refuses.
+func recogniseArchive(in io.ReaderAt, size int64, err error) error {
+	if e, ok := errors.AsType[*xlsx.Error](err); !ok || e.Problem != xlsx.NoWorkbook {
+		return err
+	}
+	z, bad := zip.NewReader(in, size)
+	if bad != nil {
+		return err
+	}
+	if isOpenDocument(z) {
+		return openDocument
+	}
+	for _, known := range []struct{ part, english, french string }{
+		{"xl/workbook.bin", "a binary workbook (.xlsb)", "un classeur binaire (.xlsb)"},
+		{"word/document.xml", "a Word document (.docx)", "un document Word (.docx)"},
+		{"ppt/presentation.xml", "a presentation (.pptx)", "une présentation (.pptx)"},
+		{"index/document.iwa", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
+		{"index.zip", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
+	} {
+		if find(z, known.part) != nil {
+			return otherFormat(known.english, known.french)
+		}
+	}
+	return err
+}
+
+// isOpenDocument tells what LibreOffice writes by the entry that it begins with.
+func isOpenDocument(z *zip.Reader) bool {
+	e := find(z, "mimetype")
+	if e == nil {
+		return false
+	}
+	r, err := e.Open()
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	kind, err := io.ReadAll(io.LimitReader(r, 256))
+	return err == nil && strings.Contains(string(kind), "opendocument")
+}
+
+func find(z *zip.Reader, name string) *zip.File {
+	for _, e := range z.File {
+		if strings.EqualFold(e.Name, name) {
+			return e
+		}
+	}
+	return nil
+}
+
+// openDocument refuses what LibreOffice writes if nobody tells it otherwise.
+var openDocument = otherFormat("an OpenDocument file (.ods)", "un document OpenDocument (.ods)")
+
+func otherFormat(english, french string) *FileError {
+	return &FileError{
+		English: "the file is " + english + ": save it as .xlsx or CSV",
+		French:  "le fichier est " + french + " : enregistrez-le au format .xlsx ou CSV",
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"bascule/importer/xlsx"
 	"bascule/sql/sqltest"
 )
 
@@ -94,13 +95,13 @@ func escapedRow(line int, texts []string) string {
 			switch {
 			case r == '_':
 				b.WriteString("_x005F_")
-			case xmlChar(r):
+			case r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r < '\uFFFE' || r > '\uFFFF': // a character of XML
 				fmt.Fprintf(&b, "&#%d;", r)
 			default:
 				fmt.Fprintf(&b, "_x%04X_", r)
 			}
 		}
-		cells[i] = fmt.Sprintf(`<c r="%s" t="inlineStr"><is><t>%s</t></is></c>`, cellName(i+1, line), b.String())
+		cells[i] = fmt.Sprintf(`<c r="%s" t="inlineStr"><is><t>%s</t></is></c>`, xlsx.CellName(i+1, line), b.String())
 	}
 	return rowXML(line, cells...)
 }
@@ -119,7 +120,7 @@ func cellsOf(t testing.TB, f *File) map[string]string {
 			}
 			for _, c := range r.cells {
 				if !s.layout.isAdded(c.column) {
-					cells[cellName(c.column, r.line)+fmt.Sprint(s == f.dossiers)] = c.text
+					cells[xlsx.CellName(c.column, r.line)+fmt.Sprint(s == f.dossiers)] = c.text
 				}
 			}
 		}
@@ -134,7 +135,7 @@ func TestLongTextsComeBack(t *testing.T) {
 		piece string
 		fits  bool
 	}{{"a", true}, {"\v", true}, {"\uFFFF", true}, {"_x00", true}, {"_x000B_", false}, {"\uFDD0", false}} {
-		text := strings.Repeat(test.piece, maxCellText/len([]rune(test.piece)))
+		text := strings.Repeat(test.piece, xlsx.MaxCellText/len([]rune(test.piece)))
 		f, err := openBytes(t, "a.csv", []byte(csvHeader+"00123456;\""+text+"\";a@b.example;1;31/12/2026\n"))
 		if (err == nil) != test.fits {
 			t.Errorf("%q many times: %v", test.piece, err)

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"time"
 
+	"bascule/importer/xlsx"
 	"bascule/internal/conversion"
 	"bascule/sql"
 )
 
 // subscriber judges one data row by what stands in it alone.
 func (s *sheet) subscriber(r row) sql.ImportRow {
-	p := parser{sheet: s, row: r}
+	p := fieldParser{sheet: s, row: r}
 	space := conversion.Space{
 		Number:  parse(&p, fieldNumber, conversion.ParseSubscriberNumber),
 		Holder:  parse(&p, fieldHolder, conversion.ParseHolder),
@@ -55,7 +56,7 @@ func hiddenWarning(r row) string {
 
 // dossier judges one row of the sheet Dossiers.
 func (s *sheet) dossier(r row) sql.DossierRow {
-	p := parser{sheet: s, row: r, prefix: "Dossiers!"}
+	p := fieldParser{sheet: s, row: r, prefix: "Dossiers!"}
 	d := sql.DossierRow{
 		Line:    r.line,
 		Number:  parse(&p, fieldNumber, conversion.ParseSubscriberNumber),
@@ -67,8 +68,8 @@ func (s *sheet) dossier(r row) sql.DossierRow {
 	return d
 }
 
-// parser reads the fields of one row and remembers what is wrong with them.
-type parser struct {
+// fieldParser reads the fields of one row and remembers what is wrong with them.
+type fieldParser struct {
 	sheet  *sheet
 	row    row
 	prefix string // of cell addresses
@@ -77,14 +78,14 @@ type parser struct {
 	reason string // all problems, in French
 }
 
-func parse[T any](p *parser, f field, read func(string) (T, error)) T {
+func parse[T any](p *fieldParser, f field, read func(string) (T, error)) T {
 	var none T
 	column := p.sheet.layout.columns[f]
 	if column == 0 {
 		return none
 	}
 	c := p.row.at(column)
-	if reason := p.judgeKind(f, c); reason != "" {
+	if reason := p.refuseKind(f, c); reason != "" {
 		p.blame(column, reason)
 		return none
 	}
@@ -98,8 +99,8 @@ func parse[T any](p *parser, f field, read func(string) (T, error)) T {
 
 // blame adds a problem. The first one names the row's cell; further ones
 // carry theirs in the text.
-func (p *parser) blame(column int, reason string) {
-	address := p.prefix + cellName(column, p.row.line)
+func (p *fieldParser) blame(column int, reason string) {
+	address := p.prefix + xlsx.CellName(column, p.row.line)
 	if p.reason == "" {
 		p.cell, p.reason = address, reason
 		return
@@ -109,24 +110,25 @@ func (p *parser) blame(column int, reason string) {
 
 const formulaReason = "formule : remplacez-la par sa valeur"
 
-// judgeKind says what is wrong with a cell whatever its text.
-func (p *parser) judgeKind(f field, c cell) string {
+// refuseKind says what is wrong with a cell whatever its text.
+func (p *fieldParser) refuseKind(f field, c cell) string {
+	if c.merged {
+		return "cellule fusionnée avec une autre colonne ou avec l'en-tête : séparez les cellules"
+	}
 	switch c.kind {
-	case formulaCell:
+	case xlsx.Formula:
 		if p.sheet.headings[f].required {
 			return formulaReason
 		}
-	case uncomputedCell: // in an optional column too: what it would say must not be lost in silence
+	case xlsx.Uncomputed: // in an optional column too: what it would say must not be lost in silence
 		return formulaReason
-	case errorCell:
-		return "erreur de formule : " + printable(c.text)
-	case mergedCell:
-		return "cellule fusionnée avec une autre colonne ou avec l'en-tête : séparez les cellules"
-	case lostDigits:
+	case xlsx.ErrorValue:
+		return "erreur de formule : " + xlsx.Printable(c.text)
+	case xlsx.LostDigits:
 		if p.sheet.headings[f].identifier {
 			return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
 		}
-	case shownOtherwise:
+	case xlsx.ShownOtherwise:
 		if p.sheet.headings[f].identifier {
 			return "nombre affiché avec un format particulier : mettez la cellule au format Texte et ressaisissez la valeur telle qu'elle est affichée"
 		}
@@ -136,7 +138,7 @@ func (p *parser) judgeKind(f field, c cell) string {
 
 // checkWidth rejects a row of a CSV file that has more fields than the header
 // has columns: an undoubled delimiter has shifted its values.
-func (p *parser) checkWidth() {
+func (p *fieldParser) checkWidth() {
 	if !p.sheet.strict || len(p.row.cells) == 0 {
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"bascule/importer/xlsx"
 	"bascule/internal/atomicfile"
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
@@ -175,4 +176,4 @@ func (f *File) columns() sql.Columns {
 	return c
 }
 
-func (s *sheet) letters(f field) string { return columnName(s.layout.columns[f]) }
+func (s *sheet) letters(f field) string { return xlsx.ColumnName(s.layout.columns[f]) }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/unicode/norm"
+
+	"bascule/importer/xlsx"
 )
 
 // SampleIssuer is the issuer of the sample's certificates: an authority that
@@ -240,7 +242,7 @@ func (s sample) fillPeople(book *excelize.File, name string, styles listStyles) 
 		return err
 	}
 	for i := range s.rows {
-		if err := out.SetRow(cellName(1, i+4), s.cells(s.row(i), i, styles)); err != nil {
+		if err := out.SetRow(xlsx.CellName(1, i+4), s.cells(s.row(i), i, styles)); err != nil {
 			return err
 		}
 	}
@@ -286,7 +288,7 @@ func (s sample) fillCompanies(book *excelize.File, name string, styles listStyle
 			for j, text := range row {
 				row[j] = excelize.Cell{StyleID: styles.text, Value: text}
 			}
-			if err := out.SetRow(cellName(1, line), row); err != nil {
+			if err := out.SetRow(xlsx.CellName(1, line), row); err != nil {
 				return err
 			}
 			line++

@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/xuri/excelize/v2"
+
+	"bascule/importer/xlsx"
 )
 
 // TemplateKind is what the seal of a template says, until somebody fills it in.
@@ -107,7 +109,7 @@ func startList(book *excelize.File, name string, headings []heading, styles list
 	if len(title) > 0 {
 		line = 3
 	}
-	err = out.SetPanes(&excelize.Panes{Freeze: true, YSplit: line, TopLeftCell: cellName(1, line+1), ActivePane: "bottomLeft"})
+	err = out.SetPanes(&excelize.Panes{Freeze: true, YSplit: line, TopLeftCell: xlsx.CellName(1, line+1), ActivePane: "bottomLeft"})
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +122,7 @@ func startList(book *excelize.File, name string, headings []heading, styles list
 	for i, h := range headings {
 		header[i] = excelize.Cell{StyleID: styles.header, Value: h.name}
 	}
-	return out, out.SetRow(cellName(1, line), header)
+	return out, out.SetRow(xlsx.CellName(1, line), header)
 }
 
 // advice is what a template says of a column.
@@ -172,7 +174,7 @@ func addValidation(book *excelize.File, sheet string, headings []heading) error 
 	for i, h := range headings {
 		a := adviceFor(h.name)
 		v := excelize.NewDataValidation(true)
-		v.SetSqref(cellName(i+1, 2) + ":" + cellName(i+1, maxRows))
+		v.SetSqref(xlsx.CellName(i+1, 2) + ":" + xlsx.CellName(i+1, xlsx.MaxRows))
 		v.SetInput(h.name, a.text)
 		v.SetError(excelize.DataValidationErrorStyleStop, h.name, a.text)
 		if err := a.rule(v); err != nil {
@@ -213,7 +215,7 @@ func explain(book *excelize.File, styles listStyles) error {
 		if len(texts) == 1 {
 			row[0] = excelize.Cell{StyleID: styles.title, Value: texts[0]}
 		}
-		if err := out.SetRow(cellName(1, i+1), row); err != nil {
+		if err := out.SetRow(xlsx.CellName(1, i+1), row); err != nil {
 			return err
 		}
 	}

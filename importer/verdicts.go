@@ -11,6 +11,7 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"bascule/importer/xlsx"
 	"bascule/internal/celltext"
 	"bascule/sql"
 )
@@ -138,8 +139,8 @@ func (b *verdictBook) writeRows(name string, s *sheet, verdicts iter.Seq2[sql.Ve
 		if !ok || r.line != v.Line {
 			return fmt.Errorf("the verdict of row %d has no row", v.Line)
 		}
-		b.judge(s, r, v)
-		if err := out.SetRow(cellName(1, r.line), b.values); err != nil {
+		b.mark(s, r, v)
+		if err := out.SetRow(xlsx.CellName(1, r.line), b.values); err != nil {
 			return err
 		}
 	}
@@ -162,20 +163,20 @@ func (b *verdictBook) writeHead(out *excelize.StreamWriter, s *sheet, next func(
 			b.fill(s, r, b.header)
 			b.append(s, b.header, verdictHeadings...)
 		}
-		if err := out.SetRow(cellName(1, r.line), b.values); err != nil || isHeader {
+		if err := out.SetRow(xlsx.CellName(1, r.line), b.values); err != nil || isHeader {
 			return err
 		}
 	}
 }
 
-// judge prepares a data row with its verdict.
-func (b *verdictBook) judge(s *sheet, r row, v sql.Verdict) {
+// mark prepares a data row with its verdict.
+func (b *verdictBook) mark(s *sheet, r row, v sql.Verdict) {
 	style := b.rows[v.Kind]
 	b.fill(s, r, style)
 	b.append(s, style, kindFrench(v.Kind), v.Reason, v.Cell)
 	for _, column := range s.layout.used() {
 		c := &b.cells[column-1]
-		if c.StyleID = style; v.Cell == cellName(column, r.line) {
+		if c.StyleID = style; v.Cell == xlsx.CellName(column, r.line) {
 			c.StyleID = b.culprit
 		}
 		b.values[column-1] = c
@@ -201,14 +202,14 @@ func (b *verdictBook) fill(s *sheet, r row, style int) {
 // comes back as text: it gets the shape that lost digits have.
 func (s *sheet) carried(r row, c cell) string {
 	f := slices.Index(s.layout.columns, c.column)
-	if c.kind != shownOtherwise || r.line <= s.layout.line || f < 0 || !s.headings[f].identifier {
+	if c.kind != xlsx.ShownOtherwise || r.line <= s.layout.line || f < 0 || !s.headings[f].identifier {
 		return c.text
 	}
-	d, ok := parseDecimal(c.text)
+	text, ok := xlsx.Scientific(c.text)
 	if !ok {
 		return c.text
 	}
-	return string(d.appendScientific(nil))
+	return text
 }
 
 func (b *verdictBook) put(column, style int, text string) {
@@ -238,7 +239,7 @@ func (b *verdictBook) openSheet(name string, s *sheet, added int) (*excelize.Str
 		return nil, err
 	}
 	if line := s.layout.line; line <= maxFrozen {
-		err := out.SetPanes(&excelize.Panes{Freeze: true, YSplit: line, TopLeftCell: cellName(1, line+1), ActivePane: "bottomLeft"})
+		err := out.SetPanes(&excelize.Panes{Freeze: true, YSplit: line, TopLeftCell: xlsx.CellName(1, line+1), ActivePane: "bottomLeft"})
 		if err != nil {
 			return nil, err
 		}
@@ -246,7 +247,7 @@ func (b *verdictBook) openSheet(name string, s *sheet, added int) (*excelize.Str
 	if strings.Contains(name, "'") {
 		return out, nil // excelize writes such a name into the filter unquoted, and Excel calls the file damaged
 	}
-	area := cellName(1, s.layout.line) + ":" + cellName(last, max(s.last, s.layout.line))
+	area := xlsx.CellName(1, s.layout.line) + ":" + xlsx.CellName(last, max(s.last, s.layout.line))
 	return out, b.AutoFilter(name, area, nil)
 }
 
@@ -312,7 +313,7 @@ func (b *verdictBook) writeDossiers(name string, s *sheet) error {
 			style = b.header
 		}
 		b.fill(s, r, style)
-		if err := out.SetRow(cellName(1, r.line), b.values); err != nil {
+		if err := out.SetRow(xlsx.CellName(1, r.line), b.values); err != nil {
 			return err
 		}
 	}

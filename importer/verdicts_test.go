@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
 
+	"bascule/importer/xlsx"
 	"bascule/sql"
 )
 
@@ -56,8 +57,8 @@ func sheetRows(t testing.TB, content []byte, sheet string) [][]string {
 	}
 	for i, row := range rows {
 		for j := range row {
-			if formula, err := book.GetCellFormula(sheet, cellName(j+1, i+1)); err != nil || formula != "" {
-				t.Errorf("%s holds the formula %q (%v)", cellName(j+1, i+1), formula, err)
+			if formula, err := book.GetCellFormula(sheet, xlsx.CellName(j+1, i+1)); err != nil || formula != "" {
+				t.Errorf("%s holds the formula %q (%v)", xlsx.CellName(j+1, i+1), formula, err)
 			}
 		}
 	}
@@ -223,7 +224,7 @@ func TestTemplate(t *testing.T) {
 	}
 	defer book.Close()
 	for i, text := range []string{"00123456", "Anne", "anne@exemple.example", "1A", "", "31/12/2026"} {
-		if err := book.SetCellStr("Abonnés", cellName(i+1, 2), text); err != nil {
+		if err := book.SetCellStr("Abonnés", xlsx.CellName(i+1, 2), text); err != nil {
 			t.Fatal(err)
 		}
 	}

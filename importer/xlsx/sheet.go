@@ -1,41 +1,55 @@
-package importer
+package xlsx
 
 import (
 	"strconv"
+	"strings"
 )
 
-// sheetReader reads one worksheet in one pass: it checks the XML to its last
-// byte and hands every row that is not blank to emit.
-type sheetReader struct {
-	book *workbook
-	x    *xmlReader
-	emit func(*record) error
+// Sheet is one worksheet.
+type Sheet struct {
+	Name   string
+	Hidden bool
 
-	rec    record
-	line   int // of the row read last
-	ref    []byte
-	hidden []columnRange
-	merges merges
+	// What a sheet tells besides its rows, known when Rows has returned.
+	HiddenColumns []Columns
+	Merged        []Area
+
+	book *Workbook
+	part *entry
 }
 
-type columnRange struct{ from, to int }
+// Columns are neighbours, the last included.
+type Columns struct{ First, Last int }
 
-// sheetExtras is what a worksheet tells besides its rows.
-type sheetExtras struct {
-	hidden []columnRange
-	merges merges
-}
+// Area is a block of merged cells: its columns and its lines, the last included.
+type Area struct{ Left, Right, Top, Bottom int32 }
 
-func (w *workbook) readSheet(part sheetPart, emit func(*record) error) (sheetExtras, error) {
-	s := &sheetReader{book: w, emit: emit}
-	err := w.archive.parse(part.entry, func(x *xmlReader) error {
-		s.x = x
+// maxMerged bounds the memory for merged cells; a sheet of forms has some thousands.
+const maxMerged = 1 << 20
+
+// Rows reads the sheet and hands every row that is not blank to emit, in order. A
+// row is good until emit returns; its error ends the reading and is returned. Rows
+// is to be called once.
+func (s *Sheet) Rows(emit func(*Row) error) error {
+	r := &sheetReader{Sheet: s, emit: emit}
+	return s.book.archive.parse(s.part, func(x *xmlReader) error {
+		r.x = x
 		if err := openRoot(x, "worksheet"); err != nil {
 			return err
 		}
-		return s.readParts()
+		return r.readParts()
 	})
-	return sheetExtras{s.hidden, s.merges}, err
+}
+
+// sheetReader reads one worksheet in one pass.
+type sheetReader struct {
+	*Sheet
+	x    *xmlReader
+	emit func(*Row) error
+
+	row    Row
+	line   int // of the row read last
+	number []byte
 }
 
 func (s *sheetReader) readParts() error {
@@ -55,7 +69,7 @@ func (s *sheetReader) readParts() error {
 			seen = true
 			err = s.readRows()
 		case "mergeCells":
-			err = eachChild(s.x, "mergeCell", func() error { return s.merges.add(s.x.attr("ref")) })
+			err = eachChild(s.x, "mergeCell", s.addMerged)
 		default:
 			if name == nil {
 				return s.finish(seen)
@@ -79,12 +93,30 @@ func (s *sheetReader) addColumns() error {
 	if !isTrue(s.x.attr("hidden")) {
 		return nil
 	}
-	from, ok1 := parseDigits([]byte(s.x.attr("min")), maxColumns)
-	to, ok2 := parseDigits([]byte(s.x.attr("max")), maxColumns)
-	if !ok1 || !ok2 || len(s.hidden) == maxColumns {
+	from, ok1 := parseDigits([]byte(s.x.attr("min")), MaxColumns)
+	to, ok2 := parseDigits([]byte(s.x.attr("max")), MaxColumns)
+	if !ok1 || !ok2 || len(s.HiddenColumns) == MaxColumns {
 		return xmlError("its columns are malformed")
 	}
-	s.hidden = append(s.hidden, columnRange{from, to})
+	s.HiddenColumns = append(s.HiddenColumns, Columns{from, to})
+	return nil
+}
+
+func (s *sheetReader) addMerged() error {
+	ref := s.x.attr("ref")
+	first, last, ok := strings.Cut(ref, ":")
+	if !ok {
+		return nil // one cell alone is not merged
+	}
+	left, top, ok1 := parseRef([]byte(first))
+	right, bottom, ok2 := parseRef([]byte(last))
+	if !ok1 || !ok2 || left > right || top > bottom {
+		return xmlError("the merged cells " + Printable(ref) + " are malformed")
+	}
+	if len(s.Merged) == maxMerged {
+		return xmlError("it has too many merged cells")
+	}
+	s.Merged = append(s.Merged, Area{int32(left), int32(right), int32(top), int32(bottom)})
 	return nil
 }
 
@@ -110,25 +142,25 @@ func (s *sheetReader) readRow() error {
 	for _, a := range s.x.attrs {
 		switch string(a.name) {
 		case "r":
-			n, ok := parseDigits(a.value, maxRows)
+			n, ok := parseDigits(a.value, MaxRows)
 			if !ok || n <= s.line {
-				return xmlError("row number " + printable(string(a.value)) + " is out of order, repeated or too high")
+				return xmlError("row number " + Printable(string(a.value)) + " is out of order, repeated or too high")
 			}
 			line = n
 		case "hidden":
 			hidden = isTrue(string(a.value))
 		}
 	}
-	if line > maxRows {
+	if line > MaxRows {
 		return xmlError("it has more than 1 048 576 rows")
 	}
 	s.line = line
-	s.rec.reset(line)
-	s.rec.hidden = hidden
-	if err := s.readCells(); err != nil || len(s.rec.cells) == 0 {
+	s.row.Reset(line)
+	s.row.Hidden = hidden
+	if err := s.readCells(); err != nil || len(s.row.Cells) == 0 {
 		return err
 	}
-	return s.emit(&s.rec)
+	return s.emit(&s.row)
 }
 
 func (s *sheetReader) readCells() error {
@@ -201,20 +233,20 @@ func (s *sheetReader) readCell(next int) (column int, err error) {
 			return 0, s.cellFault(next, "is malformed, repeated or out of order")
 		}
 	}
-	if column > maxColumns {
+	if column > MaxColumns {
 		return 0, s.cellFault(next-1, "is followed by too many cells")
 	}
 	return column, s.readContent(column, t, style)
 }
 
 func (s *sheetReader) cellFault(column int, what string) error {
-	return xmlError("cell " + cellName(column, s.line) + " " + what)
+	return xmlError("cell " + CellName(column, s.line) + " " + what)
 }
 
 // readContent reads what is in a <c>: the value <v>, the text <is>, the formula <f>.
 func (s *sheetReader) readContent(column int, t cellType, style int) error {
 	var formula, value, inline bool
-	start := len(s.rec.text)
+	start := len(s.row.text)
 	for {
 		name, err := s.x.child()
 		if err != nil {
@@ -225,10 +257,10 @@ func (s *sheetReader) readContent(column int, t cellType, style int) error {
 			return s.closeCell(column, start, t, style, formula, value, inline)
 		case string(name) == "v" && !inline && !value:
 			value = true
-			s.rec.text, err = s.x.appendText(s.rec.text)
+			s.row.text, err = s.x.appendText(s.row.text)
 		case string(name) == "is" && !value && !inline:
 			inline = true
-			s.rec.text, err = appendRichText(s.x, s.rec.text)
+			s.row.text, err = appendRichText(s.x, s.row.text)
 		case string(name) == "v" || string(name) == "is":
 			return s.cellFault(column, "has two values")
 		default:
@@ -243,21 +275,21 @@ func (s *sheetReader) readContent(column int, t cellType, style int) error {
 
 // closeCell turns the raw value at the end of rec.text into the cell's text.
 func (s *sheetReader) closeCell(column, start int, t cellType, style int, formula, value, inline bool) error {
-	k := plainCell
-	if raw := s.rec.text[start:]; len(raw) > 0 && !inline {
+	k := Plain
+	if raw := s.row.text[start:]; len(raw) > 0 && !inline {
 		var err error
 		if k, err = s.resolve(start, t, style); err != nil {
 			return s.wrap(column, err)
 		}
 	}
 	switch {
-	case !formula || k == errorCell:
-	case len(s.rec.text) > start || value && t == formulaType: // a text may have been computed to be empty
-		k = formulaCell
+	case !formula || k == ErrorValue:
+	case len(s.row.text) > start || value && t == formulaType: // a text may have been computed to be empty
+		k = Formula
 	default:
-		k = uncomputedCell
+		k = Uncomputed
 	}
-	return s.rec.add(column, k)
+	return s.row.add(column, k, start)
 }
 
 func (s *sheetReader) wrap(column int, err error) error {
@@ -268,27 +300,27 @@ func (s *sheetReader) wrap(column int, err error) error {
 }
 
 // resolve replaces the raw value in rec.text[start:] by the text that it means.
-func (s *sheetReader) resolve(start int, t cellType, style int) (kind, error) {
-	raw := s.rec.text[start:]
+func (s *sheetReader) resolve(start int, t cellType, style int) (Kind, error) {
+	raw := s.row.text[start:]
 	switch t {
 	case sharedType:
-		return plainCell, s.resolveShared(start)
+		return Plain, s.resolveShared(start)
 	case formulaType, inlineType:
-		s.rec.text = unescape(s.rec.text, start)
+		s.row.text = unescape(s.row.text, start)
 	case errorType:
-		return errorCell, nil
+		return ErrorValue, nil
 	case boolType:
-		return plainCell, s.resolveBool(start)
+		return Plain, s.resolveBool(start)
 	case numberType:
-		s.ref = append(s.ref[:0], trimSpace(raw)...)
-		text, k, err := appendNumber(s.rec.text[:start], s.ref, s.book.styles.at(style), s.book.date1904)
-		s.rec.text = text
+		s.number = append(s.number[:0], trimSpace(raw)...)
+		text, k, err := appendNumber(s.row.text[:start], s.number, s.book.styles.at(style), s.book.date1904)
+		s.row.text = text
 		if err != nil {
 			return 0, xmlError("is said to be a number but is none")
 		}
 		return k, nil
 	}
-	return plainCell, nil // dateType is ISO 8601, which needs no resolving
+	return Plain, nil // dateType is ISO 8601, which needs no resolving
 }
 
 func trimSpace(b []byte) []byte {
@@ -303,23 +335,23 @@ func trimSpace(b []byte) []byte {
 
 func (s *sheetReader) resolveShared(start int) error {
 	table := s.book.strings
-	i, ok := parseDigits(trimSpace(s.rec.text[start:]), table.count-1)
+	i, ok := parseDigits(trimSpace(s.row.text[start:]), table.count-1)
 	if !ok {
 		return xmlError("refers to a shared text that does not exist (there are " + strconv.Itoa(table.count) + ")")
 	}
 	var err error
-	if s.rec.text, err = table.appendTo(s.rec.text[:start], i); err != nil {
+	if s.row.text, err = table.appendTo(s.row.text[:start], i); err != nil {
 		return err
 	}
-	return s.book.archive.budget.refer(len(s.rec.text) - start)
+	return s.book.archive.budget.refer(len(s.row.text) - start)
 }
 
 func (s *sheetReader) resolveBool(start int) error {
-	switch string(trimSpace(s.rec.text[start:])) {
+	switch string(trimSpace(s.row.text[start:])) {
 	case "1", "true":
-		s.rec.text = append(s.rec.text[:start], "VRAI"...)
+		s.row.text = append(s.row.text[:start], "VRAI"...)
 	case "0", "false":
-		s.rec.text = append(s.rec.text[:start], "FAUX"...)
+		s.row.text = append(s.row.text[:start], "FAUX"...)
 	default:
 		return xmlError("is said to be true or false but is neither")
 	}

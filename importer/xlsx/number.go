@@ -1,4 +1,4 @@
-package importer
+package xlsx
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ var errNotNumber = errors.New("not a number")
 // writes for 12345678), anything else in the shortest form. Where digits may
 // have been lost since the number was typed, the text keeps the shape that
 // shows it, so that it is rejected again when it comes back as text.
-func appendNumber(dst, raw []byte, f numberFormat, date1904 bool) ([]byte, kind, error) {
+func appendNumber(dst, raw []byte, f numberFormat, date1904 bool) ([]byte, Kind, error) {
 	if n := len(raw); n > 0 && n <= maxExactDigits && (raw[0] != '0' || n == 1) && allDigits(raw) && !f.date {
 		return f.append(dst, raw), f.kind(), nil
 	}
@@ -29,7 +29,7 @@ func appendNumber(dst, raw []byte, f numberFormat, date1904 bool) ([]byte, kind,
 	}
 	if f.date {
 		if t, ok := d.date(date1904); ok {
-			return appendDate(dst, t), plainCell, nil
+			return appendDate(dst, t), Plain, nil
 		}
 		f = numberFormat{other: true} // ########
 	}
@@ -43,7 +43,7 @@ func appendNumber(dst, raw []byte, f numberFormat, date1904 bool) ([]byte, kind,
 		}
 		return strconv.AppendFloat(dst, value, 'f', -1, 64), f.kind(), nil
 	case d.point > maxExactDigits || d.padded:
-		return d.appendScientific(dst), lostDigits, nil
+		return d.appendScientific(dst), LostDigits, nil
 	}
 	return f.append(dst, d.appendWhole(nil)), f.kind(), nil
 }
@@ -58,11 +58,11 @@ func (f numberFormat) append(dst, number []byte) []byte {
 	return append(dst, number...)
 }
 
-func (f numberFormat) kind() kind {
+func (f numberFormat) kind() Kind {
 	if f.other {
-		return shownOtherwise
+		return ShownOtherwise
 	}
-	return plainCell
+	return Plain
 }
 
 func allDigits(b []byte) bool {
@@ -72,6 +72,16 @@ func allDigits(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// Scientific writes a number in the shape that no identifier has: 1.2345E+16. It
+// says no if the text is no number.
+func Scientific(text string) (string, bool) {
+	d, ok := parseDecimal(text)
+	if !ok {
+		return "", false
+	}
+	return string(d.appendScientific(nil)), true
 }
 
 // decimal is a number exactly as it is written, which a float64 may not hold:

@@ -1,4 +1,4 @@
-package importer
+package xlsx
 
 import (
 	"regexp"
@@ -40,7 +40,7 @@ func readStyles(x *xmlReader) (styles, error) {
 					return xmlError("it has too many formats")
 				}
 				if id, err := strconv.Atoi(x.attr("numFmtId")); err == nil {
-					custom[id] = judgeFormat(x.attr("formatCode"))
+					custom[id] = parseFormat(x.attr("formatCode"))
 				}
 				return nil
 			})
@@ -98,18 +98,18 @@ func formatOf(id string, custom map[int]numberFormat) numberFormat {
 	return numberFormat{other: true} // money, percent, fraction, exponent, time, or unknown
 }
 
-// maxFormat is how many bytes a format code has that is judged; Excel allows 255
+// maxFormat is how many bytes a format code has that is read; Excel allows 255
 // characters.
 const maxFormat = 1024
 
 // maxZeros is the longest run of zeros that is taken for a format of identifiers.
 const maxZeros = 40
 
-// judgeFormat reads a format code: a year or a day outside of literal text makes
+// parseFormat reads a format code: a year or a day outside of literal text makes
 // a date; placeholders of digits with nothing but blanks around them show the
 // number itself, with leading zeros where they are zeros. Anything else shows
 // something else, which is not imitated.
-func judgeFormat(code string) numberFormat {
+func parseFormat(code string) numberFormat {
 	if len(code) > maxFormat {
 		return numberFormat{other: true}
 	}

@@ -1,4 +1,4 @@
-package importer
+package xlsx
 
 import (
 	"bufio"
@@ -9,15 +9,19 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"strconv"
 	"strings"
 )
+
+// MaxInflated is how many bytes the parts of a workbook may inflate to, all
+// together.
+const MaxInflated = 2 << 30
 
 // Limits of an archive. A workbook has some tens of entries, and sheets of text
 // deflate to a tenth or a twentieth; what goes beyond was made to hurt.
 const (
 	maxEntries   = 10_000
 	maxDirectory = 16 << 20
-	maxInflated  = 2 << 30
 	maxRatio     = 100
 	ratioFrom    = 1 << 20 // inflated bytes from which the ratio counts
 )
@@ -68,10 +72,7 @@ func openArchive(file io.ReaderAt, size int64, b *budget) (*archive, error) {
 	return a, nil
 }
 
-func badZip(reason string) *FileError {
-	return refuse("the file is a damaged or cut-off workbook (%s): fetch or save it again",
-		"le fichier est un classeur endommagé ou tronqué (%s) : téléchargez-le ou enregistrez-le de nouveau", reason)
-}
+func badZip(reason string) *Error { return &Error{Problem: BadArchive, Detail: reason} }
 
 // readDirectory finds the central directory through the record that ends the file.
 func readDirectory(file io.ReaderAt, size int64) (dir []byte, count int, err error) {
@@ -93,11 +94,9 @@ func readDirectory(file io.ReaderAt, size int64) (dir []byte, count int, err err
 	}
 	switch {
 	case entries == 0:
-		return nil, 0, refuse("the file is an empty archive, not a workbook: save the spreadsheet again as .xlsx",
-			"le fichier est une archive vide, pas un classeur : enregistrez de nouveau la feuille au format .xlsx")
+		return nil, 0, &Error{Problem: EmptyArchive}
 	case entries > maxEntries || length > maxDirectory:
-		return nil, 0, refuse("the file is an archive of more than %d entries, not a workbook",
-			"le fichier est une archive de plus de %d éléments, pas un classeur", maxEntries)
+		return nil, 0, &Error{Problem: TooManyEntries, Detail: strconv.Itoa(maxEntries)}
 	case start > uint64(size) || length > uint64(size)-start:
 		return nil, 0, badZip("its directory lies outside of it")
 	}
@@ -189,16 +188,14 @@ func (e *entry) apply64(extra []byte) error {
 func (a *archive) add(e *entry) error {
 	e.name = strings.ReplaceAll(e.name, `\`, "/") // some packers write folders so
 	if len(e.name) == 0 || len(e.name) > 1024 || e.name[0] == '/' || strings.Contains("/"+e.name+"/", "/../") {
-		return refuse("the file is an archive with an unsafe entry name, not a workbook",
-			"le fichier est une archive dont un élément porte un nom dangereux, pas un classeur")
+		return &Error{Problem: BadName, Where: e.name}
 	}
 	key := strings.ToLower(e.name)
 	if a.byName[key] != nil {
-		return badZip("the entry " + printable(e.name) + " stands twice")
+		return badZip("the entry " + Printable(e.name) + " stands twice")
 	}
 	if e.bits&1 != 0 {
-		return refuse("the file is protected by a password: save it without one",
-			"le fichier est protégé par un mot de passe : enregistrez-le sans mot de passe")
+		return &Error{Problem: Encrypted}
 	}
 	a.byName[key] = e
 	a.entries = append(a.entries, e)
@@ -206,26 +203,12 @@ func (a *archive) add(e *entry) error {
 	return nil
 }
 
-// printable makes a name from the file safe for a line on a terminal.
-func printable(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if r := []rune(s); len(r) > 80 {
-		s = string(r[:80]) + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
 // find returns the entry of that name, whatever its case, or nil.
 func (a *archive) find(name string) *entry { return a.byName[strings.ToLower(name)] }
 
-// checkRest verifies the entries that nobody read: a file damaged anywhere is
-// damaged, and no entry inflates without bound.
-func (a *archive) checkRest() error {
+// verify checks the entries that nobody read: a file damaged anywhere is damaged,
+// and no entry inflates without bound.
+func (a *archive) verify() error {
 	for _, e := range a.entries {
 		if e.read {
 			continue
@@ -251,7 +234,7 @@ func (a *archive) open(e *entry) (*entryReader, error) {
 	}
 	name := strings.ReplaceAll(string(head[lenLocal:]), `\`, "/")
 	if le.Uint32(head) != sigLocal || int(le.Uint16(head[26:])) != len(e.name) || name != e.name {
-		return nil, badZip("the entry " + printable(e.name) + " is not where the directory says")
+		return nil, badZip("the entry " + Printable(e.name) + " is not where the directory says")
 	}
 	start := e.offset + int64(len(head)) + int64(le.Uint16(head[28:]))
 	packed := &countReader{r: io.NewSectionReader(a.file, start, e.packed)}
@@ -259,27 +242,27 @@ func (a *archive) open(e *entry) (*entryReader, error) {
 	r.buffer = bufio.NewReaderSize(packed, 64<<10)
 	switch e.method {
 	case 0:
-		r.plain = r.buffer
+		r.inflated = r.buffer
 	case 8:
-		r.plain = flate.NewReader(r.buffer)
+		r.inflated = flate.NewReader(r.buffer)
 	default:
-		return nil, badZip(fmt.Sprintf("the entry %s uses compression method %d", printable(e.name), e.method))
+		return nil, badZip(fmt.Sprintf("the entry %s uses compression method %d", Printable(e.name), e.method))
 	}
 	return r, nil
 }
 
 type entryReader struct {
-	entry  *entry
-	packed *countReader
-	buffer *bufio.Reader
-	plain  io.Reader
-	out    int64
-	crc    hash.Hash32
-	budget *budget
+	entry    *entry
+	packed   *countReader
+	buffer   *bufio.Reader
+	inflated io.Reader
+	out      int64
+	crc      hash.Hash32
+	budget   *budget
 }
 
 func (r *entryReader) Read(p []byte) (int, error) {
-	n, err := r.plain.Read(p)
+	n, err := r.inflated.Read(p)
 	r.out += int64(n)
 	r.crc.Write(p[:n])
 	if err := r.budget.advance(n); err != nil {
@@ -289,8 +272,7 @@ func (r *entryReader) Read(p []byte) (int, error) {
 		return n, r.fault("it is longer than the directory says")
 	}
 	if r.out > ratioFrom && r.out > maxRatio*r.packed.n {
-		return n, refuse("%s inflates to more than %d times its size: the file is not a genuine workbook",
-			"%s représente plus de %d fois sa taille une fois décompressé : le fichier n'est pas un classeur authentique", printable(r.entry.name), maxRatio)
+		return n, &Error{Bomb, r.entry.name, strconv.Itoa(maxRatio)}
 	}
 	if err == nil {
 		return n, nil
@@ -301,7 +283,7 @@ func (r *entryReader) Read(p []byte) (int, error) {
 	return n, r.verify()
 }
 
-// verify judges a whole entry and returns io.EOF if all is well.
+// verify checks a whole entry and returns io.EOF if all is well.
 func (r *entryReader) verify() error {
 	switch {
 	case r.out != r.entry.size:
@@ -315,9 +297,7 @@ func (r *entryReader) verify() error {
 	return io.EOF
 }
 
-func (r *entryReader) fault(reason string) *FileError {
-	return damaged(printable(r.entry.name), reason)
-}
+func (r *entryReader) fault(reason string) *Error { return &Error{BadPart, r.entry.name, reason} }
 
 type countReader struct {
 	r io.Reader
@@ -340,13 +320,4 @@ func readFull(file io.ReaderAt, p []byte, off int64) error {
 		return badZip("it ends too early")
 	}
 	return err
-}
-
-// readStart inflates the first bytes of an entry, limit at most.
-func (a *archive) readStart(e *entry, limit int64) ([]byte, error) {
-	r, err := a.open(e)
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(r, limit))
 }

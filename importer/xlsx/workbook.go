@@ -1,4 +1,17 @@
-package importer
+// Package xlsx reads workbooks in the format of Excel 2007 and later (ECMA-376,
+// transitional and strict), each part once and to its last byte.
+//
+// It reads the names of the sheets, whether they, their rows and their columns are
+// hidden, merged cells, and of each cell the text that the sheet shows: shared and
+// rich texts, numbers with all their digits, dates by their formats, the computed
+// values of formulas. It computes nothing, and reads no charts, comments or colours.
+//
+// It refuses with an *Error what is damaged anywhere, in parts that nobody asked
+// for too, what needs a password, and what causes more work than a workbook does:
+// parts that inflate beyond measure, texts that are repeated without end, XML with
+// a DOCTYPE. So nothing of a workbook should be believed before Verify returned.
+// Memory does not grow with the file, and everything ends with the context.
+package xlsx
 
 import (
 	"bytes"
@@ -7,22 +20,18 @@ import (
 	"io"
 	"path"
 	"strings"
+
+	"bascule/importer/spill"
 )
 
-// workbook is an opened xlsx file: its sheets in order, and what their cells
-// refer to.
-type workbook struct {
+// Workbook is an open workbook. The caller closes it.
+type Workbook struct {
+	Sheets []*Sheet // in order, without charts and dialogs
+
 	archive  *archive
-	sheets   []sheetPart
 	date1904 bool
 	strings  *sharedStrings
 	styles   styles
-}
-
-type sheetPart struct {
-	name   string
-	hidden bool
-	entry  *entry
 }
 
 // maxSheets is far above what people make; every sheet is checked whole. So is
@@ -32,7 +41,9 @@ const (
 	maxLink   = 1024
 )
 
-func openWorkbook(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64)) (*workbook, error) {
+// Open reads all of a workbook but its sheets. progress, which may be nil, is told
+// how many bytes of it are inflated.
+func Open(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64)) (*Workbook, error) {
 	a, err := openArchive(file, size, &budget{ctx: ctx, progress: progress})
 	if err != nil {
 		return nil, err
@@ -41,17 +52,21 @@ func openWorkbook(ctx context.Context, file io.ReaderAt, size int64, progress fu
 	if err != nil {
 		return nil, err
 	}
-	w := &workbook{archive: a}
+	w := &Workbook{archive: a}
 	if err := w.open(main); err != nil {
-		w.close()
+		w.Close()
 		return nil, err
 	}
 	return w, nil
 }
 
-func (w *workbook) close() { w.strings.close() }
+// Verify checks what nobody has read: sheets without Rows, pictures, all there is.
+func (w *Workbook) Verify() error { return w.archive.verify() }
 
-func (w *workbook) open(main *entry) error {
+// Close deletes the temporary files.
+func (w *Workbook) Close() error { return w.strings.close() }
+
+func (w *Workbook) open(main *entry) error {
 	rels, err := readRelations(w.archive, main.name)
 	if err != nil {
 		return err
@@ -59,8 +74,8 @@ func (w *workbook) open(main *entry) error {
 	if err := w.archive.parse(main, func(x *xmlReader) error { return w.readMain(x, rels) }); err != nil {
 		return err
 	}
-	if len(w.sheets) == 0 {
-		return refuse("the workbook has no worksheet", "le classeur n'a aucune feuille de calcul")
+	if len(w.Sheets) == 0 {
+		return &Error{Problem: NoSheet}
 	}
 	if e := rels.first(w.archive, "styles"); e != nil {
 		err = w.archive.parse(e, func(x *xmlReader) (err error) {
@@ -92,38 +107,7 @@ func findMain(a *archive) (*entry, error) {
 	if e := a.find("xl/workbook.xml"); e != nil {
 		return e, nil
 	}
-	return nil, notWorkbook(a)
-}
-
-func notWorkbook(a *archive) error {
-	if e := a.find("mimetype"); e != nil {
-		if kind, err := a.readStart(e, 256); err == nil && strings.Contains(string(kind), "opendocument") {
-			return openDocument
-		}
-	}
-	for _, known := range []struct{ part, english, french string }{
-		{"xl/workbook.bin", "a binary workbook (.xlsb)", "un classeur binaire (.xlsb)"},
-		{"word/document.xml", "a Word document (.docx)", "un document Word (.docx)"},
-		{"ppt/presentation.xml", "a presentation (.pptx)", "une présentation (.pptx)"},
-		{"index/document.iwa", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
-		{"index.zip", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
-	} {
-		if a.find(known.part) != nil {
-			return otherFormat(known.english, known.french)
-		}
-	}
-	return refuse("the file is an archive without a workbook: save the spreadsheet again as .xlsx",
-		"le fichier est une archive sans classeur : enregistrez de nouveau la feuille au format .xlsx")
-}
-
-// openDocument refuses what LibreOffice writes if nobody tells it otherwise.
-var openDocument = otherFormat("an OpenDocument file (.ods)", "un document OpenDocument (.ods)")
-
-func otherFormat(english, french string) *FileError {
-	return &FileError{
-		English: "the file is " + english + ": save it as .xlsx or CSV",
-		French:  "le fichier est " + french + " : enregistrez-le au format .xlsx ou CSV",
-	}
+	return nil, &Error{Problem: NoWorkbook}
 }
 
 // parse reads a part as XML and turns what is wrong with it into a refusal that
@@ -137,7 +121,10 @@ func (a *archive) parse(e *entry, visit func(*xmlReader) error) error {
 	defer ahead.stop()
 	err = visit(newXMLReader(ahead))
 	if bad, ok := errors.AsType[xmlError](err); ok {
-		return damaged(printable(e.name), bad.Error())
+		return &Error{BadPart, e.name, bad.Error()}
+	}
+	if errors.Is(err, spill.ErrFull) {
+		return ErrTooLarge
 	}
 	return err
 }
@@ -217,7 +204,7 @@ func (list relations) first(a *archive, kind string) *entry {
 }
 
 // readMain reads the list of sheets and the calendar of the workbook.
-func (w *workbook) readMain(x *xmlReader, rels relations) error {
+func (w *Workbook) readMain(x *xmlReader, rels relations) error {
 	if err := openRoot(x, "workbook"); err != nil {
 		return err
 	}
@@ -247,14 +234,14 @@ func (w *workbook) readMain(x *xmlReader, rels relations) error {
 // isTrue reads a boolean attribute.
 func isTrue(s string) bool { return s == "1" || s == "true" || s == "on" }
 
-func (w *workbook) addSheet(x *xmlReader, rels relations) error {
-	if len(w.sheets) == maxSheets {
+func (w *Workbook) addSheet(x *xmlReader, rels relations) error {
+	if len(w.Sheets) == maxSheets {
 		return xmlError("it has too many sheets")
 	}
 	if len(x.attr("name")) > maxLink {
 		return errLong
 	}
-	sheet := sheetPart{name: strings.Clone(x.attr("name")), hidden: x.attr("state") != "" && x.attr("state") != "visible"}
+	sheet := &Sheet{Name: x.attr("name"), Hidden: x.attr("state") != "" && x.attr("state") != "visible", book: w}
 	id := relationID(x)
 	for _, r := range rels {
 		if r.id != id {
@@ -263,13 +250,13 @@ func (w *workbook) addSheet(x *xmlReader, rels relations) error {
 		if r.kind != "worksheet" {
 			return nil // a chart or a dialog holds no rows
 		}
-		if sheet.entry = w.archive.find(r.target); sheet.entry == nil {
-			return xmlError("the sheet " + printable(sheet.name) + " is missing")
+		if sheet.part = w.archive.find(r.target); sheet.part == nil {
+			return xmlError("the sheet " + Printable(sheet.Name) + " is missing")
 		}
-		w.sheets = append(w.sheets, sheet)
+		w.Sheets = append(w.Sheets, sheet)
 		return nil
 	}
-	return xmlError("the sheet " + printable(sheet.name) + " is missing")
+	return xmlError("the sheet " + Printable(sheet.Name) + " is missing")
 }
 
 // relationID is the r:id of an element, whatever the prefix is called.

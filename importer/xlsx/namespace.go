@@ -1,4 +1,4 @@
-package importer
+package xlsx
 
 import (
 	"bytes"
@@ -48,7 +48,7 @@ type binding struct {
 // among them.
 const maxBindings = 256
 
-// declare takes the declarations among the attributes of an element.
+// declare adds the declarations among the attributes of an element.
 func (s *scope) declare(attrs []xmlAttr, depth int) error {
 	for _, a := range attrs {
 		prefix, ok := strings.CutPrefix(string(a.name), "xmlns:")
@@ -127,8 +127,8 @@ type alternatives []alternative
 
 type alternative struct {
 	depth  int
-	branch bool // a choice or a fallback that was taken
-	taken  bool // one of its branches was
+	branch bool // a choice or a fallback that was chosen
+	chosen bool // one of its branches was
 }
 
 // enter looks at an element at a depth; through tells that its children stand
@@ -139,9 +139,9 @@ func (a *alternatives) enter(x *xmlReader) (through bool) {
 	switch {
 	case !inside:
 		through = x.space == nsCompatibility && string(x.local) == "AlternateContent"
-	case x.space == nsCompatibility && !outer.taken:
+	case x.space == nsCompatibility && !outer.chosen:
 		through = string(x.local) == "Fallback" || string(x.local) == "Choice" && x.understands(x.attr("Requires"))
-		outer.taken = through
+		outer.chosen = through
 	}
 	if through {
 		*a = append(*a, alternative{depth: depth, branch: inside})

@@ -1,16 +1,19 @@
-package importer
+package xlsx
 
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"strconv"
 	"unicode/utf8"
+
+	"bascule/importer/spill"
 )
 
 // sharedStrings is the table of texts that cells refer to by number. It may be
 // as large as the sheet, so texts and their offsets are spilled.
 type sharedStrings struct {
-	texts, ends *spill
+	texts, ends *spill.File
 	count       int
 	scratch     []byte
 }
@@ -23,13 +26,13 @@ const (
 )
 
 func newSharedStrings() (*sharedStrings, error) {
-	texts, err := newSpill(textCache)
+	texts, err := spill.New(MaxInflated, textCache)
 	if err != nil {
 		return nil, err
 	}
-	ends, err := newSpill(endCache)
+	ends, err := spill.New(MaxInflated, endCache)
 	if err != nil {
-		texts.close()
+		texts.Close()
 		return nil, err
 	}
 	return &sharedStrings{texts: texts, ends: ends}, nil
@@ -65,22 +68,23 @@ func (s *sharedStrings) read(x *xmlReader) error {
 	if err := x.drain(); err != nil {
 		return err
 	}
-	if err := s.texts.flush(); err != nil {
+	if err := s.texts.Flush(); err != nil {
 		return err
 	}
-	return s.ends.flush()
+	return s.ends.Flush()
 }
 
 func (s *sharedStrings) add(text []byte) error {
 	if isLong(text) {
-		return xmlError("a text is longer than " + strconv.Itoa(maxCellText) + " characters")
+		return xmlError("a text is longer than " + strconv.Itoa(MaxCellText) + " characters")
 	}
-	if err := s.texts.write(text); err != nil {
+	if _, err := s.texts.Write(text); err != nil {
 		return err
 	}
 	s.count++
-	s.scratch = binary.LittleEndian.AppendUint64(s.scratch[:0], uint64(s.texts.size))
-	return s.ends.write(s.scratch)
+	s.scratch = binary.LittleEndian.AppendUint64(s.scratch[:0], uint64(s.texts.Size))
+	_, err := s.ends.Write(s.scratch)
+	return err
 }
 
 // appendTo appends string number i, which must be below count.
@@ -88,21 +92,21 @@ func (s *sharedStrings) appendTo(dst []byte, i int) ([]byte, error) {
 	var err error
 	from := int64(0)
 	first := max(i-1, 0)
-	if s.scratch, err = s.ends.appendAt(s.scratch[:0], int64(first)*endSize, (i-first+1)*endSize); err != nil {
+	if s.scratch, err = s.ends.AppendAt(s.scratch[:0], int64(first)*endSize, (i-first+1)*endSize); err != nil {
 		return dst, err
 	}
 	if i > 0 {
 		from = int64(binary.LittleEndian.Uint64(s.scratch))
 	}
 	to := int64(binary.LittleEndian.Uint64(s.scratch[len(s.scratch)-endSize:]))
-	return s.texts.appendAt(dst, from, int(to-from))
+	return s.texts.AppendAt(dst, from, int(to-from))
 }
 
-func (s *sharedStrings) close() {
-	if s != nil {
-		s.texts.close()
-		s.ends.close()
+func (s *sharedStrings) close() error {
+	if s == nil {
+		return nil
 	}
+	return errors.Join(s.texts.Close(), s.ends.Close())
 }
 
 // appendRichText appends the text of an <si> or <is>: its <t>, or those of its

@@ -1,4 +1,4 @@
-package importer
+package xlsx
 
 import (
 	"bytes"
@@ -215,8 +215,8 @@ func (x *xmlReader) validate() error {
 	return nil
 }
 
-// plain tells the bytes of a text that mean themselves.
-var plain = func() (t [256]bool) {
+// verbatim tells the bytes of a text that mean themselves.
+var verbatim = func() (t [256]bool) {
 	for c := range t {
 		t[c] = c >= ' ' || c == '\t' || c == '\n'
 	}
@@ -226,7 +226,7 @@ var plain = func() (t [256]bool) {
 
 func (x *xmlReader) readText(b []byte) error {
 	i := 0
-	for i < len(b) && plain[b[i]] {
+	for i < len(b) && verbatim[b[i]] {
 		i++
 	}
 	if i > 0 {
@@ -514,7 +514,7 @@ func (x *xmlReader) readAttr(b []byte, i int) (int, error) {
 		return 0, errTag
 	}
 	from := i + 1
-	for i = from; i < len(b) && plain[b[i]] && b[i] != quote; i++ {
+	for i = from; i < len(b) && verbatim[b[i]] && b[i] != quote; i++ {
 	}
 	if i == len(b) {
 		return 0, errShort
@@ -641,7 +641,7 @@ func (x *xmlReader) appendText(dst []byte) ([]byte, error) {
 		case err != nil:
 			return dst, err
 		case tok == xmlText:
-			if dst = append(dst, x.text...); len(dst) > maxRecord {
+			if dst = append(dst, x.text...); len(dst) > MaxRowText {
 				return dst, errLong
 			}
 		case tok == xmlStart:

@@ -1,0 +1,58 @@
+package xlsx
+
+import (
+	"context"
+	"strconv"
+	"sync/atomic"
+)
+
+// budget bounds the work that one file causes, and notices the end of its context
+// wherever work is done: what its parts inflate to, and what its cells repeat of
+// it. Two goroutines spend from it.
+type budget struct {
+	ctx   context.Context
+	spent atomic.Int64 // bytes inflated or read, and of texts referred to
+
+	// of the goroutine that reads
+	read, total, report int64
+	progress            func(done, total int64)
+
+	// of the one that reads cells
+	referred int64
+}
+
+// budgetStep is how often progress is told, in bytes.
+const budgetStep = 4 << 20
+
+// spend accounts for n bytes of work. It is called at least once for some tens of
+// kilobytes, so that a context that ended is noticed within milliseconds.
+func (b *budget) spend(n int) error {
+	if b.spent.Add(int64(n)) > MaxInflated {
+		return ErrTooLarge
+	}
+	return b.ctx.Err()
+}
+
+// advance accounts for n bytes that were inflated or read.
+func (b *budget) advance(n int) error {
+	if b.read += int64(n); b.read >= b.report {
+		b.report = b.read + budgetStep
+		if b.progress != nil {
+			b.progress(min(b.read, b.total), b.total)
+		}
+	}
+	return b.spend(n)
+}
+
+// refer accounts for n bytes of a text that a cell refers to. The smallest file
+// can refer to a long text for ever; what people make refers to some tens of bytes.
+func (b *budget) refer(n int) error {
+	before := b.spent.Load() - b.referred
+	if b.referred += int64(n); b.referred > maxReferred && b.referred > maxRatio*before {
+		return &Error{Problem: Repetition, Detail: strconv.Itoa(maxRatio)}
+	}
+	return b.spend(n)
+}
+
+// maxReferred is from which size on the ratio of texts referred to counts.
+const maxReferred = 16 << 20

@@ -1,0 +1,62 @@
+package xlsx
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A Problem is why a workbook is refused.
+type Problem string
+
+// The problems of a workbook. Where and Detail say what an Error tells besides.
+const (
+	BadArchive     Problem = "the archive is damaged or cut off" // Detail: how
+	BadPart        Problem = "a part is damaged"                 // Where: its name; Detail: how
+	BadName        Problem = "an entry of the archive has an unsafe name"
+	EmptyArchive   Problem = "the archive is empty"
+	TooManyEntries Problem = "the archive has too many entries" // Detail: how many it may have
+	NoWorkbook     Problem = "the archive holds no workbook"
+	NoSheet        Problem = "the workbook has no worksheet"
+	Encrypted      Problem = "the archive needs a password"
+	TooLarge       Problem = "the file is too large once unpacked"        // Detail: in GiB, how large it may be
+	Bomb           Problem = "a part inflates beyond measure"             // Where: its name; Detail: how many times its size it may have
+	Repetition     Problem = "the cells repeat long texts beyond measure" // Detail: how many times the size of the file they may have
+	LongRow        Problem = "a row is too long"                          // Where: its line; Detail: how many bytes it may have
+	LongCell       Problem = "a cell is too long"                         // Where: its address; Detail: how many characters it may have
+)
+
+// An Error refuses a workbook. Its text is English; who speaks to people in
+// another way goes by Problem.
+type Error struct {
+	Problem Problem
+	Where   string // in the file, as it is written there
+	Detail  string
+}
+
+func (e *Error) Error() string {
+	parts := []string{string(e.Problem)}
+	if e.Where != "" {
+		parts = append(parts, Printable(e.Where))
+	}
+	if e.Detail != "" {
+		parts = append(parts, e.Detail)
+	}
+	return strings.Join(parts, ": ")
+}
+
+// ErrTooLarge is the Error of a file that is TooLarge, however that shows.
+var ErrTooLarge = &Error{Problem: TooLarge, Detail: strconv.Itoa(MaxInflated >> 30)}
+
+// Printable makes a text of a file safe for a line on a terminal.
+func Printable(s string) string {
+	s = strings.ToValidUTF8(s, "?")
+	if r := []rune(s); len(r) > 80 {
+		s = string(r[:80]) + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,69 @@
+package xlsx_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"bascule/importer/xlsx"
+)
+
+func ExampleOpen() {
+	file, err := os.Open("../testdata/libreoffice.xlsx")
+	if err != nil {
+		panic(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		panic(err)
+	}
+	book, err := xlsx.Open(context.Background(), file, info.Size(), nil)
+	if err != nil {
+		panic(err)
+	}
+	defer book.Close()
+	for _, sheet := range book.Sheets {
+		fmt.Println(sheet.Name)
+		err := sheet.Rows(func(row *xlsx.Row) error {
+			for _, cell := range row.Cells[:2] {
+				fmt.Printf("%s %s\n", xlsx.CellName(cell.Column, row.Line), cell.Text)
+			}
+			return nil
+		})
+		if err != nil {
+			panic(err)
+		}
+	}
+	fmt.Println("sound:", book.Verify() == nil)
+	// Output:
+	// Sheet1
+	// A1 numéro d'abonné
+	// B1 titulaire
+	// A2 00123456
+	// B2 Amélie Cœurdevey
+	// A3 AB12345678
+	// B3 Jean "Le Grand" Müller
+	// A4 123456789012345
+	// B4 Noël, Paul ; fils
+	// A5 123
+	// C5 pas une adresse
+	// sound: true
+}
+
+// An Error is found by its Problem.
+func ExampleError() {
+	file, err := os.Open("example_test.go")
+	if err != nil {
+		panic(err)
+	}
+	defer file.Close()
+	_, err = xlsx.Open(context.Background(), file, 100, nil)
+	var refused *xlsx.Error
+	fmt.Println(errors.As(err, &refused) && refused.Problem == xlsx.BadArchive)
+	fmt.Println(err)
+	// Output:
+	// true
+	// the archive is damaged or cut off: its end is missing
+}
