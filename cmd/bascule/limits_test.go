@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -167,42 +166,5 @@ func TestOneClientLeavesRoom(t *testing.T) {
 	}
 	if answer, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || answer.StatusCode != http.StatusNotFound {
 		t.Errorf("somebody else beside a client with %d connections: %v", maxConnections, err)
-	}
-}
-
-// I8: who counts as one client, and that a place is given back once.
-func TestShare(t *testing.T) {
-	t.Parallel()
-	l := share(nil, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
-	for addr, want := range map[string]string{"192.0.2.1": "192.0.2.1/32", "::ffff:192.0.2.1": "192.0.2.1/32",
-		"2001:db8::1": "2001:db8::/64", "10.1.1.1": "", "::ffff:10.1.1.1": ""} {
-		got, counts := l.client(&net.TCPAddr{IP: net.ParseIP(addr)})
-		if counts != (want != "") || counts && got.String() != want {
-			t.Errorf("%s is %s, %t; want %q", addr, got, counts, want)
-		}
-	}
-	if _, counts := l.client(&net.UnixAddr{}); counts {
-		t.Error("who comes by a Unix socket is counted")
-	}
-	one, other := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
-	for i := range maxShare {
-		if !l.take(one) {
-			t.Fatalf("only %d are let in", i)
-		}
-	}
-	if l.take(one) || !l.take(other) {
-		t.Error("one client has more than its share, or another none")
-	}
-	end, far := net.Pipe()
-	defer far.Close()
-	p := &place{Conn: end, leave: sync.OnceFunc(func() { l.leave(one) })}
-	p.Close()
-	p.Close()
-	if !l.take(one) || l.take(one) {
-		t.Error("a place is not given back, or twice")
-	}
-	l.leave(other)
-	if _, kept := l.held[other]; kept {
-		t.Error("who has gone is remembered")
 	}
 }

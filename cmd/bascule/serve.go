@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/net/netutil"
 
+	"bascule/internal/admission"
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
 	"bascule/internal/web"
@@ -170,7 +171,9 @@ const (
 // that are being hashed.
 const (
 	// maxConnections is how many are open at once; further ones wait for one to
-	// be closed. A browser holds one, a proxy as many as it has requests.
+	// be closed. A browser holds one, a proxy as many as it has requests. One client
+	// gets half of them, so that others find room, and so do those who watch whether
+	// the process lives.
 	maxConnections = 512
 	// maxStreams is how many requests a connection of HTTP/2 carries at once: a
 	// page and what belongs to it are half as many.
@@ -243,7 +246,7 @@ func (l listener) fit(srv *http.Server) {
 
 // serve speaks TLS where the server has a certificate.
 func (l listener) serve(srv *http.Server, ln net.Listener) error {
-	ln = netutil.LimitListener(share(ln, l.proxies), maxConnections)
+	ln = netutil.LimitListener(admission.LimitPerClient(ln, maxConnections/2, l.proxies), maxConnections)
 	err := error(nil)
 	if srv.TLSConfig.GetCertificate != nil || len(srv.TLSConfig.Certificates) > 0 {
 		err = srv.ServeTLS(ln, "", "")

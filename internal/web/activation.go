@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"bascule/internal/admission"
 	"bascule/internal/conversion"
 	"bascule/internal/recap"
 	"bascule/sql"
@@ -97,7 +98,7 @@ type attempt struct {
 	step   int    // where a refused code leaves
 	email  conversion.Email
 	code   conversion.Code
-	counts []bucket      // that a refused code fills
+	counts []sql.Bucket  // that a refused code fills
 	wait   time.Duration // before the next address, where too many were taken
 	proven sql.ProvenCode
 }
@@ -108,8 +109,8 @@ func (a *attempt) run(ctx context.Context) (outcome, error) {
 	if len(wrong) > 0 {
 		return outcomeInvalid, a.askCodeAgain(wrong)
 	}
-	a.counts = a.clientBuckets("activation", a.r, a.email)
-	wait, err := a.longestWait(ctx, a.counts...)
+	a.counts = a.limiter.ByAddress("activation", a.client(a.r), a.email)
+	wait, err := a.limiter.Wait(ctx, a.counts...)
 	if err != nil {
 		return outcomeFailed, err
 	}
@@ -142,7 +143,7 @@ func (a *attempt) prove(ctx context.Context) (end func(), err error) {
 	if err := a.find(ctx); err != nil {
 		return nil, err
 	}
-	end, waited, err := a.turns.take(ctx, a.proven.RequestID)
+	end, waited, err := a.turns.Lock(ctx, turn{request: a.proven.RequestID})
 	if err != nil || !waited {
 		return end, err
 	}
@@ -155,7 +156,7 @@ func (a *attempt) prove(ctx context.Context) (end func(), err error) {
 
 // find looks the code up.
 func (a *attempt) find(ctx context.Context) error {
-	return whileBusy(ctx, func() (err error) {
+	return admission.Retry(ctx, func() (err error) {
 		a.proven, err = a.db.FindCode(ctx, a.keys, a.email, a.code)
 		return err
 	})
@@ -189,7 +190,7 @@ func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 	}
 	own := chosen.email.Same(a.proven.Proven)
 	if !own { // the proven address tells of nobody else's: it activates whatever was tried before
-		wait, err := a.longestWait(ctx, a.conflicts(a.proven.Space.Number))
+		wait, err := a.limiter.Wait(ctx, a.conflicts(a.proven.Space.Number))
 		if err != nil {
 			return outcomeFailed, err
 		}
@@ -198,11 +199,11 @@ func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 			return outcomeThrottled, a.askIdentifiers(ctx, problems{tooMany("new_email", wait)})
 		}
 	}
-	credentials, leave, err := a.credentials(ctx, chosen)
+	credentials, release, err := a.credentials(ctx, chosen)
 	if err != nil {
 		return outcomeFailed, err
 	}
-	defer leave()
+	defer release()
 	if own {
 		return a.switchSpace(ctx, chosen.email, credentials)
 	}
@@ -216,7 +217,7 @@ func (a *attempt) switchSpace(ctx context.Context, email conversion.Email, crede
 	activation := sql.Activation{
 		Submission: a.submission(email, credentials), Facts: a.facts(email), SessionHash: sha256.Sum256([]byte(token)),
 	}
-	err := whileBusy(ctx, func() error { return a.db.Activate(ctx, activation) })
+	err := admission.Retry(ctx, func() error { return a.db.Activate(ctx, activation) })
 	if err == nil {
 		return outcomeActivated, a.welcome(token, email)
 	}
@@ -230,7 +231,7 @@ func (a *attempt) conflict(ctx context.Context, err error) (outcome, error) {
 	if refusal == "" {
 		return a.lost(ctx, err)
 	}
-	if err := a.db.CountFailure(ctx, a.conflicts(a.proven.Space.Number)); err != nil {
+	if err := a.limiter.Count(ctx, a.conflicts(a.proven.Space.Number)); err != nil {
 		return outcomeFailed, err
 	}
 	return outcomeConflict, a.askIdentifiers(ctx, problems{{"new_email", refusal}})
@@ -261,7 +262,7 @@ const (
 // chooseAddress has a code mailed to another address than the proven one.
 func (a *attempt) chooseAddress(ctx context.Context, email conversion.Email, credentials func() (sql.Credentials, error)) (outcome, error) {
 	var choice sql.Choice
-	err := whileBusy(ctx, func() (err error) {
+	err := admission.Retry(ctx, func() (err error) {
 		choice, err = a.db.ChooseAddress(ctx, a.submission(email, credentials))
 		return err
 	})
@@ -295,7 +296,7 @@ func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
 // under way at the same moment may pass before the first is counted: a few more
 // guesses at 60 bits.
 func (a *attempt) refuse(ctx context.Context) (outcome, error) {
-	if err := a.db.CountFailure(ctx, a.counts...); err != nil {
+	if err := a.limiter.Count(ctx, a.counts...); err != nil {
 		return outcomeFailed, err
 	}
 	return outcomeRefused, a.askCodeAgain(problems{{"code", codeRefused}})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"bascule/internal/admission"
 	"bascule/internal/conversion"
 	"bascule/sql"
 )
@@ -48,13 +49,13 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
 		return s.connectAgain(w, form, 0, wrong)
 	}
 	token := newToken()
-	wait, err := s.guess(r.Context(), s.connectionGuard(r, email), func() error {
+	wait, err := s.limiter.Guess(r.Context(), s.connectionGuard(r, email), func() error {
 		return s.open(r.Context(), email, form.Get("password"), token)
 	})
 	switch {
 	case wait > 0:
 		return s.connectAgain(w, form, wait, problems{tooMany("password", wait)})
-	case errors.Is(err, errWrong):
+	case errors.Is(err, admission.ErrWrong):
 		if err := s.noteRefused(r.Context(), email, sql.RefusedSignIn); err != nil {
 			return err
 		}
@@ -98,7 +99,7 @@ func tooMany(field string, wait time.Duration) problem {
 	return problem{field, "Trop d'essais ont été faits. Pour protéger les espaces, il faut maintenant attendre " + frenchWait(wait) + " avant de réessayer."}
 }
 
-// open opens a session with this token. It returns errWrong.
+// open opens a session with this token. It returns admission.ErrWrong.
 func (s *Server) open(ctx context.Context, email conversion.Email, password, token string) error {
 	found, known, err := s.identifier(ctx, email)
 	if err != nil {
@@ -109,11 +110,11 @@ func (s *Server) open(ctx context.Context, email conversion.Email, password, tok
 		return err
 	}
 	if !known || !right {
-		return errWrong
+		return admission.ErrWrong
 	}
 	err = s.db.EnterSpace(ctx, found, sha256.Sum256([]byte(token)))
 	if errors.Is(err, conversion.ErrNotFound) {
-		return errWrong // changed a moment ago
+		return admission.ErrWrong // changed a moment ago
 	}
 	return err
 }
@@ -139,13 +140,13 @@ var decoy = sync.OnceValue(func() conversion.Hash {
 	return secret.Hash()
 })
 
-// hashing runs f in a hashing slot. It returns errOverload, or ctx's error.
+// hashing runs f in a hashing slot. It returns admission.ErrOverload, or ctx's error.
 func (s *Server) hashing(ctx context.Context, f func()) error {
-	leave, err := s.gate.enter(ctx)
+	release, err := s.hashes.Acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer release()
 	defer prometheus.NewTimer(s.metrics.hashing).ObserveDuration()
 	f()
 	return nil
@@ -189,21 +190,40 @@ func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) error {
 var refusedNoted = sql.Limit{Burst: 10, Every: time.Hour}
 
 func (s *Server) noteRefused(ctx context.Context, email conversion.Email, what sql.Refusal) error {
-	return s.db.NoteRefused(ctx, email, what, s.bucket(refusedNoted, "noted refusals", email.Key()))
+	return s.db.NoteRefused(ctx, email, what, s.limiter.Bucket(refusedNoted, "noted refusals", email.Key()))
 }
 
 // connectionGuard bounds the search for the password of an address. A browser
 // that is known to it has a bucket of its own, which nobody else can fill.
-func (s *Server) connectionGuard(r *http.Request, email conversion.Email) guard {
+func (s *Server) connectionGuard(r *http.Request, email conversion.Email) admission.Guard {
+	client := s.client(r)
 	if browser := s.knownBrowser(r, email); browser != "" {
-		return of(s.clientBucket("connection", r), s.bucket(perAddress, "connection browser", browser))
+		return admission.Own(s.limiter.ByClient("connection", client), s.limiter.Bucket(admission.PerAddress, "connection browser", browser))
 	}
-	return s.stranger("connection", r, email, strangersGuess)
+	return s.limiter.Stranger("connection", client, email, admission.StrangersPasswords)
 }
 
-// strangersGuess lets all strangers together try 288 passwords of an address a
-// day, after 30 at once, from however many networks; the reserve doubles the 288
-// and adds reserveBurst. At that rate a search through the hundred thousand
-// likeliest ones that the rules allow takes half a year, of which the owner is
-// told each day. One network has 29 of them a day, after 10 at once.
-var strangersGuess = sql.Limit{Burst: 30, Every: 5 * time.Minute}
+// browserCookie tells a browser that has been in a space, or has proven its address
+// by a code that was used up, from strangers. It opens nothing.
+const (
+	browserCookie = "navigateur"
+	browserLife   = 180 * 24 * time.Hour // renewed by each entry
+)
+
+// remember makes browser and network known to the address whose owner is there.
+// What has been done stands whether or not the network can be noted.
+func (s *Server) remember(w http.ResponseWriter, r *http.Request, email conversion.Email) {
+	known := s.limiter.DeviceCookie(s.cookieValue(r, browserCookie), newToken(), email)
+	http.SetCookie(w, s.cookie(browserCookie, known, browserLife))
+	if err := s.limiter.NoteNetwork(r.Context(), s.client(r), email); err != nil {
+		s.log.Warn("the network of an entry was not noted", "error", err)
+	}
+}
+
+// knownBrowser is the name of a browser that is known to the address, "" for a
+// stranger.
+func (s *Server) knownBrowser(r *http.Request, email conversion.Email) string {
+	return s.limiter.Device(s.cookieValue(r, browserCookie), email)
+}
+
+func (s *Server) client(r *http.Request) admission.Client { return s.proxies.Client(r) }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"bascule/internal/admission"
 	"bascule/sql/sqltest"
 )
 
@@ -16,19 +17,12 @@ import (
 func TestPasswordsOverload(t *testing.T) {
 	t.Parallel()
 	db := sqltest.Open(t)
-	s, err := New(Config{DB: db.DB, Keys: sqltest.Keys(t), HashSlots: 1,
+	s, err := New(Config{DB: db.DB, Keys: sqltest.Keys(t),
 		PublicURL: &url.URL{Scheme: "http", Host: "localhost"}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	leave, err := s.gate.enter(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer leave()
-	for range queueLength {
-		s.gate.queue <- struct{}{}
-	}
+	s.hashes = admission.NewSemaphore(0, 0)
 	for _, test := range []struct{ path, form, counted string }{
 		{"/connexion", "email=contact@a.example&password=Kolibri47Zenith", "0"},
 		{"/mot-de-passe-oublie", "email=contact@a.example&question=animal&answer=Rex", "2"}, // by the client: every attempt is

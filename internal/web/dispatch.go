@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"bascule/internal/admission"
 	"bascule/sql"
 )
 
@@ -93,8 +94,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var f failure
 	switch {
 	case errors.As(err, &f):
-	case errors.Is(err, sql.ErrBusy): // of no concern to an operator
-		f = errBusy
+	case errors.Is(err, sql.ErrBusy), errors.Is(err, admission.ErrOverload): // of no concern to an operator
+		f = failure{status: http.StatusServiceUnavailable, wait: retryLater}
 	default:
 		// Most likely PostgreSQL: it may be back in a moment.
 		f = failure{status: http.StatusServiceUnavailable, wait: retryLater, cause: err}
@@ -111,12 +112,30 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// errBusy is the answer to who would wait for what somebody else holds: an import
-// holds what it changes until it is stored.
-var errBusy = failure{status: http.StatusServiceUnavailable, wait: retryLater}
-
 // wholeSeconds rounds up: who comes back comes back late enough.
 func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+
+// maxRequests is how many requests are answered at once, each with a form of 64
+// KiB in memory at the most: many times what the database and the hashing take.
+const maxRequests = 512
+
+// admit sends away at once who comes on top of maxRequests, but not those who
+// watch whether the process lives: overload is no reason to kill it.
+func (s *Server) admit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isProbe(r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		release, err := s.requests.Acquire(r.Context())
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		defer release()
+		next.ServeHTTP(w, r)
+	})
+}
 
 // secured sets the headers that every answer has.
 func (s *Server) secured(next http.Handler) http.Handler {

@@ -158,15 +158,15 @@ func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) 
 // countMadeUp counts a certificate that is none of ours; the failure that it may
 // return says how long to wait.
 func (s *Server) countMadeUp(r *http.Request) error {
-	made := s.clientBucket("certificate", r)
-	wait, err := s.longestWait(r.Context(), made)
+	made := s.limiter.ByClient("certificate", s.client(r))
+	wait, err := s.limiter.Wait(r.Context(), made)
 	if err != nil {
 		return err
 	}
 	if wait > 0 {
 		return failure{status: http.StatusTooManyRequests, wait: wait}
 	}
-	return s.db.CountFailure(r.Context(), made)
+	return s.limiter.Count(r.Context(), made)
 }
 
 // spaceOf finds the one space whose sheet named this serial number and this
@@ -204,7 +204,7 @@ func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry,
 // certificate that such a proxy may have itself.
 func (s *Server) shown(r *http.Request) (*x509.Certificate, error) {
 	switch {
-	case len(s.certProxies) > 0 && isTrusted(peerAddr(r), s.certProxies):
+	case len(s.certProxies) > 0 && s.certProxies.Sent(r):
 		return certificate.FromHeader(r.Header)
 	case len(s.certProxies) > 0, r.TLS == nil, len(r.TLS.PeerCertificates) == 0:
 		return nil, nil

@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"net/http"
+
+	"bascule/internal/admission"
 )
 
 // Pages are the paths that a browser can be sent to and that answer with a page.
@@ -23,18 +25,13 @@ func (s *Server) Ready(w http.ResponseWriter) error {
 
 // HoldTurn takes the turn on a request.
 func (s *Server) HoldTurn(ctx context.Context, request int64) (end func(), err error) {
-	end, _, err = s.turns.take(ctx, request)
+	end, _, err = s.turns.Lock(ctx, turn{request: request})
 	return end, err
 }
 
-// FillDocuments takes all slots in which recaps are made.
+// FillDocuments takes all slots in which recaps are made, and lets nobody wait.
 func (s *Server) FillDocuments() (release func()) {
-	for range cap(s.documents.slots) {
-		s.documents.slots <- struct{}{}
-	}
-	return func() {
-		for range cap(s.documents.slots) {
-			<-s.documents.slots
-		}
-	}
+	free := s.documents
+	s.documents = admission.NewSemaphore(0, 0)
+	return func() { s.documents = free }
 }

@@ -2,11 +2,11 @@ package web
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"time"
 
+	"bascule/internal/admission"
 	"bascule/internal/conversion"
 	"bascule/sql"
 )
@@ -37,7 +37,7 @@ func (s *Server) forgot(w http.ResponseWriter, r *http.Request) error {
 		return s.forgotAgain(w, form, 0, wrong)
 	}
 	told, untold := s.forgottenGuards(r, asked.email)
-	wait, err := s.take(r.Context(), told)
+	wait, err := s.limiter.Admit(r.Context(), told)
 	if err != nil {
 		return err
 	}
@@ -80,32 +80,22 @@ func (s *Server) forgotAgain(w http.ResponseWriter, form url.Values, wait time.D
 	}})
 }
 
-// take counts an attempt, right or wrong; or counts none, and tells how long to
-// wait.
-func (s *Server) take(ctx context.Context, g guard) (wait time.Duration, err error) {
-	wait, err = s.guess(ctx, g, func() error { return errWrong })
-	if errors.Is(err, errWrong) {
-		err = nil
-	}
-	return wait, err
-}
-
 // askReset does nothing, without a word, where the answer is wrong or one of the
 // limits is reached: a 429 for too many mails would tell.
-func (s *Server) askReset(ctx context.Context, asked forgotten, tries guard) error {
+func (s *Server) askReset(ctx context.Context, asked forgotten, tries admission.Guard) error {
 	owner, right, err := s.answered(ctx, asked)
 	if err != nil {
 		return err
 	}
-	wait, err := s.take(ctx, tries)
+	wait, err := s.limiter.Admit(ctx, tries)
 	if err != nil || wait > 0 {
 		return err
 	}
 	if !right {
 		return s.noteRefused(ctx, asked.email, sql.RefusedReset)
 	}
-	mails := of(s.bucket(resetMails, "reset mails", asked.email.Key()))
-	if wait, err := s.take(ctx, mails); err != nil || wait > 0 {
+	mails := admission.Own(s.limiter.Bucket(resetMails, "reset mails", asked.email.Key()))
+	if wait, err := s.limiter.Admit(ctx, mails); err != nil || wait > 0 {
 		return err
 	}
 	return s.db.AskReset(ctx, owner, s.keys)
@@ -122,30 +112,20 @@ func (s *Server) answered(ctx context.Context, asked forgotten) (owner sql.Ident
 	return owner, known && right && owner.Question == asked.question, err
 }
 
-var (
-	// resetMails keeps whoever knows the answer from flooding the mailbox; who
-	// does not know it cannot use the owner's mails up.
-	resetMails = sql.Limit{Burst: 5, Every: 15 * time.Minute}
-	// strangersAnswer bounds the search for an answer from many networks, which
-	// only who reads the mailbox learns the result of: the answer is to stop just
-	// that one, and is easier to guess than a password. All strangers together
-	// have 96 answers a day, after 20 at once, from however many networks, and the
-	// reserve as many again, after reserveBurst; one network has 10 of them a day,
-	// after 10 at once.
-	strangersAnswer = sql.Limit{Burst: 20, Every: 15 * time.Minute}
-)
+// resetMails keeps whoever knows the answer from flooding the mailbox; who does not
+// know it cannot use the owner's mails up.
+var resetMails = sql.Limit{Burst: 5, Every: 15 * time.Minute}
 
 // forgottenGuards count every attempt on one address, right and wrong alike. The
 // page says when the first is full; of the other, which is of all strangers
 // together or of one known browser, it says nothing.
-func (s *Server) forgottenGuards(r *http.Request, email conversion.Email) (told, untold guard) {
+func (s *Server) forgottenGuards(r *http.Request, email conversion.Email) (told, untold admission.Guard) {
+	client := s.client(r)
 	if browser := s.knownBrowser(r, email); browser != "" {
-		return of(s.clientBuckets("forgotten", r, email)...), of(s.bucket(strangersAnswer, "forgotten browser", browser))
+		return admission.Own(s.limiter.ByAddress("forgotten", client, email)...),
+			admission.Own(s.limiter.Bucket(admission.StrangersAnswers, "forgotten browser", browser))
 	}
-	g := s.stranger("forgotten", r, email, strangersAnswer)
-	told = of(g.own...)
-	g.own = nil
-	return told, g
+	return s.limiter.Stranger("forgotten", client, email, admission.StrangersAnswers).Split()
 }
 
 // beat is longer than an answer takes on an idle server.

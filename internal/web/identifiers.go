@@ -43,17 +43,17 @@ func (i identifiers) hash() sql.Credentials {
 }
 
 // credentials waits for a hashing slot. What it returns hashes once, and gives the
-// slot back then; leave gives it back in any case. It returns errOverload, or
+// slot back then; release gives it back in any case. It returns admission.ErrOverload, or
 // ctx's error.
-func (s *Server) credentials(ctx context.Context, i identifiers) (hash func() (sql.Credentials, error), leave func(), err error) {
-	if leave, err = s.gate.enter(ctx); err != nil {
+func (s *Server) credentials(ctx context.Context, i identifiers) (hash func() (sql.Credentials, error), release func(), err error) {
+	if release, err = s.hashes.Acquire(ctx); err != nil {
 		return nil, nil, err
 	}
 	return sync.OnceValues(func() (sql.Credentials, error) {
-		defer leave()
+		defer release()
 		defer prometheus.NewTimer(s.metrics.hashing).ObserveDuration()
 		return i.hash(), nil
-	}), leave, nil
+	}), release, nil
 }
 
 // parseIdentifiers checks the second screen whole (R13–R18), so that everything

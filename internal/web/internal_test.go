@@ -6,80 +6,22 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"bascule/internal/admission"
 	"bascule/internal/conversion"
-	"bascule/sql"
+	"bascule/sql/sqltest"
 )
-
-// The client is the rightmost hop that is no proxy of ours: what stands left of
-// it may be invented.
-func TestClientAddr(t *testing.T) {
-	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("fe80::/10")}
-	for _, test := range []struct {
-		peer      string
-		forwarded []string
-		want      string
-	}{
-		{"192.0.2.1:443", nil, "192.0.2.1/32"},
-		{"192.0.2.1:443", []string{"203.0.113.9"}, "192.0.2.1/32"}, // not a proxy of ours
-		{"10.1.1.1:443", nil, "10.1.1.1/32"},
-		{"10.1.1.1:443", []string{"203.0.113.9, 192.0.2.1"}, "192.0.2.1/32"},
-		{"10.1.1.1:443", []string{"203.0.113.9", "192.0.2.1,10.2.2.2"}, "192.0.2.1/32"},
-		{"10.1.1.1:443", []string{"192.0.2.1:5555"}, "192.0.2.1/32"},
-		{"10.1.1.1:443", []string{"[2001:db8:1:2:3::4]:5555"}, "2001:db8:1:2::/64"},
-		{"10.1.1.1:443", []string{"[2001:db8:1:2:3::4]"}, "2001:db8:1:2::/64"},
-		{"10.1.1.1:443", []string{"192.0.2.1, unknown"}, "10.1.1.1/32"}, // a proxy that does not know
-		{"10.1.1.1:443", []string{"10.9.9.9, 10.2.2.2"}, "10.9.9.9/32"},
-		{"[::ffff:192.0.2.1]:443", nil, "192.0.2.1/32"},
-		{"[::ffff:10.1.1.1]:443", []string{"::ffff:192.0.2.1"}, "192.0.2.1/32"},
-		{"[fd00::1]:443", []string{"2001:db8::9"}, "2001:db8::/64"},
-		{"[fe80::1%eth0]:443", nil, "fe80::/64"},
-		{"[fe80::1%eth0]:443", []string{"192.0.2.1"}, "192.0.2.1/32"},
-		{"@", []string{"192.0.2.1"}, "invalid Prefix"},
-	} {
-		r := &http.Request{RemoteAddr: test.peer, Header: http.Header{"X-Forwarded-For": test.forwarded}}
-		if got := (&Server{proxies: trusted}).client(r).String(); got != test.want {
-			t.Errorf("peer %s, forwarded %v: %s, want %s", test.peer, test.forwarded, got, test.want)
-		}
-	}
-}
-
-// An IPv6 line is one network: the most that it gets is a /48.
-func TestNetwork(t *testing.T) {
-	for peer, want := range map[string]string{
-		"192.0.2.1:443": "192.0.2.1/32", "[2001:db8:1:2:3::4]:443": "2001:db8:1::/48", "@": "invalid Prefix",
-	} {
-		if got := new(Server).network(&http.Request{RemoteAddr: peer}).String(); got != want {
-			t.Errorf("peer %s: %s, want %s", peer, got, want)
-		}
-	}
-}
-
-// One network can fill no bucket that strangers share, and fewer than ten cannot
-// keep one full; a share is no wider than what bounds a client.
-func TestShare(t *testing.T) {
-	for name, all := range map[string]sql.Limit{"passwords": strangersGuess, "answers": strangersAnswer} {
-		one := share(all)
-		if 2*one.Burst > all.Burst || one.Every < 10*all.Every {
-			t.Errorf("%s: a network has %d, then one every %s, of %d, then one every %s", name, one.Burst, one.Every, all.Burst, all.Every)
-		}
-		if one.Burst > perAddress.Burst || one.Every < perAddress.Every {
-			t.Errorf("%s: %d, then one every %s, is wider than perAddress", name, one.Burst, one.Every)
-		}
-	}
-}
 
 // I8: who comes on top of as many requests as are answered at once is told to come
 // back, by a page of ours; the process is alive all the same.
@@ -93,8 +35,11 @@ func TestAdmit(t *testing.T) {
 		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		return w
 	}
+	var release func()
 	for range maxRequests {
-		s.requests <- struct{}{}
+		if release, err = s.requests.Acquire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if w := get("/"); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "<h1>") {
 		t.Errorf("one too many: status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
@@ -107,153 +52,12 @@ func TestAdmit(t *testing.T) {
 	if operator.Code != http.StatusOK || operator.Body.String() != "ok\n" {
 		t.Errorf("alive, beside the metrics: status %d, %q", operator.Code, operator.Body)
 	}
-	<-s.requests
+	release()
 	for range 3 { // each gives its place back
 		if w := get("/"); w.Code != http.StatusOK {
 			t.Errorf("a place is free: status %d", w.Code)
 		}
 	}
-}
-
-// I8: the gate lets in as many as it has slots, keeps as many waiting as its
-// queue holds, for two seconds, and sends the others away at once.
-func TestGate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(1)
-		leave, err := g.enter(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		start := time.Now()
-		waits := make(chan time.Duration, queueLength+5)
-		for range cap(waits) {
-			go func() {
-				if _, err := g.enter(t.Context()); !errors.Is(err, errOverload) {
-					t.Errorf("entered a full gate: %v", err)
-				}
-				waits <- time.Since(start)
-			}()
-		}
-		var atOnce int
-		for range cap(waits) {
-			switch <-waits {
-			case 0:
-				atOnce++
-			case patience:
-			default:
-				t.Error("neither at once nor after the patience")
-			}
-		}
-		if atOnce != 5 || g.refused.Load() != int64(cap(waits)) {
-			t.Errorf("%d sent away at once, want 5; %d counted", atOnce, g.refused.Load())
-		}
-
-		entered := make(chan error, 1)
-		go func() { _, err := g.enter(t.Context()); entered <- err }()
-		synctest.Wait()
-		leave()
-		leave() // harmless
-		if err := <-entered; err != nil {
-			t.Errorf("not let in after another left: %v", err)
-		}
-		if len(g.slots) != 1 {
-			t.Errorf("%d slots used, want 1", len(g.slots))
-		}
-	})
-}
-
-// A subscriber who has gone waits no longer.
-func TestGateCancelled(t *testing.T) {
-	g := newGate(1)
-	if _, err := g.enter(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := g.enter(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want context.Canceled", err)
-	}
-}
-
-// I8: one request, one turn at a time; another request has its own; nothing is
-// kept of those that are over.
-func TestTurns(t *testing.T) { synctest.Test(t, testTurns) }
-
-func testTurns(t *testing.T) {
-	all := newTurns()
-	end, waited, err := all.take(t.Context(), 1)
-	if err != nil || waited {
-		t.Fatalf("first: waited %t, %v", waited, err)
-	}
-	other, waited, err := all.take(t.Context(), 2)
-	if err != nil || waited {
-		t.Fatalf("another request: waited %t, %v", waited, err)
-	}
-	other()
-	var inside, most int
-	var group sync.WaitGroup
-	for range queueLength {
-		group.Go(func() {
-			end, waited, err := all.take(t.Context(), 1)
-			if err != nil || !waited {
-				t.Errorf("waited %t, %v", waited, err)
-				return
-			}
-			inside++ // guarded by the turn
-			most = max(most, inside)
-			inside--
-			end()
-		})
-	}
-	synctest.Wait() // until all of them wait
-	end()
-	group.Wait()
-	if most != 1 || len(all.now) != 0 {
-		t.Errorf("%d at a time, %d places left over", most, len(all.now))
-	}
-
-	if end, _, err = all.take(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
-	for range queueLength + 1 { // one finds the queue full, the others lose patience
-		group.Go(func() {
-			if _, _, err := all.take(t.Context(), 1); !errors.Is(err, errOverload) {
-				t.Errorf("error %v, want %v", err, errOverload)
-			}
-		})
-	}
-	group.Wait()
-	end()
-	if len(all.now) != 0 {
-		t.Errorf("%d places left over by those who gave up", len(all.now))
-	}
-}
-
-// I8: whoever finds another process at work asks again, for two seconds or as long
-// as somebody wants to know.
-func TestWhileBusy(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		busy := func() error { return fmt.Errorf("request 1: %w", sql.ErrBusy) }
-		start := time.Now()
-		if err := whileBusy(t.Context(), busy); !errors.Is(err, errOverload) || time.Since(start) != patience {
-			t.Errorf("%v after %s, want %v after %s", err, time.Since(start), errOverload, patience)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), pollBusy/2)
-		defer cancel()
-		if err := whileBusy(ctx, busy); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("error %v, want that nobody waits any more", err)
-		}
-		asked, broken := 0, errors.New("broken")
-		err := whileBusy(t.Context(), func() error {
-			if asked++; asked < 3 {
-				return sql.ErrBusy
-			}
-			return broken
-		})
-		if err != broken || asked != 3 {
-			t.Errorf("error %v after %d questions, want %v after 3", err, asked, broken)
-		}
-	})
 }
 
 // R31: an answer leaves on a whole beat, whatever the work took; who has gone is
@@ -294,7 +98,7 @@ func TestShownInOneWay(t *testing.T) {
 	} {
 		s := &Server{}
 		if test.proxies != "" {
-			s.certProxies = []netip.Prefix{netip.MustParsePrefix(test.proxies)}
+			s.certProxies = admission.Proxies{netip.MustParsePrefix(test.proxies)}
 		}
 		if got, err := s.shown(&http.Request{RemoteAddr: "192.0.2.1:443", TLS: test.tls}); err != nil || got != test.want {
 			t.Errorf("%s: %v, %v", name, got, err)
@@ -438,5 +242,30 @@ func TestFrenchWait(t *testing.T) {
 		if got := frenchDuration(d); got != want {
 			t.Errorf("%s: %q, want %q", d, got, want)
 		}
+	}
+}
+
+// R27: a form is the same one only with all that was typed into it; one without a
+// name is never the same.
+func TestFormID(t *testing.T) {
+	s := &Server{keys: sqltest.Keys(t)}
+	form := url.Values{}
+	for _, field := range []string{"submission", "email", "code", "new_email", "password", "question", "answer"} {
+		form.Set(field, "same")
+	}
+	id := s.formID(form)
+	if again := s.formID(form); again != id {
+		t.Errorf("the same form is %s, then %s", id, again)
+	}
+	for field := range form {
+		other := maps.Clone(form)
+		if other.Set(field, "another"); s.formID(other) == id {
+			t.Errorf("another %s makes no other form", field)
+		}
+	}
+	form.Del("submission")
+	first, second := s.formID(form), s.formID(form)
+	if first == second {
+		t.Error("a form without a name is the same twice")
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"bascule/internal/admission"
 )
 
 // metrics count what the pages do. Their labels are names of ours, never
@@ -19,7 +21,7 @@ type metrics struct {
 }
 
 // besieged is asked at each scrape.
-func newMetrics(registry *prometheus.Registry, g *gate, besieged func() float64) *metrics {
+func newMetrics(registry *prometheus.Registry, hashes *admission.Semaphore, besieged func() float64) *metrics {
 	m := &metrics{
 		registry: registry,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -43,13 +45,13 @@ func newMetrics(registry *prometheus.Registry, g *gate, besieged func() float64)
 		}, besieged),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "bascule_hashing_slots_used", Help: "Submissions that hold a hashing slot.",
-		}, func() float64 { return float64(len(g.slots)) }),
+		}, func() float64 { return float64(hashes.InUse()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "bascule_hashing_queue", Help: "Submissions that wait for a hashing slot.",
-		}, func() float64 { return float64(len(g.queue)) }),
+		}, func() float64 { return float64(hashes.Waiting()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "bascule_hashing_refused_total", Help: "Submissions sent away because no hashing slot came free.",
-		}, func() float64 { return float64(g.refused.Load()) }),
+		}, func() float64 { return float64(hashes.Refused()) }),
 	)
 	return m
 }
@@ -78,7 +80,7 @@ const (
 
 // activation counts a submission; an error tells an overload from a fault.
 func (m *metrics) activation(o outcome, err error) {
-	if errors.Is(err, errOverload) {
+	if errors.Is(err, admission.ErrOverload) {
 		o = outcomeOverload
 	}
 	m.activations.WithLabelValues(string(o)).Inc()

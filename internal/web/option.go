@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"bascule/internal/admission"
 	"bascule/internal/conversion"
 	"bascule/sql"
 )
@@ -89,7 +90,7 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 		return outcomeInvalid, o.ask(ctx, wrong)
 	}
 	conflicts := o.conflicts(o.entry.space.Number)
-	wait, err := o.longestWait(ctx, conflicts)
+	wait, err := o.limiter.Wait(ctx, conflicts)
 	if err != nil {
 		return outcomeFailed, err
 	}
@@ -97,7 +98,7 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 		o.wait = wait
 		return outcomeThrottled, o.ask(ctx, problems{tooMany("new_email", wait)})
 	}
-	end, _, err := o.turns.take(ctx, -o.entry.id) // requests have the positive numbers
+	end, _, err := o.turns.Lock(ctx, turn{space: o.entry.id})
 	if err != nil {
 		return outcomeFailed, err
 	}
@@ -107,7 +108,7 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 		err = errTakenAlready
 	}
 	if refusal := refusedAddress(err); refusal != "" {
-		if err := o.db.CountFailure(ctx, conflicts); err != nil {
+		if err := o.limiter.Count(ctx, conflicts); err != nil {
 			return outcomeFailed, err
 		}
 		return outcomeConflict, o.ask(ctx, problems{{"new_email", refusal}})
@@ -116,13 +117,13 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 }
 
 func (o *option) choose(ctx context.Context, chosen identifiers) (sql.Choice, error) {
-	credentials, leave, err := o.credentials(ctx, chosen)
+	credentials, release, err := o.credentials(ctx, chosen)
 	if err != nil {
 		return sql.Choice{}, err
 	}
-	defer leave()
+	defer release()
 	var choice sql.Choice
-	err = whileBusy(ctx, func() (err error) {
+	err = admission.Retry(ctx, func() (err error) {
 		choice, err = o.db.Opt(ctx, sql.Option{Space: o.entry.id, Serial: o.entry.holder.Serial, ID: o.formID(o.form),
 			Email: chosen.email, Credentials: credentials, Keys: o.keys})
 		return err
@@ -168,8 +169,8 @@ var perSpace = sql.Limit{Burst: 10, Every: time.Hour}
 
 // conflicts is the bucket of the addresses that a space could not choose, whoever
 // chose them.
-func (s *Server) conflicts(number conversion.SubscriberNumber) bucket {
-	return s.bucket(perSpace, "taken addresses", string(number))
+func (s *Server) conflicts(number conversion.SubscriberNumber) sql.Bucket {
+	return s.limiter.Bucket(perSpace, "taken addresses", string(number))
 }
 
 // errTakenAlready is conversion.ErrAddressTaken for who has just typed the

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"bascule/internal/admission"
 	"bascule/internal/conversion"
 	"bascule/sql"
 )
@@ -43,7 +44,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 		switch {
 		case wait > 0:
 			return s.renewAgain(w, form, wait, problems{tooMany("code", wait)})
-		case errors.Is(err, errWrong):
+		case errors.Is(err, admission.ErrWrong):
 			wrong = problems{{"code", resetRefused}}
 		case err != nil:
 			return err
@@ -78,12 +79,12 @@ func parseResetCode(form url.Values) (conversion.Email, conversion.Code, problem
 	return email, code, wrong
 }
 
-// findReset returns errWrong for all that is wrong with a code, or how long to wait.
+// findReset returns admission.ErrWrong for all that is wrong with a code, or how long to wait.
 func (s *Server) findReset(r *http.Request, email conversion.Email, code conversion.Code) (reset sql.Reset, wait time.Duration, err error) {
-	wait, err = s.guess(r.Context(), of(s.clientBuckets("reset", r, email)...), func() (err error) {
+	wait, err = s.limiter.Guess(r.Context(), admission.Own(s.limiter.ByAddress("reset", s.client(r), email)...), func() (err error) {
 		reset, err = s.db.FindReset(r.Context(), s.keys, email, code)
 		if errors.Is(err, conversion.ErrCodeRefused) {
-			return errWrong
+			return admission.ErrWrong
 		}
 		return err
 	})
@@ -134,8 +135,8 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 		return err
 	}
 	// Only who is in the space can fill this one.
-	tries := of(s.bucket(perAddress, "current password", string(e.space.Number)))
-	wait, err := s.guess(r.Context(), tries, func() error {
+	tries := admission.Own(s.limiter.Bucket(admission.PerAddress, "current password", string(e.space.Number)))
+	wait, err := s.limiter.Guess(r.Context(), tries, func() error {
 		hash, err := s.rehash(r, e.session.Password, form.Get("current"), password)
 		if err != nil {
 			return err
@@ -145,7 +146,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 	switch {
 	case wait > 0:
 		return s.changeAgain(w, refusalStatus(w, wait), e, problems{tooMany("current", wait)})
-	case errors.Is(err, errWrong):
+	case errors.Is(err, admission.ErrWrong):
 		if err := s.noteRefused(r.Context(), email, sql.RefusedChange); err != nil {
 			return err
 		}
@@ -169,7 +170,7 @@ func parseChange(form url.Values, profile conversion.PasswordProfile, number con
 }
 
 // rehash verifies the current password and hashes the next one, in one slot. It
-// returns errWrong.
+// returns admission.ErrWrong.
 func (s *Server) rehash(r *http.Request, current conversion.Hash, typed string, next conversion.Password) (hash conversion.Hash, err error) {
 	right := false
 	err = s.hashing(r.Context(), func() {
@@ -178,7 +179,7 @@ func (s *Server) rehash(r *http.Request, current conversion.Hash, typed string, 
 		}
 	})
 	if err == nil && !right {
-		err = errWrong
+		err = admission.ErrWrong
 	}
 	return hash, err
 }

@@ -31,6 +31,15 @@ func (s *Server) cookie(name, token string, life time.Duration) *http.Cookie {
 	}
 }
 
+// cookieValue is what a browser says, "" where it says nothing.
+func (s *Server) cookieValue(r *http.Request, name string) string {
+	cookie, err := r.Cookie(s.cookieName(name))
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
 func (s *Server) cookieName(name string) string {
 	if s.secure {
 		return "__Host-" + name
@@ -58,14 +67,14 @@ func (s *Server) recap(w http.ResponseWriter, r *http.Request) error {
 }
 
 // documentOf reads the document, or makes it, in one of as many slots as there are
-// cores. It returns conversion.ErrNotFound, or errOverload. The slot is free again
+// cores. It returns conversion.ErrNotFound, or admission.ErrOverload. The slot is free again
 // before the document leaves: a slow reader keeps nobody waiting.
 func (s *Server) documentOf(r *http.Request) (found sql.Recap, pdf []byte, err error) {
-	leave, err := s.documents.enter(r.Context())
+	release, err := s.documents.Acquire(r.Context())
 	if err != nil {
 		return sql.Recap{}, nil, err
 	}
-	defer leave()
+	defer release()
 	if found, err = s.recapOf(r); err != nil {
 		return sql.Recap{}, nil, err
 	}

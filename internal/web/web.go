@@ -29,6 +29,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"bascule/internal/admission"
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -72,10 +73,10 @@ type Server struct {
 	origin  string // scheme and host, without a slash at the end
 	secure  bool   // the origin is https
 	help    string
-	proxies []netip.Prefix
+	proxies admission.Proxies
 	log     *slog.Logger
 
-	certProxies  []netip.Prefix
+	certProxies  admission.Proxies
 	certificates *certificate.Store
 	certURL      string // as origin; "" for none
 	now          func() time.Time
@@ -83,12 +84,22 @@ type Server struct {
 	pages       *pages
 	static      *static
 	crossOrigin *http.CrossOriginProtection
-	requests    chan struct{} // one for each that is being answered
-	turns       *turns
-	gate        *gate
-	documents   *gate // recaps: each may be made anew, and at the bounds of a space takes some megabytes
 	metrics     *metrics
+
+	limiter   *admission.Limiter
+	requests  *admission.Semaphore // one slot for each that is being answered
+	turns     admission.KeyedMutex[turn]
+	hashes    *admission.Semaphore // each takes a core and 19 MiB
+	documents *admission.Semaphore // recaps: each may be made anew, and at the bounds of a space takes some megabytes
 }
+
+// A turn is what submissions work on one after the other: a request or, before there
+// is one, a space. The other number is 0.
+type turn struct{ request, space int64 }
+
+// queueLength is how many submissions may wait for a slot: each holds a form in
+// memory.
+const queueLength = 32
 
 // defaultHelp is what the sheet tells of the assistance (R32).
 const defaultHelp = "L'assistance est joignable de 8\u00a0h\u00a000 à 19\u00a0h\u00a030, du lundi au vendredi, par téléphone et par formulaire électronique."
@@ -123,16 +134,15 @@ func New(cfg Config) (*Server, error) {
 		proxies: cfg.TrustedProxies, log: cfg.Log,
 		certProxies: cfg.CertProxies, certificates: cfg.Certificates, certURL: certURL, now: cfg.Now,
 		static: static, crossOrigin: crossOrigin,
-		requests: make(chan struct{}, maxRequests),
-		turns:    newTurns(),
-		gate:     newGate(cmp.Or(cfg.HashSlots, runtime.GOMAXPROCS(0))),
-
-		documents: newGate(runtime.GOMAXPROCS(0)),
+		limiter:   admission.NewLimiter(cfg.DB, cfg.Keys),
+		requests:  admission.NewSemaphore(maxRequests, 0),
+		hashes:    admission.NewSemaphore(cmp.Or(cfg.HashSlots, runtime.GOMAXPROCS(0)), queueLength),
+		documents: admission.NewSemaphore(runtime.GOMAXPROCS(0), queueLength),
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.metrics = newMetrics(cmp.Or(cfg.Registry, prometheus.NewRegistry()), s.gate, s.besieged)
+	s.metrics = newMetrics(cmp.Or(cfg.Registry, prometheus.NewRegistry()), s.hashes, s.besieged)
 	s.pages = newPages(site{
 		Help: s.help, Lifetime: frenchDuration(cmp.Or(cfg.CodeLifetime, conversion.DefaultCodeLifetime)),
 		Profile: s.profile, static: static,
