@@ -57,7 +57,7 @@ func TestPersistApart(t *testing.T) {
 		case len(items) > 1 || items[0] == 2:
 			return never
 		case items[0] == 3:
-			return sql.ErrHeld
+			return sql.ErrLocked
 		}
 		recorded = append(recorded, items...)
 		return nil
@@ -81,8 +81,8 @@ func TestHeldIsNotRecorded(t *testing.T) {
 		ends  []error // of the first try and of those after it
 		stuck bool
 	}{
-		{"held until the end", []int{1}, []error{sql.ErrHeld, sql.ErrHeld}, true},
-		{"held, then recorded", []int{1}, []error{sql.ErrHeld, nil}, false},
+		{"held until the end", []int{1}, []error{sql.ErrLocked, sql.ErrLocked}, true},
+		{"held, then recorded", []int{1}, []error{sql.ErrLocked, nil}, false},
 		{"never recorded", []int{1}, []error{never}, true},
 		{"one never, the other recorded", []int{1, 2}, []error{never, never, nil}, false},
 	} {

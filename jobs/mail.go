@@ -48,7 +48,7 @@ const turn = 20 * time.Second
 
 // Run mails until nothing is due in the lane, ctx ends or its turn is over.
 func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
-	passage, err := m.DB.TakeProbe(ctx)
+	passage, err := m.DB.ClaimProbe(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -61,7 +61,7 @@ func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
 	until, p := m.Now().Add(turn), &pace{size: firstWindow, max: maxWindow}
 	for ctx.Err() == nil && m.Now().Before(until) {
 		w := &window{Mailer: m, lane: lane, pace: p}
-		if err := w.run(ctx); err != nil || w.taken == 0 {
+		if err := w.run(ctx); err != nil || w.found == 0 {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func (m *Mailer) probe(ctx context.Context) error {
 func (m *Mailer) tryOne(ctx context.Context, lane sql.Lane, another bool, until time.Time) (tried bool, err error) {
 	for ctx.Err() == nil && m.Now().Before(until) {
 		w := &window{Mailer: m, lane: lane, pace: &pace{size: 1, max: 1}, probe: true, another: another}
-		if err := w.run(ctx); err != nil || w.started > 0 || w.taken == 0 {
+		if err := w.run(ctx); err != nil || w.started > 0 || w.found == 0 {
 			return w.started > 0, err
 		}
 	}
@@ -103,7 +103,7 @@ type window struct {
 	probe   bool // one mail, although the breaker is open
 	another bool // than those that were refused without a clear reason
 
-	taken   int // mails that were due
+	found   int // mails that were due
 	started int // of these
 }
 
@@ -134,7 +134,7 @@ func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Durati
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	w.token = newToken()
-	t := sql.Taking{Lane: w.lane, Limit: w.pace.size, Token: w.token, Probe: w.probe, Another: w.another, Lifetime: w.Lifetime, Keys: w.Keys}
+	t := sql.Window{Lane: w.lane, Limit: w.pace.size, Token: w.token, Probe: w.probe, Another: w.another, Lifetime: w.Lifetime, Keys: w.Keys}
 	switch {
 	case w.Limiter == nil && w.lane == sql.LaneBulk && !w.probe:
 		t.Front = &w.front
@@ -152,7 +152,7 @@ func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Durati
 	if s.Unwritten != nil {
 		w.complain("cannot write mails; they stay due", "err", s.Unwritten)
 	}
-	w.taken, w.started = s.Taken, len(s.Mails)
+	w.found, w.started = s.Found, len(s.Mails)
 	return s.Mails, wait, nil
 }
 

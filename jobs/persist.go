@@ -47,7 +47,7 @@ func persist(ctx context.Context, tell func(error), run func(context.Context) er
 		try, cancel := context.WithTimeout(ctx, statementTimeout)
 		err := run(try)
 		cancel()
-		if err == nil || errors.Is(err, sql.ErrHeld) {
+		if err == nil || errors.Is(err, sql.ErrLocked) {
 			return err
 		}
 		if last == nil || ctx.Err() == nil {
@@ -69,7 +69,7 @@ func persistApart(ctx context.Context, tell func(error), w write) (held []write,
 	switch {
 	case err == nil:
 		return nil, 0, nil
-	case errors.Is(err, sql.ErrHeld) && ctx.Err() == nil:
+	case errors.Is(err, sql.ErrLocked) && ctx.Err() == nil:
 		return []write{w}, 0, nil
 	case w.parts == nil || !sql.IsPermanent(err):
 		return nil, w.count, err

@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -118,11 +117,11 @@ type Activation struct {
 // once that has ended, by its time, by signing out or by another password, it
 // gets conversion.ErrAlreadyActivated like any other form.
 func (db *DB) Activate(ctx context.Context, a Activation) error {
-	taken := func(r heldRequest) bool { return r.Activated }
-	err := db.submit(ctx, a.Submission, taken, func(tx *sqlx.Tx, r heldRequest, c Credentials) error {
+	done := func(r lockedRequest) bool { return r.Activated }
+	err := db.submit(ctx, a.Submission, done, func(tx *sqlx.Tx, r lockedRequest, c Credentials) error {
 		return activate(ctx, tx, a, r, c)
 	})
-	if errors.Is(err, errTaken) {
+	if errors.Is(err, errRepeated) {
 		err = db.openSession(ctx, a.Request, a.SessionHash)
 	}
 	if err != nil {
@@ -139,7 +138,7 @@ var switchSpace string
 
 // activate is the switch. Each statement is guarded once more, so that no
 // mistake above can activate late, twice or without a code.
-func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r heldRequest, c Credentials) error {
+func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r lockedRequest, c Credentials) error {
 	space, err := r.space()
 	if err != nil {
 		return err
@@ -166,105 +165,15 @@ func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r heldRequest, c C
 	return nil
 }
 
-// A Choice is how ChooseAddress ended.
-type Choice struct {
-	// Standing tells that a mail to this very address is under way or was
-	// sent before: its code and deadline stand (R22).
-	Standing  bool
-	MailedAt  time.Time // when that mail began to be handed over; zero unless Standing
-	ExpiresAt time.Time // its code's deadline; likewise
-}
-
-//go:embed query/choose_address.sql
-var chooseAddress string
-
-//go:embed query/replace_credentials.sql
-var replaceCredentials string
-
-// ChooseAddress points a proven request at another address, which must be
-// proven by a code of its own before it is anybody's identifier (D1). The
-// credentials are kept as hashes.
-//
-// It returns ErrBusy, conversion.ErrCodeRefused, conversion.ErrAlreadyActivated,
-// conversion.ErrAddressTaken, a *conversion.ReservedError or
-// conversion.ErrTooManyAddresses; nothing has changed then.
-func (db *DB) ChooseAddress(ctx context.Context, s Submission) (Choice, error) {
-	var choice Choice
-	taken := func(r heldRequest) bool { return r.Open && r.chosen(s.Email) }
-	err := db.submit(ctx, s, taken, func(tx *sqlx.Tx, r heldRequest, c Credentials) (err error) {
-		choice, err = choose(ctx, tx, s, r, c)
-		return err
-	})
-	if errors.Is(err, errTaken) {
-		return Choice{}, nil
-	}
-	if err != nil {
-		return Choice{}, fmt.Errorf("choose another address for request %d: %w", s.Request, err)
-	}
-	return choice, nil
-}
-
-func choose(ctx context.Context, tx *sqlx.Tx, s Submission, r heldRequest, c Credentials) (Choice, error) {
-	if r.chosen(s.Email) && !r.Bounced {
-		_, err := tx.ExecContext(ctx, replaceCredentials, s.Request, c.Password, c.Question, c.Answer, s.ID)
-		return Choice{Standing: true}, err
-	}
-	if err := reserve(ctx, tx, s.Email, r.Now); err != nil {
-		return Choice{}, err
-	}
-	n, err := affected(tx.ExecContext(ctx, chooseAddress, s.Request, s.Email.String(), s.Email.Key(),
-		c.Password, c.Question, c.Answer, s.ID, conversion.MaxOtherAddresses, r.Now))
-	if err != nil {
-		return Choice{}, err
-	}
-	if n != 1 {
-		return Choice{}, conversion.ErrTooManyAddresses
-	}
-	return Choice{}, nil
-}
-
-//go:embed query/close_overdue_address.sql
-var closeOverdueAddress string
-
-//go:embed query/address_taken.sql
-var addressTaken string
-
-// reserve makes sure that the address is not the identifier of another space,
-// and closes overdue requests which still reserve it. The unique indexes decide
-// what races past.
-func reserve(ctx context.Context, tx *sqlx.Tx, e conversion.Email, at time.Time) error {
-	if _, err := tx.ExecContext(ctx, closeOverdueAddress, e.Key(), at); err != nil {
-		return fmt.Errorf("close overdue requests: %w", err)
-	}
-	var taken bool
-	if err := tx.GetContext(ctx, &taken, addressTaken, e.Key()); err != nil {
-		return fmt.Errorf("look the address up: %w", err)
-	}
-	if taken {
-		return conversion.ErrAddressTaken
-	}
-	return nil
-}
-
-// AddressTaken tells whether an address is the identifier of a password space
-// (R6), for who has proven that it may be known.
-func (db *DB) AddressTaken(ctx context.Context, e conversion.Email) (bool, error) {
-	var taken bool
-	if err := db.x.GetContext(ctx, &taken, addressTaken, e.Key()); err != nil {
-		return false, fmt.Errorf("look an address up: %w", err)
-	}
-	return taken, nil
-}
-
-// errTaken says that the very form was taken already.
-var errTaken = errors.New("form already taken")
+// errRepeated says that the very form was submitted before.
+var errRepeated = errors.New("form submitted before")
 
 // submit runs f in the transaction of one submission: at most one at a time for
-// a request, the lock held, the code still good. It returns errTaken if the
-// request carries the form's name and taken says that its effect is there.
-func (db *DB) submit(ctx context.Context, s Submission, taken func(heldRequest) bool, f func(*sqlx.Tx, heldRequest, Credentials) error) error {
+// a request, the lock held, the code still good. It returns errRepeated if the
+// request carries the form's name and done says that its effect is there.
+func (db *DB) submit(ctx context.Context, s Submission, done func(lockedRequest) bool, f func(*sqlx.Tx, lockedRequest, Credentials) error) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		r, creds, err := take(ctx, tx, s, taken)
+		r, creds, err := lockSubmission(ctx, tx, s, done)
 		if err != nil {
 			return err
 		}
@@ -280,37 +189,24 @@ func (db *DB) submit(ctx context.Context, s Submission, taken func(heldRequest) 
 		// though whoever asked may have no time left.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rereading)
 		defer cancel()
-		if named, readErr := db.tookForm(ctx, s); readErr == nil && named {
-			return errTaken
+		if named, readErr := db.hasForm(ctx, s); readErr == nil && named {
+			return errRepeated
 		}
 	}
 	return err
 }
 
-//go:embed query/reserved_until.sql
-var reservedUntil string
-
-// reserved tells until when an address is another request's (R22).
-func (db *DB) reserved(ctx context.Context, e conversion.Email) error {
-	var until stdsql.NullTime
-	err := db.x.GetContext(ctx, &until, reservedUntil, e.Key())
-	if err != nil && !errors.Is(err, stdsql.ErrNoRows) { // it has just ended
-		return fmt.Errorf("look a reservation up: %w", err)
-	}
-	return &conversion.ReservedError{Until: until.Time}
-}
-
 //go:embed query/seize_request.sql
 var seizeRequest string
 
-//go:embed query/held_request.sql
-var heldRequestQuery string
+//go:embed query/locked_request.sql
+var lockedRequestQuery string
 
-// take locks the request and reads it with the clock of that very moment. The
+// lockSubmission locks the request and reads it with the clock of that very moment. The
 // costly hashes are made before the row is locked and after it is certain that
 // no other process makes them for the same request. Who holds the row, perhaps an
 // import, is not waited for: a transaction that waits keeps its connection.
-func take(ctx context.Context, tx *sqlx.Tx, s Submission, taken func(heldRequest) bool) (r heldRequest, c Credentials, err error) {
+func lockSubmission(ctx context.Context, tx *sqlx.Tx, s Submission, done func(lockedRequest) bool) (r lockedRequest, c Credentials, err error) {
 	var free bool
 	if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, s.Request); err != nil {
 		return r, c, err
@@ -326,13 +222,13 @@ func take(ctx context.Context, tx *sqlx.Tx, s Submission, taken func(heldRequest
 	if _, err := tx.ExecContext(ctx, seizeRequest, s.Request); err != nil {
 		return r, c, err
 	}
-	if err := tx.GetContext(ctx, &r, heldRequestQuery, s.Request, s.Generation); err != nil {
+	if err := tx.GetContext(ctx, &r, lockedRequestQuery, s.Request, s.Generation); err != nil {
 		return r, c, err
 	}
 	if s.Credentials == nil {
 		c = r.kept()
 	}
-	if err := r.check(s, taken); err != nil || r.Mailed {
+	if err := r.check(s, done); err != nil || r.Mailed {
 		return r, c, err
 	}
 	// It was started anew since it was typed: the request goes from requested to
@@ -341,11 +237,11 @@ func take(ctx context.Context, tx *sqlx.Tx, s Submission, taken func(heldRequest
 	return r, c, err
 }
 
-// check tells whether the held request may take the form.
-func (r heldRequest) check(s Submission, taken func(heldRequest) bool) error {
+// check tells whether the locked request may take the form.
+func (r lockedRequest) check(s Submission, done func(lockedRequest) bool) error {
 	switch {
-	case r.Submission == s.ID && taken(r):
-		return errTaken
+	case r.Submission == s.ID && done(r):
+		return errRepeated
 	case r.Activated:
 		return conversion.ErrAlreadyActivated
 	case !r.Valid:
@@ -356,7 +252,7 @@ func (r heldRequest) check(s Submission, taken func(heldRequest) bool) error {
 	return nil
 }
 
-type heldRequest struct {
+type lockedRequest struct {
 	Now        time.Time                `db:"now"`
 	Open       bool                     `db:"open"`
 	Activated  bool                     `db:"activated"`
@@ -371,12 +267,12 @@ type heldRequest struct {
 	spaceRow
 }
 
-func (r heldRequest) kept() Credentials {
+func (r lockedRequest) kept() Credentials {
 	return Credentials{Password: r.Password, Question: r.Question, Answer: r.Answer}
 }
 
 // chosen tells whether e is the other address that the request waits for.
-func (r heldRequest) chosen(e conversion.Email) bool {
+func (r lockedRequest) chosen(e conversion.Email) bool {
 	c, err := conversion.ParseEmail(r.Chosen)
 	return err == nil && c.Same(e)
 }
@@ -384,18 +280,11 @@ func (r heldRequest) chosen(e conversion.Email) bool {
 // rereading is how long it may take to find out what a lost answer was.
 const rereading = 5 * time.Second
 
-//go:embed query/took_submission.sql
-var tookSubmission string
+//go:embed query/has_submission.sql
+var hasSubmission string
 
-func (db *DB) tookForm(ctx context.Context, s Submission) (bool, error) {
-	var taken bool
-	err := db.x.GetContext(ctx, &taken, tookSubmission, s.Request, s.ID)
-	return taken, err
-}
-
-func affected(res stdsql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+func (db *DB) hasForm(ctx context.Context, s Submission) (bool, error) {
+	var done bool
+	err := db.x.GetContext(ctx, &done, hasSubmission, s.Request, s.ID)
+	return done, err
 }

@@ -212,7 +212,7 @@ func TestReissueOfAnUnknownKey(t *testing.T) {
 	if _, err := d.PlanReissue(d.ctx, "typo"); !errors.Is(err, conversion.ErrKeyUnknown) {
 		t.Errorf("with no request: %v", err)
 	}
-	d.must(d.TakeKeys(d.ctx, d.keys, sql.KeyUse{}))
+	d.must(d.LearnKeys(d.ctx, d.keys, sql.KeyUse{}))
 	d.invite("000001", "a@duvallon.example")
 	leaked := d.keys.Newest()
 	_, err := d.PlanReissue(d.ctx, "typo")

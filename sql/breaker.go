@@ -125,8 +125,8 @@ func (db *DB) Blame(ctx context.Context, ids []int64) error {
 	return nil
 }
 
-//go:embed query/take_probe.sql
-var takeProbe string
+//go:embed query/claim_probe.sql
+var claimProbe string
 
 // A Passage is what an open breaker leaves to one worker.
 type Passage struct {
@@ -134,11 +134,11 @@ type Passage struct {
 	Probe bool `db:"probe"` // the caller, alone of all workers, may try one mail
 }
 
-// TakeProbe looks whether the breaker is open, and takes the probe if one is due.
-func (db *DB) TakeProbe(ctx context.Context) (Passage, error) {
+// ClaimProbe looks whether the breaker is open, and takes the probe if one is due.
+func (db *DB) ClaimProbe(ctx context.Context) (Passage, error) {
 	var p Passage
-	if err := db.x.GetContext(ctx, &p, takeProbe, ProbeEvery.Seconds()); err != nil {
-		return Passage{}, fmt.Errorf("take the probe: %w", err)
+	if err := db.x.GetContext(ctx, &p, claimProbe, ProbeEvery.Seconds()); err != nil {
+		return Passage{}, fmt.Errorf("claim the probe: %w", err)
 	}
 	return p, nil
 }

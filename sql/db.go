@@ -7,20 +7,11 @@ import (
 	"context"
 	stdsql "database/sql"
 	"database/sql/driver"
-	"embed"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"log/slog"
-	"net"
 	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 // DB is a pool of connections to PostgreSQL. It is safe for concurrent use.
@@ -88,189 +79,16 @@ func (db *DB) Close() error {
 	return errors.Join(db.x.Close(), db.probe.Close())
 }
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// Migrate creates or upgrades the schema. It is safe to run twice, and by two
-// processes at once: one waits for the other.
-func (db *DB) Migrate(ctx context.Context) error {
-	// Who waits for another's migration looks once a second, for five minutes.
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	fsys, err := migrationFiles()
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	p, err := goose.NewProvider(goose.DialectPostgres, db.x.DB, fsys,
-		goose.WithSessionLocker(locker), goose.WithSlog(slog.New(slog.DiscardHandler)))
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
-}
-
-func migrationFiles() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
-
-// ErrSchema says that the database has not the schema of this program.
-var ErrSchema = errors.New("the database schema is not up to date: run `bascule migrate`")
-
-// CheckSchema returns ErrSchema unless the schema is the one of this program.
-func (db *DB) CheckSchema(ctx context.Context) error {
-	fsys, err := migrationFiles()
-	if err != nil {
+// Ready tells whether PostgreSQL answers, on a connection of its own: that all
+// others are in use says nothing of PostgreSQL. It ends with ctx, though a frozen
+// server may hold that connection for longer; until then it is the only one.
+func (db *DB) Ready(ctx context.Context) error {
+	answer := make(chan error, 1)
+	go func() { answer <- db.probe.PingContext(ctx) }()
+	select {
+	case err := <-answer:
 		return err
-	}
-	p, err := goose.NewProvider(goose.DialectPostgres, db.x.DB, fsys, goose.WithSlog(slog.New(slog.DiscardHandler)))
-	if err != nil {
-		return fmt.Errorf("check schema: %w", err)
-	}
-	var exists bool
-	if err := db.x.GetContext(ctx, &exists, `SELECT to_regclass('goose_db_version') IS NOT NULL`); err != nil {
-		return fmt.Errorf("check schema: %w", err)
-	}
-	if !exists {
-		return ErrSchema
-	}
-	pending, err := p.HasPending(ctx)
-	if err != nil {
-		return fmt.Errorf("check schema: %w", err)
-	}
-	if pending {
-		return ErrSchema
-	}
-	return nil
-}
-
-// MaxClockSkew is how far this machine's clock may be from the database's: far
-// below anything that a deadline printed to the minute would show.
-const MaxClockSkew = 5 * time.Second
-
-// CheckClock returns an error if the two clocks differ by more than MaxClockSkew.
-func (db *DB) CheckClock(ctx context.Context) error {
-	before := time.Now()
-	now, err := db.Now(ctx)
-	if err != nil {
-		return err
-	}
-	after := time.Now()
-	if now.Before(before.Add(-MaxClockSkew)) || now.After(after.Add(MaxClockSkew)) {
-		return fmt.Errorf("this machine's clock and the database's differ by %s: synchronise them",
-			now.Sub(after).Abs().Round(time.Second))
-	}
-	return nil
-}
-
-// Now is the database's clock, the only one that decides anything.
-func (db *DB) Now(ctx context.Context) (time.Time, error) {
-	return now(ctx, db.x)
-}
-
-func now(ctx context.Context, q sqlx.QueryerContext) (time.Time, error) {
-	var t time.Time
-	if err := sqlx.GetContext(ctx, q, &t, `SELECT bascule_now()`); err != nil {
-		return t, fmt.Errorf("read the clock: %w", err)
-	}
-	return t, nil
-}
-
-// txAttempts is how often a transaction that PostgreSQL ended for the sake of
-// another (deadlock, serialization) is tried. The victim has changed nothing.
-const txAttempts = 3
-
-// inTx runs f in a transaction and commits, or rolls back on an error of f.
-func (db *DB) inTx(ctx context.Context, f func(*sqlx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := db.tryTx(ctx, f)
-		if err == nil || attempt == txAttempts || !isVictim(err) {
-			return busy(err)
-		}
-	}
-}
-
-func (db *DB) tryTx(ctx context.Context, f func(*sqlx.Tx) error) error {
-	tx, err := db.begin(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	if err := f(tx); err != nil {
-		tx.Rollback() // fails only when the connection is gone, and the transaction with it
-		return err
-	}
-	if ctx.Err() != nil {
-		tx.Rollback()
+	case <-ctx.Done():
 		return ctx.Err()
 	}
-	err = tx.Commit()
-	var answer *pq.Error
-	if err != nil && !errors.As(err, &answer) {
-		return fmt.Errorf("%w: %w", ErrUnknown, err)
-	}
-	if err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
-}
-
-// ErrUnknown says that PostgreSQL did not tell how a COMMIT ended: its connection
-// broke, or the context ended meanwhile.
-var ErrUnknown = errors.New("the connection ended during the commit, so it is not known whether all is stored")
-
-// begin begins a transaction. lib/pq does not look at ctx while it waits for the
-// answer to BEGIN: who waits for it past ctx's end rolls back.
-func (db *DB) begin(ctx context.Context, options *stdsql.TxOptions) (*sqlx.Tx, error) {
-	type result struct {
-		tx  *sqlx.Tx
-		err error
-	}
-	begun := make(chan result, 1)
-	go func() {
-		tx, err := db.x.BeginTxx(ctx, options)
-		begun <- result{tx, err}
-	}()
-	select {
-	case r := <-begun:
-		return r.tx, r.err
-	case <-ctx.Done():
-		go func() {
-			if r := <-begun; r.err == nil {
-				r.tx.Rollback()
-			}
-		}()
-		return nil, ctx.Err()
-	}
-}
-
-// isLost tells whether the connection broke under a statement, so that its
-// outcome, or that of the COMMIT, is unknown.
-func isLost(err error) bool {
-	var netErr net.Error
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, stdsql.ErrConnDone) || errors.As(err, &netErr)
-}
-
-// IsCanceled tells whether err says that its context was cancelled: before a statement, or
-// during one, which the server then ended or did not answer any more.
-func IsCanceled(err error) bool {
-	var pqErr *pq.Error
-	return errors.Is(err, context.Canceled) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, errSilent{}) ||
-		errors.As(err, &pqErr) && pqErr.Code == "57014"
-}
-
-func isVictim(err error) bool {
-	var pqErr *pq.Error
-	if !errors.As(err, &pqErr) {
-		return false
-	}
-	return pqErr.Code == "40P01" || pqErr.Code == "40001"
-}
-
-// violates tells whether err is the refusal of the named constraint or unique index.
-func violates(err error, constraint string) bool {
-	var pqErr *pq.Error
-	return errors.As(err, &pqErr) && pqErr.Constraint == constraint
 }

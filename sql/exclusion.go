@@ -20,8 +20,8 @@ type Exclusion struct {
 	EndsAt time.Time // it holds before this instant; zero: until it is lifted
 }
 
-// A HeldExclusion is one that leaves a space alone now.
-type HeldExclusion struct {
+// A SpaceExclusion is one that leaves a space alone now.
+type SpaceExclusion struct {
 	Kind   conversion.ExcludedKind `db:"kind"`
 	Key    string                  `db:"key"`
 	Reason string                  `db:"reason"`
@@ -81,8 +81,8 @@ func (db *DB) Lift(ctx context.Context, x conversion.Excluded, reason, actor str
 }
 
 // exclusions are what leaves a space alone at an instant.
-func exclusions(ctx context.Context, q sqlx.QueryerContext, space int64, at time.Time) ([]HeldExclusion, error) {
-	var held []HeldExclusion
-	err := sqlx.SelectContext(ctx, q, &held, storyExclusions, space, at)
-	return held, err
+func exclusions(ctx context.Context, q sqlx.QueryerContext, space int64, at time.Time) ([]SpaceExclusion, error) {
+	var list []SpaceExclusion
+	err := sqlx.SelectContext(ctx, q, &list, storyExclusions, space, at)
+	return list, err
 }

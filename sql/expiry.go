@@ -32,16 +32,3 @@ func (db *DB) Sweep(ctx context.Context, limit int) (Swept, error) {
 	}
 	return s, nil
 }
-
-//go:embed query/clean_up.sql
-var cleanUp string
-
-// CleanUp forgets up to limit sessions that are over, as many throttles that are
-// empty, and as many invitations that wait for the end of an exclusion though
-// nothing can come of them (D17). It returns the largest of these numbers.
-func (db *DB) CleanUp(ctx context.Context, limit int) (n int, err error) {
-	if err := db.x.GetContext(ctx, &n, cleanUp, limit); err != nil {
-		return 0, fmt.Errorf("clean up: %w", err)
-	}
-	return n, nil
-}

@@ -319,7 +319,7 @@ func TestStatusOfTheLastMinute(t *testing.T) {
 		t.Errorf("after two mails: %+v", s)
 	}
 	d.Shift(t, 61*time.Second)
-	d.must(d.TakeKeys(d.ctx, d.keys, sql.KeyUse{}))
+	d.must(d.LearnKeys(d.ctx, d.keys, sql.KeyUse{}))
 	_, err := d.choose(p, "mine@duvallon.example")
 	d.must(err)
 	if s := status(); s.LastMinute != 0 || s.ToSend != 2 || len(s.WaitsForKeys) != 1 {
@@ -395,11 +395,11 @@ func TestKeysNeeded(t *testing.T) {
 			d := open(t)
 			d.keys = ring(t, "A")
 			test.make(d)
-			d.must(d.TakeKeys(d.ctx, ring(t, "BA"), sql.KeyUse{}))
+			d.must(d.LearnKeys(d.ctx, ring(t, "BA"), sql.KeyUse{}))
 			if err := d.CheckKeys(d.ctx, ring(t, "B")); !errors.Is(err, conversion.ErrKeyUnknown) {
 				t.Errorf("its key may be taken away: %v", err)
 			}
-			d.must(d.TakeKeys(d.ctx, ring(t, "B"), sql.KeyUse{Lost: d.keys.Newest()})) // by who replaces its codes
+			d.must(d.LearnKeys(d.ctx, ring(t, "B"), sql.KeyUse{Lost: d.keys.Newest()})) // by who replaces its codes
 			test.end(d)
 			if err := d.CheckKeys(d.ctx, ring(t, "B")); err != nil {
 				t.Errorf("its key is still wanted: %v", err)

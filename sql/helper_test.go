@@ -225,7 +225,7 @@ func (d *desk) startSome(limit int, probe bool, admit func([]*sql.Mail) ([]*sql.
 	d.t.Helper()
 	h := &hand{desk: d, Claim: sql.Claim{Token: uuid.NewString()}}
 	for _, lane := range []sql.Lane{sql.LaneInteractive, sql.LaneBulk} {
-		s, err := d.StartMail(d.ctx, sql.Taking{Lane: lane, Limit: limit - len(h.mails), Token: h.Token, Probe: probe,
+		s, err := d.StartMail(d.ctx, sql.Window{Lane: lane, Limit: limit - len(h.mails), Token: h.Token, Probe: probe,
 			Lifetime: conversion.DefaultCodeLifetime, Keys: d.keys, Admit: admit})
 		d.must(errors.Join(err, s.Unwritten))
 		h.mails = append(h.mails, s.Mails...)

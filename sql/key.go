@@ -50,9 +50,9 @@ func (db *DB) CheckKeys(ctx context.Context, keys *conversion.Keyring) error {
 	return db.checkKeys(ctx, db.x, keys, KeyUse{})
 }
 
-// TakeKeys is CheckKeys, after which the database knows all keys of the ring. Of
+// LearnKeys is CheckKeys, after which the database knows all keys of the ring. Of
 // two processes that bring the first keys at once, one wins.
-func (db *DB) TakeKeys(ctx context.Context, keys *conversion.Keyring, use KeyUse) error {
+func (db *DB) LearnKeys(ctx context.Context, keys *conversion.Keyring, use KeyUse) error {
 	return db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, keyLock); err != nil {
 			return fmt.Errorf("check keys: %w", err)

@@ -35,7 +35,7 @@ func TestCheckKeys(t *testing.T) {
 	alone, err := conversion.ParseKeyring("YW5vdGhlciBrZXksIGZvciB0ZXN0cyBvZiByb3RhdGlvbiBvbmx5IQ==")
 	d.must(err)
 	for _, keys := range []*conversion.Keyring{d.keys, otherKeys(t)} {
-		if err := d.TakeKeys(d.ctx, keys, sql.KeyUse{}); err != nil {
+		if err := d.LearnKeys(d.ctx, keys, sql.KeyUse{}); err != nil {
 			t.Errorf("keys %v: %v", keys.IDs(), err)
 		}
 	}
@@ -50,7 +50,7 @@ func TestCheckKeys(t *testing.T) {
 
 // The database knows its keys from the first that came: others are refused, and
 // told both names; a new key beside a known one is a rotation.
-func TestTakeKeys(t *testing.T) {
+func TestLearnKeys(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	for _, step := range []struct {
@@ -76,7 +76,7 @@ func TestTakeKeys(t *testing.T) {
 		if step.lost != "" {
 			use.Lost = ring(t, step.lost).Newest()
 		}
-		err := d.TakeKeys(d.ctx, keys, use)
+		err := d.LearnKeys(d.ctx, keys, use)
 		if (err == nil) != step.taken {
 			t.Errorf("keys %s instead of %q: %v, want them taken: %t", step.names, step.lost, err, step.taken)
 		}
@@ -95,17 +95,17 @@ func TestCheckKeysStoresNothing(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.must(d.CheckKeys(d.ctx, ring(t, "A")))
-	d.must(d.TakeKeys(d.ctx, ring(t, "B"), sql.KeyUse{}))
+	d.must(d.LearnKeys(d.ctx, ring(t, "B"), sql.KeyUse{}))
 }
 
 // Of two that bring the first key at once, one wins.
-func TestTakeKeysAtOnce(t *testing.T) {
+func TestLearnKeysAtOnce(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	var wg sync.WaitGroup
 	errs := make([]error, 6)
 	for i := range errs {
-		wg.Go(func() { errs[i] = d.TakeKeys(context.Background(), ring(t, string(rune('A'+i))), sql.KeyUse{}) })
+		wg.Go(func() { errs[i] = d.LearnKeys(context.Background(), ring(t, string(rune('A'+i))), sql.KeyUse{}) })
 	}
 	wg.Wait()
 	taken := 0
@@ -126,12 +126,12 @@ func TestTakeKeysAtOnce(t *testing.T) {
 func TestKeyGivenUp(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	d.must(d.TakeKeys(d.ctx, ring(t, "BA"), sql.KeyUse{}))
+	d.must(d.LearnKeys(d.ctx, ring(t, "BA"), sql.KeyUse{}))
 	_, err := d.Reissue(d.ctx, ring(t, "A").Newest(), ring(t, "BA"), "admin")
 	d.must(err)
-	d.must(d.TakeKeys(d.ctx, ring(t, "BA"), sql.KeyUse{}))
+	d.must(d.LearnKeys(d.ctx, ring(t, "BA"), sql.KeyUse{}))
 	for _, names := range []string{"AB", "A"} {
-		if err := d.TakeKeys(d.ctx, ring(t, names), sql.KeyUse{}); !errors.Is(err, conversion.ErrKeyUnknown) {
+		if err := d.LearnKeys(d.ctx, ring(t, names), sql.KeyUse{}); !errors.Is(err, conversion.ErrKeyUnknown) {
 			t.Errorf("keys %s: %v", names, err)
 		}
 	}
@@ -142,16 +142,16 @@ func TestUnusedKeyIsGivenUp(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	lost := ring(t, "A").Newest()
-	d.must(d.TakeKeys(d.ctx, ring(t, "A"), sql.KeyUse{}))
+	d.must(d.LearnKeys(d.ctx, ring(t, "A"), sql.KeyUse{}))
 	plan, err := d.PlanReissue(d.ctx, lost)
 	if err != nil || len(plan.Requests) != 0 {
 		t.Fatalf("%d requests, %v", len(plan.Requests), err)
 	}
-	d.must(d.TakeKeys(d.ctx, ring(t, "B"), sql.KeyUse{Lost: lost}))
+	d.must(d.LearnKeys(d.ctx, ring(t, "B"), sql.KeyUse{Lost: lost}))
 	_, err = d.Reissue(d.ctx, lost, ring(t, "B"), "admin")
 	d.must(err)
-	d.must(d.TakeKeys(d.ctx, ring(t, "B"), sql.KeyUse{Worker: true}))
-	if err := d.TakeKeys(d.ctx, ring(t, "A"), sql.KeyUse{}); !errors.Is(err, conversion.ErrKeyUnknown) {
+	d.must(d.LearnKeys(d.ctx, ring(t, "B"), sql.KeyUse{Worker: true}))
+	if err := d.LearnKeys(d.ctx, ring(t, "A"), sql.KeyUse{}); !errors.Is(err, conversion.ErrKeyUnknown) {
 		t.Errorf("the lost key: %v", err)
 	}
 }
@@ -160,9 +160,9 @@ func TestUnusedKeyIsGivenUp(t *testing.T) {
 func TestKeyOfTheSameID(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	d.must(d.TakeKeys(d.ctx, ring(t, "A"), sql.KeyUse{}))
+	d.must(d.LearnKeys(d.ctx, ring(t, "A"), sql.KeyUse{}))
 	d.Exec(t, `UPDATE key SET check_value = '\x00112233445566778899aabbccddeeff'`)
-	if err := d.TakeKeys(d.ctx, ring(t, "A"), sql.KeyUse{}); !errors.Is(err, conversion.ErrKeyUnknown) {
+	if err := d.LearnKeys(d.ctx, ring(t, "A"), sql.KeyUse{}); !errors.Is(err, conversion.ErrKeyUnknown) {
 		t.Errorf("another key of the same id: %v", err)
 	}
 }
@@ -179,13 +179,13 @@ func TestStatusTellsOfKeys(t *testing.T) {
 			t.Errorf("mail waits for keys %q, want %q", s.WaitsForKeys, want)
 		}
 	}
-	d.must(d.TakeKeys(d.ctx, d.keys, sql.KeyUse{}))
+	d.must(d.LearnKeys(d.ctx, d.keys, sql.KeyUse{}))
 	waits()
 	d.invite("000001", "a@duvallon.example")
 	waits(d.keys.Newest())
-	d.must(d.TakeKeys(d.ctx, d.keys, sql.KeyUse{Worker: true}))
+	d.must(d.LearnKeys(d.ctx, d.keys, sql.KeyUse{Worker: true}))
 	waits()
-	d.must(d.TakeKeys(d.ctx, otherKeys(t), sql.KeyUse{}))
+	d.must(d.LearnKeys(d.ctx, otherKeys(t), sql.KeyUse{}))
 	waits()
 	d.keys = otherKeys(t)
 	d.invite("000002", "b@duvallon.example")

@@ -106,12 +106,12 @@ func (m Mail) Space() (conversion.Space, error) { return m.space() }
 //go:embed query/finish_accepted.sql
 var finishAccepted string
 
-// ErrHeld says that somebody holds the codes or requests of some mails.
+// ErrLocked says that somebody holds the codes or requests of some mails.
 // The others are finished; the call is to be made again for those.
-var ErrHeld = errors.New("somebody holds a code or a request")
+var ErrLocked = errors.New("somebody holds a code or a request")
 
 // FinishAccepted records mails that the relay accepted. What the token does not
-// hold any more is left to whoever does (I5). It returns ErrHeld for those that
+// hold any more is left to whoever does (I5). It returns ErrLocked for those that
 // have to wait.
 func (db *DB) FinishAccepted(ctx context.Context, token string, mails []*Mail) error {
 	c := Claim{Token: token}
@@ -135,7 +135,7 @@ type Failure struct {
 var finishFailed string
 
 // FinishFailed records certain failures: the deadline is taken back, the next
-// attempt gets a full one (D4). It returns ErrHeld for those that have to wait.
+// attempt gets a full one (D4). It returns ErrLocked for those that have to wait.
 func (db *DB) FinishFailed(ctx context.Context, token string, failures []Failure) error {
 	var (
 		c        = Claim{Token: token}
@@ -171,7 +171,7 @@ var finishRefused string
 
 // FinishRefused records addresses refused for good (D11): the request ends as
 // undeliverable, or drops the address that was chosen and falls back to the
-// contact code (D1). It returns ErrHeld for those that have to wait.
+// contact code (D1). It returns ErrLocked for those that have to wait.
 func (db *DB) FinishRefused(ctx context.Context, token string, failures []Failure) error {
 	c := Claim{Token: token}
 	var words, codes pq.StringArray
@@ -197,7 +197,7 @@ func (db *DB) finishFree(ctx context.Context, c Claim, how, query string, args .
 		return stmt.GetContext(ctx, &left, args...)
 	})
 	if err == nil && left > 0 {
-		err = ErrHeld
+		err = ErrLocked
 	}
 	if err != nil {
 		return fmt.Errorf("finish %d mails as %s: %w", len(c.IDs), how, err)
@@ -228,15 +228,4 @@ func (db *DB) RenewClaim(ctx context.Context, c Claim) error {
 		return fmt.Errorf("renew a claim: %w", err)
 	}
 	return nil
-}
-
-// again runs f once more when PostgreSQL ended its statement for the sake of
-// another one; the victim has changed nothing.
-func again(f func() error) error {
-	for attempt := 1; ; attempt++ {
-		err := f()
-		if err == nil || attempt == txAttempts || !isVictim(err) {
-			return err
-		}
-	}
 }

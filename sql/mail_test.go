@@ -27,7 +27,7 @@ func TestFront(t *testing.T) {
 	var front sql.Front
 	next := func(want string) {
 		t.Helper()
-		s, err := d.StartMail(d.ctx, sql.Taking{Lane: sql.LaneBulk, Limit: 2, Token: uuid.NewString(), Lifetime: time.Hour, Keys: d.keys, Front: &front})
+		s, err := d.StartMail(d.ctx, sql.Window{Lane: sql.LaneBulk, Limit: 2, Token: uuid.NewString(), Lifetime: time.Hour, Keys: d.keys, Front: &front})
 		d.must(err)
 		var got []string
 		for _, m := range s.Mails {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"time"
 )
 
 // OpenPages is Open for pages: no statement waits longer for a lock than
@@ -47,3 +48,8 @@ func (c configured) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	return conn, nil
 }
+
+// PagePatience is how long a statement of a page waits for a lock that another
+// transaction holds. An import may hold one for as long as it applies its rows;
+// a page that waits keeps a connection from everybody else.
+const PagePatience = 2 * time.Second

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 
+	"bascule/internal/conversion"
+
 	"github.com/lib/pq"
 )
 
@@ -62,4 +64,12 @@ var recaps string
 // Recaps reads every rendered recap.
 func (db *DB) Recaps(ctx context.Context) iter.Seq2[Recap, error] {
 	return readRows[Recap](ctx, db.x, recaps)
+}
+
+// A Recap is a document that a subscriber keeps.
+type Recap struct {
+	RequestID int64                       `db:"request_id"`
+	Number    conversion.SubscriberNumber `db:"number"`
+	Facts     []byte                      `db:"facts"` // JSON, as frozen by the activation
+	PDF       []byte                      `db:"pdf"`   // nil until rendered
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
 )
@@ -41,14 +42,6 @@ func (db *DB) openSession(ctx context.Context, request int64, tokenHash [32]byte
 	return busy(err)
 }
 
-// A Recap is a document that a subscriber keeps.
-type Recap struct {
-	RequestID int64                       `db:"request_id"`
-	Number    conversion.SubscriberNumber `db:"number"`
-	Facts     []byte                      `db:"facts"` // JSON, as frozen by the activation
-	PDF       []byte                      `db:"pdf"`   // nil until rendered
-}
-
 //go:embed query/recap_of_session.sql
 var recapOfSession string
 
@@ -64,4 +57,121 @@ func (db *DB) RecapOfSession(ctx context.Context, tokenHash [32]byte) (Recap, er
 		return Recap{}, fmt.Errorf("read the recap: %w", err)
 	}
 	return r, nil
+}
+
+// SpaceSession is how long a session opened by address and password lasts.
+const SpaceSession = time.Hour
+
+// An Identifier is a password space as its address finds it.
+type Identifier struct {
+	SpaceID   int64                    `db:"space_id"`
+	RequestID int64                    `db:"request_id"` // the one that switched it
+	Email     string                   `db:"email"`      // as typed at the switch
+	Password  conversion.Hash          `db:"password_hash"`
+	Question  conversion.TrustQuestion `db:"question"`
+	Answer    conversion.Hash          `db:"answer_hash"`
+}
+
+//go:embed query/find_identifier.sql
+var findIdentifier string
+
+// FindIdentifier finds the password space that an address opens. It returns
+// conversion.ErrNotFound; who must not tell whether an address is known hashes
+// all the same.
+func (db *DB) FindIdentifier(ctx context.Context, email conversion.Email) (Identifier, error) {
+	var i Identifier
+	err := db.x.GetContext(ctx, &i, findIdentifier, email.Key())
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return Identifier{}, conversion.ErrNotFound
+	}
+	if err != nil {
+		return Identifier{}, fmt.Errorf("find an identifier: %w", err)
+	}
+	return i, nil
+}
+
+//go:embed query/enter_space.sql
+var enterSpace string
+
+// EnterSpace opens a session of SpaceSession on a password space whose password
+// has just been matched. It returns conversion.ErrNotFound if the password was
+// changed meanwhile: no session that the old one opened outlives a change.
+func (db *DB) EnterSpace(ctx context.Context, i Identifier, tokenHash [32]byte) error {
+	n, err := affected(db.x.ExecContext(ctx, enterSpace, i.SpaceID, i.Password, tokenHash[:], SpaceSession.Seconds(), i.RequestID))
+	if err == nil && n == 0 {
+		err = conversion.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("enter space %d: %w", i.SpaceID, busy(err))
+	}
+	return nil
+}
+
+// An EnteredSpace is the password space that a session is in.
+type EnteredSpace struct {
+	ID         int64
+	RequestID  int64 // the one that switched it
+	Space      conversion.Space
+	Email      string // the identifier
+	Question   conversion.TrustQuestion
+	Password   conversion.Hash
+	SwitchedAt time.Time
+	Facts      []byte // of the recap, JSON
+}
+
+//go:embed query/space_of_session.sql
+var spaceOfSession string
+
+// SpaceOfSession returns the space that the session with this cookie's SHA-256
+// is in. It returns conversion.ErrNotFound if the session is unknown or over,
+// or good for a recap alone.
+func (db *DB) SpaceOfSession(ctx context.Context, tokenHash [32]byte) (EnteredSpace, error) {
+	var row struct {
+		ID         int64                    `db:"id"`
+		RequestID  int64                    `db:"request_id"`
+		Email      string                   `db:"email"`
+		Question   conversion.TrustQuestion `db:"question"`
+		Password   conversion.Hash          `db:"password_hash"`
+		SwitchedAt time.Time                `db:"switched_at"`
+		Facts      []byte                   `db:"facts"`
+		spaceRow
+	}
+	err := db.x.GetContext(ctx, &row, spaceOfSession, tokenHash[:])
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return EnteredSpace{}, conversion.ErrNotFound
+	}
+	if err != nil {
+		return EnteredSpace{}, fmt.Errorf("read the space of a session: %w", err)
+	}
+	s := EnteredSpace{ID: row.ID, RequestID: row.RequestID, Email: row.Email, Question: row.Question,
+		Password: row.Password, SwitchedAt: row.SwitchedAt, Facts: row.Facts}
+	s.Space, err = row.space()
+	return s, err
+}
+
+//go:embed query/leave_space.sql
+var leaveSpace string
+
+// LeaveSpace ends a session; an unknown one is over already.
+func (db *DB) LeaveSpace(ctx context.Context, tokenHash [32]byte) error {
+	if _, err := db.x.ExecContext(ctx, leaveSpace, tokenHash[:]); err != nil {
+		return fmt.Errorf("end a session: %w", busy(err))
+	}
+	return nil
+}
+
+//go:embed query/sign_out.sql
+var signOut string
+
+// SignOut ends the sessions with these hashes, and all that show the recap of
+// their spaces: the form that activated opens none afterwards.
+func (db *DB) SignOut(ctx context.Context, tokenHashes ...[32]byte) error {
+	var hashes pq.ByteaArray
+	for _, h := range tokenHashes {
+		hashes = append(hashes, h[:])
+	}
+	if _, err := db.x.ExecContext(ctx, signOut, hashes); err != nil {
+		return fmt.Errorf("sign out: %w", busy(err))
+	}
+	return nil
 }

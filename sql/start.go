@@ -13,8 +13,8 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A Taking says which mails are started, by whom.
-type Taking struct {
+// A Window says which mails are started, by whom.
+type Window struct {
 	Lane     Lane
 	Limit    int
 	Token    string        // a UUID, under which the outcomes are recorded
@@ -28,9 +28,9 @@ type Taking struct {
 	Admit func([]*Mail) ([]*Mail, error)
 }
 
-// A Start is what became of the mails that were taken.
+// A Start is what became of the mails that were due.
 type Start struct {
-	Taken     int
+	Found     int     // how many were due and free
 	Mails     []*Mail // that may be handed to the relay: their start is committed
 	Unwritten error   // why one of those that stay due cannot be written
 }
@@ -40,9 +40,9 @@ type Start struct {
 // nobody is mailed unless the start is on record (I5). The deadline of a code
 // counts from now (D4). Who has become void is dropped, who has been interrupted
 // three times counts as mailed, who is held by somebody or left alone waits.
-func (db *DB) StartMail(ctx context.Context, t Taking) (Start, error) {
-	w := window{Taking: t, stmts: make(map[string]*sqlx.Stmt)}
-	for _, query := range []string{takeMail, readCodes, readOthers, startMail, startCodes} {
+func (db *DB) StartMail(ctx context.Context, t Window) (Start, error) {
+	w := window{Window: t, stmts: make(map[string]*sqlx.Stmt)}
+	for _, query := range []string{lockDue, readCodes, readOthers, startMail, startCodes} {
 		stmt, err := db.prepare(ctx, query)
 		if err != nil {
 			return Start{}, fmt.Errorf("start %s mail: %w", t.Lane, err)
@@ -62,8 +62,8 @@ func (db *DB) StartMail(ctx context.Context, t Taking) (Start, error) {
 }
 
 var (
-	//go:embed query/take_mail.sql
-	takeMail string
+	//go:embed query/lock_due.sql
+	lockDue string
 	//go:embed query/read_codes.sql
 	readCodes string
 	//go:embed query/read_others.sql
@@ -84,7 +84,7 @@ var (
 
 // A window is one transaction that starts mails.
 type window struct {
-	Taking
+	Window
 	tx    *sqlx.Tx
 	stmts map[string]*sqlx.Stmt
 }
@@ -94,7 +94,7 @@ func (w *window) query(ctx context.Context, into any, query string, args ...any)
 }
 
 func (w *window) run(ctx context.Context) (Start, error) {
-	due, err := w.take(ctx)
+	due, err := w.lockDue(ctx)
 	if err != nil || len(due) == 0 {
 		return Start{}, err
 	}
@@ -120,15 +120,15 @@ func (w *window) run(ctx context.Context) (Start, error) {
 	if err := f.settle(ctx, w.tx); err != nil {
 		return Start{}, err
 	}
-	return Start{Taken: len(due), Mails: f.start, Unwritten: f.unwritten}, w.start(ctx, f.start)
+	return Start{Found: len(due), Mails: f.start, Unwritten: f.unwritten}, w.start(ctx, f.start)
 }
 
-// take locks mails that are due: those after the front, or all if there are none.
-func (w *window) take(ctx context.Context) (due []obligation, err error) {
+// lockDue locks mails that are due: those after the front, or all if there are none.
+func (w *window) lockDue(ctx context.Context) (due []obligation, err error) {
 	at, id := w.Front.place()
-	err = w.query(ctx, &due, takeMail, w.Lane, w.Limit, w.Probe, w.Another, at, id)
+	err = w.query(ctx, &due, lockDue, w.Lane, w.Limit, w.Probe, w.Another, at, id)
 	if err == nil && len(due) == 0 && w.Front.Reset() {
-		err = w.query(ctx, &due, takeMail, w.Lane, w.Limit, w.Probe, w.Another, time.Time{}, 0)
+		err = w.query(ctx, &due, lockDue, w.Lane, w.Limit, w.Probe, w.Another, time.Time{}, 0)
 	}
 	if len(due) > 0 {
 		w.Front.pass(due[len(due)-1])
@@ -165,7 +165,7 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]*Mail, e
 	return known, nil
 }
 
-// fates are what becomes of the mails that were taken.
+// fates are what becomes of the mails that were found.
 type fates struct {
 	start       []*Mail
 	void, doubt pq.Int64Array

@@ -83,8 +83,8 @@ func TestHeldOutcomeWaits(t *testing.T) {
 			free := d.invite("000002", "b@duvallon.example")
 			h := d.start(10)
 			release := d.hold(`SELECT FROM code WHERE request_id = $1 FOR UPDATE`, held)
-			if err := o.finish(d, h); !errors.Is(err, sql.ErrHeld) {
-				t.Fatalf("error %v, want ErrHeld", err)
+			if err := o.finish(d, h); !errors.Is(err, sql.ErrLocked) {
+				t.Fatalf("error %v, want ErrLocked", err)
 			}
 			release()
 			claims := func() string {
@@ -288,7 +288,7 @@ func TestProbeIsOfOne(t *testing.T) {
 		t.Helper()
 		d.Freeze(t, now.Add(after))
 		for i, w := range want {
-			if p, err := d.TakeProbe(d.ctx); err != nil || p != w {
+			if p, err := d.ClaimProbe(d.ctx); err != nil || p != w {
 				t.Errorf("after %s, worker %d: %+v, %v; want %+v", after, i+1, p, err, w)
 			}
 		}

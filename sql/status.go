@@ -114,17 +114,3 @@ func (db *DB) checkBatch(ctx context.Context, batch int64) error {
 	}
 	return nil
 }
-
-// foldLock lets one process at a time fold; see importLock.
-const foldLock = -4
-
-//go:embed query/fold.sql
-var fold string
-
-// Fold shortens the tally, so that reading it stays short; its sums do not change.
-func (db *DB) Fold(ctx context.Context) error {
-	if _, err := db.x.ExecContext(ctx, fold, foldLock); err != nil {
-		return fmt.Errorf("fold the tally: %w", err)
-	}
-	return nil
-}

@@ -229,7 +229,7 @@ func TestPagesOfStatus(t *testing.T) {
 	var requests []int64
 	var batch int64
 	d.visits(sql.Open, func(d *desk) {
-		d.must(d.TakeKeys(d.ctx, otherKeys(t), sql.KeyUse{}))
+		d.must(d.LearnKeys(d.ctx, otherKeys(t), sql.KeyUse{}))
 		d.Exec(t, `UPDATE key SET known_at = 'epoch', worker_at = NULL`)
 		for i := range overdue {
 			requests = append(requests, d.invite(fmt.Sprintf("L%06d", i), fmt.Sprintf("late%d@a.example", i)))

@@ -76,7 +76,7 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 	if f.dryRun { // it stores nothing
 		err = db.CheckKeys(ctx, keys)
 	} else {
-		err = db.TakeKeys(ctx, keys, sql.KeyUse{})
+		err = db.LearnKeys(ctx, keys, sql.KeyUse{})
 	}
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ Environment: DATABASE_URL, that of the owner; SECRET_KEY, optional.`,
 			}
 			a.printf("The schema is up to date.\n")
 			if keys != nil {
-				if err := db.TakeKeys(cmd.Context(), keys, sql.KeyUse{}); err != nil {
+				if err := db.LearnKeys(cmd.Context(), keys, sql.KeyUse{}); err != nil {
 					return err
 				}
 			}

@@ -50,7 +50,7 @@ func (a *app) reissue(ctx context.Context, db *sql.DB, key conversion.KeyID, key
 	if err := a.confirm(ctx, f, plan, "get a new code, and a mail; those of key "+string(key)+" are dead"); err != nil {
 		return err
 	}
-	if err := db.TakeKeys(ctx, keys, sql.KeyUse{Lost: key}); err != nil {
+	if err := db.LearnKeys(ctx, keys, sql.KeyUse{Lost: key}); err != nil {
 		return err
 	}
 	n, err := db.Reissue(ctx, key, keys, actor())

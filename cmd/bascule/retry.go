@@ -55,7 +55,7 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 }
 
 func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, numbers []conversion.SubscriberNumber, f retryFlags) error {
-	if err := db.TakeKeys(ctx, keys, sql.KeyUse{}); err != nil {
+	if err := db.LearnKeys(ctx, keys, sql.KeyUse{}); err != nil {
 		return err
 	}
 	plan, err := db.PlanRetry(ctx, sql.RetryScope{Numbers: numbers, Batch: int64(f.batch), SameAddress: f.sameAddress})

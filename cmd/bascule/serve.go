@@ -282,5 +282,5 @@ func (a *app) checkStart(ctx context.Context, db *sql.DB, keys *conversion.Keyri
 	if err := warnOwner(ctx, db, func(text string) { a.log.Warn(text) }); err != nil {
 		return err
 	}
-	return db.TakeKeys(ctx, keys, use)
+	return db.LearnKeys(ctx, keys, use)
 }

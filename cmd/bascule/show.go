@@ -120,7 +120,7 @@ func cameBack(b conversion.Bounce) string {
 	return string(b)
 }
 
-func exclusionOf(x sql.HeldExclusion) string {
+func exclusionOf(x sql.SpaceExclusion) string {
 	until := ""
 	if x.EndsAt.Valid {
 		until = " until " + parisTime(x.EndsAt.Time)

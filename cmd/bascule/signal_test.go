@@ -27,7 +27,7 @@ func TestSignalEndsCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.TakeKeys(t.Context(), ring, sql.KeyUse{}); err != nil { // or else an import does, before it waits
+	if err := db.LearnKeys(t.Context(), ring, sql.KeyUse{}); err != nil { // or else an import does, before it waits
 		t.Fatal(err)
 	}
 	folder := t.TempDir()

@@ -106,11 +106,12 @@ func TestDocsNameTables(t *testing.T) {
 // maxPicture keeps the documents quick to load.
 const maxPicture = 150_000
 
-// No link is dead, no picture is missing or heavy, and a path in code is one of
-// the tree.
+// No link is dead, no picture is missing or heavy, and a path or query in code is one
+// of the tree.
 func TestDocsLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	span := regexp.MustCompile("`((?:cmd|docs|importer|internal|jobs|queue|sql)/[\\w./*-]+)`")
+	query := regexp.MustCompile("`([a-z_*]+\\.sql)`")
 	for name, text := range documents(t) {
 		for _, l := range link.FindAllStringSubmatch(text, -1) {
 			if !strings.Contains(l[1], "://") {
@@ -118,10 +119,18 @@ func TestDocsLinks(t *testing.T) {
 			}
 		}
 		for _, s := range span.FindAllStringSubmatch(text, -1) {
-			if found, err := fs.Glob(os.DirFS(root), strings.TrimSuffix(s[1], "/")); err != nil || len(found) == 0 {
-				t.Errorf("%s names %s, which does not exist", name, s[1])
-			}
+			checkPath(t, name, s[1], strings.TrimSuffix(s[1], "/"))
 		}
+		for _, q := range query.FindAllStringSubmatch(text, -1) {
+			checkPath(t, name, q[1], "sql/query/"+q[1])
+		}
+	}
+}
+
+func checkPath(t *testing.T, document, named, file string) {
+	t.Helper()
+	if found, err := fs.Glob(os.DirFS(root), file); err != nil || len(found) == 0 {
+		t.Errorf("%s names %s, which does not exist", document, named)
 	}
 }
 

@@ -84,3 +84,29 @@ func (db *DB) UseReset(ctx context.Context, r Reset, password conversion.Hash) e
 	}
 	return nil
 }
+
+//go:embed query/lock_space.sql
+var lockSpace string
+
+//go:embed query/change_password.sql
+var changePassword string
+
+// ChangePassword replaces the password of the space that a session is in, and
+// ends all its other sessions. It returns conversion.ErrNotFound if the
+// password was changed elsewhere meanwhile.
+func (db *DB) ChangePassword(ctx context.Context, s EnteredSpace, password conversion.Hash, tokenHash [32]byte) error {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, lockSpace, s.RequestID); err != nil {
+			return err
+		}
+		n, err := affected(tx.ExecContext(ctx, changePassword, s.ID, s.Password, password, s.RequestID, tokenHash[:]))
+		if err == nil && n == 0 {
+			err = conversion.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("change the password of space %d: %w", s.ID, err)
+	}
+	return nil
+}

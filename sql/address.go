@@ -1,0 +1,117 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"bascule/internal/conversion"
+)
+
+// A Choice is how ChooseAddress ended.
+type Choice struct {
+	// Standing tells that a mail to this very address is under way or was
+	// sent before: its code and deadline stand (R22).
+	Standing  bool
+	MailedAt  time.Time // when that mail began to be handed over; zero unless Standing
+	ExpiresAt time.Time // its code's deadline; likewise
+}
+
+//go:embed query/choose_address.sql
+var chooseAddress string
+
+//go:embed query/replace_credentials.sql
+var replaceCredentials string
+
+// ChooseAddress points a proven request at another address, which must be
+// proven by a code of its own before it is anybody's identifier (D1). The
+// credentials are kept as hashes.
+//
+// It returns ErrBusy, conversion.ErrCodeRefused, conversion.ErrAlreadyActivated,
+// conversion.ErrAddressTaken, a *conversion.ReservedError or
+// conversion.ErrTooManyAddresses; nothing has changed then.
+func (db *DB) ChooseAddress(ctx context.Context, s Submission) (Choice, error) {
+	var choice Choice
+	done := func(r lockedRequest) bool { return r.Open && r.chosen(s.Email) }
+	err := db.submit(ctx, s, done, func(tx *sqlx.Tx, r lockedRequest, c Credentials) (err error) {
+		choice, err = choose(ctx, tx, s, r, c)
+		return err
+	})
+	if errors.Is(err, errRepeated) {
+		return Choice{}, nil
+	}
+	if err != nil {
+		return Choice{}, fmt.Errorf("choose another address for request %d: %w", s.Request, err)
+	}
+	return choice, nil
+}
+
+func choose(ctx context.Context, tx *sqlx.Tx, s Submission, r lockedRequest, c Credentials) (Choice, error) {
+	if r.chosen(s.Email) && !r.Bounced {
+		_, err := tx.ExecContext(ctx, replaceCredentials, s.Request, c.Password, c.Question, c.Answer, s.ID)
+		return Choice{Standing: true}, err
+	}
+	if err := reserve(ctx, tx, s.Email, r.Now); err != nil {
+		return Choice{}, err
+	}
+	n, err := affected(tx.ExecContext(ctx, chooseAddress, s.Request, s.Email.String(), s.Email.Key(),
+		c.Password, c.Question, c.Answer, s.ID, conversion.MaxOtherAddresses, r.Now))
+	if err != nil {
+		return Choice{}, err
+	}
+	if n != 1 {
+		return Choice{}, conversion.ErrTooManyAddresses
+	}
+	return Choice{}, nil
+}
+
+//go:embed query/close_overdue_address.sql
+var closeOverdueAddress string
+
+//go:embed query/address_taken.sql
+var addressTaken string
+
+// reserve makes sure that the address is not the identifier of another space,
+// and closes overdue requests which still reserve it. The unique indexes decide
+// what races past.
+func reserve(ctx context.Context, tx *sqlx.Tx, e conversion.Email, at time.Time) error {
+	if _, err := tx.ExecContext(ctx, closeOverdueAddress, e.Key(), at); err != nil {
+		return fmt.Errorf("close overdue requests: %w", err)
+	}
+	var taken bool
+	if err := tx.GetContext(ctx, &taken, addressTaken, e.Key()); err != nil {
+		return fmt.Errorf("look the address up: %w", err)
+	}
+	if taken {
+		return conversion.ErrAddressTaken
+	}
+	return nil
+}
+
+// AddressTaken tells whether an address is the identifier of a password space
+// (R6), for who has proven that it may be known.
+func (db *DB) AddressTaken(ctx context.Context, e conversion.Email) (bool, error) {
+	var taken bool
+	if err := db.x.GetContext(ctx, &taken, addressTaken, e.Key()); err != nil {
+		return false, fmt.Errorf("look an address up: %w", err)
+	}
+	return taken, nil
+}
+
+//go:embed query/reserved_until.sql
+var reservedUntil string
+
+// reserved tells until when an address is another request's (R22).
+func (db *DB) reserved(ctx context.Context, e conversion.Email) error {
+	var until stdsql.NullTime
+	err := db.x.GetContext(ctx, &until, reservedUntil, e.Key())
+	if err != nil && !errors.Is(err, stdsql.ErrNoRows) { // it has just ended
+		return fmt.Errorf("look a reservation up: %w", err)
+	}
+	return &conversion.ReservedError{Until: until.Time}
+}

@@ -1,0 +1,41 @@
+package sql
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// MaxClockSkew is how far this machine's clock may be from the database's: far
+// below anything that a deadline printed to the minute would show.
+const MaxClockSkew = 5 * time.Second
+
+// CheckClock returns an error if the two clocks differ by more than MaxClockSkew.
+func (db *DB) CheckClock(ctx context.Context) error {
+	before := time.Now()
+	now, err := db.Now(ctx)
+	if err != nil {
+		return err
+	}
+	after := time.Now()
+	if now.Before(before.Add(-MaxClockSkew)) || now.After(after.Add(MaxClockSkew)) {
+		return fmt.Errorf("this machine's clock and the database's differ by %s: synchronise them",
+			now.Sub(after).Abs().Round(time.Second))
+	}
+	return nil
+}
+
+// Now is the database's clock, the only one that decides anything.
+func (db *DB) Now(ctx context.Context) (time.Time, error) {
+	return now(ctx, db.x)
+}
+
+func now(ctx context.Context, q sqlx.QueryerContext) (time.Time, error) {
+	var t time.Time
+	if err := sqlx.GetContext(ctx, q, &t, `SELECT bascule_now()`); err != nil {
+		return t, fmt.Errorf("read the clock: %w", err)
+	}
+	return t, nil
+}

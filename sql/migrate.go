@@ -1,0 +1,71 @@
+package sql
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrate creates or upgrades the schema. It is safe to run twice, and by two
+// processes at once: one waits for the other.
+func (db *DB) Migrate(ctx context.Context) error {
+	// Who waits for another's migration looks once a second, for five minutes.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	fsys, err := migrationFiles()
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db.x.DB, fsys,
+		goose.WithSessionLocker(locker), goose.WithSlog(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+func migrationFiles() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
+
+// ErrSchema says that the database has not the schema of this program.
+var ErrSchema = errors.New("the database schema is not up to date: run `bascule migrate`")
+
+// CheckSchema returns ErrSchema unless the schema is the one of this program.
+func (db *DB) CheckSchema(ctx context.Context) error {
+	fsys, err := migrationFiles()
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db.x.DB, fsys, goose.WithSlog(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return fmt.Errorf("check schema: %w", err)
+	}
+	var exists bool
+	if err := db.x.GetContext(ctx, &exists, `SELECT to_regclass('goose_db_version') IS NOT NULL`); err != nil {
+		return fmt.Errorf("check schema: %w", err)
+	}
+	if !exists {
+		return ErrSchema
+	}
+	pending, err := p.HasPending(ctx)
+	if err != nil {
+		return fmt.Errorf("check schema: %w", err)
+	}
+	if pending {
+		return ErrSchema
+	}
+	return nil
+}

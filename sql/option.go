@@ -1,0 +1,176 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"bascule/internal/conversion"
+)
+
+// An Option is the form of a certificate holder who opts for the access without
+// certificate (R12–R18).
+type Option struct {
+	Space       int64
+	Serial      conversion.SerialNumber // of the certificate that was presented
+	ID          string                  // of the form, a UUID: the same form again changes nothing
+	Email       conversion.Email
+	Credentials func() (Credentials, error) // see Submission
+	Keys        *conversion.Keyring
+}
+
+//go:embed query/lock_open_request.sql
+var lockOpenRequest string
+
+//go:embed query/locked_space.sql
+var lockedSpaceQuery string
+
+//go:embed query/close_overdue_request.sql
+var closeOverdueRequest string
+
+//go:embed query/opt.sql
+var opt string
+
+//go:embed query/opt_standing.sql
+var optStanding string
+
+//go:embed query/opt_again.sql
+var optAgain string
+
+// errMoved says that another request was opened while this one waited.
+var errMoved = errors.New("the open request has changed")
+
+// Opt keeps the credentials of a certificate holder until the code, mailed to
+// the address chosen, is typed. The holder prevails over an open request (D8).
+//
+// It returns ErrBusy, conversion.ErrAlreadyActivated, conversion.ErrNotFound if
+// the certificate is no longer the space's, conversion.ErrAddressTaken, a
+// *conversion.ReservedError or conversion.ErrTooManyAddresses; nothing has
+// changed then.
+func (db *DB) Opt(ctx context.Context, o Option) (Choice, error) {
+	var choice Choice
+	var err error
+	for range txAttempts {
+		err = db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+			choice, err = optIn(ctx, tx, o)
+			return err
+		})
+		if !errors.Is(err, errMoved) && !violates(err, "request_open") {
+			break
+		}
+	}
+	switch {
+	case violates(err, "code_reserved"):
+		err = db.reserved(ctx, o.Email)
+	case isLost(err):
+		// The connection broke, perhaps after the COMMIT. The same form again
+		// tells: it changes nothing that was taken.
+		err = ErrBusy
+	}
+	if err != nil {
+		return Choice{}, fmt.Errorf("opt for space %d: %w", o.Space, err)
+	}
+	return choice, nil
+}
+
+// optIn holds, in the order of an activation, first the request, then the space.
+func optIn(ctx context.Context, tx *sqlx.Tx, o Option) (Choice, error) {
+	var free bool
+	if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, spaceLock(o.Space)); err != nil {
+		return Choice{}, err
+	}
+	if !free {
+		return Choice{}, ErrBusy
+	}
+	credentials, err := o.Credentials()
+	if err != nil {
+		return Choice{}, err
+	}
+	var locked int64
+	if err := tx.GetContext(ctx, &locked, lockOpenRequest, o.Space); err != nil {
+		return Choice{}, err
+	}
+	var s lockedSpace
+	if err := tx.GetContext(ctx, &s, lockedSpaceQuery, o.Space); err != nil {
+		return Choice{}, err
+	}
+	switch {
+	case s.Access != conversion.AccessCertificate:
+		return Choice{}, conversion.ErrAlreadyActivated
+	case s.Serial != o.Serial:
+		return Choice{}, conversion.ErrNotFound
+	case s.RequestID != locked:
+		return Choice{}, errMoved
+	}
+	return s.opt(ctx, tx, o, credentials)
+}
+
+// spaceLock is the advisory lock of a space. Requests' own locks are their ids,
+// which are positive, and -1 is the imports'.
+func spaceLock(space int64) int64 { return -1 - space }
+
+type lockedSpace struct {
+	Now        time.Time `db:"now"`
+	RequestID  int64     `db:"request_id"` // of the open request, 0 if there is none
+	Submission string    `db:"submission"`
+	Current    string    `db:"current_email"` // where its present code goes
+	Bounced    bool      `db:"bounced"`
+	StartedAt  time.Time `db:"started_at"`
+	ExpiresAt  time.Time `db:"expires_at"`
+	spaceRow
+}
+
+func (s lockedSpace) opt(ctx context.Context, tx *sqlx.Tx, o Option, c Credentials) (Choice, error) {
+	overdue := !known(s.ExpiresAt).IsZero() && !s.ExpiresAt.After(s.Now)
+	if s.RequestID != 0 && overdue {
+		if _, err := tx.ExecContext(ctx, closeOverdueRequest, s.RequestID, s.Now); err != nil {
+			return Choice{}, err
+		}
+		s.RequestID = 0
+	}
+	if s.RequestID != 0 && s.Submission == o.ID {
+		return s.standing(), nil
+	}
+	if err := reserve(ctx, tx, o.Email, s.Now); err != nil {
+		return Choice{}, err
+	}
+	if s.RequestID == 0 {
+		_, err := tx.ExecContext(ctx, opt, o.Space, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now, o.Keys.Newest())
+		return Choice{}, err
+	}
+	return s.prevail(ctx, tx, o, c)
+}
+
+// prevail attaches the credentials to the open request (D8). A mail that was sent
+// stands.
+func (s lockedSpace) prevail(ctx context.Context, tx *sqlx.Tx, o Option, c Credentials) (Choice, error) {
+	current, err := conversion.ParseEmail(s.Current)
+	if err != nil {
+		return Choice{}, fmt.Errorf("address of request %d: %w", s.RequestID, err)
+	}
+	same := current.Same(o.Email)
+	if same && !s.Bounced && !known(s.StartedAt).IsZero() {
+		_, err := tx.ExecContext(ctx, optStanding, s.RequestID, c.Password, c.Question, c.Answer, o.ID, s.Now)
+		return s.standing(), err
+	}
+	space, err := s.space()
+	if err != nil {
+		return Choice{}, err
+	}
+	other := !same && !space.Contact.Same(o.Email)
+	n, err := affected(tx.ExecContext(ctx, optAgain, s.RequestID, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now,
+		other, conversion.MaxOtherAddresses))
+	if err == nil && n == 0 {
+		err = conversion.ErrTooManyAddresses
+	}
+	return Choice{}, err
+}
+
+func (s lockedSpace) standing() Choice {
+	started := known(s.StartedAt)
+	return Choice{Standing: !started.IsZero(), MailedAt: started, ExpiresAt: known(s.ExpiresAt)}
+}

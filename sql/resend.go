@@ -1,0 +1,88 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"bascule/internal/conversion"
+)
+
+// A StateError says that a request is in a state which forbids what was asked.
+type StateError struct {
+	Number conversion.SubscriberNumber
+	State  conversion.State
+	Advice string // what can be done instead
+}
+
+func (e *StateError) Error() string {
+	return fmt.Sprintf("the request of %s is %s: %s", e.Number, e.State, e.Advice)
+}
+
+var (
+	//go:embed query/lock_latest_request.sql
+	lockLatestRequest string
+	//go:embed query/latest_request.sql
+	latestRequest string
+	//go:embed query/resend.sql
+	resend string
+)
+
+type latest struct {
+	ID         int64            `db:"id"`
+	State      conversion.State `db:"state"`
+	Generation int              `db:"generation"`
+	Now        time.Time        `db:"now"`
+	Resends    int              `db:"resends"`
+	LeftAlone  bool             `db:"left_alone"`
+}
+
+// Resend makes one more mail due with the same code and the same deadline, as
+// an administrator may ask while the code is good, conversion.MaxResends times
+// (D3), unless who gets it is left alone (D17). It returns conversion.ErrNotFound
+// or a *StateError.
+func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, actor string) error {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		var id int64
+		err := tx.GetContext(ctx, &id, lockLatestRequest, number)
+		if errors.Is(err, stdsql.ErrNoRows) {
+			return conversion.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		var r latest
+		if err := tx.GetContext(ctx, &r, latestRequest, id); err != nil {
+			return err
+		}
+		if err := resendRefusal(number, r.State, r.Resends, r.LeftAlone); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, resend, r.ID, r.Generation, r.Now, actor)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("resend to %s: %w", number, err)
+	}
+	return nil
+}
+
+// resendRefusal is why a code cannot be sent again, nil if it can (D3, D17).
+func resendRefusal(number conversion.SubscriberNumber, state conversion.State, resends int, leftAlone bool) error {
+	switch {
+	case state == conversion.StateRequested:
+		return &StateError{number, state, "its mail has not gone out yet, wait for it"}
+	case state != conversion.StateMailed:
+		return &StateError{number, state, "there is no code to send again; see `bascule show`"}
+	case leftAlone:
+		return &StateError{number, state, "it is left alone, see `bascule show`; `bascule exclude --lift` ends that"}
+	case resends >= conversion.MaxResends:
+		return &StateError{number, state, fmt.Sprintf("its code was sent again %d times already, which is the most", conversion.MaxResends)}
+	}
+	return nil
+}

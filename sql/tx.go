@@ -1,0 +1,150 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// txAttempts is how often a transaction that PostgreSQL ended for the sake of
+// another (deadlock, serialization) is tried. The victim has changed nothing.
+const txAttempts = 3
+
+// inTx runs f in a transaction and commits, or rolls back on an error of f.
+func (db *DB) inTx(ctx context.Context, f func(*sqlx.Tx) error) error {
+	return busy(again(func() error { return db.tryTx(ctx, f) }))
+}
+
+func (db *DB) tryTx(ctx context.Context, f func(*sqlx.Tx) error) error {
+	tx, err := db.begin(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := f(tx); err != nil {
+		tx.Rollback() // fails only when the connection is gone, and the transaction with it
+		return err
+	}
+	if ctx.Err() != nil {
+		tx.Rollback()
+		return ctx.Err()
+	}
+	err = tx.Commit()
+	var answer *pq.Error
+	if err != nil && !errors.As(err, &answer) {
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// ErrUnknown says that PostgreSQL did not tell how a COMMIT ended: its connection
+// broke, or the context ended meanwhile.
+var ErrUnknown = errors.New("the connection ended during the commit, so it is not known whether all is stored")
+
+// begin begins a transaction. lib/pq does not look at ctx while it waits for the
+// answer to BEGIN: who waits for it past ctx's end rolls back.
+func (db *DB) begin(ctx context.Context, options *stdsql.TxOptions) (*sqlx.Tx, error) {
+	type result struct {
+		tx  *sqlx.Tx
+		err error
+	}
+	begun := make(chan result, 1)
+	go func() {
+		tx, err := db.x.BeginTxx(ctx, options)
+		begun <- result{tx, err}
+	}()
+	select {
+	case r := <-begun:
+		return r.tx, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-begun; r.err == nil {
+				r.tx.Rollback()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// again runs f once more when PostgreSQL ended its statement or transaction for the
+// sake of another one.
+func again(f func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := f()
+		if err == nil || attempt == txAttempts || !isVictim(err) {
+			return err
+		}
+	}
+}
+
+func affected(res stdsql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// IsPermanent tells an error that a statement meets again however often it is
+// tried: its data, its rights or the schema are at fault, or a trigger refuses it.
+// What lacks resources (a full disk, too many connections) or its server is not.
+func IsPermanent(err error) bool {
+	var pqErr *pq.Error
+	if !errors.As(err, &pqErr) {
+		return false
+	}
+	switch pqErr.Code.Class() {
+	case "22", "23", "42", "P0":
+		return true
+	}
+	return false
+}
+
+// ErrBusy says that somebody else is at work on the same space or request.
+var ErrBusy = errors.New("somebody else is at work on it")
+
+// busy makes ErrBusy of the refusal to wait for a lock any longer, or at all.
+func busy(err error) error {
+	if pqErr, ok := errors.AsType[*pq.Error](err); ok && pqErr.Code == "55P03" {
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	return err
+}
+
+// isLost tells whether the connection broke under a statement, so that its
+// outcome, or that of the COMMIT, is unknown.
+func isLost(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, stdsql.ErrConnDone) || errors.As(err, &netErr)
+}
+
+// IsCanceled tells whether err says that its context was cancelled: before a statement, or
+// during one, which the server then ended or did not answer any more.
+func IsCanceled(err error) bool {
+	var pqErr *pq.Error
+	return errors.Is(err, context.Canceled) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, errSilent{}) ||
+		errors.As(err, &pqErr) && pqErr.Code == "57014"
+}
+
+func isVictim(err error) bool {
+	var pqErr *pq.Error
+	if !errors.As(err, &pqErr) {
+		return false
+	}
+	return pqErr.Code == "40P01" || pqErr.Code == "40001"
+}
+
+// violates tells whether err is the refusal of the named constraint or unique index.
+func violates(err error, constraint string) bool {
+	var pqErr *pq.Error
+	return errors.As(err, &pqErr) && pqErr.Constraint == constraint
+}
