@@ -1,7 +1,9 @@
 package xlsx
 
 import (
+	"archive/zip"
 	"bufio"
+	"bytes"
 	"compress/flate"
 	"encoding/binary"
 	"errors"
@@ -26,82 +28,74 @@ const (
 	ratioFrom    = 1 << 20 // inflated bytes from which the ratio counts
 )
 
-// archive is a zip file whose directory was read strictly: archive/zip reads a
-// directory of any length into memory and takes duplicates as they come.
+// archive is a zip file whose directory archive/zip has read, after it was checked
+// that it is bounded, that it is the one that the file ends with, and that it tells
+// the same names as the entries themselves.
 type archive struct {
-	file    io.ReaderAt
 	entries []*entry
 	byName  map[string]*entry // by lower-case name, as the format compares part names
 	budget  *budget
 }
 
 type entry struct {
-	name         string
-	method, bits uint16
-	crc          uint32
-	packed, size int64
-	offset       int64 // of the local header
-	read         bool  // its checksum was verified
+	*zip.File
+	name string
+	read bool // its checksum was verified
 }
 
 // Signatures and fixed sizes of the zip format (APPNOTE 4.3).
 const (
-	sigLocal, sigCentral, sigEnd, sigEnd64, sigLocator64 = 0x04034b50, 0x02014b50, 0x06054b50, 0x06064b50, 0x07064b50
+	sigLocal, sigCentral, sigEnd = 0x04034b50, 0x02014b50, 0x06054b50
+	lenLocal, lenCentral, lenEnd = 30, 46, 22
 
-	lenLocal, lenCentral, lenEnd, lenEnd64, lenLocator64 = 30, 46, 22, 56, 20
+	inZip64 = 0xffffffff // the field of zip64 tells instead
 )
 
 func openArchive(file io.ReaderAt, size int64, b *budget) (*archive, error) {
-	dir, count, err := readDirectory(file, size)
-	if err != nil {
+	if err := checkDirectory(file, size); err != nil {
 		return nil, err
 	}
-	a := &archive{file: file, byName: make(map[string]*entry), budget: b}
-	for range count {
-		var e *entry
-		if e, dir, err = parseCentral(dir); err != nil {
-			return nil, err
-		}
-		if err := a.add(e); err != nil {
-			return nil, err
-		}
+	z, err := zip.NewReader(file, size)
+	if err != nil {
+		return nil, badZip("its directory cannot be read")
 	}
-	if len(dir) != 0 {
-		return nil, badZip("its directory is longer than it says")
+	a := &archive{byName: make(map[string]*entry), budget: b}
+	for _, f := range z.File {
+		if err := a.add(f); err != nil {
+			return nil, err
+		}
 	}
 	return a, nil
 }
 
 func badZip(reason string) *Error { return &Error{Problem: BadArchive, Detail: reason} }
 
-// readDirectory finds the central directory through the record that ends the file.
-func readDirectory(file io.ReaderAt, size int64) (dir []byte, count int, err error) {
+// checkDirectory looks at the central directory through the record that ends the
+// file. What would need a record of zip64 there is too large for a workbook.
+func checkDirectory(file io.ReaderAt, size int64) error {
 	tail := make([]byte, min(size, lenEnd+1<<16))
 	if err := readFull(file, tail, size-int64(len(tail))); err != nil {
-		return nil, 0, err
+		return err
 	}
 	end := findEnd(tail)
 	if end < 0 {
-		return nil, 0, badZip("its end is missing")
+		return badZip("its end is missing")
 	}
 	le := binary.LittleEndian
-	rec := tail[end:]
-	entries, length, start := uint64(le.Uint16(rec[10:])), uint64(le.Uint32(rec[12:])), uint64(le.Uint32(rec[16:]))
-	if entries == 0xffff || length == 0xffffffff || start == 0xffffffff {
-		if entries, length, start, err = readEnd64(file, size-int64(len(tail)-end)); err != nil {
-			return nil, 0, err
-		}
-	}
+	count, length, start := int(le.Uint16(tail[end+10:])), int64(le.Uint32(tail[end+12:])), int64(le.Uint32(tail[end+16:]))
 	switch {
-	case entries == 0:
-		return nil, 0, &Error{Problem: EmptyArchive}
-	case entries > maxEntries || length > maxDirectory:
-		return nil, 0, &Error{Problem: TooManyEntries, Detail: strconv.Itoa(maxEntries)}
-	case start > uint64(size) || length > uint64(size)-start:
-		return nil, 0, badZip("its directory lies outside of it")
+	case count == 0:
+		return &Error{Problem: EmptyArchive}
+	case count > maxEntries || length > maxDirectory:
+		return &Error{Problem: TooManyEntries, Detail: strconv.Itoa(maxEntries)}
+	case start+length > size:
+		return badZip("its directory lies outside of it")
 	}
-	dir = make([]byte, length)
-	return dir, int(entries), readFull(file, dir, int64(start))
+	dir := make([]byte, length)
+	if err := readFull(file, dir, start); err != nil {
+		return err
+	}
+	return checkHeaders(file, dir, count)
 }
 
 // findEnd looks for the end record from behind; its comment must end the file.
@@ -115,78 +109,48 @@ func findEnd(tail []byte) int {
 	return -1
 }
 
-func readEnd64(file io.ReaderAt, end int64) (entries, length, start uint64, err error) {
+// checkHeaders demands that a directory is so many headers and nothing else. Where
+// an entry begins is checked unless only its field of zip64 tells, as Apache POI
+// writes it: then its checksum must do.
+func checkHeaders(file io.ReaderAt, dir []byte, count int) error {
 	le := binary.LittleEndian
-	locator := make([]byte, lenLocator64)
-	if end < lenLocator64+lenEnd64 {
-		return 0, 0, 0, badZip("its zip64 record is missing")
-	}
-	if err := readFull(file, locator, end-lenLocator64); err != nil {
-		return 0, 0, 0, err
-	}
-	at := le.Uint64(locator[8:])
-	if le.Uint32(locator) != sigLocator64 || at > uint64(end-lenLocator64-lenEnd64) {
-		return 0, 0, 0, badZip("its zip64 record is missing")
-	}
-	rec := make([]byte, lenEnd64)
-	if err := readFull(file, rec, int64(at)); err != nil {
-		return 0, 0, 0, err
-	}
-	if le.Uint32(rec) != sigEnd64 {
-		return 0, 0, 0, badZip("its zip64 record is false")
-	}
-	return le.Uint64(rec[32:]), le.Uint64(rec[40:]), le.Uint64(rec[48:]), nil
-}
-
-// parseCentral reads one header of the directory and returns what follows it.
-func parseCentral(dir []byte) (*entry, []byte, error) {
-	le := binary.LittleEndian
-	if len(dir) < lenCentral || le.Uint32(dir) != sigCentral {
-		return nil, nil, badZip("its directory is shorter than it says")
-	}
-	name, extra, comment := int(le.Uint16(dir[28:])), int(le.Uint16(dir[30:])), int(le.Uint16(dir[32:]))
-	if len(dir) < lenCentral+name+extra+comment {
-		return nil, nil, badZip("its directory is shorter than it says")
-	}
-	e := &entry{
-		name: string(dir[lenCentral : lenCentral+name]),
-		bits: le.Uint16(dir[8:]), method: le.Uint16(dir[10:]), crc: le.Uint32(dir[16:]),
-		packed: int64(le.Uint32(dir[20:])), size: int64(le.Uint32(dir[24:])), offset: int64(le.Uint32(dir[42:])),
-	}
-	if err := e.apply64(dir[lenCentral+name : lenCentral+name+extra]); err != nil {
-		return nil, nil, err
-	}
-	return e, dir[lenCentral+name+extra+comment:], nil
-}
-
-// apply64 takes the sizes that do not fit 32 bits from the zip64 extra field.
-func (e *entry) apply64(extra []byte) error {
-	le := binary.LittleEndian
-	var field []byte
-	for len(extra) >= 4 {
-		id, n := le.Uint16(extra), int(le.Uint16(extra[2:]))
-		if len(extra) < 4+n {
-			break
+	for range count {
+		if len(dir) < lenCentral || le.Uint32(dir) != sigCentral {
+			return badZip("its directory is shorter than it says")
 		}
-		if id == 1 {
-			field = extra[4 : 4+n]
+		name := int(le.Uint16(dir[28:]))
+		next := lenCentral + name + int(le.Uint16(dir[30:])) + int(le.Uint16(dir[32:]))
+		if len(dir) < next {
+			return badZip("its directory is shorter than it says")
 		}
-		extra = extra[4+n:]
+		if at := le.Uint32(dir[42:]); at != inZip64 {
+			if err := checkLocal(file, int64(at), dir[lenCentral:lenCentral+name]); err != nil {
+				return err
+			}
+		}
+		dir = dir[next:]
 	}
-	for _, value := range []*int64{&e.size, &e.packed, &e.offset} {
-		if *value != 0xffffffff {
-			continue
-		}
-		if len(field) < 8 || le.Uint64(field) > 1<<62 {
-			return badZip("its zip64 sizes are false")
-		}
-		*value, field = int64(le.Uint64(field)), field[8:]
+	if len(dir) != 0 {
+		return badZip("its directory is longer than it says")
 	}
 	return nil
 }
 
-func (a *archive) add(e *entry) error {
-	e.name = strings.ReplaceAll(e.name, `\`, "/") // some packers write folders so
+// checkLocal demands that the entry of that name begins at that place.
+func checkLocal(file io.ReaderAt, at int64, name []byte) error {
+	head := make([]byte, lenLocal+len(name))
+	if err := readFull(file, head, at); err != nil {
+		return err
+	}
+	le := binary.LittleEndian
+	if le.Uint32(head) != sigLocal || int(le.Uint16(head[26:])) != len(name) || !bytes.Equal(head[lenLocal:], name) {
+		return badZip("the entry " + Printable(string(name)) + " is not where the directory says")
+	}
+	return nil
+}
+
+func (a *archive) add(f *zip.File) error {
+	e := &entry{File: f, name: strings.ReplaceAll(f.Name, `\`, "/")} // some packers write folders so
 	if len(e.name) == 0 || len(e.name) > 1024 || e.name[0] == '/' || strings.Contains("/"+e.name+"/", "/../") {
 		return &Error{Problem: BadName, Where: e.name}
 	}
@@ -194,12 +158,12 @@ func (a *archive) add(e *entry) error {
 	if a.byName[key] != nil {
 		return badZip("the entry " + Printable(e.name) + " stands twice")
 	}
-	if e.bits&1 != 0 {
+	if e.Flags&1 != 0 {
 		return &Error{Problem: Encrypted}
 	}
 	a.byName[key] = e
 	a.entries = append(a.entries, e)
-	a.budget.total += e.size
+	a.budget.total += int64(e.UncompressedSize64)
 	return nil
 }
 
@@ -225,28 +189,23 @@ func (a *archive) verify() error {
 }
 
 // open gives the entry's contents. Only at its io.EOF are size and checksum
-// known to be right.
+// known to be right. The reader of archive/zip would neither say how much it has
+// read nor whether something follows.
 func (a *archive) open(e *entry) (*entryReader, error) {
-	le := binary.LittleEndian
-	head := make([]byte, lenLocal+len(e.name))
-	if err := readFull(a.file, head, e.offset); err != nil {
+	raw, err := e.OpenRaw()
+	if err != nil {
 		return nil, err
 	}
-	name := strings.ReplaceAll(string(head[lenLocal:]), `\`, "/")
-	if le.Uint32(head) != sigLocal || int(le.Uint16(head[26:])) != len(e.name) || name != e.name {
-		return nil, badZip("the entry " + Printable(e.name) + " is not where the directory says")
-	}
-	start := e.offset + int64(len(head)) + int64(le.Uint16(head[28:]))
-	packed := &countReader{r: io.NewSectionReader(a.file, start, e.packed)}
+	packed := &countReader{r: raw}
 	r := &entryReader{entry: e, packed: packed, crc: crc32.NewIEEE(), budget: a.budget}
 	r.buffer = bufio.NewReaderSize(packed, 64<<10)
-	switch e.method {
-	case 0:
+	switch e.Method {
+	case zip.Store:
 		r.inflated = r.buffer
-	case 8:
+	case zip.Deflate:
 		r.inflated = flate.NewReader(r.buffer)
 	default:
-		return nil, badZip(fmt.Sprintf("the entry %s uses compression method %d", Printable(e.name), e.method))
+		return nil, badZip(fmt.Sprintf("the entry %s uses compression method %d", Printable(e.name), e.Method))
 	}
 	return r, nil
 }
@@ -256,19 +215,19 @@ type entryReader struct {
 	packed   *countReader
 	buffer   *bufio.Reader
 	inflated io.Reader
-	out      int64
+	out      uint64
 	crc      hash.Hash32
 	budget   *budget
 }
 
 func (r *entryReader) Read(p []byte) (int, error) {
 	n, err := r.inflated.Read(p)
-	r.out += int64(n)
+	r.out += uint64(n)
 	r.crc.Write(p[:n])
 	if err := r.budget.advance(n); err != nil {
 		return n, err
 	}
-	if r.out > r.entry.size {
+	if r.out > r.entry.UncompressedSize64 {
 		return n, r.fault("it is longer than the directory says")
 	}
 	if r.out > ratioFrom && r.out > maxRatio*r.packed.n {
@@ -286,11 +245,11 @@ func (r *entryReader) Read(p []byte) (int, error) {
 // verify checks a whole entry and returns io.EOF if all is well.
 func (r *entryReader) verify() error {
 	switch {
-	case r.out != r.entry.size:
+	case r.out != r.entry.UncompressedSize64:
 		return r.fault("it is shorter than the directory says")
-	case r.packed.n != r.entry.packed || r.buffer.Buffered() != 0:
+	case r.packed.n != r.entry.CompressedSize64 || r.buffer.Buffered() != 0:
 		return r.fault("its compressed data ends too early")
-	case r.crc.Sum32() != r.entry.crc:
+	case r.crc.Sum32() != r.entry.CRC32:
 		return r.fault("its checksum is wrong")
 	}
 	r.entry.read = true
@@ -301,12 +260,12 @@ func (r *entryReader) fault(reason string) *Error { return &Error{BadPart, r.ent
 
 type countReader struct {
 	r io.Reader
-	n int64
+	n uint64
 }
 
 func (c *countReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n += int64(n)
+	c.n += uint64(n)
 	return n, err
 }
 
