@@ -3,12 +3,7 @@ package jobs_test
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
-	"io"
-	"mime"
-	"mime/multipart"
-	"net/mail"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"bascule/internal/conversion"
+	"bascule/internal/devenv"
 	"bascule/internal/recap"
 	"bascule/jobs"
 	"bascule/queue"
@@ -93,28 +89,20 @@ func (s *stage) mailed(kind string, to conversion.Email) parcel {
 // attachment is the one file that comes with a mail.
 func (p parcel) attachment(t *testing.T) []byte {
 	t.Helper()
-	m, err := mail.ReadMessage(strings.NewReader(p.raw))
+	m := p.parsed(t)
+	if len(m.Attachments) != 1 || m.Attachments[0].Type != "application/pdf" {
+		t.Fatalf("not one PDF in the mail: %d files", len(m.Attachments))
+	}
+	return m.Attachments[0].Content
+}
+
+func (p parcel) parsed(t *testing.T) devenv.Mail {
+	t.Helper()
+	m, err := devenv.Message{Raw: []byte(p.raw)}.Parse()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts := multipart.NewReader(m.Body, params["boundary"])
-	for {
-		part, err := parts.NextPart()
-		if err != nil {
-			t.Fatalf("no PDF in the mail: %v", err)
-		}
-		if strings.HasPrefix(part.Header.Get("Content-Type"), "application/pdf") {
-			b, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, part))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return b
-		}
-	}
+	return m
 }
 
 // C4, R28, I7: an activation leads to a recap and a mail that carries it: the very
@@ -289,7 +277,7 @@ func TestResend(t *testing.T) {
 	kept := s.relay.keptFor(r.Contact.String())
 	ids, dates := make(map[string]bool), make(map[string]bool)
 	for _, p := range kept { // one code and one deadline: every stage proves
-		ids[p.id], dates[p.header("Date")] = true, true
+		ids[p.id], dates[p.parsed(t).Header.Get("Date")] = true, true
 	}
 	if len(kept) != 3 || len(ids) != 3 || len(dates) != 3 {
 		t.Errorf("%d mails with %d Message-IDs and %d dates, want 3 of each", len(kept), len(ids), len(dates))
@@ -311,14 +299,6 @@ func TestResend(t *testing.T) {
 	if codes != 3 {
 		t.Errorf("%d mails carry the code, one of them after the deadline", codes)
 	}
-}
-
-func (p parcel) header(name string) string {
-	m, err := mail.ReadMessage(strings.NewReader(p.raw))
-	if err != nil {
-		return ""
-	}
-	return m.Header.Get(name)
 }
 
 // Cancelled and redirected while the rate makes a worker wait: what was not started

@@ -3,15 +3,11 @@ package main
 import (
 	"bytes"
 	stdsql "database/sql"
-	"encoding/base64"
 	"encoding/csv"
 	"flag"
 	"fmt"
 	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
-	"net/mail"
 	"net/url"
 	"os"
 	"os/exec"
@@ -304,7 +300,7 @@ type received struct {
 	to     string
 	inbox  int
 	id     string
-	raw    []byte
+	files  []devenv.Attachment
 }
 
 var (
@@ -316,20 +312,16 @@ func (w *world) received() (mails []received) {
 	w.t.Helper()
 	for i, inbox := range w.inboxes {
 		for _, m := range inbox.Messages() {
-			parsed, err := mail.ReadMessage(bytes.NewReader(m.Raw))
+			parsed, err := m.Parse()
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			subject, err := new(mime.WordDecoder).DecodeHeader(parsed.Header.Get("Subject"))
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			id := parsed.Header.Get("Message-ID")
+			subject, id := parsed.Header.Get("Subject"), parsed.Header.Get("Message-ID")
 			kind, number := kindInID.FindStringSubmatch(id), numberInSubject.FindStringSubmatch(subject)
 			if kind == nil || number == nil || len(m.Recipients) != 1 {
 				w.t.Fatalf("a mail %s about %q to %q", id, subject, m.Recipients)
 			}
-			mails = append(mails, received{kind: kind[1], number: number[1], to: m.Recipients[0], inbox: i, id: id, raw: m.Raw})
+			mails = append(mails, received{kind: kind[1], number: number[1], to: m.Recipients[0], inbox: i, id: id, files: parsed.Attachments})
 		}
 	}
 	return mails
@@ -386,35 +378,10 @@ func (w *world) checkMails(spaces, activated int) {
 // recap is the document that a confirmation carries, and nothing else does.
 func (w *world) recap(m received) []byte {
 	w.t.Helper()
-	parsed, err := mail.ReadMessage(bytes.NewReader(m.raw))
-	if err != nil {
-		w.t.Fatal(err)
+	if len(m.files) != 1 || m.files[0].Type != "application/pdf" {
+		w.t.Fatalf("the confirmation for %s carries %d files, want one document", m.number, len(m.files))
 	}
-	_, params, err := mime.ParseMediaType(parsed.Header.Get("Content-Type"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var documents [][]byte
-	for parts := multipart.NewReader(parsed.Body, params["boundary"]); ; {
-		part, err := parts.NextPart()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if strings.HasPrefix(part.Header.Get("Content-Type"), "application/pdf") {
-			document, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, part))
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			documents = append(documents, document)
-		}
-	}
-	if len(documents) != 1 {
-		w.t.Fatalf("the confirmation for %s carries %d documents, want one", m.number, len(documents))
-	}
-	return documents[0]
+	return m.files[0].Content
 }
 
 // checkRecap wants a sound document that tells the number to who reads it (I7).

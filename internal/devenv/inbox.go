@@ -1,7 +1,6 @@
 package devenv
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
-	"github.com/jhillyerd/enmime/v2"
 
 	"bascule/internal/atomicfile"
 )
@@ -43,22 +41,6 @@ type Message struct {
 	From       string // of the envelope
 	Recipients []string
 	Raw        []byte // shared: not to be changed
-}
-
-// A Mail is what a message says, decoded.
-type Mail struct {
-	From, To, Subject string
-	MessageID         string    // with its angle brackets
-	Date              time.Time // zero if the header is missing or malformed
-	Text              string    // made from the HTML if the message has no text part
-	HTML              string    // "" if the message has no such part
-	Attachments       []Attachment
-}
-
-// An Attachment is a file that came with a mail.
-type Attachment struct {
-	Name, Type string
-	Content    []byte
 }
 
 const (
@@ -222,26 +204,6 @@ func (in *Inbox) WriteEML(dir string) error {
 }
 
 func (m Message) fileName() string { return fmt.Sprintf("%06d.eml", m.ID) }
-
-// Parse decodes a message. It reads what it can of a malformed one; the error
-// says that there is nothing to read.
-func (m Message) Parse() (Mail, error) {
-	e, err := enmime.ReadEnvelope(bytes.NewReader(m.Raw))
-	if err != nil {
-		return Mail{}, fmt.Errorf("mail %d: %w", m.ID, err)
-	}
-	mail := Mail{
-		From: e.GetHeader("From"), To: e.GetHeader("To"), Subject: e.GetHeader("Subject"),
-		MessageID: e.GetHeader("Message-ID"), Text: e.Text, HTML: e.HTML,
-	}
-	if date, err := e.Date(); err == nil {
-		mail.Date = date
-	}
-	for _, part := range append(append(e.Attachments, e.Inlines...), e.OtherParts...) {
-		mail.Attachments = append(mail.Attachments, Attachment{part.FileName, part.ContentType, part.Content})
-	}
-	return mail, nil
-}
 
 // A session is one SMTP connection.
 type session struct {

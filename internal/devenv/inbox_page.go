@@ -2,6 +2,7 @@ package devenv
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -111,21 +112,15 @@ func counted(n int) string {
 func rowOf(m Message) listRow {
 	row := listRow{ID: m.ID, Stamp: m.Received.Format(time.RFC3339), To: strings.Join(m.Recipients, ", "),
 		Received: m.Received.In(conversion.Paris).Format("02/01/2006 15:04:05")}
-	if msg, err := mail.ReadMessage(bytes.NewReader(m.Raw)); err == nil {
-		row.Subject = decodeHeader(msg.Header.Get("Subject"))
+	if read, err := m.read(); err == nil {
+		row.Subject = read.Header.Get("Subject")
 	}
-	if row.Subject == "" {
-		row.Subject = "(sans objet)"
-	}
+	row.Subject = cmp.Or(row.Subject, untitled)
 	return row
 }
 
-func decodeHeader(s string) string {
-	if decoded, err := new(mime.WordDecoder).DecodeHeader(s); err == nil {
-		return decoded
-	}
-	return s
-}
+// untitled stands in place of a subject.
+const untitled = "(sans objet)"
 
 type mailPage struct {
 	Title, From, To, Date, Envelope, MessageID string
@@ -138,16 +133,14 @@ type mailPage struct {
 type attachmentLink struct{ Link, Name, Size string }
 
 func (p *inboxPages) mail(w http.ResponseWriter, _ *http.Request, m Message, decoded Mail) {
+	header := decoded.Header
 	page := mailPage{
-		ID: m.ID, Title: decoded.Subject, From: decoded.From, To: decoded.To, MessageID: decoded.MessageID,
+		ID: m.ID, Title: cmp.Or(header.Get("Subject"), untitled), From: header.Get("From"), To: header.Get("To"), MessageID: header.Get("Message-ID"),
 		Envelope: "de <" + m.From + "> à <" + strings.Join(m.Recipients, ">, <") + ">",
 		HTML:     decoded.HTML != "", Text: linkify(decoded.Text),
 	}
-	if page.Title == "" {
-		page.Title = "(sans objet)"
-	}
-	if !decoded.Date.IsZero() {
-		page.Date = conversion.FrenchTime(decoded.Date)
+	if date, err := header.Date(); err == nil {
+		page.Date = conversion.FrenchTime(date)
 	}
 	for i, a := range decoded.Attachments {
 		page.Attachments = append(page.Attachments, attachmentLink{
@@ -246,7 +239,7 @@ func (p *inboxPages) withMessage(show func(http.ResponseWriter, *http.Request, M
 		}
 		decoded, err := m.Parse()
 		if err != nil {
-			decoded = Mail{Subject: "(message illisible)", Text: string(m.Raw)}
+			decoded = Mail{Header: mail.Header{"Subject": {"(message illisible)"}}, Text: string(m.Raw)}
 		}
 		show(w, r, m, decoded)
 	}

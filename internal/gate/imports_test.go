@@ -54,7 +54,6 @@ var doors = map[string][]string{
 
 	"github.com/alicebob/miniredis":      {"internal/devenv"},
 	"github.com/emersion/go-smtp":        {"internal/devenv"},
-	"github.com/jhillyerd/enmime":        {"internal/devenv"},
 	"software.sslmate.com/src/go-pkcs12": {"internal/devenv"}, // certificates to import into a browser
 	"github.com/chromedp":                {"internal/devenv/devtest"},
 }
@@ -68,7 +67,6 @@ var testDoors = map[string][]string{
 	"github.com/rogpeppe/go-internal":     {"*"}, // testscript
 	"github.com/chromedp":                 {"*"}, // a real browser
 	"github.com/Shopify/toxiproxy":        {"*"}, // a bad network
-	"github.com/jhillyerd/enmime":         {"*"}, // reads the mails that were sent
 	"github.com/prometheus/client_golang": {"*"}, // reads the metrics
 	"github.com/alicebob/miniredis":       {"queue", "jobs"},
 	"github.com/emersion/go-smtp":         {"internal/smtp"}, // a relay of another make
