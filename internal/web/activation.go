@@ -2,16 +2,12 @@ package web
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"time"
-
-	"github.com/google/uuid"
 
 	"bascule/internal/admission"
 	"bascule/internal/conversion"
@@ -59,33 +55,6 @@ func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 	end, err := a.run(r.Context())
 	s.metrics.activation(end, err)
 	return err
-}
-
-// readForm reads a form of ours; what a browser would not have sent is a 400.
-func readForm(r *http.Request) (url.Values, error) {
-	var tooLarge *http.MaxBytesError
-	switch err := r.ParseForm(); {
-	case errors.As(err, &tooLarge):
-		return nil, failure{status: http.StatusRequestEntityTooLarge}
-	case err != nil, len(r.PostForm) == 0:
-		return nil, failure{status: http.StatusBadRequest}
-	}
-	return r.PostForm, nil
-}
-
-// newSubmission names a form, so that the same form again changes nothing.
-func newSubmission() string { return uuid.NewString() }
-
-// formID names a form with all that was typed into it: somebody who goes back
-// and types another password has not sent the same form again.
-func (s *Server) formID(form url.Values) string {
-	submission := form.Get("submission")
-	if submission == "" {
-		submission = newSubmission()
-	}
-	id := s.keys.Bucket("form", submission, form.Get("email"), form.Get("code"),
-		form.Get("new_email"), form.Get("password"), form.Get("question"), form.Get("answer"))
-	return uuid.UUID(id).String()
 }
 
 // An attempt is one form sent to /activation, on its way to an answer.
@@ -252,13 +221,6 @@ func (a *attempt) repeat(ctx context.Context) (outcome, error) {
 	return end, err
 }
 
-const (
-	addressTaken        = "Cette adresse sert maintenant à un autre espace\u00a0: choisissez une adresse électronique différente."
-	addressTakenAlready = "Cette adresse est déjà utilisée pour un autre espace sans certificat\u00a0: choisissez une adresse électronique différente."
-	addressReserved     = "Une demande est déjà en cours avec cette adresse\u00a0: pendant le délai d'activation, il est impossible de redemander un code d'activation avec la même adresse électronique."
-	addressTooMany      = "Vous avez déjà choisi trois autres adresses\u00a0: vous pouvez encore choisir l'adresse de vos coordonnées, ou activer votre espace avec le dernier code reçu."
-)
-
 // chooseAddress has a code mailed to another address than the proven one.
 func (a *attempt) chooseAddress(ctx context.Context, email conversion.Email, credentials func() (sql.Credentials, error)) (outcome, error) {
 	var choice sql.Choice
@@ -328,13 +290,6 @@ func (a *attempt) facts(email conversion.Email) func(conversion.Space, conversio
 			SwitchedAt: at.UTC(), PublicURL: a.origin, Help: a.help,
 		})
 	}
-}
-
-// newToken is the value of a session's cookie: 256 random bits.
-func newToken() string {
-	var b [32]byte
-	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // welcomePage is the data of welcome.html (R27).

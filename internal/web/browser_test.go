@@ -102,13 +102,6 @@ func TestBrowserWalk(t *testing.T) {
 	b.pdf("Sauvegardez ou imprimez votre formulaire")
 }
 
-func (s *site) checkAccess(r sqltest.Request, want string) {
-	s.t.Helper()
-	if got := s.db.Text(s.t, `SELECT access FROM space WHERE id = $1`, r.SpaceID); got != want {
-		s.t.Errorf("access %s, want %s", got, want)
-	}
-}
-
 // D5: a link opened while the page is open fills it in too; half a link, or one
 // whose "+" was not escaped, does its best; what is no link of ours is left alone.
 func TestBrowserFragment(t *testing.T) {

@@ -6,11 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
-	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"bascule/internal/admission"
 	"bascule/internal/conversion"
@@ -85,20 +81,6 @@ func (s *Server) connectAgain(w http.ResponseWriter, form url.Values, wait time.
 	})
 }
 
-// refusalStatus is the status of a form that is shown again: to be corrected, or
-// to be sent again after a wait.
-func refusalStatus(w http.ResponseWriter, wait time.Duration) int {
-	if wait == 0 {
-		return http.StatusUnprocessableEntity
-	}
-	w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(wait), 10))
-	return http.StatusTooManyRequests
-}
-
-func tooMany(field string, wait time.Duration) problem {
-	return problem{field, "Trop d'essais ont été faits. Pour protéger les espaces, il faut maintenant attendre " + frenchWait(wait) + " avant de réessayer."}
-}
-
 // open opens a session with this token. It returns admission.ErrWrong.
 func (s *Server) open(ctx context.Context, email conversion.Email, password, token string) error {
 	found, known, err := s.identifier(ctx, email)
@@ -117,39 +99,6 @@ func (s *Server) open(ctx context.Context, email conversion.Email, password, tok
 		return admission.ErrWrong // changed a moment ago
 	}
 	return err
-}
-
-// identifier finds the password space of an address or, where there is none,
-// what to compare secrets with all the same.
-func (s *Server) identifier(ctx context.Context, email conversion.Email) (found sql.Identifier, known bool, err error) {
-	blind := decoy() // made for a known address too: the first unknown one must not take longer
-	found, err = s.db.FindIdentifier(ctx, email)
-	if errors.Is(err, conversion.ErrNotFound) {
-		return sql.Identifier{Password: blind, Answer: blind}, false, nil
-	}
-	return found, err == nil, err
-}
-
-// decoy is the hash of a secret that nobody knows, made once in each process:
-// comparing with it takes the time of any other.
-var decoy = sync.OnceValue(func() conversion.Hash {
-	secret, err := conversion.ParseTrustAnswer(newToken())
-	if err != nil {
-		panic(err) // cannot happen: a token has letters and digits
-	}
-	return secret.Hash()
-})
-
-// hashing runs f in a hashing slot. It returns admission.ErrOverload, or ctx's error.
-func (s *Server) hashing(ctx context.Context, f func()) error {
-	release, err := s.hashes.Acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	defer prometheus.NewTimer(s.metrics.hashing).ObserveDuration()
-	f()
-	return nil
 }
 
 // connected lets the browser into the space, and out of the one it was in.
@@ -185,14 +134,6 @@ func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// refusedNoted bounds what the audit log tells of wrong secrets: who mistypes a
-// few times finds each of them there, who guesses without end does not fill it.
-var refusedNoted = sql.Limit{Burst: 10, Every: time.Hour}
-
-func (s *Server) noteRefused(ctx context.Context, email conversion.Email, what sql.Refusal) error {
-	return s.db.NoteRefused(ctx, email, what, s.limiter.Bucket(refusedNoted, "noted refusals", email.Key()))
-}
-
 // connectionGuard bounds the search for the password of an address. A browser
 // that is known to it has a bucket of its own, which nobody else can fill.
 func (s *Server) connectionGuard(r *http.Request, email conversion.Email) admission.Guard {
@@ -202,28 +143,3 @@ func (s *Server) connectionGuard(r *http.Request, email conversion.Email) admiss
 	}
 	return s.limiter.Stranger("connection", client, email, admission.StrangersPasswords)
 }
-
-// browserCookie tells a browser that has been in a space, or has proven its address
-// by a code that was used up, from strangers. It opens nothing.
-const (
-	browserCookie = "navigateur"
-	browserLife   = 180 * 24 * time.Hour // renewed by each entry
-)
-
-// remember makes browser and network known to the address whose owner is there.
-// What has been done stands whether or not the network can be noted.
-func (s *Server) remember(w http.ResponseWriter, r *http.Request, email conversion.Email) {
-	known := s.limiter.DeviceCookie(s.cookieValue(r, browserCookie), newToken(), email)
-	http.SetCookie(w, s.cookie(browserCookie, known, browserLife))
-	if err := s.limiter.NoteNetwork(r.Context(), s.client(r), email); err != nil {
-		s.log.Warn("the network of an entry was not noted", "error", err)
-	}
-}
-
-// knownBrowser is the name of a browser that is known to the address, "" for a
-// stranger.
-func (s *Server) knownBrowser(r *http.Request, email conversion.Email) string {
-	return s.limiter.Device(s.cookieValue(r, browserCookie), email)
-}
-
-func (s *Server) client(r *http.Request) admission.Client { return s.proxies.Client(r) }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
@@ -15,94 +14,6 @@ import (
 	"bascule/sql"
 	"bascule/sql/sqltest"
 )
-
-const (
-	notOpened = "Cette adresse et ce mot de passe n'ouvrent aucun espace."
-	slowDown  = "Trop d'essais ont été faits."
-)
-
-// A visitor is a browser with its cookies, on a network of its own. It follows
-// no redirection.
-type visitor struct {
-	*site
-	addr   string
-	client *http.Client
-}
-
-func (s *site) visitor(addr string) visitor {
-	s.t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return visitor{s, addr, &http.Client{Jar: jar, Transport: s.http.Client().Transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-}
-
-func (v visitor) get(path string) answered {
-	v.t.Helper()
-	return v.do(v.request(http.MethodGet, path, nil))
-}
-
-func (v visitor) submit(path string, form url.Values) answered {
-	v.t.Helper()
-	return v.do(v.request(http.MethodPost, path, strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded"))
-}
-
-// do may be called by any goroutine of a test. No cookie may ever be logged (I6).
-func (v visitor) do(r *http.Request) answered {
-	r.Header.Set("X-Forwarded-For", v.addr)
-	a := doWith(v.t, v.client, r)
-	for _, c := range (&http.Response{Header: a.header}).Cookies() {
-		if c.Value != "" {
-			v.log.mu.Lock()
-			v.log.secrets = append(v.log.secrets, c.Value)
-			v.log.mu.Unlock()
-		}
-	}
-	return a
-}
-
-// connect is "Accéder à mon espace" with the password of the tests.
-func (v visitor) connect(email string) answered {
-	v.t.Helper()
-	return v.submit("/connexion", login(email, password))
-}
-
-func login(email, secret string) url.Values {
-	return url.Values{"email": {email}, "password": {secret}}
-}
-
-// leadsTo checks a redirection.
-func (a answered) leadsTo(t testing.TB, path string) answered {
-	t.Helper()
-	a.expect(t, http.StatusSeeOther)
-	if got := a.header.Get("Location"); got != path {
-		t.Errorf("leads to %q, want %q", got, path)
-	}
-	return a
-}
-
-// value is the value of a cookie that is set.
-func (a answered) value(name string) string {
-	for _, c := range (&http.Response{Header: a.header}).Cookies() {
-		if c.Name == name {
-			return c.Value
-		}
-	}
-	return ""
-}
-
-// switched adds a password space; password and answer are those of the tests.
-func (s *site) switched(in sqltest.Invitation) sqltest.Request {
-	s.t.Helper()
-	r, proof := s.mailed(in)
-	s.post(full(proof, r.Contact.String())).expect(s.t, http.StatusOK, success)
-	return r
-}
-
-// network is the nth of many.
-func network(n int) string { return fmt.Sprintf("198.51.%d.%d", n/250, n%250+1) }
 
 // R1, R3: until the activation, address and password open nothing, even where
 // they are chosen already; after it, they do.
@@ -350,15 +261,6 @@ func TestConnectionThrottledClient(t *testing.T) {
 	s.visitor("192.0.2.2").connect("owner@a.example").leadsTo(t, "/espace")
 }
 
-// fill counts failures in a bucket, as many attempts of strangers do.
-func (s *site) fill(n int, every time.Duration, parts ...string) {
-	s.t.Helper()
-	err := s.db.CountFailure(s.t.Context(), sql.Bucket{Name: s.keys.Bucket(parts...), Limit: sql.Limit{Every: time.Duration(n) * every}})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // One network that tries passwords without end fills what all strangers share
 // neither at once nor in hours: the owner gets in at any browser elsewhere.
 func TestConnectionFromOneNetwork(t *testing.T) {
@@ -473,115 +375,4 @@ func TestConnectionMeetsAnotherPassword(t *testing.T) {
 		leadsTo(t, "/connexion")
 	s.meetsAnotherPassword(entering, func() answered { return v.connect("entering@a.example") }).
 		expect(t, http.StatusUnprocessableEntity, notOpened)
-}
-
-// meetsAnotherPassword has a form wait for a change of the password of its space.
-func (s *site) meetsAnotherPassword(r sqltest.Request, ask func() answered) answered {
-	s.t.Helper()
-	tx, err := s.db.Raw.Begin()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer tx.Rollback()
-	if _, err := tx.Exec(`UPDATE space SET password_hash = 'another' WHERE id = $1`, r.SpaceID); err != nil {
-		s.t.Fatal(err)
-	}
-	if _, err := tx.Exec(`INSERT INTO audit (at, space_id, request_id, event, actor, why)
-		VALUES (bascule_now(), $1, $2, 'password changed', 'subscriber', 'mailed code')`, r.SpaceID, r.ID); err != nil {
-		s.t.Fatal(err)
-	}
-	answer := make(chan answered, 1)
-	go func() { answer <- ask() }()
-	s.await(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`)
-	if err := tx.Commit(); err != nil {
-		s.t.Fatal(err)
-	}
-	return <-answer
-}
-
-// together calls f n times at once, and waits.
-func (s *site) together(n int, f func(i int)) {
-	done := make(chan struct{}, n)
-	for i := range n {
-		go func() { defer func() { done <- struct{}{} }(); f(i) }()
-	}
-	for range n {
-		<-done
-	}
-}
-
-// D5: GET and HEAD change nothing, whatever the link carries.
-func TestReadingPasswordPagesChangesNothing(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	r := s.switched(sqltest.Invitation{Contact: "contact@a.example"})
-	v := s.visitor("192.0.2.1")
-	v.connect("contact@a.example").leadsTo(t, "/espace")
-	v.submit("/mot-de-passe-oublie", trust("contact@a.example")).expect(t, http.StatusOK, perhaps)
-	link := newPassword(s.mailReset(r), "Another9Secret").Encode()
-	before := s.db.Dump(t)
-	for _, path := range []string{"/connexion", "/connexion?" + login("contact@a.example", password).Encode(), "/deconnexion",
-		"/mot-de-passe-oublie", "/mot-de-passe-oublie?" + trust("contact@a.example").Encode(),
-		"/nouveau-mot-de-passe", "/nouveau-mot-de-passe?" + link, "/espace/mot-de-passe", "/espace/mot-de-passe?" + link} {
-		for _, method := range []string{http.MethodGet, http.MethodHead} {
-			if got := v.do(v.request(method, path, nil)); got.status >= 500 || got.header.Get("Set-Cookie") != "" {
-				t.Errorf("%s %s: status %d, cookie %q", method, path, got.status, got.header.Get("Set-Cookie"))
-			}
-		}
-	}
-	if after := s.db.Dump(t); after != before {
-		t.Errorf("rows have changed\nbefore: %s\nafter: %s", before, after)
-	}
-}
-
-// Every link of these pages leads somewhere; forms of another site are refused.
-func TestPasswordPages(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	s.switched(sqltest.Invitation{Contact: "contact@a.example"})
-	v := s.visitor("192.0.2.1")
-	pages := map[string]answered{
-		"connexion": v.get("/connexion"), "oublie": v.get("/mot-de-passe-oublie"), "nouveau": v.get("/nouveau-mot-de-passe"),
-		"envoye": v.submit("/mot-de-passe-oublie", trust("nobody@a.example")),
-	}
-	v.connect("contact@a.example").leadsTo(t, "/espace")
-	pages["changer"] = v.get("/espace/mot-de-passe")
-	for name, page := range pages {
-		page.expect(t, http.StatusOK, "Téléphone : 01 99 00 00 00.") // R32
-		checkHTML(t, name, page)
-		if got := page.header.Get("Referrer-Policy"); got != "same-origin" {
-			t.Errorf("%s: Referrer-Policy %q", name, got)
-		}
-		for _, m := range regexp.MustCompile(`(?:href|src)="(/[^"#]*)`).FindAllStringSubmatch(page.body, -1) {
-			if got := v.get(m[1]); got.status != http.StatusOK && got.status != http.StatusSeeOther {
-				t.Errorf("%s: %s answers %d", name, m[1], got.status)
-			}
-		}
-	}
-	for _, path := range []string{"/connexion", "/mot-de-passe-oublie", "/nouveau-mot-de-passe", "/espace/mot-de-passe"} {
-		r := v.request(http.MethodPost, path, strings.NewReader("email=a"), "Content-Type", "application/x-www-form-urlencoded", "Origin", "https://evil.example")
-		v.do(r).expect(t, http.StatusForbidden)
-		v.submit(path, nil).expect(t, http.StatusBadRequest)
-	}
-}
-
-// Without PostgreSQL there is no verdict, right or wrong: 503, and when to come back.
-func TestPasswordPagesWithoutDatabase(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	r := s.switched(sqltest.Invitation{Contact: "contact@a.example"})
-	v := s.visitor("192.0.2.1")
-	v.submit("/mot-de-passe-oublie", trust("contact@a.example")).expect(t, http.StatusOK, perhaps)
-	proof := s.mailReset(r)
-	v.connect("contact@a.example").leadsTo(t, "/espace")
-	s.pages.Close()
-	for path, form := range map[string]url.Values{
-		"/connexion": login("contact@a.example", password), "/mot-de-passe-oublie": trust("contact@a.example"), "/deconnexion": nil,
-		"/nouveau-mot-de-passe": newPassword(proof, "Another9Secret"), "/espace/mot-de-passe": change(password, "Another9Secret"),
-	} {
-		page := v.submit(path, form).expect(t, http.StatusServiceUnavailable)
-		if page.header.Get("Retry-After") == "" {
-			t.Errorf("%s: no Retry-After", path)
-		}
-	}
 }

@@ -127,16 +127,3 @@ func (s *Server) forgottenGuards(r *http.Request, email conversion.Email) (told,
 	}
 	return s.limiter.Stranger("forgotten", client, email, admission.StrangersAnswers).Split()
 }
-
-// beat is longer than an answer takes on an idle server.
-const beat = 250 * time.Millisecond
-
-// onTheBeat waits until a whole number of beats after the start, so that the
-// time of an answer does not tell what was written to the database for it: a
-// mail that is due takes a few milliseconds more than none.
-func onTheBeat(ctx context.Context, start time.Time) {
-	select {
-	case <-time.After(beat - time.Since(start)%beat):
-	case <-ctx.Done():
-	}
-}

@@ -11,28 +11,6 @@ import (
 	"bascule/sql/sqltest"
 )
 
-const perhaps = "Si ces informations concordent, un courriel part à l'adresse électronique indiquée."
-
-// trust is the form of who has forgotten the password, with the question and
-// answer of the tests.
-func trust(email string) url.Values {
-	return url.Values{"email": {email}, "question": {"enfance-rue"}, "answer": {answer}}
-}
-
-// mailReset does to the latest reset of a space what a worker does, and returns
-// what its mail says.
-func (s *site) mailReset(r sqltest.Request) url.Values {
-	s.t.Helper()
-	email := s.db.Text(s.t, `SELECT s.email FROM space s JOIN request r ON r.space_id = s.id WHERE r.id = $1`, r.ID)
-	_, code := s.db.MailReset(s.t, s.keys, email)
-	return s.proof(email, code)
-}
-
-// resets are the mails that have been asked for.
-func (s *site) resets() string {
-	return s.db.Text(s.t, `SELECT count(*) FROM code WHERE purpose = 'reset'`)
-}
-
 // R31: address and answer, then a mail, then a new password; the code works
 // once, the old password no more, and nobody stays in the space.
 // R30: the page says what the recap is for.

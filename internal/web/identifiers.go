@@ -3,12 +3,10 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -42,20 +40,6 @@ func (i identifiers) hash() sql.Credentials {
 	return sql.Credentials{Password: i.password.Hash(), Question: i.question, Answer: i.answer.Hash()}
 }
 
-// credentials waits for a hashing slot. What it returns hashes once, and gives the
-// slot back then; release gives it back in any case. It returns admission.ErrOverload, or
-// ctx's error.
-func (s *Server) credentials(ctx context.Context, i identifiers) (hash func() (sql.Credentials, error), release func(), err error) {
-	if release, err = s.hashes.Acquire(ctx); err != nil {
-		return nil, nil, err
-	}
-	return sync.OnceValues(func() (sql.Credentials, error) {
-		defer release()
-		defer prometheus.NewTimer(s.metrics.hashing).ObserveDuration()
-		return i.hash(), nil
-	}), release, nil
-}
-
 // parseIdentifiers checks the second screen whole (R13–R18), so that everything
 // wrong is told at once.
 func parseIdentifiers(form url.Values, profile conversion.PasswordProfile, number conversion.SubscriberNumber) (identifiers, problems) {
@@ -87,17 +71,6 @@ func (p *problems) checkConsent(form url.Values) {
 func repeats(typed string, email conversion.Email) bool {
 	again, err := conversion.ParseEmail(typed)
 	return err == nil && again.Same(email)
-}
-
-// note adds what the domain refuses, in French.
-func (p *problems) note(field string, err error) {
-	var invalid *conversion.Invalid
-	switch {
-	case errors.As(err, &invalid):
-		p.add(field, invalid.French)
-	case err != nil:
-		p.add(field, "valeur refusée")
-	}
 }
 
 // identifiersPage is the data of identifiers.html. It holds no password and no
@@ -153,4 +126,44 @@ func (s *Server) showIdentifiers(w http.ResponseWriter, page identifiersPage, fo
 		v.Inside = conversion.AccessCertificate
 	}
 	return s.pages.write(w, status, "identifiers", v)
+}
+
+const (
+	addressTaken        = "Cette adresse sert maintenant à un autre espace\u00a0: choisissez une adresse électronique différente."
+	addressTakenAlready = "Cette adresse est déjà utilisée pour un autre espace sans certificat\u00a0: choisissez une adresse électronique différente."
+	addressReserved     = "Une demande est déjà en cours avec cette adresse\u00a0: pendant le délai d'activation, il est impossible de redemander un code d'activation avec la même adresse électronique."
+	addressTooMany      = "Vous avez déjà choisi trois autres adresses\u00a0: vous pouvez encore choisir l'adresse de vos coordonnées, ou activer votre espace avec le dernier code reçu."
+)
+
+// perSpace bounds how often the identifiers page of one space may tell that an
+// address is taken: more than any typing error needs, too few to search.
+var perSpace = sql.Limit{Burst: 10, Every: time.Hour}
+
+// conflicts is the bucket of the addresses that a space could not choose, whoever
+// chose them.
+func (s *Server) conflicts(number conversion.SubscriberNumber) sql.Bucket {
+	return s.limiter.Bucket(perSpace, "taken addresses", string(number))
+}
+
+// errTakenAlready is conversion.ErrAddressTaken for who has just typed the
+// address, and lost it to nobody.
+var errTakenAlready = fmt.Errorf("at once: %w", conversion.ErrAddressTaken)
+
+// refusedAddress is what the identifiers page says of an address that cannot be
+// chosen, "" for any other error.
+func refusedAddress(err error) string {
+	var reserved *conversion.ReservedError
+	switch {
+	case errors.Is(err, errTakenAlready):
+		return addressTakenAlready
+	case errors.Is(err, conversion.ErrAddressTaken):
+		return addressTaken
+	case errors.As(err, &reserved) && !reserved.Until.IsZero():
+		return addressReserved + " Ce délai se termine le " + conversion.FrenchTime(reserved.Until) + " (heure de Paris). Choisissez une autre adresse, ou attendez la fin de ce délai."
+	case errors.Is(err, conversion.ErrAddressReserved):
+		return addressReserved
+	case errors.Is(err, conversion.ErrTooManyAddresses):
+		return addressTooMany
+	}
+	return ""
 }

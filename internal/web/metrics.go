@@ -1,11 +1,15 @@
 package web
 
 import (
+	"context"
 	"errors"
+	"math"
+	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"bascule/internal/admission"
 )
@@ -84,4 +88,29 @@ func (m *metrics) activation(o outcome, err error) {
 		o = outcomeOverload
 	}
 	m.activations.WithLabelValues(string(o)).Inc()
+}
+
+// Metrics serves the metrics to Prometheus, and the probes where no subscriber
+// can be in their way. They name no one (I6); it is served elsewhere than the
+// pages all the same.
+func (s *Server) Metrics() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		if isProbe(r.path) {
+			mux.Handle(r.path, s.dispatch(r))
+		}
+	}
+	mux.Handle("/", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// besieged is NaN where PostgreSQL does not tell in time.
+func (s *Server) besieged() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), readyPatience)
+	defer cancel()
+	n, err := s.db.Besieged(ctx)
+	if err != nil {
+		return math.NaN()
+	}
+	return float64(n)
 }

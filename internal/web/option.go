@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -161,37 +160,4 @@ func (o *option) ask(ctx context.Context, wrong problems) error {
 		}
 	}
 	return o.showIdentifiers(o.w, page, o.form, wrong, o.wait)
-}
-
-// perSpace bounds how often the identifiers page of one space may tell that an
-// address is taken: more than any typing error needs, too few to search.
-var perSpace = sql.Limit{Burst: 10, Every: time.Hour}
-
-// conflicts is the bucket of the addresses that a space could not choose, whoever
-// chose them.
-func (s *Server) conflicts(number conversion.SubscriberNumber) sql.Bucket {
-	return s.limiter.Bucket(perSpace, "taken addresses", string(number))
-}
-
-// errTakenAlready is conversion.ErrAddressTaken for who has just typed the
-// address, and lost it to nobody.
-var errTakenAlready = fmt.Errorf("at once: %w", conversion.ErrAddressTaken)
-
-// refusedAddress is what the identifiers page says of an address that cannot be
-// chosen, "" for any other error.
-func refusedAddress(err error) string {
-	var reserved *conversion.ReservedError
-	switch {
-	case errors.Is(err, errTakenAlready):
-		return addressTakenAlready
-	case errors.Is(err, conversion.ErrAddressTaken):
-		return addressTaken
-	case errors.As(err, &reserved) && !reserved.Until.IsZero():
-		return addressReserved + " Ce délai se termine le " + conversion.FrenchTime(reserved.Until) + " (heure de Paris). Choisissez une autre adresse, ou attendez la fin de ce délai."
-	case errors.Is(err, conversion.ErrAddressReserved):
-		return addressReserved
-	case errors.Is(err, conversion.ErrTooManyAddresses):
-		return addressTooMany
-	}
-	return ""
 }

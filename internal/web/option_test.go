@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,9 +12,6 @@ import (
 	"bascule/internal/conversion"
 	"bascule/sql/sqltest"
 )
-
-// opted is the form of the identifiers in the space.
-func opted(email string) url.Values { return full(url.Values{}, email) }
 
 // R12–R23, R3, R25–R27: the sheet's own way, without a browser: the irrevocable
 // change is confirmed, the identifiers chosen, the code mailed at once, and only
@@ -63,20 +59,6 @@ func TestOption(t *testing.T) {
 	}
 	c.visit(client, "/espace").expect(t, http.StatusForbidden, "Votre espace a déjà été transformé")                           // R3
 	c.send(client, "/espace/identifiants", opted("chosen@a.example")).expect(t, http.StatusForbidden, "a déjà été transformé") // R4
-}
-
-// kept is what the switch leaves alone (R5).
-func (s *site) kept(r sqltest.Request) string {
-	s.t.Helper()
-	return s.db.Text(s.t, `SELECT concat_ws(' ', number, holder, contact_email, companies) FROM space WHERE id = $1`, r.SpaceID)
-}
-
-func (s *site) openRequest(r sqltest.Request) (id int64) {
-	s.t.Helper()
-	if err := s.db.Raw.QueryRow(`SELECT id FROM request r WHERE space_id = $1 AND request_is_open(r)`, r.SpaceID).Scan(&id); err != nil {
-		s.t.Fatal(err)
-	}
-	return id
 }
 
 // D8: the address chosen is the one already mailed: no second mail, that code and
@@ -174,18 +156,6 @@ func TestOptionLosesItsAddress(t *testing.T) {
 	page := c.post(full(proof, "troisieme@a.example")).expect(t, http.StatusOK, mailSent)
 	if strings.Contains(page.body, "premier code") {
 		t.Error("the page promises that the first code opens the identifiers again")
-	}
-}
-
-// unchangedBut compares all rows, those of one table aside.
-func (s *site) unchangedBut(table string, do func()) {
-	s.t.Helper()
-	const rows = `SELECT concat((SELECT string_agg(t::text, ' ' ORDER BY id) FROM space t), (SELECT string_agg(t::text, ' ' ORDER BY id) FROM request t),
-		(SELECT string_agg(t::text, ' ' ORDER BY id) FROM obligation t), (SELECT string_agg(t::text, ' ' ORDER BY id) FROM audit t))`
-	before := s.db.Text(s.t, rows)
-	do()
-	if after := s.db.Text(s.t, rows); after != before {
-		s.t.Errorf("more than %s has changed\nbefore %s\nafter  %s", table, before, after)
 	}
 }
 
@@ -292,37 +262,4 @@ func (c *certSite) race(t *testing.T, round int, client *http.Client, activation
 	}
 	t.Fatalf("round %d: nobody won: %d and %d\n%s\n%s", round, activated.status, chosen.status, text(activated.body), text(chosen.body))
 	return ""
-}
-
-// R11, R29: the pages of a space entered by certificate lead to each other, and
-// what is for a password space alone is not there.
-func TestCertificatePages(t *testing.T) {
-	t.Parallel()
-	c := newCertSite(t)
-	r, cert := c.holder(sqltest.Invitation{})
-	client := c.client([]tls.Certificate{cert}...)
-	for path, texts := range map[string][]string{
-		"/espace/services":    {"Gérer mes services", "Gérer vos coordonnées", "Opter pour l'accès sans certificat"},
-		"/espace/coordonnees": {string(r.Number), r.Contact.String(), "Avec certificat"},
-	} {
-		checkHTML(t, path, c.visit(client, path).expect(t, http.StatusOK, texts...))
-	}
-	for _, path := range []string{"/recapitulatif", "/recapitulatif.pdf"} {
-		c.visit(client, path).expect(t, http.StatusForbidden)
-	}
-}
-
-// D3: whoever has proven an address by its code activates with it, however many
-// other addresses were refused before.
-func TestOwnAddressAfterTooManyOthers(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	_, owner := s.mailed(sqltest.Invitation{Contact: "taken@a.example"})
-	s.post(full(owner, "taken@a.example")).expect(t, http.StatusOK, success)
-	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
-	for range 10 {
-		s.post(full(proof, "taken@a.example")).expect(t, http.StatusUnprocessableEntity, taken)
-	}
-	s.post(full(proof, "taken@a.example")).expect(t, http.StatusTooManyRequests, "il faut maintenant attendre")
-	s.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
 }

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"bascule/internal/conversion"
 )
@@ -76,43 +74,6 @@ type step struct {
 	Current, Done bool
 }
 
-// problems are what is wrong with a form, in the order of its fields.
-type problems []problem
-
-type problem struct{ Field, Text string }
-
-func (p *problems) add(field, text string) { *p = append(*p, problem{field, sentence(text)}) }
-
-// Of is what is wrong with a field, nil if nothing is.
-func (p problems) Of(field string) *problem {
-	for i := range p {
-		if p[i].Field == field {
-			return &p[i]
-		}
-	}
-	return nil
-}
-
-// Describe are the attributes by which assistive software finds the hints of a
-// field and what is wrong with it. All parts are names of ours.
-func (p problems) Describe(field string, hints ...string) template.HTMLAttr {
-	if p.Of(field) == nil {
-		return template.HTMLAttr(`aria-describedby="` + strings.Join(hints, " ") + `"`)
-	}
-	hints = append(hints, field+"-erreur")
-	return template.HTMLAttr(`aria-describedby="` + strings.Join(hints, " ") + `" aria-invalid="true"`)
-}
-
-// sentence makes a sentence of the domain's words.
-func sentence(s string) string {
-	first, size := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(first)) + s[size:]
-	if strings.HasSuffix(s, ".") {
-		return s
-	}
-	return s + "."
-}
-
 func newPages(s site) *pages {
 	funcs := template.FuncMap{"french": conversion.FrenchTime, "day": conversion.FrenchDate, "machine": machineTime}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(pageFiles, "page/layout.html"))
@@ -175,24 +136,4 @@ func frenchWait(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%d\u00a0minutes", (s+59)/60)
 	}
-}
-
-// failurePage is the data of failure.html.
-type failurePage struct {
-	Status int
-	Wait   string
-}
-
-func failureTitle(status int) string {
-	switch status {
-	case http.StatusForbidden:
-		return "Formulaire refusé"
-	case http.StatusNotFound:
-		return "Page introuvable"
-	case http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusRequestEntityTooLarge:
-		return "Formulaire illisible"
-	case http.StatusTooManyRequests:
-		return "Trop d'essais infructueux"
-	}
-	return "Service momentanément indisponible"
 }

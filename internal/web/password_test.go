@@ -15,29 +15,6 @@ import (
 	"bascule/sql/sqltest"
 )
 
-const resetRefused = "Cette adresse et ce code ne permettent pas de choisir un mot de passe."
-
-// newPassword is the form of /nouveau-mot-de-passe.
-func newPassword(proof url.Values, secret string) url.Values {
-	return with(proof, "password", secret, "password_confirmation", secret)
-}
-
-// change is the form of /espace/mot-de-passe.
-func change(current, next string) url.Values {
-	return newPassword(url.Values{"current": {current}}, next)
-}
-
-// asked has a code for a new password mailed to a space.
-func (s *site) asked(r sqltest.Request) url.Values {
-	s.t.Helper()
-	n := s.resets()
-	s.visitor("192.0.2.99").submit("/mot-de-passe-oublie", trust(r.Contact.String())).expect(s.t, http.StatusOK, perhaps)
-	if s.resets() == n {
-		s.t.Fatal("no mail was asked for")
-	}
-	return s.mailReset(r)
-}
-
 // R31: a wrong code, an unknown address, an expired, used, replaced or not yet
 // mailed code, and a code that activates, answer alike; nothing is changed.
 func TestRenewalRefusedAlike(t *testing.T) {

@@ -8,44 +8,11 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"bascule/internal/conversion"
 	"bascule/internal/recap"
 	"bascule/sql"
 )
-
-// The cookies of sessions: the one that an activation opens, good for the recap
-// alone, and the one that address and password open.
-const (
-	recapCookie = "recap"
-	spaceCookie = "espace"
-)
-
-// cookie holds the secret of a session. Over https the prefix of its name makes
-// browsers refuse it from anybody but this very host.
-func (s *Server) cookie(name, token string, life time.Duration) *http.Cookie {
-	return &http.Cookie{
-		Name: s.cookieName(name), Value: token, Path: "/", MaxAge: int(life.Seconds()),
-		Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
-}
-
-// cookieValue is what a browser says, "" where it says nothing.
-func (s *Server) cookieValue(r *http.Request, name string) string {
-	cookie, err := r.Cookie(s.cookieName(name))
-	if err != nil {
-		return ""
-	}
-	return cookie.Value
-}
-
-func (s *Server) cookieName(name string) string {
-	if s.secure {
-		return "__Host-" + name
-	}
-	return name
-}
 
 // recap serves the document that the subscriber keeps (R28), to a session only:
 // there is nothing in the URL to pass on.
@@ -119,4 +86,21 @@ func document(r sql.Recap) ([]byte, error) {
 
 func (s *Server) noSession(w http.ResponseWriter) error {
 	return s.pages.write(w, http.StatusForbidden, "nosession", view{})
+}
+
+// recapPage shows what the PDF says, for who cannot read that: the library that
+// writes it knows no tags (R28).
+func (s *Server) recapPage(w http.ResponseWriter, r *http.Request) error {
+	found, err := s.recapOf(r)
+	if errors.Is(err, conversion.ErrNotFound) {
+		return s.noSession(w)
+	}
+	if err != nil {
+		return err
+	}
+	var facts recap.Facts
+	if err := json.Unmarshal(found.Facts, &facts); err != nil {
+		return fmt.Errorf("recap of request %d: %w", found.RequestID, err)
+	}
+	return s.pages.write(w, http.StatusOK, "recap", view{Data: facts})
 }

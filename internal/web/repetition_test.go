@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"bascule/internal/conversion"
 	"bascule/internal/web"
 	"bascule/sql"
 	"bascule/sql/sqltest"
@@ -144,4 +145,84 @@ func TestRepetitionMeetsAnotherPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	(<-answer).expect(t, http.StatusUnprocessableEntity, already)
+}
+
+// The same form twice, at once or later, gets the same page twice, and a
+// session each time; somebody who went back and typed another password is not
+// led to believe that it was taken.
+func TestDoubleClick(t *testing.T) {
+	s := newSite(t)
+	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	form := full(proof, "Contact@a.example")
+	answers := make(chan answered, 3)
+	for range 2 {
+		go func() { answers <- s.post(form) }()
+	}
+	first := (<-answers).expect(t, http.StatusOK, success)
+	answers <- s.post(form)
+	for range 2 {
+		again := (<-answers).expect(t, http.StatusOK, success)
+		if again.body != first.body {
+			t.Errorf("another page:\n%s\n%s", again.body, first.body)
+		}
+		s.get("/recapitulatif.pdf", "Cookie", again.cookie()).expect(t, http.StatusOK)
+	}
+	s.post(with(form, "password", "Another9Secret", "password_confirmation", "Another9Secret")).
+		expect(t, http.StatusUnprocessableEntity, already)
+	s.hashed("1")
+	if n := s.db.Text(t, `SELECT count(*) FROM audit WHERE event = 'activated'`); n != "1" {
+		t.Errorf("%s activations, want 1", n)
+	}
+}
+
+// D1: the same for a code that activates alone; without the form's name, a
+// used code is refused like any other.
+func TestDoubleClickCodeAlone(t *testing.T) {
+	s := newSite(t)
+	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	s.post(full(contact, "chosen@a.example")).expect(t, http.StatusOK, mailSent)
+	form := with(s.mailAgain(r), "submission", s.get("/activation").field("submission"))
+	s.post(form).expect(t, http.StatusOK, success)
+	s.post(form).expect(t, http.StatusOK, success)
+	s.post(with(form, "submission", "-")).expect(t, http.StatusUnprocessableEntity, refused)
+}
+
+// I2, R27: a form whose name the request carries since another address was
+// chosen is not taken for the one that activated.
+func TestFormNameReused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, _ := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	form := sql.Submission{
+		Request: r.ID, Generation: 1, ID: "00000000-0000-4000-8000-000000000001", Email: sqltest.Email(t, "chosen@a.example"),
+		Credentials: func() (sql.Credentials, error) {
+			return sql.Credentials{Password: "hash", Question: "animal", Answer: "hash"}, nil
+		},
+	}
+	if _, err := s.db.ChooseAddress(t.Context(), form); err != nil {
+		t.Fatal(err)
+	}
+	s.mailAgain(r)
+	form.Generation = 2
+	err := s.db.Activate(t.Context(), sql.Activation{Submission: form,
+		Facts: func(conversion.Space, conversion.TrustQuestion, time.Time) ([]byte, error) { return []byte("{}"), nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if access := s.db.Text(t, `SELECT access FROM space`); access != "password" {
+		t.Errorf("told of a success, access is %s", access)
+	}
+}
+
+// Going back after another address was chosen and typing another password
+// changes what is kept: the mail stands, the credentials are the latest.
+func TestCredentialsReplaced(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	form := full(contact, "chosen@a.example")
+	s.post(with(form, "password", "Another9Secret", "password_confirmation", "Another9Secret")).expect(t, http.StatusOK, mailSent)
+	s.post(form).expect(t, http.StatusOK, "déjà été envoyé")
+	s.post(s.mailAgain(r)).expect(t, http.StatusOK, success)
+	s.checkSwitched(r, "chosen@a.example")
 }

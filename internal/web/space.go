@@ -1,9 +1,6 @@
 package web
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -14,7 +11,6 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"bascule/internal/conversion"
-	"bascule/internal/recap"
 )
 
 // spacePage is what the pages of a space have in common.
@@ -165,21 +161,4 @@ func (s *Server) contact(w http.ResponseWriter, _ *http.Request, e entry) error 
 		p.Email, p.Question, p.SwitchedAt = e.session.Email, e.session.Question.Text(), e.session.SwitchedAt
 	}
 	return s.pages.write(w, http.StatusOK, "contact", view{Inside: e.space.Access, Data: p})
-}
-
-// recapPage shows what the PDF says, for who cannot read that: the library that
-// writes it knows no tags (R28).
-func (s *Server) recapPage(w http.ResponseWriter, r *http.Request) error {
-	found, err := s.recapOf(r)
-	if errors.Is(err, conversion.ErrNotFound) {
-		return s.noSession(w)
-	}
-	if err != nil {
-		return err
-	}
-	var facts recap.Facts
-	if err := json.Unmarshal(found.Facts, &facts); err != nil {
-		return fmt.Errorf("recap of request %d: %w", found.RequestID, err)
-	}
-	return s.pages.write(w, http.StatusOK, "recap", view{Data: facts})
 }

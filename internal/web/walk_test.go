@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -102,16 +101,6 @@ func TestWalk(t *testing.T) {
 	}
 	c.give(t, r, []conversion.Company{one, two})
 	walk(t, c, b, r, []string{"Garage Duvallon", "Dossier choisi : Boulangerie Duvallon", "Paiement"}, false)
-}
-
-// give gives a space these companies in place of its own.
-func (c *certSite) give(t *testing.T, r sqltest.Request, companies []conversion.Company) {
-	t.Helper()
-	list, err := json.Marshal(companies)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.db.Exec(t, `UPDATE space SET companies = $2 WHERE id = $1`, r.SpaceID, list)
 }
 
 // R7–R30, without script: forms and links are enough.
@@ -257,13 +246,4 @@ func TestForgottenWalk(t *testing.T) {
 	b.do(chromedp.Click("main .actions button"))
 	b.says("Votre mot de passe est modifié")
 	b.enter(c, "contact@a.example", another)
-}
-
-// resetCode does to the latest code for a new password what a worker does, and
-// returns it.
-func (c *certSite) resetCode(email string) conversion.Code {
-	c.t.Helper()
-	_, code := c.db.MailReset(c.t, c.keys, email)
-	c.proof(email, code)
-	return code
 }

@@ -19,7 +19,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -27,7 +26,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"bascule/internal/admission"
 	"bascule/internal/certificate"
@@ -230,23 +228,6 @@ func (s *Server) Handler() http.Handler {
 	return s.observe(s.secured(s.admit(mux)))
 }
 
-// Metrics serves the metrics to Prometheus, and the probes where no subscriber
-// can be in their way. They name no one (I6); it is served elsewhere than the
-// pages all the same.
-func (s *Server) Metrics() http.Handler {
-	mux := http.NewServeMux()
-	for _, r := range s.routes() {
-		if isProbe(r.path) {
-			mux.Handle(r.path, s.dispatch(r))
-		}
-	}
-	mux.Handle("/", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
-	return mux
-}
-
-// isProbe tells the paths by which an operator watches the process.
-func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
-
 // fixed is a page that is the same for everybody.
 func (s *Server) fixed(name string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -255,42 +236,6 @@ func (s *Server) fixed(name string) handler {
 	}
 }
 
-// besieged is NaN where PostgreSQL does not tell in time.
-func (s *Server) besieged() float64 {
-	ctx, cancel := context.WithTimeout(context.Background(), readyPatience)
-	defer cancel()
-	n, err := s.db.Besieged(ctx)
-	if err != nil {
-		return math.NaN()
-	}
-	return float64(n)
-}
-
 func (s *Server) unknown(http.ResponseWriter, *http.Request) error {
 	return failure{status: http.StatusNotFound}
-}
-
-func (s *Server) healthy(w http.ResponseWriter, r *http.Request) error {
-	return writeText(w, http.StatusOK, "ok\n")
-}
-
-// readyPatience is how long PostgreSQL may take to answer before the server
-// calls itself out of service.
-const readyPatience = 2 * time.Second
-
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), readyPatience)
-	defer cancel()
-	if err := s.db.Ready(ctx); err != nil {
-		s.log.Warn("not ready", "error", err)
-		return writeText(w, http.StatusServiceUnavailable, "PostgreSQL does not answer\n")
-	}
-	return writeText(w, http.StatusOK, "ok\n")
-}
-
-func writeText(w http.ResponseWriter, status int, text string) error {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(status)
-	w.Write([]byte(text)) // fails when the reader has gone: nobody is left to tell
-	return nil
 }

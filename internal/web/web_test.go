@@ -1,269 +1,258 @@
 package web_test
 
 import (
-	"bytes"
-	"cmp"
-	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
-	"bascule/internal/conversion"
-	"bascule/internal/devenv/devtest"
 	"bascule/internal/web"
-	"bascule/sql"
 	"bascule/sql/sqltest"
 )
 
-func TestMain(m *testing.M) { devtest.Main(m) }
-
-// What subscribers type in these tests.
-const (
-	password = "Kolibri47Zenith"
-	answer   = "Rue des Tanneurs"
-)
-
-// site is a server of the pages on a database of its own.
-type site struct {
-	t      testing.TB
-	db     *sqltest.DB
-	pages  *sql.DB // the server's own pool
-	keys   *conversion.Keyring
-	server *web.Server
-	http   *httptest.Server
-	log    *logBook
+// The pages that are the same for everybody: R2, R24, R32–R34 in the sheet's
+// words; one language, one title, one h1, nothing inline, 15 kB at most.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for path, texts := range map[string][]string{
+		"/": {"Optez pour l'accès sans certificat", "Créer mon espace / adhérer aux services en ligne", "Activer votre espace",
+			"il doit être installé dans votre navigateur et être valide", "d'une adresse électronique valide", // R34
+			"Les quatre étapes", "irrévocable", "Vous conservez le même numéro d'abonné"}, // R33
+		"/sans-certificat":    {"Vous avez reçu notre courriel", "Accéder avec mon certificat", "Opter pour l'accès sans certificat", "Contactez l'assistance"}, // R2
+		"/adhesion":           {"Mode expert", "2ème étape", "Activer votre espace"},                                                                            // R24
+		"/aide":               {"créer un nouvel espace", "substitutions", "délégations", "Je n'ai pas reçu le courriel"},                                       // R34
+		"/activation":         {"Étape 1 sur 4", "Il ne s'agit pas ici de votre mot de passe, mais du code reçu", "Valider", "48 h"},                            // R25, R33
+		"/activation?etape=3": {"Étape 3 sur 4"},
+		"/nulle-part":         {"Page introuvable"},
+	} {
+		status := http.StatusOK
+		if path == "/nulle-part" {
+			status = http.StatusNotFound
+		}
+		page := s.get(path).expect(t, status, append(texts, "Téléphone : 01 99 00 00 00.")...) // R32
+		checkHTML(t, path, page)
+		kept := map[bool]string{true: "no-store", false: "no-cache"}[path == "/nulle-part" || strings.HasPrefix(path, "/activation")]
+		if got := page.header.Get("Cache-Control"); got != kept {
+			t.Errorf("%s: Cache-Control %q, want %q", path, got, kept)
+		}
+	}
 }
 
-// newSite starts a site. When the test ends, its log must hold nothing personal.
-func newSite(t testing.TB, change ...func(*web.Config)) *site {
-	t.Helper()
-	db := sqltest.Open(t)
-	s := &site{t: t, db: db, pages: db.Pages(t), keys: sqltest.Keys(t), log: &logBook{}}
-	s.http = httptest.NewUnstartedServer(nil)
-	cfg := web.Config{
-		DB: s.pages, Keys: s.keys,
-		PublicURL:      &url.URL{Scheme: "http", Host: s.http.Listener.Addr().String()},
-		Help:           "Du lundi au vendredi, de 8 h 00 à 19 h 30.\nTéléphone : 01 99 00 00 00.",
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Log:            slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+// Every link of every page leads somewhere.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	form := full(proof, "contact@a.example")
+	pages := map[string]answered{
+		"identifiers": s.post(proof), "problems": s.post(with(form, "password", "x", "answer", "")), "mail": s.post(full(proof, "other@a.example")),
+		"pending": s.post(proof), "welcome": s.post(form), "already": s.post(with(form, "submission", "-")), "refused": s.post(proof),
+		"session": s.get("/recapitulatif.pdf"),
 	}
-	for _, f := range change {
-		f(&cfg)
+	for _, path := range []string{"/", "/sans-certificat", "/adhesion", "/aide", "/activation"} {
+		pages[path] = s.get(path)
 	}
-	server, err := web.New(cfg)
-	if err != nil {
-		t.Fatal(err)
+	for name, page := range pages {
+		checkHTML(t, name, page)
+		for _, m := range regexp.MustCompile(`(?:href|src|action)="(/[^"#]*)`).FindAllStringSubmatch(page.body, -1) {
+			if got := s.get(m[1], "Cookie", pages["welcome"].cookie()); got.status != http.StatusOK {
+				t.Errorf("%s: %s answers %d", name, m[1], got.status)
+			}
+		}
 	}
-	s.server = server
-	s.http.Config.Handler = server.Handler()
-	s.http.Start()
-	t.Cleanup(func() {
-		s.http.Close()
-		s.log.check(t)
+}
+
+// D5: GET and HEAD change nothing, whoever opens a link first, whatever it carries.
+func TestReadingChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	done, form := s.mailed(sqltest.Invitation{Contact: "done@a.example"})
+	cookie := s.post(full(form, done.Contact.String())).expect(t, http.StatusOK, success).cookie()
+	before := s.db.Dump(t)
+	for _, path := range []string{"/", "/sans-certificat", "/adhesion", "/aide", "/activation", "/activation?" + proof.Encode(),
+		"/activation?" + full(proof, "contact@a.example").Encode(), "/recapitulatif.pdf", "/healthz", "/readyz", "/nulle-part", "/static/x/style.css"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			got := s.do(s.request(method, path, nil, "Cookie", cookie))
+			if method == http.MethodHead && got.body != "" || got.status >= 500 {
+				t.Errorf("%s %s: status %d, %d bytes", method, path, got.status, len(got.body))
+			}
+		}
+	}
+	if after := s.db.Dump(t); after != before {
+		t.Errorf("rows have changed\nbefore: %s\nafter: %s", before, after)
+	}
+}
+
+// Over https the cookie is bound to the host, and browsers keep to https.
+func TestHTTPS(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *web.Config) {
+		c.PublicURL = &url.URL{Scheme: "https", Host: "espace.example"}
+		c.CertURL = &url.URL{Scheme: "https", Host: "certificat.example"}
 	})
-	return s
+	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	s.post(proof, "Origin", "https://certificat.example").expect(t, http.StatusOK, askPassword)
+	page := s.post(full(proof, "contact@a.example"), "Origin", "https://espace.example").expect(t, http.StatusOK, success)
+	if got := page.header.Get("Set-Cookie"); !strings.HasPrefix(got, "__Host-recap=") || !strings.Contains(got, "; Secure") {
+		t.Errorf("cookie %q", got)
+	}
+	if got := page.header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
+		t.Errorf("HSTS %q, want a year", got)
+	}
+	s.get("/recapitulatif.pdf", "Cookie", page.cookie()).expect(t, http.StatusOK)
 }
 
-// logBook keeps all that a site logs.
-type logBook struct {
-	mu      sync.Mutex
-	b       bytes.Buffer
-	secrets []string
+// What a browser with our pages would not send.
+func TestMalformed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	form := full(proof, "contact@a.example")
+	const urlencoded = "application/x-www-form-urlencoded"
+	for _, test := range []struct {
+		name, method, path, body string
+		header                   []string
+		status                   int
+	}{
+		{"too large", "POST", "/activation", "email=" + strings.Repeat("a", 65<<10), []string{"Content-Type", urlencoded}, 413},
+		{"bad escape", "POST", "/activation", "email=%zz", []string{"Content-Type", urlencoded}, 400},
+		{"JSON", "POST", "/activation", `{"email":"x"}`, []string{"Content-Type", "application/json"}, 400},
+		{"empty", "POST", "/activation", "", []string{"Content-Type", urlencoded}, 400},
+		{"form in the URL", "POST", "/activation?" + form.Encode(), "", []string{"Content-Type", urlencoded}, 400},
+		{"half of the form in the URL", "POST", "/activation?code=" + form.Get("code"), "email=" + form.Get("email"), []string{"Content-Type", urlencoded}, 422},
+		{"another site", "POST", "/activation", form.Encode(), []string{"Content-Type", urlencoded, "Sec-Fetch-Site", "cross-site"}, 403},
+		{"another origin", "POST", "/activation", form.Encode(), []string{"Content-Type", urlencoded, "Origin", "https://evil.example"}, 403},
+		{"PUT", "PUT", "/activation", form.Encode(), nil, 405},
+		{"DELETE", "DELETE", "/", "", nil, 405},
+		{"POST to a page", "POST", "/aide", "", nil, 405},
+		{"invented method", "BREW", "/activation", "", nil, 405},
+		{"unknown", "POST", "/nulle-part", "", nil, 404},
+		{"static", "GET", "/static/x/../../web.go", "", nil, 404},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s.unchanged(func() {
+				got := s.do(s.request(test.method, test.path, strings.NewReader(test.body), test.header...))
+				checkHTML(t, test.name, got.expect(t, test.status, "Espace abonné"))
+				if allow := got.header.Get("Allow"); test.status == 405 && !strings.HasPrefix(allow, "GET, HEAD") {
+					t.Errorf("Allow: %q", allow)
+				}
+			})
+		})
+	}
+	// A browser that knows no Sec-Fetch-Site is believed about its origin.
+	s.post(form, "Origin", s.http.URL).expect(t, http.StatusOK, success)
+	if got := s.get("/activation").header.Get("Referrer-Policy"); got != "same-origin" {
+		t.Errorf("Referrer-Policy %q: such a browser would post \"Origin: null\"", got)
+	}
 }
 
-func (l *logBook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// check is I6: no address, network address, code, password or answer in any line.
-func (l *logBook) check(t testing.TB) {
-	text := l.String()
-	for _, secret := range append(l.secrets, "@", "127.0.0.1", "192.0.2.", password, answer, "recap=") {
-		if strings.Contains(strings.ToLower(text), strings.ToLower(secret)) {
-			t.Errorf("the log holds %q:\n%s", secret, text)
+// A setting that cannot be used stops the start and is named.
+func TestNewRefuses(t *testing.T) {
+	good := &url.URL{Scheme: "https", Host: "espace.example"}
+	for want, cfg := range map[string]web.Config{
+		"public URL":          {},
+		"public URL: ":        {PublicURL: &url.URL{Scheme: "https", Host: "espace.example", Path: "/sub"}},
+		"a host are needed":   {PublicURL: &url.URL{Scheme: "https"}},
+		"http:// or https://": {PublicURL: &url.URL{Scheme: "ftp", Host: "espace.example"}},
+		"for certificates: ":  {PublicURL: good, CertURL: &url.URL{Scheme: "https", Host: "espace.example", Path: "/sub"}},
+		"theme folder":        {PublicURL: good, ThemeDir: filepath.Join(t.TempDir(), "missing")},
+	} {
+		if _, err := web.New(cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one about the %s", err, want)
 		}
 	}
 }
 
-// mailed adds a space whose code has been mailed to its contact address.
-func (s *site) mailed(in sqltest.Invitation) (sqltest.Request, url.Values) {
-	s.t.Helper()
-	r, code := s.db.Mailed(s.t, s.keys, in)
-	return r, s.proof(r.Contact.String(), code)
+// D6: the other password profile, and the lifetime of the codes, are told as set.
+func TestSettingsShow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *web.Config) { c.Profile = "cnil"; c.CodeLifetime = 90 * time.Minute; c.Help = " " })
+	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	s.get("/activation").expect(t, http.StatusOK, "Le code est valable 1 h 30", "8 h 00 à 19 h 30") // R32
+	s.post(proof).expect(t, http.StatusOK, "12 caractères au minimum et 64 au maximum")
+	s.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
+	_, proof = s.mailed(sqltest.Invitation{Contact: "second@a.example"})
+	s.post(with(full(proof, "second@a.example"), "password", "Kolibri47", "password_confirmation", "Kolibri47")).
+		expect(t, http.StatusUnprocessableEntity, "12 caractères au minimum")
 }
 
-// mailAgain mails the present code of a request.
-func (s *site) mailAgain(r sqltest.Request) url.Values {
-	s.t.Helper()
-	email, code := s.db.Mail(s.t, s.keys, r.ID)
-	return s.proof(email.String(), code)
-}
-
-func (s *site) proof(email string, code conversion.Code) url.Values {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	s.log.secrets = append(s.log.secrets, code.String(), strings.ReplaceAll(code.String(), "-", ""))
-	return url.Values{"email": {email}, "code": {code.String()}}
-}
-
-// with is a copy of the form with other values; a value of "-" takes the field out.
-func with(form url.Values, pairs ...string) url.Values {
-	out := url.Values{}
-	for k, v := range form {
-		out[k] = v
+// Every link of these pages leads somewhere; forms of another site are refused.
+func TestPasswordPages(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "contact@a.example"})
+	v := s.visitor("192.0.2.1")
+	pages := map[string]answered{
+		"connexion": v.get("/connexion"), "oublie": v.get("/mot-de-passe-oublie"), "nouveau": v.get("/nouveau-mot-de-passe"),
+		"envoye": v.submit("/mot-de-passe-oublie", trust("nobody@a.example")),
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] == "-" {
-			out.Del(pairs[i])
-			continue
+	v.connect("contact@a.example").leadsTo(t, "/espace")
+	pages["changer"] = v.get("/espace/mot-de-passe")
+	for name, page := range pages {
+		page.expect(t, http.StatusOK, "Téléphone : 01 99 00 00 00.") // R32
+		checkHTML(t, name, page)
+		if got := page.header.Get("Referrer-Policy"); got != "same-origin" {
+			t.Errorf("%s: Referrer-Policy %q", name, got)
 		}
-		out.Set(pairs[i], pairs[i+1])
-	}
-	return out
-}
-
-// full is the form of the second screen, filled in with the address.
-func full(proof url.Values, email string) url.Values {
-	return with(proof, "new_email", email, "new_email_confirmation", email, "password", password,
-		"password_confirmation", password, "question", "enfance-rue", "answer", answer, "consent", "oui",
-		"submission", fmt.Sprintf("00000000-0000-4000-8000-%012x", len(email)))
-}
-
-// answered is what came back.
-type answered struct {
-	status int
-	body   string
-	header http.Header
-}
-
-func (s *site) post(form url.Values, header ...string) answered {
-	s.t.Helper()
-	return s.do(s.request(http.MethodPost, "/activation", strings.NewReader(form.Encode()), append(header,
-		"Content-Type", "application/x-www-form-urlencoded")...))
-}
-
-func (s *site) get(path string, header ...string) answered {
-	s.t.Helper()
-	return s.do(s.request(http.MethodGet, path, nil, header...))
-}
-
-func (s *site) request(method, path string, body io.Reader, header ...string) *http.Request {
-	s.t.Helper()
-	r, err := http.NewRequest(method, s.http.URL+path, body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	return r
-}
-
-// do may be called by any goroutine of a test.
-func (s *site) do(r *http.Request) answered {
-	resp, err := s.http.Client().Do(r)
-	if err != nil {
-		s.t.Error(err)
-		return answered{}
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		s.t.Error(err)
-	}
-	return answered{resp.StatusCode, string(body), resp.Header}
-}
-
-// expect checks the status, and that the page says each of the texts.
-func (a answered) expect(t testing.TB, status int, texts ...string) answered {
-	t.Helper()
-	if a.status != status {
-		t.Errorf("status %d, want %d\n%s", a.status, status, text(a.body))
-	}
-	said := text(a.body)
-	for _, want := range texts {
-		if !strings.Contains(said, text(want)) {
-			t.Errorf("the page does not say %q:\n%s", want, said)
+		for _, m := range regexp.MustCompile(`(?:href|src)="(/[^"#]*)`).FindAllStringSubmatch(page.body, -1) {
+			if got := v.get(m[1]); got.status != http.StatusOK && got.status != http.StatusSeeOther {
+				t.Errorf("%s: %s answers %d", name, m[1], got.status)
+			}
 		}
 	}
-	return a
+	for _, path := range []string{"/connexion", "/mot-de-passe-oublie", "/nouveau-mot-de-passe", "/espace/mot-de-passe"} {
+		r := v.request(http.MethodPost, path, strings.NewReader("email=a"), "Content-Type", "application/x-www-form-urlencoded", "Origin", "https://evil.example")
+		v.do(r).expect(t, http.StatusForbidden)
+		v.submit(path, nil).expect(t, http.StatusBadRequest)
+	}
 }
 
-var (
-	tags   = regexp.MustCompile(`<[^>]*>`)
-	blanks = regexp.MustCompile(`\s+`)
-)
-
-// metric is the value of a line of the metrics.
-func (s *site) metric(name string) string {
-	s.t.Helper()
-	w := httptest.NewRecorder()
-	s.server.Metrics().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-	for line := range strings.Lines(w.Body.String()) {
-		if value, ok := strings.CutPrefix(line, name+" "); ok {
-			return strings.TrimSpace(value)
+// Without PostgreSQL there is no verdict, right or wrong: 503, and when to come back.
+func TestPasswordPagesWithoutDatabase(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := s.switched(sqltest.Invitation{Contact: "contact@a.example"})
+	v := s.visitor("192.0.2.1")
+	v.submit("/mot-de-passe-oublie", trust("contact@a.example")).expect(t, http.StatusOK, perhaps)
+	proof := s.mailReset(r)
+	v.connect("contact@a.example").leadsTo(t, "/espace")
+	s.pages.Close()
+	for path, form := range map[string]url.Values{
+		"/connexion": login("contact@a.example", password), "/mot-de-passe-oublie": trust("contact@a.example"), "/deconnexion": nil,
+		"/nouveau-mot-de-passe": newPassword(proof, "Another9Secret"), "/espace/mot-de-passe": change(password, "Another9Secret"),
+	} {
+		page := v.submit(path, form).expect(t, http.StatusServiceUnavailable)
+		if page.header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", path)
 		}
 	}
-	s.t.Fatalf("no metric %s", name)
-	return ""
 }
 
-// hashed proves how many submissions have been hashed so far (I8).
-func (s *site) hashed(want string) {
-	s.t.Helper()
-	if got := s.metric("bascule_hashing_seconds_count"); got != want {
-		s.t.Errorf("%s submissions were hashed, want %s", got, want)
+// D5: GET and HEAD change nothing, whatever the link carries.
+func TestReadingPasswordPagesChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := s.switched(sqltest.Invitation{Contact: "contact@a.example"})
+	v := s.visitor("192.0.2.1")
+	v.connect("contact@a.example").leadsTo(t, "/espace")
+	v.submit("/mot-de-passe-oublie", trust("contact@a.example")).expect(t, http.StatusOK, perhaps)
+	link := newPassword(s.mailReset(r), "Another9Secret").Encode()
+	before := s.db.Dump(t)
+	for _, path := range []string{"/connexion", "/connexion?" + login("contact@a.example", password).Encode(), "/deconnexion",
+		"/mot-de-passe-oublie", "/mot-de-passe-oublie?" + trust("contact@a.example").Encode(),
+		"/nouveau-mot-de-passe", "/nouveau-mot-de-passe?" + link, "/espace/mot-de-passe", "/espace/mot-de-passe?" + link} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			if got := v.do(v.request(method, path, nil)); got.status >= 500 || got.header.Get("Set-Cookie") != "" {
+				t.Errorf("%s %s: status %d, cookie %q", method, path, got.status, got.header.Get("Set-Cookie"))
+			}
+		}
+	}
+	if after := s.db.Dump(t); after != before {
+		t.Errorf("rows have changed\nbefore: %s\nafter: %s", before, after)
 	}
 }
-
-// text is what a page says, blanks made plain.
-func text(body string) string {
-	s := tags.ReplaceAllString(body, "")
-	s = strings.NewReplacer("&nbsp;", " ", "\u00a0", " ", "&#39;", "'", "&#43;", "+", "&amp;", "&", "&gt;", ">").Replace(s)
-	return blanks.ReplaceAllString(s, " ")
-}
-
-// title is the page's <title>.
-func (a answered) title() string {
-	m := regexp.MustCompile(`<title>(.*?)</title>`).FindStringSubmatch(a.body)
-	return text(cmp.Or(strings.Join(m, "|"), "none"))
-}
-
-// field is the value of a field of the page.
-func (a answered) field(name string) string {
-	m := regexp.MustCompile(`<input[^>]* name="` + name + `"[^>]* value="([^"]*)"`).FindStringSubmatch(a.body)
-	if m == nil {
-		return ""
-	}
-	return strings.NewReplacer("&#43;", "+", "&#39;", "'").Replace(m[1])
-}
-
-// cookie is the session's.
-func (a answered) cookie() string {
-	c, _, _ := strings.Cut(a.header.Get("Set-Cookie"), ";")
-	return c
-}
-
-const (
-	success     = "Votre espace avec certificat a bien été transformé en espace sans certificat. Vous conservez le même numéro d'abonné."
-	refused     = "Cette adresse et ce code ne permettent pas d'activer un espace"
-	already     = "Votre espace a déjà été transformé"
-	taken       = "Cette adresse sert maintenant à un autre espace"
-	askPassword = "Choisir vos identifiants"
-	mailSent    = "Un courriel contenant un code d'activation vous est envoyé à l'adresse électronique que vous avez choisie"
-)

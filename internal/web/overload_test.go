@@ -7,28 +7,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"bascule/sql/sqltest"
 )
-
-// hold locks rows as an import does, until release.
-func (s *site) hold(query string) (release func()) {
-	s.t.Helper()
-	tx, err := s.db.Raw.Begin()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if _, err := tx.Exec(query); err != nil {
-		s.t.Fatal(err)
-	}
-	release = sync.OnceFunc(func() { tx.Rollback() })
-	s.t.Cleanup(release)
-	return release
-}
-
-// waiters counts the pages that keep a connection while they wait for a lock.
-const waiters = `SELECT count(*) FROM pg_stat_activity
-	WHERE datname = current_database() AND usename = '` + sqltest.Application + `' AND wait_event_type = 'Lock'`
 
 // I8: more subscribers than the server has connections wait for what an import
 // holds. A bystander is served meanwhile, the server stays in service, and those
@@ -112,23 +94,97 @@ func TestPagesGiveUpWaiting(t *testing.T) {
 	}
 }
 
-// A server whose connections are all in use is in service still: /readyz asks on
-// one of its own.
-func TestReadyWhileAllConnectionsAreInUse(t *testing.T) {
-	t.Parallel()
+// I3, I8: a hundred forms at once for one request: one activates, the others
+// are told so or sent away.
+func TestHundredSubmissions(t *testing.T) {
 	s := newSite(t)
-	s.switched(sqltest.Invitation{Contact: "owner@a.example"})
-	v := s.visitor("192.0.2.1")
-	v.connect("owner@a.example").leadsTo(t, "/espace")
-	s.db.Exec(t, `CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT clock_timestamp() FROM pg_sleep(600)'`)
-	const asleep = `FROM pg_stat_activity WHERE datname = current_database() AND usename = '` + sqltest.Application + `' AND wait_event = 'PgSleep'`
-	var asking sync.WaitGroup
-	for range 20 {
-		asking.Go(func() { v.get("/espace") })
+	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	answers := make(chan answered, 100)
+	for i := range cap(answers) {
+		form := with(full(proof, "contact@a.example"), "submission", fmt.Sprintf("00000000-0000-4000-8000-%012d", i))
+		go func() { answers <- s.post(form) }()
 	}
-	s.await(`SELECT count(*) = 20 ` + asleep)
-	s.get("/readyz").expect(t, http.StatusOK)
-	s.db.Shift(t, 0)
-	s.db.Exec(t, `SELECT pg_terminate_backend(pid) `+asleep)
-	asking.Wait()
+	activated := 0
+	for range cap(answers) {
+		switch a := <-answers; a.status {
+		case http.StatusOK:
+			a.expect(t, http.StatusOK, success)
+			activated++
+		case http.StatusServiceUnavailable:
+			if a.header.Get("Retry-After") == "" {
+				t.Error("503 without Retry-After")
+			}
+		default:
+			a.expect(t, http.StatusUnprocessableEntity, already)
+		}
+	}
+	if activated != 1 {
+		t.Errorf("%d forms activated, want 1", activated)
+	}
+	s.hashed("1")
+	s.checkSwitched(r, "contact@a.example")
+}
+
+// I8: another process at work on the same request is waited for, not for ever.
+func TestBusyElsewhere(t *testing.T) {
+	s := newSite(t)
+	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	tx, err := s.db.Raw.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec(`SELECT pg_advisory_xact_lock($1)`, r.ID); err != nil {
+		t.Fatal(err)
+	}
+	form := full(proof, "contact@a.example")
+	busy := s.post(form).expect(t, http.StatusServiceUnavailable, "Réessayez dans quelques minutes")
+	if busy.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	answer := make(chan answered, 1)
+	go func() { answer <- s.post(form) }()
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	(<-answer).expect(t, http.StatusOK, success)
+}
+
+// R21, I3: a form that came in before the deadline and waits for the row until
+// after it comes too late, by an address typed and by a code alone.
+func TestDeadlineBehindLock(t *testing.T) {
+	t.Run("address typed", func(t *testing.T) {
+		s := newSite(t)
+		r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+		s.lateBehindLock(r, full(contact, "contact@a.example"))
+	})
+	t.Run("code alone", func(t *testing.T) {
+		s := newSite(t)
+		r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+		s.post(full(contact, "chosen@a.example")).expect(t, http.StatusOK, mailSent)
+		s.lateBehindLock(r, s.mailAgain(r))
+	})
+}
+
+func (s *site) lateBehindLock(r sqltest.Request, form url.Values) {
+	s.t.Helper()
+	tx, err := s.db.Raw.Begin()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec(`SELECT id FROM request WHERE id = $1 FOR UPDATE`, r.ID); err != nil {
+		s.t.Fatal(err)
+	}
+	answer := make(chan answered, 1)
+	go func() { answer <- s.post(form) }()
+	s.await(gaveUp)
+	s.db.Shift(s.t, 49*time.Hour)
+	if err := tx.Rollback(); err != nil {
+		s.t.Fatal(err)
+	}
+	(<-answer).expect(s.t, http.StatusUnprocessableEntity, refused)
+	if access := s.db.Text(s.t, `SELECT access FROM space WHERE id = $1`, r.SpaceID); access != "certificate" {
+		s.t.Errorf("access %s, switched after the deadline", access)
+	}
 }

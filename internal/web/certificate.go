@@ -1,0 +1,213 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"bascule/internal/certificate"
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// An entryRefusal is why a certificate opens no space.
+type entryRefusal string
+
+// The refusals beside those of package certificate, which are told by the same name.
+const (
+	entryUnavailable entryRefusal = "entry by certificate is not configured"
+	entryUnknown     entryRefusal = "no space has this certificate"
+	entryAmbiguous   entryRefusal = "several spaces have this certificate"
+	entryUnmatched   entryRefusal = "the issuer in the sheet names no authority, or several"
+	entrySwitched    entryRefusal = "the space is entered by address and password"
+)
+
+func (r entryRefusal) Error() string { return string(r) }
+
+// byCertificate finds the space of a certificate: issuer, use, dates and
+// revocation are verified with each request, so that a revocation ends what is
+// under way too (R7).
+func (s *Server) byCertificate(r *http.Request) (entry, error) {
+	if s.certificates == nil {
+		return entry{}, entryUnavailable
+	}
+	shown, err := s.shown(r)
+	if shown == nil && err == nil {
+		return entry{}, entryRefusal(certificate.None)
+	}
+	holder, err := s.verify(r, shown, err)
+	if err != nil {
+		return entry{}, err
+	}
+	return s.spaceOf(r.Context(), holder)
+}
+
+// verify judges a certificate, of which unread says why it could not be read, if
+// so. That costs no more than a signature for each authority of that name: so whoever
+// holds a certificate of ours gets in, whatever neighbours behind the same address
+// have shown. Who shows those that no authority of ours issued is counted, and has
+// to wait after too many: no more is written for them (I8). Refusals of our
+// authorities' certificates are not counted: an office may have many that have
+// expired.
+func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) (certificate.Holder, error) {
+	holder, err := certificate.Holder{}, unread
+	if unread == nil {
+		holder, err = s.certificates.Verify(shown, s.now())
+	}
+	var refusal certificate.Refusal
+	if !errors.As(err, &refusal) {
+		return holder, err
+	}
+	if refusal == certificate.Malformed || refusal == certificate.Untrusted {
+		if err := s.countMadeUp(r); err != nil {
+			return holder, err
+		}
+	}
+	return holder, entryRefusal(refusal)
+}
+
+// countMadeUp counts a certificate that is none of ours; the failure that it may
+// return says how long to wait.
+func (s *Server) countMadeUp(r *http.Request) error {
+	made := s.limiter.ByClient("certificate", s.client(r))
+	wait, err := s.limiter.Wait(r.Context(), made)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return failure{status: http.StatusTooManyRequests, wait: wait}
+	}
+	return s.limiter.Count(r.Context(), made)
+}
+
+// spaceOf finds the one space whose sheet named this serial number and this
+// authority; never by the serial number alone.
+func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry, error) {
+	spaces, err := s.db.SpacesOfCertificate(ctx, holder.Serial)
+	if err != nil {
+		return entry{}, err
+	}
+	var found []sql.CertificateSpace
+	refusal := entryUnknown
+	for _, c := range spaces {
+		switch err := s.certificates.Issued(c.Space.Certificate.Issuer, holder); {
+		case err == nil:
+			found = append(found, c)
+		case !errors.Is(err, certificate.ErrOtherAuthority):
+			refusal = entryUnmatched
+		}
+	}
+	switched := func(c sql.CertificateSpace) bool { return c.Space.Access != conversion.AccessCertificate }
+	switch {
+	case len(found) == 0:
+		return entry{}, refusal
+	case !slices.ContainsFunc(found, func(c sql.CertificateSpace) bool { return !switched(c) }):
+		return entry{}, entrySwitched // R3
+	case len(found) > 1:
+		return entry{}, entryAmbiguous
+	}
+	return entry{id: found[0].ID, space: found[0].Space, holder: holder, open: found[0].Open}, nil
+}
+
+// shown is the certificate that the client has shown, nil for none, in the one
+// way that the site has: in the TLS handshake or, where proxies ask for it, in a
+// header of theirs. The header of anybody else is not looked at, and neither is a
+// certificate that such a proxy may have itself.
+func (s *Server) shown(r *http.Request) (*x509.Certificate, error) {
+	switch {
+	case len(s.certProxies) > 0 && s.certProxies.Sent(r):
+		return certificate.FromHeader(r.Header)
+	case len(s.certProxies) > 0, r.TLS == nil, len(r.TLS.PeerCertificates) == 0:
+		return nil, nil
+	}
+	return r.TLS.PeerCertificates[0], nil
+}
+
+// AskCertificate makes a TLS configuration ask browsers for a certificate, and
+// judge none: the pages do, with each request, so that a refusal is a page of
+// ours and a revocation also ends open connections (R7). Without tickets, no
+// session outlives its handshake. base holds the server's certificate already:
+// each handshake gets a copy. The site must have authorities (Config.Certificates).
+//
+// Where proxies ask for the certificate (Config.CertProxies), base is returned as
+// it is: nothing that a client could show here counts.
+func (s *Server) AskCertificate(base *tls.Config) *tls.Config {
+	if len(s.certProxies) > 0 {
+		return base
+	}
+	config := base.Clone()
+	config.ClientAuth, config.SessionTicketsDisabled = tls.RequestClientCert, true
+	config.NextProtos = []string{"h2", "http/1.1"}
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		now := config.Clone()
+		now.GetConfigForClient, now.ClientCAs = nil, s.certificates.ClientCAs()
+		return now, nil
+	}
+	return config
+}
+
+// certificateKey marks requests that came in where browsers are asked for a
+// certificate.
+type certificateKey struct{}
+
+func asksCertificate(r *http.Request) bool { return r.Context().Value(certificateKey{}) != nil }
+
+// refusedPage is the data of refused.html.
+type refusedPage struct{ Reason entryRefusal }
+
+// refusedTitles name each refusal; the page says what to do.
+var refusedTitles = map[entryRefusal]string{
+	entryRefusal(certificate.None):        "Aucun certificat n'a été présenté",
+	entryRefusal(certificate.Malformed):   "Votre certificat n'a pas pu être lu",
+	entryRefusal(certificate.Untrusted):   "Votre certificat n'est pas reconnu",
+	entryRefusal(certificate.WrongUsage):  "Ce certificat ne sert pas à s'identifier",
+	entryRefusal(certificate.Revoked):     "Votre certificat a été révoqué",
+	entryRefusal(certificate.NotYetValid): "Votre certificat n'est pas encore valide",
+	entryRefusal(certificate.Expired):     "Votre certificat a expiré",
+	entryUnavailable:                      "L'accès avec certificat n'est pas proposé ici",
+	entryUnknown:                          "Aucun espace n'est associé à ce certificat",
+	entryAmbiguous:                        "Plusieurs espaces sont associés à ce certificat",
+	entryUnmatched:                        "L'émetteur de votre certificat n'a pas pu être vérifié",
+	entrySwitched:                         "Votre espace a déjà été transformé",
+}
+
+// refuseEntry says which and what to do (R7). The refusal tells nothing about
+// the holder: it may be logged.
+func (s *Server) refuseEntry(w http.ResponseWriter, refusal entryRefusal) error {
+	s.log.Info("entry refused", "why", string(refusal))
+	return s.pages.write(w, http.StatusForbidden, "refused", view{
+		Title: refusedTitles[refusal], Data: refusedPage{Reason: refusal},
+	})
+}
+
+// certificatePage is the data of certificate.html.
+type certificatePage struct{ CertURL string } // where browsers are asked for a certificate
+
+// showCertificate is "Accéder avec mon certificat": it leads into the space, or
+// to where the browser is asked for the certificate (R7). The browser leaves a
+// session by it; the database is not changed.
+func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
+	if !asksCertificate(r) {
+		if s.certificates == nil || s.certURL == "" {
+			return s.pages.write(w, http.StatusOK, "certificate", view{})
+		}
+		return s.pages.write(w, http.StatusOK, "certificate", view{Data: certificatePage{CertURL: s.certURL}})
+	}
+	_, err := s.byCertificate(r)
+	var refusal entryRefusal
+	if errors.As(err, &refusal) {
+		return s.refuseEntry(w, refusal)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := r.Cookie(s.cookieName(spaceCookie)); err == nil {
+		http.SetCookie(w, s.cookie(spaceCookie, "", -time.Second))
+	}
+	http.Redirect(w, r, "/espace", http.StatusSeeOther)
+	return nil
+}

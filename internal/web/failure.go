@@ -1,0 +1,79 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"bascule/internal/admission"
+	"bascule/sql"
+)
+
+// A failure is an answer without a page of its own.
+type failure struct {
+	status int
+	wait   time.Duration // told as Retry-After, 0 for none
+	cause  error         // logged, if not nil
+}
+
+func (f failure) Error() string {
+	if f.cause == nil {
+		return http.StatusText(f.status)
+	}
+	return fmt.Sprintf("%s: %v", http.StatusText(f.status), f.cause)
+}
+
+func (f failure) Unwrap() error { return f.cause }
+
+// retryLater is when to come back after an overload or a fault, in which case
+// nobody knows better.
+const retryLater = 5 * time.Second
+
+// fail answers with a page of ours, and logs what an operator must know.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var f failure
+	switch {
+	case errors.As(err, &f):
+	case errors.Is(err, sql.ErrBusy), errors.Is(err, admission.ErrOverload): // of no concern to an operator
+		f = failure{status: http.StatusServiceUnavailable, wait: retryLater}
+	default:
+		// Most likely PostgreSQL: it may be back in a moment.
+		f = failure{status: http.StatusServiceUnavailable, wait: retryLater, cause: err}
+	}
+	if f.cause != nil && f.status >= 500 && r.Context().Err() != context.Canceled {
+		s.log.Error("request failed", "route", r.Pattern, "error", f.cause)
+	}
+	if f.wait > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(f.wait), 10))
+	}
+	v := view{Title: failureTitle(f.status), Data: failurePage{Status: f.status, Wait: frenchWait(f.wait)}}
+	if err := s.pages.write(w, f.status, "failure", v); err != nil {
+		s.log.Error("page not written", "route", r.Pattern, "error", err)
+	}
+}
+
+// wholeSeconds rounds up: who comes back comes back late enough.
+func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+
+// failurePage is the data of failure.html.
+type failurePage struct {
+	Status int
+	Wait   string
+}
+
+func failureTitle(status int) string {
+	switch status {
+	case http.StatusForbidden:
+		return "Formulaire refusé"
+	case http.StatusNotFound:
+		return "Page introuvable"
+	case http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+		return "Formulaire illisible"
+	case http.StatusTooManyRequests:
+		return "Trop d'essais infructueux"
+	}
+	return "Service momentanément indisponible"
+}

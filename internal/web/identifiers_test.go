@@ -1,0 +1,222 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"bascule/sql/sqltest"
+)
+
+// R13–R18: everything wrong is told at once, at its field and on top; what was
+// typed stays, secrets apart; nothing changes.
+func TestIdentifiersProblems(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, proof := s.mailed(sqltest.Invitation{Number: "00AB1234", Contact: "contact@a.example"})
+	good := full(proof, "contact@a.example")
+	for _, test := range []struct {
+		rule, field, value, want string
+	}{
+		{"R15", "new_email", "", "Adresse électronique manquante."},
+		{"R15", "new_email", strings.Repeat("a", 60) + "@" + strings.Repeat("b", 36) + ".example", "100 caractères au maximum"},
+		{"R15", "new_email", "contact", "Adresse électronique invalide"},
+		{"R14", "new_email_confirmation", "", "Les deux adresses électroniques ne sont pas identiques."},
+		{"R14", "new_email_confirmation", "other@a.example", "Les deux adresses électroniques ne sont pas identiques."},
+		{"R16", "password", "", "Saisissez un mot de passe."},
+		{"R16", "password", "Abc1234", "8 caractères au minimum"},
+		{"R16", "password", "Abc123456789012345678", "20 caractères au maximum"},
+		{"R16", "password", "Kolibri Zenith7", "sans espace"},
+		{"R16", "password", "KolibriZenith", "au moins une lettre et au moins un chiffre"},
+		{"D6", "password", "azerty123", "trop courant"},
+		{"D6", "password", "x00AB1234y", "votre numéro d'abonné"},
+		{"R14", "password_confirmation", strings.ToLower(password), "Les deux mots de passe ne sont pas identiques."},
+		{"R18", "question", "", "Choisissez une question de confiance dans la liste."},
+		{"R18", "question", "nonsense", "Choisissez une question de confiance dans la liste."},
+		{"R18", "answer", " ", "Saisissez la réponse à la question de confiance."},
+		{"R12", "consent", "-", "Cochez la case si vous optez pour l'accès sans certificat"},
+	} {
+		t.Run(test.field+"="+fmt.Sprintf("%.12s", test.value), func(t *testing.T) { // each is one rule
+			s.unchanged(func() {
+				page := s.post(with(good, test.field, test.value)).
+					expect(t, http.StatusUnprocessableEntity, "Une information est à corriger", test.want)
+				if !strings.Contains(page.title(), "Erreur : Choisir vos identifiants – étape 2 sur 4") {
+					t.Errorf("title %q", page.title())
+				}
+				if !strings.Contains(page.body, `<a href="#`+test.field+`">`) || !strings.Contains(page.body, `id="`+test.field+`"`) {
+					t.Errorf("%s: the summary does not lead to the field %s", test.rule, test.field)
+				}
+				for _, secret := range []string{password, answer, test.value} {
+					if (test.field == "password" || secret != test.value) && secret != "" && strings.Contains(page.body, secret) {
+						t.Errorf("%s: a secret is sent back", test.rule)
+					}
+				}
+				if test.field != "new_email" && page.field("new_email") != "contact@a.example" {
+					t.Errorf("the address typed is lost")
+				}
+				if test.field != "question" && !strings.Contains(page.body, `value="enfance-rue" selected`) {
+					t.Error("the question chosen is lost")
+				}
+				if test.field != "consent" && !strings.Contains(page.body, `value="oui" checked`) {
+					t.Error("the consent is lost")
+				}
+			})
+		})
+	}
+	s.post(with(proof, "consent", "1")).expect(t, http.StatusUnprocessableEntity, "4 informations sont à corriger")
+	s.post(good).expect(t, http.StatusOK, success)
+	s.checkSwitched(r, "contact@a.example")
+}
+
+// D1: another address is proven by a code of its own, which then activates
+// alone; the first code corrects a typo, and no more than three times.
+func TestOtherAddress(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	other := full(contact, "helene@b.example")
+	sent := s.post(other).expect(t, http.StatusOK, mailSent, "helene@b.example", "Activez votre espace", "OK", // R19, R20
+		"la réception peut être différée", "dans le délai de 48 h", "2ème étape du mode expert", // R19–R21
+		"il est impossible de redemander un code d'activation avec la même adresse électronique") // R22
+	if !strings.Contains(sent.body, `href="/activation?etape=3#adresse=helene%40b.example"`) {
+		t.Error("the link of R20 does not carry the address after #")
+	}
+	if got := s.db.Text(t, `SELECT string_agg(kind || generation, ' ' ORDER BY kind) FROM obligation`); got != "code2 notice2" {
+		t.Errorf("due: %s, want the code and the notice to the contact", got)
+	}
+	if access := s.db.Text(t, `SELECT access FROM space`); access != "certificate" {
+		t.Fatalf("access %s before the new address is proven (R3)", access)
+	}
+
+	s.unchanged(func() { s.post(other).expect(t, http.StatusOK, mailSent) }) // the same form again
+	s.hashed("1")
+	s.post(contact).expect(t, http.StatusOK, askPassword, "Vous avez déjà choisi l'adresse helene@b.example")
+
+	second := s.mailAgain(r)
+	s.post(with(second, "email", "contact@a.example")).expect(t, http.StatusUnprocessableEntity, refused) // proves its own address only
+	s.post(second).expect(t, http.StatusOK, success, "helene@b.example")
+	s.checkSwitched(r, "helene@b.example")
+	s.post(contact).expect(t, http.StatusUnprocessableEntity, refused)
+	s.post(full(contact, "contact@a.example")).expect(t, http.StatusUnprocessableEntity, already)
+}
+
+// D1: a typo in the other address locks nobody out.
+func TestOtherAddressMistyped(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	s.post(full(contact, "typo1@b.example")).expect(t, http.StatusOK, mailSent)
+	dead := s.mailAgain(r)
+	s.post(full(contact, "typo2@b.example")).expect(t, http.StatusOK, mailSent)
+	s.post(dead).expect(t, http.StatusUnprocessableEntity, refused)
+	standing := s.post(with(full(contact, "TYPO2@b.example"), "answer", "other")).
+		expect(t, http.StatusOK, "Un code d'activation vous a déjà été envoyé") // R22: no second mail
+	if n := s.db.Text(t, `SELECT count(*) FROM obligation WHERE generation = 3`); n != "2" || standing.status != http.StatusOK {
+		t.Errorf("%s obligations, want one code and one notice", n)
+	}
+	s.post(full(contact, "typo3@b.example")).expect(t, http.StatusOK, mailSent)
+	s.post(full(contact, "typo4@b.example")).expect(t, http.StatusUnprocessableEntity, "trois autres adresses")
+
+	s.post(full(contact, "contact@a.example")).expect(t, http.StatusOK, success) // the contact address activates at once
+	s.checkSwitched(r, "contact@a.example")
+	if kept := s.db.Text(t, `SELECT count(*) FROM request WHERE password_hash IS NOT NULL`); kept != "0" {
+		t.Error("hashes are kept after the end of the request")
+	}
+}
+
+// D1: a chosen address that the relay refuses for good is dropped; the form that
+// chose it chooses it anew then, and does not tell of a mail that is gone.
+func TestRefusedAddressChosenAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	form := full(contact, "chosen@a.example")
+	s.post(form).expect(t, http.StatusOK, mailSent)
+	s.db.Exec(t, `UPDATE request SET generation = 1, password_hash = NULL, question = NULL, answer_hash = NULL WHERE id = $1`, r.ID) // as a worker does
+	s.db.Exec(t, `UPDATE code SET void_at = bascule_now() WHERE request_id = $1 AND generation = 2`, r.ID)
+	s.db.Exec(t, `DELETE FROM obligation WHERE request_id = $1`, r.ID)
+	s.post(form).expect(t, http.StatusOK, mailSent)
+	s.post(s.mailAgain(r)).expect(t, http.StatusOK, success)
+	s.checkSwitched(r, "chosen@a.example")
+}
+
+// R22, D3: an address that another open request chose cannot get another code;
+// an overdue request, swept or not, is in nobody's way.
+func TestReservedAddress(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	first, proof := s.mailed(sqltest.Invitation{Contact: "a@a.example"})
+	_, rival := s.mailed(sqltest.Invitation{Contact: "b@a.example"})
+	s.post(full(proof, "wanted@a.example")).expect(t, http.StatusOK, mailSent)
+	s.mailAgain(first)
+	s.unchanged(func() {
+		s.post(full(rival, "Wanted@A.example")).expect(t, http.StatusUnprocessableEntity, "Une demande est déjà en cours avec cette adresse")
+	})
+	s.db.Overdue(t, first.ID)
+	s.post(full(rival, "wanted@a.example")).expect(t, http.StatusOK, mailSent)
+}
+
+// R6, I4: two requests for one address race; one gets it, the other stays open
+// and ends on the identifiers screen. A code alone that loses ends there too.
+func TestOneAddressTwoSpaces(t *testing.T) {
+	s := newSite(t)
+	_, one := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
+	_, two := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
+	third, three := s.mailed(sqltest.Invitation{Contact: "third@a.example"})
+	s.post(full(three, "cabinet@a.example")).expect(t, http.StatusOK, mailSent)
+	alone := s.mailAgain(third)
+
+	var answers [2]answered
+	var both sync.WaitGroup
+	for i, proof := range []url.Values{one, two} {
+		both.Go(func() { answers[i] = s.post(full(proof, "cabinet@a.example")) })
+	}
+	both.Wait()
+	winner, loser, loserProof := answers[0], answers[1], two
+	if winner.status != http.StatusOK {
+		winner, loser, loserProof = answers[1], answers[0], one
+	}
+	winner.expect(t, http.StatusOK, success)
+	loser.expect(t, http.StatusUnprocessableEntity, askPassword, taken)
+	s.post(alone).expect(t, http.StatusUnprocessableEntity, askPassword, taken)
+	if n := s.db.Text(t, `SELECT count(*) FROM space WHERE email_key = 'cabinet@a.example'`); n != "1" {
+		t.Errorf("%s spaces have one address", n)
+	}
+	s.post(full(loserProof, "own@a.example")).expect(t, http.StatusOK, mailSent)
+	s.post(full(alone, "cabinet@a.example")).expect(t, http.StatusUnprocessableEntity, taken)
+	s.post(full(alone, "another@a.example")).expect(t, http.StatusOK, mailSent)
+	s.post(s.mailAgain(third)).expect(t, http.StatusOK, success)
+}
+
+// R13, R6: where the address of the contact details is another space's identifier
+// already, the page says so before anything is typed.
+func TestContactAddressTaken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, first := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
+	_, second := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
+	const note = "sert déjà à un autre espace sans certificat"
+	if page := s.post(second).expect(t, http.StatusOK, askPassword); strings.Contains(text(page.body), note) {
+		t.Error("the page warns of an address that is free")
+	}
+	s.post(full(first, "cabinet@a.example")).expect(t, http.StatusOK, success)
+	s.post(second).expect(t, http.StatusOK, askPassword, note)
+}
+
+// D3: whoever has proven an address by its code activates with it, however many
+// other addresses were refused before.
+func TestOwnAddressAfterTooManyOthers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, owner := s.mailed(sqltest.Invitation{Contact: "taken@a.example"})
+	s.post(full(owner, "taken@a.example")).expect(t, http.StatusOK, success)
+	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	for range 10 {
+		s.post(full(proof, "taken@a.example")).expect(t, http.StatusUnprocessableEntity, taken)
+	}
+	s.post(full(proof, "taken@a.example")).expect(t, http.StatusTooManyRequests, "il faut maintenant attendre")
+	s.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
+}

@@ -1,0 +1,140 @@
+package web
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// maxRequests is how many requests are answered at once, each with a form of 64
+// KiB in memory at the most: many times what the database and the hashing take.
+const maxRequests = 512
+
+// admit sends away at once who comes on top of maxRequests, but not those who
+// watch whether the process lives: overload is no reason to kill it.
+func (s *Server) admit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isProbe(r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		release, err := s.requests.Acquire(r.Context())
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		defer release()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// secured sets the headers that every answer has.
+func (s *Server) secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; "+
+			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		// With no-referrer, browsers without Sec-Fetch-Site post "Origin: null", and
+		// could not be told from others' pages.
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if s.secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// observe logs and counts each request by its route, never by its URL, and
+// answers for a handler that panics. No line tells who asked, or what (I6).
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		watched := &watcher{ResponseWriter: w}
+		defer func() {
+			if p := recover(); p != nil {
+				s.panicked(watched, r, p)
+			}
+			took := time.Since(start)
+			method, route := knownMethod(r.Method), routeName(r.Pattern)
+			s.metrics.request(method, route, watched.code(), took)
+			s.log.Log(r.Context(), logLevel(route), "request", "method", method, "route", route, "status", watched.code(), "took", took)
+		}()
+		next.ServeHTTP(watched, r)
+	})
+}
+
+// panicked logs where, but not what: the value of a panic may hold anything.
+func (s *Server) panicked(w *watcher, r *http.Request, p any) {
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	s.log.Error("panic", "route", routeName(r.Pattern), "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	if w.status == 0 {
+		s.fail(w, r, failure{status: http.StatusInternalServerError})
+	}
+}
+
+func logLevel(route string) slog.Level {
+	if isProbe(route) || strings.HasPrefix(route, "/static/") {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// routeName is the pattern of a route; clients cannot invent others.
+func routeName(pattern string) string {
+	switch pattern {
+	case "", "/":
+		return "none"
+	case "/{$}":
+		return "/"
+	}
+	return pattern
+}
+
+// knownMethod keeps what clients invent out of logs and metrics.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+		return m
+	}
+	return "other"
+}
+
+// watcher remembers the status of an answer.
+type watcher struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *watcher) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *watcher) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *watcher) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *watcher) code() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}

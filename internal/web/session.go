@@ -1,0 +1,75 @@
+package web
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"bascule/internal/admission"
+	"bascule/internal/conversion"
+)
+
+// The cookies of sessions: the one that an activation opens, good for the recap
+// alone, and the one that address and password open.
+const (
+	recapCookie = "recap"
+	spaceCookie = "espace"
+)
+
+// browserCookie tells a browser that has been in a space, or has proven its address
+// by a code that was used up, from strangers. It opens nothing.
+const (
+	browserCookie = "navigateur"
+	browserLife   = 180 * 24 * time.Hour // renewed by each entry
+)
+
+// cookie holds the secret of a session. Over https the prefix of its name makes
+// browsers refuse it from anybody but this very host.
+func (s *Server) cookie(name, token string, life time.Duration) *http.Cookie {
+	return &http.Cookie{
+		Name: s.cookieName(name), Value: token, Path: "/", MaxAge: int(life.Seconds()),
+		Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+func (s *Server) cookieName(name string) string {
+	if s.secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+// cookieValue is what a browser says, "" where it says nothing.
+func (s *Server) cookieValue(r *http.Request, name string) string {
+	cookie, err := r.Cookie(s.cookieName(name))
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+// newToken is the value of a session's cookie: 256 random bits.
+func newToken() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// remember makes browser and network known to the address whose owner is there.
+// What has been done stands whether or not the network can be noted.
+func (s *Server) remember(w http.ResponseWriter, r *http.Request, email conversion.Email) {
+	known := s.limiter.DeviceCookie(s.cookieValue(r, browserCookie), newToken(), email)
+	http.SetCookie(w, s.cookie(browserCookie, known, browserLife))
+	if err := s.limiter.NoteNetwork(r.Context(), s.client(r), email); err != nil {
+		s.log.Warn("the network of an entry was not noted", "error", err)
+	}
+}
+
+// knownBrowser is the name of a browser that is known to the address, "" for a
+// stranger.
+func (s *Server) knownBrowser(r *http.Request, email conversion.Email) string {
+	return s.limiter.Device(s.cookieValue(r, browserCookie), email)
+}
+
+func (s *Server) client(r *http.Request) admission.Client { return s.proxies.Client(r) }
