@@ -34,7 +34,7 @@ func (s *Store) Key(issuer string) string {
 
 // Key is the same for texts that have the same attributes, however they are
 // written and in whatever order.
-func Key(issuer string) string { return keyOf(parseName(tidyLines(issuer))) }
+func Key(issuer string) string { return keyOf(parseName(normalizeLines(issuer))) }
 
 func keyOf(name []attribute) string {
 	lines := make([]string, len(name))
@@ -60,7 +60,7 @@ func (s *Store) Issued(issuer string, h Holder) error {
 }
 
 func (t *trust) match(issuer string) (*x509.Certificate, error) {
-	text := tidyLines(issuer)
+	text := normalizeLines(issuer)
 	named := parseName(text)
 	var found *x509.Certificate
 	for _, a := range t.authorities {

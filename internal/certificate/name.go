@@ -13,7 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// An attribute is one part of a distinguished name. Its value is tidy.
+// An attribute is one part of a distinguished name. Its value is normalized.
 type attribute struct {
 	oid   string // dotted
 	value string
@@ -23,20 +23,20 @@ type attribute struct {
 func subject(c *x509.Certificate) []attribute {
 	var all []attribute
 	for _, a := range c.Subject.Names {
-		all = append(all, attribute{a.Type.String(), tidy(fmt.Sprint(a.Value))})
+		all = append(all, attribute{a.Type.String(), normalize(fmt.Sprint(a.Value))})
 	}
 	return all
 }
 
-// tidy makes texts equal that look equal: normalised, white space collapsed,
+// normalize makes texts equal that look equal: normalised, white space collapsed,
 // without control and invisible characters, with one kind of apostrophe (office
 // programs replace it as one types). Bytes that are not UTF-8 are taken for
 // Latin-1, as older authorities wrote it.
-func tidy(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
+func normalize(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
 
-// tidyLines is tidy for a whole name: white space that has a line end or a tab in
+// normalizeLines is normalize for a whole name: white space that has a line end or a tab in
 // it becomes one line end, for programs show one attribute a line.
-func tidyLines(s string) string {
+func normalizeLines(s string) string {
 	lines := strings.FieldsFunc(clean(s), func(r rune) bool { return unicode.IsSpace(r) && !unicode.Is(unicode.Zs, r) })
 	kept := lines[:0]
 	for _, line := range lines {
@@ -117,9 +117,9 @@ func (p *parser) attribute() attribute {
 		oid, p.rest = named, strings.TrimLeft(value, " \n")
 	}
 	if value, ok := p.quoted(); ok {
-		return attribute{oid, tidy(value)}
+		return attribute{oid, normalize(value)}
 	}
-	return attribute{oid, tidy(p.plain())}
+	return attribute{oid, normalize(p.unquoted())}
 }
 
 // quoted reads a value between quotes, in which "" or \" is a quote. It fails,
@@ -147,8 +147,8 @@ func (p *parser) quoted() (string, bool) {
 	return "", false
 }
 
-// plain reads a value up to where it ends.
-func (p *parser) plain() string {
+// unquoted reads a value up to where it ends.
+func (p *parser) unquoted() string {
 	var value strings.Builder
 	s := p.rest
 	for !ends(s) {

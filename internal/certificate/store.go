@@ -1,7 +1,6 @@
 package certificate
 
 import (
-	"bytes"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -140,18 +139,4 @@ func (s *Store) tellUnlisted(t *trust) {
 				"file", s.crl.path, "authority", a.certificate.Subject.String())
 		}
 	}
-}
-
-// An authority is one certificate of CLIENT_CA_FILE.
-type authority struct {
-	certificate *x509.Certificate
-	name        []attribute  // its subject, to compare with a sheet's text
-	issuers     []*authority // those of the file that issued the certificate
-}
-
-// is tells whether a certificate speaks of the same authority with the same
-// key: renewed and cross-signed certificates do.
-func (a *authority) is(c *x509.Certificate) bool {
-	return bytes.Equal(a.certificate.RawSubject, c.RawSubject) &&
-		bytes.Equal(a.certificate.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo)
 }

@@ -30,7 +30,7 @@ func newPrintable(f Facts) *printable {
 		p.help = strings.Split(help, "\n")
 	}
 	p.facts.Companies = copyOf(f.Companies)
-	p.each(tidy)
+	p.each(visible)
 	p.each(func(s string) string {
 		if !inWindows1252(s) {
 			p.face = goFont()
@@ -72,9 +72,9 @@ func (p *printable) each(change func(string) string) {
 	}
 }
 
-// tidy leaves one line of visible characters: control characters would break
+// visible leaves one line of visible characters: control characters would break
 // the PDF, marks of direction would show the text in another order.
-func tidy(s string) string {
+func visible(s string) string {
 	if isASCII(s) && strings.IndexFunc(s, unicode.IsControl) < 0 {
 		return strings.TrimSpace(s)
 	}

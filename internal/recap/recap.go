@@ -82,9 +82,9 @@ func (s *sheet) identity() {
 	s.pair("Numéro d'abonné", string(s.facts.Number), strong(10))
 	s.pair("Titulaire", s.facts.Holder, strong(10))
 	s.pair("Adresse électronique", s.email, strong(10))
-	s.pair("Mot de passe", "Celui que vous avez choisi. Personne ne peut vous le communiquer.", plain(10))
+	s.pair("Mot de passe", "Celui que vous avez choisi. Personne ne peut vous le communiquer.", regular(10))
 	s.pair("Question de confiance", s.facts.Question, strong(10))
-	s.pair("Réponse de confiance", "Connue de vous seul : elle ne figure pas sur ce document.", plain(10))
+	s.pair("Réponse de confiance", "Connue de vous seul : elle ne figure pas sur ce document.", regular(10))
 	s.pair("Accès sans certificat depuis le", conversion.FrenchTime(s.facts.SwitchedAt)+" (heure de Paris)", strong(10))
 	if s.altered {
 		s.y += 1.5
@@ -122,7 +122,7 @@ func (s *sheet) assistance() {
 	}
 	s.section("Assistance", 20)
 	for _, line := range s.help {
-		s.paragraph(left, bodyWidth, plain(10), line)
+		s.paragraph(left, bodyWidth, regular(10), line)
 	}
 }
 
@@ -131,7 +131,7 @@ func (s *sheet) assistance() {
 func (s *sheet) companies() {
 	s.section(companiesTitle(len(s.facts.Companies)), 25)
 	if len(s.facts.Companies) == 0 {
-		s.paragraph(left, bodyWidth, plain(10), "À la date de la transformation, aucune entreprise n'était rattachée à cet espace.")
+		s.paragraph(left, bodyWidth, regular(10), "À la date de la transformation, aucune entreprise n'était rattachée à cet espace.")
 		return
 	}
 	s.table(

@@ -30,7 +30,7 @@ type style struct {
 	colour [3]int
 }
 
-func plain(size float64) style    { return style{size, false, [3]int{0x1E, 0x25, 0x2E}} }
+func regular(size float64) style  { return style{size, false, [3]int{0x1E, 0x25, 0x2E}} }
 func strong(size float64) style   { return style{size, true, [3]int{0x1E, 0x25, 0x2E}} }
 func faint(size float64) style    { return style{size, false, [3]int{0x5A, 0x64, 0x70}} }
 func accented(size float64) style { return style{size, true, [3]int{0x2B, 0x5B, 0x7E}} }
@@ -134,7 +134,7 @@ func (s *sheet) rule(y float64) {
 // callout is what must not be missed.
 func (s *sheet) callout(head, text string) {
 	const padding = 3.5
-	st := plain(10)
+	st := regular(10)
 	body := s.wrap(strings.Split(text, " "), bodyWidth-2*padding-2, st)
 	height := 2*padding + st.leading()*float64(1+len(body))
 	s.fill(left, s.y, bodyWidth, height, [3]int{0xEE, 0xF3, 0xF7})
@@ -200,12 +200,12 @@ func (s *sheet) shrunk(value string, width float64, st style) style {
 // item is a paragraph with a bullet.
 func (s *sheet) item(text string) {
 	s.bullet()
-	s.paragraph(left+5, bodyWidth-5, plain(10), text)
+	s.paragraph(left+5, bodyWidth-5, regular(10), text)
 	s.y += 0.8
 }
 
 func (s *sheet) bullet() {
-	s.need(2 * plain(10).leading())
+	s.need(2 * regular(10).leading())
 	s.put(left+1, s.y, accented(10), s.face.encode("•"))
 }
 
@@ -213,8 +213,8 @@ func (s *sheet) bullet() {
 func (s *sheet) linked(text, url string) {
 	s.bullet()
 	encoded := s.face.encode(text)
-	s.put(left+5, s.y, plain(10), encoded)
-	x := left + 5 + s.width(plain(10), encoded)
+	s.put(left+5, s.y, regular(10), encoded)
+	x := left + 5 + s.width(regular(10), encoded)
 	st := s.shrunk(url, pageWidth-left-x, strong(10))
 	lines := s.wrap(strings.Split(url, " "), pageWidth-left-x, st)
 	if len(lines) == 1 {
@@ -238,7 +238,7 @@ type row [][]string
 // table writes rows under a head that each page repeats. A row stays on one
 // page unless it is taller than half of one.
 func (s *sheet) table(columns []column, rows iter.Seq[row]) {
-	st := plain(9)
+	st := regular(9)
 	s.head(columns)
 	for r := range rows {
 		cells, count := s.cells(columns, r, st)

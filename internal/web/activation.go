@@ -23,16 +23,16 @@ const (
 	stepRecap
 )
 
-// entryPage is the data of activation.html (R25).
-type entryPage struct {
+// activationPage is the data of activation.html (R25).
+type activationPage struct {
 	Email      string // as typed; a refused code is not shown again
 	Submission string
 }
 
-// askCode shows the empty form. The link of a mail carries address and code
+// showActivation shows the empty form. The link of a mail carries address and code
 // after "#", where no server sees them: the page's script fills them in (D5).
-func (s *Server) askCode(w http.ResponseWriter, r *http.Request) error {
-	return s.pages.write(w, http.StatusOK, "activation", view{Step: stepOf(r), Data: entryPage{Submission: newSubmission()}})
+func (s *Server) showActivation(w http.ResponseWriter, r *http.Request) error {
+	return s.pages.write(w, http.StatusOK, "activation", view{Step: stepOf(r), Data: activationPage{Submission: newSubmission()}})
 }
 
 // stepOf tells who has chosen the identifiers already from who has not: the links
@@ -86,14 +86,14 @@ func (a *attempt) run(ctx context.Context) (outcome, error) {
 	if wait > 0 {
 		return outcomeThrottled, failure{status: http.StatusTooManyRequests, wait: wait}
 	}
-	end, err := a.prove(ctx)
+	unlock, err := a.prove(ctx)
 	if errors.Is(err, conversion.ErrCodeRefused) {
 		return a.refuse(ctx)
 	}
 	if err != nil {
 		return outcomeFailed, err
 	}
-	defer end()
+	defer unlock()
 	return a.decide(ctx)
 }
 
@@ -106,21 +106,21 @@ func parseProof(form url.Values) (conversion.Email, conversion.Code, problems) {
 	return email, code, wrong
 }
 
-// prove looks the code up and takes the turn on its request; what it found is
+// prove looks the code up and locks its request; what it found is
 // read again after a wait, when another form may have been taken.
-func (a *attempt) prove(ctx context.Context) (end func(), err error) {
+func (a *attempt) prove(ctx context.Context) (unlock func(), err error) {
 	if err := a.find(ctx); err != nil {
 		return nil, err
 	}
-	end, waited, err := a.turns.Lock(ctx, turn{request: a.proven.RequestID})
+	unlock, waited, err := a.turns.Lock(ctx, turn{request: a.proven.RequestID})
 	if err != nil || !waited {
-		return end, err
+		return unlock, err
 	}
 	if err := a.find(ctx); err != nil {
-		end()
+		unlock()
 		return nil, err
 	}
-	return end, nil
+	return unlock, nil
 }
 
 // find looks the code up.
@@ -198,7 +198,7 @@ func (a *attempt) switchSpace(ctx context.Context, email conversion.Email, crede
 func (a *attempt) conflict(ctx context.Context, err error) (outcome, error) {
 	refusal := refusedAddress(err)
 	if refusal == "" {
-		return a.lost(ctx, err)
+		return a.lapsed(ctx, err)
 	}
 	if err := a.limiter.Count(ctx, a.conflicts(a.proven.Space.Number)); err != nil {
 		return outcomeFailed, err
@@ -234,8 +234,8 @@ func (a *attempt) chooseAddress(ctx context.Context, email conversion.Email, cre
 	return a.conflict(ctx, err)
 }
 
-// lost answers for a code that was good when the form came in and is no more.
-func (a *attempt) lost(ctx context.Context, err error) (outcome, error) {
+// lapsed answers for a code that was good when the form came in and is no more.
+func (a *attempt) lapsed(ctx context.Context, err error) (outcome, error) {
 	switch {
 	case errors.Is(err, conversion.ErrCodeRefused):
 		return a.refuse(ctx)
@@ -251,7 +251,7 @@ func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
 	if !hasIdentifiers(a.form) && a.proven.Submission != a.id {
 		return a.refuse(ctx)
 	}
-	return outcomeAlready, a.pages.write(a.w, http.StatusUnprocessableEntity, "already", view{})
+	return outcomeAlready, a.pages.write(a.w, http.StatusUnprocessableEntity, "activation_already", view{})
 }
 
 // refuse gives the one answer to wrong and unknown, expired and used. Attempts
@@ -271,7 +271,7 @@ const codeRefused = "Cette adresse et ce code ne permettent pas d'activer un esp
 func (a *attempt) askCodeAgain(wrong problems) error {
 	return a.pages.write(a.w, http.StatusUnprocessableEntity, "activation", view{
 		Step: a.step, Problems: wrong,
-		Data: entryPage{Email: a.form.Get("email"), Submission: newSubmission()},
+		Data: activationPage{Email: a.form.Get("email"), Submission: newSubmission()},
 	})
 }
 
@@ -292,7 +292,7 @@ func (a *attempt) facts(email conversion.Email) func(conversion.Space, conversio
 	}
 }
 
-// welcomePage is the data of welcome.html (R27).
+// welcomePage is the data of activation_done.html (R27).
 type welcomePage struct {
 	Number conversion.SubscriberNumber
 	Holder string
@@ -305,12 +305,12 @@ func (a *attempt) welcome(token string, email conversion.Email) error {
 	http.SetCookie(a.w, a.cookie(recapCookie, token, sql.RecapSession))
 	a.remember(a.w, a.r, email)
 	space := a.proven.Space
-	return a.pages.write(a.w, http.StatusOK, "welcome", view{
+	return a.pages.write(a.w, http.StatusOK, "activation_done", view{
 		Step: stepRecap, Own: !a.proven.ContactStands, Data: welcomePage{Number: space.Number, Holder: space.Holder, Email: email.String()},
 	})
 }
 
-// mailPage is the data of mail.html (R19–R22).
+// mailPage is the data of activation_mail.html (R19–R22).
 type mailPage struct {
 	Email             string
 	Standing          bool      // an earlier mail to this address stands
@@ -319,7 +319,7 @@ type mailPage struct {
 }
 
 func (a *attempt) tellMail(email conversion.Email, choice sql.Choice) error {
-	return a.pages.write(a.w, http.StatusOK, "mail", view{
+	return a.pages.write(a.w, http.StatusOK, "activation_mail", view{
 		Step: stepActivation, Own: !a.proven.ContactStands, Data: mailPage{Email: email.String(), Standing: choice.Standing, Own: !a.proven.ContactStands},
 	})
 }

@@ -156,7 +156,7 @@ type certificateKey struct{}
 
 func asksCertificate(r *http.Request) bool { return r.Context().Value(certificateKey{}) != nil }
 
-// refusedPage is the data of refused.html.
+// refusedPage is the data of certificate_refused.html.
 type refusedPage struct{ Reason entryRefusal }
 
 // refusedTitles name each refusal; the page says what to do.
@@ -179,7 +179,7 @@ var refusedTitles = map[entryRefusal]string{
 // the holder: it may be logged.
 func (s *Server) refuseEntry(w http.ResponseWriter, refusal entryRefusal) error {
 	s.log.Info("entry refused", "why", string(refusal))
-	return s.pages.write(w, http.StatusForbidden, "refused", view{
+	return s.pages.write(w, http.StatusForbidden, "certificate_refused", view{
 		Title: refusedTitles[refusal], Data: refusedPage{Reason: refusal},
 	})
 }

@@ -97,8 +97,8 @@ func (s *site) await(query string) {
 	}
 }
 
-// hold locks rows as an import does, until release.
-func (s *site) hold(query string) (release func()) {
+// lockRows locks rows as an import does, until release.
+func (s *site) lockRows(query string) (release func()) {
 	s.t.Helper()
 	tx, err := s.db.Raw.Begin()
 	if err != nil {

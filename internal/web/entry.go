@@ -50,7 +50,7 @@ func (s *Server) inside(page func(http.ResponseWriter, *http.Request, entry) err
 func (s *Server) withCertificate(page func(http.ResponseWriter, *http.Request, entry) error) handler {
 	return s.inside(func(w http.ResponseWriter, r *http.Request, e entry) error {
 		if !e.ByCertificate() {
-			return s.pages.write(w, http.StatusForbidden, "already", view{Inside: e.space.Access})
+			return s.pages.write(w, http.StatusForbidden, "activation_already", view{Inside: e.space.Access})
 		}
 		return page(w, r, e)
 	})

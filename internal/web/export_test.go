@@ -23,8 +23,8 @@ func (s *Server) Ready(w http.ResponseWriter) error {
 	return s.ready(w, new(http.Request))
 }
 
-// HoldTurn takes the turn on a request.
-func (s *Server) HoldTurn(ctx context.Context, request int64) (end func(), err error) {
+// LockTurn locks a request.
+func (s *Server) LockTurn(ctx context.Context, request int64) (end func(), err error) {
 	end, _, err = s.turns.Lock(ctx, turn{request: request})
 	return end, err
 }

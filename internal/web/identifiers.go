@@ -98,7 +98,7 @@ func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
 	if err != nil {
 		return err
 	}
-	return a.showIdentifiers(a.w, identifiersPage{
+	return a.writeIdentifiers(a.w, identifiersPage{
 		Taken:  taken,
 		Action: "/activation", Email: a.email.String(), Code: a.code.String(), Submission: newSubmission(),
 		Number: a.proven.Space.Number, Holder: a.proven.Space.Holder, ExpiresAt: a.proven.ExpiresAt,
@@ -108,9 +108,9 @@ func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
 	}, a.form, wrong, a.wait)
 }
 
-// showIdentifiers shows the form with what was typed, but never a secret.
+// writeIdentifiers shows the form with what was typed, but never a secret.
 // wait is how long no other address will be looked at, 0 for not at all.
-func (s *Server) showIdentifiers(w http.ResponseWriter, page identifiersPage, form url.Values, wrong problems, wait time.Duration) error {
+func (s *Server) writeIdentifiers(w http.ResponseWriter, page identifiersPage, form url.Values, wrong problems, wait time.Duration) error {
 	status := http.StatusOK
 	if len(wrong) > 0 {
 		status = refusalStatus(w, wait)

@@ -7,12 +7,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -109,13 +111,13 @@ func TestShownInOneWay(t *testing.T) {
 // R10: the pages of the companies found lead to each other, and to a company and back.
 func TestHomePageLinks(t *testing.T) {
 	for _, test := range []struct {
-		page           homePage
+		page           spacePage
 		previous, next int
 		company        string
 	}{
-		{homePage{Page: 1, Pages: 1}, 0, 0, "/espace?page=1&dossier=123456789#dossier"},
-		{homePage{Page: 1, Pages: 3, Search: "a b"}, 0, 2, "/espace?page=1&recherche=a+b&dossier=123456789#dossier"},
-		{homePage{Page: 3, Pages: 3}, 2, 0, "/espace?page=3&dossier=123456789#dossier"},
+		{spacePage{Page: 1, Pages: 1}, 0, 0, "/espace?page=1&dossier=123456789#dossier"},
+		{spacePage{Page: 1, Pages: 3, Search: "a b"}, 0, 2, "/espace?page=1&recherche=a+b&dossier=123456789#dossier"},
+		{spacePage{Page: 3, Pages: 3}, 2, 0, "/espace?page=3&dossier=123456789#dossier"},
 	} {
 		p := test.page
 		if got := p.Company(conversion.Company{SIREN: "123456789"}); p.Previous() != test.previous || p.Next() != test.next || got != test.company {
@@ -294,6 +296,23 @@ func TestPasswordsOverload(t *testing.T) {
 		}
 		if n := db.Text(t, `SELECT count(*) FROM throttle`); n != test.counted {
 			t.Errorf("%s: %s buckets filled, want %s", test.path, n, test.counted)
+		}
+	}
+}
+
+// A page is found by name: its template is named after the file whose handler
+// renders it. Those that are the same for everybody stand in the routes.
+func TestTemplatesAreNamedAfterFiles(t *testing.T) {
+	for name := range newPages(site{}).templates {
+		file, _, _ := strings.Cut(name, "_")
+		rendered := `"` + name + `"`
+		source, err := os.ReadFile(file + ".go")
+		if errors.Is(err, fs.ErrNotExist) {
+			rendered = "s.fixed(" + rendered + ")"
+			source, err = os.ReadFile("web.go")
+		}
+		if err != nil || !strings.Contains(string(source), rendered) {
+			t.Errorf("page/%s.html is not rendered where its name says (%v)", name, err)
 		}
 	}
 }

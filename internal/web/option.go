@@ -13,21 +13,21 @@ import (
 	"bascule/sql"
 )
 
-// optionPage is the data of choice.html.
+// optionPage is the data of option.html.
 type optionPage struct {
-	spacePage
+	spaceHeader
 	Stale   bool // the revocation lists are out of date: nothing irrevocable now
 	Pending *pendingChoice
 }
 
-// explain tells that the change is irrevocable, before anything is asked (R12).
-func (s *Server) explain(w http.ResponseWriter, _ *http.Request, e entry) error {
-	return s.pages.write(w, http.StatusOK, "choice", view{Step: stepOption, Own: true, Inside: e.space.Access,
-		Data: optionPage{spacePage: e.page(), Stale: e.holder.Stale, Pending: e.pending()}})
+// showOption tells that the change is irrevocable, before anything is asked (R12).
+func (s *Server) showOption(w http.ResponseWriter, _ *http.Request, e entry) error {
+	return s.pages.write(w, http.StatusOK, "option", view{Step: stepOption, Own: true, Inside: e.space.Access,
+		Data: optionPage{spaceHeader: e.page(), Stale: e.holder.Stale, Pending: e.pending()}})
 }
 
-// goOn is the button: it leads to the identifiers and changes nothing.
-func (s *Server) goOn(w http.ResponseWriter, r *http.Request, e entry) error {
+// confirmOption is the button: it leads to the identifiers and changes nothing.
+func (s *Server) confirmOption(w http.ResponseWriter, r *http.Request, e entry) error {
 	if e.holder.Stale {
 		return s.refuseStale(w, e)
 	}
@@ -39,8 +39,8 @@ func (s *Server) goOn(w http.ResponseWriter, r *http.Request, e entry) error {
 // been revoked: who may not be its holder any more must not switch the space for good.
 func (s *Server) refuseStale(w http.ResponseWriter, e entry) error {
 	w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(staleRetry), 10))
-	return s.pages.write(w, http.StatusServiceUnavailable, "choice", view{Step: stepOption, Own: true, Inside: e.space.Access,
-		Data: optionPage{spacePage: e.page(), Stale: true, Pending: e.pending()}})
+	return s.pages.write(w, http.StatusServiceUnavailable, "option", view{Step: stepOption, Own: true, Inside: e.space.Access,
+		Data: optionPage{spaceHeader: e.page(), Stale: true, Pending: e.pending()}})
 }
 
 // staleRetry is when to look whether the operator has fetched the lists.
@@ -49,8 +49,8 @@ const staleRetry = 10 * time.Minute
 // stepOption is the first of the sheet's steps, where the batch has the code (R33).
 const stepOption = 1
 
-// askOption shows the identifiers, with the address of the contact details (R13).
-func (s *Server) askOption(w http.ResponseWriter, r *http.Request, e entry) error {
+// showIdentifiers shows the identifiers, with the address of the contact details (R13).
+func (s *Server) showIdentifiers(w http.ResponseWriter, r *http.Request, e entry) error {
 	if e.holder.Stale {
 		return s.refuseStale(w, e)
 	}
@@ -97,11 +97,11 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 		o.wait = wait
 		return outcomeThrottled, o.ask(ctx, problems{tooMany("new_email", wait)})
 	}
-	end, _, err := o.turns.Lock(ctx, turn{space: o.entry.id})
+	unlock, _, err := o.turns.Lock(ctx, turn{space: o.entry.id})
 	if err != nil {
 		return outcomeFailed, err
 	}
-	defer end()
+	defer unlock()
 	choice, err := o.choose(ctx, chosen)
 	if errors.Is(err, conversion.ErrAddressTaken) {
 		err = errTakenAlready
@@ -133,10 +133,10 @@ func (o *option) choose(ctx context.Context, chosen identifiers) (sql.Choice, er
 func (o *option) answer(email conversion.Email, choice sql.Choice, err error) (outcome, error) {
 	switch {
 	case err == nil:
-		return outcomeCodeSent, o.pages.write(o.w, http.StatusOK, "mail", view{Step: stepActivation, Own: true, Inside: o.entry.space.Access,
+		return outcomeCodeSent, o.pages.write(o.w, http.StatusOK, "activation_mail", view{Step: stepActivation, Own: true, Inside: o.entry.space.Access,
 			Data: mailPage{Email: email.String(), Standing: choice.Standing, MailedAt: choice.MailedAt, Expires: choice.ExpiresAt, Own: true}})
 	case errors.Is(err, conversion.ErrAlreadyActivated):
-		return outcomeAlready, o.pages.write(o.w, http.StatusUnprocessableEntity, "already", view{})
+		return outcomeAlready, o.pages.write(o.w, http.StatusUnprocessableEntity, "activation_already", view{})
 	case errors.Is(err, conversion.ErrNotFound):
 		return outcomeRefused, o.refuseEntry(o.w, entryUnknown)
 	}
@@ -159,5 +159,5 @@ func (o *option) ask(ctx context.Context, wrong problems) error {
 			page.NewEmail = p.Email
 		}
 	}
-	return o.showIdentifiers(o.w, page, o.form, wrong, o.wait)
+	return o.writeIdentifiers(o.w, page, o.form, wrong, o.wait)
 }

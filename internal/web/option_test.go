@@ -69,7 +69,7 @@ func TestOptionStanding(t *testing.T) {
 	r, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example"})
 	_, code := c.db.Mail(t, c.keys, r.ID)
 	deadline := c.db.Deadline(t, r.ID)
-	end, err := c.server.HoldTurn(t.Context(), r.SpaceID) // of a request that has the number of the space
+	end, err := c.server.LockTurn(t.Context(), r.SpaceID) // of a request that has the number of the space
 	if err != nil {
 		t.Fatal(err)
 	}

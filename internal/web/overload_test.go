@@ -26,7 +26,7 @@ func TestImportHoldsSubscribers(t *testing.T) {
 		forms = append(forms, full(proof, contact))
 	}
 	_, bystander := s.mailed(sqltest.Invitation{Contact: "bystander@b.example"})
-	release := s.hold(`SELECT FROM request r JOIN code c ON c.request_id = r.id WHERE c.email LIKE 'c%' ORDER BY r.id FOR UPDATE OF r`)
+	release := s.lockRows(`SELECT FROM request r JOIN code c ON c.request_id = r.id WHERE c.email LIKE 'c%' ORDER BY r.id FOR UPDATE OF r`)
 	var waiting sync.WaitGroup
 	answers := make(chan answered, held)
 	for _, f := range forms {
@@ -78,7 +78,7 @@ func TestPagesGiveUpWaiting(t *testing.T) {
 		"a new password":       {`SELECT FROM code FOR UPDATE`, func() answered { return v.submit("/nouveau-mot-de-passe", newPassword(reset, "Another9Secret")) }},
 	} {
 		before := s.dump()
-		release := s.hold(test.rows)
+		release := s.lockRows(test.rows)
 		a := test.ask()
 		release()
 		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {

@@ -12,7 +12,7 @@ import (
 	"bascule/sql"
 )
 
-// passwordPage is the data of newpassword.html: a new password, chosen with a
+// passwordPage is the data of password.html: a new password, chosen with a
 // mailed code or in the space.
 type passwordPage struct {
 	Email    string // as typed, or the identifier of the space
@@ -21,7 +21,7 @@ type passwordPage struct {
 
 // showRenewal shows the empty form, which the link of the mail fills in (D5).
 func (s *Server) showRenewal(w http.ResponseWriter, _ *http.Request) error {
-	return s.pages.write(w, http.StatusOK, "newpassword", view{Data: renewalPage("")})
+	return s.pages.write(w, http.StatusOK, "password", view{Data: renewalPage("")})
 }
 
 func renewalPage(email string) passwordPage {
@@ -62,7 +62,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.remember(w, r, email)
-	return s.pages.write(w, http.StatusOK, "newpassword_done", view{})
+	return s.pages.write(w, http.StatusOK, "password_done", view{})
 }
 
 const resetRefused = "Cette adresse et ce code ne permettent pas de choisir un mot de passe. Vérifiez-les\u00a0: le code est peut-être erroné, " +
@@ -111,7 +111,7 @@ func (s *Server) useReset(ctx context.Context, reset sql.Reset, password convers
 }
 
 func (s *Server) renewAgain(w http.ResponseWriter, form url.Values, wait time.Duration, wrong problems) error {
-	return s.pages.write(w, refusalStatus(w, wait), "newpassword", view{Problems: wrong, Data: renewalPage(form.Get("email"))})
+	return s.pages.write(w, refusalStatus(w, wait), "password", view{Problems: wrong, Data: renewalPage(form.Get("email"))})
 }
 
 // showPassword is the form of who is in the space.
@@ -157,7 +157,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 	case err != nil:
 		return err
 	}
-	return s.pages.write(w, http.StatusOK, "newpassword_done", view{Inside: e.space.Access})
+	return s.pages.write(w, http.StatusOK, "password_done", view{Inside: e.space.Access})
 }
 
 func parseChange(form url.Values, profile conversion.PasswordProfile, number conversion.SubscriberNumber) (conversion.Password, problems) {
@@ -185,5 +185,5 @@ func (s *Server) rehash(r *http.Request, current conversion.Hash, typed string, 
 }
 
 func (s *Server) changeAgain(w http.ResponseWriter, status int, e entry, wrong problems) error {
-	return s.pages.write(w, status, "newpassword", view{Inside: e.space.Access, Problems: wrong, Data: passwordPage{Email: e.session.Email}})
+	return s.pages.write(w, status, "password", view{Inside: e.space.Access, Problems: wrong, Data: passwordPage{Email: e.session.Email}})
 }

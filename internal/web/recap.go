@@ -14,9 +14,9 @@ import (
 	"bascule/sql"
 )
 
-// recap serves the document that the subscriber keeps (R28), to a session only:
+// recapPDF serves the document that the subscriber keeps (R28), to a session only:
 // there is nothing in the URL to pass on.
-func (s *Server) recap(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) recapPDF(w http.ResponseWriter, r *http.Request) error {
 	found, pdf, err := s.documentOf(r)
 	if errors.Is(err, conversion.ErrNotFound) {
 		return s.noSession(w)
@@ -85,7 +85,7 @@ func document(r sql.Recap) ([]byte, error) {
 }
 
 func (s *Server) noSession(w http.ResponseWriter) error {
-	return s.pages.write(w, http.StatusForbidden, "nosession", view{})
+	return s.pages.write(w, http.StatusForbidden, "recap_nosession", view{})
 }
 
 // recapPage shows what the PDF says, for who cannot read that: the library that

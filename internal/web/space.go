@@ -13,20 +13,20 @@ import (
 	"bascule/internal/conversion"
 )
 
-// spacePage is what the pages of a space have in common.
-type spacePage struct {
+// spaceHeader is what the pages of a space have in common.
+type spaceHeader struct {
 	Number      conversion.SubscriberNumber
 	Holder      string
 	Certificate bool // entered by it
 }
 
-func (e entry) page() spacePage {
-	return spacePage{Number: e.space.Number, Holder: e.space.Holder, Certificate: e.ByCertificate()}
+func (e entry) page() spaceHeader {
+	return spaceHeader{Number: e.space.Number, Holder: e.space.Holder, Certificate: e.ByCertificate()}
 }
 
-// homePage is the data of space.html: the three home screens (R8–R10).
-type homePage struct {
-	spacePage
+// spacePage is the data of space.html: the three home screens (R8–R10).
+type spacePage struct {
+	spaceHeader
 	Services  int                  // of all companies
 	Companies []conversion.Company // the present page of those that are looked for
 	Total     int                  // of all companies
@@ -56,17 +56,17 @@ func (e entry) pending() *pendingChoice {
 // companiesPerPage keeps a page small for accountants with hundreds of companies.
 const companiesPerPage = 30
 
-// home shows the space: no service, one company with its services, or the list
+// showSpace shows the space: no service, one company with its services, or the list
 // of companies and the chosen one's services (R8–R11).
-func (s *Server) home(w http.ResponseWriter, r *http.Request, e entry) error {
+func (s *Server) showSpace(w http.ResponseWriter, r *http.Request, e entry) error {
 	q := r.URL.Query()
-	held, err := s.db.CompaniesOf(r.Context(), e.id, q.Get("dossier"))
+	companies, err := s.db.CompaniesOf(r.Context(), e.id, q.Get("dossier"))
 	if err != nil {
 		return err
 	}
-	p := homePage{spacePage: e.page(), Services: held.Services, Total: len(held.All), Chosen: held.Chosen,
+	p := spacePage{spaceHeader: e.page(), Services: companies.Services, Total: len(companies.All), Chosen: companies.Chosen,
 		Expires: e.space.Certificate.Expires, Search: conversion.Trim(q.Get("recherche")), Pending: e.pending()}
-	found := search(held.All, p.Search)
+	found := search(companies.All, p.Search)
 	p.Found = len(found)
 	p.Pages = max(1, (len(found)+companiesPerPage-1)/companiesPerPage)
 	n, _ := strconv.Atoi(q.Get("page"))
@@ -76,7 +76,7 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request, e entry) error {
 }
 
 // Link leads to the same list on another page.
-func (p homePage) Link(page int) string {
+func (p spacePage) Link(page int) string {
 	v := url.Values{"page": {strconv.Itoa(page)}}
 	if p.Search != "" {
 		v.Set("recherche", p.Search)
@@ -85,15 +85,15 @@ func (p homePage) Link(page int) string {
 }
 
 // Company leads to the services of a company, and keeps the list as it is.
-func (p homePage) Company(c conversion.Company) string {
+func (p spacePage) Company(c conversion.Company) string {
 	return p.Link(p.Page) + "&dossier=" + string(c.SIREN) + "#dossier"
 }
 
 // Previous and Next are the neighbouring pages, 0 for none.
-func (p homePage) Previous() int { return p.Page - 1 }
+func (p spacePage) Previous() int { return p.Page - 1 }
 
 // Next is the page after this one, 0 for none.
-func (p homePage) Next() int {
+func (p spacePage) Next() int {
 	if p.Page == p.Pages {
 		return 0
 	}
@@ -126,25 +126,25 @@ func folded(s string) string {
 	}, norm.NFKD.String(s))
 }
 
-// servicesPage is the data of services.html.
+// servicesPage is the data of space_services.html.
 type servicesPage struct {
-	spacePage
+	spaceHeader
 	Companies, Services int
 }
 
-// manage is "Gérer mes services" (R29).
-func (s *Server) manage(w http.ResponseWriter, r *http.Request, e entry) error {
-	held, err := s.db.CompaniesOf(r.Context(), e.id, "")
+// showServices is "Gérer mes services" (R29).
+func (s *Server) showServices(w http.ResponseWriter, r *http.Request, e entry) error {
+	companies, err := s.db.CompaniesOf(r.Context(), e.id, "")
 	if err != nil {
 		return err
 	}
-	p := servicesPage{spacePage: e.page(), Companies: len(held.All), Services: held.Services}
-	return s.pages.write(w, http.StatusOK, "services", view{Inside: e.space.Access, Data: p})
+	p := servicesPage{spaceHeader: e.page(), Companies: len(companies.All), Services: companies.Services}
+	return s.pages.write(w, http.StatusOK, "space_services", view{Inside: e.space.Access, Data: p})
 }
 
-// contactPage is the data of contact.html.
+// contactPage is the data of space_contact.html.
 type contactPage struct {
-	spacePage
+	spaceHeader
 	Contact    string
 	Serial     conversion.SerialNumber
 	Expires    time.Time
@@ -153,12 +153,12 @@ type contactPage struct {
 	SwitchedAt time.Time
 }
 
-// contact is "Gérer vos coordonnées": the recap is there at any time (R29).
-func (s *Server) contact(w http.ResponseWriter, _ *http.Request, e entry) error {
-	p := contactPage{spacePage: e.page(), Contact: e.space.Contact.String(),
+// showContact is "Gérer vos coordonnées": the recap is there at any time (R29).
+func (s *Server) showContact(w http.ResponseWriter, _ *http.Request, e entry) error {
+	p := contactPage{spaceHeader: e.page(), Contact: e.space.Contact.String(),
 		Serial: e.space.Certificate.Serial, Expires: e.space.Certificate.Expires}
 	if !e.ByCertificate() {
 		p.Email, p.Question, p.SwitchedAt = e.session.Email, e.session.Question.Text(), e.session.SwitchedAt
 	}
-	return s.pages.write(w, http.StatusOK, "contact", view{Inside: e.space.Access, Data: p})
+	return s.pages.write(w, http.StatusOK, "space_contact", view{Inside: e.space.Access, Data: p})
 }

@@ -43,7 +43,7 @@ func TestTour(t *testing.T) {
 	r, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example", Companies: many})
 	c.db.Exec(t, `UPDATE request SET cancelled_at = bascule_now() WHERE id = $1`, r.ID)
 	v := &tour{cert: c, asked: c.behindProxies().URL, browser: browser{site: c.site, ctx: devtest.Chromium(t)}, seen: make(map[string]bool)}
-	v.hold(cert)
+	v.present(cert)
 	v.fixedPages()
 	v.activation()
 	v.byCertificate(r)
@@ -56,9 +56,9 @@ func TestTour(t *testing.T) {
 	}
 }
 
-// hold shows a certificate as a proxy does. The handshake, which TestWalk has,
+// present shows a certificate as a proxy does. The handshake, which TestWalk has,
 // needs a browser that takes twice the processor.
-func (v *tour) hold(cert tls.Certificate) {
+func (v *tour) present(cert tls.Certificate) {
 	v.t.Helper()
 	_, err := chromedp.Call(v.ctx, cdpnetwork.SetExtraHTTPHeaders, cdpnetwork.SetExtraHTTPHeadersParams{
 		Headers: cdpnetwork.Headers{"Client-Cert": clientCert(cert)},

@@ -181,21 +181,21 @@ func (s *Server) routes() []route {
 	return []route{
 		// Around the switch.
 		{path: "/{$}", get: s.fixed("home")},
-		{path: "/sans-certificat", get: s.fixed("option")},
+		{path: "/sans-certificat", get: s.fixed("withoutcertificate")},
 		{path: "/adhesion", get: s.fixed("join")},
 		{path: "/aide", get: s.fixed("help")},
 		{path: "/accessibilite", get: s.fixed("accessibility")},
 		// The switch by a mailed code.
-		{path: "/activation", get: s.askCode, post: s.activate},
-		{path: "/recapitulatif.pdf", get: s.recap},
+		{path: "/activation", get: s.showActivation, post: s.activate},
+		{path: "/recapitulatif.pdf", get: s.recapPDF},
 		{path: "/recapitulatif", get: s.recapPage},
 		// The space (R7–R22, R29).
 		{path: "/certificat", get: s.showCertificate},
-		{path: "/espace", get: s.inside(s.home)},
-		{path: "/espace/services", get: s.inside(s.manage)},
-		{path: "/espace/coordonnees", get: s.inside(s.contact)},
-		{path: "/espace/option", get: s.withCertificate(s.explain), post: s.withCertificate(s.goOn)},
-		{path: "/espace/identifiants", get: s.withCertificate(s.askOption), post: s.withCertificate(s.opt)},
+		{path: "/espace", get: s.inside(s.showSpace)},
+		{path: "/espace/services", get: s.inside(s.showServices)},
+		{path: "/espace/coordonnees", get: s.inside(s.showContact)},
+		{path: "/espace/option", get: s.withCertificate(s.showOption), post: s.withCertificate(s.confirmOption)},
+		{path: "/espace/identifiants", get: s.withCertificate(s.showIdentifiers), post: s.withCertificate(s.opt)},
 		// Life in a password space.
 		{path: "/connexion", get: s.showConnection, post: s.connect},
 		{path: "/deconnexion", post: s.disconnect},
