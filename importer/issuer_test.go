@@ -11,7 +11,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"bascule/internal/certificate"
-	"bascule/internal/devenv"
+	"bascule/internal/devenv/devtest"
 	"bascule/sql/sqltest"
 )
 
@@ -126,15 +126,8 @@ func authorities(t *testing.T, names ...string) *certificate.Store {
 	t.Helper()
 	var all []byte
 	for _, name := range names {
-		a, err := devenv.NewAuthority(pkix.Name{CommonName: name, Organization: []string{"Exemple"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(t.TempDir(), "ca.pem")
-		if err := a.WriteCA(path); err != nil {
-			t.Fatal(err)
-		}
-		one, err := os.ReadFile(path)
+		a := devtest.Authority(t, pkix.Name{CommonName: name, Organization: []string{"Exemple"}})
+		one, err := os.ReadFile(a.CAFile())
 		if err != nil {
 			t.Fatal(err)
 		}

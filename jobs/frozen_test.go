@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
 	"bascule/sql"
 	"bascule/sql/sqltest"
@@ -19,12 +18,8 @@ const stopsWithin = 30 * time.Second
 // frozenStage is a stage on a cluster of its own, which it may freeze.
 func frozenStage(t *testing.T) *stage {
 	t.Helper()
-	p, err := devenv.StartEphemeralPostgres(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Stop() })
-	db, err := sql.Open(t.Context(), p.URL("postgres"), 2)
+	url := devtest.OwnPostgres(t).URL("postgres")
+	db, err := sql.Open(t.Context(), url, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,12 +27,12 @@ func frozenStage(t *testing.T) *stage {
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := stdsql.Open("postgres", p.URL("postgres"))
+	raw, err := stdsql.Open("postgres", url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { raw.Close() })
-	return &stage{t: t, db: &sqltest.DB{DB: db, URL: p.URL("postgres"), Raw: raw}, url: p.URL("postgres"),
+	return &stage{t: t, db: &sqltest.DB{DB: db, URL: url, Raw: raw}, url: url,
 		keys: sqltest.Keys(t), redis: devtest.Redis(t), relay: newRelay(t), log: &logBook{}}
 }
 

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
 	"bascule/sql"
 )
@@ -22,12 +21,7 @@ import (
 // ownCluster is a migrated database on a cluster of the test's own.
 func ownCluster(t *testing.T) (url string, raw *stdsql.DB) {
 	t.Helper()
-	p, err := devenv.StartEphemeralPostgres(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Stop() })
-	url = p.URL("postgres")
+	url = devtest.OwnPostgres(t).URL("postgres")
 	db, err := sql.Open(t.Context(), url, 2)
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"bascule/internal/certificate"
 	"bascule/internal/devenv"
+	"bascule/internal/devenv/devtest"
 	"bascule/sql/sqltest"
 )
 
@@ -24,10 +25,7 @@ import (
 // the old one ends that at the next request.
 func TestServeAsksForCertificates(t *testing.T) {
 	t.Parallel()
-	authority, err := devenv.NewAuthority(pkix.Name{CommonName: "AC Exemple", Organization: []string{"Exemple"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	authority := devtest.Authority(t, pkix.Name{CommonName: "AC Exemple", Organization: []string{"Exemple"}})
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	server, err := authority.IssueServer([]string{"127.0.0.1"})
@@ -40,7 +38,7 @@ func TestServeAsksForCertificates(t *testing.T) {
 	}
 	now := time.Now()
 	for _, err := range []error{
-		authority.WriteCA(at("ca.pem")), authority.WriteCRL(at("crl.pem"), now.Add(-time.Hour), now.Add(time.Hour)),
+		authority.WriteCRL(at("crl.pem"), now.Add(-time.Hour), now.Add(time.Hour)),
 		os.WriteFile(at("server.pem"), chain, 0o600), os.WriteFile(at("server.key"), key, 0o600),
 		os.WriteFile(at("list.csv"), []byte("subscriber number;holder;email;serial number;issuer;expiry date\n"+
 			"00123456;Anne Durand;anne@exemple.example;0A:1B;o=exemple, cn=ac exemple;31/12/2099\n"), 0o600),
@@ -58,7 +56,7 @@ func TestServeAsksForCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := newOperator(t, "DATABASE_URL="+sqltest.As(t, sqltest.Open(t).URL, sqltest.Application), "SECRET_KEY="+storyKey, "PUBLIC_URL=http://"+pages, "LISTEN_ADDR="+pages,
-		"CERT_LISTEN_ADDR="+asking, "CLIENT_CA_FILE="+at("ca.pem"), "CLIENT_CRL_FILE="+at("crl.pem"),
+		"CERT_LISTEN_ADDR="+asking, "CLIENT_CA_FILE="+authority.CAFile(), "CLIENT_CRL_FILE="+at("crl.pem"),
 		"TLS_CERT_FILE="+at("server.pem"), "TLS_KEY_FILE="+at("server.key"))
 	o.run("import", at("list.csv"))
 	serve := o.start(nil, asking, "serve")
@@ -73,8 +71,7 @@ func TestServeAsksForCertificates(t *testing.T) {
 	browser := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}}}}
 	says(t, browser, "http://"+pages+"/certificat", http.StatusOK, "https://"+asking+"/certificat")
 	says(t, browser, "https://"+asking+"/certificat", http.StatusOK, "00123456", "Opter pour l&#39;accès sans certificat")
-	authority.Revoke(serial)
-	if err := authority.WriteCRL(at("crl.pem"), now, now.Add(2*time.Hour)); err != nil {
+	if err := authority.WriteCRL(at("crl.pem"), now, now.Add(2*time.Hour), serial); err != nil {
 		t.Fatal(err)
 	}
 	says(t, browser, "https://"+asking+"/espace", http.StatusForbidden, "Votre certificat a été révoqué")

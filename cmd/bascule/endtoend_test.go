@@ -102,15 +102,7 @@ func (w *world) migrate() {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	// A cluster of its own: the scripts, which run at the same time, have theirs.
-	postgres, err := devenv.StartEphemeralPostgres(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := postgres.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	postgres := devtest.OwnPostgres(t)
 	db, err := stdsql.Open("postgres", postgres.URL("postgres"))
 	if err != nil {
 		t.Fatal(err)

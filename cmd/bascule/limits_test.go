@@ -15,19 +15,16 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
+	"bascule/internal/devenv/devtest"
 
-	"bascule/internal/devenv"
+	"golang.org/x/net/http2"
 )
 
 // I8: a client of HTTP/2 is told how many requests and how much of bodies the
 // server takes at once.
 func TestHTTP2Limits(t *testing.T) {
 	t.Parallel()
-	authority, err := devenv.NewAuthority(pkix.Name{CommonName: "AC Exemple"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	authority := devtest.Authority(t, pkix.Name{CommonName: "AC Exemple"})
 	own, err := authority.IssueServer([]string{"127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)

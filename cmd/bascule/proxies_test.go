@@ -44,11 +44,8 @@ var (
 // newEntrance imports a sheet and starts serve as the documents configure it.
 func newEntrance(t *testing.T) *entrance {
 	t.Helper()
-	authority, err := devenv.NewAuthority(pkix.Name{CommonName: "AC Exemple", Organization: []string{"Exemple"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &entrance{t: t, authority: authority, dir: t.TempDir()}
+	authority := devtest.Authority(t, pkix.Name{CommonName: "AC Exemple", Organization: []string{"Exemple"}})
+	e := &entrance{t: t, authority: authority, dir: filepath.Dir(authority.CAFile())}
 	server, err := authority.IssueServer([]string{"127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +59,7 @@ func newEntrance(t *testing.T) *entrance {
 		"00123456;Anne Durand;anne@exemple.example;0A:1B;cn=ac exemple;31/12/2099\n" +
 		"00654321;Luc Martin;luc@exemple.example;0C:2D;cn=ac exemple;31/12/2099\n"
 	for _, err := range []error{
-		authority.WriteCA(e.at("ca.pem")), authority.WriteCRL(e.at("crl.pem"), now.Add(-time.Hour), now.Add(time.Hour)),
+		authority.WriteCRL(e.at("crl.pem"), now.Add(-time.Hour), now.Add(time.Hour)),
 		os.WriteFile(e.at("tls.pem"), chain, 0o600), os.WriteFile(e.at("tls.key"), key, 0o600),
 		os.WriteFile(e.at("both.pem"), append(chain, key...), 0o600), os.WriteFile(e.at("list.csv"), []byte(list), 0o600),
 	} {
@@ -73,7 +70,7 @@ func newEntrance(t *testing.T) *entrance {
 	e.pages, e.certificates = "https://"+free(t), "https://"+free(t)
 	e.pagesAt, e.certsAt = free(t), free(t)
 	e.operator = newOperator(t, "DATABASE_URL="+sqltest.As(t, sqltest.Open(t).URL, sqltest.Application), "SECRET_KEY="+storyKey, "PUBLIC_URL="+e.pages, "CERT_PUBLIC_URL="+e.certificates,
-		"LISTEN_ADDR="+e.pagesAt, "CERT_LISTEN_ADDR="+e.certsAt, "CLIENT_CA_FILE="+e.at("ca.pem"), "CLIENT_CRL_FILE="+e.at("crl.pem"),
+		"LISTEN_ADDR="+e.pagesAt, "CERT_LISTEN_ADDR="+e.certsAt, "CLIENT_CA_FILE="+e.authority.CAFile(), "CLIENT_CRL_FILE="+e.at("crl.pem"),
 		"CLIENT_CERT_PROXIES=127.0.0.1", "TRUSTED_PROXIES=127.0.0.1")
 	e.operator.run("import", e.at("list.csv"))
 	e.operator.start(nil, e.certsAt, "serve")
@@ -104,7 +101,7 @@ func (e *entrance) replace(name string, content []byte) {
 func (e *entrance) both() string {
 	e.t.Helper()
 	all := ""
-	for _, file := range []string{e.at("ca.pem"), "testdata/certificates/ca.pem"} {
+	for _, file := range []string{e.authority.CAFile(), "testdata/certificates/ca.pem"} {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			e.t.Fatal(err)
@@ -271,10 +268,7 @@ func (e *entrance) letsHolderIn() {
 func (e *entrance) explainsRefusals() {
 	e.t.Helper()
 	expired, _ := e.holder(honestSerial, -48*time.Hour, -time.Hour)
-	stranger, err := devenv.NewAuthority(pkix.Name{CommonName: "AC inconnue"})
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	stranger := devtest.Authority(e.t, pkix.Name{CommonName: "AC inconnue"})
 	foreign := *e
 	foreign.authority = stranger
 	_, unknown := foreign.holder(honestSerial, -time.Hour, time.Hour)

@@ -21,11 +21,7 @@ import (
 // nothing: no command warns of it, and PostgreSQL's log tells no values.
 func TestReadmeStart(t *testing.T) {
 	t.Parallel()
-	postgres, err := devenv.StartEphemeralPostgres(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer postgres.Stop()
+	postgres := devtest.OwnPostgres(t)
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -18,8 +18,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
 	"time"
 
 	"software.sslmate.com/src/go-pkcs12"
@@ -30,11 +28,8 @@ import (
 // An Authority issues certificates for the demonstration and for tests. Nobody
 // else must trust it: its key lies beside its certificate, unprotected.
 type Authority struct {
-	dir         string // "" if it is in memory alone
+	dir         string
 	certificate tls.Certificate
-
-	mu      sync.Mutex
-	revoked []*big.Int
 }
 
 // The files of an authority's folder.
@@ -49,25 +44,10 @@ var (
 	authorityUntil = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// NewAuthority makes an authority of that name that ends with the process.
-func NewAuthority(name pkix.Name) (*Authority, error) {
-	template := &x509.Certificate{
-		Subject:   name,
-		NotBefore: authorityFrom, NotAfter: authorityUntil,
-		IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}
-	c, err := issue(template, nil)
-	if err != nil {
-		return nil, fmt.Errorf("authority: %w", err)
-	}
-	return &Authority{certificate: c}, nil
-}
-
 // OpenAuthority returns the authority that dir keeps, in ca.pem and ca.key, or
-// makes one of that name and keeps it there, unreadable to other users. What is
-// revoked is not kept. Who calls it is the only one to use dir. It fails if dir
-// keeps an authority of another name: certificates of it may be in browsers.
+// makes one of that name and keeps it there, unreadable to other users. Who calls
+// it is the only one to use dir. It fails if dir keeps an authority of another
+// name: certificates of it may be in browsers.
 func OpenAuthority(dir string, name pkix.Name) (*Authority, error) {
 	a, err := loadAuthority(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -108,11 +88,17 @@ func loadAuthority(dir string) (*Authority, error) {
 }
 
 func createAuthority(dir string, name pkix.Name) (*Authority, error) {
-	a, err := NewAuthority(name)
-	if err != nil {
-		return nil, err
+	template := &x509.Certificate{
+		Subject:   name,
+		NotBefore: authorityFrom, NotAfter: authorityUntil,
+		IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	a.dir = dir
+	c, err := issue(template, nil)
+	if err != nil {
+		return nil, fmt.Errorf("authority: %w", err)
+	}
+	a := &Authority{dir: dir, certificate: c}
 	if err := a.save(); err != nil {
 		return nil, fmt.Errorf("authority: %w", err)
 	}
@@ -153,19 +139,8 @@ func writeFile(path string, content []byte) error {
 	})
 }
 
-// CAFile is the path of the authority's certificate, as CLIENT_CA_FILE has it;
-// "" for an authority in memory: see WriteCA.
-func (a *Authority) CAFile() string {
-	if a.dir == "" {
-		return ""
-	}
-	return filepath.Join(a.dir, authorityFile)
-}
-
-// WriteCA writes the authority's certificate in PEM.
-func (a *Authority) WriteCA(path string) error {
-	return writeFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Leaf.Raw}))
-}
+// CAFile is the path of the authority's certificate, as CLIENT_CA_FILE has it.
+func (a *Authority) CAFile() string { return filepath.Join(a.dir, authorityFile) }
 
 // Certificate is the authority's own. It is not to be changed.
 func (a *Authority) Certificate() *x509.Certificate { return a.certificate.Leaf }
@@ -231,19 +206,9 @@ func issue(template *x509.Certificate, parent *tls.Certificate) (tls.Certificate
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-// Revoke puts a serial number on the lists that are written from now on.
-func (a *Authority) Revoke(serial *big.Int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.revoked = append(a.revoked, serial)
-}
-
-// WriteCRL writes the list of what is revoked in PEM, as CLIENT_CRL_FILE has it.
-// Its number is the instant of thisUpdate, in seconds.
-func (a *Authority) WriteCRL(path string, thisUpdate, nextUpdate time.Time) error {
-	a.mu.Lock()
-	revoked := slices.Clone(a.revoked)
-	a.mu.Unlock()
+// WriteCRL writes the list of the serial numbers that are revoked in PEM, as
+// CLIENT_CRL_FILE has it. Its number is the instant of thisUpdate, in seconds.
+func (a *Authority) WriteCRL(path string, thisUpdate, nextUpdate time.Time, revoked ...*big.Int) error {
 	list := &x509.RevocationList{Number: big.NewInt(thisUpdate.Unix()), ThisUpdate: thisUpdate, NextUpdate: nextUpdate}
 	for _, serial := range revoked {
 		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries,

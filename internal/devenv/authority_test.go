@@ -25,15 +25,6 @@ var (
 	issuedUntil   = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-func newAuthority(t *testing.T) *Authority {
-	t.Helper()
-	a, err := NewAuthority(authorityName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
 func openAuthority(t *testing.T, dir string) *Authority {
 	t.Helper()
 	a, err := OpenAuthority(dir, authorityName)
@@ -116,7 +107,7 @@ func TestAuthorityRemains(t *testing.T) {
 
 // Certificates say what they are for, and are for authentication by default.
 func TestAuthorityIssuesClients(t *testing.T) {
-	a := newAuthority(t)
+	a := openAuthority(t, t.TempDir())
 	roots := x509.NewCertPool()
 	roots.AddCert(a.Certificate())
 	for _, usage := range []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageEmailProtection} {
@@ -138,7 +129,7 @@ func TestAuthorityIssuesClients(t *testing.T) {
 // A browser that trusts the authority accepts the server under each of its
 // names, and shows it the certificate of a client.
 func TestAuthorityIssuesServers(t *testing.T) {
-	a := newAuthority(t)
+	a := openAuthority(t, t.TempDir())
 	server, err := a.IssueServer([]string{"127.0.0.1", "localhost"})
 	if err != nil {
 		t.Fatal(err)
@@ -168,22 +159,19 @@ func TestAuthorityIssuesServers(t *testing.T) {
 	}
 }
 
-// The list holds what was revoked before it was written, and its dates.
+// The list holds what is revoked, and its dates.
 func TestAuthorityRevokes(t *testing.T) {
-	a := newAuthority(t)
+	a := openAuthority(t, t.TempDir())
 	path := filepath.Join(t.TempDir(), "crl.pem")
-	for n := range int64(3) {
-		if n > 0 {
-			a.Revoke(big.NewInt(n))
-		}
-		if err := a.WriteCRL(path, issuedFrom, issuedUntil); err != nil {
+	for n, revoked := range [][]*big.Int{nil, {big.NewInt(1)}, {big.NewInt(1), big.NewInt(2)}} {
+		if err := a.WriteCRL(path, issuedFrom, issuedUntil, revoked...); err != nil {
 			t.Fatal(err)
 		}
 		list := readList(t, path)
 		if err := list.CheckSignatureFrom(a.Certificate()); err != nil {
 			t.Error(err)
 		}
-		if int64(len(list.RevokedCertificateEntries)) != n || n > 0 && list.RevokedCertificateEntries[n-1].SerialNumber.Int64() != n {
+		if len(list.RevokedCertificateEntries) != n || n > 0 && list.RevokedCertificateEntries[n-1].SerialNumber.Int64() != int64(n) {
 			t.Errorf("revoked %v, want the first %d", list.RevokedCertificateEntries, n)
 		}
 		if !list.ThisUpdate.Equal(issuedFrom) || !list.NextUpdate.Equal(issuedUntil) {
@@ -209,26 +197,10 @@ func readList(t *testing.T, path string) *x509.RevocationList {
 	return list
 }
 
-// An authority in memory hands out its certificate.
-func TestAuthorityWriteCA(t *testing.T) {
-	a := newAuthority(t)
-	path := filepath.Join(t.TempDir(), "ca.pem")
-	if err := a.WriteCA(path); err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if block, _ := pem.Decode(content); block == nil || string(block.Bytes) != string(a.Certificate().Raw) || a.CAFile() != "" {
-		t.Errorf("another certificate, or kept in %q:\n%s", a.CAFile(), content)
-	}
-}
-
 // The file for browsers holds the certificate and its key, and not the
 // authority: nobody is to be asked to trust it.
 func TestPKCS12(t *testing.T) {
-	c := issueClient(t, newAuthority(t), 7)
+	c := issueClient(t, openAuthority(t, t.TempDir()), 7)
 	file, err := PKCS12(c, "démo")
 	if err != nil {
 		t.Fatal(err)

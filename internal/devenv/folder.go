@@ -23,7 +23,8 @@ type folder struct {
 func (f *folder) data() string { return filepath.Join(f.dir, "data") }
 func (f *folder) log() string  { return filepath.Join(f.dir, "postgres.log") }
 
-const lockName = "lock"
+// LockName is the file of a folder whose lock is held as long as it is in use.
+const LockName = "lock"
 
 // openFolder makes the folder if it is missing, and takes its lock before
 // anything in it is read.
@@ -38,7 +39,7 @@ func openFolder(ctx context.Context, dir string) (*folder, error) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := os.OpenFile(filepath.Join(dir, LockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -188,55 +189,4 @@ func makeSocketDir(dir string, who identity) (string, error) {
 		return "", err
 	}
 	return short, who.own(short)
-}
-
-const ephemeralPrefix = "bascule-postgres-"
-
-// memoryFolder is kept in memory by Linux. A new database is some 300 files: ten
-// times faster made there than on a journaling disk.
-const memoryFolder = "/dev/shm"
-
-// memoryNeeded leaves the tests of several packages room at once; containers
-// often have 64 MiB there.
-const memoryNeeded = 2 << 30
-
-// ephemeralBase is where ephemeral clusters go: TMPDIR if that is set, else
-// memory if there is enough of it, else the temporary folder.
-func ephemeralBase() string {
-	if os.Getenv("TMPDIR") == "" && freeBytes(memoryFolder) >= memoryNeeded {
-		return memoryFolder
-	}
-	return os.TempDir()
-}
-
-// freeBytes is the room that we have in a file system, 0 if there is none.
-func freeBytes(path string) uint64 {
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(path, &fs); err != nil {
-		return 0
-	}
-	return fs.Bavail * uint64(fs.Bsize)
-}
-
-// sweepAge spares folders that are just being made.
-const sweepAge = 10 * time.Minute
-
-// sweepEphemeral removes the folders of ephemeral clusters whose owners were
-// killed: the lock of such a folder is free.
-func sweepEphemeral(base string) {
-	locks, _ := filepath.Glob(filepath.Join(base, ephemeralPrefix+"*", lockName)) // the pattern is well formed
-	for _, path := range locks {
-		if info, err := os.Lstat(path); err != nil || time.Since(info.ModTime()) < sweepAge {
-			continue
-		}
-		lock, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
-		if err != nil {
-			continue // another user's
-		}
-		if tryLock(lock) == nil {
-			// What cannot be removed is in nobody's way.
-			_ = os.RemoveAll(filepath.Dir(path))
-		}
-		lock.Close()
-	}
 }

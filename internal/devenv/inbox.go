@@ -7,14 +7,10 @@ import (
 	"io"
 	"log"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/emersion/go-smtp"
-
-	"bascule/internal/atomicfile"
 )
 
 // An Inbox is an SMTP server that takes every mail, delivers none, and shows
@@ -183,24 +179,6 @@ func (in *Inbox) makeRoom() {
 		in.messages[0] = Message{} // the array outlives the slice
 		in.messages = in.messages[1:]
 	}
-}
-
-// WriteEML writes every mail held to a file of dir, 000001.eml and so on. A file
-// is complete or absent (I7).
-func (in *Inbox) WriteEML(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("write mails: %w", err)
-	}
-	for _, m := range in.Messages() {
-		err := atomicfile.Write(filepath.Join(dir, m.fileName()), func(w io.Writer) error {
-			_, err := w.Write(m.Raw)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (m Message) fileName() string { return fmt.Sprintf("%06d.eml", m.ID) }

@@ -198,23 +198,41 @@ func TestInboxWait(t *testing.T) {
 	}
 }
 
-// I7: the files of the mails are the mails.
-func TestWriteEML(t *testing.T) {
-	in := startInbox(t)
-	in.add(Message{Raw: []byte("Subject: a\r\n\r\nun\r\n")})
-	in.add(Message{Raw: []byte("Subject: b\r\n\r\ndeux\r\n")})
+// I7: each mail is a file before it is answered for, and the next inbox takes them
+// up, with the recipients that they name.
+func TestKeepIn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "mails")
-	if err := in.WriteEML(dir); err != nil {
+	in := startInbox(t)
+	if err := in.KeepIn(dir); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range in.Messages() {
-		got, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("%06d.eml", m.ID)))
-		if err != nil || string(got) != string(m.Raw) {
-			t.Errorf("mail %d: %q, %v", m.ID, got, err)
+	for _, raw := range []string{"To: a@cabinet.example\r\n\r\nun\r\n", "Subject: b\r\n\r\ndeux\r\n"} {
+		if err := in.add(Message{Raw: []byte(raw)}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("%06d.eml", in.Count())))
+		if err != nil || string(got) != raw {
+			t.Errorf("mail %d: %q, %v", in.Count(), got, err)
 		}
 	}
-	if err := in.WriteEML(filepath.Join(dir, "000001.eml")); err == nil {
-		t.Error("mails were written into a file")
+	next := startInbox(t)
+	if err := next.KeepIn(dir); err != nil {
+		t.Fatal(err)
+	}
+	if m := next.Messages(); len(m) != 2 || fmt.Sprint(m[0].Recipients) != "[a@cabinet.example]" || string(m[1].Raw) != string(in.Messages()[1].Raw) {
+		t.Errorf("taken up: %+v", m)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.add(Message{}); err == nil || in.Count() != 2 {
+		t.Errorf("a mail was taken that cannot be kept: %v", err)
+	}
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := next.KeepIn(dir); err == nil {
+		t.Error("mails are kept in a file")
 	}
 }
 

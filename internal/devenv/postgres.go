@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +24,6 @@ type Postgres struct {
 	folder    *folder
 	socketDir string
 	server    *process
-	ephemeral bool
 	extra     []string // settings of the caller, name=value
 }
 
@@ -40,22 +40,6 @@ func StartPostgres(ctx context.Context, dir string, settings ...string) (*Postgr
 	p := &Postgres{extra: settings}
 	if err := p.start(ctx, dir); err != nil {
 		return nil, fmt.Errorf("PostgreSQL in %s: %w", dir, err)
-	}
-	return p, nil
-}
-
-// StartEphemeralPostgres starts a new cluster in a temporary folder, with no
-// regard for its durability. Stop removes the folder.
-func StartEphemeralPostgres(ctx context.Context) (*Postgres, error) {
-	base := ephemeralBase()
-	sweepEphemeral(base)
-	dir, err := os.MkdirTemp(base, ephemeralPrefix)
-	if err != nil {
-		return nil, fmt.Errorf("ephemeral PostgreSQL: %w", err)
-	}
-	p := &Postgres{ephemeral: true}
-	if err := p.start(ctx, dir); err != nil {
-		return nil, fmt.Errorf("ephemeral PostgreSQL: %w", errors.Join(err, os.RemoveAll(dir)))
 	}
 	return p, nil
 }
@@ -120,7 +104,7 @@ func (p *Postgres) initialise(ctx context.Context) error {
 	}
 	args := []string{"--pgdata", unfinished, "--username", Superuser, "--auth", "trust",
 		"--encoding", "UTF8", "--locale", "C.UTF-8", "--no-instructions"}
-	if p.ephemeral {
+	if slices.Contains(p.extra, "fsync=off") {
 		args = append(args, "--no-sync")
 	}
 	if err := run(command(ctx, p.who, p.folder.dir, p.programs.path("initdb"), args...)); err != nil {
@@ -160,9 +144,6 @@ func (p *Postgres) settings() []string {
 		"log_min_error_statement=panic",
 		"log_error_verbosity=terse",
 		"log_checkpoints=off",
-	}
-	if p.ephemeral {
-		values = append(values, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
 	}
 	args := []string{"-D", p.folder.data()}
 	for _, v := range append(values, p.extra...) {
@@ -213,7 +194,7 @@ func (p *Postgres) URL(database string) string {
 // EnsureDatabase makes a database if the cluster has none of that name.
 func (p *Postgres) EnsureDatabase(ctx context.Context, name string) error {
 	script := fmt.Sprintf("SELECT 'CREATE DATABASE %s' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = %s)\n\\gexec\n",
-		strings.ReplaceAll(QuoteName(name), "'", "''"), quoteText(name))
+		strings.ReplaceAll(quoteName(name), "'", "''"), quoteText(name))
 	return p.Exec(ctx, "postgres", script)
 }
 
@@ -228,8 +209,8 @@ func (p *Postgres) Exec(ctx context.Context, database, script string) error {
 	return nil
 }
 
-// QuoteName makes any text a name in SQL.
-func QuoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+// quoteName makes any text a name in SQL.
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
@@ -244,9 +225,6 @@ const (
 func (p *Postgres) Stop() error {
 	err := p.server.stop(stopStep{syscall.SIGINT, fastStop}, stopStep{syscall.SIGQUIT, immediateStop})
 	p.release()
-	if p.ephemeral {
-		err = errors.Join(err, os.RemoveAll(p.folder.dir))
-	}
 	if err != nil {
 		return fmt.Errorf("stop PostgreSQL: %w", err)
 	}

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // victimVariable makes the test program start a cluster in the folder that it
@@ -192,12 +191,8 @@ func TestPostgresInAwkwardFolder(t *testing.T) {
 
 // I6: a violated constraint names no value in the server's log.
 func TestPostgresLogHoldsNoData(t *testing.T) {
-	p, err := StartEphemeralPostgres(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stopPostgres(t, p) })
-	err = p.Exec(t.Context(), "postgres", "CREATE TABLE a (e text PRIMARY KEY); INSERT INTO a VALUES ('durand@cabinet.example'), ('durand@cabinet.example');")
+	p := startPostgres(t, openTempDir(t))
+	err := p.Exec(t.Context(), "postgres", "CREATE TABLE a (e text PRIMARY KEY); INSERT INTO a VALUES ('durand@cabinet.example'), ('durand@cabinet.example');")
 	if err == nil {
 		t.Fatal("a key stands twice")
 	}
@@ -207,40 +202,6 @@ func TestPostgresLogHoldsNoData(t *testing.T) {
 	}
 	if !strings.Contains(string(log), "duplicate key") || strings.Contains(string(log), "durand") {
 		t.Errorf("log: %s", log)
-	}
-}
-
-// Folders of killed test runs go; those in use and those just made stay.
-func TestSweepEphemeral(t *testing.T) {
-	base := t.TempDir()
-	old := time.Now().Add(-2 * sweepAge)
-	for _, c := range []struct {
-		name  string
-		held  bool
-		made  time.Time
-		stays bool
-	}{
-		{"abandoned", false, old, false},
-		{"held", true, old, true},
-		{"fresh", false, time.Now(), true},
-	} {
-		dir := filepath.Join(base, ephemeralPrefix+c.name)
-		f, err := openFolder(t.Context(), dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c.held {
-			defer f.lock.Close()
-		} else if err := f.lock.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(filepath.Join(dir, lockName), c.made, c.made); err != nil {
-			t.Fatal(err)
-		}
-		sweepEphemeral(base)
-		if _, err := os.Stat(dir); (err == nil) != c.stays {
-			t.Errorf("%s: %v, want it to stay: %v", c.name, err, c.stays)
-		}
 	}
 }
 

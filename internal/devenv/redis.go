@@ -187,21 +187,6 @@ func (r *RedisServer) URL() string { return "redis://" + r.Addr() + "/0" }
 // PID is the server's process.
 func (r *RedisServer) PID() int { return r.server.cmd.Process.Pid }
 
-// Kill ends the server as a power failure would. It forgets everything.
-func (r *RedisServer) Kill() error { return r.server.stop() }
-
-// Restart starts a server that was stopped or killed again, empty, at the same
-// address.
-func (r *RedisServer) Restart(ctx context.Context) error {
-	if err := r.Stop(); err != nil {
-		return err
-	}
-	if err := r.start(ctx); err != nil {
-		return fmt.Errorf("redis-server: %w", err)
-	}
-	return nil
-}
-
 // redisStop is how long a clean stop may take; there is nothing to save.
 const redisStop = 5 * time.Second
 

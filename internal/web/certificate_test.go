@@ -19,6 +19,7 @@ import (
 
 	"bascule/internal/certificate"
 	"bascule/internal/devenv"
+	"bascule/internal/devenv/devtest"
 	"bascule/internal/web"
 	"bascule/sql/sqltest"
 )
@@ -30,10 +31,7 @@ func TestCertificateRefused(t *testing.T) {
 	c := newCertSite(t)
 	r, good := c.holder(sqltest.Invitation{})
 	serial := good.Leaf.SerialNumber
-	other, err := devenv.NewAuthority(authorityName) // the same name, another key
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := devtest.Authority(t, authorityName) // the same name, another key
 	foreign, err := other.IssueClient(pkix.Name{CommonName: "Camille Duvallon"}, serial, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
@@ -85,8 +83,7 @@ func TestRevokedMeanwhile(t *testing.T) {
 	r, cert := c.holder(sqltest.Invitation{})
 	client := c.client(cert)
 	c.visit(client, "/espace").expect(t, http.StatusOK, string(r.Number))
-	c.authority.Revoke(cert.Leaf.SerialNumber)
-	c.publish(t, 2*time.Hour)
+	c.publish(t, 2*time.Hour, cert.Leaf.SerialNumber)
 	asked, err := c.server.AskCertificate(&tls.Config{}).GetConfigForClient(nil)
 	if err != nil || !asked.ClientCAs.Equal(client.Transport.(*http.Transport).TLSClientConfig.RootCAs) {
 		t.Errorf("browsers are told of other authorities: %v", err)
@@ -271,10 +268,7 @@ func TestMadeUpCertificates(t *testing.T) {
 	at := c.behindProxies().URL
 	r, cert := c.holder(sqltest.Invitation{})
 	expired := c.issueDated(cert.Leaf.SerialNumber, -48*time.Hour, -time.Hour)
-	stranger, err := devenv.NewAuthority(authorityName)
-	if err != nil {
-		t.Fatal(err)
-	}
+	stranger := devtest.Authority(t, authorityName)
 	made, err := stranger.IssueClient(pkix.Name{CommonName: "Camille Duvallon"}, cert.Leaf.SerialNumber, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
@@ -325,10 +319,7 @@ func TestSerialOfAnotherAuthority(t *testing.T) {
 	c := newCertSite(t, func(cfg *web.Config) {
 		var file []byte
 		for _, name := range []string{"AC une", "AC deux"} {
-			authority, err := devenv.NewAuthority(pkix.Name{CommonName: name})
-			if err != nil {
-				t.Fatal(err)
-			}
+			authority := devtest.Authority(t, pkix.Name{CommonName: name})
 			other, file = authority, append(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate().Raw})...)
 		}
 		ca := filepath.Join(t.TempDir(), "ca.pem")

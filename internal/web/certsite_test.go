@@ -22,6 +22,7 @@ import (
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
+	"bascule/internal/devenv/devtest"
 	"bascule/internal/web"
 	"bascule/sql/sqltest"
 )
@@ -43,17 +44,10 @@ var authorityName = pkix.Name{CommonName: "AC des exemples", Organization: []str
 
 func newCertSite(t testing.TB, change ...func(*web.Config)) *certSite {
 	t.Helper()
-	authority, err := devenv.NewAuthority(authorityName)
-	if err != nil {
-		t.Fatal(err)
-	}
+	authority := devtest.Authority(t, authorityName)
 	c := &certSite{authority: authority, crl: filepath.Join(t.TempDir(), "crl.pem"), next: 0xA1B2C3}
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := authority.WriteCA(ca); err != nil {
-		t.Fatal(err)
-	}
 	c.publish(t, time.Hour)
-	store, err := certificate.Open(ca, c.crl, slog.New(slog.DiscardHandler))
+	store, err := certificate.Open(authority.CAFile(), c.crl, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,10 +71,10 @@ func newCertSite(t testing.TB, change ...func(*web.Config)) *certSite {
 }
 
 // publish writes the list of what is revoked, good for d from an hour ago.
-func (c *certSite) publish(t testing.TB, d time.Duration) {
+func (c *certSite) publish(t testing.TB, d time.Duration, revoked ...*big.Int) {
 	t.Helper()
 	now := time.Now()
-	if err := c.authority.WriteCRL(c.crl, now.Add(-time.Hour), now.Add(d)); err != nil {
+	if err := c.authority.WriteCRL(c.crl, now.Add(-time.Hour), now.Add(d), revoked...); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -25,7 +25,7 @@ import (
 // for one; of several, the one whose issuer the server names; without one that
 // fits, none, and without a question.
 func TestChromiumTLS(t *testing.T) {
-	authority, other := newAuthority(t, "Autorité de test"), newAuthority(t, "Autre autorité")
+	authority, other := Authority(t, pkix.Name{CommonName: "Autorité de test"}), Authority(t, pkix.Name{CommonName: "Autre autorité"})
 	site := newCertificateSite(t, authority)
 	mine, others := issue(t, authority, 4711), issue(t, other, 815)
 	for _, c := range []struct {
@@ -48,20 +48,11 @@ func TestChromiumTLS(t *testing.T) {
 // The browser is told whom to trust, not to overlook what is wrong: it refuses a
 // server's certificate of another authority.
 func TestChromiumTLSTrusts(t *testing.T) {
-	site := newCertificateSite(t, newAuthority(t, "Autre autorité"))
-	browser := ChromiumTLS(t, newAuthority(t, "Autorité de test").Certificate())
+	site := newCertificateSite(t, Authority(t, pkix.Name{CommonName: "Autre autorité"}))
+	browser := ChromiumTLS(t, Authority(t, pkix.Name{CommonName: "Autorité de test"}).Certificate())
 	if err := chromedp.Do(browser, chromedp.Navigate(site)); err == nil || !strings.Contains(err.Error(), "ERR_CERT_AUTHORITY_INVALID") {
 		t.Errorf("a server's certificate of another authority: %v, want a refusal", err)
 	}
-}
-
-func newAuthority(t *testing.T, name string) *devenv.Authority {
-	t.Helper()
-	a, err := devenv.NewAuthority(pkix.Name{CommonName: name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
 }
 
 func issue(t *testing.T, a *devenv.Authority, serial int64) tls.Certificate {

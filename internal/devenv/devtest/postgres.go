@@ -18,8 +18,6 @@ import (
 	"testing"
 
 	_ "github.com/lib/pq" // the driver "postgres"
-
-	"bascule/internal/devenv"
 )
 
 // shared is the cluster of this test process: the one state that a package's
@@ -31,7 +29,7 @@ type cluster struct {
 	inMain bool // set before any test runs
 
 	once     sync.Once
-	postgres *devenv.Postgres
+	postgres *ephemeral
 	admin    *sql.DB // makes and drops databases: a psql for each would take longer than most tests
 	copying  string  // the clause that copies files, "" where nothing else is known
 	err      error
@@ -103,15 +101,12 @@ func (c *cluster) makeTemplate(name string, migrate func(url string) error) erro
 }
 
 // start starts the cluster with the first test that needs it.
-func (c *cluster) start(t testing.TB) *devenv.Postgres {
+func (c *cluster) start(t testing.TB) *ephemeral {
 	t.Helper()
 	if !c.inMain {
 		t.Fatal("devtest: the package needs func TestMain(m *testing.M) { devtest.Main(m) }")
 	}
 	c.once.Do(func() { c.err = c.launch() })
-	if errors.Is(c.err, devenv.ErrNoPostgres) {
-		t.Fatalf("%v; make test installs it", c.err)
-	}
 	if c.err != nil {
 		t.Fatal(c.err)
 	}
@@ -119,7 +114,7 @@ func (c *cluster) start(t testing.TB) *devenv.Postgres {
 }
 
 func (c *cluster) launch() (err error) {
-	if c.postgres, err = devenv.StartEphemeralPostgres(context.Background()); err != nil {
+	if c.postgres, err = startEphemeral(context.Background()); err != nil {
 		return err
 	}
 	if c.admin, err = sql.Open("postgres", c.postgres.URL("postgres")); err != nil {

@@ -2,6 +2,7 @@ package devtest
 
 import (
 	"context"
+	"crypto/x509/pkix"
 	"errors"
 	"os/exec"
 	"testing"
@@ -39,6 +40,16 @@ func Inbox(t testing.TB) *devenv.Inbox {
 	}
 	t.Cleanup(in.Stop)
 	return in
+}
+
+// Authority gives the test an authority of its own.
+func Authority(t testing.TB, name pkix.Name) *devenv.Authority {
+	t.Helper()
+	a, err := devenv.OpenAuthority(t.TempDir(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // browserPatience bounds everything that a test does in its browser: a tour of

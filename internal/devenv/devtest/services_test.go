@@ -107,25 +107,11 @@ func TestChromiumStaysHere(t *testing.T) {
 	}
 }
 
-// A real redis-server evicts nothing, answers at its URL, and comes back empty at
-// the same address after a crash.
+// A real redis-server evicts nothing and answers at its URL.
 func TestRedis(t *testing.T) {
 	r := Redis(t)
 	if got := redisSays(t, r.Addr(), "CONFIG GET maxmemory-policy", "SET k v"); !strings.Contains(got, "noeviction") || !strings.Contains(got, "+OK") {
 		t.Errorf("redis-server says %q", got)
-	}
-	if err := r.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if c, err := net.Dial("tcp", r.Addr()); err == nil {
-		c.Close()
-		t.Error("a killed redis-server still listens")
-	}
-	if err := r.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := redisSays(t, r.Addr(), "GET k"); !strings.HasPrefix(got, "$-1") {
-		t.Errorf("a restarted redis-server remembers %q", got)
 	}
 }
 
