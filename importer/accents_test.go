@@ -1,10 +1,13 @@
 package importer
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
 	"golang.org/x/text/encoding/charmap"
+
+	"bascule/importer/sample"
 )
 
 // misread is a text whose bytes, in one encoding, somebody read in another.
@@ -64,10 +67,19 @@ func TestWrongAccents(t *testing.T) {
 
 // No name that is as it should be is told of.
 func TestRightAccents(t *testing.T) {
-	names := append(append([]string{}, firstNames...), lastNames...)
-	names = append(append(names, firms...), services...)
+	var book bytes.Buffer
+	if err := sample.Write(&book, 1000, 1); err != nil {
+		t.Fatal(err)
+	}
+	f, names := mustOpen(t, "a.xlsx", book.Bytes()), []string{sample.Issuer}
+	for _, r := range rowsOf(t, f) {
+		names = append(names, r.Space.Holder)
+	}
+	for _, d := range dossiersOf(t, f) {
+		names = append(names, string(d.Company), string(d.Service))
+	}
 	for _, name := range append(names, "", "Anne Durand", "ÉLÉONORE CŒURDEVEY", "CAFÉ «ÉTÉ»", "Café™ & Cie – S.A.R.L.", "L’Œuvre “Zoé”", "l'Âge d'or", "LES CÂBLES", "Ångström AS", "Žofie Šimková",
-		"N°\u00a05", "« Chez Noé »", "Đorđe Žilić", "ESPAÑA", "São João", "Ÿvonne", "René-Élie", "d’Éon", "Δέλτα", "日本", "Société • Élan", SampleIssuer) {
+		"N°\u00a05", "« Chez Noé »", "Đorđe Žilić", "ESPAÑA", "São João", "Ÿvonne", "René-Élie", "d’Éon", "Δέλτα", "日本", "Société • Élan") {
 		if got := wrongAccents(name); got != "" {
 			t.Errorf("%s is told of: %s", name, got)
 		}

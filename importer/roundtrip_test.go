@@ -134,7 +134,7 @@ func TestLongTextsComeBack(t *testing.T) {
 	for _, test := range []struct {
 		piece string
 		fits  bool
-	}{{"a", true}, {"\v", true}, {"\uFFFF", true}, {"_x00", true}, {"_x000B_", false}, {"\uFDD0", false}} {
+	}{{"a", true}, {"\v", true}, {"\uFFFF", true}, {"_x00", true}, {"_x000B_", true}, {"\uFDD0", true}, {"😀", false}} {
 		text := strings.Repeat(test.piece, xlsx.MaxCellText/len([]rune(test.piece)))
 		f, err := openBytes(t, "a.csv", []byte(csvHeader+"00123456;\""+text+"\";a@b.example;1;31/12/2026\n"))
 		if (err == nil) != test.fits {

@@ -245,68 +245,6 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
-// The sample is the same for the same seed, differs for another, and shows each
-// defect; large ones have one bad row in a hundred.
-func TestSample(t *testing.T) {
-	make := func(rows int, seed int64) *File {
-		var b bytes.Buffer
-		if err := WriteSample(&b, rows, seed); err != nil {
-			t.Fatal(err)
-		}
-		return mustOpen(t, "s.xlsx", b.Bytes())
-	}
-	small := make(SampleRows, 1)
-	if diff := cmp.Diff(rowsOf(t, small), rowsOf(t, make(SampleRows, 1)), compareEmails); diff != "" {
-		t.Error("the same seed gives other rows:", diff)
-	}
-	if cmp.Equal(rowsOf(t, small), rowsOf(t, make(SampleRows, 2)), compareEmails) {
-		t.Error("another seed gives the same rows")
-	}
-	committed, err := os.ReadFile(filepath.Join("testdata", "sample.xlsx"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(rowsOf(t, mustOpen(t, "c.xlsx", committed)), rowsOf(t, small), compareEmails); diff != "" {
-		t.Error("testdata/sample.xlsx is not the sample any more:", diff)
-	}
-	if n := rejected(t, small); n != 6 {
-		t.Errorf("%d rows of the small sample are malformed, want 6", n)
-	}
-	numbers := map[string]bool{}
-	large := make(2000, 3)
-	for _, r := range rowsOf(t, large) {
-		numbers[string(r.Space.Number)] = true
-	}
-	if n := rejected(t, large); n < 10 || n > 20 || len(numbers) < 1990 {
-		t.Errorf("of 2000 rows %d are malformed; %d numbers", n, len(numbers))
-	}
-}
-
-func rejected(t *testing.T, f *File) int {
-	t.Helper()
-	n := 0
-	for _, r := range rowsOf(t, f) {
-		if r.Reason != "" {
-			n++
-		}
-	}
-	return n
-}
-
-// The sample as CSV has the same subscribers.
-func TestSampleCSV(t *testing.T) {
-	var book, text bytes.Buffer
-	if err := errors.Join(WriteSample(&book, 300, 5), WriteSampleCSV(&text, 300, 5)); err != nil {
-		t.Fatal(err)
-	}
-	a, b := rowsOf(t, mustOpen(t, "a.xlsx", book.Bytes())), rowsOf(t, mustOpen(t, "b.csv", text.Bytes()))
-	for i := range a {
-		if a[i].Space.Holder != b[i].Space.Holder || (a[i].Reason == "") != (b[i].Reason == "") {
-			t.Errorf("row %d: %+v and %+v", i, a[i], b[i])
-		}
-	}
-}
-
 // A context that ends stops the reading.
 func TestOpenStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/importer"
+	"bascule/importer/sample"
 	"bascule/internal/atomicfile"
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
@@ -272,7 +273,7 @@ const demoSeed = 1
 // demoSample writes the sample, unless it is there.
 func demoSample(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		err := atomicfile.Write(path, func(w io.Writer) error { return importer.WriteSample(w, importer.SampleRows, demoSeed) })
+		err := atomicfile.Write(path, func(w io.Writer) error { return sample.Write(w, sample.Rows, demoSeed) })
 		if err != nil {
 			return err
 		}
@@ -281,20 +282,20 @@ func demoSample(path string) error {
 }
 
 func (d *demo) importSample(ctx context.Context) error {
-	sample := filepath.Join(d.dir, "sample.xlsx")
-	if err := demoSample(sample); err != nil {
+	list := filepath.Join(d.dir, "sample.xlsx")
+	if err := demoSample(list); err != nil {
 		return err
 	}
 	flags := importFlags{verdicts: filepath.Join(d.dir, "verdicts.xlsx")}
-	result, err := importer.Run(ctx, d.db, importer.Options{Path: sample, VerdictsPath: flags.verdicts, Actor: "demo", Keys: d.keys,
+	result, err := importer.Run(ctx, d.db, importer.Options{Path: list, VerdictsPath: flags.verdicts, Actor: "demo", Keys: d.keys,
 		Certificates: d.certs.store})
 	if err != nil {
 		return err
 	}
-	if err := d.certs.issueSamples(ctx, sample); err != nil {
+	if err := d.certs.issueSamples(ctx, list); err != nil {
 		return err
 	}
-	d.printf("The sample of fictitious subscribers, %s:\n", sample)
+	d.printf("The sample of fictitious subscribers, %s:\n", list)
 	d.printImport(result, flags)
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bascule/importer"
+	"bascule/importer/sample"
 	"bascule/internal/atomicfile"
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
@@ -94,8 +95,8 @@ func (c *demoCertificates) url() *url.URL {
 
 // issueSamples makes a certificate for one subscriber of the sample with no
 // company, one with one, and one with several (R8–R10).
-func (c *demoCertificates) issueSamples(ctx context.Context, sample string) error {
-	screens, err := sampleScreens(ctx, sample)
+func (c *demoCertificates) issueSamples(ctx context.Context, list string) error {
+	screens, err := sampleScreens(ctx, list)
 	if err != nil {
 		return err
 	}
@@ -114,8 +115,8 @@ func (c *demoCertificates) issueSamples(ctx context.Context, sample string) erro
 }
 
 // sampleScreens are the first subscribers of the sample for each home screen.
-func sampleScreens(ctx context.Context, sample string) (map[string]conversion.Space, error) {
-	f, err := importer.Open(ctx, sample, nil)
+func sampleScreens(ctx context.Context, path string) (map[string]conversion.Space, error) {
+	f, err := importer.Open(ctx, path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +139,7 @@ func sampleScreens(ctx context.Context, sample string) (map[string]conversion.Sp
 			return nil, err
 		}
 		name := [...]string{"no service", "one company", "several companies"}[min(2, len(companies[row.Space.Number]))]
-		if _, known := screens[name]; !known && row.Reason == "" && row.Space.Certificate.Issuer == importer.SampleIssuer {
+		if _, known := screens[name]; !known && row.Reason == "" && row.Space.Certificate.Issuer == sample.Issuer {
 			screens[name] = row.Space
 		}
 	}

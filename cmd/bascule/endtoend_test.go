@@ -23,7 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
 
-	"bascule/importer"
+	"bascule/importer/sample"
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
@@ -124,7 +124,7 @@ func newWorld(t *testing.T) *world {
 	w.owner = postgres.URL("postgres")
 	w.operator = newOperator(t, "DATABASE_URL="+sqltest.As(t, w.owner, sqltest.Application), "REDIS_URL="+devtest.Redis(t).URL(), "SECRET_KEY="+storyKey,
 		"LISTEN_ADDR="+listen, "PUBLIC_URL="+w.public.String(), "MAIL_FROM=espace-abonne@bascule.example", "WORKERS=4")
-	w.list = w.sample("list.xlsx", importer.WriteSample)
+	w.list = w.sample("list.xlsx", sample.Write)
 	return w
 }
 
@@ -467,7 +467,7 @@ func (w *world) checkNothingClaimed() {
 func (w *world) importAgain(first sql.ImportResult) {
 	w.t.Helper()
 	before := w.contents()
-	for _, file := range []string{w.list, w.sample("list.csv", importer.WriteSampleCSV), w.sample("reversed.csv", writeReversed)} {
+	for _, file := range []string{w.list, w.sample("list.csv", sample.WriteCSV), w.sample("reversed.csv", writeReversed)} {
 		again := ask[sql.ImportResult](w.operator, "import", file)
 		want := sql.ImportResult{Batch: again.Batch, Rows: first.Rows, Unchanged: first.Accepted + first.Unchanged, Rejected: first.Rejected}
 		if again != want {
@@ -482,7 +482,7 @@ func (w *world) importAgain(first sql.ImportResult) {
 // writeReversed writes the sample with its rows and its columns from last to first.
 func writeReversed(out io.Writer, rows int, seed int64) error {
 	var b bytes.Buffer
-	if err := importer.WriteSampleCSV(&b, rows, seed); err != nil {
+	if err := sample.WriteCSV(&b, rows, seed); err != nil {
 		return err
 	}
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(b.Bytes(), []byte("\ufeff"))))

@@ -72,7 +72,7 @@ func readVariables(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	db, folder := sqltest.Open(t), t.TempDir()
 	list := filepath.Join(folder, "list.xlsx")
-	if err := os.WriteFile(list, sample(20), 0o600); err != nil {
+	if err := os.WriteFile(list, sampleBook(20), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	env := map[string]string{

@@ -230,7 +230,7 @@ func spoilImport(t testing.TB, spoil func(out string) error, args ...string) spo
 	db := sqltest.Open(t)
 	o := newOperator(t, "DATABASE_URL="+sqltest.As(t, db.URL, sqltest.Application), "SECRET_KEY="+storyKey)
 	list, out := filepath.Join(t.TempDir(), "list.xlsx"), filepath.Join(t.TempDir(), "out", "verdicts.xlsx")
-	if err := errors.Join(os.WriteFile(list, sample(20), 0o600), os.Mkdir(filepath.Dir(out), 0o700)); err != nil {
+	if err := errors.Join(os.WriteFile(list, sampleBook(20), 0o600), os.Mkdir(filepath.Dir(out), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	letGo := holdImports(t, db)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"bascule/importer"
+	"bascule/importer/sample"
 	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
 	"bascule/sql/sqltest"
@@ -69,7 +69,7 @@ func writeFile(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := importer.WriteSample(f, 5, 1); err != nil {
+	if err := sample.Write(f, 5, 1); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -32,7 +32,7 @@ func TestSignalEndsCommands(t *testing.T) {
 	}
 	folder := t.TempDir()
 	list := filepath.Join(folder, "list.xlsx")
-	if err := os.WriteFile(list, sample(20), 0o600); err != nil {
+	if err := os.WriteFile(list, sampleBook(20), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	o := newOperator(t, "DATABASE_URL="+sqltest.As(t, db.URL, sqltest.Application), "SECRET_KEY="+storyKey)

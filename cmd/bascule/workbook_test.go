@@ -14,7 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/xuri/excelize/v2"
 
-	"bascule/importer"
+	"bascule/importer/sample"
 )
 
 // sheet FILE [NAME]: prints a sheet, the first one by default, a row a line and
@@ -66,12 +66,12 @@ func openBook(ts *testscript.TestScript, name string) *excelize.File {
 func writeSample(ts *testscript.TestScript, _ bool, args []string) {
 	rows, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), sample(rows), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), sampleBook(rows), 0o600))
 }
 
-func sample(rows int) []byte {
+func sampleBook(rows int) []byte {
 	var b bytes.Buffer
-	if err := importer.WriteSample(&b, rows, 1); err != nil {
+	if err := sample.Write(&b, rows, 1); err != nil {
 		panic(err) // to memory
 	}
 	return b.Bytes()
@@ -80,13 +80,13 @@ func sample(rows int) []byte {
 // wrongFiles are spreadsheets that nobody should believe, by what is wrong.
 var wrongFiles = map[string]func() ([]byte, error){
 	"empty":     func() ([]byte, error) { return nil, nil },
-	"truncated": func() ([]byte, error) { b := sample(30); return b[:len(b)/2], nil },
-	"checksum":  func() ([]byte, error) { return rezip(sample(30), func(h *zip.FileHeader) { h.CRC32++ }) },
+	"truncated": func() ([]byte, error) { b := sampleBook(30); return b[:len(b)/2], nil },
+	"checksum":  func() ([]byte, error) { return rezip(sampleBook(30), func(h *zip.FileHeader) { h.CRC32++ }) },
 	"encrypted": encrypted,
 	"xls": func() ([]byte, error) {
 		return append([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), make([]byte, 4096)...), nil
 	},
-	"bomb": func() ([]byte, error) { return withBomb(sample(30)) },
+	"bomb": func() ([]byte, error) { return withBomb(sampleBook(30)) },
 	"html": func() ([]byte, error) { return []byte("<html><table><tr><td>numéro d'abonné</table></html>"), nil },
 	"pdf":  func() ([]byte, error) { return []byte("%PDF-1.7\n%âãÏÓ\n"), nil },
 }
@@ -104,7 +104,7 @@ func writeWrongFile(ts *testscript.TestScript, _ bool, args []string) {
 
 // encrypted is a workbook that asks for a password.
 func encrypted() ([]byte, error) {
-	book, err := excelize.OpenReader(bytes.NewReader(sample(30)))
+	book, err := excelize.OpenReader(bytes.NewReader(sampleBook(30)))
 	if err != nil {
 		return nil, err
 	}

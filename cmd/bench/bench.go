@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"bascule/importer"
+	"bascule/importer/sample"
 	"bascule/internal/atomicfile"
 	"bascule/internal/devenv"
 	_ "bascule/sql" // brings the driver "postgres"
@@ -107,9 +107,9 @@ func (b *bench) list(rows int, seed int64, extension string) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	write := importer.WriteSampleCSV
+	write := sample.WriteCSV
 	if extension == "xlsx" {
-		write = importer.WriteSample
+		write = sample.Write
 	}
 	return path, atomicfile.Write(path, func(w io.Writer) error { return write(w, rows, seed) })
 }

@@ -11,19 +11,19 @@ import (
 	"os"
 	"strings"
 
-	"bascule/importer"
+	"bascule/importer/sample"
 	"bascule/internal/atomicfile"
 )
 
 func main() {
-	rows := flag.Int("rows", importer.SampleRows, "number of subscribers")
+	rows := flag.Int("rows", sample.Rows, "number of subscribers")
 	seed := flag.Int64("seed", 1, "the same seed gives the same subscribers")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: sample [-rows N] [-seed N] OUT.xlsx|OUT.csv")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if flag.NArg() != 1 || *rows < 1 || *rows > importer.MaxSampleRows {
+	if flag.NArg() != 1 || *rows < 1 || *rows > sample.MaxRows {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -34,9 +34,9 @@ func main() {
 }
 
 func run(path string, rows int, seed int64) error {
-	write := importer.WriteSample
+	write := sample.Write
 	if strings.HasSuffix(strings.ToLower(path), ".csv") {
-		write = importer.WriteSampleCSV
+		write = sample.WriteCSV
 	}
 	return atomicfile.Write(path, func(w io.Writer) error { return write(w, rows, seed) })
 }

@@ -4,9 +4,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
-	"bascule/internal/celltext"
 	"bascule/internal/conversion"
 )
 
@@ -92,10 +92,16 @@ func isBlank(text []byte) bool {
 	return strings.TrimLeftFunc(conversion.Trim(string(text)), unicode.IsControl) == "" // a Ctrl-Z is no row
 }
 
-// isLong tells a text that no cell can hold, of the workbook read or of one that
-// is written with it.
+// isLong tells a text that no cell can hold.
 func isLong(text []byte) bool {
-	return len(text) > MaxCellText/2 && celltext.Units(string(text)) > MaxCellText
+	if len(text) <= MaxCellText {
+		return false
+	}
+	units := 0
+	for _, r := range string(text) {
+		units += utf16.RuneLen(r)
+	}
+	return units > MaxCellText
 }
 
 // ColumnName writes a column's letters: 1 is A, 28 is AB.

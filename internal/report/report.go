@@ -9,10 +9,9 @@ import (
 	"iter"
 	"time"
 
-	"github.com/xuri/excelize/v2"
-
 	"bascule/internal/atomicfile"
 	"bascule/internal/conversion"
+	"bascule/internal/workbook"
 )
 
 // Report is what the workbook says. What the summary counts of requests comes from
@@ -93,9 +92,10 @@ func WriteFile(path string, r Report) error {
 // Write writes the workbook. Rows beyond what one sheet holds go on in
 // « Demandes (2) » and so forth. Memory does not grow with the rows (I8): each is
 // compressed to w as it comes. If Write fails, w has got nothing or a part.
-func Write(w io.Writer, r Report) error {
-	return write(w, r, excelize.TotalRows)
-}
+func Write(w io.Writer, r Report) error { return write(w, r, maxRows) }
+
+// maxRows is how many rows a sheet can hold.
+const maxRows = 1 << 20
 
 func write(w io.Writer, r Report, rowsPerSheet int) error {
 	b, err := newBook(w, rowsPerSheet)
@@ -114,7 +114,7 @@ func write(w io.Writer, r Report, rowsPerSheet int) error {
 	if err := b.summarize(r, t, listed, rejected); err != nil {
 		return fmt.Errorf("report: summary: %w", err)
 	}
-	if err := b.finish(); err != nil {
+	if err := b.Close(); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
@@ -123,44 +123,42 @@ func write(w io.Writer, r Report, rowsPerSheet int) error {
 func (b *book) requestColumns() []column[Request] {
 	s := b.styles
 	return []column[Request]{
-		{"Numéro d'abonné", 18, s.text, func(r *Request) cell { return text(r.Number) }},
-		{"Titulaire", 32, s.text, func(r *Request) cell { return text(r.Holder) }},
-		{"Adresse électronique", 38, s.text, func(r *Request) cell { return text(r.Email) }},
+		{"Numéro d'abonné", 18, s.text, func(r *Request) workbook.Cell { return text(r.Number) }},
+		{"Titulaire", 32, s.text, func(r *Request) workbook.Cell { return text(r.Holder) }},
+		{"Adresse électronique", 38, s.text, func(r *Request) workbook.Cell { return text(r.Email) }},
 		{"État", 18, s.text, b.stateCell},
-		{"Demandée le", 17, s.instant, func(r *Request) cell { return instant(r.RequestedAt) }},
-		{"Envoi commencé le", 19, s.instant, func(r *Request) cell { return instant(r.StartedAt) }},
-		{"Courriel envoyé le", 19, s.instant, func(r *Request) cell { return instant(r.MailedAt) }},
-		{"À activer avant le", 19, s.instant, func(r *Request) cell { return instant(r.ExpiresAt) }},
-		{"Activée le", 17, s.instant, func(r *Request) cell { return instant(r.ActivatedAt) }},
-		{"Terminée le", 17, s.instant, func(r *Request) cell { return instant(r.EndedAt) }},
-		{"Courriel revenu le", 19, s.instant, func(r *Request) cell { return instant(r.BouncedAt) }},
-		{"Retour", 32, s.text, func(r *Request) cell { return text(r.cameBack()) }},
-		{"Envoi incertain", 16, s.text, func(r *Request) cell { return yes(r.InDoubt) }},
-		{"Dernier refus", 44, s.text, func(r *Request) cell { return text(r.Reason) }},
-		{"Certificat valable jusqu'au", 25, s.day, func(r *Request) cell { return day(r.CertificateExpires) }},
-		{"Lot", 8, s.count, func(r *Request) cell { return id(r.Batch) }},
-		{"Origine", 18, s.text, func(r *Request) cell { return text(r.Origin) }},
-		{"Code n°", 20, s.count, func(r *Request) cell { return number(r.Generation) }},
-		{"Demande n°", 14, s.count, func(r *Request) cell { return id(r.ID) }},
+		{"Demandée le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.RequestedAt) }},
+		{"Envoi commencé le", 19, s.instant, func(r *Request) workbook.Cell { return instant(r.StartedAt) }},
+		{"Courriel envoyé le", 19, s.instant, func(r *Request) workbook.Cell { return instant(r.MailedAt) }},
+		{"À activer avant le", 19, s.instant, func(r *Request) workbook.Cell { return instant(r.ExpiresAt) }},
+		{"Activée le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.ActivatedAt) }},
+		{"Terminée le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.EndedAt) }},
+		{"Courriel revenu le", 19, s.instant, func(r *Request) workbook.Cell { return instant(r.BouncedAt) }},
+		{"Retour", 32, s.text, func(r *Request) workbook.Cell { return text(r.cameBack()) }},
+		{"Envoi incertain", 16, s.text, func(r *Request) workbook.Cell { return yes(r.InDoubt) }},
+		{"Dernier refus", 44, s.text, func(r *Request) workbook.Cell { return text(r.Reason) }},
+		{"Certificat valable jusqu'au", 25, s.day, func(r *Request) workbook.Cell { return day(r.CertificateExpires) }},
+		{"Lot", 8, s.count, func(r *Request) workbook.Cell { return id(r.Batch) }},
+		{"Origine", 18, s.text, func(r *Request) workbook.Cell { return text(r.Origin) }},
+		{"Code n°", 20, s.count, func(r *Request) workbook.Cell { return number(r.Generation) }},
+		{"Demande n°", 14, s.count, func(r *Request) workbook.Cell { return id(r.ID) }},
 	}
 }
 
 // stateCell colours a state as the summary's chart does.
-func (b *book) stateCell(r *Request) cell {
-	c := text(r.State.French())
-	c.style = b.styles.states[r.State]
-	return c
+func (b *book) stateCell(r *Request) workbook.Cell {
+	return text(r.State.French()).In(b.styles.states[r.State])
 }
 
 func (b *book) rejectedColumns() []column[Rejected] {
 	s := b.styles
 	return []column[Rejected]{
-		{"Lot", 8, s.count, func(r *Rejected) cell { return id(r.Batch) }},
-		{"Fichier", 36, s.text, func(r *Rejected) cell { return text(r.FileName) }},
-		{"Ligne", 10, s.count, func(r *Rejected) cell { return number(r.Line) }},
-		{"Verdict", 10, s.text, func(r *Rejected) cell { return text(r.verdict()) }},
-		{"Cellule", 11, s.text, func(r *Rejected) cell { return text(r.Cell) }},
-		{"Numéro d'abonné", 22, s.text, func(r *Rejected) cell { return text(r.Number) }},
-		{"Motif", 90, s.text, func(r *Rejected) cell { return text(r.Reason) }},
+		{"Lot", 8, s.count, func(r *Rejected) workbook.Cell { return id(r.Batch) }},
+		{"Fichier", 36, s.text, func(r *Rejected) workbook.Cell { return text(r.FileName) }},
+		{"Ligne", 10, s.count, func(r *Rejected) workbook.Cell { return number(r.Line) }},
+		{"Verdict", 10, s.text, func(r *Rejected) workbook.Cell { return text(r.verdict()) }},
+		{"Cellule", 11, s.text, func(r *Rejected) workbook.Cell { return text(r.Cell) }},
+		{"Numéro d'abonné", 22, s.text, func(r *Rejected) workbook.Cell { return text(r.Number) }},
+		{"Motif", 90, s.text, func(r *Rejected) workbook.Cell { return text(r.Reason) }},
 	}
 }

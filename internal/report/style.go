@@ -1,12 +1,11 @@
 package report
 
 import (
-	"github.com/xuri/excelize/v2"
-
 	"bascule/internal/conversion"
+	"bascule/internal/workbook"
 )
 
-// styles are the numbers that excelize gave to the cell styles.
+// styles are the numbers of the cell styles.
 type styles struct {
 	title, note, header              int
 	tableHeading, numberHeading      int
@@ -39,61 +38,31 @@ func colours(s conversion.State) (ink, paper, column string) {
 	return "4A5560", "E8ECEF", "9AA5AF"
 }
 
-func newStyles(f *excelize.File) (styles, error) {
-	d := definer{file: f}
+func newStyles(b *workbook.Book) styles {
+	heading := func(a workbook.Align) int {
+		return b.Style(workbook.Style{Bold: true, Ink: gray, Align: a, Line: "bottom", LineInk: accent})
+	}
+	total := func(format string) int {
+		return b.Style(workbook.Style{Format: format, Bold: true, Ink: ink, Line: "top", LineInk: accent})
+	}
 	s := styles{
-		title:         d.define("", excelize.Style{Font: font(18, true, ink)}),
-		note:          d.define("", excelize.Style{Font: font(11, false, gray)}),
-		header:        d.define("", excelize.Style{Font: font(11, true, "FFFFFF"), Fill: solid(accent), Alignment: align("")}),
-		tableHeading:  d.define("", excelize.Style{Font: font(11, true, gray), Border: line("bottom"), Alignment: align("left")}),
-		numberHeading: d.define("", excelize.Style{Font: font(11, true, gray), Border: line("bottom"), Alignment: align("right")}),
-		text:          d.define("@", excelize.Style{}), // an edited cell stays a text too
-		count:         d.define("#,##0", excelize.Style{}),
-		share:         d.define("0.0%", excelize.Style{}),
-		instant:       d.define("dd/mm/yyyy hh:mm", excelize.Style{Alignment: align("left")}),
-		day:           d.define("dd/mm/yyyy", excelize.Style{Alignment: align("left")}),
-		total:         d.define("#,##0", excelize.Style{Font: font(11, true, ink), Border: line("top")}),
-		totalShare:    d.define("0.0%", excelize.Style{Font: font(11, true, ink), Border: line("top")}),
+		title:         b.Style(workbook.Style{Size: 18, Bold: true, Ink: ink}),
+		note:          b.Style(workbook.Style{Ink: gray}),
+		header:        b.Style(workbook.Style{Bold: true, Ink: "FFFFFF", Paper: accent, Align: workbook.Middle}),
+		tableHeading:  heading(workbook.MiddleLeft),
+		numberHeading: heading(workbook.MiddleRight),
+		text:          b.Style(workbook.Style{Format: "@"}), // an edited cell stays a text too
+		count:         b.Style(workbook.Style{Format: "#,##0"}),
+		share:         b.Style(workbook.Style{Format: "0.0%"}),
+		instant:       b.Style(workbook.Style{Format: "dd/mm/yyyy hh:mm", Align: workbook.MiddleLeft}),
+		day:           b.Style(workbook.Style{Format: "dd/mm/yyyy", Align: workbook.MiddleLeft}),
+		total:         total("#,##0"),
+		totalShare:    total("0.0%"),
 		states:        make(map[conversion.State]int),
 	}
 	for _, state := range conversion.States() {
 		ink, paper, _ := colours(state)
-		s.states[state] = d.define("@", excelize.Style{Font: font(11, false, ink), Fill: solid(paper)})
+		s.states[state] = b.Style(workbook.Style{Format: "@", Ink: ink, Paper: paper})
 	}
-	return s, d.err
-}
-
-// A definer registers styles and remembers the first error.
-type definer struct {
-	file *excelize.File
-	err  error
-}
-
-func (d *definer) define(format string, s excelize.Style) int {
-	if format != "" {
-		s.CustomNumFmt = &format
-	}
-	n, err := d.file.NewStyle(&s)
-	if d.err == nil {
-		d.err = err
-	}
-	return n
-}
-
-// font names the family, or LibreOffice falls back to one with serifs.
-func font(size float64, bold bool, colour string) *excelize.Font {
-	return &excelize.Font{Family: "Calibri", Size: size, Bold: bold, Color: colour}
-}
-
-// solid is a cell's or a chart's plain colour.
-func solid(colour string) excelize.Fill {
-	return excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{colour}}
-}
-
-func line(side string) []excelize.Border {
-	return []excelize.Border{{Type: side, Color: accent, Style: 1}}
-}
-
-func align(horizontal string) *excelize.Alignment {
-	return &excelize.Alignment{Horizontal: horizontal, Vertical: "center", WrapText: horizontal == "right"}
+	return s
 }

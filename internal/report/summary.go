@@ -6,8 +6,8 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
-	"bascule/internal/celltext"
 	"bascule/internal/conversion"
+	"bascule/internal/workbook"
 )
 
 // The summary's layout: small tables on the left, charts beside them, the days,
@@ -19,27 +19,37 @@ const (
 	daysRow   = 25
 )
 
-// summarize fills the first sheet, with values: a formula has no value until a
+// summarize writes the first sheet, with values: a formula has no value until a
 // spreadsheet program computes it.
 func (b *book) summarize(r Report, t *tally, listed, rejected int) error {
-	p := &pen{book: b}
+	layout := workbook.Layout{Charts: true, Columns: []workbook.Column{{Width: 30}}}
+	for range len(dayColumns) {
+		layout.Columns = append(layout.Columns, workbook.Column{Width: 13})
+	}
+	s, err := b.Sheet(summaryName, layout)
+	if err != nil {
+		return err
+	}
+	p := &pen{book: b, sheet: s}
 	days := t.byDay()
-	p.layout()
 	p.title(r)
 	p.states(t.states, t.notDelivered)
 	p.spaces(r.Spaces)
 	p.rows(listed, rejected)
 	p.days(days)
+	p.do(s.Close())
 	p.stateChart()
 	p.dayChart(len(days))
 	p.properties(r)
 	return p.err
 }
 
-// A pen writes on the summary and remembers the first error.
+// A pen writes on the summary, row by row, and remembers the first error.
 type pen struct {
 	*book
-	err error
+	sheet *workbook.Sheet
+	row   int
+	err   error
 }
 
 func (p *pen) do(err error) {
@@ -48,31 +58,22 @@ func (p *pen) do(err error) {
 	}
 }
 
-func (p *pen) put(column string, row int, style int, value any) {
-	cell := fmt.Sprintf("%s%d", column, row)
-	if s, ok := value.(string); ok {
-		value = celltext.Mark(cut(s))
+// put writes a cell of the row, which may be the next one.
+func (p *pen) put(column, row, style int, c workbook.Cell) {
+	if row != p.row {
+		p.row = row
+		p.do(p.sheet.Row(row, heights[row], 0))
 	}
-	p.do(p.file.SetCellValue(summaryName, cell, value))
-	p.do(p.file.SetCellStyle(summaryName, cell, cell, style))
+	p.sheet.Put(column, c.In(style))
 }
 
-func (p *pen) layout() {
-	grid := false
-	p.do(p.file.SetSheetView(summaryName, 0, &excelize.ViewOptions{ShowGridLines: &grid}))
-	p.do(p.printWide())
-	height, fixed := 15.0, true // the charts' height is counted in such rows
-	p.do(p.file.SetSheetProps(summaryName, &excelize.SheetPropsOptions{DefaultRowHeight: &height, CustomHeight: &fixed}))
-	p.do(p.file.SetColWidth(summaryName, "A", "A", 30))
-	p.do(p.file.SetRowHeight(summaryName, 1, 28))
-	p.do(p.file.SetRowHeight(summaryName, daysRow, 30))
-	p.do(p.file.SetColWidth(summaryName, "B", "G", 13))
-}
+// heights are those of rows that are higher than others, in points.
+var heights = map[int]float64{1: 28, daysRow: 30}
 
 func (p *pen) title(r Report) {
-	p.put("A", 1, p.styles.title, "Passage à l'accès sans certificat")
-	p.put("A", 2, p.styles.note, "Rapport établi le "+conversion.FrenchTime(r.GeneratedAt)+" (heure de Paris). Toutes les dates sont à l'heure de Paris.")
-	p.put("A", 3, p.styles.note, scope(r))
+	p.put(1, 1, p.styles.title, text("Passage à l'accès sans certificat"))
+	p.put(1, 2, p.styles.note, text("Rapport établi le "+conversion.FrenchTime(r.GeneratedAt)+" (heure de Paris). Toutes les dates sont à l'heure de Paris."))
+	p.put(1, 3, p.styles.note, text(scope(r)))
 }
 
 func scope(r Report) string {
@@ -93,17 +94,17 @@ func (p *pen) states(counts map[conversion.State]int, notDelivered int) {
 	p.heads(statesRow, "Demandes par état", "Nombre", "Part")
 	row := statesRow + 1
 	for _, s := range conversion.States() {
-		p.put("A", row, p.styles.states[s], s.French())
-		p.put("B", row, p.styles.count, counts[s])
-		p.put("C", row, p.styles.share, share(counts[s], total))
+		p.put(1, row, p.styles.states[s], text(s.French()))
+		p.put(2, row, p.styles.count, number(counts[s]))
+		p.put(3, row, p.styles.share, workbook.Decimal(share(counts[s], total)))
 		row++
 	}
-	p.put("A", row, p.styles.total, "Total")
-	p.put("B", row, p.styles.total, total)
-	p.put("C", row, p.styles.totalShare, share(total, total))
-	p.put("A", row+1, p.styles.text, "dont non remises à temps")
-	p.put("B", row+1, p.styles.count, notDelivered)
-	p.put("C", row+1, p.styles.share, share(notDelivered, total))
+	p.put(1, row, p.styles.total, text("Total"))
+	p.put(2, row, p.styles.total, number(total))
+	p.put(3, row, p.styles.totalShare, workbook.Decimal(share(total, total)))
+	p.put(1, row+1, p.styles.text, text("dont non remises à temps"))
+	p.put(2, row+1, p.styles.count, number(notDelivered))
+	p.put(3, row+1, p.styles.share, workbook.Decimal(share(notDelivered, total)))
 }
 
 func share(n, total int) float64 {
@@ -121,23 +122,23 @@ func (p *pen) spaces(counts map[conversion.Access]int) {
 		name  string
 		count int
 	}{{"avec certificat", with}, {"sans certificat", without}} {
-		p.put("A", row+1+i, p.styles.text, line.name)
-		p.put("B", row+1+i, p.styles.count, line.count)
-		p.put("C", row+1+i, p.styles.share, share(line.count, with+without))
+		p.put(1, row+1+i, p.styles.text, text(line.name))
+		p.put(2, row+1+i, p.styles.count, number(line.count))
+		p.put(3, row+1+i, p.styles.share, workbook.Decimal(share(line.count, with+without)))
 	}
-	p.put("A", row+3, p.styles.total, "Total")
-	p.put("B", row+3, p.styles.total, with+without)
-	p.put("C", row+3, p.styles.totalShare, share(with+without, with+without))
+	p.put(1, row+3, p.styles.total, text("Total"))
+	p.put(2, row+3, p.styles.total, number(with+without))
+	p.put(3, row+3, p.styles.totalShare, workbook.Decimal(share(with+without, with+without)))
 }
 
 // rows tells what the other sheets hold.
 func (p *pen) rows(listed, rejected int) {
 	row := statesRow + len(conversion.States()) + 9
 	p.heads(row, "Lignes de ce classeur", "Nombre")
-	p.put("A", row+1, p.styles.text, "feuille « Demandes »")
-	p.put("B", row+1, p.styles.count, listed)
-	p.put("A", row+2, p.styles.text, "feuille « Rejets »")
-	p.put("B", row+2, p.styles.count, rejected)
+	p.put(1, row+1, p.styles.text, text("feuille « Demandes »"))
+	p.put(2, row+1, p.styles.count, number(listed))
+	p.put(1, row+2, p.styles.text, text("feuille « Rejets »"))
+	p.put(2, row+2, p.styles.count, number(rejected))
 }
 
 func (p *pen) heads(row int, titles ...string) {
@@ -146,7 +147,7 @@ func (p *pen) heads(row int, titles ...string) {
 		if i == 0 {
 			style = p.styles.tableHeading
 		}
-		p.put(string(rune('A'+i)), row, style, title)
+		p.put(i+1, row, style, text(title))
 	}
 }
 
@@ -157,24 +158,24 @@ func (p *pen) days(days []dayCounts) {
 	}
 	p.heads(daysRow, titles...)
 	if len(days) == 0 {
-		p.put("A", daysRow+1, p.styles.note, "Aucune activité")
+		p.put(1, daysRow+1, p.styles.note, text("Aucune activité"))
 	}
 	for i, d := range days {
 		row := daysRow + 1 + i
-		p.put("A", row, p.styles.day, dayLabel(d.day, len(days)))
+		p.put(1, row, p.styles.day, dayLabel(d.day, len(days)))
 		for j, n := range d.counts {
-			p.put(dayColumn(j), row, p.styles.count, n)
+			p.put(j+2, row, p.styles.count, number(n))
 		}
 	}
 }
 
 // dayLabel is a real date, but a text where it stands alone: LibreOffice labels
 // the only date of a chart's axis as the first day of its year.
-func dayLabel(serial int64, days int) any {
+func dayLabel(serial int64, days int) workbook.Cell {
 	if days == 1 {
-		return time.Date(1899, 12, 30+int(serial), 0, 0, 0, 0, time.UTC).Format("02/01/2006")
+		return text(time.Date(1899, 12, 30+int(serial), 0, 0, 0, 0, time.UTC).Format("02/01/2006"))
 	}
-	return serial
+	return workbook.Number(serial)
 }
 
 func dayColumn(i int) string { return string(rune('B' + i)) }
@@ -182,7 +183,7 @@ func dayColumn(i int) string { return string(rune('B' + i)) }
 func (p *pen) stateChart() {
 	first, last := statesRow+1, statesRow+len(conversion.States())
 	gap, vary := uint(45), false
-	p.do(p.file.AddChart(summaryName, stateCell, &excelize.Chart{
+	p.do(p.Excelize.AddChart(summaryName, stateCell, &excelize.Chart{
 		Type:       excelize.Bar,
 		Format:     excelize.GraphicOptions{AltText: "Nombre de demandes par état : les valeurs sont dans le tableau de gauche."},
 		Dimension:  excelize.ChartDimension{Width: 460, Height: 330},
@@ -193,7 +194,7 @@ func (p *pen) stateChart() {
 			Name:       reference("A", statesRow, statesRow),
 			Categories: reference("A", first, last),
 			Values:     reference("B", first, last),
-			Fill:       solid(accent),
+			Fill:       workbook.Fill(accent),
 		}},
 		PlotArea: excelize.ChartPlotArea{ShowVal: true, NumFmt: excelize.ChartNumFmt{CustomNumFmt: "#,##0"}},
 		XAxis:    excelize.ChartAxis{ReverseOrder: true, Font: axisFont()},
@@ -218,12 +219,12 @@ func (p *pen) dayChart(days int) {
 			Name:       reference(dayColumn(i), daysRow, daysRow),
 			Categories: reference("A", daysRow+1, daysRow+days),
 			Values:     reference(dayColumn(i), daysRow+1, daysRow+days),
-			Fill:       solid(bar),
-			Line:       excelize.LineOptions{Fill: solid(bar), Width: 2},
+			Fill:       workbook.Fill(bar),
+			Line:       excelize.LineOptions{Fill: workbook.Fill(bar), Width: 2},
 			Marker:     excelize.ChartMarker{Symbol: "none"},
 		})
 	}
-	p.do(p.file.AddChart(summaryName, dayCell, &excelize.Chart{
+	p.do(p.Excelize.AddChart(summaryName, dayCell, &excelize.Chart{
 		Type:      kind,
 		Format:    excelize.GraphicOptions{AltText: "Activité par jour : les valeurs sont dans le tableau du bas."},
 		Dimension: excelize.ChartDimension{Width: 620, Height: 330},
@@ -251,7 +252,7 @@ func reference(column string, first, last int) string {
 
 func (p *pen) properties(r Report) {
 	at := r.GeneratedAt.UTC().Format(time.RFC3339)
-	p.do(p.file.SetDocProps(&excelize.DocProperties{
+	p.do(p.Excelize.SetDocProps(&excelize.DocProperties{
 		Title: "Passage à l'accès sans certificat : rapport", Creator: "bascule", Language: "fr-FR", Created: at, Modified: at,
 	}))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bascule/internal/conversion"
+	"bascule/internal/workbook"
 )
 
 // A tally counts the requests that are listed, for the summary.
@@ -54,7 +55,7 @@ func (t *tally) add(r *Request) {
 		if at.IsZero() {
 			continue
 		}
-		day := serialDay(at.In(conversion.Paris))
+		day := workbook.DayNumber(at.In(conversion.Paris))
 		counts := t.days[day]
 		if counts == nil {
 			counts = new([len(dayColumns)]int)

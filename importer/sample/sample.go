@@ -1,4 +1,6 @@
-package importer
+// Package sample writes lists of fictitious subscribers, as an administrator would
+// hand them in: for a first look, for demonstrations and for measurements.
+package sample
 
 import (
 	"bufio"
@@ -8,51 +10,43 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
-	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/unicode/norm"
 
-	"bascule/importer/xlsx"
+	"bascule/internal/workbook"
 )
 
-// SampleIssuer is the issuer of the sample's certificates: an authority that
-// does not exist.
-const SampleIssuer = "CN=AC Exemple Professionnels, O=Autorité de certification d'exemple, C=FR"
+// Issuer is the issuer of the certificates: an authority that does not exist.
+const Issuer = "CN=AC Exemple Professionnels, O=Autorité de certification d'exemple, C=FR"
 
-// SampleRows is a good size for a first look.
-const SampleRows = 60
+// Rows is a good size for a first look.
+const Rows = 60
 
-// MaxSampleRows is what fits on a sheet below its header.
-const MaxSampleRows = 1_048_000
+// MaxRows is what fits on a sheet below its header.
+const MaxRows = 1_048_000
 
-// WriteSample writes a workbook of fictitious subscribers, with their companies
-// on a second sheet. The same rows and seed give the same cells. About one row
-// in a hundred must be rejected; up to 200 rows, the last eight show one
-// reason each.
-func WriteSample(w io.Writer, rows int, seed int64) (err error) {
-	book := excelize.NewFile()
-	defer func() { err = errors.Join(err, book.Close()) }()
-	s := sample{rows: rows, seed: uint64(seed)}
-	if err := s.fill(book); err != nil {
-		return fmt.Errorf("sample workbook: %w", err)
-	}
-	if err := writeBook(w, book); err != nil {
+// Write writes a workbook of fictitious subscribers, with their companies on a
+// second sheet. The same rows and seed give the same cells. About one row in a
+// hundred must be rejected; up to 200 rows, the last eight show one reason each.
+func Write(w io.Writer, rows int, seed int64) error {
+	if err := (sample{rows: rows, seed: uint64(seed)}).write(w); err != nil {
 		return fmt.Errorf("sample workbook: %w", err)
 	}
 	return nil
 }
 
-// WriteSampleCSV writes the subscribers of WriteSample as CSV in UTF-8 with ";".
-// CSV has no formulas and no second sheet.
-func WriteSampleCSV(w io.Writer, rows int, seed int64) error {
+// WriteCSV writes the subscribers of Write as CSV in UTF-8 with ";". CSV has no
+// formulas and no second sheet.
+func WriteCSV(w io.Writer, rows int, seed int64) error {
 	s := sample{rows: rows, seed: uint64(seed)}
 	buffered := bufio.NewWriter(w)
 	out := csv.NewWriter(buffered)
 	out.Comma = ';'
-	out.Write(headingNames(subscriberHeadings))
+	out.Write(names(peopleColumns))
 	for i := range rows {
 		r := s.row(i)
 		out.Write([]string{r.number, r.holder, r.email, r.serial, r.issuer, r.date()})
@@ -64,12 +58,26 @@ func WriteSampleCSV(w io.Writer, rows int, seed int64) error {
 	return nil
 }
 
-func headingNames(headings []heading) []string {
-	names := make([]string, len(headings))
+// heading is a column, and how wide it is, in characters.
+type heading struct {
+	name  string
+	width float64
+}
+
+// The columns of both sheets.
+var (
+	peopleColumns = []heading{{"numéro d'abonné", 18}, {"titulaire", 30}, {"adresse électronique", 36}, {"numéro de série", 30}, {"émetteur", 36}, {expiry, 18}}
+	firmColumns   = []heading{{"numéro d'abonné", 18}, {"siren", 18}, {"raison sociale", 30}, {"service", 18}}
+)
+
+const expiry = "date d'expiration"
+
+func names(headings []heading) []string {
+	list := make([]string, len(headings))
 	for i, h := range headings {
-		names[i] = h.name
+		list[i] = h.name
 	}
-	return names
+	return list
 }
 
 type sample struct {
@@ -77,15 +85,15 @@ type sample struct {
 	seed uint64
 }
 
-// sampleRow is one subscriber; a defect changes one of its cells.
-type sampleRow struct {
+// subscriber is one row; a defect changes one of its cells.
+type subscriber struct {
 	number, holder, email, serial, issuer string
 	expires                               time.Time
 	defect                                defect
 }
 
 // date is the expiry date as text.
-func (r sampleRow) date() string {
+func (r subscriber) date() string {
 	if r.defect == noDate {
 		return "fin 2027"
 	}
@@ -124,7 +132,7 @@ func (s sample) defectOf(i int) defect {
 }
 
 // row is the i-th subscriber. Rows do not depend on each other.
-func (s sample) row(i int) sampleRow {
+func (s sample) row(i int) subscriber {
 	r := s.sound(i)
 	switch r.defect = s.defectOf(i); r.defect {
 	case badEmail:
@@ -158,15 +166,15 @@ var (
 )
 
 // sound is the i-th subscriber without its defect.
-func (s sample) sound(i int) sampleRow {
+func (s sample) sound(i int) subscriber {
 	rnd := rand.New(rand.NewPCG(s.seed, uint64(i)))
 	holder := pick(rnd, firstNames) + " " + pick(rnd, lastNames)
-	r := sampleRow{
+	r := subscriber{
 		number:  fmt.Sprintf("%08d", (uint64(i)*61_803_399+s.seed%100_000_000)%100_000_000), // no factor in common: no number comes twice
 		holder:  holder,
 		email:   fmt.Sprintf("%s.%d@%s.example", localPart(holder), i+1, localPart(pick(rnd, firms))),
 		serial:  serialOf(rnd, i),
-		issuer:  SampleIssuer,
+		issuer:  Issuer,
 		expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rnd.IntN(212)), // to the end of June 2027
 	}
 	switch i % 60 {
@@ -218,83 +226,120 @@ func localPart(name string) string {
 	return "contact"
 }
 
-func (s sample) fill(book *excelize.File) error {
-	const people, companies = "Abonnés", "Dossiers"
-	if err := book.SetSheetName(book.GetSheetName(0), people); err != nil {
-		return err
-	}
-	if _, err := book.NewSheet(companies); err != nil {
-		return err
-	}
-	styles, err := newListStyles(book)
+// book is the workbook in the making.
+type book struct {
+	*workbook.Book
+	title, header, text, date int
+}
+
+const peopleSheet, companySheet = "Abonnés", "Dossiers"
+
+func (s sample) write(w io.Writer) error {
+	out, err := workbook.New(w, peopleSheet)
 	if err != nil {
 		return err
 	}
-	if err := s.fillPeople(book, people, styles); err != nil {
+	b := book{
+		Book:   out,
+		title:  out.Style(workbook.Style{Bold: true, Size: 14}),
+		header: out.Style(workbook.Style{Format: "@", Bold: true, Ink: "FFFFFF", Paper: "1F3864"}),
+		text:   out.Style(workbook.Style{Format: "@"}),
+		date:   out.Style(workbook.Style{Format: "dd/mm/yyyy"}),
+	}
+	if err := s.writePeople(b); err != nil {
 		return err
 	}
-	return s.fillCompanies(book, companies, styles)
+	if err := s.writeCompanies(b); err != nil {
+		return err
+	}
+	return b.Close()
 }
 
-func (s sample) fillPeople(book *excelize.File, name string, styles listStyles) error {
-	out, err := startList(book, name, subscriberHeadings, styles, "Certificats qui expirent : liste d'exemple, personnes et sociétés fictives")
+// headerLine is where the header stands, below a title.
+const headerLine = 3
+
+// begin begins a sheet with a title and a header.
+func (b book) begin(name, title string, headings []heading) (*workbook.Sheet, error) {
+	layout := workbook.Layout{Frozen: headerLine}
+	for _, h := range headings {
+		column := workbook.Column{Width: h.width, Style: b.text}
+		if h.name == expiry {
+			column.Style = b.date
+		}
+		layout.Columns = append(layout.Columns, column)
+	}
+	out, err := b.Sheet(name, layout)
+	if err != nil {
+		return nil, err
+	}
+	err = out.Row(1, 0, 0)
+	out.Put(1, workbook.Text(title).In(b.title))
+	err = errors.Join(err, out.Row(headerLine, 0, 0))
+	for i, h := range headings {
+		out.Put(i+1, workbook.Text(h.name).In(b.header))
+	}
+	return out, err
+}
+
+func (s sample) writePeople(b book) error {
+	out, err := b.begin(peopleSheet, "Certificats qui expirent : liste d'exemple, personnes et sociétés fictives", peopleColumns)
 	if err != nil {
 		return err
 	}
 	for i := range s.rows {
-		if err := out.SetRow(xlsx.CellName(1, i+4), s.cells(s.row(i), i, styles)); err != nil {
+		if err := out.Row(headerLine+1+i, 0, 0); err != nil {
 			return err
 		}
+		for j, c := range s.cells(s.row(i), i) {
+			out.Put(j+1, c)
+		}
 	}
-	return out.Flush()
+	return out.Close()
 }
 
 // cells are what a workbook holds of a row: texts, real dates, now and then a
 // number as somebody typed it.
-func (s sample) cells(r sampleRow, i int, styles listStyles) []any {
-	text := func(v string) any { return excelize.Cell{StyleID: styles.text, Value: v} }
-	row := []any{text(r.number), text(r.holder), text(r.email), text(r.serial), text(r.issuer),
-		excelize.Cell{StyleID: styles.date, Value: r.expires}}
+func (s sample) cells(r subscriber, i int) [6]workbook.Cell {
+	row := [...]workbook.Cell{workbook.Text(r.number), workbook.Text(r.holder), workbook.Text(r.email), workbook.Text(r.serial),
+		workbook.Text(r.issuer), workbook.Day(r.expires)}
 	switch {
 	case r.defect == emailFormula:
-		row[2] = excelize.Cell{Formula: r.email[1:], Value: s.sound(i).email}
+		row[2] = workbook.Formula(r.email[1:], s.sound(i).email)
 	case r.defect == digitsGone:
-		row[0] = 1.23456789012346e17
+		row[0] = workbook.Decimal(1.23456789012346e17)
 	case r.defect == noDate:
-		row[5] = r.date()
+		row[5] = workbook.Text(r.date())
 	case r.number[0] >= '1' && r.number[0] <= '9' && i%3 == 0:
-		var n int
-		fmt.Sscan(r.number, &n)
-		row[0] = n
+		n, _ := strconv.ParseInt(r.number, 10, 64) // eight digits
+		row[0] = workbook.Number(n)
 	}
 	return row
 }
 
-// fillCompanies writes the sheet Dossiers: nothing for every tenth subscriber,
+// writeCompanies writes the sheet Dossiers: nothing for every tenth subscriber,
 // several companies for three in ten.
-func (s sample) fillCompanies(book *excelize.File, name string, styles listStyles) error {
-	out, err := startList(book, name, dossierHeadings, styles, "Entreprises et services des espaces")
+func (s sample) writeCompanies(b book) error {
+	out, err := b.begin(companySheet, "Entreprises et services des espaces", firmColumns)
 	if err != nil {
 		return err
 	}
-	line := 4
+	line := headerLine
 	for i := range s.rows {
 		r := s.row(i)
 		if r.defect != noDefect {
 			continue
 		}
 		for _, c := range s.companies(i) {
-			row := []any{r.number, c[0], c[1], c[2]}
-			for j, text := range row {
-				row[j] = excelize.Cell{StyleID: styles.text, Value: text}
-			}
-			if err := out.SetRow(xlsx.CellName(1, line), row); err != nil {
+			line++
+			if err := out.Row(line, 0, 0); err != nil {
 				return err
 			}
-			line++
+			for j, text := range [...]string{r.number, c[0], c[1], c[2]} {
+				out.Put(j+1, workbook.Text(text))
+			}
 		}
 	}
-	return out.Flush()
+	return out.Close()
 }
 
 // manyRows is the size from which everyone has one company at most, so that the

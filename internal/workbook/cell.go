@@ -1,0 +1,126 @@
+package workbook
+
+import (
+	"math"
+	"strconv"
+	"time"
+)
+
+// Cell is what stands in one. It is a value, for there are twenty a row. The zero
+// Cell is none.
+type Cell struct {
+	kind  kind
+	style int // 0: that of the column
+	text  string
+	n     int64 // the number, the bits of a decimal, the seconds of an instant since 30 December 1899, or what is formula of the text
+}
+
+type kind int
+
+const (
+	noCell kind = iota
+	textCell
+	formulaCell
+	numberCell
+	decimalCell
+	instantCell
+)
+
+// Text is a text that stays one even if it begins with "=" (I7); an empty one is
+// no cell.
+func Text(s string) Cell {
+	if s == "" {
+		return Cell{}
+	}
+	return Cell{kind: textCell, text: s}
+}
+
+// Formula is a formula and its value, which is a text. It is for lists that must be
+// refused: what bascule tells holds no formula (I7).
+func Formula(formula, value string) Cell {
+	return Cell{kind: formulaCell, text: formula + value, n: int64(len(formula))}
+}
+
+// Number is a whole number.
+func Number(n int64) Cell { return Cell{kind: numberCell, n: n} }
+
+// Decimal is any number.
+func Decimal(x float64) Cell { return Cell{kind: decimalCell, n: int64(math.Float64bits(x))} }
+
+// Instant is a real date and time that shows what the clock of t does:
+// spreadsheets have no time zones.
+func Instant(t time.Time) Cell { return Cell{kind: instantCell, n: wallSeconds(t)} }
+
+// Day is a real date without a time of day: that of Instant.
+func Day(t time.Time) Cell { return Number(DayNumber(t)) }
+
+// In is the cell in a style of its own.
+func (c Cell) In(style int) Cell {
+	c.style = style
+	return c
+}
+
+const daySeconds = 24 * 60 * 60
+
+// wallSeconds counts the seconds that the clock of t shows since 30 December 1899,
+// the day 0 of spreadsheets.
+func wallSeconds(t time.Time) int64 {
+	const unixEpoch = 25569
+	_, offset := t.Zone()
+	return t.Unix() + int64(offset) + unixEpoch*daySeconds
+}
+
+// DayNumber is what spreadsheets call the calendar day of t.
+func DayNumber(t time.Time) int64 { return wallSeconds(t) / daySeconds }
+
+// appendXML ends the attributes of the cell's element, and adds what it holds.
+func (c Cell) appendXML(b []byte) []byte {
+	switch c.kind {
+	case noCell:
+		return append(b, `">`...)
+	case textCell:
+		return c.appendText(b)
+	case formulaCell:
+		b = appendXML(append(b, `" t="str"><f>`...), c.text[:c.n])
+		b = appendXML(append(b, `</f><v>`...), c.text[c.n:])
+		return append(b, `</v>`...)
+	}
+	b = append(b, `"><v>`...)
+	switch c.kind {
+	case numberCell:
+		b = strconv.AppendInt(b, c.n, 10)
+	case decimalCell:
+		b = strconv.AppendFloat(b, math.Float64frombits(uint64(c.n)), 'g', -1, 64)
+	case instantCell:
+		b = appendSerial(b, c.n)
+	}
+	return append(b, `</v>`...)
+}
+
+func (c Cell) appendText(b []byte) []byte {
+	b = append(b, `" t="inlineStr"><is><t`...)
+	if blank(c.text[0]) || blank(c.text[len(c.text)-1]) {
+		b = append(b, ` xml:space="preserve"`...)
+	}
+	b = append(b, '>')
+	b = appendXML(b, c.text)
+	return append(b, `</t></is>`...)
+}
+
+func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// appendSerial writes days and a fraction: what spreadsheets call a date. Ten
+// digits tell the second.
+func appendSerial(b []byte, seconds int64) []byte {
+	const digits = 1e10
+	b = strconv.AppendInt(b, seconds/daySeconds, 10)
+	of := seconds % daySeconds
+	if of == 0 {
+		return b
+	}
+	// The digit in front keeps the zeros; the point takes its place.
+	point := len(b)
+	b = strconv.AppendInt(b, digits+(of*digits+daySeconds/2)/daySeconds, 10)
+	b[point] = '.'
+	return b
+}

@@ -1,0 +1,218 @@
+package workbook
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// Layout is what a sheet is like besides its rows.
+type Layout struct {
+	Columns []Column // all that have cells
+	Frozen  int      // how many rows stay in sight above the others
+	Header  int      // the line of the header: it has a filter, and printed pages repeat it; 0 is none
+	Charts  bool     // excelize adds charts to the sheet: it has no grid, and rows of one height
+}
+
+// Column is one column, the first one being A.
+type Column struct {
+	Width float64 // in characters
+	Style int     // of its cells that have none of their own
+	Rule  Rule    // of the cells below the frozen ones, for who types there
+}
+
+// Rule is what may be typed into a cell: a text of From to To characters, or a
+// date within that many days since 30 December 1899.
+type Rule struct {
+	Type        string // "textLength" or "date"; "" is anything
+	From, To    int
+	Title, Text string // what the spreadsheet program tells
+}
+
+// Sheet is one sheet, written from top to bottom and from left to right.
+type Sheet struct {
+	book    *Book
+	name    string
+	layout  Layout
+	columns []string // their letters
+	part    io.Writer
+	line    int    // of the row, 0 before the first one
+	digits  []byte // of the line
+	buf     []byte // what is not written yet
+}
+
+// bufferSize is what the compressor takes at once.
+const bufferSize = 1 << 16
+
+// Sheet begins a sheet; it ends the one before, which must be closed.
+func (b *Book) Sheet(name string, l Layout) (*Sheet, error) {
+	index, err := b.Excelize.NewSheet(name) // or the first one, which is there
+	if err != nil {
+		return nil, err
+	}
+	path := fmt.Sprintf("xl/worksheets/sheet%d.xml", index+1)
+	b.ours[path] = true
+	part, err := b.zip.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sheet{book: b, name: name, layout: l, part: part, buf: make([]byte, 0, 2*bufferSize)}
+	for i := range l.Columns {
+		letters, err := excelize.ColumnNumberToName(i + 1)
+		if err != nil {
+			return nil, err
+		}
+		s.columns = append(s.columns, letters)
+	}
+	s.head()
+	return s, s.placeCharts()
+}
+
+// placeCharts tells excelize the widths by which it places charts.
+func (s *Sheet) placeCharts() error {
+	if !s.layout.Charts {
+		return nil
+	}
+	for i, letters := range s.columns {
+		if err := s.book.Excelize.SetColWidth(s.name, letters, letters, s.layout.Columns[i].Width); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// head is all that stands before the first row.
+func (s *Sheet) head() {
+	s.add(`<?xml version="1.0" encoding="UTF-8"?>
+<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">` +
+		`<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr><sheetViews><sheetView `)
+	if s.layout.Charts {
+		s.add(`showGridLines="0" `)
+	}
+	s.add(`workbookViewId="0">`)
+	if n := s.layout.Frozen; n > 0 {
+		s.buf = fmt.Appendf(s.buf, `<pane activePane="bottomLeft" state="frozen" topLeftCell="A%d" ySplit="%d"/><selection activeCell="A%[1]d" pane="bottomLeft" sqref="A%[1]d"/>`, n+1, n)
+	}
+	s.add(`</sheetView></sheetViews><sheetFormatPr defaultRowHeight="15"`)
+	if s.layout.Charts {
+		s.add(` customHeight="1"`)
+	}
+	s.add(`/><cols>`)
+	for i, c := range s.layout.Columns {
+		s.buf = fmt.Appendf(s.buf, `<col min="%d" max="%[1]d" width="%v" customWidth="1" style="%d"/>`, i+1, c.Width, c.Style)
+	}
+	s.add(`</cols><sheetData>`)
+}
+
+func (s *Sheet) add(xml string) { s.buf = append(s.buf, xml...) }
+
+// Row begins a row below those before. Zero is the height of a usual row, in
+// points, and the style of a row that has none beyond its cells.
+func (s *Sheet) Row(line int, height float64, style int) error {
+	s.endRow()
+	if len(s.buf) >= bufferSize {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	s.line = line
+	s.digits = strconv.AppendInt(s.digits[:0], int64(line), 10)
+	s.add(`<row r="`)
+	s.buf = append(s.buf, s.digits...)
+	if style != 0 {
+		s.buf = fmt.Appendf(s.buf, `" s="%d" customFormat="1`, style)
+	}
+	if height != 0 {
+		s.buf = fmt.Appendf(s.buf, `" ht="%v" customHeight="1`, height)
+	}
+	s.add(`">`)
+	return nil
+}
+
+func (s *Sheet) endRow() {
+	if s.line > 0 {
+		s.add(`</row>`)
+	}
+}
+
+// Put writes a cell of the row, or nothing if it is none. The first column is 1.
+func (s *Sheet) Put(column int, c Cell) {
+	if c.kind == noCell && c.style == 0 {
+		return
+	}
+	b := append(s.buf, `<c r="`...)
+	b = append(b, s.columns[column-1]...)
+	b = append(b, s.digits...)
+	b = append(b, `" s="`...)
+	if c.style == 0 {
+		c.style = s.layout.Columns[column-1].Style
+	}
+	b = strconv.AppendInt(b, int64(c.style), 10)
+	s.buf = append(c.appendXML(b), `</c>`...)
+}
+
+func (s *Sheet) flush() error {
+	_, err := s.part.Write(s.buf)
+	s.buf = s.buf[:0]
+	return err
+}
+
+// Close ends the sheet.
+func (s *Sheet) Close() error {
+	s.endRow()
+	s.add(`</sheetData>`)
+	if s.layout.Header > 0 {
+		if err := s.filter(); err != nil {
+			return err
+		}
+	}
+	s.rules()
+	s.add(`<pageMargins left="0.4" right="0.4" top="0.4" bottom="0.4" header="0" footer="0"/>` +
+		`<pageSetup paperSize="9" orientation="landscape" fitToWidth="1" fitToHeight="0"/>`)
+	if s.layout.Charts {
+		s.add(`<drawing r:id="rId1"/>`) // excelize names it so
+	}
+	s.add(`</worksheet>`)
+	return s.flush()
+}
+
+// filter writes the filter; excelize writes what the workbook has to say of it, and
+// the header that every printed page repeats.
+func (s *Sheet) filter() error {
+	first := s.layout.Header
+	area := fmt.Sprintf("A%d:%s%d", first, s.columns[len(s.columns)-1], max(s.line, first))
+	s.add(`<autoFilter ref="` + area + `"/>`)
+	if err := s.book.Excelize.AutoFilter(s.name, area, nil); err != nil {
+		return err
+	}
+	return s.book.Excelize.SetDefinedName(&excelize.DefinedName{
+		Name: "_xlnm.Print_Titles", RefersTo: fmt.Sprintf("'%s'!$%d:$%[2]d", s.name, first), Scope: s.name,
+	})
+}
+
+// rules writes the rules of the columns, in the form that excelize and Excel read.
+func (s *Sheet) rules() {
+	count, text := 0, strings.Builder{}
+	for i, c := range s.layout.Columns {
+		if r := c.Rule; r.Type != "" {
+			count++
+			fmt.Fprintf(&text, `<dataValidation type=%q allowBlank="1" showInputMessage="1" showErrorMessage="1" errorTitle="%s" error="%s" promptTitle="%[2]s" prompt="%[3]s" sqref="%[4]s%[5]d:%[4]s%[6]d">`+
+				`<formula1>%[7]d</formula1><formula2>%[8]d</formula2></dataValidation>`,
+				r.Type, attribute(r.Title), attribute(r.Text), s.columns[i], s.layout.Frozen+1, excelize.TotalRows, r.From, r.To)
+		}
+	}
+	if count > 0 {
+		s.add(fmt.Sprintf(`<dataValidations count="%d">%s</dataValidations>`, count, text.String()))
+	}
+}
+
+// attribute is a text as it stands between quotes.
+func attribute(text string) string {
+	var b strings.Builder
+	xml.EscapeText(&b, []byte(text)) // a Builder takes all
+	return b.String()
+}

@@ -1,0 +1,158 @@
+package workbook
+
+import (
+	"archive/zip"
+	"bytes"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// write writes a book of two sheets. The first has 28 columns; the second has the
+// rest that there is.
+func write(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	b, err := New(&out, "Un")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, bold := b.Style(Style{Format: "@"}), b.Style(Style{Bold: true, Paper: "1F3864", Align: Middle})
+	first := Layout{Frozen: 3, Header: 3, Columns: make([]Column, 28)}
+	first.Columns[0] = Column{Width: 30, Style: text, Rule: Rule{"textLength", 6, 20, "numéro", `"6" à 20 <signes>`}}
+	first.Columns[27] = Column{Width: 12, Rule: Rule{"date", 43_831, 2_958_465, "date", "un jour"}}
+	s, err := b.Sheet("Un", first)
+	must(t, err)
+	must(t, s.Row(1, 28, bold))
+	s.Put(1, Text("=1+1"))
+	must(t, s.Row(3, 0, 0))
+	s.Put(1, Text("a").In(bold))
+	s.Put(2, Text(""))
+	s.Put(3, Text("").In(bold))
+	s.Put(28, Number(-42))
+	must(t, s.Row(5, 0, 0))
+	s.Put(1, Decimal(0.25))
+	s.Put(2, Decimal(1.5e17))
+	s.Put(3, Instant(time.Date(2026, 12, 31, 6, 0, 0, 0, time.UTC)))
+	s.Put(4, Day(time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)))
+	s.Put(5, Formula(`A1&"<"`, "<é>"))
+	must(t, s.Close())
+	s, err = b.Sheet("Deux", Layout{Charts: true, Columns: []Column{{Width: 40}}})
+	must(t, err)
+	must(t, s.Close())
+	must(t, b.Excelize.AddChart("Deux", "B2", &excelize.Chart{Type: excelize.Bar, Series: []excelize.ChartSeries{{Values: "'Un'!$A$1:$A$5"}}}))
+	must(t, b.Close())
+	return out.Bytes()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// I7: another reader finds each cell where it was put, and as what it was put.
+func TestCells(t *testing.T) {
+	f, err := excelize.OpenReader(bytes.NewReader(write(t)))
+	must(t, err)
+	defer f.Close()
+	for cell, want := range map[string]string{"A1": "=1+1", "A3": "a", "B3": "", "C3": "", "AB3": "-42", "A5": "0.25", "B5": "1.5e+17",
+		"C5": "46387.2500000000", "D5": "46387", "E5": "<é>", "A2": ""} {
+		if got, err := f.GetCellValue("Un", cell, excelize.Options{RawCellValue: true}); got != want || err != nil {
+			t.Errorf("%s holds %q, want %q (%v)", cell, got, want, err)
+		}
+		formula, err := f.GetCellFormula("Un", cell)
+		if (formula == `A1&"<"`) != (cell == "E5") || err != nil {
+			t.Errorf("%s holds the formula %q (%v)", cell, formula, err)
+		}
+	}
+	column, err1 := f.GetCellStyle("Un", "A5")
+	own, err2 := f.GetCellStyle("Un", "A3")
+	empty, err3 := f.GetCellStyle("Un", "C3")
+	if column == own || own != empty || column == 0 || err1 != nil || err2 != nil || err3 != nil {
+		t.Errorf("styles are %d, %d and %d", column, own, empty)
+	}
+}
+
+// What a layout says stands in the workbook: what is frozen, filtered, repeated on
+// each page, allowed, and how it prints.
+func TestLayout(t *testing.T) {
+	f, err := excelize.OpenReader(bytes.NewReader(write(t)))
+	must(t, err)
+	defer f.Close()
+	if got := strings.Join(f.GetSheetList(), " "); got != "Un Deux" {
+		t.Errorf("the sheets are %s", got)
+	}
+	if p, err := f.GetPanes("Un"); err != nil || !p.Freeze || p.YSplit != 3 || p.TopLeftCell != "A4" {
+		t.Errorf("panes %+v, %v", p, err)
+	}
+	names := map[string]string{}
+	for _, n := range f.GetDefinedName() {
+		names[n.Name] = n.RefersTo
+	}
+	if names["_xlnm.Print_Titles"] != "'Un'!$3:$3" || names["_xlnm._FilterDatabase"] != "'Un'!$A$3:$AB$5" || len(names) != 2 {
+		t.Errorf("names %v", names)
+	}
+	rules, err := f.GetDataValidations("Un")
+	must(t, err)
+	if len(rules) != 2 || rules[0].Sqref != "A4:A1048576" || rules[1].Sqref != "AB4:AB1048576" || *rules[0].Prompt != `"6" à 20 <signes>` ||
+		rules[0].Type != "textLength" || rules[1].Formula1 != "43831" || rules[1].Formula2 != "2958465" {
+		t.Errorf("rules %+v %+v prompt %q", rules[0], rules[1], *rules[0].Prompt)
+	}
+	for _, sheet := range f.GetSheetList() {
+		if l, err := f.GetPageLayout(sheet); err != nil || *l.Orientation != "landscape" || *l.Size != 9 || *l.FitToWidth != 1 || *l.FitToHeight != 0 {
+			t.Errorf("%s prints as %+v (%v)", sheet, l, err)
+		}
+	}
+	if width, err := f.GetColWidth("Deux", "A"); width != 40 || err != nil {
+		t.Errorf("a column is %v wide (%v)", width, err)
+	}
+	if height, err := f.GetRowHeight("Un", 1); height != 28 || err != nil {
+		t.Errorf("a row is %v high (%v)", height, err)
+	}
+}
+
+// A sheet names the drawing that holds the charts which excelize has written.
+func TestCharts(t *testing.T) {
+	parts := unzip(t, write(t))
+	id := regexp.MustCompile(`<drawing r:id="(\w+)"/>`).FindStringSubmatch(parts["xl/worksheets/sheet2.xml"])
+	if id == nil || !regexp.MustCompile(`Id="`+id[1]+`" Target="../drawings/drawing1.xml" Type="[^"]*/drawing"`).MatchString(parts["xl/worksheets/_rels/sheet2.xml.rels"]) {
+		t.Errorf("the drawing %q is none of %s", id, parts["xl/worksheets/_rels/sheet2.xml.rels"])
+	}
+	if strings.Contains(parts["xl/worksheets/sheet1.xml"], "<drawing") {
+		t.Error("a sheet without charts has a drawing")
+	}
+}
+
+func unzip(t *testing.T, book []byte) map[string]string {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(book), int64(len(book)))
+	must(t, err)
+	parts := make(map[string]string)
+	for _, f := range z.File {
+		r, err := f.Open()
+		must(t, err)
+		content, err := io.ReadAll(r)
+		must(t, err)
+		if parts[f.Name] != "" {
+			t.Errorf("%s stands twice", f.Name)
+		}
+		parts[f.Name] = string(content)
+	}
+	return parts
+}
+
+// What is wrong with a style is told in the end.
+func TestWrongStyle(t *testing.T) {
+	b, err := New(io.Discard, "Un")
+	must(t, err)
+	b.Style(Style{Size: excelize.MaxFontSize + 1})
+	if err := b.Close(); err == nil {
+		t.Error("a style that cannot be is taken")
+	}
+}

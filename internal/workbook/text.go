@@ -1,0 +1,82 @@
+package workbook
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// MaxText is how long the text of a cell may be, in the units of UTF-16 that the
+// format counts.
+const MaxText = excelize.TotalCellChars
+
+// Units is how long a text is, in those units.
+func Units(s string) int {
+	n := 0
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
+
+// cutMark ends a text that was cut.
+const cutMark = " […] (texte coupé)"
+
+// Cut is as much of a text as a cell can hold, and says so if that is not all.
+func Cut(s string) string {
+	if len(s) <= MaxText || Units(s) <= MaxText {
+		return s
+	}
+	room := MaxText - Units(cutMark)
+	for i, r := range s {
+		if room -= utf16.RuneLen(r); room < 0 {
+			return s[:i] + cutMark
+		}
+	}
+	return s
+}
+
+// appendXML adds a text to an element of a sheet so that it is read back as it was:
+// the format writes a character that XML cannot hold as _xHHHH_, and an underscore
+// as _x005F_ where a plain text looks like that. Invalid UTF-8 is not kept.
+func appendXML(b []byte, s string) []byte {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	rest := 0
+	for i, r := range s {
+		if e := escape(s[i:], r); e != "" {
+			b = append(append(b, s[rest:i]...), e...)
+			rest = i + utf8.RuneLen(r)
+		}
+	}
+	return append(b, s[rest:]...)
+}
+
+// escape is what stands for r, with which s begins, or nothing if r itself does.
+func escape(s string, r rune) string {
+	switch {
+	case r > '_' && r < '\uFFFE' || r > '\uFFFF' || r == '\t' || r == '\n':
+		return ""
+	case r == '&':
+		return "&amp;"
+	case r == '<':
+		return "&lt;"
+	case r == '>':
+		return "&gt;"
+	case r == '\r':
+		return "&#xD;" // a reader of XML makes a plain one a line feed
+	case r == '_' && isEscape(s):
+		return "_x005F_"
+	case r < ' ' || r >= '\uFFFE':
+		return fmt.Sprintf("_x%04X_", r)
+	}
+	return ""
+}
+
+// isEscape tells a text that begins with _xHHHH. The underscore that makes an
+// escape of it may be the next character, or begin the escape of that.
+func isEscape(s string) bool {
+	return len(s) >= 6 && s[1] == 'x' && strings.Trim(s[2:6], "0123456789abcdefABCDEF") == ""
+}
