@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"bascule/internal/devenv/devtest"
 )
 
 var allStages = []Stage{StageConnect, StageEhlo, StageTLS, StageAuth, StageMail, StageRcpt, StageData, StageDot}
@@ -82,7 +84,7 @@ func TestBrokenOff(t *testing.T) {
 
 // I6: the relay's words are kept without any address, link or code, on one short line.
 func TestSanitize(t *testing.T) {
-	about := email(t, "Jeanne.Martin@client.example")
+	about := devtest.Email(t, "Jeanne.Martin@client.example")
 	for in, want := range map[string]string{
 		"queued as 4XyZ12":                              "queued as 4XyZ12",
 		"<Jeanne.Martin@client.example>: unknown":       "[e-mail] unknown",
