@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"bascule/internal/devenv/devtest"
 
@@ -186,6 +187,28 @@ func TestEncryptionAndAuth(t *testing.T) {
 				t.Errorf("tells the credentials: %v", got)
 			}
 		})
+	}
+}
+
+// I6: the names in a certificate are words of the relay too: they come on one short
+// line, without control characters and addresses.
+func TestNamesInCertificate(t *testing.T) {
+	names := []string{"a\x1b[2Jb", "jeanne@client.example\nc"}
+	for i := range 30 {
+		names = append(names, fmt.Sprintf("relay%d.example", i))
+	}
+	cert, err := devtest.Authority(t, pkix.Name{CommonName: "AC Exemple"}).IssueServer(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b inbox
+	cfg := b.serve(t, false, &cert, true)
+	cfg.Host, cfg.TLS = "localhost", TLSImplicit
+	r := NewClient(cfg, 1)
+	defer r.Close()
+	said := send(t.Context(), t, r, window(t, 1))[0].String()
+	if !strings.Contains(said, "certificate is valid for") || strings.ContainsAny(said, "\n\x1b@") || utf8.RuneCountInString(said) > maxText+40 {
+		t.Errorf("%d characters: %q", utf8.RuneCountInString(said), said)
 	}
 }
 
