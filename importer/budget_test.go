@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"bascule/importer/spill"
 	"bascule/importer/xlsx"
 	"bascule/sql"
 )
@@ -173,8 +174,7 @@ func TestRepeatedMergedCell(t *testing.T) {
 // A cell that is longer than any heading is none, and its row no header row.
 func TestLongCellsAreNoHeadings(t *testing.T) {
 	long := "titulaire" + strings.Repeat(" ", maxHeading)
-	l := matchHeader(row{cells: []cell{{column: 1, text: "numéro d'abonné"}, {column: 2, text: long}, {column: 3, text: "verdict"}, {column: 4, text: "motif"}, {column: 5, text: "cellule" + long[9:]},
-		{column: 6, text: "titulaire (" + long[9:] + ")"}}}, subscriberHeadings)
+	l := matchHeader(row{cells: []cell{{column: 1, text: "numéro d'abonné"}, {column: 2, text: long}, {column: 3, text: "verdict"}, {column: 4, text: "motif"}, {column: 5, text: "cellule" + long[9:]}}}, subscriberHeadings)
 	if l.columns[fieldHolder] != 0 || l.columns[fieldNumber] != 1 || l.added != 0 {
 		t.Errorf("the layout is %+v", l)
 	}
@@ -212,6 +212,14 @@ func TestListsAreBounded(t *testing.T) {
 	var refused *FileError
 	if err := readCSV(t.Context(), bytes.NewReader(nil), xlsx.MaxInflated+1, nil, nil); !errors.As(err, &refused) || !strings.Contains(refused.English, "too large") {
 		t.Errorf("a text of more than 2 GiB: %v", err)
+	}
+}
+
+// I8: a temporary file that is full refuses the spreadsheet.
+func TestFullSpill(t *testing.T) {
+	err := refusal(fmt.Errorf("row 1: %w", spill.ErrFull))
+	if refused, ok := errors.AsType[*FileError](err); !ok || !strings.Contains(refused.English, "too large once unpacked (more than 2 GiB)") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -38,40 +38,16 @@ func newSharedStrings() (*sharedStrings, error) {
 	return &sharedStrings{texts: texts, ends: ends}, nil
 }
 
-// read takes all strings of the part.
+// read adds all strings of the part.
 func (s *sharedStrings) read(x *xmlReader) error {
-	if err := openRoot(x, "sst"); err != nil {
-		return err
-	}
 	var text []byte
-	for {
-		name, err := x.child()
-		if err != nil {
-			return err
-		}
-		if name == nil {
-			break
-		}
-		if string(name) != "si" {
-			if err := x.skip(); err != nil {
-				return err
-			}
-			continue
-		}
+	err := x.document("sst", nsSpreadsheet, map[string]func() error{"si": func() (err error) {
 		if text, err = appendRichText(x, text[:0]); err != nil {
 			return err
 		}
-		if err := s.add(text); err != nil {
-			return err
-		}
-	}
-	if err := x.drain(); err != nil {
-		return err
-	}
-	if err := s.texts.Flush(); err != nil {
-		return err
-	}
-	return s.ends.Flush()
+		return s.add(text)
+	}})
+	return errors.Join(err, s.texts.Flush(), s.ends.Flush())
 }
 
 func (s *sharedStrings) add(text []byte) error {
@@ -113,37 +89,22 @@ func (s *sharedStrings) close() error {
 // runs; phonetic hints are left out.
 func appendRichText(x *xmlReader, dst []byte) ([]byte, error) {
 	from := len(dst)
+	dst, err := appendRuns(x, dst)
+	return unescape(dst, from), err
+}
+
+func appendRuns(x *xmlReader, dst []byte) ([]byte, error) {
 	for {
 		name, err := x.child()
-		if err != nil {
+		if err != nil || name == nil {
 			return dst, err
 		}
 		switch string(name) {
 		case "t":
 			dst, err = x.appendText(dst)
 		case "r":
-			dst, err = appendRun(x, dst)
+			dst, err = appendRuns(x, dst)
 		default:
-			if name == nil {
-				return unescape(dst, from), nil
-			}
-			err = x.skip()
-		}
-		if err != nil {
-			return dst, err
-		}
-	}
-}
-
-func appendRun(x *xmlReader, dst []byte) ([]byte, error) {
-	for {
-		name, err := x.child()
-		if err != nil || name == nil {
-			return dst, err
-		}
-		if string(name) == "t" {
-			dst, err = x.appendText(dst)
-		} else {
 			err = x.skip()
 		}
 		if err != nil {

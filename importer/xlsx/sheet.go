@@ -31,13 +31,9 @@ const maxMerged = 1 << 20
 // row is good until emit returns; its error ends the reading and is returned. Rows
 // is to be called once.
 func (s *Sheet) Rows(emit func(*Row) error) error {
-	r := &sheetReader{Sheet: s, emit: emit}
 	return s.book.archive.parse(s.part, func(x *xmlReader) error {
-		r.x = x
-		if err := openRoot(x, "worksheet"); err != nil {
-			return err
-		}
-		return r.readParts()
+		r := &sheetReader{Sheet: s, x: x, emit: emit}
+		return r.read()
 	})
 }
 
@@ -49,44 +45,28 @@ type sheetReader struct {
 
 	row    Row
 	line   int // of the row read last
+	column int // of the cell read last
 	number []byte
 }
 
-func (s *sheetReader) readParts() error {
-	seen := false
-	for {
-		name, err := s.x.child()
-		if err != nil {
-			return err
-		}
-		switch string(name) {
-		case "cols":
-			err = eachChild(s.x, "col", s.addColumns)
-		case "sheetData":
-			if seen {
+func (s *sheetReader) read() error {
+	rows := map[string]func() error{"row": s.rowReader()}
+	found := false
+	err := s.x.document("worksheet", nsSpreadsheet, map[string]func() error{
+		"cols":       func() error { return s.x.leaves("col", s.addColumns) },
+		"mergeCells": func() error { return s.x.leaves("mergeCell", s.addMerged) },
+		"sheetData": func() error {
+			if found {
 				return xmlError("it has two <sheetData>")
 			}
-			seen = true
-			err = s.readRows()
-		case "mergeCells":
-			err = eachChild(s.x, "mergeCell", s.addMerged)
-		default:
-			if name == nil {
-				return s.finish(seen)
-			}
-			err = s.x.skip()
-		}
-		if err != nil {
-			return err
-		}
+			found = true
+			return s.x.children(rows)
+		},
+	})
+	if err == nil && !found {
+		err = xmlError("it has no <sheetData>")
 	}
-}
-
-func (s *sheetReader) finish(seen bool) error {
-	if !seen {
-		return xmlError("it has no <sheetData>")
-	}
-	return s.x.drain()
+	return err
 }
 
 func (s *sheetReader) addColumns() error {
@@ -120,24 +100,21 @@ func (s *sheetReader) addMerged() error {
 	return nil
 }
 
-func (s *sheetReader) readRows() error {
-	for {
-		name, err := s.x.child()
-		if err != nil || name == nil {
+// rowReader makes the function that reads a row; what it needs for each is made once.
+func (s *sheetReader) rowReader() func() error {
+	cells := map[string]func() error{"c": s.readCell}
+	return func() error {
+		if err := s.beginRow(); err != nil {
 			return err
 		}
-		if string(name) != "row" {
-			err = s.x.skip()
-		} else {
-			err = s.readRow()
-		}
-		if err != nil {
+		if err := s.x.children(cells); err != nil || len(s.row.Cells) == 0 {
 			return err
 		}
+		return s.emit(&s.row)
 	}
 }
 
-func (s *sheetReader) readRow() error {
+func (s *sheetReader) beginRow() error {
 	line, hidden := s.line+1, false
 	for _, a := range s.x.attrs {
 		switch string(a.name) {
@@ -154,30 +131,10 @@ func (s *sheetReader) readRow() error {
 	if line > MaxRows {
 		return xmlError("it has more than 1 048 576 rows")
 	}
-	s.line = line
+	s.line, s.column = line, 0
 	s.row.Reset(line)
 	s.row.Hidden = hidden
-	if err := s.readCells(); err != nil || len(s.row.Cells) == 0 {
-		return err
-	}
-	return s.emit(&s.row)
-}
-
-func (s *sheetReader) readCells() error {
-	for column := 0; ; {
-		name, err := s.x.child()
-		if err != nil || name == nil {
-			return err
-		}
-		if string(name) != "c" {
-			err = s.x.skip()
-		} else {
-			column, err = s.readCell(column + 1)
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return nil
 }
 
 // cellType is the t attribute of a cell.
@@ -213,9 +170,9 @@ func parseCellType(b []byte) (cellType, bool) {
 	return 0, false
 }
 
-// readCell reads one cell and returns its column; next is its column if it does
-// not tell.
-func (s *sheetReader) readCell(next int) (column int, err error) {
+// readCell reads one cell, which stands behind the one before if it does not tell.
+func (s *sheetReader) readCell() error {
+	next := s.column + 1
 	column, t, style := next, numberType, 0
 	for _, a := range s.x.attrs {
 		ok := true
@@ -230,13 +187,14 @@ func (s *sheetReader) readCell(next int) (column int, err error) {
 			style, ok = parseDigits(a.value, 1<<20)
 		}
 		if !ok {
-			return 0, s.cellFault(next, "is malformed, repeated or out of order")
+			return s.cellFault(next, "is malformed, repeated or out of order")
 		}
 	}
 	if column > MaxColumns {
-		return 0, s.cellFault(next-1, "is followed by too many cells")
+		return s.cellFault(next-1, "is followed by too many cells")
 	}
-	return column, s.readContent(column, t, style)
+	s.column = column
+	return s.readContent(column, t, style)
 }
 
 func (s *sheetReader) cellFault(column int, what string) error {

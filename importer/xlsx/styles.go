@@ -23,66 +23,32 @@ type numberFormat struct {
 const maxStyles = 65_490
 
 func readStyles(x *xmlReader) (styles, error) {
-	if err := openRoot(x, "styleSheet"); err != nil {
-		return nil, err
-	}
 	custom := make(map[int]numberFormat)
 	var list styles
-	for {
-		name, err := x.child()
-		if err != nil {
-			return nil, err
+	addFormat := func() error {
+		if len(custom) == maxStyles {
+			return xmlError("it has too many formats")
 		}
-		switch string(name) {
-		case "numFmts":
-			err = eachChild(x, "numFmt", func() error {
-				if len(custom) == maxStyles {
-					return xmlError("it has too many formats")
-				}
-				if id, err := strconv.Atoi(x.attr("numFmtId")); err == nil {
-					custom[id] = parseFormat(x.attr("formatCode"))
-				}
-				return nil
-			})
-		case "cellXfs":
-			err = eachChild(x, "xf", func() error {
-				if len(list) == maxStyles {
-					return xmlError("it has too many styles")
-				}
-				list = append(list, formatOf(x.attr("numFmtId"), custom))
-				return nil
-			})
-		default:
-			if name == nil {
-				return list, x.drain()
-			}
-			err = x.skip()
+		if id, err := strconv.Atoi(x.attr("numFmtId")); err == nil {
+			custom[id] = parseFormat(x.attr("formatCode"))
 		}
-		if err != nil {
-			return nil, err
-		}
+		return nil
 	}
+	addStyle := func() error {
+		if len(list) == maxStyles {
+			return xmlError("it has too many styles")
+		}
+		list = append(list, formatOf(x.attr("numFmtId"), custom))
+		return nil
+	}
+	err := x.document("styleSheet", nsSpreadsheet, map[string]func() error{
+		"numFmts": func() error { return x.leaves("numFmt", addFormat) },
+		"cellXfs": func() error { return x.leaves("xf", addStyle) },
+	})
+	return list, err
 }
 
-// eachChild calls visit for every child of that name, whose attributes it may read.
-func eachChild(x *xmlReader, wanted string, visit func() error) error {
-	for {
-		name, err := x.child()
-		if err != nil || name == nil {
-			return err
-		}
-		if string(name) == wanted {
-			if err := visit(); err != nil {
-				return err
-			}
-		}
-		if err := x.skip(); err != nil {
-			return err
-		}
-	}
-}
-
-// formatOf judges a number format: those with a code in the file by the code,
+// formatOf reads a number format: those with a code in the file by the code,
 // the built-in ones by their number (ECMA-376 part 1, 18.8.30).
 func formatOf(id string, custom map[int]numberFormat) numberFormat {
 	n, _ := strconv.Atoi(id)

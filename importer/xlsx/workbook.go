@@ -9,7 +9,8 @@
 // It refuses with an *Error what is damaged anywhere, in parts that nobody asked
 // for too, what needs a password, and what causes more work than a workbook does:
 // parts that inflate beyond measure, texts that are repeated without end, XML with
-// a DOCTYPE. So nothing of a workbook should be believed before Verify returned.
+// a DOCTYPE. So nothing of a sheet should be believed before Rows returned, and nothing
+// of a workbook before Verify did.
 // Memory does not grow with the file, and everything ends with the context.
 package xlsx
 
@@ -20,8 +21,6 @@ import (
 	"io"
 	"path"
 	"strings"
-
-	"bascule/importer/spill"
 )
 
 // Workbook is an open workbook. The caller closes it.
@@ -123,23 +122,7 @@ func (a *archive) parse(e *entry, visit func(*xmlReader) error) error {
 	if bad, ok := errors.AsType[xmlError](err); ok {
 		return &Error{BadPart, e.name, bad.Error()}
 	}
-	if errors.Is(err, spill.ErrFull) {
-		return ErrTooLarge
-	}
 	return err
-}
-
-// openRoot reads up to the root element, which must be of that name and of a
-// namespace of spreadsheets.
-func openRoot(x *xmlReader, name string) error {
-	root, err := x.child()
-	if err != nil {
-		return err
-	}
-	if string(root) != name || x.home != nsSpreadsheet {
-		return xmlError("its root is not <" + name + "> of a spreadsheet")
-	}
-	return nil
 }
 
 // relations are the links of one part, by id and in order.
@@ -160,27 +143,17 @@ func readRelations(a *archive, part string) (relations, error) {
 	}
 	var list relations
 	err := a.parse(e, func(x *xmlReader) error {
-		root, err := x.child()
-		if err != nil {
-			return err
-		}
-		if string(root) != "Relationships" || x.home != nsLinks {
-			return xmlError("its root is not <Relationships>")
-		}
-		err = eachChild(x, "Relationship", func() error {
+		return x.document("Relationships", nsLinks, map[string]func() error{"Relationship": func() error {
 			if len(list) == maxRelations {
 				return xmlError("it has too many links")
 			}
-			if len(x.attr("Id")) > maxLink || len(x.attr("Type")) > maxLink || len(x.attr("Target")) > maxLink {
+			id, kind, target := x.attr("Id"), x.attr("Type"), x.attr("Target")
+			if max(len(id), len(kind), len(target)) > maxLink {
 				return errLong
 			}
-			list = append(list, relation{x.attr("Id"), path.Base(x.attr("Type")), resolve(dir, x.attr("Target"))})
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		return x.drain()
+			list = append(list, relation{id, path.Base(kind), resolve(dir, target)})
+			return x.skip()
+		}})
 	})
 	return list, err
 }
@@ -205,30 +178,10 @@ func (list relations) first(a *archive, kind string) *entry {
 
 // readMain reads the list of sheets and the calendar of the workbook.
 func (w *Workbook) readMain(x *xmlReader, rels relations) error {
-	if err := openRoot(x, "workbook"); err != nil {
-		return err
-	}
-	for {
-		name, err := x.child()
-		if err != nil {
-			return err
-		}
-		switch string(name) {
-		case "workbookPr":
-			w.date1904 = isTrue(x.attr("date1904"))
-			err = x.skip()
-		case "sheets":
-			err = eachChild(x, "sheet", func() error { return w.addSheet(x, rels) })
-		default:
-			if name == nil {
-				return x.drain()
-			}
-			err = x.skip()
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return x.document("workbook", nsSpreadsheet, map[string]func() error{
+		"workbookPr": func() error { w.date1904 = isTrue(x.attr("date1904")); return x.skip() },
+		"sheets":     func() error { return x.leaves("sheet", func() error { return w.addSheet(x, rels) }) },
+	})
 }
 
 // isTrue reads a boolean attribute.

@@ -1,5 +1,8 @@
 package xlsx
 
+// This file is long because it is one thing: a reader of XML whose tokens are slices
+// of one buffer, so that all that reads them knows how the buffer moves.
+
 import (
 	"bytes"
 	"io"
@@ -611,6 +614,51 @@ func (x *xmlReader) child() ([]byte, error) {
 			return nil, nil
 		}
 	}
+}
+
+// document reads a whole part: its root, which must be of that name and namespace,
+// and its children as children does.
+func (x *xmlReader) document(root string, of namespace, read map[string]func() error) error {
+	name, err := x.child()
+	if err != nil {
+		return err
+	}
+	if string(name) != root || x.home != of {
+		return xmlError("its root is not <" + root + ">")
+	}
+	if err := x.children(read); err != nil {
+		return err
+	}
+	return x.drain()
+}
+
+// children reads each child of the innermost open element by the function of its
+// name, which goes to its end, and skips the others.
+func (x *xmlReader) children(read map[string]func() error) error {
+	for {
+		name, err := x.child()
+		if err != nil || name == nil {
+			return err
+		}
+		if f := read[string(name)]; f != nil {
+			err = f()
+		} else {
+			err = x.skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// leaves calls visit for each child of that name, whose attributes it may read.
+func (x *xmlReader) leaves(name string, visit func() error) error {
+	return x.children(map[string]func() error{name: func() error {
+		if err := visit(); err != nil {
+			return err
+		}
+		return x.skip()
+	}})
 }
 
 // own is the local name of the element just read, "" if it is none of ours.
