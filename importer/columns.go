@@ -107,7 +107,7 @@ func matchHeader(r row, headings []heading) layout {
 			continue
 		}
 		l.width = c.column
-		if !l.match(headings, foldHeading(c.text), c.column, nil) && len(c.text) <= maxHeading && strings.ContainsAny(c.text, "([{") {
+		if !l.match(headings, foldHeading(c.text), c.column, nil) && strings.ContainsAny(c.text, "([{") {
 			bracketed = append(bracketed, c)
 		}
 	}
@@ -126,8 +126,8 @@ func matchHeader(r row, headings []heading) layout {
 // inBrackets is a remark such as "(obligatoire)".
 var inBrackets = regexp.MustCompile(`\([^)]*\)|\[[^\]]*\]|\{[^}]*\}`)
 
-// match takes a column for the field that its folded text names, if any. Fields
-// that are taken already are named twice, but those of exact are left alone.
+// match gives a column to the field that its folded text names, if any. A field that
+// has one already is named twice, but those of exact are left alone.
 func (l *layout) match(headings []heading, folded string, column int, exact []int) bool {
 	if folded == "" {
 		return false

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"strings"
 
 	"bascule/importer/xlsx"
@@ -82,10 +83,10 @@ func recogniseArchive(in io.ReaderAt, size int64, err error) error {
 		{"xl/workbook.bin", "a binary workbook (.xlsb)", "un classeur binaire (.xlsb)"},
 		{"word/document.xml", "a Word document (.docx)", "un document Word (.docx)"},
 		{"ppt/presentation.xml", "a presentation (.pptx)", "une présentation (.pptx)"},
-		{"index/document.iwa", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
-		{"index.zip", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
+		{"Index/Document.iwa", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
+		{"Index.zip", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
 	} {
-		if find(z, known.part) != nil {
+		if _, bad := fs.Stat(z, known.part); bad == nil {
 			return otherFormat(known.english, known.french)
 		}
 	}
@@ -94,26 +95,13 @@ func recogniseArchive(in io.ReaderAt, size int64, err error) error {
 
 // isOpenDocument tells what LibreOffice writes by the entry that it begins with.
 func isOpenDocument(z *zip.Reader) bool {
-	e := find(z, "mimetype")
-	if e == nil {
-		return false
-	}
-	r, err := e.Open()
+	f, err := z.Open("mimetype")
 	if err != nil {
 		return false
 	}
-	defer r.Close()
-	kind, err := io.ReadAll(io.LimitReader(r, 256))
+	defer f.Close()
+	kind, err := io.ReadAll(io.LimitReader(f, 256))
 	return err == nil && strings.Contains(string(kind), "opendocument")
-}
-
-func find(z *zip.Reader, name string) *zip.File {
-	for _, e := range z.File {
-		if strings.EqualFold(e.Name, name) {
-			return e
-		}
-	}
-	return nil
 }
 
 // openDocument refuses what LibreOffice writes if nobody tells it otherwise.

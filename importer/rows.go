@@ -11,7 +11,7 @@ import (
 	"bascule/sql"
 )
 
-// subscriber judges one data row by what stands in it alone.
+// subscriber reads one data row and says what is wrong in it alone.
 func (s *sheet) subscriber(r row) sql.ImportRow {
 	p := fieldParser{sheet: s, row: r}
 	space := conversion.Space{
@@ -54,7 +54,7 @@ func hiddenWarning(r row) string {
 	return ""
 }
 
-// dossier judges one row of the sheet Dossiers.
+// dossier reads one row of the sheet Dossiers.
 func (s *sheet) dossier(r row) sql.DossierRow {
 	p := fieldParser{sheet: s, row: r, prefix: "Dossiers!"}
 	d := sql.DossierRow{

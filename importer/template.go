@@ -65,58 +65,43 @@ func newListStyles(book *workbook.Book) listStyles {
 // startList begins a sheet with a header row, below which the spreadsheet program
 // refuses what the import would.
 func startList(book *workbook.Book, name string, headings []heading, styles listStyles) (*workbook.Sheet, error) {
-	layout := workbook.Layout{Frozen: 1}
+	layout, names := workbook.Layout{Frozen: 1}, []string{}
 	for _, h := range headings {
-		a, column := adviceFor(h.name), workbook.Column{Width: columnWidth(h.name), Style: styles.text}
+		column := workbook.Column{Width: columnWidth(h.name), Style: styles.text, Rule: advices[h.name]}
 		if h.name == subscriberHeadings[fieldExpiry].name {
 			column.Style = styles.date
 		}
-		column.Rule = a.rule
-		column.Rule.Title, column.Rule.Text = a.heading, a.text
-		layout.Columns = append(layout.Columns, column)
+		column.Rule.Title = h.name
+		layout.Columns, names = append(layout.Columns, column), append(names, h.name)
 	}
 	out, err := book.Sheet(name, layout)
 	if err != nil {
 		return nil, err
 	}
-	err = out.Row(1, 0, 0)
-	for i, h := range headings {
-		out.Put(i+1, workbook.Text(h.name).In(styles.header))
-	}
-	return out, err
+	return out, out.Texts(1, styles.header, names...)
 }
 
-// advice is what a template says of a column.
-type advice struct {
-	heading string
-	text    string // the whole rule
-	rule    workbook.Rule
-}
-
-// advices explains every column of both sheets, in the order of their headings. The
-// dates allowed are those from 1 January 2020 to 31 December 9999.
-func advices() []advice {
-	text := func(from, to int) workbook.Rule { return workbook.Rule{Type: "textLength", From: from, To: to} }
-	return []advice{
-		{"numéro d'abonné", "Obligatoire. 6 à 20 lettres (sans accent) ou chiffres, zéros en tête compris.", text(6, 20)},
-		{"titulaire", "Obligatoire. Nom de la personne titulaire de l'espace, 200 caractères au maximum.", text(1, 200)},
-		{"adresse électronique", "Obligatoire. L'adresse de contact, qui reçoit le courriel d'activation : 100 caractères au maximum.", text(3, 100)},
-		{"numéro de série", "Obligatoire. Numéro de série du certificat, en hexadécimal (chiffres et lettres A à F) ; espaces et deux-points sont ignorés.", text(1, 100)},
-		{"émetteur", "Facultatif. Autorité qui a émis le certificat, telle que le certificat la nomme.", text(0, 500)},
-		{"date d'expiration", "Obligatoire. Dernier jour de validité du certificat, par exemple 31/12/2026.", workbook.Rule{Type: "date", From: 43_831, To: 2_958_465}},
-		{"siren", "Obligatoire. 9 chiffres, zéros en tête compris.", text(9, 11)},
-		{"raison sociale", "Obligatoire. Nom de l'entreprise, 200 caractères au maximum.", text(1, 200)},
-		{"service", "Facultatif. Un service en ligne par ligne, par exemple TVA ; laissez vide si l'entreprise n'en a pas.", text(0, 100)},
-	}
-}
-
-func adviceFor(heading string) advice {
-	for _, a := range advices() {
-		if a.heading == heading {
-			return a
-		}
-	}
-	return advice{heading: heading}
+// advices explains every column of both sheets, by its heading. The dates allowed
+// are those from 1 January 2020 to 31 December 9999.
+var advices = map[string]workbook.Rule{
+	"numéro d'abonné": {Type: "textLength", From: 6, To: 20,
+		Text: "Obligatoire. 6 à 20 lettres (sans accent) ou chiffres, zéros en tête compris."},
+	"titulaire": {Type: "textLength", From: 1, To: 200,
+		Text: "Obligatoire. Nom de la personne titulaire de l'espace, 200 caractères au maximum."},
+	"adresse électronique": {Type: "textLength", From: 3, To: 100,
+		Text: "Obligatoire. L'adresse de contact, qui reçoit le courriel d'activation : 100 caractères au maximum."},
+	"numéro de série": {Type: "textLength", From: 1, To: 100,
+		Text: "Obligatoire. Numéro de série du certificat, en hexadécimal (chiffres et lettres A à F) ; espaces et deux-points sont ignorés."},
+	"émetteur": {Type: "textLength", From: 0, To: 500,
+		Text: "Facultatif. Autorité qui a émis le certificat, telle que le certificat la nomme."},
+	"date d'expiration": {Type: "date", From: 43_831, To: 2_958_465,
+		Text: "Obligatoire. Dernier jour de validité du certificat, par exemple 31/12/2026."},
+	"siren": {Type: "textLength", From: 9, To: 11,
+		Text: "Obligatoire. 9 chiffres, zéros en tête compris."},
+	"raison sociale": {Type: "textLength", From: 1, To: 200,
+		Text: "Obligatoire. Nom de l'entreprise, 200 caractères au maximum."},
+	"service": {Type: "textLength", From: 0, To: 100,
+		Text: "Facultatif. Un service en ligne par ligne, par exemple TVA ; laissez vide si l'entreprise n'en a pas."},
 }
 
 // explain writes the sheet that explains the others. It names the columns one
@@ -137,15 +122,12 @@ func explain(book *workbook.Book, styles listStyles) error {
 		[]string{"", "Chaque ligne reçoit un verdict ; corrigez le classeur des verdicts et importez-le de nouveau : seules les lignes corrigées seront prises."},
 		[]string{"", "Plusieurs espaces peuvent partager une adresse électronique : chacun reçoit son courriel, mais un seul pourra la garder comme identifiant."})
 	for i, texts := range rows {
-		if err := out.Row(i+1, 0, 0); err != nil {
-			return err
+		style := 0
+		if len(texts) == 1 {
+			style = styles.title
 		}
-		for j, text := range texts {
-			cell := workbook.Text(text)
-			if len(texts) == 1 {
-				cell = cell.In(styles.title)
-			}
-			out.Put(j+1, cell)
+		if err := out.Texts(i+1, style, texts...); err != nil {
+			return err
 		}
 	}
 	return out.Close()
@@ -154,7 +136,7 @@ func explain(book *workbook.Book, styles listStyles) error {
 func explained(headings []heading) [][]string {
 	rows := make([][]string, len(headings))
 	for i, h := range headings {
-		rows[i] = []string{h.name, adviceFor(h.name).text}
+		rows[i] = []string{h.name, advices[h.name].Text}
 	}
 	return rows
 }

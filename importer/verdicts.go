@@ -192,7 +192,7 @@ func (b *verdictBook) append(s *sheet, style int, texts ...string) {
 }
 
 func (b *verdictBook) writeRow(out *workbook.Sheet, line int) error {
-	err := out.Row(line, 0, 0)
+	err := out.Row(line)
 	for i, c := range b.cells {
 		out.Put(i+1, c)
 	}

@@ -272,13 +272,7 @@ func (b book) begin(name, title string, headings []heading) (*workbook.Sheet, er
 	if err != nil {
 		return nil, err
 	}
-	err = out.Row(1, 0, 0)
-	out.Put(1, workbook.Text(title).In(b.title))
-	err = errors.Join(err, out.Row(headerLine, 0, 0))
-	for i, h := range headings {
-		out.Put(i+1, workbook.Text(h.name).In(b.header))
-	}
-	return out, err
+	return out, errors.Join(out.Texts(1, b.title, title), out.Texts(headerLine, b.header, names(headings)...))
 }
 
 func (s sample) writePeople(b book) error {
@@ -287,7 +281,7 @@ func (s sample) writePeople(b book) error {
 		return err
 	}
 	for i := range s.rows {
-		if err := out.Row(headerLine+1+i, 0, 0); err != nil {
+		if err := out.Row(headerLine + 1 + i); err != nil {
 			return err
 		}
 		for j, c := range s.cells(s.row(i), i) {
@@ -331,11 +325,8 @@ func (s sample) writeCompanies(b book) error {
 		}
 		for _, c := range s.companies(i) {
 			line++
-			if err := out.Row(line, 0, 0); err != nil {
+			if err := out.Texts(line, b.text, r.number, c[0], c[1], c[2]); err != nil {
 				return err
-			}
-			for j, text := range [...]string{r.number, c[0], c[1], c[2]} {
-				out.Put(j+1, workbook.Text(text))
 			}
 		}
 	}

@@ -85,7 +85,7 @@ func openTable[T any](b *book, name string, columns []column[T]) (*table[T], err
 	if err != nil {
 		return nil, err
 	}
-	err = s.Row(1, 22, b.styles.header)
+	err = s.RowOf(1, 22, b.styles.header)
 	for i, c := range columns {
 		s.Put(i+1, workbook.Text(c.title).In(b.styles.header))
 	}
@@ -94,7 +94,7 @@ func openTable[T any](b *book, name string, columns []column[T]) (*table[T], err
 
 func (t *table[T]) add(row *T) error {
 	t.rows++
-	err := t.Row(t.rows, 0, 0)
+	err := t.Row(t.rows)
 	for i := range t.columns {
 		t.Put(i+1, t.columns[i].value(row))
 	}

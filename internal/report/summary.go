@@ -62,7 +62,7 @@ func (p *pen) do(err error) {
 func (p *pen) put(column, row, style int, c workbook.Cell) {
 	if row != p.row {
 		p.row = row
-		p.do(p.sheet.Row(row, heights[row], 0))
+		p.do(p.sheet.RowOf(row, heights[row], 0))
 	}
 	p.sheet.Put(column, c.In(style))
 }

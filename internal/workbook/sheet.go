@@ -110,9 +110,21 @@ func (s *Sheet) head() {
 
 func (s *Sheet) add(xml string) { s.buf = append(s.buf, xml...) }
 
-// Row begins a row below those before. Zero is the height of a usual row, in
-// points, and the style of a row that has none beyond its cells.
-func (s *Sheet) Row(line int, height float64, style int) error {
+// Texts writes a row of texts in one style; 0 is that of the columns.
+func (s *Sheet) Texts(line, style int, texts ...string) error {
+	err := s.Row(line)
+	for i, text := range texts {
+		s.Put(i+1, Text(text).In(style))
+	}
+	return err
+}
+
+// Row begins a row below those before.
+func (s *Sheet) Row(line int) error { return s.RowOf(line, 0, 0) }
+
+// RowOf begins a row of a height, in points, and of a style that it has beyond its
+// cells; 0 is that of any row.
+func (s *Sheet) RowOf(line int, height float64, style int) error {
 	s.endRow()
 	if len(s.buf) >= bufferSize {
 		if err := s.flush(); err != nil {

@@ -1,0 +1,113 @@
+package importer
+
+import (
+	"context"
+	"io"
+
+	"bascule/importer/xlsx"
+)
+
+func (f *File) readWorkbook(ctx context.Context, in io.ReaderAt, size int64, progress func(done, total int64)) error {
+	book, err := xlsx.Open(ctx, in, size, progress)
+	if err != nil {
+		return recogniseArchive(in, size, err)
+	}
+	defer book.Close()
+	pick := picker{ctx: ctx, file: f}
+	for _, sheet := range book.Sheets {
+		if err := pick.read(sheet); err != nil {
+			return err
+		}
+	}
+	if err := book.Verify(); err != nil {
+		return err
+	}
+	if f.rows == nil {
+		return pick.complain()
+	}
+	f.Sheet = f.rows.name
+	return f.finish()
+}
+
+// picker reads all sheets of a workbook and keeps the first visible one that
+// has the header row, and the one called Dossiers.
+type picker struct {
+	ctx    context.Context
+	file   *File
+	best   *sheet // of the sheets without header row, the one that has most of it
+	hidden string // a hidden sheet that has the header row
+}
+
+func (p *picker) read(from *xlsx.Sheet) error {
+	dossier := fold(from.Name) == dossierSheet
+	headings := subscriberHeadings
+	if dossier {
+		headings = dossierHeadings
+	}
+	s, err := newSheet(p.ctx, from.Name, headings, !from.Hidden && (dossier || p.file.rows == nil))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if s != p.file.rows && s != p.file.dossiers {
+			s.close()
+		}
+	}()
+	if err := from.Rows(s.add); err != nil {
+		return err
+	}
+	s.hidden, s.merges.areas = from.HiddenColumns, from.Merged
+	if dossier {
+		return p.keepDossiers(s, from.Hidden)
+	}
+	return p.keepRows(s, from.Hidden)
+}
+
+func (p *picker) keepRows(s *sheet, hidden bool) error {
+	f := p.file
+	switch {
+	case !s.found:
+		if !hidden && (p.best == nil || s.layout.found() > p.best.layout.found()) {
+			p.best = s
+		}
+	case hidden:
+		p.hidden = s.name
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", xlsx.Printable(s.name))
+	case f.rows != nil:
+		f.warn("the sheet %q has the columns too: only the first such sheet was read",
+			"la feuille « %s » a aussi les colonnes voulues : seule la première de ces feuilles a été lue", xlsx.Printable(s.name))
+	default:
+		f.rows = s
+		return s.complain()
+	}
+	return nil
+}
+
+func (p *picker) keepDossiers(s *sheet, hidden bool) error {
+	f := p.file
+	switch {
+	case hidden:
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", xlsx.Printable(s.name))
+	case s.empty():
+	case f.dossiers != nil:
+		return refuse("the workbook has two sheets called Dossiers", "le classeur a deux feuilles nommées Dossiers")
+	default:
+		f.dossiers = s
+		return s.complain()
+	}
+	return nil
+}
+
+// complain says why no sheet was kept.
+func (p *picker) complain() error {
+	switch {
+	case p.hidden != "":
+		return refuse("the sheet %q that has the columns is hidden: unhide it", "la feuille « %s », qui a les colonnes voulues, est masquée : affichez-la", xlsx.Printable(p.hidden))
+	case p.best != nil:
+		if p.best.layout.columns == nil { // an empty sheet
+			p.best.layout = matchHeader(row{}, subscriberHeadings)
+		}
+		return p.best.complain()
+	}
+	return refuse("the workbook has no visible sheet but Dossiers", "le classeur n'a pas de feuille visible en dehors de Dossiers")
+}
