@@ -85,7 +85,8 @@ func TestOwnerIsWarned(t *testing.T) {
 	for _, url := range []string{db.URL, sqltest.As(t, db.URL, sqltest.Application)} {
 		for args, writes := range map[string]bool{
 			"import " + list: true, "retry": true, "reissue --key 0a1b2c3d": true, "resend 00123456": true, "cancel 00123456": true,
-			"status": false, "show 00123456": false, "report " + filepath.Join(t.TempDir(), "out.xlsx"): false,
+			"exclude 00123456 --reason R": true,
+			"status":                      false, "show 00123456": false, "report " + filepath.Join(t.TempDir(), "out.xlsx"): false,
 		} {
 			_, stderr := runCommand(t.Context(), url, strings.Fields(args)...)
 			if want := writes && url == db.URL; strings.Contains(stderr, warning) != want || strings.Count(stderr, "note:") > 1 {
