@@ -174,7 +174,8 @@ func TestRepeatedMergedCell(t *testing.T) {
 // A cell that is longer than any heading is none, and its row no header row.
 func TestLongCellsAreNoHeadings(t *testing.T) {
 	long := "titulaire" + strings.Repeat(" ", maxHeading)
-	l := matchHeader(row{cells: []cell{{column: 1, text: "numéro d'abonné"}, {column: 2, text: long}, {column: 3, text: "verdict"}, {column: 4, text: "motif"}, {column: 5, text: "cellule" + long[9:]}}}, subscriberHeadings)
+	l := matchHeader(row{cells: []cell{{column: 1, text: "numéro d'abonné"}, {column: 2, text: long}, {column: 3, text: "verdict"}, {column: 4, text: "motif"}, {column: 5, text: "cellule" + long[9:]},
+		{column: 6, text: "titulaire (" + long[9:] + ")"}}}, subscriberHeadings)
 	if l.columns[fieldHolder] != 0 || l.columns[fieldNumber] != 1 || l.added != 0 {
 		t.Errorf("the layout is %+v", l)
 	}

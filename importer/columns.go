@@ -107,7 +107,7 @@ func matchHeader(r row, headings []heading) layout {
 			continue
 		}
 		l.width = c.column
-		if !l.match(headings, foldHeading(c.text), c.column, nil) && strings.ContainsAny(c.text, "([{") {
+		if !l.match(headings, foldHeading(c.text), c.column, nil) && len(c.text) <= maxHeading && strings.ContainsAny(c.text, "([{") {
 			bracketed = append(bracketed, c)
 		}
 	}

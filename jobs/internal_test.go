@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bascule/internal/conversion"
 	"bascule/internal/devenv/devtest"
+	"bascule/internal/mail"
 	"bascule/internal/smtp"
 	"bascule/queue"
 	"bascule/sql"
@@ -244,6 +247,26 @@ func TestLastWords(t *testing.T) {
 		lives("outcomes under a lease that is renewed", out, lastWords)
 		cancel()
 	})
+}
+
+// I6: the client is told which word of a mail no outcome may repeat.
+func TestWriteNamesTheSecret(t *testing.T) {
+	us := devtest.Email(t, "us@espace.example")
+	composer, err := mail.NewComposer(mail.Sender{Address: us}, "https://espace.example", "Assistance : 01 00 00 00 00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := conversion.ParseCode("7K3M-Q9XT-2HBD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &window{Mailer: &Mailer{Composer: composer, Domain: "espace.example", ReturnPath: us}}
+	m := &sql.Mail{To: us, Code: code}
+	m.Kind = sql.MailCode
+	out, err := w.write(m)
+	if err != nil || out.Secret != code.String() || !bytes.Contains(out.Body, []byte(out.Secret)) {
+		t.Errorf("the secret is %q: %v", out.Secret, err)
+	}
 }
 
 // C2: a window asks for the rate of what it may start. The next one takes no more

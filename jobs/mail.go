@@ -216,7 +216,7 @@ func (w *window) write(m *sql.Mail) (out smtp.Message, err error) {
 		}
 	}()
 	envelope := smtp.Envelope{From: w.returnPath(m), To: m.To, EnvelopeID: envelopeID(m)}
-	return smtp.Message{Envelope: envelope, Body: w.compose(m).Bytes()}, nil
+	return smtp.Message{Envelope: envelope, Body: w.compose(m).Bytes(), Secret: m.Code.String()}, nil
 }
 
 func (w *window) tellPanic(m *sql.Mail, o smtp.Outcome) {

@@ -291,3 +291,26 @@ func TestNoticeWithoutContactCode(t *testing.T) {
 		t.Errorf("the notice tells of a code that never was:\n%s", text)
 	}
 }
+
+// C2: however often a dispatcher looks, a lane has at most twice its slots of
+// wake-ups, and enough for each slot.
+func TestDispatchIsBounded(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.invite(100)
+	q, err := queue.Open(s.redis.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	d := &jobs.Dispatcher{DB: s.db.DB, Queue: q, Slots: queue.Slots{Interactive: 2, Batch: 3}, Log: slog.New(slog.DiscardHandler)}
+	for range 3 {
+		if busy, err := d.Dispatch(t.Context()); err != nil || !busy {
+			t.Fatalf("busy %v, error %v", busy, err)
+		}
+		if n, err := q.Pending(t.Context(), queue.WakeUp(sql.LaneBulk)); err != nil || n != 6 {
+			t.Errorf("%d wake-ups wait, want 6; error %v", n, err)
+		}
+		s.pass(time.Second) // other wake-ups than before have other names
+	}
+}

@@ -24,6 +24,7 @@ var layers = map[string]int{
 	"importer/xlsx": 1, "importer/sample": 1,
 
 	"sql": 1, "queue": 1, "internal/mail": 1, "internal/smtp": 1, "internal/recap": 1, "internal/report": 1, "internal/bounce": 1, "internal/devenv": 1, "internal/certificate": 1,
+	"internal/assistance": 1,
 
 	"internal/conversion": 0, "internal/atomicfile": 0, "internal/workbook": 0, "importer/spill": 0,
 }

@@ -10,6 +10,7 @@ import (
 
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
+	"bascule/internal/devenv/devtest"
 )
 
 // document is an HTML document as a browser understands it.
@@ -160,7 +161,7 @@ func TestHeadersHoldOneLine(t *testing.T) {
 
 // What would make every mail wrong stops the start.
 func TestNewComposerRefuses(t *testing.T) {
-	from := Sender{Address: email(t, "us@espace.example")}
+	from := Sender{Address: devtest.Email(t, "us@espace.example")}
 	for _, c := range []struct {
 		from       Sender
 		base, help string

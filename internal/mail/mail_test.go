@@ -14,6 +14,7 @@ import (
 
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
+	"bascule/internal/devenv/devtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -21,15 +22,6 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 const helpText = `L'assistance aux usagers vous répond de 8 h 00 à 19 h 30, du lundi au vendredi :
 - par téléphone, au 01 99 00 00 00 (prix d'un appel local) ;
 - par formulaire, sur https://assistance.example/contact`
-
-func email(t testing.TB, s string) conversion.Email {
-	t.Helper()
-	e, err := conversion.ParseEmail(s)
-	if err != nil {
-		t.Fatalf("%s: %v", s, err)
-	}
-	return e
-}
 
 func code(t testing.TB) conversion.Code {
 	t.Helper()
@@ -42,7 +34,7 @@ func code(t testing.TB) conversion.Code {
 
 func composer(t testing.TB) *Composer {
 	t.Helper()
-	from := Sender{Name: "Espace abonné", Address: email(t, "ne-pas-repondre@espace.example")}
+	from := Sender{Name: "Espace abonné", Address: devtest.Email(t, "ne-pas-repondre@espace.example")}
 	c, err := NewComposer(from, "https://espace.example/", helpText)
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +51,7 @@ var (
 func head(t testing.TB, kind, to string) Head {
 	return Head{
 		ID: MessageID(kind, 42, 1, 0, "espace.example"), Date: sentAt,
-		To: email(t, to),
+		To: devtest.Email(t, to),
 	}
 }
 
@@ -82,7 +74,7 @@ func samples(t testing.TB) map[string]Message {
 	chosen.Chosen = true
 	other := OtherAddress{
 		Head: head(t, "other_address", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
-		Chosen: email(t, "direction@fils.example"), At: sentAt, ContactUntil: deadline,
+		Chosen: devtest.Email(t, "direction@fils.example"), At: sentAt, ContactUntil: deadline,
 	}
 	certified := other
 	certified.ContactUntil = time.Time{}
@@ -109,7 +101,7 @@ func samples(t testing.TB) map[string]Message {
 		"expired":                c.Expired(expired),
 		"expired_no_certificate": c.Expired(locked),
 		"switched": c.Switched(Switched{Head: head(t, "switch-notice", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
-			Chosen: email(t, "direction@fils.example"), At: sentAt}),
+			Chosen: devtest.Email(t, "direction@fils.example"), At: sentAt}),
 		"password": c.PasswordChanged(PasswordChanged{Head: head(t, "password-notice", "direction@fils.example"), Number: "0012345678",
 			Holder: "Jeanne Éxemple & Fils", At: sentAt}),
 		"siege": c.Siege(Siege{Head: head(t, "siege-notice", "direction@fils.example"), Number: "0012345678",
@@ -273,7 +265,7 @@ func TestMask(t *testing.T) {
 		"jeanne@été.example":    "j…@x….example",
 		"jeanne@a.b.example":    "j…@a….example",
 	} {
-		if got := Mask(email(t, in)); got != want {
+		if got := Mask(devtest.Email(t, in)); got != want {
 			t.Errorf("Mask(%s) = %s, want %s", in, got, want)
 		}
 	}

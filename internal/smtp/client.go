@@ -27,7 +27,8 @@ type Envelope struct {
 // Message is one mail ready to go.
 type Message struct {
 	Envelope
-	Body []byte // headers and content; read, never kept or changed
+	Body   []byte // headers and content; read, never kept or changed
+	Secret string // a word of the body that no Outcome may repeat (I6), "" for none
 }
 
 // Client hands messages to one SMTP relay over a bounded number of kept

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bascule/internal/devenv/devtest"
+
 	"pgregory.net/rapid"
 )
 
@@ -20,7 +22,7 @@ func window(t testing.TB, n int) []Message {
 	out := make([]Message, n)
 	for i := range out {
 		out[i] = Message{
-			Envelope: Envelope{From: email(t, fmt.Sprintf("m%d@us.example", i)), To: email(t, fmt.Sprintf("client%d@client.example", i))},
+			Envelope: Envelope{From: devtest.Email(t, fmt.Sprintf("m%d@us.example", i)), To: devtest.Email(t, fmt.Sprintf("client%d@client.example", i))},
 			Body:     []byte(fmt.Sprintf("Subject: %d\r\n\r\n.dot\r\n..\r\n.\r\nend of %d", i, i)),
 		}
 	}

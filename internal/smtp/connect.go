@@ -82,7 +82,7 @@ func (s *session) open(cfg Config) Outcome {
 		return s.fail(StageConnect, err)
 	}
 	if r.code/100 != 2 {
-		return r.outcome(StageConnect, Envelope{})
+		return r.outcome(StageConnect, Message{})
 	}
 	if o := s.ehlo(cfg); o.Kind != 0 {
 		return o
@@ -99,7 +99,7 @@ func (s *session) ehlo(cfg Config) Outcome {
 		return s.fail(StageEhlo, err)
 	}
 	if r.code/100 != 2 {
-		return r.outcome(StageEhlo, Envelope{})
+		return r.outcome(StageEhlo, Message{})
 	}
 	s.extensions = parseExtensions(r.lines[1:])
 	return Outcome{}
@@ -160,7 +160,7 @@ func (s *session) upgrade(cfg Config) Outcome {
 		return s.fail(StageTLS, err)
 	}
 	if r.code/100 != 2 {
-		return r.outcome(StageTLS, Envelope{})
+		return r.outcome(StageTLS, Message{})
 	}
 	if s.in.Buffered() > 0 {
 		return s.fail(StageTLS, errInjection)
@@ -252,7 +252,7 @@ func (s *session) auth(m mechanism, c Credentials) Outcome {
 			return Outcome{}
 		}
 		if r.code != 334 {
-			return r.outcome(StageAuth, Envelope{})
+			return r.outcome(StageAuth, Message{})
 		}
 		challenge, err := base64.StdEncoding.DecodeString(r.lines[0])
 		if err != nil {

@@ -100,7 +100,7 @@ func (o Outcome) String() string {
 	}
 	s := strings.Join(parts, " ")
 	if o.Err != nil {
-		s += ": " + o.Err.Error()
+		s += ": " + sanitize(o.Err.Error(), Message{}) // it may quote the relay
 	}
 	return s
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"bascule/internal/devenv/devtest"
 )
 
 var allStages = []Stage{StageConnect, StageEhlo, StageTLS, StageAuth, StageMail, StageRcpt, StageData, StageDot}
@@ -80,9 +82,9 @@ func TestBrokenOff(t *testing.T) {
 	}
 }
 
-// I6: the relay's words are kept without any address, link or code, on one short line.
+// I6: the relay's words are kept without any address, link or secret, on one short line.
 func TestSanitize(t *testing.T) {
-	about := email(t, "Jeanne.Martin@client.example")
+	about := Message{Envelope: Envelope{From: devtest.Email(t, "retour@us.example"), To: devtest.Email(t, "Jeanne.Martin@client.example")}, Secret: "7K3M-Q9XT-2HBD"}
 	for in, want := range map[string]string{
 		"queued as 4XyZ12":                              "queued as 4XyZ12",
 		"<Jeanne.Martin@client.example>: unknown":       "[e-mail] unknown",
@@ -91,8 +93,9 @@ func TestSanitize(t *testing.T) {
 		"other@else.example and a@b":                    "[e-mail] and [e-mail]",
 		"blocked https://x.example/a#adresse=j%40c.ex&": "blocked [e-mail]",
 		"adresse=3Djeanne=40client.example":             "[e-mail]",
-		"your code 7K3M-Q9XT-2HBD":                      "your code [code]",
-		"at https://x.example/#code=7k3m-q9xt-2hbd.":    "at [code]",
+		"from 'retour', refused":                        "from [e-mail] refused",
+		"your code 7K3M-Q9XT-2HBD":                      "your code [secret]",
+		"at https://x.example/#code=7k3m-q9xt-2hbd.":    "at [secret]",
 		"id 7c9e6679-7425-40de-944b-e07fc1f90ae7":       "id 7c9e6679-7425-40de-944b-e07fc1f90ae7",
 		"a\r\nb\x00c\u2028d\xffe":                       "a b c d?e",
 	} {
@@ -100,18 +103,20 @@ func TestSanitize(t *testing.T) {
 			t.Errorf("sanitize(%q) = %q, want %q", in, got, want)
 		}
 	}
-	if got := []rune(sanitize(strings.Repeat("é", 500))); len(got) != maxText {
+	if got := []rune(sanitize(strings.Repeat("é", 500), Message{})); len(got) != maxText {
 		t.Errorf("%d characters kept", len(got))
 	}
 }
 
-// I6: no outcome tells an address or a code that the relay repeats, at any stage.
+// I6: no outcome tells an address or a secret that the relay repeats, at any stage.
 func TestOutcomesTellNothing(t *testing.T) {
 	words := " <client1@client.example> client1 m1@us.example code 7K3M-Q9XT-2HBD"
 	for _, stage := range []Stage{StageMail, StageRcpt, StageData, StageDot} {
 		for _, answer := range []string{"550 5.1.1", "451", "421", "354", "554-5.7.1 client1@client.example\r\n554"} {
 			s := &toy{answer: at(1, stage, answer+words)}
-			for _, o := range send(t.Context(), t, s.relay(t, Config{}, 1), window(t, 2)) {
+			w := window(t, 2)
+			w[1].Secret = "7K3M-Q9XT-2HBD"
+			for _, o := range send(t.Context(), t, s.relay(t, Config{}, 1), w) {
 				said := o.String() + o.LogValue().String()
 				if strings.Contains(said, "client1") || strings.Contains(said, "@") || strings.Contains(said, "7K3M") {
 					t.Errorf("%s %s: %s", stage, answer, said)

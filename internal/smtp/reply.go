@@ -3,7 +3,6 @@ package smtp
 import (
 	"bufio"
 	"errors"
-	"regexp"
 	"strings"
 	"unicode"
 
@@ -91,12 +90,12 @@ func parseReplyLine(s string) (code int, last bool, text string, ok bool) {
 	}
 }
 
-// outcome is what a reply means that ends a message; before the first one, of no
-// message.
-func (r reply) outcome(stage Stage, e Envelope) Outcome {
+// outcome is what a reply means that ends a message; before the first one, of the
+// zero Message.
+func (r reply) outcome(stage Stage, m Message) Outcome {
 	o := Outcome{Kind: classify(stage, r.code, r.enhanced), Stage: stage, Code: r.code, Enhanced: r.enhanced}
 	if stage != StageAuth { // some servers repeat the line they refuse, and it holds the password
-		o.Text = sanitize(strings.Join(r.lines, " "), e.From, e.To)
+		o.Text = sanitize(strings.Join(r.lines, " "), m)
 	}
 	return o
 }
@@ -104,10 +103,10 @@ func (r reply) outcome(stage Stage, e Envelope) Outcome {
 // maxText bounds what is kept of the relay's words, in characters.
 const maxText = 200
 
-// sanitize makes the relay's words fit for logs and the database: one line, no
-// control characters, and no address or code, whether whole, in a quoted link,
-// or as the local part alone (I6).
-func sanitize(s string, about ...conversion.Email) string {
+// sanitize makes words of the relay fit for logs, terminals and the database: one
+// line, no control characters, neither an address nor the message's secret,
+// whether whole, in a quoted link, or as the local part alone (I6).
+func sanitize(s string, m Message) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
@@ -116,7 +115,7 @@ func sanitize(s string, about ...conversion.Email) string {
 	}, strings.ToValidUTF8(s, "?"))
 	words := strings.Fields(s)
 	for i, w := range words {
-		words[i] = maskWord(w, about)
+		words[i] = maskWord(w, m)
 	}
 	runes := []rune(strings.Join(words, " "))
 	if len(runes) > maxText {
@@ -125,21 +124,21 @@ func sanitize(s string, about ...conversion.Email) string {
 	return string(runes)
 }
 
-var codeInText = regexp.MustCompile(`(^|[^0-9A-Za-z-])[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}($|[^0-9A-Za-z-])`)
-
-func maskWord(w string, about []conversion.Email) string {
+func maskWord(w string, m Message) string {
 	lower := strings.ToLower(w)
-	if strings.ContainsAny(w, "@＠") || strings.Contains(lower, "%40") || strings.Contains(lower, "=40") {
+	switch {
+	case strings.ContainsAny(w, "@＠") || strings.Contains(lower, "%40") || strings.Contains(lower, "=40"):
+		return "[e-mail]"
+	case m.Secret != "" && strings.Contains(lower, strings.ToLower(m.Secret)):
+		return "[secret]"
+	case isLocalPart(lower, m.From) || isLocalPart(lower, m.To):
 		return "[e-mail]"
 	}
-	if codeInText.MatchString(w) {
-		return "[code]"
-	}
-	bare := strings.Trim(lower, `<>()[]{}"'`+"`,;:.!?")
-	for _, a := range about {
-		if local, _, ok := strings.Cut(a.Key(), "@"); ok && bare == strings.Trim(local, "'`{}!?") {
-			return "[e-mail]"
-		}
-	}
 	return w
+}
+
+// isLocalPart tells the local part of an address, quoted as relays do.
+func isLocalPart(lower string, e conversion.Email) bool {
+	local, _, ok := strings.Cut(e.Key(), "@")
+	return ok && strings.Trim(lower, `<>()[]{}"'`+"`,;:.!?") == strings.Trim(local, "'`{}!?")
 }

@@ -4,9 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -15,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/textproto"
 	"os"
@@ -23,7 +19,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+	"unicode/utf8"
+
+	"bascule/internal/devenv/devtest"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
@@ -123,35 +121,23 @@ func (b *inbox) serve(t testing.TB, auth bool, cert *tls.Certificate, implicit b
 	return Config{Host: host, Port: port}
 }
 
-// selfSigned makes a certificate for 127.0.0.1 and the pool that trusts it.
-func selfSigned(t testing.TB) (*tls.Certificate, *x509.CertPool) {
+// certified is a certificate of 127.0.0.1 and the pool that trusts it.
+func certified(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "relay.example"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
+	authority := devtest.Authority(t, pkix.Name{CommonName: "AC Exemple"})
+	cert, err := authority.IssueServer([]string{"127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+	pool.AddCert(authority.Certificate())
+	return cert, pool
 }
 
 // Every way of encrypting and of proving who we are, against a relay of another make.
 func TestEncryptionAndAuth(t *testing.T) {
-	cert, pool := selfSigned(t)
+	own, pool := certified(t)
+	cert := &own
 	good, bad := &Credentials{"us@firm.example", "hunter22"}, &Credentials{"us@firm.example", "wrong"}
 	for _, c := range []struct {
 		name     string
@@ -204,15 +190,37 @@ func TestEncryptionAndAuth(t *testing.T) {
 	}
 }
 
+// I6: the names in a certificate are words of the relay too: they come on one short
+// line, without control characters and addresses.
+func TestNamesInCertificate(t *testing.T) {
+	names := []string{"a\x1b[2Jb", "jeanne@client.example\nc"}
+	for i := range 30 {
+		names = append(names, fmt.Sprintf("relay%d.example", i))
+	}
+	cert, err := devtest.Authority(t, pkix.Name{CommonName: "AC Exemple"}).IssueServer(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b inbox
+	cfg := b.serve(t, false, &cert, true)
+	cfg.Host, cfg.TLS = "localhost", TLSImplicit
+	r := NewClient(cfg, 1)
+	defer r.Close()
+	said := send(t.Context(), t, r, window(t, 1))[0].String()
+	if !strings.Contains(said, "certificate is valid for") || strings.ContainsAny(said, "\n\x1b@") || utf8.RuneCountInString(said) > maxText+40 {
+		t.Errorf("%d characters: %q", utf8.RuneCountInString(said), said)
+	}
+}
+
 // A relay that speaks an outdated TLS alone gets no mail.
 func TestOutdatedTLS(t *testing.T) {
-	cert, pool := selfSigned(t)
+	cert, pool := certified(t)
 	for version, want := range map[uint16]Kind{tls.VersionTLS11: Us, tls.VersionTLS12: 0} {
 		client, server := net.Pipe()
 		var relay sync.WaitGroup
 		relay.Go(func() {
 			defer server.Close()
-			tls.Server(server, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS10, MaxVersion: version}).Handshake()
+			tls.Server(server, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS10, MaxVersion: version}).Handshake()
 		})
 		s := &session{raw: client, limits: DefaultLimits()}
 		if o := s.handshake(Config{Host: "127.0.0.1", RootCAs: pool}); o.Kind != want || want == Us && o.Stage != StageTLS {
@@ -318,7 +326,7 @@ func TestManyAtOnce(t *testing.T) {
 	for i := range workers {
 		w := window(t, each)
 		for j := range w {
-			w[j].To = email(t, fmt.Sprintf("c%d.%d@client.example", i, j))
+			w[j].To = devtest.Email(t, fmt.Sprintf("c%d.%d@client.example", i, j))
 		}
 		wg.Go(func() {
 			for _, o := range send(t.Context(), t, r, w) {

@@ -167,7 +167,7 @@ func (s *session) sendEnvelope(m Message) Outcome {
 			s.extensions.dsn, s.needsReset = false, true
 			return s.sendEnvelope(m) // without, once: it requests nothing now
 		}
-		refusal := r.outcome(stage, m.Envelope)
+		refusal := r.outcome(stage, m)
 		s.resync(refusal, pipelined)
 		return refusal
 	}
@@ -264,7 +264,7 @@ func (s *session) sendBody(m Message, next *Envelope) Outcome {
 	if err != nil {
 		return s.fail(StageDot, err)
 	}
-	o := r.outcome(StageDot, m.Envelope)
+	o := r.outcome(StageDot, m)
 	if o.Kind == InDoubt {
 		o.Err = errReply
 	}

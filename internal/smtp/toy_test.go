@@ -13,18 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-
-	"bascule/internal/conversion"
 )
-
-func email(t testing.TB, s string) conversion.Email {
-	t.Helper()
-	e, err := conversion.ParseEmail(s)
-	if err != nil {
-		t.Fatalf("%s: %v", s, err)
-	}
-	return e
-}
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

@@ -8,7 +8,6 @@ WITH clock AS MATERIALIZED (
     JOIN obligation o ON o.id = i.id
     JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
     WHERE o.claim = $1
-    ORDER BY o.request_id -- all who lock several requests do so in this order
     FOR UPDATE OF o, c SKIP LOCKED
 ), taken_back AS (
     UPDATE code c

@@ -6,17 +6,15 @@ WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), refused AS MATERIALIZED (
     SELECT o.id, o.kind, o.copy, o.space_id, o.request_id, o.generation, i.words, i.code,
-           o.kind IN ('code', 'reset') AND o.copy = 0 AND c.void_at IS NULL AND c.mailed_at IS NULL AS ends_code,
-           o.kind = 'code' AND o.copy = 0 AND c.void_at IS NULL AND c.mailed_at IS NULL AND request_is_open(r) AND r.generation = o.generation AS counts,
+           o.kind IN ('code', 'reset') AND c.mailed_at IS NULL AS ends_code,
+           o.kind = 'code' AND c.mailed_at IS NULL AND request_is_open(r) AND r.generation = o.generation AS counts,
            (SELECT max(k.generation) FROM code k
-            WHERE k.request_id = o.request_id AND k.generation < o.generation AND k.purpose = 'identify' AND k.void_at IS NULL
-              AND k.started_at IS NOT NULL) AS fallback
+            WHERE k.request_id = o.request_id AND k.generation < o.generation AND k.void_at IS NULL) AS fallback
     FROM unnest($2::bigint[], $3::text[], $4::text[]) AS i (id, words, code)
     JOIN obligation o ON o.id = i.id
     JOIN request r ON r.id = o.request_id
     JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
     WHERE o.claim = $1
-    ORDER BY r.id -- all who lock several requests do so in this order
     FOR UPDATE OF o, r, c SKIP LOCKED
 ), fallen AS (
     UPDATE request r SET generation = f.fallback, password_hash = NULL, question = NULL, answer_hash = NULL
@@ -28,15 +26,11 @@ WITH clock AS MATERIALIZED (
 ), ended AS (
     UPDATE request r SET undeliverable_at = clock.now, password_hash = NULL, question = NULL, answer_hash = NULL
     FROM refused f, clock WHERE r.id = f.request_id AND f.counts AND f.fallback IS NULL
-    RETURNING r.id
 ), marked AS (
-    UPDATE code c
-    SET refusal = coalesce(f.words, b.words, c.refusal), void_at = CASE WHEN b.id IS NULL THEN clock.now END
-    FROM clock, code k
-        LEFT JOIN refused f ON f.ends_code AND f.request_id = k.request_id AND f.generation = k.generation
-        LEFT JOIN fallen b ON b.id = k.request_id AND b.generation = k.generation
-    WHERE k.request_id IN (SELECT request_id FROM refused) AND c.request_id = k.request_id AND c.generation = k.generation AND c.void_at IS NULL
-      AND (f.id IS NOT NULL OR b.id IS NOT NULL OR k.request_id IN (SELECT id FROM ended))
+    UPDATE code c SET refusal = k.words, void_at = k.void_at
+    FROM (SELECT f.request_id, f.generation, f.words, clock.now AS void_at FROM refused f, clock WHERE f.ends_code
+          UNION ALL SELECT id, generation, words, NULL FROM fallen) AS k
+    WHERE c.request_id = k.request_id AND c.generation = k.generation AND c.void_at IS NULL
 ), audited AS (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)
     SELECT clock.now, f.space_id, f.request_id, CASE

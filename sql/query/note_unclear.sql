@@ -1,6 +1,6 @@
 -- The mails of the obligations $1 were refused without a clear reason. One that was excused before is to blame itself.
 WITH refused AS MATERIALIZED (
-    SELECT id FROM obligation WHERE id = ANY ($1) AND lane IN ('interactive', 'bulk')
+    SELECT id FROM obligation WHERE id = ANY ($1)
     ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE obligation o SET blame = CASE WHEN o.blame = 'excused' THEN 'own' ELSE 'open' END

@@ -47,7 +47,7 @@ func Axe(t testing.TB, browser context.Context, except ...string) []Violation {
 		t.Fatal(err)
 	}
 	found, err := chromedp.Run(browser, chromedp.Evaluate[[]Violation](
-		fmt.Sprintf("%s;\n(%s)(%s)", program, judge, left), chromedp.EvalAwaitPromise))
+		fmt.Sprintf("%s;\n(%s)(%s)", program, findViolations, left), chromedp.EvalAwaitPromise))
 	if err != nil {
 		t.Fatalf("axe-core: %v", err)
 	}
@@ -60,10 +60,10 @@ func Axe(t testing.TB, browser context.Context, except ...string) []Violation {
 //go:embed axe
 var axeFiles embed.FS
 
-// judge runs axe-core without some rules and returns its violations, one for
+// findViolations runs axe-core without some rules and returns its violations, one for
 // each element. A target is a list of selectors, a list within it one for each
 // shadow tree.
-const judge = `async except => {
+const findViolations = `async except => {
 	const wanted = axe.getRules().filter(r => !r.tags.includes('deprecated') && !except.includes(r.ruleId));
 	const { violations } = await axe.run(document, {
 		runOnly: { type: 'rule', values: wanted.map(r => r.ruleId) },

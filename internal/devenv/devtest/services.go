@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"bascule/internal/conversion"
 	"bascule/internal/devenv"
 )
 
@@ -50,6 +51,16 @@ func Authority(t testing.TB, name pkix.Name) *devenv.Authority {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// Email is an address for a test.
+func Email(t testing.TB, s string) conversion.Email {
+	t.Helper()
+	e, err := conversion.ParseEmail(s)
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	return e
 }
 
 // browserPatience bounds everything that a test does in its browser: a tour of

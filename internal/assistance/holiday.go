@@ -1,0 +1,39 @@
+package assistance
+
+import "time"
+
+// holiday tells whether the day of a midnight, told in UTC, is one of the eleven public
+// holidays of the whole of France (Code du travail, article L3133-1). Those of
+// Alsace-Moselle and of the overseas departments alone are not among them.
+func holiday(midnight time.Time) bool {
+	year, month, d := midnight.Date()
+	switch month {
+	case time.January:
+		return d == 1
+	case time.March, time.April, time.May, time.June:
+		switch midnight.YearDay() - easter(year).YearDay() {
+		case 1, 39, 50: // Easter Monday, Ascension, Whit Monday
+			return true
+		}
+		return month == time.May && (d == 1 || d == 8)
+	case time.July:
+		return d == 14
+	case time.August:
+		return d == 15
+	case time.November:
+		return d == 1 || d == 11
+	case time.December:
+		return d == 25
+	}
+	return false
+}
+
+// easter returns Easter Sunday by the rule that was printed anonymously in Nature of 20
+// April 1876. It has no exceptions in the Gregorian calendar.
+func easter(year int) time.Time {
+	a, b, c := year%19, year/100, year%100
+	moon := (19*a + b - b/4 - (b-(b+8)/25+1)/3 + 15) % 30
+	sunday := (32 + 2*(b%4) + 2*(c/4) - moon - c%4) % 7
+	n := moon + sunday - 7*((a+11*moon+22*sunday)/451) + 114
+	return time.Date(year, time.Month(n/31), n%31+1, 0, 0, 0, 0, time.UTC)
+}

@@ -1,0 +1,208 @@
+package sql_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// D11, R31: the address of a code for a new password is refused for good: the code
+// is dead, and the relay's words are kept.
+func TestRefusedReset(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.switched("000001", "a@duvallon.example")
+	d.deliver()
+	d.askReset("a@duvallon.example")
+	h := d.start(10)
+	d.must(d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)))
+	if got := d.Text(t, `SELECT coalesce(refusal, '') || ' ' || (void_at IS NOT NULL) FROM code WHERE purpose = 'reset'`); got != "550 5.1.1 true" {
+		t.Errorf("the code says %q", got)
+	}
+	d.sound()
+}
+
+// R21, D11: a mail is refused for good once its request has expired: it stays
+// expired, and the worker is done with it.
+func TestRefusedAfterExpiry(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request := d.invite("000001", "a@duvallon.example")
+	h := d.startOf(request)
+	d.Shift(t, conversion.DefaultCodeLifetime+time.Hour)
+	_, err := d.Sweep(d.ctx, 10)
+	d.must(err)
+	d.must(d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)))
+	if d.state(request) != conversion.StateExpired || d.count(`SELECT count(*) FROM obligation WHERE kind = 'code'`) != 0 {
+		t.Errorf("the request is %s", d.state(request))
+	}
+	d.sound()
+}
+
+// D1, R21: a chosen address is refused for good once the contact's code is over, and
+// looked at: its request, which falls back to that code, still expires.
+func TestRefusedAfterContactCode(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, contact := d.invited("000001", "a@duvallon.example")
+	_, err := d.choose(contact, "mine@duvallon.example")
+	d.must(err)
+	d.deliverAll(sql.MailNotice)
+	d.Shift(t, conversion.DefaultCodeLifetime+time.Hour)
+	swept, err := d.Sweep(d.ctx, 10)
+	d.must(err)
+	if swept.Expired != 0 || d.count(`SELECT count(*) FROM deadline`) != 0 {
+		t.Fatalf("%d expired before, or a deadline is left", swept.Expired)
+	}
+	h := d.startOf(request)
+	d.must(d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)))
+	if swept, err = d.Sweep(d.ctx, 10); err != nil || swept.Expired != 1 {
+		t.Errorf("%d requests expired, error %v", swept.Expired, err)
+	}
+	d.sound()
+}
+
+// deliverAll lets the relay take the mails of one kind that are due.
+func (d *desk) deliverAll(kind sql.MailKind) {
+	d.t.Helper()
+	h := d.startSome(100, false, func(mails []*sql.Mail) ([]*sql.Mail, error) {
+		return slices.DeleteFunc(mails, func(m *sql.Mail) bool { return m.Kind != kind }), nil
+	})
+	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+}
+
+// I5: a refusal waits for nobody: neither for who holds the request, as an import
+// does, nor for who holds the mail, as an opening of the breaker does.
+func TestRefusalOfWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	for _, lock := range []string{`SELECT FROM request WHERE id = $1 FOR UPDATE`, `SELECT FROM obligation WHERE request_id = $1 FOR NO KEY UPDATE`} {
+		d := open(t).patient()
+		held, free := d.invite("000001", "a@duvallon.example"), d.invite("000002", "b@duvallon.example")
+		h := d.start(10)
+		release := d.hold(lock, held)
+		if err := d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)); !errors.Is(err, sql.ErrLocked) {
+			t.Fatalf("%s: error %v, want ErrLocked", lock, err)
+		}
+		if got := fmt.Sprint(d.state(held), " ", d.state(free)); got != "requested undeliverable" {
+			t.Errorf("%s: the requests are %s", lock, got)
+		}
+		release()
+		d.must(d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)))
+		d.sound()
+	}
+}
+
+// I5: who renews a claim leaves alone what its holder is finishing, and waits for
+// nobody.
+func TestRenewalOfWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	d := open(t).patient()
+	held, free := d.invite("000001", "a@duvallon.example"), d.invite("000002", "b@duvallon.example")
+	now := d.frozen()
+	h := d.start(10)
+	release := d.hold(`SELECT FROM obligation WHERE request_id = $1 FOR UPDATE`, held)
+	d.Freeze(t, now.Add(time.Second))
+	d.must(d.RenewClaim(d.ctx, h.Claim))
+	release()
+	until := func(request int64) string {
+		return d.Text(t, `SELECT extract(epoch FROM claimed_until - $2)::int::text FROM obligation WHERE request_id = $1`, request, now)
+	}
+	if until(held) != "60" || until(free) != "61" {
+		t.Errorf("the claims last %s s and %s s, want 60 and 61", until(held), until(free))
+	}
+}
+
+// D11: recipients are counted by the address that each kind of mail goes to. Five
+// switched spaces share their contact; five others too, whose codes go to addresses
+// of their own.
+func TestRecipientsOfEachKind(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	var ids []int64
+	for i := range 10 {
+		number := fmt.Sprintf("%06d", i)
+		d.invite(number, "shared@duvallon.example")
+		_, err := d.opt(number, fmt.Sprintf("mine%d@duvallon.example", i))
+		d.must(err)
+	}
+	for _, m := range d.start(100).mails {
+		if m.Kind == sql.MailCode {
+			ids = append(ids, m.ID)
+			if m.Number < "000005" {
+				d.must(d.activate(d.code(m)))
+			}
+		}
+	}
+	// Only the code mails of before are left, as mails of each kind.
+	d.Exec(t, `UPDATE space SET contact_email = 'shared@duvallon.example', contact_key = 'shared@duvallon.example'`)
+	for _, c := range []struct {
+		kind     string
+		switched bool
+		want     sql.Turn
+	}{
+		{"code", false, sql.Opened}, {"reset", false, sql.Opened}, {"expired", false, sql.Opened},
+		{"notice", true, sql.Unturned}, {"switch-notice", true, sql.Unturned},
+		{"confirmation", true, sql.Opened}, {"password-notice", true, sql.Opened}, {"siege-notice", true, sql.Opened},
+	} {
+		five := ids[5:]
+		if c.switched {
+			five = ids[:5]
+		}
+		d.Exec(t, `UPDATE breaker SET opened_at = NULL`)
+		d.Exec(t, `UPDATE obligation SET blame = NULL, kind = $1, happened_at = bascule_now()`, c.kind)
+		turn, err := d.NoteUnclear(d.ctx, five, "550")
+		d.must(err)
+		if turn != c.want {
+			t.Errorf("five mails of kind %s turned the breaker %d, want %d", c.kind, turn, c.want)
+		}
+	}
+}
+
+// D11: two workers whose refusals make five together open the breaker: who notes
+// refusals waits for who does so at the same time.
+func TestRefusalsAtOnce(t *testing.T) {
+	t.Parallel()
+	d := open(t).patient()
+	for i := range 5 {
+		d.invite(fmt.Sprintf("%06d", i), fmt.Sprintf("contact%d@duvallon.example", i))
+	}
+	ids := d.start(5).IDs
+	tx, err := d.Raw.Begin()
+	d.must(err)
+	defer tx.Rollback()
+	for _, statement := range []string{`SELECT FROM breaker FOR NO KEY UPDATE`, `UPDATE obligation SET blame = 'open' WHERE id <> ` + fmt.Sprint(ids[4])} {
+		if _, err := tx.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type noted struct {
+		turn sql.Turn
+		err  error
+	}
+	done := make(chan noted, 1)
+	go func() {
+		turn, err := d.NoteUnclear(d.ctx, ids[4:], "550")
+		done <- noted{turn, err}
+	}()
+	d.must(d.untilWaiting(d.ctx, func() bool { return len(done) > 0 }))
+	d.must(tx.Commit())
+	if n := <-done; n.err != nil || n.turn != sql.Opened {
+		t.Errorf("the fifth refusal turned the breaker %d, %v", n.turn, n.err)
+	}
+}
+
+// untilWaiting returns once a session waits for a lock, or somebody is done.
+func (d *desk) untilWaiting(ctx context.Context, done func() bool) error {
+	for ctx.Err() == nil && !done() {
+		if d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0 {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
