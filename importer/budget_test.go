@@ -127,6 +127,21 @@ func TestHostileFilesObeyTheirContext(t *testing.T) {
 	}
 }
 
+// Wherever the context ends, that is what is told, and not that the file is damaged.
+func TestEndedContextIsNoDamage(t *testing.T) {
+	content := goodParts().zip(t)
+	whole := &asked{Context: context.Background()}
+	if err := process(whole, bytes.NewReader(content), int64(len(content))); err != nil {
+		t.Fatal(err)
+	}
+	for until := 1; until < whole.times; until++ {
+		ctx := &asked{Context: context.Background(), until: until}
+		if err := process(ctx, bytes.NewReader(content), int64(len(content))); !errors.Is(err, context.Canceled) {
+			t.Errorf("ended when asked %d times of %d: %v", until, whole.times, err)
+		}
+	}
+}
+
 // noted notes how many bytes were read when its context ended.
 type noted struct {
 	*asked

@@ -53,6 +53,10 @@ func TestRefusedFiles(t *testing.T) {
 		{"zip64 size missing", patchEntry(t, sheetPath, 24, 0xffffffff), "shorter than the directory says"},
 		{"zip64 packed size missing", patchEntry(t, sheetPath, 20, 0xffffffff), "directory cannot be read"},
 		{"zip64 size beyond measure", withRaw(t, zip.FileHeader{Name: "a", UncompressedSize64: 1 << 63}, nil), "shorter than the directory says"},
+		{"zip64 place that is none", inZip64(unsigned(t)), "is not where the directory says"},
+		{"zip64 place beyond measure", farAway(inZip64(good())), "is not where the directory says"},
+		{"entry without a header", unsigned(t), "is not where the directory says"},
+		{"header longer than the directory", patchEntry(t, sheetPath, 32, 1), "shorter"},
 		{"entry with a password", patchEntry(t, sheetPath, 8, 1), "protected by a password"},
 		{"entry that is another", renamed(t), "is not where the directory says"},
 		{"unknown compression", withRaw(t, zip.FileHeader{Name: "a", Method: 9}, nil), "compression method 9"},
@@ -227,6 +231,23 @@ func renamed(t *testing.T) []byte {
 	t.Helper()
 	z := goodParts().with("docProps/app.xml", "<x/>").zip(t)
 	z[bytes.Index(z, []byte("docProps/app.xml"))] = 'D'
+	return z
+}
+
+// unsigned is a workbook of which an entry has no header in front of its content.
+func unsigned(t *testing.T) []byte {
+	t.Helper()
+	z := goodParts().zip(t)
+	z[bytes.Index(z, []byte(sheetPath))-30] = 'p'
+	return z
+}
+
+// farAway changes the place of the first entry of an archive whose places stand in
+// fields of zip64, at their ends.
+func farAway(z []byte) []byte {
+	first := int(binary.LittleEndian.Uint32(z[len(z)-22+16:]))
+	field := first + directoryHeader + int(binary.LittleEndian.Uint16(z[first+28:])) + 4 + 16
+	binary.LittleEndian.PutUint64(z[field:], 1<<63)
 	return z
 }
 

@@ -139,6 +139,42 @@ func TestNoTemporaryFileStays(t *testing.T) {
 	}
 }
 
+// I8: a sheet that is not kept is closed at once, the others with their file.
+func TestNoTemporaryFileStaysOpen(t *testing.T) {
+	book := goodParts().withDossiers(t, rowXML(1, "numéro d'abonné", "siren", "raison sociale")+rowXML(2, "00123456", "123456789", "Garage")).
+		replace(t, mainPart, "<sheets>", `<sheets><sheet name="Notes" sheetId="3" r:id="rId5"/>`).
+		replace(t, relsPart, "</Relationships>", `<Relationship Id="rId5" Type="`+relURL+`/worksheet" Target="worksheets/sheet3.xml"/></Relationships>`).
+		with("xl/worksheets/sheet3.xml", `<worksheet `+ns+`><sheetData>`+rowXML(1, "note")+`</sheetData></worksheet>`)
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	f, err := Open(context.Background(), write(t, "a.xlsx", book.zip(t)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := openIn(t, dir); n != 2 {
+		t.Errorf("%d temporary files for the rows of two sheets", n)
+	}
+	if err := f.Close(); err != nil || openIn(t, dir) != 0 {
+		t.Errorf("%d temporary files stay open (%v)", openIn(t, dir), err)
+	}
+}
+
+// openIn counts the files of a folder that this process has open.
+func openIn(t *testing.T, dir string) (n int) {
+	t.Helper()
+	const folder = "/proc/self/fd"
+	open, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range open {
+		if name, _ := os.Readlink(filepath.Join(folder, fd.Name())); strings.HasPrefix(name, dir+"/") {
+			n++
+		}
+	}
+	return n
+}
+
 // Nothing goes on reading a file that was refused half-way.
 func TestRefusalStopsReadingAhead(t *testing.T) {
 	running := goleak.IgnoreCurrent()

@@ -45,7 +45,7 @@ type entry struct {
 
 // Signatures and fixed sizes of the zip format (APPNOTE 4.3).
 const (
-	sigLocal, sigCentral, sigEnd = 0x04034b50, 0x02014b50, 0x06054b50
+	sigCentral, sigEnd           = 0x02014b50, 0x06054b50
 	lenLocal, lenCentral, lenEnd = 30, 46, 22
 
 	inZip64 = 0xffffffff // the field of zip64 tells instead
@@ -56,16 +56,24 @@ func openArchive(file io.ReaderAt, size int64, b *budget) (*archive, error) {
 		return nil, err
 	}
 	z, err := zip.NewReader(file, size)
-	if err != nil {
-		return nil, badZip("its directory cannot be read")
-	}
 	a := &archive{byName: make(map[string]*entry), budget: b}
+	if err != nil {
+		return nil, a.refuse("its directory cannot be read")
+	}
 	for _, f := range z.File {
 		if err := a.add(f); err != nil {
 			return nil, err
 		}
 	}
 	return a, nil
+}
+
+// refuse is what an error of archive/zip means, unless the context has ended.
+func (a *archive) refuse(reason string) error {
+	if err := a.budget.ctx.Err(); err != nil {
+		return err
+	}
+	return badZip(reason)
 }
 
 func badZip(reason string) *Error { return &Error{Problem: BadArchive, Detail: reason} }
@@ -143,10 +151,14 @@ func checkLocal(file io.ReaderAt, at int64, name []byte) error {
 		return err
 	}
 	le := binary.LittleEndian
-	if le.Uint32(head) != sigLocal || int(le.Uint16(head[26:])) != len(name) || !bytes.Equal(head[lenLocal:], name) {
-		return badZip("the entry " + Printable(string(name)) + " is not where the directory says")
+	if int(le.Uint16(head[26:])) != len(name) || !bytes.Equal(head[lenLocal:], name) {
+		return badZip(misplaced(string(name)))
 	}
 	return nil
+}
+
+func misplaced(name string) string {
+	return "the entry " + Printable(name) + " is not where the directory says"
 }
 
 func (a *archive) add(f *zip.File) error {
@@ -194,7 +206,7 @@ func (a *archive) verify() error {
 func (a *archive) open(e *entry) (*entryReader, error) {
 	raw, err := e.OpenRaw()
 	if err != nil {
-		return nil, err
+		return nil, a.refuse(misplaced(e.name))
 	}
 	packed := &countReader{r: raw}
 	r := &entryReader{entry: e, packed: packed, crc: crc32.NewIEEE(), budget: a.budget}

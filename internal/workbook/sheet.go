@@ -196,7 +196,7 @@ func (s *Sheet) Close() error {
 // the header that every printed page repeats.
 func (s *Sheet) filter() error {
 	first := s.layout.Header
-	area := fmt.Sprintf("A%d:%s%d", first, s.columns[len(s.columns)-1], max(s.line, first))
+	area := fmt.Sprintf("A%d:%s%d", first, s.columns[len(s.columns)-1], s.line)
 	s.add(`<autoFilter ref="` + area + `"/>`)
 	if err := s.book.Excelize.AutoFilter(s.name, area, nil); err != nil {
 		return err

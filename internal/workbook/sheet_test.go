@@ -40,11 +40,12 @@ func write(t *testing.T) []byte {
 	s.Put(3, Instant(time.Date(2026, 12, 31, 6, 0, 0, 0, time.UTC)))
 	s.Put(4, Day(time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)))
 	s.Put(5, Formula(`A1&"<"`, "<é>"))
+	s.Put(6, Text("a "))
 	must(t, s.Close())
 	s, err = b.Sheet("Deux", Layout{Charts: true, Columns: []Column{{Width: 40}}})
 	must(t, err)
 	must(t, s.Close())
-	must(t, b.Excelize.AddChart("Deux", "B2", &excelize.Chart{Type: excelize.Bar, Series: []excelize.ChartSeries{{Values: "'Un'!$A$1:$A$5"}}}))
+	must(t, b.Excelize.AddChart("Deux", "A2", &excelize.Chart{Type: excelize.Bar, Series: []excelize.ChartSeries{{Values: "'Un'!$A$1:$A$5"}}}))
 	must(t, b.Close())
 	return out.Bytes()
 }
@@ -70,6 +71,9 @@ func TestCells(t *testing.T) {
 		if (formula == `A1&"<"`) != (cell == "E5") || err != nil {
 			t.Errorf("%s holds the formula %q (%v)", cell, formula, err)
 		}
+	}
+	if part := unzip(t, write(t))["xl/worksheets/sheet1.xml"]; !strings.Contains(part, `<t xml:space="preserve">a </t>`) {
+		t.Error("a blank at the end may get lost")
 	}
 	column, err1 := f.GetCellStyle("Un", "A5")
 	own, err2 := f.GetCellStyle("Un", "A3")
@@ -127,6 +131,11 @@ func TestCharts(t *testing.T) {
 	if strings.Contains(parts["xl/worksheets/sheet1.xml"], "<drawing") {
 		t.Error("a sheet without charts has a drawing")
 	}
+	// 480 pixels: a column of 40 characters has 285 of them, each of the others 64: it ends in the fourth.
+	to := regexp.MustCompile(`<xdr:to><xdr:col>(\d+)</xdr:col>`).FindStringSubmatch(parts["xl/drawings/drawing1.xml"])
+	if to == nil || to[1] != "3" {
+		t.Errorf("the chart ends in column %q", to)
+	}
 }
 
 func unzip(t *testing.T, book []byte) map[string]string {
@@ -145,6 +154,23 @@ func unzip(t *testing.T, book []byte) map[string]string {
 		parts[f.Name] = string(content)
 	}
 	return parts
+}
+
+// A style is what it says.
+func TestStyle(t *testing.T) {
+	b, err := New(io.Discard, "Un")
+	must(t, err)
+	s, err := b.Excelize.GetStyle(b.Style(Style{Format: "0.0%", Size: 14, Bold: true, Ink: "112233", Paper: "445566", Align: MiddleRight, Line: "top", LineInk: "778899"}))
+	must(t, err)
+	if f := s.Font; f.Family != "Calibri" || f.Size != 14 || !f.Bold || f.Color != "112233" {
+		t.Errorf("font %+v", f)
+	}
+	if s.Fill.Color[0] != "445566" || s.Border[0] != (excelize.Border{Type: "top", Color: "778899", Style: 1}) || *s.CustomNumFmt != "0.0%" {
+		t.Errorf("fill %+v, border %+v, format %q", s.Fill, s.Border, *s.CustomNumFmt)
+	}
+	if a := s.Alignment; a.Horizontal != "right" || a.Vertical != "center" || !a.WrapText {
+		t.Errorf("alignment %+v", a)
+	}
 }
 
 // What is wrong with a style is told in the end.
