@@ -2,39 +2,29 @@ package web_test
 
 import (
 	"context"
+	"crypto/tls"
+	"flag"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
-	"sync/atomic"
-	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/emulation"
+	cdpnetwork "github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
-
-	"bascule/internal/devenv/devtest"
-	"bascule/internal/web"
-	"bascule/sql/sqltest"
 )
 
-// A browser that shows the pages of a site.
+// A browser shows the pages of a site, for one of three tests: the walk, the walk
+// without script, and the tour of all pages in all states.
 type browser struct {
-	*site
-	ctx   context.Context
-	posts *atomic.Int32 // forms that reached the server
+	*certSite
+	ctx context.Context
 }
 
-func newBrowser(t *testing.T, change ...func(*web.Config)) browser {
-	t.Helper()
-	s := newSite(t, change...)
-	var posts atomic.Int32
-	handler := s.http.Config.Handler
-	s.http.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
-			posts.Add(1)
-		}
-		handler.ServeHTTP(w, r)
-	})
-	return browser{s, devtest.Chromium(t), &posts}
-}
+// pageTimeout bounds the wait for one page.
+const pageTimeout = 20 * time.Second
 
 func (b browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
@@ -53,126 +43,185 @@ func js[T any](b browser, expression string) T {
 	return v
 }
 
-// link is the link of a mail.
-func (b browser) link(proof url.Values) string {
-	return b.http.URL + "/activation#adresse=" + url.QueryEscape(proof.Get("email")) + "&code=" + url.QueryEscape(proof.Get("code"))
-}
-
-// fill types the identifiers, but not the confirmation of the address.
-func (b browser) fill(confirmation string) {
+// says waits until the page says a text.
+func (b browser) says(want string) {
 	b.t.Helper()
-	b.do(
-		chromedp.SendKeys(chromedp.CSS("#new_email_confirmation"), confirmation),
-		chromedp.SendKeys(chromedp.CSS("#password"), password),
-		chromedp.SendKeys(chromedp.CSS("#password_confirmation"), password),
-		chromedp.SetValue(chromedp.CSS("#question"), "animal"),
-		chromedp.SendKeys(chromedp.CSS("#answer"), answer),
-		chromedp.Click(chromedp.CSS("#consent")),
-	)
+	b.until("says "+want, `document.readyState == 'complete' && document.body.innerText.replace(/\s+/g, ' ').includes(`+quote(want)+`)`)
 }
 
-// C6: the way of a subscriber with the link of a mail, up to the PDF (R24–R28).
-// D5: the link fills the form in, leaves the address bar and the history, and
-// sends nothing by itself.
-func TestBrowserWalk(t *testing.T) {
-	t.Parallel()
-	b := newBrowser(t)
-	r, proof := b.mailed(sqltest.Invitation{Contact: "helene+fisc@a.example"})
-	b.do(chromedp.Navigate(b.link(proof)), chromedp.WaitVisible("#rempli"))
-	if got := js[string](b, `email.value + ' ' + code.value`); got != proof.Get("email")+" "+proof.Get("code") {
-		t.Errorf("filled in: %q", got)
-	}
-	if got := js[string](b, `location.href`); got != b.http.URL+"/activation" {
-		t.Errorf("the address bar holds %s", got)
-	}
-	if n := b.posts.Load(); n != 0 {
-		t.Fatalf("%d forms were sent by opening the link", n)
-	}
-
-	b.do(chromedp.Click("main button"), chromedp.WaitVisible("#new_email"))
-	b.fill(proof.Get("email"))
-	b.do(chromedp.Click("main .actions button"), chromedp.WaitVisible(".success"))
-	if said := js[string](b, `document.querySelector('.success').innerText`); !strings.Contains(said, success) {
-		t.Errorf("the page says %q", said)
-	}
-	b.checkAccess(r, "password")
-	if cookie := js[string](b, `document.cookie`); cookie != "" {
-		t.Errorf("a script can read the cookie: %q", cookie)
-	}
-	b.pdf("Sauvegardez ou imprimez votre formulaire")
-}
-
-// D5: a link opened while the page is open fills it in too; half a link, or one
-// whose "+" was not escaped, does its best; what is no link of ours is left alone.
-func TestBrowserFragment(t *testing.T) {
-	t.Parallel()
-	b := newBrowser(t)
-	b.do(chromedp.Navigate(b.http.URL + "/activation"))
-	for _, test := range []struct{ fragment, email, code, left string }{
-		{"adresse=a%2Bb%40a.example&code=AAAA-BBBB-CCCC", "a+b@a.example", "AAAA-BBBB-CCCC", ""},
-		{"adresse=c+d@a.example", "c+d@a.example", "AAAA-BBBB-CCCC", ""},
-		{"contenu", "c+d@a.example", "AAAA-BBBB-CCCC", "#contenu"},
-	} {
-		js[any](b, `location.hash = "`+test.fragment+`"`)
-		if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](`email.value == "`+test.email+`" && location.hash == "`+test.left+`"`)); err != nil {
-			t.Fatal(err)
+// until waits until an expression holds in the page. A look that falls between
+// two pages fails; the next one sees the new page.
+func (b browser) until(what, expression string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, pageTimeout)
+	defer cancel()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression)); err == nil && holds {
+			return
 		}
-		if got := js[string](b, `code.value`); got != test.code {
-			t.Errorf("#%s: code %q, want %q", test.fragment, got, test.code)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			b.t.Fatalf("the page never %s; at %s it says\n%s", what, js[string](b, `location.href`), js[string](b, `document.body.innerText`))
 		}
 	}
-	if n := b.posts.Load(); n != 0 {
-		t.Errorf("%d forms were sent", n)
+}
+
+func quote(s string) string {
+	return "`" + strings.NewReplacer("`", "\\`", "$", "\\$").Replace(s) + "`"
+}
+
+// follow clicks the link or button that bears a text, once it is there, and
+// waits until the page is another one.
+func (b browser) follow(text string) {
+	b.t.Helper()
+	b.until("has a link "+text, `document.readyState == 'complete' && (() => {
+		const e = [...document.querySelectorAll('main a, main button, header a, header button')].find(e => e.innerText.replace(/\s+/g, ' ').trim() == `+quote(text)+`);
+		if (e) { document.documentElement.id = 'left'; e.click() }
+		return !!e
+	})()`)
+	b.until("is left", `document.documentElement.id != 'left' && document.readyState == 'complete'`)
+}
+
+func (b browser) write(field, value string) {
+	b.t.Helper()
+	js[any](b, `document.getElementById(`+quote(field)+`).value = ''`)
+	b.do(chromedp.SendKeys(chromedp.CSS("#"+field), value))
+}
+
+// open goes to a page of the public site.
+func (b browser) open(path string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(b.http.URL + path))
+}
+
+// openLink opens the link of a mail, wherever the browser was before: without the
+// page between them, another part after "#" would be no navigation.
+func (b browser) openLink(path string, proof url.Values) {
+	b.t.Helper()
+	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(b.http.URL+path+fragment(proof)))
+	b.says("L'adresse et le code du lien ont été recopiés")
+}
+
+// fragment is what the link of a mail carries.
+func fragment(proof url.Values) string {
+	return "#adresse=" + url.QueryEscape(proof.Get("email")) + "&code=" + url.QueryEscape(proof.Get("code"))
+}
+
+// present shows a certificate as a proxy does. The handshake, which TestWalk has,
+// needs a browser that takes twice the processor.
+func (b browser) present(cert tls.Certificate) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, cdpnetwork.SetExtraHTTPHeaders, cdpnetwork.SetExtraHTTPHeadersParams{
+		Headers: cdpnetwork.Headers{"Client-Cert": clientCert(cert)},
+	})
+	if err != nil {
+		b.t.Fatal(err)
 	}
 }
 
-// D5: a link pasted over the answer to a form, whose address is the same up to
-// the "#", opens the form all the same.
-func TestBrowserFragmentOverAnswer(t *testing.T) {
-	t.Parallel()
-	b := newBrowser(t)
-	_, proof := b.mailed(sqltest.Invitation{Contact: "contact@a.example"})
-	b.do(chromedp.Navigate(b.link(proof)), chromedp.Click("main button"), chromedp.WaitVisible(chromedp.CSS("#new_email")))
-	js[any](b, `location.hash = "adresse=late%40a.example&code=AAAA-BBBB-CCCC"`)
-	b.do(chromedp.WaitVisible("#rempli"))
-	if got := js[string](b, `email.value + ' ' + code.value + ' ' + location.href`); got != "late@a.example AAAA-BBBB-CCCC "+b.http.URL+"/activation" {
-		t.Errorf("the page shows %q", got)
+// submit sends the page's form as it is, by its first button.
+func (b browser) submit() {
+	b.t.Helper()
+	b.until("has a form", `document.readyState == 'complete' && (() => { document.documentElement.id = 'left'; document.querySelector('main form .actions button').click(); return true })()`)
+	b.until("is left", `document.documentElement.id != 'left' && document.readyState == 'complete'`)
+}
+
+// choose types the identifiers. The password is the one of the tests.
+func (b browser) choose(email, confirmation string) {
+	b.t.Helper()
+	b.write("new_email", email)
+	b.write("new_email_confirmation", confirmation)
+	b.write("password", password)
+	b.write("password_confirmation", password)
+	b.trust()
+}
+
+// trust types question and answer.
+func (b browser) trust() {
+	b.t.Helper()
+	b.do(chromedp.SetValue(chromedp.CSS("#question"), "animal"))
+	b.write("answer", answer)
+}
+
+// enter signs in.
+func (b browser) enter(email, password string) {
+	b.t.Helper()
+	b.open("/connexion")
+	b.write("email", email)
+	b.write("password", password)
+	b.submit()
+	b.says("Numéro d'abonné")
+}
+
+// pdf wants the link to lead to a document, for this browser's session (R28).
+func (b browser) pdf(link string) {
+	b.t.Helper()
+	href := js[string](b, `[...document.links].find(a => a.innerText == `+quote(link)+`).href`)
+	cookies, err := chromedp.Call(b.ctx, cdpnetwork.GetCookies, cdpnetwork.GetCookiesParams{URLs: []string{href}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var header []string
+	for _, c := range cookies.Cookies {
+		header = append(header, c.Name+"="+c.Value)
+	}
+	to, err := url.Parse(href) // the listener that asks for certificates has the same sessions
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	page := b.get(to.Path, "Cookie", strings.Join(header, "; "))
+	if page.status != http.StatusOK || page.header.Get("Content-Type") != "application/pdf" {
+		b.t.Errorf("%s leads to status %d, %s", href, page.status, page.header.Get("Content-Type"))
 	}
 }
 
-// The summary of what is wrong takes the focus, and its links lead to the
-// fields; a password can be shown and is hidden again before it is sent.
-func TestBrowserProblemsAndReveal(t *testing.T) {
-	t.Parallel()
-	b := newBrowser(t)
-	_, proof := b.mailed(sqltest.Invitation{Contact: "contact@a.example"})
-	b.do(chromedp.Navigate(b.link(proof)), chromedp.Click("main button"), chromedp.WaitVisible("#new_email"))
-	b.fill("other@a.example")
-	b.do(chromedp.Click("main .actions button"), chromedp.WaitVisible("#erreurs"))
-	if got := js[string](b, `document.activeElement.id`); got != "erreurs" {
-		t.Errorf("the focus is on %q, want the summary", got)
+// look sets what the browser tells a page of its screen.
+func (b browser) look(scheme string, width int64) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	if err != nil {
+		b.t.Fatal(err)
 	}
-	if got := js[string](b, `document.title`); !strings.HasPrefix(got, "Erreur") {
-		t.Errorf("title %q", got)
-	}
-	b.do(chromedp.Click("#erreurs a"))
-	if got := js[string](b, `document.activeElement.id`); got != "new_email_confirmation" {
-		t.Errorf("the link of the summary leads to %q", got)
-	}
-	described := js[string](b, `document.getElementById(document.activeElement.getAttribute('aria-describedby')).innerText`)
-	if !strings.Contains(described, "ne sont pas identiques") {
-		t.Errorf("the field is described by %q", described)
-	}
+	b.do(chromedp.EmulateViewport(width, 900))
+}
 
-	b.do(chromedp.SendKeys("#password", "visible"), chromedp.Click(".reveal"))
-	if got := js[string](b, `password.type + ' ' + document.querySelector('.reveal').innerText`); got != "text Masquer" {
-		t.Errorf("after a click: %s", got)
+var (
+	screenshots    = flag.String("screenshots", "", "folder for pictures of the pages that the documents show")
+	allScreenshots = flag.Bool("screenshots-all", false, "the whole of every page in every look instead, to look at")
+)
+
+// shown are the pictures that the documents show, by page, state and look.
+var shown = map[string]string{
+	"activation-rempli-light.png":        "activation.png",
+	"activation-identifiants-light.png":  "identifiants.png",
+	"activation-succes-light.png":        "succes.png",
+	"connexion-vide-light.png":           "connexion-vide-light.png",
+	"espace-option-certificat-light.png": "espace-option-certificat-light.png",
+	"espace-une-entreprise-light.png":    "espace-une-entreprise-light.png",
+}
+
+// picture takes a picture, if pictures are wanted.
+func (b browser) picture(name string) {
+	b.t.Helper()
+	take := chromedp.CaptureScreenshot() // what a reader of the documents needs: the first screen
+	switch {
+	case *screenshots == "" || !*allScreenshots && shown[name] == "":
+		return
+	case *allScreenshots:
+		take = chromedp.FullScreenshot(100)
+	default:
+		name = shown[name]
 	}
-	js[any](b, `password.form.dispatchEvent(new Event('submit'))`)
-	if got := js[string](b, `password.type`); got != "password" {
-		t.Errorf("the password is sent as %s", got)
+	picture, err := chromedp.Run(b.ctx, take)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*screenshots, name), picture, 0o644)
 	}
-	if got := js[string](b, `password.getAttribute('passwordrules')`); !strings.Contains(got, "maxlength: 20") {
-		t.Errorf("password managers are told %q (R16)", got)
+	if err != nil {
+		b.t.Fatal(err)
 	}
 }

@@ -34,7 +34,8 @@ type certSite struct {
 	authority *devenv.Authority
 	crl       string
 	tls       *httptest.Server
-	next      int64 // serial number
+	entrance  string // URL of the listener that asks for certificates
+	next      int64  // serial number
 }
 
 // issuerText is the authority as the sheet names it.
@@ -66,8 +67,35 @@ func newCertSite(t testing.TB, change ...func(*web.Config)) *certSite {
 	c.tls.TLS = c.server.AskCertificate(&tls.Config{Certificates: []tls.Certificate{own}})
 	c.tls.EnableHTTP2 = true
 	c.tls.StartTLS()
+	c.entrance = c.tls.URL
 	t.Cleanup(c.tls.Close)
 	return c
+}
+
+// newProxiedSite is a certSite where a proxy asks for the certificate, and shows it
+// in a header.
+func newProxiedSite(t testing.TB) *certSite {
+	t.Helper()
+	listener := httptest.NewUnstartedServer(nil)
+	c := newCertSite(t, func(cfg *web.Config) {
+		cfg.CertProxies = prefixes("127.0.0.0/8")
+		cfg.CertURL = &url.URL{Scheme: "http", Host: listener.Listener.Addr().String()}
+	})
+	listener.Config.Handler = c.server.CertificateHandler()
+	listener.Start()
+	t.Cleanup(listener.Close)
+	c.entrance = listener.URL
+	return c
+}
+
+// uninvited adds a certificate space that nobody was invited to switch, and its
+// certificate.
+func (c *certSite) uninvited(in sqltest.Invitation) (sqltest.Request, tls.Certificate) {
+	c.t.Helper()
+	r, cert := c.holder(in)
+	c.db.Exec(c.t, `UPDATE request SET cancelled_at = bascule_now() WHERE id = $1`, r.ID)
+	c.db.Exec(c.t, `DELETE FROM obligation WHERE request_id = $1`, r.ID)
+	return r, cert
 }
 
 // publish writes the list of what is revoked, good for d from an hour ago.
@@ -176,20 +204,11 @@ func prefixes(list ...string) (all []netip.Prefix) {
 }
 
 // give gives a space these companies in place of its own.
-func (c *certSite) give(t *testing.T, r sqltest.Request, companies []conversion.Company) {
-	t.Helper()
-	list, err := json.Marshal(companies)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.db.Exec(t, `UPDATE space SET companies = $2 WHERE id = $1`, r.SpaceID, list)
-}
-
-// resetCode does to the latest code for a new password what a worker does, and
-// returns it.
-func (c *certSite) resetCode(email string) conversion.Code {
+func (c *certSite) give(r sqltest.Request, companies ...conversion.Company) {
 	c.t.Helper()
-	_, code := c.db.MailReset(c.t, c.keys, email)
-	c.proof(email, code)
-	return code
+	list, err := json.Marshal(append([]conversion.Company{}, companies...))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.db.Exec(c.t, `UPDATE space SET companies = $2 WHERE id = $1`, r.SpaceID, list)
 }

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"bascule/internal/conversion"
 	"bascule/internal/web"
 	"bascule/sql/sqltest"
@@ -298,33 +296,4 @@ func TestRenewalCNIL(t *testing.T) {
 	v.submit("/nouveau-mot-de-passe", newPassword(proof, "Kolibri47")).expect(t, http.StatusUnprocessableEntity, "12 caractères au minimum")
 	v.submit("/nouveau-mot-de-passe", newPassword(proof, "mûre, forêt & 7 étés")).expect(t, http.StatusOK)
 	v.submit("/connexion", login("contact@a.example", "mu\u0302re, fore\u0302t & 7 e\u0301te\u0301s")).leadsTo(t, "/espace") // as another keyboard types it
-}
-
-// D5, R31: the link of the mail fills address and code in, leaves the address
-// bar and the history, and sends nothing; pasted over the answer to a form, it
-// opens the form of this page again.
-func TestBrowserRenewal(t *testing.T) {
-	t.Parallel()
-	b := newBrowser(t)
-	r := b.switched(sqltest.Invitation{Contact: "helene+fisc@a.example"})
-	proof := b.asked(r)
-	b.posts.Store(0)
-	page := b.http.URL + "/nouveau-mot-de-passe"
-	fragment := "#adresse=" + url.QueryEscape(proof.Get("email")) + "&code=" + url.QueryEscape(proof.Get("code"))
-	b.do(chromedp.Navigate(page+fragment), chromedp.WaitVisible("#rempli"))
-	if got := js[string](b, `email.value + ' ' + code.value + ' ' + location.href`); got != proof.Get("email")+" "+proof.Get("code")+" "+page {
-		t.Errorf("filled in: %q", got)
-	}
-	if n := b.posts.Load(); n != 0 {
-		t.Fatalf("%d forms were sent by opening the link", n)
-	}
-	b.do(chromedp.SendKeys("#password", "Another9Secret"), chromedp.SendKeys("#password_confirmation", "Another9Secret"),
-		chromedp.Click("main .actions button"), chromedp.WaitVisible(".success"))
-
-	again := b.asked(r)
-	js[any](b, `location.hash = "adresse=helene%2Bfisc%40a.example&code=`+again.Get("code")+`"`)
-	b.do(chromedp.WaitVisible("#rempli"))
-	if got := js[string](b, `code.value + ' ' + location.href`); got != again.Get("code")+" "+page {
-		t.Errorf("over the answer to a form: %q", got)
-	}
 }

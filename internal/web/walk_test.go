@@ -1,15 +1,14 @@
 package web_test
 
 import (
-	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	cdpnetwork "github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"bascule/internal/conversion"
@@ -17,136 +16,174 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// newWalk gives a browser that holds the certificate of a space.
-func newWalk(t *testing.T, companies ...conversion.Company) (*certSite, browser, sqltest.Request) {
-	t.Helper()
-	c := newCertSite(t)
-	r, cert := c.holder(sqltest.Invitation{Contact: "contact@a.example", Companies: companies})
-	c.db.Exec(t, `UPDATE request SET cancelled_at = bascule_now() WHERE id = $1`, r.ID) // nobody was invited
-	c.db.Exec(t, `DELETE FROM obligation`)
-	return c, browser{site: c.site, ctx: devtest.ChromiumTLS(t, c.authority.Certificate(), cert)}, r
-}
+// Three tests need a browser; whatever a handler alone can get wrong is tested
+// without one. TestWalk catches a page whose script, cookies or certificate do not
+// work in a real browser; TestWalkWithoutScript a page that works by its script
+// alone; TestTour, in its own file, a page that some people cannot read or use.
 
-// pageTimeout bounds the wait for one page.
-const pageTimeout = 20 * time.Second
-
-// says waits until the page says a text.
-func (b browser) says(want string) {
-	b.t.Helper()
-	b.until("says "+want, `document.readyState == 'complete' && document.body.innerText.replace(/\s+/g, ' ').includes(`+quote(want)+`)`)
-}
-
-// until waits until an expression holds in the page. A look that falls between
-// two pages fails; the next one sees the new page.
-func (b browser) until(what, expression string) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, pageTimeout)
-	defer cancel()
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for {
-		if holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression)); err == nil && holds {
-			return
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			b.t.Fatalf("the page never %s; at %s it says\n%s", what, js[string](b, `location.href`), js[string](b, `document.body.innerText`))
-		}
-	}
-}
-
-func quote(s string) string {
-	return "`" + strings.NewReplacer("`", "\\`", "$", "\\$").Replace(s) + "`"
-}
-
-// follow clicks the link or button that bears a text, once it is there, and
-// waits until the page is another one.
-func (b browser) follow(text string) {
-	b.t.Helper()
-	b.until("has a link "+text, `document.readyState == 'complete' && (() => {
-		const e = [...document.querySelectorAll('main a, main button, header a, header button')].find(e => e.innerText.replace(/\s+/g, ' ').trim() == `+quote(text)+`);
-		if (e) { document.documentElement.id = 'left'; e.click() }
-		return !!e
-	})()`)
-	b.until("is left", `document.documentElement.id != 'left' && document.readyState == 'complete'`)
-}
-
-func (b browser) write(field, value string) {
-	b.t.Helper()
-	js[any](b, `document.getElementById(`+quote(field)+`).value = ''`)
-	b.do(chromedp.SendKeys(chromedp.CSS("#"+field), value))
-}
-
-// R7–R30: the sheet's nineteen pages, its three home screens among them, with a
-// real certificate in the TLS handshake: from the certificate to the recap, and
-// then back into the space by address and password (R3).
+// C6, R7–R31: with a real certificate in the TLS handshake, the link of a mail, the
+// sheet's nineteen pages, and a forgotten password.
 func TestWalk(t *testing.T) {
 	t.Parallel()
+	c := newCertSite(t)
+	r, cert := c.uninvited(sqltest.Invitation{Contact: "contact@a.example"})
+	b := browser{certSite: c, ctx: devtest.ChromiumTLS(t, c.authority.Certificate(), cert)}
+	b.byLink()
 	one := conversion.Company{SIREN: "123456789", Name: "Boulangerie Duvallon", Services: []string{"TVA", "Paiement"}}
 	two := conversion.Company{SIREN: "987654321", Name: "Garage Duvallon", Services: []string{"Compte fiscal"}}
-	c, b, r := newWalk(t, one, two)
-	for _, screen := range []struct {
-		companies []conversion.Company
-		says      []string
-	}{
-		{[]conversion.Company{}, []string{"Vous ne disposez d'aucun service"}},
-		{[]conversion.Company{one}, []string{"Dossier courant : Boulangerie Duvallon", "TVA"}},
-	} {
-		c.give(t, r, screen.companies)
-		b.do(chromedp.Navigate(c.tls.URL + "/espace"))
-		for _, text := range screen.says {
-			b.says(text)
-		}
-	}
-	c.give(t, r, []conversion.Company{one, two})
-	walk(t, c, b, r, []string{"Garage Duvallon", "Dossier choisi : Boulangerie Duvallon", "Paiement"}, false)
+	c.give(r)
+	b.do(chromedp.Navigate(c.entrance + "/espace"))
+	b.says("Vous ne disposez d'aucun service") // R8
+	c.give(r, one)
+	b.do(chromedp.Navigate(c.entrance + "/espace"))
+	b.says("Dossier courant : Boulangerie Duvallon") // R9
+	b.says("TVA")
+	c.give(r, one, two)
+	b.byCertificate(r, []string{"Garage Duvallon", "Dossier choisi : Boulangerie Duvallon", "Paiement"}, false) // R10
+	b.forget(r)
 }
 
 // R7–R30, without script: forms and links are enough.
 func TestWalkWithoutScript(t *testing.T) {
 	t.Parallel()
-	c, b, r := newWalk(t, conversion.Company{SIREN: "123456789", Name: "Boulangerie Duvallon", Services: []string{"TVA"}})
+	c := newProxiedSite(t)
+	r, cert := c.uninvited(sqltest.Invitation{Contact: "contact@a.example",
+		Companies: []conversion.Company{{SIREN: "123456789", Name: "Boulangerie Duvallon", Services: []string{"TVA"}}}})
+	b := browser{certSite: c, ctx: devtest.Chromium(t)}
+	b.present(cert)
 	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		t.Fatal(err)
 	}
-	walk(t, c, b, r, []string{"Boulangerie Duvallon"}, true)
+	b.byCertificate(r, []string{"Boulangerie Duvallon"}, true)
 }
 
-// walk goes through the four steps. later takes the button "OK" and comes back by
-// the home page, instead of the link "Activez votre espace" (R20, R24).
-func walk(t *testing.T, c *certSite, b browser, r sqltest.Request, home []string, later bool) {
-	t.Helper()
-	const chosen = "choisie@a.example"
-	kept := c.kept(r)
-	// Step 1: enter with the certificate, and opt.
-	b.do(chromedp.Navigate(c.http.URL + "/"))
-	b.follow("Accéder avec mon certificat")
-	b.says("magasin de certificats de votre navigateur") // R34
-	b.follow("Accéder avec mon certificat")
-	for _, text := range append(home, string(r.Number)) {
-		b.says(text) // R8, R9, R10
-	}
-	b.follow("Opter pour l'accès sans certificat") // R11
-	b.says("Ce changement est irrévocable")        // R12
-	b.follow("Opter pour l'accès sans certificat")
-	// Step 2: the identifiers.
-	b.says("Étape 2 sur 4") // R33
-	if got := js[string](b, `document.getElementById('new_email').value`); got != "contact@a.example" {
-		t.Errorf("the address by default is %q", got) // R13
-	}
-	b.write("new_email", chosen)
-	b.write("new_email_confirmation", chosen) // R14
-	b.write("password", password)
-	b.write("password_confirmation", password)
-	b.do(chromedp.SetValue(chromedp.CSS("#question"), "animal"), chromedp.SendKeys(chromedp.CSS("#answer"), answer)) // R18
+// byLink is the way of a subscriber with the link of a mail, up to the PDF
+// (R24–R28).
+func (b browser) byLink() {
+	t := b.t
+	r, proof := b.mailed(sqltest.Invitation{Contact: "helene+fisc@a.example"})
+	b.filledIn("/activation", proof)
+	b.otherFragments()
+	b.openLink("/activation", proof)
 	b.follow("Valider")
-	b.says("un code d'activation vous est envoyé à l'adresse électronique que vous avez choisie") // R19
-	b.says("48 h")                                                                                // R21
-	c.checkAccess(r, "certificate")
-	_, code := c.db.Mail(t, c.keys, c.openRequest(r))
-	c.proof(chosen, code)
-	// Step 3: activate (R24).
+	b.pasted("/activation")
+	b.openLink("/activation", proof)
+	b.follow("Valider")
+	b.choose(proof.Get("email"), "other@a.example")
+	b.do(chromedp.Click("#consent"))
+	b.submit()
+	b.problems()
+	b.reveal()
+	b.choose(proof.Get("email"), proof.Get("email"))
+	b.submit()
+	b.says(success)
+	b.checkAccess(r, "password")
+	if cookie := js[string](b, `document.cookie`); cookie != "" {
+		t.Errorf("a script can read the cookie: %q", cookie)
+	}
+	b.pdf("Sauvegardez ou imprimez votre formulaire")
+}
+
+// filledIn is D5: the link fills the form in, leaves the address bar and the
+// history, and sends nothing by itself.
+func (b browser) filledIn(path string, proof url.Values) {
+	b.t.Helper()
+	before := b.posts()
+	b.openLink(path, proof)
+	want := proof.Get("email") + " " + proof.Get("code") + " " + b.http.URL + path
+	if got := js[string](b, `email.value + ' ' + code.value + ' ' + location.href`); got != want {
+		b.t.Errorf("filled in: %q, want %q", got, want)
+	}
+	if after := b.posts(); !slices.Equal(after, before) {
+		b.t.Errorf("forms were sent by opening the link: %q, then %q", before, after)
+	}
+}
+
+// posts are the counts of forms that were sent so far.
+func (b browser) posts() (lines []string) {
+	w := httptest.NewRecorder()
+	b.server.Metrics().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for line := range strings.Lines(w.Body.String()) {
+		if strings.HasPrefix(line, `bascule_http_requests_total{method="POST"`) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// otherFragments is D5: a link opened while the page is open fills it in too; half
+// a link, or one whose "+" was not escaped, does its best; what is no link of ours
+// is left alone.
+func (b browser) otherFragments() {
+	b.t.Helper()
+	for _, test := range []struct{ fragment, email, code, left string }{
+		{"adresse=a%2Bb%40a.example&code=AAAA-BBBB-CCCC", "a+b@a.example", "AAAA-BBBB-CCCC", ""},
+		{"adresse=c+d@a.example", "c+d@a.example", "AAAA-BBBB-CCCC", ""},
+		{"contenu", "c+d@a.example", "AAAA-BBBB-CCCC", "#contenu"},
+	} {
+		js[any](b, `location.hash = `+quote(test.fragment))
+		b.until("is filled in by #"+test.fragment, `email.value == `+quote(test.email)+` && code.value == `+quote(test.code)+` && location.hash == `+quote(test.left))
+	}
+}
+
+// pasted is D5: a link pasted over the answer to a form, whose address is the same
+// up to the "#", opens the form all the same.
+func (b browser) pasted(path string) {
+	b.t.Helper()
+	js[any](b, `location.hash = "adresse=late%40a.example&code=AAAA-BBBB-CCCC"`)
+	b.says("L'adresse et le code du lien ont été recopiés")
+	if got := js[string](b, `email.value + ' ' + code.value + ' ' + location.href`); got != "late@a.example AAAA-BBBB-CCCC "+b.http.URL+path {
+		b.t.Errorf("the page shows %q", got)
+	}
+}
+
+// problems: the summary of what is wrong takes the focus, its links lead to the
+// fields, and a field is described by what is wrong with it.
+func (b browser) problems() {
+	b.t.Helper()
+	if got := js[string](b, `document.activeElement.id`); got != "erreurs" {
+		b.t.Errorf("the focus is on %q, want the summary", got)
+	}
+	b.do(chromedp.Click("#erreurs a"))
+	if got := js[string](b, `document.activeElement.id`); got != "new_email_confirmation" {
+		b.t.Errorf("the link of the summary leads to %q", got)
+	}
+	described := js[string](b, `document.getElementById(document.activeElement.getAttribute('aria-describedby')).innerText`)
+	if !strings.Contains(described, "ne sont pas identiques") {
+		b.t.Errorf("the field is described by %q", described)
+	}
+}
+
+// reveal: a password can be shown and is hidden again before it is sent; password
+// managers are told its rules (R16).
+func (b browser) reveal() {
+	b.t.Helper()
+	b.do(chromedp.SendKeys("#password", "visible"), chromedp.Click(".reveal"))
+	if got := js[string](b, `password.type + ' ' + document.querySelector('.reveal').innerText`); got != "text Masquer" {
+		b.t.Errorf("after a click: %s", got)
+	}
+	js[any](b, `password.form.dispatchEvent(new Event('submit'))`)
+	if got := js[string](b, `password.type`); got != "password" {
+		b.t.Errorf("the password is sent as %s", got)
+	}
+	if got := js[string](b, `password.getAttribute('passwordrules')`); !strings.Contains(got, "maxlength: 20") {
+		b.t.Errorf("password managers are told %q", got)
+	}
+}
+
+// chosen is the identifier that the walk by certificate ends with.
+const chosen = "choisie@a.example"
+
+// byCertificate goes through the four steps, from the certificate to the recap, and
+// then back into the space by address and password (R3). home is what the home
+// screen says. later takes the button "OK" and comes back by the home page, instead
+// of the link "Activez votre espace" (R20, R24).
+func (b browser) byCertificate(r sqltest.Request, home []string, later bool) {
+	kept := b.kept(r)
+	b.opt(r, append(home, string(r.Number)))
+	b.checkAccess(r, "certificate")
+	_, code := b.db.Mail(b.t, b.keys, b.openRequest(r))
+	b.proof(chosen, code)
 	if later {
 		b.follow("OK")
 		b.follow("Créer mon espace / adhérer aux services en ligne")
@@ -160,19 +197,46 @@ func walk(t *testing.T, c *certSite, b browser, r sqltest.Request, home []string
 	b.write("code", code.String())
 	b.follow("Valider")
 	b.says(success) // R27
-	c.checkAccess(r, "password")
-	// Step 4: the recap.
+	b.checkAccess(r, "password")
 	b.says("indispensables") // R30
 	b.pdf("Sauvegardez ou imprimez votre formulaire")
-	// Afterwards: the certificate opens nothing; address and password do (R3, R5).
-	b.do(chromedp.Navigate(c.tls.URL + "/certificat"))
-	b.says("Votre espace a déjà été transformé")
-	b.enter(c, chosen, password)
-	for _, text := range append(home, string(r.Number), r.Holder) {
+	b.afterwards(append(home, string(r.Number), r.Holder))
+	if got := b.kept(r); got != kept {
+		b.t.Errorf("the space changed from %s to %s", kept, got)
+	}
+}
+
+// opt enters with the certificate, opts, and chooses the identifiers: steps 1 and 2.
+func (b browser) opt(r sqltest.Request, home []string) {
+	b.t.Helper()
+	b.open("/")
+	b.follow("Accéder avec mon certificat")
+	b.says("magasin de certificats de votre navigateur") // R34
+	b.follow("Accéder avec mon certificat")
+	for _, text := range home {
 		b.says(text)
 	}
-	if got := c.kept(r); got != kept {
-		t.Errorf("the space changed from %s to %s", kept, got)
+	b.follow("Opter pour l'accès sans certificat") // R11
+	b.says("Ce changement est irrévocable")        // R12
+	b.follow("Opter pour l'accès sans certificat")
+	b.says("Étape 2 sur 4") // R33
+	if got := js[string](b, `document.getElementById('new_email').value`); got != r.Contact.String() {
+		b.t.Errorf("the address by default is %q", got) // R13
+	}
+	b.choose(chosen, chosen) // R14, R18
+	b.follow("Valider")
+	b.says("un code d'activation vous est envoyé à l'adresse électronique que vous avez choisie") // R19
+	b.says("48 h")                                                                                // R21
+}
+
+// afterwards, the certificate opens nothing; address and password do (R3, R5).
+func (b browser) afterwards(home []string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(b.entrance + "/certificat"))
+	b.says("Votre espace a déjà été transformé")
+	b.enter(chosen, password)
+	for _, text := range home {
+		b.says(text)
 	}
 	b.follow("Gérer mes services") // R29
 	b.follow("Gérer vos coordonnées")
@@ -180,70 +244,31 @@ func walk(t *testing.T, c *certSite, b browser, r sqltest.Request, home []string
 	b.pdf("Sauvegardez ou imprimez votre formulaire")
 	b.follow("Lire le formulaire dans une page")
 	b.says("Réponse de confiance")
-	b.do(chromedp.Navigate(c.http.URL + "/espace"))
+	b.open("/espace")
 	b.follow("Me déconnecter")
 	b.says("Entrer dans votre espace")
-	b.do(chromedp.Navigate(c.http.URL + "/espace"))
+	b.open("/espace")
 	b.says("Mot de passe oublié")
 }
 
-// enter signs in.
-func (b browser) enter(c *certSite, email, password string) {
-	b.t.Helper()
-	b.do(chromedp.Navigate(c.http.URL + "/connexion"))
-	b.write("email", email)
-	b.write("password", password)
-	b.do(chromedp.Click("main form p.actions button"))
-	b.says("Numéro d'abonné")
-}
-
-// pdf wants the link to lead to a document, for this browser's session (R28).
-func (b browser) pdf(link string) {
-	b.t.Helper()
-	href := js[string](b, `[...document.links].find(a => a.innerText == `+quote(link)+`).href`)
-	cookies, err := chromedp.Call(b.ctx, cdpnetwork.GetCookies, cdpnetwork.GetCookiesParams{URLs: []string{href}})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	var header []string
-	for _, c := range cookies.Cookies {
-		header = append(header, c.Name+"="+c.Value)
-	}
-	path := strings.TrimPrefix(strings.TrimPrefix(href, b.http.URL), "https://")
-	if i := strings.Index(path, "/"); i > 0 { // the listener that asks for certificates has the same sessions
-		path = path[i:]
-	}
-	page := b.get(path, "Cookie", strings.Join(header, "; "))
-	if page.status != http.StatusOK || page.header.Get("Content-Type") != "application/pdf" {
-		b.t.Errorf("%s leads to status %d, %s", href, page.status, page.header.Get("Content-Type"))
-	}
-}
-
-// R31: a forgotten password, in the browser: address, question and answer lead to
-// a mail whose link lets choose another one.
-func TestForgottenWalk(t *testing.T) {
-	t.Parallel()
-	c := newCertSite(t)
-	b := browser{site: c.site, ctx: devtest.ChromiumTLS(t, c.authority.Certificate())}
-	_, proof := c.mailed(sqltest.Invitation{Contact: "contact@a.example"})
-	c.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
-	b.do(chromedp.Navigate(c.http.URL + "/connexion"))
+// forget is R31: address, question and answer lead to a mail whose link lets choose
+// another password.
+func (b browser) forget(r sqltest.Request) {
 	b.follow("Mot de passe oublié")
 	b.says("question de confiance")
-	b.write("email", "contact@a.example")
-	b.do(chromedp.SetValue(chromedp.CSS("#question"), "enfance-rue"), chromedp.SendKeys(chromedp.CSS("#answer"), strings.ToUpper(answer)))
-	b.do(chromedp.Click("main form button"))
+	b.write("email", chosen)
+	b.trust()
+	b.submit()
 	b.says("Si ces informations concordent")
-	code := c.resetCode("contact@a.example")
-	b.do(chromedp.Navigate(c.http.URL + "/nouveau-mot-de-passe#adresse=" + url.QueryEscape("contact@a.example") + "&code=" + code.String()))
-	b.do(chromedp.WaitVisible("#rempli"))
-	if got := js[string](b, `location.href`); got != c.http.URL+"/nouveau-mot-de-passe" {
-		t.Errorf("the address bar holds %s", got)
-	}
+	proof := b.mailReset(r)
+	b.openLink("/nouveau-mot-de-passe", proof)
+	b.submit()
+	b.pasted("/nouveau-mot-de-passe")
+	b.filledIn("/nouveau-mot-de-passe", proof)
 	const another = "Zenith47Kolibri"
 	b.write("password", another)
 	b.write("password_confirmation", another)
-	b.do(chromedp.Click("main .actions button"))
+	b.submit()
 	b.says("Votre mot de passe est modifié")
-	b.enter(c, "contact@a.example", another)
+	b.enter(chosen, another)
 }
