@@ -206,3 +206,37 @@ func (d *desk) untilWaiting(ctx context.Context, done func() bool) error {
 	}
 	return ctx.Err()
 }
+
+// Whoever says whose fault refusals are locks their mails by number, in whichever
+// order they stand in the table, so that no two wait for each other.
+func TestBlameLocksInOrder(t *testing.T) {
+	t.Parallel()
+	for name, say := range map[string]func(d *desk, ids []int64) error{
+		"blame":  func(d *desk, ids []int64) error { return d.Blame(d.ctx, ids) },
+		"note":   func(d *desk, ids []int64) error { _, err := d.NoteUnclear(d.ctx, ids, "550"); return err },
+		"excuse": func(d *desk, ids []int64) error { return d.OpenBreaker(d.ctx, "421", ids) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t).patient()
+			for i := range 5 {
+				d.invite(fmt.Sprintf("%06d", i), fmt.Sprintf("contact%d@duvallon.example", i))
+			}
+			ids := d.start(5).IDs
+			slices.Reverse(ids)
+			for _, id := range ids { // the last one comes to stand first
+				d.Exec(t, `UPDATE obligation SET attempts = 1 WHERE id = $1`, id)
+			}
+			release := d.hold(`SELECT FROM obligation WHERE id = $1 FOR UPDATE`, ids[2])
+			done := make(chan error, 1)
+			go func() { done <- say(d, ids) }()
+			d.must(d.untilWaiting(d.ctx, func() bool { return len(done) > 0 }))
+			free := d.Text(t, `SELECT string_agg(id::text, ' ' ORDER BY id) FROM (SELECT id FROM obligation FOR NO KEY UPDATE SKIP LOCKED) AS free`)
+			release()
+			d.must(<-done)
+			if want := fmt.Sprint(ids[1], " ", ids[0]); free != want {
+				t.Errorf("while it waits for mail %d, nobody holds %s; want %s", ids[2], free, want)
+			}
+		})
+	}
+}
