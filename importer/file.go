@@ -98,32 +98,25 @@ func (s *sheet) close() error {
 func (f *File) Count() int { return f.rows.count }
 
 // Rows yields every data row in the order of the sheet, malformed ones too.
-func (f *File) Rows() iter.Seq2[sql.ImportRow, error] {
-	return func(yield func(sql.ImportRow, error) bool) {
-		for r, err := range f.rows.data() {
-			if err != nil {
-				yield(sql.ImportRow{}, err)
-				return
-			}
-			if !yield(f.rows.subscriber(r), nil) {
-				return
-			}
-		}
-	}
-}
+func (f *File) Rows() iter.Seq2[sql.ImportRow, error] { return rowsAs(f.rows, f.rows.subscriber) }
 
 // Dossiers yields the rows of the sheet Dossiers. It is nil if the file has none.
 func (f *File) Dossiers() iter.Seq2[sql.DossierRow, error] {
 	if f.dossiers == nil {
 		return nil
 	}
-	return func(yield func(sql.DossierRow, error) bool) {
-		for r, err := range f.dossiers.data() {
-			if err != nil {
-				yield(sql.DossierRow{}, err)
-				return
+	return rowsAs(f.dossiers, f.dossiers.dossier)
+}
+
+// rowsAs yields what the data rows of a sheet say.
+func rowsAs[T any](s *sheet, read func(row) T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for r, err := range s.data() {
+			var of T
+			if err == nil {
+				of = read(r)
 			}
-			if !yield(f.dossiers.dossier(r), nil) {
+			if !yield(of, err) {
 				return
 			}
 		}
