@@ -23,7 +23,7 @@ type Postgres struct {
 	who       identity
 	folder    *folder
 	socketDir string
-	server    *process
+	server    *Process
 	extra     []string // settings of the caller, name=value
 }
 
@@ -62,7 +62,7 @@ func (p *Postgres) start(ctx context.Context, dir string) (err error) {
 		return p.who.explain(err)
 	}
 	if err = p.waitReady(ctx); err != nil {
-		return errors.Join(err, p.server.stop())
+		return errors.Join(err, p.server.Kill())
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func (p *Postgres) launch() error {
 	cmd := command(context.Background(), p.who, p.folder.dir, p.programs.path("postgres"), p.settings()...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{p.folder.lock}
-	p.server, err = startProcess(cmd)
+	p.server, err = StartProcess(cmd)
 	return err
 }
 

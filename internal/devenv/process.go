@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// A process is a server that runs beside us and ends with us.
-type process struct {
+// A Process is a server that runs beside us and ends with us.
+type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed once it has ended
 	err  error         // how it ended; read after done
 }
 
-// startProcess starts a server. The kernel ties the death signal to the thread
+// StartProcess starts a server. The kernel ties the death signal to the thread
 // that forked, not to the process, so one thread starts it, waits for it and
 // does nothing else.
-func startProcess(cmd *exec.Cmd) (*process, error) {
-	p := &process{cmd: cmd, done: make(chan struct{})}
+func StartProcess(cmd *exec.Cmd) (*Process, error) {
+	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -38,6 +38,12 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	return p, <-started
 }
 
+// Done is closed once the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Kill ends the process at once. It may be called again.
+func (p *Process) Kill() error { return p.stop() }
+
 // A stopStep asks a process to end, and says how long it may take.
 type stopStep struct {
 	signal syscall.Signal
@@ -50,7 +56,7 @@ const killGrace = 5 * time.Second
 
 // stop goes through the steps until the process has ended, and kills it after
 // the last one. It may be called again.
-func (p *process) stop(steps ...stopStep) error {
+func (p *Process) stop(steps ...stopStep) error {
 	for _, step := range append(steps, stopStep{syscall.SIGKILL, killGrace}) {
 		// An error means that it has ended already.
 		_ = p.cmd.Process.Signal(step.signal)

@@ -76,7 +76,7 @@ func (r *Redis) Stop() {
 type RedisServer struct {
 	dir    string
 	port   int
-	server *process
+	server *Process
 }
 
 // ErrNoRedis says that the machine has no redis-server.
@@ -134,11 +134,11 @@ func (r *RedisServer) start(ctx context.Context) error {
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(r.port), "--daemonize", "no",
 		"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction")
 	cmd.Stdout, cmd.Stderr = log, log
-	if r.server, err = startProcess(cmd); err != nil {
+	if r.server, err = StartProcess(cmd); err != nil {
 		return err
 	}
 	if err := r.waitReady(ctx); err != nil {
-		return errors.Join(err, r.server.stop())
+		return errors.Join(err, r.server.Kill())
 	}
 	return nil
 }

@@ -7,10 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
+
+	"bascule/internal/devenv"
 )
 
 // Nginx runs a real nginx with these server blocks until the test ends, and
@@ -52,30 +53,19 @@ func startProxy(t testing.TB, program, debian, config string, addrs []string, ar
 	cmd := exec.Command(path, args(file)...)
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	ended := make(chan error, 1)
-	started := make(chan error)
-	go func() { // the kernel ties the death signal to the thread that forked
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			ended <- cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
+	p, err := devenv.StartProcess(cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
-	gone := make(chan struct{})
-	go func() { <-ended; close(gone) }()
 	t.Cleanup(func() {
-		cmd.Process.Kill() // fails if it has ended already
-		<-gone
+		if err := p.Kill(); err != nil {
+			t.Error(err)
+		}
 		if t.Failed() {
 			t.Logf("%s said:\n%s", program, said)
 		}
 	})
-	waitTaking(t, program, gone, addrs)
+	waitTaking(t, program, p.Done(), addrs)
 }
 
 // findProxy also looks where Debian keeps programs of administrators, which the
