@@ -105,7 +105,7 @@ func (c *Client) send(ctx context.Context, window []Message, late func() bool, d
 	case <-ctx.Done():
 		return 0, stopped
 	}
-	for next < len(window) && ctx.Err() == nil {
+	for end = reconnect; end == reconnect && next < len(window) && ctx.Err() == nil; {
 		s, failure := c.acquire(ctx)
 		if s == nil {
 			if failure.Kind == 0 { // closed
@@ -118,9 +118,6 @@ func (c *Client) send(ctx context.Context, window []Message, late func() bool, d
 		next, end = s.run(ctx, window, next, late, done)
 		untouched := unwatch()
 		c.release(s, (end == finished || end == tooLate) && untouched)
-		if end == stopped || end == tooLate {
-			return next, end
-		}
 	}
 	return next, end
 }
@@ -181,7 +178,6 @@ func (c *Client) Close() {
 	c.idle, c.closed = nil, true
 	c.mu.Unlock()
 	for _, s := range idle {
-		s.expiry.Stop()
 		c.quits.Go(s.end)
 	}
 	c.quits.Wait()

@@ -99,32 +99,45 @@ func ParseURL(s string) (Config, error) {
 	if err != nil {
 		return Config{}, errors.New("not a URL (write special characters of the password as %XX)")
 	}
-	cfg := Config{Host: u.Hostname(), Port: u.Port()}
-	switch {
-	case u.Scheme != "smtp" && u.Scheme != "smtps":
-		return Config{}, errors.New("must begin with smtp:// or smtps://")
-	case cfg.Host == "":
-		return Config{}, errors.New("names no host")
-	case u.Path != "" && u.Path != "/" || u.Fragment != "":
-		return Config{}, errors.New("has something after the host and port (write / ? # of the password as %2F %3F %23)")
-	}
-	if _, err := strconv.ParseUint(cfg.Port, 10, 16); cfg.Port != "" && err != nil {
-		return Config{}, errors.New("names no port from 1 to 65535")
+	cfg := Config{Host: u.Hostname(), Port: cmp.Or(u.Port(), map[string]string{"smtp": "587", "smtps": "465"}[u.Scheme])}
+	if err := checkRelay(u, cfg.Port); err != nil {
+		return Config{}, err
 	}
 	if cfg.TLS, err = tlsMode(u); err != nil {
 		return Config{}, err
 	}
-	if cfg.Port == "" {
-		cfg.Port = map[string]string{"smtp": "587", "smtps": "465"}[u.Scheme]
-	}
-	if u.User != nil {
-		password, ok := u.User.Password()
-		if !ok || password == "" || u.User.Username() == "" {
-			return Config{}, errors.New("must give both user and password, or neither")
-		}
-		cfg.Auth = &Credentials{User: u.User.Username(), Password: password}
+	if cfg.Auth, err = credentials(u.User); err != nil {
+		return Config{}, err
 	}
 	return cfg, nil
+}
+
+// checkRelay wants a host and a port of SMTP, and nothing behind them.
+func checkRelay(u *url.URL, port string) error {
+	n, err := strconv.ParseUint(port, 10, 16)
+	switch {
+	case u.Scheme != "smtp" && u.Scheme != "smtps":
+		return errors.New("must begin with smtp:// or smtps://")
+	case u.Hostname() == "":
+		return errors.New("names no host")
+	case u.Path != "" && u.Path != "/" || u.Fragment != "":
+		return errors.New("has something after the host and port (write / ? # of the password as %2F %3F %23)")
+	case err != nil || n == 0:
+		return errors.New("names no port from 1 to 65535")
+	}
+	return nil
+}
+
+// credentials are nil if the URL has none.
+func credentials(u *url.Userinfo) (*Credentials, error) {
+	if u == nil {
+		return nil, nil
+	}
+	password, _ := u.Password()
+	if password == "" || u.Username() == "" {
+		return nil, errors.New("must give both user and password, or neither")
+	}
+	return &Credentials{User: u.Username(), Password: password}, nil
 }
 
 func tlsMode(u *url.URL) (TLSMode, error) {

@@ -38,11 +38,7 @@ func connect(ctx context.Context, cfg Config) (opened *session, failure Outcome)
 			opened, failure = nil, brokenOff(StageConnect, newPanicError(p))
 		}
 	}()
-	dial := cfg.dial
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: cfg.Limits.Connect}).DialContext
-	}
-	conn, err := dial(ctx, "tcp", net.JoinHostPort(cfg.Host, cfg.Port))
+	conn, err := dial(ctx, cfg)
 	if err != nil {
 		o := brokenOff(StageConnect, err)
 		if ctx.Err() != nil {
@@ -52,17 +48,21 @@ func connect(ctx context.Context, cfg Config) (opened *session, failure Outcome)
 	}
 	s := &session{raw: conn, limits: cfg.Limits}
 	s.use(conn)
-	unwatch := s.watch(ctx)
-	o := s.open(cfg)
-	if !unwatch() && o.Kind == 0 {
-		o = s.fail(StageConnect, context.Cause(ctx))
-	}
-	if o.Kind != 0 {
+	defer s.watch(ctx)()
+	if o := s.open(cfg); o.Kind != 0 {
 		s.broken = true
 		s.end()
 		return nil, o
 	}
 	return s, Outcome{}
+}
+
+func dial(ctx context.Context, cfg Config) (net.Conn, error) {
+	dial := cfg.dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: cfg.Limits.Connect}).DialContext
+	}
+	return dial(ctx, "tcp", net.JoinHostPort(cfg.Host, cfg.Port))
 }
 
 func (s *session) use(conn net.Conn) {
@@ -123,7 +123,7 @@ func (s *session) hello(cfg Config) string {
 func parseExtensions(lines []string) extensions {
 	var e extensions
 	for _, line := range lines {
-		words := strings.Fields(strings.ToUpper(strings.Replace(line, "AUTH=", "AUTH ", 1)))
+		words := strings.Fields(strings.Replace(strings.ToUpper(line), "AUTH=", "AUTH ", 1))
 		if len(words) == 0 {
 			continue
 		}

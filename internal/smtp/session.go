@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -49,16 +48,9 @@ var errTooLarge = errors.New("message larger than the relay's SIZE")
 // run hands over window[next:] until something ends it, and returns the index
 // of the first message without an outcome.
 func (s *session) run(ctx context.Context, window []Message, next int, late func() bool, done func(int, Outcome)) (int, ending) {
-	for next < len(window) {
-		if ctx.Err() != nil {
-			return next, stopped
-		}
-		if late() {
-			s.broken = s.ahead // the relay waits for a body that never comes
-			return next, tooLate
-		}
-		if s.handled >= s.limits.PerConn {
-			return next, reconnect
+	for ; next < len(window); next++ {
+		if end := s.mayBegin(ctx, late); end != finished {
+			return next, end
 		}
 		o := s.attempt(ctx, window[next:])
 		if s.handled > 0 && wentStale(o) {
@@ -66,16 +58,30 @@ func (s *session) run(ctx context.Context, window []Message, next int, late func
 		}
 		s.handled++
 		done(next, o)
-		next++
-		if o.Kind == Us || o.Kind == NotSent || o.Kind == InDoubt {
+		switch {
+		case o.Kind == Us || o.Kind == NotSent || o.Kind == InDoubt:
 			s.broken = true
-			return next, stopped
-		}
-		if s.broken {
-			return next, reconnect
+			return next + 1, stopped
+		case s.broken:
+			return next + 1, reconnect
 		}
 	}
 	return next, finished
+}
+
+// mayBegin tells what keeps the next message from this connection; finished if
+// nothing does.
+func (s *session) mayBegin(ctx context.Context, late func() bool) ending {
+	switch {
+	case ctx.Err() != nil:
+		return stopped
+	case late():
+		s.broken = s.ahead // the relay waits for a body that never comes
+		return tooLate
+	case s.handled >= s.limits.PerConn:
+		return reconnect
+	}
+	return finished
 }
 
 // wentStale tells the end of a used connection before it answered MAIL: the relay
@@ -160,19 +166,24 @@ func (s *session) sendEnvelope(m Message) Outcome {
 		if err != nil {
 			return s.fail(stage, err)
 		}
-		if goesOn(stage, r) {
-			continue
+		if !goesOn(stage, r) {
+			return s.refused(m, stage, r, pipelined)
 		}
-		if s.refusesDSN(m.Envelope, stage, r) {
-			s.extensions.dsn, s.needsReset = false, true
-			return s.sendEnvelope(m) // without, once: it requests nothing now
-		}
-		refusal := r.outcome(stage, m)
-		s.resync(refusal, pipelined)
-		return refusal
 	}
 	s.dsnTaken = s.dsnTaken || s.requestsDSN(m.Envelope)
 	return Outcome{}
+}
+
+// refused is the outcome of a message whose envelope the relay refuses; without
+// the request for DSNs it is sent once more, if that may be what is refused.
+func (s *session) refused(m Message, stage Stage, r reply, pipelined bool) Outcome {
+	if s.refusesDSN(m.Envelope, stage, r) {
+		s.extensions.dsn, s.needsReset = false, true
+		return s.sendEnvelope(m)
+	}
+	o := r.outcome(stage, m)
+	s.resync(o, pipelined)
+	return o
 }
 
 // reset ends a transaction that was left open.
@@ -248,9 +259,7 @@ func (s *session) sendBody(m Message, next *Envelope) Outcome {
 	s.out = appendData(s.out[:0], m.Body)
 	dot := len(s.out) - len(".\r\n")
 	if next != nil {
-		for _, stage := range transaction {
-			s.out = appendCommand(s.out, stage, *next, s.requestsDSN(*next))
-		}
+		s.appendCommands(*next, transaction[:]...)
 		s.ahead = true
 	}
 	s.dotWritten = true
@@ -274,11 +283,15 @@ func (s *session) sendBody(m Message, next *Envelope) Outcome {
 // command writes commands of one envelope.
 func (s *session) command(e Envelope, stages ...Stage) error {
 	s.out = s.out[:0]
+	s.appendCommands(e, stages...)
+	_, err := s.write(s.limits.Write)
+	return err
+}
+
+func (s *session) appendCommands(e Envelope, stages ...Stage) {
 	for _, stage := range stages {
 		s.out = appendCommand(s.out, stage, e, s.requestsDSN(e))
 	}
-	_, err := s.write(s.limits.Write)
-	return err
 }
 
 // exchange writes one line and reads its reply.
@@ -306,11 +319,7 @@ func (s *session) write(limit time.Duration) (int, error) {
 // reply reads one reply. The limit is for all of it, however slowly it drips in.
 func (s *session) reply(limit time.Duration) (reply, error) {
 	s.deadline(limit)
-	r, err := readReply(s.in)
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return r, err
+	return readReply(s.in)
 }
 
 // deadline bounds the next wait, by stopAt too.
