@@ -1,12 +1,14 @@
 package smtp
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -93,6 +95,19 @@ func onceAt(msg int, stage Stage, answer string) func(int, int, Stage) string {
 	}
 }
 
+// afterRefusal refuses the second message's recipient, and then answers RSET so.
+func afterRefusal(answer string) func(int, int, Stage) string {
+	return func(_, m int, s Stage) string {
+		switch {
+		case m == 1 && s == StageRcpt:
+			return "550 5.1.1 unknown"
+		case s == stageRset:
+			return answer
+		}
+		return ""
+	}
+}
+
 // D11: a window of three whose second message meets trouble. What is said of it,
 // of those around it, what the relay really has, over how many connections.
 func TestTrouble(t *testing.T) {
@@ -115,6 +130,8 @@ func TestTrouble(t *testing.T) {
 			}
 			return ""
 		}}, "accepted person accepted", "0 2", 2},
+		{"RSET refused", &toy{answer: afterRefusal("500 5.5.1 what?")}, "accepted person accepted", "0 2", 2},
+		{"lost at RSET", &toy{answer: afterRefusal(drop)}, "accepted person accepted", "0 2", 2},
 		{"unclear at RCPT", &toy{answer: at(1, StageRcpt, "554 5.7.1 denied")}, "accepted unclear accepted", "0 2", 1},
 		{"later at RCPT", &toy{answer: at(1, StageRcpt, "450 4.2.0 greylisted")}, "accepted later accepted", "0 2", 1},
 		{"421 at RCPT", &toy{answer: at(1, StageRcpt, "421 4.3.2 closing")}, "accepted us not_sent", "0", 1},
@@ -128,6 +145,7 @@ func TestTrouble(t *testing.T) {
 		{"later at DATA", &toy{answer: at(1, StageData, "451 4.3.0 disk")}, "accepted later accepted", "0 2", 1},
 		{"refused at DATA", &toy{answer: at(1, StageData, "554 5.1.1 odd")}, "accepted unclear accepted", "0 2", 1},
 		{"250 in place of 354", &toy{answer: at(1, StageData, "250 ok")}, "accepted not_sent not_sent", "0", 1},
+		{"350 in place of 354", &toy{answer: at(1, StageData, "350 go on")}, "accepted not_sent not_sent", "0", 1},
 		{"lost at DATA", &toy{answer: at(1, StageData, drop)}, "accepted not_sent not_sent", "0", 1},
 		{"lost inside the body", &toy{answer: at(1, StageData, cut)}, "accepted not_sent not_sent", "0", 1},
 		{"lost after the dot, mail kept", &toy{answer: at(1, StageDot, take)}, "accepted in_doubt not_sent", "0 1", 1},
@@ -244,12 +262,12 @@ func TestPipelined(t *testing.T) {
 		name   string
 		offers []string
 		most   int
-	}{{"pipelining", nil, 11}, {"one by one", []string{}, 40}} {
+	}{{"pipelining", nil, 11}, {"one by one", []string{}, 40}, {"pipelining, with DSNs", []string{"PIPELINING", "DSN"}, 13}} {
 		s := &toy{offers: c.offers}
 		r := s.relay(t, Config{}, 1)
 		count := &countingDial{dial: s.dial}
 		r.cfg.dial = count.connect
-		send(t.Context(), t, r, window(t, 10))
+		send(t.Context(), t, r, asking(t, 10))
 		if got := count.writes - 1; got != c.most { // EHLO
 			t.Errorf("%s: %d writes for 10 mails, want %d", c.name, got, c.most)
 		}
@@ -288,6 +306,54 @@ func TestKeptConnections(t *testing.T) {
 	})
 }
 
+// A kept connection outlives the context of its windows; one that was told to stop
+// is not kept.
+func TestKeptBeyondContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &toy{}
+		r := s.relay(t, Config{}, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		send(ctx, t, r, window(t, 1))
+		cancel()
+		<-time.After(DefaultLimits().Grace + time.Second)
+		if got := kinds(send(t.Context(), t, r, window(t, 1))); got != "accepted" || s.conns != 1 {
+			t.Errorf("%s over %d connections", got, s.conns)
+		}
+		ctx, cancel = context.WithCancel(t.Context())
+		r.Send(ctx, window(t, 1), nil, func(int, Outcome) { cancel(); synctest.Wait() })
+		if n := s.verbs("QUIT"); n != 1 {
+			t.Errorf("%d QUIT of a connection that was told to stop", n)
+		}
+	})
+}
+
+// The connection that was used last is used next, so that one too many ends.
+func TestSurplusConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		both := make(chan struct{})
+		s := &toy{answer: func(conn, _ int, stage Stage) string {
+			if conn == 0 && stage == StageDot {
+				<-both
+			}
+			return ""
+		}}
+		r, one := s.relay(t, Config{}, 2), window(t, 1)
+		var first sync.WaitGroup
+		first.Go(func() { send(t.Context(), t, r, one) })
+		synctest.Wait()
+		send(t.Context(), t, r, one)
+		close(both)
+		first.Wait()
+		for range 6 {
+			<-time.After(10 * time.Second)
+			send(t.Context(), t, r, one)
+		}
+		if s.conns != 2 || s.verbs("QUIT") != 1 {
+			t.Errorf("%d connections, %d QUIT", s.conns, s.verbs("QUIT"))
+		}
+	})
+}
+
 // The relay closed the kept connection behind our back: the next window does not notice.
 func TestStaleConnection(t *testing.T) {
 	for _, answer := range []string{drop, "421 4.4.2 timeout"} {
@@ -313,19 +379,22 @@ func TestWaitsEnd(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		toy   *toy
+		mode  TLSMode
 		want  string
 		after time.Duration
 	}{
-		{"dot", &toy{answer: at(0, StageDot, hang)}, "in_doubt not_sent", limits.Dot},
-		{"rcpt", &toy{answer: at(0, StageRcpt, hang)}, "not_sent not_sent", limits.Command},
-		{"inside the body", &toy{answer: at(0, StageData, stall)}, "not_sent not_sent", limits.Write},
-		{"mail", &toy{answer: at(0, StageMail, hang)}, "us not_sent", limits.Command},
-		{"ehlo", &toy{answer: at(-1, StageEhlo, hang)}, "us not_sent", limits.Connect},
+		{"dot", &toy{answer: at(0, StageDot, hang)}, TLSOff, "in_doubt not_sent", limits.Dot},
+		{"rcpt", &toy{answer: at(0, StageRcpt, hang)}, TLSOff, "not_sent not_sent", limits.Command},
+		{"inside the body", &toy{answer: at(0, StageData, stall)}, TLSOff, "not_sent not_sent", limits.Write},
+		{"mail", &toy{answer: at(0, StageMail, hang)}, TLSOff, "us not_sent", limits.Command},
+		{"ehlo", &toy{answer: at(-1, StageEhlo, hang)}, TLSOff, "us not_sent", limits.Connect},
+		{"greeting", &toy{greeting: hang}, TLSOff, "us not_sent", limits.Connect},
+		{"handshake", &toy{greeting: hang}, TLSImplicit, "us not_sent", limits.Connect},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
-				outcomes := send(t.Context(), t, c.toy.relay(t, Config{}, 1), window(t, 2))
+				outcomes := send(t.Context(), t, c.toy.relay(t, Config{TLS: c.mode}, 1), window(t, 2))
 				if got := kinds(outcomes); got != c.want {
 					t.Errorf("%s, want %s: %v", got, c.want, outcomes)
 				}
@@ -349,6 +418,17 @@ func TestCancelled(t *testing.T) {
 		s := &toy{}
 		if got := send(ctx, t, s.relay(t, Config{}, 1), window(t, 2)); kinds(got) != "not_sent not_sent" || s.conns != 0 || !errors.Is(got[0].Err, context.Canceled) {
 			t.Errorf("%v over %d connections", got, s.conns)
+		}
+	})
+	t.Run("while dialling", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := (&toy{}).relay(t, Config{}, 1)
+		r.cfg.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			cancel()
+			return nil, ctx.Err()
+		}
+		if got := send(ctx, t, r, window(t, 2)); kinds(got) != "not_sent not_sent" {
+			t.Errorf("%v", got)
 		}
 	})
 	t.Run("between", func(t *testing.T) {
@@ -482,14 +562,102 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// Once closed, nothing is sent.
+// A relay that refuses us is not waited for.
+func TestNoWaitAfterRefusal(t *testing.T) {
+	for answer, want := range map[string]string{"421 4.3.2 closing": "us not_sent", "350 go on": "not_sent not_sent"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &toy{always: true, answer: func(_, _ int, stage Stage) string {
+				return map[Stage]string{StageRcpt: answer, StageData: hang}[stage]
+			}}
+			begin := time.Now()
+			if got := kinds(send(t.Context(), t, s.relay(t, Config{}, 1), window(t, 2))); got != want || time.Since(begin) > 0 {
+				t.Errorf("%s: %s after %s", answer, got, time.Since(begin))
+			}
+		})
+	}
+}
+
+// A dialogue out of step ends without a word: what follows might be taken for a mail.
+func TestNoQuitOutOfStep(t *testing.T) {
+	for _, c := range []struct {
+		stage  Stage
+		answer string
+	}{{StageDot, "354 go on"}, {StageDot, "huh"}, {StageDot, "421 4.3.2 closing"}, {StageMail, "hello"}, {StageMail, "421 4.7.0 no more"}} {
+		s := &toy{answer: at(1, c.stage, c.answer)}
+		r := s.relay(t, Config{}, 1)
+		got := send(t.Context(), t, r, window(t, 2))[1]
+		r.Close()
+		s.open.Wait()
+		if n := s.verbs("QUIT"); n != 0 || got.Code != 421 && !errors.Is(got.Err, errReply) {
+			t.Errorf("after %q at %s: %d QUIT, %v", c.answer, c.stage, n, got)
+		}
+	}
+}
+
+// Who leaves a relay that does not answer QUIT waits for a second, no more when
+// told to stop.
+func TestQuit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &toy{offers: []string{}, answer: func(_, _ int, stage Stage) string { return map[Stage]string{stageQuit: hang}[stage] }}
+		r := s.relay(t, Config{}, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		begin := time.Now()
+		r.Send(ctx, window(t, 2), nil, func(int, Outcome) { cancel(); synctest.Wait() })
+		if took := time.Since(begin); took != quitWait || s.verbs("QUIT") != 1 {
+			t.Errorf("told to stop: %s, %d QUIT", took, s.verbs("QUIT"))
+		}
+		send(t.Context(), t, r, window(t, 1))
+		begin = time.Now()
+		r.Close()
+		if took := time.Since(begin); took != time.Second || s.verbs("QUIT") != 2 {
+			t.Errorf("closed: %s, %d QUIT", took, s.verbs("QUIT"))
+		}
+	})
+}
+
+// I8: a kept connection does not keep the room that one large mail took.
+func TestLargeMailIsForgotten(t *testing.T) {
+	r, w := (&toy{}).relay(t, Config{}, 1), window(t, 1)
+	w[0].Body = bytes.Repeat([]byte("0123456789\r\n"), maxKept/8)
+	if got := kinds(send(t.Context(), t, r, w)); got != "accepted" || cap(r.idle[0].out) > maxKept {
+		t.Errorf("%s, and %d bytes are kept", got, cap(r.idle[0].out))
+	}
+}
+
+// Once closed, nothing is sent, and the kept connections are ended. A client that
+// is allowed no connection has one.
 func TestClosed(t *testing.T) {
 	s := &toy{}
-	r := s.relay(t, Config{}, 1)
+	r := s.relay(t, Config{}, 0)
+	send(t.Context(), t, r, window(t, 1))
 	r.Close()
-	if got := send(t.Context(), t, r, window(t, 2)); kinds(got) != "not_sent not_sent" || !errors.Is(got[1].Err, errClosed) || s.conns != 0 {
+	if n := s.verbs("QUIT"); n != 1 {
+		t.Errorf("%d QUIT", n)
+	}
+	if got := send(t.Context(), t, r, window(t, 2)); kinds(got) != "not_sent not_sent" || !errors.Is(got[1].Err, errClosed) || s.conns != 1 {
 		t.Errorf("%v over %d connections", got, s.conns)
 	}
+}
+
+// A window under way as the client is closed goes on; its connection is not kept.
+func TestClosedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r *Client
+		s := &toy{answer: func(_, msg int, stage Stage) string {
+			if msg == 0 && stage == StageDot {
+				r.Close()
+			}
+			return ""
+		}}
+		r = s.relay(t, Config{}, 1)
+		if got := kinds(send(t.Context(), t, r, window(t, 2))); got != "accepted accepted" {
+			t.Error(got)
+		}
+		synctest.Wait()
+		if s.verbs("QUIT") != 1 {
+			t.Error("the connection is kept")
+		}
+	})
 }
 
 // I8: an answer may be neither endless nor one endless line.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParseURL(t *testing.T) {
@@ -23,11 +24,15 @@ func TestParseURL(t *testing.T) {
 		"smtp://":                             "names no host",
 		"smtp://:25":                          "names no host",
 		"smtp://relay.example/path":           "after the host",
+		"smtp://relay.example#x":              "after the host",
+		"smtp://relay.example:0":              "names no port",
+		"smtp://relay.example:65536":          "names no port",
 		"smtp://relay.example?starttls=maybe": "must be required, optional or off",
 		"smtp://relay.example?tls=off":        "no option but starttls",
 		"smtps://relay.example?starttls=off":  "no meaning",
 		"smtp://user@relay.example":           "both user and password",
 		"smtp://:secret@relay.example":        "both user and password",
+		"smtp://user:@relay.example":          "both user and password",
 		"smtp://relay.example:99999x":         "not a URL",
 		"smtp://user:se%zzcret@relay.example": "not a URL",
 	} {
@@ -43,6 +48,19 @@ func TestParseURL(t *testing.T) {
 	cfg, err := ParseURL("smtps://us%40firm.example:p%2F%23%3Fw@relay.example")
 	if err != nil || *cfg.Auth != (Credentials{"us@firm.example", "p/#?w"}) {
 		t.Errorf("credentials read as %q %q, %v", cfg.Auth.User, cfg.Auth.Password, err)
+	}
+}
+
+// RFC 5321 §4.5.3.2 gives the least time that each reply may take. Who asks for
+// other limits gets them, field by field.
+func TestLimits(t *testing.T) {
+	l := DefaultLimits()
+	if l.Connect < time.Minute || l.Command < 5*time.Minute || l.Write < 3*time.Minute || l.Dot < 10*time.Minute {
+		t.Errorf("a relay gets less time than RFC 5321 gives it: %+v", l)
+	}
+	l = Limits{Connect: 1, Command: 2, Write: 3, Dot: 4, Grace: 5, Idle: 6, PerConn: 7}
+	if got := l.orDefault(); got != l {
+		t.Errorf("asked for %+v, got %+v", l, got)
 	}
 }
 

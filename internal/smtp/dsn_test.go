@@ -32,7 +32,7 @@ func TestDSN(t *testing.T) {
 	}{
 		{"offered", []string{"DSN"}, nil, "MAIL FROM:<m0@us.example> RET=HDRS ENVID=0.1", "RCPT TO:<client0@client.example> NOTIFY=FAILURE,DELAY"},
 		{"offered, pipelined", []string{"PIPELINING", "dsn"}, nil, "MAIL FROM:<m0@us.example> RET=HDRS ENVID=0.1", "RCPT TO:<client0@client.example> NOTIFY=FAILURE,DELAY"},
-		{"xtext", []string{"DSN"}, func(o *Message) { o.EnvelopeID = "a+b=c d" }, "MAIL FROM:<m0@us.example> RET=HDRS ENVID=a+2Bb+3Dc+20d", "RCPT TO:<client0@client.example> NOTIFY=FAILURE,DELAY"},
+		{"xtext", []string{"DSN"}, func(o *Message) { o.EnvelopeID = "a+b=c dé" }, "MAIL FROM:<m0@us.example> RET=HDRS ENVID=a+2Bb+3Dc+20d+C3+A9", "RCPT TO:<client0@client.example> NOTIFY=FAILURE,DELAY"},
 		{"not offered", []string{"PIPELINING", "XDSN"}, nil, "MAIL FROM:<m0@us.example>", "RCPT TO:<client0@client.example>"},
 		{"no id", []string{"DSN"}, func(o *Message) { o.EnvelopeID = "" }, "MAIL FROM:<m0@us.example>", "RCPT TO:<client0@client.example>"},
 		{"null return path", []string{"DSN"}, func(o *Message) { o.From = conversion.Email{} }, "MAIL FROM:<>", "RCPT TO:<client0@client.example>"},
@@ -99,6 +99,17 @@ func TestDSNRefused(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// An envelope that requests DSNs does not go ahead before the relay took one, also
+// behind a message that requests none.
+func TestDSNRefusedBehind(t *testing.T) {
+	s := &toy{offers: []string{"PIPELINING", "DSN"}, strict: StageMail, strictly: "555 5.5.4 unsupported parameter"}
+	w := asking(t, 3)
+	w[0].EnvelopeID = ""
+	if got := kinds(send(t.Context(), t, s.relay(t, Config{}, 1), w)); got != "accepted accepted accepted" || s.conns != 1 {
+		t.Errorf("%s over %d connections", got, s.conns)
 	}
 }
 

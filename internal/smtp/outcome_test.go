@@ -91,6 +91,7 @@ func TestSanitize(t *testing.T) {
 		"user jeanne.martin unknown":                    "user [e-mail] unknown",
 		"no such user 'JEANNE.MARTIN'.":                 "no such user [e-mail]",
 		"other@else.example and a@b":                    "[e-mail] and [e-mail]",
+		"jeanne＠client.example unknown":                 "[e-mail] unknown",
 		"blocked https://x.example/a#adresse=j%40c.ex&": "blocked [e-mail]",
 		"adresse=3Djeanne=40client.example":             "[e-mail]",
 		"from 'retour', refused":                        "from [e-mail] refused",
@@ -102,6 +103,13 @@ func TestSanitize(t *testing.T) {
 		if got := sanitize(in, about); got != want {
 			t.Errorf("sanitize(%q) = %q, want %q", in, got, want)
 		}
+	}
+	if got := sanitize("no one , here", Message{}); got != "no one , here" {
+		t.Errorf("without a message: %q", got)
+	}
+	braced := Message{Envelope: Envelope{To: devtest.Email(t, "{jeanne}@client.example")}}
+	if got := sanitize("no <{jeanne}> here", braced); got != "no [e-mail] here" {
+		t.Errorf("braces of the address itself: %q", got)
 	}
 	if got := []rune(sanitize(strings.Repeat("é", 500), Message{})); len(got) != maxText {
 		t.Errorf("%d characters kept", len(got))
@@ -122,6 +130,19 @@ func TestOutcomesTellNothing(t *testing.T) {
 					t.Errorf("%s %s: %s", stage, answer, said)
 				}
 			}
+		}
+	}
+}
+
+// A line is a reply's if it begins with a code of RFC 5321 and what may follow one.
+func TestParseReplyLine(t *testing.T) {
+	for line, want := range map[string]string{
+		"250 ok": "250 true ok true", "250": "250 true  true", "250-ok": "250 false ok true", "550\tno": "550 true no true", "550no": "550 true no true",
+		"": "0 false  false", "25": "0 false  false", "050 x": "0 false  false", "650 x": "0 false  false", "2a0 x": "0 false  false", "2500 x": "0 false  false",
+	} {
+		code, last, text, ok := parseReplyLine(line)
+		if got := fmt.Sprint(code, " ", last, " ", text, " ", ok); got != want {
+			t.Errorf("%q: %s, want %s", line, got, want)
 		}
 	}
 }
@@ -149,6 +170,9 @@ func TestReadEnhanced(t *testing.T) {
 		`550 "5.1.1" unknown`:                         {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
 		"550 # 5.1.1 unknown":                         {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
 		"550 sorry, no such name (#5.1.1 - chkuser)":  {Kind: Person, Enhanced: "5.1.1", Text: "sorry, no such name (#5.1.1 - chkuser)"},
+		"550 status: 5.1.1":                           {Kind: Person, Enhanced: "5.1.1", Text: "status: 5.1.1"},
+		"550 code 5.1.1":                              {Kind: Person, Enhanced: "5.1.1", Text: "code 5.1.1"},
+		"550 the next server said dsn=5.1.1":          {Kind: Person, Enhanced: "5.1.1", Text: "the next server said dsn=5.1.1"},
 		"550 Error: 5.1.1 unknown":                    {Kind: Person, Enhanced: "5.1.1", Text: "Error: 5.1.1 unknown"},
 		"550 the next server said: 550 5.1.1 unknown": {Kind: Person, Enhanced: "5.1.1", Text: "the next server said: 550 5.1.1 unknown"},
 		"552 mailbox full (#5.2.2)":                   {Kind: Later, Code: 552, Enhanced: "5.2.2", Text: "mailbox full (#5.2.2)"},
@@ -233,7 +257,11 @@ func TestRefusedPasswordReadsAsASentence(t *testing.T) {
 	if got, want := o.String(), "the relay refused user and password of SMTP_URL (535 5.7.8) authentication failed"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	o.Enhanced = ""
+	o.Code = 454
+	if got, want := o.String(), "us at auth 454 5.7.8 authentication failed"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	o.Code, o.Enhanced = 535, ""
 	if got, want := o.String(), "the relay refused user and password of SMTP_URL (535) authentication failed"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

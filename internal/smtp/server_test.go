@@ -16,6 +16,8 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -212,6 +214,22 @@ func TestNamesInCertificate(t *testing.T) {
 	}
 }
 
+// Under TLS too nothing is written once the dialogue is out of step.
+func TestNothingWrittenOutOfStep(t *testing.T) {
+	cert, pool := certified(t)
+	var b inbox
+	cfg := b.serve(t, true, &cert, false)
+	count := &countingDial{dial: (&net.Dialer{}).DialContext}
+	cfg.TLS, cfg.RootCAs, cfg.dial = TLSRequired, pool, count.connect
+	r := NewClient(cfg, 1)
+	defer r.Close()
+	var writes int
+	r.Send(t.Context(), window(t, 1), nil, func(_ int, o Outcome) { writes = count.writes })
+	if count.writes != writes || count.open != 0 {
+		t.Errorf("%d writes after a refusal, %d connections", count.writes-writes, count.open)
+	}
+}
+
 // A relay that speaks an outdated TLS alone gets no mail.
 func TestOutdatedTLS(t *testing.T) {
 	cert, pool := certified(t)
@@ -293,22 +311,80 @@ func TestMechanisms(t *testing.T) {
 // An attacker between us and the relay puts answers behind the one to STARTTLS:
 // they must not be taken for the encrypted relay's.
 func TestStartTLSInjection(t *testing.T) {
-	client, server := net.Pipe()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		defer server.Close()
-		in := textproto.NewConn(server)
-		in.PrintfLine("220 hi")
-		in.ReadLine()
-		in.PrintfLine("250-hi\r\n250 STARTTLS")
-		in.ReadLine()
-		in.PrintfLine("220 go\r\n250-evil\r\n250 AUTH PLAIN")
-	})
-	cfg := Config{TLS: TLSRequired, Limits: DefaultLimits(), dial: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
-	s, o := connect(t.Context(), cfg)
-	wg.Wait()
+	s, o, _ := converse(t, Config{TLS: TLSRequired}, "220 hi", "250-hi\r\n250 STARTTLS", "220 go\r\n250-evil\r\n250 AUTH PLAIN")
 	if s != nil || o.Kind != Us || !errors.Is(o.Err, errInjection) {
 		t.Errorf("%v", o)
+	}
+}
+
+// A relay that offers STARTTLS and then refuses it gets no mail, also where
+// encryption is optional.
+func TestStartTLSRefused(t *testing.T) {
+	for _, mode := range []TLSMode{TLSRequired, TLSOptional} {
+		s, o, _ := converse(t, Config{TLS: mode}, "220 hi", "250-hi\r\n250 STARTTLS", "454 4.7.0 later", "250 hi")
+		if s != nil || o.Kind != Us || o.Stage != StageTLS || o.Code != 454 {
+			t.Errorf("%s: %v", mode, o)
+		}
+	}
+}
+
+// converse connects to a relay that says these replies, the first one unasked, each
+// other one to a line, and then hangs up. It returns the lines too.
+func converse(t testing.TB, cfg Config, replies ...string) (s *session, o Outcome, lines []string) {
+	t.Helper()
+	client, server := net.Pipe()
+	var relay sync.WaitGroup
+	relay.Go(func() {
+		defer server.Close()
+		conn := textproto.NewConn(server)
+		for i, reply := range replies {
+			if i > 0 {
+				line, err := conn.ReadLine()
+				if err != nil {
+					return
+				}
+				lines = append(lines, line)
+			}
+			conn.PrintfLine("%s", reply)
+		}
+	})
+	cfg.Limits, cfg.dial = DefaultLimits(), func(context.Context, string, string) (net.Conn, error) { return client, nil }
+	s, o = connect(t.Context(), cfg)
+	relay.Wait()
+	return s, o, lines
+}
+
+// A reply to AUTH that is none ends it: it is not taken for success, and no relay
+// asks for ever.
+func TestAuthOutOfStep(t *testing.T) {
+	login := &Credentials{"tim", "tanstaaftanstaaf"}
+	asks := slices.Repeat([]string{"334 VXNlcm5hbWU6"}, 9)
+	for _, c := range []struct {
+		replies []string
+		code    int
+		lines   int // EHLO included
+	}{{[]string{"250 ok", "221 bye"}, 250, 2}, {[]string{"354 "}, 354, 2}, {[]string{"334 ****", "535 no"}, 0, 2}, {asks, 0, 4}} {
+		replies := append([]string{"220 hi", "250-hi\r\n250 AUTH LOGIN"}, c.replies...)
+		s, o, lines := converse(t, Config{TLS: TLSOff, Auth: login}, replies...)
+		if s != nil || o.Kind != Us || o.Stage != StageAuth || o.Code != c.code || len(lines) != c.lines {
+			t.Errorf("%q: %v after %d lines", c.replies, o, len(lines))
+		}
+	}
+}
+
+// What a relay calls itself is no extension, and the case of one does not matter;
+// a limit that is malformed is none.
+func TestExtensions(t *testing.T) {
+	for reply, want := range map[string]extensions{
+		"250 PIPELINING": {},
+		"250-hi\r\n250-pipelining\r\n250-Size 99\r\n250 dsn":       {pipelining: true, size: 99, dsn: true},
+		"250-hi\r\n250-SIZE\r\n250-\r\n250 Auth=plain Login":       {mechanisms: []string{"PLAIN", "LOGIN"}},
+		"250-hi\r\n250-SIZE x\r\n250-AUTH PLAIN\r\n250 AUTH LOGIN": {mechanisms: []string{"PLAIN", "LOGIN"}},
+	} {
+		s, o, _ := converse(t, Config{TLS: TLSOff}, "220 hi", reply)
+		if s == nil || !reflect.DeepEqual(s.extensions, want) {
+			t.Errorf("%q: %v", reply, o)
+		}
 	}
 }
 
@@ -402,7 +478,7 @@ func dotReader(b []byte) (string, error) {
 
 // The body ends at our dot and nowhere else, and reads back as it was, whatever its bytes.
 func FuzzAppendData(f *testing.F) {
-	for _, s := range []string{"", ".", "a", "a\r\n", ".\r\n", "a\n.\nb", "a\r.\rb", "\r\n.\r\n", "a\r\r\n.\r\n", "..\n"} {
+	for _, s := range []string{"", ".", "a", "a\r\n", ".\r\n", "a\n.\nb", "a\r.\rb", "\r\n.\r\n", "a\r\r\n.\r\n", "..\n", "a\r"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -436,10 +512,22 @@ func TestHello(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	s := &session{raw: conn}
+	s := &session{raw: local{addr: &net.TCPAddr{IP: net.IPv6loopback}}}
+	if got := s.hello(Config{}); got != "[IPv6:::1]" {
+		t.Errorf("hello with an address of IPv6: %q", got)
+	}
+	s = &session{raw: conn}
 	for in, want := range map[string]string{"": "[127.0.0.1]", "mx.espace.example": "mx.espace.example", "x\r\nMAIL FROM:<>": "[127.0.0.1]"} {
 		if got := s.hello(Config{Hello: in}); got != want {
 			t.Errorf("hello with %q: %q, want %q", in, got, want)
 		}
 	}
 }
+
+// local is a connection of which only our side's address is known.
+type local struct {
+	net.Conn
+	addr net.Addr
+}
+
+func (l local) LocalAddr() net.Addr { return l.addr }

@@ -53,6 +53,12 @@ const (
 	babble = "!babble" // never ends its answer
 )
 
+// These are scripted like the stages of a message.
+const (
+	stageRset Stage = "rset"
+	stageQuit Stage = "quit"
+)
+
 // dial connects a client to a new goroutine of the toy, without a network.
 func (s *toy) dial(context.Context, string, string) (net.Conn, error) {
 	client, server := net.Pipe()
@@ -107,6 +113,10 @@ func (c *toyConn) serve() {
 	if greeting == "" {
 		greeting = "220 toy.example ESMTP"
 	}
+	if greeting == hang {
+		io.Copy(io.Discard, c.in)
+		return
+	}
 	if !c.say(greeting) {
 		return
 	}
@@ -156,10 +166,12 @@ func (c *toyConn) command(verb, line string) bool {
 	case "DATA":
 		return c.data()
 	case "RSET":
-		c.begun = false
-		return c.say("250 2.0.0 ok")
+		if c.script(stageRset) == "" {
+			c.begun = false
+		}
+		return c.reply(stageRset, "250 2.0.0 ok")
 	case "QUIT":
-		c.say("221 2.0.0 bye")
+		c.reply(stageQuit, "221 2.0.0 bye")
 		return false
 	}
 	return c.say("500 5.5.1 what?")
