@@ -86,7 +86,7 @@ func readStatic(from fs.FS, name string) ([]byte, error) {
 	info, err := fs.Stat(from, name)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("%s cannot be read, or is a link that leads out of the folder: %w", name, err)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a file, nor a link to one in the folder", name)
 	case info.Size() > maxStatic:

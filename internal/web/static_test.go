@@ -89,8 +89,8 @@ func TestThemeStaysInItsFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := web.New(web.Config{PublicURL: &url.URL{Scheme: "https", Host: "espace.example"}, ThemeDir: theme})
-		if err == nil || !strings.Contains(err.Error(), "theme folder: ") || !strings.Contains(err.Error(), "a.css") {
-			t.Errorf("%s: error %v, want one that names a.css", name, err)
+		if err == nil || !strings.Contains(err.Error(), "(THEME_DIR): a.css ") {
+			t.Errorf("%s: error %v, want one that names the variable and a.css", name, err)
 		}
 	}
 	theme := t.TempDir()

@@ -111,7 +111,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	static, err := loadStatic(cfg.ThemeDir)
 	if err != nil {
-		return nil, fmt.Errorf("theme folder: %w", err)
+		return nil, fmt.Errorf("theme folder (THEME_DIR): %w", err)
 	}
 	certURL := ""
 	if cfg.CertURL != nil {
