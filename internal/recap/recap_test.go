@@ -1,5 +1,8 @@
 package recap_test
 
+// This file is long because each test looks at the same document by another program
+// than its writer's (pdftotext, qpdf, pdfinfo): facts and readers are shared.
+
 import (
 	"bytes"
 	"encoding/json"
