@@ -103,8 +103,8 @@ func (s *Server) open(ctx context.Context, email conversion.Email, password, tok
 
 // connected lets the browser into the space, and out of the one it was in.
 func (s *Server) connected(w http.ResponseWriter, r *http.Request, email conversion.Email, token string) error {
-	if cookie, err := r.Cookie(s.cookieName(spaceCookie)); err == nil {
-		if err := s.db.LeaveSpace(r.Context(), sha256.Sum256([]byte(cookie.Value))); err != nil {
+	if before, ok := s.sessionHash(r, spaceCookie); ok {
+		if err := s.db.LeaveSpace(r.Context(), before); err != nil {
 			return err
 		}
 	}
@@ -120,8 +120,8 @@ func (s *Server) connected(w http.ResponseWriter, r *http.Request, email convers
 func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) error {
 	var hashes [][32]byte
 	for _, name := range []string{spaceCookie, recapCookie} {
-		if cookie, err := r.Cookie(s.cookieName(name)); err == nil {
-			hashes = append(hashes, sha256.Sum256([]byte(cookie.Value)))
+		if hash, ok := s.sessionHash(r, name); ok {
+			hashes = append(hashes, hash)
 		}
 	}
 	if err := s.db.SignOut(r.Context(), hashes...); err != nil {

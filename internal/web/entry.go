@@ -1,7 +1,6 @@
 package web
 
 import (
-	"crypto/sha256"
 	"errors"
 	"net/http"
 
@@ -82,11 +81,10 @@ func (s *Server) enter(r *http.Request) (entry, error) {
 }
 
 func (s *Server) bySession(r *http.Request) (entry, error) {
-	cookie, err := r.Cookie(s.cookieName(spaceCookie))
-	if err != nil {
+	token, ok := s.sessionHash(r, spaceCookie)
+	if !ok {
 		return entry{}, conversion.ErrNotFound
 	}
-	token := sha256.Sum256([]byte(cookie.Value))
 	session, err := s.db.SpaceOfSession(r.Context(), token)
 	if err != nil {
 		return entry{}, err

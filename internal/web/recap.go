@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,11 +54,11 @@ func (s *Server) documentOf(r *http.Request) (found sql.Recap, pdf []byte, err e
 // conversion.ErrNotFound.
 func (s *Server) recapOf(r *http.Request) (sql.Recap, error) {
 	for _, name := range []string{spaceCookie, recapCookie} {
-		cookie, err := r.Cookie(s.cookieName(name))
-		if err != nil {
+		hash, ok := s.sessionHash(r, name)
+		if !ok {
 			continue
 		}
-		found, err := s.db.RecapOfSession(r.Context(), sha256.Sum256([]byte(cookie.Value)))
+		found, err := s.db.RecapOfSession(r.Context(), hash)
 		if !errors.Is(err, conversion.ErrNotFound) {
 			return found, err
 		}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"time"
@@ -31,6 +32,12 @@ func (s *Server) cookie(name, token string, life time.Duration) *http.Cookie {
 		Name: s.cookieName(name), Value: token, Path: "/", MaxAge: int(life.Seconds()),
 		Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
+}
+
+// sessionHash is what the database knows of a session: the hash of its cookie.
+func (s *Server) sessionHash(r *http.Request, name string) (hash [32]byte, ok bool) {
+	token := s.cookieValue(r, name)
+	return sha256.Sum256([]byte(token)), token != ""
 }
 
 func (s *Server) cookieName(name string) string {
