@@ -583,7 +583,7 @@ func TestNoQuitOutOfStep(t *testing.T) {
 		stage  Stage
 		answer string
 	}{{StageDot, "354 go on"}, {StageDot, "huh"}, {StageDot, "421 4.3.2 closing"}, {StageMail, "hello"}, {StageMail, "421 4.7.0 no more"}} {
-		s := &toy{answer: at(1, c.stage, c.answer)}
+		s := &toy{offers: []string{}, answer: at(1, c.stage, c.answer)}
 		r := s.relay(t, Config{}, 1)
 		got := send(t.Context(), t, r, window(t, 2))[1]
 		r.Close()
