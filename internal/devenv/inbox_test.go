@@ -251,24 +251,26 @@ func TestInboxPages(t *testing.T) {
 	}
 	in.add(Message{From: "retour@impots.example", Recipients: []string{"durand@cabinet.example"}, Raw: []byte(sampleMail)})
 	in.add(Message{Recipients: []string{"<script>@cabinet.example"}, Raw: []byte("no header at all")})
+	in.add(Message{Raw: []byte("To: durand@cabinet.example\r\n\r\nsans objet\r\n")})
 	for _, c := range []struct {
 		path   string
 		status int
 		want   []string
 	}{
-		{"/inbox", 200, []string{`<a href="/inbox/1">Votre code d’activation</a>`, "durand@cabinet.example", "2 courriels", "&lt;script&gt;@"}},
+		{"/inbox", 200, []string{`<a href="/inbox/1">Votre code d’activation</a>`, "durand@cabinet.example", "3 courriels", "&lt;script&gt;@", `<a href="/inbox/3">(sans objet)</a>`}},
 		{"/inbox?before=2", 200, []string{`href="/inbox/1"`}},
 		{"/inbox/1", 200, []string{`<a href="https://impots.example/activation#c=ABCD-1234-WXYZ">`, "mercredi 25 novembre 2026 à 8\u00a0h\u00a000",
 			"récap.pdf", `src="/inbox/1/html"`, "/inbox/1/eml"}},
 		{"/inbox/1/html", 200, []string{`<head><base target="_top">`, "<b>ABCD-1234-WXYZ</b>"}},
 		{"/inbox/1/eml", 200, []string{sampleMail}},
 		{"/inbox/1/attachment/1", 200, []string{"%PDF-1.4"}},
-		{"/inbox/2", 200, []string{"no header at all"}},
+		{"/inbox/2", 200, []string{"(message illisible)", "no header at all"}},
+		{"/inbox/3", 200, []string{"<h1>(sans objet)</h1>"}},
 		{"/inbox/style.css", 200, []string{"font:"}},
 		{"/inbox/1/attachment/0", 404, nil},
 		{"/inbox/1/attachment/2", 404, nil},
 		{"/inbox/0", 404, nil},
-		{"/inbox/3/html", 404, nil},
+		{"/inbox/4/html", 404, nil},
 		{"/inbox/x", 404, nil},
 	} {
 		w := get(t, h, c.path)
