@@ -142,27 +142,23 @@ func credentials(u *url.Userinfo) (*Credentials, error) {
 
 func tlsMode(u *url.URL) (TLSMode, error) {
 	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
+	mode := TLSMode(query.Get("starttls"))
+	query.Del("starttls")
+	switch {
+	case err != nil:
 		return "", errors.New("has a malformed query")
-	}
-	for name := range query {
-		if name != "starttls" {
-			return "", errors.New("knows no option but starttls")
-		}
-	}
-	if u.Scheme == "smtps" {
-		if len(query) > 0 {
-			return "", errors.New("starttls has no meaning with smtps://")
-		}
+	case len(query) > 0:
+		return "", errors.New("knows no option but starttls")
+	case u.Scheme == "smtps" && u.RawQuery != "":
+		return "", errors.New("starttls has no meaning with smtps://")
+	case u.Scheme == "smtps":
 		return TLSImplicit, nil
-	}
-	switch mode := TLSMode(query.Get("starttls")); mode {
-	case "":
+	case mode == "":
 		return TLSRequired, nil
-	case TLSRequired, TLSOptional, TLSOff:
-		return mode, nil
+	case mode != TLSRequired && mode != TLSOptional && mode != TLSOff:
+		return "", errors.New("starttls must be required, optional or off")
 	}
-	return "", errors.New("starttls must be required, optional or off")
+	return mode, nil
 }
 
 // String tells where the relay is, without credentials.
