@@ -22,6 +22,7 @@ const (
 	fieldSerial
 	fieldIssuer
 	fieldExpiry
+	fieldPriority
 )
 
 // The fields of the sheet Dossiers, which begins with fieldNumber too.
@@ -71,6 +72,7 @@ var subscriberHeadings = []heading{
 	newHeading("date d'expiration", true, "expirydate", "expirationdate", "expiration", "expiry", "expires", "expirele",
 		"datedexpirationducertificat", "dateexpiration", "datedefindevalidite", "findevalidite", "dateexpirationcertificat",
 		"certificateexpirydate", "dateofexpiry", "datedexpirationcertificat"),
+	newHeading("priorité", false, "priority", "prioritedenvoi", "rangdepriorite"),
 }
 
 // dossierHeadings are the columns of the sheet Dossiers.

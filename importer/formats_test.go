@@ -209,12 +209,13 @@ func fixture(t testing.TB, name string) []byte {
 // apostrophes, blanks and punctuation (contract).
 func TestHeaderNames(t *testing.T) {
 	for want, names := range map[field][]string{
-		fieldNumber: {"numéro d'abonné", "NUMERO D’ABONNE", " Numéro  d'abonné : ", "N° d'abonné", "nº abonné", "№ d'abonné", "Subscriber number", "subscriber_number", "Nume\u0301ro d\u02bcabonne\u0301"},
-		fieldHolder: {"Titulaire", "HOLDER", "nom du titulaire"},
-		fieldEmail:  {"adresse électronique", "E-mail", "Courriel", "Adresse e-mail", "EMAIL", "e‑mail"},
-		fieldSerial: {"numéro de série", "N° de série", "Serial Number", "serial-number"},
-		fieldIssuer: {"Émetteur", "emetteur", "Issuer"},
-		fieldExpiry: {"date d'expiration", "Date d\u00a0'expiration", "Expiry date", "Date d'expiration du certificat"},
+		fieldNumber:   {"numéro d'abonné", "NUMERO D’ABONNE", " Numéro  d'abonné : ", "N° d'abonné", "nº abonné", "№ d'abonné", "Subscriber number", "subscriber_number", "Nume\u0301ro d\u02bcabonne\u0301"},
+		fieldHolder:   {"Titulaire", "HOLDER", "nom du titulaire"},
+		fieldEmail:    {"adresse électronique", "E-mail", "Courriel", "Adresse e-mail", "EMAIL", "e‑mail"},
+		fieldSerial:   {"numéro de série", "N° de série", "Serial Number", "serial-number"},
+		fieldIssuer:   {"Émetteur", "emetteur", "Issuer"},
+		fieldExpiry:   {"date d'expiration", "Date d\u00a0'expiration", "Expiry date", "Date d'expiration du certificat"},
+		fieldPriority: {"priorité", "Priority", "PRIORITE"},
 	} {
 		for _, name := range names {
 			l := matchHeader(row{line: 1, cells: []cell{{column: 3, text: name}}}, subscriberHeadings)

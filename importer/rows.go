@@ -25,8 +25,9 @@ func (s *sheet) subscriber(r row) sql.ImportRow {
 		},
 		Access: conversion.AccessCertificate,
 	}
+	priority := parse(&p, fieldPriority, parsePriority)
 	p.checkWidth()
-	out := sql.ImportRow{Line: r.line, Space: space, Cell: p.cell, Reason: p.reason, Warning: hiddenWarning(r)}
+	out := sql.ImportRow{Line: r.line, Space: space, Priority: priority, Cell: p.cell, Reason: p.reason, Warning: hiddenWarning(r)}
 	if p.reason != "" {
 		out.Space = conversion.Space{Number: space.Number}
 		return out
@@ -210,4 +211,18 @@ func kindFrench(kind string) string {
 		return "rejeté"
 	}
 	return strings.ToLower(kind)
+}
+
+var errPriority = &conversion.Invalid{English: "priority is no digit from 1 to 9", French: "priorité invalide : un chiffre de 1 (part en premier) à 9, ou rien"}
+
+// parsePriority reads in which order a row is mailed; 0 where it says nothing (D13).
+func parsePriority(s string) (int, error) {
+	s = conversion.Trim(s)
+	switch {
+	case s == "":
+		return 0, nil
+	case len(s) > 1 || s < "1" || s > "9":
+		return 0, errPriority
+	}
+	return int(s[0] - '0'), nil
 }

@@ -21,6 +21,10 @@ import (
 type Options struct {
 	// Path is the spreadsheet: xlsx or CSV, by its content.
 	Path string
+	// Campaign is the name of the one that the file goes to; "": see sql.Import.
+	Campaign string
+	// Start starts the campaign.
+	Start bool
 	// Within takes only certificates that expire within it; 0 takes all.
 	Within time.Duration
 	// DryRun judges every row and stores nothing.
@@ -157,6 +161,7 @@ func CheckVerdictsPath(path, verdicts string) error {
 func (f *File) request(opts Options) sql.Import {
 	told := &issuers{store: opts.Certificates, known: make(map[string]issuer)}
 	return sql.Import{
+		Campaign: opts.Campaign, Start: opts.Start,
 		Hash: f.Hash, FileName: f.Name, Sheet: f.Sheet,
 		Within: opts.Within, DryRun: opts.DryRun, Actor: opts.Actor, Keys: opts.Keys,
 		Columns:  f.columns(),

@@ -46,7 +46,7 @@ func TestRunSample(t *testing.T) {
 	db := sqltest.Open(t)
 	opts := options(t, samplePath())
 	// Of the eight last rows six are malformed, one contradicts another row, which falls with it, and one is there twice.
-	want := sql.ImportResult{Batch: 1, Rows: 60, Accepted: 51, Unchanged: 1, Rejected: 8}
+	want := sql.ImportResult{Batch: 1, Campaign: "sample", State: sql.CampaignPrepared, Rows: 60, Accepted: 51, Unchanged: 1, Rejected: 8}
 	if got := run(t, db, opts); got != want {
 		t.Errorf("result is %+v, want %+v", got, want)
 	}

@@ -96,6 +96,8 @@ var advices = map[string]workbook.Rule{
 		Text: "Facultatif. Autorité qui a émis le certificat, telle que le certificat la nomme."},
 	"date d'expiration": {Type: "date", From: 43_831, To: 2_958_465,
 		Text: "Obligatoire. Dernier jour de validité du certificat, par exemple 31/12/2026."},
+	"priorité": {Type: "textLength", From: 0, To: 1,
+		Text: "Facultatif. De 1 (part en premier) à 9 ; 5 si la case est vide."},
 	"siren": {Type: "textLength", From: 9, To: 11,
 		Text: "Obligatoire. 9 chiffres, zéros en tête compris."},
 	"raison sociale": {Type: "textLength", From: 1, To: 200,

@@ -4,7 +4,8 @@
 //
 // What follows what:
 //
-//	import, retry          ─▶ code mail (bulk)
+//	import, retry          ─▶ an invitation, held by its campaign
+//	campaign running       ─▶ code mail (bulk), in the order of the campaign
 //	another address        ─▶ code mail and notice (interactive)
 //	option in the space    ─▶ code mail, and a notice for another address (interactive)
 //	resend                 ─▶ code mail again (interactive)
@@ -36,6 +37,11 @@ type Dispatcher struct {
 	Queue *queue.Client
 	Slots queue.Slots
 	Log   *slog.Logger
+
+	Help     sql.Assistance // when it answers (D14)
+	Lifetime time.Duration  // of an activation code (R21)
+
+	released time.Time // when it last looked what campaigns may release
 }
 
 const (
@@ -119,6 +125,9 @@ func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
+	if err := d.release(ctx); err != nil {
+		return false, err
+	}
 	now, err := d.DB.Now(ctx)
 	if err != nil {
 		return false, err
@@ -143,6 +152,19 @@ func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
 		}
 	}
 	return busy, nil
+}
+
+// releaseEvery is how often at the most a Dispatcher looks what campaigns may release.
+const releaseEvery = 250 * time.Millisecond
+
+// release has the running campaigns release what is next (D12, D13).
+func (d *Dispatcher) release(ctx context.Context) error {
+	if time.Since(d.released) < releaseEvery {
+		return nil
+	}
+	d.released = time.Now()
+	_, err := d.DB.Release(ctx, d.Help, d.Lifetime)
+	return err
 }
 
 // wanted is how many wake-ups may wait for a lane: at most twice its slots.

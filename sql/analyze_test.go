@@ -10,7 +10,7 @@ import (
 // statistics are the tables that an import fills, with the rows that the planner
 // believes them to have and the columns that it knows.
 const statistics = `SELECT string_agg(c.relname || ' ' || c.reltuples::int || ' ' || (SELECT count(*) > 3 FROM pg_stats s WHERE s.tablename = c.relname), ', ' ORDER BY c.relname)
-	FROM pg_class c WHERE c.relname IN ('space', 'request', 'obligation') AND c.relkind = 'r'`
+	FROM pg_class c WHERE c.relname IN ('space', 'request', 'held') AND c.relkind = 'r'`
 
 // noAutovacuum keeps PostgreSQL from making statistics by itself, and from visiting
 // pages.
@@ -44,11 +44,11 @@ func TestImportMakesStatistics(t *testing.T) {
 		}
 	}
 	d.run(d.sheet(rows(100, "few")...))
-	want("obligation -1 false, request -1 false, space -1 false")
+	want("held -1 false, request -1 false, space -1 false")
 	d.run(d.sheet(rows(500, "new")...))
-	want("obligation 600 true, request 500 true, space 500 true")
+	want("held 500 true, request 500 true, space 500 true")
 	d.run(d.sheet(rows(500, "other")...))
-	want("obligation 1100 true, request 500 true, space 500 true")
+	want("held 500 true, request 500 true, space 500 true")
 }
 
 // The function runs as the owner of the tables: nobody may call it but whom Grant

@@ -1,11 +1,17 @@
 package sql
 
 import (
+	"cmp"
 	"context"
+	stdsql "database/sql"
 	_ "embed"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 const (
@@ -87,11 +93,15 @@ var (
 // a verdict is not the one that was told. A row without a verdict would be a row
 // lost: the constraint on the table import refuses it.
 func (r *importRun) apply(ctx context.Context) (result ImportResult, changed bool, err error) {
-	var batch int64
-	if err := r.tx.GetContext(ctx, &batch, keepBatch, r.Hash[:], r.FileName, r.Sheet); err != nil {
+	c, err := r.keepCampaign(ctx)
+	if err != nil {
 		return result, false, err
 	}
-	if err := r.openRequests(ctx, batch); err != nil {
+	var batch int64
+	if err := r.tx.GetContext(ctx, &batch, keepBatch, r.Hash[:], r.FileName, r.Sheet, c.ID); err != nil {
+		return result, false, err
+	}
+	if err := r.openRequests(ctx, batch, c.ID); err != nil {
 		return result, false, err
 	}
 	err = r.steps(ctx,
@@ -104,7 +114,7 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 	if result, err = r.count(ctx); err != nil {
 		return result, false, err
 	}
-	result.Batch = batch
+	result.Batch, result.Campaign, result.State = batch, c.Name, c.State
 	err = r.steps(ctx, step{keepImport, []any{batch, r.Actor, result.Rows, result.Accepted, result.Unchanged, result.NotDue, result.Excluded, result.Rejected}})
 	if err != nil {
 		return result, false, err
@@ -123,8 +133,8 @@ var (
 	contest string
 	//go:embed query/make_codes.sql
 	makeCodes string
-	//go:embed query/mail_codes.sql
-	mailCodes string
+	//go:embed query/hold_codes.sql
+	holdCodes string
 	//go:embed query/audit_requests.sql
 	auditRequests string
 	//go:embed query/lock_contested.sql
@@ -139,12 +149,12 @@ var (
 // request are judged again once it is locked, so that no activation under way is
 // overtaken: overdue ones are closed first, and a row whose space got or lost its
 // request in the meantime goes another round.
-func (r *importRun) openRequests(ctx context.Context, batch int64) error {
-	if err := r.steps(ctx, step{makeSpaces, nil}, step{openFirst, []any{batch}}); err != nil {
+func (r *importRun) openRequests(ctx context.Context, batch, campaign int64) error {
+	if err := r.steps(ctx, step{makeSpaces, nil}, step{openFirst, []any{batch, campaign}}); err != nil {
 		return err
 	}
 	for round := 1; round <= maxJudgements; round++ {
-		contested, err := r.openRound(ctx, batch, round)
+		contested, err := r.openRound(ctx, batch, campaign, round)
 		if err != nil || !contested {
 			return err
 		}
@@ -158,8 +168,8 @@ func (r *importRun) openRequests(ctx context.Context, batch int64) error {
 
 // openRound opens the requests of one round, and tells whether rows remain whose
 // space has one already.
-func (r *importRun) openRound(ctx context.Context, batch int64, round int) (contested bool, err error) {
-	if err := r.steps(ctx, step{openAgain, []any{batch, round}}); err != nil {
+func (r *importRun) openRound(ctx context.Context, batch, campaign int64, round int) (contested bool, err error) {
+	if err := r.steps(ctx, step{openAgain, []any{batch, round, campaign, r.Campaign != ""}}); err != nil {
 		return false, err
 	}
 	n, err := affected(r.tx.ExecContext(ctx, contest, round))
@@ -168,7 +178,7 @@ func (r *importRun) openRound(ctx context.Context, batch int64, round int) (cont
 	}
 	return n > 0, r.steps(ctx,
 		step{makeCodes, []any{round, r.Keys.Newest()}},
-		step{mailCodes, []any{round}},
+		step{holdCodes, []any{round, campaign}},
 		step{auditRequests, []any{round, batch, r.Actor}})
 }
 
@@ -189,4 +199,73 @@ func (r *importRun) judgeContested(ctx context.Context, round int) (moved bool, 
 		return false, err
 	}
 	return moved, r.tx.GetContext(ctx, &moved, contestedMoved, round)
+}
+
+//go:embed query/campaign_of_file.sql
+var campaignOfFile string
+
+// campaign is the one that the file belongs to: the one named, else the one where its
+// rows are, else a new one named after the file (D12). Its ID is 0 if it is new.
+func (r *importRun) campaign(ctx context.Context) (Campaign, error) {
+	if r.Campaign != "" {
+		c, err := campaignOf(ctx, r.tx, r.Campaign)
+		switch {
+		case errors.Is(err, ErrNoCampaign):
+			return Campaign{Name: r.Campaign, State: CampaignPrepared}, nil
+		case err == nil && (c.State == CampaignCancelled || c.State == CampaignClosed):
+			return c, &CampaignStateError{c.Name, c.State}
+		}
+		return c, err
+	}
+	var found campaignRow
+	err := r.tx.GetContext(ctx, &found, campaignOfFile, r.Hash[:])
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return r.newCampaign(ctx)
+	}
+	return found.campaign(), err
+}
+
+// newCampaign is one named after the file, with a number if that name is taken.
+func (r *importRun) newCampaign(ctx context.Context) (Campaign, error) {
+	base := strings.TrimSuffix(r.FileName, filepath.Ext(r.FileName))
+	for n := 1; ; n++ {
+		name := campaignName(base, n)
+		_, err := campaignOf(ctx, r.tx, name)
+		if errors.Is(err, ErrNoCampaign) {
+			return Campaign{Name: name, State: CampaignPrepared}, nil
+		}
+		if err != nil {
+			return Campaign{}, err
+		}
+	}
+}
+
+// keepCampaign is campaign, made if it is new, and started if that was asked for.
+func (r *importRun) keepCampaign(ctx context.Context) (Campaign, error) {
+	c, err := r.campaign(ctx)
+	if err != nil {
+		return c, err
+	}
+	if c.ID == 0 {
+		if err := r.tx.GetContext(ctx, &c.ID, makeCampaign, c.Name, r.Actor); err != nil {
+			return c, fmt.Errorf("make campaign %q: %w", c.Name, err)
+		}
+	}
+	if r.Start && c.State == CampaignPrepared {
+		err = move(ctx, r.tx, c, CampaignRunning, "", r.Actor, CampaignPrepared)
+		c.State = CampaignRunning
+	}
+	return c, err
+}
+
+// campaignName is the nth name that a file's name gives: printable, and no longer than
+// a campaign's may be.
+func campaignName(base string, n int) string {
+	name := []rune(strings.Join(strings.FieldsFunc(base, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " "))
+	suffix := ""
+	if n > 1 {
+		suffix = " " + strconv.Itoa(n)
+	}
+	name = name[:min(len(name), MaxCampaignName-len(suffix))]
+	return cmp.Or(string(name), "import") + suffix
 }

@@ -18,13 +18,15 @@ import (
 // deletes what is done with, never what happened (R4, I9).
 var grants = [...]struct{ table, rights string }{
 	{"goose_db_version", "SELECT"},
-	{"batch", "SELECT, INSERT, UPDATE (file_name)"},
+	{"campaign", "SELECT, INSERT (name, created_at), UPDATE (state, why, starts_at, pilot, per_day, min_help, open_until)"},
+	{"campaign_audit", "SELECT, INSERT (at, campaign_id, event, actor, why)"},
+	{"batch", "SELECT, INSERT, UPDATE (file_name, campaign_id)"},
 	{"import", "SELECT, INSERT (batch_id, at, actor, rows, accepted, unchanged, not_due, excluded, rejected)"},
 	{"rejected", "SELECT, INSERT, UPDATE (number, verdict, cell, reason), DELETE"},
-	{"space", "SELECT, INSERT (id, number, holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents)," +
-		" UPDATE (holder, contact_email, contact_key, serial, issuer, certificate_expires, companies, contents," +
+	{"space", "SELECT, INSERT (id, number, holder, contact_email, contact_key, serial, issuer, certificate_expires, priority, companies, contents)," +
+		" UPDATE (holder, contact_email, contact_key, serial, issuer, certificate_expires, priority, companies, contents," +
 		" access, switched_at, email, email_key, password_hash, question, answer_hash)"},
-	{"request", "SELECT, INSERT (id, space_id, batch_id, origin, password_hash, question, answer_hash, submission, requested_at)," +
+	{"request", "SELECT, INSERT (id, space_id, batch_id, campaign_id, origin, password_hash, question, answer_hash, submission, requested_at)," +
 		" UPDATE (batch_id, generation, other_addresses, password_hash, question, answer_hash, submission," +
 		" activated_at, expired_at, undeliverable_at, cancelled_at)"},
 	{"space_id_seq", "USAGE"},
@@ -35,8 +37,9 @@ var grants = [...]struct{ table, rights string }{
 	{"deadline", "SELECT, INSERT (at, requests), UPDATE (at), DELETE"},
 	{"exclusion", "SELECT, INSERT (kind, key, reason, made_at, made_by, ends_at), UPDATE (ends_at, lifted_by, lift_reason)"},
 	{"space_exclusion", "SELECT"},
-	{"obligation", "SELECT, INSERT (lane, kind, space_id, request_id, generation, copy, due_at, happened_at), DELETE," +
+	{"obligation", "SELECT, INSERT (lane, kind, space_id, request_id, generation, campaign_id, copy, due_at, happened_at), DELETE," +
 		" UPDATE (due_at, claim, claimed_until, started_at, message_date, attempts, interruptions, blame)"},
+	{"held", "SELECT, INSERT, UPDATE (generation, priority, expires), DELETE"},
 	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason)"},
 	{"recap", "SELECT, INSERT (request_id, facts), UPDATE (pdf, sha256, rendered_at)"},
 	{"session", "SELECT, INSERT, DELETE"},

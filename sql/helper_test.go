@@ -143,7 +143,7 @@ func (d *desk) run(in sql.Import) (sql.ImportResult, []sql.Verdict) {
 			d.t.Errorf("verdict %d is of line %d", i, v.Line)
 		}
 	}
-	want := sql.ImportResult{Batch: result.Batch, OrphanDossiers: result.OrphanDossiers, Rows: in.Expect, Accepted: kinds["accepted"],
+	want := sql.ImportResult{Batch: result.Batch, Campaign: result.Campaign, State: result.State, OrphanDossiers: result.OrphanDossiers, Rows: in.Expect, Accepted: kinds["accepted"],
 		Unchanged: kinds["unchanged"], NotDue: kinds["not_due"], Excluded: kinds["excluded"], Rejected: kinds["rejected"]}
 	if result != want || result.Accepted+result.Unchanged+result.NotDue+result.Excluded+result.Rejected != in.Expect {
 		d.t.Errorf("result is %+v, its verdicts are %+v", result, want)
@@ -441,9 +441,10 @@ func (d *desk) recount(batch int64) sql.Status {
 	d.must(rows.Err())
 	var certificate, password int
 	d.must(d.Raw.QueryRow(`SELECT count(*) FILTER (WHERE access = 'certificate'), count(*) FILTER (WHERE access = 'password'),
-			(SELECT count(*) FROM obligation WHERE lane <> 'recap' AND due_at < 'infinity'), (SELECT count(*) FROM obligation WHERE lane = 'recap')
+			(SELECT count(*) FROM obligation WHERE lane <> 'recap' AND due_at < 'infinity'), (SELECT count(*) FROM obligation WHERE lane = 'recap'),
+			(SELECT count(*) FROM held), (SELECT count(*) FROM held JOIN campaign c ON c.id = campaign_id WHERE c.state = 'running')
 		FROM space s WHERE EXISTS (SELECT FROM request r WHERE r.space_id = s.id AND ($1::bigint = 0 OR r.batch_id = $1))`, batch).
-		Scan(&certificate, &password, &s.ToSend, &s.ToRender))
+		Scan(&certificate, &password, &s.ToSend, &s.ToRender, &s.Held, &s.Leaving))
 	s.Spaces[conversion.AccessCertificate], s.Spaces[conversion.AccessPassword] = certificate, password
 	return s
 }
@@ -453,7 +454,11 @@ var requestInvariants = map[string]string{
 	"I1: an open request has a mail or a deadline to come": `
 		SELECT r.id FROM request r WHERE request_is_open(r)
 			AND NOT EXISTS (SELECT FROM obligation o WHERE o.request_id = r.id AND o.generation = r.generation AND o.kind = 'code' AND o.copy = 0)
+			AND NOT EXISTS (SELECT FROM held h WHERE h.request_id = r.id)
 			AND NOT EXISTS (SELECT FROM deadline d WHERE r.id = ANY (d.requests))`,
+	"D12: an invitation is held of an open request, whose code never started": `
+		SELECT h.request_id AS id FROM held h LEFT JOIN request_code r ON r.id = h.request_id AND r.generation = h.generation AND r.campaign_id = h.campaign_id
+		WHERE r.id IS NULL OR NOT is_open(r) OR r.started_at IS NOT NULL OR r.purpose <> 'identify'`,
 	"I5: the code that counts of an open request is its latest good one": `
 		SELECT r.id FROM request r WHERE request_is_open(r) AND r.generation IS DISTINCT FROM
 			(SELECT max(c.generation) FROM code c WHERE c.request_id = r.id AND c.void_at IS NULL AND c.purpose <> 'reset')`,

@@ -27,6 +27,7 @@ type ImportRow struct {
 	// IssuerKey is the same for rows whose certificates have the same issuer,
 	// however they write it; "" is the text itself.
 	IssuerKey string
+	Priority  int // 1 to 9, 1 leaves first; 0 is 5 (D13)
 }
 
 // A DossierRow is one row of the optional Dossiers sheet.
@@ -51,6 +52,8 @@ type Import struct {
 	Hash     [sha256.Size]byte // of the file's bytes: names the batch
 	FileName string
 	Sheet    string
+	Campaign string        // the name of the one that it goes to, made if there is none; "": found by the rows (D12)
+	Start    bool          // a campaign that is prepared starts with it
 	Within   time.Duration // only certificates that expire within it; 0: all
 	DryRun   bool          // judge, and stop there
 	Actor    string        // for the audit log
@@ -64,13 +67,15 @@ type Import struct {
 
 // An ImportResult counts verdicts. The four kinds always add up to Rows.
 type ImportResult struct {
-	Batch     int64 `json:"batch" db:"-"` // 0 for a dry run of an unknown file
-	Rows      int   `json:"rows" db:"rows"`
-	Accepted  int   `json:"accepted" db:"accepted"`
-	Unchanged int   `json:"unchanged" db:"unchanged"`
-	NotDue    int   `json:"not_due" db:"not_due"`
-	Excluded  int   `json:"excluded" db:"excluded"` // left alone (D17)
-	Rejected  int   `json:"rejected" db:"rejected"`
+	Batch     int64         `json:"batch" db:"-"` // 0 for a dry run of an unknown file
+	Campaign  string        `json:"campaign" db:"-"`
+	State     CampaignState `json:"state" db:"-"` // of the campaign
+	Rows      int           `json:"rows" db:"rows"`
+	Accepted  int           `json:"accepted" db:"accepted"`
+	Unchanged int           `json:"unchanged" db:"unchanged"`
+	NotDue    int           `json:"not_due" db:"not_due"`
+	Excluded  int           `json:"excluded" db:"excluded"` // left alone (D17)
+	Rejected  int           `json:"rejected" db:"rejected"`
 	// OrphanDossiers are rows of the sheet Dossiers whose number no row of the
 	// file has, or that have none: they were not used.
 	OrphanDossiers int `json:"orphan_dossiers" db:"-"`
@@ -160,6 +165,11 @@ func (r *importRun) dry(ctx context.Context) (ImportResult, error) {
 	if err := r.tx.GetContext(ctx, &result.Batch, knownBatch, r.Hash[:]); err != nil {
 		return result, err
 	}
+	c, err := r.campaign(ctx)
+	if err != nil {
+		return result, err
+	}
+	result.Campaign, result.State = c.Name, c.State
 	return result, r.tell(ctx)
 }
 
@@ -206,7 +216,7 @@ func (r *importRun) read(ctx context.Context) error {
 		return err
 	}
 	n, err := copyRows(ctx, r.tx, r.Rows,
-		`COPY staged (line, number, holder, email, email_key, serial, issuer, issuer_key, expires, contents, nonce, tag, cell, reason, warning) FROM STDIN`, r.staged)
+		`COPY staged (line, number, holder, email, email_key, serial, issuer, issuer_key, expires, priority, contents, nonce, tag, cell, reason, warning) FROM STDIN`, r.staged)
 	if err != nil {
 		return err
 	}
@@ -222,15 +232,18 @@ func (r *importRun) read(ctx context.Context) error {
 	return r.steps(ctx, step{`CREATE UNIQUE INDEX ON staged (line); ANALYZE staged; ANALYZE staged_dossier`, nil})
 }
 
+// usualPriority is that of a row which names none (D13).
+const usualPriority = 5
+
 func (run *importRun) staged(r ImportRow) []any {
 	if r.Reason != "" {
 		// A malformed row differs from every other one.
-		return []any{r.Line, string(r.Space.Number), "", "", "", "", "", "", nil, "line " + strconv.Itoa(r.Line), nil, nil, r.Cell, r.Reason, ""}
+		return []any{r.Line, string(r.Space.Number), "", "", "", "", "", "", nil, usualPriority, "line " + strconv.Itoa(r.Line), nil, nil, r.Cell, r.Reason, ""}
 	}
 	s := r.Space
 	nonce, tag := run.Keys.FirstCode(s.Contact)
 	return []any{r.Line, string(s.Number), s.Holder, s.Contact.String(), s.Contact.Key(), string(s.Certificate.Serial),
-		s.Certificate.Issuer, cmp.Or(r.IssuerKey, s.Certificate.Issuer), s.Certificate.Expires.Format(time.DateOnly), contents(s), nonce[:], tagValue(tag), "", "", r.Warning}
+		s.Certificate.Issuer, cmp.Or(r.IssuerKey, s.Certificate.Issuer), s.Certificate.Expires.Format(time.DateOnly), cmp.Or(r.Priority, usualPriority), contents(s, r.Priority), nonce[:], tagValue(tag), "", "", r.Warning}
 }
 
 func stagedDossier(d DossierRow) []any {
@@ -239,10 +252,10 @@ func stagedDossier(d DossierRow) []any {
 
 // contents digests a row, companies apart: equal contents are held already,
 // whatever program wrote the file (D9).
-func contents(s conversion.Space) string {
+func contents(s conversion.Space, priority int) string {
 	h := sha256.New()
 	for _, field := range []string{string(s.Number), s.Holder, s.Contact.String(), string(s.Certificate.Serial),
-		s.Certificate.Issuer, s.Certificate.Expires.Format(time.DateOnly)} {
+		s.Certificate.Issuer, s.Certificate.Expires.Format(time.DateOnly), strconv.Itoa(cmp.Or(priority, usualPriority))} {
 		fmt.Fprintf(h, "%d:%s", len(field), field)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
@@ -253,6 +266,8 @@ var (
 	judgeDossiers string
 	//go:embed query/judge_file.sql
 	judgeFile string
+	//go:embed query/rejected_before.sql
+	rejectedBefore string
 	//go:embed query/judge_known.sql
 	judgeKnown string
 	//go:embed query/count_orphans.sql
@@ -272,7 +287,8 @@ func (r *importRun) judge(ctx context.Context) error {
 	}
 	err = r.steps(ctx,
 		step{judgeDossiers, []any{r.Columns.SIREN, conversion.MaxCompanies, conversion.MaxCompanyServices, conversion.MaxSpaceServices}},
-		step{judgeFile, []any{r.Columns.Number, r.Columns.Serial}})
+		step{judgeFile, []any{r.Columns.Number, r.Columns.Serial}},
+		step{rejectedBefore, nil})
 	if err != nil {
 		return err
 	}

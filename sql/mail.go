@@ -60,20 +60,26 @@ type Mail struct {
 
 // obligation is what is to be done, and how often it was tried.
 type obligation struct {
-	Place         string    `db:"place"` // of its row
-	ID            int64     `db:"id"`
-	Kind          MailKind  `db:"kind"`
-	SpaceID       int64     `db:"space_id"`
-	RequestID     int64     `db:"request_id"`
-	Generation    int       `db:"generation"`
-	Copy          int       `db:"copy"`          // 1 to 3 for an administrator's repetition (D3)
-	Attempts      int       `db:"attempts"`      // refusals so far that count
-	OwnFault      bool      `db:"own_fault"`     // they are the recipient's, not the relay's (D11)
-	Interruptions int       `db:"interruptions"` // doubts about copies that may have gone out (I5)
-	HappenedAt    time.Time `db:"happened_at"`   // what a notice tells; the epoch for other mails
-	Recent        bool      `db:"recent"`        // that was less than a day ago
-	DueAt         time.Time `db:"due_at"`
+	Place         string        `db:"place"` // of its row
+	ID            int64         `db:"id"`
+	Kind          MailKind      `db:"kind"`
+	SpaceID       int64         `db:"space_id"`
+	RequestID     int64         `db:"request_id"`
+	Generation    int           `db:"generation"`
+	Copy          int           `db:"copy"`          // 1 to 3 for an administrator's repetition (D3)
+	Attempts      int           `db:"attempts"`      // refusals so far that count
+	OwnFault      bool          `db:"own_fault"`     // they are the recipient's, not the relay's (D11)
+	Interruptions int           `db:"interruptions"` // doubts about copies that may have gone out (I5)
+	HappenedAt    time.Time     `db:"happened_at"`   // what a notice tells; the epoch for other mails
+	Recent        bool          `db:"recent"`        // that was less than a day ago
+	DueAt         time.Time     `db:"due_at"`
+	CampaignID    int64         `db:"campaign_id"` // 0: nobody holds it back
+	Campaign      CampaignState `db:"campaign"`    // running also where nobody does, or campaignShut
 }
+
+// campaignShut is a running campaign whose codes would have too little assistance
+// ahead now (D14).
+const campaignShut CampaignState = "shut"
 
 // startsCode tells whether the code that the mail carries counts from its start.
 func (o obligation) startsCode() bool {

@@ -25,6 +25,7 @@ const (
 	ObstacleOpen         Obstacle = "open"          // its request is still open
 	ObstacleExcluded     Obstacle = "excluded"      // its space is left alone (D17)
 	ObstacleCancelled    Obstacle = "cancelled"     // an administrator ended its request
+	ObstacleClosed       Obstacle = "closed"        // its campaign is over (D12)
 	ObstacleRefused      Obstacle = "refused"       // the relay refused the address, which is still the same
 	ObstacleBounced      Obstacle = "bounced"       // a bounce said that the address is gone, which is still the same
 )
@@ -149,6 +150,8 @@ var (
 	closeOverdue string
 	//go:embed query/retry.sql
 	retry string
+	//go:embed query/lock_codes.sql
+	lockCodes string
 	//go:embed query/cancel.sql
 	cancel string
 )
@@ -179,19 +182,27 @@ func (db *DB) Retry(ctx context.Context, p Plan, keys *conversion.Keyring, actor
 // once, a mail under way arrives with a dead code. All or nothing. It returns how
 // many requests it ended.
 func (db *DB) Cancel(ctx context.Context, p Plan, actor string) (int64, error) {
-	var ended int64
-	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
-		chosen := pq.Array(p.Requests)
-		if _, err := tx.ExecContext(ctx, lockRequests, chosen); err != nil {
-			return err
-		}
-		ended, err = affected(tx.ExecContext(ctx, cancel, chosen, actor))
-		return err
-	})
+	n, err := db.end(ctx, p.Requests, false, actor)
 	if err != nil {
 		return 0, fmt.Errorf("cancel: %w", err)
 	}
-	return ended, nil
+	return n, nil
+}
+
+// end cancels those of these requests that are open; if unsent, those alone whose
+// code never started. Whoever starts one at the moment is waited for.
+func (db *DB) end(ctx context.Context, requests []int64, unsent bool, actor string) (n int64, err error) {
+	err = db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+		chosen := pq.Array(requests)
+		for _, lock := range []string{lockRequests, lockCodes} {
+			if _, err := tx.ExecContext(ctx, lock, chosen); err != nil {
+				return err
+			}
+		}
+		n, err = affected(tx.ExecContext(ctx, cancel, chosen, unsent, actor))
+		return err
+	})
+	return n, err
 }
 
 var (

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -169,6 +170,7 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]*Mail, e
 type fates struct {
 	start       []*Mail
 	void, doubt pq.Int64Array
+	paused      pq.Int64Array // until their campaign goes on
 	held        pq.Int64Array
 	wait        pq.Float64Array // seconds until held ones are due again
 	leftAlone   pq.Int64Array
@@ -179,12 +181,19 @@ type fates struct {
 const (
 	heldFor      = 2 * time.Second // how long a mail waits whose code somebody holds
 	unwrittenFor = time.Minute     // how long one waits that cannot be written
+	shutFor      = time.Minute     // how long one waits that would have too little assistance ahead (D14)
 )
 
 // add decides about a mail whose code nobody else holds.
 func (f *fates) add(m *Mail, keys *conversion.Keyring) {
 	first := m.startsCode()
 	switch {
+	case m.Campaign == CampaignCancelled || m.Campaign == CampaignClosed:
+		f.void = append(f.void, m.ID)
+	case m.Campaign == campaignShut:
+		f.hold(m.ID, shutFor)
+	case m.Campaign != CampaignRunning:
+		f.paused = append(f.paused, m.ID)
 	case !m.Good || m.Kind == MailReset && !m.Started && !m.Recent:
 		f.void = append(f.void, m.ID)
 	case m.LeftUntil != nil && first && !m.Started:
@@ -243,6 +252,7 @@ func (f *fates) settle(ctx context.Context, tx *sqlx.Tx) error {
 		{giveInToDoubt, f.doubt, nil},
 		{holdOffMail, f.held, []any{f.wait}},
 		{putOffMail, f.leftAlone, []any{f.until}},
+		{putOffMail, f.paused, []any{forever(len(f.paused))}},
 	} {
 		if len(rest.ids) == 0 {
 			continue
@@ -254,12 +264,15 @@ func (f *fates) settle(ctx context.Context, tx *sqlx.Tx) error {
 	return nil
 }
 
+// forever puts n mails off until somebody brings them back.
+func forever(n int) pq.StringArray { return slices.Repeat(pq.StringArray{"infinity"}, n) }
+
 // start puts the start of mails on record, and fills their instants in.
 func (w *window) start(ctx context.Context, mails []*Mail) error {
 	if len(mails) == 0 {
 		return nil
 	}
-	var codes, tags pq.Int64Array
+	var codes, tags, campaigns pq.Int64Array
 	var places, codePlaces pq.StringArray
 	var first pq.BoolArray
 	byID := make(map[int64]*Mail, len(mails))
@@ -268,6 +281,7 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 		if m.startsCode() {
 			codes, codePlaces = append(codes, m.ID), append(codePlaces, m.CodePlace)
 			tags, first = append(tags, *m.Tag), append(first, !m.Started)
+			campaigns = append(campaigns, m.CampaignID)
 		}
 	}
 	var started []struct {
@@ -287,7 +301,7 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 		ID        int64     `db:"id"`
 		ExpiresAt time.Time `db:"expires_at"`
 	}
-	err := w.query(ctx, &good, startCodes, codes, codePlaces, tags, first, w.Lifetime.Seconds(), conversion.ResetLifetime.Seconds())
+	err := w.query(ctx, &good, startCodes, codes, codePlaces, tags, first, w.Lifetime.Seconds(), conversion.ResetLifetime.Seconds(), campaigns)
 	for _, c := range good {
 		byID[c.ID].ExpiresAt = c.ExpiresAt
 	}

@@ -18,6 +18,8 @@ type Status struct {
 	NotDelivered int
 	Spaces       map[conversion.Access]int // both accesses
 	ToSend       int                       // mails due now or later
+	Held         int                       // invitations that campaigns hold (D12)
+	Leaving      int                       // of these, those of running campaigns
 	ToRender     int                       // recaps due
 	// LastMinute is how many mails the relay took in the last 60 seconds.
 	LastMinute int
@@ -89,12 +91,15 @@ func (db *DB) readPace(ctx context.Context, s *Status) error {
 		LastMinute int    `db:"last_minute"`
 		ToSend     int    `db:"to_send"`
 		ToRender   int    `db:"to_render"`
+		Held       int    `db:"held"`
+		Leaving    int    `db:"leaving"`
 		Breaker    string `db:"breaker"`
 	}
 	if err := db.x.GetContext(ctx, &pace, mailPace); err != nil {
 		return fmt.Errorf("read the pace of mail: %w", err)
 	}
 	s.LastMinute, s.ToSend, s.ToRender, s.Breaker = pace.LastMinute, pace.ToSend, pace.ToRender, pace.Breaker
+	s.Held, s.Leaving = pace.Held, pace.Leaving
 	if err := db.x.SelectContext(ctx, &s.WaitsForKeys, keysWaitedFor); err != nil {
 		return fmt.Errorf("look for keys that mail waits for: %w", err)
 	}

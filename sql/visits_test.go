@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -70,6 +71,7 @@ func TestPages(t *testing.T) {
 	t.Run("mail", d.pagesOfAMail)
 	t.Run("import", d.pagesOfAnImport)
 	t.Run("request", d.pagesOfARequest)
+	t.Run("release", d.pagesOfARelease)
 }
 
 // pagesOfAMail is about a code mail, from its start to its end, with exclusions and
@@ -132,12 +134,31 @@ func (d *desk) pagesOfAnImport(t *testing.T) {
 			list = append(list, c.row(i))
 		}
 		n := d.visits(sql.Open, func(d *desk) {
-			_, err := d.Import(d.ctx, d.sheet(list...), nil)
+			_, err := d.DB.DB.Import(d.ctx, d.sheet(list...), nil)
 			d.must(err)
 		})
 		if n/rows > c.most {
 			t.Errorf("%s: %d pages a row, %d at the most", c.name, n/rows, c.most)
 		}
+	}
+}
+
+// pagesOfARelease is about invitations that a campaign holds, beside many others.
+func (d *desk) pagesOfARelease(t *testing.T) {
+	d.visits(sql.Open, func(d *desk) { // so that nothing waits for a worker
+		d.Exec(t, `DELETE FROM obligation; UPDATE campaign SET state = 'paused'; INSERT INTO campaign (name, state, created_at) VALUES ('large', 'running', bascule_now())`)
+		d.Exec(t, `INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires)
+			SELECT 1000000 + i, 1, i, (SELECT id FROM campaign WHERE name = 'large'), 1 + i % 9, date '2099-01-01' + i % 100 FROM generate_series(1, 200000) i`)
+	})
+	released := 0
+	n := d.visits(sql.OpenWork, func(d *desk) {
+		var err error
+		released, err = d.Release(d.ctx, nil, time.Hour)
+		d.must(err)
+	})
+	const most = 16 // pages an invitation
+	if released < 10_000 || n/released > most {
+		t.Errorf("%d invitations: %d pages each, %d at the most", released, n/released, most)
 	}
 }
 

@@ -81,6 +81,11 @@ func (a *app) confirm(ctx context.Context, f bulkFlags, plan sql.Plan, what stri
 	if f.file == "-" || !isTerminal(a.stdin) || !isTerminal(a.stderr) {
 		return usagef("%s; nothing was changed: there is no terminal to ask at, so add --yes", about)
 	}
+	return a.ask(ctx, about)
+}
+
+// ask says what is about to be done, and waits for a yes.
+func (a *app) ask(ctx context.Context, about string) error {
 	fmt.Fprintf(a.stderr, "%s. Go on? [y/o/N] ", about)
 	answer := make(chan string, 1)
 	go func() {

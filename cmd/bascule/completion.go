@@ -13,7 +13,7 @@ import (
 const (
 	// completionPatience is how long a shell waits for the database.
 	completionPatience = 2 * time.Second
-	// maxCompletions is as many batches as a terminal shows at once.
+	// maxCompletions is as many batches or campaigns as a terminal shows at once.
 	maxCompletions = 40
 )
 
@@ -34,6 +34,27 @@ func (a *app) completeBatches(cmd *cobra.Command, _ []string, _ string) ([]cobra
 	names := make([]cobra.Completion, len(batches))
 	for i, b := range batches {
 		names[i] = cobra.CompletionWithDesc(strconv.FormatInt(b.ID, 10), b.FileName)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}
+
+// completeCampaigns names the campaigns to a shell, with their states.
+func (a *app) completeCampaigns(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+	defer cancel()
+	db, err := a.openDB(ctx, sql.Open, 1)
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer db.Close()
+	campaigns, err := db.Campaigns(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	campaigns = campaigns[:min(len(campaigns), maxCompletions)]
+	names := make([]cobra.Completion, len(campaigns))
+	for i, c := range campaigns {
+		names[i] = cobra.CompletionWithDesc(c.Name, string(c.State))
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"bascule/internal/assistance"
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
 	"bascule/internal/mail"
@@ -180,6 +181,21 @@ func (e environment) codeLifetime() (time.Duration, error) {
 	}
 	return d, nil
 }
+
+// helpHours reads HELP_HOURS, when the assistance answers (D14, R32).
+func (e environment) helpHours() (assistance.Hours, error) {
+	v := strings.TrimSpace(e.getenv("HELP_HOURS"))
+	if v == "" {
+		v = defaultHelpHours
+	}
+	h, err := assistance.Parse(v)
+	if err != nil {
+		return h, fmt.Errorf("HELP_HOURS: %w", err)
+	}
+	return h, nil
+}
+
+const defaultHelpHours = "Mon-Fri 08:00-19:30"
 
 func (e environment) passwordProfile() (conversion.PasswordProfile, error) {
 	p, err := conversion.ParsePasswordProfile(strings.TrimSpace(e.getenv("PASSWORD_PROFILE")))

@@ -19,6 +19,7 @@ import (
 
 	"bascule/importer"
 	"bascule/importer/sample"
+	"bascule/internal/assistance"
 	"bascule/internal/atomicfile"
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
@@ -60,17 +61,18 @@ It may be run again on the same folder.`,
 // A demo is the real pages and a real worker among embedded services.
 type demo struct {
 	*app
-	dir     string
-	public  *url.URL
-	keys    *conversion.Keyring
-	help    string
-	profile conversion.PasswordProfile
-	db      *sql.DB
-	pages   *sql.DB // for the pages alone
-	inbox   *devenv.Inbox
-	queue   *queue.Client
-	certs   *demoCertificates
-	closers []func() error
+	dir       string
+	public    *url.URL
+	keys      *conversion.Keyring
+	help      string
+	helpHours assistance.Hours
+	profile   conversion.PasswordProfile
+	db        *sql.DB
+	pages     *sql.DB // for the pages alone
+	inbox     *devenv.Inbox
+	queue     *queue.Client
+	certs     *demoCertificates
+	closers   []func() error
 }
 
 func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
@@ -174,6 +176,9 @@ func (d *demo) configure() (err error) {
 	if d.help, err = d.env.help(); err != nil {
 		return err
 	}
+	if d.helpHours, err = d.env.helpHours(); err != nil {
+		return err
+	}
 	d.profile, err = d.env.passwordProfile()
 	return err
 }
@@ -263,7 +268,7 @@ func (d *demo) worker() (*jobs.Worker, *smtp.Client, error) {
 	}
 	return d.newWorker(workConfig{
 		keys: d.keys, smtp: relay, from: from, returnPath: from.Address, publicURL: d.public.String(), domain: "demo.bascule.example",
-		help: d.help, workers: demoWorkers, lifetime: conversion.DefaultCodeLifetime,
+		help: d.help, workers: demoWorkers, lifetime: conversion.DefaultCodeLifetime, helpHours: d.helpHours,
 	}, d.db, d.queue)
 }
 
@@ -287,7 +292,7 @@ func (d *demo) importSample(ctx context.Context) error {
 		return err
 	}
 	flags := importFlags{verdicts: filepath.Join(d.dir, "verdicts.xlsx")}
-	result, err := importer.Run(ctx, d.db, importer.Options{Path: list, VerdictsPath: flags.verdicts, Actor: "demo", Keys: d.keys,
+	result, err := importer.Run(ctx, d.db, importer.Options{Path: list, VerdictsPath: flags.verdicts, Actor: "demo", Keys: d.keys, Start: true,
 		Certificates: d.certs.store})
 	if err != nil {
 		return err

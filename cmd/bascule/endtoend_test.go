@@ -55,7 +55,7 @@ func TestEndToEnd(t *testing.T) {
 		workers[i] = w.start([]string{"SMTP_URL=" + inbox.URL(), "CODE_LIFETIME=" + codeLifetime.String()}, `"working"`, "work")
 	}
 
-	imported := ask[sql.ImportResult](w.operator, "import", w.list)
+	imported := ask[sql.ImportResult](w.operator, "import", w.list, "--start")
 	if sum := imported.Accepted + imported.Unchanged + imported.NotDue + imported.Excluded + imported.Rejected; sum != *rows || imported.Rows != *rows {
 		t.Fatalf("%+v do not add up to %d rows", imported, *rows)
 	}
@@ -468,8 +468,8 @@ func (w *world) importAgain(first sql.ImportResult) {
 	w.t.Helper()
 	before := w.contents()
 	for _, file := range []string{w.list, w.sample("list.csv", sample.WriteCSV), w.sample("reversed.csv", writeReversed)} {
-		again := ask[sql.ImportResult](w.operator, "import", file)
-		want := sql.ImportResult{Batch: again.Batch, Rows: first.Rows, Unchanged: first.Accepted + first.Unchanged, Rejected: first.Rejected}
+		again := ask[sql.ImportResult](w.operator, "import", file, "--start")
+		want := sql.ImportResult{Batch: again.Batch, Campaign: first.Campaign, State: sql.CampaignRunning, Rows: first.Rows, Unchanged: first.Accepted + first.Unchanged, Rejected: first.Rejected}
 		if again != want {
 			w.t.Errorf("%s again: %+v, want %+v", filepath.Base(file), again, want)
 		}

@@ -16,6 +16,8 @@ import (
 
 type importFlags struct {
 	dryRun   bool
+	campaign string
+	start    bool
 	within   span
 	verdicts string
 	force    bool
@@ -26,21 +28,27 @@ func (a *app) importCommand() *cobra.Command {
 	var f importFlags
 	cmd := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Check a spreadsheet of expiring certificates and invite its subscribers",
+		Short: "Check a spreadsheet of expiring certificates and prepare its invitations",
 		Long: `Checks a spreadsheet (xlsx or CSV) completely, then stores its rows as one batch
-and makes the mails due. The whole file or nothing: a file that cannot be trusted
-is refused, rows that are wrong are rejected one by one and listed in the verdicts.
-Importing the same contents again changes nothing. With CLIENT_CA_FILE, the
-authorities whose certificates open spaces, the verdicts warn of issuers that
-name none or several of them.
+of a campaign. The campaign holds the invitations until it is started. The whole
+file or nothing: a file that cannot be trusted is refused, rows that are wrong are
+rejected one by one and listed in the verdicts. Importing the same contents again
+changes nothing. With CLIENT_CA_FILE, the authorities whose certificates open
+spaces, the verdicts warn of issuers that name none or several of them.
+
+The campaign is the one that is named, else the one in which the subscribers of
+the file are already, else a new one named after the file.
 
 Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 		Example: `  bascule import list.xlsx --dry-run --verdicts verdicts.xlsx
-  bascule import list.xlsx --within 90d --json`,
+  bascule import list.xlsx --within 90d --campaign spring
+  bascule import list.xlsx --start --json`,
 		Args:              oneArg("FILE"),
 		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "judge every row, store nothing")
+	cmd.Flags().StringVar(&f.campaign, "campaign", "", "the campaign that it belongs to, made if there is none of that `NAME`")
+	cmd.Flags().BoolVar(&f.start, "start", false, "start the campaign: the mails leave at once")
 	cmd.Flags().Var(&f.within, "within", "only certificates that expire within this `time`, such as 90d (default: all)")
 	cmd.Flags().StringVar(&f.verdicts, "verdicts", "", "write the sheet with a verdict for each row to the new workbook `OUT.xlsx`")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the counts as one JSON object")
@@ -48,13 +56,28 @@ Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 	judge := a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
 		return a.runImport(ctx, db, keys, args[0], f)
 	})
+	if err := cmd.RegisterFlagCompletionFunc("campaign", a.completeCampaigns); err != nil {
+		panic(err) // the command has such a flag already
+	}
+	cmd.MarkFlagsMutuallyExclusive("start", "dry-run")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkCampaignName(f.campaign); err != nil {
+			return err
+		}
 		if err := f.checkVerdicts(args[0]); err != nil {
 			return err
 		}
 		return judge(cmd, args)
 	}
 	return cmd
+}
+
+// checkCampaignName refuses a name that no campaign may have; "" is none.
+func checkCampaignName(name string) error {
+	if err := sql.CheckCampaignName(name); name != "" && err != nil {
+		return usagef("--campaign: %w", err)
+	}
+	return nil
 }
 
 // checkVerdicts refuses a name for the verdicts before anything is judged.
@@ -84,7 +107,7 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 	progress := newProgress(a)
 	defer progress.end()
 	result, err := importer.Run(ctx, db, importer.Options{
-		Path: path, Within: time.Duration(f.within), DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys, Certificates: certificates,
+		Path: path, Campaign: f.campaign, Start: f.start, Within: time.Duration(f.within), DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys, Certificates: certificates,
 		Progress: progress.show,
 		Warn: func(w importer.Warning) {
 			progress.end()
@@ -109,9 +132,9 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 func (a *app) printImport(r sql.ImportResult, f importFlags) {
 	switch {
 	case f.dryRun:
-		a.printf("Dry run, nothing was stored: %d rows\n", r.Rows)
+		a.printf("Dry run, nothing was stored: %d rows for the campaign %s\n", r.Rows, r.Campaign)
 	default:
-		a.printf("Batch %d: %d rows\n", r.Batch, r.Rows)
+		a.printf("Batch %d of the campaign %s: %d rows\n", r.Batch, r.Campaign, r.Rows)
 	}
 	for _, line := range []struct {
 		n      int
@@ -137,6 +160,21 @@ func (a *app) printImport(r sql.ImportResult, f importFlags) {
 	case r.Rejected+r.Excluded > 0:
 		a.printf("To see which rows and why, add --verdicts OUT.xlsx.\n")
 	}
+	if !f.dryRun {
+		a.printf("%s\n", afterImport(r))
+	}
+}
+
+// afterImport is what to do next.
+func afterImport(r sql.ImportResult) string {
+	name := shellWord(r.Campaign)
+	switch r.State {
+	case sql.CampaignPrepared:
+		return fmt.Sprintf("Nothing has left: `bascule campaign start %s` sends the invitations.", name)
+	case sql.CampaignPaused:
+		return fmt.Sprintf("The campaign is paused, nothing leaves: `bascule campaign resume %s` goes on.", name)
+	}
+	return fmt.Sprintf("The campaign is running, the invitations leave: `bascule campaign pause %s` stops them.", name)
 }
 
 // progress shows a bar on a terminal, and nothing elsewhere.

@@ -85,6 +85,7 @@ var retryWords = map[sql.Obstacle]string{
 	sql.ObstacleOpen:         "the request is still open",
 	sql.ObstacleCancelled:    "cancelled: invited again only by `bascule retry NUMBER`",
 	sql.ObstacleExcluded:     "left alone: `bascule exclude --lift` ends that",
+	sql.ObstacleClosed:       "its campaign is over: import the subscriber into another one",
 	sql.ObstacleRefused:      "the address was refused and has not changed: see --same-address",
 	sql.ObstacleBounced:      "the address is gone, as a bounce says, and has not changed: see --same-address",
 	obstacleChanged:          "changed meanwhile",

@@ -47,7 +47,7 @@ func TestReadmeStart(t *testing.T) {
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, ".bin")+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "Batch 1: 5 rows") || strings.Contains(string(out), "note:") {
+	if err != nil || !strings.Contains(string(out), "Batch 1 of the campaign certificats: 5 rows") || strings.Contains(string(out), "note:") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	db, err := stdsql.Open("postgres", strings.Replace(postgres.URL("bascule"), devenv.Superuser+"@", "bascule_app@", 1))

@@ -102,16 +102,22 @@ Start with "bascule demo": it needs no configuration.`,
 	root.AddCommand(
 		a.demoCommand(), a.migrateCommand(), a.importCommand(), a.serveCommand(), a.workCommand(),
 		a.statusCommand(), a.reportCommand(), a.showCommand(), a.resendCommand(), a.cancelCommand(),
-		a.retryCommand(), a.excludeCommand(), a.reissueCommand(), a.templateCommand(), a.versionCommand(),
+		a.retryCommand(), a.campaignCommand(), a.excludeCommand(), a.reissueCommand(), a.templateCommand(), a.versionCommand(),
 	)
-	for _, cmd := range root.Commands() {
+	tellRunning(root, running)
+	return root
+}
+
+// tellRunning has all commands below call running once they run.
+func tellRunning(parent *cobra.Command, running func()) {
+	for _, cmd := range parent.Commands() {
 		run := cmd.RunE
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			running()
 			return run(cmd, args)
 		}
+		tellRunning(cmd, running)
 	}
-	return root
 }
 
 // oneArg wants the one argument that a command takes.

@@ -141,6 +141,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 	"only":     only,
 	"json":     lastLineIsJSON,
 	"becomes":  awaitStatus,
+	"stands":   awaitCampaign,
 	"database": database,
 	"clock":    moveClock,
 	"mails":    awaitMails,
@@ -250,6 +251,14 @@ func awaitStatus(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(poll(func() error {
 		ts.Check(ts.Exec("bascule", "status", "--json"))
 		return checkJSON(ts.ReadFile("stdout"), args)
+	}))
+}
+
+// stands NAME KEY=VALUE...: waits until the campaign is so.
+func awaitCampaign(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(poll(func() error {
+		ts.Check(ts.Exec("bascule", "campaign", "show", args[0], "--json"))
+		return checkJSON(ts.ReadFile("stdout"), args[1:])
 	}))
 }
 

@@ -37,7 +37,7 @@ func (c *counter) importWith(address string) string {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
-	exit, stdout, stderr := c.bascule("import", path, "--json")
+	exit, stdout, stderr := c.bascule("import", path, "--start", "--json")
 	if exit != exitDone {
 		c.t.Fatalf("the import ended with %d: %s", exit, stderr)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -104,8 +105,9 @@ type statusLine struct {
 	Cancelled      int                       `json:"cancelled"`
 	NotDelivered   int                       `json:"not_delivered"` // of the expired: the code sat in a queue until it was dead
 	Spaces         map[conversion.Access]int `json:"spaces"`
-	QueueDepth     *int                      `json:"queue_depth"` // null without Redis
-	MailsToSend    int                       `json:"mails_to_send"`
+	QueueDepth     *int                      `json:"queue_depth"`   // null without Redis
+	MailsToSend    int                       `json:"mails_to_send"` // with the invitations of running campaigns
+	Held           int                       `json:"held"`          // invitations that campaigns hold
 	RecapsToRender int                       `json:"recaps_to_render"`
 	MailsPerSecond float64                   `json:"mails_per_second"` // over the last minute
 	SecondsLeft    *float64                  `json:"seconds_left"`     // at this pace; null if nothing moves
@@ -119,15 +121,15 @@ func newStatusLine(s sql.Status, depth *int) statusLine {
 		Activated: s.States[conversion.StateActivated], Expired: s.States[conversion.StateExpired],
 		Undeliverable: s.States[conversion.StateUndeliverable], Cancelled: s.States[conversion.StateCancelled],
 		NotDelivered: s.NotDelivered,
-		Spaces:       s.Spaces, QueueDepth: depth, MailsToSend: s.ToSend, RecapsToRender: s.ToRender,
+		Spaces:       s.Spaces, QueueDepth: depth, MailsToSend: s.ToSend + s.Leaving, Held: s.Held, RecapsToRender: s.ToRender,
 		MailsPerSecond: float64(s.LastMinute) / 60, Breaker: s.Breaker,
 		WaitsForKeys: append([]conversion.KeyID{}, s.WaitsForKeys...),
 	}
 	switch {
-	case s.ToSend == 0:
+	case l.MailsToSend == 0:
 		l.SecondsLeft = new(float64)
 	case s.LastMinute > 0:
-		left := float64(s.ToSend) / l.MailsPerSecond
+		left := float64(l.MailsToSend) / l.MailsPerSecond
 		l.SecondsLeft = &left
 	}
 	return l
@@ -146,23 +148,16 @@ func (a *app) printStatus(s sql.Status, l statusLine, f statusFlags) {
 		what = fmt.Sprintf("Batch %d", f.batch)
 	}
 	fmt.Fprintf(&b, "%s\n\nRequests\n", what)
-	total := 0
-	for _, n := range s.States {
-		total += n
-	}
-	for _, state := range conversion.States() {
-		fmt.Fprintf(&b, "%10d  %s\n", s.States[state], withShare(string(state), s.States[state], total))
-	}
-	fmt.Fprintf(&b, "%10d  total\n", total)
-	if s.NotDelivered > 0 {
-		fmt.Fprintf(&b, "%10d  of the expired were not delivered in time\n", s.NotDelivered)
-	}
+	writeStates(&b, s.States, s.NotDelivered)
 	b.WriteString("\nSpaces\n")
 	fmt.Fprintf(&b, "%10d  entered by certificate\n%10d  entered by address and password\n",
 		s.Spaces[conversion.AccessCertificate], s.Spaces[conversion.AccessPassword])
 	fmt.Fprintf(&b, "\nMail\n%10d  to send\n%10.1f  a second, over the last minute\n", l.MailsToSend, l.MailsPerSecond)
 	if l.MailsToSend > 0 && l.SecondsLeft != nil {
 		fmt.Fprintf(&b, "%10s  left at this pace\n", time.Duration(*l.SecondsLeft*float64(time.Second)).Round(time.Second))
+	}
+	if held := s.Held - s.Leaving; held > 0 {
+		fmt.Fprintf(&b, "%10d  held by campaigns that are not running\n", held)
 	}
 	if l.RecapsToRender > 0 {
 		fmt.Fprintf(&b, "%10d  recaps to render\n", l.RecapsToRender)
@@ -179,6 +174,21 @@ func (a *app) printStatus(s sql.Status, l statusLine, f statusFlags) {
 		fmt.Fprintf(&b, "\nMails wait for key %s, which no `bascule work` has started with: start one with the SECRET_KEY of whoever imports\n", key)
 	}
 	fmt.Fprint(a.stdout, b.String())
+}
+
+// writeStates tells how many requests are in each state.
+func writeStates(w io.Writer, states map[conversion.State]int, notDelivered int) {
+	total := 0
+	for _, n := range states {
+		total += n
+	}
+	for _, state := range conversion.States() {
+		fmt.Fprintf(w, "%10d  %s\n", states[state], withShare(string(state), states[state], total))
+	}
+	fmt.Fprintf(w, "%10d  total\n", total)
+	if notDelivered > 0 {
+		fmt.Fprintf(w, "%10d  of the expired were not delivered in time\n", notDelivered)
+	}
 }
 
 // withShare draws a part of the whole behind its name, for the eye.

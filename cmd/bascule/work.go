@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"bascule/internal/assistance"
 	"bascule/internal/conversion"
 	"bascule/internal/mail"
 	"bascule/internal/smtp"
@@ -41,7 +42,8 @@ Environment, optional:
   CODE_LIFETIME   how long a code works (48h)
   BOUNCE_ADDRESS  where mails come back to (MAIL_FROM)
   BOUNCE_DIR      the folder or maildir where they arrive (not read)
-  HELP_TEXT_FILE  what mails say about the assistance`,
+  HELP_TEXT_FILE  what mails say about the assistance
+  HELP_HOURS      when it answers, in Paris (Mon-Fri 08:00-19:30)`,
 		Example: "  WORKERS=16 MAIL_RATE=5 bascule work",
 		Args:    noArg,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context()) },
@@ -115,6 +117,7 @@ type workConfig struct {
 	rate       float64
 	workers    int
 	lifetime   time.Duration
+	helpHours  assistance.Hours
 }
 
 func (a *app) workConfig() (cfg workConfig, err error) {
@@ -150,6 +153,9 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 	if cfg.workers, err = a.env.workers(); err != nil {
 		return cfg, err
 	}
+	if cfg.helpHours, err = a.env.helpHours(); err != nil {
+		return cfg, err
+	}
 	cfg.lifetime, err = a.env.codeLifetime()
 	return cfg, err
 }
@@ -171,7 +177,7 @@ func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Work
 		mailer.Limiter = queue.NewLimiter(q, cfg.rate)
 	}
 	slots := queue.Slots{Interactive: interactiveSlots, Batch: cfg.workers}
-	return &jobs.Worker{DB: db, Queue: q, Mailer: mailer, Slots: slots, Log: a.log}, relay, nil
+	return &jobs.Worker{DB: db, Queue: q, Mailer: mailer, Slots: slots, Log: a.log, Help: cfg.helpHours}, relay, nil
 }
 
 // helloName is this machine's full name, if it has one; otherwise the sender

@@ -126,7 +126,7 @@ type imported struct {
 
 // importList imports a list with the product's own command.
 func (s *site) importList(ctx context.Context, path string) (in imported, err error) {
-	p, err := s.run(ctx, "import", path, "--json")
+	p, err := s.run(ctx, "import", path, "--start", "--json")
 	if err != nil {
 		return in, err
 	}

@@ -6,14 +6,48 @@
 CREATE FUNCTION bascule_now() RETURNS timestamptz
     LANGUAGE sql VOLATILE RETURN clock_timestamp();
 
+CREATE TABLE campaign (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name       text        NOT NULL CHECK (name <> '' AND length(name) <= 100 AND name !~ '[[:cntrl:]]'),
+    state      text        COLLATE "C" NOT NULL DEFAULT 'prepared' CHECK (state IN ('prepared', 'running', 'paused', 'cancelled', 'closed')),
+    why        text        NOT NULL DEFAULT '',
+    created_at timestamptz NOT NULL,
+    starts_at  timestamptz,
+    pilot      bigint      CHECK (pilot > 0),
+    per_day    integer     CHECK (per_day > 0),
+    min_help   integer     CHECK (min_help > 0),
+    open_until timestamptz
+);
+COMMENT ON TABLE  campaign IS 'What stands above batches (D12): its invitations start only while it is running.';
+COMMENT ON COLUMN campaign.why IS 'Why it is in its state, in the words of whoever brought it there.';
+COMMENT ON COLUMN campaign.starts_at IS 'None of its invitations starts before.';
+COMMENT ON COLUMN campaign.pilot IS 'It pauses once this many of its invitations have started, all told. Null: it does not.';
+COMMENT ON COLUMN campaign.per_day IS 'How many invitations start on a day in Paris at the most (D13). Null: no limit.';
+COMMENT ON COLUMN campaign.min_help IS 'How many minutes of assistance the lifetime of a code holds at the least (D14). Null: it does not matter.';
+COMMENT ON COLUMN campaign.open_until IS 'Before this instant an invitation that starts has enough assistance ahead: whoever releases some looks ahead a minute. Null: that does not matter.';
+CREATE UNIQUE INDEX campaign_name ON campaign (lower(name));
+
+CREATE TABLE campaign_audit (
+    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at          timestamptz NOT NULL,
+    campaign_id bigint      NOT NULL REFERENCES campaign,
+    event       text        NOT NULL,
+    actor       text        NOT NULL CHECK (actor <> '' AND length(actor) <= 256 AND actor !~ '[[:cntrl:]]'),
+    why         text        NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE campaign_audit IS 'One row for each change of a campaign, append-only (I9).';
+CREATE INDEX campaign_audit_campaign ON campaign_audit (campaign_id, id);
+
 CREATE TABLE batch (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    campaign_id bigint      NOT NULL REFERENCES campaign,
     sha256      bytea       NOT NULL UNIQUE CHECK (octet_length(sha256) = 32),
     file_name   text        NOT NULL,
     sheet       text        NOT NULL,
     created_at  timestamptz NOT NULL
 );
 COMMENT ON TABLE  batch IS 'One spreadsheet handed in by an administrator. The same bytes are the same batch.';
+COMMENT ON COLUMN batch.campaign_id IS 'Where those of its rows go whose space is in no campaign.';
 COMMENT ON COLUMN batch.sha256 IS 'Of the file''s bytes.';
 
 CREATE TABLE import (
@@ -54,6 +88,7 @@ CREATE TABLE space (
     serial              text        COLLATE "C" NOT NULL,
     issuer              text        NOT NULL,
     certificate_expires date        NOT NULL,
+    priority            smallint    NOT NULL DEFAULT 5 CHECK (priority BETWEEN 1 AND 9),
     companies           jsonb       NOT NULL DEFAULT '[]',
     contents            uuid        NOT NULL,
     access              text        NOT NULL DEFAULT 'certificate' CHECK (access IN ('certificate', 'password')),
@@ -74,6 +109,7 @@ COMMENT ON COLUMN space.contact_email IS 'The address of the contact details, as
 COMMENT ON COLUMN space.contact_key IS 'The contact address in the form by which two addresses are the same.';
 COMMENT ON COLUMN space.serial IS 'The certificate''s serial number: lower-case hexadecimal without leading zeros.';
 COMMENT ON COLUMN space.issuer IS 'The certificate''s issuer as the sheet wrote it, '''' if it had none.';
+COMMENT ON COLUMN space.priority IS 'In which order invitations leave: 1 first (D13).';
 COMMENT ON COLUMN space.companies IS 'Companies and services, [{siren, name, services}]: only ever read and replaced whole.';
 COMMENT ON COLUMN space.contents IS 'Digest of the sheet''s row, companies apart: equal means that the row is held already (D9).';
 COMMENT ON COLUMN space.access IS 'How the space is entered. certificate becomes password, never back (R4, I2).';
@@ -89,6 +125,7 @@ CREATE TABLE request (
     id               bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     space_id         bigint      NOT NULL REFERENCES space,
     batch_id         bigint      REFERENCES batch,
+    campaign_id      bigint      REFERENCES campaign,
     origin           text        NOT NULL CHECK (origin IN ('import', 'retry', 'space')),
     generation       integer     NOT NULL DEFAULT 1,
     other_addresses  smallint    NOT NULL DEFAULT 0,
@@ -107,6 +144,7 @@ CREATE TABLE request (
         OR num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) = 0)
 ) WITH (fillfactor = 90);
 COMMENT ON TABLE  request IS 'One attempt to move one space from certificate to password: whose, why, what the subscriber chose, and how it ended. Its state is derived from it and the code that counts: see request_state.';
+COMMENT ON COLUMN request.campaign_id IS 'Whose invitation it is; null for the certificate holder''s own. It never changes.';
 COMMENT ON COLUMN request.origin IS 'import: a batch; retry: an administrator''s; space: the certificate holder''s own.';
 COMMENT ON COLUMN request.generation IS 'Of the code that counts: the latest one that is not void; of an ended request, the one it ended with.';
 COMMENT ON COLUMN request.other_addresses IS 'How many other addresses were chosen; three at most (D1).';
@@ -179,7 +217,7 @@ CREATE INDEX deadline_at ON deadline (at, id);
 
 -- Each request with the code that counts: what is told of a request is told from here.
 CREATE VIEW request_code AS
-    SELECT r.id, r.space_id, r.batch_id, r.origin, r.generation, r.submission, r.requested_at,
+    SELECT r.id, r.space_id, r.batch_id, r.campaign_id, r.origin, r.generation, r.submission, r.requested_at,
            r.activated_at, r.expired_at, r.undeliverable_at, r.cancelled_at,
            c.purpose, c.email, c.email_key, c.key_id, c.nonce, c.resends, c.in_doubt, c.refusal, c.bounce, c.bounced_at,
            c.started_at, c.expires_at, c.mailed_at
@@ -246,6 +284,10 @@ CREATE FUNCTION code_left_alone(r request_code, at timestamptz) RETURNS boolean 
         ELSE EXISTS (SELECT FROM exclusion x WHERE x.kind = 'address' AND x.key = r.email_key AND x.ends_at > at) END
 $$;
 
+-- Whether invitations may still be added to a campaign, and leave (D12).
+CREATE FUNCTION campaign_is_open(campaign bigint) RETURNS boolean LANGUAGE sql STABLE
+    RETURN EXISTS (SELECT FROM campaign c WHERE c.id = campaign AND c.state IN ('prepared', 'running', 'paused'));
+
 -- D10: what keeps an administrator from opening another request after r, the latest of space s; '' if nothing does. Whoever
 -- retries and whoever tells what can be done asks here. Cancelled ones are invited again only by their number (named).
 CREATE FUNCTION retry_obstacle(r request_code, s space, at timestamptz, same_address boolean, named boolean) RETURNS text LANGUAGE sql STABLE AS $$
@@ -255,6 +297,7 @@ CREATE FUNCTION retry_obstacle(r request_code, s space, at timestamptz, same_add
         WHEN request_state(r, at) IN ('requested', 'mailed') THEN 'open'
         WHEN left_alone(s.id, at) THEN 'excluded'
         WHEN r.cancelled_at IS NOT NULL AND NOT named THEN 'cancelled'
+        WHEN r.campaign_id IS NOT NULL AND NOT campaign_is_open(r.campaign_id) THEN 'closed'
         WHEN same_address OR r.email_key <> s.contact_key THEN ''
         WHEN r.undeliverable_at IS NOT NULL THEN 'refused'
         WHEN r.bounce = 'gone' THEN 'bounced'
@@ -270,6 +313,7 @@ CREATE TABLE obligation (
     space_id      bigint      NOT NULL,
     request_id    bigint      NOT NULL,
     generation    integer     NOT NULL,
+    campaign_id   bigint,
     copy          smallint    NOT NULL DEFAULT 0,
     due_at        timestamptz NOT NULL,
     claim         uuid,
@@ -285,6 +329,7 @@ CREATE TABLE obligation (
 COMMENT ON TABLE  obligation IS 'A mail to send or a recap to render: written by the change that causes it, gone once done. No foreign key: requests are never deleted while something is due.';
 COMMENT ON COLUMN obligation.lane IS 'Which workers take it. interactive: somebody looks at the screen.';
 COMMENT ON COLUMN obligation.generation IS 'Of the code that it is about.';
+COMMENT ON COLUMN obligation.campaign_id IS 'Only while it is running does this mail start; null: nobody holds it back.';
 COMMENT ON COLUMN obligation.copy IS '0 for the mail itself, 1 to 3 for an administrator''s repetitions (D3).';
 COMMENT ON COLUMN obligation.claim IS 'Token of the worker that holds it until claimed_until.';
 COMMENT ON COLUMN obligation.started_at IS 'Set while its mail is being handed over: still set after the claim has ended, the outcome is in doubt.';
@@ -295,6 +340,19 @@ COMMENT ON COLUMN obligation.happened_at IS 'When happened what a notice tells, 
 COMMENT ON COLUMN obligation.blame IS 'Whose fault it is that its mail was refused without a clear reason (D11). open: unknown, for no mail got through since. excused: the relay''s, so its attempt was given back, which happens once. own: its recipient''s, for another mail got through, or it was refused again after it was excused. Null: not refused so.';
 CREATE INDEX obligation_due ON obligation (lane, due_at, id);
 CREATE INDEX obligation_blame ON obligation (blame, id) WHERE blame IS NOT NULL;
+
+CREATE TABLE held (
+    request_id  bigint   PRIMARY KEY,
+    generation  integer  NOT NULL,
+    space_id    bigint   NOT NULL,
+    campaign_id bigint   NOT NULL,
+    priority    smallint NOT NULL,
+    expires     date     NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+COMMENT ON TABLE  held IS 'An invitation that its campaign has not released yet: then it becomes an obligation. Its request is open, and its code has never started.';
+COMMENT ON COLUMN held.priority IS '1 to 9, the first leaves first (D13).';
+COMMENT ON COLUMN held.expires IS 'The certificate.';
+CREATE INDEX held_order ON held (campaign_id, priority, expires, request_id);
 
 -- Whoever adds an obligation wakes Dispatch; lost wake-ups are caught by its tick.
 -- +goose StatementBegin
@@ -402,6 +460,8 @@ $$;
 -- what was added. See migrations/00003_tally.sql.
 CREATE TABLE tally (
     batch_id       bigint,
+    campaign_id    bigint,
+    day            date,
     at             timestamptz,
     requests       integer NOT NULL DEFAULT 0,
     requested      integer NOT NULL DEFAULT 0,
@@ -413,18 +473,26 @@ CREATE TABLE tally (
     spaces         integer NOT NULL DEFAULT 0,
     batch_spaces   integer NOT NULL DEFAULT 0,
     batch_switched integer NOT NULL DEFAULT 0,
+    campaign_spaces integer NOT NULL DEFAULT 0,
+    held           integer NOT NULL DEFAULT 0,
+    started        integer NOT NULL DEFAULT 0,
     to_send        integer NOT NULL DEFAULT 0,
     to_render      integer NOT NULL DEFAULT 0,
     sent           integer NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);
 COMMENT ON TABLE  tally IS 'What statements have added to the numbers that status tells: the sum of a column is the number. Rows are only added; the sums that replace them are rows too. No index: it is read whole, and is short.';
 COMMENT ON COLUMN tally.batch_id IS 'Of the requests; null for those of no batch, and for mails to send.';
+COMMENT ON COLUMN tally.campaign_id IS 'Of the requests, and of the invitations held and started.';
+COMMENT ON COLUMN tally.day IS 'In Paris, on which the invitations of started did.';
 COMMENT ON COLUMN tally.at IS 'When the mails of sent went out, to the second once folded. Null: over a minute ago, or none did.';
 COMMENT ON COLUMN tally.requested IS 'Open requests whose code that counts is not mailed, overdue ones among them. Those that are mailed are the rest.';
 COMMENT ON COLUMN tally.not_delivered IS 'Of the expired: see request_not_delivered.';
 COMMENT ON COLUMN tally.spaces IS 'Those that have a request.';
 COMMENT ON COLUMN tally.batch_spaces IS 'Those that have a request of this batch, which may have one of another batch too.';
 COMMENT ON COLUMN tally.batch_switched IS 'Of these, those that were switched, by whatever request.';
+COMMENT ON COLUMN tally.campaign_spaces IS 'Those that have a request of this campaign.';
+COMMENT ON COLUMN tally.held IS 'Invitations that the campaign has not released.';
+COMMENT ON COLUMN tally.started IS 'Invitations whose hand-over began, and did not certainly fail.';
 COMMENT ON COLUMN tally.to_send IS 'Mails that are due now or at a known time.';
 COMMENT ON COLUMN tally.to_render IS 'Recaps that are due.';
 
@@ -443,14 +511,14 @@ CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURN
     ), expired AS (
         UPDATE request r SET expired_at = at, password_hash = NULL, question = NULL, answer_hash = NULL
         FROM overdue o WHERE r.id = o.id
-        RETURNING r.id, r.space_id, r.generation, o.has_others, o.reached
+        RETURNING r.id, r.space_id, r.generation, r.campaign_id, o.has_others, o.reached
     ), void AS (
         UPDATE code c SET void_at = at
         FROM expired e
         WHERE e.has_others AND c.request_id = e.id AND c.void_at IS NULL AND (c.purpose = 'activate' OR c.expires_at > at)
     ), told AS (
-        INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
-        SELECT 'bulk', 'expired', space_id, id, generation, at FROM expired WHERE reached
+        INSERT INTO obligation (lane, kind, space_id, request_id, generation, campaign_id, due_at)
+        SELECT 'bulk', 'expired', space_id, id, generation, campaign_id, at FROM expired WHERE reached
     ), audited AS (
         INSERT INTO audit (at, space_id, request_id, event, actor, why)
         SELECT at, space_id, id, 'expired', actor, 'deadline' FROM expired
@@ -464,7 +532,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION analyze_filled() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    ANALYZE (SKIP_LOCKED) space, request, code, obligation;
+    ANALYZE (SKIP_LOCKED) space, request, code, held;
 END $$;
 -- +goose StatementEnd
 REVOKE ALL ON FUNCTION analyze_filled() FROM PUBLIC;

@@ -87,7 +87,8 @@ CREATE TRIGGER request_activation_has_a_code BEFORE UPDATE ON request
     FOR EACH ROW WHEN (NEW.activated_at IS NOT NULL AND OLD.activated_at IS NULL AND NOT activates(NEW.id, NEW.generation, NEW.activated_at))
     EXECUTE FUNCTION refuse('a code that was handed over activates, before its deadline');
 CREATE TRIGGER request_space_is_fixed BEFORE UPDATE ON request
-    FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.space_id <> OLD.space_id OR NEW.origin <> OLD.origin OR NEW.requested_at <> OLD.requested_at)
+    FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.space_id <> OLD.space_id OR NEW.campaign_id IS DISTINCT FROM OLD.campaign_id
+        OR NEW.origin <> OLD.origin OR NEW.requested_at <> OLD.requested_at)
     EXECUTE FUNCTION refuse('what a request is never changes');
 -- The code that counts may be made by the statement that points at it, so its end is the time to look.
 -- +goose StatementBegin
@@ -171,9 +172,9 @@ DO $do$ BEGIN
             same record;
         BEGIN
             FOR same IN
-                SELECT r.batch_id, r.id IS NULL AS unknown, e.event, min(e.at) AS first, max(e.at) AS last, count(*) AS count
+                SELECT r.batch_id, r.campaign_id, r.id IS NULL AS unknown, e.event, min(e.at) AS first, max(e.at) AS last, count(*) AS count
                 FROM entry e LEFT JOIN %1$I.request r ON r.id = e.request_id AND r.space_id = e.space_id
-                GROUP BY 1, 2, 3
+                GROUP BY 1, 2, 3, 4
             LOOP
                 IF NOT (%1$I.is_present(same.first) AND %1$I.is_present(same.last)) THEN
                     RAISE EXCEPTION 'bascule: INSERT on audit refused: the entry is not of the present'
@@ -184,8 +185,8 @@ DO $do$ BEGIN
                         USING ERRCODE = 'integrity_constraint_violation';
                 END IF;
                 IF same.event = 'resent' OR same.event LIKE '%%mailed' THEN
-                    INSERT INTO %1$I.tally (batch_id, at, requested, sent)
-                    VALUES (same.batch_id, same.last, CASE same.event WHEN 'mailed' THEN -same.count ELSE 0 END, same.count);
+                    INSERT INTO %1$I.tally (batch_id, campaign_id, at, requested, sent)
+                    VALUES (same.batch_id, same.campaign_id, same.last, CASE same.event WHEN 'mailed' THEN -same.count ELSE 0 END, same.count);
                 END IF;
             END LOOP;
             RETURN NULL;
@@ -202,6 +203,19 @@ CREATE TRIGGER audit_is_kept BEFORE TRUNCATE ON audit
 CREATE TRIGGER import_is_of_now BEFORE INSERT ON import
     FOR EACH ROW WHEN (NOT is_present(NEW.at))
     EXECUTE FUNCTION refuse('the entry is not of the present');
+
+-- A campaign (D12). What ended does not begin again, and is not forgotten.
+CREATE TRIGGER campaign_end_is_final BEFORE UPDATE ON campaign
+    FOR EACH ROW WHEN (OLD.state = 'closed' AND NEW IS DISTINCT FROM OLD OR OLD.state = 'cancelled' AND NEW.state NOT IN ('cancelled', 'closed')
+        OR NEW.id <> OLD.id OR NEW.state = 'prepared' AND OLD.state <> 'prepared')
+    EXECUTE FUNCTION refuse('a campaign that ended stays as it ended');
+CREATE TRIGGER campaign_is_kept BEFORE DELETE OR TRUNCATE ON campaign
+    EXECUTE FUNCTION refuse('campaigns stay on record');
+CREATE TRIGGER campaign_audit_is_of_now BEFORE INSERT ON campaign_audit
+    FOR EACH ROW WHEN (NOT is_present(NEW.at))
+    EXECUTE FUNCTION refuse('the entry is not of the present');
+CREATE TRIGGER campaign_audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON campaign_audit
+    EXECUTE FUNCTION refuse('the audit log is append-only');
 
 -- These refuse in every session, also in one that replicates or loads data with
 -- session_replication_role = replica. The others look at what the present

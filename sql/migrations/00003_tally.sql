@@ -17,13 +17,15 @@ DO $do$ BEGIN
             SELECT (SELECT count(*) FROM (SELECT FROM %1$I.request r WHERE r.space_id BETWEEN n.first AND n.last LIMIT n.count + 1) AS found) > n.count
             FROM (SELECT min(space_id) AS first, max(space_id) AS last, count(*) AS count FROM new) AS n
             INTO others;
-            INSERT INTO %1$I.tally (batch_id, requests, requested, spaces, batch_spaces)
-            SELECT n.batch_id, count(*), count(*),
+            INSERT INTO %1$I.tally (batch_id, campaign_id, requests, requested, spaces, batch_spaces, campaign_spaces)
+            SELECT n.batch_id, n.campaign_id, count(*), count(*),
                    count(*) FILTER (WHERE NOT (others AND EXISTS (
                        SELECT FROM %1$I.request o WHERE o.space_id = n.space_id AND o.id <> n.id))),
                    count(*) FILTER (WHERE NOT (others AND EXISTS (
-                       SELECT FROM %1$I.request o WHERE o.space_id = n.space_id AND o.id <> n.id AND o.batch_id = n.batch_id)))
-            FROM new n GROUP BY n.batch_id;
+                       SELECT FROM %1$I.request o WHERE o.space_id = n.space_id AND o.id <> n.id AND o.batch_id = n.batch_id))),
+                   count(*) FILTER (WHERE NOT (others AND EXISTS (
+                       SELECT FROM %1$I.request o WHERE o.space_id = n.space_id AND o.id <> n.id AND o.campaign_id = n.campaign_id)))
+            FROM new n GROUP BY n.batch_id, n.campaign_id;
             RETURN NULL;
         END $$ $f$, current_schema());
 END $do$;
@@ -50,13 +52,13 @@ BEGIN
                 SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
             BEGIN
                 WITH version AS (%3$s), change AS MATERIALIZED (
-                    SELECT id, space_id, batch_id, generation, sum(n) AS requests,
+                    SELECT id, space_id, batch_id, campaign_id, generation, sum(n) AS requests,
                            sum(n) FILTER (WHERE num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) = 0) AS open,
                            sum(n) FILTER (WHERE activated_at IS NOT NULL) AS activated,
                            sum(n) FILTER (WHERE expired_at IS NOT NULL) AS expired,
                            sum(n) FILTER (WHERE undeliverable_at IS NOT NULL) AS undeliverable,
                            sum(n) FILTER (WHERE cancelled_at IS NOT NULL) AS cancelled
-                    FROM version GROUP BY id, space_id, batch_id, generation
+                    FROM version GROUP BY id, space_id, batch_id, campaign_id, generation
                 ), changed AS (
                     SELECT h.*, code.unmailed, code.late,
                            h.requests <> 0 AND NOT EXISTS (
@@ -73,17 +75,19 @@ BEGIN
                     FROM change h, LATERAL (SELECT r.batch_id FROM %1$I.request r WHERE r.space_id = h.space_id OFFSET 0) AS o
                     WHERE h.activated > 0 AND o.batch_id IS NOT NULL GROUP BY o.batch_id
                 )
-                INSERT INTO %1$I.tally (batch_id, requests, requested, activated, expired, undeliverable, cancelled, not_delivered,
-                                        spaces, batch_spaces, batch_switched)
-                SELECT h.batch_id, sum(h.requests), coalesce(sum(h.open) FILTER (WHERE h.unmailed), 0),
+                INSERT INTO %1$I.tally (batch_id, campaign_id, requests, requested, activated, expired, undeliverable, cancelled, not_delivered,
+                                        spaces, batch_spaces, batch_switched, campaign_spaces)
+                SELECT h.batch_id, h.campaign_id, sum(h.requests), coalesce(sum(h.open) FILTER (WHERE h.unmailed), 0),
                        coalesce(sum(h.activated), 0), coalesce(sum(h.expired), 0), coalesce(sum(h.undeliverable), 0), coalesce(sum(h.cancelled), 0),
                        coalesce(sum(h.expired) FILTER (WHERE h.late), 0),
                        -count(DISTINCT h.space_id) FILTER (WHERE h.requests < 0 AND (
                            SELECT min(o.id) FROM %1$I.request o WHERE o.space_id = h.space_id) IS NULL),
                        count(DISTINCT h.space_id) FILTER (WHERE h.requests > 0 AND h.alone) - count(DISTINCT h.space_id) FILTER (WHERE h.requests < 0 AND h.alone),
                        -count(DISTINCT h.space_id) FILTER (WHERE h.requests < 0 AND h.alone AND (
-                           SELECT s.access = 'password' FROM %1$I.space s WHERE s.id = h.space_id))
-                FROM changed h GROUP BY h.batch_id;
+                           SELECT s.access = 'password' FROM %1$I.space s WHERE s.id = h.space_id)),
+                       -count(DISTINCT h.space_id) FILTER (WHERE TG_OP = 'DELETE' AND NOT EXISTS (
+                           SELECT FROM %1$I.request o WHERE o.space_id = h.space_id AND o.campaign_id = h.campaign_id))
+                FROM changed h GROUP BY h.batch_id, h.campaign_id;
                 RETURN NULL;
             END $$ $f$, current_schema(), op, version);
     END LOOP;
@@ -103,8 +107,8 @@ DO $do$ BEGIN
     EXECUTE format($f$
         CREATE FUNCTION count_bounce() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            INSERT INTO %1$I.tally (batch_id, not_delivered)
-            SELECT r.batch_id, CASE NEW.bounce WHEN 'late' THEN 1 ELSE -1 END
+            INSERT INTO %1$I.tally (batch_id, campaign_id, not_delivered)
+            SELECT r.batch_id, r.campaign_id, CASE NEW.bounce WHEN 'late' THEN 1 ELSE -1 END
             FROM %1$I.request r WHERE r.id = NEW.request_id AND r.generation = NEW.generation AND r.expired_at IS NOT NULL;
             RETURN NEW;
         END $$ $f$, current_schema());
@@ -141,12 +145,36 @@ CREATE TRIGGER obligation_counts_no_more AFTER DELETE ON obligation
     REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION count_done_obligations();
 
+-- What a campaign holds. An update changes only which code is meant.
+-- +goose StatementBegin
+DO $do$
+DECLARE
+    op   text;
+    sign text;
+BEGIN
+    FOR op, sign IN VALUES ('new', ''), ('released', '-') LOOP
+        EXECUTE format($f$
+            CREATE FUNCTION count_%2$s_held() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                INSERT INTO %1$I.tally (campaign_id, held) SELECT campaign_id, %3$scount(*) FROM changed GROUP BY campaign_id;
+                RETURN NULL;
+            END $$ $f$, current_schema(), op, sign);
+    END LOOP;
+END $do$;
+-- +goose StatementEnd
+CREATE TRIGGER held_is_counted AFTER INSERT ON held
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION count_new_held();
+CREATE TRIGGER held_counts_no_more AFTER DELETE ON held
+    REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION count_released_held();
+
 -- The requests whose deadline has passed and which no sweep has ended yet: in the tally they are as they were, but they are
 -- expired. Each open request that was started has a deadline; one that a sweep found held by somebody has another, two
 -- seconds later. Estimates are far too high here: neither compiling nor other processes pay.
-CREATE FUNCTION overdue(at timestamptz) RETURNS TABLE (batch_id bigint, is_mailed boolean, is_late boolean) LANGUAGE sql STABLE
+CREATE FUNCTION overdue(at timestamptz) RETURNS TABLE (batch_id bigint, campaign_id bigint, is_mailed boolean, is_late boolean) LANGUAGE sql STABLE
     SET enable_seqscan = off SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
-    SELECT r.batch_id, r.mailed_at IS NOT NULL, coalesce(r.bounce = 'late', false)
+    SELECT r.batch_id, r.campaign_id, r.mailed_at IS NOT NULL, coalesce(r.bounce = 'late', false)
     FROM (SELECT DISTINCT unnest(d.requests) AS id FROM deadline d WHERE d.at <= overdue.at + interval '2 seconds') AS passed,
          LATERAL (SELECT * FROM request_code r WHERE r.id = passed.id LIMIT 1) AS r -- by the key, whatever the statistics say
     WHERE num_nonnulls(r.activated_at, r.expired_at, r.undeliverable_at, r.cancelled_at) = 0 AND r.expires_at <= overdue.at
@@ -157,14 +185,22 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION recount() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    LOCK TABLE request, code, obligation, tally IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE request, code, held, obligation, tally IN SHARE ROW EXCLUSIVE MODE;
+    CREATE TEMP TABLE starts ON COMMIT DROP AS -- of them, nothing else tells the day of what failed since
+        SELECT campaign_id, day, sum(started) AS started FROM tally GROUP BY campaign_id, day HAVING sum(started) <> 0;
     DELETE FROM tally;
-    INSERT INTO tally (batch_id, requests, requested, activated, expired, undeliverable, cancelled, not_delivered, batch_spaces, batch_switched)
-    SELECT r.batch_id, count(*), count(*) FILTER (WHERE is_open(r) AND r.mailed_at IS NULL),
+    INSERT INTO tally (campaign_id, day, started) SELECT campaign_id, day, started FROM starts;
+    INSERT INTO tally (batch_id, campaign_id, requests, requested, activated, expired, undeliverable, cancelled, not_delivered)
+    SELECT r.batch_id, r.campaign_id, count(*), count(*) FILTER (WHERE is_open(r) AND r.mailed_at IS NULL),
            count(r.activated_at), count(r.expired_at), count(r.undeliverable_at), count(r.cancelled_at),
-           count(r.expired_at) FILTER (WHERE r.bounce = 'late'),
-           count(DISTINCT r.space_id), count(DISTINCT r.space_id) FILTER (WHERE s.access = 'password')
-    FROM request_code r JOIN space s ON s.id = r.space_id GROUP BY r.batch_id;
+           count(r.expired_at) FILTER (WHERE r.bounce = 'late')
+    FROM request_code r GROUP BY r.batch_id, r.campaign_id;
+    INSERT INTO tally (batch_id, batch_spaces, batch_switched)
+    SELECT r.batch_id, count(DISTINCT r.space_id), count(DISTINCT r.space_id) FILTER (WHERE s.access = 'password')
+    FROM request r JOIN space s ON s.id = r.space_id GROUP BY r.batch_id;
+    INSERT INTO tally (campaign_id, campaign_spaces)
+    SELECT campaign_id, count(DISTINCT space_id) FROM request WHERE campaign_id IS NOT NULL GROUP BY campaign_id;
+    INSERT INTO tally (campaign_id, held) SELECT campaign_id, count(*) FROM held GROUP BY campaign_id;
     INSERT INTO tally (spaces, to_send, to_render)
     SELECT (SELECT count(DISTINCT space_id) FROM request),
            count(*) FILTER (WHERE lane <> 'recap' AND due_at < 'infinity'), count(*) FILTER (WHERE lane = 'recap')

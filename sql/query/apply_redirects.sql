@@ -6,18 +6,22 @@ WITH clock AS MATERIALIZED (
     FROM judged j JOIN staged s USING (line) JOIN request r ON r.id = j.request_id, clock
     WHERE j.verdict = 'accepted' AND j.action = 'redirect' AND request_is_open(r) AND r.password_hash IS NULL
       AND c.request_id = r.id AND c.void_at IS NULL
-    RETURNING c.request_id, c.key_id, s.email, s.email_key, s.nonce
+    RETURNING c.request_id, c.key_id, s.email, s.email_key, s.nonce, s.priority, s.expires
 ), redirected AS (
     UPDATE request r
     SET generation = (SELECT max(c.generation) + 1 FROM code c WHERE c.request_id = r.id), batch_id = $1
     FROM old WHERE r.id = old.request_id
-    RETURNING r.id, r.space_id, r.generation, old.key_id, old.email, old.email_key, old.nonce
+    RETURNING r.id, r.space_id, r.generation, r.campaign_id, old.key_id, old.email, old.email_key, old.nonce, old.priority, old.expires
 ), made AS (
     INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
     SELECT id, generation, 'identify', email, email_key, key_id, nonce FROM redirected
-), due AS (
+), invited AS (
+    INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires)
+    SELECT id, generation, space_id, campaign_id, priority, expires FROM redirected WHERE campaign_id IS NOT NULL
+    ON CONFLICT (request_id) DO UPDATE SET generation = excluded.generation, priority = excluded.priority, expires = excluded.expires
+), due AS ( -- of no campaign
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
-    SELECT 'bulk', 'code', space_id, id, generation, clock.now FROM redirected, clock
+    SELECT 'bulk', 'code', space_id, id, generation, clock.now FROM redirected, clock WHERE campaign_id IS NULL
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT clock.now, space_id, id, 'address changed', $2, 'batch ' || $1::bigint FROM redirected, clock

@@ -1,13 +1,16 @@
--- Ends those of the requests $1 that are still open and not overdue, by $2; they are locked. Their codes are dead from here on.
+-- Ends those of the requests $1 that are still open and not overdue, by $3; if $2, those alone whose code never started. They
+-- are locked, with their codes, which are dead from here on.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), cancelled AS (
     UPDATE request r SET cancelled_at = clock.now, password_hash = NULL, question = NULL, answer_hash = NULL
     FROM clock, request_code k
-    WHERE k.id = ANY ($1) AND request_state(k, clock.now) IN ('requested', 'mailed') AND r.id = k.id
+    WHERE k.id = ANY ($1) AND request_state(k, clock.now) IN ('requested', 'mailed') AND (NOT $2 OR k.started_at IS NULL) AND r.id = k.id
     RETURNING r.id, r.space_id
+), released AS (
+    DELETE FROM held h USING cancelled r WHERE h.request_id = r.id
 ), dead AS (
     UPDATE code c SET void_at = clock.now FROM cancelled r, clock WHERE c.request_id = r.id AND c.void_at IS NULL
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
-SELECT clock.now, space_id, id, 'cancelled', $2, 'administrator' FROM cancelled, clock
+SELECT clock.now, space_id, id, 'cancelled', $3, 'administrator' FROM cancelled, clock

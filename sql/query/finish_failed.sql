@@ -3,7 +3,8 @@
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), failed AS MATERIALIZED (
-    SELECT o.id, o.kind, o.copy, o.request_id, o.generation, o.interruptions, i.delay, i.attempts, i.reason
+    SELECT o.id, o.kind, o.copy, o.request_id, o.generation, o.campaign_id, o.interruptions, i.delay, i.attempts, i.reason,
+           c.started_at, c.void_at IS NULL AND c.mailed_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > (SELECT now FROM clock)) AS good
     FROM unnest($2::bigint[], $3::float8[], $4::int[], $5::text[]) AS i (id, delay, attempts, reason)
     JOIN obligation o ON o.id = i.id
     JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
@@ -16,7 +17,12 @@ WITH clock AS MATERIALIZED (
         refusal = CASE WHEN f.attempts > 0 THEN f.reason ELSE c.refusal END
     FROM failed f
     WHERE f.kind IN ('code', 'reset') AND f.copy = 0 AND c.request_id = f.request_id AND c.generation = f.generation
-      AND c.void_at IS NULL AND c.mailed_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > (SELECT now FROM clock))
+      AND f.good
+), counted AS ( -- it did not start on its day, after all (D13)
+    INSERT INTO tally (campaign_id, day, started)
+    SELECT campaign_id, (started_at AT TIME ZONE 'Europe/Paris')::date, -count(*)
+    FROM failed WHERE kind = 'code' AND copy = 0 AND good AND interruptions = 0 AND campaign_id IS NOT NULL AND started_at IS NOT NULL
+    GROUP BY 1, 2
 ), due AS (
     UPDATE obligation o
     SET due_at = clock.now + make_interval(secs => f.delay), attempts = o.attempts + f.attempts,

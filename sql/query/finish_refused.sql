@@ -37,7 +37,7 @@ WITH clock AS MATERIALIZED (
                WHEN f.kind <> 'code' OR f.copy > 0 THEN f.kind || ' refused'
                WHEN f.fallback IS NOT NULL THEN 'address dropped'
                ELSE 'undeliverable' END, 'worker', f.code
-    FROM refused f, clock WHERE f.counts OR f.kind <> 'code' OR f.copy > 0
+    FROM refused f, clock WHERE f.counts OR f.kind <> 'code' OR f.copy > 0 ORDER BY f.id
 ), gone AS (
     DELETE FROM obligation o USING refused f WHERE o.id = f.id
 )

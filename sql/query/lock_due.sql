@@ -4,7 +4,11 @@
 -- A mail found started had its outcome lost with its holder: that is one more interruption.
 SELECT o.ctid AS place, o.id, o.kind, o.space_id, o.request_id, o.generation, o.copy, o.attempts, coalesce(o.blame = 'own', false) AS own_fault,
        o.interruptions + (o.started_at IS NOT NULL)::int AS interruptions, coalesce(o.happened_at, 'epoch') AS happened_at,
-       coalesce(o.happened_at > (SELECT bascule_now()) - interval '1 day', true) AS recent, o.due_at
+       coalesce(o.happened_at > (SELECT bascule_now()) - interval '1 day', true) AS recent, o.due_at,
+       CASE WHEN o.campaign_id IS NULL THEN 'running'
+            WHEN o.campaign_id = ANY (ARRAY(SELECT id FROM campaign WHERE state = 'running' AND (open_until IS NULL OR open_until > (SELECT bascule_now())))) THEN 'running'
+            ELSE (SELECT CASE state WHEN 'running' THEN 'shut' ELSE state END FROM campaign c WHERE c.id = o.campaign_id) END AS campaign,
+       coalesce(o.campaign_id, 0) AS campaign_id
 FROM obligation o
 WHERE o.lane = $1 AND o.due_at <= (SELECT bascule_now())
   AND (o.due_at, o.id) > ($5::timestamptz, $6::bigint)

@@ -1,7 +1,12 @@
 -- Opens further requests of known spaces, for batch $1, as judged in round $2, but none where another one was opened since.
-INSERT INTO request (id, space_id, batch_id, origin, requested_at) OVERRIDING SYSTEM VALUE
-SELECT request_id, space_id, $1, 'import', clock.now
-FROM judged, (SELECT bascule_now() AS now) AS clock
-WHERE round = $2 AND verdict = 'accepted' AND action = 'restart'
-ORDER BY line
+-- They belong to campaign $3; if not $4 (somebody named it), to the one that the space's latest request is of, while that is open (D12).
+INSERT INTO request (id, space_id, batch_id, campaign_id, origin, requested_at) OVERRIDING SYSTEM VALUE
+SELECT j.request_id, j.space_id, $1, coalesce(c.id, $3), 'import', clock.now
+FROM judged j LEFT JOIN LATERAL (
+    SELECT l.campaign_id AS id
+    FROM (SELECT r.campaign_id FROM request r WHERE r.space_id = j.space_id ORDER BY r.id DESC LIMIT 1) AS l
+    WHERE NOT $4 AND campaign_is_open(l.campaign_id)
+) AS c ON true, (SELECT bascule_now() AS now) AS clock
+WHERE j.round = $2 AND j.verdict = 'accepted' AND j.action = 'restart'
+ORDER BY j.line
 ON CONFLICT DO NOTHING

@@ -8,6 +8,8 @@ WITH chosen AS (
     FROM (SELECT max(generation) + 1 AS next FROM code WHERE request_id = $1) AS k
     WHERE r.id = $1 AND request_is_open(r) AND (NOT $9 OR r.other_addresses < $10)
     RETURNING r.id, r.space_id, r.generation
+), released AS ( -- the holder's own is not held
+    DELETE FROM held h USING chosen c WHERE h.request_id = c.id
 ), dead AS (
     UPDATE code c SET void_at = $8::timestamptz FROM chosen h WHERE c.request_id = h.id AND c.void_at IS NULL
     RETURNING c.request_id

@@ -14,7 +14,7 @@ WITH clock AS MATERIALIZED (
 ), reissued AS (
     UPDATE request r SET generation = (SELECT max(c.generation) + 1 FROM code c WHERE c.request_id = r.id)
     FROM leaked l WHERE r.id = l.id
-    RETURNING r.id, r.space_id, r.generation
+    RETURNING r.id, r.space_id, r.generation, r.campaign_id
 ), dead AS (
     UPDATE code c SET void_at = clock.now
     FROM clock
@@ -26,10 +26,15 @@ WITH clock AS MATERIALIZED (
     SELECT i.id, i.generation, l.purpose, l.email, l.email_key, $2, uuid_send(gen_random_uuid()),
            CASE WHEN l.lost THEN l.bounce END, CASE WHEN l.lost THEN l.bounced_at END
     FROM reissued i JOIN leaked l USING (id), (SELECT count(*) FROM dead) AS before -- their addresses are free first
+), invited AS (
+    INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires)
+    SELECT i.id, i.generation, s.id, i.campaign_id, s.priority, s.certificate_expires
+    FROM reissued i JOIN leaked l USING (id) JOIN space s ON s.id = i.space_id WHERE l.purpose = 'identify' AND i.campaign_id IS NOT NULL
+    ON CONFLICT (request_id) DO UPDATE SET generation = excluded.generation
 ), due AS (
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
     SELECT CASE l.purpose WHEN 'identify' THEN 'bulk' ELSE 'interactive' END, 'code', i.space_id, i.id, i.generation, clock.now
-    FROM reissued i JOIN leaked l USING (id), clock
+    FROM reissued i JOIN leaked l USING (id), clock WHERE l.purpose <> 'identify' OR i.campaign_id IS NULL
 ), unsent AS (
     DELETE FROM obligation o USING dead d
     WHERE d.purpose = 'reset' AND o.kind = 'reset' AND o.request_id = d.request_id AND o.generation = d.generation

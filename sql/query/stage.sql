@@ -12,6 +12,7 @@ CREATE TEMP TABLE staged (
     issuer     text NOT NULL,
     issuer_key text NOT NULL,
     expires    date,
+    priority   smallint NOT NULL,
     contents   text COLLATE "C" NOT NULL,
     nonce      bytea,
     tag        bigint,
@@ -51,6 +52,10 @@ CREATE TEMP TABLE contested (
     space_id bigint UNIQUE NOT NULL,
     told     text NOT NULL,
     held_id  bigint
+) ON COMMIT DROP;
+-- The campaigns in which rows of the file were rejected before.
+CREATE TEMP TABLE rejected_before (
+    campaign_id bigint NOT NULL
 ) ON COMMIT DROP;
 -- Compiling pays for no statement of an import. What is joined and sorted should stay in memory: imports run one at a time.
 SET LOCAL jit = off;

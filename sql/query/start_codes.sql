@@ -1,17 +1,22 @@
 -- The codes of the mails $1 are good from now on, for $5 seconds, or $6 for a new password (D4, R31); the tags $3 find them. They are
 -- locked, so their rows are where they were: at the places $2. Where not $4, it is a repetition after doubt, which keeps its
--- deadline. One row tells when to look at all that start together.
+-- deadline. One row tells when to look at all that start together. $7 are the campaigns whose invitations they are, or 0: the
+-- day counts those that start (D13).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), started AS (
     UPDATE code c
     SET tag = i.tag, started_at = coalesce(c.started_at, clock.now),
         expires_at = coalesce(c.expires_at, clock.now + make_interval(secs => CASE c.purpose WHEN 'reset' THEN $6::float8 ELSE $5::float8 END))
-    FROM unnest($1::bigint[], $2::tid[], $3::bigint[], $4::boolean[]) AS i (id, place, tag, is_first), clock
+    FROM unnest($1::bigint[], $2::tid[], $3::bigint[], $4::boolean[], $7::bigint[]) AS i (id, place, tag, is_first, campaign_id), clock
     WHERE c.ctid = i.place
-    RETURNING i.id, c.request_id, c.expires_at, i.is_first
+    RETURNING i.id, c.request_id, c.expires_at, i.is_first, i.campaign_id
 ), until AS (
     INSERT INTO deadline (at, requests)
     SELECT expires_at, array_agg(request_id) FROM started WHERE is_first GROUP BY expires_at
+), counted AS (
+    INSERT INTO tally (campaign_id, day, started)
+    SELECT campaign_id, ((SELECT now FROM clock) AT TIME ZONE 'Europe/Paris')::date, count(*)
+    FROM started WHERE is_first AND campaign_id <> 0 GROUP BY campaign_id
 )
 SELECT id, expires_at FROM started

@@ -7,7 +7,9 @@ import (
 	stdsql "database/sql"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"iter"
 	"testing"
 	"time"
 
@@ -66,6 +68,37 @@ func Keys(t testing.TB) *conversion.Keyring {
 		t.Fatal(err)
 	}
 	return keys
+}
+
+// Import is that of sql.DB; its campaign is running and has released all it holds.
+func (db *DB) Import(ctx context.Context, in sql.Import, verdicts func(iter.Seq2[sql.Verdict, error]) error) (sql.ImportResult, error) {
+	in.Start = true
+	result, err := db.DB.Import(ctx, in, verdicts)
+	if err != nil || in.DryRun {
+		return result, err
+	}
+	return result, db.ReleaseAll(ctx)
+}
+
+// Retry is that of sql.DB; what it opens is released.
+func (db *DB) Retry(ctx context.Context, p sql.Plan, keys *conversion.Keyring, actor string) (int64, error) {
+	n, err := db.DB.Retry(ctx, p, keys, actor)
+	return n, errors.Join(err, db.ReleaseAll(ctx))
+}
+
+// Reissue is that of sql.DB; what it makes due is released.
+func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conversion.Keyring, actor string) (int64, error) {
+	n, err := db.DB.Reissue(ctx, leaked, keys, actor)
+	return n, errors.Join(err, db.ReleaseAll(ctx))
+}
+
+// ReleaseAll has the running campaigns release all that they may.
+func (db *DB) ReleaseAll(ctx context.Context) error {
+	for {
+		if n, err := db.Release(ctx, nil, conversion.DefaultCodeLifetime); err != nil || n == 0 {
+			return err
+		}
+	}
 }
 
 // An Invitation is a space and its request as an import makes them. Its zero

@@ -1,0 +1,361 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
+)
+
+// A CampaignState says what a campaign may do (D12).
+type CampaignState string
+
+// The states of a campaign. Only the invitations of a running one start. The last
+// two are ends: nothing is added any more.
+const (
+	CampaignPrepared  CampaignState = "prepared"
+	CampaignRunning   CampaignState = "running"
+	CampaignPaused    CampaignState = "paused"
+	CampaignCancelled CampaignState = "cancelled"
+	CampaignClosed    CampaignState = "closed"
+)
+
+// MaxCampaignName is how many characters the name of a campaign has at the most.
+const MaxCampaignName = 100
+
+// CheckCampaignName returns an error unless a campaign may have this name.
+func CheckCampaignName(name string) error {
+	switch {
+	case name == "" || conversion.Trim(name) != name:
+		return errors.New("a campaign's name is not empty, and has no blank at an end")
+	case len([]rune(name)) > MaxCampaignName:
+		return fmt.Errorf("a campaign's name has %d characters at the most", MaxCampaignName)
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("a campaign's name has printable characters alone")
+	}
+	return nil
+}
+
+// A Campaign stands above batches (D12).
+type Campaign struct {
+	ID        int64
+	Name      string
+	State     CampaignState
+	Why       string // it is in this state, if somebody said so
+	CreatedAt time.Time
+	CampaignSettings
+}
+
+// CampaignSettings are the brakes of a campaign. The zero value brakes nothing.
+type CampaignSettings struct {
+	StartsAt time.Time     // no invitation starts before; zero: at once
+	Pilot    int           // it pauses once so many invitations have started; 0: it does not
+	PerDay   int           // so many start on a day in Paris at the most; 0: no limit (D13)
+	MinHelp  time.Duration // so much assistance lies in the lifetime of a code; whole minutes (D14)
+}
+
+// A CampaignStateError says that a campaign is in a state which forbids what was asked.
+type CampaignStateError struct {
+	Name  string
+	State CampaignState
+}
+
+// Error says what can be done instead.
+func (e *CampaignStateError) Error() string {
+	advice := map[CampaignState]string{
+		CampaignPrepared:  "start it first: `bascule campaign start`",
+		CampaignRunning:   "nothing is to be done; `bascule campaign pause` stops it",
+		CampaignPaused:    "`bascule campaign resume` goes on",
+		CampaignCancelled: "it is over; import the subscribers into another one",
+		CampaignClosed:    "it is over; import the subscribers into another one",
+	}[e.State]
+	return fmt.Sprintf("the campaign %q is %s: %s", e.Name, e.State, advice)
+}
+
+type campaignRow struct {
+	ID        int64         `db:"id"`
+	Name      string        `db:"name"`
+	State     CampaignState `db:"state"`
+	Why       string        `db:"why"`
+	CreatedAt time.Time     `db:"created_at"`
+	StartsAt  time.Time     `db:"starts_at"`
+	Pilot     int           `db:"pilot"`
+	PerDay    int           `db:"per_day"`
+	MinHelp   int           `db:"min_help"` // minutes
+}
+
+func (r campaignRow) campaign() Campaign {
+	return Campaign{ID: r.ID, Name: r.Name, State: r.State, Why: r.Why, CreatedAt: r.CreatedAt, CampaignSettings: CampaignSettings{
+		StartsAt: known(r.StartsAt), Pilot: r.Pilot, PerDay: r.PerDay, MinHelp: time.Duration(r.MinHelp) * time.Minute,
+	}}
+}
+
+//go:embed query/campaign_named.sql
+var campaignNamed string
+
+// ErrNoCampaign says that no campaign has the name.
+var ErrNoCampaign = errors.New("there is no campaign")
+
+// Campaign finds a campaign by its name, whatever the case. It returns
+// ErrNoCampaign.
+func (db *DB) Campaign(ctx context.Context, name string) (Campaign, error) {
+	return campaignOf(ctx, db.x, name)
+}
+
+func campaignOf(ctx context.Context, q sqlx.QueryerContext, name string) (Campaign, error) {
+	var row campaignRow
+	err := sqlx.GetContext(ctx, q, &row, campaignNamed, name)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return Campaign{}, fmt.Errorf("%w %q: `bascule campaign` lists them", ErrNoCampaign, name)
+	}
+	if err != nil {
+		return Campaign{}, fmt.Errorf("read campaign %q: %w", name, err)
+	}
+	return row.campaign(), nil
+}
+
+// A CampaignLine tells of a campaign what a list of them shows.
+type CampaignLine struct {
+	ID        int64         `db:"id" json:"-"`
+	Name      string        `db:"name" json:"campaign"`
+	State     CampaignState `db:"state" json:"state"`
+	Why       string        `db:"why" json:"why"`
+	CreatedAt time.Time     `db:"created_at" json:"created_at"`
+	Requests  int           `db:"requests" json:"requests"`
+	Held      int           `db:"held" json:"held"`
+	Activated int           `db:"activated" json:"activated"`
+}
+
+//go:embed query/campaigns.sql
+var campaigns string
+
+// Campaigns lists all campaigns, newest first.
+func (db *DB) Campaigns(ctx context.Context) (list []CampaignLine, err error) {
+	if err := db.x.SelectContext(ctx, &list, campaigns); err != nil {
+		return nil, fmt.Errorf("list the campaigns: %w", err)
+	}
+	return list, nil
+}
+
+// CampaignProgress is what became of a campaign.
+type CampaignProgress struct {
+	Campaign
+	Rows         int // of its spreadsheets, each as it was handed in last
+	Held         int // invitations that it has not released
+	Started      int // invitations whose hand-over began, and did not certainly fail
+	StartedToday int // of them, today in Paris
+	States       map[conversion.State]int
+	NotDelivered int // of the expired (D11)
+	Spaces       map[conversion.Access]int
+	Log          []CampaignEvent // the latest, oldest first
+}
+
+// A CampaignEvent is an entry of a campaign's log (I9).
+type CampaignEvent struct {
+	At    time.Time `db:"at"`
+	Event string    `db:"event"`
+	Actor string    `db:"actor"`
+	Why   string    `db:"why"`
+}
+
+var (
+	//go:embed query/campaign_counts.sql
+	campaignCounts string
+	//go:embed query/campaign_audit.sql
+	campaignAudit string
+)
+
+// campaignLog is how many events of a campaign are told.
+const campaignLog = 20
+
+// Progress tells what became of a campaign. It returns ErrNoCampaign.
+func (db *DB) Progress(ctx context.Context, name string) (p CampaignProgress, err error) {
+	if p.Campaign, err = db.Campaign(ctx, name); err != nil {
+		return p, err
+	}
+	at, err := db.Now(ctx)
+	if err != nil {
+		return p, err
+	}
+	var c struct {
+		counted
+		Rows         int `db:"rows"`
+		Held         int `db:"held"`
+		Started      int `db:"started"`
+		StartedToday int `db:"started_today"`
+	}
+	if err := db.x.GetContext(ctx, &c, campaignCounts, p.ID, at); err != nil {
+		return p, fmt.Errorf("count campaign %q: %w", name, err)
+	}
+	p.Rows, p.Held, p.Started, p.StartedToday = c.Rows, c.Held, c.Started, c.StartedToday
+	p.States, p.NotDelivered, p.Spaces = c.states(), c.NotDelivered, c.spaces()
+	if err := db.x.SelectContext(ctx, &p.Log, campaignAudit, p.ID, campaignLog); err != nil {
+		return p, fmt.Errorf("read the log of campaign %q: %w", name, err)
+	}
+	return p, nil
+}
+
+var (
+	//go:embed query/make_campaign.sql
+	makeCampaign string
+	//go:embed query/move_campaign.sql
+	moveCampaign string
+	//go:embed query/set_campaign.sql
+	setCampaign string
+	//go:embed query/wake_campaign.sql
+	wakeCampaign string
+)
+
+// StartCampaign has a prepared campaign send its invitations, with these settings
+// (D12). It returns ErrNoCampaign or a *CampaignStateError.
+func (db *DB) StartCampaign(ctx context.Context, name string, s CampaignSettings, actor string) error {
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if err := set(ctx, tx, c, s, actor); err != nil {
+			return err
+		}
+		return move(ctx, tx, c, CampaignRunning, "", actor, CampaignPrepared)
+	})
+}
+
+// PauseCampaign stops what has not started of a running campaign; why is shown. It
+// returns ErrNoCampaign or a *CampaignStateError.
+func (db *DB) PauseCampaign(ctx context.Context, name, why, actor string) error {
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		return move(ctx, tx, c, CampaignPaused, why, actor, CampaignRunning)
+	})
+}
+
+// ResumeCampaign has a paused campaign go on; its pilot is over. It returns
+// ErrNoCampaign or a *CampaignStateError.
+func (db *DB) ResumeCampaign(ctx context.Context, name, actor string) error {
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if err := move(ctx, tx, c, CampaignRunning, "", actor, CampaignPaused); err != nil {
+			return err
+		}
+		if s := c.CampaignSettings; s.Pilot > 0 {
+			s.Pilot = 0
+			if err := set(ctx, tx, c, s, actor); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, wakeCampaign, c.ID)
+		return err
+	})
+}
+
+// SetCampaign changes the settings of a campaign, which may be running. It returns
+// ErrNoCampaign or a *CampaignStateError.
+func (db *DB) SetCampaign(ctx context.Context, name string, change func(*CampaignSettings), actor string) error {
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if c.State == CampaignCancelled || c.State == CampaignClosed {
+			return &CampaignStateError{c.Name, c.State}
+		}
+		s := c.CampaignSettings
+		change(&s)
+		return set(ctx, tx, c, s, actor)
+	})
+}
+
+// changeCampaign runs f in a transaction that holds the campaign.
+func (db *DB) changeCampaign(ctx context.Context, name string, f func(*sqlx.Tx, Campaign) error) error {
+	return db.inTx(ctx, func(tx *sqlx.Tx) error {
+		c, err := campaignOf(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `SELECT FROM campaign WHERE id = $1 FOR NO KEY UPDATE`, c.ID); err != nil {
+			return fmt.Errorf("lock campaign %q: %w", name, err)
+		}
+		if c, err = campaignOf(ctx, tx, name); err != nil { // as it is now that it is locked
+			return err
+		}
+		return f(tx, c)
+	})
+}
+
+// move brings a campaign to another state, from one of these.
+func move(ctx context.Context, tx *sqlx.Tx, c Campaign, to CampaignState, why, actor string, from ...CampaignState) error {
+	var n int
+	if err := tx.GetContext(ctx, &n, moveCampaign, c.ID, pq.Array(from), to, why, actor); err != nil {
+		return fmt.Errorf("bring campaign %q to %s: %w", c.Name, to, err)
+	}
+	if n == 0 {
+		return &CampaignStateError{c.Name, c.State}
+	}
+	return nil
+}
+
+func set(ctx context.Context, tx *sqlx.Tx, c Campaign, s CampaignSettings, actor string) error {
+	if s == c.CampaignSettings {
+		return nil
+	}
+	startsAt := stdsql.NullTime{Time: s.StartsAt, Valid: !s.StartsAt.IsZero()}
+	positive := func(n int) stdsql.NullInt64 { return stdsql.NullInt64{Int64: int64(n), Valid: n > 0} }
+	_, err := tx.ExecContext(ctx, setCampaign, c.ID, startsAt, positive(s.Pilot), positive(s.PerDay), positive(int(s.MinHelp/time.Minute)), actor, s.String())
+	if err != nil {
+		return fmt.Errorf("change the settings of campaign %q: %w", c.Name, err)
+	}
+	return nil
+}
+
+// String tells the settings in a line, for the log.
+func (s CampaignSettings) String() string {
+	return fmt.Sprintf("pilot %d, per day %d, min help %s", s.Pilot, s.PerDay, s.MinHelp)
+}
+
+//go:embed query/open_of_campaign.sql
+var openOfCampaign string
+
+// CancelCampaign ends a campaign and all its open requests, whose codes are dead;
+// what is switched stays so. It returns how many requests it ended, and
+// ErrNoCampaign or a *CampaignStateError. A call that broke off is
+// finished by another.
+func (db *DB) CancelCampaign(ctx context.Context, name, why, actor string) (n int64, err error) {
+	return db.endCampaign(ctx, name, CampaignCancelled, why, actor, CampaignPrepared, CampaignRunning, CampaignPaused, CampaignCancelled)
+}
+
+// CloseCampaign ends a campaign, and those of its open requests whose code never
+// started: nothing can be sent any more. A code that was mailed is good until its
+// deadline. It returns as CancelCampaign does.
+func (db *DB) CloseCampaign(ctx context.Context, name, why, actor string) (n int64, err error) {
+	return db.endCampaign(ctx, name, CampaignClosed, why, actor, CampaignPrepared, CampaignRunning, CampaignPaused, CampaignCancelled)
+}
+
+// endChunk is how many requests end in one transaction: imports, and who activates,
+// wait no longer for their locks.
+const endChunk = 5_000
+
+// endCampaign brings a campaign to its end first, so that nothing starts any more.
+func (db *DB) endCampaign(ctx context.Context, name string, to CampaignState, why, actor string, from ...CampaignState) (n int64, err error) {
+	var c Campaign
+	err = db.changeCampaign(ctx, name, func(tx *sqlx.Tx, found Campaign) error {
+		c = found
+		return move(ctx, tx, c, to, why, actor, from...)
+	})
+	if err != nil {
+		return 0, err
+	}
+	var open []int64
+	if err := db.x.SelectContext(ctx, &open, openOfCampaign, c.ID, to == CampaignClosed); err != nil {
+		return 0, fmt.Errorf("list the open requests of campaign %q: %w", name, err)
+	}
+	for len(open) > 0 {
+		chunk := open[:min(endChunk, len(open))]
+		open = open[len(chunk):]
+		done, err := db.end(ctx, chunk, to == CampaignClosed, actor)
+		n += done
+		if err != nil {
+			return n, fmt.Errorf("cancel requests of campaign %q; the same command goes on: %w", name, err)
+		}
+	}
+	return n, nil
+}

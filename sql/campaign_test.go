@@ -1,0 +1,395 @@
+package sql_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// held hands a spreadsheet in to a campaign that is not started.
+func (d *desk) held(campaign string, rows ...sql.ImportRow) sql.ImportResult {
+	d.t.Helper()
+	in := d.sheet(rows...)
+	in.Campaign = campaign
+	result, err := d.DB.DB.Import(d.ctx, in, nil)
+	d.must(err)
+	return result
+}
+
+// release has the running campaigns release what they may.
+func (d *desk) release(help sql.Assistance) int {
+	d.t.Helper()
+	n, err := d.Release(d.ctx, help, conversion.DefaultCodeLifetime)
+	d.must(err)
+	return n
+}
+
+// stands checks a campaign's state, what it holds, and what started of it.
+func (d *desk) stands(name string, state sql.CampaignState, held, started int) sql.CampaignProgress {
+	d.t.Helper()
+	p, err := d.Progress(d.ctx, name)
+	d.must(err)
+	if p.State != state || p.Held != held || p.Started != started {
+		d.t.Errorf("the campaign is %s, holds %d and has started %d, want %s, %d, %d", p.State, p.Held, p.Started, state, held, started)
+	}
+	return p
+}
+
+func rows(n int) (list []sql.ImportRow) {
+	for i := range n {
+		list = append(list, row(number(i), fmt.Sprintf("a%d@duvallon.example", i)))
+	}
+	return list
+}
+
+// recipients are the numbers of started mails.
+func (h *hand) numbers() (list []string) {
+	for _, m := range h.mails {
+		list = append(list, string(m.Number))
+	}
+	return list
+}
+
+// D12: what is imported is held: no invitation leaves before its campaign runs, none
+// while it is paused, and all of them in the end.
+func TestHeldMeansHeld(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	if r := d.held("spring", rows(5)...); r.Campaign != "spring" || r.State != sql.CampaignPrepared || r.Accepted != 5 {
+		t.Errorf("the import says %+v", r)
+	}
+	d.release(nil)
+	if n := d.deliver(); n != 0 {
+		t.Errorf("%d mails left a campaign that is not started", n)
+	}
+	d.stands("spring", sql.CampaignPrepared, 5, 0)
+	d.must(d.StartCampaign(d.ctx, "SPRING", sql.CampaignSettings{}, "admin"))
+	d.release(nil)
+	h := d.start(2)
+	d.must(d.PauseCampaign(d.ctx, "spring", "too many calls", "admin"))
+	if n := len(d.start(10).mails); n != 0 {
+		t.Errorf("%d mails started after the pause", n)
+	}
+	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails)) // what had started is mailed
+	d.release(nil)
+	p := d.stands("spring", sql.CampaignPaused, 0, 2)
+	if p.Why != "too many calls" || p.States[conversion.StateMailed] != 2 || p.States[conversion.StateRequested] != 3 {
+		t.Errorf("it stands so: %+v", p)
+	}
+	d.sound()
+	if s, err := d.Status(d.ctx, 0); err != nil || s.ToSend != 0 {
+		t.Errorf("%d mails are to send, error %v", s.ToSend, err)
+	}
+	d.must(d.ResumeCampaign(d.ctx, "spring", "admin"))
+	if n := d.deliver(); n != 3 {
+		t.Errorf("%d mails left after the pause, want 3", n)
+	}
+	d.stands("spring", sql.CampaignRunning, 0, 5)
+	d.tallies(0)
+	d.sound()
+}
+
+// D12: what a subscriber asked for is never held, nor what follows from it: an option,
+// another address, a word to the contact, a new password.
+func TestNeverHeld(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", rows(2)...)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	chooser := d.mail(d.latest(number(0)))
+	d.must(d.PauseCampaign(d.ctx, "spring", "", "admin"))
+	if _, err := d.choose(chooser, "other@duvallon.example"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.opt(number(1), "opted@duvallon.example"); err != nil {
+		t.Fatal(err)
+	}
+	if n := d.deliver(); n != 4 { // two codes, two notices
+		t.Errorf("%d mails left, want 4", n)
+	}
+	d.sound()
+}
+
+// D12: a cancelled campaign ends its open requests, and nothing else; what is switched
+// stays, and a code that was mailed is dead. Twice is once.
+func TestCancelCampaign(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("wrong", rows(4)...)
+	d.held("right", row("R00001", "r@duvallon.example"))
+	d.must(d.StartCampaign(d.ctx, "wrong", sql.CampaignSettings{Pilot: 2}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	d.must(d.activate(d.mail(d.latest(number(0)))))
+	mailed := d.mail(d.latest(number(1)))
+	for i, want := range []int64{3, 0} {
+		if n, err := d.CancelCampaign(d.ctx, "wrong", "the wrong file", "admin"); n != want || err != nil {
+			t.Errorf("call %d ended %d requests, error %v, want %d", i, n, err, want)
+		}
+	}
+	if _, err := d.FindCode(d.ctx, d.keys, mailed.email, mailed.code); !errors.Is(err, conversion.ErrCodeRefused) {
+		t.Errorf("the mailed code: %v", err)
+	}
+	p := d.stands("wrong", sql.CampaignCancelled, 0, 2)
+	if p.States[conversion.StateActivated] != 1 || p.States[conversion.StateCancelled] != 3 {
+		t.Errorf("it stands so: %v", p.States)
+	}
+	d.stands("right", sql.CampaignPrepared, 1, 0)
+	var state *sql.CampaignStateError
+	if err := d.ResumeCampaign(d.ctx, "wrong", "admin"); !errors.As(err, &state) {
+		t.Errorf("it resumed: %v", err)
+	}
+	in := d.sheet(row("N00001", "n@duvallon.example"))
+	in.Campaign = "wrong"
+	if _, err := d.DB.DB.Import(d.ctx, in, nil); !errors.As(err, &state) {
+		t.Errorf("it took more rows: %v", err)
+	}
+	d.tallies(0)
+	d.sound()
+}
+
+// D12: a closed campaign sends nothing more; a code that was mailed is good until its
+// deadline, an invitation that had not left ends.
+func TestCloseCampaign(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", rows(3)...)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{Pilot: 1}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	mailed := d.mail(d.latest(number(0)))
+	if n, err := d.CloseCampaign(d.ctx, "spring", "", "admin"); n != 2 || err != nil {
+		t.Errorf("it ended %d requests, error %v, want 2", n, err)
+	}
+	if n := d.deliver(); n != 0 {
+		t.Errorf("%d mails left", n)
+	}
+	d.must(d.activate(mailed))
+	d.stands("spring", sql.CampaignClosed, 0, 1)
+	if _, err := d.CancelCampaign(d.ctx, "spring", "", "admin"); err == nil {
+		t.Error("it was cancelled after that")
+	}
+	d.sound()
+}
+
+// D12: a pilot pauses once its invitations have started, those of a relay that refuses
+// them for now among them; another hand-over of the same is none more.
+func TestPilot(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", rows(6)...)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{Pilot: 3}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	h := d.start(10)
+	if len(h.mails) != 3 {
+		t.Fatalf("%d mails started, want 3", len(h.mails))
+	}
+	d.release(nil)
+	d.stands("spring", sql.CampaignRunning, 3, 3) // a worker is at it
+	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails[1:]))
+	d.must(d.FinishFailed(d.ctx, h.Token, []sql.Failure{{ID: h.mails[0].ID, Delay: time.Hour, Counts: true, Refusal: "450"}}))
+	d.release(nil)
+	p := d.stands("spring", sql.CampaignPaused, 3, 2)
+	if p.Why != "pilot" {
+		t.Errorf("it paused because of %q", p.Why)
+	}
+	d.Shift(t, time.Hour+time.Second)
+	if n := d.deliver(); n != 0 {
+		t.Errorf("%d mails left while it is paused", n)
+	}
+	d.must(d.ResumeCampaign(d.ctx, "spring", "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	if n := d.deliver(); n != 4 {
+		t.Errorf("%d mails left afterwards, want 4", n)
+	}
+	d.stands("spring", sql.CampaignRunning, 0, 6)
+}
+
+// D13: at most so many invitations start on a day in Paris, over midnight and over both
+// nights in which the clocks change; what certainly failed is none.
+func TestPerDay(t *testing.T) {
+	t.Parallel()
+	for _, day := range []string{"2031-03-29", "2031-10-25", "2031-12-31"} {
+		t.Run(day, func(t *testing.T) {
+			d := open(t)
+			noon, err := time.ParseInLocation(time.DateTime, day+" 12:00:00", conversion.Paris)
+			d.must(err)
+			d.Freeze(t, noon)
+			d.held("spring", rows(40)...)
+			d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{PerDay: 7}, "admin"))
+			perDay := make(map[string]int)
+			for hour := range 72 {
+				at := noon.Add(time.Duration(hour) * time.Hour)
+				d.Freeze(t, at)
+				d.must(d.ReleaseAll(d.ctx))
+				h := d.start(2)
+				if hour%5 == 0 && len(h.mails) > 0 { // it fails, and counts no more
+					d.must(d.FinishFailed(d.ctx, h.Token, []sql.Failure{{ID: h.mails[0].ID, Delay: time.Minute, Counts: true, Refusal: "450"}}))
+					h.mails = h.mails[1:]
+				}
+				d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+				perDay[at.In(conversion.Paris).Format(time.DateOnly)] += len(h.mails)
+			}
+			first, next := perDay[day], perDay[noon.AddDate(0, 0, 1).Format(time.DateOnly)]
+			if first != 7 || next != 7 || len(perDay) != 4 {
+				t.Errorf("they left so: %v", perDay)
+			}
+			for day, n := range perDay {
+				if n > 7 {
+					t.Errorf("%d left on %s", n, day)
+				}
+			}
+		})
+	}
+}
+
+// firstHours is an assistance that answers for the first hour of each day, in UTC.
+type firstHours struct{}
+
+func (firstHours) Between(from, to time.Time) (sum time.Duration) {
+	for at := from; at.Before(to); at = at.Add(time.Minute) {
+		if at.UTC().Hour() == 0 {
+			sum += time.Minute
+		}
+	}
+	return sum
+}
+
+// D14: an invitation starts only while enough assistance is in the lifetime of its code:
+// one that was released in time and waited for the relay is not, either.
+func TestMinHelp(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	// Within 48 hours lie two hours of assistance, whenever they begin.
+	at := time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
+	d.Freeze(t, at)
+	d.held("spring", rows(2)...)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{MinHelp: 2*time.Hour + time.Minute}, "admin"))
+	if n := d.release(firstHours{}); n != 0 {
+		t.Errorf("%d were released though there is too little assistance", n)
+	}
+	d.must(d.SetCampaign(d.ctx, "spring", func(s *sql.CampaignSettings) { s.MinHelp = 2 * time.Hour }, "admin"))
+	if n := d.release(firstHours{}); n != 2 {
+		t.Errorf("%d were released, want 2", n)
+	}
+	d.Freeze(t, at.Add(2*time.Minute)) // nobody looked since
+	if n := len(d.start(1).mails); n != 0 {
+		t.Errorf("%d started though nobody knows whether there is assistance", n)
+	}
+	d.Freeze(t, at.Add(4*time.Minute))
+	d.release(firstHours{})
+	if n := d.deliver(); n != 2 {
+		t.Errorf("%d left, want 2", n)
+	}
+}
+
+// D14: of a lifetime that reaches into two of these hours, an hour and a half of them is
+// enough from the minute on, and until the second, in which it does.
+func TestMinHelpEnds(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", rows(3)...)
+	least := 90 * time.Minute // within 48 hours and a half of them
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{MinHelp: least}, "admin"))
+	const lifetime = 24*time.Hour + 40*time.Minute
+	for at, want := range map[string]int{"23:19:30": 0, "23:49:59": 0, "23:50:00": 1, "00:00:00": 1, "00:29:30": 1, "00:30:00": 0} {
+		instant, err := time.Parse(time.DateTime, "2031-05-06 "+at)
+		d.must(err)
+		d.Freeze(t, instant)
+		_, err = d.Release(d.ctx, firstHours{}, lifetime)
+		d.must(err)
+		if got := d.count(`SELECT count(*) FROM campaign WHERE open_until > bascule_now()`); got != want {
+			t.Errorf("at %s it is open: %d, want %d; until %s", at, got, want, d.Text(t, `SELECT open_until::text FROM campaign`))
+		}
+	}
+}
+
+// D13: invitations leave by priority, then those of certificates that still hold, the
+// earliest expiry first, then the others, then by row.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.Freeze(t, time.Date(2031, 5, 5, 23, 0, 0, 0, time.UTC)) // the 6th in Paris
+	in := func(number string, priority int, expires string) sql.ImportRow {
+		r := row(number, strings.ToLower(number)+"@duvallon.example")
+		day, err := time.Parse(time.DateOnly, expires)
+		d.must(err)
+		r.Priority, r.Space.Certificate.Expires = priority, day
+		return r
+	}
+	d.held("spring",
+		in("LATER1", 0, "2031-06-01"), in("PAST01", 5, "2031-05-05"), in("SOON01", 5, "2031-05-06"), in("LATER2", 5, "2031-06-01"),
+		in("LAST01", 9, "2031-05-06"), in("FIRST1", 1, "2031-01-01"), in("FIRST2", 1, "2033-01-01"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	want := []string{"FIRST2", "FIRST1", "SOON01", "LATER1", "LATER2", "PAST01", "LAST01"}
+	if got := d.start(10).numbers(); !slices.Equal(got, want) {
+		t.Errorf("they leave as %v, want %v", got, want)
+	}
+}
+
+// D12: what is imported belongs to the campaign that is named, else to the one of the
+// space's latest request while that is open, else to a new one named after the file.
+func TestCampaignOfAFile(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	one, two := row("000001", "a@duvallon.example"), row("000002", "b@duvallon.example")
+	if r := d.held("", one); r.Campaign != "lot" {
+		t.Errorf("a new file is of %q", r.Campaign)
+	}
+	if r := d.held("", two); r.Campaign != "lot 2" {
+		t.Errorf("another new file is of %q", r.Campaign)
+	}
+	wrong := sql.ImportRow{Line: 3, Space: conversion.Space{Number: "000003"}, Cell: "C3", Reason: "adresse invalide"}
+	d.held("spring", row("000009", "i@duvallon.example"), wrong)
+	if r := d.held("", row("000003", "c@duvallon.example")); r.Campaign != "spring" {
+		t.Errorf("a corrected row is of %q", r.Campaign)
+	}
+	other := row("000002", "other@duvallon.example")
+	if r := d.held("", other, row("000004", "d@duvallon.example"), row("000005", "e@duvallon.example")); r.Campaign != "lot 2" {
+		t.Errorf("a file with a known row is of %q", r.Campaign)
+	}
+	d.must(d.CancelNumber(d.ctx, "000001"))
+	d.held("spring", row("000001", "again@duvallon.example"))
+	if got := d.Text(t, `SELECT string_agg(s.number || ' ' || c.name, ', ' ORDER BY r.id)
+		FROM request r JOIN space s ON s.id = r.space_id JOIN campaign c ON c.id = r.campaign_id WHERE s.number IN ('000001', '000003', '000004')`); got != "000001 lot, 000003 spring, 000004 lot 2, 000001 spring" {
+		t.Errorf("the requests are of %s", got)
+	}
+	if _, err := d.CloseCampaign(d.ctx, "lot", "", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	if r := d.held("", one); r.Campaign != "spring" {
+		t.Errorf("a file whose campaign is closed is of %q", r.Campaign)
+	}
+	d.tallies(0)
+	d.sound()
+}
+
+// D12, D10: a retry goes on in the campaign of the request before, and is held with it;
+// where that one is over, it needs another import.
+func TestRetryInCampaign(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", rows(2)...)
+	d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number(0))))
+	plan, err := d.PlanRetry(d.ctx, sql.RetryScope{Numbers: []conversion.SubscriberNumber{conversion.SubscriberNumber(number(0))}})
+	d.must(err)
+	if n, err := d.DB.DB.Retry(d.ctx, plan, d.keys, "admin"); n != 1 || err != nil {
+		t.Fatalf("%d were invited again, error %v", n, err)
+	}
+	d.stands("spring", sql.CampaignPrepared, 2, 0)
+	if _, err := d.CancelCampaign(d.ctx, "spring", "", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	plan, err = d.PlanRetry(d.ctx, sql.RetryScope{Numbers: []conversion.SubscriberNumber{conversion.SubscriberNumber(number(0))}})
+	d.must(err)
+	if len(plan.Named) != 1 || plan.Named[0].Why != sql.ObstacleClosed {
+		t.Errorf("the plan is %+v", plan)
+	}
+	d.sound()
+}

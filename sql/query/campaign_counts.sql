@@ -1,0 +1,19 @@
+-- What became of campaign $1 by instant $2, and what today and all told started of its invitations. Who is overdue is expired.
+SELECT t.requested - o.requested AS requested,
+       t.requests - t.requested - t.activated - t.expired - t.undeliverable - t.cancelled - o.mailed AS mailed,
+       t.activated, t.expired + o.requested + o.mailed AS expired, t.undeliverable, t.cancelled, t.not_delivered + o.late AS not_delivered,
+       t.campaign_spaces - t.activated AS certificate, t.activated AS password, t.held, t.started, t.started_today,
+       (SELECT coalesce(sum(i.rows), 0) FROM batch b,
+            LATERAL (SELECT rows FROM import WHERE batch_id = b.id ORDER BY id DESC LIMIT 1) AS i
+        WHERE b.campaign_id = $1) AS rows
+FROM (
+    SELECT coalesce(sum(requests), 0) AS requests, coalesce(sum(requested), 0) AS requested, coalesce(sum(activated), 0) AS activated,
+           coalesce(sum(expired), 0) AS expired, coalesce(sum(undeliverable), 0) AS undeliverable, coalesce(sum(cancelled), 0) AS cancelled,
+           coalesce(sum(not_delivered), 0) AS not_delivered, coalesce(sum(campaign_spaces), 0) AS campaign_spaces,
+           coalesce(sum(held), 0) AS held, coalesce(sum(started), 0) AS started,
+           coalesce(sum(started) FILTER (WHERE day = ($2::timestamptz AT TIME ZONE 'Europe/Paris')::date), 0) AS started_today
+    FROM tally WHERE campaign_id = $1
+) AS t, (
+    SELECT count(*) FILTER (WHERE NOT is_mailed) AS requested, count(*) FILTER (WHERE is_mailed) AS mailed, count(*) FILTER (WHERE is_late) AS late
+    FROM overdue($2) WHERE campaign_id = $1
+) AS o

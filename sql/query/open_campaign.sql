@@ -1,0 +1,2 @@
+-- Until $2, an invitation of campaign $1 that starts has enough assistance ahead (D14). What says almost so stays.
+UPDATE campaign SET open_until = $2 WHERE id = $1 AND (open_until > $2 OR open_until < $2 - interval '30 seconds')

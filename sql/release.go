@@ -1,0 +1,176 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Released mails that wait for workers are refilled to releasedMost once there are
+// fewer than releasedFew: a second or two of work, so that workers never wait for the
+// next release, and a row of higher priority that comes later does not wait long.
+const (
+	releasedFew  = 10_000
+	releasedMost = 2 * releasedFew
+)
+
+// Assistance tells how much help there is between two instants (D14).
+type Assistance interface {
+	Between(from, to time.Time) time.Duration
+}
+
+var (
+	//go:embed query/running_campaigns.sql
+	runningCampaigns string
+	//go:embed query/lock_running.sql
+	lockRunning string
+	//go:embed query/release_room.sql
+	releaseRoom string
+	//go:embed query/held_priorities.sql
+	heldPriorities string
+	//go:embed query/release.sql
+	release string
+	//go:embed query/open_campaign.sql
+	openCampaign string
+)
+
+// Release makes the next invitations of the running campaigns due, as far as workers
+// are about to start them and the campaigns' settings allow it (D12–D14): a pause
+// finds little to stop, and what is held is in nobody's way. Any number of processes
+// may call it; one at a time releases for a campaign. lifetime is that of a code. It
+// returns how many it released.
+func (db *DB) Release(ctx context.Context, help Assistance, lifetime time.Duration) (n int, err error) {
+	var ids []int64
+	if err := db.x.SelectContext(ctx, &ids, runningCampaigns); err != nil {
+		return 0, fmt.Errorf("look for running campaigns: %w", err)
+	}
+	for _, id := range ids {
+		err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+			r := releasing{tx: tx, help: help, lifetime: lifetime}
+			released, err := r.run(ctx, id)
+			n += released
+			return err
+		})
+		if err != nil {
+			return n, fmt.Errorf("release invitations of campaign %d: %w", id, err)
+		}
+	}
+	return n, nil
+}
+
+// A releasing is the transaction that releases invitations of one campaign.
+type releasing struct {
+	tx       *sqlx.Tx
+	help     Assistance
+	lifetime time.Duration
+}
+
+// room is what a campaign has room for.
+type room struct {
+	Now       time.Time `db:"now"`
+	Waiting   int       `db:"waiting"`
+	Unstarted int       `db:"unstarted"`
+	Busy      bool      `db:"busy"`
+	Today     int       `db:"today"`
+	Total     int       `db:"total"`
+}
+
+func (r *releasing) run(ctx context.Context, id int64) (int, error) {
+	var c campaignRow
+	err := r.tx.GetContext(ctx, &c, lockRunning, id)
+	if errors.Is(err, stdsql.ErrNoRows) { // another process is at it, or it was stopped
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	var m room
+	if err := r.tx.GetContext(ctx, &m, releaseRoom, id, releasedFew, c.PerDay > 0 || c.Pilot > 0); err != nil {
+		return 0, err
+	}
+	if c.Pilot > 0 && m.Total+m.Unstarted >= c.Pilot && !m.Busy {
+		return 0, move(ctx, r.tx, c.campaign(), CampaignPaused, "pilot", "worker", CampaignRunning)
+	}
+	if open, err := r.open(ctx, c, m.Now); err != nil || !open {
+		return 0, err
+	}
+	return r.release(ctx, id, m.free(c))
+}
+
+// free is how many invitations the campaign may release, if that is above 0.
+func (m room) free(c campaignRow) int {
+	if m.Waiting >= releasedFew {
+		return 0
+	}
+	n := releasedMost - m.Waiting
+	if c.PerDay > 0 {
+		n = min(n, c.PerDay-m.Today-m.Unstarted)
+	}
+	if c.Pilot > 0 {
+		n = min(n, c.Pilot-m.Total-m.Unstarted)
+	}
+	return n
+}
+
+// open tells whether an invitation that starts now has enough assistance ahead, and
+// says for the workers until when that is so (D14).
+func (r *releasing) open(ctx context.Context, c campaignRow, now time.Time) (bool, error) {
+	if c.MinHelp == 0 {
+		return true, nil
+	}
+	until := r.enoughUntil(now, time.Duration(c.MinHelp)*time.Minute)
+	_, err := r.tx.ExecContext(ctx, openCampaign, c.ID, until)
+	return until.After(now), err
+}
+
+// ahead is how many minutes enoughUntil looks ahead: releases follow each other closer.
+const ahead = 2
+
+// enoughUntil is before when a code that starts has at least that much assistance in
+// its lifetime; now if that is not so now. Assistance begins and ends at whole minutes,
+// so what a lifetime holds of it grows or lessens evenly in between.
+func (r *releasing) enoughUntil(now time.Time, least time.Duration) time.Time {
+	spare := func(at time.Time) time.Duration { return r.help.Between(at, at.Add(r.lifetime)) - least }
+	until, enough := now, spare(now)
+	for range ahead {
+		if enough < 0 {
+			return now
+		}
+		minute := until.Truncate(time.Minute).Add(time.Minute)
+		next := spare(minute)
+		if next < 0 {
+			return until.Add(enough)
+		}
+		until, enough = minute, next
+	}
+	return until
+}
+
+// release releases up to n invitations, in the order of D13.
+func (r *releasing) release(ctx context.Context, id int64, n int) (released int, err error) {
+	if n <= 0 {
+		return 0, nil
+	}
+	var priorities []int
+	if err := r.tx.SelectContext(ctx, &priorities, heldPriorities, id); err != nil {
+		return 0, err
+	}
+	for _, priority := range priorities {
+		for _, holds := range []bool{true, false} {
+			if released >= n {
+				return released, nil
+			}
+			var some int
+			if err := r.tx.GetContext(ctx, &some, release, id, priority, holds, n-released); err != nil {
+				return released, err
+			}
+			released += some
+		}
+	}
+	return released, nil
+}
