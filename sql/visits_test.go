@@ -85,7 +85,7 @@ func (d *desk) pagesOfAMail(t *testing.T) {
 	for _, c := range []struct {
 		excluded bool
 		pages    float64 // a mail, at the most
-	}{{false, 54}, {true, 58}} {
+	}{{false, 55}, {true, 59}} { // 51.5 and 55.5, and what tidies pages up while others hold snapshots
 		if c.excluded {
 			d.visits(sql.Open, func(d *desk) { d.exclude("b.example") })
 		}
