@@ -116,7 +116,7 @@ func (l *Limiter) Guess(ctx context.Context, g Guard, try func() error) (wait ti
 	if !errors.Is(err, ErrWrong) {
 		return 0, err
 	}
-	if failed := l.count(ctx, g, counts); failed != nil {
+	if failed := l.record(ctx, g, counts); failed != nil {
 		return 0, failed
 	}
 	return 0, err
@@ -174,9 +174,9 @@ func (g Guard) choose(waits []time.Duration) (counts []sql.Bucket, wait time.Dur
 	return nil, min(crowd, reserve)
 }
 
-// count adds a failure, and notes the siege of an address at which strangers have
+// record adds a failure, and notes the siege of an address at which strangers have
 // used up what they share.
-func (l *Limiter) count(ctx context.Context, g Guard, counts []sql.Bucket) error {
+func (l *Limiter) record(ctx context.Context, g Guard, counts []sql.Bucket) error {
 	if err := l.Count(ctx, counts...); err != nil {
 		return err
 	}
