@@ -141,6 +141,14 @@ func endsAttribute(r rune) bool {
 // SIREN identifies a French company: 9 digits.
 type SIREN string
 
+// Grouped is the SIREN as people write it, "123 456 789", which no line break tears.
+func (s SIREN) Grouped() string {
+	if len(s) != 9 {
+		return string(s)
+	}
+	return string(s[:3] + "\u00a0" + s[3:6] + "\u00a0" + s[6:])
+}
+
 // ParseSIREN reads 9 digits, white space between them ignored. The check digit
 // is not verified: the administration's own files are the reference here. It
 // returns ErrSIREN.

@@ -108,6 +108,14 @@ func TestSerialNumberOf(t *testing.T) {
 }
 
 // R9: a SIREN is nine digits, blanks between them ignored.
+func TestGroupedSIREN(t *testing.T) {
+	for s, want := range map[SIREN]string{"012345678": "012\u00a0345\u00a0678", "": "", "12": "12"} {
+		if got := s.Grouped(); got != want {
+			t.Errorf("%q: %q, want %q", s, got, want)
+		}
+	}
+}
+
 func TestParseSIREN(t *testing.T) {
 	tests := []struct {
 		name, in string

@@ -56,7 +56,7 @@ func copyOf(companies []conversion.Company) []conversion.Company {
 func (p *printable) each(change func(string) string) {
 	p.facts.Number = conversion.SubscriberNumber(change(string(p.facts.Number)))
 	p.email = change(p.email)
-	for _, s := range []*string{&p.facts.Holder, &p.facts.Question, &p.facts.PublicURL} {
+	for _, s := range []*string{&p.facts.Holder, &p.facts.Question, &p.facts.PublicURL, &p.facts.Administration} {
 		*s = change(*s)
 	}
 	for i, line := range p.help {

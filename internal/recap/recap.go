@@ -27,15 +27,16 @@ var ErrVersion = errors.New("recap: unknown version of facts")
 // There is no field for the password, the answer or the code, so none of them
 // can get into the document.
 type Facts struct {
-	Version    int                         `json:"version"` // see [Version]
-	Number     conversion.SubscriberNumber `json:"number"`
-	Holder     string                      `json:"holder"`
-	Email      conversion.Email            `json:"email"`    // the identifier
-	Question   string                      `json:"question"` // its text, as the subscriber read it
-	Companies  []conversion.Company        `json:"companies"`
-	SwitchedAt time.Time                   `json:"switched_at"` // UTC
-	PublicURL  string                      `json:"public_url"`  // where the space is entered
-	Help       string                      `json:"help"`        // the operator's assistance, one or more lines (R32)
+	Version        int                         `json:"version"` // see [Version]
+	Number         conversion.SubscriberNumber `json:"number"`
+	Holder         string                      `json:"holder"`
+	Email          conversion.Email            `json:"email"`    // the identifier
+	Question       string                      `json:"question"` // its text, as the subscriber read it
+	Companies      []conversion.Company        `json:"companies"`
+	SwitchedAt     time.Time                   `json:"switched_at"`    // UTC
+	PublicURL      string                      `json:"public_url"`     // where the space is entered
+	Help           string                      `json:"help"`           // the operator's assistance, one or more lines (R32)
+	Administration string                      `json:"administration"` // whose document it is; printed if it is set
 }
 
 // Write writes the recap as one A4 document. Any text is accepted: what the
@@ -68,6 +69,11 @@ func Write(w io.Writer, f Facts) error {
 }
 
 func (s *sheet) title() {
+	if name := s.facts.Administration; name != "" {
+		s.paragraph(left, bodyWidth, strong(11), name)
+		s.y += 1
+	}
+	s.right(faint(9), "Établi le "+conversion.FrenchDate(s.facts.SwitchedAt))
 	s.line(left, accented(9), "ACCÈS SANS CERTIFICAT À VOTRE ESPACE ABONNÉ")
 	s.y += 1
 	s.line(left, strong(21), "Formulaire récapitulatif")
@@ -127,22 +133,30 @@ func (s *sheet) assistance() {
 }
 
 // companies is what the space holds on the day of the switch (R5). It comes
-// last: it is the only part that can be long.
+// last: it is the only part that can be long. A table that one page can hold is not
+// torn.
 func (s *sheet) companies() {
-	s.section(companiesTitle(len(s.facts.Companies)), 25)
+	title := companiesTitle(len(s.facts.Companies))
 	if len(s.facts.Companies) == 0 {
+		s.section(title, 25)
 		s.paragraph(left, bodyWidth, regular(10), "À la date de la transformation, aucune entreprise n'était rattachée à cet espace.")
 		return
 	}
-	s.table(
-		[]column{{"SIREN", left, 24}, {"Raison sociale", left + 24, 62}, {"Services", left + 86, bodyWidth - 86}},
-		func(yield func(row) bool) {
-			for _, c := range s.facts.Companies {
-				if !yield(row{{string(c.SIREN)}, strings.Split(c.Name, " "), enumerated(c.Services)}) {
-					return
-				}
-			}
-		})
+	columns := []column{{"SIREN", left, 24}, {"Raison sociale", left + 24, 62}, {"Services", left + 86, bodyWidth - 86}}
+	height := s.tableHeight(columns, s.companyRows)
+	if height > bottom-top-sectionHeight {
+		height = 25
+	}
+	s.section(title, sectionHeight+height)
+	s.table(columns, s.companyRows)
+}
+
+func (s *sheet) companyRows(yield func(row) bool) {
+	for _, c := range s.facts.Companies {
+		if !yield(row{{c.SIREN.Grouped()}, strings.Split(c.Name, " "), enumerated(c.Services)}) {
+			return
+		}
+	}
 }
 
 func companiesTitle(n int) string {

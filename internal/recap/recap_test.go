@@ -112,7 +112,7 @@ func TestWriteShowsEveryFact(t *testing.T) {
 				"mercredi 25 novembre 2026 à 8\u00a0h\u00a000 (heure de Paris)"}
 			wanted = append(wanted, strings.Split(f.Help, "\n")...)
 			for _, c := range f.Companies {
-				wanted = append(append(wanted, string(c.SIREN), c.Name), c.Services...)
+				wanted = append(append(wanted, c.SIREN.Grouped(), c.Name), c.Services...)
 			}
 			for _, want := range wanted {
 				if !strings.Contains(text, squeeze(want)) {
@@ -206,7 +206,7 @@ func TestFactsHoldNoSecret(t *testing.T) {
 	if err := json.Unmarshal(stored, &fields); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"companies", "email", "help", "holder", "number", "public_url", "question", "switched_at", "version"}
+	want := []string{"administration", "companies", "email", "help", "holder", "number", "public_url", "question", "switched_at", "version"}
 	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {
 		t.Errorf("facts are %v, want %v", got, want)
 	}
@@ -290,6 +290,7 @@ func TestWriteBreaksTableOverPages(t *testing.T) {
 		t.Fatalf("%d pages", len(pages))
 	}
 	for i, page := range pages {
+		page = squeeze(page)
 		if !strings.Contains(page, fmt.Sprintf("page %d / %d", i+1, len(pages))) {
 			t.Errorf("page %d is not numbered", i+1)
 		}
@@ -297,10 +298,40 @@ func TestWriteBreaksTableOverPages(t *testing.T) {
 			t.Errorf("page %d has no head", i+1)
 		}
 		for _, c := range companies {
-			if strings.Contains(page, string(c.SIREN)) && len(c.Services) > 0 && !strings.Contains(page, c.Services[len(c.Services)-1]) {
+			if strings.Contains(page, squeeze(c.SIREN.Grouped())) && len(c.Services) > 0 && !strings.Contains(page, c.Services[len(c.Services)-1]) {
 				t.Errorf("company %s is torn over pages %d and %d", c.SIREN, i+1, i+2)
 			}
 		}
+	}
+}
+
+// R28: a table that one page can hold is on one page, below its title; one that is
+// longer begins where there is room.
+func TestWriteKeepsTableTogether(t *testing.T) {
+	for n, first := range map[int]int{3: 1, 8: 2, 30: 2, 200: 1} {
+		companies := manyCompanies(n)
+		pages := strings.Split(run(t, write(t, facts(t, func(f *recap.Facts) { f.Companies = companies })), "pdftotext", "-layout"), "\f")
+		for i, page := range pages {
+			page = squeeze(page)
+			if has := strings.Contains(page, "Entreprises et services ("); has != (i+1 == first) {
+				t.Errorf("%d companies: the title stands on page %d: %v, want it on page %d", n, i+1, has, first)
+			}
+			if i+1 == first && n < 100 && strings.Count(page, "Entreprise n°") != n {
+				t.Errorf("%d companies: page %d has %d of them", n, i+1, strings.Count(page, "Entreprise n°"))
+			}
+		}
+	}
+}
+
+// The document carries its date, and whose it is where that is known.
+func TestWriteSaysWhenAndWhose(t *testing.T) {
+	if text := extract(t, write(t, facts(t, nil))); !strings.Contains(text, "Établi le mercredi 25 novembre 2026") {
+		t.Errorf("the date is not in\n%s", text)
+	}
+	const name = "Direction des essais publics"
+	pdf := write(t, facts(t, func(f *recap.Facts) { f.Administration = name }))
+	if text := extract(t, pdf); !strings.HasPrefix(text, name) {
+		t.Errorf("the administration's name does not begin\n%s", text)
 	}
 }
 

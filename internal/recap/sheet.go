@@ -145,8 +145,18 @@ func (s *sheet) callout(head, text string) {
 	s.y += padding
 }
 
-// section starts a part of the document; height is what has to stand below its
-// title on the same page.
+// right writes a line that ends at the right margin. It leaves s.y alone.
+func (s *sheet) right(st style, text string) {
+	encoded := s.face.encode(text)
+	s.put(pageWidth-left-s.width(st, encoded), s.y, st, encoded)
+}
+
+// sectionHeight is at least how high the title of a section is, with what parts it
+// from what follows.
+const sectionHeight = 9.0
+
+// section starts a part of the document; height is what has to stand on the same
+// page, the title included.
 func (s *sheet) section(title string, height float64) {
 	s.y += 4.8
 	s.need(height)
@@ -235,14 +245,38 @@ type column struct {
 // broken over lines unless they must.
 type row [][]string
 
+// cellStyle and headStyle are those of tables.
+var (
+	cellStyle = regular(9)
+	headStyle = faint(8.5)
+)
+
+const headRule = 0.8 // between the head of a table and the line below it
+
+// tableHeight is how high a table is on one page. What is higher than a page is only
+// told to be so.
+func (s *sheet) tableHeight(columns []column, rows iter.Seq[row]) float64 {
+	height := headStyle.leading() + headRule
+	for r := range rows {
+		_, count := s.cells(columns, r, cellStyle)
+		if height += rowHeight(count); height > bottom {
+			break
+		}
+	}
+	return height
+}
+
+// rowHeight is that of a row of so many lines.
+func rowHeight(lines int) float64 { return float64(lines)*cellStyle.leading() + 2*rowPadding }
+
 // table writes rows under a head that each page repeats. A row stays on one
 // page unless it is taller than half of one.
 func (s *sheet) table(columns []column, rows iter.Seq[row]) {
-	st := regular(9)
+	st := cellStyle
 	s.head(columns)
 	for r := range rows {
 		cells, count := s.cells(columns, r, st)
-		height := float64(count)*st.leading() + 2*rowPadding
+		height := rowHeight(count)
 		if s.need(min(height, bottom/2)) {
 			s.head(columns)
 		}
@@ -262,11 +296,10 @@ func (s *sheet) table(columns []column, rows iter.Seq[row]) {
 }
 
 func (s *sheet) head(columns []column) {
-	st := faint(8.5)
 	for _, c := range columns {
-		s.put(c.x, s.y, st, s.face.encode(c.title))
+		s.put(c.x, s.y, headStyle, s.face.encode(c.title))
 	}
-	s.y += st.leading() + 0.8
+	s.y += headStyle.leading() + headRule
 	s.fill(left, s.y, bodyWidth, 0.3, faint(9).colour)
 }
 
@@ -301,8 +334,8 @@ func (s *sheet) footers() {
 		s.style = style{} // each page starts with its own font
 		s.rule(footer)
 		s.put(left, footer+1.5, st, name)
-		number := s.face.encode(fmt.Sprintf("page %d / %d", n, count))
-		s.put(pageWidth-left-s.width(st, number), footer+1.5, st, number)
+		s.y = footer + 1.5
+		s.right(st, fmt.Sprintf("page %d / %d", n, count))
 	}
 }
 
