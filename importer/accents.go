@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 )
 
 // accentsWarning tells of a text whose characters somebody read in another
@@ -23,37 +24,28 @@ func accentsWarning(what, text string) string {
 // wrongAccents finds the traces of a wrong encoding in a name, for people to read:
 // U+FFFD, control characters of Latin-1, UTF-8 read as Windows-1252 or MacRoman,
 // MacRoman or DOS text read as Windows-1252. It is "" for a text without any.
-func wrongAccents(text string) string {
-	if isASCII(text) {
+func wrongAccents(s string) string {
+	if text.IsASCII(s) {
 		return ""
 	}
 	before := ' '
-	for i, r := range text {
+	for i, r := range s {
 		if r < utf8.RuneSelf {
 			before = r
 			continue
 		}
-		after, _ := utf8.DecodeRuneInString(text[i+utf8.RuneLen(r):])
+		after, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
 		switch {
 		case r == utf8.RuneError || r > 0x7f && r < 0xa0 && r != 0x85:
 			return conversion.Character(r)
 		case oddAt(before, r, after):
-			return "«\u00a0" + wordAt(text, i) + "\u00a0»"
-		case r >= 0xc2 && r <= 0xf4 && twiceUTF8(text[i:]):
-			return "«\u00a0" + wordAt(text, i) + "\u00a0»"
+			return "«\u00a0" + wordAt(s, i) + "\u00a0»"
+		case r >= 0xc2 && r <= 0xf4 && twiceUTF8(s[i:]):
+			return "«\u00a0" + wordAt(s, i) + "\u00a0»"
 		}
 		before = r
 	}
 	return ""
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
 
 // oddAt tells a character beyond ASCII that no name has between these two, and that
@@ -112,15 +104,11 @@ func in1252(text string) (rune, int) {
 }
 
 // wordAt is the word around a place in a text, and not much more of it.
-func wordAt(text string, at int) string {
-	const most = 40
-	from := max(strings.LastIndexFunc(text[:at], unicode.IsSpace)+1, 0)
-	word := strings.ToValidUTF8(text[from:], "")
+func wordAt(s string, at int) string {
+	from := max(strings.LastIndexFunc(s[:at], unicode.IsSpace)+1, 0)
+	word := strings.ToValidUTF8(s[from:], "")
 	if end := strings.IndexFunc(word, unicode.IsSpace); end > 0 {
 		word = word[:end]
 	}
-	if runes := []rune(word); len(runes) > most {
-		word = string(runes[:most]) + "…"
-	}
-	return word
+	return text.Cut(word, 40)
 }

@@ -4,11 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
-	"golang.org/x/text/unicode/norm"
-
-	"bascule/importer/xlsx"
+	"bascule/internal/text"
 )
 
 // field is one column of a sheet that bascule understands: the index of its heading.
@@ -44,7 +41,7 @@ type heading struct {
 
 // newHeading folds the name once: every row above a header is compared with it.
 func newHeading(name string, required bool, names ...string) heading {
-	return heading{name: name, required: required, names: names, folded: fold(name)}
+	return heading{name: name, required: required, names: names, folded: text.Fold(name)}
 }
 
 // newIdentifier is the heading of what a subscriber, a certificate or a company is
@@ -191,11 +188,11 @@ func (l *layout) complain(sheet string) error {
 	switch {
 	case len(l.missing) > 0 && l.found() == 0:
 		return refuse("no header row was found on sheet %q: the columns needed are %s", "aucune ligne d'en-tête trouvée dans la feuille « %s » : il faut les colonnes %s",
-			xlsx.Printable(sheet), strings.Join(l.missing, ", "))
+			text.Excerpt(sheet), strings.Join(l.missing, ", "))
 	case len(l.missing) > 0:
-		return refuse("sheet %q lacks a column: %s", "il manque une colonne dans la feuille « %s » : %s", xlsx.Printable(sheet), strings.Join(l.missing, ", "))
+		return refuse("sheet %q lacks a column: %s", "il manque une colonne dans la feuille « %s » : %s", text.Excerpt(sheet), strings.Join(l.missing, ", "))
 	case len(l.twice) > 0:
-		return refuse("sheet %q has a column twice: %s", "une colonne figure deux fois dans la feuille « %s » : %s", xlsx.Printable(sheet), strings.Join(l.twice, ", "))
+		return refuse("sheet %q has a column twice: %s", "une colonne figure deux fois dans la feuille « %s » : %s", text.Excerpt(sheet), strings.Join(l.twice, ", "))
 	}
 	return nil
 }
@@ -204,21 +201,10 @@ func (l *layout) complain(sheet string) error {
 // none, and folding it would cost more than reading it.
 const maxHeading = 200
 
-// foldHeading is fold for cells of any row; "" for one that is no heading.
-func foldHeading(text string) string {
-	if len(text) > maxHeading {
+// foldHeading is text.Fold for cells of any row; "" for one that is no heading.
+func foldHeading(cell string) string {
+	if len(cell) > maxHeading {
 		return ""
 	}
-	return fold(text)
-}
-
-// fold makes equal what people write differently: case, accents, apostrophes,
-// blanks and punctuation do not count.
-func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		if (unicode.IsLetter(r) || unicode.IsDigit(r)) && !unicode.Is(unicode.Lm, r) { // Lm: an apostrophe that counts as a letter
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, norm.NFKD.String(s))
+	return text.Fold(cell)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"bascule/importer/xlsx"
-	"bascule/internal/conversion"
+	"bascule/internal/text"
 )
 
 // What the reader reads of a sound workbook is what excelize reads of it, cell
@@ -60,8 +60,8 @@ func readWithExcelize(t *testing.T, content []byte, date1904 bool) map[string]st
 	for i, row := range rows {
 		for j, raw := range row {
 			at := xlsx.CellName(j+1, i+1)
-			if text := oracle(t, book, at, raw, date1904); conversion.Trim(text) != "" {
-				cells[at] = text
+			if shown := oracle(t, book, at, raw, date1904); text.Trim(shown) != "" {
+				cells[at] = shown
 			}
 		}
 	}

@@ -18,10 +18,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
 
 	"bascule/importer/xlsx"
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -68,7 +68,7 @@ func Open(ctx context.Context, path string, progress func(done, total int64)) (*
 	if !before.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	f := &File{Name: nameOf(path)}
+	f := &File{Name: text.Printable(filepath.Base(path))}
 	if err := f.read(ctx, in, before.Size(), progress); err != nil {
 		f.Close()
 		return nil, err
@@ -174,31 +174,11 @@ func newSheet(ctx context.Context, name string, headings []heading, keep bool) (
 
 func (s *sheet) complain() error { return s.layout.complain(s.name) }
 
-// nameOf makes a text of a file's name, which may be any bytes: a database takes
-// no others than UTF-8, and a terminal obeys control characters.
-func nameOf(path string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return '_'
-		}
-		return r
-	}, strings.ToValidUTF8(filepath.Base(path), "_"))
-}
-
 // sheetNameOf makes a sheet's name of a file's, as Excel does for CSV.
 func sheetNameOf(file string) string {
-	name := strings.TrimSuffix(file, filepath.Ext(file))
-	name = strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`[]:*?/\'`, r) {
-			return '_'
-		}
-		return r
-	}, name)
-	if r := []rune(name); len(r) > 31 {
-		name = string(r[:31])
-	}
-	if name == "" || fold(name) == dossierSheet || strings.EqualFold(name, "history") {
-		return "Abonnés"
+	name := validSheetName(strings.TrimSuffix(file, filepath.Ext(file)))
+	if text.Fold(name) == dossierSheet || strings.EqualFold(name, "history") {
+		return defaultSheetName
 	}
 	return name
 }
@@ -214,7 +194,7 @@ const maxWidth = 512
 // finish checks what can be known only when everything was read.
 func (f *File) finish() error {
 	if f.rows.count == 0 {
-		return refuse("the sheet %q has a header row but no data row", "la feuille « %s » a une ligne d'en-tête mais aucune ligne de données", xlsx.Printable(f.Sheet))
+		return refuse("the sheet %q has a header row but no data row", "la feuille « %s » a une ligne d'en-tête mais aucune ligne de données", text.Excerpt(f.Sheet))
 	}
 	for _, s := range []*sheet{f.rows, f.dossiers} {
 		if s == nil {
@@ -222,7 +202,7 @@ func (f *File) finish() error {
 		}
 		if s.right > maxWidth {
 			return refuse("the sheet %q has cells beyond column %s: delete what is not part of the list",
-				"la feuille « %s » a des cellules au-delà de la colonne %s : supprimez ce qui ne fait pas partie de la liste", xlsx.Printable(s.name), xlsx.ColumnName(maxWidth))
+				"la feuille « %s » a des cellules au-delà de la colonne %s : supprimez ce qui ne fait pas partie de la liste", text.Excerpt(s.name), xlsx.ColumnName(maxWidth))
 		}
 		if err := s.spool.Flush(); err != nil {
 			return err
@@ -286,7 +266,7 @@ func (f *File) warnHidden(s *sheet) {
 			if column > 0 && h.First <= column && column <= h.Last {
 				name := s.headings[field].name
 				f.warn("column %s (%s) of sheet %q is hidden: it was read all the same", "la colonne %s (%s) de la feuille « %s » est masquée : elle a été lue quand même",
-					xlsx.ColumnName(column), name, xlsx.Printable(s.name))
+					xlsx.ColumnName(column), name, text.Excerpt(s.name))
 				break
 			}
 		}

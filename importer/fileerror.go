@@ -7,6 +7,7 @@ import (
 
 	"bascule/importer/spill"
 	"bascule/importer/xlsx"
+	"bascule/internal/text"
 )
 
 // A FileError refuses a spreadsheet as a whole: nothing of it was stored. Error
@@ -71,7 +72,7 @@ func refusal(err error) error {
 }
 
 func refusalOf(e *xlsx.Error) *FileError {
-	say, fill := refusals[e.Problem], strings.NewReplacer("{where}", xlsx.Printable(e.Where), "{detail}", e.Detail)
+	say, fill := refusals[e.Problem], strings.NewReplacer("{where}", text.Excerpt(e.Where), "{detail}", e.Detail)
 	return &FileError{fill.Replace(say.english), fill.Replace(say.french)}
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"bascule/importer/xlsx"
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -236,8 +237,8 @@ func TestHeaderNamesAreUnambiguous(t *testing.T) {
 	for _, headings := range [][]heading{subscriberHeadings, dossierHeadings} {
 		seen := make(map[string]string)
 		for _, h := range headings {
-			for _, name := range append([]string{fold(h.name)}, h.names...) {
-				if name != fold(name) {
+			for _, name := range append([]string{text.Fold(h.name)}, h.names...) {
+				if name != text.Fold(name) {
 					t.Errorf("%q is not folded", name)
 				}
 				if seen[name] != "" || slices.Contains(verdictHeadings, name) {

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"bascule/importer/xlsx"
+	"bascule/internal/text"
 )
 
 func (f *File) readWorkbook(ctx context.Context, in io.ReaderAt, size int64, progress func(done, total int64)) error {
@@ -39,7 +40,7 @@ type picker struct {
 }
 
 func (p *picker) read(from *xlsx.Sheet) error {
-	dossier := fold(from.Name) == dossierSheet
+	dossier := text.Fold(from.Name) == dossierSheet
 	headings := subscriberHeadings
 	if dossier {
 		headings = dossierHeadings
@@ -72,10 +73,10 @@ func (p *picker) keepRows(s *sheet, hidden bool) error {
 		}
 	case hidden:
 		p.hidden = s.name
-		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", xlsx.Printable(s.name))
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", text.Excerpt(s.name))
 	case f.rows != nil:
 		f.warn("the sheet %q has the columns too: only the first such sheet was read",
-			"la feuille « %s » a aussi les colonnes voulues : seule la première de ces feuilles a été lue", xlsx.Printable(s.name))
+			"la feuille « %s » a aussi les colonnes voulues : seule la première de ces feuilles a été lue", text.Excerpt(s.name))
 	default:
 		f.rows = s
 		return s.complain()
@@ -87,7 +88,7 @@ func (p *picker) keepDossiers(s *sheet, hidden bool) error {
 	f := p.file
 	switch {
 	case hidden:
-		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", xlsx.Printable(s.name))
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", text.Excerpt(s.name))
 	case s.empty():
 	case f.dossiers != nil:
 		return refuse("the workbook has two sheets called Dossiers", "le classeur a deux feuilles nommées Dossiers")
@@ -102,7 +103,7 @@ func (p *picker) keepDossiers(s *sheet, hidden bool) error {
 func (p *picker) complain() error {
 	switch {
 	case p.hidden != "":
-		return refuse("the sheet %q that has the columns is hidden: unhide it", "la feuille « %s », qui a les colonnes voulues, est masquée : affichez-la", xlsx.Printable(p.hidden))
+		return refuse("the sheet %q that has the columns is hidden: unhide it", "la feuille « %s », qui a les colonnes voulues, est masquée : affichez-la", text.Excerpt(p.hidden))
 	case p.best != nil:
 		if p.best.layout.columns == nil { // an empty sheet
 			p.best.layout = matchHeader(row{}, subscriberHeadings)

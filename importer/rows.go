@@ -8,6 +8,7 @@ import (
 
 	"bascule/importer/xlsx"
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -124,7 +125,7 @@ func (p *fieldParser) refuseKind(f field, c cell) string {
 	case xlsx.Uncomputed: // in an optional column too: what it would say must not be lost in silence
 		return formulaReason
 	case xlsx.ErrorValue:
-		return "erreur de formule : " + xlsx.Printable(c.text)
+		return "erreur de formule : " + text.Excerpt(c.text)
 	case xlsx.LostDigits:
 		if p.sheet.headings[f].identifier {
 			return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
@@ -174,7 +175,7 @@ const firstYear = 1988
 
 // parseExpiry reads the day on which a certificate expires: midnight UTC.
 func parseExpiry(s string) (time.Time, error) {
-	s = conversion.Trim(s)
+	s = text.Trim(s)
 	if s == "" {
 		return time.Time{}, errDateMissing
 	}
@@ -217,7 +218,7 @@ var errPriority = &conversion.Invalid{English: "priority is no digit from 1 to 9
 
 // parsePriority reads in which order a row is mailed; 0 where it says nothing (D13).
 func parsePriority(s string) (int, error) {
-	s = conversion.Trim(s)
+	s = text.Trim(s)
 	switch {
 	case s == "":
 		return 0, nil

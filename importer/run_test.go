@@ -302,8 +302,8 @@ func takeName(t testing.TB, path string) func(string, int64, int64) {
 func TestFileNameThatIsNoText(t *testing.T) {
 	db := sqltest.Open(t)
 	for name, want := range map[string]string{
-		"abonn\xe9s\xff.csv":         "abonn_s_.csv",
-		"a\nb\x1b[31m\x7f\u009b.csv": "a_b_[31m__.csv",
+		"abonn\xe9s\xff.csv":         "abonn?s?.csv",
+		"a\nb\x1b[31m\x7f\u009b.csv": "a?b?[31m??.csv",
 		"abonnés 2026\u00a0.csv":     "abonnés 2026\u00a0.csv",
 	} {
 		opts := options(t, write(t, name, []byte(csvHeader+goodLine)))

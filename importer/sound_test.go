@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"bascule/internal/text"
+
 	"github.com/xuri/excelize/v2"
 )
 
@@ -92,8 +94,8 @@ func TestFileChangesMeanwhile(t *testing.T) {
 func TestNames(t *testing.T) {
 	for path, want := range map[string][2]string{
 		"/tmp/liste.csv":                  {"liste.csv", "liste"},
-		"a\nb\u009b.csv":                  {"a_b_.csv", "a_b_"},
-		"[a]:*?'.csv":                     {"[a]:*?'.csv", "_a_____"},
+		"a\nb\u009b.csv":                  {"a?b?.csv", "a_b_"},
+		"[a]:*?'.csv":                     {"[a]:*?'.csv", "_a____"},
 		"Dossiers.csv":                    {"Dossiers.csv", "Abonnés"},
 		"DÔSSIERS.CSV":                    {"DÔSSIERS.CSV", "Abonnés"},
 		"History.csv":                     {"History.csv", "Abonnés"},
@@ -101,7 +103,7 @@ func TestNames(t *testing.T) {
 		strings.Repeat("é", 40) + ".csv":  {strings.Repeat("é", 40) + ".csv", strings.Repeat("é", 31)},
 		strings.Repeat("é", 31) + ".xlsx": {strings.Repeat("é", 31) + ".xlsx", strings.Repeat("é", 31)},
 	} {
-		name := nameOf(path)
+		name := text.Printable(filepath.Base(path))
 		if got := [2]string{name, sheetNameOf(name)}; got != want {
 			t.Errorf("%q: %q, want %q", path, got, want)
 		}

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf16"
 
 	"bascule/importer/xlsx"
+	"bascule/internal/text"
 	"bascule/internal/workbook"
 	"bascule/sql"
 )
@@ -45,22 +47,21 @@ func (f *File) fillVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error])
 // maxSheetName is how long the name of a sheet may be, in UTF-16.
 const maxSheetName = 31
 
+const defaultSheetName = "Abonnés"
+
 // validSheetName makes a name that Excel accepts, of one that another program may
 // have written.
 func validSheetName(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == '\uFFFE' || r == '\uFFFF' || strings.ContainsRune(`:\/?*[]`, r) {
+		if strings.ContainsRune(`:\/?*[]`+"\uFFFE\uFFFF", r) {
 			return '_'
 		}
 		return r
-	}, strings.ToValidUTF8(name, "_"))
+	}, text.Printable(name))
 	if units := utf16.Encode([]rune(name)); len(units) > maxSheetName {
 		name = strings.TrimSuffix(string(utf16.Decode(units[:maxSheetName])), "\uFFFD")
 	}
-	if name = strings.Trim(name, "'"); name == "" {
-		return "Abonnés"
-	}
-	return name
+	return cmp.Or(strings.Trim(name, "'"), defaultSheetName)
 }
 
 // verdictBook is a workbook under construction with its styles.

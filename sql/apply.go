@@ -11,7 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"bascule/internal/text"
 )
 
 const (
@@ -261,7 +262,7 @@ func (r *importRun) keepCampaign(ctx context.Context) (Campaign, error) {
 // campaignName is the nth name that a file's name gives: printable, and no longer than
 // a campaign's may be.
 func campaignName(base string, n int) string {
-	name := []rune(strings.Join(strings.FieldsFunc(base, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " "))
+	name := []rune(text.OneLine(base))
 	suffix := ""
 	if n > 1 {
 		suffix = " " + strconv.Itoa(n)

@@ -14,6 +14,7 @@ import (
 	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 )
 
 // A CampaignState says what a campaign may do (D12).
@@ -35,7 +36,7 @@ const MaxCampaignName = 100
 // CheckCampaignName returns an error unless a campaign may have this name.
 func CheckCampaignName(name string) error {
 	switch {
-	case name == "" || conversion.Trim(name) != name:
+	case name == "" || text.Trim(name) != name:
 		return errors.New("a campaign's name is not empty, and has no blank at an end")
 	case len([]rune(name)) > MaxCampaignName:
 		return fmt.Errorf("a campaign's name has %d characters at the most", MaxCampaignName)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -363,7 +364,7 @@ Environment: DATABASE_URL.`,
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", "why, as bascule campaign show tells it")
 	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
-		if err := db.PauseCampaign(ctx, args[0], conversion.Trim(reason), actor()); err != nil {
+		if err := db.PauseCampaign(ctx, args[0], text.Trim(reason), actor()); err != nil {
 			return err
 		}
 		p, err := db.Progress(ctx, args[0])
@@ -426,7 +427,7 @@ Environment: DATABASE_URL.`,
 				return err
 			}
 		}
-		n, err := end(db, ctx, args[0], conversion.Trim(reason), actor())
+		n, err := end(db, ctx, args[0], text.Trim(reason), actor())
 		if err != nil {
 			return err
 		}

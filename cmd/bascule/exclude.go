@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -55,7 +56,7 @@ Environment: DATABASE_URL.`,
 
 // exclusion parses what was typed.
 func (f excludeFlags) exclusion(whom string) (x sql.Exclusion, err error) {
-	x.Reason, x.Actor = conversion.Trim(f.reason), actor()
+	x.Reason, x.Actor = text.Trim(f.reason), actor()
 	if x.Excluded, err = conversion.ParseExcluded(whom); err != nil {
 		return x, usagef("%w", err)
 	}

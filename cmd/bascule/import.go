@@ -11,6 +11,7 @@ import (
 
 	"bascule/importer"
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -111,13 +112,13 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 		Progress: progress.show,
 		Warn: func(w importer.Warning) {
 			progress.end()
-			fmt.Fprintln(a.stderr, "bascule: note: "+oneLine(w.English))
+			fmt.Fprintln(a.stderr, "bascule: note: "+text.OneLine(w.English))
 		},
 	})
 	progress.end()
 	if unplaced, ok := errors.AsType[*importer.UnplacedError](err); ok {
 		// Exit status 1 would say that nothing was stored.
-		fmt.Fprintln(a.stderr, "bascule: note: "+oneLine(unplaced.Error()))
+		fmt.Fprintln(a.stderr, "bascule: note: "+text.OneLine(unplaced.Error()))
 		f.verdicts = unplaced.Temporary
 	} else if err != nil {
 		return err

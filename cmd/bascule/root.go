@@ -18,6 +18,7 @@ import (
 
 	"bascule/importer"
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -64,7 +65,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		// A transaction is whole or not there, and so is a file (I7).
 		err = errStopped
 	}
-	fmt.Fprintln(stderr, "bascule: "+oneLine(advise(err)))
+	fmt.Fprintln(stderr, "bascule: "+text.OneLine(advise(err)))
 	return exitFailed
 }
 
@@ -73,7 +74,7 @@ var errStopped = errors.New("stopped; nothing is half done")
 
 // misuse tells in one line what is wrong with a command line.
 func misuse(err error) string {
-	text := oneLine(strings.TrimPrefix(err.Error(), errUsage.Error()+": "))
+	text := text.OneLine(strings.TrimPrefix(err.Error(), errUsage.Error()+": "))
 	return strings.Replace(text, " Did you mean this? ", ", did you mean ", 1)
 }
 
@@ -152,8 +153,6 @@ func advise(err error) string {
 	return err.Error()
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
 // newLogger writes for people on a terminal, JSON elsewhere.
 func newLogger(w io.Writer) *slog.Logger {
 	if isTerminal(w) {
@@ -215,7 +214,7 @@ func (a *app) withDB(f func(ctx context.Context, db *sql.DB, args []string) erro
 }
 
 // note tells in one line on stderr what is no error.
-func (a *app) note(text string) { fmt.Fprintln(a.stderr, "bascule: note: "+oneLine(text)) }
+func (a *app) note(s string) { fmt.Fprintln(a.stderr, "bascule: note: "+text.OneLine(s)) }
 
 // warnOwner tells that the role of DATABASE_URL could undo what it writes (R4).
 func warnOwner(ctx context.Context, db *sql.DB, warn func(string)) error {

@@ -4,6 +4,7 @@ package sample
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"encoding/hex"
 	"errors"
@@ -13,10 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
-	"golang.org/x/text/unicode/norm"
-
+	"bascule/internal/text"
 	"bascule/internal/workbook"
 )
 
@@ -209,21 +208,16 @@ func serialOf(rnd *rand.Rand, i int) string {
 	return text
 }
 
-// localPart makes ASCII letters and dots of a name.
+// localPart makes a part of an address of a name: its words that have a form in
+// ASCII, with hyphens.
 func localPart(name string) string {
-	var b strings.Builder
-	for _, r := range norm.NFKD.String(strings.NewReplacer("œ", "oe", "Œ", "oe", "ß", "ss", "ł", "l", "Ł", "l", "đ", "d", "Đ", "d", "ı", "i").Replace(name)) {
-		switch {
-		case r < unicode.MaxASCII && unicode.IsLetter(r):
-			b.WriteRune(unicode.ToLower(r))
-		case unicode.IsSpace(r) || r == '-':
-			b.WriteByte('-')
+	var words []string
+	for _, word := range strings.FieldsFunc(name, func(r rune) bool { return r == ' ' || r == '-' }) {
+		if word = text.Fold(word); word != "" && text.IsASCII(word) {
+			words = append(words, word)
 		}
 	}
-	if local := strings.Trim(strings.ReplaceAll(b.String(), "--", "-"), "-"); local != "" {
-		return local
-	}
-	return "contact"
+	return cmp.Or(strings.Join(words, "-"), "contact")
 }
 
 // book is the workbook in the making.

@@ -13,6 +13,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"bascule/internal/text"
 )
 
 // MaxInflated is how many bytes the parts of a workbook may inflate to, all
@@ -158,7 +160,7 @@ func checkLocal(file io.ReaderAt, at int64, name []byte) error {
 }
 
 func misplaced(name string) string {
-	return "the entry " + Printable(name) + " is not where the directory says"
+	return "the entry " + text.Excerpt(name) + " is not where the directory says"
 }
 
 func (a *archive) add(f *zip.File) error {
@@ -168,7 +170,7 @@ func (a *archive) add(f *zip.File) error {
 	}
 	key := strings.ToLower(e.name)
 	if a.byName[key] != nil {
-		return badZip("the entry " + Printable(e.name) + " stands twice")
+		return badZip("the entry " + text.Excerpt(e.name) + " stands twice")
 	}
 	if e.Flags&1 != 0 {
 		return &Error{Problem: Encrypted}
@@ -217,7 +219,7 @@ func (a *archive) open(e *entry) (*entryReader, error) {
 	case zip.Deflate:
 		r.inflated = flate.NewReader(r.buffer)
 	default:
-		return nil, badZip(fmt.Sprintf("the entry %s uses compression method %d", Printable(e.name), e.Method))
+		return nil, badZip(fmt.Sprintf("the entry %s uses compression method %d", text.Excerpt(e.name), e.Method))
 	}
 	return r, nil
 }

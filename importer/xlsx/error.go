@@ -3,6 +3,8 @@ package xlsx
 import (
 	"strconv"
 	"strings"
+
+	"bascule/internal/text"
 )
 
 // A Problem is why a workbook is refused.
@@ -36,7 +38,7 @@ type Error struct {
 func (e *Error) Error() string {
 	parts := []string{string(e.Problem)}
 	if e.Where != "" {
-		parts = append(parts, Printable(e.Where))
+		parts = append(parts, text.Excerpt(e.Where))
 	}
 	if e.Detail != "" {
 		parts = append(parts, e.Detail)
@@ -46,17 +48,3 @@ func (e *Error) Error() string {
 
 // ErrTooLarge is the Error of a file that is TooLarge, however that shows.
 var ErrTooLarge = &Error{Problem: TooLarge, Detail: strconv.Itoa(MaxInflated >> 30)}
-
-// Printable makes a text of a file safe for a line on a terminal.
-func Printable(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if r := []rune(s); len(r) > 80 {
-		s = string(r[:80]) + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
-}

@@ -1,13 +1,12 @@
 package xlsx
 
 import (
+	"bytes"
 	"strconv"
-	"strings"
 	"unicode"
 	"unicode/utf16"
-	"unicode/utf8"
 
-	"bascule/internal/conversion"
+	"bascule/internal/text"
 )
 
 // Limits of the format.
@@ -83,13 +82,9 @@ func (r *Row) add(column int, k Kind, start int) error {
 	return nil
 }
 
-func isBlank(text []byte) bool {
-	for _, c := range text {
-		if c > ' ' && c < utf8.RuneSelf {
-			return false
-		}
-	}
-	return strings.TrimLeftFunc(conversion.Trim(string(text)), unicode.IsControl) == "" // a Ctrl-Z is no row
+// isBlank tells a cell that shows nothing. A Ctrl-Z is no row.
+func isBlank(cell []byte) bool {
+	return !bytes.ContainsFunc(cell, func(r rune) bool { return !text.IsBlank(r) && !unicode.IsControl(r) })
 }
 
 // isLong tells a text that no cell can hold.

@@ -3,6 +3,8 @@ package xlsx
 import (
 	"strconv"
 	"strings"
+
+	"bascule/internal/text"
 )
 
 // Sheet is one worksheet.
@@ -91,7 +93,7 @@ func (s *sheetReader) addMerged() error {
 	left, top, ok1 := parseRef([]byte(first))
 	right, bottom, ok2 := parseRef([]byte(last))
 	if !ok1 || !ok2 || left > right || top > bottom {
-		return xmlError("the merged cells " + Printable(ref) + " are malformed")
+		return xmlError("the merged cells " + text.Excerpt(ref) + " are malformed")
 	}
 	if len(s.Merged) == maxMerged {
 		return xmlError("it has too many merged cells")
@@ -121,7 +123,7 @@ func (s *sheetReader) beginRow() error {
 		case "r":
 			n, ok := parseDigits(a.value, MaxRows)
 			if !ok || n <= s.line {
-				return xmlError("row number " + Printable(string(a.value)) + " is out of order, repeated or too high")
+				return xmlError("row number " + text.Excerpt(string(a.value)) + " is out of order, repeated or too high")
 			}
 			line = n
 		case "hidden":

@@ -21,6 +21,8 @@ import (
 	"io"
 	"path"
 	"strings"
+
+	"bascule/internal/text"
 )
 
 // Workbook is an open workbook. The caller closes it.
@@ -204,12 +206,12 @@ func (w *Workbook) addSheet(x *xmlReader, rels relations) error {
 			return nil // a chart or a dialog holds no rows
 		}
 		if sheet.part = w.archive.find(r.target); sheet.part == nil {
-			return xmlError("the sheet " + Printable(sheet.Name) + " is missing")
+			return xmlError("the sheet " + text.Excerpt(sheet.Name) + " is missing")
 		}
 		w.Sheets = append(w.Sheets, sheet)
 		return nil
 	}
-	return xmlError("the sheet " + Printable(sheet.Name) + " is missing")
+	return xmlError("the sheet " + text.Excerpt(sheet.Name) + " is missing")
 }
 
 // relationID is the r:id of an element, whatever the prefix is called.

@@ -10,7 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
+	"bascule/internal/text"
 )
 
 // An attribute is one part of a distinguished name. Its value is normalized.
@@ -28,38 +28,29 @@ func subject(c *x509.Certificate) []attribute {
 	return all
 }
 
-// normalize makes texts equal that look equal: normalised, white space collapsed,
-// without control and invisible characters, with one kind of apostrophe (office
-// programs replace it as one types). Bytes that are not UTF-8 are taken for
-// Latin-1, as older authorities wrote it.
-func normalize(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
+// normalize makes texts equal that look equal: visible characters and single spaces
+// alone, in NFC, with one kind of apostrophe (office programs replace it as one types).
+func normalize(s string) string { return text.Collapse(readable(s)) }
 
 // normalizeLines is normalize for a whole name: white space that has a line end or a tab in
 // it becomes one line end, for programs show one attribute a line.
 func normalizeLines(s string) string {
-	lines := strings.FieldsFunc(clean(s), func(r rune) bool { return unicode.IsSpace(r) && !unicode.Is(unicode.Zs, r) })
+	lines := strings.FieldsFunc(readable(s), func(r rune) bool { return unicode.IsSpace(r) && !unicode.Is(unicode.Zs, r) })
 	kept := lines[:0]
 	for _, line := range lines {
-		if line = strings.Join(strings.Fields(line), " "); line != "" {
+		if line = text.Collapse(line); line != "" {
 			kept = append(kept, line)
 		}
 	}
 	return strings.Join(kept, "\n")
 }
 
-func clean(s string) string {
+// readable takes bytes that are not UTF-8 for Latin-1, as older authorities wrote it.
+func readable(s string) string {
 	if !utf8.ValidString(s) {
 		s = latin1(s)
 	}
-	return norm.NFC.String(strings.Map(func(r rune) rune {
-		switch {
-		case r == '’':
-			return '\''
-		case unicode.Is(unicode.Cf, r), unicode.IsControl(r) && !unicode.IsSpace(r):
-			return -1
-		}
-		return r
-	}, s))
+	return strings.ReplaceAll(s, "’", "'")
 }
 
 func latin1(s string) string {

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"bascule/internal/text"
 )
 
 // Code is an activation code: 60 bits as twelve symbols of Crockford's base 32.
@@ -36,7 +38,7 @@ var crockfordEncoding = base32.NewEncoding(crockford).WithPadding(base32.NoPaddi
 func ParseCode(s string) (Code, error) {
 	var b strings.Builder
 	for _, r := range s {
-		if unicode.IsSpace(r) || isInvisible(r) || unicode.Is(unicode.Pd, r) || r == minusSign {
+		if text.IsBlank(r) || unicode.Is(unicode.Pd, r) || r == minusSign {
 			continue
 		}
 		r = unicode.ToUpper(r)

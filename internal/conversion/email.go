@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
+
+	"bascule/internal/text"
 )
 
 // Email is a valid address (R15). It keeps the address as typed, and the form
@@ -31,7 +33,7 @@ var domains = idna.New(
 // characters at most as typed once surrounding blanks are gone (R15). It
 // returns ErrEmailMissing, ErrEmailTooLong or ErrEmailFormat.
 func ParseEmail(s string) (Email, error) {
-	s = norm.NFC.String(Trim(s))
+	s = norm.NFC.String(text.Trim(s))
 	if s == "" {
 		return Email{}, ErrEmailMissing
 	}

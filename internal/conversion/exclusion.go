@@ -1,6 +1,10 @@
 package conversion
 
-import "strings"
+import (
+	"strings"
+
+	"bascule/internal/text"
+)
 
 // An Excluded is whom an exclusion names (D17): an address, a domain or a
 // subscriber number.
@@ -23,7 +27,7 @@ const (
 // ParseExcluded tells an address (with "@"), a domain (with a dot, or behind an
 // "@" alone) and a subscriber number apart. It returns ErrExcluded.
 func ParseExcluded(s string) (Excluded, error) {
-	s = Trim(s)
+	s = text.Trim(s)
 	local, domain, at := strings.Cut(s, "@")
 	switch {
 	case at && local != "":

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"bascule/internal/text"
 )
 
 // PasswordProfile is a set of password rules (D6).
@@ -137,7 +139,7 @@ func isCommon(s string) bool {
 		return true
 	}
 	for _, form := range [...]string{s, unleet.Replace(s), unleet.Replace(start), unleet.Replace(core)} {
-		if listed(plain(form)) {
+		if listed(text.Fold(form)) {
 			return true
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
+	"bascule/internal/text"
 )
 
 // Access is the one way by which a space is entered (R1).
@@ -60,7 +60,7 @@ type SubscriberNumber string
 // ParseSubscriberNumber reads 6 to 20 ASCII letters and digits, surrounding
 // white space ignored. It returns ErrNumberMissing or ErrNumberFormat.
 func ParseSubscriberNumber(s string) (SubscriberNumber, error) {
-	s = Trim(s)
+	s = text.Trim(s)
 	if s == "" {
 		return "", ErrNumberMissing
 	}
@@ -93,8 +93,8 @@ const maxSerialDigits = 40
 func ParseSerialNumber(s string) (SerialNumber, error) {
 	var b strings.Builder
 	b.Grow(len(s))
-	for _, r := range Trim(s) {
-		if r == ':' || unicode.IsSpace(r) || isInvisible(r) {
+	for _, r := range text.Trim(s) {
+		if r == ':' || text.IsBlank(r) {
 			continue
 		}
 		b.WriteRune(unicode.ToLower(r))
@@ -126,7 +126,7 @@ var attributeLine = regexp.MustCompile(`[,;]*[\pZ\s\v\x{85}]*[\t\n\v\f\r\x{85}\x
 // on one line: attributes that had a line each are separated by commas. It
 // returns ErrIssuerLong.
 func ParseIssuer(s string) (string, error) {
-	s = Trim(s)
+	s = text.Trim(s)
 	if strings.ContainsFunc(s, endsAttribute) { // few do, and the pattern is slow
 		s = attributeLine.ReplaceAllString(s, ", $1")
 	}
@@ -157,7 +157,7 @@ func ParseSIREN(s string) (SIREN, error) {
 	b.Grow(len(s))
 	for _, r := range s {
 		switch {
-		case unicode.IsSpace(r) || isInvisible(r):
+		case text.IsBlank(r):
 		case r >= '0' && r <= '9':
 			b.WriteRune(r)
 		default:
@@ -184,7 +184,7 @@ func ParseServiceName(s string) (string, error) {
 
 // parseName reads a text of at most limit characters; missing is nil where it may be empty.
 func parseName(s string, limit int, missing, long error) (string, error) {
-	s = collapse(s)
+	s = text.Collapse(s)
 	if s == "" {
 		return "", missing
 	}
@@ -192,60 +192,6 @@ func parseName(s string, limit int, missing, long error) (string, error) {
 		return "", long
 	}
 	return s, nil
-}
-
-// Trim removes white space, no-break spaces and invisible characters from both
-// ends, as spreadsheets and copy-and-paste leave them there.
-func Trim(s string) string {
-	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) })
-}
-
-// collapse drops control and invisible characters, normalises to NFC and makes
-// every run of white space one space.
-func collapse(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if isInvisible(r) || unicode.IsControl(r) && !unicode.IsSpace(r) {
-			return -1
-		}
-		return r // U+FFFD for a byte that is not UTF-8
-	}, s)
-	if s = norm.NFC.String(s); isSpaced(s) {
-		return s
-	}
-	return strings.Join(strings.Fields(s), " ")
-}
-
-// isSpaced tells a text with one space at most between its words, and none around.
-func isSpaced(s string) bool {
-	before := ' '
-	for _, r := range s {
-		if unicode.IsSpace(r) && (r != ' ' || before == ' ') {
-			return false
-		}
-		before = r
-	}
-	return before != ' ' || s == ""
-}
-
-// ligatures are letters that keyboards without them write as two.
-var ligatures = strings.NewReplacer("œ", "oe", "Œ", "oe", "æ", "ae", "Æ", "ae", "ß", "ss", "ẞ", "ss")
-
-// plain keeps the letters and digits of s alone, in lower case and without
-// accents, so that what people hold for the same text is the same.
-func plain(s string) string {
-	s = strings.ToValidUTF8(s, "") // norm leaves letters behind a stray byte as they are
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(unicode.ToUpper(r)) // by way of the capital: a Greek final sigma too
-		}
-		return -1
-	}, ligatures.Replace(norm.NFKD.String(s)))
-}
-
-// isInvisible tells zero-width characters, marks of direction and byte-order
-// marks, which look like nothing and make equal texts differ.
-func isInvisible(r rune) bool {
-	return r >= '\u00AD' && unicode.Is(unicode.Cf, r) // that is the first
 }
 
 func isASCIILetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

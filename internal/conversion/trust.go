@@ -3,6 +3,8 @@ package conversion
 import (
 	"log/slog"
 	"unicode/utf8"
+
+	"bascule/internal/text"
 )
 
 // TrustQuestion is one question of the drop-down list (R18). Its value is what
@@ -65,10 +67,10 @@ const maxAnswer = 100
 // and "2 cv" are one answer. It returns ErrAnswerMissing, also where no letter
 // or digit is left, or ErrAnswerLong.
 func ParseTrustAnswer(s string) (TrustAnswer, error) {
-	if utf8.RuneCountInString(Trim(s)) > maxAnswer {
+	if utf8.RuneCountInString(text.Trim(s)) > maxAnswer {
 		return TrustAnswer{}, ErrAnswerLong
 	}
-	normal := plain(s)
+	normal := text.Fold(s)
 	if normal == "" {
 		return TrustAnswer{}, ErrAnswerMissing
 	}

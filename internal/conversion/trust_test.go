@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"bascule/internal/text"
+
 	"pgregory.net/rapid"
 )
 
@@ -101,7 +103,7 @@ func TestTrustQuestions(t *testing.T) {
 
 // checkAnswer asserts what holds for every accepted answer (R18).
 func checkAnswer(t interface{ Fatalf(string, ...any) }, a TrustAnswer) {
-	if again := plain(a.normal); a.normal == "" || again != a.normal {
+	if again := text.Fold(a.normal); a.normal == "" || again != a.normal {
 		t.Fatalf("%q reads again as %q", a.normal, again)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 )
 
 // Message is a mail before it is bytes. The same Message gives the same bytes.
@@ -74,9 +75,9 @@ func (m Message) Bytes() []byte {
 	var b bytes.Buffer
 	b.Grow(m.size())
 	id := atomText(m.ID)
-	writeHeader(&b, "From", (&netmail.Address{Name: headerText(m.From.Name), Address: m.From.Address.Mailbox()}).String())
+	writeHeader(&b, "From", (&netmail.Address{Name: text.Printable(m.From.Name), Address: m.From.Address.Mailbox()}).String())
 	writeHeader(&b, "To", m.To.Mailbox())
-	writeHeader(&b, "Subject", mime.QEncoding.Encode("utf-8", headerText(m.Subject)))
+	writeHeader(&b, "Subject", mime.QEncoding.Encode("utf-8", text.Printable(m.Subject)))
 	writeHeader(&b, "Date", m.Date.In(conversion.Paris).Format(time.RFC1123Z))
 	writeHeader(&b, "Message-ID", "<"+id+">")
 	writeHeader(&b, "MIME-Version", "1.0")
@@ -108,7 +109,7 @@ func (m Message) writeContent(b *bytes.Buffer, id string) {
 	for _, a := range m.Attachments {
 		mixed.next(b)
 		writeHeader(b, "Content-Type", a.Type)
-		writeHeader(b, "Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": headerText(a.Name)}))
+		writeHeader(b, "Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": text.Printable(a.Name)}))
 		writeHeader(b, "Content-Transfer-Encoding", "base64")
 		b.WriteString("\r\n")
 		writeBase64(b, a.Bytes)
@@ -165,16 +166,6 @@ func writeHeader(b *bytes.Buffer, name, value string) {
 	b.WriteString(": ")
 	b.WriteString(strings.ReplaceAll(value, "?= =?", "?=\r\n =?"))
 	b.WriteString("\r\n")
-}
-
-// headerText turns control characters into spaces, so that no value opens a new header line.
-func headerText(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 // atomText keeps of a Message-ID what may stand in one.

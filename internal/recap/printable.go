@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 )
 
 // replacement stands for a character that no font of ours can show; readers
@@ -75,21 +76,12 @@ func (p *printable) each(change func(string) string) {
 // visible leaves one line of visible characters: control characters would break
 // the PDF, marks of direction would show the text in another order.
 func visible(s string) string {
-	if isASCII(s) && strings.IndexFunc(s, unicode.IsControl) < 0 {
-		return strings.TrimSpace(s)
-	}
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\u00A0':
-			return r // the operator's help keeps « 8 h 00 » together
-		case unicode.IsSpace(r):
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) && r != '\u00A0' { // the operator's help keeps « 8 h 00 » together
 			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
-			return -1
 		}
 		return r
-	}, norm.NFC.String(strings.ToValidUTF8(s, "\uFFFD")))
-	return strings.TrimSpace(s)
+	}, text.Visible(s)))
 }
 
 // substitute replaces what Go's font lacks: a letter by its base letter with

@@ -221,7 +221,7 @@ func TestWriteReplacesVisibly(t *testing.T) {
 		{"Zoé 😀", "Zoé □"},
 		{"\U000F0000", "□"},
 		{"Nguyễn", "Nguyên"},
-		{"bad\xff\xfebytes", "bad□bytes"},
+		{"bad\xff\xfebytes", "bad□□bytes"},
 	}
 	for _, tt := range tests {
 		pdf := write(t, facts(t, func(f *recap.Facts) { f.Holder = tt.holder }))

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/image/font/gofont/goregular"
 	"golang.org/x/image/font/sfnt"
 	"golang.org/x/text/encoding/charmap"
+
+	"bascule/internal/text"
 )
 
 // A typeface is the font of one whole document, in two weights.
@@ -131,7 +133,7 @@ func (t *typeface) first(encoded string) int {
 
 // toWindows1252 encodes text that inWindows1252 has accepted.
 func toWindows1252(s string) string {
-	if isASCII(s) {
+	if text.IsASCII(s) {
 		return s
 	}
 	b := make([]byte, 0, len(s))
@@ -143,20 +145,11 @@ func toWindows1252(s string) string {
 }
 
 func inWindows1252(s string) bool {
-	if isASCII(s) {
+	if text.IsASCII(s) {
 		return true
 	}
 	return strings.IndexFunc(s, func(r rune) bool {
 		_, ok := charmap.Windows1252.EncodeRune(r)
 		return !ok
 	}) < 0
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }

@@ -4,9 +4,9 @@ import (
 	"bufio"
 	"errors"
 	"strings"
-	"unicode"
 
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 )
 
 // reply is one reply of the relay, raw: its text may hold addresses.
@@ -107,21 +107,11 @@ const maxText = 200
 // line, no control characters, neither an address nor the message's secret,
 // whether whole, in a quoted link, or as the local part alone (I6).
 func sanitize(s string, m Message) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	words := strings.Fields(s)
+	words := strings.Fields(text.OneLine(s))
 	for i, w := range words {
 		words[i] = maskWord(w, m)
 	}
-	runes := []rune(strings.Join(words, " "))
-	if len(runes) > maxText {
-		runes = append(runes[:maxText-1], '…')
-	}
-	return string(runes)
+	return text.Cut(strings.Join(words, " "), maxText)
 }
 
 func maskWord(w string, m Message) string {

@@ -3,14 +3,13 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 )
 
 // spaceHeader is what the pages of a space have in common.
@@ -65,7 +64,7 @@ func (s *Server) showSpace(w http.ResponseWriter, r *http.Request, e entry) erro
 		return err
 	}
 	p := spacePage{spaceHeader: e.page(), Services: companies.Services, Total: len(companies.All), Chosen: companies.Chosen,
-		Expires: e.space.Certificate.Expires, Search: conversion.Trim(q.Get("recherche")), Pending: e.pending()}
+		Expires: e.space.Certificate.Expires, Search: text.Trim(q.Get("recherche")), Pending: e.pending()}
 	found := search(companies.All, p.Search)
 	p.Found = len(found)
 	p.Pages = max(1, (len(found)+companiesPerPage-1)/companiesPerPage)
@@ -102,28 +101,10 @@ func (p spacePage) Next() int {
 
 // search finds companies by a part of their name or SIREN.
 func search(all []conversion.Company, words string) []conversion.Company {
-	if words == "" {
-		return all
-	}
-	words = folded(words)
-	digits := strings.Join(strings.Fields(words), "")
-	var found []conversion.Company
-	for _, c := range all {
-		if strings.Contains(folded(c.Name), words) || strings.Contains(string(c.SIREN), digits) {
-			found = append(found, c)
-		}
-	}
-	return found
-}
-
-// folded is a text in lower case and without accents.
-func folded(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, norm.NFKD.String(s))
+	words = text.Fold(words)
+	return slices.DeleteFunc(slices.Clone(all), func(c conversion.Company) bool {
+		return !strings.Contains(text.Fold(c.Name), words) && !strings.Contains(string(c.SIREN), words)
+	})
 }
 
 // servicesPage is the data of space_services.html.

@@ -30,6 +30,7 @@ import (
 	"bascule/internal/admission"
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -128,7 +129,7 @@ func New(cfg Config) (*Server, error) {
 		profile: cmp.Or(cfg.Profile, conversion.ProfileFiche),
 		origin:  origin,
 		secure:  cfg.PublicURL.Scheme == "https",
-		help:    cmp.Or(conversion.Trim(cfg.Help), defaultHelp),
+		help:    cmp.Or(text.Trim(cfg.Help), defaultHelp),
 		proxies: cfg.TrustedProxies, log: cfg.Log,
 		certProxies: cfg.CertProxies, certificates: cfg.Certificates, certURL: certURL, now: cfg.Now,
 		static: static, crossOrigin: crossOrigin,

@@ -1,0 +1,112 @@
+// Package text makes equal what people write differently, and fit to show what
+// they or other programs wrote.
+package text
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// IsBlank tells white space, no-break spaces, and characters that cannot be seen:
+// zero-width characters, marks of direction, byte-order marks.
+func IsBlank(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) }
+
+func isInvisible(r rune) bool {
+	return r >= '\u00AD' && unicode.Is(unicode.Cf, r) // that is the first
+}
+
+// IsASCII tells a text that has ASCII characters alone.
+func IsASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// Trim removes blanks from both ends. Spreadsheets and copy-and-paste leave them
+// there.
+func Trim(s string) string { return strings.TrimFunc(s, IsBlank) }
+
+// Visible drops invisible and control characters, keeps white space, and normalises
+// to NFC. A byte that is not UTF-8 becomes U+FFFD.
+func Visible(s string) string {
+	return norm.NFC.String(strings.Map(func(r rune) rune {
+		if isInvisible(r) || unicode.IsControl(r) && !unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, s))
+}
+
+// Collapse is Visible with one space for each run of white space, and none at the
+// ends.
+func Collapse(s string) string {
+	if s = Visible(s); isSpaced(s) {
+		return s
+	}
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// isSpaced tells a text with one space at most between its words, and none around.
+func isSpaced(s string) bool {
+	before := ' '
+	for _, r := range s {
+		if unicode.IsSpace(r) && (r != ' ' || before == ' ') {
+			return false
+		}
+		before = r
+	}
+	return before != ' ' || s == ""
+}
+
+// respelt are letters that no decomposition of Unicode takes apart. Keyboards
+// without them write them so.
+var respelt = strings.NewReplacer("œ", "oe", "Œ", "oe", "æ", "ae", "Æ", "ae", "ß", "ss", "ẞ", "ss", "ł", "l", "Ł", "l", "đ", "d", "Đ", "d")
+
+// Fold makes texts equal that people hold for the same. It keeps letters and digits
+// alone, in lower case and without accents.
+func Fold(s string) string {
+	s = strings.ToValidUTF8(s, "") // norm leaves letters behind a stray byte as they are
+	return strings.Map(func(r rune) rune {
+		if (unicode.IsLetter(r) || unicode.IsDigit(r)) && !unicode.Is(unicode.Lm, r) { // Lm: an apostrophe that counts as a letter
+			return unicode.ToLower(unicode.ToUpper(r)) // by way of the capital: a Greek final sigma too
+		}
+		return -1
+	}, respelt.Replace(norm.NFKD.String(s)))
+}
+
+// Printable puts "?" in the place of control characters and of bytes that are not
+// UTF-8. A terminal obeys the former, a database refuses the latter.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+}
+
+// OneLine is a text on one line of printable characters, with one space between its
+// words.
+func OneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"), func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
+}
+
+// Cut is a text of at most n characters. One that was longer ends with "…".
+func Cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
+}
+
+// Excerpt is as much of a text as one message shows of it.
+func Excerpt(s string) string { return Cut(Printable(s), 80) }
