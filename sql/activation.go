@@ -28,6 +28,8 @@ type ProvenCode struct {
 	ContactStands bool
 	// Pending is another address whose own code is on its way, zero if none.
 	Pending conversion.Email
+	// NoOther tells that as many other addresses were chosen as can be (D1).
+	NoOther bool
 	// Activated tells that the request has led to the switch already. Only
 	// the form named by Submission may be told more than "refused".
 	Activated  bool
@@ -48,7 +50,8 @@ func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conv
 		return ProvenCode{}, conversion.ErrCodeRefused
 	}
 	proven := ProvenCode{RequestID: row.RequestID, Generation: row.Generation, ExpiresAt: row.ExpiresAt,
-		Activates: row.Purpose == purposeActivate, Activated: row.Activated, Submission: row.Submission, ContactStands: row.ContactStands}
+		Activates: row.Purpose == purposeActivate, Activated: row.Activated, Submission: row.Submission, ContactStands: row.ContactStands,
+		NoOther: row.Others >= conversion.MaxOtherAddresses}
 	if proven.Proven, err = conversion.ParseEmail(row.Email); err != nil {
 		return ProvenCode{}, fmt.Errorf("address of a code of request %d: %w", row.RequestID, err)
 	}

@@ -17,6 +17,8 @@ type CertificateSpace struct {
 	// Open is what the certificate holder has chosen already; its zero value
 	// if there is no such request.
 	Open OpenChoice
+	// NoOther tells that as many other addresses were chosen as can be (D1).
+	NoOther bool
 }
 
 // An OpenChoice is an open request with credentials.
@@ -39,6 +41,7 @@ func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialN
 		Taken     bool      `db:"chosen_taken"`
 		StartedAt time.Time `db:"started_at"`
 		ExpiresAt time.Time `db:"expires_at"`
+		Others    int       `db:"other_addresses"`
 		spaceRow
 	}
 	if err := db.x.SelectContext(ctx, &rows, spacesOfCertificate, serial); err != nil {
@@ -50,7 +53,7 @@ func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialN
 		if err != nil {
 			return nil, err
 		}
-		spaces[i] = CertificateSpace{ID: r.ID, Space: space}
+		spaces[i] = CertificateSpace{ID: r.ID, Space: space, NoOther: r.Others >= conversion.MaxOtherAddresses}
 		if r.Chosen == "" {
 			continue
 		}

@@ -37,6 +37,7 @@ type codeRow struct {
 	Submission    string           `db:"submission"`
 	Pending       string           `db:"pending"`
 	ContactStands bool             `db:"contact_stands"`
+	Others        int              `db:"other_addresses"`
 	spaceRow
 }
 

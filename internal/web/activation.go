@@ -25,8 +25,8 @@ const (
 
 // activationPage is the data of activation.html (R25).
 type activationPage struct {
-	Email      string // as typed; a refused code is not shown again
-	Submission string
+	Email, Code string // as typed, so that they can be compared with the mail
+	Submission  string
 }
 
 // showActivation shows the empty form. The link of a mail carries address and code
@@ -76,7 +76,7 @@ func (a *attempt) run(ctx context.Context) (outcome, error) {
 	var wrong problems
 	a.email, a.code, wrong = parseProof(a.form)
 	if len(wrong) > 0 {
-		return outcomeInvalid, a.askCodeAgain(wrong)
+		return outcomeInvalid, a.askCodeAgain(wrong, 0)
 	}
 	a.counts = a.limiter.ByAddress("activation", a.client(a.r), a.email)
 	wait, err := a.limiter.Wait(ctx, a.counts...)
@@ -84,7 +84,7 @@ func (a *attempt) run(ctx context.Context) (outcome, error) {
 		return outcomeFailed, err
 	}
 	if wait > 0 {
-		return outcomeThrottled, failure{status: http.StatusTooManyRequests, wait: wait}
+		return outcomeThrottled, a.askCodeAgain(problems{tooMany("code", wait)}, wait)
 	}
 	unlock, err := a.prove(ctx)
 	if errors.Is(err, conversion.ErrCodeRefused) {
@@ -261,17 +261,19 @@ func (a *attempt) refuse(ctx context.Context) (outcome, error) {
 	if err := a.limiter.Count(ctx, a.counts...); err != nil {
 		return outcomeFailed, err
 	}
-	return outcomeRefused, a.askCodeAgain(problems{{"code", codeRefused}})
+	return outcomeRefused, a.askCodeAgain(problems{{"code", codeRefused}}, 0)
 }
 
 const codeRefused = "Cette adresse et ce code ne permettent pas d'activer un espace. Vérifiez-les\u00a0: le code est peut-être erroné, " +
 	"déjà utilisé ou hors délai. Si vous avez déjà activé votre espace, cliquez sur «\u00a0Accéder à mon espace\u00a0»\u00a0; " +
 	"si le délai est dépassé, reprenez la procédure au début ou contactez l'assistance."
 
-func (a *attempt) askCodeAgain(wrong problems) error {
-	return a.pages.write(a.w, http.StatusUnprocessableEntity, "activation", view{
+// askCodeAgain shows the first screen with what was typed; wait is how long no code
+// will be looked at.
+func (a *attempt) askCodeAgain(wrong problems, wait time.Duration) error {
+	return a.pages.write(a.w, refusalStatus(a.w, wait), "activation", view{
 		Step: a.step, Problems: wrong,
-		Data: activationPage{Email: a.form.Get("email"), Submission: newSubmission()},
+		Data: activationPage{Email: a.form.Get("email"), Code: a.form.Get("code"), Submission: newSubmission()},
 	})
 }
 

@@ -18,6 +18,7 @@ type entry struct {
 
 	holder certificate.Holder // by certificate
 	open   sql.OpenChoice     // what the holder has chosen already
+	last   bool               // no other address can be chosen (D1)
 
 	session *sql.EnteredSpace // by password; nil by certificate
 	token   [32]byte          // the session's

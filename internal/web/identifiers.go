@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,14 +83,35 @@ type identifiersPage struct {
 	Number                         conversion.SubscriberNumber
 	Holder                         string
 	ExpiresAt                      time.Time
+	Contact                        string // the address by default (R13)
+	Taken                          bool   // it is another space's identifier already
 	Pending                        string // another address, whose code is under way
 	PendingTaken                   bool   // it has become another space's identifier meanwhile
-	Taken                          bool   // the address by default is another space's identifier already (R13)
+	NoOther                        bool   // no address but these two can be chosen (D1)
 	NewEmail, NewEmailConfirmation string
 	Question                       conversion.TrustQuestion
 	Questions                      []conversion.TrustQuestion
 	Consent                        bool
 }
+
+// Offered is an address that would be accepted: the one by default (R13) or, in the
+// space, the one that was chosen there. It is "" where neither is free.
+func (p identifiersPage) Offered() string {
+	contact, pending := p.Contact, p.Pending
+	if p.Taken {
+		contact = ""
+	}
+	if p.PendingTaken {
+		pending = ""
+	}
+	if p.Own {
+		contact, pending = pending, contact
+	}
+	return cmp.Or(contact, pending)
+}
+
+// Stuck tells that no address at all would be accepted.
+func (p identifiersPage) Stuck() bool { return p.NoOther && p.Offered() == "" }
 
 // askIdentifiers shows the second screen: with the contact address at first
 // (R13), then with what was typed and what is wrong with it.
@@ -98,12 +120,17 @@ func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
 	if err != nil {
 		return err
 	}
+	pendingTaken := false
+	if !a.proven.Pending.IsZero() {
+		if pendingTaken, err = a.db.AddressTaken(ctx, a.proven.Pending); err != nil {
+			return err
+		}
+	}
 	return a.writeIdentifiers(a.w, identifiersPage{
-		Taken:  taken,
 		Action: "/activation", Email: a.email.String(), Code: a.code.String(), Submission: newSubmission(),
 		Number: a.proven.Space.Number, Holder: a.proven.Space.Holder, ExpiresAt: a.proven.ExpiresAt,
-		Pending:   a.proven.Pending.String(),
-		NewEmail:  a.proven.Space.Contact.String(),
+		Contact: a.proven.Space.Contact.String(), Taken: taken,
+		Pending: a.proven.Pending.String(), PendingTaken: pendingTaken, NoOther: a.proven.NoOther,
 		Questions: conversion.TrustQuestions(),
 	}, a.form, wrong, a.wait)
 }
@@ -115,9 +142,12 @@ func (s *Server) writeIdentifiers(w http.ResponseWriter, page identifiersPage, f
 	if len(wrong) > 0 {
 		status = refusalStatus(w, wait)
 	}
+	page.NewEmail = page.Offered()
 	if hasIdentifiers(form) {
-		page.NewEmail = form.Get("new_email")
-		page.NewEmailConfirmation = form.Get("new_email_confirmation")
+		if !page.NoOther {
+			page.NewEmail = form.Get("new_email")
+			page.NewEmailConfirmation = form.Get("new_email_confirmation")
+		}
 		page.Question = conversion.TrustQuestion(form.Get("question"))
 		page.Consent = form.Get("consent") != ""
 	}
@@ -132,7 +162,7 @@ const (
 	addressTaken        = "Cette adresse sert maintenant à un autre espace\u00a0: choisissez une adresse électronique différente."
 	addressTakenAlready = "Cette adresse est déjà utilisée pour un autre espace sans certificat\u00a0: choisissez une adresse électronique différente."
 	addressReserved     = "Une demande est déjà en cours avec cette adresse\u00a0: pendant le délai d'activation, il est impossible de redemander un code d'activation avec la même adresse électronique."
-	addressTooMany      = "Vous avez déjà choisi trois autres adresses\u00a0: vous pouvez encore choisir l'adresse de vos coordonnées, ou activer votre espace avec le dernier code reçu."
+	addressTooMany      = "Vous avez déjà choisi trois autres adresses\u00a0: vous ne pouvez plus en choisir de nouvelle."
 )
 
 // perSpace bounds how often the identifiers page of one space may tell that an

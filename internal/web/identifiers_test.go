@@ -203,7 +203,42 @@ func TestContactAddressTaken(t *testing.T) {
 		t.Error("the page warns of an address that is free")
 	}
 	s.post(full(first, "cabinet@a.example")).expect(t, http.StatusOK, success)
-	s.post(second).expect(t, http.StatusOK, askPassword, note)
+	if page := s.post(second).expect(t, http.StatusOK, askPassword, note); page.field("new_email") != "" {
+		t.Errorf("the page offers %q, which it would refuse", page.field("new_email"))
+	}
+}
+
+// D1, R13: where the contact's address is taken and three others were chosen, no
+// page offers an address that it would refuse.
+func TestNoAddressLeft(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, owner := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
+	rival, other := s.mailed(sqltest.Invitation{Contact: "rival@a.example"})
+	_, proof := s.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
+	for i := range 3 {
+		s.post(full(proof, fmt.Sprintf("typo%d@a.example", i))).expect(t, http.StatusOK, mailSent)
+	}
+	const stuck = "L'assistance peut corriger vos coordonnées"
+	only := func(page answered, want string) {
+		t.Helper()
+		if got := page.field("new_email"); got != want || strings.Contains(text(page.body), stuck) {
+			t.Errorf("the page offers %q, want %q", got, want)
+		}
+	}
+	only(s.post(full(proof, "typo3@a.example")).expect(t, http.StatusUnprocessableEntity, "trois autres adresses"), "cabinet@a.example")
+	s.post(full(owner, "cabinet@a.example")).expect(t, http.StatusOK, success)
+	only(s.post(full(proof, "cabinet@a.example")).expect(t, http.StatusUnprocessableEntity, taken), "typo2@a.example")
+	s.post(full(proof, "typo2@a.example")).expect(t, http.StatusOK, "Un code d'activation")
+
+	s.db.Exec(t, `UPDATE code SET void_at = bascule_now() WHERE email = 'typo2@a.example'`) // the rival gets it, as after a bounce
+	s.post(full(other, "typo2@a.example")).expect(t, http.StatusOK, mailSent)
+	s.post(s.mailAgain(rival)).expect(t, http.StatusOK, success)
+	page := s.post(proof).expect(t, http.StatusOK, askPassword, stuck)
+	if strings.Contains(page.body, `name="new_email"`) {
+		t.Error("the page asks for an address")
+	}
+	checkHTML(t, "stuck", page)
 }
 
 // D3: whoever has proven an address by its code activates with it, however many

@@ -149,15 +149,12 @@ func (o *option) ask(ctx context.Context, wrong problems) error {
 		return err
 	}
 	page := identifiersPage{
-		Action: "/espace/identifiants", Own: true, Taken: taken, Submission: newSubmission(),
+		Action: "/espace/identifiants", Own: true, Submission: newSubmission(),
 		Number: o.entry.space.Number, Holder: o.entry.space.Holder,
-		NewEmail: o.entry.space.Contact.String(), Questions: conversion.TrustQuestions(),
+		Contact: o.entry.space.Contact.String(), Taken: taken, NoOther: o.entry.last, Questions: conversion.TrustQuestions(),
 	}
 	if p := o.entry.pending(); p != nil {
 		page.Pending, page.PendingTaken = p.Email, p.Taken
-		if !p.Taken {
-			page.NewEmail = p.Email
-		}
 	}
 	return o.writeIdentifiers(o.w, page, o.form, wrong, o.wait)
 }

@@ -16,16 +16,17 @@ import (
 // mailed code or in the space.
 type passwordPage struct {
 	Email    string // as typed, or the identifier of the space
+	Code     string // as typed
 	Lifetime string // of the code
 }
 
 // showRenewal shows the empty form, which the link of the mail fills in (D5).
 func (s *Server) showRenewal(w http.ResponseWriter, _ *http.Request) error {
-	return s.pages.write(w, http.StatusOK, "password", view{Data: renewalPage("")})
+	return s.pages.write(w, http.StatusOK, "password", view{Data: renewalPage(nil)})
 }
 
-func renewalPage(email string) passwordPage {
-	return passwordPage{Email: email, Lifetime: frenchDuration(conversion.ResetLifetime)}
+func renewalPage(form url.Values) passwordPage {
+	return passwordPage{Email: form.Get("email"), Code: form.Get("code"), Lifetime: frenchDuration(conversion.ResetLifetime)}
 }
 
 // renew takes a new password with the code that was mailed for it (R31).
@@ -111,7 +112,7 @@ func (s *Server) useReset(ctx context.Context, reset sql.Reset, password convers
 }
 
 func (s *Server) renewAgain(w http.ResponseWriter, form url.Values, wait time.Duration, wrong problems) error {
-	return s.pages.write(w, refusalStatus(w, wait), "password", view{Problems: wrong, Data: renewalPage(form.Get("email"))})
+	return s.pages.write(w, refusalStatus(w, wait), "password", view{Problems: wrong, Data: renewalPage(form)})
 }
 
 // showPassword is the form of who is in the space.

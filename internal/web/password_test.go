@@ -162,8 +162,8 @@ func TestRenewalThrottled(t *testing.T) {
 		v.submit("/nouveau-mot-de-passe", with(good, "code", "0000-0000-0000")).expect(t, http.StatusUnprocessableEntity, resetRefused)
 	}
 	page := v.submit("/nouveau-mot-de-passe", good).expect(t, http.StatusTooManyRequests, slowDown, "attendre 3 minutes")
-	if page.header.Get("Retry-After") == "" || strings.Contains(page.body, "Another9Secret") {
-		t.Errorf("Retry-After %q, or the password is sent back", page.header.Get("Retry-After"))
+	if page.header.Get("Retry-After") == "" || page.field("code") != good.Get("code") || strings.Contains(page.body, "Another9Secret") {
+		t.Errorf("Retry-After %q, the code is lost, or the password is sent back", page.header.Get("Retry-After"))
 	}
 	checkHTML(t, "429", page)
 	v.submit("/activation", proof).expect(t, http.StatusOK, askPassword)

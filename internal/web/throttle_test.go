@@ -23,7 +23,10 @@ func TestThrottleByAddress(t *testing.T) {
 		s.post(wrong, "X-Forwarded-For", attacker).expect(t, http.StatusUnprocessableEntity, refused)
 	}
 	s.unchanged(func() {
-		page := s.post(proof, "X-Forwarded-For", attacker).expect(t, http.StatusTooManyRequests, "Trop d'essais infructueux", "3 minutes")
+		page := s.post(proof, "X-Forwarded-For", attacker).expect(t, http.StatusTooManyRequests, slowDown, "3 minutes")
+		if got := page.field("code"); got != proof.Get("code") {
+			t.Errorf("the code typed is lost: %q", got)
+		}
 		if got := page.header.Get("Retry-After"); got != "180" {
 			t.Errorf("Retry-After %q, want 180", got)
 		}

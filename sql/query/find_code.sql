@@ -10,7 +10,8 @@ SELECT c.request_id, c.generation, c.purpose, c.email, c.key_id, c.nonce, coales
        request_is_open(r) AS open,
        r.activated_at IS NOT NULL AS activated,
        coalesce(r.submission::text, '') AS submission,
-       CASE n.purpose WHEN 'activate' THEN n.email ELSE '' END AS pending,
+       CASE WHEN n.purpose = 'activate' AND coalesce(n.bounce, 'late') = 'late' THEN n.email ELSE '' END AS pending,
+       r.other_addresses,
        EXISTS (SELECT FROM code i WHERE i.request_id = r.id AND i.purpose = 'identify'
                AND (i.void_at IS NULL OR i.void_at = r.activated_at)) AS contact_stands,
        s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access

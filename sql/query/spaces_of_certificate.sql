@@ -1,13 +1,15 @@
 -- The spaces whose certificate has serial number $1, each with its open request. The issuer, of which the sheet has a
 -- text, is compared elsewhere: never is a space told by the serial number alone.
 SELECT s.id, s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access,
-       coalesce(o.email, '') AS chosen_email,
+       CASE o.purpose WHEN 'activate' THEN o.email ELSE '' END AS chosen_email,
        EXISTS (SELECT FROM space x WHERE x.email_key = o.email_key AND x.access = 'password') AS chosen_taken,
        coalesce(o.started_at, 'epoch') AS started_at,
-       coalesce(o.expires_at, 'epoch') AS expires_at
+       coalesce(o.expires_at, 'epoch') AS expires_at,
+       coalesce(r.other_addresses, 0) AS other_addresses
 FROM space s
-LEFT JOIN request_code o ON o.space_id = s.id AND is_open(o) AND o.purpose = 'activate'
+LEFT JOIN request_code o ON o.space_id = s.id AND is_open(o)
     AND (o.expires_at IS NULL OR o.expires_at > (SELECT bascule_now()))
+LEFT JOIN request r ON r.id = o.id
 WHERE s.serial = $1
 ORDER BY s.id
 LIMIT 100
