@@ -40,12 +40,14 @@ type ProvenCode struct {
 // and unknown. A right code of a started mail is accepted whatever became of
 // the mail: it marks it as mailed and so stops repetitions. It returns
 // conversion.ErrCodeRefused if the code is wrong, expired or void, and ErrBusy if
-// somebody else holds the code that is to be marked.
+// somebody else holds the code that is to be marked. Who typed a right code too late gets a *LateCode.
 func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (ProvenCode, error) {
 	row, err := db.findCode(ctx, keys, email, code)
 	switch {
 	case err != nil:
 		return ProvenCode{}, err
+	case row.Purpose != purposeReset && row.Late && row.Access == conversion.AccessCertificate:
+		return ProvenCode{}, row.tooLate()
 	case row.Purpose == purposeReset || !row.Activated && !(row.Live && row.Open):
 		return ProvenCode{}, conversion.ErrCodeRefused
 	}
@@ -64,6 +66,32 @@ func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conv
 		return ProvenCode{}, err
 	}
 	return proven, db.markTyped(ctx, row)
+}
+
+// A LateCode is a conversion.ErrCodeRefused: the code was right, and its deadline
+// has passed. Only who has received it may be told (R21).
+type LateCode struct {
+	ExpiresAt   time.Time
+	Number      conversion.SubscriberNumber
+	Certificate time.Time        // its last day
+	Renewed     bool             // another code was made for the same address
+	Pending     conversion.Email // another address, whose own code is still good; zero if none
+}
+
+func (l *LateCode) Error() string { return "its deadline has passed" }
+
+// Unwrap makes it a refused code to whoever does not tell more.
+func (l *LateCode) Unwrap() error { return conversion.ErrCodeRefused }
+
+func (r codeRow) tooLate() error {
+	late := &LateCode{ExpiresAt: r.ExpiresAt, Number: r.Number, Certificate: r.Expires, Renewed: r.Renewed}
+	if r.Open && r.Pending != "" && r.PendingStands && r.Purpose == purposeIdentify {
+		var err error
+		if late.Pending, err = conversion.ParseEmail(r.Pending); err != nil {
+			return fmt.Errorf("chosen address of request %d: %w", r.RequestID, err)
+		}
+	}
+	return late
 }
 
 //go:embed query/mark_typed.sql

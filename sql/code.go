@@ -37,6 +37,9 @@ type codeRow struct {
 	Submission    string           `db:"submission"`
 	Pending       string           `db:"pending"`
 	ContactStands bool             `db:"contact_stands"`
+	PendingStands bool             `db:"pending_stands"`
+	Late          bool             `db:"late"`
+	Renewed       bool             `db:"renewed"`
 	Others        int              `db:"other_addresses"`
 	spaceRow
 }

@@ -44,11 +44,14 @@ type Reset struct {
 
 // FindReset looks an address and a code up: one index probe, the same for known
 // and unknown. It returns conversion.ErrCodeRefused if the code is wrong, used,
-// expired or not the latest.
+// expired or not the latest; a *LateCode says more.
 func (db *DB) FindReset(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (Reset, error) {
 	row, err := db.findCode(ctx, keys, email, code)
 	if err != nil {
 		return Reset{}, err
+	}
+	if row.Purpose == purposeReset && row.Late {
+		return Reset{}, row.tooLate()
 	}
 	if row.Purpose != purposeReset || !row.Live {
 		return Reset{}, conversion.ErrCodeRefused

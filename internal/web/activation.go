@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -88,7 +89,7 @@ func (a *attempt) run(ctx context.Context) (outcome, error) {
 	}
 	unlock, err := a.prove(ctx)
 	if errors.Is(err, conversion.ErrCodeRefused) {
-		return a.refuse(ctx)
+		return a.refuse(ctx, err)
 	}
 	if err != nil {
 		return outcomeFailed, err
@@ -238,7 +239,7 @@ func (a *attempt) chooseAddress(ctx context.Context, email conversion.Email, cre
 func (a *attempt) lapsed(ctx context.Context, err error) (outcome, error) {
 	switch {
 	case errors.Is(err, conversion.ErrCodeRefused):
-		return a.refuse(ctx)
+		return a.refuse(ctx, cmp.Or(a.find(ctx), err))
 	case errors.Is(err, conversion.ErrAlreadyActivated):
 		return a.tooLate(ctx)
 	}
@@ -249,19 +250,37 @@ func (a *attempt) lapsed(ctx context.Context, err error) (outcome, error) {
 // long ago. Address and code alone get no better answer than a wrong code.
 func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
 	if !hasIdentifiers(a.form) && a.proven.Submission != a.id {
-		return a.refuse(ctx)
+		return a.refuse(ctx, conversion.ErrCodeRefused)
 	}
 	return outcomeAlready, a.pages.write(a.w, http.StatusUnprocessableEntity, "activation_already", view{})
 }
 
-// refuse gives the one answer to wrong and unknown, expired and used. Attempts
+// refuse gives one answer to wrong and unknown, used and dead. Who typed a right
+// code is told that its deadline has passed, which is no guess. Attempts
 // under way at the same moment may pass before the first is counted: a few more
 // guesses at 60 bits.
-func (a *attempt) refuse(ctx context.Context) (outcome, error) {
+func (a *attempt) refuse(ctx context.Context, why error) (outcome, error) {
+	var late *sql.LateCode
+	if errors.As(why, &late) {
+		return outcomeRefused, a.tellDeadline(late)
+	}
 	if err := a.limiter.Count(ctx, a.counts...); err != nil {
 		return outcomeFailed, err
 	}
 	return outcomeRefused, a.askCodeAgain(problems{{"code", codeRefused}}, 0)
+}
+
+// latePage is the data of activation_late.html (R21).
+type latePage struct {
+	*sql.LateCode
+	Email         string // where the code was mailed
+	ByCertificate bool   // it opens the space, and this site offers it
+}
+
+func (a *attempt) tellDeadline(late *sql.LateCode) error {
+	return a.pages.write(a.w, http.StatusUnprocessableEntity, "activation_late", view{Data: latePage{
+		LateCode: late, Email: a.email.String(), ByCertificate: a.offersCertificates() && a.now().Before(late.Certificate.AddDate(0, 0, 1)),
+	}})
 }
 
 const codeRefused = "Cette adresse et ce code ne permettent pas d'activer un espace. Vérifiez-les\u00a0: le code est peut-être erroné, " +

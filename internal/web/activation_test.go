@@ -54,7 +54,7 @@ func TestActivation(t *testing.T) {
 	}
 }
 
-// The contract: a wrong code, an unknown address, an expired, used, cancelled
+// The contract: a wrong code, an unknown address, a used, cancelled
 // or not yet mailed code answer alike, with the address typed the only difference.
 func TestRefusedAlike(t *testing.T) {
 	t.Parallel()
@@ -64,19 +64,15 @@ func TestRefusedAlike(t *testing.T) {
 	s.post(full(used, "used@a.example")).expect(t, http.StatusOK, success)
 	cancelled, dead := s.mailed(sqltest.Invitation{Contact: "dead@a.example"})
 	s.db.Exec(t, `UPDATE request SET cancelled_at = bascule_now() WHERE id = $1`, cancelled.ID)
-	late, expired := s.mailed(sqltest.Invitation{Contact: "late@a.example"})
-	s.db.Overdue(t, late.ID)
 
 	var first string
 	for name, form := range map[string]url.Values{
-		"wrong":        with(good, "code", "0000-0000-0000"),
-		"unknown":      with(good, "email", "nobody@a.example"),
-		"used":         used,
-		"used, full":   with(full(used, "used@a.example"), "code", "0000-0000-0000"),
-		"cancelled":    dead,
-		"expired":      expired,
-		"expired full": full(expired, "late@a.example"),
-		"swapped":      with(good, "code", used.Get("code")),
+		"wrong":      with(good, "code", "0000-0000-0000"),
+		"unknown":    with(good, "email", "nobody@a.example"),
+		"used":       used,
+		"used, full": with(full(used, "used@a.example"), "code", "0000-0000-0000"),
+		"cancelled":  dead,
+		"swapped":    with(good, "code", used.Get("code")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.unchanged(func() {
@@ -135,10 +131,52 @@ func TestDeadline(t *testing.T) {
 	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	deadline := s.db.Deadline(t, r.ID)
 	s.db.Freeze(t, deadline)
-	s.post(proof).expect(t, http.StatusUnprocessableEntity, refused)
-	s.unchanged(func() { s.post(full(proof, "contact@a.example")).expect(t, http.StatusUnprocessableEntity, refused) })
+	for range 11 { // a right code is no guess
+		s.unchanged(func() { s.post(proof).expect(t, http.StatusUnprocessableEntity, late) })
+	}
+	s.unchanged(func() { s.post(full(proof, "contact@a.example")).expect(t, http.StatusUnprocessableEntity, late) })
+	s.post(with(proof, "code", "0000-0000-0000")).expect(t, http.StatusUnprocessableEntity, refused) // nobody else is told
 	s.db.Freeze(t, deadline.Add(-time.Microsecond))
 	s.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
+}
+
+// R21: who comes too late with a right code is told so, and what to do next: by
+// certificate only where it is valid and this site offers it.
+func TestTooLate(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	const byCertificate, ask, again = "Entrez dans votre espace avec votre certificat", "Demandez un nouveau code à l'assistance", "Un code plus récent"
+	valid, proof := c.mailed(sqltest.Invitation{Contact: "valid@a.example"})
+	past, old := c.mailed(sqltest.Invitation{Contact: "past@a.example"})
+	c.db.Exec(t, `UPDATE space SET certificate_expires = bascule_now()::date - 1 WHERE id = $1`, past.SpaceID)
+	for _, r := range []sqltest.Request{valid, past} {
+		c.db.Overdue(t, r.ID)
+	}
+	page := c.post(proof).expect(t, http.StatusUnprocessableEntity, late, string(valid.Number), byCertificate, "Votre espace n'est pas modifié")
+	if strings.Contains(page.body, "<input") {
+		t.Error("the page asks for something typed before")
+	}
+	checkHTML(t, "late", page)
+	said := text(c.post(old).expect(t, http.StatusUnprocessableEntity, late, string(past.Number), ask).body)
+	if strings.Contains(said, byCertificate) {
+		t.Error("a certificate that has expired is proposed")
+	}
+
+	s := newSite(t)
+	elsewhere, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	s.post(full(proof, "other@a.example")).expect(t, http.StatusOK, mailSent)
+	s.mailAgain(elsewhere)
+	s.db.Exec(t, `UPDATE code SET started_at = started_at - interval '3 days', expires_at = bascule_now() WHERE generation = 1`)
+	s.post(proof).expect(t, http.StatusUnprocessableEntity, late, "Il a été envoyé à other@a.example")
+	s.db.Overdue(t, elsewhere.ID)
+	if said := text(s.post(proof).expect(t, http.StatusUnprocessableEntity, late, ask).body); strings.Contains(said, byCertificate) {
+		t.Error("entry by certificate is proposed where nobody can")
+	}
+	s.db.Exec(t, `UPDATE request SET expired_at = bascule_now(), password_hash = NULL, question = NULL, answer_hash = NULL`)
+	s.db.Exec(t, `WITH r AS (INSERT INTO request (space_id, origin, requested_at) SELECT id, 'retry', bascule_now() FROM space RETURNING id)
+		INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
+		SELECT r.id, 1, 'identify', c.email, c.email_key, c.key_id, c.nonce FROM r, code c WHERE c.generation = 1`)
+	s.post(proof).expect(t, http.StatusUnprocessableEntity, late, again)
 }
 
 // R27, R31: who has just activated the space is no stranger to it: whatever

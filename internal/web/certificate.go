@@ -156,6 +156,9 @@ type certificateKey struct{}
 
 func asksCertificate(r *http.Request) bool { return r.Context().Value(certificateKey{}) != nil }
 
+// offersCertificates tells whether anybody can enter with a certificate here.
+func (s *Server) offersCertificates() bool { return s.certificates != nil && s.certURL != "" }
+
 // refusedPage is the data of certificate_refused.html.
 type refusedPage struct{ Reason entryRefusal }
 
@@ -192,7 +195,7 @@ type certificatePage struct{ CertURL string } // where browsers are asked for a 
 // session by it; the database is not changed.
 func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
 	if !asksCertificate(r) {
-		if s.certificates == nil || s.certURL == "" {
+		if !s.offersCertificates() {
 			return s.pages.write(w, http.StatusOK, "certificate", view{})
 		}
 		return s.pages.write(w, http.StatusOK, "certificate", view{Data: certificatePage{CertURL: s.certURL}})

@@ -198,7 +198,7 @@ func TestOptionAfterDeadline(t *testing.T) {
 	c.send(client, "/espace/identifiants", opted("chosen@a.example")).expect(t, http.StatusOK, mailSent)
 	_, code := c.db.Mail(t, c.keys, r.ID)
 	c.db.Shift(t, 48*time.Hour)
-	c.post(c.proof("chosen@a.example", code)).expect(t, http.StatusUnprocessableEntity, refused)
+	c.post(c.proof("chosen@a.example", code)).expect(t, http.StatusUnprocessableEntity, late)
 	if page := c.visit(client, "/espace"); strings.Contains(page.body, "chosen@a.example") {
 		t.Error("the home screen tells of a code that is over")
 	}

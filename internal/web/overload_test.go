@@ -183,7 +183,7 @@ func (s *site) lateBehindLock(r sqltest.Request, form url.Values) {
 	if err := tx.Rollback(); err != nil {
 		s.t.Fatal(err)
 	}
-	(<-answer).expect(s.t, http.StatusUnprocessableEntity, refused)
+	(<-answer).expect(s.t, http.StatusUnprocessableEntity, late)
 	if access := s.db.Text(s.t, `SELECT access FROM space WHERE id = $1`, r.SpaceID); access != "certificate" {
 		s.t.Errorf("access %s, switched after the deadline", access)
 	}

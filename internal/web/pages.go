@@ -27,7 +27,9 @@ type site struct {
 	Help     string
 	Lifetime string // of a code, "48 h" (R21)
 	Profile  conversion.PasswordProfile
-	static   *static
+	// Certificates tells whether anybody can enter with one.
+	Certificates bool
+	static       *static
 }
 
 // Asset is the URL of a file under static/, "" if there is none.

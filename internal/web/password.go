@@ -39,12 +39,15 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 	}
 	email, code, wrong := parseResetCode(form)
 	var reset sql.Reset
+	var late *sql.LateCode
 	if len(wrong) == 0 {
 		var wait time.Duration
 		reset, wait, err = s.findReset(r, email, code)
 		switch {
 		case wait > 0:
 			return s.renewAgain(w, form, wait, problems{tooMany("code", wait)})
+		case errors.As(err, &late):
+			wrong = problems{{"code", "Ce code était valable jusqu'au " + conversion.FrenchTime(late.ExpiresAt) + " (heure de Paris)\u00a0: ce délai est dépassé. Demandez un autre code."}}
 		case errors.Is(err, admission.ErrWrong):
 			wrong = problems{{"code", resetRefused}}
 		case err != nil:
@@ -84,6 +87,9 @@ func parseResetCode(form url.Values) (conversion.Email, conversion.Code, problem
 func (s *Server) findReset(r *http.Request, email conversion.Email, code conversion.Code) (reset sql.Reset, wait time.Duration, err error) {
 	wait, err = s.limiter.Guess(r.Context(), admission.Own(s.limiter.ByAddress("reset", s.client(r), email)...), func() (err error) {
 		reset, err = s.db.FindReset(r.Context(), s.keys, email, code)
+		if late := (*sql.LateCode)(nil); errors.As(err, &late) {
+			return err // it was right
+		}
 		if errors.Is(err, conversion.ErrCodeRefused) {
 			return admission.ErrWrong
 		}

@@ -268,6 +268,7 @@ func (a answered) cookie() string {
 const (
 	success     = "Votre espace avec certificat a bien été transformé en espace sans certificat. Vous conservez le même numéro d'abonné."
 	refused     = "Cette adresse et ce code ne permettent pas d'activer un espace"
+	late        = "Le délai est dépassé"
 	already     = "Votre espace a déjà été transformé"
 	taken       = "Cette adresse sert maintenant à un autre espace"
 	askPassword = "Choisir vos identifiants"

@@ -144,7 +144,7 @@ func New(cfg Config) (*Server, error) {
 	s.metrics = newMetrics(cmp.Or(cfg.Registry, prometheus.NewRegistry()), s.hashes, s.besieged)
 	s.pages = newPages(site{
 		Help: s.help, Lifetime: frenchDuration(cmp.Or(cfg.CodeLifetime, conversion.DefaultCodeLifetime)),
-		Profile: s.profile, static: static,
+		Profile: s.profile, Certificates: s.offersCertificates(), static: static,
 	})
 	return s, nil
 }

@@ -17,9 +17,9 @@ import (
 // words; one language, one title, one h1, nothing inline, 15 kB at most.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newCertSite(t)
 	for path, texts := range map[string][]string{
-		"/": {"Optez pour l'accès sans certificat", "Créer mon espace / adhérer aux services en ligne", "Activer votre espace",
+		"/": {"Accéder avec mon certificat", "Optez pour l'accès sans certificat", "Créer mon espace / adhérer aux services en ligne", "Activer votre espace",
 			"il doit être installé dans votre navigateur et être valide", "d'une adresse électronique valide", // R34
 			"Les quatre étapes", "irrévocable", "Vous conservez le même numéro d'abonné"}, // R33
 		"/sans-certificat":    {"Vous avez reçu notre courriel", "Accéder avec mon certificat", "Opter pour l'accès sans certificat", "Contactez l'assistance"}, // R2
@@ -38,6 +38,12 @@ func TestPages(t *testing.T) {
 		kept := map[bool]string{true: "no-store", false: "no-cache"}[path == "/nulle-part" || strings.HasPrefix(path, "/activation")]
 		if got := page.header.Get("Cache-Control"); got != kept {
 			t.Errorf("%s: Cache-Control %q, want %q", path, got, kept)
+		}
+	}
+	without := newSite(t)
+	for _, path := range []string{"/", "/sans-certificat"} {
+		if page := without.get(path).expect(t, http.StatusOK); strings.Contains(page.body, `href="/certificat"`) {
+			t.Errorf("%s proposes a certificate where nobody can enter with one", path)
 		}
 	}
 }

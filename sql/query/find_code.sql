@@ -12,6 +12,10 @@ SELECT c.request_id, c.generation, c.purpose, c.email, c.key_id, c.nonce, coales
        coalesce(r.submission::text, '') AS submission,
        CASE WHEN n.purpose = 'activate' AND coalesce(n.bounce, 'late') = 'late' THEN n.email ELSE '' END AS pending,
        r.other_addresses,
+       EXISTS (SELECT FROM request_code o WHERE o.space_id = s.id AND is_open(o) AND o.email_key = c.email_key
+               AND (o.expires_at IS NULL OR o.expires_at > (SELECT bascule_now()))) AS renewed,
+       c.void_at IS NULL AND coalesce(c.expires_at <= (SELECT bascule_now()), false) AS late,
+       coalesce(n.expires_at > (SELECT bascule_now()), true) AS pending_stands,
        EXISTS (SELECT FROM code i WHERE i.request_id = r.id AND i.purpose = 'identify'
                AND (i.void_at IS NULL OR i.void_at = r.activated_at)) AS contact_stands,
        s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access
