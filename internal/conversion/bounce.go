@@ -4,14 +4,15 @@ package conversion
 // Bounce is no failure.
 type Bounce string
 
-// The classes, from the lightest to the gravest: a graver one replaces a lighter.
+// The classes, from the lightest to the gravest. A graver one replaces a lighter one.
 const (
 	// BounceLate: the mail sat in a queue, or was given up there. It may still
 	// arrive, perhaps with a code that is dead.
 	BounceLate Bounce = "late"
 	// BouncePolicy: the mailbox is full, or the other side did not want this mail.
 	BouncePolicy Bounce = "full or policy"
-	// BounceGone: there is no such mailbox, or none any more. Only another address helps.
+	// BounceGone: the mailbox does not exist, or does not exist any more. Only another
+	// address helps.
 	BounceGone Bounce = "gone"
 	// BounceComplaint: the recipient reported the mail as abuse (D17).
 	BounceComplaint Bounce = "complaint"

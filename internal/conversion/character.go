@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// naming is e with the character that is wrong, so that who reads it finds it.
+// naming is e with the wrong character, so that the reader finds it.
 func (e *Invalid) naming(r rune) *Invalid {
 	return &Invalid{
 		English: fmt.Sprintf("%s: character %#U", e.English, r),
@@ -14,8 +14,8 @@ func (e *Invalid) naming(r rune) *Invalid {
 	}
 }
 
-// Character names a character in French, for people: itself where it can be seen,
-// its number where it is not ASCII, and what it is where it cannot be seen.
+// Character names a character in French, for people. A visible character stands for
+// itself, one beyond ASCII also gets its number, and an invisible one its name.
 func Character(r rune) string {
 	number := fmt.Sprintf("U+%04X", r)
 	switch {

@@ -84,11 +84,11 @@ type Tag [8]byte
 // KeyID names one secret key without telling it: 8 hexadecimal digits.
 type KeyID string
 
-// ErrKeyUnknown says that a request was made with a key which is not in SECRET_KEY.
+// ErrKeyUnknown says that SECRET_KEY lacks the key of a request.
 var ErrKeyUnknown = errors.New("secret key unknown")
 
-// Keyring holds the secret keys, newest first. Codes are computed, never
-// stored: without the key a stolen database holds none.
+// Keyring holds the secret keys, newest first. Codes are computed, never stored. A
+// stolen database holds no code without the key.
 type Keyring struct {
 	keys []key
 }
@@ -176,15 +176,15 @@ func (r *Keyring) IDs() []KeyID {
 	return ids
 }
 
-// Check recognises a key and tells nothing of it: 16 bytes derived from it, which
-// two keys of the same id do not share. It returns ErrKeyUnknown if id is not on
+// Check is 16 bytes derived from a key. They recognise the key and tell nothing of it.
+// Two keys of the same id have different ones. It returns ErrKeyUnknown if id is not on
 // the ring.
 func (r *Keyring) Check(id KeyID) ([]byte, error) {
 	k, err := r.key(id)
 	return k.check, err
 }
 
-// What a code is good for is part of what it is computed from.
+// The purposes of a code. Each goes into the computation of the code.
 const (
 	activationLabel = "bascule activation code"
 	resetLabel      = "bascule reset code"
@@ -196,9 +196,9 @@ func (r *Keyring) Code(id KeyID, nonce Nonce, generation int, to Email) (Code, e
 	return r.compute(activationLabel, id, nonce, generation, to)
 }
 
-// ResetCode computes the code that lets the owner of a password space choose a
-// new password (R31): it activates nothing, as an activation code resets
-// nothing. It returns ErrKeyUnknown if id is not on the ring.
+// ResetCode computes the code for a new password of a password space (R31). It
+// activates nothing, and an activation code resets nothing. It returns ErrKeyUnknown if
+// id is not on the ring.
 func (r *Keyring) ResetCode(id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
 	return r.compute(resetLabel, id, nonce, generation, to)
 }
@@ -223,8 +223,8 @@ func (k key) codeOf(label string, nonce Nonce, generation int, to Email) Code {
 	return Code{crockfordEncoding.EncodeToString(mac.Sum(nil))[:codeSymbols]}
 }
 
-// FirstCode draws the random part of the first code of a request, which the newest
-// key makes for one address, and computes the tag under which it is found.
+// FirstCode draws the random part of a request's first code. It computes the tag of the
+// code that the newest key makes for one address.
 func (r *Keyring) FirstCode(to Email) (Nonce, Tag) {
 	var nonce Nonce
 	rand.Read(nonce[:]) // never fails
@@ -232,8 +232,8 @@ func (r *Keyring) FirstCode(to Email) (Nonce, Tag) {
 	return nonce, k.tagOf(to, k.codeOf(activationLabel, nonce, 1, to))
 }
 
-// Tag computes the tag under which a code is found. It returns ErrKeyUnknown if
-// id is not on the ring.
+// Tag computes the tag that finds a code. It returns ErrKeyUnknown if id is not on the
+// ring.
 func (r *Keyring) Tag(id KeyID, to Email, code Code) (Tag, error) {
 	k, err := r.key(id)
 	if err != nil {
@@ -259,8 +259,8 @@ func (k key) tagOf(to Email, code Code) Tag {
 	return Tag(mac.Sum(nil)[:8])
 }
 
-// Bucket names a throttling bucket without telling whose it is (I6): 16 bytes,
-// the same only for the same parts under the same newest key.
+// Bucket names a throttling bucket without telling its owner (I6). The 16 bytes are the
+// same only for the same parts and the same newest key.
 func (r *Keyring) Bucket(parts ...string) []byte {
 	mac := hmac.New(sha256.New, r.keys[0].bucket)
 	for _, p := range parts {
@@ -273,8 +273,8 @@ func (r *Keyring) Bucket(parts ...string) []byte {
 // ten lower-case symbols.
 func (r *Keyring) SignPath(s string) string { return signPath(r.keys[0], s) }
 
-// VerifyPath tells whether one of the keys made the signature, whatever its
-// case: mail servers on the way may change it.
+// VerifyPath tells whether one of the keys made the signature. Case does not count, as
+// mail servers on the way may change it.
 func (r *Keyring) VerifyPath(s, signature string) bool {
 	for _, k := range r.keys {
 		if hmac.Equal([]byte(signPath(k, s)), []byte(strings.ToLower(signature))) {

@@ -28,10 +28,10 @@ var frenchDays = [...]string{"dimanche", "lundi", "mardi", "mercredi", "jeudi", 
 var frenchMonths = [...]string{"janvier", "février", "mars", "avril", "mai", "juin",
 	"juillet", "août", "septembre", "octobre", "novembre", "décembre"}
 
-// FrenchTime writes an instant as "mercredi 25 novembre 2026 à 8 h 00", in
-// Paris time, rounded down to the minute: a printed deadline is never later
-// than the real one (D4). In the hour that comes twice, one night in October,
-// the text does not tell the first from the second.
+// FrenchTime writes an instant as "mercredi 25 novembre 2026 à 8 h 00", in Paris time,
+// rounded down to the minute. A printed deadline is never later than the real one (D4).
+// In the hour that comes twice, one night in October, the text does not tell the first
+// from the second.
 func FrenchTime(t time.Time) string {
 	t = t.In(Paris)
 	return fmt.Sprintf("%s à %d h %02d", FrenchDate(t), t.Hour(), t.Minute())

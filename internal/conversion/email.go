@@ -11,8 +11,8 @@ import (
 	"bascule/internal/text"
 )
 
-// Email is a valid address (R15). It keeps the address as typed, and the form
-// by which two addresses are the same. The zero Email is no address.
+// Email is a valid address (R15). It keeps the address as typed, and a form for
+// comparisons. The zero Email is no address.
 type Email struct {
 	typed string
 	key   string
@@ -58,8 +58,8 @@ func ParseEmail(s string) (Email, error) {
 // String is the address as typed. Logs never get it: see LogValue.
 func (e Email) String() string { return e.typed }
 
-// Key is the form that decides whether two addresses are the same (R6): all
-// lower case, the domain in its ASCII form.
+// Key is the same for two addresses that are the same (R6). It is in lower case, with
+// the domain in its ASCII form.
 func (e Email) Key() string { return e.key }
 
 // Mailbox is the address for an SMTP envelope or header, printable ASCII
@@ -108,14 +108,14 @@ func validLocal(s string) bool {
 	return true
 }
 
-// wrongInEmail finds the first character that no address has where it stands.
+// wrongInEmail finds the first character that no address has in that place.
 func wrongInEmail(local, domain string) (rune, bool) {
 	for _, r := range local {
 		if r >= utf8.RuneSelf || !isASCIILetter(byte(r)) && !isASCIIDigit(byte(r)) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~.", r) {
 			return r, true
 		}
 	}
-	for _, r := range domain { // what else is wrong there is the business of IDNA
+	for _, r := range domain { // IDNA finds what else is wrong
 		if r == utf8.RuneError || r < utf8.RuneSelf && !isASCIILetter(byte(r)) && !isASCIIDigit(byte(r)) && r != '.' && r != '-' {
 			return r, true
 		}

@@ -1,13 +1,12 @@
-// Package conversion is bascule's domain: the words of the business and the
-// rules that hold whatever the database, the queue or the browser. It does no
-// input or output. Values are parsed once, at the edge; whoever holds an
-// [Email] or a [Password] need not check it again.
+// Package conversion is bascule's domain: the words of the business and the rules that
+// hold whatever the database, the queue or the browser. It does no input or output.
+// Values are parsed once, at the edge: an [Email] or a [Password] is never checked
+// again.
 package conversion
 
-// Invalid is a value that a rule refuses. Error is English, for logs and the
-// command line; French is what a subscriber or an administrator reads. Neither
-// repeats more of the refused value than one character, so both may be logged and
-// shown.
+// Invalid is a value that a rule refuses. Error is English, for logs and the command
+// line; French is what a subscriber or an administrator reads. Both may be logged and
+// shown: they repeat one character of the refused value at the most.
 type Invalid struct {
 	English string
 	French  string
@@ -19,7 +18,7 @@ func invalid(english, french string) *Invalid { return &Invalid{English: english
 
 func (e *Invalid) Error() string { return e.English }
 
-// Is tells that a refusal that names a character is the one that does not.
+// Is makes a refusal with a character the same as the refusal without it.
 func (e *Invalid) Is(target error) bool {
 	kind, ok := target.(*Invalid)
 	return ok && e.kind == kind && kind != nil

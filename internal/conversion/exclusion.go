@@ -6,18 +6,18 @@ import (
 	"bascule/internal/text"
 )
 
-// An Excluded is whom an exclusion names (D17): an address, a domain or a
-// subscriber number.
+// An Excluded is the address, the domain or the subscriber number that an exclusion
+// names (D17).
 type Excluded struct {
 	Kind ExcludedKind
-	Key  string // by which two are the same
+	Key  string // equal for two that are the same
 }
 
 // ExcludedKind says what an exclusion names.
 type ExcludedKind string
 
-// The kinds of exclusions. A domain stands for its addresses, not for those of
-// the domains below it.
+// The kinds of exclusions. A domain stands for its own addresses. Those of its
+// subdomains are not excluded.
 const (
 	ExcludedAddress ExcludedKind = "address"
 	ExcludedDomain  ExcludedKind = "domain"

@@ -11,14 +11,14 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Hash is an Argon2id hash in PHC format: all that is kept of a password or of
-// a trust answer (R17, R18). A malformed or empty Hash matches nothing and
-// takes no time to say so: who must not tell a known address from an unknown
-// one by the clock compares with another Hash instead.
+// Hash is an Argon2id hash in PHC format. Nothing else is kept of a password or of a
+// trust answer (R17, R18). A malformed or empty Hash matches nothing, and the
+// comparison takes no time. A page that must hide whether an address is known compares
+// with another Hash instead.
 type Hash string
 
-// The cost of one hash: about 31 ms and 19 MiB on a small server. Whoever
-// hashes bounds how many run at once (I8).
+// The cost of one hash: about 31 ms and 19 MiB on a small server. The caller bounds how
+// many run at once (I8).
 const (
 	argonTime    = 2
 	argonMemory  = 19 * 1024 // KiB
@@ -92,8 +92,8 @@ func (h Hash) parse() (phc, bool) {
 	return p, true
 }
 
-// bearable bounds what a stored hash may cost us: room to raise our own
-// parameters, none for a forged row to exhaust the memory or to stop the process (I8).
+// bearable bounds the cost of a stored hash (I8). We can raise our own parameters; a
+// forged row cannot exhaust the memory or stop the process.
 func (p phc) bearable() bool {
 	return p.time >= 1 && p.time <= 8 && p.threads >= 1 && p.threads <= 4 && p.memory <= 64*1024 &&
 		len(p.salt) >= 8 && len(p.salt) <= 64 && len(p.sum) >= 16 && len(p.sum) <= 64

@@ -128,9 +128,9 @@ func parseCommon(list string) map[string]bool {
 	return set
 }
 
-// isCommon tells a password that is made of one or two words of the list,
-// whatever the case and the accents, the digits and signs around them and the
-// usual substitutions of letters; and one that is a pattern (see predictable).
+// isCommon finds a password of one or two words of the list. Case, accents, surrounding
+// digits and signs, and the usual substitutions of letters do not count. It also finds
+// patterns (see predictable).
 func isCommon(s string) bool {
 	s = strings.ToLower(s)
 	start := strings.TrimRightFunc(s, notLetter)
@@ -161,8 +161,8 @@ func listed(s string) bool {
 	return false
 }
 
-// rows are the orders that fingers follow: the alphabet, the digits, the rows
-// of French and English keyboards.
+// rows are sequences that people type: the alphabet, the digits, the rows of French and
+// English keyboards.
 const rows = "abcdefghijklmnopqrstuvwxyz\n01234567890\n" +
 	"azertyuiop\nqsdfghjklm\nwxcvbn\n&é\"'(-è_çà)=\n" +
 	"qwertyuiop\nasdfghjkl\nzxcvbnm\n!@#$%^&*()_+"

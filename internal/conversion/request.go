@@ -46,19 +46,18 @@ func (s State) French() string {
 // Open tells whether the request can still lead to an activation.
 func (s State) Open() bool { return s == StateRequested || s == StateMailed }
 
-// MaxOtherAddresses is how many times a request may be pointed at another
-// address than the contact's (D1): enough for typing errors, too few to make us
-// a sender of unwanted mail.
+// MaxOtherAddresses is how many other addresses than the contact's a request may have
+// (D1). That is enough for typing errors, and too few to send unwanted mail.
 const MaxOtherAddresses = 3
 
 // MaxResends is how many times an administrator may send the same code again,
 // per generation (D3).
 const MaxResends = 3
 
-// What can go wrong with a request, whoever asks. Callers compare with errors.Is.
+// The refusals of a request. Callers compare with errors.Is.
 var (
-	// ErrCodeRefused covers a wrong code, an unknown address, an expired and a
-	// used code: who tries must not learn which (contract).
+	// ErrCodeRefused covers a wrong code, an unknown address, an expired code and a
+	// used code. Nobody must learn which of them it was.
 	ErrCodeRefused = errors.New("code refused")
 	// ErrAddressTaken says that another password space has the address (R6).
 	ErrAddressTaken = errors.New("address taken by another password space")

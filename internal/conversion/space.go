@@ -37,9 +37,9 @@ type Certificate struct {
 	Expires time.Time // midnight UTC of the day it expires
 }
 
-// The bounds of what one space holds. They are above what an accountant's space
-// has, whose companies have ten to twenty services each, and keep what is read,
-// shown and printed at once below a few megabytes.
+// The bounds of what one space holds. An accountant's space stays below them: its
+// companies have ten to twenty services each. A space at the bounds takes a few
+// megabytes to read, show and print.
 const (
 	MaxCompanies       = 500
 	MaxCompanyServices = 50    // of one company
@@ -133,7 +133,7 @@ func ParseIssuer(s string) (string, error) {
 	return parseName(s, 500, nil, ErrIssuerLong)
 }
 
-// endsAttribute tells the characters of which attributeLine has one.
+// endsAttribute tells a line end or a tab: attributeLine matches nothing without one.
 func endsAttribute(r rune) bool {
 	return r >= '\t' && r <= '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029'
 }
@@ -149,9 +149,8 @@ func (s SIREN) Grouped() string {
 	return string(s[:3] + "\u00a0" + s[3:6] + "\u00a0" + s[6:])
 }
 
-// ParseSIREN reads 9 digits, white space between them ignored. The check digit
-// is not verified: the administration's own files are the reference here. It
-// returns ErrSIREN.
+// ParseSIREN reads 9 digits, white space between them ignored. The check digit is not
+// verified, as the administration's own files are the reference. It returns ErrSIREN.
 func ParseSIREN(s string) (SIREN, error) {
 	var b strings.Builder
 	b.Grow(len(s))

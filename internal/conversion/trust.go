@@ -7,8 +7,8 @@ import (
 	"bascule/internal/text"
 )
 
-// TrustQuestion is one question of the drop-down list (R18). Its value is what
-// forms and the database hold; it never changes once published.
+// TrustQuestion is one question of the drop-down list (R18). Forms and the database
+// hold its value. It never changes once published.
 type TrustQuestion string
 
 // trustQuestions in the order of the drop-down list.
@@ -62,10 +62,10 @@ type TrustAnswer struct{ normal string }
 
 const maxAnswer = 100
 
-// ParseTrustAnswer reads an answer of at most 100 characters so that case,
-// accents, punctuation and spacing, which nobody remembers, do not count: "2CV"
-// and "2 cv" are one answer. It returns ErrAnswerMissing, also where no letter
-// or digit is left, or ErrAnswerLong.
+// ParseTrustAnswer reads an answer of at most 100 characters. Case, accents,
+// punctuation and spacing do not count, as nobody remembers them: "2CV" and "2 cv" are
+// one answer. It returns ErrAnswerMissing, also where no letter or digit is left, or
+// ErrAnswerLong.
 func ParseTrustAnswer(s string) (TrustAnswer, error) {
 	if utf8.RuneCountInString(text.Trim(s)) > maxAnswer {
 		return TrustAnswer{}, ErrAnswerLong

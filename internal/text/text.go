@@ -68,7 +68,7 @@ func isSpaced(s string) bool {
 // without them write them so.
 var respelt = strings.NewReplacer("œ", "oe", "Œ", "oe", "æ", "ae", "Æ", "ae", "ß", "ss", "ẞ", "ss", "ł", "l", "Ł", "l", "đ", "d", "Đ", "d")
 
-// Fold makes texts equal that people hold for the same. It keeps letters and digits
+// Fold makes texts equal that people take for the same. It keeps letters and digits
 // alone, in lower case and without accents.
 func Fold(s string) string {
 	s = strings.ToValidUTF8(s, "") // norm leaves letters behind a stray byte as they are
