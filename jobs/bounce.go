@@ -19,9 +19,9 @@ import (
 	"bascule/sql"
 )
 
-// Bouncer reads the mails that came back (D11). The mail server drops them in a
-// folder, plain or Maildir; what was read goes to the folder processed in it.
-// Any number may read the same folder.
+// Bouncer reads the mails that came back (D11). The mail server drops them in a folder,
+// plain or Maildir. A mail that was read moves to its subfolder "processed". Any number
+// of bouncers may read the same folder.
 type Bouncer struct {
 	DB   *sql.DB
 	Keys *conversion.Keyring
@@ -33,12 +33,12 @@ type Bouncer struct {
 const (
 	// bounceEvery is how often the folder is looked at.
 	bounceEvery = 5 * time.Second
-	// maxBounce is how much of a mail is read: the report stands in front.
+	// maxBounce is how much of a mail is read. The report is at its beginning.
 	maxBounce = 1 << 20
-	// bounceAge is how old a mail must be: a mail server that writes into a plain
-	// folder may not have finished a younger one.
+	// bounceAge is how old a mail must be. In a plain folder the mail server may still
+	// write a younger one.
 	bounceAge = 5 * time.Second
-	// processedDir is where mails go that were read.
+	// processedDir is the subfolder for mails that were read.
 	processedDir = "processed"
 )
 
@@ -58,8 +58,8 @@ func (b *Bouncer) Run(ctx context.Context) error {
 	}
 }
 
-// Look reads every mail that is there now. One that cannot be read stays, and
-// keeps no other from being read; the errors are joined.
+// Look reads every mail that is there now. A mail that cannot be read stays, and the
+// others are read all the same. The errors are joined.
 func (b *Bouncer) Look(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Join(b.Dir, processedDir), 0o700); err != nil {
 		return fmt.Errorf("read bounces: %w", err)
@@ -85,7 +85,7 @@ func (b *Bouncer) Look(ctx context.Context) error {
 	return failed
 }
 
-// finished tells whether an entry is a mail that nobody writes any more.
+// finished tells whether an entry is a complete mail.
 func (b *Bouncer) finished(e fs.DirEntry) bool {
 	if !e.Type().IsRegular() || strings.HasPrefix(e.Name(), ".") {
 		return false
@@ -94,8 +94,8 @@ func (b *Bouncer) finished(e fs.DirEntry) bool {
 	return err == nil && b.Now().Sub(info.ModTime()) >= bounceAge
 }
 
-// read records one mail and puts it aside. A mail that another worker has put
-// aside meanwhile was recorded by it.
+// read records one mail and puts it aside. If another worker has put it aside
+// meanwhile, that worker has recorded it.
 func (b *Bouncer) read(ctx context.Context, path string) error {
 	raw, err := readStart(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,8 +131,8 @@ func readStart(path string) ([]byte, error) {
 // signedPath is our return path: anything+request.generation.signature@anywhere.
 var signedPath = regexp.MustCompile(`\+(\d{1,18}\.\d{1,9})\.([0-9a-z]{10})@`)
 
-// signed finds our signed return path where a mail that tells of a failure says
-// to whom it came. What somebody writes elsewhere proves nothing.
+// signed finds our signed return path where a bounce names its own recipient. A path
+// elsewhere in the mail proves nothing.
 func (b *Bouncer) signed(r bounce.Report) (request int64, generation int, ok bool) {
 	if r.Class == "" {
 		return 0, 0, false

@@ -10,8 +10,8 @@ import (
 	"bascule/sql"
 )
 
-// A holding keeps a claim alive: it renews the lease while outcomes are awaited
-// and written down, and tells when it cannot.
+// A holding keeps a claim alive. It renews the lease while outcomes are awaited and
+// written down, and tells when a renewal fails.
 type holding struct {
 	db    *sql.DB
 	claim sql.Claim
@@ -22,13 +22,13 @@ type holding struct {
 	done  chan struct{}
 }
 
-// renewEvery leaves three quarters of the lease, when a renewal fails, to write
-// down what is known.
+// renewEvery leaves three quarters of the lease to write down outcomes when a renewal
+// fails.
 const renewEvery = sql.Lease / 4
 
-// What a worker may spend on the database after it was told to stop, and on one
-// attempt. Starts and outcomes go on when the worker's context has
-// ended: cut off in the middle, nobody would know what was committed.
+// How long a worker may use the database after it was told to stop, and for one
+// attempt. Starts and outcomes go on when the worker's context has ended. If they were
+// cut off, nobody would know what was committed.
 const (
 	lastWords        = 20 * time.Second
 	statementTimeout = 15 * time.Second
@@ -39,8 +39,8 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
 }
 
-// recording is a context for writing outcomes down: as long as the lease, while
-// nobody else can claim the rows, but not much longer than ctx.
+// recording is a context for writing outcomes down. It lasts as long as the lease:
+// nobody else can claim the rows. It ends soon after ctx.
 func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), sql.Lease)
 	return notMuchLonger(ctx, out, cancel)
@@ -81,9 +81,9 @@ func (h *holding) renew(ctx context.Context) {
 	}
 }
 
-// recording is a context for writing outcomes down: while the claim is renewed,
-// however long an import holds a request, and what is left of the lease after
-// that, but not much longer than ctx.
+// recording is a context for writing outcomes down. It lasts while the claim is
+// renewed, however long an import holds a request, and then for the rest of the lease.
+// It ends soon after ctx.
 func (h *holding) recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	unwatch := context.AfterFunc(h.lost, func() { time.AfterFunc(sql.Lease-2*renewEvery, cancel) })

@@ -8,9 +8,9 @@ import (
 	"bascule/sql"
 )
 
-// Cleaner forgets sessions that are over, throttles that nobody needs any more,
-// and invitations that would wait for ever: sign-ins and wrong codes go on between
-// batches too, when no other work is due. It keeps the tally short, too.
+// Cleaner forgets sessions that are over, throttles that are empty, and invitations
+// that would wait for ever. It also keeps the tally short. It runs even when no mail is
+// due, as people sign in and mistype codes at any time.
 type Cleaner struct {
 	DB    *sql.DB
 	Every time.Duration // between two looks
@@ -18,7 +18,8 @@ type Cleaner struct {
 }
 
 const (
-	// cleanEvery keeps what is to be forgotten, and to be folded, to some thousands of rows.
+	// cleanEvery is short enough that one look finds some thousands of rows at the
+	// most.
 	cleanEvery = time.Minute
 	// cleanSize bounds one statement.
 	cleanSize = 5000

@@ -30,8 +30,8 @@ import (
 	"bascule/sql"
 )
 
-// Dispatcher is the only enqueuer: it asks PostgreSQL how much is due and keeps
-// that many wake-ups, bounded, in Redis. Any number may run side by side.
+// Dispatcher alone enqueues wake-ups. It asks PostgreSQL how much is due and keeps that
+// many wake-ups, bounded, in Redis. Any number of dispatchers may run side by side.
 type Dispatcher struct {
 	DB    *sql.DB
 	Queue *queue.Client
@@ -41,23 +41,22 @@ type Dispatcher struct {
 	Help     sql.Assistance // when it answers (D14)
 	Lifetime time.Duration  // of an activation code (R21)
 
-	released time.Time // when it last looked what campaigns may release
+	released time.Time // the time of the last release
 }
 
 const (
-	// period names wake-ups: one per slot and period. It is also the shortest
-	// time between two looks, however often somebody adds an obligation.
+	// period names wake-ups: there is one for each slot and period. It is also the
+	// shortest time between two looks.
 	period = 100 * time.Millisecond
-	// tick is how often Dispatch looks while nothing is due and nobody wakes
-	// it. Notifications come first; the tick is the net.
+	// tick is how often Dispatch looks without a notification, in case one was lost.
 	tick = 500 * time.Millisecond
 	// lookTimeout bounds one look.
 	lookTimeout = 10 * time.Second
 )
 
-// perWakeUp is how many mails or recaps one wake-up stands for at the least:
-// few wake-ups for little work, so that it is not scattered, and enough for all
-// slots soon. Other wake-ups stand for one.
+// perWakeUp is how many mails or recaps one wake-up stands for at the least. So little
+// work is not scattered, and much work soon wakes all slots. Other wake-ups stand for
+// one.
 const perWakeUp = 8
 
 // Run dispatches until ctx ends. A failure of PostgreSQL or Redis is logged
@@ -87,7 +86,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 }
 
-// watch passes on what PostgreSQL notifies. Without it the tick goes on.
+// watch passes on the notifications of PostgreSQL. Without them the tick goes on.
 func (d *Dispatcher) watch(ctx context.Context, due chan<- struct{}) {
 	notified, err := d.DB.WatchDue(ctx, d.Log)
 	if err != nil {
@@ -120,8 +119,8 @@ func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	}
 }
 
-// Dispatch looks once, and enqueues what is missing. It tells whether anything
-// can be worked on.
+// Dispatch looks once, and enqueues the wake-ups that are missing. It tells whether
+// there is work.
 func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
@@ -132,7 +131,7 @@ func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	lanes, err := d.DB.Due(ctx, 2*perWakeUp*max(d.Slots.Batch, d.Slots.Interactive)) // more would wake nobody more
+	lanes, err := d.DB.Due(ctx, 2*perWakeUp*max(d.Slots.Batch, d.Slots.Interactive)) // a higher count would wake no more slots
 	if err != nil {
 		return false, err
 	}
@@ -154,10 +153,10 @@ func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
 	return busy, nil
 }
 
-// releaseEvery is how often at the most a Dispatcher looks what campaigns may release.
+// releaseEvery is the shortest time between two releases of a Dispatcher.
 const releaseEvery = 250 * time.Millisecond
 
-// release has the running campaigns release what is next (D12, D13).
+// release lets the running campaigns release their next invitations (D12, D13).
 func (d *Dispatcher) release(ctx context.Context) error {
 	if time.Since(d.released) < releaseEvery {
 		return nil
@@ -167,8 +166,8 @@ func (d *Dispatcher) release(ctx context.Context) error {
 	return err
 }
 
-// wanted is how many wake-ups may wait for a lane: at most twice its slots.
-// While the relay's breaker is open, mail gets one, and only when a probe is due.
+// wanted is how many wake-ups may wait for a lane: at most twice its slots. While the
+// relay's breaker is open, mail gets one wake-up, and only when a probe is due.
 func (d *Dispatcher) wanted(lane sql.Due) int {
 	slots, per := d.Slots.Batch, perWakeUp
 	switch lane.Lane {

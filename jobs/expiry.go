@@ -8,18 +8,18 @@ import (
 	"bascule/sql"
 )
 
-// Expirer ends requests whose deadline has passed (R21, C3). The codes are dead
-// without it; it makes the facts agree.
+// Expirer ends requests whose deadline has passed (R21, C3). The codes are dead without
+// it; it only brings the states up to date.
 type Expirer struct {
 	DB  *sql.DB
 	Log *slog.Logger
 }
 
-// sweepSize bounds one transaction: of the deadlines of so many windows, long
-// enough to be fast, short enough to hold nobody up.
+// sweepSize is how many deadlines one transaction handles, one for each window of
+// mails: enough to be fast, few enough to hold nobody up.
 const sweepSize = 80
 
-// sweepTimeout bounds one statement: a sweep of a loaded database takes its time.
+// sweepTimeout bounds one statement. On a loaded database a sweep is slow.
 const sweepTimeout = time.Minute
 
 // Run sweeps until nothing is overdue.

@@ -19,9 +19,9 @@ import (
 	"bascule/sql"
 )
 
-// Mailer sends the mails that are due (C2), one window after the other: start,
-// hand to the relay, finish. Only what was started and not finished can be in
-// doubt after a crash.
+// Mailer sends the mails that are due (C2), one window after the other: start, hand to
+// the relay, finish. After a crash, only mails that were started and not finished are
+// in doubt.
 type Mailer struct {
 	DB         *sql.DB
 	Keys       *conversion.Keyring
@@ -39,11 +39,10 @@ type Mailer struct {
 	said  complaints
 }
 
-// complain logs a failure that many slots may meet, again and again.
+// complain logs a failure that many slots meet again and again.
 func (m *Mailer) complain(msg string, args ...any) { m.said.error(m.Log, m.Now(), msg, args...) }
 
-// turn is how long one wake-up may work before it lets another kind of work
-// have its slot.
+// turn is how long one wake-up may work before another kind of work gets its slot.
 const turn = 20 * time.Second
 
 // Run mails until nothing is due in the lane, ctx ends or its turn is over.
@@ -68,8 +67,8 @@ func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
 	return nil
 }
 
-// probe tries one mail although the breaker is open: in whichever lane, another
-// one than those that opened it, where there is another (D11).
+// probe tries one mail of any lane although the breaker is open. It prefers a mail that
+// did not open the breaker (D11).
 func (m *Mailer) probe(ctx context.Context) error {
 	until := m.Now().Add(turn)
 	for _, another := range []bool{true, false} {
@@ -82,8 +81,8 @@ func (m *Mailer) probe(ctx context.Context) error {
 	return nil
 }
 
-// tryOne tries the mail that has been due for longest and is not void, so that
-// every mail has its turn, whatever became of the probes before it.
+// tryOne tries the mail that has been due for longest and is not void. So every mail
+// has its turn, whatever became of earlier probes.
 func (m *Mailer) tryOne(ctx context.Context, lane sql.Lane, another bool, until time.Time) (tried bool, err error) {
 	for ctx.Err() == nil && m.Now().Before(until) {
 		w := &window{Mailer: m, lane: lane, pace: &pace{size: 1, max: 1}, probe: true, another: another}
@@ -112,7 +111,7 @@ func (w *window) run(ctx context.Context) error {
 	begin := w.Now()
 	mails, wait, err := w.start(ctx)
 	if err != nil {
-		return err // if they were started after all, whoever takes them next counts a doubt
+		return err // if they were started after all, the next start counts a doubt
 	}
 	if wait > 0 {
 		pause(ctx, wait, nil)
@@ -128,8 +127,8 @@ func (w *window) run(ctx context.Context) error {
 	return nil
 }
 
-// start starts as many mails as the pace and the rate let. Where the rate lets
-// none, it tells how long to wait.
+// start starts as many mails as the pace and the rate allow. If the rate allows none,
+// it tells how long to wait.
 func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Duration, err error) {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
@@ -156,8 +155,8 @@ func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Durati
 	return s.Mails, wait, nil
 }
 
-// admit asks for the rate of n mails. The next window asks for what was allowed:
-// it need not take what it cannot start.
+// admit asks the limiter for n mails. The next window takes no more mails than were
+// allowed now.
 func (w *window) admit(ctx context.Context, n int) (allowed int, wait time.Duration, err error) {
 	if n == 0 {
 		return 0, 0, nil
@@ -168,19 +167,18 @@ func (w *window) admit(ctx context.Context, n int) (allowed int, wait time.Durat
 	return allowed, wait, err
 }
 
-// handOverWithin is how long after the start of its window the hand-over of a
-// mail may begin: its deadline counts from there and is printed to the minute
-// (D4). A relay that becomes slow meets a window that has grown to maxWindow;
-// what it does not get to in time certainly did not go out and is started anew,
-// with a full deadline.
+// handOverWithin is how long after the start of its window the hand-over of a mail may
+// begin. The deadline counts from that start and is printed to the minute (D4). If the
+// relay becomes slow when windows are large, the last mails are late: they certainly
+// did not go out, and are started anew with a full deadline.
 const handOverWithin = 5 * time.Second
 
-// stuckPause is how long a worker waits that could record nothing of a window:
-// each mail that it sends meanwhile would go out again.
+// stuckPause is how long a worker waits after a window of which it could record
+// nothing. Each mail that it sent meanwhile would go out again.
 const stuckPause = 15 * time.Second
 
-// handOver sends what was started, begin being an instant before that, and
-// records each outcome soon after it is known. It tells whether none could be
+// handOver sends the mails that were started, and records each outcome soon after it is
+// known. begin is an instant before the start. It tells whether no outcome could be
 // recorded.
 func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Time) (stuck bool) {
 	r := w.record(ctx, mails)
@@ -205,8 +203,8 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Tim
 	return false
 }
 
-// write turns a panic into an error: a mail that cannot be written has certainly
-// not gone out, and holds up none of its window.
+// write turns a panic into an error. A mail that cannot be written certainly did not go
+// out, and does not hold up its window.
 func (w *window) write(m *sql.Mail) (out smtp.Message, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -225,12 +223,12 @@ func (w *window) tellPanic(m *sql.Mail, o smtp.Outcome) {
 	}
 }
 
-// compose writes a mail. The same mail gives the same bytes: a repetition after
+// compose writes a mail. The same mail gives the same bytes, so a repetition after
 // doubt is a copy (I5).
 func (m *Mailer) compose(d *sql.Mail) mail.Message {
 	copyOf := 0
 	if d.Copy > 0 || d.Kind == sql.MailPassword || d.Kind == sql.MailSiege {
-		copyOf = int(d.ID) // a resend is a mail of its own (D3), and so is what may happen again
+		copyOf = int(d.ID) // a resend is a mail of its own (D3), and so is a notice that may come twice
 	}
 	head := mail.Head{
 		ID:   mail.MessageID(string(d.Kind)+"."+fingerprint(d.Nonce), d.RequestID, d.Generation, copyOf, m.Domain),
@@ -266,16 +264,16 @@ func (m *Mailer) compose(d *sql.Mail) mail.Message {
 		Code: d.Code, Deadline: d.ExpiresAt, Certificate: d.Expires, Sharing: d.Sharing, Taken: d.Taken, Chosen: d.IsChosen})
 }
 
-// fingerprint tells requests with the same number apart, as a restored or a new
-// database has them: a mailbox drops what it takes for a copy.
+// fingerprint tells requests with the same id apart, as a restored or a new database
+// has them. A mailbox drops a mail that it takes for a copy.
 func fingerprint(nonce []byte) string {
 	sum := sha256.Sum256(nonce)
 	return hex.EncodeToString(sum[:4])
 }
 
-// envelopeID asks the relay for reports of a mail that carries a code: when it is
-// late, its code may be dead before it arrives (D11), and what comes back should
-// not hold the code.
+// envelopeID asks the relay for reports about a mail that carries a code. The code of a
+// late mail may be dead before it arrives (D11). The report should not contain the
+// code.
 func envelopeID(d *sql.Mail) string {
 	id := strconv.FormatInt(d.RequestID, 10) + "." + strconv.Itoa(d.Generation)
 	switch d.Kind {
@@ -303,9 +301,9 @@ func (m *Mailer) returnPath(d *sql.Mail) conversion.Email {
 }
 
 // pace chooses how many mails are started at once, so that they take about half a
-// second: the deadline of a code counts from the start of its window (D4), which
-// must not be long before the mail. A small window leaves something of a small
-// batch to other workers, and holds few recaps in memory.
+// second. The deadline of a code counts from the start of its window (D4): that must be
+// shortly before the mail. A small window also leaves mails of a small batch to other
+// workers, and holds few recaps in memory.
 type pace struct{ size, max int }
 
 const (

@@ -12,12 +12,12 @@ import (
 // flushEvery is how long an outcome waits for others to share its transaction.
 const flushEvery = 30 * time.Millisecond
 
-// A recorder writes outcomes down while the relay is still busy with the rest
-// of the window, so that a crash leaves few in doubt.
+// A recorder writes outcomes down while the relay still works on the rest of the
+// window. So a crash leaves few mails in doubt.
 type recorder struct {
 	w       *window
 	held    *holding
-	ctx     context.Context // of the worker: what breaks off once it has ended may be our own doing
+	ctx     context.Context // of the worker: once it has ended, we may have broken a mail off ourselves
 	out     context.Context // ends when nothing can be written down any more
 	cancel  context.CancelFunc
 	in      chan result
@@ -31,12 +31,12 @@ type recorder struct {
 type result struct {
 	mail      *sql.Mail
 	outcome   smtp.Outcome
-	stopping  bool // the worker is: what broke off may be our own doing
+	stopping  bool // the worker is: we may have broken the mail off ourselves
 	unwritten bool // there were no bytes to hand over
 }
 
-// record starts a recorder of mails that were started. It goes on after ctx
-// ended: an outcome that is known must not become a doubt.
+// record starts a recorder of mails that were started. It goes on after ctx ended, as a
+// known outcome must not become a doubt.
 func (w *window) record(ctx context.Context, mails []*sql.Mail) *recorder {
 	claim := sql.Claim{Token: w.token}
 	for _, m := range mails {
@@ -52,13 +52,13 @@ func (r *recorder) add(m *sql.Mail, o smtp.Outcome) {
 	r.in <- result{mail: m, outcome: o, stopping: r.ctx.Err() != nil}
 }
 
-// addUnwritten records a mail that could not be written: it certainly did not go out.
+// addUnwritten records a mail that could not be written. It certainly did not go out.
 func (r *recorder) addUnwritten(m *sql.Mail) {
 	r.in <- result{mail: m, outcome: smtp.Outcome{Kind: smtp.NotSent}, unwritten: true}
 }
 
-// close returns once every outcome was written down, or could not be. It tells
-// whether nothing could.
+// close returns once every outcome was written down or given up. It tells whether all
+// were given up.
 func (r *recorder) close() (stuck bool) {
 	close(r.in)
 	<-r.done
@@ -94,8 +94,8 @@ func (r *recorder) run() {
 	}
 }
 
-// flush writes outcomes down, set by set. What cannot be written while the
-// lease lasts, or ever, is in doubt: the same mail goes out again.
+// flush writes outcomes down, set by set. A mail whose outcome cannot be written while
+// the lease lasts is in doubt: it goes out again.
 func (r *recorder) flush(results []result) {
 	if len(results) == 0 {
 		return
@@ -112,7 +112,7 @@ func (r *recorder) flush(results []result) {
 	r.moveBreaker(v)
 }
 
-// write records all that nobody holds, and leaves the rest waiting.
+// write records the rows that nobody holds, and leaves the others waiting.
 func (r *recorder) write(all []write) {
 	r.waiting = nil
 	for _, w := range all {
@@ -150,14 +150,14 @@ type verdict struct {
 	accepted        []*sql.Mail
 	inDoubt         []int64
 	refused, failed []sql.Failure
-	blamed          []int64 // refused without a clear reason, or broken off, before another one was accepted
+	blamed          []int64 // refused without a clear reason or broken off, before another mail was accepted
 	unclear         []int64 // the same, since then
 	us              []int64
 	reason          string // of the last refusal that may speak about us
 	spoke           bool   // the relay said something about a recipient: it works
 }
 
-// accept ends what was in a row (D11).
+// accept ends a run of unclear refusals (D11).
 func (v *verdict) accept(m *sql.Mail) {
 	v.accepted, v.spoke = append(v.accepted, m), true
 	v.blamed, v.unclear = append(v.blamed, v.unclear...), nil
@@ -181,9 +181,9 @@ func (v *verdict) retry(f sql.Failure, attempts int) {
 // doubtDelay is how long a mail in doubt waits: time for the relay to recover.
 const doubtDelay = 30 * time.Second
 
-// judge is the table of D11, from the relay's words to the rows. A relay that
-// breaks off in the middle of a mail, or never answers a dot, counts among the
-// unclear: it may be that very mail, and it may be the relay.
+// judge is the table of D11, from the relay's words to the rows. A mail that the relay
+// breaks off, or whose dot it never answers, counts as unclear: the mail or the relay
+// may be the cause.
 func (w *window) judge(results []result) verdict {
 	var v verdict
 	for _, res := range results {
@@ -220,10 +220,10 @@ func (w *window) judge(results []result) verdict {
 	return v
 }
 
-// kindOf is the kind of an outcome, in the light of what was before. A mail that
-// is broken off is Unclear, unless we did it ourselves. A refusal of us that meets
-// one and the same mail, while others get through, is that mail's: it would
-// otherwise stop all mail each time it is tried.
+// kindOf is the kind of an outcome, given what happened before. A mail that was broken
+// off is Unclear, unless we broke it off ourselves. If one mail alone meets a refusal
+// of us while others get through, the mail is the cause. Otherwise each of its attempts
+// would stop all mail.
 func (w *window) kindOf(res result) smtp.Kind {
 	switch o := res.outcome; {
 	case o.Kind == smtp.NotSent && o.Stage != "" && !res.stopping:
@@ -263,8 +263,8 @@ func (w *window) moveBreaker(ctx context.Context, v verdict) error {
 	return nil
 }
 
-// wordsOf is what is kept of a refusal: the relay's words, or what happened
-// without any.
+// wordsOf is the text that is kept of a refusal: the relay's words, or what happened if
+// it said nothing.
 func wordsOf(o smtp.Outcome) string {
 	switch {
 	case o.Code != 0:
@@ -288,8 +288,8 @@ func codeOf(o smtp.Outcome) string {
 // retryDelays come first, then one hour each time (D11).
 var retryDelays = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour}
 
-// giveUpAfter is how long an address may be refused for the time being. Only
-// refusals count, so that time with the breaker open does not.
+// giveUpAfter is how long an address may be refused for the time being. Only refusals
+// count: the time with the breaker open does not.
 const giveUpAfter = 5 * 24 * time.Hour
 
 // schedule tells how long to wait after refusal number attempts+1, and whether

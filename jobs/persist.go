@@ -38,9 +38,9 @@ func writeAll[T any](items []T, record func(context.Context, []T) error) []write
 // persistEvery is how long a failed statement is left alone.
 const persistEvery = 200 * time.Millisecond
 
-// persist tries until it succeeds, somebody holds a row, ctx ends, or the error
-// is one that stays. tell is told of each failure that is followed by another try.
-// The error is the statement's own: that ctx has ended says nothing.
+// persist tries until it succeeds, somebody holds a row, ctx ends, or the error is
+// permanent. It calls tell before each further try. It returns the statement's own
+// error, even when ctx has ended.
 func persist(ctx context.Context, tell func(error), run func(context.Context) error) error {
 	var last error
 	for {
@@ -61,9 +61,9 @@ func persist(ctx context.Context, tell func(error), run func(context.Context) er
 	}
 }
 
-// persistApart is persist, but rows that can never be recorded hold up no others:
-// each is tried alone. It returns the writes that somebody holds up, and how many
-// rows are lost for which reason.
+// persistApart is persist, but tries each row alone after a permanent error, so that
+// rows that can never be recorded hold up no others. It returns the writes whose rows
+// somebody holds, how many rows are lost, and why.
 func persistApart(ctx context.Context, tell func(error), w write) (held []write, lost int, err error) {
 	err = persist(ctx, tell, w.run)
 	switch {
@@ -88,7 +88,7 @@ type complaints struct {
 	last map[string]time.Time
 }
 
-// complainEvery is how often one and the same failure is told.
+// complainEvery is how often the same failure is logged.
 const complainEvery = time.Minute
 
 // error logs a failure the first time, and then once in complainEvery.

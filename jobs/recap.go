@@ -42,8 +42,8 @@ func (r *Recapper) claim(ctx context.Context, token string) ([]sql.DueRecap, err
 	return r.DB.ClaimRecaps(ctx, recapChunk, token)
 }
 
-// render keeps what it could render. A recap that cannot be rendered stays due,
-// and its lease spaces the tries; it holds no other one up.
+// render keeps the recaps that it could render. One that cannot be rendered stays due
+// until its lease ends, and holds up no other.
 func (r *Recapper) render(ctx context.Context, token string, due []sql.DueRecap) error {
 	rendered := make([]sql.RenderedRecap, 0, len(due))
 	for _, d := range due {
@@ -65,8 +65,8 @@ func (r *Recapper) render(ctx context.Context, token string, due []sql.DueRecap)
 	return nil
 }
 
-// renderRecap turns a panic of the PDF library into an error: it must not hold up
-// the recaps that were claimed together with this one.
+// renderRecap turns a panic of the PDF library into an error, so that it does not hold
+// up the other recaps of the claim.
 func renderRecap(facts []byte) (_ []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -9,8 +9,8 @@ import (
 	"bascule/sql"
 )
 
-// Worker is one `bascule work`: it dispatches, and does what the wake-ups ask
-// for. Any number may run side by side, and any may die at any moment.
+// Worker is one `bascule work`. It dispatches, and does the work of the wake-ups. Any
+// number of workers may run side by side, and any may die at any moment.
 type Worker struct {
 	DB     *sql.DB
 	Queue  *queue.Client
@@ -20,7 +20,7 @@ type Worker struct {
 	Help   sql.Assistance // when it answers (D14)
 }
 
-// Run works until ctx ends; then it gives back what it had not started.
+// Run works until ctx ends. Then it gives back the work that it had not started.
 func (w *Worker) Run(ctx context.Context) error {
 	recapper := &Recapper{DB: w.DB, Log: w.Log}
 	expirer := &Expirer{DB: w.DB, Log: w.Log}

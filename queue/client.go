@@ -21,7 +21,7 @@ type Client struct {
 // Open prepares a client for a REDIS_URL (redis, rediss, redis-sentinel); it
 // connects when first used. The caller closes it.
 func Open(url string) (*Client, error) {
-	redis.SetLogger(silence{}) // the library has one logger for the whole process, which writes on stderr
+	redis.SetLogger(silence{}) // the library's only logger writes on stderr
 	opt, err := asynq.ParseRedisURI(url)
 	if err != nil {
 		return nil, errors.New("REDIS_URL is not a redis, rediss or redis-sentinel URL")
@@ -49,8 +49,8 @@ func (c *Client) Ping(ctx context.Context) error { return c.redis.Ping(ctx).Err(
 // work is safe in PostgreSQL, but the ids of lost tasks can block new ones.
 var ErrEviction = errors.New("the Redis server evicts keys when its memory is full: set maxmemory-policy to noeviction")
 
-// CheckPolicy returns ErrEviction unless Redis keeps what it is given. A Redis
-// that does not tell its policy, as managed ones may, passes.
+// CheckPolicy returns ErrEviction unless Redis keeps what it is given. A managed Redis
+// may not tell its policy: it passes.
 func (c *Client) CheckPolicy(ctx context.Context) error {
 	policy, err := c.redis.ConfigGet(ctx, "maxmemory-policy").Result()
 	if err != nil {
@@ -62,8 +62,8 @@ func (c *Client) CheckPolicy(ctx context.Context) error {
 	return nil
 }
 
-// taskTimeout is longer than a relay may take to answer the final dot. The
-// lease in PostgreSQL, not this, decides who holds what.
+// taskTimeout is longer than a relay may take to answer the final dot. The lease in
+// PostgreSQL alone decides who holds what.
 const taskTimeout = 30 * time.Minute
 
 // Enqueue asks for n wake-ups of one kind in a period named tick. The same
@@ -73,7 +73,7 @@ func (c *Client) Enqueue(ctx context.Context, w WakeUp, tick int64, n int) error
 		_, err := c.asynq.EnqueueContext(ctx, asynq.NewTask(taskType, encode(w)),
 			asynq.Queue(w.name()),
 			asynq.TaskID(fmt.Sprintf("%s-%d-%d", w, slot, tick)),
-			asynq.MaxRetry(1), // a crash uses one up; without it the task would be archived
+			asynq.MaxRetry(1), // a crash uses one up; without a retry asynq would archive the task
 			asynq.Timeout(taskTimeout))
 		if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 			return unavailable{fmt.Errorf("enqueue %s: %w", w, err)}
@@ -82,9 +82,9 @@ func (c *Client) Enqueue(ctx context.Context, w WakeUp, tick int64, n int) error
 	return nil
 }
 
-// Pending tells how many wake-ups of one kind wait to be taken. It counts the
-// queue itself: asynq's Inspector does not know a queue whose name was lost with
-// the rest of Redis until the client is made anew, though its tasks run.
+// Pending tells how many wake-ups of one kind wait to be taken. It counts the queue
+// itself. When Redis loses everything, asynq's Inspector does not find the queue again
+// before the client is made anew, though its tasks run.
 func (c *Client) Pending(ctx context.Context, w WakeUp) (int, error) {
 	n, err := c.redis.LLen(ctx, w.key("pending")).Result()
 	if err != nil {
@@ -113,12 +113,12 @@ func (c *Client) Depth(ctx context.Context) (int, error) {
 	return depth, nil
 }
 
-// key is where asynq keeps the tasks of a queue that are in a state. Its layout
-// is the same for all its releases that may share a Redis.
+// key is where asynq keeps the tasks of a queue that are in a state. All releases of
+// asynq that may share a Redis have the same layout.
 func (w WakeUp) key(state string) string { return "asynq:{" + w.name() + "}:" + state }
 
-// silence drops what the Redis client says of every attempt to connect. What
-// matters is told by whoever needed the connection.
+// silence drops what the Redis client logs about each attempt to connect. The caller
+// that needed the connection reports the failure.
 type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}

@@ -12,31 +12,30 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A door is what every command of ours to Redis goes through. asynq asks again at
-// once whatever went wrong, thousands of times a second; here it has to wait. The
-// door also tells of the trouble, once for all who meet it.
+// A door is on the way of every command to Redis. After a failure asynq asks again at
+// once, thousands of times a second; the door makes it wait. The door also logs the
+// trouble, once for all callers.
 type door struct {
 	mu      sync.Mutex
-	log     *slog.Logger // nil: nobody serves, so nobody waits
-	trouble string       // the kind that was told; "" while Redis answers
+	log     *slog.Logger // nil while no server runs: then nobody waits
+	trouble string       // the kind that was logged; "" while Redis answers
 	last    time.Time    // of a failure
 	closed  chan struct{}
 }
 
 const (
-	// waitAfterFailure is how long whoever met a failure waits: a worker asks
-	// Redis from about ten places, and Redis is not to notice them.
+	// waitAfterFailure is the wait of a caller after a failure. A worker asks Redis
+	// from about ten places; Redis should not notice them.
 	waitAfterFailure = 5 * time.Second
-	// waitAfterDial is how long whoever was refused a connection waits: the
-	// library tries several times before it fails.
+	// waitAfterDial is the wait after a refused connection. The library tries several
+	// times before it fails.
 	waitAfterDial = 500 * time.Millisecond
-	// quietFor is how long no failure may be seen before Redis counts as well:
-	// one that refuses to write still reads.
+	// quietFor is the time without failures after which Redis counts as well. A Redis
+	// that refuses to write still reads.
 	quietFor = 10 * time.Second
 )
 
-// remedies tell what to do about what Redis answers, by the word its errors
-// begin with.
+// remedies tell what to do about an error of Redis, by its first word.
 var remedies = []struct{ word, remedy string }{
 	{"MISCONF", "it cannot save its data: make room on its disk, or see its log"},
 	{"OOM", "its memory is full: raise its maxmemory"},
@@ -52,14 +51,14 @@ var remedies = []struct{ word, remedy string }{
 	{"BUSY", "somebody's script keeps it busy: see SCRIPT KILL"},
 }
 
-// What no answer of a known kind tells.
+// The remedies for other failures.
 const (
 	unreachable = "unreachable"
 	refusing    = "error"
 )
 
-// troubleOf tells the kind of trouble that an error is, and what to do about it;
-// "" if it is none: no value, a script that is still unknown, an answer of asynq's
+// troubleOf tells the kind of trouble of an error, and what to do about it. It is "" if
+// there is no trouble: no value, a script that is still unknown, an answer of asynq's
 // own scripts, or a caller that has given up.
 func troubleOf(err error) (kind, remedy string) {
 	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.ErrClosed) || errors.Is(err, context.Canceled) {
@@ -81,7 +80,7 @@ func troubleOf(err error) (kind, remedy string) {
 	return refusing, "see its log"
 }
 
-// enter notes how a command ended, and holds up whoever met a failure.
+// enter notes how a command ended, and makes its caller wait after a failure.
 func (d *door) enter(ctx context.Context, err error) {
 	kind, remedy := troubleOf(err)
 	d.mu.Lock()
@@ -110,7 +109,7 @@ func (d *door) enter(ctx context.Context, err error) {
 	}
 }
 
-// hold makes whoever met a failure wait, unless nobody serves.
+// hold makes a caller wait after a failure, unless no server runs.
 func (d *door) hold(ctx context.Context, how time.Duration) {
 	d.mu.Lock()
 	log, closed := d.log, d.closed
@@ -127,7 +126,7 @@ func (d *door) hold(ctx context.Context, how time.Duration) {
 	}
 }
 
-// open lets the door tell of troubles; shut ends all waits at it.
+// open lets the door log troubles; shut ends all waits.
 func (d *door) open(log *slog.Logger) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -182,8 +181,8 @@ func (d *door) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	}
 }
 
-// greets tells the commands that open a connection: older servers know some of
-// them not, and whoever needed the connection learns whether it works.
+// greets tells the commands that open a connection. Older servers do not know some of
+// them, and the command that follows shows whether the connection works.
 func greets(cmd redis.Cmder) bool {
 	switch cmd.Name() {
 	case "hello", "auth", "client", "select":
@@ -205,16 +204,16 @@ func (b behind) MakeRedisClient() any {
 		rdb.AddHook(b.door)
 	}
 	if rdb, ok := made.(*redis.Client); ok {
-		rdb.Options().MaxRetries = 0 // four tries in place of one; whoever asks does so again anyway
+		rdb.Options().MaxRetries = 0 // it would try four times; the caller asks again anyway
 	}
 	return made
 }
 
-// unavailable is an error of Redis, of which the door has told.
+// unavailable is an error of Redis that the door has logged.
 type unavailable struct{ error }
 
 func (u unavailable) Unwrap() error { return u.error }
 
-// Told tells an error that needs no word: Redis is in trouble, and the log of who
-// serves says so already.
+// Told tells an error that need not be logged: Redis is in trouble, and the server's
+// log says so already.
 func Told(err error) bool { return errors.As(err, new(unavailable)) }

@@ -28,15 +28,15 @@ func NewLimiter(c *Client, perSecond float64) *Limiter {
 	}
 }
 
-// limit spreads the rate evenly: no more than a twentieth of a second's worth
-// goes at once.
+// limit spreads the rate evenly: a twentieth of a second's worth goes at once at the
+// most.
 func limit(perSecond float64) redis_rate.Limit {
 	burst := max(1, int(perSecond/20))
 	return redis_rate.Limit{Rate: burst, Period: time.Duration(float64(burst) / perSecond * float64(time.Second)), Burst: burst}
 }
 
-// Take tells how many of n mails may go now; if none, how long to wait before
-// asking again. It returns an error when Redis does not answer: nothing may go then.
+// Take tells how many of n mails may go now. If none may, it tells how long to wait. It
+// returns an error when Redis does not answer; then nothing may go.
 func (l *Limiter) Take(ctx context.Context, w WakeUp, n int) (allowed int, wait time.Duration, err error) {
 	if allowed, wait, err = l.take(ctx, w, n); err != nil {
 		return 0, 0, unavailable{fmt.Errorf("ask for mail rate: %w", err)}

@@ -11,8 +11,8 @@ import (
 	"github.com/hibiken/asynq"
 )
 
-// Handlers does the work of each wake-up. A handler returns nil when nothing is
-// due; its error is logged, never retried by the queue: the rows know.
+// Handlers does the work of each wake-up. A handler returns nil when nothing is due.
+// The queue logs its error and never retries: the rows keep what is due.
 type Handlers map[WakeUp]func(context.Context) error
 
 // Slots says how many wake-ups of a worker run at once.
@@ -35,28 +35,29 @@ type Server struct {
 	failed map[WakeUp]time.Time // when its failure was told
 }
 
-// The weights of the queues that share a server. Recaps come before bulk mail:
+// The weights of the queues that share a server. Recaps come before bulk mail, as
 // somebody has just activated.
 var batchQueues = map[string]int{WakeRecap.name(): 4, WakeBulk.name(): 3, WakeExpiry.name(): 1}
 
-// checkInterval is how often an idle server looks for tasks: whoever waits for a
-// mail looks at a screen, and a small batch is shared only by those who are awake.
+// checkInterval is how often an idle server looks for tasks. It is short because
+// somebody looks at a screen, and because only servers that are awake share a small
+// batch.
 const checkInterval = 50 * time.Millisecond
 
-// tidyInterval is how often asynq looks for tasks that it put off or has done
-// with. There are next to none: a crash leaves some, and the rows know their work.
+// tidyInterval is how often asynq looks for tasks that it put off or has done. There
+// are few: a crash leaves some, and the rows keep their work.
 const tidyInterval = 30 * time.Second
 
-// shutdownTimeout is how long asynq waits for running handlers before it puts
-// their tasks back; their context has ended when it begins to run.
+// shutdownTimeout is how long asynq waits for running handlers before it puts their
+// tasks back. Their context has ended before that time begins.
 const shutdownTimeout = 30 * time.Second
 
-// Serve starts taking wake-ups; it waits for Redis as long as need be. ctx is
-// the context of all handlers. The caller ends ctx, then calls Shutdown.
+// Serve starts to take wake-ups. It waits for Redis as long as necessary. ctx is the
+// context of all handlers. The caller ends ctx, then calls Shutdown.
 //
-// Handlers do not get asynq's own context: that ends with a lease in Redis,
-// which says nothing about what they hold in PostgreSQL, and asynq waits for no
-// handler whose context has ended.
+// Handlers do not get asynq's own context. That one ends with a lease in Redis, but
+// handlers hold their work by a lease in PostgreSQL. And asynq waits for no handler
+// whose context has ended.
 func Serve(ctx context.Context, c *Client, slots Slots, handlers Handlers, log *slog.Logger) (*Server, error) {
 	s := &Server{ctx: ctx, handlers: handlers, log: log, door: c.door, failed: make(map[WakeUp]time.Time)}
 	c.door.open(log)
@@ -100,8 +101,8 @@ func (s *Server) Shutdown() {
 	s.running.Wait() // for those that asynq has given up
 }
 
-// handle runs the handler of a task. The queue never learns of an error: a
-// retry of its own would only be one more wake-up.
+// handle runs the handler of a task. It hides errors from the queue, as a retry would
+// only be one more wake-up.
 func (s *Server) handle(_ context.Context, t *asynq.Task) error {
 	s.running.Add(1)
 	defer s.running.Done()
@@ -125,12 +126,12 @@ func (s *Server) handle(_ context.Context, t *asynq.Task) error {
 const (
 	// tellEvery is how often a failure of one kind of work is told.
 	tellEvery = time.Minute
-	// waitAfterWork is how long a slot rests whose work failed: the next wake-up
-	// would meet the same at once.
+	// waitAfterWork is how long a slot rests after its work failed. The next wake-up
+	// would fail in the same way.
 	waitAfterWork = time.Second
 )
 
-// interrupted tells why work failed, the first time and once in tellEvery.
+// interrupted logs why work failed, the first time and then once in tellEvery.
 func (s *Server) interrupted(w WakeUp, err error) {
 	now := time.Now()
 	s.mu.Lock()
@@ -157,8 +158,8 @@ func (s *Server) survive() {
 	}
 }
 
-// asynqLog hands asynq's own words to slog. While Redis is in trouble each of its
-// parts complains every few seconds, of which the door has told.
+// asynqLog hands asynq's own words to slog. While Redis is in trouble, each part of
+// asynq complains every few seconds; the door has logged that already.
 type asynqLog struct {
 	log  *slog.Logger
 	door *door

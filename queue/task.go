@@ -1,6 +1,6 @@
-// Package queue is the only door to asynq and Redis. A task is a hint that
-// there may be something to do; PostgreSQL knows what. Losing all tasks, or
-// running one twice, late or from a resurrected Redis, changes nothing.
+// Package queue is the only door to asynq and Redis. A task is a hint that there may be
+// something to do; PostgreSQL knows what. A task that is lost, runs twice, runs late or
+// comes from a restored Redis changes nothing.
 package queue
 
 import (
@@ -32,8 +32,8 @@ func (w WakeUp) name() string { return "bascule-" + string(w) }
 // taskType is the asynq type of every task.
 const taskType = "bascule:wake-up"
 
-// payloadVersion is what Enqueue writes. Handlers accept it and the one before,
-// so that old and new workers can run side by side.
+// payloadVersion is what Enqueue writes. Handlers accept this version and the one
+// before, so old and new workers can run side by side.
 const payloadVersion = 1
 
 // payload is all that Redis ever holds of ours.
