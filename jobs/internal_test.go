@@ -252,7 +252,7 @@ func TestLastWords(t *testing.T) {
 // I6: the client is told which word of a mail no outcome may repeat.
 func TestWriteNamesTheSecret(t *testing.T) {
 	us := devtest.Email(t, "us@espace.example")
-	composer, err := mail.NewComposer(mail.Sender{Address: us}, "https://espace.example", "Assistance : 01 00 00 00 00")
+	composer, err := mail.NewComposer(mail.Office{From: mail.Sender{Address: us}, PublicURL: "https://espace.example", Help: "Assistance : 01 00 00 00 00"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,8 +147,8 @@ func newWorker(t *testing.T, name, dbURL, redisURL, smtpURL string, log *slog.Lo
 		t.Fatal(err)
 	}
 	cfg.Hello, cfg.Limits.Grace = name, 500*time.Millisecond
-	composer, err := mail.NewComposer(mail.Sender{Name: "Espace abonné", Address: sqltest.Email(t, "ne-pas-repondre@bascule.example")},
-		"https://espace.example", "Assistance : 01 00 00 00 00")
+	composer, err := mail.NewComposer(mail.Office{From: mail.Sender{Name: "Espace abonné", Address: sqltest.Email(t, "ne-pas-repondre@bascule.example")},
+		PublicURL: "https://espace.example", Help: "Assistance : 01 00 00 00 00"})
 	if err != nil {
 		t.Fatal(err)
 	}

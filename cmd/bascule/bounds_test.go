@@ -26,6 +26,7 @@ func TestBoundsOfTheConfiguration(t *testing.T) {
 	}
 	read := map[string]func(environment) (any, error){
 		"MAIL_RATE":           func(e environment) (any, error) { return e.mailRate() },
+		"ADMINISTRATION":      func(e environment) (any, error) { return e.administration() },
 		"WORKERS":             func(e environment) (any, error) { return e.workers() },
 		"CODE_LIFETIME":       func(e environment) (any, error) { return e.codeLifetime() },
 		"TRUSTED_PROXIES":     func(e environment) (any, error) { return e.trustedProxies() },
@@ -42,6 +43,7 @@ func TestBoundsOfTheConfiguration(t *testing.T) {
 	}
 	for _, test := range []struct{ name, value, want string }{ // want "" is refused
 		{"MAIL_RATE", "0.001", "0.001"}, {"MAIL_RATE", "0.0009", ""}, {"MAIL_RATE", "1000000", "1e+06"}, {"MAIL_RATE", "1000001", ""}, {"MAIL_RATE", "NaN", ""}, {"MAIL_RATE", "-1", ""},
+		{"ADMINISTRATION", "Direction ; DDFiP", "Direction (DDFiP)"}, {"ADMINISTRATION", ";", ""}, {"ADMINISTRATION", strings.Repeat("a", 121), ""},
 		{"WORKERS", "1", "1"}, {"WORKERS", "0", ""}, {"WORKERS", "64", "64"}, {"WORKERS", "65", ""}, {"WORKERS", "2.5", ""},
 		{"CODE_LIFETIME", "1s", "1s"}, {"CODE_LIFETIME", "999ms", ""}, {"CODE_LIFETIME", "60d", "1440h0m0s"}, {"CODE_LIFETIME", "1440h1s", ""}, {"CODE_LIFETIME", "-2d", ""},
 		{"TRUSTED_PROXIES", "10.0.0.0/8", "[10.0.0.0/8]"}, {"TRUSTED_PROXIES", "10.0.0.0/7", ""}, {"TRUSTED_PROXIES", "fd00::/8", "[fd00::/8]"}, {"TRUSTED_PROXIES", "::/0", ""},
@@ -97,6 +99,26 @@ func TestConfirmWithoutTerminal(t *testing.T) {
 		err := a.confirm(context.Background(), bulkFlags{yes: test.yes}, plan(test.n), "end")
 		if (err == nil) != test.done || err != nil && !strings.Contains(err.Error(), "add --yes") {
 			t.Errorf("%d requests, --yes %v: %v", test.n, test.yes, err)
+		}
+	}
+}
+
+// Mailboxes show whom a mail is from.
+func TestSenderNamesAdministration(t *testing.T) {
+	by := conversion.Administration{Name: "Direction de l’Exemple", Short: "DDFiP Exemple"}
+	for _, c := range []struct {
+		from string
+		by   conversion.Administration
+		want string
+	}{
+		{"a@x.example", conversion.Administration{}, "Espace abonné"},
+		{"a@x.example", by, "DDFiP Exemple – Espace abonné"},
+		{"Service en ligne <a@x.example>", by, "DDFiP Exemple – Service en ligne"},
+		{"La DDFiP Exemple <a@x.example>", by, "La DDFiP Exemple"},
+	} {
+		got, err := environment{func(string) string { return c.from }}.mailFrom(c.by)
+		if err != nil || got.Name != c.want {
+			t.Errorf("%s: %q, %v; want %q", c.from, got.Name, err, c.want)
 		}
 	}
 }

@@ -89,10 +89,21 @@ func (e environment) smtp() (smtp.Config, error) {
 	return cfg, nil
 }
 
+// administration reads ADMINISTRATION, "name; short form"; zero where it is not set.
+func (e environment) administration() (conversion.Administration, error) {
+	a, err := conversion.ParseAdministration(e.getenv("ADMINISTRATION"))
+	if err != nil {
+		return a, fmt.Errorf("ADMINISTRATION: %w", err)
+	}
+	return a, nil
+}
+
 // senderName stands before MAIL_FROM in mailboxes where that has no name itself.
 const senderName = "Espace abonné"
 
-func (e environment) mailFrom() (mail.Sender, error) {
+// mailFrom reads MAIL_FROM. Its name tells the administration, in short, unless it
+// does already.
+func (e environment) mailFrom(by conversion.Administration) (mail.Sender, error) {
 	v, err := e.required("MAIL_FROM", "give the address that mails come from")
 	if err != nil {
 		return mail.Sender{}, err
@@ -103,6 +114,9 @@ func (e environment) mailFrom() (mail.Sender, error) {
 	}
 	if from.Name == "" {
 		from.Name = senderName
+	}
+	if !strings.Contains(from.Name, by.Short) {
+		from.Name = by.Short + " – " + from.Name
 	}
 	return from, nil
 }

@@ -64,6 +64,7 @@ type demo struct {
 	dir       string
 	public    *url.URL
 	keys      *conversion.Keyring
+	by        conversion.Administration
 	help      string
 	helpHours assistance.Hours
 	profile   conversion.PasswordProfile
@@ -173,6 +174,12 @@ func (d *demo) configure() (err error) {
 	if d.keys, err = demoKey(filepath.Join(d.dir, "secret.key")); err != nil {
 		return err
 	}
+	if d.by, err = d.env.administration(); err != nil {
+		return err
+	}
+	if d.by.IsZero() {
+		d.by = conversion.Administration{Name: "Direction départementale des finances publiques de l’Exemple", Short: "DDFiP Exemple"}
+	}
 	if d.help, err = d.env.help(); err != nil {
 		return err
 	}
@@ -227,7 +234,7 @@ const demoWorkers = 2
 // run starts the pages and the worker, the ones of serve and work. The caller
 // calls stop.
 func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err error) {
-	pages, err := web.New(web.Config{DB: d.pages, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Help: d.help, Log: d.log,
+	pages, err := web.New(web.Config{DB: d.pages, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Administration: d.by, Help: d.help, Log: d.log,
 		Certificates: d.certs.store, CertURL: d.certs.url()})
 	if err != nil {
 		return nil, err
@@ -262,13 +269,13 @@ func (d *demo) worker() (*jobs.Worker, *smtp.Client, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	from, err := mail.ParseSender(senderName + " <espace-abonne@bascule.example>")
+	from, err := mail.ParseSender(d.by.Short + " – " + senderName + " <espace-abonne@bascule.example>")
 	if err != nil {
 		return nil, nil, err
 	}
 	return d.newWorker(workConfig{
-		keys: d.keys, smtp: relay, from: from, returnPath: from.Address, publicURL: d.public.String(), domain: "demo.bascule.example",
-		help: d.help, workers: demoWorkers, lifetime: conversion.DefaultCodeLifetime, helpHours: d.helpHours,
+		keys: d.keys, smtp: relay, returnPath: from.Address, domain: "demo.bascule.example",
+		office: mail.Office{From: from, Administration: d.by, PublicURL: d.public.String(), Help: d.help}, workers: demoWorkers, lifetime: conversion.DefaultCodeLifetime, helpHours: d.helpHours,
 	}, d.db, d.queue)
 }
 

@@ -36,6 +36,7 @@ Environment, needed:
   SECRET_KEY        what codes are made with, the same for all processes
 
 Environment, optional:
+  ADMINISTRATION    whom the pages are from, "name; short form" (nobody)
   LISTEN_ADDR       where to listen (127.0.0.1:8080)
   TLS_CERT_FILE, TLS_KEY_FILE
                     certificate and key, to serve https without a proxy; read
@@ -122,6 +123,9 @@ func (a *app) webConfig() (cfg web.Config, err error) {
 		return cfg, err
 	}
 	if cfg.Profile, err = a.env.passwordProfile(); err != nil {
+		return cfg, err
+	}
+	if cfg.Administration, err = a.env.administration(); err != nil {
 		return cfg, err
 	}
 	if cfg.Help, err = a.env.help(); err != nil {

@@ -37,6 +37,7 @@ Environment, needed:
   SECRET_KEY      what codes are made with, the same for all processes
 
 Environment, optional:
+  ADMINISTRATION  whom the mails are from, "name; short form" (nobody)
   WORKERS         how much is done at a time (8)
   MAIL_RATE       mails a second, all workers together (no limit)
   CODE_LIFETIME   how long a code works (48h)
@@ -107,13 +108,11 @@ func collectLess() {
 type workConfig struct {
 	keys       *conversion.Keyring
 	smtp       smtp.Config
-	from       mail.Sender
+	office     mail.Office
 	returnPath conversion.Email
 	signBounce bool   // BOUNCE_ADDRESS is set: its mailbox takes addresses with +
 	bounces    string // the folder where they arrive, "" for none
-	publicURL  string
 	domain     string
-	help       string
 	rate       float64
 	workers    int
 	lifetime   time.Duration
@@ -127,14 +126,17 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 	if cfg.smtp, err = a.env.smtp(); err != nil {
 		return cfg, err
 	}
-	if cfg.from, err = a.env.mailFrom(); err != nil {
+	if cfg.office.Administration, err = a.env.administration(); err != nil {
+		return cfg, err
+	}
+	if cfg.office.From, err = a.env.mailFrom(cfg.office.Administration); err != nil {
 		return cfg, err
 	}
 	if cfg.returnPath, err = a.env.bounceAddress(); err != nil {
 		return cfg, err
 	}
 	if cfg.signBounce = !cfg.returnPath.IsZero(); !cfg.signBounce {
-		cfg.returnPath = cfg.from.Address
+		cfg.returnPath = cfg.office.From.Address
 	}
 	if cfg.bounces, err = a.env.folder("BOUNCE_DIR"); err != nil {
 		return cfg, err
@@ -143,8 +145,8 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 	if err != nil {
 		return cfg, err
 	}
-	cfg.publicURL, cfg.domain = u.String(), u.Hostname()
-	if cfg.help, err = a.env.help(); err != nil {
+	cfg.office.PublicURL, cfg.domain = u.String(), u.Hostname()
+	if cfg.office.Help, err = a.env.help(); err != nil {
 		return cfg, err
 	}
 	if cfg.rate, err = a.env.mailRate(); err != nil {
@@ -161,7 +163,7 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 }
 
 func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Worker, *smtp.Client, error) {
-	composer, err := mail.NewComposer(cfg.from, cfg.publicURL, cfg.help)
+	composer, err := mail.NewComposer(cfg.office)
 	if err != nil {
 		return nil, nil, err
 	}

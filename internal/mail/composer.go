@@ -34,25 +34,32 @@ type variant struct {
 // wording is a variant in its two formats.
 type wording struct{ text, html *form }
 
-// NewComposer prepares every mail. publicURL is PUBLIC_URL, http or https, with
-// neither query nor fragment; help is the operator's own text about the
-// assistance (R32), one line per line, and may not be empty.
-func NewComposer(from Sender, publicURL, help string) (*Composer, error) {
-	base, err := baseURL(publicURL)
+// Office is who writes the mails of an installation.
+type Office struct {
+	From           Sender
+	Administration conversion.Administration // stands at the head and the foot; may be zero
+	PublicURL      string                    // PUBLIC_URL, http or https, with neither query nor fragment
+	Help           string                    // about the assistance (R32), one line per line; may not be empty
+}
+
+// NewComposer prepares every mail.
+func NewComposer(o Office) (*Composer, error) {
+	base, err := baseURL(o.PublicURL)
 	if err != nil {
 		return nil, err
 	}
-	help = strings.TrimSpace(strings.ReplaceAll(help, "\r\n", "\n"))
+	o.PublicURL = base
+	o.Help = strings.TrimSpace(strings.ReplaceAll(o.Help, "\r\n", "\n"))
 	switch {
-	case from.Address.IsZero():
+	case o.From.Address.IsZero():
 		return nil, errors.New("mails need a sender")
-	case help == "" || !utf8.ValidString(help):
+	case o.Help == "" || !utf8.ValidString(o.Help):
 		return nil, errors.New("the help text must be UTF-8 and not empty: every mail holds it")
-	case strings.Contains(base+help, slotOpen):
+	case strings.Contains(base+o.Help+o.Administration.String(), slotOpen):
 		return nil, fmt.Errorf("the text %q is reserved", slotOpen)
 	}
-	c := &Composer{from: from, wordings: make(map[variant]wording)}
-	return c, c.compileAll(base, strings.Split(help, "\n"))
+	c := &Composer{from: o.From, wordings: make(map[variant]wording)}
+	return c, c.compileAll(o)
 }
 
 func baseURL(s string) (string, error) {
@@ -63,28 +70,30 @@ func baseURL(s string) (string, error) {
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
-func (c *Composer) compileAll(base string, help []string) error {
+func (c *Composer) compileAll(o Office) error {
 	text, html, err := parseTemplates()
 	if err != nil {
 		return err
 	}
 	for _, v := range variants() {
-		data := func() map[string]any {
-			return map[string]any{
-				"URL": base, "Help": help,
-				"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped,
-			}
-		}
 		var w wording
-		if w.text, err = compile(text, v.name+".txt", data()); err != nil {
+		if w.text, err = compile(text, v.name+".txt", o.data(v)); err != nil {
 			return err
 		}
-		if w.html, err = compile(html, v.name+".html", data()); err != nil {
+		if w.html, err = compile(html, v.name+".html", o.data(v)); err != nil {
 			return err
 		}
 		c.wordings[v] = w
 	}
 	return nil
+}
+
+// data is what a template knows beside the slots.
+func (o Office) data(v variant) map[string]any {
+	return map[string]any{
+		"URL": o.PublicURL, "Help": strings.Split(o.Help, "\n"), "Administration": o.Administration.String(), "Short": o.Administration.Short,
+		"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped,
+	}
 }
 
 // variants lists every wording of every mail.
@@ -134,7 +143,7 @@ type Activation struct {
 func (c *Composer) Activation(a Activation) Message {
 	v := variant{name: "activation", chosen: a.Chosen, taken: a.Taken && !a.Chosen, shared: a.Sharing > 1 && !a.Taken && !a.Chosen}
 	v.dated, v.past = lastDay(a.Certificate, a.Date)
-	return c.write(v, a.Head, "votre code d'activation pour l'accès sans certificat", values{
+	return c.write(v, a.Head, "votre code d’activation pour l’accès sans certificat", values{
 		slotNumber: string(a.Number), slotHolder: a.Holder,
 		slotCode: a.Code.String(), slotDeadline: conversion.FrenchTime(a.Deadline),
 		slotCertificate: frenchDay(a.Certificate), slotSharing: sharing(a.Sharing),
@@ -170,7 +179,7 @@ type OtherAddress struct {
 // OtherAddress writes the notice to the contact address.
 func (c *Composer) OtherAddress(o OtherAddress) Message {
 	v := variant{name: "other_address", again: !o.ContactUntil.IsZero(), dropped: o.Chosen.IsZero()}
-	return c.write(v, o.Head, "une autre adresse électronique a été choisie", values{
+	return c.write(v, o.Head, "une autre adresse a été choisie", values{
 		slotNumber: string(o.Number), slotHolder: o.Holder, slotOther: Mask(o.Chosen),
 		slotDay: conversion.FrenchTime(o.At), slotDeadline: frenchMinute(o.ContactUntil),
 	})
@@ -187,7 +196,7 @@ type Confirmation struct {
 
 // Confirmation writes the mail that follows an activation.
 func (c *Composer) Confirmation(f Confirmation) Message {
-	m := c.write(variant{name: "confirmation"}, f.Head, "l'accès sans certificat est activé", values{
+	m := c.write(variant{name: "confirmation"}, f.Head, "l’accès sans certificat est activé", values{
 		slotNumber: string(f.Number), slotHolder: f.Holder, slotDay: conversion.FrenchTime(f.At),
 	})
 	m.Attachments = []Attachment{{Name: fmt.Sprintf("recapitulatif-%s.pdf", f.Number), Type: "application/pdf", Bytes: f.Recap}}
@@ -207,7 +216,7 @@ type Expired struct {
 func (c *Composer) Expired(e Expired) Message {
 	v := variant{name: "expired"}
 	v.dated, v.past = lastDay(e.Certificate, e.Date)
-	return c.write(v, e.Head, "le délai d'activation est dépassé", values{
+	return c.write(v, e.Head, "votre code d’activation n’est plus valable", values{
 		slotNumber: string(e.Number), slotHolder: e.Holder,
 		slotDeadline: conversion.FrenchTime(e.Deadline), slotCertificate: frenchDay(e.Certificate),
 	})
@@ -224,7 +233,7 @@ type Reset struct {
 
 // Reset writes the mail with the code for a new password.
 func (c *Composer) Reset(r Reset) Message {
-	return c.write(variant{name: "reset"}, r.Head, "choisir un nouveau mot de passe", values{
+	return c.write(variant{name: "reset"}, r.Head, "choisissez un nouveau mot de passe", values{
 		slotNumber: string(r.Number), slotHolder: r.Holder,
 		slotCode: r.Code.String(), slotDeadline: conversion.FrenchTime(r.Deadline),
 	})
@@ -242,7 +251,7 @@ type Switched struct {
 
 // Switched writes the notice to the contact address.
 func (c *Composer) Switched(s Switched) Message {
-	return c.write(variant{name: "switched"}, s.Head, "l'accès sans certificat est activé avec une autre adresse", values{
+	return c.write(variant{name: "switched"}, s.Head, "l’accès sans certificat est activé avec une autre adresse", values{
 		slotNumber: string(s.Number), slotHolder: s.Holder, slotOther: Mask(s.Chosen), slotDay: conversion.FrenchTime(s.At),
 	})
 }
@@ -272,7 +281,7 @@ type Siege struct {
 
 // Siege writes the notice about guesses that were stopped.
 func (c *Composer) Siege(s Siege) Message {
-	return c.write(variant{name: "siege"}, s.Head, "de nombreux essais d'accès ont été bloqués", values{
+	return c.write(variant{name: "siege"}, s.Head, "des essais d’accès ont été bloqués", values{
 		slotNumber: string(s.Number), slotHolder: s.Holder, slotDay: conversion.FrenchTime(s.At),
 	})
 }

@@ -10,7 +10,6 @@ import (
 
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
-	"bascule/internal/devenv/devtest"
 )
 
 // document is an HTML document as a browser understands it.
@@ -28,16 +27,13 @@ func document(t *testing.T, s string) string {
 }
 
 // oracle executes a template with the values themselves, escaped by html/template.
-func oracle(t *testing.T, v variant, base, help string, vals values) string {
+func oracle(t *testing.T, v variant, o Office, vals values) string {
 	t.Helper()
 	_, templates, err := parseTemplates()
 	if err != nil {
 		t.Fatal(err)
 	}
-	data := map[string]any{
-		"URL": base, "Help": strings.Split(help, "\n"),
-		"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped,
-	}
+	data := o.data(v)
 	for name, s := range slotNames {
 		data[name] = vals[s]
 	}
@@ -63,7 +59,7 @@ func TestEscapedLikeHTMLTemplate(t *testing.T) {
 		vals[slotAddress] = "o'hara+a&b=c%d@x.example"
 		vals[slotFragment] = "o%27hara%2ba%26b%3dc%25d%40x.example"
 		got := document(t, Part{c.wordings[v].html, &vals, htmlEscape}.String())
-		want := document(t, strings.TrimSpace(oracle(t, v, "https://espace.example", helpText, vals))+"\n")
+		want := document(t, strings.TrimSpace(oracle(t, v, office(t), vals))+"\n")
 		if got != want {
 			t.Errorf("%+v:\n got %s\nwant %s", v, got, want)
 		}
@@ -157,26 +153,27 @@ func TestHeadersHoldOneLine(t *testing.T) {
 
 // What would make every mail wrong stops the start.
 func TestNewComposerRefuses(t *testing.T) {
-	from := Sender{Address: devtest.Email(t, "us@espace.example")}
-	for _, c := range []struct {
-		from       Sender
-		base, help string
-	}{
-		{Sender{}, "https://espace.example", helpText},
-		{from, "espace.example", helpText},
-		{from, "javascript:alert(1)", helpText},
-		{from, "https://user:pass@espace.example", helpText},
-		{from, "https://espace.example/?x=1", helpText},
-		{from, "https://espace.example/#x", helpText},
-		{from, "https://espace.example", " \n"},
-		{from, "https://espace.example", "a\xff"},
-		{from, "https://espace.example", "zqslot1qz"},
+	for name, spoil := range map[string]func(*Office){
+		"no sender":         func(o *Office) { o.From = Sender{} },
+		"no scheme":         func(o *Office) { o.PublicURL = "espace.example" },
+		"a script":          func(o *Office) { o.PublicURL = "javascript:alert(1)" },
+		"a password":        func(o *Office) { o.PublicURL = "https://user:pass@espace.example" },
+		"a query":           func(o *Office) { o.PublicURL = "https://espace.example/?x=1" },
+		"a fragment":        func(o *Office) { o.PublicURL = "https://espace.example/#x" },
+		"no help":           func(o *Office) { o.Help = " \n" },
+		"no UTF-8":          func(o *Office) { o.Help = "a\xff" },
+		"a slot":            func(o *Office) { o.Help = "zqslot1qz" },
+		"a slot in a title": func(o *Office) { o.Administration.Name = "zqslot1qz" },
 	} {
-		if _, err := NewComposer(c.from, c.base, c.help); err == nil {
-			t.Errorf("accepted %+v", c)
+		o := office(t)
+		spoil(&o)
+		if _, err := NewComposer(o); err == nil {
+			t.Errorf("%s is accepted", name)
 		}
 	}
-	if _, err := NewComposer(from, "http://127.0.0.1:8080", helpText); err != nil {
+	o := office(t)
+	o.PublicURL = "http://127.0.0.1:8080"
+	if _, err := NewComposer(o); err != nil {
 		t.Error(err)
 	}
 }

@@ -19,8 +19,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-const helpText = `L'assistance aux usagers vous répond de 8 h 00 à 19 h 30, du lundi au vendredi :
-- par téléphone, au 01 99 00 00 00 (prix d'un appel local) ;
+const helpText = `L’assistance aux usagers vous répond de 8 h 00 à 19 h 30, du lundi au vendredi :
+- par téléphone, au 01 99 00 00 00 (prix d’un appel local) ;
 - par formulaire, sur https://assistance.example/contact`
 
 func code(t testing.TB) conversion.Code {
@@ -32,10 +32,17 @@ func code(t testing.TB) conversion.Code {
 	return c
 }
 
+func office(t testing.TB) Office {
+	return Office{
+		From:           Sender{Name: "Espace abonné", Address: devtest.Email(t, "ne-pas-repondre@espace.example")},
+		Administration: conversion.Administration{Name: "Direction départementale des finances publiques de l’Exemple & Fils", Short: "DDFiP Exemple"},
+		PublicURL:      "https://espace.example", Help: helpText,
+	}
+}
+
 func composer(t testing.TB) *Composer {
 	t.Helper()
-	from := Sender{Name: "Espace abonné", Address: devtest.Email(t, "ne-pas-repondre@espace.example")}
-	c, err := NewComposer(from, "https://espace.example/", helpText)
+	c, err := NewComposer(office(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,14 +208,70 @@ func TestActivationSays(t *testing.T) {
 	}
 }
 
+// The mail of a lone address is short.
+func TestActivationIsShort(t *testing.T) {
+	const most = 250
+	for _, name := range []string{"activation", "activation_past", "activation_unknown", "activation_chosen"} {
+		if n := len(strings.Fields(samples(t)[name].Text.String())); n >= most {
+			t.Errorf("%s has %d words, want fewer than %d", name, n, most)
+		}
+	}
+}
+
+// What has to be done comes first, then what concerns shared addresses alone.
+func TestActivationOrder(t *testing.T) {
+	for _, name := range []string{"activation", "activation_shared", "activation_taken"} {
+		m := samples(t)[name]
+		for _, part := range []string{m.Text.String(), m.HTML.String()} {
+			part = part[strings.Index(part, "Bonjour"):]
+			at := -1
+			for _, next := range []string{"Bonjour Jeanne", "7K3M-Q9XT-2HBD", "/activation#", "Numéro d", "d’un autre espace", "espaces abonnés ont", "irrévocable"} {
+				i := strings.Index(part, next)
+				if i >= 0 && i < at {
+					t.Errorf("%s: %q stands too early", name, next)
+				}
+				at = max(at, i)
+			}
+		}
+	}
+}
+
+// Every mail tells whom it is from, at its head and its foot, greets the holder and
+// tells how to check it. Without a name it has no empty line in place of one.
+func TestOffice(t *testing.T) {
+	for name, m := range samples(t) {
+		for kind, part := range map[string]string{"text": m.Text.String(), "html": strings.ReplaceAll(m.HTML.String(), "&amp;", "&")} {
+			before, after, _ := strings.Cut(part, "Bonjour Jeanne Éxemple & Fils,")
+			if !strings.Contains(before, "Direction départementale des finances publiques de l’Exemple & Fils (DDFiP Exemple)") {
+				t.Errorf("%s, %s: the head names nobody", name, kind)
+			}
+			for _, want := range []string{"DDFiP Exemple", "Notre site a pour adresse", "https://espace.example", "jamais de mot de passe par courriel"} {
+				if !strings.Contains(after, want) {
+					t.Errorf("%s, %s lacks %q", name, kind, want)
+				}
+			}
+		}
+	}
+	nobody := office(t)
+	nobody.Administration = conversion.Administration{}
+	c, err := NewComposer(nobody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := c.Activation(activation(t)).Text.String()
+	if !strings.HasPrefix(text, "Bonjour") || !strings.HasSuffix(text, "\n\n--\nCourriel automatique, sans réponse possible.\n") {
+		t.Errorf("%s", text)
+	}
+}
+
 // A certificate opens the space on its last day still, and Paris decides when that ends.
 func TestLastDay(t *testing.T) {
 	for _, c := range []struct {
 		now  time.Time
 		want string
 	}{
-		{time.Date(2026, 12, 31, 22, 59, 0, 0, time.UTC), "ouvre votre espace abonné expire le jeudi 31 décembre 2026."},
-		{time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC), "ouvrait votre espace abonné a expiré le jeudi 31 décembre 2026."},
+		{time.Date(2026, 12, 31, 22, 59, 0, 0, time.UTC), "Votre certificat expire le jeudi 31 décembre 2026."},
+		{time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC), "Votre certificat a expiré le jeudi 31 décembre 2026."},
 	} {
 		a := activation(t)
 		a.Date = c.now
@@ -244,8 +307,8 @@ func TestSharingIsTold(t *testing.T) {
 		a := activation(t)
 		a.Sharing = n
 		m := composer(t).Activation(a)
-		if !strings.Contains(m.Text.String(), "\n- "+want+" espaces abonnés ont cette adresse") ||
-			!strings.Contains(m.HTML.String(), "<li>"+want+" espaces abonnés ont cette adresse") {
+		if !strings.Contains(m.Text.String(), "\n"+want+" espaces abonnés ont cette adresse") ||
+			!strings.Contains(m.HTML.String(), "<p>"+want+" espaces abonnés ont cette adresse") {
 			t.Errorf("%d: %s", n, m.Text.String())
 		}
 	}

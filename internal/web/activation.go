@@ -308,7 +308,7 @@ func (a *attempt) facts(email conversion.Email) func(conversion.Space, conversio
 		return json.Marshal(recap.Facts{
 			Version: recap.Version,
 			Number:  space.Number, Holder: space.Holder, Email: email, Question: question.Text(),
-			SwitchedAt: at.UTC(), PublicURL: a.origin, Help: a.help,
+			SwitchedAt: at.UTC(), PublicURL: a.origin, Help: a.help, Administration: a.by.Name,
 		})
 	}
 }

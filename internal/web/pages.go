@@ -24,9 +24,10 @@ type pages struct {
 
 // site is what every page knows.
 type site struct {
-	Help     string
-	Lifetime string // of a code, "48 h" (R21)
-	Profile  conversion.PasswordProfile
+	Administration conversion.Administration // zero for none
+	Help           string
+	Lifetime       string // of a code, "48 h" (R21)
+	Profile        conversion.PasswordProfile
 	// Certificates tells whether anybody can enter with one.
 	Certificates bool
 	static       *static

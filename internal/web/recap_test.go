@@ -36,7 +36,8 @@ func TestRecap(t *testing.T) {
 		t.Fatal(err)
 	}
 	if facts.Email.String() != "Contact@a.example" || facts.Number != "00AB1234" || len(facts.Companies) != 1 ||
-		facts.Question != "Dans quelle rue avez-vous grandi\u00a0?" || facts.PublicURL != s.http.URL || !strings.Contains(facts.Help, "01 99 00 00 00") {
+		facts.Question != "Dans quelle rue avez-vous grandi\u00a0?" || facts.PublicURL != s.http.URL || !strings.Contains(facts.Help, "01 99 00 00 00") ||
+		facts.Administration != "Direction départementale des finances publiques de l’Exemple" {
 		t.Errorf("frozen facts %+v", facts)
 	}
 	var want bytes.Buffer

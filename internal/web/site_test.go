@@ -56,6 +56,7 @@ func newSite(t testing.TB, change ...func(*web.Config)) *site {
 	cfg := web.Config{
 		DB: s.pages, Keys: s.keys,
 		PublicURL:      &url.URL{Scheme: "http", Host: s.http.Listener.Addr().String()},
+		Administration: conversion.Administration{Name: "Direction départementale des finances publiques de l’Exemple", Short: "DDFiP Exemple"},
 		Help:           "Du lundi au vendredi, de 8 h 00 à 19 h 30.\nTéléphone : 01 99 00 00 00.",
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Log:            slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -42,6 +42,8 @@ type Config struct {
 	// With https, cookies are Secure and HSTS is sent.
 	PublicURL *url.URL
 	Profile   conversion.PasswordProfile // "" is conversion.ProfileFiche (D6)
+	// Administration is whom the pages are from; zero for nobody.
+	Administration conversion.Administration
 	// Help is the operator's own text on the assistance, plain, on one or more
 	// lines (R32). Without it the pages tell what the sheet tells.
 	Help string
@@ -71,6 +73,7 @@ type Server struct {
 	profile conversion.PasswordProfile
 	origin  string // scheme and host, without a slash at the end
 	secure  bool   // the origin is https
+	by      conversion.Administration
 	help    string
 	proxies admission.Proxies
 	log     *slog.Logger
@@ -129,6 +132,7 @@ func New(cfg Config) (*Server, error) {
 		profile: cmp.Or(cfg.Profile, conversion.ProfileFiche),
 		origin:  origin,
 		secure:  cfg.PublicURL.Scheme == "https",
+		by:      cfg.Administration,
 		help:    cmp.Or(text.Trim(cfg.Help), defaultHelp),
 		proxies: cfg.TrustedProxies, log: cfg.Log,
 		certProxies: cfg.CertProxies, certificates: cfg.Certificates, certURL: certURL, now: cfg.Now,
@@ -143,7 +147,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.metrics = newMetrics(cmp.Or(cfg.Registry, prometheus.NewRegistry()), s.hashes, s.besieged)
 	s.pages = newPages(site{
-		Help: s.help, Lifetime: frenchDuration(cmp.Or(cfg.CodeLifetime, conversion.DefaultCodeLifetime)),
+		Administration: s.by,
+		Help:           s.help, Lifetime: frenchDuration(cmp.Or(cfg.CodeLifetime, conversion.DefaultCodeLifetime)),
 		Profile: s.profile, Certificates: s.offersCertificates(), static: static,
 	})
 	return s, nil

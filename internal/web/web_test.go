@@ -33,7 +33,7 @@ func TestPages(t *testing.T) {
 		if path == "/nulle-part" {
 			status = http.StatusNotFound
 		}
-		page := s.get(path).expect(t, status, append(texts, "Téléphone : 01 99 00 00 00.")...) // R32
+		page := s.get(path).expect(t, status, append(texts, "Téléphone : 01 99 00 00 00.", "finances publiques de l’Exemple</small> Espace abonné")...) // R32
 		checkHTML(t, path, page)
 		kept := map[bool]string{true: "no-store", false: "no-cache"}[path == "/nulle-part" || strings.HasPrefix(path, "/activation")]
 		if got := page.header.Get("Cache-Control"); got != kept {
