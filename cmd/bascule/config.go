@@ -2,12 +2,14 @@ package main
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"bascule/internal/conversion"
 	"bascule/internal/mail"
 	"bascule/internal/smtp"
+	"bascule/internal/web"
 )
 
 // environment is the configuration: the only place that reads environment
@@ -374,6 +377,24 @@ func (e environment) help() (string, error) {
 		return "", fmt.Errorf("HELP_TEXT_FILE: %w", err)
 	}
 	return text, nil
+}
+
+// maxLegal is room for a text of many pages.
+const maxLegal = 64 << 10
+
+// legal reads the files of LEGAL_DIR. What is not there stays a draft.
+func (e environment) legal() (l web.Legal, err error) {
+	dir, err := e.folder("LEGAL_DIR")
+	if dir == "" {
+		return l, err
+	}
+	for i, text := range []*string{&l.Notice, &l.Privacy} {
+		*text, err = readText(filepath.Join(dir, web.LegalFiles[i]), maxLegal)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return l, fmt.Errorf("LEGAL_DIR: %w", err)
+		}
+	}
+	return l, nil
 }
 
 // maxDays is a hundred years: no certificate lives that long, and what is added

@@ -66,6 +66,7 @@ type demo struct {
 	keys      *conversion.Keyring
 	by        conversion.Administration
 	help      string
+	legal     web.Legal
 	helpHours assistance.Hours
 	profile   conversion.PasswordProfile
 	db        *sql.DB
@@ -183,6 +184,9 @@ func (d *demo) configure() (err error) {
 	if d.help, err = d.env.help(); err != nil {
 		return err
 	}
+	if d.legal, err = d.env.legal(); err != nil {
+		return err
+	}
 	if d.helpHours, err = d.env.helpHours(); err != nil {
 		return err
 	}
@@ -234,7 +238,7 @@ const demoWorkers = 2
 // run starts the pages and the worker, the ones of serve and work. The caller
 // calls stop.
 func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err error) {
-	pages, err := web.New(web.Config{DB: d.pages, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Administration: d.by, Help: d.help, Log: d.log,
+	pages, err := web.New(web.Config{DB: d.pages, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Administration: d.by, Help: d.help, Legal: d.legal, Log: d.log,
 		Certificates: d.certs.store, CertURL: d.certs.url()})
 	if err != nil {
 		return nil, err

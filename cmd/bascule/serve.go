@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,6 +55,7 @@ Environment, optional:
   CODE_LIFETIME     how long a code works, as the pages tell it (48h)
   PASSWORD_PROFILE  fiche (8 to 20 letters and digits, the default) or cnil
   HELP_TEXT_FILE    what pages say about the assistance
+  LEGAL_DIR         a folder with your legal notice and privacy notice (drafts)
   THEME_DIR         a folder that replaces the look`,
 		Example: "  LISTEN_ADDR=127.0.0.1:8081 bascule serve",
 		Args:    noArg,
@@ -91,7 +93,18 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.warnTexts(cfg, pages)
 	return listenAndServe(ctx, a.log, a.listeners(cfg, pages, pair))
+}
+
+// warnTexts tells what subscribers should be told and are not.
+func (a *app) warnTexts(cfg web.Config, pages *web.Server) {
+	if cfg.Administration.IsZero() {
+		a.log.Warn("ADMINISTRATION is not set: pages say nobody's name")
+	}
+	if drafts := pages.LegalDrafts(); len(drafts) > 0 {
+		a.log.Warn("a page is a draft: write the texts, without a gap, into LEGAL_DIR", "pages", strings.Join(drafts, " "), "files", strings.Join(web.LegalFiles, " "))
+	}
 }
 
 // listeners are where to serve what. Where subscribers come over http, the TLS
@@ -129,6 +142,9 @@ func (a *app) webConfig() (cfg web.Config, err error) {
 		return cfg, err
 	}
 	if cfg.Help, err = a.env.help(); err != nil {
+		return cfg, err
+	}
+	if cfg.Legal, err = a.env.legal(); err != nil {
 		return cfg, err
 	}
 	if cfg.TrustedProxies, err = a.env.trustedProxies(); err != nil {

@@ -80,6 +80,9 @@ func (a *app) work(ctx context.Context) error {
 	if err := q.CheckPolicy(ctx); err != nil {
 		a.log.Warn(err.Error())
 	}
+	if cfg.office.Administration.IsZero() {
+		a.log.Warn("ADMINISTRATION is not set: mails say nobody's name")
+	}
 	w, relay, err := a.newWorker(cfg, db, q)
 	if err != nil {
 		return err

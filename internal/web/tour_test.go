@@ -115,7 +115,7 @@ func (v *tour) tabs() {
 }
 
 func (v *tour) fixedPages() {
-	for _, path := range []string{"/", "/sans-certificat", "/adhesion", "/aide", "/accessibilite", "/certificat", "/connexion", "/mot-de-passe-oublie",
+	for _, path := range []string{"/", "/sans-certificat", "/adhesion", "/aide", "/accessibilite", "/mentions-legales", "/donnees-personnelles", "/certificat", "/connexion", "/mot-de-passe-oublie",
 		"/nouveau-mot-de-passe", "/activation", "/recapitulatif", "/recapitulatif.pdf"} {
 		v.open(path)
 		v.stop("vide")

@@ -46,7 +46,8 @@ type Config struct {
 	Administration conversion.Administration
 	// Help is the operator's own text on the assistance, plain, on one or more
 	// lines (R32). Without it the pages tell what the sheet tells.
-	Help string
+	Help  string
+	Legal Legal // the zero value has a draft of every page
 	// TrustedProxies are believed about X-Forwarded-For, and nothing else.
 	TrustedProxies []netip.Prefix
 	// CertProxies are believed about Client-Cert, on CertificateHandler alone: who
@@ -75,6 +76,7 @@ type Server struct {
 	secure  bool   // the origin is https
 	by      conversion.Administration
 	help    string
+	legal   []legalPage
 	proxies admission.Proxies
 	log     *slog.Logger
 
@@ -134,6 +136,7 @@ func New(cfg Config) (*Server, error) {
 		secure:  cfg.PublicURL.Scheme == "https",
 		by:      cfg.Administration,
 		help:    cmp.Or(text.Trim(cfg.Help), defaultHelp),
+		legal:   legalPages(cfg.Legal),
 		proxies: cfg.TrustedProxies, log: cfg.Log,
 		certProxies: cfg.CertProxies, certificates: cfg.Certificates, certURL: certURL, now: cfg.Now,
 		static: static, crossOrigin: crossOrigin,
@@ -191,6 +194,8 @@ func (s *Server) routes() []route {
 		{path: "/adhesion", get: s.fixed("join")},
 		{path: "/aide", get: s.fixed("help")},
 		{path: "/accessibilite", get: s.fixed("accessibility")},
+		{path: s.legal[0].Path, get: s.legalPage(0)},
+		{path: s.legal[1].Path, get: s.legalPage(1)},
 		// The switch by a mailed code.
 		{path: "/activation", get: s.showActivation, post: s.activate},
 		{path: "/recapitulatif.pdf", get: s.recapPDF},

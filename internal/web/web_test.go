@@ -22,12 +22,15 @@ func TestPages(t *testing.T) {
 		"/": {"Accéder avec mon certificat", "Optez pour l'accès sans certificat", "Créer mon espace / adhérer aux services en ligne", "Activer votre espace",
 			"il doit être installé dans votre navigateur et être valide", "d'une adresse électronique valide", // R34
 			"Les quatre étapes", "irrévocable", "Vous conservez le même numéro d'abonné"}, // R33
-		"/sans-certificat":    {"Vous avez reçu notre courriel", "Accéder avec mon certificat", "Opter pour l'accès sans certificat", "Contactez l'assistance"}, // R2
-		"/adhesion":           {"Mode expert", "2ème étape", "Activer votre espace"},                                                                            // R24
-		"/aide":               {"créer un nouvel espace", "substitutions", "délégations", "Je n'ai pas reçu le courriel"},                                       // R34
-		"/activation":         {"Étape 1 sur 4", "Il ne s'agit pas ici de votre mot de passe, mais du code reçu", "Valider", "48 h"},                            // R25, R33
-		"/activation?etape=3": {"Étape 3 sur 4"},
-		"/nulle-part":         {"Page introuvable"},
+		"/sans-certificat":      {"Vous avez reçu notre courriel", "Accéder avec mon certificat", "Opter pour l'accès sans certificat", "Contactez l'assistance"}, // R2
+		"/mentions-legales":     {"<h1>Mentions légales</h1>", "Cette page est un projet", "<mark>[à compléter"},
+		"/donnees-personnelles": {"<h1>Données personnelles</h1>", "Vos droits"},
+		"/accessibilite":        {"établie le 29\u00a0novembre 2026 par Direction départementale"},
+		"/adhesion":             {"Mode expert", "2ème étape", "Activer votre espace"},                                                 // R24
+		"/aide":                 {"créer un nouvel espace", "substitutions", "délégations", "Je n'ai pas reçu le courriel"},            // R34
+		"/activation":           {"Étape 1 sur 4", "Il ne s'agit pas ici de votre mot de passe, mais du code reçu", "Valider", "48 h"}, // R25, R33
+		"/activation?etape=3":   {"Étape 3 sur 4"},
+		"/nulle-part":           {"Page introuvable"},
 	} {
 		status := http.StatusOK
 		if path == "/nulle-part" {
@@ -59,7 +62,7 @@ func TestLinks(t *testing.T) {
 		"pending": s.post(proof), "welcome": s.post(form), "already": s.post(with(form, "submission", "-")), "refused": s.post(proof),
 		"session": s.get("/recapitulatif.pdf"),
 	}
-	for _, path := range []string{"/", "/sans-certificat", "/adhesion", "/aide", "/activation"} {
+	for _, path := range []string{"/", "/sans-certificat", "/adhesion", "/aide", "/accessibilite", "/mentions-legales", "/donnees-personnelles", "/activation"} {
 		pages[path] = s.get(path)
 	}
 	for name, page := range pages {

@@ -1,0 +1,117 @@
+package web
+
+import (
+	"embed"
+	"net/http"
+	"strings"
+)
+
+// Legal is what the law wants to be told, in the operator's words: plain text. "" is
+// the built-in draft.
+type Legal struct {
+	Notice  string // /mentions-legales
+	Privacy string // /donnees-personnelles
+}
+
+// LegalFiles are the names that the texts have in a folder, in the order of Legal.
+var LegalFiles = []string{"mentions-legales.txt", "donnees-personnelles.txt"}
+
+//go:embed legal/*.txt
+var legalDrafts embed.FS
+
+// A legalPage is the data of legal.html.
+type legalPage struct {
+	Path, Title string
+	Draft       bool // something is to be filled in
+	Blocks      []legalBlock
+}
+
+// A legalBlock is a heading, a list, or a paragraph of one or more lines.
+type legalBlock struct {
+	Heading, List bool
+	Lines         [][]legalSpan
+}
+
+// A legalSpan is text; a gap is to be filled in.
+type legalSpan struct {
+	Text string
+	Gap  bool
+}
+
+// legalPages reads both texts.
+func legalPages(l Legal) []legalPage {
+	pages := []legalPage{{Path: "/mentions-legales", Title: "Mentions légales"}, {Path: "/donnees-personnelles", Title: "Données personnelles"}}
+	for i, text := range []string{l.Notice, l.Privacy} {
+		if text == "" {
+			draft, err := legalDrafts.ReadFile("legal/" + LegalFiles[i])
+			if err != nil {
+				panic(err) // cannot happen: the file is embedded
+			}
+			text = string(draft)
+		}
+		pages[i].Blocks = readLegal(text)
+		pages[i].Draft = strings.Contains(text, gapOpen)
+	}
+	return pages
+}
+
+// readLegal reads a text: a line that begins with "## " is a heading, with "- " an
+// item of a list; an empty line ends a paragraph.
+func readLegal(text string) []legalBlock {
+	var blocks []legalBlock
+	fresh := true
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			fresh = true
+			continue
+		}
+		heading, isHeading := strings.CutPrefix(line, "## ")
+		item, isItem := strings.CutPrefix(heading, "- ")
+		if fresh || isHeading || isItem != blocks[len(blocks)-1].List {
+			blocks = append(blocks, legalBlock{Heading: isHeading, List: isItem})
+		}
+		last := &blocks[len(blocks)-1]
+		last.Lines = append(last.Lines, legalSpans(item))
+		fresh = isHeading
+	}
+	return blocks
+}
+
+// gapOpen begins what an operator has to fill in; "]" ends it.
+const gapOpen = "[à compléter"
+
+func legalSpans(line string) []legalSpan {
+	var spans []legalSpan
+	for {
+		before, after, found := strings.Cut(line, gapOpen)
+		if before != "" {
+			spans = append(spans, legalSpan{Text: before})
+		}
+		if !found {
+			return spans
+		}
+		gap, rest, _ := strings.Cut(after, "]")
+		spans = append(spans, legalSpan{Text: gapOpen + gap + "]", Gap: true})
+		line = rest
+	}
+}
+
+// LegalDrafts are the paths of pages that are not filled in yet.
+func (s *Server) LegalDrafts() []string {
+	var paths []string
+	for _, p := range s.legal {
+		if p.Draft {
+			paths = append(paths, p.Path)
+		}
+	}
+	return paths
+}
+
+// legalPage is a page of s.legal.
+func (s *Server) legalPage(i int) handler {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Cache-Control", "no-cache")
+		return s.pages.write(w, http.StatusOK, "legal", view{Title: s.legal[i].Title, Data: s.legal[i]})
+	}
+}
