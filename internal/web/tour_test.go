@@ -1,8 +1,11 @@
 package web_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +51,7 @@ func TestTour(t *testing.T) {
 	v.byLink()
 	v.byCertificate(r)
 	v.byPassword()
+	v.mails()
 	for _, path := range c.server.Pages() {
 		path = strings.TrimSuffix(path, "{$}")
 		if !v.seen[path] && !slices.Contains([]string{"/static/{version}/{file...}", "/healthz", "/readyz"}, path) {
@@ -83,6 +87,41 @@ func (v *tour) stop(state string) {
 	}
 	if title := js[string](v.browser, `document.title`); strings.HasPrefix(title, "Erreur") != js[bool](v.browser, `!!document.getElementById('erreurs')`) {
 		t.Errorf("%s, %s: the title is %q", path, state, title)
+	}
+}
+
+// mails looks at each kind of mail, as its golden file has it. Deadline, code and
+// button of one that holds a code are on the first screen of a phone.
+func (v *tour) mails() {
+	t := v.t
+	files, err := filepath.Glob("../mail/testdata/*.html")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d mails, %v", len(files), err)
+	}
+	for _, file := range files {
+		html, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".html")
+		v.do(chromedp.Navigate("data:text/html;base64," + base64.StdEncoding.EncodeToString(html)))
+		for _, look := range []struct {
+			scheme string
+			width  int64
+		}{{"light", 1280}, {"light", 360}, {"dark", 360}} {
+			v.look(look.scheme, look.width)
+			for _, violation := range devtest.Axe(t, v.ctx) {
+				t.Errorf("mail %s, %s, %d pixels: %s", name, look.scheme, look.width, violation)
+			}
+			if wide := js[int64](v.browser, `document.documentElement.scrollWidth`); wide > look.width {
+				t.Errorf("mail %s: %d pixels wide, the screen has %d", name, wide, look.width)
+			}
+			v.picture(fmt.Sprintf("mail-%s-%s-%d.png", name, look.scheme, look.width))
+		}
+		const first = 640 // pixels
+		if bottom := js[int64](v.browser, `Math.ceil(document.querySelector('a[href*="#adresse="]')?.getBoundingClientRect().bottom || 0)`); bottom > first {
+			t.Errorf("mail %s: the button ends %d pixels below the top", name, bottom)
+		}
 	}
 }
 
