@@ -20,27 +20,27 @@ type ProvenCode struct {
 	Proven     conversion.Email // where the code was mailed
 	ExpiresAt  time.Time
 	Space      conversion.Space
-	// Activates tells that the request carries the credentials chosen for
-	// this address, so that the code alone activates (D1).
+	// Activates tells that the code alone activates: the request carries the
+	// credentials chosen for this address (D1).
 	Activates bool
-	// ContactStands tells that the contact's code opens the identifiers, or did
-	// until the activation; it does not once the certificate holder has chosen (D8).
+	// ContactStands tells that the contact's code opens the identifiers, or did until
+	// the activation. It stops when the certificate holder chooses (D8).
 	ContactStands bool
 	// Pending is another address whose own code is on its way, zero if none.
 	Pending conversion.Email
 	// NoOther tells that as many other addresses were chosen as can be (D1).
 	NoOther bool
-	// Activated tells that the request has led to the switch already. Only
-	// the form named by Submission may be told more than "refused".
+	// Activated tells that the request has switched its space. Only the form named by
+	// Submission may learn more than "refused".
 	Activated  bool
 	Submission string // the form that the request took last, "" if none
 }
 
-// FindCode looks an address and a code up: one index probe, the same for known
-// and unknown. A right code of a started mail is accepted whatever became of
-// the mail: it marks it as mailed and so stops repetitions. It returns
+// FindCode looks an address and a code up. It takes one index probe, whether the code
+// is known or not. A right code of a started mail is accepted, whatever became of the
+// mail. FindCode then marks the mail as mailed, which stops repetitions. It returns
 // conversion.ErrCodeRefused if the code is wrong, expired or void, and ErrBusy if
-// somebody else holds the code that is to be marked. Who typed a right code too late gets a *LateCode.
+// somebody else holds the code. Who typed a right code too late gets a *LateCode.
 func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (ProvenCode, error) {
 	row, err := db.findCode(ctx, keys, email, code)
 	switch {
@@ -97,7 +97,7 @@ func (r codeRow) tooLate() error {
 //go:embed query/mark_typed.sql
 var markTyped string
 
-// markTyped sets mailed_at: whoever types the code has received it (I5).
+// markTyped sets mailed_at: a code that somebody types has arrived (I5).
 func (db *DB) markTyped(ctx context.Context, row codeRow) error {
 	if row.Activated || row.Mailed {
 		return nil
@@ -115,14 +115,14 @@ type Credentials struct {
 	Answer   conversion.Hash
 }
 
-// A Submission is the form of somebody who proved an address by its code.
+// A Submission is a form with an address and the code that proves it.
 type Submission struct {
 	Request    int64
 	Generation int              // of the code that proved
 	ID         string           // of the form, a UUID: the same form again changes nothing
 	Email      conversion.Email // the identifier chosen
-	// Credentials hashes what was typed. It is called inside the transaction,
-	// once it is certain that nobody else works on this request. Nil where the
+	// Credentials hashes the password and the answer that were typed. It is called
+	// inside the transaction, when nobody else works on this request. It is nil if the
 	// request carries the credentials.
 	Credentials func() (Credentials, error)
 }
@@ -138,15 +138,15 @@ type Activation struct {
 	SessionHash [32]byte
 }
 
-// Activate switches the space of a request: the one transaction that does (R3,
-// R4, I3). The database's clock, read once the lock on the request is held,
-// alone decides whether the code is still good (R21).
+// Activate switches the space of a request. No other transaction does (R3, R4, I3). The
+// database's clock alone decides whether the code is still good (R21). It is read under
+// the lock on the request.
 //
-// It returns ErrBusy, conversion.ErrCodeRefused, conversion.ErrAlreadyActivated
-// or conversion.ErrAddressTaken; nothing has changed then. The form that
-// activated gets nil again, and another session that ends with its first one;
-// once that has ended, by its time, by signing out or by another password, it
-// gets conversion.ErrAlreadyActivated like any other form.
+// It returns ErrBusy, conversion.ErrCodeRefused, conversion.ErrAlreadyActivated or
+// conversion.ErrAddressTaken; nothing has changed then. The form that activated gets
+// nil again, and another session that ends with its first one. When that session is
+// over (by its time, by signing out or by another password), the form gets
+// conversion.ErrAlreadyActivated like any other form.
 func (db *DB) Activate(ctx context.Context, a Activation) error {
 	done := func(r lockedRequest) bool { return r.Activated }
 	err := db.submit(ctx, a.Submission, done, func(tx *sqlx.Tx, r lockedRequest, c Credentials) error {
@@ -167,8 +167,8 @@ var switchRequest string
 //go:embed query/switch_space.sql
 var switchSpace string
 
-// activate is the switch. Each statement is guarded once more, so that no
-// mistake above can activate late, twice or without a code.
+// activate is the switch. Each statement checks once more, so that no mistake in our
+// code activates late, twice or without a code.
 func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r lockedRequest, c Credentials) error {
 	space, err := r.space()
 	if err != nil {
@@ -196,12 +196,12 @@ func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r lockedRequest, c
 	return nil
 }
 
-// errRepeated says that the very form was submitted before.
+// errRepeated says that the same form was submitted before.
 var errRepeated = errors.New("form submitted before")
 
-// submit runs f in the transaction of one submission: at most one at a time for
-// a request, the lock held, the code still good. It returns errRepeated if the
-// request carries the form's name and done says that its effect is there.
+// submit runs f in the transaction of one submission: one at a time for a request,
+// under its lock, with a code that is still good. It returns errRepeated if the request
+// names this form and done finds its effect.
 func (db *DB) submit(ctx context.Context, s Submission, done func(lockedRequest) bool, f func(*sqlx.Tx, lockedRequest, Credentials) error) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		r, creds, err := lockSubmission(ctx, tx, s, done)
@@ -216,8 +216,8 @@ func (db *DB) submit(ctx context.Context, s Submission, done func(lockedRequest)
 	case violates(err, "code_reserved"):
 		return db.reserved(ctx, s.Email)
 	case isLost(err):
-		// The connection broke, perhaps after the COMMIT: the row tells,
-		// though whoever asked may have no time left.
+		// The connection broke, perhaps after the COMMIT. The row tells, even if ctx
+		// has no time left.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rereading)
 		defer cancel()
 		if named, readErr := db.hasForm(ctx, s); readErr == nil && named {
@@ -233,10 +233,10 @@ var seizeRequest string
 //go:embed query/locked_request.sql
 var lockedRequestQuery string
 
-// lockSubmission locks the request and reads it with the clock of that very moment. The
-// costly hashes are made before the row is locked and after it is certain that
-// no other process makes them for the same request. Who holds the row, perhaps an
-// import, is not waited for: a transaction that waits keeps its connection.
+// lockSubmission locks the request, then reads it and the clock. The costly hashes are
+// made before the row is locked, and after no other process makes them for the same
+// request. It does not wait for a row that somebody holds, perhaps an import, as a
+// waiting transaction keeps its connection.
 func lockSubmission(ctx context.Context, tx *sqlx.Tx, s Submission, done func(lockedRequest) bool) (r lockedRequest, c Credentials, err error) {
 	var free bool
 	if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, s.Request); err != nil {
@@ -262,8 +262,8 @@ func lockSubmission(ctx context.Context, tx *sqlx.Tx, s Submission, done func(lo
 	if err := r.check(s, done); err != nil || r.Mailed {
 		return r, c, err
 	}
-	// It was started anew since it was typed: the request goes from requested to
-	// mailed before it goes on.
+	// The mail was started anew after its code was typed. The request becomes mailed
+	// before anything else.
 	_, err = tx.ExecContext(ctx, markTyped, s.Request, s.Generation)
 	return r, c, err
 }
@@ -278,7 +278,7 @@ func (r lockedRequest) check(s Submission, done func(lockedRequest) bool) error 
 	case !r.Valid:
 		return conversion.ErrCodeRefused
 	case s.Credentials == nil && r.Password == "":
-		return conversion.ErrCodeRefused // the credentials went while the form was under way
+		return conversion.ErrCodeRefused // the credentials were erased while the form was under way
 	}
 	return nil
 }
@@ -308,7 +308,7 @@ func (r lockedRequest) chosen(e conversion.Email) bool {
 	return err == nil && c.Same(e)
 }
 
-// rereading is how long it may take to find out what a lost answer was.
+// rereading is how long it may take to find out a lost answer.
 const rereading = 5 * time.Second
 
 //go:embed query/has_submission.sql

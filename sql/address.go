@@ -15,8 +15,8 @@ import (
 
 // A Choice is how ChooseAddress ended.
 type Choice struct {
-	// Standing tells that a mail to this very address is under way or was
-	// sent before: its code and deadline stand (R22).
+	// Standing tells that a mail to this address is under way or was sent before. Its
+	// code and deadline stand (R22).
 	Standing  bool
 	MailedAt  time.Time // when that mail began to be handed over; zero unless Standing
 	ExpiresAt time.Time // its code's deadline; likewise
@@ -28,9 +28,9 @@ var chooseAddress string
 //go:embed query/replace_credentials.sql
 var replaceCredentials string
 
-// ChooseAddress points a proven request at another address, which must be
-// proven by a code of its own before it is anybody's identifier (D1). The
-// credentials are kept as hashes.
+// ChooseAddress points a proven request at another address (D1). A code of its own must
+// prove that address before it becomes an identifier. The credentials are kept as
+// hashes.
 //
 // It returns ErrBusy, conversion.ErrCodeRefused, conversion.ErrAlreadyActivated,
 // conversion.ErrAddressTaken, a *conversion.ReservedError or
@@ -76,9 +76,8 @@ var closeOverdueAddress string
 //go:embed query/address_taken.sql
 var addressTaken string
 
-// reserve makes sure that the address is not the identifier of another space,
-// and closes overdue requests which still reserve it. The unique indexes decide
-// what races past.
+// reserve checks that the address is not the identifier of another space, and closes
+// overdue requests that still reserve it. The unique indexes decide races.
 func reserve(ctx context.Context, tx *sqlx.Tx, e conversion.Email, at time.Time) error {
 	if _, err := tx.ExecContext(ctx, closeOverdueAddress, e.Key(), at); err != nil {
 		return fmt.Errorf("close overdue requests: %w", err)
@@ -93,8 +92,8 @@ func reserve(ctx context.Context, tx *sqlx.Tx, e conversion.Email, at time.Time)
 	return nil
 }
 
-// AddressTaken tells whether an address is the identifier of a password space
-// (R6), for who has proven that it may be known.
+// AddressTaken tells whether an address is the identifier of a password space (R6).
+// Only a person who has proven the address may learn it.
 func (db *DB) AddressTaken(ctx context.Context, e conversion.Email) (bool, error) {
 	var taken bool
 	if err := db.x.GetContext(ctx, &taken, addressTaken, e.Key()); err != nil {
@@ -106,11 +105,11 @@ func (db *DB) AddressTaken(ctx context.Context, e conversion.Email) (bool, error
 //go:embed query/reserved_until.sql
 var reservedUntil string
 
-// reserved tells until when an address is another request's (R22).
+// reserved tells until when another request reserves an address (R22).
 func (db *DB) reserved(ctx context.Context, e conversion.Email) error {
 	var until stdsql.NullTime
 	err := db.x.GetContext(ctx, &until, reservedUntil, e.Key())
-	if err != nil && !errors.Is(err, stdsql.ErrNoRows) { // it has just ended
+	if err != nil && !errors.Is(err, stdsql.ErrNoRows) { // no rows: it has just ended
 		return fmt.Errorf("look a reservation up: %w", err)
 	}
 	return &conversion.ReservedError{Until: until.Time}

@@ -30,11 +30,11 @@ var (
 	verdictsChanged string
 )
 
-// store tells the verdicts, then applies the rows behind a savepoint, so that
-// only the second, shorter part holds locks. If a verdict has changed in between,
-// or another transaction is in the way of this one, the locks are given back, and
-// all rows are judged and told again. The last time, what has changed is told
-// while the locks are held.
+// store tells the verdicts, then applies the rows behind a savepoint. So only the
+// second, shorter part holds locks. If a verdict has changed in between, or a deadlock
+// ends this transaction, store gives the locks back, judges all rows again and tells
+// the verdicts again. The last time, it tells the changed verdicts while it holds the
+// locks.
 func (r *importRun) store(ctx context.Context) (ImportResult, error) {
 	for attempt := 1; ; attempt++ {
 		if err := r.tell(ctx); err != nil {
@@ -69,7 +69,7 @@ func (r *importRun) store(ctx context.Context) (ImportResult, error) {
 	}
 }
 
-// back undoes what was applied, and gives its locks back.
+// back undoes all that was applied, and gives the locks back.
 func (r *importRun) back(ctx context.Context) (time.Time, error) {
 	if err := r.steps(ctx, step{`ROLLBACK TO SAVEPOINT apply`, nil}); err != nil {
 		return time.Time{}, err
@@ -90,9 +90,9 @@ var (
 	keepImport string
 )
 
-// apply does what the accepted rows ask for and keeps the run; changed says that
-// a verdict is not the one that was told. A row without a verdict would be a row
-// lost: the constraint on the table import refuses it.
+// apply does what the accepted rows ask for and keeps the run. changed says that a
+// verdict is not the one that was told. A constraint of the table import refuses a row
+// without a verdict, as that row would be lost.
 func (r *importRun) apply(ctx context.Context) (result ImportResult, changed bool, err error) {
 	c, err := r.keepCampaign(ctx)
 	if err != nil {
@@ -146,9 +146,9 @@ var (
 	contestedMoved string
 )
 
-// openRequests makes the new spaces and the requests. Rows whose space has an open
-// request are judged again once it is locked, so that no activation under way is
-// overtaken: overdue ones are closed first, and a row whose space got or lost its
+// openRequests makes the new spaces and the requests. If a space has an open request,
+// its row is judged again once the request is locked, so that no activation under way
+// is overtaken. Overdue requests are closed first. A row whose space got or lost its
 // request in the meantime goes another round.
 func (r *importRun) openRequests(ctx context.Context, batch, campaign int64) error {
 	if err := r.steps(ctx, step{makeSpaces, nil}, step{openFirst, []any{batch, campaign}}); err != nil {
@@ -183,8 +183,8 @@ func (r *importRun) openRound(ctx context.Context, batch, campaign int64, round 
 		step{auditRequests, []any{round, batch, r.Actor}})
 }
 
-// judgeContested locks the open requests of contested rows and judges these rows
-// again. It tells whether that was in vain for some of them.
+// judgeContested locks the open requests of contested rows and judges these rows again.
+// It tells whether some of them must go another round.
 func (r *importRun) judgeContested(ctx context.Context, round int) (moved bool, err error) {
 	if err := r.steps(ctx, step{lockContested, nil}); err != nil {
 		return false, err
@@ -205,8 +205,8 @@ func (r *importRun) judgeContested(ctx context.Context, round int) (moved bool, 
 //go:embed query/campaign_of_file.sql
 var campaignOfFile string
 
-// campaign is the one that the file belongs to: the one named, else the one where its
-// rows are, else a new one named after the file (D12). Its ID is 0 if it is new.
+// campaign is the campaign of the file: the one named, else the one of its rows, else a
+// new one named after the file (D12). The ID of a new one is 0.
 func (r *importRun) campaign(ctx context.Context) (Campaign, error) {
 	if r.Campaign != "" {
 		c, err := campaignOf(ctx, r.tx, r.Campaign)
@@ -226,7 +226,7 @@ func (r *importRun) campaign(ctx context.Context) (Campaign, error) {
 	return found.campaign(), err
 }
 
-// newCampaign is one named after the file, with a number if that name is taken.
+// newCampaign is a campaign named after the file, with a number if that name is taken.
 func (r *importRun) newCampaign(ctx context.Context) (Campaign, error) {
 	base := strings.TrimSuffix(r.FileName, filepath.Ext(r.FileName))
 	for n := 1; ; n++ {
@@ -241,7 +241,8 @@ func (r *importRun) newCampaign(ctx context.Context) (Campaign, error) {
 	}
 }
 
-// keepCampaign is campaign, made if it is new, and started if that was asked for.
+// keepCampaign is campaign, but makes a new one, and starts it if the import asks for
+// that.
 func (r *importRun) keepCampaign(ctx context.Context) (Campaign, error) {
 	c, err := r.campaign(ctx)
 	if err != nil {
@@ -259,8 +260,8 @@ func (r *importRun) keepCampaign(ctx context.Context) (Campaign, error) {
 	return c, err
 }
 
-// campaignName is the nth name that a file's name gives: printable, and no longer than
-// a campaign's may be.
+// campaignName makes the nth campaign name of a file's name: printable, and not too
+// long.
 func campaignName(base string, n int) string {
 	name := []rune(text.OneLine(base))
 	suffix := ""

@@ -19,10 +19,10 @@ var (
 	complainedAddress string
 )
 
-// Bounced records that a report of a class came back to the mail with the code
-// of one generation (D11), and tells whether that was news: a repetition, a
-// lighter class, an older generation and an activated request change nothing.
-// Whoever complained is left alone from here on, an activated request or not (D17).
+// Bounced records that a report of a class came back to the mail with the code of one
+// generation (D11). It tells whether that was news: a repetition, a lighter class, an
+// older generation and an activated request change nothing. After a complaint the
+// address is left alone, even if the request is activated (D17).
 func (db *DB) Bounced(ctx context.Context, request int64, generation int, class conversion.Bounce) (news bool, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, lockRequest, request); err != nil {
@@ -46,8 +46,8 @@ func (db *DB) Bounced(ctx context.Context, request int64, generation int, class 
 	return news, nil
 }
 
-// complained excludes the address that one mail went to, unless it is excluded
-// without end already. An address that the request has left since is not known.
+// complained excludes the address that one mail went to, unless it is excluded without
+// end already. It does not know an address that the request has left since.
 func complained(ctx context.Context, tx *sqlx.Tx, request int64, generation int) (bool, error) {
 	var key string
 	err := tx.GetContext(ctx, &key, complainedAddress, request, generation)

@@ -13,8 +13,8 @@ import (
 // ProbeEvery is how often an open breaker lets one mail try (D11).
 const ProbeEvery = 15 * time.Second
 
-// UnclearLimit is how many distinct recipients in a row must be refused without
-// a clear reason before the relay is held to blame (D11).
+// UnclearLimit is how many distinct recipients in a row the relay may refuse without a
+// clear reason before it is to blame (D11).
 const UnclearLimit = 5
 
 //go:embed query/open_breaker.sql
@@ -23,9 +23,9 @@ var openBreaker string
 //go:embed query/excuse.sql
 var excuse string
 
-// OpenBreaker stops all mail of all workers: the relay refuses us, as the
-// obligations met met it. What was refused without a clear reason since the last
-// success gets its attempt back.
+// OpenBreaker stops all mail of all workers, because the relay refuses us. met are the
+// obligations whose mails met that refusal. The mails that were refused without a clear
+// reason since the last success get their attempt back.
 func (db *DB) OpenBreaker(ctx context.Context, reason string, met []int64) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error { return openIn(ctx, tx, reason, met) })
 	if err != nil {
@@ -64,11 +64,10 @@ var (
 )
 
 // NoteUnclear records that the mails of obligations were refused without a clear
-// reason. When UnclearLimit recipients were in a row, the breaker opens, and they
-// get their attempts back (D11). That happens to a mail once: if it is refused
-// again, it is to blame itself, counts no more, and follows its own schedule. An
-// open breaker that has nothing left but such mails closes: no probe could tell
-// anything about the relay.
+// reason. After UnclearLimit recipients in a row the breaker opens, and their mails get
+// the attempt back (D11). That happens to a mail once. If it is refused again, it is to
+// blame itself: it no longer counts, and follows its own schedule. When only such mails
+// are left, the open breaker closes, as no probe could tell anything about the relay.
 func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn Turn, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		var isOpen bool
@@ -96,8 +95,8 @@ func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn
 	return turn, nil
 }
 
-// whileOpen excuses what was refused for the first time, and closes the breaker
-// if everybody has been refused again.
+// whileOpen excuses the mails that were refused for the first time. It closes the
+// breaker if each mail has been refused again.
 func whileOpen(ctx context.Context, tx *sqlx.Tx) (Turn, error) {
 	if _, err := tx.ExecContext(ctx, excuse, pq.Int64Array{}, ProbeEvery.Seconds()); err != nil {
 		return Unturned, err
@@ -113,8 +112,8 @@ func whileOpen(ctx context.Context, tx *sqlx.Tx) (Turn, error) {
 //go:embed query/blame.sql
 var blame string
 
-// Blame records that mails were refused without a clear reason before another one
-// got through: they are to blame themselves.
+// Blame records that mails were refused without a clear reason before another one got
+// through. So they are to blame themselves.
 func (db *DB) Blame(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
@@ -128,10 +127,10 @@ func (db *DB) Blame(ctx context.Context, ids []int64) error {
 //go:embed query/claim_probe.sql
 var claimProbe string
 
-// A Passage is what an open breaker leaves to one worker.
+// A Passage is what the breaker allows one worker.
 type Passage struct {
-	Open  bool `db:"open"`  // no mail starts, but for the probe
-	Probe bool `db:"probe"` // the caller, alone of all workers, may try one mail
+	Open  bool `db:"open"`  // only the probe may start
+	Probe bool `db:"probe"` // the caller may try one mail, and no other worker may
 }
 
 // ClaimProbe looks whether the breaker is open, and takes the probe if one is due.

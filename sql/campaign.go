@@ -20,8 +20,8 @@ import (
 // A CampaignState says what a campaign may do (D12).
 type CampaignState string
 
-// The states of a campaign. Only the invitations of a running one start. The last
-// two are ends: nothing is added any more.
+// The states of a campaign. Only the invitations of a running campaign start. Nothing
+// is added to a cancelled or closed one.
 const (
 	CampaignPrepared  CampaignState = "prepared"
 	CampaignRunning   CampaignState = "running"
@@ -64,7 +64,7 @@ type CampaignSettings struct {
 	MinHelp  time.Duration // so much assistance lies in the lifetime of a code; whole minutes (D14)
 }
 
-// A CampaignStateError says that a campaign is in a state which forbids what was asked.
+// A CampaignStateError says that the state of a campaign forbids a command.
 type CampaignStateError struct {
 	Name  string
 	State CampaignState
@@ -124,7 +124,7 @@ func campaignOf(ctx context.Context, q sqlx.QueryerContext, name string) (Campai
 	return row.campaign(), nil
 }
 
-// A CampaignLine tells of a campaign what a list of them shows.
+// A CampaignLine is a campaign in a list of campaigns.
 type CampaignLine struct {
 	ID        int64         `db:"id" json:"-"`
 	Name      string        `db:"name" json:"campaign"`
@@ -147,7 +147,7 @@ func (db *DB) Campaigns(ctx context.Context) (list []CampaignLine, err error) {
 	return list, nil
 }
 
-// CampaignProgress is what became of a campaign.
+// CampaignProgress is how far a campaign has come.
 type CampaignProgress struct {
 	Campaign
 	Rows         int // of its spreadsheets, each as it was handed in last
@@ -175,10 +175,10 @@ var (
 	campaignAudit string
 )
 
-// campaignLog is how many events of a campaign are told.
+// campaignLog is how many events Progress returns.
 const campaignLog = 20
 
-// Progress tells what became of a campaign. It returns ErrNoCampaign.
+// Progress tells how far a campaign has come. It returns ErrNoCampaign.
 func (db *DB) Progress(ctx context.Context, name string) (p CampaignProgress, err error) {
 	if p.Campaign, err = db.Campaign(ctx, name); err != nil {
 		return p, err
@@ -216,7 +216,7 @@ var (
 	wakeCampaign string
 )
 
-// StartCampaign has a prepared campaign send its invitations, with these settings
+// StartCampaign lets a prepared campaign send its invitations, with these settings
 // (D12). It returns ErrNoCampaign or a *CampaignStateError.
 func (db *DB) StartCampaign(ctx context.Context, name string, s CampaignSettings, actor string) error {
 	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
@@ -227,15 +227,15 @@ func (db *DB) StartCampaign(ctx context.Context, name string, s CampaignSettings
 	})
 }
 
-// PauseCampaign stops what has not started of a running campaign; why is shown. It
-// returns ErrNoCampaign or a *CampaignStateError.
+// PauseCampaign stops the invitations of a running campaign that have not started.
+// Commands show why. It returns ErrNoCampaign or a *CampaignStateError.
 func (db *DB) PauseCampaign(ctx context.Context, name, why, actor string) error {
 	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
 		return move(ctx, tx, c, CampaignPaused, why, actor, CampaignRunning)
 	})
 }
 
-// ResumeCampaign has a paused campaign go on; its pilot is over. It returns
+// ResumeCampaign lets a paused campaign go on. Its pilot is over. It returns
 // ErrNoCampaign or a *CampaignStateError.
 func (db *DB) ResumeCampaign(ctx context.Context, name, actor string) error {
 	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
@@ -253,7 +253,7 @@ func (db *DB) ResumeCampaign(ctx context.Context, name, actor string) error {
 	})
 }
 
-// SetCampaign changes the settings of a campaign, which may be running. It returns
+// SetCampaign changes the settings of a campaign, even of a running one. It returns
 // ErrNoCampaign or a *CampaignStateError.
 func (db *DB) SetCampaign(ctx context.Context, name string, change func(*CampaignSettings), actor string) error {
 	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
@@ -283,7 +283,7 @@ func (db *DB) changeCampaign(ctx context.Context, name string, f func(*sqlx.Tx, 
 	})
 }
 
-// move brings a campaign to another state, from one of these.
+// move brings a campaign to another state, if it is in one of the states from.
 func move(ctx context.Context, tx *sqlx.Tx, c Campaign, to CampaignState, why, actor string, from ...CampaignState) error {
 	var n int
 	if err := tx.GetContext(ctx, &n, moveCampaign, c.ID, pq.Array(from), to, why, actor); err != nil {
@@ -316,26 +316,26 @@ func (s CampaignSettings) String() string {
 //go:embed query/open_of_campaign.sql
 var openOfCampaign string
 
-// CancelCampaign ends a campaign and all its open requests, whose codes are dead;
-// what is switched stays so. It returns how many requests it ended, and
-// ErrNoCampaign or a *CampaignStateError. A call that broke off is
-// finished by another.
+// CancelCampaign ends a campaign and all its open requests. Their codes are dead;
+// switched spaces stay switched. It returns how many requests it ended, and
+// ErrNoCampaign or a *CampaignStateError. If a call breaks off, the next one finishes
+// its work.
 func (db *DB) CancelCampaign(ctx context.Context, name, why, actor string) (n int64, err error) {
 	return db.endCampaign(ctx, name, CampaignCancelled, why, actor, CampaignPrepared, CampaignRunning, CampaignPaused, CampaignCancelled)
 }
 
-// CloseCampaign ends a campaign, and those of its open requests whose code never
-// started: nothing can be sent any more. A code that was mailed is good until its
-// deadline. It returns as CancelCampaign does.
+// CloseCampaign ends a campaign, and its open requests whose code never started. It
+// sends nothing more. A code that was mailed is good until its deadline. It returns the
+// same as CancelCampaign.
 func (db *DB) CloseCampaign(ctx context.Context, name, why, actor string) (n int64, err error) {
 	return db.endCampaign(ctx, name, CampaignClosed, why, actor, CampaignPrepared, CampaignRunning, CampaignPaused, CampaignCancelled)
 }
 
-// endChunk is how many requests end in one transaction: imports, and who activates,
-// wait no longer for their locks.
+// endChunk is how many requests end in one transaction. It bounds how long imports and
+// activations wait for the locks.
 const endChunk = 5_000
 
-// endCampaign brings a campaign to its end first, so that nothing starts any more.
+// endCampaign ends the campaign before its requests, so that nothing starts any more.
 func (db *DB) endCampaign(ctx context.Context, name string, to CampaignState, why, actor string, from ...CampaignState) (n int64, err error) {
 	var c Campaign
 	err = db.changeCampaign(ctx, name, func(tx *sqlx.Tx, found Campaign) error {

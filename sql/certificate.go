@@ -9,13 +9,13 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A CertificateSpace is a space whose certificate has a serial number. Whether
-// the issuer is the same too, the caller must tell.
+// A CertificateSpace is a space whose certificate has a given serial number. The caller
+// must compare the issuer.
 type CertificateSpace struct {
 	ID    int64
 	Space conversion.Space
-	// Open is what the certificate holder has chosen already; its zero value
-	// if there is no such request.
+	// Open is what the certificate holder has chosen already. It is zero if there is no
+	// such request.
 	Open OpenChoice
 	// NoOther tells that as many other addresses were chosen as can be (D1).
 	NoOther bool
@@ -24,7 +24,7 @@ type CertificateSpace struct {
 // An OpenChoice is an open request with credentials.
 type OpenChoice struct {
 	Email     conversion.Email
-	Taken     bool      // it has become another space's identifier meanwhile (D3)
+	Taken     bool      // another space has the address as identifier meanwhile (D3)
 	StartedAt time.Time // of the mail with the code; zero while it is queued
 	ExpiresAt time.Time
 }
@@ -32,8 +32,8 @@ type OpenChoice struct {
 //go:embed query/spaces_of_certificate.sql
 var spacesOfCertificate string
 
-// SpacesOfCertificate returns the spaces of a serial number, a hundred at most: there
-// may be several, of different issuers (R7).
+// SpacesOfCertificate returns the spaces of a serial number, a hundred at most.
+// Different issuers may use the same number (R7).
 func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialNumber) ([]CertificateSpace, error) {
 	var rows []struct {
 		ID        int64     `db:"id"`
@@ -66,7 +66,7 @@ func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialN
 	return spaces, nil
 }
 
-// known is a time that a query gives as the epoch where there is none.
+// known reads a time; a query returns the epoch for no time.
 func known(t time.Time) time.Time {
 	if t.Unix() == 0 {
 		return time.Time{}

@@ -9,9 +9,9 @@ import (
 //go:embed query/clean_up.sql
 var cleanUp string
 
-// CleanUp forgets up to limit sessions that are over, as many throttles that are
-// empty, and as many invitations that wait for the end of an exclusion though
-// nothing can come of them (D17). It returns the largest of these numbers.
+// CleanUp forgets up to limit sessions that are over, as many throttles that are empty,
+// and as many dead invitations that wait for the end of an exclusion (D17). It returns
+// the largest of these numbers.
 func (db *DB) CleanUp(ctx context.Context, limit int) (n int, err error) {
 	if err := db.x.GetContext(ctx, &n, cleanUp, limit); err != nil {
 		return 0, fmt.Errorf("clean up: %w", err)
@@ -25,7 +25,7 @@ const foldLock = -4
 //go:embed query/fold.sql
 var fold string
 
-// Fold shortens the tally, so that reading it stays short; its sums do not change.
+// Fold shortens the tally, so that reading it stays fast. Its sums do not change.
 func (db *DB) Fold(ctx context.Context) error {
 	if _, err := db.x.ExecContext(ctx, fold, foldLock); err != nil {
 		return fmt.Errorf("fold the tally: %w", err)

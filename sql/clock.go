@@ -8,8 +8,8 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// MaxClockSkew is how far this machine's clock may be from the database's: far
-// below anything that a deadline printed to the minute would show.
+// MaxClockSkew is how much this machine's clock may differ from the database's.
+// Deadlines are printed to the minute, so nobody sees the difference.
 const MaxClockSkew = 5 * time.Second
 
 // CheckClock returns an error if the two clocks differ by more than MaxClockSkew.

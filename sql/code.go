@@ -18,7 +18,7 @@ type purpose string
 const (
 	purposeIdentify purpose = "identify" // it opens the identifiers screen
 	purposeActivate purpose = "activate" // it proves the address that was chosen, and activates (D1, D8)
-	purposeReset    purpose = "reset"    // it lets choose a new password (R31)
+	purposeReset    purpose = "reset"    // it opens the choice of a new password (R31)
 )
 
 // codeRow is a code, with its request and its space.

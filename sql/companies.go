@@ -11,7 +11,7 @@ import (
 	"bascule/internal/conversion"
 )
 
-// Companies are what a space holds, as far as one page shows it.
+// Companies are the companies of a space, as far as one page shows them.
 type Companies struct {
 	All      []conversion.Company // without their services, in the order of their SIRENs
 	Services int                  // of all of them
@@ -21,8 +21,8 @@ type Companies struct {
 //go:embed query/companies_of.sql
 var companiesOf string
 
-// CompaniesOf reads what a space holds. siren is the company to read whole. It
-// returns conversion.ErrNotFound for an unknown space.
+// CompaniesOf reads the companies of a space. It reads the company with this siren
+// whole. It returns conversion.ErrNotFound for an unknown space.
 func (db *DB) CompaniesOf(ctx context.Context, space int64, siren string) (Companies, error) {
 	var row struct {
 		All      []byte `db:"companies"`

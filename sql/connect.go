@@ -14,8 +14,8 @@ import (
 	"github.com/lib/pq"
 )
 
-// newConnector reads a DATABASE_URL. No error repeats anything of it: any part may
-// be the password, badly written.
+// newConnector reads a DATABASE_URL. No error repeats any part of it, as any part may
+// be a mistyped password.
 func newConnector(url string) (*pq.Connector, error) {
 	cfg, err := pq.NewConfig(url)
 	if err != nil {
@@ -28,7 +28,7 @@ func newConnector(url string) (*pq.Connector, error) {
 	return pq.NewConnectorConfig(cfg)
 }
 
-// connectError adds to why there is no connection what can be done about it.
+// connectError adds to a failed connection what to do about it.
 func connectError(err error) error {
 	if remedy := remedyOf(err); remedy != "" {
 		return fmt.Errorf("connect to the PostgreSQL of DATABASE_URL: %s", remedy)
@@ -63,8 +63,8 @@ func remedyOf(err error) string {
 	return ""
 }
 
-// Advice is what can be done about a refusal of PostgreSQL's that means the
-// operator, "" for any other error.
+// Advice is what the operator can do about a refusal of PostgreSQL, "" for any other
+// error.
 func Advice(err error) string {
 	if server, ok := errors.AsType[*pq.Error](err); ok {
 		return remedyOfServer(server)
@@ -72,7 +72,7 @@ func Advice(err error) string {
 	return ""
 }
 
-// remedyOfServer is what to do about a refusal of PostgreSQL's, by its SQLSTATE.
+// remedyOfServer is what to do about a refusal of PostgreSQL, by its SQLSTATE.
 func remedyOfServer(err *pq.Error) string {
 	remedy := ""
 	switch err.Code {

@@ -23,9 +23,9 @@ type DB struct {
 	statements sync.Map // *sqlx.Stmt by their text: see prepare
 }
 
-// Open connects to the database of a DATABASE_URL with at most conns
-// connections. The caller closes it. No error repeats the URL: any part of it
-// may be the password, badly written.
+// Open connects to the database of a DATABASE_URL with at most conns connections. The
+// caller closes it. No error repeats the URL, as any part of it may be a mistyped
+// password.
 func Open(ctx context.Context, url string, conns int) (*DB, error) {
 	return open(ctx, url, conns, func(c driver.Connector) driver.Connector { return c })
 }
@@ -50,14 +50,14 @@ func open(ctx context.Context, url string, conns int, change func(driver.Connect
 }
 
 // LimitAnswers sets how long PostgreSQL may take for one statement, and for each
-// further part of its answer. Then the connection is closed, and what it was
-// doing is unknown. Without it that is half an hour. A context that ends before
-// cancels the statement; half a second later its connection is closed.
+// further part of its answer. The default is half an hour. Then the connection is
+// closed, and the outcome of the statement is unknown. If the context ends before, the
+// statement is cancelled, and its connection is closed half a second later.
 func (db *DB) LimitAnswers(d time.Duration) { db.pool.patience.Store(int64(d)) }
 
-// prepare prepares a query that runs again and again: each connection parses and
-// plans it once. It takes a connection of the pool the first time, so it is not to
-// be called within a transaction.
+// prepare prepares a query that runs again and again: each connection parses and plans
+// it once. The first call takes a connection of the pool, so never call it within a
+// transaction.
 func (db *DB) prepare(ctx context.Context, query string) (*sqlx.Stmt, error) {
 	if stmt, ok := db.statements.Load(query); ok {
 		return stmt.(*sqlx.Stmt), nil
@@ -73,15 +73,15 @@ func (db *DB) prepare(ctx context.Context, query string) (*sqlx.Stmt, error) {
 	return stmt, nil
 }
 
-// Close closes the pool, also where PostgreSQL does not answer any more.
+// Close closes the pool, even if PostgreSQL does not answer any more.
 func (db *DB) Close() error {
 	db.LimitAnswers(closing)
 	return errors.Join(db.x.Close(), db.probe.Close())
 }
 
-// Ready tells whether PostgreSQL answers, on a connection of its own: that all
-// others are in use says nothing of PostgreSQL. It ends with ctx, though a frozen
-// server may hold that connection for longer; until then it is the only one.
+// Ready tells whether PostgreSQL answers. It has a connection of its own, as all others
+// may be in use. It ends with ctx. A frozen server may hold that connection for longer;
+// there is never a second one.
 func (db *DB) Ready(ctx context.Context) error {
 	answer := make(chan error, 1)
 	go func() { answer <- db.probe.PingContext(ctx) }()

@@ -7,11 +7,10 @@ import (
 	"time"
 )
 
-// silence is how long a connection may stay without an answer of the other
-// machine's kernel before it counts as broken: a machine that has vanished, or a
-// firewall that drops what passes, says nothing, and without a limit a statement
-// would wait for a quarter of an hour. It says nothing about how long PostgreSQL
-// may work on a statement.
+// silence is how long the other machine's kernel may leave a connection without an
+// answer before the connection counts as broken. A machine that has vanished or a
+// firewall that drops packets says nothing, and a statement would wait for a quarter of
+// an hour. It does not limit how long PostgreSQL works on a statement.
 const silence = 30 * time.Second
 
 // dialer connects to PostgreSQL. It implements pq.Dialer and pq.DialerContext.

@@ -10,7 +10,7 @@ import (
 	"github.com/lib/pq"
 )
 
-// Due is how much is to be done in one lane.
+// Due is how much is due in one lane.
 type Due struct {
 	Lane        Lane `db:"lane"`
 	Count       int  `db:"due"` // counted up to the limit asked for
@@ -33,10 +33,9 @@ func (db *DB) Due(ctx context.Context, limit int) ([]Due, error) {
 // dueChannel is notified by every statement that adds an obligation.
 const dueChannel = "bascule_due"
 
-// WatchDue sends on the returned channel soon after obligations were added,
-// until ctx ends. Notifications may be lost while the connection is down: a
-// tick must go beside it. It waits for the first connection; it returns an error
-// when ctx ends before.
+// WatchDue sends on the returned channel soon after obligations were added, until ctx
+// ends. Notifications are lost while the connection is down, so the caller also needs a
+// tick. It waits for the first connection, and returns an error if ctx ends before.
 func (db *DB) WatchDue(ctx context.Context, log *slog.Logger) (<-chan struct{}, error) {
 	l := pq.NewDialListener(listenDialer{newDialer()}, db.pool.url, time.Second, 30*time.Second, func(e pq.ListenerEventType, err error) {
 		if err != nil {

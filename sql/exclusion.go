@@ -12,15 +12,15 @@ import (
 	"bascule/internal/conversion"
 )
 
-// An Exclusion says whom no campaign invites or reminds, and why (D17).
+// An Exclusion says which person no campaign invites or reminds, and why (D17).
 type Exclusion struct {
 	conversion.Excluded
 	Reason string
 	Actor  string
-	EndsAt time.Time // it holds before this instant; zero: until it is lifted
+	EndsAt time.Time // it holds until this instant; zero: until it is lifted
 }
 
-// A SpaceExclusion is one that leaves a space alone now.
+// A SpaceExclusion is an exclusion that leaves a space alone now.
 type SpaceExclusion struct {
 	Kind   conversion.ExcludedKind `db:"kind"`
 	Key    string                  `db:"key"`
@@ -39,9 +39,9 @@ var (
 	storyExclusions string
 )
 
-// Exclude leaves somebody alone from here on, whatever is imported: no
-// invitation, no reminder (D17). An exclusion of the same that holds already is
-// replaced. It returns how many spaces are named.
+// Exclude leaves somebody alone from here on: no import leads to an invitation or a
+// reminder (D17). It replaces an exclusion of the same that holds already. It returns
+// how many spaces it names.
 func (db *DB) Exclude(ctx context.Context, x Exclusion) (spaces int, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		spaces, err = exclude(ctx, tx, x)
@@ -62,9 +62,9 @@ func exclude(ctx context.Context, tx *sqlx.Tx, x Exclusion) (spaces int, err err
 	return spaces, err
 }
 
-// Lift ends what was excluded by Exclude or by a complaint, for a reason; the
-// invitations that waited for it are due again. It returns how many spaces are
-// named, and conversion.ErrNotFound if nothing is excluded by that name.
+// Lift ends an exclusion by Exclude or by a complaint, for a reason. The invitations
+// that waited for it are due again. It returns how many spaces the exclusion names, and
+// conversion.ErrNotFound if there is no such exclusion.
 func (db *DB) Lift(ctx context.Context, x conversion.Excluded, reason, actor string) (spaces int, err error) {
 	var row struct {
 		Lifted int `db:"lifted"`
@@ -80,7 +80,7 @@ func (db *DB) Lift(ctx context.Context, x conversion.Excluded, reason, actor str
 	return row.Spaces, nil
 }
 
-// exclusions are what leaves a space alone at an instant.
+// exclusions are the exclusions that leave a space alone at an instant.
 func exclusions(ctx context.Context, q sqlx.QueryerContext, space int64, at time.Time) ([]SpaceExclusion, error) {
 	var list []SpaceExclusion
 	err := sqlx.SelectContext(ctx, q, &list, storyExclusions, space, at)

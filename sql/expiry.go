@@ -15,9 +15,9 @@ type Swept struct {
 //go:embed query/sweep.sql
 var sweep string
 
-// Sweep looks at up to limit deadlines that have passed, each of the codes that
-// started together, and expires their requests (R21). It is a
-// convenience: a code is refused at its deadline whether or not anybody swept.
+// Sweep looks at up to limit deadlines that have passed, and expires their requests
+// (R21). A deadline is that of all codes that started together. Sweep only brings the
+// states up to date: a code is refused at its deadline even if nobody sweeps.
 func (db *DB) Sweep(ctx context.Context, limit int) (Swept, error) {
 	var s Swept
 	err := again(func() error {

@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// A Front is how far those who take mails of a lane have come, in the order in which
-// they are due. What is behind is being handed over, so nobody need look at it
-// again; but a mail whose worker has died becomes due there, and one that was added
-// by a long transaction: Reset it from time to time. It is safe for concurrent use.
+// A Front is how far the slots of a process have come in a lane, in the order in which
+// mails are due. The mails behind it are being handed over, so no slot looks at them
+// again. But two kinds of mails become due behind it: those of a dead worker, and those
+// of a long transaction. So Reset it from time to time. It is safe for concurrent use.
 type Front struct {
 	mu sync.Mutex
 	at time.Time
 	id int64
 }
 
-// Reset lets the next one look at all that is due. It tells whether nobody would have.
+// Reset lets the next slot look at all that is due. It tells whether the front had
+// advanced.
 func (f *Front) Reset() bool {
 	if f == nil {
 		return false

@@ -13,9 +13,9 @@ import (
 	"github.com/lib/pq"
 )
 
-// grants are what the commands other than migrate do to each table, and no
-// more: no TRUNCATE, no trigger, no column that never changes. The application
-// deletes what is done with, never what happened (R4, I9).
+// grants are what the commands other than migrate do to each table, and nothing else:
+// no TRUNCATE, no trigger, no column that never changes. The application deletes rows
+// that it no longer needs, never history (R4, I9).
 var grants = [...]struct{ table, rights string }{
 	{"goose_db_version", "SELECT"},
 	{"campaign", "SELECT, INSERT (name, created_at), UPDATE (state, why, starts_at, pilot, per_day, min_help, open_until)"},
@@ -50,16 +50,16 @@ var grants = [...]struct{ table, rights string }{
 	{"audit", "SELECT, INSERT (at, space_id, request_id, event, actor, why)"},
 }
 
-// ErrRoleOwns says that a role owns the tables, so that nothing can be kept from it.
+// ErrRoleOwns says that a role owns the tables, so that no right can be taken from it.
 var ErrRoleOwns = errors.New("the role owns the tables, or has the rights of who does: name another one")
 
-// Grant gives an existing role exactly what serve, work, import and the
-// administrators' commands need, and takes from it, and from PUBLIC, what else
-// was granted. The role can neither change the schema nor make bascule forget
-// (R4, I9). It is to be run again after each Migrate, as the role that migrates.
-// It returns ErrRoleOwns for a role that has the rights of the owner, and an
-// error that says what to do where the role has rights, of itself, through other
-// roles or as an owner, that Grant cannot take away. Nothing has changed then.
+// Grant gives an existing role exactly the rights that serve, work, import and the
+// administrators' commands need. It takes all other rights from the role and from
+// PUBLIC. The role can neither change the schema nor make bascule forget (R4, I9). Run
+// it again after each Migrate, as the role that migrates. It returns ErrRoleOwns for a
+// role that has the rights of the owner. If the role has other rights that Grant cannot
+// take away (its own, through other roles, or as an owner), the error says what to do.
+// Nothing has changed then.
 func (db *DB) Grant(ctx context.Context, role string) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if err := checkGrantee(ctx, tx, role); err != nil {
@@ -98,8 +98,8 @@ func checkGrantee(ctx context.Context, tx *sqlx.Tx, role string) error {
 	return nil
 }
 
-// OwnerWarning says in one line that the pool's role has the rights of the
-// tables' owner, so that nothing keeps history from it (R4); "" if it has not.
+// OwnerWarning says in one line that the pool's role has the rights of the tables'
+// owner and could delete history (R4). It is "" if the role has not.
 func (db *DB) OwnerWarning(ctx context.Context) (string, error) {
 	var r struct {
 		Name string `db:"name"`
@@ -123,9 +123,9 @@ var quietSettings = [...]string{
 	"log_error_verbosity = terse", "log_min_error_statement = panic", "log_parameter_max_length = 0", "log_parameter_max_length_on_error = 0",
 }
 
-// QuietLog makes PostgreSQL's own log tell no values of the role's statements in
-// this database. Only a superuser may: for others it returns, in one line, what
-// to have one say; "" if that was said already.
+// QuietLog keeps the values of the role's statements in this database out of
+// PostgreSQL's own log. Only a superuser may set that. For other roles it returns in
+// one line what a superuser has to run, or "" if that was done already.
 func (db *DB) QuietLog(ctx context.Context, role string) (string, error) {
 	var database string
 	var isSet bool
@@ -172,7 +172,7 @@ func quiet(role, database string) string {
 //go:embed query/owned_relations.sql
 var ownedRelations string
 
-// grantScript takes everything away and gives what is needed.
+// grantScript takes all rights away and gives the needed ones.
 func grantScript(ctx context.Context, tx *sqlx.Tx, role string) (string, error) {
 	var at struct {
 		Database string `db:"database"`
@@ -216,8 +216,8 @@ func grantScript(ctx context.Context, tx *sqlx.Tx, role string) (string, error) 
 	return b.String(), nil
 }
 
-// checkGranted catches what PostgreSQL only warns of: rights on the database
-// and its schema are given by their own owners.
+// checkGranted finds failures that PostgreSQL only warns of: only the owners of the
+// database and of the schema can grant rights on them.
 func checkGranted(ctx context.Context, tx *sqlx.Tx, role string) error {
 	var enough bool
 	err := tx.GetContext(ctx, &enough, `SELECT has_database_privilege($1, current_database(), 'CONNECT')
@@ -235,10 +235,10 @@ var (
 	excessParameter string
 )
 
-// checkExcess returns an error that names the first right that is too much, and
-// the statement that takes it away. What PostgreSQL grants is granted to the
-// role itself, to PUBLIC or to roles that it is a member of; whether it inherits
-// from them does not matter, since it can become them.
+// checkExcess returns an error that names the first right in excess, and the statement
+// that takes it away. A right may be the role's own, PUBLIC's, or that of a role of
+// which it is a member. Inheritance does not matter, as a member can become the other
+// role.
 func checkExcess(ctx context.Context, tx *sqlx.Tx, role string) error {
 	tables, rights, columns := wanted()
 	var excess []struct {
