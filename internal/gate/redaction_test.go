@@ -1,0 +1,305 @@
+package gate
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"html"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// spoken are the files that people read, by what they hold: the mails as they
+// leave, pages, texts of the site, and packages that write French.
+var (
+	spokenMails    = "internal/mail/testdata/*.txt"
+	spokenPages    = "internal/web/page/legal.html"
+	spokenTexts    = "internal/web/legal/*.txt"
+	spokenPackages = []string{"internal/mail"}
+)
+
+// What people read follows docs/redaction.md.
+func TestRedaction(t *testing.T) {
+	style := readRedaction(t)
+	for _, s := range spokenSentences(t) {
+		for _, problem := range style.problems(s.text) {
+			t.Errorf("%s: %s: %s", s.where, problem, s.text)
+		}
+	}
+}
+
+// A redaction is what docs/redaction.md asks for.
+type redaction struct {
+	forbidden *regexp.Regexp
+	quoted    *strings.Replacer // takes the sheet's own texts out
+}
+
+// readRedaction reads the two tables.
+func readRedaction(t *testing.T) redaction {
+	t.Helper()
+	doc := document(t, "docs/redaction.md")
+	var words []string
+	for _, row := range tableRows(doc, "## Vocabulaire") {
+		for _, word := range strings.Split(row[2], ",") {
+			words = append(words, regexp.QuoteMeta(strings.TrimSpace(word)))
+		}
+	}
+	var quoted []string
+	for _, row := range tableRows(doc, "## Textes de la fiche") {
+		quoted = append(quoted, row[0], "")
+	}
+	if len(words) < 20 || len(quoted) == 0 {
+		t.Fatalf("docs/redaction.md has %d forbidden words and %d texts of the sheet", len(words), len(quoted)/2)
+	}
+	if pairs := tableRows(doc, "## Avant, après"); len(pairs) < 10 {
+		t.Errorf("docs/redaction.md has %d pairs, want ten", len(pairs))
+	} else {
+		for _, pair := range pairs {
+			words := redaction{regexp.MustCompile(`^$`), strings.NewReplacer()}
+			for _, sentence := range sentencesOf(pair[1]) {
+				if problems := words.problems(sentence); len(problems) > 0 && !strings.Contains(strings.Join(problems, ""), "space") {
+					t.Errorf("docs/redaction.md praises %q: %s", sentence, problems)
+				}
+			}
+		}
+	}
+	const edge = `[^\p{L}\p{N}_-]` // Go's \b knows ASCII alone
+	return redaction{
+		regexp.MustCompile(`(?i)(?:^|` + edge + `)(` + strings.Join(words, "|") + `)(?:e?s|ée?s?)?(?:` + edge + `|$)`),
+		strings.NewReplacer(quoted...),
+	}
+}
+
+// tableRows are the cells of the table below a heading.
+func tableRows(doc, heading string) [][]string {
+	_, doc, _ = strings.Cut(doc, heading+"\n")
+	doc, _, _ = strings.Cut(doc, "\n## ")
+	var rows [][]string
+	for line := range strings.Lines(doc) {
+		if cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|"); strings.HasPrefix(line, "|") && len(cells) > 1 {
+			for i := range cells {
+				cells[i] = strings.TrimSpace(cells[i])
+			}
+			rows = append(rows, cells)
+		}
+	}
+	if len(rows) < 2 {
+		return nil
+	}
+	return rows[2:] // after the header and its rule
+}
+
+// maxWords is how long a sentence may be.
+const maxWords = 24
+
+var (
+	straight = regexp.MustCompile(`\p{L}'`)
+	ordinary = regexp.MustCompile(`[ \t][:;?!»]|«[ \t]`)
+)
+
+// problems tells what is wrong with a sentence.
+func (r redaction) problems(sentence string) []string {
+	var all []string
+	if straight.MatchString(address.ReplaceAllString(sentence, "")) {
+		all = append(all, "a straight apostrophe")
+	}
+	if ordinary.MatchString(sentence) {
+		all = append(all, "an ordinary space where it may break a line")
+	}
+	if n := countWords(sentence); n > maxWords {
+		all = append(all, fmt.Sprintf("%d words", n))
+	}
+	if word := r.forbidden.FindStringSubmatch(r.quoted.Replace(strings.ReplaceAll(sentence, "\u00a0", " "))); word != nil {
+		all = append(all, fmt.Sprintf("the word %q", word[1]))
+	}
+	return all
+}
+
+// address is an address of mail or of a page: no word of ours.
+var address = regexp.MustCompile(`\S+@\S+|https?://\S+`)
+
+func countWords(sentence string) int {
+	n := 0
+	for _, word := range strings.Fields(sentence) {
+		if strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+			n++
+		}
+	}
+	return n
+}
+
+// A spoken sentence and where it stands.
+type spoken struct{ where, text string }
+
+func spokenSentences(t *testing.T) []spoken {
+	t.Helper()
+	var all []spoken
+	add := func(where, text string) {
+		for _, s := range sentencesOf(text) {
+			all = append(all, spoken{where, s})
+		}
+	}
+	for _, pattern := range []string{spokenMails, spokenPages, spokenTexts} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := string(b)
+			if strings.HasSuffix(file, ".html") {
+				text = shownByTemplate(text)
+			}
+			add(strings.TrimPrefix(file, root+"/"), text)
+		}
+	}
+	for _, s := range sources(t) {
+		if !s.test && slices.Contains(spokenPackages, s.pkg) {
+			for _, text := range literalTexts(s.syntax) {
+				if isFrench(text) {
+					add(s.path, text)
+				}
+			}
+		}
+	}
+	return all
+}
+
+var (
+	lineEnd     = regexp.MustCompile(`\n+`)
+	sentenceEnd = regexp.MustCompile(`([.?!…])(?:[ \x{a0}]»)?\s`)
+)
+
+// sentencesOf cuts a text at the ends of lines and sentences.
+func sentencesOf(text string) []string {
+	var all []string
+	for _, line := range lineEnd.Split(text, -1) {
+		for _, s := range strings.Split(sentenceEnd.ReplaceAllString(line+" ", "$1\n"), "\n") {
+			if s = strings.TrimSpace(s); s != "" {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+var (
+	action = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
+	branch = regexp.MustCompile(`^\{\{-?\s*(if|else|end|range|with|define|template|block|/\*)`)
+	tag    = regexp.MustCompile(`(?s)<!?/?([a-zA-Z0-9]+)[^>]*>`)
+	inline = []string{"a", "strong", "em", "span", "time", "mark", "small", "abbr", "code", "b", "i"}
+)
+
+// shownByTemplate is the text of a page. It confesses: a branch of a template ends a
+// sentence, and a value counts as one word.
+func shownByTemplate(source string) string {
+	source = strings.ReplaceAll(source, "\n", " ")
+	source = action.ReplaceAllStringFunc(source, func(a string) string {
+		if branch.MatchString(a) {
+			return "\n"
+		}
+		return "x"
+	})
+	source = tag.ReplaceAllStringFunc(source, func(s string) string {
+		if slices.Contains(inline, strings.ToLower(tag.FindStringSubmatch(s)[1])) {
+			return ""
+		}
+		return "\n"
+	})
+	return html.UnescapeString(source)
+}
+
+// literalTexts are the string literals of a file, those that "+" joins as one.
+func literalTexts(file *ast.File) []string {
+	var all []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ImportSpec, *ast.StructType:
+			return false
+		case *ast.BinaryExpr:
+			if text, ok := joined(n); ok {
+				all = append(all, text)
+				return false
+			}
+		case *ast.BasicLit:
+			if text, ok := joined(n); ok {
+				all = append(all, text)
+			}
+		}
+		return true
+	})
+	return all
+}
+
+// joined is the text of a literal, or of a sum that has one; what is no literal
+// counts as one word.
+func joined(e ast.Expr) (string, bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind != token.STRING {
+			return "", false
+		}
+		text, err := strconv.Unquote(e.Value)
+		return text, err == nil
+	case *ast.BinaryExpr:
+		x, okX := joined(e.X)
+		y, okY := joined(e.Y)
+		if e.Op != token.ADD || !okX && !okY {
+			return "", false
+		}
+		if !okX {
+			x = "x"
+		}
+		if !okY {
+			y = "x"
+		}
+		return x + y, true
+	}
+	return "", false
+}
+
+var french = regexp.MustCompile(`[àâçèéêëîïôùûœ«»’]|(?i)\b(les|des|du|une|votre|vos|est|cette|dans|pour)\b`)
+
+// isFrench tells a French sentence from names and from English.
+func isFrench(s string) bool { return strings.Contains(s, " ") && french.MatchString(s) }
+
+// The judgement itself: what is to be found is found, and nothing else.
+func TestRedactionJudges(t *testing.T) {
+	style := readRedaction(t)
+	for text, want := range map[string]string{
+		"Choisissez votre adresse.":                                 "",
+		"L'adresse est prise.":                                      "a straight apostrophe",
+		"Écrivez à o'hara@x.example.":                               "",
+		"Besoin d’aide ?":                                           "an ordinary space where it may break a line",
+		"Besoin d’aide\u00a0?":                                      "",
+		"Cliquez sur « Valider\u00a0».":                             "an ordinary space where it may break a line",
+		"Reprenez la procédure.":                                    `the word "procédure"`,
+		"Les procédures sont longues.":                              `the word "procédure"`,
+		"Votre espace a été transformé.":                            `the word "transformé"`,
+		"L’espace a bien été transformé en espace sans certificat.": "",
+		"Une option existe.":                                        `the word "option"`,
+		"Opter pour l’accès sans certificat.":                       "",
+		"Vous pouvez opter maintenant.":                             `the word "opter"`,
+		"Une adoption est un mot.":                                  "",
+		"Le code est inopérant.":                                    `the word "inopérant"`,
+		strings.Repeat("mot ", maxWords):                            "",
+		strings.Repeat("mot ", maxWords+1):                          "25 words",
+	} {
+		if got := strings.Join(style.problems(text), ", "); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	page := `{{define "main"}}<p>Un <strong>mot</strong>&nbsp;: {{.X}}.</p><p>Deux. Trois{{if .Y}} quatre{{end}}</p>`
+	if got := sentencesOf(shownByTemplate(page)); !slices.Equal(got, []string{"Un mot\u00a0: x.", "Deux.", "Trois", "quatre"}) {
+		t.Errorf("%q", got)
+	}
+}
