@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"go/ast"
 	"go/token"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 )
 
 // An operator finds every variable that a command reads, and no other.
@@ -99,6 +101,75 @@ func TestDocsNameTables(t *testing.T) {
 			if !strings.Contains(architecture, "`"+table[1]+"`") {
 				t.Errorf("docs/architecture.md does not name the table %s", table[1])
 			}
+		}
+	}
+}
+
+// The documents read well in a terminal and in a narrow window: no line is longer than
+// maxLine, but for tables, code and what cannot be broken, and no cell of a table than
+// maxCell. What is longer is prose.
+func TestDocsWidth(t *testing.T) {
+	for name, text := range documents(t) {
+		for _, problem := range tooWide(text) {
+			t.Errorf("%s, %s", name, problem)
+		}
+	}
+}
+
+const maxLine, maxCell = 100, 160
+
+var (
+	linkTarget = regexp.MustCompile(`\]\([^)\s]*\)`)
+	cellBorder = regexp.MustCompile(`(?:^|[^\\])\|`)
+)
+
+// tooWide names the lines and cells of a document that are too wide.
+func tooWide(text string) (problems []string) {
+	fenced := false
+	for i, line := range strings.Split(text, "\n") {
+		switch {
+		case strings.HasPrefix(strings.TrimSpace(line), "```"):
+			fenced = !fenced
+		case fenced:
+		case strings.HasPrefix(line, "|"):
+			for _, cell := range cellBorder.Split(linkTarget.ReplaceAllString(line, "]"), -1) {
+				if n := utf8.RuneCountInString(strings.TrimSpace(cell)); n > maxCell {
+					problems = append(problems, fmt.Sprintf("line %d: a cell of %d characters", i+1, n))
+				}
+			}
+		case utf8.RuneCountInString(line) > maxLine && strings.Contains(strings.TrimLeft(line, " -"), " "):
+			problems = append(problems, fmt.Sprintf("line %d: %d characters", i+1, utf8.RuneCountInString(line)))
+		}
+	}
+	return problems
+}
+
+// A page says first what its reader can do afterwards.
+func TestDocsBegin(t *testing.T) {
+	first := regexp.MustCompile(`^# [^\n]+\n\n(After this page you |Après cette page, vous )`)
+	for name, text := range documents(t) {
+		if path.Dir(name) == "docs" && !first.MatchString(text) {
+			t.Errorf("%s does not begin with what one can do after reading it", name)
+		}
+	}
+}
+
+// The measure itself: what is too wide is found, and nothing else.
+func TestTooWide(t *testing.T) {
+	wide, cell := strings.Repeat("é ", 51), strings.Repeat("é", 161)
+	for text, want := range map[string]int{
+		wide:                                            1,
+		strings.Repeat("é", 100):                        0,
+		"- " + strings.Repeat("é", 120):                 0,
+		"```\n" + wide + "\n```\n":                      0,
+		"```\n```\n" + wide:                             1,
+		"| a | " + cell + " |":                          1,
+		"| " + cell[2:] + " | b |":                      0,
+		"| [a](" + cell + ") |":                         0,
+		"| a" + cell[:160] + ` \| ` + cell[:160] + " |": 1,
+	} {
+		if got := tooWide(text); len(got) != want {
+			t.Errorf("%.20q: %q, want %d", text, got, want)
 		}
 	}
 }
