@@ -9,7 +9,8 @@
 //	another address        ─▶ code mail and notice (interactive)
 //	option in the space    ─▶ code mail, and a notice for another address (interactive)
 //	resend                 ─▶ code mail again (interactive)
-//	code mail started      ─▶ a look at its deadline
+//	code mail started      ─▶ a look at half time, and one at its deadline
+//	half time              ─▶ reminder of an invitation (bulk), while assistance answers
 //	expiry                 ─▶ mail about the expired code (bulk)
 //	activation             ─▶ recap
 //	recap rendered         ─▶ confirmation mail (interactive)

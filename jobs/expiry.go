@@ -8,8 +8,9 @@ import (
 	"bascule/sql"
 )
 
-// Expirer ends requests whose deadline has passed (R21, C3). The codes are dead without
-// it; it only brings the states up to date.
+// Expirer looks at codes whose time passes: it has their owners reminded at half time
+// (D16), and ends requests whose deadline has passed (R21, C3). The codes are dead
+// without it; it only brings the states up to date.
 type Expirer struct {
 	DB  *sql.DB
 	Log *slog.Logger
@@ -22,8 +23,11 @@ const sweepSize = 80
 // sweepTimeout bounds one statement. On a loaded database a sweep is slow.
 const sweepTimeout = time.Minute
 
-// Run sweeps until nothing is overdue.
+// Run reminds, and sweeps until nothing is overdue.
 func (e *Expirer) Run(ctx context.Context) error {
+	if err := e.remind(ctx); err != nil {
+		return err
+	}
 	expired := 0
 	for {
 		swept, err := e.sweep(ctx)
@@ -39,6 +43,31 @@ func (e *Expirer) Run(ctx context.Context) error {
 		e.Log.Info("requests expired", "count", expired)
 	}
 	return nil
+}
+
+// remind makes reminders due until all windows at half time have been looked at (D16).
+func (e *Expirer) remind(ctx context.Context) error {
+	reminded := 0
+	for {
+		looked, err := e.look(ctx)
+		if err != nil {
+			return err
+		}
+		reminded += looked.Reminded
+		if looked.Windows < sweepSize {
+			break
+		}
+	}
+	if reminded > 0 {
+		e.Log.Info("reminders are due", "count", reminded)
+	}
+	return nil
+}
+
+func (e *Expirer) look(ctx context.Context) (sql.Looked, error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	return e.DB.Remind(ctx, sweepSize)
 }
 
 func (e *Expirer) sweep(ctx context.Context) (sql.Swept, error) {

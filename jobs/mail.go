@@ -32,6 +32,7 @@ type Mailer struct {
 	ReturnPath conversion.Email // of the envelope; the zero Email is the null return path
 	SignBounce bool             // the return path of a code mail is signed, so that its bounce counts (D11)
 	Lifetime   time.Duration    // of a code (R21)
+	Help       sql.Assistance   // when it answers (D14, D16); nil: always
 	Now        func() time.Time // measures how long windows take, nothing else
 	Log        *slog.Logger
 
@@ -133,7 +134,7 @@ func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Durati
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	w.token = newToken()
-	t := sql.Window{Lane: w.lane, Limit: w.pace.size, Token: w.token, Probe: w.probe, Another: w.another, Lifetime: w.Lifetime, Keys: w.Keys}
+	t := sql.Window{Lane: w.lane, Limit: w.pace.size, Token: w.token, Probe: w.probe, Another: w.another, Lifetime: w.Lifetime, Keys: w.Keys, Help: w.Help}
 	switch {
 	case w.Limiter == nil && w.lane == sql.LaneBulk && !w.probe:
 		t.Front = &w.front
@@ -253,6 +254,9 @@ func (m *Mailer) compose(d *sql.Mail) mail.Message {
 	case sql.MailConfirmation:
 		return m.Composer.Confirmation(mail.Confirmation{Head: head, Number: d.Number, Holder: d.Holder,
 			At: d.SwitchedAt, Recap: d.PDF})
+	case sql.MailReminder:
+		return m.Composer.Reminder(mail.Reminder{Head: head, Number: d.Number, Holder: d.Holder,
+			Code: d.Code, Deadline: d.ExpiresAt, Certificate: d.Expires})
 	case sql.MailExpired:
 		return m.Composer.Expired(mail.Expired{Head: head, Number: d.Number, Holder: d.Holder,
 			Deadline: d.ExpiresAt, Certificate: d.Expires})
@@ -277,7 +281,7 @@ func fingerprint(nonce []byte) string {
 func envelopeID(d *sql.Mail) string {
 	id := strconv.FormatInt(d.RequestID, 10) + "." + strconv.Itoa(d.Generation)
 	switch d.Kind {
-	case sql.MailCode:
+	case sql.MailCode, sql.MailReminder:
 		return id
 	case sql.MailReset:
 		return "reset." + id
@@ -288,7 +292,7 @@ func envelopeID(d *sql.Mail) string {
 // returnPath signs the return path of a code mail, so that only bounces of our
 // own mails count (D11).
 func (m *Mailer) returnPath(d *sql.Mail) conversion.Email {
-	if !m.SignBounce || d.Kind != sql.MailCode {
+	if !m.SignBounce || d.Kind != sql.MailCode && d.Kind != sql.MailReminder {
 		return m.ReturnPath
 	}
 	local, domain, _ := strings.Cut(m.ReturnPath.Mailbox(), "@")

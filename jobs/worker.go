@@ -17,7 +17,6 @@ type Worker struct {
 	Mailer *Mailer
 	Slots  queue.Slots
 	Log    *slog.Logger
-	Help   sql.Assistance // when it answers (D14)
 }
 
 // Run works until ctx ends. Then it gives back the work that it had not started.
@@ -37,6 +36,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	var cleaning sync.WaitGroup
 	cleaning.Go(func() { (&Cleaner{DB: w.DB, Every: cleanEvery, Log: w.Log}).Run(ctx) })
 	defer cleaning.Wait()
-	(&Dispatcher{DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log, Help: w.Help, Lifetime: w.Mailer.Lifetime}).Run(ctx)
+	(&Dispatcher{DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log, Help: w.Mailer.Help, Lifetime: w.Mailer.Lifetime}).Run(ctx)
 	return nil
 }

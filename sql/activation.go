@@ -94,16 +94,25 @@ func (r codeRow) tooLate() error {
 	return late
 }
 
-//go:embed query/mark_typed.sql
-var markTyped string
+var (
+	//go:embed query/mark_typed.sql
+	markTyped string
+	//go:embed query/note_typed.sql
+	noteTyped string
+)
 
-// markTyped sets mailed_at: a code that somebody types has arrived (I5).
+// markTyped sets mailed_at: a code that somebody types has arrived (I5), and needs no
+// reminder (D16).
 func (db *DB) markTyped(ctx context.Context, row codeRow) error {
-	if row.Activated || row.Mailed {
+	query := markTyped
+	switch {
+	case row.Activated || row.Typed:
 		return nil
+	case row.Mailed:
+		query = noteTyped
 	}
-	if _, err := db.x.ExecContext(ctx, markTyped, row.RequestID, row.Generation); err != nil {
-		return fmt.Errorf("mark a code of request %d as mailed: %w", row.RequestID, busy(err))
+	if _, err := db.x.ExecContext(ctx, query, row.RequestID, row.Generation); err != nil {
+		return fmt.Errorf("mark a code of request %d as typed: %w", row.RequestID, busy(err))
 	}
 	return nil
 }

@@ -154,6 +154,7 @@ type CampaignProgress struct {
 	Held         int // invitations that it has not released
 	Started      int // invitations whose hand-over began, and did not certainly fail
 	StartedToday int // of them, today in Paris
+	Reminded     int // reminders that went out (D16)
 	States       map[conversion.State]int
 	NotDelivered int // of the expired (D11)
 	Spaces       map[conversion.Access]int
@@ -193,11 +194,12 @@ func (db *DB) Progress(ctx context.Context, name string) (p CampaignProgress, er
 		Held         int `db:"held"`
 		Started      int `db:"started"`
 		StartedToday int `db:"started_today"`
+		Reminded     int `db:"reminded"`
 	}
 	if err := db.x.GetContext(ctx, &c, campaignCounts, p.ID, at); err != nil {
 		return p, fmt.Errorf("count campaign %q: %w", name, err)
 	}
-	p.Rows, p.Held, p.Started, p.StartedToday = c.Rows, c.Held, c.Started, c.StartedToday
+	p.Rows, p.Held, p.Started, p.StartedToday, p.Reminded = c.Rows, c.Held, c.Started, c.StartedToday, c.Reminded
 	p.States, p.NotDelivered, p.Spaces = c.states(), c.NotDelivered, c.spaces()
 	if err := db.x.SelectContext(ctx, &p.Log, campaignAudit, p.ID, campaignLog); err != nil {
 		return p, fmt.Errorf("read the log of campaign %q: %w", name, err)

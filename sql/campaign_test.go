@@ -260,6 +260,13 @@ func (firstHours) Between(from, to time.Time) (sum time.Duration) {
 	return sum
 }
 
+func (firstHours) NextOpen(from time.Time) (time.Time, bool) {
+	if from.UTC().Hour() > 0 {
+		from = from.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+	}
+	return from, true
+}
+
 // D14: an invitation starts only while enough assistance is in the lifetime of its code:
 // one that was released in time and waited for the relay is not, either.
 func TestMinHelp(t *testing.T) {

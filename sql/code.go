@@ -32,6 +32,7 @@ type codeRow struct {
 	ExpiresAt     time.Time        `db:"expires_at"`
 	Live          bool             `db:"live"`
 	Mailed        bool             `db:"mailed"`
+	Typed         bool             `db:"typed"`
 	Open          bool             `db:"open"`
 	Activated     bool             `db:"activated"`
 	Submission    string           `db:"submission"`

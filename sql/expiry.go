@@ -12,23 +12,48 @@ type Swept struct {
 	Expired   int `db:"expired"` // requests that it ended
 }
 
-//go:embed query/sweep.sql
-var sweep string
+// Looked is what one look at half time did.
+type Looked struct {
+	Windows  int `db:"looked"`   // of codes that started together
+	Reminded int `db:"reminded"` // codes whose reminder is due
+}
+
+var (
+	//go:embed query/sweep.sql
+	sweep string
+	//go:embed query/remind.sql
+	remind string
+)
+
+// Remind looks at up to limit windows of codes that have reached half time, and makes
+// the reminders due (D16).
+func (db *DB) Remind(ctx context.Context, limit int) (Looked, error) {
+	var l Looked
+	err := db.look(ctx, &l, remind, limit)
+	if err != nil {
+		return Looked{}, fmt.Errorf("remind: %w", err)
+	}
+	return l, nil
+}
 
 // Sweep looks at up to limit deadlines that have passed, and expires their requests
 // (R21). A deadline is that of all codes that started together. Sweep only brings the
 // states up to date: a code is refused at its deadline even if nobody sweeps.
 func (db *DB) Sweep(ctx context.Context, limit int) (Swept, error) {
 	var s Swept
-	err := again(func() error {
-		stmt, err := db.prepare(ctx, sweep)
-		if err != nil {
-			return err
-		}
-		return stmt.GetContext(ctx, &s, limit)
-	})
+	err := db.look(ctx, &s, sweep, limit)
 	if err != nil {
 		return Swept{}, fmt.Errorf("sweep: %w", err)
 	}
 	return s, nil
+}
+
+func (db *DB) look(ctx context.Context, into any, query string, limit int) error {
+	return again(func() error {
+		stmt, err := db.prepare(ctx, query)
+		if err != nil {
+			return err
+		}
+		return stmt.GetContext(ctx, into, limit)
+	})
 }

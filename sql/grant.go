@@ -32,9 +32,10 @@ var grants = [...]struct{ table, rights string }{
 	{"space_id_seq", "USAGE"},
 	{"request_id_seq", "USAGE"},
 	{"code", "SELECT, INSERT (request_id, generation, purpose, email, email_key, key_id, nonce, tag, bounce, bounced_at)," +
-		" UPDATE (purpose, tag, resends, doubts, in_doubt, refusal, bounce, bounced_at, started_at, expires_at, mailed_at, void_at)"},
+		" UPDATE (purpose, tag, resends, doubts, in_doubt, refusal, bounce, bounced_at, started_at, expires_at, mailed_at, void_at," +
+		" typed_at, reminded_at)"},
 	{"request_code", "SELECT"},
-	{"deadline", "SELECT, INSERT (at, requests), UPDATE (at), DELETE"},
+	{"deadline", "SELECT, INSERT (at, until, requests), UPDATE (at, until), DELETE"},
 	{"exclusion", "SELECT, INSERT (kind, key, reason, made_at, made_by, ends_at), UPDATE (ends_at, lifted_by, lift_reason)"},
 	{"space_exclusion", "SELECT"},
 	{"obligation", "SELECT, INSERT (lane, kind, space_id, request_id, generation, campaign_id, copy, due_at, happened_at), DELETE," +

@@ -211,7 +211,13 @@ type hand struct {
 }
 
 // start starts up to limit mails of both mail lanes.
-func (d *desk) start(limit int) *hand { d.t.Helper(); return d.startSome(limit, false, nil) }
+func (d *desk) start(limit int) *hand { d.t.Helper(); return d.startWith(limit, nil) }
+
+// startWith does so, with an assistance that reminders wait for.
+func (d *desk) startWith(limit int, help sql.Assistance) *hand {
+	d.t.Helper()
+	return d.startBy(sql.Window{Limit: limit, Help: help})
+}
 
 // startOf starts the mails of one request.
 func (d *desk) startOf(request int64) *hand {
@@ -223,10 +229,16 @@ func (d *desk) startOf(request int64) *hand {
 
 func (d *desk) startSome(limit int, probe bool, admit func([]*sql.Mail) ([]*sql.Mail, error)) *hand {
 	d.t.Helper()
-	h := &hand{desk: d, Claim: sql.Claim{Token: uuid.NewString()}}
-	for _, lane := range []sql.Lane{sql.LaneInteractive, sql.LaneBulk} {
-		s, err := d.StartMail(d.ctx, sql.Window{Lane: lane, Limit: limit - len(h.mails), Token: h.Token, Probe: probe,
-			Lifetime: conversion.DefaultCodeLifetime, Keys: d.keys, Admit: admit})
+	return d.startBy(sql.Window{Limit: limit, Probe: probe, Admit: admit})
+}
+
+func (d *desk) startBy(w sql.Window) *hand {
+	d.t.Helper()
+	h, limit := &hand{desk: d, Claim: sql.Claim{Token: uuid.NewString()}}, w.Limit
+	w.Token, w.Lifetime, w.Keys = h.Token, conversion.DefaultCodeLifetime, d.keys
+	for _, w.Lane = range []sql.Lane{sql.LaneInteractive, sql.LaneBulk} {
+		w.Limit = limit - len(h.mails)
+		s, err := d.StartMail(d.ctx, w)
 		d.must(errors.Join(err, s.Unwritten))
 		h.mails = append(h.mails, s.Mails...)
 	}

@@ -29,6 +29,7 @@ type MailKind string
 // The mails.
 const (
 	MailCode         MailKind = "code"            // the activation code (R19)
+	MailReminder     MailKind = "reminder"        // the same code once more, at half time (D16)
 	MailNotice       MailKind = "notice"          // another address was chosen (D1)
 	MailSwitched     MailKind = "switch-notice"   // the switch under another address is done, to the contact address
 	MailConfirmation MailKind = "confirmation"    // the switch is done, the recap attached
@@ -102,6 +103,7 @@ type about struct {
 	Started    bool             `db:"started"`    // its code: this is a repetition after doubt
 	Good       bool             `db:"good"`       // nothing has made it void
 	LeftUntil  *string          `db:"left_until"` // an instant, or infinity, while its space is left alone (D17)
+	Now        time.Time        `db:"now"`        // of a mail that starts no code: when that was found out
 	spaceRow
 }
 

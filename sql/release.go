@@ -19,9 +19,11 @@ const (
 	releasedMost = 2 * releasedFew
 )
 
-// Assistance tells how much help there is between two instants (D14).
+// Assistance tells how much help there is between two instants (D14), and when it
+// answers next, from an instant on (D16); false if never.
 type Assistance interface {
 	Between(from, to time.Time) time.Duration
+	NextOpen(from time.Time) (time.Time, bool)
 }
 
 var (

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -23,7 +22,8 @@ type Window struct {
 	Another  bool          // none of those that were refused without a clear reason (D11)
 	Lifetime time.Duration // of an activation code (R21)
 	Keys     *conversion.Keyring
-	Front    *Front // of all who take from this lane in this process; nil: everybody looks at all that is due
+	Help     Assistance // which reminders wait for (D16); nil: they do not
+	Front    *Front     // of all who take from this lane in this process; nil: everybody looks at all that is due
 	// Admit tells which of the mails that may start do. The others stay due. It is
 	// called within the transaction, maybe several times. Nil: all of them.
 	Admit func([]*Mail) ([]*Mail, error)
@@ -111,7 +111,7 @@ func (w *window) run(ctx context.Context) (Start, error) {
 			continue
 		}
 		m.obligation = o
-		f.add(m, w.Keys)
+		f.add(m, w.Keys, w.Help)
 	}
 	if w.Admit != nil {
 		if f.start, err = w.Admit(f.start); err != nil {
@@ -170,11 +170,10 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]*Mail, e
 type fates struct {
 	start       []*Mail
 	void, doubt pq.Int64Array
-	paused      pq.Int64Array // until their campaign goes on
 	held        pq.Int64Array
 	wait        pq.Float64Array // seconds until held ones are due again
-	leftAlone   pq.Int64Array
-	until       pq.StringArray // when those are
+	putOff      pq.Int64Array
+	until       pq.StringArray // when those are; infinity: until somebody brings them back
 	unwritten   error
 }
 
@@ -185,23 +184,27 @@ const (
 )
 
 // add decides about a mail whose code nobody else holds.
-func (f *fates) add(m *Mail, keys *conversion.Keyring) {
-	first := m.startsCode()
+func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
+	first, at := m.startsCode(), m.answered(help)
 	switch {
 	case m.Campaign == CampaignCancelled || m.Campaign == CampaignClosed:
 		f.void = append(f.void, m.ID)
-	case m.Campaign == campaignShut:
+	case m.Campaign == campaignShut && first:
 		f.hold(m.ID, shutFor)
-	case m.Campaign != CampaignRunning:
-		f.paused = append(f.paused, m.ID)
+	case m.Campaign == CampaignPrepared || m.Campaign == CampaignPaused:
+		f.putOffUntil(m.ID, "infinity") // its campaign brings it back
 	case !m.Good || m.Kind == MailReset && !m.Started && !m.Recent:
 		f.void = append(f.void, m.ID)
 	case m.LeftUntil != nil && first && !m.Started:
-		f.leftAlone, f.until = append(f.leftAlone, m.ID), append(f.until, *m.LeftUntil)
+		f.putOffUntil(m.ID, *m.LeftUntil)
 	case m.LeftUntil != nil || m.Interruptions >= 3 && !first:
 		f.void = append(f.void, m.ID)
 	case m.Interruptions >= 3:
 		f.doubt = append(f.doubt, m.ID)
+	case m.Kind == MailReminder && !at.Before(m.ExpiresAt):
+		f.void = append(f.void, m.ID)
+	case m.Kind == MailReminder && at.After(m.Now):
+		f.putOffUntil(m.ID, at.Format(time.RFC3339Nano))
 	default:
 		if err := m.address(keys); err != nil {
 			f.unwritten = fmt.Errorf("%s mail of request %d: %w", m.Kind, m.RequestID, err)
@@ -212,8 +215,25 @@ func (f *fates) add(m *Mail, keys *conversion.Keyring) {
 	}
 }
 
+func (f *fates) putOffUntil(id int64, at string) {
+	f.putOff, f.until = append(f.putOff, id), append(f.until, at)
+}
+
 func (f *fates) hold(id int64, wait time.Duration) {
 	f.held, f.wait = append(f.held, id), append(f.wait, wait.Seconds())
+}
+
+// answered is from when assistance answers who gets a reminder now; its deadline if
+// not before (D16).
+func (m *Mail) answered(help Assistance) time.Time {
+	if m.Kind != MailReminder || help == nil {
+		return m.Now
+	}
+	at, ok := help.NextOpen(m.Now)
+	if !ok {
+		return m.ExpiresAt
+	}
+	return at
 }
 
 // address computes the code. That fails if its key is missing, which the start of
@@ -223,7 +243,7 @@ func (m *Mail) address(keys *conversion.Keyring) (err error) {
 		return err
 	}
 	switch m.Kind {
-	case MailCode:
+	case MailCode, MailReminder:
 		m.Code, err = keys.Code(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
 	case MailReset:
 		m.Code, err = keys.ResetCode(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
@@ -232,7 +252,7 @@ func (m *Mail) address(keys *conversion.Keyring) (err error) {
 	default: // of a newer release, that works beside this one
 		return errors.New("of an unknown kind")
 	}
-	if err != nil || m.Tag != nil {
+	if err != nil || m.Tag != nil || !m.startsCode() {
 		return err
 	}
 	tag, err := keys.Tag(m.KeyID, m.To, m.Code)
@@ -251,8 +271,7 @@ func (f *fates) settle(ctx context.Context, tx *sqlx.Tx) error {
 		{dropMail, f.void, nil},
 		{giveInToDoubt, f.doubt, nil},
 		{holdOffMail, f.held, []any{f.wait}},
-		{putOffMail, f.leftAlone, []any{f.until}},
-		{putOffMail, f.paused, []any{forever(len(f.paused))}},
+		{putOffMail, f.putOff, []any{f.until}},
 	} {
 		if len(rest.ids) == 0 {
 			continue
@@ -263,9 +282,6 @@ func (f *fates) settle(ctx context.Context, tx *sqlx.Tx) error {
 	}
 	return nil
 }
-
-// forever puts n mails off until somebody brings them back.
-func forever(n int) pq.StringArray { return slices.Repeat(pq.StringArray{"infinity"}, n) }
 
 // start puts the start of mails on record, and fills their instants in.
 func (w *window) start(ctx context.Context, mails []*Mail) error {

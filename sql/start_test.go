@@ -174,7 +174,7 @@ func TestStartedAgain(t *testing.T) {
 			if got := d.Text(t, `SELECT (started_at = $1)::text FROM code`, now); got != fmt.Sprint(c.same) {
 				t.Errorf("started at the first start: %s, want %v", got, c.same)
 			}
-			if n := d.count(`SELECT count(*) FROM deadline WHERE at = $1`, b.ExpiresAt); n != 1 {
+			if n := d.count(`SELECT count(*) FROM deadline WHERE coalesce(until, at) = $1`, b.ExpiresAt); n != 1 {
 				t.Errorf("%d looks at the deadline", n)
 			}
 		})

@@ -112,6 +112,7 @@ type campaignLine struct {
 	Held          int                       `json:"held"`
 	Started       int                       `json:"started"`       // invitations
 	StartedToday  int                       `json:"started_today"` // of them, in Paris
+	Reminded      int                       `json:"reminded"`      // reminders that went out
 	Requested     int                       `json:"requested"`
 	Mailed        int                       `json:"mailed"`
 	Activated     int                       `json:"activated"`
@@ -128,7 +129,7 @@ type campaignLine struct {
 
 func newCampaignLine(p sql.CampaignProgress) campaignLine {
 	l := campaignLine{
-		Campaign: p.Name, State: p.State, Why: p.Why, Rows: p.Rows, Held: p.Held, Started: p.Started, StartedToday: p.StartedToday,
+		Campaign: p.Name, State: p.State, Why: p.Why, Rows: p.Rows, Held: p.Held, Started: p.Started, StartedToday: p.StartedToday, Reminded: p.Reminded,
 		Requested: p.States[conversion.StateRequested], Mailed: p.States[conversion.StateMailed],
 		Activated: p.States[conversion.StateActivated], Expired: p.States[conversion.StateExpired],
 		Undeliverable: p.States[conversion.StateUndeliverable], Cancelled: p.States[conversion.StateCancelled],
@@ -147,7 +148,7 @@ func (a *app) printCampaign(p sql.CampaignProgress) {
 	}
 	a.printf("\n%10d  rows handed in\n\nRequests\n", p.Rows)
 	writeStates(a.stdout, p.States, p.NotDelivered)
-	a.printf("\nInvitations\n%10d  held\n%10d  started, %d of them today\n", p.Held, p.Started, p.StartedToday)
+	a.printf("\nInvitations\n%10d  held\n%10d  started, %d of them today\n%10d  reminders\n", p.Held, p.Started, p.StartedToday, p.Reminded)
 	a.printf("\nLog (Paris time)\n")
 	for _, e := range p.Log {
 		a.printf("%s\n", strings.TrimRight(fmt.Sprintf("  %s  %-18s %-14s %s", parisTime(e.At), e.Event, e.Actor, e.Why), " "))

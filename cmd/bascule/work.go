@@ -176,13 +176,13 @@ func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Work
 	relay := smtp.NewClient(cfg.smtp, cfg.workers+interactiveSlots)
 	mailer := &jobs.Mailer{
 		DB: db, Keys: cfg.keys, Relay: relay, Composer: composer, Domain: cfg.domain,
-		ReturnPath: cfg.returnPath, SignBounce: cfg.signBounce, Lifetime: cfg.lifetime, Now: time.Now, Log: a.log,
+		ReturnPath: cfg.returnPath, SignBounce: cfg.signBounce, Lifetime: cfg.lifetime, Help: cfg.helpHours, Now: time.Now, Log: a.log,
 	}
 	if cfg.rate > 0 {
 		mailer.Limiter = queue.NewLimiter(q, cfg.rate)
 	}
 	slots := queue.Slots{Interactive: interactiveSlots, Batch: cfg.workers}
-	return &jobs.Worker{DB: db, Queue: q, Mailer: mailer, Slots: slots, Log: a.log, Help: cfg.helpHours}, relay, nil
+	return &jobs.Worker{DB: db, Queue: q, Mailer: mailer, Slots: slots, Log: a.log}, relay, nil
 }
 
 // helloName is this machine's full name, if it has one; otherwise the sender

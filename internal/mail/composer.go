@@ -106,6 +106,7 @@ func variants() []variant {
 			"activation":    {chosen: true, shared: true, dated: true, past: true, taken: true},
 			"other_address": {again: true, dropped: true},
 			"confirmation":  {},
+			"reminder":      {dated: true, past: true},
 			"expired":       {dated: true, past: true},
 			"reset":         {},
 			"switched":      {},
@@ -201,6 +202,26 @@ func (c *Composer) Confirmation(f Confirmation) Message {
 	})
 	m.Attachments = []Attachment{{Name: fmt.Sprintf("recapitulatif-%s.pdf", f.Number), Type: "application/pdf", Bytes: f.Recap}}
 	return m
+}
+
+// Reminder repeats the code of an invitation that nobody has typed, at half time (D16).
+type Reminder struct {
+	Head
+	Number      conversion.SubscriberNumber
+	Holder      string
+	Code        conversion.Code
+	Deadline    time.Time // as the invitation said it
+	Certificate time.Time // midnight UTC of the certificate's last day; zero if unknown
+}
+
+// Reminder writes the mail that says that the code is still good.
+func (c *Composer) Reminder(r Reminder) Message {
+	v := variant{name: "reminder"}
+	v.dated, v.past = lastDay(r.Certificate, r.Date)
+	return c.write(v, r.Head, "rappel, votre code d’activation est encore valable", values{
+		slotNumber: string(r.Number), slotHolder: r.Holder, slotCode: r.Code.String(),
+		slotDeadline: conversion.FrenchTime(r.Deadline), slotCertificate: frenchDay(r.Certificate),
+	})
 }
 
 // Expired tells that the code was not used in time and how to start again (R21).

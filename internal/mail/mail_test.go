@@ -91,6 +91,12 @@ func samples(t testing.TB) map[string]Message {
 		Head: head(t, "expired", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
 		Deadline: sentAt.Add(-time.Hour), Certificate: certificate,
 	}
+	reminder := Reminder{
+		Head: head(t, "reminder", "jeanne.o'hara+fisc@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
+		Code: code(t), Deadline: deadline.Add(-24 * time.Hour), Certificate: certificate,
+	}
+	overdue := reminder
+	overdue.Certificate = past.Certificate
 	locked := expired
 	locked.Certificate = past.Certificate
 	return map[string]Message{
@@ -105,6 +111,8 @@ func samples(t testing.TB) map[string]Message {
 		"other_address_dropped":  c.OtherAddress(dropped),
 		"other_address_late":     c.OtherAddress(late),
 		"confirmation":           c.Confirmation(Confirmation{Head: head(t, "confirmation", "direction@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils", At: sentAt, Recap: []byte("%PDF-1.3 a recap\n")}),
+		"reminder":               c.Reminder(reminder),
+		"reminder_past":          c.Reminder(overdue),
 		"expired":                c.Expired(expired),
 		"expired_no_certificate": c.Expired(locked),
 		"switched": c.Switched(Switched{Head: head(t, "switch-notice", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",

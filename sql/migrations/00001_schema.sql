@@ -179,6 +179,8 @@ CREATE TABLE code (
     expires_at timestamptz,
     mailed_at  timestamptz,
     void_at    timestamptz,
+    typed_at   timestamptz,
+    reminded_at timestamptz,
     PRIMARY KEY (request_id, generation),
     CONSTRAINT code_started CHECK ((started_at IS NULL) = (expires_at IS NULL) AND (mailed_at IS NULL OR started_at IS NOT NULL)),
     CONSTRAINT code_lifetime CHECK (expires_at > started_at AND expires_at <= started_at + interval '60 days'),
@@ -199,6 +201,8 @@ COMMENT ON COLUMN code.bounce IS 'The class of the report that came back to its 
 COMMENT ON COLUMN code.started_at IS 'When its mail began to be handed over: the deadline counts from here (D4). Taken back when the hand-over certainly failed.';
 COMMENT ON COLUMN code.expires_at IS 'It works before this instant, not at it (I3).';
 COMMENT ON COLUMN code.void_at IS 'It is dead: another code took its place, its address was refused, it was used for a new password, its key leaked, or its request ended before the deadline.';
+COMMENT ON COLUMN code.typed_at IS 'When somebody first typed it: its owner needs no reminder (D16).';
+COMMENT ON COLUMN code.reminded_at IS 'When its one reminder was made due (D16).';
 -- R22: at most one open request for an address that a subscriber chose; a bounce lifts it, but not one that is only late:
 -- that mail may still arrive.
 CREATE UNIQUE INDEX code_reserved ON code (email_key)
@@ -210,9 +214,11 @@ CREATE INDEX code_tag ON code (tag);
 CREATE TABLE deadline (
     id       bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at       timestamptz NOT NULL,
+    until    timestamptz,
     requests bigint[]    NOT NULL
 );
 COMMENT ON TABLE  deadline IS 'When to look whether requests have expired: one row for the codes that started together. What the codes'' rows say counts.';
+COMMENT ON COLUMN deadline.until IS 'The deadline, while the look before it, at half time, is still to come (D16). Null: at is the deadline.';
 CREATE INDEX deadline_at ON deadline (at, id);
 
 -- Each request with the code that counts: what is told of a request is told from here.
@@ -308,7 +314,7 @@ $$;
 CREATE TABLE obligation (
     id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     lane          text        COLLATE "C" NOT NULL CHECK (lane IN ('interactive', 'bulk', 'recap')),
-    kind          text        COLLATE "C" NOT NULL CHECK (kind IN ('code', 'reset', 'notice', 'switch-notice', 'confirmation', 'expired',
+    kind          text        COLLATE "C" NOT NULL CHECK (kind IN ('code', 'reminder', 'reset', 'notice', 'switch-notice', 'confirmation', 'expired',
                                                                 'password-notice', 'siege-notice', 'recap')),
     space_id      bigint      NOT NULL,
     request_id    bigint      NOT NULL,
@@ -478,7 +484,8 @@ CREATE TABLE tally (
     started        integer NOT NULL DEFAULT 0,
     to_send        integer NOT NULL DEFAULT 0,
     to_render      integer NOT NULL DEFAULT 0,
-    sent           integer NOT NULL DEFAULT 0
+    sent           integer NOT NULL DEFAULT 0,
+    reminded       integer NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);
 COMMENT ON TABLE  tally IS 'What statements have added to the numbers that status tells: the sum of a column is the number. Rows are only added; the sums that replace them are rows too. No index: it is read whole, and is short.';
 COMMENT ON COLUMN tally.batch_id IS 'Of the requests; null for those of no batch, and for mails to send.';
@@ -493,6 +500,7 @@ COMMENT ON COLUMN tally.batch_switched IS 'Of these, those that were switched, b
 COMMENT ON COLUMN tally.campaign_spaces IS 'Those that have a request of this campaign.';
 COMMENT ON COLUMN tally.held IS 'Invitations that the campaign has not released.';
 COMMENT ON COLUMN tally.started IS 'Invitations whose hand-over began, and did not certainly fail.';
+COMMENT ON COLUMN tally.reminded IS 'Reminders that went out (D16).';
 COMMENT ON COLUMN tally.to_send IS 'Mails that are due now or at a known time.';
 COMMENT ON COLUMN tally.to_render IS 'Recaps that are due.';
 

@@ -185,8 +185,9 @@ DO $do$ BEGIN
                         USING ERRCODE = 'integrity_constraint_violation';
                 END IF;
                 IF same.event = 'resent' OR same.event LIKE '%%mailed' THEN
-                    INSERT INTO %1$I.tally (batch_id, campaign_id, at, requested, sent)
-                    VALUES (same.batch_id, same.campaign_id, same.last, CASE same.event WHEN 'mailed' THEN -same.count ELSE 0 END, same.count);
+                    INSERT INTO %1$I.tally (batch_id, campaign_id, at, requested, sent, reminded)
+                    VALUES (same.batch_id, same.campaign_id, same.last, CASE same.event WHEN 'mailed' THEN -same.count ELSE 0 END, same.count,
+                            CASE same.event WHEN 'reminder mailed' THEN same.count ELSE 0 END);
                 END IF;
             END LOOP;
             RETURN NULL;

@@ -187,9 +187,9 @@ CREATE FUNCTION recount() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     LOCK TABLE request, code, held, obligation, tally IN SHARE ROW EXCLUSIVE MODE;
     CREATE TEMP TABLE starts ON COMMIT DROP AS -- of them, nothing else tells the day of what failed since
-        SELECT campaign_id, day, sum(started) AS started FROM tally GROUP BY campaign_id, day HAVING sum(started) <> 0;
+        SELECT campaign_id, day, sum(started) AS started, sum(reminded) AS reminded FROM tally GROUP BY campaign_id, day HAVING sum(started) <> 0 OR sum(reminded) <> 0;
     DELETE FROM tally;
-    INSERT INTO tally (campaign_id, day, started) SELECT campaign_id, day, started FROM starts;
+    INSERT INTO tally (campaign_id, day, started, reminded) SELECT campaign_id, day, started, reminded FROM starts;
     INSERT INTO tally (batch_id, campaign_id, requests, requested, activated, expired, undeliverable, cancelled, not_delivered)
     SELECT r.batch_id, r.campaign_id, count(*), count(*) FILTER (WHERE is_open(r) AND r.mailed_at IS NULL),
            count(r.activated_at), count(r.expired_at), count(r.undeliverable_at), count(r.cancelled_at),

@@ -1,5 +1,6 @@
 -- Forgets up to $1 sessions that are over, as many throttles that have leaked empty, and as many invitations that wait without
--- end for somebody who is left alone (D17), though their request has ended or has another code. What somebody holds is left for
+-- end for somebody who is left alone (D17), though their request has ended or has another code, or as many reminders that wait
+-- for their campaign though their code is over (D16). What somebody holds is left for
 -- the next time.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
@@ -14,7 +15,8 @@ WITH clock AS MATERIALIZED (
 ), waiting AS (
     DELETE FROM obligation WHERE id IN (
         SELECT o.id FROM obligation o JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
-        WHERE o.lane IN ('interactive', 'bulk') AND o.due_at = 'infinity' AND c.void_at IS NOT NULL
+        WHERE o.lane IN ('interactive', 'bulk') AND o.due_at = 'infinity'
+          AND (c.void_at IS NOT NULL OR o.kind = 'reminder' AND c.expires_at <= (SELECT now FROM clock))
         LIMIT $1 FOR UPDATE OF o SKIP LOCKED)
     RETURNING 1
 )

@@ -9,8 +9,8 @@ WITH clock AS MATERIALIZED (
     RETURNING *
 )
 INSERT INTO tally (batch_id, campaign_id, day, at, requests, requested, activated, expired, undeliverable, cancelled, not_delivered,
-                   spaces, batch_spaces, batch_switched, campaign_spaces, held, started, to_send, to_render, sent)
+                   spaces, batch_spaces, batch_switched, campaign_spaces, held, started, to_send, to_render, sent, reminded)
 SELECT batch_id, campaign_id, day, CASE WHEN at > clock.minute THEN date_trunc('second', at) END AS second,
        sum(requests), sum(requested), sum(activated), sum(expired), sum(undeliverable), sum(cancelled), sum(not_delivered),
-       sum(spaces), sum(batch_spaces), sum(batch_switched), sum(campaign_spaces), sum(held), sum(started), sum(to_send), sum(to_render), sum(sent)
+       sum(spaces), sum(batch_spaces), sum(batch_switched), sum(campaign_spaces), sum(held), sum(started), sum(to_send), sum(to_render), sum(sent), sum(reminded)
 FROM gone, clock GROUP BY 1, 2, 3, 4

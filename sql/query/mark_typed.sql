@@ -4,7 +4,7 @@ WITH held AS MATERIALIZED (
     WHERE c.request_id = $1 AND c.generation = $2 AND c.mailed_at IS NULL AND c.started_at IS NOT NULL AND c.void_at IS NULL AND request_is_open(r)
     FOR UPDATE OF c NOWAIT
 ), typed AS (
-    UPDATE code c SET mailed_at = (SELECT bascule_now()), in_doubt = false
+    UPDATE code c SET mailed_at = (SELECT bascule_now()), typed_at = (SELECT bascule_now()), in_doubt = false
     FROM held h WHERE c.request_id = h.request_id AND c.generation = h.generation
     RETURNING c.request_id, h.space_id, c.mailed_at
 )

@@ -1,11 +1,11 @@
 -- What the mails $1, which make no code good, have to tell, now that the codes that they are about are locked. What somebody holds is left
--- out. good: a repetition, while its code is; a word about an expired code, until its mail came back, or its space has a newer request
+-- out. good: a repetition, while its code is; a reminder, while its code is one and was not typed (D16); a word about an expired code, until its mail came back, or its space has a newer request
 -- or is switched. left_until: until when the space is left alone; it gets neither invitation nor word that it is over (D17).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), mail AS MATERIALIZED (
     SELECT o.id, o.kind, c.request_id, c.generation, c.purpose, c.email, c.email_key, c.key_id, c.nonce, c.expires_at, c.mailed_at, c.void_at,
-           c.bounced_at, s.id AS space_id, s.number, s.holder, s.contact_email, s.contact_key, s.serial, s.issuer, s.certificate_expires,
+           c.bounced_at, c.typed_at, s.id AS space_id, s.number, s.holder, s.contact_email, s.contact_key, s.serial, s.issuer, s.certificate_expires,
            s.access, s.switched_at, s.email AS identifier
     FROM obligation o
     JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
@@ -13,8 +13,8 @@ WITH clock AS MATERIALIZED (
     WHERE o.id = ANY ($1)
     FOR NO KEY UPDATE OF c SKIP LOCKED
 )
-SELECT m.id, m.request_id, m.generation, m.key_id, m.nonce, m.purpose = 'activate' AS is_chosen, m.email AS code_email,
-       CASE WHEN m.kind IN ('code', 'expired') THEN m.email
+SELECT m.id, (SELECT now FROM clock) AS now, m.request_id, m.generation, m.key_id, m.nonce, m.purpose = 'activate' AS is_chosen, m.email AS code_email,
+       CASE WHEN m.kind IN ('code', 'reminder', 'expired') THEN m.email
             WHEN m.kind IN ('notice', 'switch-notice') THEN m.contact_email
             ELSE m.identifier END AS recipient,
        m.number, m.holder, m.contact_email, m.serial, m.issuer, m.certificate_expires, m.access, coalesce(m.switched_at, 'epoch') AS switched_at,
@@ -27,10 +27,12 @@ SELECT m.id, m.request_id, m.generation, m.key_id, m.nonce, m.purpose = 'activat
            ELSE m.expires_at END, 'epoch') AS expires_at,
        CASE m.kind
            WHEN 'code' THEN m.void_at IS NULL AND m.mailed_at IS NOT NULL AND m.expires_at > (SELECT now FROM clock)
+           WHEN 'reminder' THEN m.purpose = 'identify' AND m.void_at IS NULL AND m.typed_at IS NULL AND m.bounced_at IS NULL
+               AND EXISTS (SELECT FROM request r WHERE r.id = m.request_id AND r.generation = m.generation AND request_is_open(r))
            WHEN 'expired' THEN m.bounced_at IS NULL AND m.access <> 'password'
                AND NOT EXISTS (SELECT FROM request n WHERE n.space_id = m.space_id AND n.id > m.request_id)
            ELSE true END AS good,
-       CASE WHEN m.kind = 'expired' OR m.kind = 'code' AND m.purpose = 'identify' THEN (
+       CASE WHEN m.kind IN ('reminder', 'expired') OR m.kind = 'code' AND m.purpose = 'identify' THEN (
            SELECT max(x.ends_at)::text
            FROM (VALUES ('address', m.contact_key), ('address', nullif(m.email_key, m.contact_key)), ('domain', split_part(m.contact_key, '@', 2)), ('number', m.number)) AS n (kind, key)
            JOIN exclusion x ON x.kind = n.kind AND x.key = n.key AND x.ends_at > (SELECT now FROM clock)) END AS left_until

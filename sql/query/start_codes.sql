@@ -1,7 +1,7 @@
 -- The codes of the mails $1 are good from now on, for $5 seconds, or $6 for a new password (D4, R31); the tags $3 find them. They are
 -- locked, so their rows are where they were: at the places $2. Where not $4, it is a repetition after doubt, which keeps its
--- deadline. One row tells when to look at all that start together. $7 are the campaigns whose invitations they are, or 0: the
--- day counts those that start (D13).
+-- deadline. One row tells when to look at all that start together; at invitations also at half time (D16). $7 are the campaigns
+-- whose invitations they are, or 0: the day counts those that start (D13).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), started AS (
@@ -12,8 +12,10 @@ WITH clock AS MATERIALIZED (
     WHERE c.ctid = i.place
     RETURNING i.id, c.request_id, c.expires_at, i.is_first, i.campaign_id
 ), until AS (
-    INSERT INTO deadline (at, requests)
-    SELECT expires_at, array_agg(request_id) FROM started WHERE is_first GROUP BY expires_at
+    INSERT INTO deadline (at, until, requests)
+    SELECT CASE WHEN max(campaign_id) > 0 THEN clock.now + (expires_at - clock.now) / 2 ELSE expires_at END,
+           CASE WHEN max(campaign_id) > 0 THEN expires_at END, array_agg(request_id)
+    FROM started, clock WHERE is_first GROUP BY expires_at, clock.now
 ), counted AS (
     INSERT INTO tally (campaign_id, day, started)
     SELECT campaign_id, ((SELECT now FROM clock) AT TIME ZONE 'Europe/Paris')::date, count(*)

@@ -1,11 +1,11 @@
 -- Looks at up to $1 deadlines that have passed, and expires their requests (R21, C3). A request that somebody holds is left for the
--- next sweep.
+-- next sweep. What is looked at in half time is remind.sql's.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), due AS MATERIALIZED (
     DELETE FROM deadline d
     WHERE d.id = ANY (ARRAY(
-        SELECT id FROM deadline WHERE at <= (SELECT now FROM clock) ORDER BY at, id LIMIT $1 FOR UPDATE SKIP LOCKED))
+        SELECT id FROM deadline WHERE at <= (SELECT now FROM clock) AND coalesce(until <= (SELECT now FROM clock), true) ORDER BY at, id LIMIT $1 FOR UPDATE SKIP LOCKED))
     RETURNING d.requests
 ), passed AS MATERIALIZED (
     SELECT unnest(requests) AS id FROM due

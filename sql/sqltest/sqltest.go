@@ -234,7 +234,7 @@ func (db *DB) Overdue(t testing.TB, request int64) {
 			WHERE r.id = $1 AND c.request_id = r.id AND c.generation = r.generation
 			RETURNING c.request_id, c.expires_at
 		)
-		UPDATE deadline d SET at = l.expires_at FROM late l WHERE l.request_id = ANY (d.requests)`, request)
+		UPDATE deadline d SET at = l.expires_at, until = NULL FROM late l WHERE l.request_id = ANY (d.requests)`, request)
 }
 
 // Mailed is Requested, then Mail.

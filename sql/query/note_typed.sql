@@ -1,0 +1,6 @@
+-- Somebody typed the code of request $1, generation $2, for the first time: no reminder follows (D16). If somebody holds the code, it is
+-- noted another time, or never: nobody waits for it.
+UPDATE code c SET typed_at = (SELECT bascule_now())
+WHERE (c.request_id, c.generation) IN (
+    SELECT request_id, generation FROM code WHERE request_id = $1 AND generation = $2 AND typed_at IS NULL AND void_at IS NULL
+    FOR NO KEY UPDATE SKIP LOCKED)
