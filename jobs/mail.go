@@ -36,8 +36,9 @@ type Mailer struct {
 	Now        func() time.Time // measures how long windows take, nothing else
 	Log        *slog.Logger
 
-	front sql.Front // of bulk mail
-	said  complaints
+	front   sql.Front // of bulk mail
+	said    complaints
+	Metrics *Metrics // may be nil
 }
 
 // complain logs a failure that many slots meet again and again.

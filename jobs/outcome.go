@@ -49,6 +49,7 @@ func (w *window) record(ctx context.Context, mails []*sql.Mail) *recorder {
 }
 
 func (r *recorder) add(m *sql.Mail, o smtp.Outcome) {
+	r.w.Metrics.mail(o.Kind)
 	r.in <- result{mail: m, outcome: o, stopping: r.ctx.Err() != nil}
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"bascule/internal/conversion"
 	"bascule/queue"
 	"bascule/sql"
 )
@@ -17,6 +18,9 @@ type Worker struct {
 	Mailer *Mailer
 	Slots  queue.Slots
 	Log    *slog.Logger
+	// Alert is where the operator is told that a campaign was stopped (D15); zero:
+	// nowhere but in the log.
+	Alert conversion.Email
 }
 
 // Run works until ctx ends. Then it gives back the work that it had not started.
@@ -35,7 +39,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer server.Shutdown()
 	var cleaning sync.WaitGroup
 	cleaning.Go(func() { (&Cleaner{DB: w.DB, Every: cleanEvery, Log: w.Log}).Run(ctx) })
+	cleaning.Go(func() { w.watcher().Run(ctx) })
 	defer cleaning.Wait()
 	(&Dispatcher{DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log, Help: w.Mailer.Help, Lifetime: w.Mailer.Lifetime}).Run(ctx)
 	return nil
+}
+
+func (w *Worker) watcher() *Watcher {
+	m := w.Mailer
+	return &Watcher{DB: w.DB, Every: watchEvery, Log: w.Log, Alert: w.Alert, Composer: m.Composer, Relay: m.Relay,
+		From: m.ReturnPath, Domain: m.Domain, Metrics: m.Metrics}
 }

@@ -33,6 +33,7 @@ type ProvenCode struct {
 	// Activated tells that the request has switched its space. Only the form named by
 	// Submission may learn more than "refused".
 	Activated  bool
+	CampaignID int64  // 0: of none
 	Submission string // the form that the request took last, "" if none
 }
 
@@ -52,7 +53,7 @@ func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conv
 		return ProvenCode{}, conversion.ErrCodeRefused
 	}
 	proven := ProvenCode{RequestID: row.RequestID, Generation: row.Generation, ExpiresAt: row.ExpiresAt,
-		Activates: row.Purpose == purposeActivate, Activated: row.Activated, Submission: row.Submission, ContactStands: row.ContactStands,
+		Activates: row.Purpose == purposeActivate, Activated: row.Activated, Submission: row.Submission, CampaignID: row.CampaignID, ContactStands: row.ContactStands,
 		NoOther: row.Others >= conversion.MaxOtherAddresses}
 	if proven.Proven, err = conversion.ParseEmail(row.Email); err != nil {
 		return ProvenCode{}, fmt.Errorf("address of a code of request %d: %w", row.RequestID, err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"bascule/internal/conversion"
 	"bascule/sql"
 )
@@ -399,4 +401,86 @@ func TestRetryInCampaign(t *testing.T) {
 		t.Errorf("the plan is %+v", plan)
 	}
 	d.sound()
+}
+
+// D15: signals are those of the last hour and the last day, since the campaign was
+// started or resumed; folding the tally loses none.
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	start := time.Date(2031, 5, 6, 9, 0, 30, 0, time.UTC)
+	d.Freeze(t, start)
+	d.held("spring", rows(6)...)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	h := d.start(4)
+	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails[:3]))
+	d.must(d.FinishRefused(d.ctx, h.Token, []sql.Failure{{ID: h.mails[3].ID, Refusal: "550 5.1.1", Code: "550 5.1.1"}}))
+	for i, class := range []conversion.Bounce{conversion.BounceGone, conversion.BounceComplaint, conversion.BouncePolicy} {
+		if _, err := d.Bounced(d.ctx, h.mails[i].RequestID, h.mails[i].Generation, class); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := d.stands("spring", sql.CampaignRunning, 0, 4)
+	d.must(d.NoteEntries(d.ctx, map[int64]sql.Entries{p.ID: {All: 3, Failed: 1}}))
+	all := sql.CampaignSignals{ID: p.ID, Name: "spring", Mails: 4, Complaints: 1, Dead: 2, Entries: 3, Failures: 1}
+	check := func(after time.Duration, want ...sql.CampaignSignals) {
+		t.Helper()
+		d.Freeze(t, start.Add(after))
+		d.must(d.Fold(d.ctx))
+		got, err := d.Signals(d.ctx)
+		d.must(err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("after %s (-want, +got):\n%s", after, diff)
+		}
+	}
+	hour, day := all, all
+	hour.Hours, day.Hours = 1, 24
+	check(0, hour, day)
+	check(2*time.Minute, hour, day)
+	check(59*time.Minute, hour, day)
+	check(61*time.Minute, day)
+	check(23*time.Hour+59*time.Minute, day)
+	check(24*time.Hour + time.Minute)
+	check(26 * time.Hour)
+	d.tallies(0)
+
+	d.deliver()
+	d.must(d.PauseCampaign(d.ctx, "spring", "", "admin"))
+	check(26 * time.Hour)
+	d.Freeze(t, start.Add(26*time.Hour+time.Minute))
+	d.must(d.ResumeCampaign(d.ctx, "spring", "admin"))
+	check(26*time.Hour + 2*time.Minute) // a resume starts anew
+}
+
+// D15: a campaign that does harm is paused, with the reason, and the operator is told
+// once; whoever paused it before is not overruled. An alert that does not go out stays.
+func TestStopCampaign(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", rows(2)...)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	p := d.stands("spring", sql.CampaignRunning, 2, 0)
+	alert := sql.Alert{Subject: "Campagne arrêtée", Text: "Elle est en pause."}
+	for i, want := range []bool{true, false} {
+		if stopped, err := d.DB.StopCampaign(d.ctx, p.ID, "stopped: too many complaints", alert); stopped != want || err != nil {
+			t.Errorf("call %d: %v, %v", i, stopped, err)
+		}
+	}
+	if p := d.stands("spring", sql.CampaignPaused, 2, 0); p.Why != "stopped: too many complaints" {
+		t.Errorf("it is paused because of %q", p.Why)
+	}
+	refused := errors.New("relay refuses")
+	if _, err := d.SendAlert(d.ctx, func(sql.Alert) error { return refused }); !errors.Is(err, refused) {
+		t.Errorf("error %v", err)
+	}
+	var sent []string
+	for range 2 {
+		if _, err := d.SendAlert(d.ctx, func(a sql.Alert) error { sent = append(sent, a.Subject); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(sent) != 1 || sent[0] != alert.Subject {
+		t.Errorf("sent were %q", sent)
+	}
 }

@@ -35,6 +35,7 @@ type codeRow struct {
 	Typed         bool             `db:"typed"`
 	Open          bool             `db:"open"`
 	Activated     bool             `db:"activated"`
+	CampaignID    int64            `db:"campaign_id"`
 	Submission    string           `db:"submission"`
 	Pending       string           `db:"pending"`
 	ContactStands bool             `db:"contact_stands"`

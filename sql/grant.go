@@ -18,7 +18,8 @@ import (
 // that it no longer needs, never history (R4, I9).
 var grants = [...]struct{ table, rights string }{
 	{"goose_db_version", "SELECT"},
-	{"campaign", "SELECT, INSERT (name, created_at), UPDATE (state, why, starts_at, pilot, per_day, min_help, open_until)"},
+	{"campaign", "SELECT, INSERT (name, created_at), UPDATE (state, why, starts_at, pilot, per_day, min_help, open_until, watched_from)"},
+	{"alert", "SELECT, INSERT (made_at, subject, text), UPDATE (subject), DELETE"},
 	{"campaign_audit", "SELECT, INSERT (at, campaign_id, event, actor, why)"},
 	{"batch", "SELECT, INSERT, UPDATE (file_name, campaign_id)"},
 	{"import", "SELECT, INSERT (batch_id, at, actor, rows, accepted, unchanged, not_due, excluded, rejected)"},

@@ -424,7 +424,7 @@ func (d *desk) tallies(space int64) {
 		d.must(rows.Scan(&batch))
 		got, err := d.Status(d.ctx, batch)
 		d.must(err)
-		got.LastMinute, got.Breaker, got.WaitsForKeys = 0, "", nil
+		got.LastMinute, got.Breaker, got.WaitsForKeys, got.Paused = 0, "", nil, nil
 		if diff := cmp.Diff(d.recount(batch), got); diff != "" {
 			d.t.Errorf("status of batch %d (-counted, +told):\n%s", batch, diff)
 		}

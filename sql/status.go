@@ -23,7 +23,8 @@ type Status struct {
 	ToRender     int                       // recaps due
 	// LastMinute is how many mails the relay took in the last 60 seconds.
 	LastMinute int
-	Breaker    string // why the relay's breaker is open, "" while mail flows
+	Breaker    string           // why the relay's breaker is open, "" while mail flows
+	Paused     []PausedCampaign // newest first
 	// WaitsForKeys are keys that mails to send need and no worker has started with.
 	WaitsForKeys []conversion.KeyID
 }
@@ -36,6 +37,12 @@ var (
 	//go:embed query/batch_exists.sql
 	batchExists string
 )
+
+// A PausedCampaign is one that waits for somebody to go on with it.
+type PausedCampaign struct {
+	Name string `db:"name" json:"campaign"`
+	Why  string `db:"why" json:"why"`
+}
 
 // Status counts requests and spaces of one batch, or all where batch is 0. It
 // returns conversion.ErrNotFound for an unknown batch.
@@ -100,6 +107,9 @@ func (db *DB) readPace(ctx context.Context, s *Status) error {
 	}
 	s.LastMinute, s.ToSend, s.ToRender, s.Breaker = pace.LastMinute, pace.ToSend, pace.ToRender, pace.Breaker
 	s.Held, s.Leaving = pace.Held, pace.Leaving
+	if err := db.x.SelectContext(ctx, &s.Paused, `SELECT name, why FROM campaign WHERE state = 'paused' ORDER BY id DESC`); err != nil {
+		return fmt.Errorf("look for paused campaigns: %w", err)
+	}
 	if err := db.x.SelectContext(ctx, &s.WaitsForKeys, keysWaitedFor); err != nil {
 		return fmt.Errorf("look for keys that mail waits for: %w", err)
 	}

@@ -63,12 +63,7 @@ func (a *app) campaigns(ctx context.Context, db *sql.DB, asJSON bool) error {
 	return nil
 }
 
-func withWhy(name, why string) string {
-	if why == "" {
-		return name
-	}
-	return name + " (" + why + ")"
-}
+func withWhy(name, why string) string { return name + inBrackets(why) }
 
 // ofCampaign is a command about the campaign of one name, which a shell completes.
 func (a *app) ofCampaign(cmd *cobra.Command) *cobra.Command {

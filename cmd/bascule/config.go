@@ -132,6 +132,15 @@ func (e environment) bounceAddress() (conversion.Email, error) {
 	return e.email("BOUNCE_ADDRESS", v)
 }
 
+// alertEmail reads ALERT_EMAIL: who is told what must not wait; zero is nobody.
+func (e environment) alertEmail() (conversion.Email, error) {
+	v := strings.TrimSpace(e.getenv("ALERT_EMAIL"))
+	if v == "" {
+		return conversion.Email{}, nil
+	}
+	return e.email("ALERT_EMAIL", v)
+}
+
 func (e environment) email(name, v string) (conversion.Email, error) {
 	email, err := conversion.ParseEmail(v)
 	if err != nil {

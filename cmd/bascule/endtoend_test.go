@@ -62,7 +62,7 @@ func TestEndToEnd(t *testing.T) {
 	letters := w.letters(imported.Accepted)
 	w.activateAll(letters[:imported.Accepted/3])
 	activated, left := imported.Accepted/3, imported.Accepted-imported.Accepted/3
-	want := statusLine{Activated: activated, Mailed: left, WaitsForKeys: []conversion.KeyID{},
+	want := statusLine{Activated: activated, Mailed: left, Paused: []sql.PausedCampaign{}, WaitsForKeys: []conversion.KeyID{},
 		Spaces: map[conversion.Access]int{conversion.AccessPassword: activated, conversion.AccessCertificate: left}}
 	w.awaitStatus(want)
 	(&sqltest.DB{Raw: w.db}).Shift(t, codeLifetime)

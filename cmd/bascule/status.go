@@ -112,6 +112,7 @@ type statusLine struct {
 	MailsPerSecond float64                   `json:"mails_per_second"` // over the last minute
 	SecondsLeft    *float64                  `json:"seconds_left"`     // at this pace; null if nothing moves
 	Breaker        string                    `json:"relay_refuses"`    // why, "" while mail flows
+	Paused         []sql.PausedCampaign      `json:"paused_campaigns"` // and why
 	WaitsForKeys   []conversion.KeyID        `json:"waits_for_keys"`   // that no worker has
 }
 
@@ -123,6 +124,7 @@ func newStatusLine(s sql.Status, depth *int) statusLine {
 		NotDelivered: s.NotDelivered,
 		Spaces:       s.Spaces, QueueDepth: depth, MailsToSend: s.ToSend + s.Leaving, Held: s.Held, RecapsToRender: s.ToRender,
 		MailsPerSecond: float64(s.LastMinute) / 60, Breaker: s.Breaker,
+		Paused:       append([]sql.PausedCampaign{}, s.Paused...),
 		WaitsForKeys: append([]conversion.KeyID{}, s.WaitsForKeys...),
 	}
 	switch {
@@ -170,10 +172,21 @@ func (a *app) printStatus(s sql.Status, l statusLine, f statusFlags) {
 	if l.Breaker != "" {
 		fmt.Fprintf(&b, "\nThe relay refuses our mail, one is tried every %s: %s\n", sql.ProbeEvery, l.Breaker)
 	}
+	for _, c := range l.Paused {
+		fmt.Fprintf(&b, "\nThe campaign %s is paused%s: `bascule campaign show %s` tells more\n", c.Name, inBrackets(c.Why), shellWord(c.Name))
+	}
 	for _, key := range l.WaitsForKeys {
 		fmt.Fprintf(&b, "\nMails wait for key %s, which no `bascule work` has started with: start one with the SECRET_KEY of whoever imports\n", key)
 	}
 	fmt.Fprint(a.stdout, b.String())
+}
+
+// inBrackets is " (why)", "" for none.
+func inBrackets(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
 }
 
 // writeStates tells how many requests are in each state.

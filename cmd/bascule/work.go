@@ -44,6 +44,8 @@ Environment, optional:
   BOUNCE_ADDRESS  where mails come back to (MAIL_FROM)
   BOUNCE_DIR      the folder or maildir where they arrive (not read)
   HELP_TEXT_FILE  what mails say about the assistance
+  ALERT_EMAIL     who is told that a campaign was stopped (nobody)
+  METRICS_ADDR    where to serve /metrics to Prometheus, and the probes (nowhere)
   HELP_HOURS      when it answers, in Paris (Mon-Fri 08:00-19:30)`,
 		Example: "  WORKERS=16 MAIL_RATE=5 bascule work",
 		Args:    noArg,
@@ -91,6 +93,12 @@ func (a *app) work(ctx context.Context) error {
 	collectLess()
 	a.log.Info("working", "slots", cfg.workers, "relay", cfg.smtp.String(), "key", string(cfg.keys.Newest()))
 	g, ctx := errgroup.WithContext(ctx)
+	if addr := a.env.metricsAddr(); addr != "" {
+		w.Mailer.Metrics = jobs.NewMetrics(db)
+		g.Go(func() error {
+			return listenAndServe(ctx, a.log, []listener{{name: "metrics", variable: "METRICS_ADDR", addr: addr, handler: w.Mailer.Metrics.Handler()}})
+		})
+	}
 	g.Go(func() error { return w.Run(ctx) })
 	if cfg.bounces != "" {
 		bouncer := &jobs.Bouncer{DB: db, Keys: cfg.keys, Dir: cfg.bounces, Now: time.Now, Log: a.log}
@@ -120,6 +128,7 @@ type workConfig struct {
 	workers    int
 	lifetime   time.Duration
 	helpHours  assistance.Hours
+	alert      conversion.Email
 }
 
 func (a *app) workConfig() (cfg workConfig, err error) {
@@ -158,6 +167,9 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 	if cfg.workers, err = a.env.workers(); err != nil {
 		return cfg, err
 	}
+	if cfg.alert, err = a.env.alertEmail(); err != nil {
+		return cfg, err
+	}
 	if cfg.helpHours, err = a.env.helpHours(); err != nil {
 		return cfg, err
 	}
@@ -182,7 +194,7 @@ func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Work
 		mailer.Limiter = queue.NewLimiter(q, cfg.rate)
 	}
 	slots := queue.Slots{Interactive: interactiveSlots, Batch: cfg.workers}
-	return &jobs.Worker{DB: db, Queue: q, Mailer: mailer, Slots: slots, Log: a.log}, relay, nil
+	return &jobs.Worker{DB: db, Queue: q, Mailer: mailer, Slots: slots, Log: a.log, Alert: cfg.alert}, relay, nil
 }
 
 // helloName is this machine's full name, if it has one; otherwise the sender

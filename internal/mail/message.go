@@ -74,18 +74,21 @@ func MessageID(kind string, request int64, generation, copy int, domain string) 
 func (m Message) Bytes() []byte {
 	var b bytes.Buffer
 	b.Grow(m.size())
-	id := atomText(m.ID)
-	writeHeader(&b, "From", (&netmail.Address{Name: text.Printable(m.From.Name), Address: m.From.Address.Mailbox()}).String())
-	writeHeader(&b, "To", m.To.Mailbox())
-	writeHeader(&b, "Subject", mime.QEncoding.Encode("utf-8", text.Printable(m.Subject)))
-	writeHeader(&b, "Date", m.Date.In(conversion.Paris).Format(time.RFC1123Z))
-	writeHeader(&b, "Message-ID", "<"+id+">")
-	writeHeader(&b, "MIME-Version", "1.0")
-	writeHeader(&b, "Auto-Submitted", "auto-generated")    // RFC 3834: nobody's absence is to be told
-	writeHeader(&b, "X-Auto-Response-Suppress", "OOF, DR") // the same for Exchange
-	writeHeader(&b, "Content-Language", "fr")
-	m.writeContent(&b, id)
+	m.writeHead(&b)
+	m.writeContent(&b, atomText(m.ID))
 	return b.Bytes()
+}
+
+func (m Message) writeHead(b *bytes.Buffer) {
+	writeHeader(b, "From", (&netmail.Address{Name: text.Printable(m.From.Name), Address: m.From.Address.Mailbox()}).String())
+	writeHeader(b, "To", m.To.Mailbox())
+	writeHeader(b, "Subject", mime.QEncoding.Encode("utf-8", text.Printable(m.Subject)))
+	writeHeader(b, "Date", m.Date.In(conversion.Paris).Format(time.RFC1123Z))
+	writeHeader(b, "Message-ID", "<"+atomText(m.ID)+">")
+	writeHeader(b, "MIME-Version", "1.0")
+	writeHeader(b, "Auto-Submitted", "auto-generated")    // RFC 3834: nobody's absence is to be told
+	writeHeader(b, "X-Auto-Response-Suppress", "OOF, DR") // the same for Exchange
+	writeHeader(b, "Content-Language", "fr")
 }
 
 // size is enough for most messages, so that the buffer grows once.

@@ -55,6 +55,7 @@ func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 	a := &attempt{Server: s, w: w, r: r, form: form, id: s.formID(form), step: stepOf(r)}
 	end, err := a.run(r.Context())
 	s.metrics.activation(end, err)
+	s.entries.note(r.Context(), s.db, a.proven.CampaignID, end == outcomeFailed && r.Context().Err() == nil)
 	return err
 }
 

@@ -89,6 +89,7 @@ type Server struct {
 	static      *static
 	crossOrigin *http.CrossOriginProtection
 	metrics     *metrics
+	entries     entries
 
 	limiter   *admission.Limiter
 	requests  *admission.Semaphore // one slot for each that is being answered
@@ -148,6 +149,7 @@ func New(cfg Config) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.entries.log = s.log
 	s.metrics = newMetrics(cmp.Or(cfg.Registry, prometheus.NewRegistry()), s.hashes, s.besieged)
 	s.pages = newPages(site{
 		Administration: s.by,

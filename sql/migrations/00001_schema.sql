@@ -16,7 +16,8 @@ CREATE TABLE campaign (
     pilot      bigint      CHECK (pilot > 0),
     per_day    integer     CHECK (per_day > 0),
     min_help   integer     CHECK (min_help > 0),
-    open_until timestamptz
+    open_until timestamptz,
+    watched_from timestamptz
 );
 COMMENT ON TABLE  campaign IS 'What stands above batches (D12): its invitations start only while it is running.';
 COMMENT ON COLUMN campaign.why IS 'Why it is in its state, in the words of whoever brought it there.';
@@ -25,6 +26,7 @@ COMMENT ON COLUMN campaign.pilot IS 'It pauses once this many of its invitations
 COMMENT ON COLUMN campaign.per_day IS 'How many invitations start on a day in Paris at the most (D13). Null: no limit.';
 COMMENT ON COLUMN campaign.min_help IS 'How many minutes of assistance the lifetime of a code holds at the least (D14). Null: it does not matter.';
 COMMENT ON COLUMN campaign.open_until IS 'Before this instant an invitation that starts has enough assistance ahead: whoever releases some looks ahead a minute. Null: that does not matter.';
+COMMENT ON COLUMN campaign.watched_from IS 'Since when what goes wrong counts towards stopping it (D15).';
 CREATE UNIQUE INDEX campaign_name ON campaign (lower(name));
 
 CREATE TABLE campaign_audit (
@@ -37,6 +39,15 @@ CREATE TABLE campaign_audit (
 );
 COMMENT ON TABLE campaign_audit IS 'One row for each change of a campaign, append-only (I9).';
 CREATE INDEX campaign_audit_campaign ON campaign_audit (campaign_id, id);
+
+CREATE TABLE alert (
+    id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    made_at timestamptz NOT NULL,
+    subject text        NOT NULL,
+    text    text        NOT NULL
+);
+COMMENT ON TABLE  alert IS 'What is to be mailed to ALERT_EMAIL; gone once it is.';
+COMMENT ON COLUMN alert.text IS 'French, one line per line.';
 
 CREATE TABLE batch (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -482,6 +493,11 @@ CREATE TABLE tally (
     campaign_spaces integer NOT NULL DEFAULT 0,
     held           integer NOT NULL DEFAULT 0,
     started        integer NOT NULL DEFAULT 0,
+    invited        integer NOT NULL DEFAULT 0,
+    dead           integer NOT NULL DEFAULT 0,
+    complaints     integer NOT NULL DEFAULT 0,
+    entries        integer NOT NULL DEFAULT 0,
+    failures       integer NOT NULL DEFAULT 0,
     to_send        integer NOT NULL DEFAULT 0,
     to_render      integer NOT NULL DEFAULT 0,
     sent           integer NOT NULL DEFAULT 0,
@@ -491,7 +507,7 @@ COMMENT ON TABLE  tally IS 'What statements have added to the numbers that statu
 COMMENT ON COLUMN tally.batch_id IS 'Of the requests; null for those of no batch, and for mails to send.';
 COMMENT ON COLUMN tally.campaign_id IS 'Of the requests, and of the invitations held and started.';
 COMMENT ON COLUMN tally.day IS 'In Paris, on which the invitations of started did.';
-COMMENT ON COLUMN tally.at IS 'When the mails of sent went out, to the second once folded. Null: over a minute ago, or none did.';
+COMMENT ON COLUMN tally.at IS 'When the mails of sent went out, and when the signals came. Null: that does not matter any more.';
 COMMENT ON COLUMN tally.requested IS 'Open requests whose code that counts is not mailed, overdue ones among them. Those that are mailed are the rest.';
 COMMENT ON COLUMN tally.not_delivered IS 'Of the expired: see request_not_delivered.';
 COMMENT ON COLUMN tally.spaces IS 'Those that have a request.';
@@ -501,6 +517,10 @@ COMMENT ON COLUMN tally.campaign_spaces IS 'Those that have a request of this ca
 COMMENT ON COLUMN tally.held IS 'Invitations that the campaign has not released.';
 COMMENT ON COLUMN tally.started IS 'Invitations whose hand-over began, and did not certainly fail.';
 COMMENT ON COLUMN tally.reminded IS 'Reminders that went out (D16).';
+COMMENT ON COLUMN tally.invited IS 'Invitations that the relay took or refused for good. This and the next four are signals by which a campaign stops (D15); they keep their minute for 25 hours.';
+COMMENT ON COLUMN tally.dead IS 'Addresses refused for good, or bounced as gone.';
+COMMENT ON COLUMN tally.entries IS 'Forms with a right code.';
+COMMENT ON COLUMN tally.failures IS 'Of these, those that an error of ours failed.';
 COMMENT ON COLUMN tally.to_send IS 'Mails that are due now or at a known time.';
 COMMENT ON COLUMN tally.to_render IS 'Recaps that are due.';
 

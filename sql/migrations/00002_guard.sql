@@ -172,9 +172,9 @@ DO $do$ BEGIN
             same record;
         BEGIN
             FOR same IN
-                SELECT r.batch_id, r.campaign_id, r.id IS NULL AS unknown, e.event, min(e.at) AS first, max(e.at) AS last, count(*) AS count
+                SELECT r.batch_id, r.campaign_id, r.id IS NULL AS unknown, e.event, CASE e.event WHEN 'bounced' THEN e.why ELSE '' END AS bounce, min(e.at) AS first, max(e.at) AS last, count(*) AS count
                 FROM entry e LEFT JOIN %1$I.request r ON r.id = e.request_id AND r.space_id = e.space_id
-                GROUP BY 1, 2, 3, 4
+                GROUP BY 1, 2, 3, 4, 5
             LOOP
                 IF NOT (%1$I.is_present(same.first) AND %1$I.is_present(same.last)) THEN
                     RAISE EXCEPTION 'bascule: INSERT on audit refused: the entry is not of the present'
@@ -185,9 +185,14 @@ DO $do$ BEGIN
                         USING ERRCODE = 'integrity_constraint_violation';
                 END IF;
                 IF same.event = 'resent' OR same.event LIKE '%%mailed' THEN
-                    INSERT INTO %1$I.tally (batch_id, campaign_id, at, requested, sent, reminded)
+                    INSERT INTO %1$I.tally (batch_id, campaign_id, at, requested, sent, invited, reminded)
                     VALUES (same.batch_id, same.campaign_id, same.last, CASE same.event WHEN 'mailed' THEN -same.count ELSE 0 END, same.count,
+                            CASE WHEN same.event = 'mailed' AND same.campaign_id IS NOT NULL THEN same.count ELSE 0 END,
                             CASE same.event WHEN 'reminder mailed' THEN same.count ELSE 0 END);
+                ELSIF same.campaign_id IS NOT NULL AND (same.event = 'undeliverable' OR same.bounce IN ('gone', 'complaint')) THEN
+                    INSERT INTO %1$I.tally (campaign_id, at, invited, dead, complaints)
+                    VALUES (same.campaign_id, same.last, CASE same.event WHEN 'undeliverable' THEN same.count ELSE 0 END, CASE same.bounce WHEN 'complaint' THEN 0 ELSE same.count END,
+                            CASE same.bounce WHEN 'complaint' THEN same.count ELSE 0 END);
                 END IF;
             END LOOP;
             RETURN NULL;

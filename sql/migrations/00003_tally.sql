@@ -145,6 +145,16 @@ CREATE TRIGGER obligation_counts_no_more AFTER DELETE ON obligation
     REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION count_done_obligations();
 
+-- To which instant a row of the tally is folded: the second of the last minute, for the pace; the minute of the last 25 hours, for
+-- the signals by which a campaign stops (D15), though none before the campaign was started or resumed if it came after that; none.
+CREATE FUNCTION folded_at(t tally, now timestamptz) RETURNS timestamptz LANGUAGE sql STABLE
+    RETURN greatest(
+        CASE WHEN t.at > now - interval '1 minute' THEN date_trunc('second', t.at)
+             WHEN t.at > now - interval '25 hours' AND (t.invited, t.dead, t.complaints, t.entries, t.failures) <> (0, 0, 0, 0, 0) THEN date_trunc('minute', t.at) END,
+        (SELECT c.watched_from FROM campaign c
+         WHERE c.id = t.campaign_id AND t.at >= c.watched_from AND t.at > now - interval '25 hours'
+           AND (t.invited, t.dead, t.complaints, t.entries, t.failures) <> (0, 0, 0, 0, 0) AND c.watched_from > date_trunc('minute', t.at)));
+
 -- What a campaign holds. An update changes only which code is meant.
 -- +goose StatementBegin
 DO $do$

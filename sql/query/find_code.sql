@@ -7,7 +7,7 @@ WITH tagged AS MATERIALIZED (
 SELECT c.request_id, c.generation, c.purpose, c.email, c.key_id, c.nonce, coalesce(c.expires_at, 'epoch') AS expires_at,
        coalesce(c.void_at IS NULL AND c.expires_at > (SELECT bascule_now()), false) AS live,
        c.mailed_at IS NOT NULL AS mailed, c.typed_at IS NOT NULL AS typed,
-       request_is_open(r) AS open,
+       request_is_open(r) AS open, coalesce(r.campaign_id, 0) AS campaign_id,
        r.activated_at IS NOT NULL AS activated,
        coalesce(r.submission::text, '') AS submission,
        CASE WHEN n.purpose = 'activate' AND coalesce(n.bounce, 'late') = 'late' THEN n.email ELSE '' END AS pending,

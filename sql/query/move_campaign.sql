@@ -1,6 +1,7 @@
 -- Brings campaign $1 from one of the states $2 to state $3, because of $4, by $5. Tells nothing if it is in none of them.
 WITH moved AS (
-    UPDATE campaign SET state = $3, why = $4 WHERE id = $1 AND state = ANY ($2) RETURNING id
+    UPDATE campaign SET state = $3, why = $4, watched_from = CASE $3 WHEN 'running' THEN (SELECT bascule_now()) ELSE watched_from END
+    WHERE id = $1 AND state = ANY ($2) RETURNING id
 ), told AS (
     INSERT INTO campaign_audit (at, campaign_id, event, actor, why) SELECT (SELECT bascule_now()), id, $3, $5, $4 FROM moved
 ), woken AS (

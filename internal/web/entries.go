@@ -1,0 +1,70 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"bascule/sql"
+)
+
+// entries adds up forms with a right code, and those that an error of ours failed:
+// too many of these stop their campaign (D15).
+type entries struct {
+	mu     sync.Mutex
+	counts map[int64]sql.Entries // by campaign
+	saved  time.Time
+	log    *slog.Logger
+}
+
+// saveEvery is how long forms that went well may wait to be added up in the database.
+const saveEvery = 5 * time.Second
+
+// note adds a form of a campaign; 0 is none. A failure is saved at once.
+func (e *entries) note(ctx context.Context, db *sql.DB, campaign int64, failed bool) {
+	if campaign == 0 {
+		return
+	}
+	counts := e.add(campaign, failed)
+	if counts == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEvery)
+	defer cancel()
+	if err := db.NoteEntries(ctx, counts); err != nil {
+		e.giveBack(counts)
+		e.log.Warn("cannot add up entries; it is tried again with the next one", "err", err)
+	}
+}
+
+// add counts a form, and returns what is to be saved now; nil for nothing.
+func (e *entries) add(campaign int64, failed bool) map[int64]sql.Entries {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.counts == nil {
+		e.counts = make(map[int64]sql.Entries)
+	}
+	n := e.counts[campaign]
+	n.All++
+	if failed {
+		n.Failed++
+	}
+	e.counts[campaign] = n
+	if !failed && time.Since(e.saved) < saveEvery {
+		return nil
+	}
+	counts := e.counts
+	e.counts, e.saved = nil, time.Now()
+	return counts
+}
+
+func (e *entries) giveBack(counts map[int64]sql.Entries) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for campaign, n := range e.counts {
+		counts[campaign] = sql.Entries{All: counts[campaign].All + n.All, Failed: counts[campaign].Failed + n.Failed}
+	}
+	e.counts = maps.Clone(counts)
+}

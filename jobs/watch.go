@@ -1,0 +1,148 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/internal/mail"
+	"bascule/internal/smtp"
+	"bascule/sql"
+)
+
+// Watcher stops a campaign that does harm (D15), and mails the operator why. Any
+// number may run side by side.
+type Watcher struct {
+	DB    *sql.DB
+	Every time.Duration // between two looks
+	Log   *slog.Logger
+
+	Alert    conversion.Email // where alerts go; zero: nowhere but into the log
+	Composer *mail.Composer
+	Relay    *smtp.Client
+	From     conversion.Email // the return path of alerts
+	Domain   string           // ours, for their Message-IDs
+
+	Metrics *Metrics // may be nil
+}
+
+// watchEvery is how often campaigns are looked at (D15).
+const watchEvery = time.Minute
+
+// A limit is a line of the table by which campaigns are stopped (D15): the share of
+// events among so many mails or entries within some hours. Both minimums count.
+type limit struct {
+	what, quoi string // English and French
+	hours      int
+	most       float64
+	of         int // mails or entries at the least
+	events     int // at the least
+	count      func(sql.CampaignSignals) (events, of int)
+}
+
+func complaintsOf(s sql.CampaignSignals) (int, int) { return s.Complaints, s.Mails }
+func deadOf(s sql.CampaignSignals) (int, int)       { return s.Dead, s.Mails }
+func failuresOf(s sql.CampaignSignals) (int, int)   { return s.Failures, s.Entries }
+
+var limits = []limit{
+	{"complaints", "plaintes", 1, 0.01, 200, 5, complaintsOf},
+	{"complaints", "plaintes", 24, 0.003, 1000, 10, complaintsOf},
+	{"dead addresses", "adresses mortes", 1, 0.10, 100, 20, deadOf},
+	{"dead addresses", "adresses mortes", 24, 0.05, 1000, 100, deadOf},
+	{"activations that an error of ours failed", "activations en échec de notre fait", 1, 0.05, 100, 20, failuresOf},
+}
+
+// harm is why a campaign is stopped, in English and in French; "" if it is not.
+func harm(s sql.CampaignSignals) (why, motif string) {
+	for _, l := range limits {
+		events, of := l.count(s)
+		if l.hours != s.Hours || of < l.of || events < l.events || float64(events) < l.most*float64(of) {
+			continue
+		}
+		share, most := percent(float64(events)/float64(of)), percent(l.most)
+		return fmt.Sprintf("stopped: %d %s of %d within %d h (%s %%, at most %s %%)", events, l.what, of, l.hours, share, most),
+			fmt.Sprintf("%d %s sur %d en %d\u00a0h (%s\u00a0%%, pour une limite de %s\u00a0%%)", events, l.quoi, of, l.hours,
+				strings.Replace(share, ".", ",", 1), strings.Replace(most, ".", ",", 1))
+	}
+	return "", ""
+}
+
+func percent(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) }
+
+// Run watches until ctx ends.
+func (w *Watcher) Run(ctx context.Context) {
+	failing := false
+	for ctx.Err() == nil {
+		err := w.look(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			w.Log.Warn("cannot watch the campaigns, or tell of them; it is tried again", "err", err)
+		}
+		failing = err != nil
+		pause(ctx, w.Every, nil)
+	}
+}
+
+// look stops what does harm, then tells the operator.
+func (w *Watcher) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	list, err := w.DB.Signals(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if why, motif := harm(s); why != "" {
+			if err := w.stop(ctx, s, why, motif); err != nil {
+				return err
+			}
+		}
+	}
+	return w.tell(ctx)
+}
+
+func (w *Watcher) stop(ctx context.Context, s sql.CampaignSignals, why, motif string) error {
+	stopped, err := w.DB.StopCampaign(ctx, s.ID, why, sql.Alert{
+		Subject: fmt.Sprintf("Campagne «\u00a0%s\u00a0» arrêtée", s.Name),
+		Text: fmt.Sprintf("La campagne «\u00a0%s\u00a0» est en pause\u00a0: %s.\n", s.Name, motif) +
+			"Plus aucune invitation ne part. Les codes déjà envoyés restent valables.\n" +
+			"Voyez «\u00a0bascule campaign show\u00a0», réparez la cause, puis «\u00a0bascule campaign resume\u00a0».",
+	})
+	if err != nil || !stopped {
+		return err
+	}
+	w.Log.Error("a campaign was stopped", "campaign", s.ID, "why", why)
+	w.Metrics.stop()
+	return nil
+}
+
+// tell mails what the operator is to know, one alert after the other. One that does
+// not go out is tried again at the next look.
+func (w *Watcher) tell(ctx context.Context) error {
+	if w.Alert.IsZero() {
+		return nil
+	}
+	for {
+		found, err := w.DB.SendAlert(ctx, func(a sql.Alert) error { return w.send(ctx, a) })
+		if err != nil || !found {
+			return err
+		}
+	}
+}
+
+func (w *Watcher) send(ctx context.Context, a sql.Alert) error {
+	body := w.Composer.Alert(mail.Alert{
+		Head:    mail.Head{ID: mail.MessageID("alert", a.ID, 0, 0, w.Domain), Date: a.MadeAt, To: w.Alert},
+		Subject: a.Subject, Text: a.Text,
+	})
+	var outcome smtp.Outcome
+	w.Relay.Send(ctx, []smtp.Message{{Envelope: smtp.Envelope{From: w.From, To: w.Alert}, Body: body}}, nil,
+		func(_ int, o smtp.Outcome) { outcome = o })
+	if outcome.Kind != smtp.Accepted {
+		return fmt.Errorf("mail to ALERT_EMAIL: %s", outcome)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package jobs_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/internal/mail"
+	"bascule/internal/smtp"
+	"bascule/jobs"
+	"bascule/sql"
+	"bascule/sql/sqltest"
+)
+
+// campaign imports n rows into a running campaign.
+func (s *stage) campaign(name string, n int) {
+	s.t.Helper()
+	in := sql.Import{Hash: sha256.Sum256([]byte(name)), FileName: name + ".csv", Campaign: name, Start: true, Actor: "admin", Keys: s.keys,
+		Columns: sql.Columns{Number: "A", Email: "C", Serial: "D"}, Expect: n}
+	in.Rows = func(yield func(sql.ImportRow, error) bool) {
+		for i := range n {
+			r := sql.ImportRow{Line: i + 2, Space: conversion.Space{
+				Number: conversion.SubscriberNumber(fmt.Sprintf("C%05d", i)), Holder: "Camille Duvallon",
+				Contact:     sqltest.Email(s.t, fmt.Sprintf("c%d@duvallon.example", i)),
+				Certificate: conversion.Certificate{Serial: conversion.SerialNumber(fmt.Sprintf("%x", i+1)), Expires: time.Now().AddDate(1, 0, 0)},
+			}}
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+	if _, err := s.db.DB.Import(s.t.Context(), in, nil); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// watch looks at the campaigns again and again, until the test ends.
+func (s *stage) watch(alert conversion.Email) {
+	s.t.Helper()
+	cfg, err := smtp.ParseURL(s.relay.URL())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	from := mail.Sender{Address: sqltest.Email(s.t, "ne-pas-repondre@bascule.example")}
+	composer, err := mail.NewComposer(mail.Office{From: from, PublicURL: "https://espace.example", Help: "Assistance"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	relay := smtp.NewClient(cfg, 1)
+	w := &jobs.Watcher{DB: s.db.DB, Every: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(s.log, nil)), Alert: alert,
+		Composer: composer, Relay: relay, From: from.Address, Domain: "espace.example"}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); w.Run(ctx) }()
+	s.t.Cleanup(func() { cancel(); <-done; relay.Close() })
+}
+
+// D15: a campaign of whose invitations one in five is refused for good is stopped; the
+// operator is told by mail, once, and the log says why.
+func TestDeadAddressesStopTheirCampaign(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.campaign("spring", 120)
+	s.relay.follow(func(stage, to, _ string) string {
+		if stage == "rcpt" && strings.HasSuffix(to, "0@duvallon.example") || strings.HasSuffix(to, "5@duvallon.example") {
+			return "550 5.1.1 unknown"
+		}
+		return ""
+	})
+	operator := sqltest.Email(t, "exploitation@administration.example")
+	s.watch(operator)
+	s.work()
+	s.until("it is paused", `SELECT state = 'paused' FROM campaign`)
+	s.wait("the operator is told", func() bool { return len(s.relay.keptFor(operator.String())) > 0 })
+	s.until("the alert is done", `SELECT count(*) = 0 FROM alert`)
+	told := s.relay.keptFor(operator.String())
+	body := strings.NewReplacer("=\r\n", "", "=\n", "").Replace(told[0].raw)
+	if len(told) != 1 || !strings.Contains(body, "Subject: =?utf-8?q?Campagne_") || !strings.Contains(body, "adresses mortes sur 1") {
+		t.Errorf("%d alerts, the first:\n%s", len(told), body)
+	}
+	if why := s.db.Text(t, `SELECT why FROM campaign`); !strings.HasPrefix(why, "stopped: 2") || !strings.Contains(s.log.String(), why) {
+		t.Errorf("it is paused because of %q; the log:\n%s", why, s.log)
+	}
+}
+
+// D15, D11: refusals that speak about us open the breaker, and stop no campaign.
+func TestBadRelayStopsNoCampaign(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.campaign("spring", 150)
+	s.relay.follow(func(stage, _, _ string) string {
+		if stage == "rcpt" {
+			return "550 sorry"
+		}
+		return ""
+	})
+	s.watch(conversion.Email{})
+	s.work()
+	s.until("the breaker is open", `SELECT opened_at IS NOT NULL FROM breaker`)
+	s.relay.follow(nil)
+	s.elapse("all others have left", `SELECT count(*) >= 145 FROM code WHERE mailed_at IS NOT NULL`)
+	if state := s.db.Text(t, `SELECT state || why FROM campaign`); state != "running" {
+		t.Errorf("the campaign is %s", state)
+	}
+}

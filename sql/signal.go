@@ -1,0 +1,116 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// CampaignSignals are what a running campaign did within some hours, since it was
+// started or resumed: by these it is stopped (D15).
+type CampaignSignals struct {
+	ID         int64  `db:"id"`
+	Name       string `db:"name"`
+	Hours      int    `db:"hours"`
+	Mails      int    `db:"mails"` // invitations that the relay took, or refused for good
+	Complaints int    `db:"complaints"`
+	Dead       int    `db:"dead"`     // addresses refused for good, or bounced as gone
+	Entries    int    `db:"entries"`  // forms with a right code
+	Failures   int    `db:"failures"` // of these, those that an error of ours failed
+}
+
+var (
+	//go:embed query/campaign_signals.sql
+	campaignSignals string
+	//go:embed query/note_entries.sql
+	noteEntries string
+	//go:embed query/make_alert.sql
+	makeAlert string
+	//go:embed query/lock_alert.sql
+	lockAlert string
+)
+
+// Signals tells of each running campaign what it did in the last hour, then in the
+// last 24. One that did nothing is missing.
+func (db *DB) Signals(ctx context.Context) (list []CampaignSignals, err error) {
+	if err := db.x.SelectContext(ctx, &list, campaignSignals); err != nil {
+		return nil, fmt.Errorf("read what campaigns do wrong: %w", err)
+	}
+	return list, nil
+}
+
+// Entries are forms with a right code of one campaign.
+type Entries struct{ All, Failed int }
+
+// NoteEntries adds up forms with a right code, by their campaigns.
+func (db *DB) NoteEntries(ctx context.Context, byCampaign map[int64]Entries) error {
+	var ids, all, failed pq.Int64Array
+	for id, e := range byCampaign {
+		ids, all, failed = append(ids, id), append(all, int64(e.All)), append(failed, int64(e.Failed))
+	}
+	if _, err := db.x.ExecContext(ctx, noteEntries, ids, all, failed); err != nil {
+		return fmt.Errorf("note entries: %w", err)
+	}
+	return nil
+}
+
+// An Alert is a mail to the operator.
+type Alert struct {
+	ID      int64     `db:"id"`
+	MadeAt  time.Time `db:"made_at"`
+	Subject string    `db:"subject"` // French
+	Text    string    `db:"text"`    // French, one line per line
+}
+
+// StopCampaign pauses a campaign that is still running, because of why, and has the
+// operator told (D15). It tells whether it was running.
+func (db *DB) StopCampaign(ctx context.Context, id int64, why string, a Alert) (stopped bool, err error) {
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		err := move(ctx, tx, Campaign{ID: id}, CampaignPaused, why, "worker", CampaignRunning)
+		var state *CampaignStateError
+		if stopped = err == nil; !stopped && errors.As(err, &state) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, makeAlert, a.Subject, a.Text)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("stop campaign %d: %w", id, err)
+	}
+	return stopped, nil
+}
+
+// SendAlert gives the oldest alert to send, and forgets it if that returns nil. It
+// tells whether there was one. An alert may be sent twice, if the process ends in
+// between.
+func (db *DB) SendAlert(ctx context.Context, send func(Alert) error) (found bool, err error) {
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		var a Alert
+		err := tx.GetContext(ctx, &a, lockAlert)
+		if errors.Is(err, stdsql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		found = true
+		if err := send(a); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM alert WHERE id = $1`, a.ID)
+		return err
+	})
+	if err != nil {
+		return found, fmt.Errorf("send an alert: %w", err)
+	}
+	return found, nil
+}
