@@ -162,7 +162,7 @@ func (f *File) request(opts Options) sql.Import {
 	told := &issuers{store: opts.Certificates, known: make(map[string]issuer)}
 	return sql.Import{
 		Campaign: opts.Campaign, Start: opts.Start,
-		Hash: f.Hash, FileName: f.Name, Sheet: f.Sheet,
+		Hash: f.Hash, FileName: f.Name, Sheet: f.Sheet, Corrected: f.rows.layout.added > 0,
 		Within: opts.Within, DryRun: opts.DryRun, Actor: opts.Actor, Keys: opts.Keys,
 		Columns:  f.columns(),
 		Expect:   f.Count(),

@@ -189,7 +189,7 @@ func (w *window) judge(results []result) verdict {
 	var v verdict
 	for _, res := range results {
 		id, o := res.mail.ID, res.outcome
-		f := sql.Failure{ID: id, Refusal: wordsOf(o), Code: codeOf(o)}
+		f := sql.Failure{ID: id, Refusal: refusalOf(o), Code: codeOf(o)}
 		switch w.kindOf(res) {
 		case smtp.Accepted:
 			v.accept(res.mail)
@@ -274,6 +274,14 @@ func wordsOf(o smtp.Outcome) string {
 		return o.Err.Error()
 	}
 	return "no answer at " + string(o.Stage)
+}
+
+// refusalOf is what the report tells of a refusal: its code, and the relay's words.
+func refusalOf(o smtp.Outcome) string {
+	if o.Code == 0 {
+		return wordsOf(o)
+	}
+	return codeOf(o) + " " + o.Text
 }
 
 func codeOf(o smtp.Outcome) string {

@@ -99,7 +99,7 @@ func TestLongOutage(t *testing.T) {
 }
 
 // D11: a recipient refused for good is undeliverable at once, at RCPT and at the
-// dot, never tried again, and the relay's words are kept without the address.
+// dot, never tried again, and the relay's code and words are kept without the address.
 func TestRefusedPerson(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -117,7 +117,7 @@ func TestRefusedPerson(t *testing.T) {
 	s.work()
 	s.until("nothing is due", `NOT EXISTS (SELECT FROM obligation)`)
 	if got := s.db.Text(t, `SELECT string_agg(request_state(r, bascule_now()) || ' ' || refusal, '; ' ORDER BY id) FROM request_code r`); got !=
-		"undeliverable [e-mail] unknown; mailed ; undeliverable the mailbox of [e-mail] is closed; mailed " {
+		"undeliverable 550 5.1.1 [e-mail] unknown; mailed ; undeliverable 550 5.2.1 the mailbox of [e-mail] is closed; mailed " {
 		t.Errorf("states are %q", got)
 	}
 	if got := s.db.Text(t, `SELECT string_agg(why, '; ' ORDER BY request_id) FROM audit WHERE event = 'undeliverable'`); got != "550 5.1.1; 550 5.2.1" {

@@ -86,6 +86,8 @@ var (
 	applyRedirects string
 	//go:embed query/forget_rejected.sql
 	forgetRejected string
+	//go:embed query/replace_rejected.sql
+	replaceRejected string
 	//go:embed query/keep_import.sql
 	keepImport string
 )
@@ -108,7 +110,8 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 	err = r.steps(ctx,
 		step{applyUpdates, []any{batch, r.Actor}},
 		step{applyRedirects, []any{batch, r.Actor}},
-		step{forgetRejected, []any{batch}})
+		step{forgetRejected, []any{batch}},
+		step{replaceRejected, []any{batch, c.ID}})
 	if err != nil {
 		return result, false, err
 	}

@@ -532,7 +532,7 @@ func TestReportOfABatch(t *testing.T) {
 	d.Freeze(t, time.Date(2027, 7, 6, 12, 0, 0, 0, time.UTC))
 	read := func(batch int64) (requests, rejected string) {
 		t.Helper()
-		d.must(d.ReadReport(d.ctx, batch, func(r sql.Report) error {
+		d.must(d.ReadReport(d.ctx, sql.Scope{Batch: batch}, func(r sql.Report) error {
 			for q, err := range r.Requests {
 				d.must(err)
 				requests += fmt.Sprintf("%s %s", q.Number, q.State)
@@ -573,7 +573,7 @@ func TestReportComesRowByRow(t *testing.T) {
 		defer tx.Rollback()
 		_, err = tx.Exec(sql.RowByRow)
 		d.must(err)
-		rows, err := tx.Query(`EXPLAIN `+sql.ReportRequests, 0, time.Now(), 0)
+		rows, err := tx.Query(`EXPLAIN `+sql.ReportRequests, 0, time.Now(), 0, 0)
 		d.must(err)
 		for rows.Next() {
 			var line string

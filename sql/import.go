@@ -49,20 +49,21 @@ type Columns struct {
 
 // An Import is one spreadsheet to judge and to apply.
 type Import struct {
-	Hash     [sha256.Size]byte // of the file's bytes: names the batch
-	FileName string
-	Sheet    string
-	Campaign string        // the name of the one that it goes to, made if there is none; "": found by the rows (D12)
-	Start    bool          // a campaign that is prepared starts with it
-	Within   time.Duration // only certificates that expire within it; 0: all
-	DryRun   bool          // judge, and stop there
-	Actor    string        // for the audit log
-	Keys     *conversion.Keyring
-	Columns  Columns
-	Expect   int // data rows counted by the pre-flight
-	Rows     iter.Seq2[ImportRow, error]
-	Dossiers iter.Seq2[DossierRow, error] // nil if the file has no such sheet
-	Stage    func(name string)            // told what is going on; may be nil
+	Hash      [sha256.Size]byte // of the file's bytes: names the batch
+	FileName  string
+	Sheet     string
+	Campaign  string        // the name of the one that it goes to, made if there is none; "": found by the rows (D12)
+	Start     bool          // a campaign that is prepared starts with it
+	Corrected bool          // it is a verdict workbook: each row stands on the line of the file that it is of
+	Within    time.Duration // only certificates that expire within it; 0: all
+	DryRun    bool          // judge, and stop there
+	Actor     string        // for the audit log
+	Keys      *conversion.Keyring
+	Columns   Columns
+	Expect    int // data rows counted by the pre-flight
+	Rows      iter.Seq2[ImportRow, error]
+	Dossiers  iter.Seq2[DossierRow, error] // nil if the file has no such sheet
+	Stage     func(name string)            // told what is going on; may be nil
 }
 
 // An ImportResult counts verdicts. The four kinds always add up to Rows.
@@ -288,7 +289,7 @@ func (r *importRun) judge(ctx context.Context) error {
 	err = r.steps(ctx,
 		step{judgeDossiers, []any{r.Columns.SIREN, conversion.MaxCompanies, conversion.MaxCompanyServices, conversion.MaxSpaceServices}},
 		step{judgeFile, []any{r.Columns.Number, r.Columns.Serial}},
-		step{rejectedBefore, nil})
+		step{rejectedBefore, []any{r.Corrected, r.Sheet, r.Expect}})
 	if err != nil {
 		return err
 	}

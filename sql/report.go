@@ -13,14 +13,59 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A Report is everything about one batch, or all, at one instant. Its sequences
-// are read once, in any order, while ReadReport runs.
+// A Scope is what a report is about: a batch, a campaign, or everything if both are
+// zero.
+type Scope struct {
+	Batch    int64
+	Campaign string // its name
+}
+
+// A Report is everything about its scope at one instant. Its sequences are read
+// once, each one before the next, while ReadReport runs.
 type Report struct {
 	At       time.Time
 	FileName string // of the batch
-	Spaces   map[conversion.Access]int
+	Campaign string // its name, as it was given to it
+	Rows     ReportRows
+	Spaces   iter.Seq2[ReportSpaces, error]
 	Requests iter.Seq2[ReportRequest, error]
 	Rejected iter.Seq2[ReportRejected, error]
+}
+
+// ReportRows counts the rows of spreadsheets, each as it was handed in last.
+type ReportRows struct {
+	Files   int `db:"files"`
+	Rows    int `db:"rows"`
+	Taken   int `db:"taken"`
+	NotDue  int `db:"not_due"`
+	Refused int `db:"refused"` // rejected or excluded then
+	// Of the refused ones, those that no later file has again.
+	StillExcluded int `db:"still_excluded"`
+	StillRejected int `db:"still_rejected"`
+}
+
+// The kinds of ReportSpaces.
+const (
+	AllSpaces      = ""
+	SpacesByMonth  = "month"
+	SpacesByDomain = "domain"
+	SpacesByIssuer = "issuer"
+)
+
+// ReportSpaces counts the spaces of one group, each once: Switched to Cancelled add
+// up to Spaces.
+type ReportSpaces struct {
+	Kind        string    `db:"kind"`
+	Month       time.Time `db:"month"` // its first day
+	Name        string    `db:"name"`  // of the domain or issuer
+	Spaces      int       `db:"spaces"`
+	Invited     int       `db:"invited"` // a mail went out, or the space is switched
+	Switched    int       `db:"switched"`
+	ToInvite    int       `db:"to_invite"`
+	Open        int       `db:"open"` // the code is good
+	Late        int       `db:"late"` // the code is not good any more
+	Unreachable int       `db:"unreachable"`
+	Cancelled   int       `db:"cancelled"`
 }
 
 // A ReportRequest is one request; instants that have not come are zero.
@@ -61,54 +106,64 @@ type ReportRejected struct {
 var (
 	//go:embed query/report_requests.sql
 	reportRequests string
+	//go:embed query/report_spaces.sql
+	reportSpaces string
+	//go:embed query/report_rows.sql
+	reportRows string
 	//go:embed query/report_rejected.sql
 	reportRejected string
 	//go:embed query/batch_file.sql
 	batchFile string
 )
 
-// ReadReport calls use with one consistent picture of a batch, or of everything
-// where batch is 0: its counts equal its rows, whatever goes on meanwhile. It
-// returns conversion.ErrNotFound for an unknown batch.
-func (db *DB) ReadReport(ctx context.Context, batch int64, use func(Report) error) error {
-	if err := db.checkBatch(ctx, batch); err != nil {
+// ReadReport calls use with one consistent picture of a scope: its counts equal its
+// rows, whatever goes on meanwhile. It returns conversion.ErrNotFound for an
+// unknown batch, and ErrNoCampaign.
+func (db *DB) ReadReport(ctx context.Context, of Scope, use func(Report) error) error {
+	if err := db.checkBatch(ctx, of.Batch); err != nil {
 		return err
+	}
+	var c Campaign
+	if of.Campaign != "" {
+		var err error
+		if c, err = db.Campaign(ctx, of.Campaign); err != nil {
+			return err
+		}
 	}
 	tx, err := db.begin(ctx, &stdsql.TxOptions{Isolation: stdsql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("read the report: %w", err)
 	}
 	defer tx.Rollback()
-	r, err := readReport(ctx, tx, batch)
+	r, err := readReport(ctx, tx, of.Batch, c)
 	if err != nil {
 		return fmt.Errorf("read the report: %w", err)
 	}
 	return use(r)
 }
 
-func readReport(ctx context.Context, tx *sqlx.Tx, batch int64) (Report, error) {
+func readReport(ctx context.Context, tx *sqlx.Tx, batch int64, c Campaign) (Report, error) {
 	at, err := now(ctx, tx)
 	if err != nil {
 		return Report{}, err
 	}
-	r := Report{At: at}
+	r := Report{At: at, Campaign: c.Name}
 	if batch != 0 {
 		if err := tx.GetContext(ctx, &r.FileName, batchFile, batch); err != nil {
 			return r, err
 		}
 	}
-	c, err := count(ctx, tx, batch, at)
-	if err != nil {
+	if err := tx.GetContext(ctx, &r.Rows, reportRows, batch, c.ID); err != nil {
 		return r, err
 	}
-	r.Spaces = c.spaces()
-	r.Rejected = readRows[ReportRejected](ctx, tx, reportRejected, batch)
+	r.Spaces = readRows[ReportSpaces](ctx, tx, reportSpaces, batch, c.ID, at)
+	r.Rejected = readRows[ReportRejected](ctx, tx, reportRejected, batch, c.ID)
 	r.Requests = func(yield func(ReportRequest, error) bool) {
 		if _, err := tx.ExecContext(ctx, rowByRow); err != nil {
 			yield(ReportRequest{}, err)
 			return
 		}
-		readRequests(ctx, tx, batch, 0, at)(yield)
+		readRequests(ctx, tx, batch, 0, c.ID, at)(yield)
 	}
 	return r, nil
 }
@@ -117,12 +172,12 @@ func readReport(ctx context.Context, tx *sqlx.Tx, batch int64) (Report, error) {
 // first row comes at once, and each other one while the one before it is used.
 const rowByRow = `SET LOCAL jit = off; SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off`
 
-// readRequests reads the requests of a batch and of a space, 0 for any. There may
-// be millions of rows: each is read into the same places.
-func readRequests(ctx context.Context, q sqlx.QueryerContext, batch, space int64, at time.Time) iter.Seq2[ReportRequest, error] {
+// readRequests reads the requests of a batch, a space and a campaign, 0 for any.
+// There may be millions of rows: each is read into the same places.
+func readRequests(ctx context.Context, q sqlx.QueryerContext, batch, space, campaign int64, at time.Time) iter.Seq2[ReportRequest, error] {
 	return func(yield func(ReportRequest, error) bool) {
 		var r ReportRequest
-		rows, err := q.QueryContext(ctx, reportRequests, batch, at, space)
+		rows, err := q.QueryContext(ctx, reportRequests, batch, at, space, campaign)
 		if err != nil {
 			yield(r, err)
 			return

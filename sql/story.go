@@ -87,7 +87,7 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 	if s.Siege, err = db.siege(ctx, row.ID); err != nil {
 		return Story{}, fmt.Errorf("read the siege of %s: %w", number, err)
 	}
-	for r, err := range readRequests(ctx, db.x, 0, row.ID, s.At) {
+	for r, err := range readRequests(ctx, db.x, 0, row.ID, 0, s.At) {
 		if err != nil {
 			return Story{}, fmt.Errorf("read the requests of %s: %w", number, err)
 		}

@@ -59,6 +59,12 @@ func (a *app) completeCampaigns(cmd *cobra.Command, args []string, _ string) ([]
 	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
+// completeCampaignFlag names the campaigns as the value of a flag, whatever stands
+// before it.
+func (a *app) completeCampaignFlag(cmd *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.completeCampaigns(cmd, nil, toComplete)
+}
+
 // completeFiles completes file names with one of these endings.
 func completeFiles(endings ...cobra.Completion) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -401,8 +401,9 @@ func (w *world) checkReport(want statusLine, imported sql.ImportResult) {
 	got := readReport(w.t, path)
 	expect := reportCounts{
 		rows:    map[string]int{"activée": want.Activated, "expirée": want.Expired},
-		summary: map[string]string{"activée": fmt.Sprint(want.Activated), "expirée": fmt.Sprint(want.Expired), "Total": fmt.Sprint(imported.Accepted)},
+		summary: map[string]string{"activée": fmt.Sprint(want.Activated), "expirée": fmt.Sprint(want.Expired), "Demandes": fmt.Sprint(imported.Accepted)},
 		spaces:  imported.Accepted, rejected: imported.Rejected,
+		tiles: []string{fmt.Sprint(imported.Accepted), fmt.Sprint(imported.Accepted), fmt.Sprint(want.Activated), got.tiles[3], fmt.Sprint(imported.Rejected)},
 	}
 	for state, n := range got.summary {
 		if n == "0" {
@@ -420,6 +421,7 @@ type reportCounts struct {
 	summary  map[string]string // the table by state
 	spaces   int               // distinct numbers among the rows
 	rejected int
+	tiles    []string // spaces, invited, switched, which part, and rows that are still rejected
 }
 
 func readReport(t testing.TB, path string) reportCounts {
@@ -436,19 +438,19 @@ func readReport(t testing.TB, path string) reportCounts {
 		}
 		return rows
 	}
-	c := reportCounts{rows: make(map[string]int), summary: make(map[string]string), rejected: len(sheet("Rejets")) - 1}
+	c := reportCounts{rows: make(map[string]int), summary: make(map[string]string), rejected: len(sheet("Lignes refusées")) - 2}
 	numbers := make(map[string]bool)
-	for _, row := range sheet("Demandes")[1:] {
+	for _, row := range sheet("Demandes")[2:] {
 		numbers[row[0]] = true
-		c.rows[row[3]]++
+		c.rows[row[4]]++
 	}
 	c.spaces = len(numbers)
-	for _, row := range sheet("Synthèse")[5:] {
-		if len(row) < 2 {
-			break // the table ends
-		}
+	summary := sheet("Synthèse")
+	isHead := func(row []string) bool { return len(row) > 0 && strings.HasSuffix(row[0], "demandes par état") }
+	for _, row := range summary[slices.IndexFunc(summary, isHead)+1:] {
 		c.summary[row[0]] = row[1]
 	}
+	c.tiles = summary[6]
 	return c
 }
 

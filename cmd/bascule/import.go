@@ -57,7 +57,7 @@ Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 	judge := a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
 		return a.runImport(ctx, db, keys, args[0], f)
 	})
-	if err := cmd.RegisterFlagCompletionFunc("campaign", a.completeCampaigns); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc("campaign", a.completeCampaignFlag); err != nil {
 		panic(err) // the command has such a flag already
 	}
 	cmd.MarkFlagsMutuallyExclusive("start", "dry-run")

@@ -17,6 +17,22 @@ func addForceTo(cmd *cobra.Command, force *bool) {
 	cmd.Flags().BoolVar(force, "force", false, "replace whatever file has the name")
 }
 
+// checkTextOutput refuses a name that no CSV file should have, and one that has a file
+// already: nothing in it tells that nobody changed it.
+func checkTextOutput(path string, force bool) error {
+	if !strings.EqualFold(filepath.Ext(path), ".csv") {
+		return usagef("%s: the name of a CSV file ends in .csv", path)
+	}
+	_, err := os.Stat(path)
+	switch {
+	case err == nil && !force:
+		return fmt.Errorf("%s exists already: give another name, or --force to replace it", path)
+	case err == nil || errors.Is(err, os.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
 // checkOutput refuses a name that no workbook should have, and one that has a file
 // already: only a workbook of the same kind, as bascule wrote it, is replaced
 // without --force.

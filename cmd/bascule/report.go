@@ -2,41 +2,61 @@ package main
 
 import (
 	"context"
+	"io"
 	"iter"
 
 	"github.com/spf13/cobra"
 
+	"bascule/internal/atomicfile"
 	"bascule/internal/report"
 	"bascule/sql"
 )
 
 func (a *app) reportCommand() *cobra.Command {
 	var batch batchNumber
-	var force bool
+	var campaign string
+	var force, asCSV bool
 	cmd := &cobra.Command{
 		Use:   "report OUT.xlsx",
 		Short: "Write the workbook that tells what became of every row",
 		Long: `Writes the workbook that tells what became of every row. It names subscribers: its
 owner alone may read it (0600). A file of that name is replaced only if it is a
-report that nobody changed since, or with --force.
+report that nobody changed since, or with --force. With --csv it writes the
+requests alone, with semicolons, and replaces a file only with --force.
 
 Environment: DATABASE_URL.`,
 		Example: `  bascule report report.xlsx
-  bascule report lot3.xlsx --batch 3`,
+  bascule report spring.xlsx --campaign spring
+  bascule report lot3.xlsx --batch 3
+  bascule report requests.csv --csv`,
 		Args:              oneArg("OUT.xlsx"),
-		ValidArgsFunction: completeFiles("xlsx"),
+		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
 	batch.addTo(cmd, a, "only this batch")
+	cmd.Flags().StringVar(&campaign, "campaign", "", "only the campaign of this `NAME`")
+	if err := cmd.RegisterFlagCompletionFunc("campaign", a.completeCampaignFlag); err != nil {
+		panic(err) // the command has such a flag already
+	}
+	cmd.MarkFlagsMutuallyExclusive("batch", "campaign")
+	cmd.Flags().BoolVar(&asCSV, "csv", false, "write the requests as CSV to OUT.csv")
 	addForceTo(cmd, &force)
 	write := a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
-		if err := writeReport(ctx, db, args[0], int64(batch)); err != nil {
+		form := writeBook
+		if asCSV {
+			form = writeRequests
+		}
+		if err := writeReport(ctx, db, args[0], sql.Scope{Batch: int64(batch), Campaign: campaign}, form); err != nil {
 			return err
 		}
 		a.printf("%s is written.\n", args[0])
 		return nil
 	})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkOutput(args[0], report.Kind, force); err != nil {
+		check := func() error { return checkOutput(args[0], report.Kind, force) }
+		if asCSV {
+			check = func() error { return checkTextOutput(args[0], force) }
+		}
+		if err := check(); err != nil {
 			return err
 		}
 		return write(cmd, args)
@@ -44,18 +64,27 @@ Environment: DATABASE_URL.`,
 	return cmd
 }
 
-// writeReport writes one consistent picture to a workbook, whole or not at all (I7).
-func writeReport(ctx context.Context, db *sql.DB, path string, batch int64) error {
-	return db.ReadReport(ctx, batch, func(r sql.Report) error {
-		return report.WriteFile(path, report.Report{
-			GeneratedAt: r.At, Batch: batch, FileName: r.FileName, Spaces: r.Spaces,
+// writeReport writes one consistent picture to a file in one form, whole or not at
+// all (I7).
+func writeReport(ctx context.Context, db *sql.DB, path string, of sql.Scope, form func(string, report.Report) error) error {
+	return db.ReadReport(ctx, of, func(r sql.Report) error {
+		return form(path, report.Report{
+			GeneratedAt: r.At, Batch: of.Batch, FileName: r.FileName, Campaign: r.Campaign, Rows: report.Rows(r.Rows),
+			Spaces:   mapSeq(r.Spaces, func(s sql.ReportSpaces) report.Spaces { return report.Spaces(s) }),
 			Requests: mapSeq(r.Requests, reportRequest), Rejected: mapSeq(r.Rejected, reportRejected),
 		})
 	})
 }
 
+// The forms of a report.
+var writeBook = report.WriteFile
+
+func writeRequests(path string, r report.Report) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return report.WriteCSV(w, r.Requests) })
+}
+
 // frenchOrigins are what an administrator reads for a request's origin (D7).
-var frenchOrigins = map[string]string{"import": "lot", "retry": "relance", "space": "espace abonné"}
+var frenchOrigins = map[string]string{"import": "l’import d’un lot", "retry": "une relance", "space": "l’abonné lui-même"}
 
 func reportRequest(r sql.ReportRequest) report.Request {
 	return report.Request{

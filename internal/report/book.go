@@ -20,52 +20,64 @@ type book struct {
 	rowsPerSheet int // with the header
 }
 
+// newBook begins a workbook with its sheets in the order that people read them.
 func newBook(w io.Writer, rowsPerSheet int) (*book, error) {
 	b, err := workbook.New(w, summaryName)
 	if err != nil {
 		return nil, err
 	}
+	for _, name := range []string{daySheet, monthSheet, domainSheet, issuerSheet, requestSheet} {
+		if _, err := b.Excelize.NewSheet(name); err != nil {
+			return nil, err
+		}
+	}
 	return &book{Book: b, styles: newStyles(b), rowsPerSheet: rowsPerSheet}, nil
 }
 
-// A column of a table of T.
+// A column of a table of T. Those from one with a group to the next are a group.
 type column[T any] struct {
-	title string
-	width float64 // in characters
-	style int
-	value func(*T) workbook.Cell
+	group, title string
+	width        float64 // in characters
+	style        int
+	value        func(*T) workbook.Cell
 }
 
-// fill writes one table, over several sheets if one cannot hold it, and tells
-// how many rows it has. Each row is seen once.
-func fill[T any](b *book, name string, columns []column[T], rows iter.Seq2[T, error], see func(*T)) (count int, err error) {
+// headerRow is that of the titles, below the groups.
+const headerRow = 2
+
+// fill writes one table, over several sheets if one cannot hold it. Each row is
+// seen once.
+func fill[T any](b *book, name string, columns []column[T], rows iter.Seq2[T, error], see func(*T)) error {
 	s, err := openTable(b, name, columns)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if rows == nil {
-		return 0, s.Close()
+		return s.Close()
 	}
+	count := 0
 	for row, err := range rows {
 		if err != nil {
-			return count, err
+			return err
 		}
 		if s.rows == b.rowsPerSheet {
 			if err := s.Close(); err != nil {
-				return count, err
+				return err
 			}
-			next := fmt.Sprintf("%s (%d)", name, 1+count/(b.rowsPerSheet-1))
+			next := fmt.Sprintf("%s (%d)", name, 1+count/(b.rowsPerSheet-headerRow))
 			if s, err = openTable(b, next, columns); err != nil {
-				return count, err
+				return err
 			}
 		}
-		see(&row)
+		if see != nil {
+			see(&row)
+		}
 		if err := s.add(&row); err != nil {
-			return count, err
+			return err
 		}
 		count++
 	}
-	return count, s.Close()
+	return s.Close()
 }
 
 // A table is one sheet of a table.
@@ -75,21 +87,46 @@ type table[T any] struct {
 	rows    int
 }
 
-// openTable begins a sheet with its header.
+// openTable begins a sheet with its header: the groups, then the titles.
 func openTable[T any](b *book, name string, columns []column[T]) (*table[T], error) {
-	layout := workbook.Layout{Frozen: 1, Header: 1}
+	layout := workbook.Layout{Frozen: headerRow, Side: 1, Header: headerRow, Titles: 1}
+	width := 0.0
 	for _, c := range columns {
 		layout.Columns = append(layout.Columns, workbook.Column{Width: c.width, Style: c.style})
+		width += c.width
 	}
+	layout.Wide = int(width/pageWidth) + 1
 	s, err := b.Sheet(name, layout)
 	if err != nil {
 		return nil, err
 	}
-	err = s.RowOf(1, 22, b.styles.header)
-	for i, c := range columns {
-		s.Put(i+1, workbook.Text(c.title).In(b.styles.header))
+	if err := s.RowOf(1, 20, 0); err != nil {
+		return nil, err
 	}
-	return &table[T]{s, columns, 1}, err
+	band := 0
+	for i, c := range columns {
+		if c.group != "" {
+			band = 1 - band
+		}
+		s.Put(i+1, text(c.group).In(b.styles.bands[band]))
+	}
+	err = s.RowOf(headerRow, 46, 0)
+	for i, c := range columns {
+		s.Put(i+1, text(c.title).In(b.headerOf(c.style)))
+	}
+	return &table[T]{s, columns, headerRow}, err
+}
+
+// pageWidth is how many characters a printed page can show in a row and be read.
+const pageWidth = 200.0
+
+// headerOf is the style of the title above cells of a style: numbers end on the right.
+func (b *book) headerOf(style int) int {
+	switch style {
+	case b.styles.count, b.styles.share:
+		return b.styles.numberHeader
+	}
+	return b.styles.header
 }
 
 func (t *table[T]) add(row *T) error {
@@ -135,4 +172,12 @@ func day(t time.Time) workbook.Cell {
 		return workbook.Cell{}
 	}
 	return workbook.Day(t)
+}
+
+// share is a part of a whole, or no cell if there is none.
+func share(n, of int) workbook.Cell {
+	if of == 0 {
+		return workbook.Cell{}
+	}
+	return workbook.Decimal(float64(n) / float64(of))
 }

@@ -1,9 +1,10 @@
-// Package report writes the administrators' workbook (C8): a summary with
-// charts, one row per request, the rejected rows. It holds values only, never a
-// formula (I7), and speaks French (D7).
+// Package report writes the administrators' workbook (C8): spaces and people first,
+// with charts, then one row per request, and the refused rows. It holds values only,
+// never a formula (I7), and speaks French (D7).
 package report
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"iter"
@@ -14,17 +15,56 @@ import (
 	"bascule/internal/workbook"
 )
 
-// Report is what the workbook says. What the summary counts of requests comes from
-// their rows. Spaces should come from the same snapshot, or they will not agree.
+// Report is what the workbook says. All of it should come from one snapshot, or it
+// will not agree with itself.
 type Report struct {
-	GeneratedAt time.Time
-	Batch       int64  // 0: all batches
-	FileName    string // of the batch's spreadsheet
-	Spaces      map[conversion.Access]int
-	// Requests and Rejected are read once, row by row; nil is none. The first
+	GeneratedAt    time.Time
+	Administration string // whose report it is; "" if nobody told
+	Batch          int64  // 0: not of one batch
+	FileName       string // of the batch's spreadsheet
+	Campaign       string // "": not of one campaign
+	Rows           Rows
+	// The sequences are read once, row by row, in this order; nil is none. The first
 	// error ends the report.
+	Spaces   iter.Seq2[Spaces, error]
 	Requests iter.Seq2[Request, error]
 	Rejected iter.Seq2[Rejected, error]
+}
+
+// Rows counts the rows of spreadsheets.
+type Rows struct {
+	Files   int
+	Rows    int
+	Taken   int
+	NotDue  int
+	Refused int // rejected or excluded when they were handed in
+	// Of the refused ones, those that no later file has again.
+	StillExcluded int
+	StillRejected int
+}
+
+// The kinds of groups of spaces.
+const (
+	AllSpaces = ""
+	ByMonth   = "month" // in which the certificate ends
+	ByDomain  = "domain"
+	ByIssuer  = "issuer"
+)
+
+// Spaces counts the spaces of one group, each once: Switched to Cancelled add up to
+// Spaces. Groups of a kind follow each other, months in order.
+type Spaces struct {
+	Kind        string
+	Month       time.Time // its first day
+	Name        string    // of the domain or issuer
+	Spaces      int
+	Invited     int // a mail went out, or the space is switched
+	Switched    int
+	ToInvite    int
+	Open        int // the code is good
+	Late        int // the code is not good any more
+	Unreachable int
+	Cancelled   int
 }
 
 // Request is one row of « Demandes ». A zero time is an empty cell.
@@ -48,7 +88,7 @@ type Request struct {
 	Bounce             conversion.Bounce
 	NotDelivered       bool      // the code sat in a queue until it was dead (D11)
 	CertificateExpires time.Time // midnight UTC of the day
-	Reason             string    // the last refusal
+	Reason             string    // the relay's last refusal, in its words
 }
 
 // Rejected is one row of « Rejets »: a row of a spreadsheet that was not taken.
@@ -60,22 +100,6 @@ type Rejected struct {
 	Cell     string
 	Reason   string // in French
 	Number   string // as written there
-}
-
-// cameBack tells of what class the bounce was. A mail that was late and had its
-// code die meanwhile was not delivered.
-func (r Request) cameBack() string {
-	if r.NotDelivered {
-		return "non remis à temps"
-	}
-	return r.Bounce.French()
-}
-
-func (r Rejected) verdict() string {
-	if r.Excluded {
-		return "exclu"
-	}
-	return "rejeté"
 }
 
 // Kind is what the seal of a report says.
@@ -102,16 +126,21 @@ func write(w io.Writer, r Report, rowsPerSheet int) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	t := newTally()
-	listed, err := fill(b, "Demandes", b.requestColumns(), r.Requests, t.add)
+	g, err := gather(r.Spaces)
 	if err != nil {
+		return fmt.Errorf("report: spaces: %w", err)
+	}
+	t := newTally()
+	if err := fill(b, requestSheet, b.requestColumns(), r.Requests, t.add); err != nil {
 		return fmt.Errorf("report: requests: %w", err)
 	}
-	rejected, err := fill(b, "Rejets", b.rejectedColumns(), r.Rejected, func(*Rejected) {})
-	if err != nil {
+	if err := fill(b, rejectedSheet, b.rejectedColumns(), r.Rejected, nil); err != nil {
 		return fmt.Errorf("report: rejected rows: %w", err)
 	}
-	if err := b.summarize(r, t, listed, rejected); err != nil {
+	if err := b.writeGroups(g, t); err != nil {
+		return fmt.Errorf("report: groups: %w", err)
+	}
+	if err := b.summarize(r, g.all, t); err != nil {
 		return fmt.Errorf("report: summary: %w", err)
 	}
 	if err := b.Close(); err != nil {
@@ -120,45 +149,34 @@ func write(w io.Writer, r Report, rowsPerSheet int) error {
 	return nil
 }
 
-func (b *book) requestColumns() []column[Request] {
-	s := b.styles
-	return []column[Request]{
-		{"Numéro d'abonné", 18, s.text, func(r *Request) workbook.Cell { return text(r.Number) }},
-		{"Titulaire", 32, s.text, func(r *Request) workbook.Cell { return text(r.Holder) }},
-		{"Adresse électronique", 38, s.text, func(r *Request) workbook.Cell { return text(r.Email) }},
-		{"État", 18, s.text, b.stateCell},
-		{"Demandée le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.RequestedAt) }},
-		{"Envoi commencé le", 19, s.instant, func(r *Request) workbook.Cell { return instant(r.StartedAt) }},
-		{"Courriel envoyé le", 19, s.instant, func(r *Request) workbook.Cell { return instant(r.MailedAt) }},
-		{"À activer avant le", 19, s.instant, func(r *Request) workbook.Cell { return instant(r.ExpiresAt) }},
-		{"Activée le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.ActivatedAt) }},
-		{"Terminée le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.EndedAt) }},
-		{"Courriel revenu le", 19, s.instant, func(r *Request) workbook.Cell { return instant(r.BouncedAt) }},
-		{"Retour", 32, s.text, func(r *Request) workbook.Cell { return text(r.cameBack()) }},
-		{"Envoi incertain", 16, s.text, func(r *Request) workbook.Cell { return yes(r.InDoubt) }},
-		{"Dernier refus", 44, s.text, func(r *Request) workbook.Cell { return text(r.Reason) }},
-		{"Certificat valable jusqu'au", 25, s.day, func(r *Request) workbook.Cell { return day(r.CertificateExpires) }},
-		{"Lot", 8, s.count, func(r *Request) workbook.Cell { return id(r.Batch) }},
-		{"Origine", 18, s.text, func(r *Request) workbook.Cell { return text(r.Origin) }},
-		{"Code n°", 20, s.count, func(r *Request) workbook.Cell { return number(r.Generation) }},
-		{"Demande n°", 14, s.count, func(r *Request) workbook.Cell { return id(r.ID) }},
+// WriteCSV writes the requests alone, as French spreadsheet programs read it: UTF-8
+// with its mark, semicolons, CRLF. No text is a formula (I7).
+func WriteCSV(w io.Writer, requests iter.Seq2[Request, error]) error {
+	out := bufio.NewWriterSize(w, 1<<16)
+	columns := (&book{}).requestColumns()
+	line := []byte("\ufeff")
+	for i, c := range columns {
+		line = appendCell(line, i, workbook.Text(c.title))
 	}
+	out.Write(append(line, "\r\n"...)) // Flush tells
+	for r, err := range requests {
+		if err != nil {
+			return fmt.Errorf("report: requests: %w", err)
+		}
+		line = line[:0]
+		for i := range columns {
+			line = appendCell(line, i, columns[i].value(&r))
+		}
+		if _, err := out.Write(append(line, "\r\n"...)); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
 }
 
-// stateCell colours a state as the summary's chart does.
-func (b *book) stateCell(r *Request) workbook.Cell {
-	return text(r.State.French()).In(b.styles.states[r.State])
-}
-
-func (b *book) rejectedColumns() []column[Rejected] {
-	s := b.styles
-	return []column[Rejected]{
-		{"Lot", 8, s.count, func(r *Rejected) workbook.Cell { return id(r.Batch) }},
-		{"Fichier", 36, s.text, func(r *Rejected) workbook.Cell { return text(r.FileName) }},
-		{"Ligne", 10, s.count, func(r *Rejected) workbook.Cell { return number(r.Line) }},
-		{"Verdict", 10, s.text, func(r *Rejected) workbook.Cell { return text(r.verdict()) }},
-		{"Cellule", 11, s.text, func(r *Rejected) workbook.Cell { return text(r.Cell) }},
-		{"Numéro d'abonné", 22, s.text, func(r *Rejected) workbook.Cell { return text(r.Number) }},
-		{"Motif", 90, s.text, func(r *Rejected) workbook.Cell { return text(r.Reason) }},
+func appendCell(line []byte, i int, c workbook.Cell) []byte {
+	if i > 0 {
+		line = append(line, ';')
 	}
+	return c.AppendCSV(line)
 }

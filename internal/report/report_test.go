@@ -49,52 +49,53 @@ func TestRequests(t *testing.T) {
 	at := func(hour int) time.Time { return time.Date(2026, 11, 25, hour, 0, 59, 999_999_999, time.UTC) }
 	w := written(t, Report{Requests: rowsOf(Request{
 		ID: 7, Number: "0012345", Holder: "Mme Camille Duvallon", Email: "camille@duvallon.example", Batch: 12,
-		State: conversion.StateUndeliverable, Origin: "import", Generation: 2, InDoubt: true, RequestedAt: at(6), StartedAt: at(7), MailedAt: at(8),
+		State: conversion.StateUndeliverable, Origin: "l’import d’un lot", Generation: 2, InDoubt: true, RequestedAt: at(6), StartedAt: at(7), MailedAt: at(8),
 		ExpiresAt: at(9), ActivatedAt: at(10), EndedAt: at(11), BouncedAt: at(12), Bounce: conversion.BounceGone,
-		CertificateExpires: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), Reason: "550 5.1.1 inconnu",
+		CertificateExpires: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), Reason: "550 5.1.1 unknown",
 	}, Request{State: conversion.StateRequested})})
-	want := []struct{ title, typ, value string }{
-		{"Numéro d'abonné", "inlineStr", "0012345"},
-		{"Titulaire", "inlineStr", "Mme Camille Duvallon"},
-		{"Adresse électronique", "inlineStr", "camille@duvallon.example"},
-		{"État", "inlineStr", "adresse refusée"},
-		{"Demandée le", "", "2026-11-25T07:00:59"},
-		{"Envoi commencé le", "", "2026-11-25T08:00:59"},
-		{"Courriel envoyé le", "", "2026-11-25T09:00:59"},
-		{"À activer avant le", "", "2026-11-25T10:00:59"},
-		{"Activée le", "", "2026-11-25T11:00:59"},
-		{"Terminée le", "", "2026-11-25T12:00:59"},
-		{"Courriel revenu le", "", "2026-11-25T13:00:59"},
-		{"Retour", "inlineStr", "adresse inexistante ou fermée"},
-		{"Envoi incertain", "inlineStr", "oui"},
-		{"Dernier refus", "inlineStr", "550 5.1.1 inconnu"},
-		{"Certificat valable jusqu'au", "", "2026-12-31T00:00:00"},
-		{"Lot", "", "12"},
-		{"Origine", "inlineStr", "import"},
-		{"Code n°", "", "2"},
-		{"Demande n°", "", "7"},
+	want := []struct{ group, title, typ, value string }{
+		{"Abonné", "Numéro d’abonné", "inlineStr", "0012345"},
+		{"", "Titulaire", "inlineStr", "Mme Camille Duvallon"},
+		{"", "Adresse électronique", "inlineStr", "camille@duvallon.example"},
+		{"", "Certificat valable jusqu’au", "", "2026-12-31T00:00:00"},
+		{"Demande", "État", "inlineStr", "adresse refusée"},
+		{"", "Invité par", "inlineStr", "l’import d’un lot"},
+		{"", "Lot", "", "12"},
+		{"", "Demandée le", "", "2026-11-25T07:00:59"},
+		{"Courriel", "Envoi commencé le", "", "2026-11-25T08:00:59"},
+		{"", "Envoyé le", "", "2026-11-25T09:00:59"},
+		{"", "À activer avant le", "", "2026-11-25T10:00:59"},
+		{"", "Nombre de codes", "", "2"},
+		{"", "Arrivée du courriel inconnue", "inlineStr", "oui"},
+		{"", "Revenu le", "", "2026-11-25T13:00:59"},
+		{"", "Motif du retour", "inlineStr", "adresse inexistante ou fermée"},
+		{"", "Refus de la messagerie", "inlineStr", "adresse inconnue (550 5.1.1)"},
+		{"", "Réponse de la messagerie", "inlineStr", "550 5.1.1 unknown"},
+		{"Issue", "Activée le", "", "2026-11-25T11:00:59"},
+		{"", "Terminée sans activation le", "", "2026-11-25T12:00:59"},
+		{"", "Numéro de la demande", "", "7"},
 	}
 	rows := w.sheet(t, "Demandes").rows
-	if len(rows) != 3 {
-		t.Fatalf("%d rows, want the header and 2", len(rows))
+	if len(rows) != 4 {
+		t.Fatalf("%d rows, want two of the header and 2", len(rows))
 	}
 	for i, c := range want {
 		column := columnName(t, i+1)
-		if got := rows[0][column].value; got != c.title {
-			t.Errorf("column %s is titled %q, want %q", column, got, c.title)
+		if group, title := rows[0][column].value, rows[1][column].value; group != c.group || title != c.title {
+			t.Errorf("column %s is titled %q, %q, want %q, %q", column, group, title, c.group, c.title)
 		}
-		cell := rows[1][column]
-		if strings.HasSuffix(c.title, " le") || strings.HasSuffix(c.title, " jusqu'au") {
+		cell := rows[2][column]
+		if strings.HasSuffix(c.title, " le") || strings.HasSuffix(c.title, " jusqu’au") {
 			cell.value = fromSerial(t, cell.value)
 		}
 		if cell.typ != c.typ || cell.value != c.value {
 			t.Errorf("%s: %q of type %q, want %q of type %q", c.title, cell.value, cell.typ, c.value, c.typ)
 		}
 	}
-	if len(rows[0]) != len(want) || len(rows[1]) != len(want) {
-		t.Errorf("%d titles, %d cells, want %d", len(rows[0]), len(rows[1]), len(want))
+	if len(rows[1]) != len(want) || len(rows[2]) != len(want) {
+		t.Errorf("%d titles, %d cells, want %d", len(rows[1]), len(rows[2]), len(want))
 	}
-	if empty := rows[2]; len(empty) != 2 || empty["D"].value != "à envoyer" || empty["R"].value != "0" {
+	if empty := rows[3]; len(empty) != 2 || empty["E"].value != "à envoyer" || empty["L"].value != "0" {
 		t.Errorf("a request without facts has the cells %v", empty)
 	}
 }
@@ -121,19 +122,39 @@ func TestRejected(t *testing.T) {
 	w := written(t, Report{Rejected: rowsOf(
 		Rejected{12, "abonnés.xlsx", 7, false, "C7", "adresse électronique invalide", "000123"},
 		Rejected{Line: 9, Excluded: true, Reason: "à ne pas inviter", Number: "000124"})})
-	rows := w.sheet(t, "Rejets").rows
-	if len(rows) != 3 {
-		t.Fatalf("%d rows, want 3", len(rows))
+	rows := w.sheet(t, "Lignes refusées").rows
+	if len(rows) != 4 {
+		t.Fatalf("%d rows, want 4", len(rows))
 	}
-	if got := rows[2]["D"].value; got != "exclu" {
+	if got := rows[3]["F"].value; got != "exclu" {
 		t.Errorf("the verdict of an excluded row is %q", got)
 	}
 	for column, want := range map[string]parsedCell{
-		"A": {typ: "", value: "12"}, "B": {typ: "inlineStr", value: "abonnés.xlsx"}, "C": {typ: "", value: "7"}, "D": {typ: "inlineStr", value: "rejeté"},
-		"E": {typ: "inlineStr", value: "C7"}, "F": {typ: "inlineStr", value: "000123"}, "G": {typ: "inlineStr", value: "adresse électronique invalide"},
+		"A": {typ: "", value: "12"}, "B": {typ: "inlineStr", value: "abonnés.xlsx"}, "C": {typ: "", value: "7"}, "D": {typ: "inlineStr", value: "C7"},
+		"E": {typ: "inlineStr", value: "000123"}, "F": {typ: "inlineStr", value: "rejeté"}, "G": {typ: "inlineStr", value: "adresse électronique invalide"},
 	} {
-		if got := rows[1][column]; got.typ != want.typ || got.value != want.value {
+		if got := rows[2][column]; got.typ != want.typ || got.value != want.value {
 			t.Errorf("%s: %+v, want %+v", column, got, want)
+		}
+	}
+}
+
+// C8: what the relay said is told in French, with its code.
+func TestFrenchRefusal(t *testing.T) {
+	for words, want := range map[string]string{
+		"":                            "",
+		"550 5.1.1 unknown":           "adresse inconnue (550 5.1.1)",
+		"550 #5.1.0 rejected":         "adresse refusée (550)",
+		"550 5.1.99 x":                "adresse refusée (550 5.1.99)",
+		"452 4.2.2 over quota":        "boîte pleine (452 4.2.2)",
+		"554 5.7.1 spam":              "refusé par une règle de la messagerie (554 5.7.1)",
+		"421 try later":               "messagerie momentanément indisponible (421)",
+		"555 what":                    "motif inconnu (555)",
+		"no answer at rcpt":           "la messagerie n’a pas répondu",
+		"[e-mail] is not known to us": "motif inconnu",
+	} {
+		if got := frenchRefusal(words); got != want {
+			t.Errorf("%q: %q, want %q", words, got, want)
 		}
 	}
 }
@@ -160,10 +181,10 @@ func TestDates(t *testing.T) {
 	}
 	f := openExcelize(t, Report{Requests: rowsOf(requests...)})
 	for i, tt := range tests {
-		if got := value(t, f, "Demandes", fmt.Sprintf("H%d", i+2)); got != tt.instant {
+		if got := value(t, f, "Demandes", fmt.Sprintf("K%d", i+3)); got != tt.instant {
 			t.Errorf("%v is shown as %q, want %q", tt.at, got, tt.instant)
 		}
-		if got := value(t, f, "Demandes", fmt.Sprintf("O%d", i+2)); got != tt.date {
+		if got := value(t, f, "Demandes", fmt.Sprintf("D%d", i+3)); got != tt.date {
 			t.Errorf("the day %v is shown as %q, want %q", tt.at, got, tt.date)
 		}
 	}
@@ -185,15 +206,15 @@ func TestHostileTexts(t *testing.T) {
 	r := Report{Batch: 1, FileName: "=1+1", Requests: rowsOf(requests...), Rejected: rowsOf(rejected...)}
 	w := written(t, r)
 	f := openExcelize(t, r)
-	for sheet, columns := range map[string]string{"Demandes": "ABCDNQ", "Rejets": "BEFG"} {
+	for sheet, columns := range map[string]string{"Demandes": "ABCEFQ", "Lignes refusées": "BDEG"} {
 		for i, want := range texts {
 			for _, column := range strings.Split(columns, "") {
-				got := w.sheet(t, sheet).rows[i+1][column]
+				got := w.sheet(t, sheet).rows[i+2][column]
 				if unescaped := unescape(got.value); unescaped != want || got.typ != "inlineStr" {
-					t.Errorf("%s %s%d: %q of type %s, want the text %q", sheet, column, i+2, unescaped, got.typ, want)
+					t.Errorf("%s %s%d: %q of type %s, want the text %q", sheet, column, i+3, unescaped, got.typ, want)
 				}
-				if got := value(t, f, sheet, fmt.Sprintf("%s%d", column, i+2)); got != want {
-					t.Errorf("%s %s%d: excelize reads %q, want %q", sheet, column, i+2, got, want)
+				if got := value(t, f, sheet, fmt.Sprintf("%s%d", column, i+3)); got != want {
+					t.Errorf("%s %s%d: excelize reads %q, want %q", sheet, column, i+3, got, want)
 				}
 			}
 		}
@@ -205,7 +226,7 @@ func TestHostileTexts(t *testing.T) {
 // it; broken UTF-8 does not break the workbook.
 func TestUnwritableTexts(t *testing.T) {
 	w := written(t, Report{Requests: rowsOf(Request{Holder: "a\x00b\x0bc\xff\uFFFEd"})})
-	if got, want := w.sheet(t, "Demandes").rows[1]["B"].value, "a_x0000_b_x000B_c\uFFFD_xFFFE_d"; got != want {
+	if got, want := w.sheet(t, "Demandes").rows[2]["B"].value, "a_x0000_b_x000B_c\uFFFD_xFFFE_d"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -222,7 +243,7 @@ func TestLongTexts(t *testing.T) {
 		{"surrogates fit", strings.Repeat("😀", 16383), false},
 		{"surrogates too long", strings.Repeat("😀", 16384), true},
 	} {
-		got := written(t, Report{Requests: rowsOf(Request{Reason: tt.give})}).sheet(t, "Demandes").rows[1]["N"].value
+		got := written(t, Report{Requests: rowsOf(Request{Reason: tt.give})}).sheet(t, "Demandes").rows[2]["Q"].value
 		if !tt.cut && got != tt.give {
 			t.Errorf("%s: was changed", tt.name)
 		}
@@ -237,7 +258,7 @@ func TestLongTexts(t *testing.T) {
 func TestSplit(t *testing.T) {
 	for n, want := range map[int][]int{0: {0}, 1: {1}, 3: {3}, 4: {3, 1}, 6: {3, 3}, 7: {3, 3, 1}} {
 		var b bytes.Buffer
-		if err := write(&b, Report{Requests: rowsOf(numbered(n)...), Rejected: rowsOf(make([]Rejected, n)...)}, 4); err != nil {
+		if err := write(&b, Report{Requests: rowsOf(numbered(n)...), Rejected: rowsOf(make([]Rejected, n)...)}, 5); err != nil {
 			t.Fatal(err)
 		}
 		w := parse(t, b.Bytes())
@@ -248,20 +269,20 @@ func TestSplit(t *testing.T) {
 				name = fmt.Sprintf("Demandes (%d)", i+1)
 			}
 			s := w.sheet(t, name)
-			if len(s.rows) != rows+1 {
-				t.Errorf("%d requests: %s has %d rows, want %d", n, name, len(s.rows)-1, rows)
+			if len(s.rows) != rows+2 {
+				t.Errorf("%d requests: %s has %d rows, want %d", n, name, len(s.rows)-2, rows)
 			}
-			for _, r := range s.rows[1:] {
+			for _, r := range s.rows[2:] {
 				seen = append(seen, r["A"].value)
 			}
-			if s.rows[0]["A"].value != "Numéro d'abonné" || s.filter != fmt.Sprintf("A1:S%d", rows+1) || !s.frozen {
+			if s.rows[1]["A"].value != "Numéro d’abonné" || s.filter != fmt.Sprintf("A2:T%d", rows+2) || !s.frozen {
 				t.Errorf("%d requests: %s has the filter %q, frozen %v", n, name, s.filter, s.frozen)
 			}
 		}
 		if len(seen) != n || !slices.IsSorted(seen) {
 			t.Errorf("%d requests: found %v", n, seen)
 		}
-		if len(w.names) != 1+2*len(want) {
+		if len(w.names) != 5+2*len(want) {
 			t.Errorf("%d requests: sheets %q", n, w.names)
 		}
 	}
@@ -296,32 +317,118 @@ func TestSummary(t *testing.T) {
 			requests = append(requests, r)
 		}
 	}
-	f := openExcelize(t, Report{
-		GeneratedAt: generated, Batch: 12, FileName: "abonnés.xlsx",
-		Spaces:   map[conversion.Access]int{conversion.AccessCertificate: 300, conversion.AccessPassword: 100},
-		Requests: rowsOf(requests...), Rejected: rowsOf(make([]Rejected, 2)...),
-	})
+	all := Spaces{Spaces: 36, Invited: 32, Switched: 20, ToInvite: 1, Open: 2, Late: 5, Unreachable: 6, Cancelled: 2}
+	april := all
+	april.Kind, april.Month = ByMonth, time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)
+	r := Report{
+		GeneratedAt: generated, Batch: 12, FileName: "abonnés.xlsx", Administration: "Direction des essais publics",
+		Rows:   Rows{Files: 3, Rows: 100, Taken: 80, NotDue: 5, Refused: 15, StillExcluded: 2, StillRejected: 3},
+		Spaces: rowsOf(all, april), Requests: rowsOf(requests...),
+	}
+	f := openExcelize(t, r)
 	for cell, want := range map[string]string{
-		"A2": "Rapport établi le mercredi 25 novembre 2026 à 8\u00a0h\u00a000 (heure de Paris). Toutes les dates sont à l'heure de Paris.",
-		"A3": "Lot 12\u00a0: abonnés.xlsx",
-		"A6": "à envoyer", "B6": "0", "C6": "0", "A7": "courriel envoyé", "B7": "2", "C7": "0.05",
-		"A8": "activée", "B8": "20", "C8": "0.5", "B9": "5", "B10": "6", "A11": "annulée", "B11": "7", "B12": "40", "C12": "1",
-		"A13": "dont non remises à temps", "B13": "2", "C13": "0.05",
-		"A16": "avec certificat", "B16": "300", "C16": "0.75", "A17": "sans certificat", "B17": "100", "B18": "400",
-		"B21": "40", "B22": "2",
-		"A26": "46351", "B26": "40", "C26": "33", "D26": "0", "E26": "0", "F26": "0", "G26": "0",
-		"A27": "46352", "B27": "0", "C27": "0", "D27": "20", "E27": "5", "F27": "6", "G27": "7", "A28": "",
+		"A1": "Direction des essais publics", "A2": "Changement d’accès des espaces abonnés", "A3": "Lot 12\u00a0: abonnés.xlsx",
+		"A4": "Rapport établi le mercredi 25 novembre 2026 à 8\u00a0h\u00a000. Toutes les heures sont celles de Paris.",
+		"A7": "36", "B7": "32", "C7": "20", "D7": "0.625", "E7": "3",
+		"A10": "Passés à l’accès sans certificat", "B10": "20", "B11": "2", "B12": "1", "B13": "5", "B14": "6", "B15": "2", "B16": "36", "C16": "1",
+		"A18": "Lignes remises (3 fichiers)", "B19": "80", "C19": "0.8", "B20": "5", "B21": "10", "B22": "2", "B23": "3", "B24": "100",
+		"A27": "à envoyer", "B27": "0", "C27": "0", "A28": "courriel envoyé", "B28": "2", "C28": "0.05",
+		"A29": "activée", "B29": "20", "C29": "0.5", "B30": "5", "B31": "6", "A32": "annulée", "B32": "7", "B33": "40", "C33": "1",
+		"A34": "dont non remises à temps", "B34": "2", "C34": "0.05",
+		"A35": "",
 	} {
 		got, err := f.GetCellValue(summaryName, cell, excelize.Options{RawCellValue: true})
 		if err != nil || got != want {
 			t.Errorf("%s: %q, %v, want %q", cell, got, err, want)
 		}
 	}
-	if got := value(t, f, summaryName, "A26"); got != "25/11/2026" {
-		t.Errorf("a day is shown as %q", got)
+	for cell, want := range map[string]string{"D7": shareFormat, "C28": shareFormat, "B28": countFormat} {
+		n, err := f.GetCellStyle(summaryName, cell)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if style, err := f.GetStyle(n); err != nil || style.CustomNumFmt == nil || *style.CustomNumFmt != want {
+			t.Errorf("%s has the style %+v, %v", cell, style, err)
+		}
 	}
-	if got := value(t, f, summaryName, "C7"); got != "5.0%" {
-		t.Errorf("a share is shown as %q", got)
+	for cell, want := range map[string]string{
+		"Par jour!A2": "25/11/2026", "Par jour!B2": "40", "Par jour!C2": "33", "Par jour!D3": "20", "Par jour!G3": "7", "Par jour!A4": "Total", "Par jour!I1": "Jour", "Par jour!J1": "Courriels envoyés", "Par jour!I2": "25/11", "Par jour!J2": "33", "Par jour!K2": "0", "Par jour!I3": "26/11", "Par jour!K3": "20", "Par jour!L3": "5", "Par jour!I4": "", "Par jour!C4": "33",
+		"Par échéance!B2": "36", "Par échéance!C2": "32", "Par échéance!D2": "20", "Par échéance!A3": "Total", "Par échéance!J3": "2",
+	} {
+		sheet, cell, _ := strings.Cut(cell, "!")
+		if got := value(t, f, sheet, cell); got != want {
+			t.Errorf("%s %s: %q, want %q", sheet, cell, got, want)
+		}
+	}
+}
+
+// D12: a report names its campaign.
+func TestScope(t *testing.T) {
+	for want, r := range map[string]Report{
+		"Campagne «\u00a0certificats\u00a0»": {Campaign: "certificats"}, "Toutes les campagnes": {}, "Lot 7": {Batch: 7},
+	} {
+		if got := scope(r); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// C8, I8: the twenty largest domains are told, the others are added up.
+func TestLargestGroups(t *testing.T) {
+	var spaces []Spaces
+	for i := range 30 {
+		spaces = append(spaces, Spaces{Kind: ByDomain, Name: fmt.Sprintf("d%02d.example", i), Spaces: i % 10 * 100, Invited: i % 10})
+	}
+	f := openExcelize(t, Report{Spaces: rowsOf(append(spaces, Spaces{Spaces: 13500, Invited: 135}, Spaces{Kind: ByIssuer, Spaces: 1})...)})
+	for cell, want := range map[string]string{
+		"Par messagerie!A2": "d09.example", "Par messagerie!A3": "d19.example", "Par messagerie!B4": "900", "Par messagerie!A21": "d13.example",
+		"Par messagerie!A22": "Autres (10)", "Par messagerie!A23": "Total", "Par messagerie!B23": "13,500", "Par messagerie!C23": "135",
+		"Par émetteur!A2": "non précisé", "Par émetteur!A3": "Total",
+	} {
+		sheet, cell, _ := strings.Cut(cell, "!")
+		if got := value(t, f, sheet, cell); got != want {
+			t.Errorf("%s %s: %q, want %q", sheet, cell, got, want)
+		}
+	}
+	sum := 0
+	for row := 2; row <= 22; row++ {
+		got, err := f.GetCellValue("Par messagerie", fmt.Sprintf("C%d", row), excelize.Options{RawCellValue: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += integer(t, got)
+	}
+	if sum != 135 {
+		t.Errorf("the domains and the others have %d invited spaces, want 135", sum)
+	}
+}
+
+// C8: the detail as CSV has the same columns and values, and no formula (I7).
+func TestCSV(t *testing.T) {
+	var b bytes.Buffer
+	err := WriteCSV(&b, rowsOf(
+		Request{ID: 1, Number: "0012345", Holder: "=1+1", Email: `a;"b"`, RequestedAt: generated, CertificateExpires: generated, State: conversion.StateMailed},
+		Request{Number: " ＝1", Holder: "-1", Email: "\t@SUM(A1)"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, ok := strings.CutPrefix(b.String(), "\ufeff")
+	lines := strings.Split(text, "\r\n")
+	if !ok || len(lines) != 4 || !strings.HasPrefix(lines[0], "Numéro d’abonné;Titulaire;Adresse électronique;") {
+		t.Fatalf("%q", text)
+	}
+	if want := `0012345;'=1+1;"a;""b""";25/11/2026;courriel envoyé;;;25/11/2026 08:00:12;;;;0;;;;;;;;1`; lines[1] != want {
+		t.Errorf("%s, want\n%s", lines[1], want)
+	}
+	if want := "' ＝1;'-1;\"'\t@SUM(A1)\";;"; !strings.HasPrefix(lines[2], want) {
+		t.Errorf("%q, want it to begin with %q", lines[2], want)
+	}
+	broken := errors.New("database went away")
+	if err := WriteCSV(&b, func(yield func(Request, error) bool) { yield(Request{}, broken) }); !errors.Is(err, broken) {
+		t.Errorf("error %v, want %v", err, broken)
+	}
+	if err := WriteCSV(&fullDisk{10}, rowsOf(numbered(10)...)); !errors.Is(err, errFull) {
+		t.Errorf("error %v, want %v", err, errFull)
 	}
 }
 
@@ -330,7 +437,7 @@ func TestSummaryOfNothing(t *testing.T) {
 	w := written(t, Report{GeneratedAt: generated})
 	rows := w.sheet(t, summaryName).rows
 	text := fmt.Sprint(rows)
-	for _, want := range []string{"Tous les lots", "Aucune activité"} {
+	for _, want := range []string{"Toutes les campagnes", "Espaces concernés"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q not found", want)
 		}
@@ -343,21 +450,18 @@ func TestSummaryOfNothing(t *testing.T) {
 	}
 }
 
-var chartReference = regexp.MustCompile(`^'Synthèse'!\$([A-Z])\$(\d+)(?::\$[A-Z]\$(\d+))?$`)
+var chartReference = regexp.MustCompile(`^'(Synthèse|Par jour)'!\$([A-Z])\$(\d+)(?::\$[A-Z]\$(\d+))?$`)
 
-// C8: there is a chart by state and one by day, and all that they point at are
-// cells with values of the right kind.
+// C8: there is a chart of the spaces and one of what happened, in days, weeks or
+// months, and all that they point at are cells with values of the right kind.
 func TestCharts(t *testing.T) {
-	for _, days := range []int{1, 31, 32, 400} {
+	for days, periods := range map[int]int{1: 1, 31: 31, 32: 5, 200: 29, 400: 14} {
 		requests := numbered(days)
 		for i := range requests {
 			requests[i].MailedAt = generated.AddDate(0, 0, i)
 		}
+		requests = append(requests[:1], requests[len(requests)-1:]...) // what lies between is shown, too
 		w := written(t, Report{Requests: rowsOf(requests...)})
-		rows := w.sheet(t, summaryName).rows
-		if last := rows[len(rows)-1]["A"]; (last.typ == "") != (days > 1) {
-			t.Errorf("%d days: the last is %q of type %q; the only day must be a text, others dates", days, last.value, last.typ)
-		}
 		charts := w.charts()
 		if len(charts) != 2 {
 			t.Fatalf("%d charts, want 2", len(charts))
@@ -369,10 +473,10 @@ func TestCharts(t *testing.T) {
 				if ref == nil {
 					t.Fatalf("a chart points at %q", f)
 				}
-				column, first := ref[1], integer(t, ref[2])
+				rows, column, first := w.sheet(t, ref[1]).rows, ref[2], integer(t, ref[3])
 				last := first
-				if ref[3] != "" {
-					last = integer(t, ref[3])
+				if ref[4] != "" {
+					last = integer(t, ref[4])
 				}
 				for n := first; n <= last; n++ {
 					if i := slices.IndexFunc(rows, func(r map[string]parsedCell) bool { return r[column].row == n }); i < 0 || rows[i][column].value == "" {
@@ -382,8 +486,8 @@ func TestCharts(t *testing.T) {
 				}
 			}
 		}
-		// By state: a title, 6 names, 6 values. By day: 6 titles, each with as many dates and values as days.
-		if want := 1 + 6 + 6 + 6*(1+2*days); points != want {
+		// Of spaces: a title, 6 names, 6 values. By period: 3 titles, each with as many names and values as periods.
+		if want := 1 + 6 + 6 + 3*(1+2*periods); points != want {
 			t.Errorf("%d days: the charts show %d cells, want %d", days, points, want)
 		}
 	}
@@ -402,7 +506,7 @@ func TestNoFormula(t *testing.T) {
 func TestPrintTitles(t *testing.T) {
 	w := written(t, Report{})
 	names := elements(t, w.parts["xl/workbook.xml"], "definedName")
-	for _, want := range []string{"'Demandes'!$1:$1", "'Rejets'!$1:$1"} {
+	for _, want := range []string{"'Demandes'!$A:$A,'Demandes'!$1:$2", "'Lignes refusées'!$1:$2", "'Par jour'!$1:$1"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is not repeated: %q", want, names)
 		}
@@ -485,8 +589,8 @@ func TestWriteFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(parse(t, raw).sheet(t, "Demandes").rows); got != 6 {
-		t.Errorf("%d rows, want 6", got)
+	if got := len(parse(t, raw).sheet(t, "Demandes").rows); got != 7 {
+		t.Errorf("%d rows, want 7", got)
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
@@ -531,10 +635,10 @@ func BenchmarkWrite(b *testing.B) {
 
 // values are what excelize is given of a row that was read back.
 func values(t testing.TB, row map[string]parsedCell) []any {
-	list := make([]any, len("ABCDEFGHIJKLMNOPQRS"))
+	list := make([]any, len("ABCDEFGHIJKLMNOPQRST"))
 	for column, c := range row {
 		i := column[0] - 'A'
-		if list[i] = c.value; c.typ == "" {
+		if list[i] = c.value; c.typ == "" && c.value != "" {
 			v, err := strconv.ParseFloat(c.value, 64)
 			if err != nil {
 				t.Fatal(err)
@@ -662,7 +766,7 @@ func (w *parsedBook) sheet(t testing.TB, name string) worksheet {
 		} `xml:"autoFilter"`
 	}
 	decode(t, w.parts[fmt.Sprintf("xl/worksheets/sheet%d.xml", i+1)], &x)
-	s := worksheet{filter: x.Filter.Ref, frozen: x.Pane.State == "frozen" && x.Pane.Rows == 1}
+	s := worksheet{filter: x.Filter.Ref, frozen: x.Pane.State == "frozen" && x.Pane.Rows == 2}
 	shared := w.shared(t)
 	for _, r := range x.Rows {
 		row := make(map[string]parsedCell)
@@ -722,7 +826,7 @@ func (w *parsedBook) assertNoFormula(t *testing.T) {
 			}
 		}
 	}
-	if sheets < 3 {
+	if sheets < 7 {
 		t.Errorf("%d sheets looked at", sheets)
 	}
 }

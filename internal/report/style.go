@@ -7,11 +7,16 @@ import (
 
 // styles are the numbers of the cell styles.
 type styles struct {
-	title, note, header              int
-	tableHeading, numberHeading      int
-	text, count, share, instant, day int
-	total, totalShare                int
-	states                           map[conversion.State]int
+	owner, title, scope, note         int
+	header, numberHeader              int
+	bands                             [2]int // of groups of columns, in turns
+	tileName, tileCount, tileShare    int
+	tableHeading, numberHeading       int
+	text, wrapped                     int
+	count, share, instant, day, month int
+	id                                int
+	totalText, totalCount, totalShare int
+	states                            map[conversion.State]int
 }
 
 // Colours are red, green and blue in hexadecimal.
@@ -19,6 +24,15 @@ const (
 	ink    = "1E252E"
 	gray   = "5A6470"
 	accent = "2B5B7E"
+)
+
+// Formats name France (40C), so that a program of another country writes as there.
+const (
+	countFormat   = "[$-40C]#,##0"
+	shareFormat   = "[$-40C]0.0\\ %"
+	instantFormat = "[$-40C]dd/mm/yyyy\\ hh:mm"
+	dayFormat     = "[$-40C]dd/mm/yyyy"
+	monthFormat   = "[$-40C]mmmm\\ yyyy"
 )
 
 // colours of a state: of the text and the cell, and of its columns in the chart.
@@ -45,24 +59,41 @@ func newStyles(b *workbook.Book) styles {
 	total := func(format string) int {
 		return b.Style(workbook.Style{Format: format, Bold: true, Ink: ink, Line: "top", LineInk: accent})
 	}
+	tile := func(format string) int {
+		return b.Style(workbook.Style{Format: format, Size: 20, Bold: true, Ink: accent, Align: workbook.MiddleLeft})
+	}
+	band := func(paper string) int {
+		return b.Style(workbook.Style{Bold: true, Ink: ink, Paper: paper, Align: workbook.MiddleLeft})
+	}
 	s := styles{
+		owner:         b.Style(workbook.Style{Bold: true, Ink: accent}),
 		title:         b.Style(workbook.Style{Size: 18, Bold: true, Ink: ink}),
+		scope:         b.Style(workbook.Style{Size: 13, Bold: true, Ink: accent}),
 		note:          b.Style(workbook.Style{Ink: gray}),
-		header:        b.Style(workbook.Style{Bold: true, Ink: "FFFFFF", Paper: accent, Align: workbook.Middle}),
+		header:        b.Style(workbook.Style{Bold: true, Ink: "FFFFFF", Paper: accent, Align: workbook.MiddleLeft, Wrap: true}),
+		numberHeader:  b.Style(workbook.Style{Bold: true, Ink: "FFFFFF", Paper: accent, Align: workbook.MiddleRight}),
+		bands:         [2]int{band("DCE6EE"), band("C3D4E1")},
+		tileName:      b.Style(workbook.Style{Size: 10, Ink: gray, Align: workbook.MiddleLeft, Line: "top", LineInk: accent}),
+		tileCount:     tile(countFormat),
+		tileShare:     tile(shareFormat),
 		tableHeading:  heading(workbook.MiddleLeft),
 		numberHeading: heading(workbook.MiddleRight),
-		text:          b.Style(workbook.Style{Format: "@"}), // an edited cell stays a text too
-		count:         b.Style(workbook.Style{Format: "#,##0"}),
-		share:         b.Style(workbook.Style{Format: "0.0%"}),
-		instant:       b.Style(workbook.Style{Format: "dd/mm/yyyy hh:mm", Align: workbook.MiddleLeft}),
-		day:           b.Style(workbook.Style{Format: "dd/mm/yyyy", Align: workbook.MiddleLeft}),
-		total:         total("#,##0"),
-		totalShare:    total("0.0%"),
+		text:          b.Style(workbook.Style{Format: "@", Align: workbook.Middle}), // an edited cell stays a text too
+		wrapped:       b.Style(workbook.Style{Format: "@", Wrap: true}),
+		count:         b.Style(workbook.Style{Format: countFormat, Align: workbook.Middle}),
+		share:         b.Style(workbook.Style{Format: shareFormat, Align: workbook.Middle}),
+		instant:       b.Style(workbook.Style{Format: instantFormat, Align: workbook.MiddleLeft}),
+		day:           b.Style(workbook.Style{Format: dayFormat, Align: workbook.MiddleLeft}),
+		month:         b.Style(workbook.Style{Format: monthFormat, Align: workbook.MiddleLeft}),
+		id:            b.Style(workbook.Style{Format: "0", Align: workbook.MiddleLeft}),
+		totalText:     total("@"),
+		totalCount:    total(countFormat),
+		totalShare:    total(shareFormat),
 		states:        make(map[conversion.State]int),
 	}
 	for _, state := range conversion.States() {
 		ink, paper, _ := colours(state)
-		s.states[state] = b.Style(workbook.Style{Format: "@", Ink: ink, Paper: paper})
+		s.states[state] = b.Style(workbook.Style{Format: "@", Align: workbook.Middle, Ink: ink, Paper: paper})
 	}
 	return s
 }

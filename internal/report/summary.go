@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -10,36 +11,37 @@ import (
 	"bascule/internal/workbook"
 )
 
-// The summary's layout: small tables on the left, charts beside them, the days,
-// which may be many, below both.
+// The summary's layout: figures on top, small tables on the left, charts beside
+// them. It is one page.
 const (
-	statesRow = 5
-	stateCell = "E5"
-	dayCell   = "K5"
-	daysRow   = 25
+	tilesRow  = 6
+	fatesRow  = 9
+	rowsRow   = fatesRow + len(fates) + 3
+	statesRow = rowsRow + 8
+	fateChart = "E9"
+	dayChart  = "E22"
 )
 
 // summarize writes the first sheet, with values: a formula has no value until a
 // spreadsheet program computes it.
-func (b *book) summarize(r Report, t *tally, listed, rejected int) error {
-	layout := workbook.Layout{Charts: true, Columns: []workbook.Column{{Width: 30}}}
-	for range len(dayColumns) {
-		layout.Columns = append(layout.Columns, workbook.Column{Width: 13})
+func (b *book) summarize(r Report, all Spaces, t *tally) error {
+	layout := workbook.Layout{Charts: true, Columns: []workbook.Column{{Width: 42}, {Width: 16}, {Width: 16}, {Width: 18}}}
+	for range 6 {
+		layout.Columns = append(layout.Columns, workbook.Column{Width: 14})
 	}
 	s, err := b.Sheet(summaryName, layout)
 	if err != nil {
 		return err
 	}
 	p := &pen{book: b, sheet: s}
-	days := t.byDay()
 	p.title(r)
-	p.states(t.states, t.notDelivered)
-	p.spaces(r.Spaces)
-	p.rows(listed, rejected)
-	p.days(days)
+	p.tiles(r.Rows, all)
+	p.fates(all)
+	p.rows(r.Rows)
+	p.states(t)
 	p.do(s.Close())
-	p.stateChart()
-	p.dayChart(len(days))
+	p.fateChart()
+	p.periodChart(inPeriods(t.byDay()))
 	p.properties(r)
 	return p.err
 }
@@ -62,83 +64,115 @@ func (p *pen) do(err error) {
 func (p *pen) put(column, row, style int, c workbook.Cell) {
 	if row != p.row {
 		p.row = row
-		p.do(p.sheet.RowOf(row, heights[row], 0))
+		p.do(p.sheet.RowOf(row, cmp.Or(heights[row], 15), 0))
 	}
 	p.sheet.Put(column, c.In(style))
 }
 
 // heights are those of rows that are higher than others, in points.
-var heights = map[int]float64{1: 28, daysRow: 30}
+var heights = map[int]float64{2: 28, 3: 20, tilesRow: 20, tilesRow + 1: 32}
 
 func (p *pen) title(r Report) {
-	p.put(1, 1, p.styles.title, text("Passage à l'accès sans certificat"))
-	p.put(1, 2, p.styles.note, text("Rapport établi le "+conversion.FrenchTime(r.GeneratedAt)+" (heure de Paris). Toutes les dates sont à l'heure de Paris."))
-	p.put(1, 3, p.styles.note, text(scope(r)))
+	if r.Administration != "" {
+		p.put(1, 1, p.styles.owner, text(r.Administration))
+	}
+	p.put(1, 2, p.styles.title, text("Changement d’accès des espaces abonnés"))
+	p.put(1, 3, p.styles.scope, text(scope(r)))
+	p.put(1, 4, p.styles.note, text("Rapport établi le "+conversion.FrenchTime(r.GeneratedAt)+". Toutes les heures sont celles de Paris."))
 }
 
 func scope(r Report) string {
 	switch {
+	case r.Campaign != "":
+		return "Campagne « " + r.Campaign + " »"
 	case r.Batch == 0:
-		return "Tous les lots"
+		return "Toutes les campagnes"
 	case r.FileName == "":
 		return fmt.Sprintf("Lot %d", r.Batch)
 	}
 	return fmt.Sprintf("Lot %d : %s", r.Batch, r.FileName)
 }
 
-func (p *pen) states(counts map[conversion.State]int, notDelivered int) {
-	total := 0
-	for _, s := range conversion.States() {
-		total += counts[s]
+// tiles are the figures that a reader looks for first.
+func (p *pen) tiles(rows Rows, all Spaces) {
+	tiles := []struct {
+		name  string
+		value workbook.Cell
+		style int
+	}{
+		{"Espaces concernés", number(all.Spaces), p.styles.tileCount},
+		{"Invités", number(all.Invited), p.styles.tileCount},
+		{"Sans certificat", number(all.Switched), p.styles.tileCount},
+		{"Taux de passage", share(all.Switched, all.Invited), p.styles.tileShare},
+		{"Lignes encore rejetées", number(rows.StillRejected), p.styles.tileCount},
 	}
-	p.heads(statesRow, "Demandes par état", "Nombre", "Part")
-	row := statesRow + 1
-	for _, s := range conversion.States() {
-		p.put(1, row, p.styles.states[s], text(s.French()))
-		p.put(2, row, p.styles.count, number(counts[s]))
-		p.put(3, row, p.styles.share, workbook.Decimal(share(counts[s], total)))
-		row++
+	for i, tile := range tiles {
+		p.put(1+i, tilesRow, p.styles.tileName, text(tile.name))
 	}
-	p.put(1, row, p.styles.total, text("Total"))
-	p.put(2, row, p.styles.total, number(total))
-	p.put(3, row, p.styles.totalShare, workbook.Decimal(share(total, total)))
-	p.put(1, row+1, p.styles.text, text("dont non remises à temps"))
-	p.put(2, row+1, p.styles.count, number(notDelivered))
-	p.put(3, row+1, p.styles.share, workbook.Decimal(share(notDelivered, total)))
+	for i, tile := range tiles {
+		p.put(1+i, tilesRow+1, tile.style, tile.value)
+	}
 }
 
-func share(n, total int) float64 {
-	if total == 0 {
-		return 0
+func (p *pen) fates(all Spaces) {
+	p.heads(fatesRow, "Où en sont les espaces", "Espaces", "Part")
+	for i, f := range fates {
+		p.line(fatesRow+1+i, p.styles.text, f.title, f.count(&all), all.Spaces)
 	}
-	return float64(n) / float64(total)
+	p.total(fatesRow+1+len(fates), "Espaces concernés", all.Spaces)
 }
 
-func (p *pen) spaces(counts map[conversion.Access]int) {
-	row := statesRow + len(conversion.States()) + 4
-	with, without := counts[conversion.AccessCertificate], counts[conversion.AccessPassword]
-	p.heads(row, "Espaces par accès", "Nombre", "Part")
+func (p *pen) rows(r Rows) {
+	p.heads(rowsRow, fmt.Sprintf("Lignes remises (%s)", files(r.Files)), "Lignes", "Part")
 	for i, line := range []struct {
 		name  string
 		count int
-	}{{"avec certificat", with}, {"sans certificat", without}} {
-		p.put(1, row+1+i, p.styles.text, text(line.name))
-		p.put(2, row+1+i, p.styles.count, number(line.count))
-		p.put(3, row+1+i, p.styles.share, workbook.Decimal(share(line.count, with+without)))
+	}{
+		{"Prises ou déjà connues", r.Taken},
+		{"Certificat pas encore à échéance", r.NotDue},
+		{"Refusées, puis remises de nouveau", r.Refused - r.StillRejected - r.StillExcluded},
+		{"Exclues", r.StillExcluded},
+		{"Encore rejetées", r.StillRejected},
+	} {
+		p.line(rowsRow+1+i, p.styles.text, line.name, line.count, r.Rows)
 	}
-	p.put(1, row+3, p.styles.total, text("Total"))
-	p.put(2, row+3, p.styles.total, number(with+without))
-	p.put(3, row+3, p.styles.totalShare, workbook.Decimal(share(with+without, with+without)))
+	p.total(rowsRow+6, "Lignes remises", r.Rows)
 }
 
-// rows tells what the other sheets hold.
-func (p *pen) rows(listed, rejected int) {
-	row := statesRow + len(conversion.States()) + 9
-	p.heads(row, "Lignes de ce classeur", "Nombre")
-	p.put(1, row+1, p.styles.text, text("feuille « Demandes »"))
-	p.put(2, row+1, p.styles.count, number(listed))
-	p.put(1, row+2, p.styles.text, text("feuille « Rejets »"))
-	p.put(2, row+2, p.styles.count, number(rejected))
+func files(n int) string {
+	if n < 2 {
+		return fmt.Sprintf("%d fichier", n)
+	}
+	return fmt.Sprintf("%d fichiers", n)
+}
+
+// states counts the requests, of which a space that was invited twice has two.
+func (p *pen) states(t *tally) {
+	total := 0
+	for _, n := range t.states {
+		total += n
+	}
+	p.heads(statesRow, "Détail : demandes par état", "Demandes", "Part")
+	row := statesRow + 1
+	for _, s := range conversion.States() {
+		p.line(row, p.styles.states[s], s.French(), t.states[s], total)
+		row++
+	}
+	p.total(row, "Demandes", total)
+	p.line(row+1, p.styles.text, "dont non remises à temps", t.notDelivered, total)
+}
+
+// line writes a name, how many there are, and which part of all they are.
+func (p *pen) line(row, style int, name string, n, of int) {
+	p.put(1, row, style, text(name))
+	p.put(2, row, p.styles.count, number(n))
+	p.put(3, row, p.styles.share, share(n, of))
+}
+
+func (p *pen) total(row int, name string, n int) {
+	p.put(1, row, p.styles.totalText, text(name))
+	p.put(2, row, p.styles.totalCount, number(n))
+	p.put(3, row, p.styles.totalShare, share(n, n))
 }
 
 func (p *pen) heads(row int, titles ...string) {
@@ -151,88 +185,61 @@ func (p *pen) heads(row int, titles ...string) {
 	}
 }
 
-func (p *pen) days(days []dayCounts) {
-	titles := []string{"Par jour"}
-	for _, c := range dayColumns {
-		titles = append(titles, c.title)
-	}
-	p.heads(daysRow, titles...)
-	if len(days) == 0 {
-		p.put(1, daysRow+1, p.styles.note, text("Aucune activité"))
-	}
-	for i, d := range days {
-		row := daysRow + 1 + i
-		p.put(1, row, p.styles.day, dayLabel(d.day, len(days)))
-		for j, n := range d.counts {
-			p.put(j+2, row, p.styles.count, number(n))
-		}
-	}
-}
-
-// dayLabel is a real date, but a text where it stands alone: LibreOffice labels
-// the only date of a chart's axis as the first day of its year.
-func dayLabel(serial int64, days int) workbook.Cell {
-	if days == 1 {
-		return text(time.Date(1899, 12, 30+int(serial), 0, 0, 0, 0, time.UTC).Format("02/01/2006"))
-	}
-	return workbook.Number(serial)
-}
-
-func dayColumn(i int) string { return string(rune('B' + i)) }
-
-func (p *pen) stateChart() {
-	first, last := statesRow+1, statesRow+len(conversion.States())
+func (p *pen) fateChart() {
+	first, last := fatesRow+1, fatesRow+len(fates)
 	gap, vary := uint(45), false
-	p.do(p.Excelize.AddChart(summaryName, stateCell, &excelize.Chart{
+	p.do(p.Excelize.AddChart(summaryName, fateChart, &excelize.Chart{
 		Type:       excelize.Bar,
-		Format:     excelize.GraphicOptions{AltText: "Nombre de demandes par état : les valeurs sont dans le tableau de gauche."},
-		Dimension:  excelize.ChartDimension{Width: 460, Height: 330},
-		Title:      chartTitle("Demandes par état"),
+		Format:     excelize.GraphicOptions{OffsetX: 40, AltText: "Où en sont les espaces : les valeurs sont dans le tableau de gauche."},
+		Dimension:  excelize.ChartDimension{Width: 700, Height: 235},
+		Title:      chartTitle("Où en sont les espaces"),
 		Legend:     excelize.ChartLegend{Position: "none"},
 		VaryColors: &vary,
 		Series: []excelize.ChartSeries{{
-			Name:       reference("A", statesRow, statesRow),
-			Categories: reference("A", first, last),
-			Values:     reference("B", first, last),
+			Name:       reference(summaryName, "A", fatesRow, fatesRow),
+			Categories: reference(summaryName, "A", first, last),
+			Values:     reference(summaryName, "B", first, last),
 			Fill:       workbook.Fill(accent),
 		}},
-		PlotArea: excelize.ChartPlotArea{ShowVal: true, NumFmt: excelize.ChartNumFmt{CustomNumFmt: "#,##0"}},
+		PlotArea: excelize.ChartPlotArea{ShowVal: true, NumFmt: excelize.ChartNumFmt{CustomNumFmt: countFormat}},
 		XAxis:    excelize.ChartAxis{ReverseOrder: true, Font: axisFont()},
 		YAxis:    excelize.ChartAxis{None: true},
 		GapWidth: &gap,
 	}))
 }
 
-// dayChart draws columns for a few days, lines for many.
-func (p *pen) dayChart(days int) {
-	if days == 0 {
+// fewPeriods is up to how many periods a chart can show the values of its columns.
+const fewPeriods = 7
+
+// periodChart shows what writeDays has written.
+func (p *pen) periodChart(of pitch, list []period) {
+	periods := len(list)
+	if periods == 0 {
 		return
 	}
-	kind := excelize.Col
-	if days > 31 {
-		kind = excelize.Line
-	}
 	var series []excelize.ChartSeries
-	for i, c := range dayColumns {
-		_, _, bar := colours(c.state)
+	for j, k := range charted {
+		_, _, bar := colours(dayColumns[k].state)
+		column := string(rune('A' + periodColumn + j))
 		series = append(series, excelize.ChartSeries{
-			Name:       reference(dayColumn(i), daysRow, daysRow),
-			Categories: reference("A", daysRow+1, daysRow+days),
-			Values:     reference(dayColumn(i), daysRow+1, daysRow+days),
+			Name:       reference(daySheet, column, 1, 1),
+			Categories: reference(daySheet, string(rune('A'+periodColumn-1)), 2, 1+periods),
+			Values:     reference(daySheet, column, 2, 1+periods),
 			Fill:       workbook.Fill(bar),
-			Line:       excelize.LineOptions{Fill: workbook.Fill(bar), Width: 2},
-			Marker:     excelize.ChartMarker{Symbol: "none"},
 		})
 	}
-	p.do(p.Excelize.AddChart(summaryName, dayCell, &excelize.Chart{
-		Type:      kind,
-		Format:    excelize.GraphicOptions{AltText: "Activité par jour : les valeurs sont dans le tableau du bas."},
-		Dimension: excelize.ChartDimension{Width: 620, Height: 330},
-		Title:     chartTitle("Activité par jour"),
+	gap := uint(60)
+	p.do(p.Excelize.AddChart(summaryName, dayChart, &excelize.Chart{
+		Type:      excelize.Col,
+		Format:    excelize.GraphicOptions{OffsetX: 40, AltText: "Activité : les valeurs sont dans la feuille « Par jour »."},
+		Dimension: excelize.ChartDimension{Width: 700, Height: 300},
+		Title:     chartTitle("Activité (" + of.unit + ")"),
 		Legend:    excelize.ChartLegend{Position: "bottom"},
 		Series:    series,
-		XAxis:     excelize.ChartAxis{NumFmt: excelize.ChartNumFmt{CustomNumFmt: "dd/mm"}, Font: axisFont()},
-		YAxis:     excelize.ChartAxis{MajorGridLines: true, NumFmt: excelize.ChartNumFmt{CustomNumFmt: "#,##0"}, Font: axisFont()},
+		PlotArea:  excelize.ChartPlotArea{ShowVal: periods <= fewPeriods, NumFmt: excelize.ChartNumFmt{CustomNumFmt: countFormat}},
+		XAxis:     excelize.ChartAxis{Font: axisFont()},
+		YAxis:     excelize.ChartAxis{MajorGridLines: true, NumFmt: excelize.ChartNumFmt{CustomNumFmt: countFormat}, Font: axisFont()},
+		GapWidth:  &gap,
 	}))
 }
 
@@ -242,17 +249,17 @@ func chartTitle(s string) excelize.ChartTitle {
 
 func axisFont() excelize.Font { return excelize.Font{Size: 9, Color: ink} }
 
-// reference names cells of the summary; charts point at them.
-func reference(column string, first, last int) string {
+// reference names cells of a column; charts point at them.
+func reference(sheet, column string, first, last int) string {
 	if first == last {
-		return fmt.Sprintf("'%s'!$%s$%d", summaryName, column, first)
+		return fmt.Sprintf("'%s'!$%s$%d", sheet, column, first)
 	}
-	return fmt.Sprintf("'%s'!$%s$%d:$%s$%d", summaryName, column, first, column, last)
+	return fmt.Sprintf("'%s'!$%s$%d:$%s$%d", sheet, column, first, column, last)
 }
 
 func (p *pen) properties(r Report) {
 	at := r.GeneratedAt.UTC().Format(time.RFC3339)
 	p.do(p.Excelize.SetDocProps(&excelize.DocProperties{
-		Title: "Passage à l'accès sans certificat : rapport", Creator: "bascule", Language: "fr-FR", Created: at, Modified: at,
+		Title: "Changement d’accès des espaces abonnés : rapport", Creator: "bascule", Language: "fr-FR", Created: at, Modified: at,
 	}))
 }

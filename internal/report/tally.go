@@ -16,20 +16,23 @@ type tally struct {
 	days         map[int64]*[len(dayColumns)]int
 }
 
-// dayColumns are the columns of the table by day, and the lines of its chart. What
-// is counted of a request counts on the day in Paris of its instant, if it has one.
+// dayColumns are the columns of the table by day. What is counted of a request
+// counts on the day in Paris of its instant, if it has one.
 var dayColumns = [...]struct {
 	title   string
 	state   conversion.State
 	instant func(*Request) time.Time
 }{
-	{"Demandes", conversion.StateRequested, func(r *Request) time.Time { return r.RequestedAt }},
+	{"Demandes ouvertes", conversion.StateRequested, func(r *Request) time.Time { return r.RequestedAt }},
 	{"Courriels envoyés", conversion.StateMailed, func(r *Request) time.Time { return r.MailedAt }},
-	{"Activations", conversion.StateActivated, func(r *Request) time.Time { return r.ActivatedAt }},
-	{"Expirations", conversion.StateExpired, ended(conversion.StateExpired)},
+	{"Espaces activés", conversion.StateActivated, func(r *Request) time.Time { return r.ActivatedAt }},
+	{"Délais dépassés", conversion.StateExpired, ended(conversion.StateExpired)},
 	{"Adresses refusées", conversion.StateUndeliverable, ended(conversion.StateUndeliverable)},
-	{"Annulations", conversion.StateCancelled, ended(conversion.StateCancelled)},
+	{"Demandes annulées", conversion.StateCancelled, ended(conversion.StateCancelled)},
 }
+
+// charted are those of dayColumns that the chart shows.
+var charted = []int{1, 2, 3}
 
 // ended is when a request of that state ended.
 func ended(s conversion.State) func(*Request) time.Time {
@@ -78,4 +81,67 @@ func (t *tally) byDay() []dayCounts {
 	}
 	slices.SortFunc(list, func(a, b dayCounts) int { return cmp.Compare(a.day, b.day) })
 	return list
+}
+
+// A period is some days in a row, as the chart shows them.
+type period struct {
+	name   string
+	counts [len(dayColumns)]int
+}
+
+// A pitch is how long periods are.
+type pitch struct {
+	heading string
+	unit    string
+	start   func(time.Time) time.Time // of the period of a day
+	next    func(time.Time) time.Time
+	format  string
+}
+
+var (
+	daily   = pitch{"Jour", "par jour", func(d time.Time) time.Time { return d }, func(d time.Time) time.Time { return d.AddDate(0, 0, 1) }, "02/01"}
+	weekly  = pitch{"Semaine du", "par semaine", monday, func(d time.Time) time.Time { return d.AddDate(0, 0, 7) }, "02/01"}
+	monthly = pitch{"Mois", "par mois", firstOfMonth, func(d time.Time) time.Time { return d.AddDate(0, 1, 0) }, "01/2006"}
+)
+
+func monday(d time.Time) time.Time { return d.AddDate(0, 0, -(int(d.Weekday())+6)%7) }
+
+func firstOfMonth(d time.Time) time.Time {
+	return time.Date(d.Year(), d.Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// maxPeriods is how many days or weeks a chart shows before periods become longer.
+const maxPeriods = 31
+
+// inPeriods adds up days that are in order, without a gap between the first and the
+// last: a chart of one day shows it, one of two hundred shows weeks.
+func inPeriods(days []dayCounts) (p pitch, list []period) {
+	if len(days) == 0 {
+		return daily, nil
+	}
+	first, last := dateOf(days[0].day), dateOf(days[len(days)-1].day)
+	span := int(last.Sub(first)/(24*time.Hour)) + 1
+	switch {
+	case span <= maxPeriods:
+		p = daily
+	case span <= 7*maxPeriods:
+		p = weekly
+	default:
+		p = monthly
+	}
+	for at := p.start(first); !at.After(last); at = p.next(at) {
+		one := period{name: at.Format(p.format)}
+		for end := p.next(at); len(days) > 0 && dateOf(days[0].day).Before(end); days = days[1:] {
+			for i, n := range days[0].counts {
+				one.counts[i] += n
+			}
+		}
+		list = append(list, one)
+	}
+	return p, list
+}
+
+// dateOf is the day that spreadsheets call by its number.
+func dateOf(number int64) time.Time {
+	return time.Date(1899, 12, 30+int(number), 0, 0, 0, 0, time.UTC)
 }

@@ -66,6 +66,7 @@ type Style struct {
 	Align      Align
 	Line       string // "top" or "bottom"
 	LineInk    string
+	Wrap       bool
 }
 
 // Align is where in its cell a text stands.
@@ -88,6 +89,14 @@ var alignments = [...]*excelize.Alignment{
 func (b *Book) Style(s Style) int {
 	// Without a family, LibreOffice falls back to one with serifs.
 	x := excelize.Style{Font: &excelize.Font{Family: "Calibri", Size: s.Size, Bold: s.Bold, Color: s.Ink}, Alignment: alignments[s.Align]}
+	if s.Wrap {
+		wrapped := excelize.Alignment{Vertical: "top"}
+		if x.Alignment != nil {
+			wrapped = *x.Alignment
+		}
+		wrapped.WrapText = true
+		x.Alignment = &wrapped
+	}
 	if s.Format != "" {
 		x.CustomNumFmt = &s.Format
 	}

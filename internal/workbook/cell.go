@@ -12,7 +12,7 @@ type Cell struct {
 	kind  kind
 	style int // 0: that of the column
 	text  string
-	n     int64 // the number, the bits of a decimal, the seconds of an instant since 30 December 1899, or what is formula of the text
+	n     int64 // the number, the day, the bits of a decimal, the seconds of an instant since 30 December 1899, or what is formula of the text
 }
 
 type kind int
@@ -23,6 +23,7 @@ const (
 	formulaCell
 	numberCell
 	decimalCell
+	dayCell
 	instantCell
 )
 
@@ -52,7 +53,10 @@ func Decimal(x float64) Cell { return Cell{kind: decimalCell, n: int64(math.Floa
 func Instant(t time.Time) Cell { return Cell{kind: instantCell, n: wallSeconds(t)} }
 
 // Day is a real date without a time of day: that of Instant.
-func Day(t time.Time) Cell { return Number(DayNumber(t)) }
+func Day(t time.Time) Cell { return DayOf(DayNumber(t)) }
+
+// DayOf is the day that spreadsheets call by that number.
+func DayOf(number int64) Cell { return Cell{kind: dayCell, n: number} }
 
 // In is the cell in a style of its own.
 func (c Cell) In(style int) Cell {
@@ -87,7 +91,7 @@ func (c Cell) appendXML(b []byte) []byte {
 	}
 	b = append(b, `"><v>`...)
 	switch c.kind {
-	case numberCell:
+	case numberCell, dayCell:
 		b = strconv.AppendInt(b, c.n, 10)
 	case decimalCell:
 		b = strconv.AppendFloat(b, math.Float64frombits(uint64(c.n)), 'g', -1, 64)

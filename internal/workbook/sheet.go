@@ -14,7 +14,11 @@ import (
 type Layout struct {
 	Columns []Column // all that have cells
 	Frozen  int      // how many rows stay in sight above the others
+	Side    int      // how many columns stay in sight beside the others
 	Header  int      // the line of the header: it has a filter, and printed pages repeat it; 0 is none
+	Titles  int      // the line from which on printed pages repeat what is above the header; 0 is that of the header
+	Wide    int      // on how many pages beside each other it prints; 0 is one
+	Total   bool     // the last row adds the others up: there is no filter
 	Charts  bool     // excelize adds charts to the sheet: it has no grid, and rows of one height
 }
 
@@ -94,9 +98,7 @@ func (s *Sheet) head() {
 		s.add(`showGridLines="0" `)
 	}
 	s.add(`workbookViewId="0">`)
-	if n := s.layout.Frozen; n > 0 {
-		s.buf = fmt.Appendf(s.buf, `<pane activePane="bottomLeft" state="frozen" topLeftCell="A%d" ySplit="%d"/><selection activeCell="A%[1]d" pane="bottomLeft" sqref="A%[1]d"/>`, n+1, n)
-	}
+	s.freeze()
 	s.add(`</sheetView></sheetViews><sheetFormatPr defaultRowHeight="15"`)
 	if s.layout.Charts {
 		s.add(` customHeight="1"`)
@@ -106,6 +108,35 @@ func (s *Sheet) head() {
 		s.buf = fmt.Appendf(s.buf, `<col min="%d" max="%[1]d" width="%v" customWidth="1" style="%d"/>`, i+1, c.Width, c.Style)
 	}
 	s.add(`</cols><sheetData>`)
+}
+
+// freeze keeps the first rows and columns in sight.
+func (s *Sheet) freeze() {
+	rows, columns := s.layout.Frozen, s.layout.Side
+	if rows == 0 && columns == 0 {
+		return
+	}
+	pane, split := "bottomRight", ""
+	if rows > 0 {
+		split = fmt.Sprintf(` ySplit="%d"`, rows)
+	} else {
+		pane = "topRight"
+	}
+	if columns > 0 {
+		split = fmt.Sprintf(` xSplit="%d"`, columns) + split
+	} else {
+		pane = "bottomLeft"
+	}
+	cell := fmt.Sprintf("%s%d", letters(columns+1), rows+1)
+	s.buf = fmt.Appendf(s.buf, `<pane%s topLeftCell="%s" activePane="%s" state="frozen"/><selection pane="%[3]s" activeCell="%[2]s" sqref="%[2]s"/>`, split, cell, pane)
+}
+
+func letters(column int) string {
+	name, err := excelize.ColumnNumberToName(column)
+	if err != nil {
+		panic(err) // a layout has no such number
+	}
+	return name
 }
 
 func (s *Sheet) add(xml string) { s.buf = append(s.buf, xml...) }
@@ -183,8 +214,13 @@ func (s *Sheet) Close() error {
 		}
 	}
 	s.rules()
-	s.add(`<pageMargins left="0.4" right="0.4" top="0.4" bottom="0.4" header="0" footer="0"/>` +
-		`<pageSetup paperSize="9" orientation="landscape" fitToWidth="1" fitToHeight="0"/>`)
+	wide, high := max(s.layout.Wide, 1), 0 // any number of pages
+	if s.layout.Charts {
+		high = 1
+	}
+	s.buf = fmt.Appendf(s.buf, `<pageMargins left="0.4" right="0.4" top="0.4" bottom="0.6" header="0.2" footer="0.3"/>`+
+		`<pageSetup paperSize="9" orientation="landscape" pageOrder="overThenDown" fitToWidth="%d" fitToHeight="%d"/>`+
+		`<headerFooter><oddFooter>&amp;L&amp;A&amp;Rpage &amp;P / &amp;N</oddFooter></headerFooter>`, wide, high)
 	if s.layout.Charts {
 		s.add(`<drawing r:id="rId1"/>`) // excelize names it so
 	}
@@ -193,17 +229,25 @@ func (s *Sheet) Close() error {
 }
 
 // filter writes the filter; excelize writes what the workbook has to say of it, and
-// the header that every printed page repeats.
+// the header that every printed page repeats, with the columns that stay in sight.
 func (s *Sheet) filter() error {
-	first := s.layout.Header
-	area := fmt.Sprintf("A%d:%s%d", first, s.columns[len(s.columns)-1], s.line)
-	s.add(`<autoFilter ref="` + area + `"/>`)
-	if err := s.book.Excelize.AutoFilter(s.name, area, nil); err != nil {
-		return err
+	header := s.layout.Header
+	if !s.layout.Total {
+		area := fmt.Sprintf("A%d:%s%d", header, s.columns[len(s.columns)-1], s.line)
+		s.add(`<autoFilter ref="` + area + `"/>`)
+		if err := s.book.Excelize.AutoFilter(s.name, area, nil); err != nil {
+			return err
+		}
 	}
-	return s.book.Excelize.SetDefinedName(&excelize.DefinedName{
-		Name: "_xlnm.Print_Titles", RefersTo: fmt.Sprintf("'%s'!$%d:$%[2]d", s.name, first), Scope: s.name,
-	})
+	first := s.layout.Titles
+	if first == 0 {
+		first = header
+	}
+	titles := fmt.Sprintf("'%s'!$%d:$%d", s.name, first, header)
+	if s.layout.Wide > 1 && s.layout.Side > 0 {
+		titles = fmt.Sprintf("'%s'!$A:$%s,", s.name, s.columns[s.layout.Side-1]) + titles
+	}
+	return s.book.Excelize.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: titles, Scope: s.name})
 }
 
 // rules writes the rules of the columns, in the form that excelize and Excel read.

@@ -109,7 +109,7 @@ func TestLayout(t *testing.T) {
 		t.Errorf("rules %+v %+v prompt %q", rules[0], rules[1], *rules[0].Prompt)
 	}
 	for _, sheet := range f.GetSheetList() {
-		if l, err := f.GetPageLayout(sheet); err != nil || *l.Orientation != "landscape" || *l.Size != 9 || *l.FitToWidth != 1 || *l.FitToHeight != 0 {
+		if l, err := f.GetPageLayout(sheet); err != nil || *l.Orientation != "landscape" || *l.Size != 9 || *l.FitToWidth != 1 || *l.FitToHeight != map[string]int{"Un": 0, "Deux": 1}[sheet] {
 			t.Errorf("%s prints as %+v (%v)", sheet, l, err)
 		}
 	}

@@ -86,7 +86,7 @@ CREATE TABLE rejected (
     reason   text    NOT NULL,
     PRIMARY KEY (batch_id, line)
 );
-COMMENT ON TABLE  rejected IS 'The rows that the latest run of a batch did not take: rejected, or excluded (D17).';
+COMMENT ON TABLE  rejected IS 'The rows that the latest run of a batch did not take: rejected, or excluded (D17). One that a later file has again is told of that batch.';
 COMMENT ON COLUMN rejected.number IS 'The subscriber number, '''' if it could not be read.';
 COMMENT ON COLUMN rejected.reason IS 'French, as the administrator reads it.';
 

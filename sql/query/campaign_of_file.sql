@@ -7,7 +7,7 @@ SELECT id, name, state FROM (
     FROM judged j, LATERAL (SELECT r.campaign_id FROM request r WHERE r.space_id = j.space_id ORDER BY r.id DESC LIMIT 1) AS l
     WHERE j.action IS DISTINCT FROM 'new' GROUP BY 2
     UNION ALL
-    SELECT 3, n.campaign_id, count(*) FROM rejected_before n GROUP BY 2
+    SELECT 3, n.campaign_id, count(*) FROM rejected_before n WHERE n.same_number GROUP BY 2
 ) AS found JOIN campaign c USING (id)
 WHERE campaign_is_open(c.id)
 ORDER BY choice, rows DESC, id DESC LIMIT 1

@@ -1,4 +1,10 @@
--- Of which open campaigns rows of this file were rejected before: one that was corrected goes on in its campaign (D12).
-INSERT INTO rejected_before (campaign_id)
-SELECT b.campaign_id FROM rejected x JOIN batch b ON b.id = x.batch_id JOIN staged s ON s.number = x.number
-WHERE x.number <> '' AND campaign_is_open(b.campaign_id)
+-- Which rows that earlier files did not take are in this file again: rows of the same number, whatever becomes of them now. In a
+-- verdict workbook ($1) a number may have been corrected: there, the row on the same line of a sheet of the same name ($2) and of
+-- as many rows ($3) is the same one.
+INSERT INTO rejected_before (campaign_id, batch_id, line, same_number)
+SELECT b.campaign_id, x.batch_id, x.line, n.number IS NOT NULL
+FROM rejected x JOIN batch b ON b.id = x.batch_id
+LEFT JOIN (SELECT DISTINCT number FROM staged WHERE number <> '') AS n ON n.number = x.number
+LEFT JOIN staged l ON $1 AND l.line = x.line
+WHERE n.number IS NOT NULL
+   OR l.line IS NOT NULL AND b.sheet = $2 AND (SELECT i.rows FROM import i WHERE i.batch_id = b.id ORDER BY i.id DESC LIMIT 1) = $3

@@ -1,5 +1,5 @@
--- The rows of batch $1, or of all where it is 0, that were not taken.
+-- The rows of batch $1, of the batches of campaign $2, or of all where both are 0, that were not taken, nor came again since.
 SELECT x.batch_id AS batch, b.file_name, x.line, x.verdict, x.cell, x.reason, x.number
 FROM rejected x JOIN batch b ON b.id = x.batch_id
-WHERE $1 = 0 OR x.batch_id = $1
+WHERE ($1::bigint = 0 OR x.batch_id = $1) AND ($2::bigint = 0 OR b.campaign_id = $2)
 ORDER BY x.batch_id, x.line

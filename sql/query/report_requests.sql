@@ -1,5 +1,5 @@
--- One row for each request of batch $1, or of all where it is 0; of space $3, likewise. They are as at instant $2. Instants are
--- seconds since 1970, rounded down.
+-- One row for each request of batch $1, or of all where it is 0; of space $3 and of campaign $4, likewise. They are as at instant
+-- $2. Instants are seconds since 1970, rounded down.
 SELECT r.id, s.number, s.holder, r.email, coalesce(r.batch_id, 0),
        request_state(r, $2), r.origin, r.generation, r.in_doubt, r.refusal, s.certificate_expires,
        floor(date_part('epoch', r.requested_at))::bigint, floor(date_part('epoch', r.started_at))::bigint,
@@ -9,5 +9,5 @@ SELECT r.id, s.number, s.holder, r.email, coalesce(r.batch_id, 0),
            CASE WHEN r.activated_at IS NULL AND r.expires_at <= $2 THEN r.expires_at END)))::bigint,
        floor(date_part('epoch', r.bounced_at))::bigint, coalesce(r.bounce, ''), request_not_delivered(r, $2)
 FROM request_code r JOIN space s ON s.id = r.space_id
-WHERE ($1::bigint = 0 OR r.batch_id = $1) AND ($3::bigint = 0 OR r.space_id = $3)
+WHERE ($1::bigint = 0 OR r.batch_id = $1) AND ($3::bigint = 0 OR r.space_id = $3) AND ($4::bigint = 0 OR r.campaign_id = $4)
 ORDER BY r.id

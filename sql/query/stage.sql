@@ -53,9 +53,13 @@ CREATE TEMP TABLE contested (
     told     text NOT NULL,
     held_id  bigint
 ) ON COMMIT DROP;
--- The campaigns in which rows of the file were rejected before.
+-- Rows that other files did not take, and whose place rows of this one take: those of the same number, or else those that stand
+-- on the same line of a verdict workbook.
 CREATE TEMP TABLE rejected_before (
-    campaign_id bigint NOT NULL
+    campaign_id bigint NOT NULL,
+    batch_id    bigint NOT NULL,
+    line        integer NOT NULL,
+    same_number boolean NOT NULL
 ) ON COMMIT DROP;
 -- Compiling pays for no statement of an import. What is joined and sorted should stay in memory: imports run one at a time.
 SET LOCAL jit = off;
