@@ -19,12 +19,15 @@ type Limiter struct {
 // interactiveShare of the rate is never taken by batches.
 const interactiveShare = 0.2
 
+// BulkRate is what a rate leaves for batches.
+func BulkRate(perSecond float64) float64 { return perSecond * (1 - interactiveShare) }
+
 // NewLimiter limits mail to perSecond, all workers together.
 func NewLimiter(c *Client, perSecond float64) *Limiter {
 	return &Limiter{
 		limiter:     redis_rate.NewLimiter(c.redis),
 		interactive: limit(perSecond * interactiveShare),
-		bulk:        limit(perSecond * (1 - interactiveShare)),
+		bulk:        limit(BulkRate(perSecond)),
 	}
 }
 

@@ -30,7 +30,7 @@ Environment: DATABASE_URL.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.campaigns(ctx, db, asJSON) })
-	cmd.AddCommand(a.campaignShow(), a.campaignStart(), a.campaignSet(), a.campaignPause(), a.campaignResume(),
+	cmd.AddCommand(a.campaignShow(), a.campaignPlan(), a.campaignStart(), a.campaignSet(), a.campaignPause(), a.campaignResume(),
 		a.campaignEnd("cancel", "End a campaign and its open requests; their codes are dead at once",
 			`Ends a campaign and all its open requests. Their codes are dead at once, those in
 mails under way too. What is switched stays switched. It says how many requests
@@ -78,9 +78,11 @@ func (a *app) campaignShow() *cobra.Command {
 		Use:   "show NAME",
 		Short: "Tell how a campaign stands",
 		Long: `Tells a campaign's state and why, its brakes, what it holds, and what became of its
-requests. The requests by state add up to all of them.
+requests. The requests by state add up to all of them. Of a running one it foresees
+the last mail, as bascule campaign plan does.
 
-Environment: DATABASE_URL.`,
+Environment: DATABASE_URL; HELP_HOURS, CODE_LIFETIME and MAIL_RATE, optional, as the
+workers have them.`,
 		Example: "  bascule campaign show spring --json",
 	})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
@@ -89,10 +91,14 @@ Environment: DATABASE_URL.`,
 		if err != nil {
 			return err
 		}
-		if asJSON {
-			return a.printJSON(newCampaignLine(p))
+		last, err := a.lastMail(ctx, db, p)
+		if err != nil {
+			return err
 		}
-		a.printCampaign(p)
+		if asJSON {
+			return a.printJSON(newCampaignLine(p, last))
+		}
+		a.printCampaign(p, last)
 		return nil
 	})
 	return cmd
@@ -117,12 +123,13 @@ type campaignLine struct {
 	NotDelivered  int                       `json:"not_delivered"`
 	Spaces        map[conversion.Access]int `json:"spaces"`
 	StartsAt      *time.Time                `json:"starts_at"`
-	Pilot         int                       `json:"pilot"`    // invitations, all told; 0: none
-	PerDay        int                       `json:"per_day"`  // 0: no limit
-	MinHelp       float64                   `json:"min_help"` // hours; 0: any
+	Pilot         int                       `json:"pilot"`     // invitations, all told; 0: none
+	PerDay        int                       `json:"per_day"`   // 0: no limit
+	MinHelp       float64                   `json:"min_help"`  // hours; 0: any
+	LastMail      *time.Time                `json:"last_mail"` // as it is foreseen while it runs
 }
 
-func newCampaignLine(p sql.CampaignProgress) campaignLine {
+func newCampaignLine(p sql.CampaignProgress, last time.Time) campaignLine {
 	l := campaignLine{
 		Campaign: p.Name, State: p.State, Why: p.Why, Rows: p.Rows, Held: p.Held, Started: p.Started, StartedToday: p.StartedToday, Reminded: p.Reminded,
 		Requested: p.States[conversion.StateRequested], Mailed: p.States[conversion.StateMailed],
@@ -133,10 +140,14 @@ func newCampaignLine(p sql.CampaignProgress) campaignLine {
 	if !p.StartsAt.IsZero() {
 		l.StartsAt = &p.StartsAt
 	}
+	if !last.IsZero() {
+		last = last.UTC()
+		l.LastMail = &last
+	}
 	return l
 }
 
-func (a *app) printCampaign(p sql.CampaignProgress) {
+func (a *app) printCampaign(p sql.CampaignProgress, last time.Time) {
 	a.printf("Campaign %s: %s\n", p.Name, withWhy(string(p.State), p.Why))
 	for _, brake := range brakesOf(p.CampaignSettings) {
 		a.printf("  %s\n", brake)
@@ -144,6 +155,9 @@ func (a *app) printCampaign(p sql.CampaignProgress) {
 	a.printf("\n%10d  rows handed in\n\nRequests\n", p.Rows)
 	writeStates(a.stdout, p.States, p.NotDelivered)
 	a.printf("\nInvitations\n%10d  held\n%10d  started, %d of them today\n%10d  reminders\n", p.Held, p.Started, p.StartedToday, p.Reminded)
+	if !last.IsZero() {
+		a.printf("%10s  the last one leaves on %s, Paris time, as things go\n", "", parisTime(last))
+	}
 	a.printf("\nLog (Paris time)\n")
 	for _, e := range p.Log {
 		a.printf("%s\n", strings.TrimRight(fmt.Sprintf("  %s  %-18s %-14s %s", parisTime(e.At), e.Event, e.Actor, e.Why), " "))

@@ -334,8 +334,9 @@ func commandLine(t *testing.T) (commands, flags map[string]bool) {
 			case *ast.KeyValueExpr:
 				if use, ok := literal(n.Value); ok && isIdent(n.Key, "Use") {
 					name, _, _ := strings.Cut(use, " ")
-					if group := strings.TrimSuffix(path.Base(s.path), ".go"); commands[group] {
-						name = group + " " + name // the file begins with the command that it is below
+					group, _, _ := strings.Cut(strings.TrimSuffix(path.Base(s.path), ".go"), "_")
+					if commands[group] {
+						name = group + " " + name // the file, or campaign.go for campaign_plan.go, begins with the command that it is below
 					}
 					commands[name] = true
 				}

@@ -1,0 +1,309 @@
+// Package plan foresees a campaign: how many of its invitations leave on which day,
+// by its order and its brakes (D13, D14). It is pure: counts and hours in, days out.
+package plan
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"bascule/internal/assistance"
+	"bascule/internal/conversion"
+)
+
+// A Group is invitations that nothing tells apart in their campaign's order (D13).
+type Group struct {
+	Released bool      // they wait for a worker already: they leave before all others
+	Priority int       // 1 to 9
+	Expires  time.Time // midnight UTC of the last day of their certificates
+	Mails    int
+	Alone    int // of these, left alone (D17): they stay
+}
+
+// Brakes are what holds a campaign back.
+type Brakes struct {
+	From     time.Time     // nothing leaves before
+	PerDay   int           // as many leave on a day in Paris at the most; 0: no limit
+	Today    int           // how many had left on the day of From already
+	Rate     float64       // mails a second at the most; 0: what a day has room for leaves at once
+	MinHelp  time.Duration // so much assistance lies in the lifetime of a code; 0: any
+	Lifetime time.Duration // of a code
+	Help     assistance.Hours
+}
+
+// A Plan is what becomes of all invitations: Mails leave; Alone, Never and Beyond stay.
+type Plan struct {
+	Days   []Day // those on which some leave, in order
+	Mails  int
+	Late   int       // of these, their certificate has expired on the day on which they leave
+	Last   time.Time // when the last one leaves; zero if none does
+	Alone  int       // left alone (D17)
+	Never  int       // no instant has enough assistance ahead (D14)
+	Beyond int       // they would leave more than Horizon later
+	// Worst and Median are the assistance in the lifetime of the codes, looked at every
+	// quarter of an hour.
+	Worst, Median time.Duration
+}
+
+// A Day is what leaves on a day in Paris. Parts are its groups, in order.
+type Day struct {
+	Date        time.Time // its midnight, told in UTC
+	Mails       int
+	Late        int
+	First, Last time.Time // when the first and the last leave
+	Parts       []Group
+}
+
+// Horizon is how far a plan looks: a campaign that takes longer has no plan.
+const Horizon = 10 * 366 * 24 * time.Hour
+
+// Make foresees what becomes of the groups. It takes for granted that nothing fails,
+// that nobody changes the brakes, and that workers are fast enough: what leaves at an
+// instant is what comes first in the order of that day.
+func Make(groups []Group, b Brakes) Plan {
+	m := making{Brakes: b, help: make(map[time.Duration]int)}
+	for _, g := range groups {
+		m.plan.Alone += g.Alone
+		g.Mails -= g.Alone
+		g.Alone = 0
+		if m.left += g.Mails; g.Mails > 0 {
+			m.queue = append(m.queue, g)
+		}
+	}
+	m.run()
+	m.weigh()
+	return m.plan
+}
+
+// A making is a plan under way.
+type making struct {
+	Brakes
+	plan  Plan
+	queue []Group // what has not left, in the order of the day
+	left  int     // how many those are
+	help  map[time.Duration]int
+
+	date time.Time // the day, as midnight in UTC
+	room int       // what it still has room for
+}
+
+func (m *making) run() {
+	var next time.Time // when the rate lets the next mail go
+	for at := m.From; m.left > 0; at = later(at, next) {
+		if m.MinHelp > 0 {
+			opens, ok := m.Help.Next(at, m.Lifetime, m.MinHelp)
+			if !ok {
+				m.plan.Never = m.left
+				return
+			}
+			at = opens
+		}
+		if at.Sub(m.From) > Horizon {
+			m.plan.Beyond = m.left
+			return
+		}
+		m.enter(at)
+		midnight := midnightAfter(at)
+		if m.room == 0 {
+			at = midnight
+			continue
+		}
+		closes := m.closes(at, midnight)
+		if !closes.After(at) {
+			at = minuteAfter(at)
+			continue
+		}
+		n := min(m.left, m.room, m.between(at, closes))
+		last := at.Add(time.Duration(n-1) * m.interval())
+		m.take(n, at, last)
+		at, next = closes, last.Add(m.interval())
+	}
+}
+
+// interval is the time between two mails.
+func (m *making) interval() time.Duration {
+	if m.Rate == 0 {
+		return 0
+	}
+	return time.Duration(float64(time.Second) / m.Rate)
+}
+
+// between is how many mails the rate lets go from one instant until just before another.
+func (m *making) between(from, to time.Time) int {
+	interval := m.interval()
+	if interval == 0 {
+		return math.MaxInt
+	}
+	return int((to.Sub(from) + interval - 1) / interval)
+}
+
+// enter begins the day of an instant, unless it has begun: it has room of its own, and
+// certificates expire as it begins.
+func (m *making) enter(at time.Time) {
+	date := dateOf(at)
+	if date.Equal(m.date) {
+		return
+	}
+	m.room = math.MaxInt
+	if m.PerDay > 0 {
+		m.room = m.PerDay
+		if date.Equal(dateOf(m.From)) {
+			m.room = max(m.PerDay-m.Today, 0)
+		}
+	}
+	m.date = date
+	slices.SortFunc(m.queue, func(x, y Group) int {
+		return cmp.Or(compareBool(y.Released, x.Released), cmp.Compare(x.Priority, y.Priority),
+			compareBool(x.Expires.Before(date), y.Expires.Before(date)), x.Expires.Compare(y.Expires))
+	})
+}
+
+// closes is before when what starts at from, which has enough assistance ahead, still
+// has; to at the latest. Waiting for an hour costs an hour of assistance at the most.
+// Within a minute it grows or lessens evenly.
+func (m *making) closes(from, to time.Time) time.Time {
+	if m.MinHelp == 0 {
+		return to
+	}
+	for at := from; at.Before(to); {
+		spare := m.Help.Between(at, at.Add(m.Lifetime)) - m.MinHelp
+		if spare < 0 {
+			return at
+		}
+		minute := minuteAfter(at)
+		if at.Add(spare).After(minute) {
+			at = at.Add(spare)
+			continue
+		}
+		if m.Help.Between(minute, minute.Add(m.Lifetime)) < m.MinHelp {
+			return earlier(at.Add(spare), to)
+		}
+		at = minute
+	}
+	return to
+}
+
+// take has the next n leave, from one instant to another.
+func (m *making) take(n int, first, last time.Time) {
+	d := m.day(first)
+	d.Mails += n
+	d.Last = last
+	m.room -= n
+	m.left -= n
+	m.plan.Mails += n
+	m.plan.Last = last
+	m.sample(n, first, last)
+	for n > 0 {
+		g := &m.queue[0]
+		part := *g
+		part.Mails = min(n, g.Mails)
+		if d.add(part); g.Expires.Before(m.date) {
+			d.Late += part.Mails
+			m.plan.Late += part.Mails
+		}
+		n -= part.Mails
+		if g.Mails -= part.Mails; g.Mails == 0 {
+			m.queue = m.queue[1:]
+		}
+	}
+}
+
+// day is the present one.
+func (m *making) day(at time.Time) *Day {
+	if n := len(m.plan.Days); n == 0 || !m.plan.Days[n-1].Date.Equal(m.date) {
+		m.plan.Days = append(m.plan.Days, Day{Date: m.date, First: at})
+	}
+	return &m.plan.Days[len(m.plan.Days)-1]
+}
+
+// add joins what goes on from one hour to the next.
+func (d *Day) add(part Group) {
+	if n := len(d.Parts); n > 0 {
+		last := &d.Parts[n-1]
+		if last.Released == part.Released && last.Priority == part.Priority && last.Expires.Equal(part.Expires) {
+			last.Mails += part.Mails
+			return
+		}
+	}
+	d.Parts = append(d.Parts, part)
+}
+
+// quarter is how often the assistance of those that leave one after the other is looked at.
+const quarter = 15 * time.Minute
+
+// sample notes how much assistance the codes of n mails have.
+func (m *making) sample(n int, first, last time.Time) {
+	looks := int(last.Sub(first)/quarter) + 1
+	for i := range looks {
+		at := first.Add(time.Duration(i) * quarter)
+		share := n / looks
+		if i < n%looks {
+			share++
+		}
+		if share > 0 {
+			m.help[m.Help.Between(at, at.Add(m.Lifetime))] += share
+		}
+	}
+}
+
+// weigh finds the worst and the median of the assistance.
+func (m *making) weigh() {
+	var lengths []time.Duration
+	sum := 0
+	for length, n := range m.help {
+		lengths = append(lengths, length)
+		sum += n
+	}
+	if sum == 0 {
+		return
+	}
+	slices.Sort(lengths)
+	m.plan.Worst = lengths[0]
+	below := 0
+	for _, length := range lengths {
+		if below += m.help[length]; 2*below >= sum {
+			m.plan.Median = length
+			return
+		}
+	}
+}
+
+// dateOf is the day of an instant in Paris, as midnight in UTC.
+func dateOf(at time.Time) time.Time {
+	y, month, d := at.In(conversion.Paris).Date()
+	return time.Date(y, month, d, 0, 0, 0, 0, time.UTC)
+}
+
+// midnightAfter is when the next day begins in Paris.
+func midnightAfter(at time.Time) time.Time {
+	y, month, d := at.In(conversion.Paris).Date()
+	return time.Date(y, month, d+1, 0, 0, 0, 0, conversion.Paris)
+}
+
+func minuteAfter(at time.Time) time.Time { return at.Truncate(time.Minute).Add(time.Minute) }
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// compareBool puts false first.
+func compareBool(x, y bool) int {
+	switch {
+	case x == y:
+		return 0
+	case y:
+		return -1
+	}
+	return 1
+}

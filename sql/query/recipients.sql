@@ -1,0 +1,16 @@
+-- The $2 domains to which most invitations of campaign $1 go that have not started; and of all domains, how many addresses they go
+-- to, how many of these have several, how many that are, and how many the one with most has.
+SELECT split_part(contact_key, '@', 2) AS domain, sum(n) AS mails, sum(count(*)) OVER () AS addresses,
+       sum(count(*) FILTER (WHERE n > 1)) OVER () AS shared, coalesce(sum(sum(n) FILTER (WHERE n > 1)) OVER (), 0) AS sharing,
+       max(max(n)) OVER () AS largest
+FROM (
+    SELECT s.contact_key, count(*) AS n
+    FROM (
+        SELECT space_id FROM held WHERE campaign_id = $1
+        UNION ALL
+        SELECT space_id FROM obligation
+        WHERE lane = 'bulk' AND campaign_id = $1 AND kind = 'code' AND copy = 0 AND started_at IS NULL
+    ) AS pending JOIN space s ON s.id = pending.space_id
+    GROUP BY s.contact_key
+) AS address
+GROUP BY domain ORDER BY mails DESC, domain LIMIT $2
