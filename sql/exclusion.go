@@ -39,6 +39,17 @@ var (
 	storyExclusions string
 )
 
+//go:embed query/count_named.sql
+var countNamed string
+
+// CountNamed tells how many spaces an exclusion would name.
+func (db *DB) CountNamed(ctx context.Context, x conversion.Excluded) (n int, err error) {
+	if err := db.x.GetContext(ctx, &n, countNamed, x.Kind, x.Key); err != nil {
+		return 0, fmt.Errorf("count whom an exclusion names: %w", err)
+	}
+	return n, nil
+}
+
 // Exclude leaves somebody alone from here on: no import leads to an invitation or a
 // reminder (D17). It replaces an exclusion of the same that holds already. It returns
 // how many spaces it names.

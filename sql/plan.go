@@ -77,7 +77,8 @@ type candidate struct {
 type RetryScope struct {
 	Numbers     []conversion.SubscriberNumber
 	Batch       int64
-	SameAddress bool // refused and gone addresses too, though they are the same
+	Campaign    string // the name of one; "": any
+	SameAddress bool   // refused and gone addresses too, though they are the same
 }
 
 var (
@@ -91,23 +92,35 @@ var (
 // undeliverable (D10); refused addresses, and those whose bounce says that they
 // are gone, only where they changed since; never who is left alone (D17). A
 // cancelled one is chosen by its number alone. It returns
-// conversion.ErrNotFound for an unknown batch.
+// conversion.ErrNotFound for an unknown batch, and ErrNoCampaign.
 func (db *DB) PlanRetry(ctx context.Context, scope RetryScope) (Plan, error) {
 	p := newPlan()
 	p.byNumber, p.sameAddress = len(scope.Numbers) > 0, scope.SameAddress
-	query, whom := planAll, any(scope.Batch)
-	if p.byNumber {
-		query, whom = planNamed, pq.Array(distinct(scope.Numbers))
-	} else if err := db.checkBatch(ctx, scope.Batch); err != nil {
+	query, args, err := db.retryQuery(ctx, scope)
+	if err != nil {
 		return Plan{}, err
 	}
-	for r, err := range readRows[candidate](ctx, db.x, query, whom, scope.SameAddress) {
+	for r, err := range readRows[candidate](ctx, db.x, query, args...) {
 		if err != nil {
 			return Plan{}, fmt.Errorf("find whom to invite again: %w", err)
 		}
 		p.add(r, r.Retry)
 	}
 	return p, nil
+}
+
+// retryQuery is the query that finds the candidates of a scope, with its arguments.
+func (db *DB) retryQuery(ctx context.Context, scope RetryScope) (query string, args []any, err error) {
+	if len(scope.Numbers) > 0 {
+		return planNamed, []any{pq.Array(distinct(scope.Numbers)), scope.SameAddress}, nil
+	}
+	var c Campaign
+	if scope.Campaign != "" {
+		if c, err = db.Campaign(ctx, scope.Campaign); err != nil {
+			return "", nil, err
+		}
+	}
+	return planAll, []any{scope.Batch, scope.SameAddress, c.ID}, db.checkBatch(ctx, scope.Batch)
 }
 
 // PlanCancel finds the open requests of these numbers.

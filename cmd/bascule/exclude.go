@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,12 +91,25 @@ func (a *app) exclude(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 	if !x.EndsAt.IsZero() && !x.EndsAt.After(now) {
 		return usagef("--until is over already")
 	}
+	if err := a.confirmExclusion(ctx, db, x); err != nil {
+		return err
+	}
 	n, err := db.Exclude(ctx, x)
 	if err != nil {
 		return err
 	}
 	a.printf("The %s %s is left alone: %s named.\n", x.Kind, x.Key, count(int64(n), "space is", "spaces are"))
 	return nil
+}
+
+// confirmExclusion says whom an exclusion names before it is made, and asks at a
+// terminal if it is more than one space.
+func (a *app) confirmExclusion(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
+	n, err := db.CountNamed(ctx, x.Excluded)
+	if err != nil || n <= 1 || !isTerminal(a.stdin) || !isTerminal(a.stderr) {
+		return err
+	}
+	return a.ask(ctx, fmt.Sprintf("The %s %s names %d spaces, which are left alone", x.Kind, x.Key, n))
 }
 
 func (a *app) lift(ctx context.Context, db *sql.DB, x sql.Exclusion) error {

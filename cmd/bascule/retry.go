@@ -12,6 +12,7 @@ import (
 type retryFlags struct {
 	bulkFlags
 	batch       batchNumber
+	campaign    string
 	sameAddress bool
 }
 
@@ -24,7 +25,7 @@ func (a *app) retryCommand() *cobra.Command {
 request expired or was undeliverable; refused addresses, and those whose bounce
 says that they are gone, only where they changed since; who is left alone (see
 bascule exclude) not at all. Without NUMBER or --file, for all such spaces, or those
-of --batch; cancelled requests stay cancelled then. A number that is named is also
+of --batch or --campaign; cancelled requests stay cancelled then. A number that is named is also
 invited again after a cancel.
 
 Above one request it says how many there are and asks; a script answers by --yes.
@@ -32,17 +33,22 @@ Running it twice is the same as running it once.
 
 Environment: DATABASE_URL, SECRET_KEY.`,
 		Example: `  bascule retry 00123456
-  bascule retry --batch 3
+  bascule retry --campaign spring
   bascule retry --file numbers.txt --yes --json`,
 	}
 	f.batch.addTo(cmd, a, "only the spaces of this batch")
+	cmd.Flags().StringVar(&f.campaign, "campaign", "", "only the spaces of the campaign of this `NAME`")
+	if err := cmd.RegisterFlagCompletionFunc("campaign", a.completeCampaigns); err != nil {
+		panic(err) // the command has such a flag already
+	}
 	f.addFileTo(cmd)
 	cmd.Flags().BoolVar(&f.sameAddress, "same-address", false, "try refused and gone addresses again although they have not changed")
 	f.bulkFlags.addTo(cmd)
 	cmd.MarkFlagsMutuallyExclusive("file", "batch")
+	cmd.MarkFlagsMutuallyExclusive("file", "campaign")
 	cmd.Args = func(_ *cobra.Command, args []string) error {
-		if len(args) > 0 && f.batch != 0 {
-			return usagef("give NUMBER or --batch, not both")
+		if len(args) > 0 && (f.batch != 0 || f.campaign != "") {
+			return usagef("give NUMBER, or --batch or --campaign, not both")
 		}
 		return nil
 	}
@@ -58,7 +64,7 @@ func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, n
 	if err := db.LearnKeys(ctx, keys, sql.KeyUse{}); err != nil {
 		return err
 	}
-	plan, err := db.PlanRetry(ctx, sql.RetryScope{Numbers: numbers, Batch: int64(f.batch), SameAddress: f.sameAddress})
+	plan, err := db.PlanRetry(ctx, sql.RetryScope{Numbers: numbers, Batch: int64(f.batch), Campaign: f.campaign, SameAddress: f.sameAddress})
 	if err != nil {
 		return err
 	}

@@ -78,6 +78,26 @@ func TestAnswersToTheQuestion(t *testing.T) {
 	}
 }
 
+// D17: who excludes a domain is told how many spaces it names before they are.
+func TestExclusionAsks(t *testing.T) {
+	t.Parallel()
+	db := sqltest.Open(t)
+	for i := range 2 {
+		db.Mailed(t, sqltest.Keys(t), sqltest.Invitation{Contact: fmt.Sprintf("a%d@duvallon.example", i)})
+	}
+	o := newOperator(t, "DATABASE_URL="+sqltest.As(t, db.URL, sqltest.Application))
+	said, exit := answerQuestion(t, o, func(_ *exec.Cmd, person *os.File) error {
+		_, err := person.WriteString("n\n")
+		return err
+	}, "exclude", "duvallon.example", "--reason", "asked")
+	if exit != exitFailed || !strings.Contains(said, "The domain duvallon.example names 2 spaces, which are left alone. Go on?") {
+		t.Errorf("exit status %d after %q", exit, said)
+	}
+	if n := db.Text(t, `SELECT count(*)::text FROM exclusion`); n != "0" {
+		t.Errorf("%s exclusions were made", n)
+	}
+}
+
 // answerQuestion runs a command at a terminal, calls answer once it asks, and returns
 // what the terminal showed and the exit status.
 func answerQuestion(t *testing.T, o *operator, answer func(cmd *exec.Cmd, person *os.File) error, args ...string) (string, int) {

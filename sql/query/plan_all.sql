@@ -1,4 +1,5 @@
--- The latest request of each space, of batch $1 or of any where it is 0, and what keeps retry from another one (D10). $2 same address.
+-- The latest request of each space, of batch $1 and of campaign $3, or of any where they are 0, and what keeps retry from another
+-- one (D10). $2 same address.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), latest AS (
@@ -6,5 +7,5 @@ WITH clock AS MATERIALIZED (
 )
 SELECT s.number, r.id AS request_id, request_state(r, clock.now) AS state, retry_obstacle(r, s, clock.now, $2, false) AS retry_obstacle
 FROM latest JOIN request_code r ON r.id = latest.id JOIN space s ON s.id = r.space_id, clock
-WHERE $1 = 0 OR r.batch_id = $1
+WHERE ($1 = 0 OR r.batch_id = $1) AND ($3 = 0 OR r.campaign_id = $3)
 ORDER BY r.id

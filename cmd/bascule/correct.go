@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"bascule/internal/conversion"
+	"bascule/internal/text"
+	"bascule/sql"
+)
+
+type correctFlags struct {
+	email  string
+	reason string
+	json   bool
+}
+
+func (a *app) correctCommand() *cobra.Command {
+	var f correctFlags
+	cmd := &cobra.Command{
+		Use:   "correct NUMBER --email ADDRESS --reason R",
+		Short: "Give one subscriber another contact address, as an import of that row would",
+		Long: `Gives one subscriber another contact address: what an import of a spreadsheet with
+that single row would do. While a request is open its old code is dead, and its
+campaign invites the new address.
+
+Environment: DATABASE_URL, SECRET_KEY.`,
+		Example: `  bascule correct 00123456 --email anne@cabinet.example --reason "typing error, call 1234"`,
+		Args:    oneArg("NUMBER"),
+	}
+	cmd.Flags().StringVar(&f.email, "email", "", "the contact `ADDRESS` from now on")
+	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the log; no personal data")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the verdict as one JSON object")
+	cmd.MarkFlagRequired("email")
+	cmd.MarkFlagRequired("reason")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c := sql.Correction{Reason: text.Trim(f.reason), Actor: actor()}
+		var err error
+		if c.Number, err = conversion.ParseSubscriberNumber(args[0]); err != nil {
+			return usagef("%w", err)
+		}
+		if c.Email, err = conversion.ParseEmail(f.email); err != nil {
+			return usagef("--email: %w", err)
+		}
+		if c.Reason == "" {
+			return usagef("--reason is empty: say why")
+		}
+		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
+			c.Keys = keys
+			return a.correct(ctx, db, c, f)
+		})(cmd, args)
+	}
+	return cmd
+}
+
+func (a *app) correct(ctx context.Context, db *sql.DB, c sql.Correction, f correctFlags) error {
+	if err := db.LearnKeys(ctx, c.Keys, sql.KeyUse{}); err != nil {
+		return err
+	}
+	v, result, err := db.Correct(ctx, c)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		err := a.printJSON(struct {
+			Verdict  string `json:"verdict"`
+			Reason   string `json:"reason"`
+			Batch    int64  `json:"batch"`
+			Campaign string `json:"campaign"`
+		}{v.Kind, v.Reason, result.Batch, result.Campaign})
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case result.Rejected+result.Excluded > 0:
+		return fmt.Errorf("%s: %s: %s", c.Number, v.Kind, v.Reason)
+	case f.json:
+	case result.Accepted > 0:
+		a.printf("The contact address of %s is changed. %s\n", c.Number, afterImport(result))
+	default:
+		a.printf("Nothing is changed: %s.\n", v.Reason)
+	}
+	return nil
+}

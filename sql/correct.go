@@ -1,0 +1,69 @@
+package sql
+
+import (
+	"context"
+	"crypto/sha256"
+	stdsql "database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"iter"
+
+	"bascule/internal/conversion"
+)
+
+// A Correction is another contact address for one space.
+type Correction struct {
+	Number conversion.SubscriberNumber
+	Email  conversion.Email
+	Reason string // kept as the name of the batch; no personal data
+	Actor  string
+	Keys   *conversion.Keyring
+}
+
+//go:embed query/space_to_correct.sql
+var spaceToCorrect string
+
+// Correct hands one row in, as a spreadsheet that says of a space what is known, but
+// for its contact address: the same judge, the same verdicts (D9). It returns
+// conversion.ErrNotFound for an unknown number.
+func (db *DB) Correct(ctx context.Context, c Correction) (v Verdict, result ImportResult, err error) {
+	var row struct {
+		spaceRow
+		Priority int `db:"priority"`
+	}
+	err = db.x.GetContext(ctx, &row, spaceToCorrect, c.Number)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return v, result, fmt.Errorf("subscriber number %s: %w", c.Number, conversion.ErrNotFound)
+	}
+	if err != nil {
+		return v, result, fmt.Errorf("read space %s: %w", c.Number, err)
+	}
+	space, err := row.space()
+	if err != nil {
+		return v, result, err
+	}
+	at, err := db.Now(ctx)
+	if err != nil {
+		return v, result, err
+	}
+	space.Contact = c.Email
+	in := Import{
+		Hash:     sha256.Sum256(fmt.Appendf(nil, "correction %s %s %d", c.Number, c.Email.Key(), at.UnixNano())),
+		FileName: "correction " + string(c.Number) + ": " + c.Reason, Sheet: "correction", Actor: c.Actor, Keys: c.Keys,
+		Columns: Columns{Number: "A", Email: "C", Serial: "D"}, Expect: 1,
+		Rows: func(yield func(ImportRow, error) bool) {
+			yield(ImportRow{Line: 1, Space: space, Priority: row.Priority}, nil)
+		},
+	}
+	result, err = db.Import(ctx, in, func(verdicts iter.Seq2[Verdict, error]) error {
+		for told, err := range verdicts {
+			if err != nil {
+				return err
+			}
+			v = told
+		}
+		return nil
+	})
+	return v, result, err
+}
