@@ -93,8 +93,7 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.warnTexts(cfg, pages)
-	return listenAndServe(ctx, a.log, a.listeners(cfg, pages, pair))
+	return listenAndServe(ctx, a.log, a.listeners(cfg, pages, pair), func() { a.warnTexts(cfg, pages) })
 }
 
 // warnTexts tells what subscribers should be told and are not.
@@ -204,8 +203,8 @@ const (
 )
 
 // listenAndServe serves until ctx ends or one listener fails; then all finish
-// the requests under way.
-func listenAndServe(ctx context.Context, log *slog.Logger, listeners []listener) error {
+// the requests under way. It calls ready once all listen.
+func listenAndServe(ctx context.Context, log *slog.Logger, listeners []listener, ready func()) error {
 	servers := make([]*http.Server, len(listeners))
 	for i, l := range listeners {
 		servers[i] = newServer(l.handler, log)
@@ -215,6 +214,7 @@ func listenAndServe(ctx context.Context, log *slog.Logger, listeners []listener)
 	if err != nil {
 		return err
 	}
+	ready()
 	failed := make(chan error, len(listeners))
 	for i, l := range listeners {
 		log.Info("listening", "for", l.name, "addr", opened[i].Addr().String())

@@ -82,21 +82,21 @@ func (a *app) work(ctx context.Context) error {
 	if err := q.CheckPolicy(ctx); err != nil {
 		a.log.Warn(err.Error())
 	}
-	if cfg.office.Administration.IsZero() {
-		a.log.Warn("ADMINISTRATION is not set: mails say nobody's name")
-	}
 	w, relay, err := a.newWorker(cfg, db, q)
 	if err != nil {
 		return err
 	}
 	defer relay.Close()
 	collectLess()
+	if cfg.office.Administration.IsZero() {
+		a.log.Warn("ADMINISTRATION is not set: mails say nobody's name")
+	}
 	a.log.Info("working", "slots", cfg.workers, "relay", cfg.smtp.String(), "key", string(cfg.keys.Newest()))
 	g, ctx := errgroup.WithContext(ctx)
 	if addr := a.env.metricsAddr(); addr != "" {
 		w.Mailer.Metrics = jobs.NewMetrics(db)
 		g.Go(func() error {
-			return listenAndServe(ctx, a.log, []listener{{name: "metrics", variable: "METRICS_ADDR", addr: addr, handler: w.Mailer.Metrics.Handler()}})
+			return listenAndServe(ctx, a.log, []listener{{name: "metrics", variable: "METRICS_ADDR", addr: addr, handler: w.Mailer.Metrics.Handler()}}, func() {})
 		})
 	}
 	g.Go(func() error { return w.Run(ctx) })
