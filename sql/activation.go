@@ -305,6 +305,8 @@ type lockedRequest struct {
 	Question   conversion.TrustQuestion `db:"question"`
 	Answer     conversion.Hash          `db:"answer_hash"`
 	Bounced    bool                     `db:"bounced"`
+	StartedAt  time.Time                `db:"chosen_started_at"` // of the mail to the chosen address
+	ExpiresAt  time.Time                `db:"chosen_expires_at"`
 	spaceRow
 }
 

@@ -18,7 +18,7 @@ type Choice struct {
 	// Standing tells that a mail to this address is under way or was sent before. Its
 	// code and deadline stand (R22).
 	Standing  bool
-	MailedAt  time.Time // when that mail began to be handed over; zero unless Standing
+	MailedAt  time.Time // when that mail began to be handed over; zero unless Standing, or while it is queued
 	ExpiresAt time.Time // its code's deadline; likewise
 }
 
@@ -54,7 +54,7 @@ func (db *DB) ChooseAddress(ctx context.Context, s Submission) (Choice, error) {
 func choose(ctx context.Context, tx *sqlx.Tx, s Submission, r lockedRequest, c Credentials) (Choice, error) {
 	if r.chosen(s.Email) && !r.Bounced {
 		_, err := tx.ExecContext(ctx, replaceCredentials, s.Request, c.Password, c.Question, c.Answer, s.ID)
-		return Choice{Standing: true}, err
+		return Choice{Standing: true, MailedAt: known(r.StartedAt), ExpiresAt: known(r.ExpiresAt)}, err
 	}
 	if err := reserve(ctx, tx, s.Email, r.Now); err != nil {
 		return Choice{}, err

@@ -33,7 +33,7 @@ type activationPage struct {
 // showActivation shows the empty form. The link of a mail carries address and code
 // after "#", where no server sees them: the page's script fills them in (D5).
 func (s *Server) showActivation(w http.ResponseWriter, r *http.Request) error {
-	return s.pages.write(w, http.StatusOK, "activation", view{Step: stepOf(r), Data: activationPage{Submission: newSubmission()}})
+	return s.write(w, r, http.StatusOK, "activation", view{Step: stepOf(r), Either: stepOf(r) == stepActivation, Data: activationPage{Submission: newSubmission()}})
 }
 
 // stepOf tells who has chosen the identifiers already from who has not: the links
@@ -253,7 +253,7 @@ func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
 	if !hasIdentifiers(a.form) && a.proven.Submission != a.id {
 		return a.refuse(ctx, conversion.ErrCodeRefused)
 	}
-	return outcomeAlready, a.pages.write(a.w, http.StatusUnprocessableEntity, "activation_already", view{})
+	return outcomeAlready, a.write(a.w, a.r, http.StatusUnprocessableEntity, "activation_already", view{})
 }
 
 // refuse gives one answer to wrong and unknown, used and dead. Who typed a right
@@ -279,7 +279,7 @@ type latePage struct {
 }
 
 func (a *attempt) tellDeadline(late *sql.LateCode) error {
-	return a.pages.write(a.w, http.StatusUnprocessableEntity, "activation_late", view{Data: latePage{
+	return a.write(a.w, a.r, http.StatusUnprocessableEntity, "activation_late", view{Data: latePage{
 		LateCode: late, Email: a.email.String(), ByCertificate: a.offersCertificates() && a.now().Before(late.Certificate.AddDate(0, 0, 1)),
 	}})
 }
@@ -291,8 +291,8 @@ const codeRefused = "Cette adresse et ce code ne permettent pas d'activer un esp
 // askCodeAgain shows the first screen with what was typed; wait is how long no code
 // will be looked at.
 func (a *attempt) askCodeAgain(wrong problems, wait time.Duration) error {
-	return a.pages.write(a.w, refusalStatus(a.w, wait), "activation", view{
-		Step: a.step, Problems: wrong,
+	return a.write(a.w, a.r, refusalStatus(a.w, wait), "activation", view{
+		Step: a.step, Either: a.step == stepActivation, Problems: wrong,
 		Data: activationPage{Email: a.form.Get("email"), Code: a.form.Get("code"), Submission: newSubmission()},
 	})
 }
@@ -327,7 +327,7 @@ func (a *attempt) welcome(token string, email conversion.Email) error {
 	http.SetCookie(a.w, a.cookie(recapCookie, token, sql.RecapSession))
 	a.remember(a.w, a.r, email)
 	space := a.proven.Space
-	return a.pages.write(a.w, http.StatusOK, "activation_done", view{
+	return a.write(a.w, a.r, http.StatusOK, "activation_done", view{
 		Step: stepRecap, Own: !a.proven.ContactStands, Data: welcomePage{Number: space.Number, Holder: space.Holder, Email: email.String()},
 	})
 }
@@ -341,7 +341,7 @@ type mailPage struct {
 }
 
 func (a *attempt) tellMail(email conversion.Email, choice sql.Choice) error {
-	return a.pages.write(a.w, http.StatusOK, "activation_mail", view{
-		Step: stepActivation, Own: !a.proven.ContactStands, Data: mailPage{Email: email.String(), Standing: choice.Standing, Own: !a.proven.ContactStands},
+	return a.write(a.w, a.r, http.StatusOK, "activation_mail", view{
+		Step: stepActivation, Own: !a.proven.ContactStands, Data: mailPage{Email: email.String(), Standing: choice.Standing, MailedAt: choice.MailedAt, Expires: choice.ExpiresAt, Own: !a.proven.ContactStands},
 	})
 }

@@ -25,7 +25,7 @@ func TestActivation(t *testing.T) {
 	r, proof := s.mailed(sqltest.Invitation{Number: "00AB1234", Holder: "Hélène d'Arvor", Contact: "helene+fisc@arvor.example"})
 	before := s.db.Text(t, `SELECT (number, holder, contact_email, serial, issuer, certificate_expires, companies)::text FROM space`)
 
-	screen := s.post(proof).expect(t, http.StatusOK, askPassword, "Étape 2 sur 4", "Ce changement est irrévocable", // R12, R33
+	screen := s.post(proof).expect(t, http.StatusOK, askPassword, "Étape 2 sur 4", "Code Identifiants et accord (vous êtes ici) Activation Formulaire récapitulatif", "Ce changement est irrévocable", // R12, R33
 		"00AB1234", "Hélène d'Arvor", conversion.FrenchTime(s.db.Deadline(t, r.ID))+" (heure de Paris)", // R21
 		"une adresse électronique ne peut être associée qu'à un seul espace abonné sans certificat", // R6
 		"personne ne pourra vous le communiquer",                                                    // R17
@@ -194,7 +194,7 @@ func TestActivationMakesKnown(t *testing.T) {
 	v.submit("/activation", full(proof, "owner@a.example")).expect(t, http.StatusOK, success)
 	stranger.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown)
 	v.connect("owner@a.example").leadsTo(t, "/espace")
-	v.submit("/deconnexion", nil).leadsTo(t, "/")
+	v.submit("/deconnexion", nil).leadsTo(t, "/deconnexion")
 	for _, test := range []struct {
 		visitor
 		mails string

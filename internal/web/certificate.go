@@ -180,9 +180,9 @@ var refusedTitles = map[entryRefusal]string{
 
 // refuseEntry says which and what to do (R7). The refusal tells nothing about
 // the holder: it may be logged.
-func (s *Server) refuseEntry(w http.ResponseWriter, refusal entryRefusal) error {
+func (s *Server) refuseEntry(w http.ResponseWriter, r *http.Request, refusal entryRefusal) error {
 	s.log.Info("entry refused", "why", string(refusal))
-	return s.pages.write(w, http.StatusForbidden, "certificate_refused", view{
+	return s.write(w, r, http.StatusForbidden, "certificate_refused", view{
 		Title: refusedTitles[refusal], Data: refusedPage{Reason: refusal},
 	})
 }
@@ -196,14 +196,14 @@ type certificatePage struct{ CertURL string } // where browsers are asked for a 
 func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
 	if !asksCertificate(r) {
 		if !s.offersCertificates() {
-			return s.pages.write(w, http.StatusOK, "certificate", view{})
+			return s.write(w, r, http.StatusOK, "certificate", view{})
 		}
-		return s.pages.write(w, http.StatusOK, "certificate", view{Data: certificatePage{CertURL: s.certURL}})
+		return s.write(w, r, http.StatusOK, "certificate", view{Data: certificatePage{CertURL: s.certURL}})
 	}
 	_, err := s.byCertificate(r)
 	var refusal entryRefusal
 	if errors.As(err, &refusal) {
-		return s.refuseEntry(w, refusal)
+		return s.refuseEntry(w, r, refusal)
 	}
 	if err != nil {
 		return err

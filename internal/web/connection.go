@@ -22,7 +22,7 @@ type connectionPage struct {
 func (s *Server) showConnection(w http.ResponseWriter, r *http.Request) error {
 	_, err := s.bySession(r)
 	if errors.Is(err, conversion.ErrNotFound) {
-		return s.pages.write(w, http.StatusOK, "connection", view{Data: connectionPage{}})
+		return s.write(w, r, http.StatusOK, "connection", view{Data: connectionPage{}})
 	}
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
 	}
 	email, wrong := parseConnection(form)
 	if len(wrong) > 0 {
-		return s.connectAgain(w, form, 0, wrong)
+		return s.connectAgain(w, r, form, 0, wrong)
 	}
 	token := newToken()
 	wait, err := s.limiter.Guess(r.Context(), s.connectionGuard(r, email), func() error {
@@ -50,13 +50,13 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
 	})
 	switch {
 	case wait > 0:
-		return s.connectAgain(w, form, wait, problems{tooMany("password", wait)})
+		return s.connectAgain(w, r, form, wait, problems{tooMany("password", wait)})
 	case errors.Is(err, admission.ErrWrong):
 		if err := s.noteRefused(r.Context(), email, sql.RefusedSignIn); err != nil {
 			return err
 		}
 		onTheBeat(r.Context(), start) // what was written for a known address takes longer
-		return s.connectAgain(w, form, 0, problems{{"password", connectionRefused}})
+		return s.connectAgain(w, r, form, 0, problems{{"password", connectionRefused}})
 	case err != nil:
 		return err
 	}
@@ -75,8 +75,8 @@ func parseConnection(form url.Values) (conversion.Email, problems) {
 	return email, wrong
 }
 
-func (s *Server) connectAgain(w http.ResponseWriter, form url.Values, wait time.Duration, wrong problems) error {
-	return s.pages.write(w, refusalStatus(w, wait), "connection", view{
+func (s *Server) connectAgain(w http.ResponseWriter, r *http.Request, form url.Values, wait time.Duration, wrong problems) error {
+	return s.write(w, r, refusalStatus(w, wait), "connection", view{
 		Problems: wrong, Data: connectionPage{Email: form.Get("email")},
 	})
 }
@@ -130,8 +130,18 @@ func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) error {
 	for _, name := range []string{spaceCookie, recapCookie} {
 		http.SetCookie(w, s.cookie(name, "", -time.Second))
 	}
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, "/deconnexion", http.StatusSeeOther)
 	return nil
+}
+
+// showDisconnected says that nothing is open any more; who is in the space still
+// goes back to it.
+func (s *Server) showDisconnected(w http.ResponseWriter, r *http.Request) error {
+	if s.signed(r) == conversion.AccessPassword {
+		http.Redirect(w, r, "/espace", http.StatusSeeOther)
+		return nil
+	}
+	return s.write(w, r, http.StatusOK, "connection_closed", view{})
 }
 
 // connectionGuard bounds the search for the password of an address. A browser

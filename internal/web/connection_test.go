@@ -171,15 +171,13 @@ func TestDisconnect(t *testing.T) {
 	recap := v.submit("/activation", full(proof, "contact@a.example")).expect(t, http.StatusOK, success).value("recap")
 	token := v.connect("contact@a.example").leadsTo(t, "/espace").value("espace")
 	other.connect("contact@a.example").leadsTo(t, "/espace")
-	if got := v.get("/deconnexion").expect(t, http.StatusMethodNotAllowed); got.header.Get("Allow") == "" {
-		t.Error("405 without Allow")
-	}
+	v.get("/deconnexion").leadsTo(t, "/espace")
 	v.get("/espace").expect(t, http.StatusOK)
 	elsewhere := v.request(http.MethodPost, "/deconnexion", nil, "Sec-Fetch-Site", "cross-site")
 	v.do(elsewhere).expect(t, http.StatusForbidden)
 	v.get("/espace").expect(t, http.StatusOK)
 
-	page := v.submit("/deconnexion", nil).leadsTo(t, "/")
+	page := v.submit("/deconnexion", nil).leadsTo(t, "/deconnexion")
 	for i, want := range []string{`^espace=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax$`, `^recap=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax$`} {
 		if got := page.header.Values("Set-Cookie"); i >= len(got) || !regexp.MustCompile(want).MatchString(got[i]) {
 			t.Errorf("cookies %q, want %s", got, want)
@@ -190,8 +188,45 @@ func TestDisconnect(t *testing.T) {
 		thief.do(thief.request(http.MethodGet, "/espace", nil, "Cookie", cookie)).leadsTo(t, "/connexion")
 		thief.do(thief.request(http.MethodGet, "/recapitulatif.pdf", nil, "Cookie", cookie)).expect(t, http.StatusForbidden)
 	}
+	checkHTML(t, "signed out", v.get("/deconnexion").expect(t, http.StatusOK, "Vous êtes déconnecté"))
 	other.get("/espace").expect(t, http.StatusOK)
-	v.submit("/deconnexion", nil).leadsTo(t, "/") // twice is once
+	v.submit("/deconnexion", nil).leadsTo(t, "/deconnexion") // twice is once
+}
+
+// Who is in a space finds the way back and the way out on every page, which nobody
+// keeps; who is not finds neither.
+func TestSignedInEverywhere(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	_, cert := c.holder(sqltest.Invitation{})
+	_, proof := c.mailed(sqltest.Invitation{Contact: "other@a.example"})
+	c.switched(sqltest.Invitation{Contact: "contact@a.example"})
+	v := c.visitor("192.0.2.1")
+	check := func(name string, page answered, back, out bool) {
+		t.Helper()
+		if strings.Contains(page.body, `href="/espace">Mon espace`) != back || strings.Contains(page.body, "Me déconnecter") != out {
+			t.Errorf("%s: way back %t, way out %t", name, back, out)
+		}
+		if kept := page.header.Get("Cache-Control"); back && kept != "no-store" {
+			t.Errorf("%s: Cache-Control %q", name, kept)
+		}
+	}
+	paths := []string{"/", "/sans-certificat", "/adhesion", "/aide", "/accessibilite", "/activation", "/certificat", "/mot-de-passe-oublie",
+		"/nouveau-mot-de-passe", "/recapitulatif", "/nulle-part", "/espace/option"}
+	for _, path := range paths {
+		check(path+" outside", v.get(path), false, false)
+	}
+	v.connect("contact@a.example").leadsTo(t, "/espace")
+	for _, path := range append(paths, "/espace", "/espace/services", "/espace/coordonnees", "/espace/mot-de-passe") {
+		check(path, v.get(path), true, true)
+	}
+	check("a code", v.submit("/activation", proof), true, true)
+	for _, path := range []string{"/", "/aide", "/nulle-part", "/espace"} {
+		check(path+" by certificate", c.visit(c.client(cert), path), true, false)
+		check(path+" without one", c.visit(c.client(), path), false, false)
+	}
+	c.pages.Close()
+	check("without PostgreSQL", v.get("/aide").expect(t, http.StatusOK), false, false)
 }
 
 // A browser is in one space at a time: entering another ends the session before.

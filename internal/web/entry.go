@@ -34,7 +34,7 @@ func (s *Server) inside(page func(http.ResponseWriter, *http.Request, entry) err
 		var refusal entryRefusal
 		switch {
 		case errors.As(err, &refusal):
-			return s.refuseEntry(w, refusal)
+			return s.refuseEntry(w, r, refusal)
 		case errors.Is(err, conversion.ErrNotFound):
 			http.Redirect(w, r, "/connexion", http.StatusSeeOther)
 			return nil
@@ -50,7 +50,7 @@ func (s *Server) inside(page func(http.ResponseWriter, *http.Request, entry) err
 func (s *Server) withCertificate(page func(http.ResponseWriter, *http.Request, entry) error) handler {
 	return s.inside(func(w http.ResponseWriter, r *http.Request, e entry) error {
 		if !e.ByCertificate() {
-			return s.pages.write(w, http.StatusForbidden, "activation_already", view{Inside: e.space.Access})
+			return s.write(w, r, http.StatusForbidden, "activation_already", view{Inside: e.space.Access})
 		}
 		return page(w, r, e)
 	})
@@ -79,6 +79,43 @@ func (s *Server) enter(r *http.Request) (entry, error) {
 		return s.byCertificate(r)
 	}
 	return e, err
+}
+
+// write renders a page. Who is in a space finds the way back to it, and out of
+// it, on each of them; such a page is for one reader.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
+	if v.Signed = v.Inside; v.Signed == "" {
+		v.Signed = s.signed(r)
+	}
+	if v.Signed != "" {
+		w.Header().Set("Cache-Control", "no-store")
+	}
+	return s.pages.write(w, status, name, v)
+}
+
+// signed tells how a browser is in a space, "" where it is in none or nobody can
+// tell. Certificates are not counted: nothing is opened or written for them here.
+func (s *Server) signed(r *http.Request) conversion.Access {
+	e, err := s.bySession(r)
+	if errors.Is(err, conversion.ErrNotFound) && asksCertificate(r) && s.certificates != nil {
+		e, err = s.uncounted(r)
+	}
+	if err != nil {
+		return ""
+	}
+	return e.space.Access
+}
+
+func (s *Server) uncounted(r *http.Request) (entry, error) {
+	shown, err := s.shown(r)
+	if shown == nil || err != nil {
+		return entry{}, conversion.ErrNotFound
+	}
+	holder, err := s.certificates.Verify(shown, s.now())
+	if err != nil {
+		return entry{}, err
+	}
+	return s.spaceOf(r.Context(), holder)
 }
 
 func (s *Server) bySession(r *http.Request) (entry, error) {

@@ -50,7 +50,13 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(f.wait), 10))
 	}
 	v := view{Title: failureTitle(f.status), Data: failurePage{Status: f.status, Wait: frenchWait(f.wait)}}
-	if err := s.pages.write(w, f.status, "failure", v); err != nil {
+	write := s.write
+	if f.status >= http.StatusInternalServerError { // nothing is looked up for it
+		write = func(w http.ResponseWriter, _ *http.Request, status int, name string, v view) error {
+			return s.pages.write(w, status, name, v)
+		}
+	}
+	if err := write(w, r, f.status, "failure", v); err != nil {
 		s.log.Error("page not written", "route", r.Pattern, "error", err)
 	}
 }

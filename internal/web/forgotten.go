@@ -19,8 +19,8 @@ type forgottenPage struct {
 	Questions []conversion.TrustQuestion
 }
 
-func (s *Server) showForgotten(w http.ResponseWriter, _ *http.Request) error {
-	return s.pages.write(w, http.StatusOK, "forgotten", view{Data: forgottenPage{Questions: conversion.TrustQuestions()}})
+func (s *Server) showForgotten(w http.ResponseWriter, r *http.Request) error {
+	return s.write(w, r, http.StatusOK, "forgotten", view{Data: forgottenPage{Questions: conversion.TrustQuestions()}})
 }
 
 // forgot has a code for a new password mailed to the address whose question and
@@ -34,7 +34,7 @@ func (s *Server) forgot(w http.ResponseWriter, r *http.Request) error {
 	}
 	asked, wrong := parseForgotten(form)
 	if len(wrong) > 0 {
-		return s.forgotAgain(w, form, 0, wrong)
+		return s.forgotAgain(w, r, form, 0, wrong)
 	}
 	told, untold := s.forgottenGuards(r, asked.email)
 	wait, err := s.limiter.Admit(r.Context(), told)
@@ -42,13 +42,13 @@ func (s *Server) forgot(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if wait > 0 {
-		return s.forgotAgain(w, form, wait, problems{tooMany("answer", wait)})
+		return s.forgotAgain(w, r, form, wait, problems{tooMany("answer", wait)})
 	}
 	if err := s.askReset(r.Context(), asked, untold); err != nil {
 		return err
 	}
 	onTheBeat(r.Context(), start)
-	return s.pages.write(w, http.StatusOK, "forgotten_sent", view{Data: forgottenSentPage{frenchDuration(conversion.ResetLifetime)}})
+	return s.write(w, r, http.StatusOK, "forgotten_sent", view{Data: forgottenSentPage{frenchDuration(conversion.ResetLifetime)}})
 }
 
 // forgottenSentPage is the data of forgotten_sent.html.
@@ -74,8 +74,8 @@ func parseForgotten(form url.Values) (forgotten, problems) {
 	return f, wrong
 }
 
-func (s *Server) forgotAgain(w http.ResponseWriter, form url.Values, wait time.Duration, wrong problems) error {
-	return s.pages.write(w, refusalStatus(w, wait), "forgotten", view{Problems: wrong, Data: forgottenPage{
+func (s *Server) forgotAgain(w http.ResponseWriter, r *http.Request, form url.Values, wait time.Duration, wrong problems) error {
+	return s.write(w, r, refusalStatus(w, wait), "forgotten", view{Problems: wrong, Data: forgottenPage{
 		Email: form.Get("email"), Question: conversion.TrustQuestion(form.Get("question")), Questions: conversion.TrustQuestions(),
 	}})
 }

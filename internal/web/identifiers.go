@@ -79,6 +79,7 @@ func repeats(typed string, email conversion.Email) bool {
 type identifiersPage struct {
 	Action                         string // where the form goes
 	Own                            bool   // in the space: the certificate proves who it is, and consent is given
+	Opted                          bool   // there, and the mailed code came later (D8)
 	Email, Code, Submission        string // carried on
 	Number                         conversion.SubscriberNumber
 	Holder                         string
@@ -126,9 +127,10 @@ func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
 			return err
 		}
 	}
-	return a.writeIdentifiers(a.w, identifiersPage{
+	return a.writeIdentifiers(a.w, a.r, identifiersPage{
 		Action: "/activation", Email: a.email.String(), Code: a.code.String(), Submission: newSubmission(),
 		Number: a.proven.Space.Number, Holder: a.proven.Space.Holder, ExpiresAt: a.proven.ExpiresAt,
+		Opted: !a.proven.ContactStands, Consent: a.proven.Activates || !a.proven.Pending.IsZero(), // given when they were chosen
 		Contact: a.proven.Space.Contact.String(), Taken: taken,
 		Pending: a.proven.Pending.String(), PendingTaken: pendingTaken, NoOther: a.proven.NoOther,
 		Questions: conversion.TrustQuestions(),
@@ -137,7 +139,7 @@ func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
 
 // writeIdentifiers shows the form with what was typed, but never a secret.
 // wait is how long no other address will be looked at, 0 for not at all.
-func (s *Server) writeIdentifiers(w http.ResponseWriter, page identifiersPage, form url.Values, wrong problems, wait time.Duration) error {
+func (s *Server) writeIdentifiers(w http.ResponseWriter, r *http.Request, page identifiersPage, form url.Values, wrong problems, wait time.Duration) error {
 	status := http.StatusOK
 	if len(wrong) > 0 {
 		status = refusalStatus(w, wait)
@@ -151,11 +153,11 @@ func (s *Server) writeIdentifiers(w http.ResponseWriter, page identifiersPage, f
 		page.Question = conversion.TrustQuestion(form.Get("question"))
 		page.Consent = form.Get("consent") != ""
 	}
-	v := view{Step: stepIdentifiers, Own: page.Own, Problems: wrong, Data: page}
+	v := view{Step: stepIdentifiers, Own: page.Own || page.Opted, Problems: wrong, Data: page}
 	if page.Own {
 		v.Inside = conversion.AccessCertificate
 	}
-	return s.pages.write(w, status, "identifiers", v)
+	return s.write(w, r, status, "identifiers", v)
 }
 
 const (

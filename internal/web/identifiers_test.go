@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"bascule/internal/conversion"
 	"bascule/sql/sqltest"
 )
 
@@ -113,9 +114,22 @@ func TestOtherAddressMistyped(t *testing.T) {
 	s.post(full(contact, "typo2@b.example")).expect(t, http.StatusOK, mailSent)
 	s.post(dead).expect(t, http.StatusUnprocessableEntity, refused)
 	standing := s.post(with(full(contact, "TYPO2@b.example"), "answer", "other")).
-		expect(t, http.StatusOK, "Un code d'activation vous a déjà été envoyé") // R22: no second mail
+		expect(t, http.StatusOK, "Un code d'activation est déjà en cours d'envoi", "dans le délai de 48 h") // R22: no second mail
 	if n := s.db.Text(t, `SELECT count(*) FROM obligation WHERE generation = 3`); n != "2" || standing.status != http.StatusOK {
 		t.Errorf("%s obligations, want one code and one notice", n)
+	}
+	s.db.Mail(t, s.keys, r.ID)
+	// R23: of a code that was sent, its own deadline is told, and that it was sent.
+	sent := s.post(full(contact, "typo2@b.example")).expect(t, http.StatusOK, "Un code d'activation vous a déjà été envoyé",
+		"Vous devez activer votre espace avant le "+conversion.FrenchTime(s.db.Deadline(t, r.ID)))
+	for _, untrue := range []string{"immédiat", "48 h", "est envoyé", "en cours d'envoi"} {
+		if strings.Contains(text(sent.body), untrue) {
+			t.Errorf("of a code that was sent, the page says %q", untrue)
+		}
+	}
+	again := s.post(contact).expect(t, http.StatusOK, askPassword)
+	if !strings.Contains(again.body, `value="oui" checked`) {
+		t.Error("the consent given with the other address is asked for again")
 	}
 	s.post(full(contact, "typo3@b.example")).expect(t, http.StatusOK, mailSent)
 	s.post(full(contact, "typo4@b.example")).expect(t, http.StatusUnprocessableEntity, "trois autres adresses")

@@ -21,15 +21,15 @@ type optionPage struct {
 }
 
 // showOption tells that the change is irrevocable, before anything is asked (R12).
-func (s *Server) showOption(w http.ResponseWriter, _ *http.Request, e entry) error {
-	return s.pages.write(w, http.StatusOK, "option", view{Step: stepOption, Own: true, Inside: e.space.Access,
+func (s *Server) showOption(w http.ResponseWriter, r *http.Request, e entry) error {
+	return s.write(w, r, http.StatusOK, "option", view{Step: stepOption, Own: true, Inside: e.space.Access,
 		Data: optionPage{spaceHeader: e.page(), Stale: e.holder.Stale, Pending: e.pending()}})
 }
 
 // confirmOption is the button: it leads to the identifiers and changes nothing.
 func (s *Server) confirmOption(w http.ResponseWriter, r *http.Request, e entry) error {
 	if e.holder.Stale {
-		return s.refuseStale(w, e)
+		return s.refuseStale(w, r, e)
 	}
 	http.Redirect(w, r, "/espace/identifiants", http.StatusSeeOther)
 	return nil
@@ -37,9 +37,9 @@ func (s *Server) confirmOption(w http.ResponseWriter, r *http.Request, e entry) 
 
 // refuseStale is the answer while nobody can tell whether the certificate has
 // been revoked: who may not be its holder any more must not switch the space for good.
-func (s *Server) refuseStale(w http.ResponseWriter, e entry) error {
+func (s *Server) refuseStale(w http.ResponseWriter, r *http.Request, e entry) error {
 	w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(staleRetry), 10))
-	return s.pages.write(w, http.StatusServiceUnavailable, "option", view{Step: stepOption, Own: true, Inside: e.space.Access,
+	return s.write(w, r, http.StatusServiceUnavailable, "option", view{Step: stepOption, Own: true, Inside: e.space.Access,
 		Data: optionPage{spaceHeader: e.page(), Stale: true, Pending: e.pending()}})
 }
 
@@ -52,9 +52,9 @@ const stepOption = 1
 // showIdentifiers shows the identifiers, with the address of the contact details (R13).
 func (s *Server) showIdentifiers(w http.ResponseWriter, r *http.Request, e entry) error {
 	if e.holder.Stale {
-		return s.refuseStale(w, e)
+		return s.refuseStale(w, r, e)
 	}
-	o := &option{Server: s, w: w, entry: e}
+	o := &option{Server: s, w: w, r: r, entry: e}
 	return o.ask(r.Context(), nil)
 }
 
@@ -66,9 +66,9 @@ func (s *Server) opt(w http.ResponseWriter, r *http.Request, e entry) error {
 		return err
 	}
 	if e.holder.Stale {
-		return s.refuseStale(w, e)
+		return s.refuseStale(w, r, e)
 	}
-	o := &option{Server: s, w: w, entry: e, form: form}
+	o := &option{Server: s, w: w, r: r, entry: e, form: form}
 	end, err := o.run(r.Context())
 	s.metrics.activation(end, err)
 	return err
@@ -78,6 +78,7 @@ func (s *Server) opt(w http.ResponseWriter, r *http.Request, e entry) error {
 type option struct {
 	*Server
 	w     http.ResponseWriter
+	r     *http.Request
 	entry entry
 	form  url.Values
 	wait  time.Duration // before the next address, where too many were taken
@@ -133,12 +134,12 @@ func (o *option) choose(ctx context.Context, chosen identifiers) (sql.Choice, er
 func (o *option) answer(email conversion.Email, choice sql.Choice, err error) (outcome, error) {
 	switch {
 	case err == nil:
-		return outcomeCodeSent, o.pages.write(o.w, http.StatusOK, "activation_mail", view{Step: stepActivation, Own: true, Inside: o.entry.space.Access,
+		return outcomeCodeSent, o.write(o.w, o.r, http.StatusOK, "activation_mail", view{Step: stepActivation, Own: true, Inside: o.entry.space.Access,
 			Data: mailPage{Email: email.String(), Standing: choice.Standing, MailedAt: choice.MailedAt, Expires: choice.ExpiresAt, Own: true}})
 	case errors.Is(err, conversion.ErrAlreadyActivated):
-		return outcomeAlready, o.pages.write(o.w, http.StatusUnprocessableEntity, "activation_already", view{})
+		return outcomeAlready, o.write(o.w, o.r, http.StatusUnprocessableEntity, "activation_already", view{})
 	case errors.Is(err, conversion.ErrNotFound):
-		return outcomeRefused, o.refuseEntry(o.w, entryUnknown)
+		return outcomeRefused, o.refuseEntry(o.w, o.r, entryUnknown)
 	}
 	return outcomeFailed, err
 }
@@ -156,5 +157,5 @@ func (o *option) ask(ctx context.Context, wrong problems) error {
 	if p := o.entry.pending(); p != nil {
 		page.Pending, page.PendingTaken = p.Email, p.Taken
 	}
-	return o.writeIdentifiers(o.w, page, o.form, wrong, o.wait)
+	return o.writeIdentifiers(o.w, o.r, page, o.form, wrong, o.wait)
 }

@@ -75,7 +75,7 @@ func TestOptionStanding(t *testing.T) {
 	}
 	for range 2 { // the same form again changes nothing
 		c.send(c.client(cert), "/espace/identifiants", opted("Contact@a.example")).
-			expect(t, http.StatusOK, "Un courriel vous a déjà été envoyé", conversion.FrenchTime(deadline), conversion.FrenchTime(deadline.Add(-48*time.Hour)))
+			expect(t, http.StatusOK, "Un code d'activation vous a déjà été envoyé", "Vous devez activer votre espace avant le "+conversion.FrenchTime(deadline), conversion.FrenchTime(deadline), conversion.FrenchTime(deadline.Add(-48*time.Hour)))
 	}
 	end()
 	if got := c.metric("bascule_hashing_slots_used"); got != "0" {
@@ -84,7 +84,8 @@ func TestOptionStanding(t *testing.T) {
 	if got := c.db.Text(t, `SELECT count(*)::text FROM obligation WHERE kind IN ('code', 'notice')`); got != "0" {
 		t.Errorf("%s mails are due", got)
 	}
-	c.post(c.proof("contact@a.example", code)).expect(t, http.StatusOK, success)
+	// R33: the link of the batch's mail leads to the end of the sheet's four steps.
+	c.post(c.proof("contact@a.example", code)).expect(t, http.StatusOK, success, "Étape 4 sur 4", "Option pour l'accès sans certificat Identifiants Activation Formulaire récapitulatif (vous êtes ici)")
 	c.checkAccess(r, "password")
 }
 
@@ -145,7 +146,10 @@ func TestOptionLosesItsAddress(t *testing.T) {
 	_, winner := c.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
 	c.post(full(winner, "cabinet@a.example")).expect(t, http.StatusOK, success)
 	proof := c.proof("cabinet@a.example", code)
-	c.post(proof).expect(t, http.StatusUnprocessableEntity, taken)
+	lost := c.post(proof).expect(t, http.StatusUnprocessableEntity, taken, "Option pour l'accès sans certificat Identifiants (vous êtes ici)") // R33
+	if !strings.Contains(lost.body, `value="oui" checked`) {
+		t.Error("the consent given in the space is asked for again")
+	}
 	for _, path := range []string{"/espace", "/espace/identifiants"} {
 		if page := c.visit(client, path).expect(t, http.StatusOK, "sert maintenant à un autre espace"); strings.Contains(page.body, "activez votre espace") {
 			t.Errorf("%s still leads to the lost address", path)

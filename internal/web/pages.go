@@ -49,7 +49,9 @@ type view struct {
 	Title    string            // "" is the title that the template defines
 	Step     int               // 1 to 4, 0 outside the four steps (R33)
 	Own      bool              // the sheet's steps, from inside the space, instead of the batch's
+	Either   bool              // nobody knows which of the two
 	Inside   conversion.Access // how the space is entered that the page is in, "" outside
+	Signed   conversion.Access // how the browser is in a space, whichever the page; filled in by write
 	Problems problems          // shown on top, and in the title
 	Data     any
 	Site     site // filled in by write
@@ -61,9 +63,12 @@ func (v view) Steps() []step {
 		return nil
 	}
 	steps := make([]step, 0, 4)
-	names := [...]string{"Code et accord", "Identifiants", "Activation", "Formulaire récapitulatif"}
-	if v.Own {
-		names[0] = "Option pour l'accès sans certificat"
+	names := [...]string{"Code", "Identifiants et accord", "Activation", "Formulaire récapitulatif"}
+	switch {
+	case v.Own:
+		names[0], names[1] = "Option pour l'accès sans certificat", "Identifiants"
+	case v.Either:
+		names[0] = "Code, ou option dans votre espace"
 	}
 	for i, name := range names {
 		steps = append(steps, step{Number: i + 1, Name: name, Current: i+1 == v.Step, Done: i+1 < v.Step})

@@ -21,8 +21,8 @@ type passwordPage struct {
 }
 
 // showRenewal shows the empty form, which the link of the mail fills in (D5).
-func (s *Server) showRenewal(w http.ResponseWriter, _ *http.Request) error {
-	return s.pages.write(w, http.StatusOK, "password", view{Data: renewalPage(nil)})
+func (s *Server) showRenewal(w http.ResponseWriter, r *http.Request) error {
+	return s.write(w, r, http.StatusOK, "password", view{Data: renewalPage(nil)})
 }
 
 func renewalPage(form url.Values) passwordPage {
@@ -45,7 +45,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 		reset, wait, err = s.findReset(r, email, code)
 		switch {
 		case wait > 0:
-			return s.renewAgain(w, form, wait, problems{tooMany("code", wait)})
+			return s.renewAgain(w, r, form, wait, problems{tooMany("code", wait)})
 		case errors.As(err, &late):
 			wrong = problems{{"code", "Ce code était valable jusqu'au " + conversion.FrenchTime(late.ExpiresAt) + " (heure de Paris)\u00a0: ce délai est dépassé. Demandez un autre code."}}
 		case errors.Is(err, admission.ErrWrong):
@@ -56,17 +56,17 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 	}
 	password, more := parseNewPassword(form, s.profile, reset.Number)
 	if wrong = append(wrong, more...); len(wrong) > 0 {
-		return s.renewAgain(w, form, 0, wrong)
+		return s.renewAgain(w, r, form, 0, wrong)
 	}
 	err = s.useReset(r.Context(), reset, password)
 	if errors.Is(err, conversion.ErrCodeRefused) { // it was good a moment ago: this is no guess
-		return s.renewAgain(w, form, 0, problems{{"code", resetRefused}})
+		return s.renewAgain(w, r, form, 0, problems{{"code", resetRefused}})
 	}
 	if err != nil {
 		return err
 	}
 	s.remember(w, r, email)
-	return s.pages.write(w, http.StatusOK, "password_done", view{})
+	return s.write(w, r, http.StatusOK, "password_done", view{})
 }
 
 const resetRefused = "Cette adresse et ce code ne permettent pas de choisir un mot de passe. Vérifiez-les\u00a0: le code est peut-être erroné, " +
@@ -117,13 +117,13 @@ func (s *Server) useReset(ctx context.Context, reset sql.Reset, password convers
 	return s.db.UseReset(ctx, reset, hash)
 }
 
-func (s *Server) renewAgain(w http.ResponseWriter, form url.Values, wait time.Duration, wrong problems) error {
-	return s.pages.write(w, refusalStatus(w, wait), "password", view{Problems: wrong, Data: renewalPage(form)})
+func (s *Server) renewAgain(w http.ResponseWriter, r *http.Request, form url.Values, wait time.Duration, wrong problems) error {
+	return s.write(w, r, refusalStatus(w, wait), "password", view{Problems: wrong, Data: renewalPage(form)})
 }
 
 // showPassword is the form of who is in the space.
-func (s *Server) showPassword(w http.ResponseWriter, _ *http.Request, e entry) error {
-	return s.changeAgain(w, http.StatusOK, e, nil)
+func (s *Server) showPassword(w http.ResponseWriter, r *http.Request, e entry) error {
+	return s.changeAgain(w, r, http.StatusOK, e, nil)
 }
 
 // changePassword replaces the password by another one. It ends all sessions but
@@ -135,7 +135,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 	}
 	password, wrong := parseChange(form, s.profile, e.space.Number)
 	if len(wrong) > 0 {
-		return s.changeAgain(w, http.StatusUnprocessableEntity, e, wrong)
+		return s.changeAgain(w, r, http.StatusUnprocessableEntity, e, wrong)
 	}
 	email, err := conversion.ParseEmail(e.session.Email)
 	if err != nil {
@@ -152,19 +152,19 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 	})
 	switch {
 	case wait > 0:
-		return s.changeAgain(w, refusalStatus(w, wait), e, problems{tooMany("current", wait)})
+		return s.changeAgain(w, r, refusalStatus(w, wait), e, problems{tooMany("current", wait)})
 	case errors.Is(err, admission.ErrWrong):
 		if err := s.noteRefused(r.Context(), email, sql.RefusedChange); err != nil {
 			return err
 		}
-		return s.changeAgain(w, http.StatusUnprocessableEntity, e, problems{{"current", "Ce n'est pas votre mot de passe actuel."}})
+		return s.changeAgain(w, r, http.StatusUnprocessableEntity, e, problems{{"current", "Ce n'est pas votre mot de passe actuel."}})
 	case errors.Is(err, conversion.ErrNotFound): // changed elsewhere, which ended this session
 		http.Redirect(w, r, "/connexion", http.StatusSeeOther)
 		return nil
 	case err != nil:
 		return err
 	}
-	return s.pages.write(w, http.StatusOK, "password_done", view{Inside: e.space.Access})
+	return s.write(w, r, http.StatusOK, "password_done", view{Inside: e.space.Access})
 }
 
 func parseChange(form url.Values, profile conversion.PasswordProfile, number conversion.SubscriberNumber) (conversion.Password, problems) {
@@ -191,6 +191,6 @@ func (s *Server) rehash(r *http.Request, current conversion.Hash, typed string, 
 	return hash, err
 }
 
-func (s *Server) changeAgain(w http.ResponseWriter, status int, e entry, wrong problems) error {
-	return s.pages.write(w, status, "password", view{Inside: e.space.Access, Problems: wrong, Data: passwordPage{Email: e.session.Email}})
+func (s *Server) changeAgain(w http.ResponseWriter, r *http.Request, status int, e entry, wrong problems) error {
+	return s.write(w, r, status, "password", view{Inside: e.space.Access, Problems: wrong, Data: passwordPage{Email: e.session.Email}})
 }

@@ -18,7 +18,7 @@ import (
 func (s *Server) recapPDF(w http.ResponseWriter, r *http.Request) error {
 	found, pdf, err := s.documentOf(r)
 	if errors.Is(err, conversion.ErrNotFound) {
-		return s.noSession(w)
+		return s.noSession(w, r)
 	}
 	if err != nil {
 		return err
@@ -83,8 +83,8 @@ func document(r sql.Recap) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (s *Server) noSession(w http.ResponseWriter) error {
-	return s.pages.write(w, http.StatusForbidden, "recap_nosession", view{})
+func (s *Server) noSession(w http.ResponseWriter, r *http.Request) error {
+	return s.write(w, r, http.StatusForbidden, "recap_nosession", view{})
 }
 
 // recapPage shows what the PDF says, for who cannot read that: the library that
@@ -92,7 +92,7 @@ func (s *Server) noSession(w http.ResponseWriter) error {
 func (s *Server) recapPage(w http.ResponseWriter, r *http.Request) error {
 	found, err := s.recapOf(r)
 	if errors.Is(err, conversion.ErrNotFound) {
-		return s.noSession(w)
+		return s.noSession(w, r)
 	}
 	if err != nil {
 		return err
@@ -101,5 +101,5 @@ func (s *Server) recapPage(w http.ResponseWriter, r *http.Request) error {
 	if err := json.Unmarshal(found.Facts, &facts); err != nil {
 		return fmt.Errorf("recap of request %d: %w", found.RequestID, err)
 	}
-	return s.pages.write(w, http.StatusOK, "recap", view{Data: facts})
+	return s.write(w, r, http.StatusOK, "recap", view{Data: facts})
 }

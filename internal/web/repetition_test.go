@@ -20,12 +20,12 @@ func TestRepetitionEnds(t *testing.T) {
 	for name, end := range map[string]func(*site, sqltest.Request, visitor){
 		"time": func(s *site, _ sqltest.Request, _ visitor) { s.db.Shift(s.t, sql.RecapSession) },
 		"signing out": func(_ *site, _ sqltest.Request, v visitor) {
-			v.submit("/deconnexion", nil).leadsTo(v.t, "/")
+			v.submit("/deconnexion", nil).leadsTo(v.t, "/deconnexion")
 		},
 		"signing out of the space elsewhere": func(s *site, r sqltest.Request, _ visitor) {
 			other := s.visitor("192.0.2.9")
 			other.connect(r.Contact.String()).leadsTo(s.t, "/espace")
-			other.submit("/deconnexion", nil).leadsTo(s.t, "/")
+			other.submit("/deconnexion", nil).leadsTo(s.t, "/deconnexion")
 		},
 		"another password in the space": func(_ *site, r sqltest.Request, v visitor) {
 			v.connect(r.Contact.String()).leadsTo(v.t, "/espace")

@@ -71,7 +71,7 @@ func (s *Server) showSpace(w http.ResponseWriter, r *http.Request, e entry) erro
 	n, _ := strconv.Atoi(q.Get("page"))
 	p.Page = min(max(n, 1), p.Pages)
 	p.Companies = found[(p.Page-1)*companiesPerPage : min(p.Page*companiesPerPage, len(found))]
-	return s.pages.write(w, http.StatusOK, "space", view{Inside: e.space.Access, Data: p})
+	return s.write(w, r, http.StatusOK, "space", view{Inside: e.space.Access, Data: p})
 }
 
 // Link leads to the same list on another page.
@@ -120,7 +120,7 @@ func (s *Server) showServices(w http.ResponseWriter, r *http.Request, e entry) e
 		return err
 	}
 	p := servicesPage{spaceHeader: e.page(), Companies: len(companies.All), Services: companies.Services}
-	return s.pages.write(w, http.StatusOK, "space_services", view{Inside: e.space.Access, Data: p})
+	return s.write(w, r, http.StatusOK, "space_services", view{Inside: e.space.Access, Data: p})
 }
 
 // contactPage is the data of space_contact.html.
@@ -135,11 +135,11 @@ type contactPage struct {
 }
 
 // showContact is "Gérer vos coordonnées": the recap is there at any time (R29).
-func (s *Server) showContact(w http.ResponseWriter, _ *http.Request, e entry) error {
+func (s *Server) showContact(w http.ResponseWriter, r *http.Request, e entry) error {
 	p := contactPage{spaceHeader: e.page(), Contact: e.space.Contact.String(),
 		Serial: e.space.Certificate.Serial, Expires: e.space.Certificate.Expires}
 	if !e.ByCertificate() {
 		p.Email, p.Question, p.SwitchedAt = e.session.Email, e.session.Question.Text(), e.session.SwitchedAt
 	}
-	return s.pages.write(w, http.StatusOK, "space_contact", view{Inside: e.space.Access, Data: p})
+	return s.write(w, r, http.StatusOK, "space_contact", view{Inside: e.space.Access, Data: p})
 }

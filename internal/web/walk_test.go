@@ -246,7 +246,7 @@ func (b browser) afterwards(home []string) {
 	b.says("Réponse de confiance")
 	b.open("/espace")
 	b.follow("Me déconnecter")
-	b.says("Entrer dans votre espace")
+	b.says("Vous êtes déconnecté")
 	b.open("/espace")
 	b.says("Mot de passe oublié")
 }

@@ -211,7 +211,7 @@ func (s *Server) routes() []route {
 		{path: "/espace/identifiants", get: s.withCertificate(s.showIdentifiers), post: s.withCertificate(s.opt)},
 		// Life in a password space.
 		{path: "/connexion", get: s.showConnection, post: s.connect},
-		{path: "/deconnexion", post: s.disconnect},
+		{path: "/deconnexion", get: s.showDisconnected, post: s.disconnect},
 		{path: "/mot-de-passe-oublie", get: s.showForgotten, post: s.forgot},
 		{path: "/nouveau-mot-de-passe", get: s.showRenewal, post: s.renew},
 		{path: "/espace/mot-de-passe", get: s.withPassword(s.showPassword), post: s.withPassword(s.changePassword)},
@@ -245,7 +245,7 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) fixed(name string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Cache-Control", "no-cache")
-		return s.pages.write(w, http.StatusOK, name, view{})
+		return s.write(w, r, http.StatusOK, name, view{})
 	}
 }
 

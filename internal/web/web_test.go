@@ -26,10 +26,11 @@ func TestPages(t *testing.T) {
 		"/mentions-legales":     {"<h1>Mentions légales</h1>", "Cette page est un projet", "<mark>[à compléter"},
 		"/donnees-personnelles": {"<h1>Données personnelles</h1>", "Vos droits"},
 		"/accessibilite":        {"établie le 29\u00a0novembre 2026 par Direction départementale"},
-		"/adhesion":             {"Mode expert", "2ème étape", "Activer votre espace"},                                                 // R24
-		"/aide":                 {"créer un nouvel espace", "substitutions", "délégations", "Je n'ai pas reçu le courriel"},            // R34
-		"/activation":           {"Étape 1 sur 4", "Il ne s'agit pas ici de votre mot de passe, mais du code reçu", "Valider", "48 h"}, // R25, R33
-		"/activation?etape=3":   {"Étape 3 sur 4"},
+		"/adhesion":             {"Mode expert", "2ème étape", "Activer votre espace"},                                                                                                // R24
+		"/aide":                 {"créer un nouvel espace", "substitutions", "délégations", "Je n'ai pas reçu le courriel"},                                                           // R34
+		"/connexion":            {"Optez pour l'accès sans certificat"},                                                                                                               // R2
+		"/activation":           {"Étape 1 sur 4", "Code (vous êtes ici) Identifiants et accord", "Il ne s'agit pas ici de votre mot de passe, mais du code reçu", "Valider", "48 h"}, // R25, R33
+		"/activation?etape=3":   {"Étape 3 sur 4", "Code, ou option dans votre espace Identifiants et accord Activation (vous êtes ici)"},
 		"/nulle-part":           {"Page introuvable"},
 	} {
 		status := http.StatusOK
@@ -38,7 +39,7 @@ func TestPages(t *testing.T) {
 		}
 		page := s.get(path).expect(t, status, append(texts, "Téléphone : 01 99 00 00 00.", "finances publiques de l’Exemple</small> Espace abonné")...) // R32
 		checkHTML(t, path, page)
-		kept := map[bool]string{true: "no-store", false: "no-cache"}[path == "/nulle-part" || strings.HasPrefix(path, "/activation")]
+		kept := map[bool]string{true: "no-store", false: "no-cache"}[path == "/nulle-part" || path == "/connexion" || strings.HasPrefix(path, "/activation")]
 		if got := page.header.Get("Cache-Control"); got != kept {
 			t.Errorf("%s: Cache-Control %q, want %q", path, got, kept)
 		}

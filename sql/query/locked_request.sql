@@ -10,6 +10,8 @@ SELECT bascule_now() AS now,
        coalesce(r.question, '') AS question,
        coalesce(r.answer_hash, '') AS answer_hash,
        coalesce(n.bounce <> 'late', false) AS bounced,
+       coalesce(n.started_at, 'epoch') AS chosen_started_at,
+       coalesce(n.expires_at, 'epoch') AS chosen_expires_at,
        s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access
 FROM request r
 JOIN code n ON n.request_id = r.id AND n.generation = r.generation
