@@ -42,6 +42,7 @@ type codeRow struct {
 	PendingStands bool             `db:"pending_stands"`
 	Late          bool             `db:"late"`
 	Renewed       bool             `db:"renewed"`
+	Password      conversion.Hash  `db:"password_hash"` // of the space
 	Others        int              `db:"other_addresses"`
 	spaceRow
 }

@@ -40,6 +40,7 @@ type Reset struct {
 	RequestID  int64
 	Generation int
 	Number     conversion.SubscriberNumber // which a password may not contain
+	Password   conversion.Hash             // which the new one may not be
 }
 
 // FindReset looks an address and a code up: one index probe, the same for known
@@ -56,7 +57,7 @@ func (db *DB) FindReset(ctx context.Context, keys *conversion.Keyring, email con
 	if row.Purpose != purposeReset || !row.Live {
 		return Reset{}, conversion.ErrCodeRefused
 	}
-	return Reset{RequestID: row.RequestID, Generation: row.Generation, Number: row.Number}, nil
+	return Reset{RequestID: row.RequestID, Generation: row.Generation, Number: row.Number, Password: row.Password}, nil
 }
 
 //go:embed query/lock_code.sql

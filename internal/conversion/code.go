@@ -34,10 +34,11 @@ const minusSign = '\u2212'
 var crockfordEncoding = base32.NewEncoding(crockford).WithPadding(base32.NoPadding)
 
 // ParseCode reads a code as people type it: upper or lower case, with blanks or
-// hyphens of any kind anywhere, O for 0, I or L for 1. It returns ErrCodeFormat.
+// hyphens of any kind anywhere, O for 0, I or L for 1, and with what stuck to it
+// where it was copied: a full stop, brackets. It returns ErrCodeFormat.
 func ParseCode(s string) (Code, error) {
 	var b strings.Builder
-	for _, r := range s {
+	for _, r := range strings.TrimFunc(s, isSign) {
 		if text.IsBlank(r) || unicode.Is(unicode.Pd, r) || r == minusSign {
 			continue
 		}
@@ -57,6 +58,10 @@ func ParseCode(s string) (Code, error) {
 		return Code{}, ErrCodeFormat
 	}
 	return Code{b.String()}, nil
+}
+
+func isSign(r rune) bool {
+	return unicode.IsSpace(r) || r != unicode.ReplacementChar && (unicode.IsPunct(r) || unicode.IsSymbol(r))
 }
 
 // String is the code as the mail shows it: XXXX-XXXX-XXXX.

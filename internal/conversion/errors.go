@@ -49,6 +49,8 @@ var (
 	ErrQuestionUnknown = invalid("trust question unknown", "choisissez une question de confiance dans la liste")
 	ErrAnswerMissing   = invalid("trust answer missing", "saisissez la réponse à la question de confiance")
 	ErrAnswerLong      = invalid("trust answer longer than 100 characters", "la réponse de confiance doit comporter 100 caractères au maximum")
+	ErrAnswerShort     = invalid("trust answer of one character", "la réponse de confiance doit comporter deux lettres ou chiffres au minimum")
+	ErrAnswerQuestion  = invalid("trust answer made of the question's words", "la réponse de confiance ne doit pas reprendre seulement des mots de la question\u00a0: donnez une réponse que vous seul connaissez")
 
 	ErrCodeFormat = invalid("activation code must be 12 letters and digits", "le code d'activation comporte 12 lettres et chiffres, par exemple ABCD-1234-EFGH")
 

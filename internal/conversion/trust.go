@@ -2,6 +2,9 @@ package conversion
 
 import (
 	"log/slog"
+	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"bascule/internal/text"
@@ -75,6 +78,37 @@ func ParseTrustAnswer(s string) (TrustAnswer, error) {
 		return TrustAnswer{}, ErrAnswerMissing
 	}
 	return TrustAnswer{normal}, nil
+}
+
+// ChooseTrustAnswer reads an answer that somebody chooses. It returns ErrAnswerShort
+// or ErrAnswerQuestion for one that is guessed at once, and the errors of
+// ParseTrustAnswer.
+func ChooseTrustAnswer(s string, q TrustQuestion) (TrustAnswer, error) {
+	a, err := ParseTrustAnswer(s)
+	switch {
+	case err != nil:
+		return TrustAnswer{}, err
+	case utf8.RuneCountInString(a.normal) < 2:
+		return TrustAnswer{}, ErrAnswerShort
+	case a.normal == text.Fold(q.Text()) || q.holds(words(s)):
+		return TrustAnswer{}, ErrAnswerQuestion
+	}
+	return a, nil
+}
+
+// holds tells whether all the words are the question's own.
+func (q TrustQuestion) holds(all []string) bool {
+	own := words(q.Text())
+	return !slices.ContainsFunc(all, func(word string) bool { return !slices.Contains(own, word) })
+}
+
+// words are those of a text, as they are compared.
+func words(s string) []string {
+	list := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) })
+	for i := range list {
+		list[i] = text.Fold(list[i])
+	}
+	return list
 }
 
 // String hides the answer.

@@ -77,6 +77,25 @@ func TestParseTrustAnswerRefuses(t *testing.T) {
 	}
 }
 
+// R18: an answer that everybody guesses at once is not chosen; the words of another
+// question are an answer like any other.
+func TestChooseTrustAnswer(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		want error
+	}{
+		{"é", ErrAnswerShort}, {"?!7", ErrAnswerShort}, {"", ErrAnswerMissing}, {strings.Repeat("é", 101), ErrAnswerLong},
+		{"Rue", ErrAnswerQuestion}, {"la rue", nil}, {"rue, grandi\u00a0!", ErrAnswerQuestion}, {"Dans quelle rue avez-vous grandi\u00a0?", ErrAnswerQuestion},
+		{"dansquelleruea vezvousgrandi", ErrAnswerQuestion}, {"rue des Lilas", nil}, {"animal", nil}, {"75", nil}, {"東京", nil},
+	} {
+		a, err := ChooseTrustAnswer(tt.in, "enfance-rue")
+		wantError(t, tt.in, err, tt.want)
+		if (err == nil) != (a != TrustAnswer{}) {
+			t.Errorf("%s: %q with %v", tt.in, a.normal, err)
+		}
+	}
+}
+
 // R18: every question of the list has its own value and text and is read back; nothing else is a question.
 func TestTrustQuestions(t *testing.T) {
 	texts := make(map[string]bool)

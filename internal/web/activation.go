@@ -33,6 +33,10 @@ type activationPage struct {
 // showActivation shows the empty form. The link of a mail carries address and code
 // after "#", where no server sees them: the page's script fills them in (D5).
 func (s *Server) showActivation(w http.ResponseWriter, r *http.Request) error {
+	if to := mended(r.URL); to != "" {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return nil
+	}
 	return s.write(w, r, http.StatusOK, "activation", view{Step: stepOf(r), Either: stepOf(r) == stepActivation, Data: activationPage{Submission: newSubmission()}})
 }
 

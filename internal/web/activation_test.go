@@ -140,6 +140,26 @@ func TestDeadline(t *testing.T) {
 	s.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
 }
 
+// D5: a link whose "#" was encoded on its way leads where it should, and only one of
+// ours does.
+func TestEncodedHash(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor("192.0.2.1")
+	for path, to := range map[string]string{
+		"/activation%23adresse=a%2Bb%40a.example&code=ABCD":         "/activation#adresse=a%2Bb%40a.example&code=ABCD",
+		"/activation?etape=3%23adresse=a%40a.example&code=ABCD":     "/activation?etape=3#adresse=a%40a.example&code=ABCD",
+		"/nouveau-mot-de-passe%23adresse=a%40a.example&code=ABCD":   "/nouveau-mot-de-passe#adresse=a%40a.example&code=ABCD",
+		"/activation%23adresse=a%40a.example&amp;code=ABCD%0d%0aX:": "/activation#adresse=a%40a.example&amp;code=ABCD%0d%0aX:",
+	} {
+		s.unchanged(func() { v.get(path).leadsTo(t, to) })
+	}
+	for _, path := range []string{"/aide%23x", "/activation/%23x"} {
+		v.get(path).expect(t, http.StatusNotFound)
+	}
+	v.get("/activation?x=%23adresse").expect(t, http.StatusOK)
+}
+
 // R21: who comes too late with a right code is told so, and what to do next: by
 // certificate only where it is valid and this site offers it.
 func TestTooLate(t *testing.T) {

@@ -57,7 +57,7 @@ func parseIdentifiers(form url.Values, profile conversion.PasswordProfile, numbe
 	i.password, wrong = password, append(wrong, more...)
 	i.question, err = conversion.ParseTrustQuestion(form.Get("question"))
 	wrong.note("question", err)
-	i.answer, err = conversion.ParseTrustAnswer(form.Get("answer"))
+	i.answer, err = conversion.ChooseTrustAnswer(form.Get("answer"), i.question)
 	wrong.note("answer", err)
 	return i, wrong
 }

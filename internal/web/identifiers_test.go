@@ -38,6 +38,8 @@ func TestIdentifiersProblems(t *testing.T) {
 		{"R18", "question", "", "Choisissez une question de confiance dans la liste."},
 		{"R18", "question", "nonsense", "Choisissez une question de confiance dans la liste."},
 		{"R18", "answer", " ", "Saisissez la réponse à la question de confiance."},
+		{"R18", "answer", "é", "deux lettres ou chiffres au minimum"},
+		{"R18", "answer", "rue", "ne doit pas reprendre seulement des mots de la question"},
 		{"R12", "consent", "-", "Cochez la case si vous optez pour l'accès sans certificat"},
 	} {
 		t.Run(test.field+"="+fmt.Sprintf("%.12s", test.value), func(t *testing.T) { // each is one rule

@@ -58,7 +58,13 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 	if wrong = append(wrong, more...); len(wrong) > 0 {
 		return s.renewAgain(w, r, form, 0, wrong)
 	}
-	err = s.useReset(r.Context(), reset, password)
+	err = s.useReset(r.Context(), reset, password, form.Get("password"))
+	if errors.Is(err, errSamePassword) { // bounded: it tells what the password is
+		if err := s.limiter.Count(r.Context(), s.limiter.ByAddress("reset", s.client(r), email)...); err != nil {
+			return err
+		}
+		return s.renewAgain(w, r, form, 0, problems{{"password", samePassword}})
+	}
 	if errors.Is(err, conversion.ErrCodeRefused) { // it was good a moment ago: this is no guess
 		return s.renewAgain(w, r, form, 0, problems{{"code", resetRefused}})
 	}
@@ -109,10 +115,25 @@ func parseNewPassword(form url.Values, profile conversion.PasswordProfile, numbe
 	return password, wrong
 }
 
-func (s *Server) useReset(ctx context.Context, reset sql.Reset, password conversion.Password) error {
+// errSamePassword says that the new password is the old one.
+var errSamePassword = errors.New("same password")
+
+const samePassword = "C'est votre mot de passe actuel\u00a0: choisissez-en un autre."
+
+// useReset hashes and compares in one slot. It returns errSamePassword.
+func (s *Server) useReset(ctx context.Context, reset sql.Reset, password conversion.Password, typed string) error {
 	var hash conversion.Hash
-	if err := s.hashing(ctx, func() { hash = password.Hash() }); err != nil {
+	same := false
+	err := s.hashing(ctx, func() {
+		if same = reset.Password.MatchesPassword(typed); !same {
+			hash = password.Hash()
+		}
+	})
+	if err != nil {
 		return err
+	}
+	if same {
+		return errSamePassword
 	}
 	return s.db.UseReset(ctx, reset, hash)
 }
@@ -173,6 +194,9 @@ func parseChange(form url.Values, profile conversion.PasswordProfile, number con
 		wrong.add("current", "saisissez votre mot de passe actuel")
 	}
 	password, more := parseNewPassword(form, profile, number)
+	if len(more) == 0 && form.Get("password") == form.Get("current") {
+		more.add("password", "choisissez un mot de passe différent de l'actuel")
+	}
 	return password, append(wrong, more...)
 }
 

@@ -100,6 +100,12 @@ func TestRenewalProblems(t *testing.T) {
 	if s.db.Text(t, counted) != before {
 		t.Error("a right code is counted as a failure")
 	}
+	s.unchangedBut("throttle", func() {
+		v.submit("/nouveau-mot-de-passe", newPassword(good, password)).expect(t, http.StatusUnprocessableEntity, "C'est votre mot de passe actuel")
+	})
+	if s.db.Text(t, counted) == before {
+		t.Error("who has the code can look for the old password without end")
+	}
 	v.submit("/nouveau-mot-de-passe", with(good, "code", "0000-0000-0000", "password", "short")).
 		expect(t, http.StatusUnprocessableEntity, "2 informations sont à corriger", resetRefused, "8 caractères au minimum")
 	v.submit("/nouveau-mot-de-passe", with(good, "code", " "+strings.ToLower(good.Get("code")))).expect(t, http.StatusOK, "Votre mot de passe est modifié")
@@ -216,6 +222,7 @@ func TestChangePassword(t *testing.T) {
 		{change(strings.ToLower(password), "Another9Secret"), "current", "Ce n'est pas votre mot de passe actuel."},
 		{change(password, "Abc1234"), "password", "8 caractères au minimum"},
 		{change(password, "00AB1234x"), "password", "votre numéro d'abonné"},
+		{change(password, password), "password", "Choisissez un mot de passe différent de l'actuel."},
 		{with(change(password, "Another9Secret"), "password_confirmation", ""), "password_confirmation", "Les deux mots de passe ne sont pas identiques."},
 	} {
 		c.unchanged(func() {

@@ -64,6 +64,8 @@ func (b browser) byLink() {
 	r, proof := b.mailed(sqltest.Invitation{Contact: "helene+fisc@a.example"})
 	b.filledIn("/activation", proof)
 	b.otherFragments()
+	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(b.http.URL+"/activation?etape=3%23"+fragment(proof)[1:]))
+	b.until("is filled in by a link whose # was encoded", `email.value == `+quote(proof.Get("email"))+` && code.value == `+quote(proof.Get("code"))+` && location.href.endsWith('/activation?etape=3')`)
 	b.openLink("/activation", proof)
 	b.follow("Valider")
 	b.pasted("/activation")
@@ -119,6 +121,12 @@ func (b browser) otherFragments() {
 	for _, test := range []struct{ fragment, email, code, left string }{
 		{"adresse=a%2Bb%40a.example&code=AAAA-BBBB-CCCC", "a+b@a.example", "AAAA-BBBB-CCCC", ""},
 		{"adresse=c+d@a.example", "c+d@a.example", "AAAA-BBBB-CCCC", ""},
+		{"adresse=e%40a.example&amp;code=AAAA-BBBB-DDDD", "e@a.example", "AAAA-BBBB-DDDD", ""},
+		{"adresse=f%40a.example&code=AAAA-BBBB-EEEE.", "f@a.example", "AAAA-BBBB-EEEE", ""},
+		{"adresse=g%40a.example&code=AAAA-BBBB-FFFF%3E", "g@a.example", "AAAA-BBBB-FFFF", ""},
+		{"adresse=g%40a.example&code=AAAA-BBBB-GGGG>).", "g@a.example", "AAAA-BBBB-GGGG", ""},
+		{"adresse=h%40a.example&code=AAAA-BBBB-HHHH&amp;", "h@a.example", "AAAA-BBBB-HHHH", ""},
+		{"adresse=c+d@a.example&code=AAAA-BBBB-CCCC", "c+d@a.example", "AAAA-BBBB-CCCC", ""},
 		{"contenu", "c+d@a.example", "AAAA-BBBB-CCCC", "#contenu"},
 	} {
 		js[any](b, `location.hash = `+quote(test.fragment))

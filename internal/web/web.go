@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"runtime"
 	"time"
 
@@ -249,6 +250,23 @@ func (s *Server) fixed(name string) handler {
 	}
 }
 
-func (s *Server) unknown(http.ResponseWriter, *http.Request) error {
+func (s *Server) unknown(w http.ResponseWriter, r *http.Request) error {
+	if to := mended(r.URL); to != "" {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return nil
+	}
 	return failure{status: http.StatusNotFound}
+}
+
+// encodedHash stands in a link that some mail program or gateway has rewritten.
+var encodedHash = regexp.MustCompile(`^(/activation|/nouveau-mot-de-passe)(\?etape=3)?%23(.*)$`)
+
+// mended is where a link of a mail leads whose "#" was encoded, "" for any other:
+// address and code stand after the "#" again, where no server sees them (D5).
+func mended(u *url.URL) string {
+	m := encodedHash.FindStringSubmatch(u.RequestURI())
+	if m == nil {
+		return ""
+	}
+	return m[1] + m[2] + "#" + m[3]
 }

@@ -18,7 +18,8 @@ SELECT c.request_id, c.generation, c.purpose, c.email, c.key_id, c.nonce, coales
        coalesce(n.expires_at > (SELECT bascule_now()), true) AS pending_stands,
        EXISTS (SELECT FROM code i WHERE i.request_id = r.id AND i.purpose = 'identify'
                AND (i.void_at IS NULL OR i.void_at = r.activated_at)) AS contact_stands,
-       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access
+       s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access,
+       coalesce(s.password_hash, '') AS password_hash
 FROM found JOIN code c USING (request_id, generation)
 JOIN request r ON r.id = c.request_id
 JOIN code n ON n.request_id = r.id AND n.generation = r.generation

@@ -4,7 +4,7 @@
 // The link of a mail carries address and code after "#": fill them in, and take
 // them out of the address bar and the history.
 function fillFromFragment() {
-  const link = new URLSearchParams(location.hash.slice(1));
+  const link = new URLSearchParams(location.hash.slice(1).replace(/&amp;|%26amp%3B/gi, '&'));
   if (!link.has('adresse') && !link.has('code')) return;
   const email = document.getElementById('email');
   const code = document.getElementById('code');
@@ -17,7 +17,8 @@ function fillFromFragment() {
   history.replaceState(null, '', location.pathname + (location.search === '?etape=3' ? location.search : ''));
   // A "+" that some mail program did not escape has become a blank.
   if (link.get('adresse')) email.value = link.get('adresse').replace(/ /g, '+');
-  if (link.get('code')) code.value = link.get('code');
+  // What follows a link in a text may have stuck to it.
+  if (link.get('code')) code.value = link.get('code').replace(/(&\w*;?|[^0-9A-Z])+$/i, '');
   document.getElementById('rempli').hidden = !(email.value && code.value);
 }
 
