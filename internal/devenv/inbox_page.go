@@ -66,12 +66,8 @@ func guarded(next http.Handler) http.Handler {
 // listLength is how many mails a page of the list shows.
 const listLength = 100
 
-// listRefresh is how often the list looks for new mails, in seconds.
-const listRefresh = 3
-
 type listPage struct {
 	Title, Caption string
-	Refresh        int // seconds; 0: never
 	Rows           []listRow
 	Older          int // the list continues before this number; 0: it ends
 }
@@ -81,12 +77,11 @@ type listRow struct {
 	Stamp, Received, To, Subject string
 }
 
-// list shows the newest mails first. Older pages stand still.
+// list shows the newest mails first. It never changes under the reader.
 func (p *inboxPages) list(w http.ResponseWriter, r *http.Request) {
 	messages := p.inbox.Messages()
-	page := listPage{Title: "Courriels reçus", Refresh: listRefresh, Caption: counted(p.inbox.Count())}
+	page := listPage{Title: "Courriels reçus", Caption: counted(p.inbox.Count())}
 	if before, err := strconv.Atoi(r.FormValue("before")); err == nil {
-		page.Refresh = 0
 		for len(messages) > 0 && messages[len(messages)-1].ID >= before {
 			messages = messages[:len(messages)-1]
 		}
@@ -124,7 +119,7 @@ const untitled = "(sans objet)"
 
 type mailPage struct {
 	Title, From, To, Date, Envelope, MessageID string
-	Refresh, ID                                int
+	ID                                         int
 	HTML                                       bool
 	Text                                       []textRun
 	Attachments                                []attachmentLink

@@ -110,8 +110,8 @@ func (s *Server) LegalDrafts() []string {
 
 // legalPage is a page of s.legal.
 func (s *Server) legalPage(i int) handler {
-	return func(w http.ResponseWriter, _ *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Cache-Control", "no-cache")
-		return s.pages.write(w, http.StatusOK, "legal", view{Title: s.legal[i].Title, Data: s.legal[i]})
+		return s.write(w, r, http.StatusOK, "legal", view{Title: s.legal[i].Title, Data: s.legal[i]})
 	}
 }

@@ -39,9 +39,14 @@ func (s site) Asset(name string) string { return s.static.url(name) }
 // CNIL tells whether passwords follow the CNIL's rules rather than the sheet's (D6).
 func (s site) CNIL() bool { return s.Profile == conversion.ProfileCNIL }
 
-// HelpLines are the lines of the operator's text.
-func (s site) HelpLines() []string {
-	return strings.FieldsFunc(s.Help, func(r rune) bool { return r == '\n' || r == '\r' })
+// HelpLines are the lines of the operator's text, cut into links and what is
+// between them (R32).
+func (s site) HelpLines() [][]textRun {
+	var lines [][]textRun
+	for line := range strings.FieldsFuncSeq(s.Help, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		lines = append(lines, linkify(line))
+	}
+	return lines
 }
 
 // A view is what a template shows.

@@ -298,7 +298,7 @@ func checkHTML(t *testing.T, name string, page answered) {
 		}
 		ids[m[1]] = true
 	}
-	for _, m := range regexp.MustCompile(` (?:for|href|aria-describedby|aria-labelledby)="#?([^"/]*)"`).FindAllStringSubmatch(page.body, -1) {
+	for _, m := range regexp.MustCompile(` (?:for|href|aria-describedby|aria-labelledby)="#?([^"/:]*)"`).FindAllStringSubmatch(page.body, -1) {
 		for _, id := range strings.Fields(m[1]) {
 			if !ids[id] {
 				t.Errorf("%s: no element has the id %q", name, id)

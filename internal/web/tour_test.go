@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"bascule/internal/conversion"
+	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
 	"bascule/sql/sqltest"
 )
@@ -51,7 +54,9 @@ func TestTour(t *testing.T) {
 	v.byLink()
 	v.byCertificate(r)
 	v.byPassword()
+	v.tooLate()
 	v.mails()
+	v.inbox()
 	for _, path := range c.server.Pages() {
 		path = strings.TrimSuffix(path, "{$}")
 		if !v.seen[path] && !slices.Contains([]string{"/static/{version}/{file...}", "/healthz", "/readyz"}, path) {
@@ -66,6 +71,25 @@ func (v *tour) stop(state string) {
 	t.Helper()
 	path := js[string](v.browser, `location.pathname`)
 	v.seen[path] = true
+	v.looks(path, state)
+	if broken := v.enlarged(); broken != "" {
+		t.Errorf("%s, %s, text at 200 %% on a phone: %s", path, state, broken)
+	}
+	if got := js[string](v.browser, `getComputedStyle(document.body).display`); got != "flex" {
+		t.Errorf("%s, %s: the style sheet is not applied", path, state)
+	}
+	if got := js[string](v.browser, outOfReach); got != "" {
+		t.Errorf("%s, %s: no key reaches %s", path, state, got)
+	}
+	if title := js[string](v.browser, `document.title`); strings.HasPrefix(title, "Erreur") != js[bool](v.browser, `!!document.getElementById('erreurs')`) {
+		t.Errorf("%s, %s: the title is %q", path, state, title)
+	}
+}
+
+// looks is axe and the width, on a wide screen and on a phone.
+func (v *tour) looks(path, state string) {
+	t := v.t
+	t.Helper()
 	for _, look := range []struct {
 		name, scheme string
 		width        int64
@@ -79,14 +103,72 @@ func (v *tour) stop(state string) {
 		}
 		v.picture(strings.ReplaceAll(strings.Trim(path, "/"), "/", "-") + "-" + state + "-" + look.name + ".png")
 	}
-	if got := js[string](v.browser, `getComputedStyle(document.body).display`); got != "flex" {
-		t.Errorf("%s, %s: the style sheet is not applied", path, state)
+}
+
+// tooLate is a code whose deadline has passed, and a space for which no address is
+// left.
+func (v *tour) tooLate() {
+	r, proof := v.mailed(sqltest.Invitation{Contact: "tard@a.example"})
+	v.db.Overdue(v.t, r.ID)
+	v.openLink("/activation", proof)
+	v.submit()
+	v.stop("trop-tard")
+	_, proof = v.mailed(sqltest.Invitation{Contact: v.batch.Contact.String()})
+	v.db.Exec(v.t, `UPDATE request SET other_addresses = 3 WHERE activated_at IS NULL AND expired_at IS NULL AND cancelled_at IS NULL`)
+	v.openLink("/activation", proof)
+	v.submit()
+	v.says("L'assistance peut corriger vos coordonnées")
+	v.stop("sans-issue")
+}
+
+// inbox is the demonstration's: it fits a phone, and does not change under the reader.
+func (v *tour) inbox() {
+	t := v.t
+	in, err := devenv.StartInbox(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := js[string](v.browser, outOfReach); got != "" {
-		t.Errorf("%s, %s: no key reaches %s", path, state, got)
+	defer in.Stop()
+	at := httptest.NewServer(in.Handler())
+	defer at.Close()
+	v.do(chromedp.Navigate(at.URL + "/inbox"))
+	v.looks("inbox", "vide")
+	mail, err := os.ReadFile("../mail/testdata/activation_shared.eml")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if title := js[string](v.browser, `document.title`); strings.HasPrefix(title, "Erreur") != js[bool](v.browser, `!!document.getElementById('erreurs')`) {
-		t.Errorf("%s, %s: the title is %q", path, state, title)
+	host := strings.TrimPrefix(strings.SplitN(in.URL(), "?", 2)[0], "smtp://")
+	to := strings.Repeat("w", 60) + "@" + strings.Repeat("w", 31) + ".example"
+	deliver(t, host, to, mail)
+	for _, path := range []string{"/inbox", "/inbox/1"} {
+		v.do(chromedp.Navigate(at.URL + path))
+		v.looks(path, "courriel")
+		if js[bool](v.browser, `!!document.querySelector('meta[http-equiv]')`) {
+			t.Errorf("%s reloads itself under the reader", path)
+		}
+	}
+}
+
+// deliver hands a mail to the inbox.
+func deliver(t testing.TB, host, to string, mail []byte) {
+	t.Helper()
+	c, err := textproto.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, step := range []struct {
+		say    string
+		expect int
+	}{{"", 220}, {"HELO a.example", 250}, {"MAIL FROM:<assistance@a.example>", 250}, {"RCPT TO:<" + to + ">", 250}, {"DATA", 354}, {string(mail) + "\r\n.", 250}} {
+		if step.say != "" {
+			if err := c.PrintfLine("%s", step.say); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, _, err := c.ReadResponse(step.expect); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -125,6 +207,29 @@ func (v *tour) mails() {
 	}
 }
 
+// enlarged tells what goes wrong where the text alone is twice as large: what is wider
+// than the screen, and words that break where no hyphen may stand.
+func (v *tour) enlarged() string {
+	v.t.Helper()
+	js[any](v.browser, `document.documentElement.style.fontSize = '200%'`)
+	defer js[any](v.browser, `document.documentElement.style.fontSize = ''`)
+	return js[string](v.browser, `(() => {
+		const wrong = [];
+		if (document.documentElement.scrollWidth > innerWidth) wrong.push(document.documentElement.scrollWidth + ' pixels wide');
+		const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+		for (let n; (n = walk.nextNode());) {
+			if (!n.parentElement.checkVisibility() || n.parentElement.closest('dd, strong, .companies, .value')) continue; // numbers, names and addresses break anywhere
+			for (const word of n.data.matchAll(/(?<!\p{L})\p{L}{2,25}(?!\p{L})/gu)) {
+				const range = document.createRange();
+				range.setStart(n, word.index);
+				range.setEnd(n, word.index + word[0].length);
+				if (new Set([...range.getClientRects()].map(r => Math.round(r.top))).size > 1) wrong.push('broken: ' + word[0]);
+			}
+		}
+		return wrong.join(', ');
+	})()`)
+}
+
 // outOfReach are the elements to work with that the Tab key passes over.
 const outOfReach = `[...document.querySelectorAll('a, button, input, select')]
 	.filter(e => e.type != 'hidden' && e.checkVisibility() && (e.tabIndex < 0 || e.disabled || e.localName == 'a' && !e.href))
@@ -154,7 +259,7 @@ func (v *tour) tabs() {
 }
 
 func (v *tour) fixedPages() {
-	for _, path := range []string{"/", "/sans-certificat", "/adhesion", "/aide", "/accessibilite", "/mentions-legales", "/donnees-personnelles", "/certificat", "/connexion", "/mot-de-passe-oublie",
+	for _, path := range []string{"/", "/sans-certificat", "/adhesion", "/aide", "/accessibilite", "/mentions-legales", "/donnees-personnelles", "/certificat", "/connexion", "/deconnexion", "/mot-de-passe-oublie",
 		"/nouveau-mot-de-passe", "/activation", "/recapitulatif", "/recapitulatif.pdf"} {
 		v.open(path)
 		v.stop("vide")
@@ -194,7 +299,6 @@ func (v *tour) byLink() {
 	v.submit()
 	v.stop("en-attente")
 	v.choose(contact, contact)
-	v.do(chromedp.Click("#consent"))
 	v.submit()
 	v.stop("succes")
 	v.open("/recapitulatif")

@@ -1,0 +1,54 @@
+package web
+
+import (
+	"html/template"
+	"regexp"
+	"strings"
+)
+
+// A textRun is a piece of the operator's text; with a link if it is an address of
+// the web or of mail, or a telephone number.
+type textRun struct {
+	Words string
+	Link  template.URL
+}
+
+// reachable ends before the punctuation that follows in a sentence. A number of
+// France has ten digits, with or without its country; a short one has four, and
+// counts only behind a word that announces it.
+var reachable = regexp.MustCompile(`(https?://[^\s<>"«»]*[^\s<>"«».,;:!?)\]])` +
+	`|([\pL\d.+_-]+@[\pL\d-]+(?:\.[\pL\d-]+)+)` +
+	`|(?:^|[^\d+])((?:\+33[\s.-]?|0)[\s.-]?\d(?:[\s\pZ.-]?\d){8})(?:\D|$)` +
+	`|(?i:tél(?:éphone|\.)?|numéro|appelez|le|au)[\s\pZ:]*(3[\s\pZ.]?\d[\s\pZ.]?\d\d|10\d\d)(?:\D|$)`)
+
+// linkify cuts a text. What it does not know stays text.
+func linkify(text string) []textRun {
+	var runs []textRun
+	for {
+		m := reachable.FindStringSubmatchIndex(text)
+		if m == nil {
+			return append(runs, textRun{Words: text})
+		}
+		for group, scheme := range []string{1: "", 2: "mailto:", 3: "tel:", 4: "tel:"} {
+			if group == 0 || m[2*group] < 0 {
+				continue
+			}
+			from, to := m[2*group], m[2*group+1]
+			words := text[from:to]
+			target := words
+			if scheme == "tel:" {
+				target = strings.Map(dialled, words)
+			}
+			runs = append(runs, textRun{Words: text[:from]}, textRun{Words: words, Link: template.URL(scheme + target)})
+			text = text[to:]
+		}
+	}
+}
+
+// dialled keeps what a telephone dials.
+func dialled(r rune) rune {
+	if r == '+' || r >= '0' && r <= '9' {
+		return r
+	}
+	return -1
+}
