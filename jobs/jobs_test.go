@@ -302,7 +302,7 @@ var (
 	bareCode   = regexp.MustCompile(`(?:^|[^0-9A-Za-z-])[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}(?:$|[^0-9A-Za-z-])`) // and no part of a UUID
 	release    = regexp.MustCompile(`@v\d+\.\d+\.\d+`)                                                           // of a module, in a stack
 	addressed  = regexp.MustCompile(`[\w.+-]@\w+[.-]`)
-	mailID     = regexp.MustCompile(`^(code|reminder|notice|switch-notice|confirmation|expired|reset|password-notice|siege-notice)\.[0-9a-f]{8}\.(\d+)\.(\d+)\.(\d+)@espace\.example$`)
+	mailID     = regexp.MustCompile(`^(code|reminder|notice|switch-notice|confirmation|expired|reset|identifier|identifier-notice|password-notice|siege-notice)\.[0-9a-f]{8}\.(\d+)\.(\d+)\.(\d+)@espace\.example$`)
 )
 
 // text is a mail's words, with the transfer encoding undone.

@@ -229,7 +229,7 @@ func (w *window) tellPanic(m *sql.Mail, o smtp.Outcome) {
 // doubt is a copy (I5).
 func (m *Mailer) compose(d *sql.Mail) mail.Message {
 	copyOf := 0
-	if d.Copy > 0 || d.Kind == sql.MailPassword || d.Kind == sql.MailSiege {
+	if d.Copy > 0 || d.Kind == sql.MailPassword || d.Kind == sql.MailMoved || d.Kind == sql.MailSiege {
 		copyOf = int(d.ID) // a resend is a mail of its own (D3), and so is a notice that may come twice
 	}
 	head := mail.Head{
@@ -261,6 +261,10 @@ func (m *Mailer) compose(d *sql.Mail) mail.Message {
 	case sql.MailExpired:
 		return m.Composer.Expired(mail.Expired{Head: head, Number: d.Number, Holder: d.Holder,
 			Deadline: d.ExpiresAt, Certificate: d.Expires})
+	case sql.MailIdentifier:
+		return m.Composer.Identifier(mail.Identifier{Head: head, Number: d.Number, Holder: d.Holder, Code: d.Code, Deadline: d.ExpiresAt})
+	case sql.MailMoved:
+		return m.Composer.IdentifierChanged(mail.IdentifierChanged{Head: head, Number: d.Number, Holder: d.Holder, At: d.HappenedAt})
 	case sql.MailReset:
 		return m.Composer.Reset(mail.Reset{Head: head, Number: d.Number, Holder: d.Holder,
 			Code: d.Code, Deadline: d.ExpiresAt})
@@ -284,8 +288,8 @@ func envelopeID(d *sql.Mail) string {
 	switch d.Kind {
 	case sql.MailCode, sql.MailReminder:
 		return id
-	case sql.MailReset:
-		return "reset." + id
+	case sql.MailReset, sql.MailIdentifier:
+		return string(d.Kind) + "." + id
 	}
 	return ""
 }

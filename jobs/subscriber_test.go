@@ -581,6 +581,37 @@ func TestPasswordChangeIsTold(t *testing.T) {
 	}
 }
 
+// R6: the code that proves another identifier goes to the new address, good for half an
+// hour, and the notice of the change to the old one, without a code.
+func TestIdentifierChangeIsTold(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := s.invite(1)[0]
+	s.work()
+	s.activate(s.mailed("code", r.Contact))
+	s.changePassword(r, "one")
+	cookie := sha256.Sum256([]byte("one"))
+	in, err := s.db.SpaceOfSession(t.Context(), cookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := sqltest.Email(t, "next@a.example")
+	if err := s.db.AskIdentifier(t.Context(), in, next, s.keys); err != nil {
+		t.Fatal(err)
+	}
+	asked := s.mailed("identifier", next)
+	code, err := conversion.ParseCode(asked.code())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.db.ChangeIdentifier(t.Context(), in, s.keys, next, code, cookie); err != nil {
+		t.Fatal(err)
+	}
+	if told := s.mailed("identifier-notice", r.Contact); told.code() != "" {
+		t.Errorf("the notice carries a code:\n%s", told.text())
+	}
+}
+
 // changePassword does what the page in the space does, and tells when.
 func (s *stage) changePassword(r sqltest.Request, token string) time.Time {
 	s.t.Helper()

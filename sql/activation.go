@@ -47,9 +47,9 @@ func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conv
 	switch {
 	case err != nil:
 		return ProvenCode{}, err
-	case row.Purpose != purposeReset && row.Late && row.Access == conversion.AccessCertificate:
+	case row.activating() && row.Late && row.Access == conversion.AccessCertificate:
 		return ProvenCode{}, row.tooLate()
-	case row.Purpose == purposeReset || !row.Activated && !(row.Live && row.Open):
+	case !row.activating() || !row.Activated && !(row.Live && row.Open):
 		return ProvenCode{}, conversion.ErrCodeRefused
 	}
 	proven := ProvenCode{RequestID: row.RequestID, Generation: row.Generation, ExpiresAt: row.ExpiresAt,
@@ -83,6 +83,11 @@ func (l *LateCode) Error() string { return "its deadline has passed" }
 
 // Unwrap makes it a refused code to whoever does not tell more.
 func (l *LateCode) Unwrap() error { return conversion.ErrCodeRefused }
+
+// activating tells a code of the way to the switch from those of a switched space.
+func (r codeRow) activating() bool {
+	return r.Purpose == purposeIdentify || r.Purpose == purposeActivate
+}
 
 func (r codeRow) tooLate() error {
 	late := &LateCode{ExpiresAt: r.ExpiresAt, Number: r.Number, Certificate: r.Expires, Renewed: r.Renewed}

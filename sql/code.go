@@ -19,6 +19,8 @@ const (
 	purposeIdentify purpose = "identify" // it opens the identifiers screen
 	purposeActivate purpose = "activate" // it proves the address that was chosen, and activates (D1, D8)
 	purposeReset    purpose = "reset"    // it opens the choice of a new password (R31)
+
+	purposeIdentifier purpose = "identifier" // it proves another identifier of a password space (R6)
 )
 
 // codeRow is a code, with its request and its space.
@@ -80,8 +82,11 @@ func (r codeRow) proves(keys *conversion.Keyring, email conversion.Email, code c
 		return false, err
 	}
 	codeOf := keys.Code
-	if r.Purpose == purposeReset {
+	switch r.Purpose {
+	case purposeReset:
 		codeOf = keys.ResetCode
+	case purposeIdentifier:
+		codeOf = keys.IdentifierCode
 	}
 	want, err := codeOf(r.KeyID, conversion.Nonce(r.Nonce), r.Generation, to)
 	return err == nil && to.Same(email) && want.Equal(code), err

@@ -44,6 +44,12 @@ var hostile = []string{
 		UPDATE space SET password_hash = 'stolen' WHERE id = {A}; COMMIT`,
 	`CREATE TEMP TABLE audit (space_id bigint, event text); BEGIN; INSERT INTO pg_temp.audit VALUES ({A}, 'password changed');
 		UPDATE space SET password_hash = 'stolen' WHERE id = {A}; COMMIT`,
+	`BEGIN; INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {a}, 'identifier changed', 'subscriber');
+		UPDATE space SET email = 'z@evil.example', email_key = 'z@evil.example' WHERE id = {A}; COMMIT`, // no code proved it
+	`BEGIN; INSERT INTO audit (at, space_id, request_id, event, actor) VALUES (bascule_now(), {A}, {a}, 'identifier changed', 'subscriber');
+		INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
+		SELECT {a}, 99, 'identifier', 'z@evil.example', 'z@evil.example', key_id, nonce FROM code WHERE request_id = {a} LIMIT 1;
+		UPDATE space SET email = 'z@evil.example', email_key = 'z@evil.example' WHERE id = {A}; COMMIT`, // nobody typed it
 	// A space that no code switched.
 	`UPDATE space SET access = 'password', switched_at = bascule_now(), email = 'z@evil.example', email_key = 'z@evil.example',
 		password_hash = 'p', question = 'q', answer_hash = 'a' WHERE id = {M}`,

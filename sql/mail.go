@@ -28,15 +28,17 @@ type MailKind string
 
 // The mails.
 const (
-	MailCode         MailKind = "code"            // the activation code (R19)
-	MailReminder     MailKind = "reminder"        // the same code once more, at half time (D16)
-	MailNotice       MailKind = "notice"          // another address was chosen (D1)
-	MailSwitched     MailKind = "switch-notice"   // the switch under another address is done, to the contact address
-	MailConfirmation MailKind = "confirmation"    // the switch is done, the recap attached
-	MailExpired      MailKind = "expired"         // the code was not used in time (R21)
-	MailReset        MailKind = "reset"           // the code for a new password (R31)
-	MailPassword     MailKind = "password-notice" // the password was changed
-	MailSiege        MailKind = "siege-notice"    // strangers guess at the space
+	MailCode         MailKind = "code"              // the activation code (R19)
+	MailReminder     MailKind = "reminder"          // the same code once more, at half time (D16)
+	MailNotice       MailKind = "notice"            // another address was chosen (D1)
+	MailSwitched     MailKind = "switch-notice"     // the switch under another address is done, to the contact address
+	MailConfirmation MailKind = "confirmation"      // the switch is done, the recap attached
+	MailExpired      MailKind = "expired"           // the code was not used in time (R21)
+	MailReset        MailKind = "reset"             // the code for a new password (R31)
+	MailPassword     MailKind = "password-notice"   // the password was changed
+	MailIdentifier   MailKind = "identifier"        // the code that proves another identifier
+	MailMoved        MailKind = "identifier-notice" // the identifier was changed, to the old one
+	MailSiege        MailKind = "siege-notice"      // strangers guess at the space
 )
 
 // Lease is how long a claim lasts unless its holder renews it.
@@ -84,7 +86,7 @@ const campaignShut CampaignState = "shut"
 
 // startsCode tells whether the code that the mail carries counts from its start.
 func (o obligation) startsCode() bool {
-	return (o.Kind == MailCode || o.Kind == MailReset) && o.Copy == 0
+	return (o.Kind == MailCode || o.Kind == MailReset || o.Kind == MailIdentifier) && o.Copy == 0
 }
 
 // about is what a mail has to tell, read once its code is locked.

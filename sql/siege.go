@@ -68,6 +68,7 @@ var (
 	RefusedSignIn = Refusal{"sign-in failed", "wrong password"}
 	RefusedReset  = Refusal{"new password refused", "wrong trust answer"}
 	RefusedChange = Refusal{"password change failed", "wrong current password"}
+	RefusedOwner  = Refusal{"change of identifier or question failed", "wrong current password"}
 )
 
 // NoteRefused leaves an entry in the audit log of the password space that an

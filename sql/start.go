@@ -193,7 +193,7 @@ func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
 		f.hold(m.ID, shutFor)
 	case m.Campaign == CampaignPrepared || m.Campaign == CampaignPaused:
 		f.putOffUntil(m.ID, "infinity") // its campaign brings it back
-	case !m.Good || m.Kind == MailReset && !m.Started && !m.Recent:
+	case !m.Good || (m.Kind == MailReset || m.Kind == MailIdentifier) && !m.Started && !m.Recent:
 		f.void = append(f.void, m.ID)
 	case m.LeftUntil != nil && first && !m.Started:
 		f.putOffUntil(m.ID, *m.LeftUntil)
@@ -247,7 +247,9 @@ func (m *Mail) address(keys *conversion.Keyring) (err error) {
 		m.Code, err = keys.Code(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
 	case MailReset:
 		m.Code, err = keys.ResetCode(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
-	case MailNotice, MailSwitched, MailConfirmation, MailExpired, MailPassword, MailSiege:
+	case MailIdentifier:
+		m.Code, err = keys.IdentifierCode(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
+	case MailMoved, MailNotice, MailSwitched, MailConfirmation, MailExpired, MailPassword, MailSiege:
 		return nil
 	default: // of a newer release, that works beside this one
 		return errors.New("of an unknown kind")

@@ -193,6 +193,7 @@ func (r *Keyring) Check(id KeyID) ([]byte, error) {
 const (
 	activationLabel = "bascule activation code"
 	resetLabel      = "bascule reset code"
+	identifierLabel = "bascule identifier code"
 )
 
 // Code computes the code of one generation of a request for one address. It
@@ -206,6 +207,13 @@ func (r *Keyring) Code(id KeyID, nonce Nonce, generation int, to Email) (Code, e
 // id is not on the ring.
 func (r *Keyring) ResetCode(id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
 	return r.compute(resetLabel, id, nonce, generation, to)
+}
+
+// IdentifierCode computes the code that proves another identifier of a password
+// space. It is good for nothing else. It returns ErrKeyUnknown if id is not on the
+// ring.
+func (r *Keyring) IdentifierCode(id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
+	return r.compute(identifierLabel, id, nonce, generation, to)
 }
 
 func (r *Keyring) compute(label string, id KeyID, nonce Nonce, generation int, to Email) (Code, error) {

@@ -112,6 +112,8 @@ func variants() []variant {
 			"switched":      {},
 			"password":      {},
 			"siege":         {},
+			"identifier":    {},
+			"moved":         {},
 		} {
 			if v.within(uses) {
 				v.name = name
@@ -289,6 +291,38 @@ type PasswordChanged struct {
 func (c *Composer) PasswordChanged(p PasswordChanged) Message {
 	return c.write(variant{name: "password"}, p.Head, "votre mot de passe a été modifié", values{
 		slotNumber: string(p.Number), slotHolder: p.Holder, slotDay: conversion.FrenchTime(p.At),
+	})
+}
+
+// Identifier is the mail with the code that proves another identifier.
+type Identifier struct {
+	Head
+	Number   conversion.SubscriberNumber
+	Holder   string
+	Code     conversion.Code
+	Deadline time.Time // printed to the minute, rounded down
+}
+
+// Identifier writes the mail with the code that proves another identifier.
+func (c *Composer) Identifier(i Identifier) Message {
+	return c.write(variant{name: "identifier"}, i.Head, "confirmez votre nouvel identifiant", values{
+		slotNumber: string(i.Number), slotHolder: i.Holder,
+		slotCode: i.Code.String(), slotDeadline: conversion.FrenchTime(i.Deadline),
+	})
+}
+
+// IdentifierChanged tells the old identifier of a space that it opens it no more.
+type IdentifierChanged struct {
+	Head
+	Number conversion.SubscriberNumber
+	Holder string
+	At     time.Time
+}
+
+// IdentifierChanged writes the notice to the old identifier.
+func (c *Composer) IdentifierChanged(i IdentifierChanged) Message {
+	return c.write(variant{name: "moved"}, i.Head, "votre identifiant a été modifié", values{
+		slotNumber: string(i.Number), slotHolder: i.Holder, slotDay: conversion.FrenchTime(i.At),
 	})
 }
 

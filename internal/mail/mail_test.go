@@ -121,6 +121,10 @@ func samples(t testing.TB) map[string]Message {
 			Holder: "Jeanne Éxemple & Fils", At: sentAt}),
 		"siege": c.Siege(Siege{Head: head(t, "siege-notice", "direction@fils.example"), Number: "0012345678",
 			Holder: "Jeanne Éxemple & Fils", At: sentAt}),
+		"identifier": c.Identifier(Identifier{Head: head(t, "identifier", "direction+fisc@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
+			Code: code(t), Deadline: sentAt.Add(conversion.ResetLifetime)}),
+		"moved": c.IdentifierChanged(IdentifierChanged{Head: head(t, "identifier-notice", "direction@fils.example"), Number: "0012345678",
+			Holder: "Jeanne Éxemple & Fils", At: sentAt}),
 		"reset": c.Reset(Reset{Head: head(t, "reset", "direction+fisc@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
 			Code: code(t), Deadline: sentAt.Add(conversion.ResetLifetime)}),
 	}

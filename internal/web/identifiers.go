@@ -55,11 +55,18 @@ func parseIdentifiers(form url.Values, profile conversion.PasswordProfile, numbe
 	}
 	password, more := parseNewPassword(form, profile, number)
 	i.password, wrong = password, append(wrong, more...)
-	i.question, err = conversion.ParseTrustQuestion(form.Get("question"))
+	var trust problems
+	i.question, i.answer, trust = parseTrust(form)
+	return i, append(wrong, trust...)
+}
+
+func parseTrust(form url.Values) (conversion.TrustQuestion, conversion.TrustAnswer, problems) {
+	var wrong problems
+	question, err := conversion.ParseTrustQuestion(form.Get("question"))
 	wrong.note("question", err)
-	i.answer, err = conversion.ChooseTrustAnswer(form.Get("answer"), i.question)
+	answer, err := conversion.ChooseTrustAnswer(form.Get("answer"), question)
 	wrong.note("answer", err)
-	return i, wrong
+	return question, answer, wrong
 }
 
 // checkConsent wants the box ticked (R12); in the space a button has confirmed it.

@@ -19,6 +19,7 @@ func TestIdentifiersProblems(t *testing.T) {
 	s := newSite(t)
 	r, proof := s.mailed(sqltest.Invitation{Number: "00AB1234", Contact: "contact@a.example"})
 	good := full(proof, "contact@a.example")
+	s.post(proof).expect(t, http.StatusOK, askPassword) // that the code was typed is noted once
 	for _, test := range []struct {
 		rule, field, value, want string
 	}{

@@ -215,6 +215,8 @@ func (s *Server) routes() []route {
 		{path: "/deconnexion", get: s.showDisconnected, post: s.disconnect},
 		{path: "/mot-de-passe-oublie", get: s.showForgotten, post: s.forgot},
 		{path: "/nouveau-mot-de-passe", get: s.showRenewal, post: s.renew},
+		{path: "/espace/identifiant", get: s.withPassword(s.showIdentifier), post: s.withPassword(s.chooseIdentifier)},
+		{path: "/espace/question", get: s.withPassword(s.showQuestion), post: s.withPassword(s.changeQuestion)},
 		{path: "/espace/mot-de-passe", get: s.withPassword(s.showPassword), post: s.withPassword(s.changePassword)},
 		// The machinery.
 		{path: "/static/{version}/{file...}", get: s.static.serve},

@@ -124,7 +124,7 @@ COMMENT ON COLUMN space.priority IS 'In which order invitations leave: 1 first (
 COMMENT ON COLUMN space.companies IS 'Companies and services, [{siren, name, services}]: only ever read and replaced whole.';
 COMMENT ON COLUMN space.contents IS 'Digest of the sheet''s row, companies apart: equal means that the row is held already (D9).';
 COMMENT ON COLUMN space.access IS 'How the space is entered. certificate becomes password, never back (R4, I2).';
-COMMENT ON COLUMN space.email IS 'The identifier of a password space, as typed.';
+COMMENT ON COLUMN space.email IS 'The identifier of a password space, as typed. Its owner may change it, for an address proven by its own code.';
 COMMENT ON COLUMN space.password_hash IS 'Argon2id, PHC format (R17).';
 COMMENT ON COLUMN space.answer_hash IS 'Argon2id of the normalised trust answer (R18).';
 -- R6, I4: one address, one password space.
@@ -174,7 +174,7 @@ CREATE FUNCTION request_is_open(r request) RETURNS boolean LANGUAGE sql IMMUTABL
 CREATE TABLE code (
     request_id bigint      NOT NULL,
     generation integer     NOT NULL CHECK (generation > 0),
-    purpose    text        COLLATE "C" NOT NULL CHECK (purpose IN ('identify', 'activate', 'reset')),
+    purpose    text        COLLATE "C" NOT NULL CHECK (purpose IN ('identify', 'activate', 'reset', 'identifier')),
     email      text        NOT NULL,
     email_key  text        COLLATE "C" NOT NULL,
     key_id     text        COLLATE "C" NOT NULL,
@@ -199,7 +199,7 @@ CREATE TABLE code (
 ) WITH (fillfactor = 35);
 COMMENT ON TABLE  code IS 'One code, made for one address: what it is good for, and what became of its mail. It is computed from the key and the nonce, never stored. No foreign key: only statements that lock the request write here.';
 COMMENT ON COLUMN code.generation IS 'Counts the codes of a request.';
-COMMENT ON COLUMN code.purpose IS 'identify: it opens the identifiers screen. activate: it proves the address that the subscriber chose, and activates (D1, D8). reset: it lets choose a new password, of a switched space (R31).';
+COMMENT ON COLUMN code.purpose IS 'identify: it opens the identifiers screen. activate: it proves the address that the subscriber chose, and activates (D1, D8). reset: it lets choose a new password, of a switched space (R31). identifier: it proves another address, which its owner wants as identifier (R6).';
 COMMENT ON COLUMN code.email IS 'Where it is mailed: the address that it proves.';
 COMMENT ON COLUMN code.key_id IS 'Which key of SECRET_KEY makes it.';
 COMMENT ON COLUMN code.nonce IS 'Its random part.';
@@ -325,7 +325,7 @@ $$;
 CREATE TABLE obligation (
     id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     lane          text        COLLATE "C" NOT NULL CHECK (lane IN ('interactive', 'bulk', 'recap')),
-    kind          text        COLLATE "C" NOT NULL CHECK (kind IN ('code', 'reminder', 'reset', 'notice', 'switch-notice', 'confirmation', 'expired',
+    kind          text        COLLATE "C" NOT NULL CHECK (kind IN ('code', 'reminder', 'reset', 'identifier', 'identifier-notice', 'notice', 'switch-notice', 'confirmation', 'expired',
                                                                 'password-notice', 'siege-notice', 'recap')),
     space_id      bigint      NOT NULL,
     request_id    bigint      NOT NULL,
@@ -341,7 +341,7 @@ CREATE TABLE obligation (
     interruptions smallint    NOT NULL DEFAULT 0,
     happened_at   timestamptz,
     blame         text        COLLATE "C" CHECK (blame IN ('open', 'excused', 'own')),
-    CONSTRAINT obligation_dated CHECK (happened_at IS NOT NULL OR kind NOT IN ('reset', 'notice', 'switch-notice', 'password-notice', 'siege-notice'))
+    CONSTRAINT obligation_dated CHECK (happened_at IS NOT NULL OR kind NOT IN ('reset', 'identifier', 'identifier-notice', 'notice', 'switch-notice', 'password-notice', 'siege-notice'))
 ) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE  obligation IS 'A mail to send or a recap to render: written by the change that causes it, gone once done. No foreign key: requests are never deleted while something is due.';
 COMMENT ON COLUMN obligation.lane IS 'Which workers take it. interactive: somebody looks at the screen.';
@@ -470,7 +470,7 @@ CREATE FUNCTION key_is_waited_for(k key) RETURNS boolean LANGUAGE sql STABLE
             SELECT o.kind, o.request_id, o.generation FROM obligation o
             WHERE o.lane = l.lane AND o.due_at >= k.known_at ORDER BY o.due_at, o.id LIMIT 100) AS o,
             LATERAL (SELECT * FROM code c WHERE c.request_id = o.request_id AND c.generation = o.generation LIMIT 1) AS c
-        WHERE o.kind IN ('code', 'reset') AND c.key_id = k.id)
+        WHERE o.kind IN ('code', 'reset', 'identifier') AND c.key_id = k.id)
 $$;
 
 -- How many there are is added up, not counted: a statement that changes a number adds what it changed, and clean-up folds

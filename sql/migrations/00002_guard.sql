@@ -36,8 +36,9 @@ CREATE TRIGGER space_switch_is_irrevocable BEFORE UPDATE ON space
     FOR EACH ROW WHEN (OLD.access = 'password' AND (NEW.access <> 'password' OR NEW.switched_at IS DISTINCT FROM OLD.switched_at))
     EXECUTE FUNCTION refuse('the switch is irrevocable');
 CREATE TRIGGER space_switched_is_frozen BEFORE UPDATE ON space
-    FOR EACH ROW WHEN (OLD.access = 'password' AND to_jsonb(NEW) - 'password_hash' <> to_jsonb(OLD) - 'password_hash' AND NOT is_owner())
-    EXECUTE FUNCTION refuse('of a switched space, the password alone changes');
+    FOR EACH ROW WHEN (OLD.access = 'password' AND NOT is_owner()
+        AND to_jsonb(NEW) - '{password_hash,question,answer_hash,email,email_key}'::text[] <> to_jsonb(OLD) - '{password_hash,question,answer_hash,email,email_key}'::text[])
+    EXECUTE FUNCTION refuse('of a switched space, what its owner enters by changes, and nothing else');
 CREATE TRIGGER space_switch_follows_a_code BEFORE UPDATE ON space
     FOR EACH ROW WHEN (OLD.access <> 'password' AND NEW.access = 'password' AND NOT was_activated(NEW.id, NEW.switched_at))
     EXECUTE FUNCTION refuse('an activation switches it, at its own instant');
@@ -50,18 +51,29 @@ CREATE TRIGGER space_switch_is_remembered BEFORE DELETE ON space
 CREATE TRIGGER space_is_kept BEFORE TRUNCATE ON space
     EXECUTE FUNCTION refuse('the switch is irrevocable');
 
--- A password is changed together with its entry in the audit log. The entry may
--- be written by a later statement of the transaction, so its end is the time to look.
+-- What the owner enters by is changed together with its entry in the audit log, whose event is the argument. Another
+-- identifier also needs its proof: a code for that very address, used up by the same transaction before its deadline.
+-- Entry and code may be written by later statements, so the transaction's end is the time to look.
 -- +goose StatementBegin
-CREATE FUNCTION check_password_audited() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+CREATE FUNCTION check_owner_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
-    audited boolean;
+    found boolean;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %I.audit WHERE space_id = $1 AND event = ''password changed'' AND xmin = pg_current_xact_id()::xid)',
-        TG_TABLE_SCHEMA) INTO audited USING NEW.id;
-    IF NOT audited THEN
-        RAISE EXCEPTION 'bascule: % on % refused: a changed password has its entry in the audit log', TG_OP, TG_TABLE_NAME
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I.audit WHERE space_id = $1 AND event = $2 AND xmin = pg_current_xact_id()::xid)',
+        TG_TABLE_SCHEMA) INTO found USING NEW.id, TG_ARGV[0];
+    IF NOT found THEN
+        RAISE EXCEPTION 'bascule: % on % refused: % has its entry in the audit log', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
             USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF TG_ARGV[0] = 'identifier changed' THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM %1$I.request r JOIN %1$I.code c ON c.request_id = r.id
+            WHERE r.space_id = $1 AND c.purpose = ''identifier'' AND c.email = $2 AND c.email_key = $3
+              AND c.started_at <= c.void_at AND c.void_at < c.expires_at AND c.xmin = pg_current_xact_id()::xid)',
+            TG_TABLE_SCHEMA) INTO found USING NEW.id, NEW.email, NEW.email_key;
+        IF NOT found THEN
+            RAISE EXCEPTION 'bascule: % on % refused: an address is proven by its own code before it is an identifier', TG_OP, TG_TABLE_NAME
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
     RETURN NULL;
 END $$;
@@ -69,11 +81,19 @@ END $$;
 CREATE CONSTRAINT TRIGGER space_password_is_audited AFTER UPDATE ON space
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (OLD.access = 'password' AND NEW.password_hash IS DISTINCT FROM OLD.password_hash)
-    EXECUTE FUNCTION check_password_audited();
+    EXECUTE FUNCTION check_owner_change('password changed');
+CREATE CONSTRAINT TRIGGER space_question_is_audited AFTER UPDATE ON space
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (OLD.access = 'password' AND (NEW.question, NEW.answer_hash) IS DISTINCT FROM (OLD.question, OLD.answer_hash))
+    EXECUTE FUNCTION check_owner_change('trust question changed');
+CREATE CONSTRAINT TRIGGER space_identifier_is_proven AFTER UPDATE ON space
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (OLD.access = 'password' AND (NEW.email, NEW.email_key) IS DISTINCT FROM (OLD.email, OLD.email_key))
+    EXECUTE FUNCTION check_owner_change('identifier changed');
 
 -- A request. Its end is final.
 CREATE FUNCTION activates(request bigint, counts integer, at timestamptz) RETURNS boolean LANGUAGE sql VOLATILE
-    RETURN EXISTS (SELECT FROM code c WHERE c.request_id = request AND c.generation = counts AND c.purpose <> 'reset'
+    RETURN EXISTS (SELECT FROM code c WHERE c.request_id = request AND c.generation = counts AND c.purpose IN ('identify', 'activate')
                    AND c.started_at <= at AND at < c.expires_at);
 
 CREATE TRIGGER request_end_is_final BEFORE UPDATE ON request
@@ -96,7 +116,7 @@ CREATE FUNCTION check_code_counts() RETURNS trigger LANGUAGE plpgsql SET search_
 DECLARE
     counts boolean;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %I.code WHERE request_id = $1 AND generation = $2 AND purpose <> ''reset'')',
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I.code WHERE request_id = $1 AND generation = $2 AND purpose IN (''identify'', ''activate''))',
         TG_TABLE_SCHEMA) INTO counts USING NEW.id, NEW.generation;
     IF NOT counts THEN
         RAISE EXCEPTION 'bascule: % on % refused: it has no such code', TG_OP, TG_TABLE_NAME

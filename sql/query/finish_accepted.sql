@@ -14,7 +14,7 @@ WITH clock AS MATERIALIZED (
 ), mailed AS (
     UPDATE code c SET mailed_at = clock.now, doubts = d.interruptions
     FROM gone d, clock
-    WHERE d.kind IN ('code', 'reset') AND d.copy = 0 AND NOT d.is_dead AND d.mailed_at IS NULL
+    WHERE d.kind IN ('code', 'reset', 'identifier') AND d.copy = 0 AND NOT d.is_dead AND d.mailed_at IS NULL
       AND c.request_id = d.request_id AND c.generation = d.generation AND c.started_at IS NOT NULL
 ), told AS (
     SELECT d.id, d.space_id, d.request_id, CASE

@@ -16,7 +16,7 @@ WITH clock AS MATERIALIZED (
         expires_at = CASE WHEN f.interruptions > 0 THEN c.expires_at END,
         refusal = CASE WHEN f.attempts > 0 THEN f.reason ELSE c.refusal END
     FROM failed f
-    WHERE f.kind IN ('code', 'reset') AND f.copy = 0 AND c.request_id = f.request_id AND c.generation = f.generation
+    WHERE f.kind IN ('code', 'reset', 'identifier') AND f.copy = 0 AND c.request_id = f.request_id AND c.generation = f.generation
       AND f.good
 ), counted AS ( -- it did not start on its day, after all (D13)
     INSERT INTO tally (campaign_id, day, started)

@@ -6,7 +6,7 @@ WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), refused AS MATERIALIZED (
     SELECT o.id, o.kind, o.copy, o.space_id, o.request_id, o.generation, i.words, i.code,
-           o.kind IN ('code', 'reset') AND c.mailed_at IS NULL AS ends_code,
+           o.kind IN ('code', 'reset', 'identifier') AND c.mailed_at IS NULL AS ends_code,
            o.kind = 'code' AND c.mailed_at IS NULL AND request_is_open(r) AND r.generation = o.generation AS counts,
            (SELECT max(k.generation) FROM code k
             WHERE k.request_id = o.request_id AND k.generation < o.generation AND k.void_at IS NULL) AS fallback

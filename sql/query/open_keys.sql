@@ -8,4 +8,4 @@ WHERE EXISTS (SELECT FROM code c WHERE c.key_id = k.id AND c.void_at IS NULL AND
    OR EXISTS (
     SELECT FROM obligation o, LATERAL (SELECT * FROM code c WHERE c.request_id = o.request_id AND c.generation = o.generation LIMIT 1) AS c
     WHERE c.key_id = k.id AND c.void_at IS NULL AND c.expires_at IS NULL
-      AND (o.kind = 'code' OR o.kind = 'reset' AND o.happened_at > (SELECT bascule_now()) - interval '1 day'))
+      AND (o.kind = 'code' OR o.kind IN ('reset', 'identifier') AND o.happened_at > (SELECT bascule_now()) - interval '1 day'))

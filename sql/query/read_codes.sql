@@ -16,7 +16,7 @@ WITH clock AS MATERIALIZED (
            (SELECT count(*) FROM (
                SELECT FROM space x WHERE x.contact_key = k.contact_key AND x.access = 'certificate' LIMIT 1001) AS counted) AS sharing,
            EXISTS (SELECT FROM space x WHERE x.email_key = k.contact_key AND x.access = 'password') AS taken
-    FROM (SELECT DISTINCT contact_key FROM mail WHERE purpose <> 'reset') AS k
+    FROM (SELECT DISTINCT contact_key FROM mail WHERE purpose IN ('identify', 'activate')) AS k
 )
 SELECT m.id, m.code_place, m.key_id, m.nonce, m.tag, m.purpose = 'activate' AS is_chosen, m.email AS recipient,
        m.number, m.holder, m.contact_email, m.serial, m.issuer, m.certificate_expires, m.access,
@@ -26,4 +26,4 @@ SELECT m.id, m.code_place, m.key_id, m.nonce, m.tag, m.purpose = 'activate' AS i
            SELECT max(x.ends_at)::text
            FROM (VALUES ('address', m.contact_key), ('address', nullif(m.email_key, m.contact_key)), ('domain', split_part(m.contact_key, '@', 2)), ('number', m.number)) AS n (kind, key)
            JOIN exclusion x ON x.kind = n.kind AND x.key = n.key AND x.ends_at > (SELECT now FROM clock)) END AS left_until
-FROM mail m LEFT JOIN contact k ON k.contact_key = m.contact_key AND m.purpose <> 'reset'
+FROM mail m LEFT JOIN contact k ON k.contact_key = m.contact_key AND m.purpose IN ('identify', 'activate')

@@ -14,7 +14,7 @@ WITH clock AS MATERIALIZED (
     FOR NO KEY UPDATE OF c SKIP LOCKED
 )
 SELECT m.id, (SELECT now FROM clock) AS now, m.request_id, m.generation, m.key_id, m.nonce, m.purpose = 'activate' AS is_chosen, m.email AS code_email,
-       CASE WHEN m.kind IN ('code', 'reminder', 'expired') THEN m.email
+       CASE WHEN m.kind IN ('code', 'reminder', 'expired', 'identifier-notice') THEN m.email
             WHEN m.kind IN ('notice', 'switch-notice') THEN m.contact_email
             ELSE m.identifier END AS recipient,
        m.number, m.holder, m.contact_email, m.serial, m.issuer, m.certificate_expires, m.access, coalesce(m.switched_at, 'epoch') AS switched_at,

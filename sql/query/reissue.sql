@@ -1,7 +1,7 @@
 -- Replaces the codes of open requests made with key $1 by ones made with key $2, by $3. A chosen address keeps its
 -- credentials and gets a code of its own again; the contact's code beside it is dead. What came back is forgotten, unless the
 -- address would be reserved twice then: whose mail to it bounced has lost it to whoever asked for it since (R22).
--- Codes for a new password are dead, mailed or not: their owner asks again.
+-- Codes for a new password or identifier are dead, mailed or not: their owner asks again.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), leaked AS MATERIALIZED (
@@ -19,7 +19,7 @@ WITH clock AS MATERIALIZED (
     UPDATE code c SET void_at = clock.now
     FROM clock
     WHERE c.void_at IS NULL AND (c.request_id IN (SELECT id FROM reissued)
-        OR c.key_id = $1 AND c.purpose = 'reset' AND (c.expires_at IS NULL OR c.expires_at > clock.now))
+        OR c.key_id = $1 AND c.purpose IN ('reset', 'identifier') AND (c.expires_at IS NULL OR c.expires_at > clock.now))
     RETURNING c.request_id, c.generation, c.purpose
 ), made AS (
     INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce, bounce, bounced_at)
@@ -37,12 +37,12 @@ WITH clock AS MATERIALIZED (
     FROM reissued i JOIN leaked l USING (id), clock WHERE l.purpose <> 'identify' OR i.campaign_id IS NULL
 ), unsent AS (
     DELETE FROM obligation o USING dead d
-    WHERE d.purpose = 'reset' AND o.kind = 'reset' AND o.request_id = d.request_id AND o.generation = d.generation
+    WHERE o.kind IN ('reset', 'identifier') AND o.kind = d.purpose AND o.request_id = d.request_id AND o.generation = d.generation
 ), audited AS (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)
     SELECT clock.now, space_id, id, 'code reissued', $3, 'key ' || $1::text FROM reissued, clock
     UNION ALL
-    SELECT clock.now, r.space_id, r.id, 'password code void', $3, 'key ' || $1::text
-    FROM dead d JOIN request r ON r.id = d.request_id, clock WHERE d.purpose = 'reset'
+    SELECT clock.now, r.space_id, r.id, CASE d.purpose WHEN 'reset' THEN 'password code void' ELSE 'identifier code void' END, $3, 'key ' || $1::text
+    FROM dead d JOIN request r ON r.id = d.request_id, clock WHERE d.purpose IN ('reset', 'identifier')
 )
 SELECT count(*) FROM reissued

@@ -203,6 +203,26 @@ func (db *DB) MailReset(t testing.TB, keys *conversion.Keyring, email string) (r
 	return request, code
 }
 
+// MailIdentifier does the same to the code that proves another identifier.
+func (db *DB) MailIdentifier(t testing.TB, keys *conversion.Keyring, email string) conversion.Code {
+	t.Helper()
+	var id conversion.KeyID
+	var nonce []byte
+	var generation int
+	var request int64
+	err := db.Raw.QueryRow(`SELECT key_id, nonce, generation, request_id FROM code
+		WHERE purpose = 'identifier' AND email = $1 AND void_at IS NULL`, email).Scan(&id, &nonce, &generation, &request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := keys.IdentifierCode(id, conversion.Nonce(nonce), generation, Email(t, email))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.start(t, keys, request, generation, Email(t, email), code, conversion.ResetLifetime)
+	return code
+}
+
 // start mails a code.
 func (db *DB) start(t testing.TB, keys *conversion.Keyring, request int64, generation int, email conversion.Email, code conversion.Code, life time.Duration) {
 	t.Helper()

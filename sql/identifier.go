@@ -1,0 +1,117 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"bascule/internal/conversion"
+)
+
+//go:embed query/ask_identifier.sql
+var askIdentifier string
+
+// AskIdentifier has a code mailed to another address, which its owner wants as the
+// identifier of the space that a session is in. The code is good for
+// conversion.ResetLifetime from the start of its mail; earlier ones are dead. It
+// returns conversion.ErrAddressTaken (R6).
+func (db *DB) AskIdentifier(ctx context.Context, s EnteredSpace, email conversion.Email, keys *conversion.Keyring) error {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, lockRequest, s.RequestID); err != nil {
+			return err
+		}
+		var taken bool
+		if err := tx.GetContext(ctx, &taken, addressTaken, email.Key()); err != nil {
+			return err
+		}
+		if taken {
+			return conversion.ErrAddressTaken
+		}
+		_, err := tx.ExecContext(ctx, askIdentifier, s.RequestID, email.String(), email.Key(), keys.Newest())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("ask for another identifier of space %d: %w", s.ID, err)
+	}
+	return nil
+}
+
+//go:embed query/pending_identifier.sql
+var pendingIdentifier string
+
+// PendingIdentifier is the address whose code is awaited. It returns
+// conversion.ErrNotFound if there is none.
+func (db *DB) PendingIdentifier(ctx context.Context, s EnteredSpace) (conversion.Email, error) {
+	var email string
+	err := db.x.GetContext(ctx, &email, pendingIdentifier, s.RequestID)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return conversion.Email{}, conversion.ErrNotFound
+	}
+	if err != nil {
+		return conversion.Email{}, fmt.Errorf("read the address that space %d awaits: %w", s.ID, err)
+	}
+	return conversion.ParseEmail(email)
+}
+
+//go:embed query/change_identifier.sql
+var changeIdentifier string
+
+// ChangeIdentifier makes the address that a code proves the identifier of the space
+// that a session is in, once, and ends all other sessions. The index that keeps two
+// spaces from one address decides (R6, I4). It returns conversion.ErrCodeRefused or
+// conversion.ErrAddressTaken.
+func (db *DB) ChangeIdentifier(ctx context.Context, s EnteredSpace, keys *conversion.Keyring, email conversion.Email, code conversion.Code, tokenHash [32]byte) error {
+	row, err := db.findCode(ctx, keys, email, code)
+	if err != nil {
+		return err
+	}
+	if row.Purpose != purposeIdentifier || row.RequestID != s.RequestID || !row.Live {
+		return conversion.ErrCodeRefused
+	}
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, lockSpace, s.RequestID); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, lockCode, s.RequestID, row.Generation); err != nil {
+			return err
+		}
+		n, err := affected(tx.ExecContext(ctx, changeIdentifier, s.ID, s.RequestID, row.Generation, s.Password, tokenHash[:]))
+		if err == nil && n == 0 {
+			err = conversion.ErrCodeRefused
+		}
+		return err
+	})
+	if violates(err, "space_password_email") {
+		err = conversion.ErrAddressTaken
+	}
+	if err != nil {
+		return fmt.Errorf("change the identifier of space %d: %w", s.ID, err)
+	}
+	return nil
+}
+
+//go:embed query/change_question.sql
+var changeQuestion string
+
+// ChangeQuestion replaces the trust question and its answer. It returns
+// conversion.ErrNotFound if the password was changed meanwhile.
+func (db *DB) ChangeQuestion(ctx context.Context, s EnteredSpace, question conversion.TrustQuestion, answer conversion.Hash) error {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, lockSpace, s.RequestID); err != nil {
+			return err
+		}
+		n, err := affected(tx.ExecContext(ctx, changeQuestion, s.ID, s.Password, question, answer, s.RequestID))
+		if err == nil && n == 0 {
+			err = conversion.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("change the trust question of space %d: %w", s.ID, err)
+	}
+	return nil
+}
