@@ -107,8 +107,11 @@ func (p *fieldParser) blame(column int, reason string) {
 		p.cell, p.reason = address, reason
 		return
 	}
-	p.reason += " ; " + address + " : " + reason
+	p.reason += further + address + "\u00a0: " + reason
 }
+
+// further parts the first problem of a row from the next ones, each with its cell.
+const further = "\u00a0; "
 
 const formulaReason = "formule : remplacez-la par sa valeur"
 

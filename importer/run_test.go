@@ -69,7 +69,7 @@ func countVerdicts(t testing.TB, path string) map[string]int {
 	}
 	counts := make(map[string]int)
 	for _, row := range sheetRows(t, content, "Abonnés")[3:] {
-		counts[row[6]]++
+		counts[row[0]]++
 	}
 	return counts
 }
@@ -106,7 +106,7 @@ func TestCorrectedVerdictsAreTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer book.Close()
-	if err := errors.Join(book.SetCellStr("Abonnés", "C56", "corrige@exemple.example"), book.SetCellStr("Abonnés", "B57", "Nom Retrouvé")); err != nil {
+	if err := errors.Join(book.SetCellStr("Abonnés", "F56", "corrige@exemple.example"), book.SetCellStr("Abonnés", "E57", "Nom Retrouvé")); err != nil {
 		t.Fatal(err)
 	}
 	corrected := filepath.Join(t.TempDir(), "corrigé.xlsx")
@@ -330,8 +330,8 @@ func TestCellOfSIREN(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"rejeté", "feuille Dossiers\u00a0: le SIREN 123456789 y porte deux raisons sociales", "Dossiers!D3"}
-	if rows := sheetRows(t, content, "Abonnés"); !slices.Equal(rows[1][5:], want) || rows[2][5] != "accepté" {
-		t.Errorf("the verdicts are %q and %q", rows[1][5:], rows[2][5:])
+	if rows := sheetRows(t, content, "Abonnés"); !slices.Equal(rows[1][:3], want) || rows[2][0] != "accepté" {
+		t.Errorf("the verdicts are %q and %q", rows[1][:3], rows[2][:3])
 	}
 }
 
@@ -344,7 +344,7 @@ func TestVerdictWarnsOfHiddenRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows := sheetRows(t, content, "Abonnés"); !strings.Contains(rows[2][6], "masquée") || len(rows[1]) > 6 {
+	if rows := sheetRows(t, content, "Abonnés"); !strings.Contains(rows[2][1], "masquée") || rows[1][1] != "" {
 		t.Errorf("rows are %q", rows)
 	}
 }
@@ -390,7 +390,7 @@ func TestVerdictsThatChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows := sheetRows(t, content, "Abonnés"); rows[1][5] != "inchangé" || rows[2][5] != "accepté" {
+	if rows := sheetRows(t, content, "Abonnés"); rows[1][0] != "inchangé" || rows[2][0] != "accepté" {
 		t.Errorf("the workbook says %q", rows)
 	}
 	if names := namesIn(t, filepath.Dir(opts.VerdictsPath)); len(names) != 1 {

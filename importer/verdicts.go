@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"bascule/importer/xlsx"
 	"bascule/internal/text"
@@ -16,9 +17,9 @@ import (
 	"bascule/sql"
 )
 
-// writeVerdicts writes the verdict workbook: what the file's sheet shows, at
-// the same addresses, with verdict, reason and cell beside each row. Every cell
-// is text, so that nothing is a live formula (I7) and a corrected workbook
+// writeVerdicts writes the verdict workbook: first how many rows have which verdict,
+// then what the file's sheet shows, on the same lines and in the same order, with
+// verdict, reason and cell in front of each row. Every cell is text, so that nothing is a live formula (I7) and a corrected workbook
 // can be imported again.
 func (f *File) writeVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error]) error {
 	if err := f.fillVerdicts(contextWriter{f.rows.ctx, w}, verdicts); err != nil {
@@ -33,6 +34,9 @@ func (f *File) fillVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error])
 	if err != nil {
 		return err
 	}
+	if _, err := book.Excelize.NewSheet(name); err != nil {
+		return err
+	}
 	if err := book.writeRows(name, f.rows, verdicts); err != nil {
 		return err
 	}
@@ -40,6 +44,9 @@ func (f *File) fillVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error])
 		if err := book.writeDossiers("Dossiers", f.dossiers); err != nil {
 			return err
 		}
+	}
+	if err := book.writeSummary(f.Name); err != nil {
+		return err
 	}
 	return book.Close()
 }
@@ -67,28 +74,37 @@ func validSheetName(name string) string {
 // verdictBook is a workbook under construction with its styles.
 type verdictBook struct {
 	*workbook.Book
+	summary      string // the name of the first sheet
 	text, header int
 	rows         map[string]int // by kind of verdict
+	reasons      map[string]int // likewise, of their reasons, which have several lines
 	culprit      int            // the cell that a rejection names
 
-	cells []workbook.Cell // of the row that is prepared
+	cells  []workbook.Cell // of the row that is prepared
+	height float64         // of that row, 0 for one line
+	counts verdictCounts
 }
 
 // headerStyle is that of the header of a list, which is text like what is below it.
 var headerStyle = workbook.Style{Format: "@", Bold: true, Ink: "FFFFFF", Paper: "1F3864"}
 
 func newVerdictBook(w io.Writer, name string) (*verdictBook, error) {
-	book, err := workbook.New(w, name)
+	summary := "Synthèse"
+	if strings.EqualFold(name, summary) {
+		summary = "Synthèse des verdicts"
+	}
+	book, err := workbook.New(w, summary)
 	if err != nil {
 		return nil, err
 	}
-	b := &verdictBook{Book: book, rows: make(map[string]int)}
+	b := &verdictBook{Book: book, summary: summary, rows: make(map[string]int), reasons: make(map[string]int), counts: newVerdictCounts()}
 	b.text = b.Style(workbook.Style{Format: "@"})
 	b.header = b.Style(headerStyle)
 	for _, of := range []struct{ verdict, paper string }{
 		{"accepted", "E2EFDA"}, {"unchanged", "EDEDED"}, {"not_due", "FFF2CC"}, {"excluded", "DDEBF7"}, {"rejected", "FCE4D6"},
 	} {
 		b.rows[of.verdict] = b.Style(workbook.Style{Format: "@", Paper: of.paper})
+		b.reasons[of.verdict] = b.Style(workbook.Style{Format: "@", Paper: of.paper, Wrap: true})
 	}
 	b.culprit = b.Style(workbook.Style{Format: "@", Bold: true, Ink: "9C0006", Paper: "F4B084"})
 	return b, nil
@@ -97,7 +113,7 @@ func newVerdictBook(w io.Writer, name string) (*verdictBook, error) {
 // writeRows writes the data sheet. The rows come from the spool and their
 // verdicts from the database, both in the order of the lines.
 func (b *verdictBook) writeRows(name string, s *sheet, verdicts iter.Seq2[sql.Verdict, error]) error {
-	out, err := b.openSheet(name, s, 12, 90, 12)
+	out, err := b.openSheet(name, s, 11, reasonWidth, 10)
 	if err != nil {
 		return err
 	}
@@ -139,7 +155,9 @@ func (b *verdictBook) writeHead(out *workbook.Sheet, s *sheet, next func() (row,
 		isHeader := r.line == s.layout.line
 		if isHeader {
 			b.fill(s, r, b.header)
-			b.append(s, b.header, verdictHeadings...)
+			for i, heading := range verdictHeadings {
+				b.cells[i] = workbook.Text(heading).In(b.header)
+			}
 		}
 		if err := b.writeRow(out, r.line); err != nil || isHeader {
 			return err
@@ -151,22 +169,70 @@ func (b *verdictBook) writeHead(out *workbook.Sheet, s *sheet, next func() (row,
 func (b *verdictBook) mark(s *sheet, r row, v sql.Verdict) {
 	style := b.rows[v.Kind]
 	b.fill(s, r, style)
-	b.append(s, style, kindFrench(v.Kind), v.Reason, v.Cell)
+	b.counts.add(v)
+	cell := v.Cell
 	for _, column := range s.layout.used() {
-		of := style
+		of, to := style, s.verdictColumn(column)
 		if v.Cell == xlsx.CellName(column, r.line) {
-			of = b.culprit
+			of, cell = b.culprit, xlsx.CellName(to, r.line)
 		}
-		b.cells[column-1] = b.cells[column-1].In(of)
+		b.cells[to-1] = b.cells[to-1].In(of)
 	}
+	b.cells[0] = workbook.Text(kindFrench(v.Kind)).In(style)
+	reason := s.readdressed(v.Reason, r.line)
+	b.cells[1] = workbook.Text(reason).In(b.reasons[v.Kind])
+	b.height = heightOf(reason, reasonWidth)
+	b.cells[2] = workbook.Text(cell).In(style)
+}
+
+// readdressed is a reason whose further cells are called as in the verdict workbook.
+func (s *sheet) readdressed(reason string, line int) string {
+	if !strings.Contains(reason, further) {
+		return reason
+	}
+	columns := s.layout.used()
+	slices.Sort(columns)
+	for _, column := range slices.Backward(columns) { // none takes the name of one that is to come
+		reason = strings.ReplaceAll(reason, further+xlsx.CellName(column, line)+"\u00a0", further+xlsx.CellName(s.verdictColumn(column), line)+"\u00a0")
+	}
+	return reason
+}
+
+// isDossiers tells the sheet whose rows have no verdict.
+func (s *sheet) isDossiers() bool { return &s.headings[0] == &dossierHeadings[0] }
+
+// verdictColumn is where a column of the file stands behind the verdicts, which come
+// first. Those of an earlier verdict workbook are gone, wherever they stood.
+func (s *sheet) verdictColumn(column int) int {
+	if s.isDossiers() {
+		return column
+	}
+	if s.layout.added == 0 || column < s.layout.added {
+		return column + len(verdictHeadings)
+	}
+	return column
+}
+
+// reasonWidth is that of the reasons beside the rows, in characters.
+const reasonWidth = 56
+
+// heightOf is how high a row is whose text is broken into lines, in points: not every
+// program finds out by itself. 0 is one line.
+func heightOf(text string, width int) float64 {
+	lines := 1 + utf8.RuneCountInString(text)*10/(width*9)
+	if lines == 1 {
+		return 0
+	}
+	return min(15*float64(lines), 400)
 }
 
 // fill prepares a row as it stands in the file.
 func (b *verdictBook) fill(s *sheet, r row, style int) {
+	b.height = 0
 	b.cells = slices.Grow(b.cells[:0], s.right+len(verdictHeadings))[:s.right+len(verdictHeadings)]
 	clear(b.cells)
 	for _, c := range r.cells {
-		b.cells[c.column-1] = workbook.Text(s.carried(r, c)).In(style)
+		b.cells[s.verdictColumn(c.column)-1] = workbook.Text(s.carried(r, c)).In(style)
 	}
 }
 
@@ -185,15 +251,8 @@ func (s *sheet) carried(r row, c cell) string {
 	return text
 }
 
-// append puts texts behind the last column of the sheet.
-func (b *verdictBook) append(s *sheet, style int, texts ...string) {
-	for i, text := range texts {
-		b.cells[s.right+i] = workbook.Text(text).In(style)
-	}
-}
-
 func (b *verdictBook) writeRow(out *workbook.Sheet, line int) error {
-	err := out.Row(line)
+	err := out.RowOf(line, b.height, 0)
 	for i, c := range b.cells {
 		out.Put(i+1, c)
 	}
@@ -203,19 +262,19 @@ func (b *verdictBook) writeRow(out *workbook.Sheet, line int) error {
 // maxFrozen is how many rows may stay in sight without filling a small screen.
 const maxFrozen = 12
 
-// openSheet begins a sheet of the same columns and others that are so wide.
+// openSheet begins a sheet of the same columns, behind others that are so wide.
 func (b *verdictBook) openSheet(name string, s *sheet, added ...float64) (*workbook.Sheet, error) {
-	layout := workbook.Layout{Columns: make([]workbook.Column, s.right), Header: s.layout.line}
+	layout := workbook.Layout{Columns: make([]workbook.Column, s.right+len(verdictHeadings)), Header: s.layout.line, Side: len(added)}
 	for i := range layout.Columns {
 		layout.Columns[i] = workbook.Column{Width: 18, Style: b.text}
 	}
 	for f, column := range s.layout.columns {
 		if column > 0 {
-			layout.Columns[column-1].Width = columnWidth(s.headings[f].name)
+			layout.Columns[s.verdictColumn(column)-1].Width = columnWidth(s.headings[f].name)
 		}
 	}
-	for _, width := range added {
-		layout.Columns = append(layout.Columns, workbook.Column{Width: width, Style: b.text})
+	for i, width := range added {
+		layout.Columns[i].Width = width
 	}
 	if s.layout.line <= maxFrozen {
 		layout.Frozen = s.layout.line

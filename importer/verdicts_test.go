@@ -90,16 +90,20 @@ func TestVerdictWorkbook(t *testing.T) {
 			f := mustOpen(t, test.name, test.content)
 			rows := sheetRows(t, verdictsOf(t, f), f.Sheet)
 			for i, want := range hostile {
-				got := append(slices.Clone(rows[i]), make([]string, 10)...)
+				got := append(slices.Clone(rows[i]), make([]string, 10)...)[3:]
 				if diff := cmp.Diff(want, got[:len(want)]); diff != "" {
 					t.Errorf("row %d: %s", i+1, diff)
 				}
 			}
-			if diff := cmp.Diff([]string{"verdict", "motif", "cellule"}, rows[2][7:]); diff != "" {
+			if diff := cmp.Diff([]string{"verdict", "motif", "cellule"}, rows[2][:3]); diff != "" {
 				t.Error(diff)
 			}
-			if rows[3][7] != test.verdict || rows[4][7] != "accepté" || rows[5][7] != "rejeté" || !strings.Contains(rows[5][8], "numéro d'abonné invalide") || rows[5][9] != "B6" {
-				t.Errorf("verdicts are %q, %q and %q", rows[3][7:], rows[4][7:], rows[5][7:])
+			if rows[3][0] != test.verdict || rows[4][0] != "accepté" || rows[5][0] != "rejeté" || !strings.Contains(rows[5][1], "numéro d'abonné invalide") || rows[5][2] != "E6" {
+				t.Errorf("verdicts are %q, %q and %q", rows[3][:3], rows[4][:3], rows[5][:3])
+			}
+			summary := sheetRows(t, verdictsOf(t, f), "Synthèse")
+			if n := summary[len(summary)-1][2]; n != "3" || summary[5][0] != "rejeté" || !strings.Contains(summary[5][1], "invalide") && !strings.Contains(summary[5][1], "formule") {
+				t.Errorf("the summary is %q", summary)
 			}
 		})
 	}
@@ -121,7 +125,7 @@ func TestVerdictsFrozenAndFiltered(t *testing.T) {
 		}
 		defer book.Close()
 		panes, err := book.GetPanes(f.Sheet)
-		if filtered := len(book.GetDefinedName()) > 0; err != nil || panes.Freeze != test.frozen || filtered != test.filtered {
+		if filtered := len(book.GetDefinedName()) > 0; err != nil || panes.XSplit != 3 || (panes.YSplit > 0) != test.frozen || filtered != test.filtered {
 			t.Errorf("%s below %d rows: frozen %v, filtered %v (%v)", test.file, test.above, panes.Freeze, filtered, err)
 		}
 	}
@@ -157,6 +161,9 @@ func TestVerdictOfVerdict(t *testing.T) {
 		if strings.HasPrefix(before[i].Reason, "formule") {
 			before[i] = after[i] // pasted as values: that is the correction
 		}
+		if cell := before[i].Cell; cell != "" && !strings.Contains(cell, "!") {
+			before[i].Cell = behindVerdicts(t, cell)
+		}
 		lost := strings.HasPrefix(before[i].Reason, "nombre dont des chiffres")
 		if lost && after[i].Reason != "" {
 			before[i] = after[i] // rejected all the same
@@ -164,6 +171,66 @@ func TestVerdictOfVerdict(t *testing.T) {
 		if diff := cmp.Diff(before[i], after[i], compareEmails); diff != "" {
 			t.Errorf("row %d: %s", before[i].Line, diff)
 		}
+	}
+}
+
+// behindVerdicts is where a cell of a file stands in its verdict workbook.
+func behindVerdicts(t testing.TB, cell string) string {
+	t.Helper()
+	column, line, err := excelize.CellNameToCoordinates(cell)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return xlsx.CellName(column+3, line)
+}
+
+// D9: an administrator's file may have the verdicts of an earlier import behind its
+// columns, in front of them or among them: the rows are the same, and their verdicts
+// come first.
+func TestVerdictsAnywhere(t *testing.T) {
+	const row = "00123456;Anne;a@b.example;1A;31/12/2026"
+	const header = "numéro d'abonné;titulaire;adresse électronique;numéro de série;date d'expiration"
+	for name, list := range map[string]string{
+		"none":   header + ";note\n" + row + ";x\n",
+		"behind": header + ";note;verdict;motif;cellule\n" + row + ";x;rejeté;non;A2\n",
+		"before": "verdict;motif;cellule;" + header + ";note\nrejeté;non;A2;" + row + ";x\n",
+		"among":  header + ";verdict;motif;cellule;note\n" + row + ";rejeté;non;A2;x\n",
+	} {
+		f := mustOpen(t, "a.csv", []byte(list))
+		want := [][]string{
+			strings.Split("verdict;motif;cellule;"+header+";note", ";"), strings.Split("accepté;;;"+row+";x", ";"),
+		}
+		once := verdictsOf(t, f)
+		if diff := cmp.Diff(want, sheetRows(t, once, f.Sheet)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if diff := cmp.Diff(want, sheetRows(t, verdictsOf(t, mustOpen(t, "b.xlsx", once)), f.Sheet)); diff != "" {
+			t.Errorf("%s, again: %s", name, diff)
+		}
+	}
+}
+
+// The first sheet counts verdicts by reason; a list that is called so itself keeps
+// its name. Reasons beyond a thousand are counted together (I8).
+func TestVerdictSummary(t *testing.T) {
+	f := mustOpen(t, "a.csv", []byte(csvHeader+goodLine))
+	f.Sheet = "synthèse"
+	book, err := excelize.OpenReader(bytes.NewReader(verdictsOf(t, f)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	if got := strings.Join(book.GetSheetList(), ", "); got != "Synthèse des verdicts, synthèse" {
+		t.Errorf("the sheets are %s", got)
+	}
+	c := newVerdictCounts()
+	for i := range 2 * maxReasons {
+		c.add(sql.Verdict{Kind: "rejected", Reason: strings.Repeat("x", i)})
+	}
+	c.add(sql.Verdict{Kind: "rejected", Reason: "xx"})
+	list := c.largest("rejected")
+	if len(list) != maxReasons+1 || list[0].reason != otherReasons || c.reasons[list[0]] != maxReasons || list[1].reason != "xx" {
+		t.Errorf("%d reasons, the first are %.3v", len(list), list[:2])
 	}
 }
 

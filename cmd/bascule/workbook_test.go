@@ -17,12 +17,12 @@ import (
 	"bascule/importer/sample"
 )
 
-// sheet FILE [NAME]: prints a sheet, the first one by default, a row a line and
-// the cells separated by " | ".
+// sheet FILE [NAME]: prints a sheet, by default the first one that holds more than
+// counts, a row a line and the cells separated by " | ".
 func printSheet(ts *testscript.TestScript, _ bool, args []string) {
 	book := openBook(ts, args[0])
 	defer book.Close()
-	name := book.GetSheetName(0)
+	name := listName(book)
 	if len(args) > 1 {
 		name = args[1]
 	}
@@ -33,11 +33,19 @@ func printSheet(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// cell FILE CELL VALUE: types a text into a cell of the first sheet, and saves.
+// listName is the first sheet behind the summary, if there is one.
+func listName(book *excelize.File) string {
+	if name := book.GetSheetName(0); name != "Synthèse" {
+		return name
+	}
+	return book.GetSheetName(1)
+}
+
+// cell FILE CELL VALUE: types a text into a cell of that sheet, and saves.
 func setCell(ts *testscript.TestScript, _ bool, args []string) {
 	book := openBook(ts, args[0])
 	defer book.Close()
-	ts.Check(book.SetCellStr(book.GetSheetName(0), args[1], args[2]))
+	ts.Check(book.SetCellStr(listName(book), args[1], args[2]))
 	ts.Check(book.Save())
 }
 

@@ -1,0 +1,101 @@
+package importer
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"bascule/internal/workbook"
+	"bascule/sql"
+)
+
+// verdictCounts counts rows by verdict and reason. There may be as many reasons as
+// rows: those beyond maxReasons are counted together (I8).
+type verdictCounts struct {
+	kinds   map[string]int
+	reasons map[verdictReason]int
+}
+
+type verdictReason struct{ kind, reason string }
+
+const (
+	maxReasons   = 1000
+	otherReasons = "autres motifs"
+	summaryWidth = 100 // of the reasons, in characters
+)
+
+func newVerdictCounts() verdictCounts {
+	return verdictCounts{kinds: make(map[string]int), reasons: make(map[verdictReason]int)}
+}
+
+func (c verdictCounts) add(v sql.Verdict) {
+	c.kinds[v.Kind]++
+	of := verdictReason{v.Kind, v.Reason}
+	if _, ok := c.reasons[of]; !ok && len(c.reasons) >= maxReasons {
+		of.reason = otherReasons
+	}
+	c.reasons[of]++
+}
+
+// verdictKinds are in the order in which an administrator looks at them.
+var verdictKinds = []string{"rejected", "excluded", "accepted", "unchanged", "not_due"}
+
+// writeSummary writes the first sheet: how many rows have which verdict, and why. It
+// names no column, so that it is never taken for the list.
+func (b *verdictBook) writeSummary(file string) error {
+	count := b.Style(workbook.Style{Format: "[$-40C]#,##0"})
+	total := b.Style(workbook.Style{Format: "[$-40C]#,##0", Bold: true, Line: "top", LineInk: "1F3864"})
+	title := b.Style(workbook.Style{Size: 16, Bold: true, Ink: "1F3864"})
+	note := b.Style(workbook.Style{Ink: "5A6470"})
+	out, err := b.Sheet(b.summary, workbook.Layout{Columns: []workbook.Column{{Width: 14, Style: b.text}, {Width: summaryWidth, Style: b.text}, {Width: 12, Style: count}}})
+	if err != nil {
+		return err
+	}
+	line := 0
+	high := func(height float64, a, c, n workbook.Cell) {
+		line++
+		if e := out.RowOf(line, height, 0); err == nil {
+			err = e
+		}
+		out.Put(1, a)
+		out.Put(2, c)
+		out.Put(3, n)
+	}
+	row := func(a, c, n workbook.Cell) { high(0, a, c, n) }
+	none := workbook.Cell{}
+	row(workbook.Text("Verdicts de l’import").In(title), none, none)
+	row(workbook.Text(file).In(note), none, none)
+	row(workbook.Text("Corrigez les lignes rejetées dans la feuille suivante, puis importez ce classeur.").In(note), none, none)
+	row(none, none, none)
+	row(workbook.Text("Verdict").In(b.header), workbook.Text("Motif").In(b.header), workbook.Text("Lignes").In(b.header))
+	all := 0
+	for _, kind := range verdictKinds {
+		for _, of := range b.counts.largest(kind) {
+			why := of.reason
+			if why == "" {
+				why = "sans remarque"
+			}
+			high(heightOf(why, summaryWidth), workbook.Text(kindFrench(kind)).In(b.rows[kind]), workbook.Text(workbook.Cut(why)).In(b.reasons[kind]), workbook.Number(int64(b.counts.reasons[of])).In(count))
+		}
+		all += b.counts.kinds[kind]
+	}
+	row(workbook.Text("Total").In(total), none.In(total), workbook.Number(int64(all)).In(total))
+	if err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+// largest are the reasons of a verdict, the most frequent first.
+func (c verdictCounts) largest(kind string) []verdictReason {
+	var list []verdictReason
+	for of := range maps.Keys(c.reasons) {
+		if of.kind == kind {
+			list = append(list, of)
+		}
+	}
+	slices.SortFunc(list, func(a, b verdictReason) int {
+		return cmp.Or(cmp.Compare(c.reasons[b], c.reasons[a]), cmp.Compare(a.reason, b.reason))
+	})
+	return list
+}
