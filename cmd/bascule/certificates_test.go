@@ -177,6 +177,11 @@ func TestRenewedCertificate(t *testing.T) {
 func TestStartWarns(t *testing.T) {
 	t.Parallel()
 	e := newEntrance(t)
+	for _, page := range []string{"mentions-legales.txt", "donnees-personnelles.txt"} {
+		if err := os.WriteFile(e.at(page), []byte("Texte de l’administration.\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, test := range map[string]struct {
 		env  []string
 		want string // "" for no warning at all
@@ -192,7 +197,7 @@ func TestStartWarns(t *testing.T) {
 		"TLS on all networks":       {[]string{"CERT_LISTEN_ADDR=:0", "TLS_CERT_FILE=" + e.at("tls.pem"), "TLS_KEY_FILE=" + e.at("tls.key")}, ""},
 		"an authority without list": {[]string{"CLIENT_CA_FILE=" + e.both()}, "CLIENT_CRL_FILE: no list of an authority"},
 	} {
-		env := append([]string{"LISTEN_ADDR=127.0.0.1:0", "CERT_LISTEN_ADDR=127.0.0.1:0"}, test.env...)
+		env := append([]string{"LISTEN_ADDR=127.0.0.1:0", "CERT_LISTEN_ADDR=127.0.0.1:0", "ADMINISTRATION=DDFiP Exemple", "LEGAL_DIR=" + e.at("")}, test.env...)
 		serve := e.operator.start(env, `"for":"certificates"`, "serve")
 		serve.stop(syscall.SIGTERM)
 		if log := serve.output(); !strings.Contains(log, test.want) || strings.Contains(log, `"WARN"`) != (test.want != "") {
