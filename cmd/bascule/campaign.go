@@ -30,7 +30,7 @@ Environment: DATABASE_URL.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.campaigns(ctx, db, asJSON) })
-	cmd.AddCommand(a.campaignShow(), a.campaignPlan(), a.campaignStart(), a.campaignSet(), a.campaignPause(), a.campaignResume(),
+	cmd.AddCommand(a.campaignShow(), a.campaignPlan(), a.campaignPreview(), a.campaignStart(), a.campaignSet(), a.campaignPause(), a.campaignResume(),
 		a.campaignEnd("cancel", "End a campaign and its open requests; their codes are dead at once",
 			`Ends a campaign and all its open requests. Their codes are dead at once, those in
 mails under way too. What is switched stays switched. It says how many requests

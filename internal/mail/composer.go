@@ -29,6 +29,7 @@ type variant struct {
 	again   bool // the contact's code still opens the identifiers
 	taken   bool // the address is another space's identifier already
 	dropped bool // the chosen address was refused and counts no more
+	trial   bool // it is to be looked at, its code opens nothing
 }
 
 // wording is a variant in its two formats.
@@ -92,18 +93,18 @@ func (c *Composer) compileAll(o Office) error {
 func (o Office) data(v variant) map[string]any {
 	return map[string]any{
 		"URL": o.PublicURL, "Help": strings.Split(o.Help, "\n"), "Administration": o.Administration.String(), "Short": o.Administration.Short,
-		"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped,
+		"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped, "Trial": v.trial,
 	}
 }
 
 // variants lists every wording of every mail.
 func variants() []variant {
 	var all []variant
-	for bits := range 128 {
+	for bits := range 256 {
 		on := func(i int) bool { return bits>>i&1 == 1 }
-		v := variant{chosen: on(0), shared: on(1), dated: on(2), past: on(3), again: on(4), taken: on(5), dropped: on(6)}
+		v := variant{chosen: on(0), shared: on(1), dated: on(2), past: on(3), again: on(4), taken: on(5), dropped: on(6), trial: on(7)}
 		for name, uses := range map[string]variant{
-			"activation":    {chosen: true, shared: true, dated: true, past: true, taken: true},
+			"activation":    {chosen: true, shared: true, dated: true, past: true, taken: true, trial: true},
 			"other_address": {again: true, dropped: true},
 			"confirmation":  {},
 			"reminder":      {dated: true, past: true},
@@ -126,7 +127,7 @@ func variants() []variant {
 
 func (v variant) within(uses variant) bool {
 	return !(v.chosen && !uses.chosen || v.shared && !uses.shared || v.dated && !uses.dated ||
-		v.past && !(uses.past && v.dated) || v.again && !uses.again || v.taken && !uses.taken || v.dropped && !uses.dropped)
+		v.past && !(uses.past && v.dated) || v.again && !uses.again || v.taken && !uses.taken || v.dropped && !uses.dropped || v.trial && !uses.trial)
 }
 
 // Activation is the mail with the code (R19, R23).
@@ -143,12 +144,25 @@ type Activation struct {
 }
 
 // Activation writes the mail with the code.
-func (c *Composer) Activation(a Activation) Message {
-	v := variant{name: "activation", chosen: a.Chosen, taken: a.Taken && !a.Chosen, shared: a.Sharing > 1 && !a.Taken && !a.Chosen}
+func (c *Composer) Activation(a Activation) Message { return c.activation(a, a.Code.String(), false) }
+
+// trialCode has the shape of a code, and is none: no code holds a U.
+const trialCode = "ESSA-IUUU-UUUU"
+
+// Trial writes the same mail to be looked at before any leaves: « ESSAI » stands in its
+// subject and in its first line, and its code opens nothing.
+func (c *Composer) Trial(a Activation) Message {
+	m := c.activation(a, trialCode, true)
+	m.Subject = "«\u00a0ESSAI\u00a0» " + m.Subject
+	return m
+}
+
+func (c *Composer) activation(a Activation, code string, trial bool) Message {
+	v := variant{name: "activation", chosen: a.Chosen, taken: a.Taken && !a.Chosen, shared: a.Sharing > 1 && !a.Taken && !a.Chosen, trial: trial}
 	v.dated, v.past = lastDay(a.Certificate, a.Date)
 	return c.write(v, a.Head, "votre code d’activation pour l’accès sans certificat", values{
 		slotNumber: string(a.Number), slotHolder: a.Holder,
-		slotCode: a.Code.String(), slotDeadline: conversion.FrenchTime(a.Deadline),
+		slotCode: code, slotDeadline: conversion.FrenchTime(a.Deadline),
 		slotCertificate: frenchDay(a.Certificate), slotSharing: sharing(a.Sharing),
 	})
 }

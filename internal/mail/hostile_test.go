@@ -208,3 +208,21 @@ func TestMessageID(t *testing.T) {
 		seen[id] = true
 	}
 }
+
+// D12: a trial is the mail itself, but that « ESSAI » stands in its subject and at its
+// beginning, and that nobody reads its code as one.
+func TestTrial(t *testing.T) {
+	c := composer(t)
+	a := activation(t)
+	m, real := c.Trial(a), c.Activation(a)
+	if m.Subject != "«\u00a0ESSAI\u00a0» "+real.Subject || !strings.HasPrefix(m.Text.String(), "« ESSAI » ") || !strings.Contains(m.HTML.String(), "<strong>«&nbsp;ESSAI&nbsp;» ") {
+		t.Errorf("the trial is %q: %s", m.Subject, m.Text)
+	}
+	_, text, _ := strings.Cut(m.Text.String(), "\n\n")
+	if want := strings.ReplaceAll(real.Text.String(), a.Code.String(), trialCode); text != want {
+		t.Errorf("the trial says %s, want %s", text, want)
+	}
+	if _, err := conversion.ParseCode(trialCode); err == nil {
+		t.Error("the code of a trial may be one")
+	}
+}

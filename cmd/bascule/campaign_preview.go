@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bascule/internal/atomicfile"
+	"bascule/internal/conversion"
+	"bascule/internal/mail"
+	"bascule/internal/smtp"
+	"bascule/sql"
+)
+
+func (a *app) campaignPreview() *cobra.Command {
+	var dir, to string
+	cmd := &cobra.Command{
+		Use:   "preview NAME [NUMBER...]",
+		Short: "Write or send real mails of a campaign as a trial",
+		Long: `Writes invitations that a campaign holds as files, or sends them to one address, to
+look at them before any leaves: those of the numbers given, or else the one with the
+longest holder, one whose address has several spaces, the one of the last certificate
+and the one that leaves first. « ESSAI » stands in the subject and the first line, and
+the code opens nothing. The log of the campaign tells that it was done.
+
+Environment: DATABASE_URL, MAIL_FROM, PUBLIC_URL; with --to SMTP_URL, and
+BOUNCE_ADDRESS, optional; ADMINISTRATION, HELP_TEXT_FILE and CODE_LIFETIME, optional,
+as the workers have them.`,
+		Example: `  bascule campaign preview spring --out trial
+  bascule campaign preview spring 00123456 --to me@office.example`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fmt.Errorf("an argument is needed, NAME")
+			}
+			return nil
+		},
+		ValidArgsFunction: a.completeCampaigns,
+	}
+	cmd.Flags().StringVar(&dir, "out", "", "write one .eml file for each mail into the folder `DIR`")
+	cmd.Flags().StringVar(&to, "to", "", "send them by the relay to this `ADDRESS` alone")
+	cmd.MarkFlagsOneRequired("out", "to")
+	cmd.MarkFlagsMutuallyExclusive("out", "to")
+	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
+		t, err := a.trial(ctx, db, args)
+		if err != nil {
+			return err
+		}
+		if dir != "" {
+			return a.writeTrial(ctx, db, t, dir)
+		}
+		return a.sendTrial(ctx, db, t, to)
+	})
+	return cmd
+}
+
+// A trial is mails of a campaign that are to be looked at.
+type trial struct {
+	campaign sql.Campaign
+	from     mail.Sender
+	mails    []mail.Message
+	numbers  []conversion.SubscriberNumber // of the mails
+}
+
+func (a *app) trial(ctx context.Context, db *sql.DB, args []string) (t trial, err error) {
+	numbers, err := a.numbers(ctx, args[1:], bulkFlags{})
+	if err != nil {
+		return t, err
+	}
+	office, host, err := a.office()
+	if err != nil {
+		return t, err
+	}
+	lifetime, err := a.env.codeLifetime()
+	if err != nil {
+		return t, err
+	}
+	composer, err := mail.NewComposer(office)
+	if err != nil {
+		return t, err
+	}
+	if t.campaign, err = db.Campaign(ctx, args[0]); err != nil {
+		return t, err
+	}
+	held, err := db.Previews(ctx, t.campaign, numbers)
+	if err != nil {
+		return t, err
+	}
+	if len(held) == 0 || len(held) < len(numbers) {
+		return t, fmt.Errorf("the campaign %q does not hold what was asked for: `bascule campaign show %s` tells what it holds", t.campaign.Name, shellWord(t.campaign.Name))
+	}
+	at, err := db.Now(ctx)
+	if err != nil {
+		return t, err
+	}
+	t.from = office.From
+	for i, p := range held {
+		id := fmt.Sprintf("trial.%d.%d@%s", at.UnixMicro(), i, host)
+		t.numbers = append(t.numbers, p.Number)
+		t.mails = append(t.mails, composer.Trial(mail.Activation{
+			Head:   mail.Head{ID: id, Date: at.Truncate(time.Second), To: p.Contact},
+			Number: p.Number, Holder: p.Holder, Deadline: at.Add(lifetime), Certificate: p.Certificate.Expires, Sharing: p.Sharing, Taken: p.Taken,
+		}))
+	}
+	return t, nil
+}
+
+// office is who writes the mails, and the host of PUBLIC_URL.
+func (a *app) office() (o mail.Office, host string, err error) {
+	if o.Administration, err = a.env.administration(); err != nil {
+		return o, "", err
+	}
+	if o.From, err = a.env.mailFrom(o.Administration); err != nil {
+		return o, "", err
+	}
+	u, err := a.env.publicURL()
+	if err != nil {
+		return o, "", err
+	}
+	o.PublicURL = u.String()
+	o.Help, err = a.env.help()
+	return o, u.Hostname(), err
+}
+
+func (a *app) writeTrial(ctx context.Context, db *sql.DB, t trial, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for i, m := range t.mails {
+		path := filepath.Join(dir, string(t.numbers[i])+".eml")
+		err := atomicfile.Write(path, func(w io.Writer) error {
+			_, err := w.Write(m.Bytes())
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		a.printf("%s\n", path)
+	}
+	return a.noteTrial(ctx, db, t, "written")
+}
+
+func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to string) error {
+	recipient, err := conversion.ParseEmail(to)
+	if err != nil {
+		return usagef("--to: %w", err)
+	}
+	cfg, err := a.env.smtp()
+	if err != nil {
+		return err
+	}
+	from, err := a.env.bounceAddress()
+	if err != nil {
+		return err
+	}
+	if from.IsZero() {
+		from = t.from.Address
+	}
+	cfg.Hello = helloName()
+	relay := smtp.NewClient(cfg, 1)
+	defer relay.Close()
+	var window []smtp.Message
+	for _, m := range t.mails {
+		window = append(window, smtp.Message{Envelope: smtp.Envelope{From: from, To: recipient}, Body: m.Bytes()})
+	}
+	var failed error
+	relay.Send(ctx, window, nil, func(_ int, o smtp.Outcome) {
+		if o.Kind != smtp.Accepted && failed == nil {
+			failed = fmt.Errorf("the relay did not take the trial: %s", o)
+		}
+	})
+	if failed != nil {
+		return failed
+	}
+	return a.noteTrial(ctx, db, t, "sent")
+}
+
+// noteTrial records what was done, without the address (I9).
+func (a *app) noteTrial(ctx context.Context, db *sql.DB, t trial, how string) error {
+	what := fmt.Sprintf("%s %s", count(int64(len(t.mails)), "mail", "mails"), how)
+	if err := db.NotePreview(ctx, t.campaign, what, actor()); err != nil {
+		return err
+	}
+	a.printf("Trial of the campaign %s: %s, marked « ESSAI »; their code opens nothing.\n", t.campaign.Name, what)
+	return nil
+}

@@ -1,0 +1,58 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
+)
+
+// A Preview is an invitation that a campaign holds, with what its mail will tell.
+type Preview struct {
+	conversion.Space
+	Sharing int  // certificate spaces with this contact address, 1001 at most (D2)
+	Taken   bool // that address is the identifier of a password space already (R6)
+}
+
+//go:embed query/preview.sql
+var preview string
+
+// Previews are invitations that a campaign holds: those of the numbers, or where none
+// are given up to four that differ: the longest holder, a shared address, the last
+// certificate, the first to leave. What is not held is left out.
+func (db *DB) Previews(ctx context.Context, c Campaign, numbers []conversion.SubscriberNumber) (list []Preview, err error) {
+	names := make(pq.StringArray, 0, len(numbers))
+	for _, n := range numbers {
+		names = append(names, string(n))
+	}
+	var rows []struct {
+		spaceRow
+		Sharing int  `db:"sharing"`
+		Taken   bool `db:"taken"`
+	}
+	if err := db.x.SelectContext(ctx, &rows, preview, c.ID, names); err != nil {
+		return nil, fmt.Errorf("pick invitations of campaign %q: %w", c.Name, err)
+	}
+	for _, row := range rows {
+		s, err := row.space()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Preview{s, row.Sharing, row.Taken})
+	}
+	return list, nil
+}
+
+//go:embed query/note_preview.sql
+var notePreview string
+
+// NotePreview records that a preview was made; what tells no address (I9).
+func (db *DB) NotePreview(ctx context.Context, c Campaign, what, actor string) error {
+	if _, err := db.x.ExecContext(ctx, notePreview, c.ID, actor, what); err != nil {
+		return fmt.Errorf("record a preview of campaign %q: %w", c.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,19 @@
+-- Invitations that campaign $1 holds, to be looked at: those of the numbers $2, or where these are none the one with the longest
+-- holder, one whose address has several spaces, the one whose certificate lasts longest, and the one that leaves first.
+WITH pending AS (
+    SELECT h.priority, h.expires, h.request_id, s.id, s.number, s.holder, s.contact_key
+    FROM held h JOIN space s ON s.id = h.space_id
+    WHERE h.campaign_id = $1 AND (cardinality($2::text[]) = 0 OR s.number = ANY ($2::text[]))
+), picked AS (
+    SELECT id FROM pending WHERE cardinality($2::text[]) > 0
+    UNION (SELECT id FROM pending ORDER BY length(holder) DESC, id LIMIT 1)
+    UNION (SELECT p.id FROM pending p WHERE EXISTS (
+        SELECT FROM space x WHERE x.contact_key = p.contact_key AND x.id <> p.id AND x.access = 'certificate') LIMIT 1)
+    UNION (SELECT id FROM pending ORDER BY expires DESC, id LIMIT 1)
+    UNION (SELECT id FROM pending ORDER BY priority, expires, request_id LIMIT 1)
+)
+SELECT s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access,
+       (SELECT count(*) FROM (
+           SELECT FROM space x WHERE x.contact_key = s.contact_key AND x.access = 'certificate' LIMIT 1001) AS counted) AS sharing,
+       EXISTS (SELECT FROM space x WHERE x.email_key = s.contact_key AND x.access = 'password') AS taken
+FROM space s JOIN picked USING (id) ORDER BY s.number
