@@ -66,7 +66,7 @@ type Import struct {
 	Stage     func(name string)            // told what is going on; may be nil
 }
 
-// An ImportResult counts verdicts. The four kinds always add up to Rows.
+// An ImportResult counts verdicts. The kinds always add up to Rows.
 type ImportResult struct {
 	Batch     int64         `json:"batch" db:"-"` // 0 for a dry run of an unknown file
 	Campaign  string        `json:"campaign" db:"-"`
@@ -193,8 +193,8 @@ func (r *importRun) real(ctx context.Context) (ImportResult, error) {
 	return result, r.steps(ctx, step{`SELECT analyze_filled()`, nil})
 }
 
-// manyRows is from when on an import makes the statistics of the tables that it
-// fills: whoever asks these right after the commit need not wait for autovacuum.
+// manyRows is how many rows make an import analyze the tables that it fills. Queries
+// right after the commit need not wait for autovacuum.
 const manyRows = 300
 
 // tell hands the verdicts on.
@@ -302,9 +302,8 @@ func (r *importRun) judge(ctx context.Context) error {
 	return r.known(ctx, 1, at)
 }
 
-// keysOnly has each statement from here on go from rows to others by their keys,
-// however many there are already and whatever the planner believes: it cannot know
-// the rows that this very transaction has judged and made.
+// keysOnly makes each later statement go from rows to others by their keys. The planner
+// cannot know the rows that this transaction has judged and made.
 const keysOnly = `SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`
 
 // known judges the rows without a verdict by what the database tells at an instant.

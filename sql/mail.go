@@ -44,14 +44,14 @@ const (
 // Lease is how long a claim lasts unless its holder renews it.
 const Lease = 60 * time.Second
 
-// A Claim is a set of obligations that one worker holds. Its token is a UUID
-// made by the worker; whoever holds another token changes nothing.
+// A Claim is a set of obligations that one worker holds. The worker makes its token, a
+// UUID. A worker with another token changes nothing.
 type Claim struct {
 	Token string
 	IDs   pq.Int64Array
 }
 
-// A Mail is one that is due, with what is needed to write it.
+// A Mail is a mail that is due, with the facts to write it.
 type Mail struct {
 	obligation
 	about
@@ -61,7 +61,7 @@ type Mail struct {
 	ExpiresAt time.Time       `db:"expires_at"` // the deadline of the code, of the contact's code in a notice; the epoch if there is none
 }
 
-// obligation is what is to be done, and how often it was tried.
+// obligation is a task that is due, and how often it was tried.
 type obligation struct {
 	Place         string        `db:"place"` // of its row
 	ID            int64         `db:"id"`
@@ -71,7 +71,7 @@ type obligation struct {
 	Generation    int           `db:"generation"`
 	Copy          int           `db:"copy"`          // 1 to 3 for an administrator's repetition (D3)
 	Attempts      int           `db:"attempts"`      // refusals so far that count
-	OwnFault      bool          `db:"own_fault"`     // they are the recipient's, not the relay's (D11)
+	OwnFault      bool          `db:"own_fault"`     // the recipient is to blame for them, not the relay (D11)
 	Interruptions int           `db:"interruptions"` // doubts about copies that may have gone out (I5)
 	HappenedAt    time.Time     `db:"happened_at"`   // what a notice tells; the epoch for other mails
 	Recent        bool          `db:"recent"`        // that was less than a day ago
@@ -120,9 +120,8 @@ var finishAccepted string
 // The others are finished; the call is to be made again for those.
 var ErrLocked = errors.New("somebody holds a code or a request")
 
-// FinishAccepted records mails that the relay accepted. What the token does not
-// hold any more is left to whoever does (I5). It returns ErrLocked for those that
-// have to wait.
+// FinishAccepted records mails that the relay accepted. It leaves out mails that the
+// token does not hold any more (I5). It returns ErrLocked if some mails have to wait.
 func (db *DB) FinishAccepted(ctx context.Context, token string, mails []*Mail) error {
 	c := Claim{Token: token}
 	var requests, generations pq.Int64Array
@@ -144,8 +143,8 @@ type Failure struct {
 //go:embed query/finish_failed.sql
 var finishFailed string
 
-// FinishFailed records certain failures: the deadline is taken back, the next
-// attempt gets a full one (D4). It returns ErrLocked for those that have to wait.
+// FinishFailed records certain failures. The deadline is taken back, and the next
+// attempt gets a full one (D4). It returns ErrLocked if some mails have to wait.
 func (db *DB) FinishFailed(ctx context.Context, token string, failures []Failure) error {
 	var (
 		c        = Claim{Token: token}
@@ -169,9 +168,9 @@ func (db *DB) FinishFailed(ctx context.Context, token string, failures []Failure
 //go:embed query/finish_in_doubt.sql
 var finishInDoubt string
 
-// FinishInDoubt records mails whose outcome is unknown: one interruption each
-// (I5). The same message goes out again after delay; after the third
-// interruption its request counts as mailed instead.
+// FinishInDoubt records mails whose outcome is unknown, one interruption each (I5). The
+// same message goes out again after delay. After the third interruption its request
+// counts as mailed instead.
 func (db *DB) FinishInDoubt(ctx context.Context, c Claim, delay time.Duration) error {
 	return db.finish(ctx, c, "in doubt", finishInDoubt, c.Token, c.IDs, delay.Seconds())
 }
@@ -179,9 +178,9 @@ func (db *DB) FinishInDoubt(ctx context.Context, c Claim, delay time.Duration) e
 //go:embed query/finish_refused.sql
 var finishRefused string
 
-// FinishRefused records addresses refused for good (D11): the request ends as
-// undeliverable, or drops the address that was chosen and falls back to the
-// contact code (D1). It returns ErrLocked for those that have to wait.
+// FinishRefused records addresses that were refused for good (D11). The request ends as
+// undeliverable, or drops the chosen address and falls back to the contact code (D1).
+// It returns ErrLocked if some mails have to wait.
 func (db *DB) FinishRefused(ctx context.Context, token string, failures []Failure) error {
 	c := Claim{Token: token}
 	var words, codes pq.StringArray
@@ -193,7 +192,7 @@ func (db *DB) FinishRefused(ctx context.Context, token string, failures []Failur
 	return db.finishFree(ctx, c, "refused", finishRefused, token, c.IDs, words, codes)
 }
 
-// finishFree finishes what nobody else holds.
+// finishFree finishes the mails that nobody else holds.
 func (db *DB) finishFree(ctx context.Context, c Claim, how, query string, args ...any) error {
 	if len(c.IDs) == 0 {
 		return nil
@@ -232,7 +231,7 @@ func (db *DB) finish(ctx context.Context, c Claim, how, query string, args ...an
 //go:embed query/renew_claim.sql
 var renewClaim string
 
-// RenewClaim keeps what a claim still holds for another Lease.
+// RenewClaim keeps the obligations that a claim still holds for another Lease.
 func (db *DB) RenewClaim(ctx context.Context, c Claim) error {
 	if _, err := db.x.ExecContext(ctx, renewClaim, c.Token, c.IDs, Lease.Seconds()); err != nil {
 		return fmt.Errorf("renew a claim: %w", err)

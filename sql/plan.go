@@ -13,11 +13,11 @@ import (
 	"bascule/internal/conversion"
 )
 
-// An Obstacle is what keeps a command from changing a request; "" is nothing.
+// An Obstacle is the reason why a command leaves a request alone; "" is none.
 type Obstacle string
 
-// What keeps a number out of a Plan. For cancel, the state of a request that has
-// ended stands in their place.
+// The reasons why a Plan leaves a number out. For cancel, the state of an ended request
+// is the reason.
 const (
 	ObstacleUnknown      Obstacle = "unknown"       // no space has the number
 	ObstacleNeverInvited Obstacle = "never_invited" // its space has no request
@@ -30,8 +30,8 @@ const (
 	ObstacleBounced      Obstacle = "bounced"       // a bounce said that the address is gone, which is still the same
 )
 
-// A Plan is the requests that a command is about to change. Nothing is changed
-// yet, and nothing is locked: the command leaves out what changed meanwhile.
+// A Plan is the requests that a command is about to change. Nothing is changed or
+// locked yet. The command leaves out requests that change meanwhile.
 type Plan struct {
 	Requests []int64
 	States   map[conversion.State]int // of these

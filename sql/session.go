@@ -20,11 +20,10 @@ const RecapSession = 30 * time.Minute
 //go:embed query/open_session.sql
 var openSession string
 
-// openSession opens another session on the recap of an activated request, as long
-// as the one that the activation opened stands; the lock keeps a change of the
-// password from missing it. It returns conversion.ErrAlreadyActivated.
-// One that is open already stays: it is that of an activation whose COMMIT was not
-// answered.
+// openSession opens another session on the recap of an activated request, while the
+// session of the activation lasts. The lock makes a change of the password see it. It
+// returns conversion.ErrAlreadyActivated. One that is open already stays: it is that of
+// an activation whose COMMIT was not answered.
 func (db *DB) openSession(ctx context.Context, request int64, tokenHash [32]byte) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, lockSpace, request); err != nil {

@@ -36,11 +36,12 @@ type Start struct {
 	Unwritten error   // why one of those that stay due cannot be written
 }
 
-// StartMail takes the mails of a lane that have been due for longest and starts
-// their hand-over, in one transaction: workers never wait for each other, and
-// nobody is mailed unless the start is on record (I5). The deadline of a code
-// counts from now (D4). Who has become void is dropped, who has been interrupted
-// three times counts as mailed, who is held by somebody or left alone waits.
+// StartMail takes the mails of a lane that have been due for longest and starts their
+// hand-over, in one transaction: workers never wait for each other, and nobody is
+// mailed unless the start is on record (I5). The deadline of a code counts from now
+// (D4). A mail that has become void is dropped. A mail that was interrupted three times
+// counts as mailed. A mail waits if somebody holds its code, or if its space is left
+// alone.
 func (db *DB) StartMail(ctx context.Context, t Window) (Start, error) {
 	w := window{Window: t, stmts: make(map[string]*sqlx.Stmt)}
 	for _, query := range []string{lockDue, readCodes, readOthers, startMail, startCodes} {
@@ -124,7 +125,8 @@ func (w *window) run(ctx context.Context) (Start, error) {
 	return Start{Found: len(due), Mails: f.start, Unwritten: f.unwritten}, w.start(ctx, f.start)
 }
 
-// lockDue locks mails that are due: those after the front, or all if there are none.
+// lockDue locks mails that are due after the front. If there are none, it looks at all
+// that are due.
 func (w *window) lockDue(ctx context.Context) (due []obligation, err error) {
 	at, id := w.Front.place()
 	err = w.query(ctx, &due, lockDue, w.Lane, w.Limit, w.Probe, w.Another, at, id)
@@ -137,7 +139,8 @@ func (w *window) lockDue(ctx context.Context) (due []obligation, err error) {
 	return due, err
 }
 
-// read locks the codes and reads what the mails tell. What somebody holds is missing.
+// read locks the codes and reads what the mails tell. It leaves out codes that somebody
+// holds.
 func (w *window) read(ctx context.Context, due []obligation) (map[int64]*Mail, error) {
 	var codes, requests, generations, spaces, others pq.Int64Array
 	for _, o := range due {
@@ -166,7 +169,7 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]*Mail, e
 	return known, nil
 }
 
-// fates are what becomes of the mails that were found.
+// fates say what becomes of the mails that were found.
 type fates struct {
 	start       []*Mail
 	void, doubt pq.Int64Array
@@ -263,7 +266,7 @@ func (m *Mail) address(keys *conversion.Keyring) (err error) {
 	return err
 }
 
-// settle writes down what becomes of those that do not start.
+// settle records the fates of mails that do not start.
 func (f *fates) settle(ctx context.Context, tx *sqlx.Tx) error {
 	for _, rest := range []struct {
 		query string

@@ -50,8 +50,8 @@ func (db *DB) tryTx(ctx context.Context, f func(*sqlx.Tx) error) error {
 // broke, or the context ended meanwhile.
 var ErrUnknown = errors.New("the connection ended during the commit, so it is not known whether all is stored")
 
-// begin begins a transaction. lib/pq does not look at ctx while it waits for the
-// answer to BEGIN: who waits for it past ctx's end rolls back.
+// begin begins a transaction. lib/pq does not look at ctx while it waits for the answer
+// to BEGIN. If ctx ends meanwhile, begin rolls back.
 func (db *DB) begin(ctx context.Context, options *stdsql.TxOptions) (*sqlx.Tx, error) {
 	type result struct {
 		tx  *sqlx.Tx

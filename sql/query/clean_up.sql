@@ -1,7 +1,6 @@
 -- Forgets up to $1 sessions that are over, as many throttles that have leaked empty, and as many invitations that wait without
 -- end for somebody who is left alone (D17), though their request has ended or has another code, or as many reminders that wait
--- for their campaign though their code is over (D16). What somebody holds is left for
--- the next time.
+-- for their campaign though their code is over (D16). Rows that somebody holds are left for the next time.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), sessions AS (

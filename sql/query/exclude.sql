@@ -1,5 +1,5 @@
--- Leaves alone whom $1 (address, domain or number) and $2 name, before instant $3, for reason $4, by $5 (D17). An exclusion of
--- the same that still holds is replaced: what waited for that one is looked at again. Tells how many spaces it names, and the
+-- Leaves the address, domain or number ($1 says which) $2 alone until instant $3, for reason $4, by $5 (D17). It replaces an
+-- exclusion of the same that still holds: mails that waited for that one are due again. Tells how many spaces it names, and the
 -- audit log of each.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now

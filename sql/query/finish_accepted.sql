@@ -1,6 +1,6 @@
--- The relay has accepted the mails $2 of token $1, of the codes ($3, $4). A code that died meanwhile stays dead, and the audit says so.
--- Tells how many are left because somebody holds their codes, an import perhaps, that must not hold up the others. Whoever changes
--- what became of a mail holds its code.
+-- The relay has accepted the mails $2 of token $1, of the codes ($3, $4). A code that died meanwhile stays dead, and the audit
+-- says so. Leaves out mails whose codes somebody holds, perhaps an import, and tells how many: they must not hold up the
+-- others. Each change of what became of a mail locks its code.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), done AS MATERIALIZED (

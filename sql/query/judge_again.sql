@@ -1,2 +1,2 @@
--- Rows that the database was asked about have no verdict again.
+-- Takes back the verdicts that came from the database.
 DELETE FROM judged WHERE action IS NOT NULL

@@ -1,4 +1,5 @@
--- Whoever types the code of request $1, generation $2, has received its mail. Who holds the code is not waited for.
+-- Marks the mail with the code of request $1, generation $2, as mailed: somebody typed the code. Fails at once if somebody
+-- holds the code.
 WITH held AS MATERIALIZED (
     SELECT c.request_id, c.generation, r.space_id FROM code c JOIN request r ON r.id = c.request_id
     WHERE c.request_id = $1 AND c.generation = $2 AND c.mailed_at IS NULL AND c.started_at IS NOT NULL AND c.void_at IS NULL AND request_is_open(r)

@@ -1,4 +1,4 @@
--- The mails $1 are due again at the instants $2, which may be infinity.
+-- Puts the mails $1 off until the instants $2, which may be infinity.
 WITH put_off AS (
     UPDATE obligation o SET claim = NULL, claimed_until = NULL, due_at = i.at
     FROM unnest($1::bigint[], $2::timestamptz[]) AS i (id, at) WHERE o.id = i.id

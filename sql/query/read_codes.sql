@@ -1,7 +1,7 @@
--- What the mails $1 of the codes ($2, $3) of the spaces $4 have to tell, now that the codes are locked. What somebody holds, an import
--- perhaps, is left out: no deadline counts while we wait.
--- Who shares a contact address is counted once for each address, and no further than a mail tells (D2).
--- left_until: until when the contact is left alone; what goes to an address that the subscriber chose was asked for (D17).
+-- What the mails $1 of the codes ($2, $3) of the spaces $4 have to tell, now that the codes are locked. Codes that somebody
+-- holds, perhaps an import, are left out: no deadline counts while we wait. The spaces that share a contact address are counted
+-- once for each address, and only as far as a mail tells (D2). left_until: until when the contact is left alone; what goes to
+-- an address that the subscriber chose was asked for (D17).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), mail AS MATERIALIZED (

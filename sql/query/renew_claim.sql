@@ -1,4 +1,4 @@
--- Keeps the claims $2 of token $1 for $3 seconds more. What its holder is starting or finishing just now is left to that.
+-- Keeps the claims $2 of token $1 for $3 seconds more. Rows that the holder starts or finishes at the moment are left out.
 WITH held AS MATERIALIZED (
     SELECT id FROM obligation WHERE id = ANY ($2) AND claim = $1
     FOR UPDATE SKIP LOCKED

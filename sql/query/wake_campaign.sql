@@ -1,4 +1,4 @@
--- What campaign $1 put off while it was not running is due again. Who is to be left alone is found out anew.
+-- Makes the mails due again that campaign $1 put off while it was not running. Their start looks at exclusions anew.
 WITH waiting AS (
     UPDATE obligation o SET due_at = clock.now
     FROM (SELECT bascule_now() AS now) AS clock
