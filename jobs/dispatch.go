@@ -12,6 +12,9 @@
 //	code mail started      ─▶ a look at half time, and one at its deadline
 //	half time              ─▶ reminder of an invitation (bulk), while assistance answers
 //	expiry                 ─▶ mail about the expired code (bulk)
+//	30, 15, 7 or 2 days
+//	before the certificate
+//	of an expired one ends ─▶ an invitation again, held by its campaign
 //	activation             ─▶ recap
 //	recap rendered         ─▶ confirmation mail (interactive)
 //	switch under another

@@ -37,10 +37,11 @@ func (w *Worker) Run(ctx context.Context) error {
 		return err
 	}
 	defer server.Shutdown()
-	var cleaning sync.WaitGroup
-	cleaning.Go(func() { (&Cleaner{DB: w.DB, Every: cleanEvery, Log: w.Log}).Run(ctx) })
-	cleaning.Go(func() { w.watcher().Run(ctx) })
-	defer cleaning.Wait()
+	var others sync.WaitGroup
+	others.Go(func() { (&Cleaner{DB: w.DB, Every: cleanEvery, Log: w.Log}).Run(ctx) })
+	others.Go(func() { (&Inviter{DB: w.DB, Keys: w.Mailer.Keys, Every: inviteEvery, Log: w.Log}).Run(ctx) })
+	others.Go(func() { w.watcher().Run(ctx) })
+	defer others.Wait()
 	(&Dispatcher{DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log, Help: w.Mailer.Help, Lifetime: w.Mailer.Lifetime}).Run(ctx)
 	return nil
 }

@@ -62,7 +62,12 @@ type CampaignSettings struct {
 	Pilot    int           // it pauses once so many invitations have started; 0: it does not
 	PerDay   int           // so many start on a day in Paris at the most; 0: no limit (D13)
 	MinHelp  time.Duration // so much assistance lies in the lifetime of a code; whole minutes (D14)
+	Again    int           // so often a subscriber whose code expired is invited again, MaxAgain at the most (D16)
 }
+
+// MaxAgain is how often a campaign invites again at the most: on 30, 15, 7 and 2 days
+// before the certificate ends (D16).
+const MaxAgain = 4
 
 // A CampaignStateError says that the state of a campaign forbids a command.
 type CampaignStateError struct {
@@ -92,11 +97,12 @@ type campaignRow struct {
 	Pilot     int           `db:"pilot"`
 	PerDay    int           `db:"per_day"`
 	MinHelp   int           `db:"min_help"` // minutes
+	Again     int           `db:"again"`
 }
 
 func (r campaignRow) campaign() Campaign {
 	return Campaign{ID: r.ID, Name: r.Name, State: r.State, Why: r.Why, CreatedAt: r.CreatedAt, CampaignSettings: CampaignSettings{
-		StartsAt: known(r.StartsAt), Pilot: r.Pilot, PerDay: r.PerDay, MinHelp: time.Duration(r.MinHelp) * time.Minute,
+		StartsAt: known(r.StartsAt), Pilot: r.Pilot, PerDay: r.PerDay, MinHelp: time.Duration(r.MinHelp) * time.Minute, Again: r.Again,
 	}}
 }
 
@@ -155,6 +161,7 @@ type CampaignProgress struct {
 	Started      int // invitations whose hand-over began, and did not certainly fail
 	StartedToday int // of them, today in Paris
 	Reminded     int // reminders that went out (D16)
+	ToInvite     int // whose code expired, and who are invited again later (D16); who is left alone then is not
 	States       map[conversion.State]int
 	NotDelivered int // of the expired (D11)
 	Spaces       map[conversion.Access]int
@@ -195,11 +202,15 @@ func (db *DB) Progress(ctx context.Context, name string) (p CampaignProgress, er
 		Started      int `db:"started"`
 		StartedToday int `db:"started_today"`
 		Reminded     int `db:"reminded"`
+		ToInvite     int `db:"again"`
 	}
 	if err := db.x.GetContext(ctx, &c, campaignCounts, p.ID, at); err != nil {
 		return p, fmt.Errorf("count campaign %q: %w", name, err)
 	}
 	p.Rows, p.Held, p.Started, p.StartedToday, p.Reminded = c.Rows, c.Held, c.Started, c.StartedToday, c.Reminded
+	if p.State != CampaignCancelled && p.State != CampaignClosed {
+		p.ToInvite = c.ToInvite
+	}
 	p.States, p.NotDelivered, p.Spaces = c.states(), c.NotDelivered, c.spaces()
 	if err := db.x.SelectContext(ctx, &p.Log, campaignAudit, p.ID, campaignLog); err != nil {
 		return p, fmt.Errorf("read the log of campaign %q: %w", name, err)
@@ -303,7 +314,7 @@ func set(ctx context.Context, tx *sqlx.Tx, c Campaign, s CampaignSettings, actor
 	}
 	startsAt := stdsql.NullTime{Time: s.StartsAt, Valid: !s.StartsAt.IsZero()}
 	positive := func(n int) stdsql.NullInt64 { return stdsql.NullInt64{Int64: int64(n), Valid: n > 0} }
-	_, err := tx.ExecContext(ctx, setCampaign, c.ID, startsAt, positive(s.Pilot), positive(s.PerDay), positive(int(s.MinHelp/time.Minute)), actor, s.String())
+	_, err := tx.ExecContext(ctx, setCampaign, c.ID, startsAt, positive(s.Pilot), positive(s.PerDay), positive(int(s.MinHelp/time.Minute)), actor, s.String(), s.Again)
 	if err != nil {
 		return fmt.Errorf("change the settings of campaign %q: %w", c.Name, err)
 	}
@@ -312,7 +323,7 @@ func set(ctx context.Context, tx *sqlx.Tx, c Campaign, s CampaignSettings, actor
 
 // String tells the settings in a line, for the log.
 func (s CampaignSettings) String() string {
-	return fmt.Sprintf("pilot %d, per day %d, min help %s", s.Pilot, s.PerDay, s.MinHelp)
+	return fmt.Sprintf("pilot %d, per day %d, min help %s, again %d", s.Pilot, s.PerDay, s.MinHelp, s.Again)
 }
 
 //go:embed query/open_of_campaign.sql

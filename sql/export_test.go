@@ -8,3 +8,6 @@ const ByIndex = byIndex
 const RowByRow = rowByRow
 
 var ReportRequests = reportRequests
+
+// ImportLock is what imports wait for each other by.
+const ImportLock = importLock

@@ -18,7 +18,7 @@ import (
 // that it no longer needs, never history (R4, I9).
 var grants = [...]struct{ table, rights string }{
 	{"goose_db_version", "SELECT"},
-	{"campaign", "SELECT, INSERT (name, created_at), UPDATE (state, why, starts_at, pilot, per_day, min_help, open_until, watched_from)"},
+	{"campaign", "SELECT, INSERT (name, created_at), UPDATE (state, why, starts_at, pilot, per_day, min_help, again, open_until, watched_from)"},
 	{"alert", "SELECT, INSERT (made_at, subject, text), UPDATE (subject), DELETE"},
 	{"campaign_audit", "SELECT, INSERT (at, campaign_id, event, actor, why)"},
 	{"batch", "SELECT, INSERT, UPDATE (file_name, campaign_id)"},
@@ -42,6 +42,7 @@ var grants = [...]struct{ table, rights string }{
 	{"obligation", "SELECT, INSERT (lane, kind, space_id, request_id, generation, campaign_id, copy, due_at, happened_at), DELETE," +
 		" UPDATE (due_at, claim, claimed_until, started_at, message_date, attempts, interruptions, blame)"},
 	{"held", "SELECT, INSERT, UPDATE (generation, priority, expires), DELETE"},
+	{"reinvitation", "SELECT, INSERT, UPDATE (at), DELETE"},
 	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason)"},
 	{"recap", "SELECT, INSERT (request_id, facts), UPDATE (pdf, sha256, rendered_at)"},
 	{"session", "SELECT, INSERT, DELETE"},

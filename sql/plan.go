@@ -182,7 +182,7 @@ func (db *DB) Retry(ctx context.Context, p Plan, keys *conversion.Keyring, actor
 		if _, err := tx.ExecContext(ctx, closeOverdue, chosen, actor); err != nil {
 			return err
 		}
-		opened, err = affected(tx.ExecContext(ctx, retry, chosen, p.sameAddress, p.byNumber, keys.Newest(), actor))
+		opened, err = affected(tx.ExecContext(ctx, retry, chosen, p.sameAddress, p.byNumber, keys.Newest(), actor, "retry"))
 		return err
 	})
 	if err != nil {

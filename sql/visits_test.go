@@ -72,6 +72,7 @@ func TestPages(t *testing.T) {
 	t.Run("import", d.pagesOfAnImport)
 	t.Run("request", d.pagesOfARequest)
 	t.Run("release", d.pagesOfARelease)
+	t.Run("follow-up", d.pagesOfAFollowUp)
 }
 
 // pagesOfAMail is about a code mail, from its start to its end, with exclusions and

@@ -114,6 +114,7 @@ type campaignLine struct {
 	Started       int                       `json:"started"`       // invitations
 	StartedToday  int                       `json:"started_today"` // of them, in Paris
 	Reminded      int                       `json:"reminded"`      // reminders that went out
+	ToInvite      int                       `json:"to_invite"`     // again, later
 	Requested     int                       `json:"requested"`
 	Mailed        int                       `json:"mailed"`
 	Activated     int                       `json:"activated"`
@@ -127,11 +128,12 @@ type campaignLine struct {
 	PerDay        int                       `json:"per_day"`   // 0: no limit
 	MinHelp       float64                   `json:"min_help"`  // hours; 0: any
 	LastMail      *time.Time                `json:"last_mail"` // as it is foreseen while it runs
+	Again         int                       `json:"again"`     // times; 0: never
 }
 
 func newCampaignLine(p sql.CampaignProgress, last time.Time) campaignLine {
 	l := campaignLine{
-		Campaign: p.Name, State: p.State, Why: p.Why, Rows: p.Rows, Held: p.Held, Started: p.Started, StartedToday: p.StartedToday, Reminded: p.Reminded,
+		Campaign: p.Name, State: p.State, Why: p.Why, Rows: p.Rows, Held: p.Held, Started: p.Started, StartedToday: p.StartedToday, Reminded: p.Reminded, ToInvite: p.ToInvite, Again: p.Again,
 		Requested: p.States[conversion.StateRequested], Mailed: p.States[conversion.StateMailed],
 		Activated: p.States[conversion.StateActivated], Expired: p.States[conversion.StateExpired],
 		Undeliverable: p.States[conversion.StateUndeliverable], Cancelled: p.States[conversion.StateCancelled],
@@ -154,7 +156,7 @@ func (a *app) printCampaign(p sql.CampaignProgress, last time.Time) {
 	}
 	a.printf("\n%10d  rows handed in\n\nRequests\n", p.Rows)
 	writeStates(a.stdout, p.States, p.NotDelivered)
-	a.printf("\nInvitations\n%10d  held\n%10d  started, %d of them today\n%10d  reminders\n", p.Held, p.Started, p.StartedToday, p.Reminded)
+	a.printf("\nInvitations\n%10d  held\n%10d  started, %d of them today\n%10d  reminders\n%10d  to come, again, before the certificate ends\n", p.Held, p.Started, p.StartedToday, p.Reminded, p.ToInvite)
 	if !last.IsZero() {
 		a.printf("%10s  the last one leaves on %s, Paris time, as things go\n", "", parisTime(last))
 	}
@@ -178,6 +180,9 @@ func brakesOf(s sql.CampaignSettings) (lines []string) {
 	}
 	if s.MinHelp > 0 {
 		lines = append(lines, fmt.Sprintf("%s of assistance in the lifetime of each code", shortDuration(s.MinHelp)))
+	}
+	if s.Again > 0 {
+		lines = append(lines, fmt.Sprintf("invites again whose code expired, %s at the most", count(int64(s.Again), "time", "times")))
 	}
 	return lines
 }
@@ -218,6 +223,7 @@ type brakes struct {
 	pilot   int
 	perDay  int
 	minHelp span
+	again   int
 }
 
 func (b *brakes) addTo(cmd *cobra.Command) {
@@ -225,6 +231,7 @@ func (b *brakes) addTo(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&b.pilot, "pilot", 0, "pause once `N` more invitations have started")
 	cmd.Flags().IntVar(&b.perDay, "per-day", 0, "at most `N` invitations a day, in Paris; 0: no limit")
 	cmd.Flags().Var(&b.minHelp, "min-help", "only if so much assistance lies in the lifetime of a code, such as 12h")
+	cmd.Flags().IntVar(&b.again, "again", 0, "invite again whose code expired, at most `N` times, before the certificate ends (3 unless set); 0: never")
 }
 
 // check refuses values that make no sense, and those that could never start anything (D14).
@@ -234,6 +241,9 @@ func (b *brakes) check(a *app) error {
 	}
 	if b.pilot > maxBrake || b.perDay > maxBrake {
 		return usagef("a number is above %d", maxBrake)
+	}
+	if b.again < 0 || b.again > sql.MaxAgain {
+		return usagef("--again is from 0 to %d: there are 30, 15, 7 and 2 days before the certificate ends", sql.MaxAgain)
 	}
 	if b.minHelp == 0 {
 		return nil
@@ -274,6 +284,9 @@ func (b *brakes) apply(cmd *cobra.Command, s *sql.CampaignSettings, now time.Tim
 	}
 	if cmd.Flags().Changed("min-help") {
 		s.MinHelp = time.Duration(b.minHelp).Round(time.Minute)
+	}
+	if cmd.Flags().Changed("again") {
+		s.Again = b.again
 	}
 }
 
@@ -319,7 +332,7 @@ Environment: DATABASE_URL; HELP_HOURS and CODE_LIFETIME, optional, for --min-hel
   bascule campaign set spring --per-day 0`,
 	})
 	b.addTo(cmd)
-	cmd.MarkFlagsOneRequired("after", "pilot", "per-day", "min-help")
+	cmd.MarkFlagsOneRequired("after", "pilot", "per-day", "min-help", "again")
 	cmd.RunE = a.withBrakes(&b, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error {
 		var now sql.CampaignSettings
 		err := db.SetCampaign(ctx, p.Name, func(s *sql.CampaignSettings) {

@@ -16,6 +16,7 @@ CREATE TABLE campaign (
     pilot      bigint      CHECK (pilot > 0),
     per_day    integer     CHECK (per_day > 0),
     min_help   integer     CHECK (min_help > 0),
+    again      smallint    NOT NULL DEFAULT 3 CHECK (again BETWEEN 0 AND 4),
     open_until timestamptz,
     watched_from timestamptz
 );
@@ -25,6 +26,7 @@ COMMENT ON COLUMN campaign.starts_at IS 'None of its invitations starts before.'
 COMMENT ON COLUMN campaign.pilot IS 'It pauses once this many of its invitations have started, all told. Null: it does not.';
 COMMENT ON COLUMN campaign.per_day IS 'How many invitations start on a day in Paris at the most (D13). Null: no limit.';
 COMMENT ON COLUMN campaign.min_help IS 'How many minutes of assistance the lifetime of a code holds at the least (D14). Null: it does not matter.';
+COMMENT ON COLUMN campaign.again IS 'How many times it invites a subscriber again whose code expired (D16).';
 COMMENT ON COLUMN campaign.open_until IS 'Before this instant an invitation that starts has enough assistance ahead: whoever releases some looks ahead a minute. Null: that does not matter.';
 COMMENT ON COLUMN campaign.watched_from IS 'Since when what goes wrong counts towards stopping it (D15).';
 CREATE UNIQUE INDEX campaign_name ON campaign (lower(name));
@@ -371,6 +373,26 @@ COMMENT ON COLUMN held.priority IS '1 to 9, the first leaves first (D13).';
 COMMENT ON COLUMN held.expires IS 'The certificate.';
 CREATE INDEX held_order ON held (campaign_id, priority, expires, request_id);
 
+CREATE TABLE reinvitation (
+    space_id    bigint      PRIMARY KEY,
+    request_id  bigint      NOT NULL,
+    campaign_id bigint      NOT NULL,
+    nth         smallint    NOT NULL,
+    at          timestamptz NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+COMMENT ON TABLE  reinvitation IS 'An invitation to come, of a space whose latest request, one of a campaign, expired (D16). Another request of the space takes its place.';
+COMMENT ON COLUMN reinvitation.request_id IS 'The one that expired.';
+COMMENT ON COLUMN reinvitation.nth IS 'Which further invitation of the campaign it is, 1 for the first.';
+CREATE INDEX reinvitation_at ON reinvitation (at, space_id);
+
+-- When a campaign invites again whose code expired, its certificate ending on that day: 30, 15, 7 or 2 days before, as the day begins in
+-- Paris, the next of them from that instant on (D16). Null: none is ahead.
+CREATE FUNCTION next_invitation(certificate date, at timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT min(d.begins) FROM (
+        SELECT (certificate - days)::timestamp AT TIME ZONE 'Europe/Paris' AS begins FROM unnest(ARRAY[30, 15, 7, 2]) AS days) AS d
+    WHERE d.begins >= at
+$$;
+
 -- Whoever adds an obligation wakes Dispatch; lost wake-ups are caught by its tick.
 -- +goose StatementBegin
 CREATE FUNCTION wake_dispatch() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -492,6 +514,7 @@ CREATE TABLE tally (
     batch_switched integer NOT NULL DEFAULT 0,
     campaign_spaces integer NOT NULL DEFAULT 0,
     held           integer NOT NULL DEFAULT 0,
+    again          integer NOT NULL DEFAULT 0,
     started        integer NOT NULL DEFAULT 0,
     invited        integer NOT NULL DEFAULT 0,
     dead           integer NOT NULL DEFAULT 0,
@@ -515,6 +538,7 @@ COMMENT ON COLUMN tally.batch_spaces IS 'Those that have a request of this batch
 COMMENT ON COLUMN tally.batch_switched IS 'Of these, those that were switched, by whatever request.';
 COMMENT ON COLUMN tally.campaign_spaces IS 'Those that have a request of this campaign.';
 COMMENT ON COLUMN tally.held IS 'Invitations that the campaign has not released.';
+COMMENT ON COLUMN tally.again IS 'Expired requests that the campaign is to invite again (D16).';
 COMMENT ON COLUMN tally.started IS 'Invitations whose hand-over began, and did not certainly fail.';
 COMMENT ON COLUMN tally.reminded IS 'Reminders that went out (D16).';
 COMMENT ON COLUMN tally.invited IS 'Invitations that the relay took or refused for good. This and the next four are signals by which a campaign stops (D15); they keep their minute for 25 hours.';
@@ -547,6 +571,15 @@ CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURN
     ), told AS (
         INSERT INTO obligation (lane, kind, space_id, request_id, generation, campaign_id, due_at)
         SELECT 'bulk', 'expired', space_id, id, generation, campaign_id, at FROM expired WHERE reached
+    ), again AS ( -- by the keys, whatever the statistics say
+        INSERT INTO reinvitation (space_id, request_id, campaign_id, nth, at)
+        SELECT e.space_id, e.id, e.campaign_id, before.n + 1, s.next
+        FROM expired e,
+             LATERAL (SELECT c.again FROM campaign c WHERE c.id = e.campaign_id AND c.again > 0 AND campaign_is_open(c.id) LIMIT 1) AS c,
+             LATERAL (SELECT next_invitation(s.certificate_expires, at) AS next FROM space s WHERE s.id = e.space_id LIMIT 1) AS s,
+             LATERAL (SELECT count(*) AS n FROM request r WHERE r.space_id = e.space_id AND r.campaign_id = e.campaign_id AND r.origin = 'retry') AS before
+        WHERE s.next IS NOT NULL AND before.n < c.again
+        ON CONFLICT DO NOTHING
     ), audited AS (
         INSERT INTO audit (at, space_id, request_id, event, actor, why)
         SELECT at, space_id, id, 'expired', actor, 'deadline' FROM expired

@@ -10,7 +10,7 @@
 DO $do$ BEGIN
     EXECUTE format($f$
         CREATE FUNCTION count_new_requests() RETURNS trigger LANGUAGE plpgsql
-            SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off AS $$
+            SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
         DECLARE
             others boolean;
         BEGIN
@@ -26,6 +26,9 @@ DO $do$ BEGIN
                    count(*) FILTER (WHERE NOT (others AND EXISTS (
                        SELECT FROM %1$I.request o WHERE o.space_id = n.space_id AND o.id <> n.id AND o.campaign_id = n.campaign_id)))
             FROM new n GROUP BY n.batch_id, n.campaign_id;
+            IF others THEN -- who has another request is not invited again for the one before (D16)
+                DELETE FROM %1$I.reinvitation a USING new n WHERE a.space_id = n.space_id;
+            END IF;
             RETURN NULL;
         END $$ $f$, current_schema());
 END $do$;
@@ -155,29 +158,27 @@ CREATE FUNCTION folded_at(t tally, now timestamptz) RETURNS timestamptz LANGUAGE
          WHERE c.id = t.campaign_id AND t.at >= c.watched_from AND t.at > now - interval '25 hours'
            AND (t.invited, t.dead, t.complaints, t.entries, t.failures) <> (0, 0, 0, 0, 0) AND c.watched_from > date_trunc('minute', t.at)));
 
--- What a campaign holds. An update changes only which code is meant.
+-- What a campaign holds, and whom it is to invite again. An update changes only which code is meant.
 -- +goose StatementBegin
 DO $do$
 DECLARE
-    op   text;
-    sign text;
+    op    text;
+    sign  text;
+    waits text;
+    what  text;
 BEGIN
-    FOR op, sign IN VALUES ('new', ''), ('released', '-') LOOP
+    FOR op, sign, waits, what IN VALUES ('new', '', 'held', 'held'), ('gone', '-', 'held', 'held'), ('new', '', 'reinvitation', 'again'), ('gone', '-', 'reinvitation', 'again') LOOP
         EXECUTE format($f$
-            CREATE FUNCTION count_%2$s_held() RETURNS trigger LANGUAGE plpgsql AS $$
+            CREATE FUNCTION count_%2$s_%4$s() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
-                INSERT INTO %1$I.tally (campaign_id, held) SELECT campaign_id, %3$scount(*) FROM changed GROUP BY campaign_id;
+                INSERT INTO %1$I.tally (campaign_id, %5$s) SELECT campaign_id, %3$scount(*) FROM changed GROUP BY campaign_id;
                 RETURN NULL;
-            END $$ $f$, current_schema(), op, sign);
+            END $$ $f$, current_schema(), op, sign, waits, what);
+        EXECUTE format('CREATE TRIGGER %3$s_%1$s_is_counted AFTER %2$s ON %3$s REFERENCING %1$s TABLE AS changed
+            FOR EACH STATEMENT EXECUTE FUNCTION count_%4$s_%3$s()', CASE op WHEN 'new' THEN 'NEW' ELSE 'OLD' END, CASE op WHEN 'new' THEN 'INSERT' ELSE 'DELETE' END, waits, op);
     END LOOP;
 END $do$;
 -- +goose StatementEnd
-CREATE TRIGGER held_is_counted AFTER INSERT ON held
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION count_new_held();
-CREATE TRIGGER held_counts_no_more AFTER DELETE ON held
-    REFERENCING OLD TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION count_released_held();
 
 -- The requests whose deadline has passed and which no sweep has ended yet: in the tally they are as they were, but they are
 -- expired. Each open request that was started has a deadline; one that a sweep found held by somebody has another, two
@@ -195,7 +196,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION recount() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    LOCK TABLE request, code, held, obligation, tally IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE request, code, held, reinvitation, obligation, tally IN SHARE ROW EXCLUSIVE MODE;
     CREATE TEMP TABLE starts ON COMMIT DROP AS -- of them, nothing else tells the day of what failed since
         SELECT campaign_id, day, sum(started) AS started, sum(reminded) AS reminded FROM tally GROUP BY campaign_id, day HAVING sum(started) <> 0 OR sum(reminded) <> 0;
     DELETE FROM tally;
@@ -211,6 +212,7 @@ BEGIN
     INSERT INTO tally (campaign_id, campaign_spaces)
     SELECT campaign_id, count(DISTINCT space_id) FROM request WHERE campaign_id IS NOT NULL GROUP BY campaign_id;
     INSERT INTO tally (campaign_id, held) SELECT campaign_id, count(*) FROM held GROUP BY campaign_id;
+    INSERT INTO tally (campaign_id, again) SELECT campaign_id, count(*) FROM reinvitation GROUP BY campaign_id;
     INSERT INTO tally (spaces, to_send, to_render)
     SELECT (SELECT count(DISTINCT space_id) FROM request),
            count(*) FILTER (WHERE lane <> 'recap' AND due_at < 'infinity'), count(*) FILTER (WHERE lane = 'recap')

@@ -1,4 +1,4 @@
--- New requests after the requests $1, where nothing has come in the way meanwhile (D10). $2 same address, $3 named, $4 key id, $5 actor.
+-- New requests after the requests $1, where nothing has come in the way meanwhile (D10). $2 same address, $3 named, $4 key id, $5 actor, $6 why.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), opened AS (
@@ -23,4 +23,4 @@ WITH clock AS MATERIALIZED (
     SELECT 'bulk', 'code', space_id, id, generation, clock.now FROM opened, clock WHERE campaign_id IS NULL
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
-SELECT clock.now, space_id, id, 'requested', $5, 'retry' FROM opened, clock
+SELECT clock.now, space_id, id, 'requested', $5, $6 FROM opened, clock

@@ -1,8 +1,11 @@
 -- The settings of campaign $1: it starts at $2, pauses after $3 invitations, starts $4 of them a day at the most, and only where
--- $5 minutes of assistance are in the lifetime of a code; by $6, who says so as $7.
+-- $5 minutes of assistance are in the lifetime of a code; it invites again $8 times, nobody more often any more. By $6, who says so
+-- as $7.
 WITH changed AS (
-    UPDATE campaign SET starts_at = $2, pilot = $3, per_day = $4, min_help = $5, open_until = CASE WHEN $5::integer IS NOT NULL THEN (SELECT bascule_now()) END
+    UPDATE campaign SET starts_at = $2, pilot = $3, per_day = $4, min_help = $5, again = $8, open_until = CASE WHEN $5::integer IS NOT NULL THEN (SELECT bascule_now()) END
     WHERE id = $1 RETURNING id
+), no_more AS (
+    DELETE FROM reinvitation WHERE campaign_id = $1 AND nth > $8
 ), told AS (
     INSERT INTO campaign_audit (at, campaign_id, event, actor, why) SELECT (SELECT bascule_now()), id, 'settings changed', $6, $7 FROM changed
 )

@@ -1,0 +1,45 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
+)
+
+//go:embed query/take_reinvitations.sql
+var takeReinvitations string
+
+// InviteAgain opens new requests after up to limit expired ones whose time has come,
+// as Retry does where nothing is named (D16): each is held by its campaign. It returns
+// how many it looked at, and how many it opened. While an import is at work it does
+// neither, so that nobody waits for it.
+func (db *DB) InviteAgain(ctx context.Context, keys *conversion.Keyring, limit int) (looked int, opened int64, err error) {
+	err = db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+		var free bool
+		if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, importLock); err != nil || !free {
+			return err
+		}
+		var due struct {
+			Taken    int           `db:"taken"`
+			Requests pq.Int64Array `db:"requests"`
+		}
+		if err := tx.GetContext(ctx, &due, takeReinvitations, limit); err != nil {
+			return err
+		}
+		looked = due.Taken
+		if len(due.Requests) == 0 {
+			return nil
+		}
+		opened, err = affected(tx.ExecContext(ctx, retry, due.Requests, false, false, keys.Newest(), "worker", "the code expired, the certificate ends soon"))
+		return err
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("invite again: %w", err)
+	}
+	return looked, opened, nil
+}

@@ -1,0 +1,13 @@
+-- Takes up to $1 invitations to come whose time is here, of whatever campaign, the longest due first (D16): how many, and which requests
+-- they follow. One that its campaign does not want any more is dropped.
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), taken AS MATERIALIZED (
+    DELETE FROM reinvitation
+    WHERE space_id = ANY (ARRAY(
+        SELECT space_id FROM reinvitation WHERE at <= (SELECT now FROM clock) ORDER BY at, space_id LIMIT $1 FOR UPDATE SKIP LOCKED))
+    RETURNING request_id, campaign_id, nth
+)
+SELECT count(*) AS taken, coalesce(array_agg(t.request_id ORDER BY t.request_id) FILTER (
+    WHERE t.nth <= (SELECT c.again FROM campaign c WHERE c.id = t.campaign_id)), '{}') AS requests
+FROM taken t
