@@ -484,3 +484,24 @@ func TestStopCampaign(t *testing.T) {
 		t.Errorf("sent were %q", sent)
 	}
 }
+
+// D13, D17: whoever is left alone for days takes no room of the others' day.
+func TestPerDayBesideExclusions(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	at, err := d.Now(d.ctx)
+	d.must(err)
+	d.held("spring", rows(3)...)
+	_, err = d.Exclude(d.ctx, sql.Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedNumber, Key: number(0)},
+		Reason: "asked", Actor: "admin", EndsAt: at.AddDate(0, 0, 10)})
+	d.must(err)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{PerDay: 2}, "admin"))
+	left := 0
+	for range 3 {
+		d.must(d.ReleaseAll(d.ctx))
+		left += d.deliver()
+	}
+	if left != 2 {
+		t.Errorf("%d mails left, want 2", left)
+	}
+}

@@ -655,7 +655,8 @@ func TestRejectedRowsOfTheLatestRun(t *testing.T) {
 			t.Fatalf("the verdicts are %s", kindsOf(verdicts))
 		}
 	}
-	d.Exec(t, `UPDATE space SET email = 'x@duvallon.example', email_key = 'x@duvallon.example' WHERE id = (SELECT space_id FROM request WHERE id = $1)`, request)
+	d.Exec(t, fmt.Sprintf(`BEGIN; SET LOCAL session_replication_role = replica; -- nobody asks for the audit entry
+		UPDATE space SET email = 'x@duvallon.example', email_key = 'x@duvallon.example' WHERE id = (SELECT space_id FROM request WHERE id = %d); COMMIT`, request))
 	if _, verdicts := d.run(in); kindsOf(verdicts) != "accepted rejected" {
 		t.Fatalf("the verdicts are %s", kindsOf(verdicts))
 	}
