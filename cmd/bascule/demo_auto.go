@@ -55,12 +55,12 @@ func (d *demo) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if s.ToSend == 0 && s.ToRender == 0 {
+		if s.ToSend+s.Leaving == 0 && s.ToRender == 0 {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d mails and %d recaps are still due: %w", s.ToSend, s.ToRender, ctx.Err())
+			return fmt.Errorf("%d mails and %d recaps are still due: %w", s.ToSend+s.Leaving, s.ToRender, ctx.Err())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -32,3 +32,24 @@ func TestDemoFilesAreTheOwners(t *testing.T) {
 		}
 	}
 }
+
+// C1, C2, C4, C6, C8: the demonstration plays a batch from its spreadsheet to the
+// report: the mails leave, subscribers activate, and each of these gets a recap.
+func TestDemoPlaysItself(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	dir := filepath.Join(t.TempDir(), "demo")
+	out := o.run("demo", "--auto", "--dir", dir, "--listen", "127.0.0.1:0")
+	left := func(pattern string) int {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	mails, recaps, reports := left("mails/*.eml"), left("recaps/*.pdf"), left("report.xlsx")
+	// Each of 51 spaces gets a code, and whoever activates a recap by mail.
+	if recaps < 30 || mails < 51+recaps || reports != 1 {
+		t.Errorf("%d mails, %d recaps, %d reports:\n%s", mails, recaps, reports, out)
+	}
+}
