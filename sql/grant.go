@@ -18,8 +18,9 @@ import (
 // that it no longer needs, never history (R4, I9).
 var grants = [...]struct{ table, rights string }{
 	{"goose_db_version", "SELECT"},
-	{"campaign", "SELECT, INSERT (name, created_at), UPDATE (state, why, starts_at, pilot, per_day, min_help, again, open_until, watched_from)"},
+	{"campaign", "SELECT, INSERT (name, created_at), UPDATE (state, why, starts_at, pilot, per_day, min_help, again, open_until, watched_from, message, tried)"},
 	{"alert", "SELECT, INSERT (made_at, subject, text), UPDATE (subject), DELETE"},
+	{"worker", "SELECT, INSERT, UPDATE (seen_at), DELETE"},
 	{"campaign_audit", "SELECT, INSERT (at, campaign_id, event, actor, why)"},
 	{"batch", "SELECT, INSERT, UPDATE (file_name, campaign_id)"},
 	{"import", "SELECT, INSERT (batch_id, at, actor, rows, accepted, unchanged, not_due, excluded, rejected)"},

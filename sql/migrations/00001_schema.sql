@@ -18,7 +18,9 @@ CREATE TABLE campaign (
     min_help   integer     CHECK (min_help > 0),
     again      smallint    NOT NULL DEFAULT 3 CHECK (again BETWEEN 0 AND 4),
     open_until timestamptz,
-    watched_from timestamptz
+    watched_from timestamptz,
+    message    text        NOT NULL DEFAULT '' CHECK (length(message) <= 1000),
+    tried      text        COLLATE "C" NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE  campaign IS 'What stands above batches (D12): its invitations start only while it is running.';
 COMMENT ON COLUMN campaign.why IS 'Why it is in its state, in the words of whoever brought it there.';
@@ -29,6 +31,8 @@ COMMENT ON COLUMN campaign.min_help IS 'How many minutes of assistance the lifet
 COMMENT ON COLUMN campaign.again IS 'How many times it invites a subscriber again whose code expired (D16).';
 COMMENT ON COLUMN campaign.open_until IS 'Before this instant an invitation that starts has enough assistance ahead: whoever releases some looks ahead a minute. Null: that does not matter.';
 COMMENT ON COLUMN campaign.watched_from IS 'Since when what goes wrong counts towards stopping it (D15).';
+COMMENT ON COLUMN campaign.message IS 'A paragraph of the administration''s own in its invitations and reminders; '''' for none.';
+COMMENT ON COLUMN campaign.tried IS 'Digest of the texts of the latest trial that was sent to somebody; '''' for none.';
 CREATE UNIQUE INDEX campaign_name ON campaign (lower(name));
 
 CREATE TABLE campaign_audit (
@@ -50,6 +54,16 @@ CREATE TABLE alert (
 );
 COMMENT ON TABLE  alert IS 'What is to be mailed to ALERT_EMAIL; gone once it is.';
 COMMENT ON COLUMN alert.text IS 'French, one line per line.';
+
+CREATE TABLE worker (
+    id      uuid        PRIMARY KEY,
+    version text        NOT NULL,
+    texts   text        COLLATE "C" NOT NULL,
+    seen_at timestamptz NOT NULL
+);
+COMMENT ON TABLE  worker IS 'A process that mails: it says every few seconds that it is alive. Gone when it stops, or a day after it died.';
+COMMENT ON COLUMN worker.version IS 'Which program it runs.';
+COMMENT ON COLUMN worker.texts IS 'Digest of the texts that its mails are made of, the message of a campaign apart.';
 
 CREATE TABLE batch (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
