@@ -147,6 +147,7 @@ COMMENT ON COLUMN space.answer_hash IS 'Argon2id of the normalised trust answer 
 CREATE UNIQUE INDEX space_password_email ON space (email_key) WHERE access = 'password';
 CREATE INDEX space_contact ON space (contact_key);
 CREATE INDEX space_certificate ON space (serial);
+CREATE INDEX space_siren ON space USING gin (jsonb_path_query_array(companies, '$[*].siren') jsonb_path_ops) WHERE companies <> '[]';
 
 CREATE TABLE request (
     id               bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
