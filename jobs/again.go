@@ -29,7 +29,7 @@ const (
 func (i *Inviter) Run(ctx context.Context) {
 	failing := false
 	for ctx.Err() == nil {
-		err := i.invite(ctx)
+		err := i.Invite(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
 			i.Log.Warn("cannot invite again; it is tried again", "err", err)
 		}
@@ -38,7 +38,8 @@ func (i *Inviter) Run(ctx context.Context) {
 	}
 }
 
-func (i *Inviter) invite(ctx context.Context) error {
+// Invite looks once, and invites all whose day has begun.
+func (i *Inviter) Invite(ctx context.Context) error {
 	for {
 		looked, err := i.inviteSome(ctx)
 		if err != nil || looked < inviteSize {

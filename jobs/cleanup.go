@@ -29,7 +29,7 @@ const (
 func (c *Cleaner) Run(ctx context.Context) {
 	failing := false
 	for ctx.Err() == nil {
-		err := c.clean(ctx)
+		err := c.Clean(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
 			c.Log.Warn("cannot clean up; it is tried again", "err", err)
 		}
@@ -38,7 +38,8 @@ func (c *Cleaner) Run(ctx context.Context) {
 	}
 }
 
-func (c *Cleaner) clean(ctx context.Context) error {
+// Clean looks once.
+func (c *Cleaner) Clean(ctx context.Context) error {
 	for {
 		n, err := c.cleanOnce(ctx)
 		if err != nil {

@@ -77,7 +77,7 @@ func percent(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) }
 func (w *Watcher) Run(ctx context.Context) {
 	failing := false
 	for ctx.Err() == nil {
-		err := w.look(ctx)
+		err := w.Look(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
 			w.Log.Warn("cannot watch the campaigns, or tell of them; it is tried again", "err", err)
 		}
@@ -86,8 +86,8 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// look stops what does harm, then tells the operator.
-func (w *Watcher) look(ctx context.Context) error {
+// Look looks once: it stops what does harm, then tells the operator.
+func (w *Watcher) Look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	list, err := w.DB.Signals(ctx)
