@@ -18,7 +18,7 @@ func accentsWarning(what, text string) string {
 	if found == "" {
 		return ""
 	}
-	return "attention\u00a0: " + what + " a sans doute perdu ses accents (" + found + ")\u00a0: vérifiez l'encodage du fichier"
+	return "attention\u00a0: " + what + " a sans doute perdu ses accents (" + found + ")\u00a0: vérifiez l’encodage du fichier"
 }
 
 // wrongAccents finds the traces of a wrong encoding in a name, for people to read:

@@ -90,7 +90,7 @@ func TestRightAccents(t *testing.T) {
 // Dossiers is told of the file.
 func TestWrongAccentsAreTold(t *testing.T) {
 	f := mustOpen(t, "a.csv", []byte("subscriber number;holder;email;serial number;issuer;expiry date\n00123456;Ren\x8e;a@b.example;1;;31/12/2026\n00123457;Paul;a@b.example;2;CN=Autorit\x8e;31/12/2026\n00123458;Ren\xe9;a@b.example;3;;31/12/2026\n"))
-	for i, want := range []string{"le titulaire a sans doute perdu ses accents («\u00a0RenŽ\u00a0»)", "l'émetteur a sans doute perdu", ""} {
+	for i, want := range []string{"le titulaire a sans doute perdu ses accents («\u00a0RenŽ\u00a0»)", "l’émetteur a sans doute perdu", ""} {
 		if r := rowsOf(t, f)[i]; r.Reason != "" || !strings.Contains(r.Warning, want) || (r.Warning == "") != (want == "") {
 			t.Errorf("row %d: reason %q, warning %q", r.Line, r.Reason, r.Warning)
 		}

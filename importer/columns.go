@@ -187,7 +187,7 @@ func (l *layout) used() []int {
 func (l *layout) complain(sheet string) error {
 	switch {
 	case len(l.missing) > 0 && l.found() == 0:
-		return refuse("no header row was found on sheet %q: the columns needed are %s", "aucune ligne d'en-tête trouvée dans la feuille « %s » : il faut les colonnes %s",
+		return refuse("no header row was found on sheet %q: the columns needed are %s", "aucune ligne d’en-tête trouvée dans la feuille « %s » : il faut les colonnes %s",
 			text.Excerpt(sheet), strings.Join(l.missing, ", "))
 	case len(l.missing) > 0:
 		return refuse("sheet %q lacks a column: %s", "il manque une colonne dans la feuille « %s » : %s", text.Excerpt(sheet), strings.Join(l.missing, ", "))

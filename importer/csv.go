@@ -35,7 +35,7 @@ func (c *csvReader) next() (*xlsx.Row, error) {
 	}
 	if c.line++; c.line > xlsx.MaxRows {
 		return nil, refuse("the CSV file has more than %d lines, more than a spreadsheet can hold: split it into several files",
-			"le fichier CSV compte plus de %d lignes, plus qu'une feuille de calcul n'en contient : répartissez-le en plusieurs fichiers", xlsx.MaxRows)
+			"le fichier CSV compte plus de %d lignes, plus qu’une feuille de calcul n’en contient : répartissez-le en plusieurs fichiers", xlsx.MaxRows)
 	}
 	c.row.Reset(c.line)
 	c.size = 0
@@ -60,7 +60,7 @@ func (c *csvReader) field(column int) (more bool, err error) {
 		}
 		if err == nil && b != c.delimiter && b != '\n' && b != '\r' && (b != endOfFile || !c.atEnd()) {
 			return false, refuse("line %d of the CSV file has text behind a closing quote (column %s): double the quotes inside a text",
-				"la ligne %d du fichier CSV comporte du texte après un guillemet fermant (colonne %s) : doublez les guillemets à l'intérieur d'un texte", c.line, xlsx.ColumnName(column))
+				"la ligne %d du fichier CSV comporte du texte après un guillemet fermant (colonne %s) : doublez les guillemets à l’intérieur d’un texte", c.line, xlsx.ColumnName(column))
 		}
 	}
 	for err == nil && b != c.delimiter && b != '\n' && b != '\r' {
@@ -115,7 +115,7 @@ func (c *csvReader) quoted() error {
 			c.in.Discard(1)
 		}
 		if err == io.EOF {
-			return refuse("a quote opened in line %d of the CSV file is never closed", "un guillemet ouvert à la ligne %d du fichier CSV n'est jamais fermé", c.line)
+			return refuse("a quote opened in line %d of the CSV file is never closed", "un guillemet ouvert à la ligne %d du fichier CSV n’est jamais fermé", c.line)
 		}
 		if err != nil {
 			return err
@@ -128,11 +128,11 @@ func (c *csvReader) quoted() error {
 
 func (c *csvReader) put(b byte) error {
 	if b == 0 {
-		return refuse("line %d of the CSV file holds a NUL byte: the file is damaged or no text", "la ligne %d du fichier CSV contient un octet nul : le fichier est endommagé ou n'est pas un texte", c.line)
+		return refuse("line %d of the CSV file holds a NUL byte: the file is damaged or no text", "la ligne %d du fichier CSV contient un octet nul : le fichier est endommagé ou n’est pas un texte", c.line)
 	}
 	c.text = append(c.text, b)
 	if c.size++; c.size > xlsx.MaxRowText {
-		return refuse("line %d of the CSV file is longer than %d bytes (an unclosed quote?)", "la ligne %d du fichier CSV dépasse %d octets (un guillemet non fermé ?)", c.line, xlsx.MaxRowText)
+		return refuse("line %d of the CSV file is longer than %d bytes (an unclosed quote?)", "la ligne %d du fichier CSV dépasse %d octets (un guillemet non fermé\u00a0?)", c.line, xlsx.MaxRowText)
 	}
 	return nil
 }

@@ -194,7 +194,7 @@ const maxWidth = 512
 // finish checks what can be known only when everything was read.
 func (f *File) finish() error {
 	if f.rows.count == 0 {
-		return refuse("the sheet %q has a header row but no data row", "la feuille « %s » a une ligne d'en-tête mais aucune ligne de données", text.Excerpt(f.Sheet))
+		return refuse("the sheet %q has a header row but no data row", "la feuille « %s » a une ligne d’en-tête mais aucune ligne de données", text.Excerpt(f.Sheet))
 	}
 	for _, s := range []*sheet{f.rows, f.dossiers} {
 		if s == nil {
@@ -238,11 +238,11 @@ func (f *File) warnDossiers() error {
 	}
 	if orphans.count > 0 {
 		f.warn("rows of the sheet Dossiers without a valid subscriber number are ignored: %d, the first at %s",
-			"des lignes de la feuille Dossiers sans numéro d'abonné valide sont ignorées : %d, la première en %s", orphans.count, orphans.first)
+			"des lignes de la feuille Dossiers sans numéro d’abonné valide sont ignorées\u00a0: %d, la première en %s", orphans.count, orphans.first)
 	}
 	if damaged.count > 0 {
 		f.warn("names of the sheet Dossiers look as if read in a wrong encoding: %d, the first at %s",
-			"des noms de la feuille Dossiers ont sans doute perdu leurs accents : %d, le premier en %s", damaged.count, damaged.first)
+			"des noms de la feuille Dossiers ont sans doute perdu leurs accents\u00a0: %d, le premier en %s", damaged.count, damaged.first)
 	}
 	return nil
 }

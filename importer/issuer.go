@@ -52,16 +52,16 @@ func (s *issuers) of(text string) issuer {
 }
 
 func issuerWarning(issuer string, err error) string {
-	const consequence = ", l'abonné ne pourra pas entrer avec son certificat"
+	const consequence = ", l’abonné ne pourra pas entrer avec son certificat"
 	switch {
 	case err == nil:
 		return ""
 	case issuer == "":
 		return "attention : sans émetteur, plusieurs autorités sont possibles" + consequence
 	case errors.Is(err, certificate.ErrSeveralAuthorities):
-		return "attention : l'émetteur désigne plusieurs autorités connues" + consequence
+		return "attention : l’émetteur désigne plusieurs autorités connues" + consequence
 	}
-	return "attention : l'émetteur ne désigne aucune autorité connue" + consequence
+	return "attention : l’émetteur ne désigne aucune autorité connue" + consequence
 }
 
 func join(one, other string) string {

@@ -31,7 +31,7 @@ func (m *merges) settle(header int, columns []int) error {
 				continue
 			}
 			if len(merged.areas) > 0 && a.Top <= bottom {
-				return refuse("merged cells overlap at %s: separate them", "des cellules fusionnées se chevauchent en %s : séparez-les",
+				return refuse("merged cells overlap at %s: separate them", "des cellules fusionnées se chevauchent en %s\u00a0: séparez-les",
 					xlsx.CellName(c, int(a.Top)))
 			}
 			merged.areas, bottom = append(merged.areas, int32(i)), a.Bottom

@@ -37,12 +37,12 @@ func TestSpelledNumbers(t *testing.T) {
 		{"1.23456789012346E+17", "0", "", "des chiffres ont été perdus"},
 		{"00123456", "0", "", "des chiffres ont été perdus"},
 		{"012345.6E1", "0", "", "des chiffres ont été perdus"},
-		{"1.23456785E7", "0", "", "numéro d'abonné invalide"},
-		{"12345678.5", "0", "", "numéro d'abonné invalide"},
-		{"1.2345678E-7", "0", "", "numéro d'abonné invalide"},
-		{"1E-300", "0", "", "numéro d'abonné invalide"},
-		{"-1.2345678E7", "0", "", "numéro d'abonné invalide"},
-		{"0E7", "0", "", "numéro d'abonné invalide"},
+		{"1.23456785E7", "0", "", "numéro d’abonné invalide"},
+		{"12345678.5", "0", "", "numéro d’abonné invalide"},
+		{"1.2345678E-7", "0", "", "numéro d’abonné invalide"},
+		{"1E-300", "0", "", "numéro d’abonné invalide"},
+		{"-1.2345678E7", "0", "", "numéro d’abonné invalide"},
+		{"0E7", "0", "", "numéro d’abonné invalide"},
 		{"1.2345678E7", "11", "", shownReason}, // shows 1.23E+07
 		{"1.2345678E7", `"AB"0`, "", shownReason},
 	} {
@@ -100,7 +100,7 @@ func TestLostDigitsComeBack(t *testing.T) {
 	if got := sheetRows(t, verdicts, "Abonnés")[1][3]; got != "1.234567890123456789E+18" {
 		t.Errorf("the number comes back as %s", got)
 	}
-	if r := rowsOf(t, mustOpen(t, "b.xlsx", verdicts))[0]; !strings.Contains(r.Reason, "numéro d'abonné invalide") {
+	if r := rowsOf(t, mustOpen(t, "b.xlsx", verdicts))[0]; !strings.Contains(r.Reason, "numéro d’abonné invalide") {
 		t.Errorf("the row comes back as %+v", r)
 	}
 }

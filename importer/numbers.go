@@ -25,7 +25,7 @@ func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, 
 		return nil, err
 	}
 	if len(b) > maxNumbers {
-		return nil, refuse("the list is longer than %d MiB: split it", "la liste dépasse %d Mio : répartissez-la en plusieurs fichiers", maxNumbers>>20)
+		return nil, refuse("the list is longer than %d MiB: split it", "la liste dépasse %d Mio\u00a0: répartissez-la en plusieurs fichiers", maxNumbers>>20)
 	}
 	text := bytes.NewReader(b)
 	if err := recogniseList(text, b); err != nil {
@@ -36,7 +36,7 @@ func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, 
 		return nil, refusal(err)
 	}
 	if len(list.numbers) == 0 {
-		return nil, refuse("the list holds no subscriber number", "la liste ne contient aucun numéro d'abonné")
+		return nil, refuse("the list holds no subscriber number", "la liste ne contient aucun numéro d’abonné")
 	}
 	return list.numbers, nil
 }
@@ -45,7 +45,7 @@ func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, 
 func recogniseList(in io.ReaderAt, b []byte) error {
 	if bytes.HasPrefix(b, []byte("PK")) {
 		return refuse("the list is a workbook: save the sheet with the numbers as CSV, or write one number on each line of a text",
-			"la liste est un classeur : enregistrez la feuille des numéros au format CSV, ou écrivez un numéro par ligne dans un texte")
+			"la liste est un classeur\u00a0: enregistrez la feuille des numéros au format CSV, ou écrivez un numéro par ligne dans un texte")
 	}
 	return recognise(in, int64(len(b)), b[:min(len(b), 512)])
 }

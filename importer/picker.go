@@ -73,7 +73,7 @@ func (p *picker) keepRows(s *sheet, hidden bool) error {
 		}
 	case hidden:
 		p.hidden = s.name
-		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", text.Excerpt(s.name))
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n’a pas été lue", text.Excerpt(s.name))
 	case f.rows != nil:
 		f.warn("the sheet %q has the columns too: only the first such sheet was read",
 			"la feuille « %s » a aussi les colonnes voulues : seule la première de ces feuilles a été lue", text.Excerpt(s.name))
@@ -88,7 +88,7 @@ func (p *picker) keepDossiers(s *sheet, hidden bool) error {
 	f := p.file
 	switch {
 	case hidden:
-		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n'a pas été lue", text.Excerpt(s.name))
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n’a pas été lue", text.Excerpt(s.name))
 	case s.empty():
 	case f.dossiers != nil:
 		return refuse("the workbook has two sheets called Dossiers", "le classeur a deux feuilles nommées Dossiers")
@@ -110,5 +110,5 @@ func (p *picker) complain() error {
 		}
 		return p.best.complain()
 	}
-	return refuse("the workbook has no visible sheet but Dossiers", "le classeur n'a pas de feuille visible en dehors de Dossiers")
+	return refuse("the workbook has no visible sheet but Dossiers", "le classeur n’a pas de feuille visible en dehors de Dossiers")
 }

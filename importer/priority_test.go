@@ -27,7 +27,7 @@ func TestPriority(t *testing.T) {
 			t.Fatal(err)
 		}
 		priorities, cells = append(priorities, r.Priority), append(cells, r.Cell)
-		if r.Reason != "" && !strings.HasPrefix(r.Reason, "priorité invalide : un chiffre de 1") {
+		if r.Reason != "" && !strings.HasPrefix(r.Reason, "priorité invalide\u00a0: un chiffre de 1") {
 			t.Errorf("line %d: %s", r.Line, r.Reason)
 		}
 	}

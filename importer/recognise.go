@@ -83,8 +83,8 @@ func recogniseArchive(in io.ReaderAt, size int64, err error) error {
 		{"xl/workbook.bin", "a binary workbook (.xlsb)", "un classeur binaire (.xlsb)"},
 		{"word/document.xml", "a Word document (.docx)", "un document Word (.docx)"},
 		{"ppt/presentation.xml", "a presentation (.pptx)", "une présentation (.pptx)"},
-		{"Index/Document.iwa", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
-		{"Index.zip", "an Apple Numbers file (.numbers)", "un document Numbers d'Apple (.numbers)"},
+		{"Index/Document.iwa", "an Apple Numbers file (.numbers)", "un document Numbers d’Apple (.numbers)"},
+		{"Index.zip", "an Apple Numbers file (.numbers)", "un document Numbers d’Apple (.numbers)"},
 	} {
 		if _, bad := fs.Stat(z, known.part); bad == nil {
 			return otherFormat(known.english, known.french)

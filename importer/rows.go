@@ -34,7 +34,7 @@ func (s *sheet) subscriber(r row) sql.ImportRow {
 		return out
 	}
 	out.Warning = join(out.Warning, accentsWarning("le titulaire", s.text(r, fieldHolder)))
-	out.Warning = join(out.Warning, accentsWarning("l'émetteur", s.text(r, fieldIssuer)))
+	out.Warning = join(out.Warning, accentsWarning("l’émetteur", s.text(r, fieldIssuer)))
 	return out
 }
 
@@ -118,7 +118,7 @@ const formulaReason = "formule : remplacez-la par sa valeur"
 // refuseKind says what is wrong with a cell whatever its text.
 func (p *fieldParser) refuseKind(f field, c cell) string {
 	if c.merged {
-		return "cellule fusionnée avec une autre colonne ou avec l'en-tête : séparez les cellules"
+		return "cellule fusionnée avec une autre colonne ou avec l’en-tête : séparez les cellules"
 	}
 	switch c.kind {
 	case xlsx.Formula:
@@ -135,7 +135,7 @@ func (p *fieldParser) refuseKind(f field, c cell) string {
 		}
 	case xlsx.ShownOtherwise:
 		if p.sheet.headings[f].identifier {
-			return "nombre affiché avec un format particulier : mettez la cellule au format Texte et ressaisissez la valeur telle qu'elle est affichée"
+			return "nombre affiché avec un format particulier : mettez la cellule au format Texte et ressaisissez la valeur telle qu’elle est affichée"
 		}
 	}
 	return ""
@@ -148,7 +148,7 @@ func (p *fieldParser) checkWidth() {
 		return
 	}
 	if last := p.row.cells[len(p.row.cells)-1].column; last > p.sheet.layout.width {
-		p.blame(last, "plus de champs que d'en-têtes : mettez entre guillemets les textes qui contiennent le séparateur")
+		p.blame(last, "plus de champs que d’en-têtes : mettez entre guillemets les textes qui contiennent le séparateur")
 	}
 }
 
@@ -161,9 +161,9 @@ func frenchOf(err error) string {
 
 // What can be wrong with a date.
 var (
-	errDateMissing = &conversion.Invalid{English: "expiry date missing", French: "date d'expiration manquante"}
-	errDateFormat  = &conversion.Invalid{English: "expiry date not valid", French: "date d'expiration invalide : écrivez-la sous la forme 31/12/2026"}
-	errDateYear    = &conversion.Invalid{English: "year of the expiry date has two digits", French: "date d'expiration dont l'année n'a que deux chiffres : écrivez-la sur quatre chiffres, comme 31/12/2026"}
+	errDateMissing = &conversion.Invalid{English: "expiry date missing", French: "date d’expiration manquante"}
+	errDateFormat  = &conversion.Invalid{English: "expiry date not valid", French: "date d’expiration invalide : écrivez-la sous la forme 31/12/2026"}
+	errDateYear    = &conversion.Invalid{English: "year of the expiry date has two digits", French: "date d’expiration dont l’année n’a que deux chiffres : écrivez-la sur quatre chiffres, comme 31/12/2026"}
 )
 
 // dateForm is a French or an ISO date, with or without a time of day, which
@@ -217,7 +217,7 @@ func kindFrench(kind string) string {
 	return strings.ToLower(kind)
 }
 
-var errPriority = &conversion.Invalid{English: "priority is no digit from 1 to 9", French: "priorité invalide : un chiffre de 1 (part en premier) à 9, ou rien"}
+var errPriority = &conversion.Invalid{English: "priority is no digit from 1 to 9", French: "priorité invalide\u00a0: un chiffre de 1 (part en premier) à 9, ou rien"}
 
 // parsePriority reads in which order a row is mailed; 0 where it says nothing (D13).
 func parsePriority(s string) (int, error) {

@@ -23,7 +23,7 @@ func WriteTemplate(w io.Writer) error {
 const (
 	listSheet     = "Abonnés"
 	companySheet  = "Dossiers"
-	explainedHere = "Mode d'emploi"
+	explainedHere = "Mode d’emploi"
 )
 
 func fillTemplate(w io.Writer) error {
@@ -87,9 +87,9 @@ var advices = map[string]workbook.Rule{
 	"numéro d'abonné": {Type: "textLength", From: 6, To: 20,
 		Text: "Obligatoire. 6 à 20 lettres (sans accent) ou chiffres, zéros en tête compris."},
 	"titulaire": {Type: "textLength", From: 1, To: 200,
-		Text: "Obligatoire. Nom de la personne titulaire de l'espace, 200 caractères au maximum."},
+		Text: "Obligatoire. Nom de la personne titulaire de l’espace, 200 caractères au maximum."},
 	"adresse électronique": {Type: "textLength", From: 3, To: 100,
-		Text: "Obligatoire. L'adresse de contact, qui reçoit le courriel d'activation : 100 caractères au maximum."},
+		Text: "Obligatoire. L’adresse de contact, qui reçoit le courriel d’activation : 100 caractères au maximum."},
 	"numéro de série": {Type: "textLength", From: 1, To: 100,
 		Text: "Obligatoire. Numéro de série du certificat, en hexadécimal (chiffres et lettres A à F) ; espaces et deux-points sont ignorés."},
 	"émetteur": {Type: "textLength", From: 0, To: 500,
@@ -97,13 +97,13 @@ var advices = map[string]workbook.Rule{
 	"date d'expiration": {Type: "date", From: 43_831, To: 2_958_465,
 		Text: "Obligatoire. Dernier jour de validité du certificat, par exemple 31/12/2026."},
 	"priorité": {Type: "textLength", From: 0, To: 1,
-		Text: "Facultatif. De 1 (part en premier) à 9 ; 5 si la case est vide."},
+		Text: "Facultatif. De 1 (part en premier) à 9\u00a0; 5 si la case est vide."},
 	"siren": {Type: "textLength", From: 9, To: 11,
 		Text: "Obligatoire. 9 chiffres, zéros en tête compris."},
 	"raison sociale": {Type: "textLength", From: 1, To: 200,
-		Text: "Obligatoire. Nom de l'entreprise, 200 caractères au maximum."},
+		Text: "Obligatoire. Nom de l’entreprise, 200 caractères au maximum."},
 	"service": {Type: "textLength", From: 0, To: 100,
-		Text: "Facultatif. Un service en ligne par ligne, par exemple TVA ; laissez vide si l'entreprise n'en a pas."},
+		Text: "Facultatif. Un service en ligne par ligne, par exemple TVA ; laissez vide si l’entreprise n’en a pas."},
 }
 
 // explain writes the sheet that explains the others. It names the columns one
@@ -114,11 +114,11 @@ func explain(book *workbook.Book, styles listStyles) error {
 		return err
 	}
 	rows := [][]string{
-		{"Préparer une liste d'abonnés"}, {},
-		{"Feuille « Abonnés »", "Une ligne par espace. L'ordre des colonnes est libre ; vous pouvez en ajouter d'autres, elles sont conservées."},
+		{"Préparer une liste d’abonnés"}, {},
+		{"Feuille « Abonnés »", "Une ligne par espace. L’ordre des colonnes est libre ; vous pouvez en ajouter d’autres, elles sont conservées."},
 	}
 	rows = append(rows, explained(subscriberHeadings)...)
-	rows = append(rows, []string{}, []string{"Feuille « Dossiers »", "Facultative. Une ligne par entreprise et par service de l'espace."})
+	rows = append(rows, []string{}, []string{"Feuille « Dossiers »", "Facultative. Une ligne par entreprise et par service de l’espace."})
 	rows = append(rows, explained(dossierHeadings)...)
 	rows = append(rows, []string{}, []string{"À savoir", "Pas de formule dans les colonnes obligatoires : collez les valeurs."},
 		[]string{"", "Chaque ligne reçoit un verdict ; corrigez le classeur des verdicts et importez-le de nouveau : seules les lignes corrigées seront prises."},

@@ -98,7 +98,7 @@ func TestVerdictWorkbook(t *testing.T) {
 			if diff := cmp.Diff([]string{"verdict", "motif", "cellule"}, rows[2][:3]); diff != "" {
 				t.Error(diff)
 			}
-			if rows[3][0] != test.verdict || rows[4][0] != "accepté" || rows[5][0] != "rejeté" || !strings.Contains(rows[5][1], "numéro d'abonné invalide") || rows[5][2] != "E6" {
+			if rows[3][0] != test.verdict || rows[4][0] != "accepté" || rows[5][0] != "rejeté" || !strings.Contains(rows[5][1], "numéro d’abonné invalide") || rows[5][2] != "E6" {
 				t.Errorf("verdicts are %q, %q and %q", rows[3][:3], rows[4][:3], rows[5][:3])
 			}
 			summary := sheetRows(t, verdictsOf(t, f), "Synthèse")

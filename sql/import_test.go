@@ -157,11 +157,11 @@ func TestOpenRequestWithCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, mailed := range []bool{false, true} {
-		want := "l'abonné a lui-même une demande en cours"
+		want := "l’abonné a lui-même une demande en cours"
 		if mailed {
 			d.mail(request)
 			at := d.Deadline(t, request).In(conversion.Paris)
-			want += fmt.Sprintf(", jusqu'au %s à %d\u00a0h\u00a0%02d (heure de Paris)", at.Format("02/01/2006"), at.Hour(), at.Minute())
+			want += fmt.Sprintf(", jusqu’au %s à %d\u00a0h\u00a0%02d (heure de Paris)", at.Format("02/01/2006"), at.Hour(), at.Minute())
 		}
 		before := d.facts()
 		_, verdicts := d.run(d.sheet(row("000001", "new@duvallon.example", holder("Autre"))))
@@ -209,26 +209,26 @@ func TestRowsOfOneFile(t *testing.T) {
 		{"identical rows name the first", []sql.ImportRow{row(n1, a), row(n2, b), row(n1, a), row(n1, a)},
 			"accepted,,|accepted,,|unchanged,,identique à la ligne 2|unchanged,,identique à la ligne 2"},
 		{"differing rows name each other", []sql.ImportRow{row(n1, a), row(n2, b), row(n1, b)},
-			"rejected,A2,ce numéro d'abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 4|accepted,,|" +
-				"rejected,A4,ce numéro d'abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 4"},
+			"rejected,A2,ce numéro d’abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 4|accepted,,|" +
+				"rejected,A4,ce numéro d’abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 4"},
 		{"two alike and one that differs", []sql.ImportRow{row(n1, a), row(n1, a), row(n1, a, holder("Autre"))},
-			"rejected,A2,ce numéro d'abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 3, 4|" +
-				"rejected,A3,ce numéro d'abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 3, 4|" +
-				"rejected,A4,ce numéro d'abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 3, 4"},
+			"rejected,A2,ce numéro d’abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 3, 4|" +
+				"rejected,A3,ce numéro d’abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 3, 4|" +
+				"rejected,A4,ce numéro d’abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 3, 4"},
 		{"a malformed row beside a good one", []sql.ImportRow{row(n1, a), malformed(n1)},
-			"rejected,A2,ce numéro d'abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 3|" +
-				"rejected,C9,adresse électronique manquante\u00a0; ce numéro d'abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 3"},
+			"rejected,A2,ce numéro d’abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 3|" +
+				"rejected,C9,adresse électronique manquante\u00a0; ce numéro d’abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 3"},
 		{"malformed rows under one number", []sql.ImportRow{malformed(n1), row(n2, a), malformed(n1)},
-			"rejected,C9,adresse électronique manquante\u00a0; ce numéro d'abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 4|accepted,,|" +
-				"rejected,C9,adresse électronique manquante\u00a0; ce numéro d'abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 4"},
+			"rejected,C9,adresse électronique manquante\u00a0; ce numéro d’abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 4|accepted,,|" +
+				"rejected,C9,adresse électronique manquante\u00a0; ce numéro d’abonné figure sur plusieurs lignes au contenu différent\u00a0: lignes 2, 4"},
 		{"malformed rows without number", []sql.ImportRow{malformed(""), malformed(""), row(n1, a)},
 			"rejected,C9,adresse électronique manquante|rejected,C9,adresse électronique manquante|accepted,,"},
 		{"one certificate under two numbers", []sql.ImportRow{row(n1, a, serial("ab")), row(n2, b), row(n3, a, serial("ab"))},
-			"rejected,D2,ce certificat figure sous plusieurs numéros d'abonné\u00a0: lignes 2, 4|accepted,,|" +
-				"rejected,D4,ce certificat figure sous plusieurs numéros d'abonné\u00a0: lignes 2, 4"},
+			"rejected,D2,ce certificat figure sous plusieurs numéros d’abonné\u00a0: lignes 2, 4|accepted,,|" +
+				"rejected,D4,ce certificat figure sous plusieurs numéros d’abonné\u00a0: lignes 2, 4"},
 		{"one certificate, its issuer written twice", []sql.ImportRow{row(n1, a, serial("ab")), row(n2, b, serial("ab"), issuer("cn=ac DES exemples"))},
-			"rejected,D2,ce certificat figure sous plusieurs numéros d'abonné\u00a0: lignes 2, 3|" +
-				"rejected,D3,ce certificat figure sous plusieurs numéros d'abonné\u00a0: lignes 2, 3"},
+			"rejected,D2,ce certificat figure sous plusieurs numéros d’abonné\u00a0: lignes 2, 3|" +
+				"rejected,D3,ce certificat figure sous plusieurs numéros d’abonné\u00a0: lignes 2, 3"},
 		{"one serial number of two issuers", []sql.ImportRow{row(n1, a, serial("ab")), row(n2, b, serial("ab"), issuer("CN=Autre"))},
 			"accepted,,|accepted,,"},
 		{"a shared contact address", []sql.ImportRow{row(n1, a), row(n2, a), row(n3, a)}, "accepted,,|accepted,,|accepted,,"},
@@ -272,7 +272,7 @@ func TestAddressOfAPasswordSpace(t *testing.T) {
 	_, verdicts := d.run(d.sheet(row("000002", "Taken@Duvallon.example"), row("000003", "taken@duvallon.example")))
 	for i, v := range verdicts {
 		want := sql.Verdict{Line: firstLine + i, Kind: "rejected", Cell: fmt.Sprint("C", firstLine+i),
-			Reason: "cette adresse électronique est déjà l'identifiant d'un autre espace sans certificat"}
+			Reason: "cette adresse électronique est déjà l’identifiant d’un autre espace sans certificat"}
 		if v != want {
 			t.Errorf("the verdict is %+v, want %+v", v, want)
 		}
@@ -295,7 +295,7 @@ func TestWarnings(t *testing.T) {
 	}{
 		{hidden, sql.Verdict{Line: 2, Kind: "accepted", Reason: "ligne masquée"}},
 		{hidden, sql.Verdict{Line: 2, Kind: "unchanged", Reason: "déjà connu, sans changement"}},
-		{clash, sql.Verdict{Line: 2, Kind: "accepted", Reason: "attention\u00a0: ce certificat est aussi celui de l'espace 000001"}},
+		{clash, sql.Verdict{Line: 2, Kind: "accepted", Reason: "attention\u00a0: ce certificat est aussi celui de l’espace 000001"}},
 	} {
 		if _, verdicts := d.run(d.sheet(step.row)); verdicts[0] != step.want {
 			t.Errorf("the verdict is %+v, want %+v", verdicts[0], step.want)

@@ -274,9 +274,9 @@ func (e *entrance) explainsRefusals() {
 	_, unknown := foreign.holder(honestSerial, -time.Hour, time.Hour)
 	for title, browser := range map[string]*http.Client{
 		"Votre certificat a expiré":           expired,
-		"Votre certificat n'est pas reconnu":  e.browser(&unknown),
-		"Aucun certificat n'a été présenté":   e.browser(nil),
-		"Votre certificat n'a pas pu être lu": e.browser(unreadable(e.t)),
+		"Votre certificat n’est pas reconnu":  e.browser(&unknown),
+		"Aucun certificat n’a été présenté":   e.browser(nil),
+		"Votre certificat n’a pas pu être lu": e.browser(unreadable(e.t)),
 	} {
 		status, page := e.get(browser, e.certificates+"/espace", nil)
 		if status != http.StatusForbidden || !strings.Contains(strings.ReplaceAll(page, "&#39;", "'"), title) {

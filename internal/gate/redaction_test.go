@@ -19,9 +19,9 @@ import (
 // leave, pages, texts of the site, and packages that write French.
 var (
 	spokenMails    = "internal/mail/testdata/*.txt"
-	spokenPages    = "internal/web/page/legal.html"
+	spokenPages    = "internal/web/page/*.html"
 	spokenTexts    = "internal/web/legal/*.txt"
-	spokenPackages = []string{"internal/mail"}
+	spokenPackages = []string{"internal/mail", "internal/web", "internal/conversion", "importer", "importer/xlsx", "internal/recap", "internal/workbook"}
 )
 
 // What people read follows docs/redaction.md.
@@ -165,14 +165,34 @@ func spokenSentences(t *testing.T) []spoken {
 	for _, s := range sources(t) {
 		if !s.test && slices.Contains(spokenPackages, s.pkg) {
 			for _, text := range literalTexts(s.syntax) {
-				if isFrench(text) {
+				if isFrench(text) && text != heading {
 					add(s.path, text)
 				}
 			}
 		}
 	}
+	queries, err := filepath.Glob(filepath.Join(root, "sql/query/*.sql"))
+	if err != nil || len(queries) == 0 {
+		t.Fatalf("%d queries, %v", len(queries), err)
+	}
+	for _, file := range queries {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, literal := range sqlText.FindAllStringSubmatch(sqlComment.ReplaceAllString(string(b), ""), -1) {
+			if text := strings.ReplaceAll(literal[1], "''", "'"); isFrench(text) {
+				add(strings.TrimPrefix(file, root+"/"), text)
+			}
+		}
+	}
 	return all
 }
+
+var (
+	sqlText    = regexp.MustCompile(`'((?:[^']|'')*)'`)
+	sqlComment = regexp.MustCompile(`--.*`)
+)
 
 var (
 	lineEnd     = regexp.MustCompile(`\n+`)
@@ -266,6 +286,9 @@ func joined(e ast.Expr) (string, bool) {
 	}
 	return "", false
 }
+
+// heading is the name of a column, as administrators type it.
+const heading = "numéro d'abonné"
 
 var french = regexp.MustCompile(`[àâçèéêëîïôùûœ«»’]|(?i)\b(les|des|du|une|votre|vos|est|cette|dans|pour)\b`)
 

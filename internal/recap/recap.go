@@ -85,7 +85,7 @@ func (s *sheet) title() {
 // identity is what the subscriber needs to be recognised (R30).
 func (s *sheet) identity() {
 	s.section("Votre espace", 40)
-	s.pair("Numéro d'abonné", string(s.facts.Number), strong(10))
+	s.pair("Numéro d’abonné", string(s.facts.Number), strong(10))
 	s.pair("Titulaire", s.facts.Holder, strong(10))
 	s.pair("Adresse électronique", s.email, strong(10))
 	s.pair("Mot de passe", "Celui que vous avez choisi. Personne ne peut vous le communiquer.", regular(10))
@@ -103,10 +103,10 @@ func (s *sheet) identity() {
 func (s *sheet) change() {
 	s.section("Ce qui change, ce qui ne change pas", 30)
 	s.item("Vous entrez désormais dans votre espace avec votre adresse électronique et votre mot de passe. " +
-		"Votre certificat ne l'ouvre plus.")
-	s.item("Ce changement est irrévocable : il n'est pas possible de revenir à l'accès avec certificat.")
-	s.item("Vous conservez le même numéro d'abonné, le même titulaire, les mêmes entreprises et les mêmes services.")
-	s.item("Une adresse électronique ne peut être associée qu'à un seul espace sans certificat.")
+		"Votre certificat ne l’ouvre plus.")
+	s.item("Ce changement est irrévocable : il n’est pas possible de revenir à l’accès avec certificat.")
+	s.item("Vous conservez le même numéro d’abonné, le même titulaire, les mêmes entreprises et les mêmes services.")
+	s.item("Une adresse ne sert que pour un seul espace sans certificat.")
 }
 
 func (s *sheet) entry() {
@@ -116,8 +116,8 @@ func (s *sheet) entry() {
 	}
 	s.item("« Accéder à mon espace » : saisissez votre adresse électronique, qui est votre identifiant, " +
 		"et votre mot de passe.")
-	s.item("Mot de passe oublié : indiquez votre adresse électronique et répondez à votre question de confiance ; " +
-		"un courriel vous permet ensuite de choisir un nouveau mot de passe.")
+	s.item("Mot de passe oublié\u00a0: indiquez votre identifiant et votre réponse de confiance. " +
+		"Un courriel vous permet ensuite de choisir un nouveau mot de passe.")
 	s.item("Pour retrouver ce document : « Gérer mes services » > « Gérer vos coordonnées ».")
 }
 
@@ -139,7 +139,7 @@ func (s *sheet) companies() {
 	title := companiesTitle(len(s.facts.Companies))
 	if len(s.facts.Companies) == 0 {
 		s.section(title, 25)
-		s.paragraph(left, bodyWidth, regular(10), "À la date de la transformation, aucune entreprise n'était rattachée à cet espace.")
+		s.paragraph(left, bodyWidth, regular(10), "À la date du changement d’accès, cet espace n’avait aucune entreprise.")
 		return
 	}
 	columns := []column{{"SIREN", left, 24}, {"Raison sociale", left + 24, 62}, {"Services", left + 86, bodyWidth - 86}}

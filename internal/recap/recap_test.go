@@ -128,10 +128,10 @@ func TestWriteSaysTheRules(t *testing.T) {
 	text := extract(t, write(t, facts(t, nil)))
 	for _, want := range []string{
 		"Formulaire récapitulatif", "Conservez ce document", "indispensable pour certaines opérations",
-		"oubli de votre mot de passe par exemple", "irrévocable", "Votre certificat ne l'ouvre plus",
-		"même numéro d'abonné, le même titulaire, les mêmes entreprises et les mêmes services",
-		"ne peut être associée qu'à un seul espace", "« Accéder à mon espace »",
-		"« Gérer mes services » > « Gérer vos coordonnées »", "Réponse de confiance Connue de vous seul",
+		"oubli de votre mot de passe par exemple", "irrévocable", "Votre certificat ne l’ouvre plus",
+		"même numéro d’abonné, le même titulaire, les mêmes entreprises et les mêmes services",
+		"ne sert que pour un seul espace", "«\u00a0Accéder à mon espace\u00a0»",
+		"«\u00a0Gérer mes services\u00a0» > «\u00a0Gérer vos coordonnées\u00a0»", "Réponse de confiance Connue de vous seul",
 	} {
 		if !strings.Contains(text, squeeze(want)) {
 			t.Errorf("the document does not say %q", want)
@@ -142,7 +142,7 @@ func TestWriteSaysTheRules(t *testing.T) {
 // R5: the number of companies is told, in the right grammar.
 func TestWriteCountsCompanies(t *testing.T) {
 	for n, want := range map[int]string{
-		0: "aucune entreprise n'était rattachée", 1: "Entreprise et services (1 entreprise)", 2: "(2 entreprises)", 500: "(500 entreprises)",
+		0: "cet espace n’avait aucune entreprise", 1: "Entreprise et services (1 entreprise)", 2: "(2 entreprises)", 500: "(500 entreprises)",
 	} {
 		text := extract(t, write(t, facts(t, func(f *recap.Facts) { f.Companies = manyCompanies(n) })))
 		if !strings.Contains(text, squeeze(want)) {
@@ -351,7 +351,7 @@ func TestWriteCatalog(t *testing.T) {
 		}
 	}
 	info := run(t, pdf, "pdfinfo")
-	for _, want := range []string{"Formulaire récapitulatif de l'espace 0012345", "A4", "bascule", "Nov 25 08:00:12 2026"} {
+	for _, want := range []string{"Formulaire récapitulatif de l’espace 0012345", "A4", "bascule", "Nov 25 08:00:12 2026"} {
 		if !strings.Contains(info, want) {
 			t.Errorf("pdfinfo lacks %q:\n%s", want, info)
 		}

@@ -288,9 +288,7 @@ func (a *attempt) tellDeadline(late *sql.LateCode) error {
 	}})
 }
 
-const codeRefused = "Cette adresse et ce code ne permettent pas d'activer un espace. Vérifiez-les\u00a0: le code est peut-être erroné, " +
-	"déjà utilisé ou hors délai. Si vous avez déjà activé votre espace, cliquez sur «\u00a0Accéder à mon espace\u00a0»\u00a0; " +
-	"si le délai est dépassé, reprenez la procédure au début ou contactez l'assistance."
+const codeRefused = "Cette adresse et ce code n’ouvrent aucun espace."
 
 // askCodeAgain shows the first screen with what was typed; wait is how long no code
 // will be looked at.

@@ -25,11 +25,11 @@ func TestActivation(t *testing.T) {
 	r, proof := s.mailed(sqltest.Invitation{Number: "00AB1234", Holder: "Hélène d'Arvor", Contact: "helene+fisc@arvor.example"})
 	before := s.db.Text(t, `SELECT (number, holder, contact_email, serial, issuer, certificate_expires, companies)::text FROM space`)
 
-	screen := s.post(proof).expect(t, http.StatusOK, askPassword, "Étape 2 sur 4", "Code Identifiants et accord (vous êtes ici) Activation Formulaire récapitulatif", "Ce changement est irrévocable", // R12, R33
+	screen := s.post(proof).expect(t, http.StatusOK, askPassword, "Étape 2 sur 4", "Code Identifiants et accord (vous êtes ici) Activation Récapitulatif", "Ce changement est irrévocable", // R12, R33
 		"00AB1234", "Hélène d'Arvor", conversion.FrenchTime(s.db.Deadline(t, r.ID))+" (heure de Paris)", // R21
-		"une adresse électronique ne peut être associée qu'à un seul espace abonné sans certificat", // R6
-		"personne ne pourra vous le communiquer",                                                    // R17
-		"8 caractères au minimum et 20 au maximum", "Dans quelle rue avez-vous grandi ?")            // R16, R18
+		"une adresse électronique ne peut être associée qu’à un seul espace abonné sans certificat", // R6
+		"personne ne pourra vous le redonner",                        // R17
+		"De 8 à 20 caractères", "Dans quelle rue avez-vous grandi ?") // R16, R18
 	if got := screen.field("new_email"); got != "helene+fisc@arvor.example" {
 		t.Errorf("address shown by default: %q, want the contact's (R13)", got)
 	}
@@ -38,7 +38,7 @@ func TestActivation(t *testing.T) {
 	form := full(url.Values{"email": {screen.field("email")}, "code": {screen.field("code")}}, screen.field("new_email"))
 	page := s.post(with(form, "submission", screen.field("submission"))).
 		expect(t, http.StatusOK, success, "00AB1234", "Étape 4 sur 4", "Sauvegardez ou imprimez votre formulaire",
-			"Accéder à mon espace", "indispensables lors d'opérations particulières") // R27, R28, R30
+			"Accéder à mon espace", "indispensables pour certaines opérations") // R27, R28, R30
 	s.checkSwitched(r, "helene+fisc@arvor.example")
 	audit := s.db.Text(t, `SELECT string_agg(concat_ws(' ', space_id, request_id, event, actor, why), ', ' ORDER BY id) FROM audit`)
 	if want := fmt.Sprintf("%d %d activated subscriber code", r.SpaceID, r.ID); audit != want {
@@ -104,9 +104,9 @@ func TestCodeScreenProblems(t *testing.T) {
 	}{
 		{with(proof, "email", ""), "Adresse électronique manquante."},
 		{with(proof, "email", "camille"), "Adresse électronique invalide"},
-		{with(proof, "code", ""), "Le code d'activation comporte 12 lettres et chiffres"},
-		{with(proof, "code", "ABCD-1234"), "Le code d'activation comporte 12 lettres et chiffres"},
-		{with(proof, "code", strings.Repeat("A", 60000)), "Le code d'activation comporte 12 lettres et chiffres"},
+		{with(proof, "code", ""), "Le code d’activation comporte 12 lettres et chiffres"},
+		{with(proof, "code", "ABCD-1234"), "Le code d’activation comporte 12 lettres et chiffres"},
+		{with(proof, "code", strings.Repeat("A", 60000)), "Le code d’activation comporte 12 lettres et chiffres"},
 	} {
 		page := s.post(test.form).expect(t, http.StatusUnprocessableEntity, test.want)
 		if !strings.HasPrefix(page.title(), "<title>") && !strings.Contains(page.title(), "Erreur : ") {
@@ -165,14 +165,14 @@ func TestEncodedHash(t *testing.T) {
 func TestTooLate(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t)
-	const byCertificate, ask, again = "Entrez dans votre espace avec votre certificat", "Demandez un nouveau code à l'assistance", "Un code plus récent"
+	const byCertificate, ask, again = "Entrez dans votre espace avec votre certificat", "Demandez un nouveau code à l’assistance", "Un code plus récent"
 	valid, proof := c.mailed(sqltest.Invitation{Contact: "valid@a.example"})
 	past, old := c.mailed(sqltest.Invitation{Contact: "past@a.example"})
 	c.db.Exec(t, `UPDATE space SET certificate_expires = bascule_now()::date - 1 WHERE id = $1`, past.SpaceID)
 	for _, r := range []sqltest.Request{valid, past} {
 		c.db.Overdue(t, r.ID)
 	}
-	page := c.post(proof).expect(t, http.StatusUnprocessableEntity, late, string(valid.Number), byCertificate, "Votre espace n'est pas modifié")
+	page := c.post(proof).expect(t, http.StatusUnprocessableEntity, late, string(valid.Number), byCertificate, "Votre espace n’a pas changé")
 	if strings.Contains(page.body, "<input") {
 		t.Error("the page asks for something typed before")
 	}

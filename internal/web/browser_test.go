@@ -102,7 +102,7 @@ func (b browser) open(path string) {
 func (b browser) openLink(path string, proof url.Values) {
 	b.t.Helper()
 	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(b.http.URL+path+fragment(proof)))
-	b.says("L'adresse et le code du lien ont été recopiés")
+	b.says("L’adresse et le code du lien ont été recopiés")
 }
 
 // fragment is what the link of a mail carries.
@@ -153,7 +153,7 @@ func (b browser) enter(email, password string) {
 	b.write("email", email)
 	b.write("password", password)
 	b.submit()
-	b.says("Numéro d'abonné")
+	b.says("Numéro d’abonné")
 }
 
 // pdf wants the link to lead to a document, for this browser's session (R28).

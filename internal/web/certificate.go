@@ -164,18 +164,18 @@ type refusedPage struct{ Reason entryRefusal }
 
 // refusedTitles name each refusal; the page says what to do.
 var refusedTitles = map[entryRefusal]string{
-	entryRefusal(certificate.None):        "Aucun certificat n'a été présenté",
-	entryRefusal(certificate.Malformed):   "Votre certificat n'a pas pu être lu",
-	entryRefusal(certificate.Untrusted):   "Votre certificat n'est pas reconnu",
-	entryRefusal(certificate.WrongUsage):  "Ce certificat ne sert pas à s'identifier",
+	entryRefusal(certificate.None):        "Aucun certificat n’a été présenté",
+	entryRefusal(certificate.Malformed):   "Votre certificat n’a pas pu être lu",
+	entryRefusal(certificate.Untrusted):   "Votre certificat n’est pas reconnu",
+	entryRefusal(certificate.WrongUsage):  "Ce certificat ne sert pas à s’identifier",
 	entryRefusal(certificate.Revoked):     "Votre certificat a été révoqué",
-	entryRefusal(certificate.NotYetValid): "Votre certificat n'est pas encore valide",
+	entryRefusal(certificate.NotYetValid): "Votre certificat n’est pas encore valide",
 	entryRefusal(certificate.Expired):     "Votre certificat a expiré",
-	entryUnavailable:                      "L'accès avec certificat n'est pas proposé ici",
-	entryUnknown:                          "Aucun espace n'est associé à ce certificat",
+	entryUnavailable:                      "L’accès avec certificat n’est pas proposé ici",
+	entryUnknown:                          "Aucun espace n’est associé à ce certificat",
 	entryAmbiguous:                        "Plusieurs espaces sont associés à ce certificat",
-	entryUnmatched:                        "L'émetteur de votre certificat n'a pas pu être vérifié",
-	entrySwitched:                         "Votre espace a déjà été transformé",
+	entryUnmatched:                        "L’émetteur de votre certificat n’a pas pu être vérifié",
+	entrySwitched:                         "Votre espace est déjà sans certificat",
 }
 
 // refuseEntry says which and what to do (R7). The refusal tells nothing about

@@ -53,16 +53,16 @@ func TestCertificateRefused(t *testing.T) {
 		certificates []tls.Certificate
 		title        string
 	}{
-		"none":          {nil, "Aucun certificat n'a été présenté"},
+		"none":          {nil, "Aucun certificat n’a été présenté"},
 		"expired":       {[]tls.Certificate{c.issueDated(serial, -48*time.Hour, -time.Hour)}, "Votre certificat a expiré"},
-		"not yet":       {[]tls.Certificate{c.issueDated(serial, time.Hour, 48*time.Hour)}, "Votre certificat n'est pas encore valide"},
-		"other CA":      {[]tls.Certificate{foreign}, "Votre certificat n'est pas reconnu"},
-		"server usage":  {[]tls.Certificate{c.issue(serial, x509.ExtKeyUsageServerAuth)}, "Ce certificat ne sert pas à s'identifier"},
-		"unknown":       {[]tls.Certificate{c.issue(big.NewInt(7))}, "Aucun espace n'est associé à ce certificat"},
-		"issuer":        {[]tls.Certificate{unmatchedCert}, "L'émetteur de votre certificat n'a pas pu être vérifié"},
+		"not yet":       {[]tls.Certificate{c.issueDated(serial, time.Hour, 48*time.Hour)}, "Votre certificat n’est pas encore valide"},
+		"other CA":      {[]tls.Certificate{foreign}, "Votre certificat n’est pas reconnu"},
+		"server usage":  {[]tls.Certificate{c.issue(serial, x509.ExtKeyUsageServerAuth)}, "Ce certificat ne sert pas à s’identifier"},
+		"unknown":       {[]tls.Certificate{c.issue(big.NewInt(7))}, "Aucun espace n’est associé à ce certificat"},
+		"issuer":        {[]tls.Certificate{unmatchedCert}, "L’émetteur de votre certificat n’a pas pu être vérifié"},
 		"several":       {[]tls.Certificate{ambiguousCert}, "Plusieurs espaces sont associés à ce certificat"},
 		"half switched": {[]tls.Certificate{halfCert}, "Plusieurs espaces sont associés à ce certificat"},
-		"switched (R3)": {[]tls.Certificate{switchedCert}, "Votre espace a déjà été transformé"},
+		"switched (R3)": {[]tls.Certificate{switchedCert}, "Votre espace est déjà sans certificat"},
 	} {
 		for _, path := range []string{"/certificat", "/espace", "/espace/option", "/espace/identifiants", "/espace/coordonnees"} {
 			page := c.visit(c.client(test.certificates...), path).expect(t, http.StatusForbidden, test.title)
@@ -118,11 +118,11 @@ func TestStaleLists(t *testing.T) {
 	client := c.client(cert)
 	c.publish(t, -time.Minute)
 	c.visit(client, "/espace").expect(t, http.StatusOK)
-	c.visit(client, "/espace/option").expect(t, http.StatusOK, "Vous ne pouvez pas opter pour l'instant")
+	c.visit(client, "/espace/option").expect(t, http.StatusOK, "Vous ne pouvez pas changer d’accès pour l’instant")
 	c.unchanged(func() {
 		c.visit(client, "/espace/identifiants").expect(t, http.StatusServiceUnavailable)
 		for _, path := range []string{"/espace/option", "/espace/identifiants"} {
-			page := c.send(client, path, full(url.Values{}, "choisie@a.example")).expect(t, http.StatusServiceUnavailable, "n'est pas à jour")
+			page := c.send(client, path, full(url.Values{}, "choisie@a.example")).expect(t, http.StatusServiceUnavailable, "n’est pas à jour")
 			if page.header.Get("Retry-After") == "" {
 				t.Errorf("%s: no Retry-After", path)
 			}
@@ -147,18 +147,18 @@ func TestClientCertHeader(t *testing.T) {
 	for _, path := range []string{"/espace", "/certificat"} {
 		for _, value := range []string{clientCert(cert), url.PathEscape(string(chain))} {
 			if got := c.shows(at, path, "Client-Cert", value); path == "/espace" {
-				got.expect(t, http.StatusOK, string(r.Number), "Opter pour l'accès sans certificat")
+				got.expect(t, http.StatusOK, string(r.Number), "Opter pour l’accès sans certificat")
 			} else if got.status != http.StatusSeeOther || got.header.Get("Location") != "/espace" {
 				t.Errorf("%s: status %d to %q", path, got.status, got.header.Get("Location"))
 			}
 		}
-		c.shows(at, path, "Client-Cert", clientCert(cert), clientCert(cert)).expect(t, http.StatusForbidden, "n'a pas pu être lu")
-		c.shows(at, path, "Client-Cert", clientCert(cert)+", "+clientCert(cert)).expect(t, http.StatusForbidden, "n'a pas pu être lu")
-		c.shows(at, path, "Client-Cert", "not a certificate").expect(t, http.StatusForbidden, "n'a pas pu être lu")
+		c.shows(at, path, "Client-Cert", clientCert(cert), clientCert(cert)).expect(t, http.StatusForbidden, "n’a pas pu être lu")
+		c.shows(at, path, "Client-Cert", clientCert(cert)+", "+clientCert(cert)).expect(t, http.StatusForbidden, "n’a pas pu être lu")
+		c.shows(at, path, "Client-Cert", "not a certificate").expect(t, http.StatusForbidden, "n’a pas pu être lu")
 		c.shows(at, path, "Client-Cert", clientCert(expired)).expect(t, http.StatusForbidden, "Votre certificat a expiré")
-		c.shows(at, path, "Client_Cert", clientCert(cert)).expect(t, http.StatusForbidden, "Aucun certificat n'a été présenté")
-		c.shows(at, path, "Client-Cert-Chain", clientCert(cert)).expect(t, http.StatusForbidden, "Aucun certificat n'a été présenté")
-		c.shows(at, path, "Client-Cert").expect(t, http.StatusForbidden, "Aucun certificat n'a été présenté")
+		c.shows(at, path, "Client_Cert", clientCert(cert)).expect(t, http.StatusForbidden, "Aucun certificat n’a été présenté")
+		c.shows(at, path, "Client-Cert-Chain", clientCert(cert)).expect(t, http.StatusForbidden, "Aucun certificat n’a été présenté")
+		c.shows(at, path, "Client-Cert").expect(t, http.StatusForbidden, "Aucun certificat n’a été présenté")
 	}
 }
 
@@ -217,7 +217,7 @@ func TestHandshakeBehindProxies(t *testing.T) {
 		c := newCertSite(t, func(cfg *web.Config) { cfg.CertProxies = prefixes(list) })
 		own, ownCert := c.holder(sqltest.Invitation{})
 		victim, victimCert := c.holder(sqltest.Invitation{})
-		page := c.visit(c.client(ownCert), "/espace").expect(t, http.StatusForbidden, "Aucun certificat n'a été présenté")
+		page := c.visit(c.client(ownCert), "/espace").expect(t, http.StatusForbidden, "Aucun certificat n’a été présenté")
 		if strings.Contains(page.body, string(own.Number)) {
 			t.Errorf("%s: the handshake opens the space", list)
 		}
@@ -290,11 +290,11 @@ func TestMadeUpCertificates(t *testing.T) {
 	}
 	for range 3 {
 		from("198.51.100.1", clientCert(expired)).expect(t, http.StatusForbidden, "Votre certificat a expiré")
-		from("198.51.100.1").expect(t, http.StatusForbidden, "Aucun certificat n'a été présenté")
+		from("198.51.100.1").expect(t, http.StatusForbidden, "Aucun certificat n’a été présenté")
 	}
 	for _, client := range []string{"198.51.100.1", "198.51.100.2"} {
-		from(client, clientCert(made)).expect(t, http.StatusForbidden, "n'est pas reconnu")
-		from(client, "not a certificate").expect(t, http.StatusForbidden, "n'a pas pu être lu")
+		from(client, clientCert(made)).expect(t, http.StatusForbidden, "n’est pas reconnu")
+		from(client, "not a certificate").expect(t, http.StatusForbidden, "n’a pas pu être lu")
 	}
 	before := c.db.Text(t, `SELECT string_agg(x::text, ' ') FROM throttle x`)
 	for _, value := range []string{clientCert(made), "not a certificate"} {
@@ -337,7 +337,7 @@ func TestSerialOfAnotherAuthority(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for issuer, want := range map[string]string{"CN=AC une": "Aucun espace n'est associé à ce certificat", "CN=AC deux": string(r.Number)} {
+	for issuer, want := range map[string]string{"CN=AC une": "Aucun espace n’est associé à ce certificat", "CN=AC deux": string(r.Number)} {
 		c.db.Exec(t, `UPDATE space SET serial = '7', issuer = $2 WHERE id = $1`, r.SpaceID, issuer)
 		status := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[want == string(r.Number)]
 		c.shows(c.behindProxies().URL, "/espace", "Client-Cert", clientCert(cert)).expect(t, status, want)
@@ -349,7 +349,7 @@ func TestSerialOfAnotherAuthority(t *testing.T) {
 func TestNoCertificates(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.get("/certificat").expect(t, http.StatusOK, "n'est pas proposé sur ce site", "activer votre espace")
+	s.get("/certificat").expect(t, http.StatusOK, "n’est pas proposé sur ce site", "activer votre espace")
 }
 
 // R7: where nothing asks for a certificate, the page does not say that something
@@ -362,9 +362,9 @@ func TestNowhereToShowCertificates(t *testing.T) {
 		"without authority": func(cfg *web.Config) { cfg.Certificates = nil },
 	} {
 		c := newCertSite(t, change)
-		page := c.get("/certificat").expect(t, http.StatusOK, "n'est pas proposé sur ce site")
+		page := c.get("/certificat").expect(t, http.StatusOK, "n’est pas proposé sur ce site")
 		if name == "without authority" {
-			c.shows(c.behindProxies().URL, "/espace", "Client-Cert").expect(t, http.StatusForbidden, "n'est pas proposé ici")
+			c.shows(c.behindProxies().URL, "/espace", "Client-Cert").expect(t, http.StatusForbidden, "n’est pas proposé ici")
 		}
 		if strings.Contains(page.body, "va vous demander") {
 			t.Errorf("%s: the page promises a question that nobody asks", name)

@@ -63,7 +63,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
 	return s.connected(w, r, email, token)
 }
 
-const connectionRefused = "Cette adresse et ce mot de passe n'ouvrent aucun espace. Vérifiez-les\u00a0; majuscules et minuscules comptent dans le mot de passe."
+const connectionRefused = "Cette adresse et ce mot de passe n’ouvrent aucun espace. Vérifiez-les\u00a0; majuscules et minuscules comptent dans le mot de passe."
 
 func parseConnection(form url.Values) (conversion.Email, problems) {
 	var wrong problems

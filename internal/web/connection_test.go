@@ -24,7 +24,7 @@ func TestConnection(t *testing.T) {
 	r, proof := s.mailed(sqltest.Invitation{Number: "00AB1234", Contact: "contact@a.example"})
 	s.post(full(proof, "chosen@a.example")).expect(t, http.StatusOK, mailSent)
 	v := s.visitor("192.0.2.1")
-	checkHTML(t, "connexion", v.get("/connexion").expect(t, http.StatusOK, "Accéder à mon espace", "Mot de passe oublié", "Accéder avec mon certificat"))
+	checkHTML(t, "connexion", v.get("/connexion").expect(t, http.StatusOK, "Accéder à mon espace", "Mot de passe oublié", "Activez votre espace"))
 	v.get("/espace").leadsTo(t, "/connexion")
 	for _, email := range []string{"contact@a.example", "chosen@a.example"} {
 		v.connect(email).expect(t, http.StatusUnprocessableEntity, notOpened)
@@ -263,7 +263,7 @@ func TestConnectionThrottled(t *testing.T) {
 	for i := range 10 {
 		attacker.submit("/connexion", login("OWNER@a.example", fmt.Sprintf("Wrong%dPassword", i))).expect(t, http.StatusUnprocessableEntity, notOpened)
 	}
-	page := attacker.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "attendre 50 minutes")
+	page := attacker.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "Attendez 50 minutes")
 	if got := page.header.Get("Retry-After"); got != "3000" {
 		t.Errorf("Retry-After %q, want 3000", got)
 	}
@@ -292,7 +292,7 @@ func TestConnectionThrottledClient(t *testing.T) {
 	for _, email := range []string{"one@a.example", "two@a.example"} {
 		attacker.connect(email).expect(t, http.StatusUnprocessableEntity, notOpened)
 	}
-	attacker.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "attendre 5 secondes")
+	attacker.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "Attendez 5 secondes")
 	s.visitor("192.0.2.2").connect("owner@a.example").leadsTo(t, "/espace")
 }
 
@@ -357,7 +357,7 @@ func TestConnectionFromManyNetworks(t *testing.T) {
 		}
 		hashed += 5 // three that all strangers share, two of the reserve
 		s.hashed(fmt.Sprint(hashed))
-		page := s.visitor("192.0.2.3").connect(email).expect(t, http.StatusTooManyRequests, slowDown, "attendre 5 minutes")
+		page := s.visitor("192.0.2.3").connect(email).expect(t, http.StatusTooManyRequests, slowDown, "Attendez 5 minutes")
 		if got := page.header.Get("Retry-After"); got != "300" {
 			t.Errorf("%s: Retry-After %q, want 300", email, got)
 		}
@@ -395,7 +395,7 @@ func TestConnectionKnownBrowserThrottled(t *testing.T) {
 	other.connect("owner@a.example").leadsTo(t, "/espace")
 	other.addr = network(11)
 	s.fill(60, 5*time.Second, "connection client", other.addr+"/32") // as the neighbours did
-	other.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "attendre 5 secondes")
+	other.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "Attendez 5 secondes")
 }
 
 // R3: a sign-in while another password is being chosen waits for it, and opens

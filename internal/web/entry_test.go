@@ -28,8 +28,8 @@ func TestSessionBesideCertificate(t *testing.T) {
 		number      conversion.SubscriberNumber
 		status      int
 	}{
-		{cert, "Votre espace a déjà été transformé", switched.Number, http.StatusForbidden},
-		{otherCert, "Opter pour l'accès sans certificat", other.Number, http.StatusOK},
+		{cert, "Votre espace est déjà sans certificat", switched.Number, http.StatusForbidden},
+		{otherCert, "Opter pour l’accès sans certificat", other.Number, http.StatusOK},
 	} {
 		client := c.client(test.certificate)
 		jar, err := cookiejar.New(nil)

@@ -79,7 +79,7 @@ func failureTitle(status int) string {
 	case http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		return "Formulaire illisible"
 	case http.StatusTooManyRequests:
-		return "Trop d'essais infructueux"
+		return "Trop d’essais"
 	}
 	return "Service momentanément indisponible"
 }

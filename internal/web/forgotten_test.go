@@ -23,7 +23,7 @@ func TestForgotten(t *testing.T) {
 	v.get("/mot-de-passe-oublie").expect(t, http.StatusOK, "formulaire récapitulatif", "Dans quelle rue avez-vous grandi ?", "Quel livre vous a le plus marqué ?")
 
 	sent := v.submit("/mot-de-passe-oublie", with(trust("Helene+fisc@A.example"), "answer", "RUE des tanneurs ")).
-		expect(t, http.StatusOK, perhaps, "valable 30 min", "ne sert qu'une fois")
+		expect(t, http.StatusOK, perhaps, "valable 30 min", "ne sert qu’une fois")
 	checkHTML(t, "sent", sent)
 	if due := s.db.Text(t, `SELECT string_agg(lane || ' ' || kind, ',') FROM obligation WHERE kind = 'reset'`); due != "interactive reset" {
 		t.Errorf("due: %s, want one mail", due)
@@ -141,7 +141,7 @@ func TestForgottenThrottled(t *testing.T) {
 		for range 2 {
 			v.submit("/mot-de-passe-oublie", form).expect(t, http.StatusOK, perhaps)
 		}
-		page := v.submit("/mot-de-passe-oublie", form).expect(t, http.StatusTooManyRequests, slowDown, "attendre 150 minutes")
+		page := v.submit("/mot-de-passe-oublie", form).expect(t, http.StatusTooManyRequests, slowDown, "Attendez 150 minutes")
 		if got := page.header.Get("Retry-After"); got != "9000" {
 			t.Errorf("Retry-After %q, want 9000", got)
 		}

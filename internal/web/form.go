@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +61,12 @@ func (p problems) Of(field string) *problem {
 	return nil
 }
 
+// Refused tells whether an address and a code did not belong together: the page
+// then tells what to do.
+func (p problems) Refused() bool {
+	return slices.ContainsFunc(p, func(p problem) bool { return p.Text == codeRefused || p.Text == resetRefused })
+}
+
 // Describe are the attributes by which assistive software finds the hints of a
 // field and what is wrong with it. All parts are names of ours.
 func (p problems) Describe(field string, hints ...string) template.HTMLAttr {
@@ -102,5 +109,5 @@ func refusalStatus(w http.ResponseWriter, wait time.Duration) int {
 }
 
 func tooMany(field string, wait time.Duration) problem {
-	return problem{field, "Trop d'essais ont été faits. Pour protéger les espaces, il faut maintenant attendre " + frenchWait(wait) + " avant de réessayer."}
+	return problem{field, "Trop d’essais. Attendez " + frenchWait(wait) + " avant de réessayer."}
 }

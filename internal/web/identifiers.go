@@ -72,7 +72,7 @@ func parseTrust(form url.Values) (conversion.TrustQuestion, conversion.TrustAnsw
 // checkConsent wants the box ticked (R12); in the space a button has confirmed it.
 func (p *problems) checkConsent(form url.Values) {
 	if form.Get("consent") == "" {
-		p.add("consent", "cochez la case si vous optez pour l'accès sans certificat\u00a0: sans votre accord, rien n'est modifié")
+		p.add("consent", "cochez la case si vous changez d’accès\u00a0: sans votre accord, rien n’est modifié")
 	}
 }
 
@@ -168,9 +168,9 @@ func (s *Server) writeIdentifiers(w http.ResponseWriter, r *http.Request, page i
 }
 
 const (
-	addressTaken        = "Cette adresse sert maintenant à un autre espace\u00a0: choisissez une adresse électronique différente."
-	addressTakenAlready = "Cette adresse est déjà utilisée pour un autre espace sans certificat\u00a0: choisissez une adresse électronique différente."
-	addressReserved     = "Une demande est déjà en cours avec cette adresse\u00a0: pendant le délai d'activation, il est impossible de redemander un code d'activation avec la même adresse électronique."
+	addressTaken        = "Cette adresse sert maintenant à un autre espace. Choisissez-en une autre."
+	addressTakenAlready = "Cette adresse sert déjà à un autre espace sans certificat. Choisissez-en une autre."
+	addressReserved     = "Un code est déjà demandé pour cette adresse. Utilisez-le, ou choisissez une autre adresse."
 	addressTooMany      = "Vous avez déjà choisi trois autres adresses\u00a0: vous ne pouvez plus en choisir de nouvelle."
 )
 
@@ -198,7 +198,7 @@ func refusedAddress(err error) string {
 	case errors.Is(err, conversion.ErrAddressTaken):
 		return addressTaken
 	case errors.As(err, &reserved) && !reserved.Until.IsZero():
-		return addressReserved + " Ce délai se termine le " + conversion.FrenchTime(reserved.Until) + " (heure de Paris). Choisissez une autre adresse, ou attendez la fin de ce délai."
+		return addressReserved + " Son délai se termine le " + conversion.FrenchTime(reserved.Until) + " (heure de Paris)."
 	case errors.Is(err, conversion.ErrAddressReserved):
 		return addressReserved
 	case errors.Is(err, conversion.ErrTooManyAddresses):

@@ -34,14 +34,14 @@ func TestIdentifiersProblems(t *testing.T) {
 		{"R16", "password", "Kolibri Zenith7", "sans espace"},
 		{"R16", "password", "KolibriZenith", "au moins une lettre et au moins un chiffre"},
 		{"D6", "password", "azerty123", "trop courant"},
-		{"D6", "password", "x00AB1234y", "votre numéro d'abonné"},
+		{"D6", "password", "x00AB1234y", "votre numéro d’abonné"},
 		{"R14", "password_confirmation", strings.ToLower(password), "Les deux mots de passe ne sont pas identiques."},
 		{"R18", "question", "", "Choisissez une question de confiance dans la liste."},
 		{"R18", "question", "nonsense", "Choisissez une question de confiance dans la liste."},
 		{"R18", "answer", " ", "Saisissez la réponse à la question de confiance."},
 		{"R18", "answer", "é", "deux lettres ou chiffres au minimum"},
 		{"R18", "answer", "rue", "ne doit pas reprendre seulement des mots de la question"},
-		{"R12", "consent", "-", "Cochez la case si vous optez pour l'accès sans certificat"},
+		{"R12", "consent", "-", "Cochez la case si vous changez d’accès"},
 	} {
 		t.Run(test.field+"="+fmt.Sprintf("%.12s", test.value), func(t *testing.T) { // each is one rule
 			s.unchanged(func() {
@@ -83,8 +83,8 @@ func TestOtherAddress(t *testing.T) {
 	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	other := full(contact, "helene@b.example")
 	sent := s.post(other).expect(t, http.StatusOK, mailSent, "helene@b.example", "Activez votre espace", "OK", // R19, R20
-		"la réception peut être différée", "dans le délai de 48 h", "2ème étape du mode expert", // R19–R21
-		"il est impossible de redemander un code d'activation avec la même adresse électronique") // R22
+		"votre messagerie peut le recevoir plus tard", "dans le délai de 48 h", "«\u00a02ème étape\u00a0» du «\u00a0mode expert\u00a0»", // R19–R21
+		"vous ne pouvez pas demander un autre code avec la même adresse") // R22
 	if !strings.Contains(sent.body, `href="/activation?etape=3#adresse=helene%40b.example"`) {
 		t.Error("the link of R20 does not carry the address after #")
 	}
@@ -97,7 +97,7 @@ func TestOtherAddress(t *testing.T) {
 
 	s.unchanged(func() { s.post(other).expect(t, http.StatusOK, mailSent) }) // the same form again
 	s.hashed("1")
-	s.post(contact).expect(t, http.StatusOK, askPassword, "Vous avez déjà choisi l'adresse helene@b.example")
+	s.post(contact).expect(t, http.StatusOK, askPassword, "Vous avez déjà choisi l’adresse helene@b.example")
 
 	second := s.mailAgain(r)
 	s.post(with(second, "email", "contact@a.example")).expect(t, http.StatusUnprocessableEntity, refused) // proves its own address only
@@ -117,15 +117,15 @@ func TestOtherAddressMistyped(t *testing.T) {
 	s.post(full(contact, "typo2@b.example")).expect(t, http.StatusOK, mailSent)
 	s.post(dead).expect(t, http.StatusUnprocessableEntity, refused)
 	standing := s.post(with(full(contact, "TYPO2@b.example"), "answer", "other")).
-		expect(t, http.StatusOK, "Un code d'activation est déjà en cours d'envoi", "dans le délai de 48 h") // R22: no second mail
+		expect(t, http.StatusOK, "Un code d’activation est déjà en cours d’envoi", "dans le délai de 48 h") // R22: no second mail
 	if n := s.db.Text(t, `SELECT count(*) FROM obligation WHERE generation = 3`); n != "2" || standing.status != http.StatusOK {
 		t.Errorf("%s obligations, want one code and one notice", n)
 	}
 	s.db.Mail(t, s.keys, r.ID)
 	// R23: of a code that was sent, its own deadline is told, and that it was sent.
-	sent := s.post(full(contact, "typo2@b.example")).expect(t, http.StatusOK, "Un code d'activation vous a déjà été envoyé",
-		"Vous devez activer votre espace avant le "+conversion.FrenchTime(s.db.Deadline(t, r.ID)))
-	for _, untrue := range []string{"immédiat", "48 h", "est envoyé", "en cours d'envoi"} {
+	sent := s.post(full(contact, "typo2@b.example")).expect(t, http.StatusOK, "Un code d’activation vous a déjà été envoyé",
+		"Activez votre espace avant le "+conversion.FrenchTime(s.db.Deadline(t, r.ID)))
+	for _, untrue := range []string{"immédiat", "48 h", "est envoyé", "en cours d’envoi"} {
 		if strings.Contains(text(sent.body), untrue) {
 			t.Errorf("of a code that was sent, the page says %q", untrue)
 		}
@@ -170,7 +170,7 @@ func TestReservedAddress(t *testing.T) {
 	s.post(full(proof, "wanted@a.example")).expect(t, http.StatusOK, mailSent)
 	s.mailAgain(first)
 	s.unchanged(func() {
-		s.post(full(rival, "Wanted@A.example")).expect(t, http.StatusUnprocessableEntity, "Une demande est déjà en cours avec cette adresse")
+		s.post(full(rival, "Wanted@A.example")).expect(t, http.StatusUnprocessableEntity, "Un code est déjà demandé pour cette adresse")
 	})
 	s.db.Overdue(t, first.ID)
 	s.post(full(rival, "wanted@a.example")).expect(t, http.StatusOK, mailSent)
@@ -236,7 +236,7 @@ func TestNoAddressLeft(t *testing.T) {
 	for i := range 3 {
 		s.post(full(proof, fmt.Sprintf("typo%d@a.example", i))).expect(t, http.StatusOK, mailSent)
 	}
-	const stuck = "L'assistance peut corriger vos coordonnées"
+	const stuck = "L’assistance peut corriger vos coordonnées"
 	only := func(page answered, want string) {
 		t.Helper()
 		if got := page.field("new_email"); got != want || strings.Contains(text(page.body), stuck) {
@@ -246,7 +246,7 @@ func TestNoAddressLeft(t *testing.T) {
 	only(s.post(full(proof, "typo3@a.example")).expect(t, http.StatusUnprocessableEntity, "trois autres adresses"), "cabinet@a.example")
 	s.post(full(owner, "cabinet@a.example")).expect(t, http.StatusOK, success)
 	only(s.post(full(proof, "cabinet@a.example")).expect(t, http.StatusUnprocessableEntity, taken), "typo2@a.example")
-	s.post(full(proof, "typo2@a.example")).expect(t, http.StatusOK, "Un code d'activation")
+	s.post(full(proof, "typo2@a.example")).expect(t, http.StatusOK, "Un code d’activation")
 
 	s.db.Exec(t, `UPDATE code SET void_at = bascule_now() WHERE email = 'typo2@a.example'`) // the rival gets it, as after a bounce
 	s.post(full(other, "typo2@a.example")).expect(t, http.StatusOK, mailSent)
@@ -269,6 +269,6 @@ func TestOwnAddressAfterTooManyOthers(t *testing.T) {
 	for range 10 {
 		s.post(full(proof, "taken@a.example")).expect(t, http.StatusUnprocessableEntity, taken)
 	}
-	s.post(full(proof, "taken@a.example")).expect(t, http.StatusTooManyRequests, "il faut maintenant attendre")
+	s.post(full(proof, "taken@a.example")).expect(t, http.StatusTooManyRequests, "Attendez ")
 	s.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
 }

@@ -137,8 +137,7 @@ func TestRefusedAddress(t *testing.T) {
 		{nil, ""}, {conversion.ErrNotFound, ""},
 		{conversion.ErrAddressTaken, addressTaken}, {errTakenAlready, addressTakenAlready},
 		{conversion.ErrAddressReserved, addressReserved}, {&conversion.ReservedError{}, addressReserved},
-		{&conversion.ReservedError{Until: until}, addressReserved + " Ce délai se termine le " + conversion.FrenchTime(until) +
-			" (heure de Paris). Choisissez une autre adresse, ou attendez la fin de ce délai."},
+		{&conversion.ReservedError{Until: until}, addressReserved + " Son délai se termine le " + conversion.FrenchTime(until) + " (heure de Paris)."},
 		{conversion.ErrTooManyAddresses, addressTooMany},
 	} {
 		if got := refusedAddress(test.err); got != test.want {
@@ -239,7 +238,7 @@ func TestFrenchWait(t *testing.T) {
 		}
 	}
 	for d, want := range map[time.Duration]string{
-		48 * time.Hour: "48\u00a0h", 90 * time.Minute: "1\u00a0h\u00a030", 5 * time.Minute: "5\u00a0min", time.Second: "1\u00a0min",
+		48 * time.Hour: "48\u00a0heures", time.Hour: "1\u00a0heure", 90 * time.Minute: "1\u00a0h\u00a030", 5 * time.Minute: "5\u00a0minutes", time.Second: "1\u00a0minute",
 	} {
 		if got := frenchDuration(d); got != want {
 			t.Errorf("%s: %q, want %q", d, got, want)

@@ -27,7 +27,7 @@ func TestOption(t *testing.T) {
 
 	c.visit(client, "/espace/option").expect(t, http.StatusOK, "Étape 1 sur 4", "Ce changement est irrévocable") // R12
 	form := c.send(client, "/espace/option", nil).expect(t, http.StatusOK, "Étape 2 sur 4",                      // followed
-		"Rappel : une adresse électronique ne peut être associée qu'à un seul espace abonné sans certificat", "personne ne pourra vous le communiquer") // R13, R17
+		"Rappel : une adresse électronique ne peut être associée qu’à un seul espace abonné sans certificat", "personne ne pourra vous le redonner") // R13, R17
 	if got := form.field("new_email"); got != "contact@a.example" {
 		t.Errorf("the address by default is %q", got)
 	}
@@ -47,7 +47,7 @@ func TestOption(t *testing.T) {
 	if got := c.db.Text(t, `SELECT string_agg(lane || ' ' || kind, ', ' ORDER BY kind) FROM obligation o JOIN request r ON r.id = o.request_id WHERE r.space_id = $1 AND r.cancelled_at IS NULL`, r.SpaceID); got != "interactive code, interactive notice" {
 		t.Errorf("what is due: %s", got)
 	}
-	c.visit(client, "/espace").expect(t, http.StatusOK, "en attente d'activation", "chosen@a.example")
+	c.visit(client, "/espace").expect(t, http.StatusOK, "en attente d’activation", "chosen@a.example")
 	c.checkAccess(r, "certificate")
 
 	_, code := c.db.Mail(t, c.keys, c.openRequest(r))
@@ -57,8 +57,8 @@ func TestOption(t *testing.T) {
 	if after := c.kept(r); after != before {
 		t.Errorf("the space changed from %s to %s", before, after) // R5
 	}
-	c.visit(client, "/espace").expect(t, http.StatusForbidden, "Votre espace a déjà été transformé")                           // R3
-	c.send(client, "/espace/identifiants", opted("chosen@a.example")).expect(t, http.StatusForbidden, "a déjà été transformé") // R4
+	c.visit(client, "/espace").expect(t, http.StatusForbidden, "Votre espace est déjà sans certificat")                           // R3
+	c.send(client, "/espace/identifiants", opted("chosen@a.example")).expect(t, http.StatusForbidden, "est déjà sans certificat") // R4
 }
 
 // D8: the address chosen is the one already mailed: no second mail, that code and
@@ -75,7 +75,7 @@ func TestOptionStanding(t *testing.T) {
 	}
 	for range 2 { // the same form again changes nothing
 		c.send(c.client(cert), "/espace/identifiants", opted("Contact@a.example")).
-			expect(t, http.StatusOK, "Un code d'activation vous a déjà été envoyé", "Vous devez activer votre espace avant le "+conversion.FrenchTime(deadline), conversion.FrenchTime(deadline), conversion.FrenchTime(deadline.Add(-48*time.Hour)))
+			expect(t, http.StatusOK, "Un code d’activation vous a déjà été envoyé", "Activez votre espace avant le "+conversion.FrenchTime(deadline), conversion.FrenchTime(deadline), conversion.FrenchTime(deadline.Add(-48*time.Hour)))
 	}
 	end()
 	if got := c.metric("bascule_hashing_slots_used"); got != "0" {
@@ -85,7 +85,7 @@ func TestOptionStanding(t *testing.T) {
 		t.Errorf("%s mails are due", got)
 	}
 	// R33: the link of the batch's mail leads to the end of the sheet's four steps.
-	c.post(c.proof("contact@a.example", code)).expect(t, http.StatusOK, success, "Étape 4 sur 4", "Option pour l'accès sans certificat Identifiants Activation Formulaire récapitulatif (vous êtes ici)")
+	c.post(c.proof("contact@a.example", code)).expect(t, http.StatusOK, success, "Étape 4 sur 4", "Accord Identifiants Activation Récapitulatif (vous êtes ici)")
 	c.checkAccess(r, "password")
 }
 
@@ -146,7 +146,7 @@ func TestOptionLosesItsAddress(t *testing.T) {
 	_, winner := c.mailed(sqltest.Invitation{Contact: "cabinet@a.example"})
 	c.post(full(winner, "cabinet@a.example")).expect(t, http.StatusOK, success)
 	proof := c.proof("cabinet@a.example", code)
-	lost := c.post(proof).expect(t, http.StatusUnprocessableEntity, taken, "Option pour l'accès sans certificat Identifiants (vous êtes ici)") // R33
+	lost := c.post(proof).expect(t, http.StatusUnprocessableEntity, taken, "Accord Identifiants (vous êtes ici)") // R33
 	if !strings.Contains(lost.body, `value="oui" checked`) {
 		t.Error("the consent given in the space is asked for again")
 	}
@@ -175,20 +175,20 @@ func TestOptionTaken(t *testing.T) {
 	other, otherCert := c.holder(sqltest.Invitation{Contact: "autre@a.example"})
 	c.send(c.client(otherCert), "/espace/identifiants", opted("reserved@a.example")).expect(t, http.StatusOK, mailSent)
 	client := c.client(cert)
-	c.send(client, "/espace/identifiants", opted("reserved@a.example")).expect(t, http.StatusUnprocessableEntity, "Une demande est déjà en cours avec cette adresse")
+	c.send(client, "/espace/identifiants", opted("reserved@a.example")).expect(t, http.StatusUnprocessableEntity, "Un code est déjà demandé pour cette adresse")
 	c.db.Mail(t, c.keys, c.openRequest(other))
 	until := conversion.FrenchTime(c.db.Deadline(t, c.openRequest(other)))
 	page := c.send(client, "/espace/identifiants", opted("Reserved@a.example")).
-		expect(t, http.StatusUnprocessableEntity, "Une demande est déjà en cours avec cette adresse", "se termine le "+until)
+		expect(t, http.StatusUnprocessableEntity, "Un code est déjà demandé pour cette adresse", "se termine le "+until)
 	checkHTML(t, "reserved", page)
 	for range 8 {
-		c.send(client, "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusUnprocessableEntity, "Cette adresse est déjà utilisée pour un autre espace")
+		c.send(client, "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusUnprocessableEntity, "Cette adresse sert déjà à un autre espace")
 	}
-	got := c.send(client, "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusTooManyRequests, "il faut maintenant attendre", "Choisir vos identifiants")
+	got := c.send(client, "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusTooManyRequests, "Attendez ", "Choisir vos identifiants")
 	if got.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	c.send(c.client(otherCert), "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusUnprocessableEntity, "Cette adresse est déjà utilisée")
+	c.send(c.client(otherCert), "/espace/identifiants", opted("taken@a.example")).expect(t, http.StatusUnprocessableEntity, "Cette adresse sert déjà")
 	c.checkAccess(owner, "password")
 }
 
@@ -254,7 +254,7 @@ func (c *certSite) race(t *testing.T, round int, client *http.Client, activation
 	switch {
 	case activated.status == http.StatusOK && strings.Contains(text(activated.body), success):
 		if chosen.status == http.StatusForbidden {
-			chosen.expect(t, http.StatusForbidden, "Votre espace a déjà été transformé")
+			chosen.expect(t, http.StatusForbidden, "Votre espace est déjà sans certificat")
 		} else {
 			chosen.expect(t, http.StatusUnprocessableEntity, already)
 		}

@@ -57,7 +57,7 @@ func (s *Server) byOwner(r *http.Request, e entry, typed string, f func() error)
 	return 0, err
 }
 
-const notCurrent = "Ce n'est pas votre mot de passe actuel."
+const notCurrent = "Ce n’est pas votre mot de passe actuel."
 
 // showIdentifier asks for another identifier or, while a code is awaited, for that.
 func (s *Server) showIdentifier(w http.ResponseWriter, r *http.Request, e entry) error {
@@ -151,7 +151,7 @@ const identifierRefused = "Ce code ne confirme pas cette adresse. Vérifiez-le\u
 func (s *Server) proveIdentifier(w http.ResponseWriter, r *http.Request, e entry, form url.Values) error {
 	email, err := s.db.PendingIdentifier(r.Context(), *e.session)
 	if errors.Is(err, conversion.ErrNotFound) {
-		return s.askIdentifier(w, r, e, url.Values{}, 0, problems{{"new_email", "Aucun code n'est attendu, ou son délai est dépassé. Choisissez à nouveau votre adresse."}})
+		return s.askIdentifier(w, r, e, url.Values{}, 0, problems{{"new_email", "Aucun code n’est attendu, ou son délai est dépassé. Choisissez à nouveau votre adresse."}})
 	}
 	if err != nil {
 		return err

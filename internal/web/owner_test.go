@@ -28,7 +28,7 @@ func TestChangeIdentifier(t *testing.T) {
 	v.submit("/espace/identifiant", move("new@a.example", password)).leadsTo(t, "/connexion")
 	v.connect("old@a.example").leadsTo(t, "/espace")
 	other.connect("old@a.example").leadsTo(t, "/espace")
-	v.get("/espace/coordonnees").expect(t, http.StatusOK, "Changer d'identifiant", "Changer de question de confiance")
+	v.get("/espace/coordonnees").expect(t, http.StatusOK, "Changer d’identifiant", "Changer de question de confiance")
 	for _, test := range []struct {
 		form        url.Values
 		field, want string
@@ -37,9 +37,9 @@ func TestChangeIdentifier(t *testing.T) {
 		{move("OLD@a.example", password), "new_email", "Cette adresse est déjà votre identifiant."},
 		{with(move("new@a.example", password), "new_email_confirmation", "nwe@a.example"), "new_email_confirmation", "ne sont pas identiques"},
 		{move("new@a.example", ""), "current", "Saisissez votre mot de passe actuel."},
-		{move("new@a.example", "Wrong4Password"), "current", "Ce n'est pas votre mot de passe actuel."},
-		{move("taken@a.example", password), "new_email", "déjà utilisée pour un autre espace"},
-		{url.Values{"code": {"AAAA-BBBB-CCCC"}}, "new_email", "Aucun code n'est attendu"},
+		{move("new@a.example", "Wrong4Password"), "current", "Ce n’est pas votre mot de passe actuel."},
+		{move("taken@a.example", password), "new_email", "sert déjà à un autre espace"},
+		{url.Values{"code": {"AAAA-BBBB-CCCC"}}, "new_email", "Aucun code n’est attendu"},
 	} {
 		s.unchanged(func() {
 			page := v.submit("/espace/identifiant", test.form).expect(t, http.StatusUnprocessableEntity, "Une information est à corriger", test.want)
@@ -66,7 +66,7 @@ func TestChangeIdentifier(t *testing.T) {
 	other.connect("old@a.example").expect(t, http.StatusUnprocessableEntity, notOpened)
 	other.connect("new@a.example").leadsTo(t, "/espace")
 	v.submit("/nouveau-mot-de-passe", newPassword(reset, "Another9Secret")).expect(t, http.StatusUnprocessableEntity, resetRefused)
-	v.submit("/espace/identifiant", url.Values{"code": {code.Get("code")}}).expect(t, http.StatusUnprocessableEntity, "Aucun code n'est attendu")
+	v.submit("/espace/identifiant", url.Values{"code": {code.Get("code")}}).expect(t, http.StatusUnprocessableEntity, "Aucun code n’est attendu")
 	told := s.db.Text(t, `SELECT string_agg(c.email, ' ') FROM obligation o JOIN code c USING (request_id, generation) WHERE o.kind = 'identifier-notice'`)
 	if told != "old@a.example" {
 		t.Errorf("told of the change: %s, want the old address", told)
@@ -111,7 +111,7 @@ func TestChangeQuestion(t *testing.T) {
 		{"question", "", "Choisissez une question de confiance"},
 		{"answer", "livre", "ne doit pas reprendre seulement des mots de la question"},
 		{"current", "", "Saisissez votre mot de passe actuel."},
-		{"current", "Wrong4Password", "Ce n'est pas votre mot de passe actuel."},
+		{"current", "Wrong4Password", "Ce n’est pas votre mot de passe actuel."},
 	} {
 		s.unchanged(func() {
 			page := v.submit("/espace/question", with(good, test.field, test.value)).expect(t, http.StatusUnprocessableEntity, test.want)

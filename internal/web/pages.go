@@ -26,7 +26,7 @@ type pages struct {
 type site struct {
 	Administration conversion.Administration // zero for none
 	Help           string
-	Lifetime       string // of a code, "48 h" (R21)
+	Lifetime       string // of a code, "48 heures" (R21)
 	Profile        conversion.PasswordProfile
 	// Certificates tells whether anybody can enter with one.
 	Certificates bool
@@ -68,12 +68,12 @@ func (v view) Steps() []step {
 		return nil
 	}
 	steps := make([]step, 0, 4)
-	names := [...]string{"Code", "Identifiants et accord", "Activation", "Formulaire récapitulatif"}
+	names := [...]string{"Code", "Identifiants et accord", "Activation", "Récapitulatif"}
 	switch {
 	case v.Own:
-		names[0], names[1] = "Option pour l'accès sans certificat", "Identifiants"
+		names[0], names[1] = "Accord", "Identifiants"
 	case v.Either:
-		names[0] = "Code, ou option dans votre espace"
+		names[0], names[1] = "Code ou accord", "Identifiants"
 	}
 	for i, name := range names {
 		steps = append(steps, step{Number: i + 1, Name: name, Current: i+1 == v.Step, Done: i+1 < v.Step})
@@ -123,16 +123,20 @@ func machineTime(t time.Time) string {
 	return t.In(conversion.Paris).Truncate(time.Minute).Format(time.RFC3339)
 }
 
-// frenchDuration tells a lifetime as the sheet does: "48 h".
+// frenchDuration tells a lifetime in a sentence: "48 heures".
 func frenchDuration(d time.Duration) string {
 	h, m := int(d/time.Hour), int(d%time.Hour/time.Minute)
 	switch {
+	case h == 0 && m <= 1:
+		return "1\u00a0minute"
 	case h == 0:
-		return fmt.Sprintf("%d\u00a0min", max(m, 1))
-	case m == 0:
-		return fmt.Sprintf("%d\u00a0h", h)
+		return fmt.Sprintf("%d\u00a0minutes", m)
+	case m != 0:
+		return fmt.Sprintf("%d\u00a0h\u00a0%02d", h, m)
+	case h == 1:
+		return "1\u00a0heure"
 	}
-	return fmt.Sprintf("%d\u00a0h\u00a0%02d", h, m)
+	return fmt.Sprintf("%d\u00a0heures", h)
 }
 
 // frenchWait tells how long to wait, rounded up, "" for no time.

@@ -47,7 +47,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 		case wait > 0:
 			return s.renewAgain(w, r, form, wait, problems{tooMany("code", wait)})
 		case errors.As(err, &late):
-			wrong = problems{{"code", "Ce code était valable jusqu'au " + conversion.FrenchTime(late.ExpiresAt) + " (heure de Paris)\u00a0: ce délai est dépassé. Demandez un autre code."}}
+			wrong = problems{{"code", "Ce code était valable jusqu’au " + conversion.FrenchTime(late.ExpiresAt) + " (heure de Paris)\u00a0: ce délai est dépassé. Demandez un autre code."}}
 		case errors.Is(err, admission.ErrWrong):
 			wrong = problems{{"code", resetRefused}}
 		case err != nil:
@@ -75,8 +75,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 	return s.write(w, r, http.StatusOK, "password_done", view{})
 }
 
-const resetRefused = "Cette adresse et ce code ne permettent pas de choisir un mot de passe. Vérifiez-les\u00a0: le code est peut-être erroné, " +
-	"déjà utilisé, remplacé par un plus récent, ou son délai est dépassé. Si vous venez d'envoyer ce formulaire, essayez votre nouveau mot de passe."
+const resetRefused = "Cette adresse et ce code ne permettent pas de choisir un mot de passe."
 
 func parseResetCode(form url.Values) (conversion.Email, conversion.Code, problems) {
 	var wrong problems
@@ -118,7 +117,7 @@ func parseNewPassword(form url.Values, profile conversion.PasswordProfile, numbe
 // errSamePassword says that the new password is the old one.
 var errSamePassword = errors.New("same password")
 
-const samePassword = "C'est votre mot de passe actuel\u00a0: choisissez-en un autre."
+const samePassword = "C’est votre mot de passe actuel\u00a0: choisissez-en un autre."
 
 // useReset hashes and compares in one slot. It returns errSamePassword.
 func (s *Server) useReset(ctx context.Context, reset sql.Reset, password conversion.Password, typed string) error {
@@ -178,7 +177,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 		if err := s.noteRefused(r.Context(), email, sql.RefusedChange); err != nil {
 			return err
 		}
-		return s.changeAgain(w, r, http.StatusUnprocessableEntity, e, problems{{"current", "Ce n'est pas votre mot de passe actuel."}})
+		return s.changeAgain(w, r, http.StatusUnprocessableEntity, e, problems{{"current", "Ce n’est pas votre mot de passe actuel."}})
 	case errors.Is(err, conversion.ErrNotFound): // changed elsewhere, which ended this session
 		http.Redirect(w, r, "/connexion", http.StatusSeeOther)
 		return nil
@@ -195,7 +194,7 @@ func parseChange(form url.Values, profile conversion.PasswordProfile, number con
 	}
 	password, more := parseNewPassword(form, profile, number)
 	if len(more) == 0 && form.Get("password") == form.Get("current") {
-		more.add("password", "choisissez un mot de passe différent de l'actuel")
+		more.add("password", "choisissez un mot de passe différent de l’actuel")
 	}
 	return password, append(wrong, more...)
 }

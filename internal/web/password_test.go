@@ -77,7 +77,7 @@ func TestRenewalProblems(t *testing.T) {
 		{"password", "Abc1234", "8 caractères au minimum"},
 		{"password", "KolibriZenith", "au moins une lettre et au moins un chiffre"},
 		{"password", "azerty123", "trop courant"},
-		{"password", "x00ab1234y", "votre numéro d'abonné"},
+		{"password", "x00ab1234y", "votre numéro d’abonné"},
 		{"password_confirmation", "another9secret", "Les deux mots de passe ne sont pas identiques."},
 	} {
 		s.unchanged(func() {
@@ -101,7 +101,7 @@ func TestRenewalProblems(t *testing.T) {
 		t.Error("a right code is counted as a failure")
 	}
 	s.unchangedBut("throttle", func() {
-		v.submit("/nouveau-mot-de-passe", newPassword(good, password)).expect(t, http.StatusUnprocessableEntity, "C'est votre mot de passe actuel")
+		v.submit("/nouveau-mot-de-passe", newPassword(good, password)).expect(t, http.StatusUnprocessableEntity, "C’est votre mot de passe actuel")
 	})
 	if s.db.Text(t, counted) == before {
 		t.Error("who has the code can look for the old password without end")
@@ -128,7 +128,7 @@ func TestRenewalDeadline(t *testing.T) {
 	v := s.visitor("192.0.2.1")
 	s.db.Freeze(t, deadline)
 	for range 11 { // a right code is no guess
-		v.submit("/nouveau-mot-de-passe", form).expect(t, http.StatusUnprocessableEntity, "Ce code était valable jusqu'au", "ce délai est dépassé")
+		v.submit("/nouveau-mot-de-passe", form).expect(t, http.StatusUnprocessableEntity, "Ce code était valable jusqu’au", "ce délai est dépassé")
 	}
 	s.db.Freeze(t, deadline.Add(-time.Microsecond))
 	v.submit("/nouveau-mot-de-passe", form).expect(t, http.StatusOK, "Votre mot de passe est modifié")
@@ -167,7 +167,7 @@ func TestRenewalThrottled(t *testing.T) {
 	for range 10 {
 		v.submit("/nouveau-mot-de-passe", with(good, "code", "0000-0000-0000")).expect(t, http.StatusUnprocessableEntity, resetRefused)
 	}
-	page := v.submit("/nouveau-mot-de-passe", good).expect(t, http.StatusTooManyRequests, slowDown, "attendre 3 minutes")
+	page := v.submit("/nouveau-mot-de-passe", good).expect(t, http.StatusTooManyRequests, slowDown, "Attendez 3 minutes")
 	if page.header.Get("Retry-After") == "" || page.field("code") != good.Get("code") || strings.Contains(page.body, "Another9Secret") {
 		t.Errorf("Retry-After %q, the code is lost, or the password is sent back", page.header.Get("Retry-After"))
 	}
@@ -219,10 +219,10 @@ func TestChangePassword(t *testing.T) {
 		field, want string
 	}{
 		{change("", "Another9Secret"), "current", "Saisissez votre mot de passe actuel."},
-		{change(strings.ToLower(password), "Another9Secret"), "current", "Ce n'est pas votre mot de passe actuel."},
+		{change(strings.ToLower(password), "Another9Secret"), "current", "Ce n’est pas votre mot de passe actuel."},
 		{change(password, "Abc1234"), "password", "8 caractères au minimum"},
-		{change(password, "00AB1234x"), "password", "votre numéro d'abonné"},
-		{change(password, password), "password", "Choisissez un mot de passe différent de l'actuel."},
+		{change(password, "00AB1234x"), "password", "votre numéro d’abonné"},
+		{change(password, password), "password", "Choisissez un mot de passe différent de l’actuel."},
 		{with(change(password, "Another9Secret"), "password_confirmation", ""), "password_confirmation", "Les deux mots de passe ne sont pas identiques."},
 	} {
 		c.unchanged(func() {
@@ -256,7 +256,7 @@ func TestChangePasswordThrottled(t *testing.T) {
 	s.db.Freeze(t, time.Now())
 	for i := range 10 {
 		v.addr = network(i)
-		v.submit("/espace/mot-de-passe", change("Wrong4Password", "Another9Secret")).expect(t, http.StatusUnprocessableEntity, "Ce n'est pas votre mot de passe actuel.")
+		v.submit("/espace/mot-de-passe", change("Wrong4Password", "Another9Secret")).expect(t, http.StatusUnprocessableEntity, "Ce n’est pas votre mot de passe actuel.")
 	}
 	v.addr = network(10)
 	page := v.submit("/espace/mot-de-passe", change(password, "Another9Secret")).expect(t, http.StatusTooManyRequests, slowDown)
@@ -299,7 +299,7 @@ func TestRenewalCNIL(t *testing.T) {
 	s := newSite(t, func(c *web.Config) { c.Profile = conversion.ProfileCNIL })
 	proof := s.asked(s.switched(sqltest.Invitation{Contact: "contact@a.example"}))
 	v := s.visitor("192.0.2.1")
-	v.get("/nouveau-mot-de-passe").expect(t, http.StatusOK, "12 caractères au minimum et 64 au maximum")
+	v.get("/nouveau-mot-de-passe").expect(t, http.StatusOK, "De 12 à 64 caractères")
 	v.submit("/nouveau-mot-de-passe", newPassword(proof, "Kolibri47")).expect(t, http.StatusUnprocessableEntity, "12 caractères au minimum")
 	v.submit("/nouveau-mot-de-passe", newPassword(proof, "mûre, forêt & 7 étés")).expect(t, http.StatusOK)
 	v.submit("/connexion", login("contact@a.example", "mu\u0302re, fore\u0302t & 7 e\u0301te\u0301s")).leadsTo(t, "/espace") // as another keyboard types it

@@ -222,7 +222,7 @@ func TestCredentialsReplaced(t *testing.T) {
 	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	form := full(contact, "chosen@a.example")
 	s.post(with(form, "password", "Another9Secret", "password_confirmation", "Another9Secret")).expect(t, http.StatusOK, mailSent)
-	s.post(form).expect(t, http.StatusOK, "est déjà en cours d'envoi")
+	s.post(form).expect(t, http.StatusOK, "est déjà en cours d’envoi")
 	s.post(s.mailAgain(r)).expect(t, http.StatusOK, success)
 	s.checkSwitched(r, "chosen@a.example")
 }

@@ -61,7 +61,7 @@ func TestConnectionBesieged(t *testing.T) {
 			v.connect("owner@a.example").leadsTo(t, "/espace")
 			continue
 		}
-		v.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "attendre 5 minutes")
+		v.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "Attendez 5 minutes")
 		s.db.Shift(t, 5*time.Minute)
 		v.connect("owner@a.example").leadsTo(t, "/espace")
 	}

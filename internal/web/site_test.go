@@ -267,13 +267,13 @@ func (a answered) cookie() string {
 }
 
 const (
-	success     = "Votre espace avec certificat a bien été transformé en espace sans certificat. Vous conservez le même numéro d'abonné."
-	refused     = "Cette adresse et ce code ne permettent pas d'activer un espace"
+	success     = "Votre espace avec certificat a bien été transformé en espace sans certificat. Vous conservez le même numéro d’abonné."
+	refused     = "Cette adresse et ce code n’ouvrent aucun espace"
 	late        = "Le délai est dépassé"
-	already     = "Votre espace a déjà été transformé"
+	already     = "Votre espace est déjà sans certificat"
 	taken       = "Cette adresse sert maintenant à un autre espace"
 	askPassword = "Choisir vos identifiants"
-	mailSent    = "Un courriel contenant un code d'activation vous est envoyé à l'adresse électronique que vous avez choisie"
+	mailSent    = "Un courriel contenant un code d’activation vous est envoyé à l’adresse électronique que vous avez choisie"
 )
 
 // checkHTML checks what holds for every page.
@@ -370,13 +370,13 @@ func (s *site) asked(r sqltest.Request) url.Values {
 // network is the nth of many.
 func network(n int) string { return fmt.Sprintf("198.51.%d.%d", n/250, n%250+1) }
 
-const perhaps = "Si ces informations concordent, un courriel part à l'adresse électronique indiquée."
+const perhaps = "Si ces informations concordent, un courriel part à l’adresse électronique indiquée."
 
 const resetRefused = "Cette adresse et ce code ne permettent pas de choisir un mot de passe."
 
 const (
-	notOpened = "Cette adresse et ce mot de passe n'ouvrent aucun espace."
-	slowDown  = "Trop d'essais ont été faits."
+	notOpened = "Cette adresse et ce mot de passe n’ouvrent aucun espace."
+	slowDown  = "Trop d’essais."
 )
 
 // switched adds a password space; password and answer are those of the tests.

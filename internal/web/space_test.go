@@ -56,14 +56,14 @@ func TestHomeScreens(t *testing.T) {
 		texts     []string
 		not       string
 	}{
-		"none": {[]conversion.Company{}, "/espace", []string{"Vous ne disposez d'aucun service"}, "SIREN"},
-		"one":  {[]conversion.Company{company("123456789", "Boulangerie Duvallon", "TVA")}, "/espace", []string{"Dossier courant : Boulangerie Duvallon", "TVA"}, "Vos entreprises"},
+		"none": {[]conversion.Company{}, "/espace", []string{"Vous ne disposez d’aucun service"}, "SIREN"},
+		"one":  {[]conversion.Company{company("123456789", "Boulangerie Duvallon", "TVA")}, "/espace", []string{"Entreprise : Boulangerie Duvallon", "TVA"}, "Vos entreprises"},
 		"several": {[]conversion.Company{company("123456789", "Boulangerie Duvallon", "TVA"), company("987654321", "Garage Duvallon", "Paiement")},
-			"/espace?dossier=987654321", []string{"2 entreprises", "Boulangerie Duvallon", "Dossier choisi : Garage Duvallon", "Paiement"}, "TVA"},
-		"certificat": {[]conversion.Company{company("123456789", "Boulangerie Duvallon", "TVA")}, "/certificat", []string{"Dossier courant : Boulangerie Duvallon"}, "Vos entreprises"},
+			"/espace?dossier=987654321", []string{"2 entreprises", "Boulangerie Duvallon", "Entreprise choisie : Garage Duvallon", "Paiement"}, "TVA"},
+		"certificat": {[]conversion.Company{company("123456789", "Boulangerie Duvallon", "TVA")}, "/certificat", []string{"Entreprise : Boulangerie Duvallon"}, "Vos entreprises"},
 	} {
 		r, cert := c.holder(sqltest.Invitation{Companies: test.companies})
-		page := c.visit(c.client(cert), test.path).expect(t, http.StatusOK, append(test.texts, string(r.Number), r.Holder, "Opter pour l'accès sans certificat")...)
+		page := c.visit(c.client(cert), test.path).expect(t, http.StatusOK, append(test.texts, string(r.Number), r.Holder, "Opter pour l’accès sans certificat")...)
 		if strings.Contains(text(page.body), test.not) {
 			t.Errorf("%s: the page says %q", name, test.not)
 		}
@@ -101,7 +101,7 @@ func TestCertificatePages(t *testing.T) {
 	r, cert := c.holder(sqltest.Invitation{})
 	client := c.client([]tls.Certificate{cert}...)
 	for path, texts := range map[string][]string{
-		"/espace/services":    {"Gérer mes services", "Gérer vos coordonnées", "Opter pour l'accès sans certificat"},
+		"/espace/services":    {"Gérer mes services", "Gérer vos coordonnées", "Opter pour l’accès sans certificat"},
 		"/espace/coordonnees": {string(r.Number), r.Contact.String(), "Avec certificat"},
 	} {
 		checkHTML(t, path, c.visit(client, path).expect(t, http.StatusOK, texts...))

@@ -117,7 +117,7 @@ func (v *tour) tooLate() {
 	v.db.Exec(v.t, `UPDATE request SET other_addresses = 3 WHERE activated_at IS NULL AND expired_at IS NULL AND cancelled_at IS NULL`)
 	v.openLink("/activation", proof)
 	v.submit()
-	v.says("L'assistance peut corriger vos coordonnées")
+	v.says("L’assistance peut corriger vos coordonnées")
 	v.stop("sans-issue")
 }
 

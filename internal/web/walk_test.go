@@ -33,13 +33,13 @@ func TestWalk(t *testing.T) {
 	two := conversion.Company{SIREN: "987654321", Name: "Garage Duvallon", Services: []string{"Compte fiscal"}}
 	c.give(r)
 	b.do(chromedp.Navigate(c.entrance + "/espace"))
-	b.says("Vous ne disposez d'aucun service") // R8
+	b.says("Vous ne disposez d’aucun service") // R8
 	c.give(r, one)
 	b.do(chromedp.Navigate(c.entrance + "/espace"))
-	b.says("Dossier courant : Boulangerie Duvallon") // R9
+	b.says("Entreprise : Boulangerie Duvallon") // R9
 	b.says("TVA")
 	c.give(r, one, two)
-	b.byCertificate(r, []string{"Garage Duvallon", "Dossier choisi : Boulangerie Duvallon", "Paiement"}, false) // R10
+	b.byCertificate(r, []string{"Garage Duvallon", "Entreprise choisie : Boulangerie Duvallon", "Paiement"}, false) // R10
 	b.forget(r)
 }
 
@@ -139,7 +139,7 @@ func (b browser) otherFragments() {
 func (b browser) pasted(path string) {
 	b.t.Helper()
 	js[any](b, `location.hash = "adresse=late%40a.example&code=AAAA-BBBB-CCCC"`)
-	b.says("L'adresse et le code du lien ont été recopiés")
+	b.says("L’adresse et le code du lien ont été recopiés")
 	if got := js[string](b, `email.value + ' ' + code.value + ' ' + location.href`); got != "late@a.example AAAA-BBBB-CCCC "+b.http.URL+path {
 		b.t.Errorf("the page shows %q", got)
 	}
@@ -200,7 +200,7 @@ func (b browser) byCertificate(r sqltest.Request, home []string, later bool) {
 	} else {
 		b.follow("Activez votre espace")
 	}
-	b.says("Il ne s'agit pas ici de votre mot de passe, mais du code reçu") // R25
+	b.says("Il ne s’agit pas ici de votre mot de passe, mais du code reçu") // R25
 	b.write("email", chosen)
 	b.write("code", code.String())
 	b.follow("Valider")
@@ -219,21 +219,21 @@ func (b browser) opt(r sqltest.Request, home []string) {
 	b.t.Helper()
 	b.open("/")
 	b.follow("Accéder avec mon certificat")
-	b.says("magasin de certificats de votre navigateur") // R34
+	b.says("Installez dans votre navigateur") // R34
 	b.follow("Accéder avec mon certificat")
 	for _, text := range home {
 		b.says(text)
 	}
-	b.follow("Opter pour l'accès sans certificat") // R11
+	b.follow("Opter pour l’accès sans certificat") // R11
 	b.says("Ce changement est irrévocable")        // R12
-	b.follow("Opter pour l'accès sans certificat")
+	b.follow("Opter pour l’accès sans certificat")
 	b.says("Étape 2 sur 4") // R33
 	if got := js[string](b, `document.getElementById('new_email').value`); got != r.Contact.String() {
 		b.t.Errorf("the address by default is %q", got) // R13
 	}
 	b.choose(chosen, chosen) // R14, R18
 	b.follow("Valider")
-	b.says("un code d'activation vous est envoyé à l'adresse électronique que vous avez choisie") // R19
+	b.says("un code d’activation vous est envoyé à l’adresse électronique que vous avez choisie") // R19
 	b.says("48 h")                                                                                // R21
 }
 
@@ -241,7 +241,7 @@ func (b browser) opt(r sqltest.Request, home []string) {
 func (b browser) afterwards(home []string) {
 	b.t.Helper()
 	b.do(chromedp.Navigate(b.entrance + "/certificat"))
-	b.says("Votre espace a déjà été transformé")
+	b.says("Votre espace est déjà sans certificat")
 	b.enter(chosen, password)
 	for _, text := range home {
 		b.says(text)

@@ -108,7 +108,7 @@ type turn struct{ request, space int64 }
 const queueLength = 32
 
 // defaultHelp is what the sheet tells of the assistance (R32).
-const defaultHelp = "L'assistance est joignable de 8\u00a0h\u00a000 à 19\u00a0h\u00a030, du lundi au vendredi, par téléphone et par formulaire électronique."
+const defaultHelp = "L’assistance est joignable de 8\u00a0h\u00a000 à 19\u00a0h\u00a030, du lundi au vendredi, par téléphone et par formulaire électronique."
 
 // New reads the theme and the templates. It returns an error that names the
 // setting which cannot be used.

@@ -19,18 +19,18 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	s := newCertSite(t)
 	for path, texts := range map[string][]string{
-		"/": {"Accéder avec mon certificat", "Optez pour l'accès sans certificat", "Créer mon espace / adhérer aux services en ligne", "Activer votre espace",
-			"il doit être installé dans votre navigateur et être valide", "d'une adresse électronique valide", // R34
-			"Les quatre étapes", "irrévocable", "Vous conservez le même numéro d'abonné"}, // R33
-		"/sans-certificat":      {"Vous avez reçu notre courriel", "Accéder avec mon certificat", "Opter pour l'accès sans certificat", "Contactez l'assistance"}, // R2
+		"/": {"Accéder avec mon certificat", "Optez pour l’accès sans certificat", "Créer mon espace / adhérer aux services en ligne", "Activer votre espace",
+			"valide et installé dans votre navigateur", "une adresse électronique valide", // R34
+			"Les quatre étapes", "irrévocable", "Vous conservez le même numéro d’abonné"}, // R33
+		"/sans-certificat":      {"Vous avez reçu notre courriel", "Accéder avec mon certificat", "Opter pour l’accès sans certificat", "Contactez l’assistance"}, // R2
 		"/mentions-legales":     {"<h1>Mentions légales</h1>", "Cette page est un projet", "<mark>[à compléter"},
 		"/donnees-personnelles": {"<h1>Données personnelles</h1>", "Vos droits"},
 		"/accessibilite":        {"établie le 29\u00a0novembre 2026 par Direction départementale"},
 		"/adhesion":             {"Mode expert", "2ème étape", "Activer votre espace"},                                                                                                // R24
-		"/aide":                 {"créer un nouvel espace", "substitutions", "délégations", "Je n'ai pas reçu le courriel"},                                                           // R34
-		"/connexion":            {"Optez pour l'accès sans certificat"},                                                                                                               // R2
-		"/activation":           {"Étape 1 sur 4", "Code (vous êtes ici) Identifiants et accord", "Il ne s'agit pas ici de votre mot de passe, mais du code reçu", "Valider", "48 h"}, // R25, R33
-		"/activation?etape=3":   {"Étape 3 sur 4", "Code, ou option dans votre espace Identifiants et accord Activation (vous êtes ici)"},
+		"/aide":                 {"Mon certificat est refusé", "créer un nouvel espace", "substitutions", "délégations", "Je n’ai pas reçu le courriel"},                              // R34
+		"/connexion":            {"Optez pour l’accès sans certificat", "Accéder avec mon certificat"},                                                                                // R2
+		"/activation":           {"Étape 1 sur 4", "Code (vous êtes ici) Identifiants et accord", "Il ne s’agit pas ici de votre mot de passe, mais du code reçu", "Valider", "48 h"}, // R25, R33
+		"/activation?etape=3":   {"Étape 3 sur 4", "Code ou accord Identifiants Activation (vous êtes ici)"},
 		"/nulle-part":           {"Page introuvable"},
 	} {
 		status := http.StatusOK
@@ -45,7 +45,7 @@ func TestPages(t *testing.T) {
 		}
 	}
 	without := newSite(t)
-	for _, path := range []string{"/", "/sans-certificat"} {
+	for _, path := range []string{"/", "/sans-certificat", "/connexion", "/aide"} {
 		if page := without.get(path).expect(t, http.StatusOK); strings.Contains(page.body, `href="/certificat"`) {
 			t.Errorf("%s proposes a certificate where nobody can enter with one", path)
 		}
@@ -184,7 +184,7 @@ func TestSettingsShow(t *testing.T) {
 	s := newSite(t, func(c *web.Config) { c.Profile = "cnil"; c.CodeLifetime = 90 * time.Minute; c.Help = " " })
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	s.get("/activation").expect(t, http.StatusOK, "Le code est valable 1 h 30", "8 h 00 à 19 h 30") // R32
-	s.post(proof).expect(t, http.StatusOK, "12 caractères au minimum et 64 au maximum")
+	s.post(proof).expect(t, http.StatusOK, "De 12 à 64 caractères")
 	s.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
 	_, proof = s.mailed(sqltest.Invitation{Contact: "second@a.example"})
 	s.post(with(full(proof, "second@a.example"), "password", "Kolibri47", "password_confirmation", "Kolibri47")).

@@ -19,8 +19,8 @@ FROM (
     SELECT t.line, n.first,
            CASE WHEN t.reason <> '' THEN t.cell WHEN n.differ THEN $1 || t.line WHEN c.lines IS NOT NULL THEN $2 || t.line ELSE '' END AS cell,
            concat_ws(' ; ', nullif(t.reason, ''),
-                CASE WHEN n.differ THEN 'ce numéro d''abonné figure sur plusieurs lignes au contenu différent : lignes ' || n.lines
-                     WHEN c.lines IS NOT NULL THEN 'ce certificat figure sous plusieurs numéros d''abonné : lignes ' || c.lines
+                CASE WHEN n.differ THEN 'ce numéro d’abonné figure sur plusieurs lignes au contenu différent : lignes ' || n.lines
+                     WHEN c.lines IS NOT NULL THEN 'ce certificat figure sous plusieurs numéros d’abonné : lignes ' || c.lines
                 END) AS reason
     FROM staged t
     LEFT JOIN number n ON n.number = t.number
