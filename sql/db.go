@@ -6,9 +6,7 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
-	"database/sql/driver"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -19,34 +17,6 @@ type DB struct {
 	x     *sqlx.DB
 	probe *stdsql.DB // one connection, for Ready alone
 	pool  *connector // of both
-
-	statements sync.Map // *sqlx.Stmt by their text: see prepare
-}
-
-// Open connects to the database of a DATABASE_URL with at most conns connections. The
-// caller closes it. No error repeats the URL, as any part of it may be a mistyped
-// password.
-func Open(ctx context.Context, url string, conns int) (*DB, error) {
-	return open(ctx, url, conns, func(c driver.Connector) driver.Connector { return c })
-}
-
-func open(ctx context.Context, url string, conns int, change func(driver.Connector) driver.Connector) (*DB, error) {
-	if _, err := newConnector(url); err != nil {
-		return nil, err
-	}
-	pool := &connector{url: url}
-	pool.patience.Store(int64(longest))
-	x := sqlx.NewDb(stdsql.OpenDB(change(pool)), "postgres")
-	if err := x.PingContext(ctx); err != nil {
-		x.Close()
-		return nil, connectError(err)
-	}
-	x.SetMaxOpenConns(conns)
-	x.SetMaxIdleConns(conns)
-	x.SetConnMaxIdleTime(5 * time.Minute)
-	probe := stdsql.OpenDB(pool)
-	probe.SetMaxOpenConns(1)
-	return &DB{x: x, probe: probe, pool: pool}, nil
 }
 
 // LimitAnswers sets how long PostgreSQL may take for one statement, and for each
@@ -54,24 +24,6 @@ func open(ctx context.Context, url string, conns int, change func(driver.Connect
 // closed, and the outcome of the statement is unknown. If the context ends before, the
 // statement is cancelled, and its connection is closed half a second later.
 func (db *DB) LimitAnswers(d time.Duration) { db.pool.patience.Store(int64(d)) }
-
-// prepare prepares a query that runs again and again: each connection parses and plans
-// it once. The first call takes a connection of the pool, so never call it within a
-// transaction.
-func (db *DB) prepare(ctx context.Context, query string) (*sqlx.Stmt, error) {
-	if stmt, ok := db.statements.Load(query); ok {
-		return stmt.(*sqlx.Stmt), nil
-	}
-	stmt, err := db.x.PreparexContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	if other, ok := db.statements.LoadOrStore(query, stmt); ok {
-		stmt.Close()
-		return other.(*sqlx.Stmt), nil
-	}
-	return stmt, nil
-}
 
 // Close closes the pool, even if PostgreSQL does not answer any more.
 func (db *DB) Close() error {

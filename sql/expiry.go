@@ -49,11 +49,5 @@ func (db *DB) Sweep(ctx context.Context, limit int) (Swept, error) {
 }
 
 func (db *DB) look(ctx context.Context, into any, query string, limit int) error {
-	return again(func() error {
-		stmt, err := db.prepare(ctx, query)
-		if err != nil {
-			return err
-		}
-		return stmt.GetContext(ctx, into, limit)
-	})
+	return again(func() error { return db.x.GetContext(ctx, into, query, limit) })
 }

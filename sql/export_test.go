@@ -1,5 +1,7 @@
 package sql
 
+import "github.com/jmoiron/sqlx"
+
 // ByIndex is what a worker's connections are set to.
 const ByIndex = byIndex
 
@@ -11,3 +13,6 @@ var ReportRequests = reportRequests
 
 // ImportLock is what imports wait for each other by.
 const ImportLock = importLock
+
+// Pool is the pool of connections itself.
+func (db *DB) Pool() *sqlx.DB { return db.x }

@@ -198,13 +198,7 @@ func (db *DB) finishFree(ctx context.Context, c Claim, how, query string, args .
 		return nil
 	}
 	var left int
-	err := again(func() error {
-		stmt, err := db.prepare(ctx, query)
-		if err != nil {
-			return err
-		}
-		return stmt.GetContext(ctx, &left, args...)
-	})
+	err := again(func() error { return db.x.GetContext(ctx, &left, query, args...) })
 	if err == nil && left > 0 {
 		err = ErrLocked
 	}

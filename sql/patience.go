@@ -2,16 +2,12 @@ package sql
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/lib/pq"
 )
 
 // How long we wait for an answer of PostgreSQL's before its connection is closed
@@ -31,38 +27,6 @@ const (
 	// that what was prepared on it is forgotten.
 	closing = 100 * time.Millisecond
 )
-
-// A connector makes the connections of a pool.
-type connector struct {
-	url      string
-	patience atomic.Int64 // a time.Duration
-}
-
-// Connect implements driver.Connector.
-func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connecting)
-	defer cancel()
-	inner, err := newConnector(c.url)
-	if err != nil {
-		return nil, err
-	}
-	l := &link{patience: &c.patience}
-	inner.Dialer(l)
-	unwatch := context.AfterFunc(ctx, l.part) // the handshake knows no context
-	conn, err := inner.Connect(ctx)
-	if !unwatch() && err == nil {
-		conn.Close()
-		err = ctx.Err()
-	}
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return nil, fmt.Errorf("no connection within %s: %w", connecting, err)
-	}
-	l.connected.Store(true)
-	return conn, err
-}
-
-// Driver implements driver.Connector.
-func (c *connector) Driver() driver.Driver { return &pq.Driver{} }
 
 // A link dials for one connection of the pool. Once that stands, lib/pq dials
 // again only to ask the server to cancel a statement, because its context has
@@ -111,6 +75,13 @@ func (l *link) part() {
 	if l.main != nil {
 		l.main.part()
 	}
+}
+
+// parted tells whether the connection is about to be closed.
+func (l *link) parted() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.main.parted()
 }
 
 // A patientConn gives up, and closes itself, when PostgreSQL does not answer.
@@ -163,6 +134,12 @@ func (c *patientConn) part() {
 		c.end = time.Now().Add(parting)
 		c.Conn.SetDeadline(c.end)
 	}
+}
+
+func (c *patientConn) parted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.end.IsZero()
 }
 
 // checked closes a connection that is out of step with the server.

@@ -43,17 +43,9 @@ type Start struct {
 // counts as mailed. A mail waits if somebody holds its code, or if its space is left
 // alone.
 func (db *DB) StartMail(ctx context.Context, t Window) (Start, error) {
-	w := window{Window: t, stmts: make(map[string]*sqlx.Stmt)}
-	for _, query := range []string{lockDue, readCodes, readOthers, startMail, startCodes} {
-		stmt, err := db.prepare(ctx, query)
-		if err != nil {
-			return Start{}, fmt.Errorf("start %s mail: %w", t.Lane, err)
-		}
-		w.stmts[query] = stmt
-	}
 	var start Start
 	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
-		w.tx = tx
+		w := window{Window: t, tx: tx}
 		start, err = w.run(ctx)
 		return err
 	})
@@ -87,12 +79,7 @@ var (
 // A window is one transaction that starts mails.
 type window struct {
 	Window
-	tx    *sqlx.Tx
-	stmts map[string]*sqlx.Stmt
-}
-
-func (w *window) query(ctx context.Context, into any, query string, args ...any) error {
-	return w.tx.StmtxContext(ctx, w.stmts[query]).SelectContext(ctx, into, args...)
+	tx *sqlx.Tx
 }
 
 func (w *window) run(ctx context.Context) (Start, error) {
@@ -129,9 +116,9 @@ func (w *window) run(ctx context.Context) (Start, error) {
 // that are due.
 func (w *window) lockDue(ctx context.Context) (due []obligation, err error) {
 	at, id := w.Front.place()
-	err = w.query(ctx, &due, lockDue, w.Lane, w.Limit, w.Probe, w.Another, at, id)
+	err = w.tx.SelectContext(ctx, &due, lockDue, w.Lane, w.Limit, w.Probe, w.Another, at, id)
 	if err == nil && len(due) == 0 && w.Front.Reset() {
-		err = w.query(ctx, &due, lockDue, w.Lane, w.Limit, w.Probe, w.Another, time.Time{}, 0)
+		err = w.tx.SelectContext(ctx, &due, lockDue, w.Lane, w.Limit, w.Probe, w.Another, time.Time{}, 0)
 	}
 	if len(due) > 0 {
 		w.Front.pass(due[len(due)-1])
@@ -153,12 +140,12 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]*Mail, e
 	}
 	var mails, rest []*Mail
 	if len(codes) > 0 {
-		if err := w.query(ctx, &mails, readCodes, codes, requests, generations, spaces); err != nil {
+		if err := w.tx.SelectContext(ctx, &mails, readCodes, codes, requests, generations, spaces); err != nil {
 			return nil, err
 		}
 	}
 	if len(others) > 0 {
-		if err := w.query(ctx, &rest, readOthers, others); err != nil {
+		if err := w.tx.SelectContext(ctx, &rest, readOthers, others); err != nil {
 			return nil, err
 		}
 	}
@@ -309,7 +296,7 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 		ID   int64     `db:"id"`
 		Date time.Time `db:"message_date"`
 	}
-	if err := w.query(ctx, &started, startMail, places, w.Token, Lease.Seconds()); err != nil {
+	if err := w.tx.SelectContext(ctx, &started, startMail, places, w.Token, Lease.Seconds()); err != nil {
 		return err
 	}
 	for _, s := range started {
@@ -322,7 +309,7 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 		ID        int64     `db:"id"`
 		ExpiresAt time.Time `db:"expires_at"`
 	}
-	err := w.query(ctx, &good, startCodes, codes, codePlaces, tags, first, w.Lifetime.Seconds(), conversion.ResetLifetime.Seconds(), campaigns)
+	err := w.tx.SelectContext(ctx, &good, startCodes, codes, codePlaces, tags, first, w.Lifetime.Seconds(), conversion.ResetLifetime.Seconds(), campaigns)
 	for _, c := range good {
 		byID[c.ID].ExpiresAt = c.ExpiresAt
 	}

@@ -1,0 +1,138 @@
+package sql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/lib/pq"
+)
+
+// A connector makes the connections of a pool.
+type connector struct {
+	url      string
+	settings string       // a statement that each connection begins with; "": none, and nothing is prepared
+	patience atomic.Int64 // a time.Duration
+}
+
+// Connect implements driver.Connector.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connecting)
+	defer cancel()
+	inner, err := newConnector(c.url)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{patience: &c.patience}
+	inner.Dialer(l)
+	unwatch := context.AfterFunc(ctx, l.part) // the handshake knows no context
+	made, err := inner.Connect(ctx)
+	if !unwatch() && err == nil {
+		made.Close()
+		err = ctx.Err()
+	}
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, fmt.Errorf("no connection within %s: %w", connecting, err)
+	}
+	l.connected.Store(true)
+	if err != nil || c.settings == "" {
+		return made, err
+	}
+	return prepare(ctx, made, l, c.settings)
+}
+
+// Driver implements driver.Connector.
+func (c *connector) Driver() driver.Driver { return &pq.Driver{} }
+
+// A conn is a connection that runs the same statements again and again. It prepares
+// each that has arguments once: from then on PostgreSQL neither parses nor plans it,
+// and answers in one round trip.
+type conn struct {
+	pqConn
+	link       *link
+	statements map[string]driver.Stmt
+	stale      bool // PostgreSQL has another result for a statement than when it was prepared, or has forgotten it
+}
+
+// pqConn is what a connection of lib/pq can do.
+type pqConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.NamedValueChecker
+	driver.Pinger
+	driver.QueryerContext
+	driver.SessionResetter
+	driver.Validator
+}
+
+// prepare makes a conn, and runs settings. Parameters of the connection would do too,
+// but poolers refuse them.
+func prepare(ctx context.Context, made driver.Conn, l *link, settings string) (*conn, error) {
+	c := &conn{pqConn: made.(pqConn), link: l, statements: make(map[string]driver.Stmt)}
+	if _, err := c.ExecContext(ctx, settings, nil); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("set a connection up: %w", err)
+	}
+	return c, nil
+}
+
+// QueryContext implements driver.QueryerContext.
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if len(args) == 0 {
+		return c.pqConn.QueryContext(ctx, query, args)
+	}
+	stmt, err := c.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+	return rows, c.noted(err)
+}
+
+// ExecContext implements driver.ExecerContext.
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if len(args) == 0 {
+		return c.pqConn.ExecContext(ctx, query, args)
+	}
+	stmt, err := c.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	result, err := stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+	return result, c.noted(err)
+}
+
+// statement is the query, prepared. There are as many as the product has queries.
+func (c *conn) statement(ctx context.Context, query string) (driver.Stmt, error) {
+	if stmt, ok := c.statements[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := c.PrepareContext(ctx, query)
+	if err == nil {
+		c.statements[query] = stmt
+	}
+	return stmt, err
+}
+
+func (c *conn) noted(err error) error {
+	if server, ok := errors.AsType[*pq.Error](err); ok && (server.Code == "0A000" || server.Code == "26000") {
+		c.stale = true
+	}
+	return err
+}
+
+// IsValid implements driver.Validator. The pool closes a connection that is not valid:
+// lib/pq itself keeps one of which it has cancelled a prepared statement.
+func (c *conn) IsValid() bool { return !c.stale && !c.link.parted() && c.pqConn.IsValid() }
+
+// ResetSession implements driver.SessionResetter.
+func (c *conn) ResetSession(ctx context.Context) error {
+	if !c.IsValid() {
+		return driver.ErrBadConn
+	}
+	return c.pqConn.ResetSession(ctx)
+}
