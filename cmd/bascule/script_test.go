@@ -154,6 +154,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 	"wrong":    writeWrongFile,
 	"sample":   writeSample,
 	"private":  isPrivate,
+	"guide":    runGuide,
 }
 
 func storyOf(ts *testscript.TestScript) *story { return ts.Value(story{}).(*story) }
