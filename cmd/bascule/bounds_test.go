@@ -13,6 +13,19 @@ import (
 	"bascule/sql"
 )
 
+// R21: mails propose entry by certificate where this site offers it, and a worker
+// hears of it.
+func TestWorkKnowsTheEntrance(t *testing.T) {
+	for value, want := range map[string]bool{"": false, "https://certificat.example": true} {
+		set := map[string]string{"SECRET_KEY": storyKey, "SMTP_URL": "smtp://relay.example", "MAIL_FROM": "a@b.example",
+			"PUBLIC_URL": "https://espace.example", "CERT_PUBLIC_URL": value}
+		a := &app{env: environment{func(name string) string { return set[name] }}}
+		if cfg, err := a.workConfig(); err != nil || cfg.office.Certificates != want {
+			t.Errorf("CERT_PUBLIC_URL=%s: %v, %v", value, cfg.office.Certificates, err)
+		}
+	}
+}
+
 // A value of the environment or of a flag is taken up to its bounds, and refused
 // beyond them by an error that names the variable.
 func TestBoundsOfTheConfiguration(t *testing.T) {

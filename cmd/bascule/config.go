@@ -334,16 +334,23 @@ func (e environment) authorities(log *slog.Logger) (*certificate.Store, error) {
 func (e environment) certListenAddr() string { return strings.TrimSpace(e.getenv("CERT_LISTEN_ADDR")) }
 
 // certPublicURL reads CERT_PUBLIC_URL: scheme and host, where browsers are asked
-// for a certificate. Without it, CERT_LISTEN_ADDR tells if it names a host; nil
-// is nowhere.
+// for a certificate. nil is nowhere.
 func (e environment) certPublicURL() (*url.URL, error) {
 	v := strings.TrimSpace(e.getenv("CERT_PUBLIC_URL"))
-	if v != "" {
-		u, ok := parseOrigin(v)
-		if !ok {
-			return nil, fmt.Errorf("CERT_PUBLIC_URL is not of the form https://host")
-		}
-		return u, nil
+	if v == "" {
+		return nil, nil
+	}
+	u, ok := parseOrigin(v)
+	if !ok {
+		return nil, fmt.Errorf("CERT_PUBLIC_URL is not of the form https://host")
+	}
+	return u, nil
+}
+
+// certURL is CERT_PUBLIC_URL. Without it, CERT_LISTEN_ADDR tells if it names a host.
+func (e environment) certURL() (*url.URL, error) {
+	if u, err := e.certPublicURL(); u != nil || err != nil {
+		return u, err
 	}
 	addr := e.certListenAddr()
 	if addr == "" || strings.TrimSpace(e.getenv("CLIENT_CERT_PROXIES")) != "" { // browsers find the proxy, not us

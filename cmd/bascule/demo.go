@@ -279,7 +279,7 @@ func (d *demo) worker() (*jobs.Worker, *smtp.Client, error) {
 	}
 	return d.newWorker(workConfig{
 		keys: d.keys, smtp: relay, returnPath: from.Address, domain: "demo.bascule.example",
-		office: mail.Office{From: from, Administration: d.by, PublicURL: d.public.String(), Help: d.help}, workers: demoWorkers, lifetime: conversion.DefaultCodeLifetime, helpHours: d.helpHours,
+		office: mail.Office{From: from, Administration: d.by, PublicURL: d.public.String(), Help: d.help, Certificates: true}, workers: demoWorkers, lifetime: conversion.DefaultCodeLifetime, helpHours: d.helpHours,
 	}, d.db, d.queue)
 }
 

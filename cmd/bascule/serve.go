@@ -155,7 +155,7 @@ func (a *app) webConfig() (cfg web.Config, err error) {
 	if cfg.Certificates, err = a.env.certificates(a.log); err != nil {
 		return cfg, err
 	}
-	if cfg.CertURL, err = a.env.certPublicURL(); err != nil {
+	if cfg.CertURL, err = a.env.certURL(); err != nil {
 		return cfg, err
 	}
 	if cfg.CodeLifetime, err = a.env.codeLifetime(); err != nil {

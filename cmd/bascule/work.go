@@ -46,7 +46,8 @@ Environment, optional:
   HELP_TEXT_FILE  what mails say about the assistance
   ALERT_EMAIL     who is told that a campaign was stopped (nobody)
   METRICS_ADDR    where to serve /metrics to Prometheus, and the probes (nowhere)
-  HELP_HOURS      when it answers, in Paris (Mon-Fri 08:00-19:30)`,
+  HELP_HOURS      when it answers, in Paris (Mon-Fri 08:00-19:30)
+  CERT_PUBLIC_URL where certificates open spaces, as for serve: mails then propose it`,
 		Example: "  WORKERS=16 MAIL_RATE=5 bascule work",
 		Args:    noArg,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context()) },
@@ -161,6 +162,11 @@ func (a *app) workConfig() (cfg workConfig, err error) {
 	if cfg.office.Help, err = a.env.help(); err != nil {
 		return cfg, err
 	}
+	entrance, err := a.env.certPublicURL()
+	if err != nil {
+		return cfg, err
+	}
+	cfg.office.Certificates = entrance != nil
 	if cfg.rate, err = a.env.mailRate(); err != nil {
 		return cfg, err
 	}

@@ -41,6 +41,7 @@ type Office struct {
 	Administration conversion.Administration // stands at the head and the foot; may be zero
 	PublicURL      string                    // PUBLIC_URL, http or https, with neither query nor fragment
 	Help           string                    // about the assistance (R32), one line per line; may not be empty
+	Certificates   bool                      // the site lets holders of a certificate enter with it
 }
 
 // NewComposer prepares every mail.
@@ -94,6 +95,7 @@ func (o Office) data(v variant) map[string]any {
 	return map[string]any{
 		"URL": o.PublicURL, "Help": strings.Split(o.Help, "\n"), "Administration": o.Administration.String(), "Short": o.Administration.Short,
 		"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped, "Trial": v.trial,
+		"Certificates": o.Certificates,
 	}
 }
 

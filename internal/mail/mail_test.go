@@ -36,7 +36,7 @@ func office(t testing.TB) Office {
 	return Office{
 		From:           Sender{Name: "Espace abonné", Address: devtest.Email(t, "ne-pas-repondre@espace.example")},
 		Administration: conversion.Administration{Name: "Direction départementale des finances publiques de l’Exemple & Fils", Short: "DDFiP Exemple"},
-		PublicURL:      "https://espace.example", Help: helpText,
+		PublicURL:      "https://espace.example", Help: helpText, Certificates: true,
 	}
 }
 
@@ -273,6 +273,34 @@ func TestOffice(t *testing.T) {
 	text := c.Activation(activation(t)).Text.String()
 	if !strings.HasPrefix(text, "Bonjour") || !strings.HasSuffix(text, "\n\n--\nCourriel automatique, sans réponse possible.\n") {
 		t.Errorf("%s", text)
+	}
+}
+
+// R21: entry by certificate is proposed where the site offers it, and to whoever's
+// certificate is known and still valid.
+func TestExpiredProposes(t *testing.T) {
+	const entry = "https://espace.example/certificat"
+	without := office(t)
+	without.Certificates = false
+	nowhere, err := NewComposer(without)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		composer    *Composer
+		certificate time.Time
+		want        bool
+	}{
+		{composer(t), certificate, true}, {nowhere, certificate, false},
+		{composer(t), sentAt.AddDate(0, 0, -2), false}, {composer(t), time.Time{}, false},
+	} {
+		m := c.composer.Expired(Expired{Head: head(t, "expired", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne",
+			Deadline: sentAt.Add(-time.Hour), Certificate: c.certificate})
+		for _, part := range []string{m.Text.String(), m.HTML.String()} {
+			if strings.Contains(part, entry) != c.want || !strings.Contains(part, "nouveau code à l’assistance") {
+				t.Errorf("certificate until %v, proposed %v:\n%s", c.certificate, c.want, part)
+			}
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"bascule/internal/conversion"
 	"bascule/sql/sqltest"
 )
@@ -173,6 +175,14 @@ func TestTooLate(t *testing.T) {
 		c.db.Overdue(t, r.ID)
 	}
 	page := c.post(proof).expect(t, http.StatusUnprocessableEntity, late, string(valid.Number), byCertificate, "Votre espace n’a pas changé")
+	wrong := c.post(with(proof, "code", "AAAA-BBBB-CCCC")).expect(t, http.StatusUnprocessableEntity, refused)
+	for _, of := range []http.Header{wrong.header, page.header} {
+		of.Del("Content-Length")
+		of.Del("Date")
+	}
+	if diff := cmp.Diff(wrong.header, page.header); diff != "" {
+		t.Errorf("the headers tell more than the page:\n%s", diff)
+	}
 	if strings.Contains(page.body, "<input") {
 		t.Error("the page asks for something typed before")
 	}
