@@ -221,6 +221,14 @@ func (d *desk) pagesOfARequest(t *testing.T) {
 			}
 			return err
 		}},
+		{"found by address", 40, sql.Open, func(*desk, int) {}, func(d *desk, i int) error {
+			return d.finds(sql.Search{Email: sqltest.Email(t, fmt.Sprintf("%d@a.example", 20_000+700+i))})
+		}},
+		{"found by SIREN", 40, sql.Open, func(d *desk, i int) {
+			d.Exec(t, `UPDATE space SET companies = jsonb_build_array(jsonb_build_object('siren', $2::text)) WHERE number = $1`, number(700, i), fmt.Sprintf("%09d", i))
+		}, func(d *desk, i int) error {
+			return d.finds(sql.Search{SIREN: conversion.SIREN(fmt.Sprintf("%09d", i))})
+		}},
 	} {
 		d.visits(sql.Open, func(d *desk) {
 			for i := range requests {
@@ -236,6 +244,15 @@ func (d *desk) pagesOfARequest(t *testing.T) {
 			t.Errorf("%s: %d pages a request, %d at the most", c.name, n/requests, c.most)
 		}
 	}
+}
+
+// finds wants a search to lead to one space.
+func (d *desk) finds(by sql.Search) error {
+	_, n, err := d.FindSpaces(d.ctx, by, 50)
+	if err == nil && n != 1 {
+		err = fmt.Errorf("%d spaces are found", n)
+	}
+	return err
 }
 
 // I8: what status tells, of everything and of one batch, with a key that no mail needs,

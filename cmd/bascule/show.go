@@ -1,35 +1,159 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 	"bascule/sql"
 )
 
 func (a *app) showCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "show NUMBER",
-		Short: "Tell a subscriber number's whole story, and what can be done next",
-		Long: `Tells a subscriber number's whole story, and what can be done next.
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show NUMBER|ADDRESS|SIREN|HOLDER",
+		Short: "Find a subscriber; tell the whole story, and what can be done next",
+		Long: `Finds spaces by a subscriber number, an e-mail address, the SIREN of a company, or
+words of the holder's name, whatever their case and accents. Of one space it tells the
+whole story, and what can be done next. Several are listed, 50 at the most.
+
+Nine digits are a subscriber number first, and a SIREN if no space has that number; in
+groups of three, "123 456 789", they are a SIREN.
 
 Environment: DATABASE_URL.`,
-		Example: "  bascule show 00123456",
-		Args:    oneArg("NUMBER"),
-		RunE: a.withSpace(a.withDB, func(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) error {
-			s, err := db.Story(ctx, n)
+		Example: `  bascule show 00123456
+  bascule show compta@cabinet.example
+  bascule show "123 456 789"
+  bascule show "anne dupre"`,
+		Args: oneArg("NUMBER, ADDRESS, SIREN or HOLDER"),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what is found as one JSON object")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		w, err := parseWanted(args[0])
+		if err != nil {
+			return err
+		}
+		return a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
+			found, err := a.find(ctx, db, w)
 			if err != nil {
 				return err
 			}
-			a.printStory(s)
+			if asJSON {
+				return a.printJSON(found)
+			}
+			a.printFound(found)
 			return nil
-		}),
+		})(cmd, args)
 	}
+	return cmd
+}
+
+// Wanted is what somebody looks for, in the ways in which it can be read: first a
+// number, then what to search for.
+type wanted struct {
+	typed  string
+	number conversion.SubscriberNumber // "" if it is none
+	search sql.Search
+}
+
+func parseWanted(typed string) (w wanted, err error) {
+	w.typed = text.Collapse(typed)
+	if n, err := conversion.ParseSubscriberNumber(typed); err == nil {
+		w.number = n
+	}
+	siren, notSIREN := conversion.ParseSIREN(typed)
+	switch {
+	case strings.Contains(typed, "@"):
+		if w.search.Email, err = conversion.ParseEmail(typed); err != nil {
+			return w, usagef("%w", err)
+		}
+	case notSIREN == nil:
+		w.search.SIREN = siren
+	case strings.ContainsFunc(typed, unicode.IsLetter) && (w.number == "" || !strings.ContainsAny(typed, "0123456789")):
+		w.search.Holder = w.typed
+	case w.number == "":
+		return w, usagef("%q is no subscriber number, no address, no SIREN and no name", w.typed)
+	}
+	return w, nil
+}
+
+// shownSpaces is how many spaces a list has at the most.
+const shownSpaces = 50
+
+// Found is what is found: a list, or one space with its story.
+type found struct {
+	Found  int              `json:"found"`
+	Spaces []sql.FoundSpace `json:"spaces,omitempty"`
+	Story  *shownStory      `json:"story,omitempty"`
+	story  sql.Story
+}
+
+func (a *app) find(ctx context.Context, db *sql.DB, w wanted) (f found, err error) {
+	if w.number != "" {
+		f, err = findStory(ctx, db, w.number)
+		if err == nil {
+			return f, a.tellSIREN(ctx, db, w)
+		}
+		if !errors.Is(err, conversion.ErrNotFound) || w.search == (sql.Search{}) {
+			return f, err
+		}
+	}
+	f.Spaces, f.Found, err = db.FindSpaces(ctx, w.search, shownSpaces)
+	switch {
+	case err != nil:
+		return f, err
+	case f.Found == 0:
+		return f, fmt.Errorf("no space is found by %q: check it, or look for less of a name", w.typed)
+	case f.Found == 1:
+		return findStory(ctx, db, f.Spaces[0].Number)
+	}
+	return f, nil
+}
+
+func findStory(ctx context.Context, db *sql.DB, n conversion.SubscriberNumber) (f found, err error) {
+	f.Found = 1
+	if f.story, err = db.Story(ctx, n); err != nil {
+		return f, err
+	}
+	f.Story = newShownStory(f.story)
+	return f, nil
+}
+
+// tellSIREN tells that a subscriber number is also the SIREN of a company.
+func (a *app) tellSIREN(ctx context.Context, db *sql.DB, w wanted) error {
+	if w.search.SIREN == "" {
+		return nil
+	}
+	_, n, err := db.FindSpaces(ctx, w.search, 1)
+	if err == nil && n > 0 {
+		s := w.search.SIREN
+		a.note(fmt.Sprintf("%s is also the SIREN of a company of %s: `bascule show \"%s %s %s\"`", s, count(int64(n), "space", "spaces"), s[:3], s[3:6], s[6:]))
+	}
+	return err
+}
+
+func (a *app) printFound(f found) {
+	if f.Story != nil {
+		a.printStory(f.story)
+		return
+	}
+	a.printf("%d spaces\n", f.Found)
+	for _, s := range f.Spaces {
+		line := fmt.Sprintf("  %-20s  %-30s  %-40s  %-13s  %s", s.Number, text.Cut(s.Holder, 30), s.Email, cmp.Or(string(s.State), "no request"), s.Campaign)
+		a.printf("%s\n", strings.TrimRight(line, " "))
+	}
+	if more := f.Found - len(f.Spaces); more > 0 {
+		a.printf("  … and %d more: look for something more precise.\n", more)
+	}
+	a.printf("\nNext: `bascule show NUMBER` tells the story of one of them.\n")
 }
 
 func (a *app) printStory(s sql.Story) {

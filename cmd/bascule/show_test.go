@@ -195,3 +195,44 @@ func TestShowTellsOfASiege(t *testing.T) {
 		}
 	}
 }
+
+// C7: a SIREN leads to the spaces that manage the company, and a subscriber number that
+// is also one says so.
+func TestShowFindsBySIREN(t *testing.T) {
+	db := sqltest.Open(t)
+	keys, err := conversion.ParseKeyring(storyKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &counter{DB: db, t: t, keys: keys}
+	for _, number := range []conversion.SubscriberNumber{"A00001", "A00002", "123456789"} {
+		c.number = number
+		c.importWith(contact)
+	}
+	manage := func(number string, sirens ...string) {
+		t.Helper()
+		db.Exec(t, `UPDATE space SET companies = (SELECT jsonb_agg(jsonb_build_object('siren', siren, 'name', 'Société', 'services', '[]'::jsonb)) FROM unnest($2::text[]) AS siren)
+			WHERE number = $1`, number, "{"+strings.Join(sirens, ",")+"}")
+	}
+	manage("A00001", "111222333", "222333444", "123456789")
+	manage("A00002", "111222333")
+	for typed, want := range map[string]string{
+		"222333444":        "Space A00001\n",
+		"222 333 444":      "Space A00001\n",
+		"111222333":        "2 spaces\n",
+		"123456789":        "Space 123456789\n",
+		"123 456 789":      "Space A00001\n",
+		"123\u00a0456 789": "Space A00001\n",
+	} {
+		exit, stdout, stderr := c.bascule("show", typed)
+		if exit != exitDone || !strings.HasPrefix(stdout, want) {
+			t.Errorf("show %q ended with %d and %s%s, want %q", typed, exit, stdout, stderr, want)
+		}
+		if says := strings.Contains(stderr, "note: 123456789 is also the SIREN of a company of 1 space: `bascule show \"123 456 789\"`"); says != (typed == "123456789") {
+			t.Errorf("show %q notes %q", typed, stderr)
+		}
+	}
+	if exit, _, stderr := c.bascule("show", "999888777"); exit != exitFailed || !strings.Contains(stderr, "no space is found by") {
+		t.Errorf("an unknown SIREN ends with %d: %s", exit, stderr)
+	}
+}

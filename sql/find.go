@@ -1,0 +1,79 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
+	"bascule/internal/text"
+)
+
+// A Search says by what a space is looked for: one of its fields.
+type Search struct {
+	Email  conversion.Email // of its contact details, of who enters it, or chosen and to be proven
+	SIREN  conversion.SIREN // of one of its companies
+	Holder string           // words of the holder's name, or parts of them
+}
+
+// A FoundSpace is a space in a list.
+type FoundSpace struct {
+	Number   conversion.SubscriberNumber `json:"number" db:"number"`
+	Holder   string                      `json:"holder" db:"holder"`
+	Email    string                      `json:"email" db:"email"` // by which it is entered, else the contact's
+	Access   conversion.Access           `json:"access" db:"access"`
+	State    conversion.State            `json:"state" db:"state"`       // of its latest request, "" if it has none
+	Campaign string                      `json:"campaign" db:"campaign"` // of that request, "" if it has none
+}
+
+// ErrSearchLong says that a search was given up.
+var ErrSearchLong = errors.New("the search takes too long here: name a number, an address or a SIREN, which are found at once")
+
+// searchPatience is how long a search may take: a holder's name has no index.
+const searchPatience = 10 * time.Second
+
+//go:embed query/find_spaces.sql
+var findSpaces string
+
+// FindSpaces finds the first spaces by their numbers, at most limit, and tells how many
+// there are. It returns ErrSearchLong if that takes too long.
+func (db *DB) FindSpaces(ctx context.Context, by Search, limit int) (spaces []FoundSpace, total int, err error) {
+	words := text.Patterns(by.Holder)
+	args := []any{"holder", "", pq.Array(words), limit}
+	switch {
+	case !by.Email.IsZero():
+		args[0], args[1] = "address", by.Email.Key()
+	case by.SIREN != "":
+		args[0], args[1] = "siren", by.SIREN
+	case len(words) == 0: // all holders would match
+		return nil, 0, nil
+	}
+	tx, err := db.begin(ctx, &stdsql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, 0, fmt.Errorf("find spaces: %w", err)
+	}
+	defer tx.Rollback() // it has only read
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = %d`, searchPatience.Milliseconds())); err != nil {
+		return nil, 0, fmt.Errorf("find spaces: %w", err)
+	}
+	var rows []struct {
+		FoundSpace
+		Total int `db:"total"`
+	}
+	err = tx.SelectContext(ctx, &rows, findSpaces, args...)
+	if answer, ok := errors.AsType[*pq.Error](err); ok && answer.Code == "57014" && ctx.Err() == nil {
+		return nil, 0, ErrSearchLong
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("find spaces: %w", err)
+	}
+	for _, r := range rows {
+		spaces, total = append(spaces, r.FoundSpace), r.Total
+	}
+	return spaces, total, nil
+}
