@@ -1,4 +1,5 @@
--- Another contact address while a request without credentials is open: another code, the old one is dead (D9). $1 batch, $2 actor.
+-- Gives open requests without credentials another code, for another contact address; the old code is dead (D9). $1 is the
+-- batch, $2 the actor.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), old AS (
@@ -19,7 +20,7 @@ WITH clock AS MATERIALIZED (
     INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires)
     SELECT id, generation, space_id, campaign_id, priority, expires FROM redirected WHERE campaign_id IS NOT NULL
     ON CONFLICT (request_id) DO UPDATE SET generation = excluded.generation, priority = excluded.priority, expires = excluded.expires
-), due AS ( -- of no campaign
+), due AS ( -- a request of no campaign
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
     SELECT 'bulk', 'code', space_id, id, generation, clock.now FROM redirected, clock WHERE campaign_id IS NULL
 )

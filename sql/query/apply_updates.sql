@@ -1,5 +1,5 @@
 -- Brings known certificate spaces up to date, for batch $1, by $2. An open request that waits for its code, or for the
--- subscriber, is from now on the row's own.
+-- subscriber, belongs to batch $1 from now on.
 WITH updated AS (
     UPDATE space k
     SET holder = s.holder, contact_email = s.email, contact_key = s.email_key, serial = s.serial, issuer = s.issuer,

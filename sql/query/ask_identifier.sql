@@ -1,5 +1,5 @@
--- Another address, $2 with key $3, may become the identifier of the space that request $1 switched, with a code made with key $4: its
--- mail is due. The codes before are dead. The request is locked by a statement before.
+-- Makes a code for another identifier of the space that request $1 switched: address $2 with key $3, key id $4. Its mail is
+-- due. The codes to identifier made before are dead. A statement before locks the request.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), dead AS (

@@ -1,5 +1,5 @@
--- A new password may be chosen for the space that request $1 switched, with a code made with key $2: its mail is due (R31).
--- The codes before are dead. The request is locked by a statement before.
+-- Makes a code for a new password of the space that request $1 switched, with key id $2; its mail is due (R31). The codes
+-- to reset made before are dead. A statement before locks the request.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), dead AS (

@@ -1,2 +1,2 @@
--- The latest $1 batches, newest first.
+-- Lists the latest $1 batches, newest first.
 SELECT id, file_name FROM batch ORDER BY id DESC LIMIT $1

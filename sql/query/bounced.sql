@@ -1,5 +1,5 @@
--- A report of class $3 came back to the mail with the code of request $1, generation $2, the one that counts (D11): shown, and its
--- address is free again unless the mail is only late (D3). The code still works. A graver class replaces a lighter one.
+-- Records a report of class $3 on the mail with the code of request $1, generation $2, if this code counts (D11). Its
+-- address is free again, unless the mail is only late (D3). The code still works. A graver class replaces a lighter one.
 WITH bounced AS (
     UPDATE code c SET bounced_at = (SELECT bascule_now()), bounce = $3
     FROM request r

@@ -1,5 +1,5 @@
--- What became of campaign $1 by instant $2, and what today and all told started of its invitations. Overdue requests count as
--- expired.
+-- Counts the requests of campaign $1 by their state at instant $2, and the invitations that started today and in all.
+-- Overdue requests count as expired.
 SELECT t.requested - o.requested AS requested,
        t.requests - t.requested - t.activated - t.expired - t.undeliverable - t.cancelled - o.mailed AS mailed,
        t.activated, t.expired + o.requested + o.mailed AS expired, t.undeliverable, t.cancelled, t.not_delivered + o.late AS not_delivered,

@@ -1,5 +1,6 @@
--- The campaign that a file belongs to if nobody names one (D12), of those that are open: where the file with hash $1 went
--- before; else where the spaces of most rows have their latest request; else where most rows of the file were rejected.
+-- Finds the open campaign that a file belongs to if nobody names one (D12). The first choice is the campaign of the file
+-- with the same hash $1. The second is the campaign of most spaces' latest requests. The third is the campaign in which
+-- most rows of the file were rejected.
 SELECT id, name, state FROM (
     SELECT 1 AS choice, b.campaign_id AS id, 1 AS rows FROM batch b WHERE b.sha256 = $1
     UNION ALL

@@ -1,4 +1,5 @@
--- What the running campaigns did wrong in the last hour and in the last day, since they were started or resumed (D15).
+-- Counts what the running campaigns did wrong in the last hour and in the last day, since they were started or resumed
+-- (D15).
 SELECT c.id, c.name, w.hours,
        coalesce(sum(t.invited), 0) AS mails, coalesce(sum(t.complaints), 0) AS complaints, coalesce(sum(t.dead), 0) AS dead,
        coalesce(sum(t.entries), 0) AS entries, coalesce(sum(t.failures), 0) AS failures

@@ -1,4 +1,4 @@
--- The campaigns, newest first, with what their invitations came to.
+-- Lists the campaigns, newest first, with the numbers of their invitations.
 SELECT c.id, c.name, c.state, c.why, c.created_at,
        coalesce(t.requests, 0) AS requests, coalesce(t.held, 0) AS held, coalesce(t.activated, 0) AS activated
 FROM campaign c LEFT JOIN (

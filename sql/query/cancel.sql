@@ -1,5 +1,5 @@
--- Ends those of the requests $1 that are still open and not overdue, by $3; if $2, those alone whose code never started. They
--- are locked, with their codes, which are dead from here on.
+-- Ends those of the requests $1 that are open and not overdue, by $3. If $2, it ends only requests whose code never
+-- started. A statement before locks the requests with their codes. Their codes are dead from now on.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), cancelled AS (

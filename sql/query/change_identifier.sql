@@ -1,6 +1,6 @@
--- Uses the code of request $2, generation $3, up, once: its address is the identifier of space $1, whose password hash is still $4. All
--- sessions end but the one with token hash $5, codes for a new password are dead, and the old address is told by mail. Space and
--- code are locked by statements before.
+-- Uses the code of request $2, generation $3, up: its address becomes the identifier of space $1, if its password hash is
+-- still $4. All sessions end but the one with token hash $5. Codes to reset are dead. A mail tells the old address.
+-- Statements before lock space and code.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), used AS (

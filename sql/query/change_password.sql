@@ -1,6 +1,6 @@
--- Replaces the password of space $1, whose hash was $2, by the one with hash $3, for request $4. All sessions end but the one
--- with token hash $5, and the owner is told by mail. The space is locked by a statement before, so that this one sees every
--- session that was opened with the old password.
+-- Replaces the password of space $1, if its hash is still $2, by the one with hash $3, for request $4. All sessions end but
+-- the one with token hash $5. A mail tells the owner. A statement before locks the space, so that this one sees every
+-- session opened with the old password.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), changed AS (

@@ -1,5 +1,5 @@
--- Replaces the trust question of space $1 of request $5, whose password hash is still $2, by $3 with the answer's hash $4. The codes for
--- a new password that the old answer opened are dead.
+-- Replaces the trust question of space $1 of request $5, if its password hash is still $2, by $3 with the answer's hash $4.
+-- Codes to reset are dead: the old answer opened them.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), changed AS (

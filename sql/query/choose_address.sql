@@ -1,5 +1,6 @@
 -- Points request $1 at another address, $2 with key $3, to be proven first (D1). The contact's code stays good to open the
--- identifiers; an address chosen before is given up.
+-- identifiers. An address chosen before is given up. $4 to $7 are password hash, question, answer hash and form. A request
+-- may choose $8 other addresses at most. $9 is the instant.
 WITH chosen AS (
     UPDATE request r
     SET generation = k.next, password_hash = $4, question = $5, answer_hash = $6, submission = $7, other_addresses = other_addresses + 1

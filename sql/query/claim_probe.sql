@@ -1,4 +1,4 @@
--- Of all the workers, one may probe an open breaker, once in $1 seconds.
+-- Lets one of all the workers probe an open breaker, once in $1 seconds.
 WITH probe AS (
     UPDATE breaker SET probe_at = (SELECT bascule_now()) + make_interval(secs => $1)
     WHERE opened_at IS NOT NULL AND probe_at <= (SELECT bascule_now())

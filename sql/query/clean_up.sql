@@ -1,6 +1,7 @@
--- Forgets up to $1 sessions that are over, as many throttles that have leaked empty, and as many invitations that wait without
--- end for somebody who is left alone (D17), though their request has ended or has another code, or as many reminders that wait
--- for their campaign though their code is over (D16). Rows that somebody holds are left for the next time.
+-- Deletes up to $1 each of sessions that are over, throttles that have leaked empty, and mails that wait without end for
+-- nothing. Such a mail is an invitation to somebody who is left alone (D17) whose request has ended or has another code. Or
+-- it is a reminder that waits for its campaign, and its code is over (D16). Rows that somebody holds are left for the next
+-- time. Returns the largest of the three numbers.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), sessions AS (

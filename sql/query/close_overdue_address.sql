@@ -1,5 +1,5 @@
--- Expires the overdue request that still reserves the address with key $1: an index cannot read the clock. Fails at once if
--- somebody holds the request.
+-- Expires the overdue request that still reserves the address with key $1 at $2: an index cannot read the clock. Fails at
+-- once if somebody holds the request.
 SELECT expire_requests((
     SELECT array_agg(id) FROM (
         SELECT r.id FROM code c JOIN request r ON r.id = c.request_id AND r.generation = c.generation

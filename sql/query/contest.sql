@@ -1,4 +1,5 @@
--- Takes back the verdicts of round $1 on rows whose space has an open request that is not theirs, and keeps what was told.
+-- Takes back the verdicts of round $1 on rows whose space has an open request that this import did not open. contested
+-- keeps the reasons that were told.
 WITH taken_back AS (
     DELETE FROM judged j
     WHERE round = $1 AND verdict = 'accepted'

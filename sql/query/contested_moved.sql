@@ -1,4 +1,4 @@
--- Whether an accepted row of round $1 has yet to open a request, or would change one that is not locked.
+-- Tells whether an accepted row of round $1 has yet to open a request, or would change a request that is not locked.
 SELECT EXISTS (
     SELECT FROM judged j LEFT JOIN contested c USING (line)
     WHERE j.round = $1 AND j.verdict = 'accepted'

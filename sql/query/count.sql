@@ -1,5 +1,5 @@
--- How many requests are in each state at instant $2, how many of them were not delivered in time (D11), and how their spaces
--- are entered; of batch $1, or all where it is 0. Overdue requests count as expired.
+-- Counts the requests of batch $1, or of all if it is 0, by their state at instant $2. It also counts requests not
+-- delivered in time (D11), and spaces by access. Overdue requests count as expired.
 SELECT t.requested - o.requested AS requested,
        t.requests - t.requested - t.activated - t.expired - t.undeliverable - t.cancelled - o.mailed AS mailed,
        t.activated, t.expired + o.requested + o.mailed AS expired, t.undeliverable, t.cancelled,

@@ -1,4 +1,5 @@
--- Adds one attempt to each of the buckets $1, which leak one each $2 seconds. All who count do so in the order of the names.
+-- Adds one attempt to each of the buckets $1, which leak one each $2 seconds. Every such statement locks buckets in the
+-- order of their names.
 INSERT INTO throttle AS t (bucket, empty_at)
 SELECT i.bucket, clock.now + make_interval(secs => i.every)
 FROM unnest($1::bytea[], $2::float8[]) AS i (bucket, every), (SELECT bascule_now() AS now) AS clock

@@ -1,2 +1,2 @@
--- How many rows of the sheet Dossiers have a number that no row of the file has, or none.
+-- Counts the rows of the sheet Dossiers whose number is missing, or is on no row of the file.
 SELECT count(*) FROM staged_dossier d WHERE NOT EXISTS (SELECT FROM staged s WHERE s.number = d.number AND d.number <> '')

@@ -1,5 +1,5 @@
--- How many recipients were refused without a clear reason since the last success, if $1 mails were. A recipient of whom
--- more is known has no voice.
+-- Counts the recipients refused without a clear reason since the last success, if $1 mails were. A recipient of whom more
+-- is known does not count.
 WITH open AS MATERIALIZED (
     SELECT id FROM obligation WHERE blame = 'open'
 ), refused AS (

@@ -1,2 +1,2 @@
--- The mails $1 are void.
+-- Deletes the mails $1: they are void.
 DELETE FROM obligation WHERE id = ANY ($1)

@@ -1,4 +1,4 @@
--- How much is due in each lane, counted up to $1, and whether the relay's breaker lets mail start.
+-- Counts what is due in each lane, up to $1, and tells whether the relay's breaker lets mail start.
 WITH clock AS MATERIALIZED (SELECT bascule_now() AS now)
 SELECT lane.lane,
        CASE lane.lane

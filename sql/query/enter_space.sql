@@ -1,6 +1,6 @@
--- Opens a session of $4 seconds on space $1 of request $5, with token hash $3, unless the password is no longer the one with hash $2. Behind
--- whoever is changing the password it waits for the lock, and compares with the new one; whoever changes it later waits for
--- this session, and ends it.
+-- Opens a session of $4 seconds on space $1 of request $5, with token hash $3, if the password's hash is still $2. If
+-- somebody is changing the password, this statement waits for the lock and compares with the new one. A later change waits
+-- for this session, and ends it.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), known AS MATERIALIZED (

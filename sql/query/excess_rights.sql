@@ -1,6 +1,6 @@
--- What role $1 may do beyond the rights $3 on the columns $4 (all where it is '') of the tables $2: by itself, as a member of
--- other roles, through PUBLIC, or as an owner. Each with the statement that takes it away.
-WITH who AS MATERIALIZED ( -- whom it is, or can become
+-- Lists what role $1 may do beyond the rights $3 on the columns $4 ('' for all) of the tables $2. Each row has the
+-- statement that takes it away. It looks at the role itself, its memberships, PUBLIC, and ownership.
+WITH who AS MATERIALIZED ( -- the role, and the roles that it can become
     SELECT oid, rolname, rolname = $1 AS itself, rolsuper, rolcreaterole, rolreplication, rolbypassrls
     FROM pg_roles WHERE pg_has_role($1::name, oid, 'MEMBER')
 ), grantee AS (
@@ -46,13 +46,13 @@ WITH who AS MATERIALIZED ( -- whom it is, or can become
     SELECT 'COLUMN ' || quote_ident(t.attname) || ' OF ' || r.oid::regclass, r.relowner, a.*,
            EXISTS (SELECT FROM wanted w WHERE w.relation = r.relname AND w.privilege = a.privilege_type AND w.attribute IN ('', t.attname))
     FROM relation r JOIN pg_attribute t ON t.attrelid = r.oid AND NOT t.attisdropped, aclexplode(t.attacl) a
-    UNION ALL -- whoever runs these has the rights of the tables' owner; ours does one harmless thing, for those whom Grant lets
+    UNION ALL -- a caller gets the rights of the tables' owner; ours does one harmless thing, and Grant says who calls it
     SELECT 'FUNCTION ' || p.oid::regprocedure, p.proowner, a.*,
            p.proname = 'analyze_filled' AND p.pronargs = 0 AND p.pronamespace = current_schema()::regnamespace AND a.grantee <> 0
     FROM pg_proc p, owner, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
     WHERE p.prosecdef AND p.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
       AND pg_has_role(p.proowner, owner.oid, 'MEMBER')
-    UNION ALL -- what the next migration would make
+    UNION ALL -- rights on what the next migration makes
     SELECT 'every new ' || CASE d.defaclobjtype WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, d.defaclrole, a.*, false
     FROM pg_default_acl d, owner, aclexplode(d.defaclacl) a
     WHERE d.defaclrole = owner.oid AND d.defaclobjtype IN ('r', 'S') AND d.defaclnamespace IN (0, current_schema()::regnamespace)
@@ -60,7 +60,7 @@ WITH who AS MATERIALIZED ( -- whom it is, or can become
     SELECT 'it has ' || privilege_type || ' on ' || object || ', granted to ' || g.name || ' by ' || grantor::regrole AS what,
            CASE WHEN object LIKE 'every new %'
                THEN format('ALTER DEFAULT PRIVILEGES FOR ROLE %s REVOKE %s ON %sS FROM %s', owner.name, privilege_type, substr(object, 11), g.name)
-               WHEN object LIKE 'COLUMN %' -- a grant of somebody else than the owner goes with that one's own
+               WHEN object LIKE 'COLUMN %' -- a grant by another role than the owner ends with that role's grant option
                THEN format('REVOKE %s (%s) ON %s FROM %s', privilege_type, split_part(substr(object, 8), ' OF ', 1), split_part(object, ' OF ', 2), g.name)
                WHEN grantor <> object_owner
                THEN format('REVOKE GRANT OPTION FOR %s ON %s FROM %s CASCADE', privilege_type, object, grantor::regrole)

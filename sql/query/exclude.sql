@@ -1,6 +1,6 @@
--- Leaves the address, domain or number ($1 says which) $2 alone until instant $3, for reason $4, by $5 (D17). It replaces an
--- exclusion of the same that still holds: mails that waited for that one are due again. Tells how many spaces it names, and the
--- audit log of each.
+-- Leaves the address, domain or number ($1 says which) $2 alone until instant $3, for reason $4, by $5 (D17). It replaces
+-- an exclusion of the same that still holds: mails that waited for that one are due again. Counts the spaces that $2 names,
+-- and enters the exclusion into the audit log of each.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), replaced AS (

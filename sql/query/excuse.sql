@@ -1,5 +1,5 @@
--- The relay is to blame for the refusals that are on record since the last success: the attempts are given back, and the
--- mails are due again in $2 seconds. The obligations $1 met a refusal of us, which counted as no attempt.
+-- Gives the attempts of the refusals on record since the last success back: the relay is to blame. Their mails are due
+-- again in $2 seconds. The obligations $1 met a refusal of us, which counted as no attempt.
 WITH excused AS MATERIALIZED (
     SELECT id FROM obligation WHERE blame = 'open' OR id = ANY ($1) AND blame IS NULL
     ORDER BY id FOR NO KEY UPDATE

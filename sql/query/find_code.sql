@@ -1,7 +1,8 @@
--- The codes with one of the tags $1, each with its request, its space, and another address whose own code is on its way.
+-- Finds the codes with one of the tags $1, each with its request and its space. pending is another address whose own code
+-- is on its way.
 WITH tagged AS MATERIALIZED (
     SELECT request_id, generation FROM code WHERE tag = ANY ($1)
-), found AS MATERIALIZED ( -- one or none, which the planner does not know
+), found AS MATERIALIZED ( -- at most one row; the planner does not know this
     SELECT * FROM tagged LIMIT 10
 )
 SELECT c.request_id, c.generation, c.purpose, c.email, c.key_id, c.nonce, coalesce(c.expires_at, 'epoch') AS expires_at,

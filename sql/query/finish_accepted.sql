@@ -1,6 +1,6 @@
--- The relay has accepted the mails $2 of token $1, of the codes ($3, $4). A code that died meanwhile stays dead, and the audit
--- says so. Leaves out mails whose codes somebody holds, perhaps an import, and tells how many: they must not hold up the
--- others. Each change of what became of a mail locks its code.
+-- Records that the relay has accepted the mails $2 of token $1, of the codes ($3, $4). A code that died meanwhile stays
+-- dead, and the audit log says so. Mails whose codes somebody holds, perhaps an import, are left out and counted: they must
+-- not hold up the others. Each change of what became of a mail locks its code.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), done AS MATERIALIZED (
@@ -29,7 +29,7 @@ WITH clock AS MATERIALIZED (
     SELECT clock.now, space_id, request_id, event, 'worker',
            CASE event WHEN 'dead code mailed' THEN 'the request changed while its mail was under way' ELSE 'accepted by the relay' END
     FROM told, clock WHERE event IS NOT NULL ORDER BY id
-), refused AS MATERIALIZED ( -- others, without a clear reason: this one got through, so it was not the relay's fault (D11)
+), refused AS MATERIALIZED ( -- other mails, without a clear reason: this one got through, so the relay is not to blame (D11)
     SELECT id FROM obligation
     WHERE blame IN ('open', 'excused') AND id <> ALL ($2) AND EXISTS (SELECT FROM gone)
     ORDER BY blame, id LIMIT 500 -- by the index, and little at a time: the next success takes the rest

@@ -1,5 +1,6 @@
--- The mails $2 of token $1 certainly did not go out: each is due again after $3 seconds, with $4 attempts more, for reason $5.
--- The deadline is taken back, unless an earlier copy may have arrived (D4). Tells how many are left because somebody holds their codes.
+-- Makes each of the mails $2 of token $1 due again after $3 seconds, with $4 attempts more, for reason $5: it certainly did
+-- not go out. The deadline is taken back, unless an earlier copy may have arrived (D4). Counts the mails that are left
+-- because somebody holds their codes.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), failed AS MATERIALIZED (
@@ -18,7 +19,7 @@ WITH clock AS MATERIALIZED (
     FROM failed f
     WHERE f.kind IN ('code', 'reset', 'identifier') AND f.copy = 0 AND c.request_id = f.request_id AND c.generation = f.generation
       AND f.good
-), counted AS ( -- it did not start on its day, after all (D13)
+), counted AS ( -- the mail did not start on its day, after all (D13)
     INSERT INTO tally (campaign_id, day, started)
     SELECT campaign_id, (started_at AT TIME ZONE 'Europe/Paris')::date, -count(*)
     FROM failed WHERE kind = 'code' AND copy = 0 AND good AND interruptions = 0 AND campaign_id IS NOT NULL AND started_at IS NOT NULL

@@ -1,4 +1,5 @@
--- Keeps the rendered recaps $3 (hashes $4) of the obligations $2 of token $1; a confirmation mail carries each to its owner.
+-- Keeps the rendered recaps $3 (hashes $4) of the obligations $2 of token $1. A confirmation mail carries each to its
+-- owner.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), done AS MATERIALIZED (

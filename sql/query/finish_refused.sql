@@ -1,7 +1,7 @@
--- The addresses of the mails $2 of token $1 were refused for good, with the words $3 and the codes $4 (D11).
--- A chosen address is dropped and its request falls back to the contact's code; a contact address ends its request.
--- A code that was typed meanwhile goes on. Other mails never change a request. Tells how many are left because somebody holds
--- their requests.
+-- Records that the addresses of the mails $2 of token $1 were refused for good, with the words $3 and the codes $4 (D11).
+-- If the address was chosen, it is dropped and its request falls back to the contact's code. If it is the contact's, its
+-- request ends. A code that was typed meanwhile goes on. Other mails never change a request. Counts the mails that are left
+-- because somebody holds their requests.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), refused AS MATERIALIZED (
@@ -20,7 +20,7 @@ WITH clock AS MATERIALIZED (
     UPDATE request r SET generation = f.fallback, password_hash = NULL, question = NULL, answer_hash = NULL
     FROM refused f WHERE r.id = f.request_id AND f.counts AND f.fallback IS NOT NULL
     RETURNING r.id, r.generation, f.words
-), reminder AS ( -- its own may be gone, if the contact's code is over already
+), reminder AS ( -- the deadline of the contact's code may be gone, if it has passed
     INSERT INTO deadline (at, requests)
     SELECT k.expires_at, ARRAY[f.id] FROM fallen f JOIN code k ON k.request_id = f.id AND k.generation = f.generation
 ), ended AS (

@@ -1,5 +1,5 @@
--- Replaces the rows of the tally that tell of one batch, campaign, day and instant (see folded_at) by their sum, if that makes them
--- fewer. Whoever adds a row meanwhile waits for nothing, and adds to the sum. Lock $1 lets one do it at a time.
+-- Replaces the rows of the tally of one batch, campaign, day and instant (folded_at) by their sum, if that makes fewer
+-- rows. Statements that add rows meanwhile do not wait, and their rows count too. Lock $1 lets one process fold at a time.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), gone AS (

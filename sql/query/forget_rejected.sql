@@ -1,3 +1,3 @@
--- Rows of batch $1 that an earlier run did not take and this one does.
+-- Deletes the rejected rows of batch $1 that this run takes.
 DELETE FROM rejected x
 WHERE x.batch_id = $1 AND NOT EXISTS (SELECT FROM judged j WHERE j.line = x.line AND j.verdict IN ('rejected', 'excluded'))

@@ -1,4 +1,4 @@
--- The mails $1 went out three times, as far as can be known: their codes count as mailed (I5).
+-- Counts the codes of the mails $1 as mailed (I5): each mail went out three times, as far as can be known.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), gone AS (

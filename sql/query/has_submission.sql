@@ -1,2 +1,2 @@
--- Whether form $2 is the one that request $1 took last.
+-- Tells whether form $2 is the one that request $1 took last.
 SELECT coalesce(submission = $2::uuid, false) FROM request WHERE id = $1

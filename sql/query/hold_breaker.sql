@@ -1,2 +1,2 @@
--- Whether the breaker is open. It stays so until the transaction ends.
+-- Tells whether the breaker is open. The lock keeps it so until the transaction ends.
 SELECT opened_at IS NOT NULL FROM breaker FOR NO KEY UPDATE

@@ -1,4 +1,5 @@
--- Holds the invitations of round $1 until their campaign releases them: of new spaces that is $2.
+-- Holds the invitations of round $1 until their campaign releases them. New spaces' invitations belong to campaign $2,
+-- others to their request's campaign.
 INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires)
 SELECT j.request_id, 1, j.space_id, CASE j.action WHEN 'new' THEN $2 ELSE (SELECT r.campaign_id FROM request r WHERE r.id = j.request_id) END,
        s.priority, s.expires

@@ -1,6 +1,6 @@
--- Gives each number its companies, and its staged rows the first thing that is wrong with them. Numbers without a dossier keep
--- what they have. The place of an error is looked up only for the few numbers that have one. $1 are the letters of the sheet's
--- column of SIRENs. A space has at most $2 companies, $3 services of each and $4 of all.
+-- Gives each number its companies, and its staged rows the first error in them. Numbers without a dossier keep what they
+-- have. Only the few numbers with an error have its place looked up. $1 are the letters of the sheet's column of SIRENs. A
+-- space has at most $2 companies, $3 services of each and $4 of all.
 WITH company AS MATERIALIZED (
     SELECT number, siren, min(low) AS name, min(low) <> max(high) AS two_names, min(line) AS line,
            count(*) FILTER (WHERE service <> '') AS services,

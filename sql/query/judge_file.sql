@@ -1,6 +1,6 @@
--- What the file alone tells: malformed rows, rows that contradict each other, rows that stand twice (D9). A malformed row whose
--- number others bear with other contents names them behind its own reason.
--- $1 and $2 are the columns of the number and of the serial number.
+-- Judges rows by the file alone: malformed rows, rows that contradict each other, rows that stand twice (D9). If other rows
+-- bear a malformed row's number with other contents, its reason names them, too. $1 and $2 are the columns of the number
+-- and of the serial number.
 WITH number AS (
     SELECT number, min(line) AS first, min(contents) <> max(contents) AS differ,
            array_to_string((array_agg(line ORDER BY line))[1:10], ', ') || CASE WHEN count(*) > 10 THEN ' …' ELSE '' END AS lines

@@ -1,4 +1,5 @@
--- Records one run of batch $1 by $2, and the rows it did not take.
+-- Records one run of batch $1 by $2, and the rows that it rejected or excluded. $3 to $8 count the rows, and those of each
+-- verdict.
 WITH run AS (
     INSERT INTO import (batch_id, at, actor, rows, accepted, unchanged, not_due, excluded, rejected)
     VALUES ($1, (SELECT bascule_now()), $2, $3, $4, $5, $6, $7, $8)

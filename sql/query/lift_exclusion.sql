@@ -1,5 +1,5 @@
--- Lifts what holds for $1 (address, domain or number) and $2, for reason $3, by $4 (D17). Invitations that waited for it are due
--- again. Tells how many exclusions it lifted and how many spaces they named.
+-- Lifts the exclusions of the address, domain or number ($1 says which) $2, for reason $3, by $4 (D17). Invitations that
+-- waited for them are due again. Counts the exclusions that it lifted, and the spaces that they named.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), held AS MATERIALIZED (

@@ -1,2 +1,3 @@
--- Locks the codes of the requests $1, which are locked, once nobody starts or finishes their mails any more.
+-- Waits for the locks on the codes of the requests $1, which are locked: from then on nobody starts or finishes their
+-- mails.
 SELECT FROM code WHERE request_id = ANY ($1) ORDER BY request_id, generation FOR NO KEY UPDATE

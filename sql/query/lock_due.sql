@@ -1,7 +1,8 @@
--- Locks up to $2 mails of lane $1 that are due, the longest first: the lock is the claim, until the start commits one that
--- lasts. Mails that other workers hold are left to them. Nothing is taken while the breaker is open, but by its probe ($3). If
--- $4, none whose refusal is on record (D11). The search begins after ($5, $6): what is before is in the hands of this process.
--- If a mail was started before, its holder died and its outcome is lost: that is one more interruption.
+-- Locks up to $2 mails of lane $1 that are due, the longest first. The lock is the claim, until the start commits a claim
+-- that lasts. Mails that other workers hold are left to them. Nothing is locked while the breaker is open, except by its
+-- probe ($3). If $4, mails whose refusal is on record are left out (D11). The search begins after ($5, $6): this process
+-- has the rows before in its hands. If a mail was started before, its holder died and its outcome is lost: that is one more
+-- interruption.
 SELECT o.ctid AS place, o.id, o.kind, o.space_id, o.request_id, o.generation, o.copy, o.attempts, coalesce(o.blame = 'own', false) AS own_fault,
        o.interruptions + (o.started_at IS NOT NULL)::int AS interruptions, coalesce(o.happened_at, 'epoch') AS happened_at,
        coalesce(o.happened_at > (SELECT bascule_now()) - interval '1 day', true) AS recent, o.due_at,

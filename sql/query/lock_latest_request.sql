@@ -1,4 +1,4 @@
--- Locks the latest request of the space with number $1. What it says is read afterwards, in a statement of its own.
+-- Locks the latest request of the space with number $1. A later statement reads the request.
 SELECT r.id
 FROM request r JOIN space s ON s.id = r.space_id
 WHERE s.number = $1

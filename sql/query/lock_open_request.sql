@@ -1,5 +1,5 @@
--- Locks the open request of space $1 with its codes, and then the space, in the order of an activation, at once or not at all.
--- What they say is read afterwards, in a statement of its own.
+-- Locks the open request of space $1 with its codes, then the space, at once or not at all. An activation locks in this
+-- order, too. A later statement reads the rows.
 WITH request AS MATERIALIZED (
     SELECT r.id FROM request r WHERE r.space_id = $1 AND request_is_open(r) FOR UPDATE NOWAIT
 ), code AS MATERIALIZED (

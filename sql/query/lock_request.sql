@@ -1,3 +1,3 @@
--- Waits for the lock on request $1. What it says is read afterwards, in a
--- statement of its own: a waiter behind a lock would see the old clock and the old code.
+-- Waits for the lock on request $1. A later statement reads the request: one that waited for a lock sees the old clock and
+-- the old code.
 SELECT id FROM request WHERE id = $1 FOR UPDATE

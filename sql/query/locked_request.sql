@@ -1,4 +1,4 @@
--- Request $1 as it stands now that it is locked, for the code of generation $2.
+-- Reads request $1 as it stands now that it is locked, for the code of generation $2.
 SELECT bascule_now() AS now,
        request_is_open(r) AS open,
        r.activated_at IS NOT NULL AS activated,

@@ -1,4 +1,4 @@
--- Space $1 as it stands now that it is locked, with its open request.
+-- Reads space $1 as it stands now that it is locked, with its open request.
 SELECT bascule_now() AS now,
        s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access,
        coalesce(o.id, 0) AS request_id,

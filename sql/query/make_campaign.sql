@@ -1,4 +1,4 @@
--- A new campaign named $1, by $2.
+-- Makes a campaign named $1, by $2.
 WITH made AS (
     INSERT INTO campaign (name, created_at) VALUES ($1, (SELECT bascule_now())) RETURNING id, created_at
 ), told AS (

@@ -1,4 +1,4 @@
--- The first codes of the requests that round $1 has opened, by key $2.
+-- Makes the first codes of the requests that round $1 has opened, with key id $2.
 INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce, tag)
 SELECT j.request_id, 1, 'identify', s.email, s.email_key, $2, s.nonce, s.tag
 FROM judged j JOIN staged s USING (line)

@@ -1,5 +1,5 @@
--- A wrong secret was given for the password space whose identifier has key $4: event $5, because of $6. Bucket $1 leaks one each
--- $2 seconds and holds $3; what is beyond leaves no entry.
+-- Enters a wrong secret for the password space whose identifier has key $4 into the audit log: event $5, for reason $6.
+-- Bucket $1 leaks one each $2 seconds and holds $3. A refusal that the full bucket has no room for leaves no entry.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), counted AS (

@@ -1,5 +1,5 @@
--- Strangers guess at the password space whose identifier has key $1 until they are stopped. A mail to its owner is due, once a day.
--- last_at always grows, so that it tells by told_at whether this very time is to be told.
+-- Records that strangers guess at the password space whose identifier has key $1, and are stopped. A mail to its owner is
+-- due, once a day. last_at always grows, so told_at equals it only if this very refusal is to be told.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), noted AS (

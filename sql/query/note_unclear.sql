@@ -1,4 +1,5 @@
--- The mails of the obligations $1 were refused without a clear reason. One that was excused before is to blame itself.
+-- Records that the mails of the obligations $1 were refused without a clear reason. A mail that was excused before is to
+-- blame itself.
 WITH refused AS MATERIALIZED (
     SELECT id FROM obligation WHERE id = ANY ($1)
     ORDER BY id FOR NO KEY UPDATE

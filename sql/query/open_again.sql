@@ -1,5 +1,6 @@
--- Opens further requests of known spaces, for batch $1, as judged in round $2, but none where another one was opened since.
--- They belong to campaign $3; if not $4 (somebody named it), to the one that the space's latest request is of, while that is open (D12).
+-- Opens further requests of known spaces, for batch $1, as judged in round $2. A space with another request opened since
+-- gets none. Requests belong to campaign $3 if $4 (somebody named it). Otherwise they belong to the campaign of their
+-- space's latest request; if that is not open, to $3 (D12).
 INSERT INTO request (id, space_id, batch_id, campaign_id, origin, requested_at) OVERRIDING SYSTEM VALUE
 SELECT j.request_id, j.space_id, $1, coalesce(c.id, $3), 'import', clock.now
 FROM judged j LEFT JOIN LATERAL (

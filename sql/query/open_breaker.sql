@@ -1,4 +1,5 @@
--- The relay refuses us: nothing starts until a probe gets through. $1 the reason, $2 seconds to the next probe.
+-- Opens the breaker for reason $1: the relay refuses us, so nothing starts until a probe gets through. The next probe is in
+-- $2 seconds.
 UPDATE breaker
 SET opened_at = coalesce(opened_at, (SELECT bascule_now())),
     probe_at = (SELECT bascule_now()) + make_interval(secs => $2),

@@ -1,5 +1,6 @@
--- Which of the keys $1 are needed: good codes were made with them, or codes still to be mailed. An overdue one has no use for
--- its key any more, swept or not. Each mail asks for its code by the key of its row: there may be no statistics.
+-- Lists those of the keys $1 that are needed: a good code was made with them, or a code that is still to be mailed. An
+-- overdue code does not need its key any more, swept or not. A subquery finds the code of each mail by index, as there may
+-- be no statistics.
 SELECT k.id FROM unnest($1::text[]) AS k (id)
 WHERE EXISTS (SELECT FROM code c WHERE c.key_id = k.id AND c.void_at IS NULL AND c.expires_at > (SELECT bascule_now()))
    OR EXISTS (

@@ -1,5 +1,6 @@
--- The holder of the certificate of space $1 opens a request with credentials (R12-R19): address $2 with key $3, at $8, with
--- key id $9. The contact is told of another address than its own.
+-- Opens a request with credentials for the certificate holder of space $1 (R12-R19): address $2 with key $3, key id $9, at
+-- instant $8. $4 to $7 are password hash, question, answer hash and form. A notice tells the contact if the address is not
+-- the contact's.
 WITH opened AS (
     INSERT INTO request (space_id, origin, password_hash, question, answer_hash, submission, requested_at)
     SELECT s.id, 'space', $4, $5, $6, $7, $8

@@ -1,6 +1,7 @@
--- The holder of the certificate prevails over open request $1 (D8): another mail goes out, to the address chosen, $2 with key
--- $3; the codes before are dead. One that was still queued moves so to the interactive queue. $9 tells whether the address is
--- another one than before, of which there are $10 at most.
+-- Lets the certificate holder prevail over open request $1 (D8): another mail goes out, to the address chosen, $2 with key
+-- $3. The codes before are dead. So a mail that was still queued moves to the interactive queue. $4 to $7 are password
+-- hash, question, answer hash and form, $8 is the instant. $9 tells whether the address differs from the one before; $10
+-- such addresses are allowed.
 WITH chosen AS (
     UPDATE request r
     SET generation = k.next, password_hash = $4, question = $5, answer_hash = $6, submission = $7,
@@ -8,7 +9,7 @@ WITH chosen AS (
     FROM (SELECT max(generation) + 1 AS next FROM code WHERE request_id = $1) AS k
     WHERE r.id = $1 AND request_is_open(r) AND (NOT $9 OR r.other_addresses < $10)
     RETURNING r.id, r.space_id, r.generation
-), released AS ( -- the holder's own is not held
+), released AS ( -- a request of the holder's own is not held
     DELETE FROM held h USING chosen c WHERE h.request_id = c.id
 ), dead AS (
     UPDATE code c SET void_at = $8::timestamptz FROM chosen h WHERE c.request_id = h.id AND c.void_at IS NULL

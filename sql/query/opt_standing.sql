@@ -1,5 +1,6 @@
--- The holder of the certificate prevails over open request $1 (D8): the mail to the address chosen, which is under way or was
--- sent, stands with its code and deadline; it activates from now on, at $6, and no other code is good.
+-- Lets the certificate holder prevail over open request $1 (D8), with the address already mailed. Its mail, under way or
+-- sent, stands with its code and deadline. This code activates from now on ($6), and no other code is good. $2 to $5 are
+-- password hash, question, answer hash and form.
 WITH attached AS (
     UPDATE request r SET password_hash = $2, question = $3, answer_hash = $4, submission = $5
     WHERE r.id = $1 AND request_is_open(r)

@@ -1,4 +1,4 @@
--- The tables and sequences of this schema that belong to the owner of the tables, but for those of extensions.
+-- Lists the tables and sequences of this schema that belong to the owner of the tables, without those of extensions.
 SELECT quote_ident(c.relname) AS name, c.relkind = 'S' AS sequence
 FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')

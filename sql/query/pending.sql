@@ -1,5 +1,5 @@
--- The invitations of campaign $1 that have not started, by priority and expiry, and how many of them are left alone (D17): these are
--- found by what is excluded, as it is less than a campaign.
+-- Counts the invitations of campaign $1 that have not started, by priority and expiry, and those that are left alone (D17).
+-- The latter are found from the exclusions, which are fewer than the invitations of a campaign.
 WITH alone AS MATERIALIZED (
     SELECT s.id FROM exclusion x JOIN space s ON s.number = x.key WHERE x.kind = 'number' AND x.ends_at > (SELECT bascule_now())
     UNION

@@ -1,5 +1,5 @@
--- The latest request of each space, of batch $1 and of campaign $3, or of any where they are 0, and what keeps retry from another
--- one (D10). $2 same address.
+-- Lists the latest request of each space, and what keeps retry from another one (D10). $1 is the batch and $3 the campaign,
+-- 0 for any. $2 is --same-address.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), latest AS (

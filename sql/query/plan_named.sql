@@ -1,4 +1,5 @@
--- The latest request of each of the numbers $1, in their order, and what keeps retry from another one (D10). $2 same address.
+-- Lists the latest request of each of the numbers $1, in their order, and what keeps retry from another one (D10). $2 is
+-- --same-address.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 )

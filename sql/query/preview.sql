@@ -1,5 +1,5 @@
--- Invitations that campaign $1 holds, to be looked at: those of the numbers $2, or where these are none the one with the longest
--- holder, one whose address has several spaces, the one whose certificate lasts longest, and the one that leaves first.
+-- Picks invitations that campaign $1 holds, to be looked at. If there are numbers $2, it picks theirs. Otherwise it picks
+-- four: the longest holder, a shared address, the latest expiry, and the one that leaves first.
 WITH pending AS (
     SELECT h.priority, h.expires, h.request_id, s.id, s.number, s.holder, s.contact_key
     FROM held h JOIN space s ON s.id = h.space_id

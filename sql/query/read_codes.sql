@@ -1,7 +1,8 @@
--- What the mails $1 of the codes ($2, $3) of the spaces $4 have to tell, now that the codes are locked. Codes that somebody
--- holds, perhaps an import, are left out: no deadline counts while we wait. The spaces that share a contact address are counted
--- once for each address, and only as far as a mail tells (D2). left_until: until when the contact is left alone; what goes to
--- an address that the subscriber chose was asked for (D17).
+-- Reads what the mails $1 of the codes ($2, $3) of the spaces $4 tell, and locks the codes. Codes that somebody holds,
+-- perhaps an import, are left out: no deadline counts while we wait. Spaces that share a contact address are counted once
+-- for each address, and only as far as a mail tells (D2).
+-- left_until is the instant until which the contact is left alone. It does not concern an address that the subscriber
+-- chose: its mail was asked for (D17).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), mail AS MATERIALIZED (

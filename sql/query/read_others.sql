@@ -1,6 +1,9 @@
--- What the mails $1, which make no code good, have to tell, now that the codes that they are about are locked. What somebody holds is left
--- out. good: a repetition, while its code is; a reminder, while its code is one and was not typed (D16); a word about an expired code, until its mail came back, or its space has a newer request
--- or is switched. left_until: until when the space is left alone; it gets neither invitation nor word that it is over (D17).
+-- Reads what the mails $1 tell that make no code good, and locks the codes that they are about. Codes that somebody holds
+-- are left out.
+-- good: a repetition is good while its code is; a reminder, while its code is and nobody has typed it (D16). A mail about
+-- an expired code is good until it bounced, the space has a newer request, or the space is switched.
+-- left_until is the instant until which the space is left alone. It then gets neither invitation nor reminder nor mail
+-- about an expired code (D17).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), mail AS MATERIALIZED (

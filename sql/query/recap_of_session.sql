@@ -1,4 +1,4 @@
--- The recap that the session with token hash $1 may see.
+-- Reads the recap that the session with token hash $1 may see.
 SELECT p.request_id, s.number, p.facts, p.pdf
 FROM session o
 JOIN space s ON s.id = o.space_id

@@ -1,5 +1,5 @@
--- The $2 domains to which most invitations of campaign $1 go that have not started; and of all domains, how many addresses they go
--- to, how many of these have several, how many that are, and how many the one with most has.
+-- Lists the $2 domains with the most invitations of campaign $1 that have not started. Four numbers are about all domains:
+-- addresses; shared, those with several mails; sharing, the mails of these; largest, the most mails of one address.
 SELECT split_part(contact_key, '@', 2) AS domain, sum(n) AS mails, sum(count(*)) OVER () AS addresses,
        sum(count(*) FILTER (WHERE n > 1)) OVER () AS shared, coalesce(sum(sum(n) FILTER (WHERE n > 1)) OVER (), 0) AS sharing,
        max(max(n)) OVER () AS largest

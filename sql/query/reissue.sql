@@ -1,6 +1,7 @@
--- Replaces the codes of open requests made with key $1 by ones made with key $2, by $3. A chosen address keeps its
--- credentials and gets a code of its own again; the contact's code beside it is dead. What came back is forgotten, unless the
--- address would be reserved twice then: whose mail to it bounced has lost it to whoever asked for it since (R22).
+-- Replaces the codes of open requests made with key $1 by codes made with key $2, by $3. A chosen address keeps its
+-- credentials and gets a code of its own again. The contact's code beside it is dead.
+-- The bounce of the old code is forgotten, unless the address would then be reserved twice. An address whose mail bounced
+-- may be another subscriber's since (R22).
 -- Codes for a new password or identifier are dead, mailed or not: their owner asks again.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
@@ -25,7 +26,7 @@ WITH clock AS MATERIALIZED (
     INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce, bounce, bounced_at)
     SELECT i.id, i.generation, l.purpose, l.email, l.email_key, $2, uuid_send(gen_random_uuid()),
            CASE WHEN l.lost THEN l.bounce END, CASE WHEN l.lost THEN l.bounced_at END
-    FROM reissued i JOIN leaked l USING (id), (SELECT count(*) FROM dead) AS before -- their addresses are free first
+    FROM reissued i JOIN leaked l USING (id), (SELECT count(*) FROM dead) AS before -- the dead codes free their addresses first
 ), invited AS (
     INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires)
     SELECT i.id, i.generation, s.id, i.campaign_id, s.priority, s.certificate_expires

@@ -1,6 +1,6 @@
--- Which rows that earlier files did not take are in this file again: rows of the same number, whatever becomes of them now. In a
--- verdict workbook ($1) a number may have been corrected: there, the row on the same line of a sheet of the same name ($2) and of
--- as many rows ($3) is the same one.
+-- Finds the rejected rows of earlier files that this file has again: the rows with the same number, whatever becomes of
+-- them now. In a verdict workbook ($1) a number may have been corrected. There, a row on the same line is the same row, if
+-- the earlier sheet had the same name ($2) and as many rows ($3).
 INSERT INTO rejected_before (campaign_id, batch_id, line, same_number)
 SELECT b.campaign_id, x.batch_id, x.line, n.number IS NOT NULL
 FROM rejected x JOIN batch b ON b.id = x.batch_id

@@ -1,5 +1,5 @@
--- Releases up to $4 invitations that campaign $1 holds, of priority $2: of certificates that still hold ($3), or of the others; the
--- earliest expiry first, then in the order of the rows (D13). The days are those of Paris.
+-- Releases up to $4 invitations that campaign $1 holds, of priority $2. $3 tells whether their certificates still hold or
+-- have expired. The earliest expiry is first, then the order of the rows (D13). The days are those of Paris.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), next AS MATERIALIZED (

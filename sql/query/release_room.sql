@@ -1,5 +1,6 @@
--- How many released mails wait for a worker, counted up to $2. Of campaign $1: how many invitations are due within a day and have not
--- started, whether a worker is at any of them or could be, and how many started today in Paris, and all told.
+-- Counts the released mails that wait for a worker, up to $2. For campaign $1, if it has a limit ($3), it counts
+-- invitations due within a day that have not started. It also counts those that started today in Paris, and in all. busy
+-- tells whether a worker holds one of its invitations, or could.
 SELECT clock.now,
        (SELECT count(*) FROM (
            SELECT FROM obligation o WHERE o.lane = 'bulk' AND o.due_at <= clock.now ORDER BY o.due_at, o.id LIMIT $2) AS due) AS waiting,

@@ -1,5 +1,6 @@
--- Looks at up to $1 windows of codes that have reached half time: whose code is good, has not been typed and did not bounce gets a
--- reminder, once (D16). Whether it may leave is found out when it starts. A code that somebody holds is looked at again.
+-- Makes reminders due for the codes of up to $1 windows that have reached half time, once (D16). Each code is good, was not
+-- typed and did not bounce. The start of a reminder finds out whether it may leave. A code that somebody holds is looked at
+-- again.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), half AS MATERIALIZED (

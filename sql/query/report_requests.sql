@@ -1,5 +1,5 @@
--- One row for each request of batch $1, or of all where it is 0; of space $3 and of campaign $4, likewise. They are as at instant
--- $2. Instants are seconds since 1970, rounded down.
+-- Lists the requests as at instant $2. $1 is the batch, $3 the space, $4 the campaign, 0 for any. Instants are seconds
+-- since 1970, rounded down.
 SELECT r.id, s.number, s.holder, r.email, coalesce(r.batch_id, 0),
        request_state(r, $2), r.origin, r.generation, r.in_doubt, r.refusal, s.certificate_expires,
        floor(date_part('epoch', r.requested_at))::bigint, floor(date_part('epoch', r.started_at))::bigint,

@@ -1,4 +1,4 @@
--- What became of the rows of batch $1, or of the batches of campaign $2, or of all, each as it was handed in last.
+-- Counts what became of the rows of the files, each as it was handed in last. $1 is the batch, $2 the campaign, 0 for any.
 SELECT count(*) AS files, coalesce(sum(i.rows), 0) AS rows, coalesce(sum(i.accepted + i.unchanged), 0) AS taken,
        coalesce(sum(i.not_due), 0) AS not_due, coalesce(sum(i.excluded + i.rejected), 0) AS refused,
        coalesce(sum(x.excluded), 0) AS still_excluded, coalesce(sum(x.rejected), 0) AS still_rejected

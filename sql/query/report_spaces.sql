@@ -1,6 +1,7 @@
--- How the spaces stand at instant $3 that batch $1, or campaign $2, or anybody if both are 0, asked to move: all of them, those
--- whose certificate ends in a month, whose contact's address has a domain, whose certificate has an issuer. A space counts once, as
--- its latest request of them stands; once it is switched, it is, by whatever request. Who is overdue is out of time.
+-- Counts the spaces that batch $1 or campaign $2 asked to move (0 for any), as they stand at instant $3. There are four
+-- kinds of rows: all spaces, those of a month of expiry, of a domain of contact addresses, and of an issuer. A space counts
+-- once, by its latest request among them. Once it is switched, it counts as switched, whatever request did so. Overdue
+-- requests count as expired.
 WITH asked AS (
     SELECT r.space_id, max(r.id) AS id, bool_or(c.mailed_at IS NOT NULL) AS was_mailed
     FROM request r JOIN code c ON c.request_id = r.id AND c.purpose <> 'reset'

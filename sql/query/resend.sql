@@ -1,5 +1,5 @@
--- One more mail with the same code for request $1, generation $2, at instant $3, by $4 (D3). The request is locked by a statement
--- before, and may have one more.
+-- Makes one more mail with the same code due, for request $1, generation $2, at instant $3, by $4 (D3). Statements before
+-- lock the request and find that it may have one more.
 WITH counted AS (
     UPDATE code c SET resends = c.resends + 1
     FROM request r

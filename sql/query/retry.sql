@@ -1,4 +1,5 @@
--- New requests after the requests $1, where nothing has come in the way meanwhile (D10). $2 same address, $3 named, $4 key id, $5 actor, $6 why.
+-- Opens new requests after the requests $1, where nothing has come in the way meanwhile (D10). $2 is --same-address, $3
+-- tells whether they were named, $4 is the key id, $5 the actor, $6 the reason.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), opened AS (
@@ -18,7 +19,7 @@ WITH clock AS MATERIALIZED (
     INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires)
     SELECT o.id, o.generation, s.id, o.campaign_id, s.priority, s.certificate_expires
     FROM opened o JOIN space s ON s.id = o.space_id WHERE o.campaign_id IS NOT NULL
-), due AS ( -- after the certificate holder's own request: of no campaign
+), due AS ( -- a request after the certificate holder's own is of no campaign
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
     SELECT 'bulk', 'code', space_id, id, generation, clock.now FROM opened, clock WHERE campaign_id IS NULL
 )

@@ -1,4 +1,4 @@
--- The campaigns that may release invitations now, or whose brakes are looked at.
+-- Lists the campaigns that may release invitations now, or whose brakes are looked at.
 SELECT c.id FROM campaign c
 WHERE c.state = 'running' AND (c.starts_at IS NULL OR c.starts_at <= (SELECT bascule_now()))
   AND (c.pilot IS NOT NULL OR c.min_help IS NOT NULL OR EXISTS (SELECT FROM held h WHERE h.campaign_id = c.id))

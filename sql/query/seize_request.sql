@@ -1,4 +1,4 @@
--- Locks request $1, then its codes, at once or not at all. What they say is read afterwards, in a statement of its own.
+-- Locks request $1, then its codes, at once or not at all. A later statement reads them.
 WITH held AS MATERIALIZED (
     SELECT id FROM request WHERE id = $1 FOR UPDATE NOWAIT
 )

@@ -1,6 +1,6 @@
--- The settings of campaign $1: it starts at $2, pauses after $3 invitations, starts $4 of them a day at the most, and only where
--- $5 minutes of assistance are in the lifetime of a code; it invites again $8 times, nobody more often any more. By $6, who says so
--- as $7.
+-- Changes the settings of campaign $1, by $6, with the words $7. It starts at $2, pauses after $3 invitations, and starts
+-- at most $4 of them a day. The lifetime of a code must have $5 minutes of assistance. The campaign invites again $8 times;
+-- further invitations to come are deleted.
 WITH changed AS (
     UPDATE campaign SET starts_at = $2, pilot = $3, per_day = $4, min_help = $5, again = $8, open_until = CASE WHEN $5::integer IS NOT NULL THEN (SELECT bascule_now()) END
     WHERE id = $1 RETURNING id

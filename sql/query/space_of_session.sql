@@ -1,4 +1,4 @@
--- The space that the session with token hash $1 is in.
+-- Reads the space that the session with token hash $1 is in.
 SELECT s.id, r.id AS request_id, s.email, s.question, s.password_hash, s.switched_at, p.facts,
        s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access
 FROM session o

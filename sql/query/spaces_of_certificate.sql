@@ -1,5 +1,5 @@
--- The spaces whose certificate has serial number $1, each with its open request. The issuer, of which the sheet has a
--- text, is compared elsewhere: never is a space told by the serial number alone.
+-- Lists the spaces whose certificate has serial number $1, each with its open request. The caller compares the issuer,
+-- which is a text of the sheet: a serial number alone never identifies a space.
 SELECT s.id, s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access,
        CASE o.purpose WHEN 'activate' THEN o.email ELSE '' END AS chosen_email,
        EXISTS (SELECT FROM space x WHERE x.email_key = o.email_key AND x.access = 'password') AS chosen_taken,

@@ -1,7 +1,7 @@
--- Where one import's rows are judged; gone with its transaction. Whoever judges adds verdicts, and changes none: one that does
--- not hold is deleted, and another one is added.
--- staged: what stands in the file, with the first thing that is wrong in it, or in its dossier. staged_dossier: the sheet
--- Dossiers. dossier: the companies that it gives to a number, null if they are wrong.
+-- These temporary tables hold the rows of one import while they are judged; its transaction drops them. A judge adds
+-- verdicts and changes none. A verdict that does not hold is deleted, and another one is added.
+-- staged has the rows of the file, with the first error in a row or in its dossier. staged_dossier is the sheet Dossiers.
+-- dossier has the companies that the sheet gives to a number, null if they are wrong.
 CREATE TEMP TABLE staged (
     line       integer NOT NULL,
     number     text COLLATE "C" NOT NULL,
@@ -33,9 +33,9 @@ CREATE TEMP TABLE dossier (
     number    text COLLATE "C" PRIMARY KEY,
     companies jsonb
 ) ON COMMIT DROP;
--- The verdict of a line, and in which round it was given. The action, null where the file alone tells the verdict, is what an
--- accepted row asks for: new, restart, update or redirect. The ids are those of its space and of its open request: where
--- there is none yet, those that they will have.
+-- The verdict of a line, and the round that gave it. The action is what an accepted row asks for: new, restart, update or
+-- redirect. It is null if the file alone tells the verdict. The ids are those of its space and of its open request; if there
+-- are none yet, those that they will have.
 CREATE TEMP TABLE judged (
     line       integer PRIMARY KEY,
     round      integer NOT NULL,
@@ -46,21 +46,21 @@ CREATE TEMP TABLE judged (
     space_id   bigint,
     request_id bigint
 ) ON COMMIT DROP;
--- Lines whose space has an open request: what was told of them, and which request is locked for them.
+-- Lines whose space has an open request: the reason that was told, and the request that is locked for them.
 CREATE TEMP TABLE contested (
     line     integer PRIMARY KEY,
     space_id bigint UNIQUE NOT NULL,
     told     text NOT NULL,
     held_id  bigint
 ) ON COMMIT DROP;
--- Rows that other files did not take, and whose place rows of this one take: those of the same number, or else those that stand
--- on the same line of a verdict workbook.
+-- Rejected rows of other files whose place rows of this file take. They have the same number, or they stand on the same line of
+-- a verdict workbook.
 CREATE TEMP TABLE rejected_before (
     campaign_id bigint NOT NULL,
     batch_id    bigint NOT NULL,
     line        integer NOT NULL,
     same_number boolean NOT NULL
 ) ON COMMIT DROP;
--- Compiling pays for no statement of an import. What is joined and sorted should stay in memory: imports run one at a time.
+-- Compiling pays for no statement of an import. Joins and sorts get memory, as imports run one at a time.
 SET LOCAL jit = off;
 SET LOCAL work_mem = '64MB';

@@ -1,7 +1,8 @@
--- The codes of the mails $1 are good from now on, for $5 seconds, or $6 for what an owner changes (D4, R31); the tags $3 find them. They are
--- locked, so their rows are where they were: at the places $2. Where not $4, it is a repetition after doubt, which keeps its
--- deadline. One row tells when to look at all that start together; at invitations also at half time (D16). $7 are the campaigns
--- whose invitations they are, or 0: the day counts those that start (D13).
+-- Makes the codes of the mails $1 good from now on, for $5 seconds, or $6 to reset or to change an identifier (D4, R31).
+-- The tags $3 find them. The codes are locked, so their rows are still at the places $2. Where $4 is false, the mail is a
+-- repetition after doubt, and the code keeps its deadline. One row of deadline tells when to look at all codes that start
+-- together, for invitations also at half time (D16). $7 are the campaigns of invitations, or 0: the tally counts how many
+-- start on a day (D13).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), started AS (

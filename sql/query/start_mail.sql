@@ -1,5 +1,5 @@
--- Starts the hand-over of the mails under token $2, which holds them for $3 seconds. They are locked, so their rows are where
--- they were: at the places $1.
+-- Starts the hand-over of mails under token $2, which holds them for $3 seconds. The mails are locked, so their rows are
+-- still at the places $1.
 UPDATE obligation o
 SET claim = $2, claimed_until = clock.now + make_interval(secs => $3), started_at = clock.now, message_date = coalesce(o.message_date, clock.now),
     interruptions = o.interruptions + (o.started_at IS NOT NULL)::int

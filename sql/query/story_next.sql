@@ -1,4 +1,4 @@
--- What retry and resend would do at instant $2 after the latest request of space $1.
+-- Tells what retry and resend would do at instant $2 after the latest request of space $1.
 SELECT retry_obstacle(r, s, $2, false, true) AS retry, retry_obstacle(r, s, $2, true, true) AS retry_same_address,
        coalesce(r.resends, 0) AS resends,
        coalesce(code_left_alone(r, $2), false) AS left_alone,

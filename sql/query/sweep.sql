@@ -1,5 +1,5 @@
--- Looks at up to $1 deadlines that have passed, and expires their requests (R21, C3). A request that somebody holds is left for the
--- next sweep. What is looked at in half time is remind.sql's.
+-- Expires the requests of up to $1 deadlines that have passed (R21, C3). A request that somebody holds is left for the next
+-- sweep. remind.sql looks at the rows whose next look is at half time.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), due AS MATERIALIZED (

@@ -1,5 +1,5 @@
--- Activates request $1 at instant $3 by the code of generation $2, for form $4 (I3), with no other address than the one
--- that this code proves, whose key is $5 (D1). All its codes are dead. Tells how many it activated.
+-- Activates request $1 at instant $3 by the code of generation $2, for form $4 (I3). The address must be the one that this
+-- code proves: its key is $5 (D1). All codes of the request are dead. Counts the requests that it activated.
 WITH switched AS (
     UPDATE request r
     SET activated_at = $3, generation = c.generation, password_hash = NULL, question = NULL, answer_hash = NULL, submission = $4

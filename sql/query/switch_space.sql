@@ -1,5 +1,6 @@
--- Switches the space of request $1 at instant $2 (R3, R4), with all that follows from it. The contact is told of a switch under
--- another address than its own.
+-- Switches the space of request $1 at instant $2 (R3, R4), with all that follows from it. $3 and $4 are address and key, $5
+-- to $7 password hash, question and answer hash. $8 are the facts of the recap, $9 and $10 token hash and seconds of its
+-- session. A notice tells the contact of a switch under another address.
 WITH switched AS (
     UPDATE space s
     SET access = 'password', switched_at = $2, email = $3, email_key = $4,

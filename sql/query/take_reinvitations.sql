@@ -1,5 +1,5 @@
--- Takes up to $1 invitations to come whose time is here, of whatever campaign, the longest due first (D16): how many, and which requests
--- they follow. One that its campaign does not want any more is dropped.
+-- Takes up to $1 invitations to come whose time is here, of any campaign, the longest due first (D16). Counts them, and
+-- lists the requests that they follow. An invitation that its campaign does not want any more is dropped.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), taken AS MATERIALIZED (

@@ -1,4 +1,4 @@
--- Seconds until each of the buckets $1 takes another attempt: it leaks one each $2 seconds and holds $3.
+-- Tells how many seconds each of the buckets $1 takes no attempt for; it leaks one each $2 seconds and holds $3.
 SELECT greatest(0, extract(epoch FROM t.empty_at - (SELECT bascule_now())) - (i.burst - 1) * i.every)::float8
 FROM unnest($1::bytea[], $2::float8[], $3::int[]) WITH ORDINALITY AS i (bucket, every, burst, place)
 LEFT JOIN throttle t ON t.bucket = i.bucket

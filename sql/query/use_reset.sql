@@ -1,6 +1,6 @@
--- Uses the code of request $1, generation $2, up, once: the space gets the password with hash $3, all its sessions end, and the
--- owner is told by mail (R31). The space is locked by a statement before, so that this one sees every session that was opened
--- with the old password.
+-- Uses the code of request $1, generation $2, up: the space gets the password with hash $3 (R31). All its sessions end, and
+-- a mail tells the owner. A statement before locks the space, so that this one sees every session opened with the old
+-- password.
 WITH used AS (
     UPDATE code c SET void_at = clock.now
     FROM (SELECT bascule_now() AS now) AS clock
