@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
@@ -40,7 +41,7 @@ func CheckCampaignName(name string) error {
 		return errors.New("a campaign's name is not empty, and has no blank at an end")
 	case len([]rune(name)) > MaxCampaignName:
 		return fmt.Errorf("a campaign's name has %d characters at the most", MaxCampaignName)
-	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return errors.New("a campaign's name has printable characters alone")
 	}
 	return nil

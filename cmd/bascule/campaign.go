@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
-	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -67,7 +66,13 @@ func withWhy(name, why string) string { return name + inBrackets(why) }
 
 // ofCampaign is a command about the campaign of one name, which a shell completes.
 func (a *app) ofCampaign(cmd *cobra.Command) *cobra.Command {
-	cmd.Args = oneArg("NAME")
+	one := oneArg("NAME")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := one(cmd, args); err != nil {
+			return err
+		}
+		return sql.CheckCampaignName(args[0])
+	}
 	cmd.ValidArgsFunction = a.completeCampaigns
 	return cmd
 }
@@ -374,7 +379,7 @@ func (a *app) withBrakes(b *brakes, f func(ctx context.Context, db *sql.DB, p sq
 }
 
 func (a *app) campaignPause() *cobra.Command {
-	var reason string
+	var why reason
 	cmd := a.ofCampaign(&cobra.Command{
 		Use:   "pause NAME",
 		Short: "Stop what has not left of a running campaign",
@@ -385,9 +390,9 @@ deadline.
 Environment: DATABASE_URL.`,
 		Example: `  bascule campaign pause spring --reason "too many calls"`,
 	})
-	cmd.Flags().StringVar(&reason, "reason", "", "why, as bascule campaign show tells it")
+	cmd.Flags().Var(&why, "reason", "why, as bascule campaign show tells it")
 	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
-		if err := db.PauseCampaign(ctx, args[0], text.Trim(reason), actor()); err != nil {
+		if err := db.PauseCampaign(ctx, args[0], why.String(), actor()); err != nil {
 			return err
 		}
 		p, err := db.Progress(ctx, args[0])
@@ -427,7 +432,7 @@ Environment: DATABASE_URL.`,
 // campaignEnd is a command that ends a campaign for good.
 func (a *app) campaignEnd(verb, short, long string, end func(db *sql.DB, ctx context.Context, name, why, actor string) (int64, error), what string) *cobra.Command {
 	var f bulkFlags
-	var reason string
+	var why reason
 	cmd := a.ofCampaign(&cobra.Command{
 		Use:   verb + " NAME",
 		Short: short,
@@ -437,7 +442,7 @@ Environment: DATABASE_URL.`,
 		Example: fmt.Sprintf("  bascule campaign %s spring --reason \"the wrong file\"", verb),
 	})
 	f.addTo(cmd)
-	cmd.Flags().StringVar(&reason, "reason", "", "why, as bascule campaign show tells it")
+	cmd.Flags().Var(&why, "reason", "why, as bascule campaign show tells it")
 	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
 		p, err := db.Progress(ctx, args[0])
 		if err != nil {
@@ -450,7 +455,7 @@ Environment: DATABASE_URL.`,
 				return err
 			}
 		}
-		n, err := end(db, ctx, args[0], text.Trim(reason), actor())
+		n, err := end(db, ctx, args[0], why.String(), actor())
 		if err != nil {
 			return err
 		}

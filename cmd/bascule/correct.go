@@ -7,13 +7,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
-	"bascule/internal/text"
 	"bascule/sql"
 )
 
 type correctFlags struct {
 	email  string
-	reason string
+	reason reason
 	json   bool
 }
 
@@ -31,21 +30,18 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 		Args:    oneArg("NUMBER"),
 	}
 	cmd.Flags().StringVar(&f.email, "email", "", "the contact `ADDRESS` from now on")
-	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the log; no personal data")
+	cmd.Flags().Var(&f.reason, "reason", "why, for the log; no personal data")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the verdict as one JSON object")
 	cmd.MarkFlagRequired("email")
 	cmd.MarkFlagRequired("reason")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c := sql.Correction{Reason: text.Trim(f.reason), Actor: actor()}
+		c := sql.Correction{Reason: f.reason.String(), Actor: actor()}
 		var err error
 		if c.Number, err = conversion.ParseSubscriberNumber(args[0]); err != nil {
 			return usagef("%w", err)
 		}
 		if c.Email, err = conversion.ParseEmail(f.email); err != nil {
 			return usagef("--email: %w", err)
-		}
-		if c.Reason == "" {
-			return usagef("--reason is empty: say why")
 		}
 		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
 			c.Keys = keys

@@ -9,12 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
-	"bascule/internal/text"
 	"bascule/sql"
 )
 
 type excludeFlags struct {
-	reason string
+	reason reason
 	until  string
 	lift   bool
 }
@@ -36,7 +35,7 @@ Environment: DATABASE_URL.`,
   bascule exclude anne@cabinet.example --lift --reason "asked to be invited, call 1240"`,
 		Args: oneArg("ADDRESS, DOMAIN or NUMBER"),
 	}
-	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the log and the verdicts; no personal data")
+	cmd.Flags().Var(&f.reason, "reason", "why, for the log and the verdicts; no personal data")
 	cmd.Flags().StringVar(&f.until, "until", "", "the last `DAY` on which it holds, in Paris, such as 2026-12-31 (default: until it is lifted)")
 	cmd.Flags().BoolVar(&f.lift, "lift", false, "end the exclusion")
 	cmd.MarkFlagRequired("reason")
@@ -57,13 +56,11 @@ Environment: DATABASE_URL.`,
 
 // exclusion parses what was typed.
 func (f excludeFlags) exclusion(whom string) (x sql.Exclusion, err error) {
-	x.Reason, x.Actor = text.Trim(f.reason), actor()
+	x.Reason, x.Actor = f.reason.String(), actor()
 	if x.Excluded, err = conversion.ParseExcluded(whom); err != nil {
 		return x, usagef("%w", err)
 	}
 	switch {
-	case x.Reason == "":
-		return x, usagef("--reason is empty: say why")
 	case f.until == "":
 		return x, nil
 	case f.lift:

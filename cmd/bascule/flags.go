@@ -5,16 +5,19 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+
+	"bascule/internal/text"
 )
 
 // A span is a flag that holds a time to come, such as 90d.
 type span time.Duration
 
 // Set reads the flag's value.
-func (s *span) Set(text string) error {
-	d, err := parseDuration(text)
+func (s *span) Set(value string) error {
+	d, err := parseDuration(value)
 	if err != nil || d <= 0 || d > maxDays*24*time.Hour {
 		return fmt.Errorf("it is not a time such as 90d or 36h, of %d days at the most", maxDays)
 	}
@@ -33,6 +36,33 @@ func (s *span) String() string {
 // Type is what the flag holds.
 func (s *span) Type() string { return "time" }
 
+// maxReason is how many characters a reason has at the most.
+const maxReason = 200
+
+// A reason is a flag that says why, for the log (I9). It is one line of printable text.
+type reason string
+
+// Set reads the flag's value.
+func (r *reason) Set(value string) error {
+	said := text.Collapse(value)
+	switch {
+	case said == "":
+		return errors.New("it is empty: say why")
+	case utf8.RuneCountInString(said) > maxReason:
+		return fmt.Errorf("it has more than %d characters", maxReason)
+	case !utf8.ValidString(value):
+		return errors.New("it is not UTF-8")
+	}
+	*r = reason(said)
+	return nil
+}
+
+// String is the reason.
+func (r *reason) String() string { return string(*r) }
+
+// Type is what the flag holds.
+func (r *reason) Type() string { return "string" }
+
 // A batchNumber is the flag --batch; 0 is all batches.
 type batchNumber int64
 
@@ -45,8 +75,8 @@ func (n *batchNumber) addTo(cmd *cobra.Command, a *app, usage string) {
 }
 
 // Set reads the flag's value.
-func (n *batchNumber) Set(text string) error {
-	v, err := strconv.ParseInt(text, 10, 64)
+func (n *batchNumber) Set(value string) error {
+	v, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || v < 1 {
 		return errors.New("it is not the number of a batch")
 	}

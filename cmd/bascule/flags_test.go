@@ -1,0 +1,26 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// I9: a reason that is logged is one line of text that a terminal can show.
+func TestReason(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ value, want, err string }{
+		{" call 1234 ", "call 1234", ""},
+		{"trop\u00a0d’appels\r\nhier", "trop d’appels hier", ""},
+		{"\x1b[31mred", "[31mred", ""},
+		{strings.Repeat("é", maxReason), strings.Repeat("é", maxReason), ""},
+		{strings.Repeat("é", maxReason+1), "", "more than"},
+		{"\u200b\n", "", "empty"},
+		{"a\xff", "", "UTF-8"},
+	} {
+		var r reason
+		err := r.Set(c.value)
+		if string(r) != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%q: got %q, %v", c.value, r, err)
+		}
+	}
+}
