@@ -182,7 +182,7 @@ func field(page, name string) string {
 // leave writes what an administrator would want to look at.
 func (d *demo) leave(ctx context.Context) error {
 	report := filepath.Join(d.dir, "report.xlsx")
-	if err := writeReport(ctx, d.db, report, sql.Scope{}, writeBook); err != nil {
+	if err := writeReport(ctx, d.db, report, d.by, sql.Scope{}, writeBook); err != nil {
 		return err
 	}
 	recaps, err := d.writeRecaps(ctx, filepath.Join(d.dir, "recaps"))

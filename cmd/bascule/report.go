@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/atomicfile"
+	"bascule/internal/conversion"
 	"bascule/internal/report"
 	"bascule/sql"
 )
@@ -24,7 +25,11 @@ owner alone may read it (0600). A file of that name is replaced only if it is a
 report that nobody changed since, or with --force. With --csv it writes the
 requests alone, with semicolons, and replaces a file only with --force.
 
-Environment: DATABASE_URL.`,
+Environment, needed:
+  DATABASE_URL    the PostgreSQL database
+
+Environment, optional:
+  ADMINISTRATION  whose report it is, "name; short form" (nobody's)`,
 		Example: `  bascule report report.xlsx
   bascule report spring.xlsx --campaign spring
   bascule report lot3.xlsx --batch 3
@@ -45,7 +50,11 @@ Environment: DATABASE_URL.`,
 		if asCSV {
 			form = writeRequests
 		}
-		if err := writeReport(ctx, db, args[0], sql.Scope{Batch: int64(batch), Campaign: campaign}, form); err != nil {
+		by, err := a.env.administration()
+		if err != nil {
+			return err
+		}
+		if err := writeReport(ctx, db, args[0], by, sql.Scope{Batch: int64(batch), Campaign: campaign}, form); err != nil {
 			return err
 		}
 		a.printf("%s is written.\n", args[0])
@@ -66,10 +75,10 @@ Environment: DATABASE_URL.`,
 
 // writeReport writes one consistent picture to a file in one form, whole or not at
 // all (I7).
-func writeReport(ctx context.Context, db *sql.DB, path string, of sql.Scope, form func(string, report.Report) error) error {
+func writeReport(ctx context.Context, db *sql.DB, path string, by conversion.Administration, of sql.Scope, form func(string, report.Report) error) error {
 	return db.ReadReport(ctx, of, func(r sql.Report) error {
 		return form(path, report.Report{
-			GeneratedAt: r.At, Batch: of.Batch, FileName: r.FileName, Campaign: r.Campaign, Rows: report.Rows(r.Rows),
+			GeneratedAt: r.At, Administration: by.String(), Batch: of.Batch, FileName: r.FileName, Campaign: r.Campaign, Rows: report.Rows(r.Rows),
 			Spaces:   mapSeq(r.Spaces, func(s sql.ReportSpaces) report.Spaces { return report.Spaces(s) }),
 			Requests: mapSeq(r.Requests, reportRequest), Rejected: mapSeq(r.Rejected, reportRejected),
 		})
