@@ -71,7 +71,7 @@ func (l *numberList) add(r *xlsx.Row) error {
 	}
 	n, err := conversion.ParseSubscriberNumber(row.at(l.column).text)
 	if err != nil {
-		return &FileError{fmt.Sprintf("line %d of the list: %v", row.line, err), fmt.Sprintf("ligne %d de la liste : %s", row.line, frenchOf(err))}
+		return &FileError{fmt.Sprintf("line %d of the list: %v", row.line, err), fmt.Sprintf("ligne %d de la liste\u00a0: %s", row.line, frenchOf(err))}
 	}
 	l.numbers = append(l.numbers, n)
 	return nil

@@ -25,7 +25,7 @@ func (a *app) campaignPreview() *cobra.Command {
 		Long: `Writes invitations that a campaign holds as files, or sends them to one address, to
 look at them before any leaves: those of the numbers given, or else the one with the
 longest holder, one whose address has several spaces, the one of the last certificate
-and the one that leaves first. « ESSAI » stands in the subject and the first line, and
+and the one that leaves first. « ESSAI » stands in the subject and the first line, and
 the code opens nothing. The log of the campaign tells that it was done.
 
 Environment: DATABASE_URL, MAIL_FROM, PUBLIC_URL; with --to SMTP_URL, and
@@ -185,6 +185,6 @@ func (a *app) noteTrial(ctx context.Context, db *sql.DB, t trial, how string) er
 	if err := db.NotePreview(ctx, t.campaign, what, actor()); err != nil {
 		return err
 	}
-	a.printf("Trial of the campaign %s: %s, marked « ESSAI »; their code opens nothing.\n", t.campaign.Name, what)
+	a.printf("Trial of the campaign %s: %s, marked « ESSAI »; their code opens nothing.\n", t.campaign.Name, what)
 	return nil
 }

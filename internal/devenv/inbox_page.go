@@ -100,7 +100,7 @@ func counted(n int) string {
 	if n == 1 {
 		return "1 courriel reçu"
 	}
-	return fmt.Sprintf("%d courriels reçus, le plus récent d'abord", n)
+	return fmt.Sprintf("%d courriels reçus, le plus récent d’abord", n)
 }
 
 // rowOf reads a mail's header and nothing more.

@@ -14,7 +14,7 @@ import (
 func OnLoopback(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLoopback(r.Host) {
-			http.Error(w, "Cette démonstration ne répond qu'à localhost, 127.0.0.1 et [::1].", http.StatusMisdirectedRequest)
+			http.Error(w, "Cette démonstration ne répond qu’à localhost, 127.0.0.1 et [::1].", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -15,13 +15,17 @@ import (
 	"unicode"
 )
 
-// spoken are the files that people read, by what they hold: the mails as they
-// leave, pages, texts of the site, and packages that write French.
+// What people read: the mails as they leave, pages, texts of the site, the guide, and
+// the packages that write French.
 var (
-	spokenMails    = "internal/mail/testdata/*.txt"
-	spokenPages    = "internal/web/page/*.html"
-	spokenTexts    = "internal/web/legal/*.txt"
-	spokenPackages = []string{"internal/mail", "internal/web", "internal/conversion", "importer", "importer/xlsx", "internal/recap", "internal/workbook"}
+	spokenFiles = []string{
+		"internal/mail/testdata/*.txt", "internal/web/page/*.html", "internal/web/legal/*.txt", "internal/devenv/page/*.html",
+		"docs/guide-administrateur.md",
+	}
+	spokenPackages = []string{
+		"cmd/bascule", "importer", "importer/xlsx", "internal/conversion", "internal/devenv", "internal/mail", "internal/recap",
+		"internal/report", "internal/web", "internal/workbook", "jobs", "sql",
+	}
 )
 
 // What people read follows docs/redaction.md.
@@ -51,7 +55,7 @@ func readRedaction(t *testing.T) redaction {
 		}
 	}
 	var quoted []string
-	for _, row := range tableRows(doc, "## Textes de la fiche") {
+	for _, row := range tableRows(doc, "## Textes à ne pas changer") {
 		quoted = append(quoted, row[0], "")
 	}
 	if len(words) < 20 || len(quoted) == 0 {
@@ -145,7 +149,7 @@ func spokenSentences(t *testing.T) []spoken {
 			all = append(all, spoken{where, s})
 		}
 	}
-	for _, pattern := range []string{spokenMails, spokenPages, spokenTexts} {
+	for _, pattern := range spokenFiles {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
@@ -156,8 +160,11 @@ func spokenSentences(t *testing.T) []spoken {
 				t.Fatal(err)
 			}
 			text := string(b)
-			if strings.HasSuffix(file, ".html") {
+			switch filepath.Ext(file) {
+			case ".html":
 				text = shownByTemplate(text)
+			case ".md":
+				text = shownByMarkdown(text)
 			}
 			add(strings.TrimPrefix(file, root+"/"), text)
 		}
@@ -165,7 +172,7 @@ func spokenSentences(t *testing.T) []spoken {
 	for _, s := range sources(t) {
 		if !s.test && slices.Contains(spokenPackages, s.pkg) {
 			for _, text := range literalTexts(s.syntax) {
-				if isFrench(text) && text != heading {
+				if isFrench(text) && !slices.Contains(typed, text) {
 					add(s.path, text)
 				}
 			}
@@ -238,6 +245,29 @@ func shownByTemplate(source string) string {
 	return html.UnescapeString(source)
 }
 
+var (
+	fence  = regexp.MustCompile("(?ms)^ *```.*?^ *```")
+	inCode = regexp.MustCompile("`[^`]*`")
+	link   = regexp.MustCompile(`!?\[([^\]]*)\]\([^)]*\)`)
+	block  = regexp.MustCompile(`^(?:$|#+ |[-*] |\d+\. |\|)`)
+)
+
+// shownByMarkdown is the text of a document, a line for each paragraph, item or cell;
+// code counts as one word.
+func shownByMarkdown(source string) string {
+	source = link.ReplaceAllString(inCode.ReplaceAllString(fence.ReplaceAllString(source, ""), "x"), "$1")
+	var text strings.Builder
+	for line := range strings.Lines(source) {
+		line = strings.TrimSpace(line)
+		if first := block.FindString(line); first != "" || line == "" {
+			text.WriteString("\n")
+			line = strings.ReplaceAll(strings.TrimPrefix(line, first), "|", "\n")
+		}
+		text.WriteString(" " + strings.ReplaceAll(line, "*", ""))
+	}
+	return text.String()
+}
+
 // literalTexts are the string literals of a file, those that "+" joins as one.
 func literalTexts(file *ast.File) []string {
 	var all []string
@@ -287,10 +317,11 @@ func joined(e ast.Expr) (string, bool) {
 	return "", false
 }
 
-// heading is the name of a column, as administrators type it.
-const heading = "numéro d'abonné"
+// typed are names as administrators type them: of a column, and of the authority in
+// the sample's list.
+var typed = []string{"numéro d'abonné", "Autorité de certification d'exemple"}
 
-var french = regexp.MustCompile(`[àâçèéêëîïôùûœ«»’]|(?i)\b(les|des|du|une|votre|vos|est|cette|dans|pour)\b`)
+var french = regexp.MustCompile(`[àâçèéêëîïôùûœ«»’]|(?i)\b(les|des|de|la|le|du|une|votre|vos|est|cette|dans|pour|sans|avec)\b`)
 
 // isFrench tells a French sentence from names and from English.
 func isFrench(s string) bool { return strings.Contains(s, " ") && french.MatchString(s) }
@@ -322,6 +353,10 @@ func TestRedactionJudges(t *testing.T) {
 		}
 	}
 	page := `{{define "main"}}<p>Un <strong>mot</strong>&nbsp;: {{.X}}.</p><p>Deux. Trois{{if .Y}} quatre{{end}}</p>`
+	guide := "# Titre\n\nUn [lien](x.md) et\n`du code` ici. Deux.\n- trois,\n  suite\n\n```sh\nrien\n```\n| a | b |\n|---|---|\n| **c** | d |\n"
+	if got := sentencesOf(shownByMarkdown(guide)); !slices.Equal(got, []string{"Titre", "Un lien et x ici.", "Deux.", "trois, suite", "a", "b", "---", "---", "c", "d"}) {
+		t.Errorf("%q", got)
+	}
 	if got := sentencesOf(shownByTemplate(page)); !slices.Equal(got, []string{"Un mot\u00a0: x.", "Deux.", "Trois", "quatre"}) {
 		t.Errorf("%q", got)
 	}

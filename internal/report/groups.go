@@ -88,7 +88,7 @@ var fates = [...]struct {
 	title string
 	count func(*Spaces) int
 }{
-	{"Passés à l’accès sans certificat", func(s *Spaces) int { return s.Switched }},
+	{"Sans certificat", func(s *Spaces) int { return s.Switched }},
 	{"En attente de l’abonné, code valable", func(s *Spaces) int { return s.Open }},
 	{"Pas encore invités", func(s *Spaces) int { return s.ToInvite }},
 	{"Délai dépassé", func(s *Spaces) int { return s.Late }},
@@ -111,7 +111,7 @@ func (b *book) writeGroups(g groups, t *tally) error {
 
 // writeGroup writes the sheet of one kind of groups.
 func (b *book) writeGroup(name, title string, width float64, list []Spaces, rest others, all Spaces) error {
-	titles := []string{title, "Espaces", "Invités", "Sans certificat", "Taux de passage"}
+	titles := []string{title, "Espaces", "Invités", "Sans certificat", "Taux de changement"}
 	layout := workbook.Layout{Frozen: 1, Side: 1, Header: 1, Total: true, Columns: []workbook.Column{{Width: width}, {Width: 12}, {Width: 12}, {Width: 12}, {Width: 12}}}
 	for _, f := range fates[1:] {
 		titles = append(titles, f.title)

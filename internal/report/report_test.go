@@ -330,7 +330,7 @@ func TestSummary(t *testing.T) {
 		"A1": "Direction des essais publics", "A2": "Changement d’accès des espaces abonnés", "A3": "Lot 12\u00a0: abonnés.xlsx",
 		"A4": "Rapport établi le mercredi 25 novembre 2026 à 8\u00a0h\u00a000. Toutes les heures sont celles de Paris.",
 		"A7": "36", "B7": "32", "C7": "20", "D7": "0.625", "E7": "3",
-		"A10": "Passés à l’accès sans certificat", "B10": "20", "B11": "2", "B12": "1", "B13": "5", "B14": "6", "B15": "2", "B16": "36", "C16": "1",
+		"A10": "Sans certificat", "B10": "20", "B11": "2", "B12": "1", "B13": "5", "B14": "6", "B15": "2", "B16": "36", "C16": "1",
 		"A18": "Lignes remises (3 fichiers)", "B19": "80", "C19": "0.8", "B20": "5", "B21": "10", "B22": "2", "B23": "3", "B24": "100",
 		"A27": "à envoyer", "B27": "0", "C27": "0", "A28": "courriel envoyé", "B28": "2", "C28": "0.05",
 		"A29": "activée", "B29": "20", "C29": "0.5", "B30": "5", "B31": "6", "A32": "annulée", "B32": "7", "B33": "40", "C33": "1",

@@ -103,7 +103,7 @@ func (p *pen) tiles(rows Rows, all Spaces) {
 		{"Espaces concernés", number(all.Spaces), p.styles.tileCount},
 		{"Invités", number(all.Invited), p.styles.tileCount},
 		{"Sans certificat", number(all.Switched), p.styles.tileCount},
-		{"Taux de passage", share(all.Switched, all.Invited), p.styles.tileShare},
+		{"Taux de changement", share(all.Switched, all.Invited), p.styles.tileShare},
 		{"Lignes encore rejetées", number(rows.StillRejected), p.styles.tileCount},
 	}
 	for i, tile := range tiles {
@@ -190,7 +190,7 @@ func (p *pen) fateChart() {
 	gap, vary := uint(45), false
 	p.do(p.Excelize.AddChart(summaryName, fateChart, &excelize.Chart{
 		Type:       excelize.Bar,
-		Format:     excelize.GraphicOptions{OffsetX: 40, AltText: "Où en sont les espaces : les valeurs sont dans le tableau de gauche."},
+		Format:     excelize.GraphicOptions{OffsetX: 40, AltText: "Où en sont les espaces\u00a0: les valeurs sont dans le tableau de gauche."},
 		Dimension:  excelize.ChartDimension{Width: 700, Height: 235},
 		Title:      chartTitle("Où en sont les espaces"),
 		Legend:     excelize.ChartLegend{Position: "none"},
@@ -231,7 +231,7 @@ func (p *pen) periodChart(of pitch, list []period) {
 	gap := uint(60)
 	p.do(p.Excelize.AddChart(summaryName, dayChart, &excelize.Chart{
 		Type:      excelize.Col,
-		Format:    excelize.GraphicOptions{OffsetX: 40, AltText: "Activité : les valeurs sont dans la feuille « Par jour »."},
+		Format:    excelize.GraphicOptions{OffsetX: 40, AltText: "Activité\u00a0: les valeurs sont dans la feuille «\u00a0Par jour\u00a0»."},
 		Dimension: excelize.ChartDimension{Width: 700, Height: 300},
 		Title:     chartTitle("Activité (" + of.unit + ")"),
 		Legend:    excelize.ChartLegend{Position: "bottom"},
