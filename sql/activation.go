@@ -41,7 +41,7 @@ type ProvenCode struct {
 // is known or not. A right code of a started mail is accepted, whatever became of the
 // mail. FindCode then marks the mail as mailed, which stops repetitions. It returns
 // conversion.ErrCodeRefused if the code is wrong, expired or void, and ErrBusy if
-// somebody else holds the code. Who typed a right code too late gets a *LateCode.
+// somebody else holds the code. For a right code typed too late it returns a *LateCode.
 func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (ProvenCode, error) {
 	row, err := db.findCode(ctx, keys, email, code)
 	switch {
@@ -69,8 +69,8 @@ func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conv
 	return proven, db.markTyped(ctx, row)
 }
 
-// A LateCode is a conversion.ErrCodeRefused: the code was right, and its deadline
-// has passed. Only who has received it may be told (R21).
+// A LateCode is a conversion.ErrCodeRefused: the code was right, and its deadline has
+// passed. Only a person who has received the code may be told (R21).
 type LateCode struct {
 	ExpiresAt   time.Time
 	Number      conversion.SubscriberNumber
@@ -81,10 +81,11 @@ type LateCode struct {
 
 func (l *LateCode) Error() string { return "its deadline has passed" }
 
-// Unwrap makes it a refused code to whoever does not tell more.
+// Unwrap makes it a refused code to callers that do not tell more.
 func (l *LateCode) Unwrap() error { return conversion.ErrCodeRefused }
 
-// activating tells a code of the way to the switch from those of a switched space.
+// activating tells whether the code leads to the switch. Codes of a switched space do
+// not.
 func (r codeRow) activating() bool {
 	return r.Purpose == purposeIdentify || r.Purpose == purposeActivate
 }
@@ -133,7 +134,7 @@ type Credentials struct {
 // A Submission is a form with an address and the code that proves it.
 type Submission struct {
 	Request    int64
-	Generation int              // of the code that proved
+	Generation int              // of the code that proves the address
 	ID         string           // of the form, a UUID: the same form again changes nothing
 	Email      conversion.Email // the identifier chosen
 	// Credentials hashes the password and the answer that were typed. It is called
@@ -182,8 +183,8 @@ var switchRequest string
 //go:embed query/switch_space.sql
 var switchSpace string
 
-// activate is the switch. Each statement checks once more, so that no mistake in our
-// code activates late, twice or without a code.
+// activate switches the space. Each statement checks once more, so that no mistake in
+// our code activates late, twice or without a code.
 func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r lockedRequest, c Credentials) error {
 	space, err := r.space()
 	if err != nil {
@@ -215,8 +216,8 @@ func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r lockedRequest, c
 var errRepeated = errors.New("form submitted before")
 
 // submit runs f in the transaction of one submission: one at a time for a request,
-// under its lock, with a code that is still good. It returns errRepeated if the request
-// names this form and done finds its effect.
+// under its lock, with a good code. It returns errRepeated if the request names this
+// form and done finds its effect.
 func (db *DB) submit(ctx context.Context, s Submission, done func(lockedRequest) bool, f func(*sqlx.Tx, lockedRequest, Credentials) error) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		r, creds, err := lockSubmission(ctx, tx, s, done)

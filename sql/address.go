@@ -18,7 +18,7 @@ type Choice struct {
 	// Standing tells that a mail to this address is under way or was sent before. Its
 	// code and deadline stand (R22).
 	Standing  bool
-	MailedAt  time.Time // when that mail began to be handed over; zero unless Standing, or while it is queued
+	MailedAt  time.Time // when the hand-over of that mail began; zero unless Standing, or while it is queued
 	ExpiresAt time.Time // its code's deadline; likewise
 }
 
@@ -76,8 +76,8 @@ var closeOverdueAddress string
 //go:embed query/address_taken.sql
 var addressTaken string
 
-// reserve checks that the address is not the identifier of another space, and closes
-// overdue requests that still reserve it. The unique indexes decide races.
+// reserve checks that the address is not the identifier of another space. It closes
+// overdue requests that still reserve the address. The unique indexes decide races.
 func reserve(ctx context.Context, tx *sqlx.Tx, e conversion.Email, at time.Time) error {
 	if _, err := tx.ExecContext(ctx, closeOverdueAddress, e.Key(), at); err != nil {
 		return fmt.Errorf("close overdue requests: %w", err)

@@ -14,10 +14,10 @@ import (
 //go:embed query/take_reinvitations.sql
 var takeReinvitations string
 
-// InviteAgain opens new requests after up to limit expired ones whose time has come,
-// as Retry does where nothing is named (D16): each is held by its campaign. It returns
-// how many it looked at, and how many it opened. While an import is at work it does
-// neither, so that nobody waits for it.
+// InviteAgain opens new requests after up to limit expired ones whose time has come, as
+// Retry does without names (D16). Their campaigns hold the invitations. It returns how
+// many expired requests it looked at, and how many new ones it opened. While an import
+// is at work it does nothing, so nobody waits for it.
 func (db *DB) InviteAgain(ctx context.Context, keys *conversion.Keyring, limit int) (looked int, opened int64, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
 		var free bool

@@ -31,8 +31,8 @@ var (
 )
 
 // store tells the verdicts, then applies the rows behind a savepoint. So only the
-// second, shorter part holds locks. If a verdict has changed in between, or a deadlock
-// ends this transaction, store gives the locks back, judges all rows again and tells
+// second, shorter part holds locks. A verdict may change in between, or a deadlock may
+// end this transaction. Then store gives the locks back, judges all rows again and tells
 // the verdicts again. The last time, it tells the changed verdicts while it holds the
 // locks.
 func (r *importRun) store(ctx context.Context) (ImportResult, error) {
@@ -69,7 +69,7 @@ func (r *importRun) store(ctx context.Context) (ImportResult, error) {
 	}
 }
 
-// back undoes all that was applied, and gives the locks back.
+// back undoes all that apply did, and gives the locks back.
 func (r *importRun) back(ctx context.Context) (time.Time, error) {
 	if err := r.steps(ctx, step{`ROLLBACK TO SAVEPOINT apply`, nil}); err != nil {
 		return time.Time{}, err
@@ -170,8 +170,8 @@ func (r *importRun) openRequests(ctx context.Context, batch, campaign int64) err
 	return errors.New("other requests keep coming in between: try again")
 }
 
-// openRound opens the requests of one round, and tells whether rows remain whose
-// space has one already.
+// openRound opens the requests of one round. It tells whether rows remain whose space
+// has an open request already.
 func (r *importRun) openRound(ctx context.Context, batch, campaign int64, round int) (contested bool, err error) {
 	if err := r.steps(ctx, step{openAgain, []any{batch, round, campaign, r.Campaign != ""}}); err != nil {
 		return false, err
@@ -208,8 +208,9 @@ func (r *importRun) judgeContested(ctx context.Context, round int) (moved bool, 
 //go:embed query/campaign_of_file.sql
 var campaignOfFile string
 
-// campaign is the campaign of the file: the one named, else the one of its rows, else a
-// new one named after the file (D12). The ID of a new one is 0.
+// campaign is the campaign of the file (D12). The first choice is the named campaign,
+// then the campaign of the file's rows, then a new one named after the file. The ID of
+// a new one is 0.
 func (r *importRun) campaign(ctx context.Context) (Campaign, error) {
 	if r.Campaign != "" {
 		c, err := campaignOf(ctx, r.tx, r.Campaign)
@@ -244,8 +245,8 @@ func (r *importRun) newCampaign(ctx context.Context) (Campaign, error) {
 	}
 }
 
-// keepCampaign is campaign, but makes a new one, and starts it if the import asks for
-// that.
+// keepCampaign is campaign, but it makes a new campaign, and starts it if the import
+// asks for that.
 func (r *importRun) keepCampaign(ctx context.Context) (Campaign, error) {
 	c, err := r.campaign(ctx)
 	if err != nil {

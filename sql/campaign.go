@@ -34,7 +34,7 @@ const (
 // MaxCampaignName is how many characters the name of a campaign has at the most.
 const MaxCampaignName = 100
 
-// CheckCampaignName returns an error unless a campaign may have this name.
+// CheckCampaignName returns an error if a campaign may not have this name.
 func CheckCampaignName(name string) error {
 	switch {
 	case name == "" || text.Trim(name) != name:
@@ -52,18 +52,18 @@ type Campaign struct {
 	ID        int64
 	Name      string
 	State     CampaignState
-	Why       string // it is in this state, if somebody said so
+	Why       string // the reason of this state, if somebody gave one
 	CreatedAt time.Time
 	CampaignSettings
 }
 
 // CampaignSettings are the brakes of a campaign. The zero value brakes nothing.
 type CampaignSettings struct {
-	StartsAt time.Time     // no invitation starts before; zero: at once
-	Pilot    int           // it pauses once so many invitations have started; 0: it does not
-	PerDay   int           // so many start on a day in Paris at the most; 0: no limit (D13)
+	StartsAt time.Time     // no invitation starts before this instant; zero: at once
+	Pilot    int           // the campaign pauses once so many invitations have started; 0: it does not
+	PerDay   int           // at most so many invitations start on a day in Paris; 0: no limit (D13)
 	MinHelp  time.Duration // so much assistance lies in the lifetime of a code; whole minutes (D14)
-	Again    int           // so often a subscriber whose code expired is invited again, MaxAgain at the most (D16)
+	Again    int           // a subscriber whose code expired is invited again so often, at most MaxAgain times (D16)
 }
 
 // MaxAgain is how often a campaign invites again at the most: on 30, 15, 7 and 2 days
@@ -76,7 +76,7 @@ type CampaignStateError struct {
 	State CampaignState
 }
 
-// Error says what can be done instead.
+// Error tells the state, and what the administrator can do.
 func (e *CampaignStateError) Error() string {
 	advice := map[CampaignState]string{
 		CampaignPrepared:  "start it first: `bascule campaign start`",
@@ -162,7 +162,7 @@ type CampaignProgress struct {
 	Started      int // invitations whose hand-over began, and did not certainly fail
 	StartedToday int // of them, today in Paris
 	Reminded     int // reminders that went out (D16)
-	ToInvite     int // whose code expired, and who are invited again later (D16); who is left alone then is not
+	ToInvite     int // subscribers to invite again later, as their code expired (D16), unless they are left alone then
 	States       map[conversion.State]int
 	NotDelivered int // of the expired (D11)
 	Spaces       map[conversion.Access]int
@@ -297,7 +297,7 @@ func (db *DB) changeCampaign(ctx context.Context, name string, f func(*sqlx.Tx, 
 	})
 }
 
-// move brings a campaign to another state, if it is in one of the states from.
+// move brings a campaign to another state, if its state is one of from.
 func move(ctx context.Context, tx *sqlx.Tx, c Campaign, to CampaignState, why, actor string, from ...CampaignState) error {
 	var n int
 	if err := tx.GetContext(ctx, &n, moveCampaign, c.ID, pq.Array(from), to, why, actor); err != nil {

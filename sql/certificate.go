@@ -14,8 +14,8 @@ import (
 type CertificateSpace struct {
 	ID    int64
 	Space conversion.Space
-	// Open is what the certificate holder has chosen already. It is zero if there is no
-	// such request.
+	// Open is what the certificate holder has chosen already. It is zero if the space
+	// has no open request with credentials.
 	Open OpenChoice
 	// NoOther tells that as many other addresses were chosen as can be (D1).
 	NoOther bool
@@ -66,7 +66,7 @@ func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialN
 	return spaces, nil
 }
 
-// known reads a time; a query returns the epoch for no time.
+// known is the time that a query returned; the epoch stands for no time.
 func known(t time.Time) time.Time {
 	if t.Unix() == 0 {
 		return time.Time{}

@@ -9,9 +9,9 @@ import (
 //go:embed query/clean_up.sql
 var cleanUp string
 
-// CleanUp forgets up to limit sessions that are over, as many throttles that are empty,
-// and as many dead invitations that wait for the end of an exclusion (D17). It returns
-// the largest of these numbers.
+// CleanUp forgets up to limit each of sessions that are over, throttles that are empty,
+// and mails that wait without end for nothing (D16, D17). It returns the largest of these
+// numbers.
 func (db *DB) CleanUp(ctx context.Context, limit int) (n int, err error) {
 	if err := db.x.GetContext(ctx, &n, cleanUp, limit); err != nil {
 		return 0, fmt.Errorf("clean up: %w", err)

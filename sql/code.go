@@ -75,7 +75,7 @@ func (db *DB) findCode(ctx context.Context, keys *conversion.Keyring, email conv
 	return codeRow{}, conversion.ErrCodeRefused
 }
 
-// proves recomputes the code and compares all of it; a tag alone proves nothing.
+// proves recomputes the code and compares all of it. The tag alone proves nothing.
 func (r codeRow) proves(keys *conversion.Keyring, email conversion.Email, code conversion.Code) (bool, error) {
 	to, err := conversion.ParseEmail(r.Email)
 	if err != nil {

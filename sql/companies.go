@@ -15,14 +15,14 @@ import (
 type Companies struct {
 	All      []conversion.Company // without their services, in the order of their SIRENs
 	Services int                  // of all of them
-	Chosen   *conversion.Company  // whole: the one that was asked for, else the first; nil if there is none
+	Chosen   *conversion.Company  // with its services: the company asked for, else the first; nil if there is none
 }
 
 //go:embed query/companies_of.sql
 var companiesOf string
 
-// CompaniesOf reads the companies of a space. It reads the company with this siren
-// whole. It returns conversion.ErrNotFound for an unknown space.
+// CompaniesOf reads the companies of a space. It reads the company with this SIREN with
+// its services. It returns conversion.ErrNotFound for an unknown space.
 func (db *DB) CompaniesOf(ctx context.Context, space int64, siren string) (Companies, error) {
 	var row struct {
 		All      []byte `db:"companies"`

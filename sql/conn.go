@@ -13,7 +13,7 @@ import (
 // A connector makes the connections of a pool.
 type connector struct {
 	url      string
-	settings string       // a statement that each connection begins with; "": none, and nothing is prepared
+	settings string       // the first statement of each connection; "": none, and nothing is prepared
 	patience atomic.Int64 // a time.Duration
 }
 
@@ -47,13 +47,13 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 func (c *connector) Driver() driver.Driver { return &pq.Driver{} }
 
 // A conn is a connection that runs the same statements again and again. It prepares
-// each that has arguments once: from then on PostgreSQL neither parses nor plans it,
-// and answers in one round trip.
+// each statement with arguments once. From then on PostgreSQL neither parses nor plans
+// it, and answers in one round trip.
 type conn struct {
 	pqConn
 	link       *link
 	statements map[string]driver.Stmt
-	stale      bool // PostgreSQL has another result for a statement than when it was prepared, or has forgotten it
+	stale      bool // the result of a prepared statement has changed, or PostgreSQL has forgotten the statement
 }
 
 // pqConn is what a connection of lib/pq can do.
@@ -69,8 +69,8 @@ type pqConn interface {
 	driver.Validator
 }
 
-// prepare makes a conn, and runs settings. Parameters of the connection would do too,
-// but poolers refuse them.
+// prepare makes a conn, and runs settings as a statement. Poolers refuse parameters of
+// the connection.
 func prepare(ctx context.Context, made driver.Conn, l *link, settings string) (*conn, error) {
 	c := &conn{pqConn: made.(pqConn), link: l, statements: make(map[string]driver.Stmt)}
 	if _, err := c.ExecContext(ctx, settings, nil); err != nil {
@@ -106,7 +106,8 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	return result, c.noted(err)
 }
 
-// statement is the query, prepared. There are as many as the product has queries.
+// statement prepares the query once. A connection keeps as many statements as the
+// product has queries.
 func (c *conn) statement(ctx context.Context, query string) (driver.Stmt, error) {
 	if stmt, ok := c.statements[query]; ok {
 		return stmt, nil
@@ -125,8 +126,8 @@ func (c *conn) noted(err error) error {
 	return err
 }
 
-// IsValid implements driver.Validator. The pool closes a connection that is not valid:
-// lib/pq itself keeps one of which it has cancelled a prepared statement.
+// IsValid implements driver.Validator. The pool closes a connection that is not valid.
+// lib/pq itself would keep a connection on which it has cancelled a prepared statement.
 func (c *conn) IsValid() bool { return !c.stale && !c.link.parted() && c.pqConn.IsValid() }
 
 // ResetSession implements driver.SessionResetter.

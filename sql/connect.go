@@ -28,7 +28,7 @@ func newConnector(url string) (*pq.Connector, error) {
 	return pq.NewConnectorConfig(cfg)
 }
 
-// connectError adds to a failed connection what to do about it.
+// connectError adds to a failed connection what the operator can do.
 func connectError(err error) error {
 	if remedy := remedyOf(err); remedy != "" {
 		return fmt.Errorf("connect to the PostgreSQL of DATABASE_URL: %s", remedy)
@@ -63,7 +63,7 @@ func remedyOf(err error) string {
 	return ""
 }
 
-// Advice is what the operator can do about a refusal of PostgreSQL, "" for any other
+// Advice is what the operator can do about a refusal of PostgreSQL; "" for any other
 // error.
 func Advice(err error) string {
 	if server, ok := errors.AsType[*pq.Error](err); ok {
@@ -72,7 +72,8 @@ func Advice(err error) string {
 	return ""
 }
 
-// remedyOfServer is what to do about a refusal of PostgreSQL, by its SQLSTATE.
+// remedyOfServer is what the operator can do about a refusal of PostgreSQL, by its
+// SQLSTATE.
 func remedyOfServer(err *pq.Error) string {
 	remedy := ""
 	switch err.Code {
@@ -92,7 +93,7 @@ func remedyOfServer(err *pq.Error) string {
 		remedy = "an option of the URL is not one of PostgreSQL's: take it out"
 	case "42P01", "42703", "42883":
 		remedy = "the schema is not the one of this program: run `bascule migrate`"
-	case "25006", "0A000": // the latter is how a standby refuses to begin
+	case "25006", "0A000": // a standby refuses to begin with 0A000
 		remedy = "this server is a standby, or read-only: give the primary"
 	case "53100":
 		remedy = "the disk of the database is full: make room"

@@ -24,8 +24,8 @@ type Correction struct {
 //go:embed query/space_to_correct.sql
 var spaceToCorrect string
 
-// Correct hands one row in, as a spreadsheet that says of a space what is known, but
-// for its contact address: the same judge, the same verdicts (D9). It returns
+// Correct imports one row: what is known of the space, with another contact address.
+// The judge and the verdicts are those of a spreadsheet (D9). It returns
 // conversion.ErrNotFound for an unknown number.
 func (db *DB) Correct(ctx context.Context, c Correction) (v Verdict, result ImportResult, err error) {
 	var row struct {

@@ -20,7 +20,7 @@ type DB struct {
 }
 
 // LimitAnswers sets how long PostgreSQL may take for one statement, and for each
-// further part of its answer. The default is half an hour. Then the connection is
+// further part of its answer. The default is half an hour. After that the connection is
 // closed, and the outcome of the statement is unknown. If the context ends before, the
 // statement is cancelled, and its connection is closed half a second later.
 func (db *DB) LimitAnswers(d time.Duration) { db.pool.patience.Store(int64(d)) }

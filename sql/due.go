@@ -35,7 +35,7 @@ const dueChannel = "bascule_due"
 
 // WatchDue sends on the returned channel soon after obligations were added, until ctx
 // ends. Notifications are lost while the connection is down, so the caller also needs a
-// tick. It waits for the first connection, and returns an error if ctx ends before.
+// tick. It waits for the first connection. It returns an error if ctx ends before.
 func (db *DB) WatchDue(ctx context.Context, log *slog.Logger) (<-chan struct{}, error) {
 	l := pq.NewDialListener(listenDialer{newDialer()}, db.pool.url, time.Second, 30*time.Second, func(e pq.ListenerEventType, err error) {
 		if err != nil {
@@ -56,7 +56,7 @@ func (db *DB) WatchDue(ctx context.Context, log *slog.Logger) (<-chan struct{}, 
 			case <-l.Notify:
 				select {
 				case out <- struct{}{}:
-				default: // one is waiting already
+				default: // a signal is waiting already
 				}
 			}
 		}

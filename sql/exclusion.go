@@ -50,9 +50,9 @@ func (db *DB) CountNamed(ctx context.Context, x conversion.Excluded) (n int, err
 	return n, nil
 }
 
-// Exclude leaves somebody alone from here on: no import leads to an invitation or a
+// Exclude leaves somebody alone from now on: no import leads to an invitation or a
 // reminder (D17). It replaces an exclusion of the same that holds already. It returns
-// how many spaces it names.
+// how many spaces the exclusion names.
 func (db *DB) Exclude(ctx context.Context, x Exclusion) (spaces int, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		spaces, err = exclude(ctx, tx, x)
@@ -74,7 +74,7 @@ func exclude(ctx context.Context, tx *sqlx.Tx, x Exclusion) (spaces int, err err
 }
 
 // Lift ends an exclusion by Exclude or by a complaint, for a reason. The invitations
-// that waited for it are due again. It returns how many spaces the exclusion names, and
+// that waited for it are due again. It returns how many spaces the exclusion names, or
 // conversion.ErrNotFound if there is no such exclusion.
 func (db *DB) Lift(ctx context.Context, x conversion.Excluded, reason, actor string) (spaces int, err error) {
 	var row struct {

@@ -37,7 +37,7 @@ func (db *DB) Remind(ctx context.Context, limit int) (Looked, error) {
 }
 
 // Sweep looks at up to limit deadlines that have passed, and expires their requests
-// (R21). A deadline is that of all codes that started together. Sweep only brings the
+// (R21). All codes that started together have one deadline. Sweep only brings the
 // states up to date: a code is refused at its deadline even if nobody sweeps.
 func (db *DB) Sweep(ctx context.Context, limit int) (Swept, error) {
 	var s Swept

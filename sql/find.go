@@ -14,9 +14,9 @@ import (
 	"bascule/internal/text"
 )
 
-// A Search says by what a space is looked for: one of its fields.
+// A Search has one of its fields set: the space is looked for by it.
 type Search struct {
-	Email  conversion.Email // of its contact details, of who enters it, or chosen and to be proven
+	Email  conversion.Email // the contact's address, the identifier, or an address that is to be proven
 	SIREN  conversion.SIREN // of one of its companies
 	Holder string           // words of the holder's name, or parts of them
 }
@@ -25,7 +25,7 @@ type Search struct {
 type FoundSpace struct {
 	Number   conversion.SubscriberNumber `json:"number" db:"number"`
 	Holder   string                      `json:"holder" db:"holder"`
-	Email    string                      `json:"email" db:"email"` // by which it is entered, else the contact's
+	Email    string                      `json:"email" db:"email"` // the identifier, or the contact's address
 	Access   conversion.Access           `json:"access" db:"access"`
 	State    conversion.State            `json:"state" db:"state"`       // of its latest request, "" if it has none
 	Campaign string                      `json:"campaign" db:"campaign"` // of that request, "" if it has none
@@ -40,8 +40,8 @@ const searchPatience = 10 * time.Second
 //go:embed query/find_spaces.sql
 var findSpaces string
 
-// FindSpaces finds the first spaces by their numbers, at most limit, and tells how many
-// there are. It returns ErrSearchLong if that takes too long.
+// FindSpaces finds the first spaces in the order of their numbers, at most limit. It
+// tells how many there are. It returns ErrSearchLong if that takes too long.
 func (db *DB) FindSpaces(ctx context.Context, by Search, limit int) (spaces []FoundSpace, total int, err error) {
 	words := text.Patterns(by.Holder)
 	args := []any{"holder", "", pq.Array(words), limit}

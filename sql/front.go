@@ -7,8 +7,8 @@ import (
 
 // A Front is how far the slots of a process have come in a lane, in the order in which
 // mails are due. The mails behind it are being handed over, so no slot looks at them
-// again. But two kinds of mails become due behind it: those of a dead worker, and those
-// of a long transaction. So Reset it from time to time. It is safe for concurrent use.
+// again. Two kinds of mails become due behind it: those of a dead worker, and those
+// of a long transaction. So reset it from time to time. It is safe for concurrent use.
 type Front struct {
 	mu sync.Mutex
 	at time.Time

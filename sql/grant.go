@@ -13,9 +13,9 @@ import (
 	"github.com/lib/pq"
 )
 
-// grants are what the commands other than migrate do to each table, and nothing else:
-// no TRUNCATE, no trigger, no column that never changes. The application deletes rows
-// that it no longer needs, never history (R4, I9).
+// grants are the rights that the commands other than migrate need on each table, and
+// nothing else: no TRUNCATE, no trigger, no column that never changes. The application
+// deletes rows that it no longer needs, never history (R4, I9).
 var grants = [...]struct{ table, rights string }{
 	{"goose_db_version", "SELECT"},
 	{"campaign", "SELECT, INSERT (name, created_at), UPDATE (state, why, starts_at, pilot, per_day, min_help, again, open_until, watched_from, message, tried)"},
@@ -54,16 +54,17 @@ var grants = [...]struct{ table, rights string }{
 	{"audit", "SELECT, INSERT (at, space_id, request_id, event, actor, why)"},
 }
 
-// ErrRoleOwns says that a role owns the tables, so that no right can be taken from it.
+// ErrRoleOwns says that a role owns the tables. No right can be taken from such a role.
 var ErrRoleOwns = errors.New("the role owns the tables, or has the rights of who does: name another one")
 
 // Grant gives an existing role exactly the rights that serve, work, import and the
 // administrators' commands need. It takes all other rights from the role and from
 // PUBLIC. The role can neither change the schema nor make bascule forget (R4, I9). Run
-// it again after each Migrate, as the role that migrates. It returns ErrRoleOwns for a
-// role that has the rights of the owner. If the role has other rights that Grant cannot
-// take away (its own, through other roles, or as an owner), the error says what to do.
-// Nothing has changed then.
+// it again after each Migrate, as the role that migrates.
+//
+// It returns ErrRoleOwns for a role that has the rights of the owner. Grant cannot take
+// away rights that the role has through other roles or as an owner. The error then says
+// what the operator can do, and nothing has changed.
 func (db *DB) Grant(ctx context.Context, role string) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if err := checkGrantee(ctx, tx, role); err != nil {
@@ -120,16 +121,16 @@ func (db *DB) OwnerWarning(ctx context.Context) (string, error) {
 		" give DATABASE_URL a role of its own and run `bascule migrate --grant ROLE`", r.Name), nil
 }
 
-// quietSettings keep addresses out of PostgreSQL's own log (I6): it shows the
-// values that break a constraint, the row that COPY was at, and the parameters
-// of statements.
+// quietSettings keep addresses out of PostgreSQL's own log (I6). Without them the log
+// shows the values that break a constraint, the row that COPY was at, and the
+// parameters of statements.
 var quietSettings = [...]string{
 	"log_error_verbosity = terse", "log_min_error_statement = panic", "log_parameter_max_length = 0", "log_parameter_max_length_on_error = 0",
 }
 
 // QuietLog keeps the values of the role's statements in this database out of
 // PostgreSQL's own log. Only a superuser may set that. For other roles it returns in
-// one line what a superuser has to run, or "" if that was done already.
+// one line the statements that a superuser has to run; "" if they were run already.
 func (db *DB) QuietLog(ctx context.Context, role string) (string, error) {
 	var database string
 	var isSet bool
@@ -220,7 +221,7 @@ func grantScript(ctx context.Context, tx *sqlx.Tx, role string) (string, error) 
 	return b.String(), nil
 }
 
-// checkGranted finds failures that PostgreSQL only warns of: only the owners of the
+// checkGranted finds failures that PostgreSQL only warns of. Only the owners of the
 // database and of the schema can grant rights on them.
 func checkGranted(ctx context.Context, tx *sqlx.Tx, role string) error {
 	var enough bool
@@ -257,7 +258,7 @@ func checkExcess(ctx context.Context, tx *sqlx.Tx, role string) error {
 	}
 	var version int
 	if err := tx.GetContext(ctx, &version, `SELECT current_setting('server_version_num')::int`); err != nil || version < 150000 {
-		return err // before 15, only a superuser may
+		return err // before PostgreSQL 15, only a superuser may set it
 	}
 	var off bool
 	if err := tx.GetContext(ctx, &off, excessParameter, role); err != nil {
@@ -269,8 +270,8 @@ func checkExcess(ctx context.Context, tx *sqlx.Tx, role string) error {
 	return nil
 }
 
-// wanted are the grants one by one: a table, a right and a column, or "" for all
-// of the table.
+// wanted lists the grants one by one: a table, a right and a column. The column is ""
+// for the whole table.
 func wanted() (tables, rights, columns pq.StringArray) {
 	for _, g := range grants {
 		for _, m := range eachRight.FindAllStringSubmatch(g.rights, -1) {

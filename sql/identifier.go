@@ -15,8 +15,8 @@ import (
 //go:embed query/ask_identifier.sql
 var askIdentifier string
 
-// AskIdentifier has a code mailed to another address, which its owner wants as the
-// identifier of the space that a session is in. The code is good for
+// AskIdentifier makes a mail due with a code to another address. The owner wants this
+// address as the identifier of the space that a session is in. The code is good for
 // conversion.ResetLifetime from the start of its mail; earlier ones are dead. It
 // returns conversion.ErrAddressTaken (R6).
 func (db *DB) AskIdentifier(ctx context.Context, s EnteredSpace, email conversion.Email, keys *conversion.Keyring) error {
@@ -43,7 +43,7 @@ func (db *DB) AskIdentifier(ctx context.Context, s EnteredSpace, email conversio
 //go:embed query/pending_identifier.sql
 var pendingIdentifier string
 
-// PendingIdentifier is the address whose code is awaited. It returns
+// PendingIdentifier is the address that a code has yet to prove. It returns
 // conversion.ErrNotFound if there is none.
 func (db *DB) PendingIdentifier(ctx context.Context, s EnteredSpace) (conversion.Email, error) {
 	var email string
@@ -61,9 +61,9 @@ func (db *DB) PendingIdentifier(ctx context.Context, s EnteredSpace) (conversion
 var changeIdentifier string
 
 // ChangeIdentifier makes the address that a code proves the identifier of the space
-// that a session is in, once, and ends all other sessions. The index that keeps two
-// spaces from one address decides (R6, I4). It returns conversion.ErrCodeRefused or
-// conversion.ErrAddressTaken.
+// that a session is in. A code does so once. All other sessions of the space end. The
+// unique index of addresses decides races (R6, I4). It returns
+// conversion.ErrCodeRefused or conversion.ErrAddressTaken.
 func (db *DB) ChangeIdentifier(ctx context.Context, s EnteredSpace, keys *conversion.Keyring, email conversion.Email, code conversion.Code, tokenHash [32]byte) error {
 	row, err := db.findCode(ctx, keys, email, code)
 	if err != nil {

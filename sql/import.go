@@ -20,12 +20,12 @@ import (
 // An ImportRow is one data row of a spreadsheet, parsed.
 type ImportRow struct {
 	Line    int              // 1-based row of the sheet; of a CSV file, its record
-	Space   conversion.Space // valid where Reason is ""; otherwise its Number if that could be read
-	Cell    string           // where the problem is, such as C14
+	Space   conversion.Space // valid if Reason is ""; otherwise it has at most its Number
+	Cell    string           // the cell of the problem, such as C14
 	Reason  string           // French, "" where the row is well formed
 	Warning string           // French, shown beside an accepted row
-	// IssuerKey is the same for rows whose certificates have the same issuer,
-	// however they write it; "" is the text itself.
+	// IssuerKey is the same for rows whose certificates have the same issuer, however
+	// they write it. "" stands for the text itself.
 	IssuerKey string
 	Priority  int // 1 to 9, 1 leaves first; 0 is 5 (D13)
 }
@@ -38,7 +38,7 @@ type DossierRow struct {
 	Company string
 	Service string // "" for a company without service
 	Cell    string // such as Dossiers!B5
-	Reason  string // French, "" where the row is well formed; the subscriber's row is rejected for it
+	Reason  string // French, "" if the row is well formed; otherwise the subscriber's row is rejected
 }
 
 // Columns are the letters of the columns that a verdict may point at.
@@ -49,21 +49,21 @@ type Columns struct {
 
 // An Import is one spreadsheet to judge and to apply.
 type Import struct {
-	Hash      [sha256.Size]byte // of the file's bytes: names the batch
+	Hash      [sha256.Size]byte // of the file's bytes; it names the batch
 	FileName  string
 	Sheet     string
-	Campaign  string        // the name of the one that it goes to, made if there is none; "": found by the rows (D12)
-	Start     bool          // a campaign that is prepared starts with it
-	Corrected bool          // it is a verdict workbook: each row stands on the line of the file that it is of
+	Campaign  string        // the name of its campaign, which is made if there is none; "": the rows find it (D12)
+	Start     bool          // a prepared campaign starts with the import
+	Corrected bool          // the file is a verdict workbook: its rows keep the lines of the first file
 	Within    time.Duration // only certificates that expire within it; 0: all
-	DryRun    bool          // judge, and stop there
+	DryRun    bool          // the import judges, and stops there
 	Actor     string        // for the audit log
 	Keys      *conversion.Keyring
 	Columns   Columns
 	Expect    int // data rows counted by the pre-flight
 	Rows      iter.Seq2[ImportRow, error]
 	Dossiers  iter.Seq2[DossierRow, error] // nil if the file has no such sheet
-	Stage     func(name string)            // told what is going on; may be nil
+	Stage     func(name string)            // called when a stage begins; may be nil
 }
 
 // An ImportResult counts verdicts. The kinds always add up to Rows.
@@ -77,8 +77,8 @@ type ImportResult struct {
 	NotDue    int           `json:"not_due" db:"not_due"`
 	Excluded  int           `json:"excluded" db:"excluded"` // left alone (D17)
 	Rejected  int           `json:"rejected" db:"rejected"`
-	// OrphanDossiers are rows of the sheet Dossiers whose number no row of the
-	// file has, or that have none: they were not used.
+	// OrphanDossiers counts the rows of the sheet Dossiers whose number is missing, or
+	// is on no row of the file. They were not used.
 	OrphanDossiers int `json:"orphan_dossiers" db:"-"`
 }
 
@@ -90,8 +90,9 @@ type Verdict struct {
 	Cell   string `db:"cell"`
 }
 
-// importLock makes imports, and what else opens or changes many requests, run
-// one at a time. Requests' own locks are their ids, which are positive.
+// importLock is the advisory lock of imports and of other commands that open or change
+// many requests: they run one at a time. The locks of requests are their ids, which are
+// positive.
 const importLock = -1
 
 func waitForImports(ctx context.Context, tx *sqlx.Tx) error {
@@ -99,18 +100,20 @@ func waitForImports(ctx context.Context, tx *sqlx.Tx) error {
 	return err
 }
 
-// Import judges one spreadsheet and applies it in one transaction: all of it or
-// nothing (D9). Imports wait for each other. Locks on what subscribers use are
-// taken as late as can be.
+// Import judges one spreadsheet and applies it in one transaction: all of it or nothing
+// (D9). Imports wait for each other. They take locks on the rows that subscribers use
+// as late as possible.
 //
-// A dry run is judged by the same code and stops there: it waits for nobody,
-// nobody waits for it, and nothing is written but temporary tables.
+// The same code judges a dry run, which stops there. It waits for nobody and nobody
+// waits for it. It writes nothing but temporary tables.
 //
-// verdicts, if not nil, is called with the verdict of every row in order, before
-// the commit: its error rolls everything back. It is called again with all of them
-// when verdicts changed while the rows were applied; the last call has the final ones.
+// If verdicts is not nil, Import calls it with the verdict of every row in order,
+// before the commit. Its error rolls everything back. If verdicts changed while the
+// rows were applied, Import calls it again with all of them; the last call has the
+// final ones.
 //
-// Only ErrUnknown leaves open whether all was stored: the same file again settles it.
+// Only ErrUnknown leaves open whether everything was stored. The same file again
+// settles it.
 func (db *DB) Import(ctx context.Context, in Import, verdicts func(iter.Seq2[Verdict, error]) error) (ImportResult, error) {
 	if in.Stage == nil {
 		in.Stage = func(string) {}
@@ -141,14 +144,14 @@ func (db *DB) Import(ctx context.Context, in Import, verdicts func(iter.Seq2[Ver
 type importRun struct {
 	Import
 	tx       *sqlx.Tx
-	verdicts func(iter.Seq2[Verdict, error]) error // nil where nobody reads them
+	verdicts func(iter.Seq2[Verdict, error]) error // nil if nobody reads them
 	orphans  int                                   // see OrphanDossiers
 }
 
 //go:embed query/known_batch.sql
 var knownBatch string
 
-// dry judges in a transaction that only reads, which PostgreSQL sees to.
+// dry judges in a read-only transaction: PostgreSQL refuses every write.
 func (r *importRun) dry(ctx context.Context) (ImportResult, error) {
 	if err := r.read(ctx); err != nil {
 		return ImportResult{}, err
@@ -194,10 +197,10 @@ func (r *importRun) real(ctx context.Context) (ImportResult, error) {
 }
 
 // manyRows is how many rows make an import analyze the tables that it fills. Queries
-// right after the commit need not wait for autovacuum.
+// right after the commit do not wait for autovacuum then.
 const manyRows = 300
 
-// tell hands the verdicts on.
+// tell passes the verdicts on.
 func (r *importRun) tell(ctx context.Context) error {
 	if r.verdicts == nil {
 		return nil
@@ -209,8 +212,8 @@ func (r *importRun) tell(ctx context.Context) error {
 //go:embed query/stage.sql
 var stage string
 
-// read streams the file's rows into temporary tables. Nothing is believed
-// before all of them, counted, have arrived.
+// read streams the file's rows into temporary tables. It believes nothing before all
+// rows have arrived and are counted.
 func (r *importRun) read(ctx context.Context) error {
 	r.Stage("reading")
 	if err := r.steps(ctx, step{stage, nil}); err != nil {
@@ -233,7 +236,7 @@ func (r *importRun) read(ctx context.Context) error {
 	return r.steps(ctx, step{`CREATE UNIQUE INDEX ON staged (line); ANALYZE staged; ANALYZE staged_dossier`, nil})
 }
 
-// usualPriority is that of a row which names none (D13).
+// usualPriority is the priority of a row without one (D13).
 const usualPriority = 5
 
 func (run *importRun) staged(r ImportRow) []any {
@@ -251,8 +254,8 @@ func stagedDossier(d DossierRow) []any {
 	return []any{d.Line, string(d.Number), string(d.SIREN), d.Company, d.Service, d.Cell, d.Reason}
 }
 
-// contents digests a row, companies apart: equal contents are held already,
-// whatever program wrote the file (D9).
+// contents is the digest of a row without its companies. Equal digests mean equal
+// contents, whatever program wrote the file (D9).
 func contents(s conversion.Space, priority int) string {
 	h := sha256.New()
 	for _, field := range []string{string(s.Number), s.Holder, s.Contact.String(), string(s.Certificate.Serial),
@@ -302,11 +305,11 @@ func (r *importRun) judge(ctx context.Context) error {
 	return r.known(ctx, 1, at)
 }
 
-// keysOnly makes each later statement go from rows to others by their keys. The planner
-// cannot know the rows that this transaction has judged and made.
+// keysOnly makes each later statement look rows up by their keys. The planner does not
+// know the rows that this transaction has judged and made.
 const keysOnly = `SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`
 
-// known judges the rows without a verdict by what the database tells at an instant.
+// known judges the rows without a verdict by what the database knows at an instant.
 func (r *importRun) known(ctx context.Context, round int, at time.Time) error {
 	return r.steps(ctx, step{judgeKnown, []any{r.Within.Seconds(), r.Columns.Email, at, round, !r.DryRun}})
 }

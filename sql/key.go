@@ -34,24 +34,24 @@ var (
 	keysWaitedFor string
 )
 
-// keyLock makes processes that bring keys wait for each other; see importLock.
+// keyLock is the advisory lock of processes that bring keys; see importLock.
 const keyLock = -3
 
 // A KeyUse is what a process wants with its keys.
 type KeyUse struct {
-	Worker bool             // it mails codes
-	Lost   conversion.KeyID // the key that these replace, known though it may be on no ring any more; "" for none
+	Worker bool             // the process mails codes
+	Lost   conversion.KeyID // the known key that these replace, which may be on no ring any more; "" for none
 }
 
-// CheckKeys returns conversion.ErrKeyUnknown unless the database knows one of the
-// keys, and the ring holds all that open requests were made with: their codes
-// could be neither sent nor accepted. A database that knows no key yet takes any.
+// CheckKeys returns conversion.ErrKeyUnknown unless the database knows one of the keys,
+// and the ring holds all keys of open requests. Without its key a code could be neither
+// sent nor accepted. A database that knows no key yet takes any.
 func (db *DB) CheckKeys(ctx context.Context, keys *conversion.Keyring) error {
 	return db.checkKeys(ctx, db.x, keys, KeyUse{})
 }
 
-// LearnKeys is CheckKeys, after which the database knows all keys of the ring. Of
-// two processes that bring the first keys at once, one wins.
+// LearnKeys is CheckKeys, but afterwards the database knows all keys of the ring. If
+// two processes bring the first keys at once, one wins.
 func (db *DB) LearnKeys(ctx context.Context, keys *conversion.Keyring, use KeyUse) error {
 	return db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, keyLock); err != nil {
@@ -101,8 +101,8 @@ func (db *DB) checkKeys(ctx context.Context, q sqlx.QueryerContext, keys *conver
 	return nil
 }
 
-// recognise tells whether a ring belongs to the database: it holds a key that
-// the database knows, or replaces one. A new key beside a known one is a rotation.
+// recognise tells whether a ring belongs to the database: it holds a known key, or it
+// replaces one. A new key beside a known one is a rotation.
 func recognise(known []knownKey, keys *conversion.Keyring, lost conversion.KeyID) error {
 	var expected []conversion.KeyID
 	belongs := len(known) == 0

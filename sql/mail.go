@@ -30,14 +30,14 @@ type MailKind string
 const (
 	MailCode         MailKind = "code"              // the activation code (R19)
 	MailReminder     MailKind = "reminder"          // the same code once more, at half time (D16)
-	MailNotice       MailKind = "notice"            // another address was chosen (D1)
-	MailSwitched     MailKind = "switch-notice"     // the switch under another address is done, to the contact address
+	MailNotice       MailKind = "notice"            // tells the contact of another address that was chosen (D1)
+	MailSwitched     MailKind = "switch-notice"     // tells the contact of the switch under another address
 	MailConfirmation MailKind = "confirmation"      // the switch is done, the recap attached
 	MailExpired      MailKind = "expired"           // the code was not used in time (R21)
 	MailReset        MailKind = "reset"             // the code for a new password (R31)
 	MailPassword     MailKind = "password-notice"   // the password was changed
 	MailIdentifier   MailKind = "identifier"        // the code that proves another identifier
-	MailMoved        MailKind = "identifier-notice" // the identifier was changed, to the old one
+	MailMoved        MailKind = "identifier-notice" // tells the old address that the identifier was changed
 	MailSiege        MailKind = "siege-notice"      // strangers guess at the space
 )
 
@@ -56,9 +56,9 @@ type Mail struct {
 	obligation
 	about
 	To        conversion.Email
-	Code      conversion.Code // zero unless it carries one
+	Code      conversion.Code // zero unless the mail carries a code
 	Date      time.Time       // of the message; the same for every copy of it
-	ExpiresAt time.Time       `db:"expires_at"` // the deadline of the code, of the contact's code in a notice; the epoch if there is none
+	ExpiresAt time.Time       `db:"expires_at"` // the code's deadline, in a notice that of the contact's code; the epoch if there is none
 }
 
 // obligation is a task that is due, and how often it was tried.
@@ -70,26 +70,26 @@ type obligation struct {
 	RequestID     int64         `db:"request_id"`
 	Generation    int           `db:"generation"`
 	Copy          int           `db:"copy"`          // 1 to 3 for an administrator's repetition (D3)
-	Attempts      int           `db:"attempts"`      // refusals so far that count
-	OwnFault      bool          `db:"own_fault"`     // the recipient is to blame for them, not the relay (D11)
+	Attempts      int           `db:"attempts"`      // refusals that count, so far
+	OwnFault      bool          `db:"own_fault"`     // the recipient is to blame for the refusals, not the relay (D11)
 	Interruptions int           `db:"interruptions"` // doubts about copies that may have gone out (I5)
 	HappenedAt    time.Time     `db:"happened_at"`   // what a notice tells; the epoch for other mails
-	Recent        bool          `db:"recent"`        // that was less than a day ago
+	Recent        bool          `db:"recent"`        // HappenedAt is less than a day ago
 	DueAt         time.Time     `db:"due_at"`
-	CampaignID    int64         `db:"campaign_id"` // 0: nobody holds it back
-	Campaign      CampaignState `db:"campaign"`    // running also where nobody does, or campaignShut
+	CampaignID    int64         `db:"campaign_id"` // 0: no campaign holds the mail back
+	Campaign      CampaignState `db:"campaign"`    // running also without a campaign; or campaignShut
 }
 
-// campaignShut is a running campaign whose codes would have too little assistance
-// ahead now (D14).
+// campaignShut is a running campaign whose codes would have too little assistance ahead
+// now (D14).
 const campaignShut CampaignState = "shut"
 
-// startsCode tells whether the code that the mail carries counts from its start.
+// startsCode tells whether the start of the mail starts its code.
 func (o obligation) startsCode() bool {
 	return (o.Kind == MailCode || o.Kind == MailReset || o.Kind == MailIdentifier) && o.Copy == 0
 }
 
-// about is what a mail has to tell, read once its code is locked.
+// about is what a mail tells, read once its code is locked.
 type about struct {
 	CodePlace  string           `db:"code_place"` // of the code's row
 	KeyID      conversion.KeyID `db:"key_id"`
@@ -102,22 +102,22 @@ type about struct {
 	Sharing    int              `db:"sharing"` // certificate spaces with this contact address, 1001 at most (D2)
 	Taken      bool             `db:"taken"`   // that address is the identifier of a password space already (R6)
 	PDF        []byte           `db:"pdf"`
-	Started    bool             `db:"started"`    // its code: this is a repetition after doubt
-	Good       bool             `db:"good"`       // nothing has made it void
+	Started    bool             `db:"started"`    // the code has started: this is a repetition after doubt
+	Good       bool             `db:"good"`       // nothing has made the mail void
 	LeftUntil  *string          `db:"left_until"` // an instant, or infinity, while its space is left alone (D17)
-	Now        time.Time        `db:"now"`        // of a mail that starts no code: when that was found out
+	Now        time.Time        `db:"now"`        // when a mail that starts no code was read
 	spaceRow
 }
 
-// Space is the space that the mail is about, without its companies, which no
-// mail tells.
+// Space is the space that the mail is about. It has no companies, as no mail tells
+// them.
 func (m Mail) Space() (conversion.Space, error) { return m.space() }
 
 //go:embed query/finish_accepted.sql
 var finishAccepted string
 
-// ErrLocked says that somebody holds the codes or requests of some mails.
-// The others are finished; the call is to be made again for those.
+// ErrLocked says that somebody holds the codes or requests of some mails. The others
+// are finished. The caller calls again for those that remain.
 var ErrLocked = errors.New("somebody holds a code or a request")
 
 // FinishAccepted records mails that the relay accepted. It leaves out mails that the
@@ -169,8 +169,8 @@ func (db *DB) FinishFailed(ctx context.Context, token string, failures []Failure
 var finishInDoubt string
 
 // FinishInDoubt records mails whose outcome is unknown, one interruption each (I5). The
-// same message goes out again after delay. After the third interruption its request
-// counts as mailed instead.
+// same message goes out again after delay. After the third interruption the code counts
+// as mailed instead.
 func (db *DB) FinishInDoubt(ctx context.Context, c Claim, delay time.Duration) error {
 	return db.finish(ctx, c, "in doubt", finishInDoubt, c.Token, c.IDs, delay.Seconds())
 }
@@ -192,7 +192,7 @@ func (db *DB) FinishRefused(ctx context.Context, token string, failures []Failur
 	return db.finishFree(ctx, c, "refused", finishRefused, token, c.IDs, words, codes)
 }
 
-// finishFree finishes the mails that nobody else holds.
+// finishFree finishes the mails whose codes and requests nobody else holds.
 func (db *DB) finishFree(ctx context.Context, c Claim, how, query string, args ...any) error {
 	if len(c.IDs) == 0 {
 		return nil

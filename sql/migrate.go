@@ -15,10 +15,11 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrate creates or upgrades the schema. It is safe to run twice, and by two
-// processes at once: one waits for the other.
+// Migrate creates or upgrades the schema. It is safe to run twice, and by two processes
+// at once: one waits for the other.
 func (db *DB) Migrate(ctx context.Context) error {
-	// Who waits for another's migration looks once a second, for five minutes.
+	// A process that waits for another's migration looks once a second, for five
+	// minutes.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
@@ -40,7 +41,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 
 func migrationFiles() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
 
-// ErrSchema says that the database has not the schema of this program.
+// ErrSchema says that the schema of the database is not that of this program.
 var ErrSchema = errors.New("the database schema is not up to date: run `bascule migrate`")
 
 // CheckSchema returns ErrSchema unless the schema is the one of this program.

@@ -14,9 +14,9 @@ import (
 // password.
 func Open(ctx context.Context, url string, conns int) (*DB, error) { return open(ctx, url, conns, "") }
 
-// OpenPages is Open for pages: each statement is prepared once and goes by the indexes,
-// and none waits longer for a lock than PagePatience. What gives up returns ErrBusy and
-// has changed nothing.
+// OpenPages is Open for pages. Each statement is prepared once and goes by the indexes.
+// None waits longer for a lock than PagePatience: then it returns ErrBusy and has
+// changed nothing.
 func OpenPages(ctx context.Context, url string, conns int) (*DB, error) {
 	return open(ctx, url, conns, fmt.Sprintf("%s; SET lock_timeout = %d", byIndex, PagePatience.Milliseconds()))
 }
@@ -26,18 +26,17 @@ func OpenWork(ctx context.Context, url string, conns int) (*DB, error) {
 	return open(ctx, url, conns, byIndex)
 }
 
-// byIndex leaves the planner no choice. The statements of workers and pages go from a
-// bounded number of rows to others by their keys; a plan that reads a table
-// through, because there are no statistics yet or no longer, would do so for each
-// window of mails. Where there is no index, as on the breaker's one row, the
-// planner takes the cost for enormous: nothing is to be compiled for that.
+// byIndex leaves the planner no choice. Statements of workers and pages find a bounded
+// number of rows by their keys. Without statistics, the planner could choose to read a
+// whole table, for each window of mails. On the breaker's one row there is no index, so
+// the planner takes the cost for enormous; compiling would not pay.
 //
-// Such a plan is as good for any other arguments, so it is made once.
+// Such a plan is as good for any other arguments, so PostgreSQL makes it once.
 const byIndex = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 
 // PagePatience is how long a statement of a page waits for a lock that another
-// transaction holds. An import may hold one for as long as it applies its rows;
-// a page that waits keeps a connection from everybody else.
+// transaction holds. An import may hold one for as long as it applies its rows. A page
+// that waits keeps a connection from all others.
 const PagePatience = 2 * time.Second
 
 func open(ctx context.Context, url string, conns int, settings string) (*DB, error) {

@@ -44,13 +44,13 @@ var optAgain string
 // errMoved says that another request was opened while this one waited.
 var errMoved = errors.New("the open request has changed")
 
-// Opt keeps the credentials of a certificate holder until the code, mailed to
-// the address chosen, is typed. The holder prevails over an open request (D8).
+// Opt keeps the credentials of a certificate holder until somebody types the code,
+// which is mailed to the address chosen. The holder prevails over an open request (D8).
 //
-// It returns ErrBusy, conversion.ErrAlreadyActivated, conversion.ErrNotFound if
-// the certificate is no longer the space's, conversion.ErrAddressTaken, a
-// *conversion.ReservedError or conversion.ErrTooManyAddresses; nothing has
-// changed then.
+// It returns ErrBusy, conversion.ErrAlreadyActivated, conversion.ErrNotFound if the
+// certificate is no longer the space's, conversion.ErrAddressTaken, a
+// *conversion.ReservedError or conversion.ErrTooManyAddresses; nothing has changed
+// then.
 func (db *DB) Opt(ctx context.Context, o Option) (Choice, error) {
 	var choice Choice
 	var err error
@@ -67,8 +67,8 @@ func (db *DB) Opt(ctx context.Context, o Option) (Choice, error) {
 	case violates(err, "code_reserved"):
 		err = db.reserved(ctx, o.Email)
 	case isLost(err):
-		// The connection broke, perhaps after the COMMIT. The same form again
-		// tells: it changes nothing that was taken.
+		// The connection broke, perhaps after the COMMIT. The same form again tells: it
+		// changes nothing if it was taken before.
 		err = ErrBusy
 	}
 	if err != nil {
@@ -77,7 +77,7 @@ func (db *DB) Opt(ctx context.Context, o Option) (Choice, error) {
 	return choice, nil
 }
 
-// optIn holds, in the order of an activation, first the request, then the space.
+// optIn locks the request, then the space, in the order of an activation.
 func optIn(ctx context.Context, tx *sqlx.Tx, o Option) (Choice, error) {
 	var free bool
 	if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, spaceLock(o.Space)); err != nil {
@@ -109,15 +109,15 @@ func optIn(ctx context.Context, tx *sqlx.Tx, o Option) (Choice, error) {
 	return s.opt(ctx, tx, o, credentials)
 }
 
-// spaceLock is the advisory lock of a space. Requests' own locks are their ids,
-// which are positive, and -1 is the imports'.
+// spaceLock is the advisory lock of a space. The locks of requests are their ids, which
+// are positive. -1 is the imports' lock.
 func spaceLock(space int64) int64 { return -1 - space }
 
 type lockedSpace struct {
 	Now        time.Time `db:"now"`
 	RequestID  int64     `db:"request_id"` // of the open request, 0 if there is none
 	Submission string    `db:"submission"`
-	Current    string    `db:"current_email"` // where its present code goes
+	Current    string    `db:"current_email"` // the address of the code that counts
 	Bounced    bool      `db:"bounced"`
 	StartedAt  time.Time `db:"started_at"`
 	ExpiresAt  time.Time `db:"expires_at"`

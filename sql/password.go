@@ -16,13 +16,13 @@ var lockRequest string
 //go:embed query/ask_reset.sql
 var askReset string
 
-// AskReset has a code for a new password mailed to the identifier of a space
-// whose trust answer has just been matched (R31). The code is good for
-// conversion.ResetLifetime from the start of its mail; earlier ones are dead.
+// AskReset makes a mail due to the identifier of a space whose trust answer has just
+// been matched (R31). Its code opens a new password. It is good for
+// conversion.ResetLifetime from the start of its mail; earlier codes are dead.
 func (db *DB) AskReset(ctx context.Context, i Identifier, keys *conversion.Keyring) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		// Two who ask at once are counted one after the other: without the lock
-		// both would take the same generation, and one of them get no mail.
+		// The lock lets two visitors who ask at once pass one after the other.
+		// Otherwise both would take the same generation, and one would get no mail.
 		if _, err := tx.ExecContext(ctx, lockRequest, i.RequestID); err != nil {
 			return err
 		}
@@ -39,12 +39,12 @@ func (db *DB) AskReset(ctx context.Context, i Identifier, keys *conversion.Keyri
 type Reset struct {
 	RequestID  int64
 	Generation int
-	Number     conversion.SubscriberNumber // which a password may not contain
-	Password   conversion.Hash             // which the new one may not be
+	Number     conversion.SubscriberNumber // a password may not contain it
+	Password   conversion.Hash             // the new password may not be the same
 }
 
-// FindReset looks an address and a code up: one index probe, the same for known
-// and unknown. It returns conversion.ErrCodeRefused if the code is wrong, used,
+// FindReset looks an address and a code up. It takes one index probe, whether the code
+// is known or not. It returns conversion.ErrCodeRefused if the code is wrong, used,
 // expired or not the latest; a *LateCode says more.
 func (db *DB) FindReset(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (Reset, error) {
 	row, err := db.findCode(ctx, keys, email, code)
@@ -66,9 +66,9 @@ var lockCode string
 //go:embed query/use_reset.sql
 var useReset string
 
-// UseReset gives the space a new password, once, and ends all its sessions
-// (R31). The database's clock, read behind the locks, decides whether the code
-// is still good. It returns conversion.ErrCodeRefused.
+// UseReset gives the space a new password, once, and ends all its sessions (R31). The
+// database's clock, read behind the locks, decides whether the code is still good. It
+// returns conversion.ErrCodeRefused.
 func (db *DB) UseReset(ctx context.Context, r Reset, password conversion.Hash) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, lockSpace, r.RequestID); err != nil {
@@ -95,9 +95,9 @@ var lockSpace string
 //go:embed query/change_password.sql
 var changePassword string
 
-// ChangePassword replaces the password of the space that a session is in, and
-// ends all its other sessions. It returns conversion.ErrNotFound if the
-// password was changed elsewhere meanwhile.
+// ChangePassword replaces the password of the space that a session is in, and ends all
+// its other sessions. It returns conversion.ErrNotFound if the password was changed
+// meanwhile.
 func (db *DB) ChangePassword(ctx context.Context, s EnteredSpace, password conversion.Hash, tokenHash [32]byte) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, lockSpace, s.RequestID); err != nil {

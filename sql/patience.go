@@ -10,27 +10,28 @@ import (
 	"time"
 )
 
-// How long we wait for an answer of PostgreSQL's before its connection is closed
-// on our side. A server whose processes are frozen, or that never tells how a
-// COMMIT ended, keeps its connections open: the kernel answers for it.
+// These are the limits of our patience with PostgreSQL. When one has passed, our side
+// closes the connection. A server whose processes are frozen keeps its connections
+// open, as the kernel answers for it. So does a server that never tells how a COMMIT
+// ended.
 const (
-	// longest is for any statement of a command: an import's may take minutes.
+	// longest is for a statement of a command: an import's may take minutes.
 	longest = 30 * time.Minute
 	// connecting is for a connection, from the dial to its first use.
 	connecting = 10 * time.Second
-	// listening is for what the connection asks that waits for notifications.
+	// listening is for statements of the connection that waits for notifications.
 	listening = 10 * time.Second
-	// parting is how long a statement may go on whose context has ended: the
-	// server is asked to cancel it, and has this long to say so.
+	// parting is for a statement whose context has ended: the server is asked to cancel
+	// it, and has this long to say so.
 	parting = 500 * time.Millisecond
-	// closing is how long each connection of a pool that is closed waits to hear
-	// that what was prepared on it is forgotten.
+	// closing is for each connection of a closed pool: the server confirms that it
+	// forgets the prepared statements.
 	closing = 100 * time.Millisecond
 )
 
-// A link dials for one connection of the pool. Once that stands, lib/pq dials
-// again only to ask the server to cancel a statement, because its context has
-// ended: the statement then has until parting to end by itself.
+// A link dials for one connection of the pool. Once the connection stands, lib/pq dials
+// again only to have a statement cancelled whose context has ended. The statement then
+// has until parting to end by itself.
 type link struct {
 	patience  *atomic.Int64
 	connected atomic.Bool
@@ -84,14 +85,14 @@ func (l *link) parted() bool {
 	return l.main.parted()
 }
 
-// A patientConn gives up, and closes itself, when PostgreSQL does not answer.
+// A patientConn gives up and closes itself when PostgreSQL does not answer in time.
 type patientConn struct {
 	net.Conn
 	patience *atomic.Int64
-	listens  bool // reads all the time: only what was asked has to be answered in time
+	listens  bool // it reads all the time: only an answer to a statement has a deadline
 
 	mu  sync.Mutex
-	end time.Time // of the connection, once it parts
+	end time.Time // of the connection, once its context has ended
 }
 
 // Read waits for patience at the most.
@@ -123,7 +124,7 @@ func (c *patientConn) limit(set func(time.Time) error) {
 	if !c.end.IsZero() && c.end.Before(at) {
 		at = c.end
 	}
-	set(at) // an error is the one of the read or write that follows
+	set(at) // an error comes again from the read or write that follows
 }
 
 // part ends the connection soon, whatever it waits for.
@@ -151,13 +152,13 @@ func (c *patientConn) checked(op string, err error) error {
 	return &net.OpError{Op: op, Net: "postgres", Err: errSilent{}}
 }
 
-// errSilent says that PostgreSQL did not answer in time. What it has done is unknown.
+// errSilent says that PostgreSQL did not answer in time. Nobody knows what it has done.
 type errSilent struct{}
 
 func (errSilent) Error() string { return "PostgreSQL does not answer" }
 func (errSilent) Timeout() bool { return true }
 
-// Unwrap tells that it is a deadline of ours.
+// Unwrap tells that the deadline is ours.
 func (errSilent) Unwrap() error { return os.ErrDeadlineExceeded }
 
 // A listenDialer dials for the connection that waits for notifications.

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// A PendingGroup is invitations that have not started, of one priority and of
-// certificates that expire on one day.
+// A PendingGroup counts invitations that have not started, of one priority and one day
+// of expiry.
 type PendingGroup struct {
-	Released bool      `db:"released"` // they wait for a worker, no longer for their campaign
+	Released bool      `db:"released"` // the invitations wait for a worker, no longer for their campaign
 	Priority int       `db:"priority"`
 	Expires  time.Time `db:"expires"` // midnight UTC
 	Mails    int       `db:"mails"`
-	Alone    int       `db:"alone"` // of these, left alone (D17)
+	Alone    int       `db:"alone"` // invitations to subscribers who are left alone (D17)
 }
 
 //go:embed query/pending.sql
 var pending string
 
-// Pending tells what has not started of a campaign, in no order.
+// Pending counts the invitations of a campaign that have not started, in no order.
 func (db *DB) Pending(ctx context.Context, c Campaign) (groups []PendingGroup, err error) {
 	if err := db.x.SelectContext(ctx, &groups, pending, c.ID); err != nil {
 		return nil, fmt.Errorf("group the invitations of campaign %q: %w", c.Name, err)
@@ -28,16 +28,16 @@ func (db *DB) Pending(ctx context.Context, c Campaign) (groups []PendingGroup, e
 	return groups, nil
 }
 
-// Recipients are the addresses of the invitations that have not started.
+// Recipients counts the addresses of invitations that have not started.
 type Recipients struct {
-	Domains   []DomainMails // those with most of them
+	Domains   []DomainMails // the domains with the most invitations
 	Addresses int
-	Shared    int // of these, those of several spaces
-	Sharing   int // how many spaces those have, all told
-	Largest   int // and the one that has most
+	Shared    int // addresses that several spaces share
+	Sharing   int // the spaces of these addresses
+	Largest   int // the spaces of the address with the most
 }
 
-// DomainMails is how many invitations go to the addresses of a mail domain.
+// DomainMails is how many invitations go to addresses of a mail domain.
 type DomainMails struct {
 	Domain string `db:"domain" json:"domain"`
 	Mails  int    `db:"mails" json:"mails"`
@@ -46,8 +46,8 @@ type DomainMails struct {
 //go:embed query/recipients.sql
 var recipients string
 
-// Recipients tells to whom invitations of a campaign go that have not started; of
-// their domains, those with most mails.
+// Recipients counts the addresses of invitations of a campaign that have not started.
+// It lists the domains with the most mails, at most so many.
 func (db *DB) Recipients(ctx context.Context, c Campaign, domains int) (r Recipients, err error) {
 	var rows []struct {
 		DomainMails

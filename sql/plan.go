@@ -22,21 +22,21 @@ const (
 	ObstacleUnknown      Obstacle = "unknown"       // no space has the number
 	ObstacleNeverInvited Obstacle = "never_invited" // its space has no request
 	ObstacleSwitched     Obstacle = "switched"      // its space is entered by password (R4)
-	ObstacleOpen         Obstacle = "open"          // its request is still open
+	ObstacleOpen         Obstacle = "open"          // its request is open
 	ObstacleExcluded     Obstacle = "excluded"      // its space is left alone (D17)
 	ObstacleCancelled    Obstacle = "cancelled"     // an administrator ended its request
 	ObstacleClosed       Obstacle = "closed"        // its campaign is over (D12)
-	ObstacleRefused      Obstacle = "refused"       // the relay refused the address, which is still the same
-	ObstacleBounced      Obstacle = "bounced"       // a bounce said that the address is gone, which is still the same
+	ObstacleRefused      Obstacle = "refused"       // the relay refused the address, and the space still has it
+	ObstacleBounced      Obstacle = "bounced"       // a bounce said that the address is gone, and the space still has it
 )
 
 // A Plan is the requests that a command is about to change. Nothing is changed or
 // locked yet. The command leaves out requests that change meanwhile.
 type Plan struct {
 	Requests []int64
-	States   map[conversion.State]int // of these
+	States   map[conversion.State]int // of the requests
 	LeftOut  map[Obstacle]int
-	Named    []LeftOut // the numbers left out that were named, in their order
+	Named    []LeftOut // the named numbers that are left out, in their order
 
 	byNumber    bool
 	sameAddress bool
@@ -72,13 +72,14 @@ type candidate struct {
 	Retry     Obstacle                    `db:"retry_obstacle"`
 }
 
-// A RetryScope says whom to invite again: the numbers, if there are any, else the
-// spaces whose latest request is of a batch, or of any where it is 0.
+// A RetryScope says which spaces are invited again: those of the numbers, if there are
+// any. Otherwise it is the spaces whose latest request is of a batch, or of any batch
+// if it is 0.
 type RetryScope struct {
 	Numbers     []conversion.SubscriberNumber
 	Batch       int64
-	Campaign    string // the name of one; "": any
-	SameAddress bool   // refused and gone addresses too, though they are the same
+	Campaign    string // the name of a campaign; "": any
+	SameAddress bool   // refused and gone addresses too, even if they did not change
 }
 
 var (
@@ -89,10 +90,10 @@ var (
 )
 
 // PlanRetry finds the certificate spaces whose latest request expired or was
-// undeliverable (D10); refused addresses, and those whose bounce says that they
-// are gone, only where they changed since; never who is left alone (D17). A
-// cancelled one is chosen by its number alone. It returns
-// conversion.ErrNotFound for an unknown batch, and ErrNoCampaign.
+// undeliverable (D10). It finds refused addresses and addresses that a bounce calls
+// gone only if they changed since. It leaves out spaces that are left alone (D17). It
+// finds a cancelled request by its number alone. It returns conversion.ErrNotFound for
+// an unknown batch, and ErrNoCampaign.
 func (db *DB) PlanRetry(ctx context.Context, scope RetryScope) (Plan, error) {
 	p := newPlan()
 	p.byNumber, p.sameAddress = len(scope.Numbers) > 0, scope.SameAddress
@@ -143,7 +144,7 @@ func (db *DB) PlanCancel(ctx context.Context, numbers []conversion.SubscriberNum
 	return p, nil
 }
 
-// distinct keeps the first of each number: twice is once.
+// distinct keeps the first of equal numbers.
 func distinct(numbers []conversion.SubscriberNumber) []string {
 	seen := make(map[conversion.SubscriberNumber]bool, len(numbers))
 	var list []string
@@ -169,9 +170,9 @@ var (
 	cancel string
 )
 
-// Retry opens a new request for each one chosen, without credentials, for the
-// present contact address (D10). All or nothing; twice is once. It returns how
-// many requests it opened.
+// Retry opens a new request for each one chosen, without credentials, for the present
+// contact address (D10). It does all or nothing, and nothing the second time. It
+// returns how many requests it opened.
 func (db *DB) Retry(ctx context.Context, p Plan, keys *conversion.Keyring, actor string) (int64, error) {
 	var opened int64
 	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
@@ -191,9 +192,9 @@ func (db *DB) Retry(ctx context.Context, p Plan, keys *conversion.Keyring, actor
 	return opened, nil
 }
 
-// Cancel ends the requests chosen that are open still: their codes are dead at
-// once, a mail under way arrives with a dead code. All or nothing. It returns how
-// many requests it ended.
+// Cancel ends the chosen requests that are still open. Their codes are dead at once; a
+// mail under way arrives with a dead code. It does all or nothing. It returns how many
+// requests it ended.
 func (db *DB) Cancel(ctx context.Context, p Plan, actor string) (int64, error) {
 	n, err := db.end(ctx, p.Requests, false, actor)
 	if err != nil {
@@ -202,8 +203,8 @@ func (db *DB) Cancel(ctx context.Context, p Plan, actor string) (int64, error) {
 	return n, nil
 }
 
-// end cancels those of these requests that are open; if unsent, those alone whose
-// code never started. Whoever starts one at the moment is waited for.
+// end cancels the open ones of these requests; if unsent, only those whose code never
+// started. It waits for workers that start one of the codes.
 func (db *DB) end(ctx context.Context, requests []int64, unsent bool, actor string) (n int64, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
 		chosen := pq.Array(requests)
@@ -227,8 +228,8 @@ var (
 	reissue string
 )
 
-// PlanReissue finds the open requests whose codes a key makes. It returns
-// conversion.ErrKeyUnknown, with the keys in use, for one that never made any.
+// PlanReissue finds the open requests whose codes a key makes. If the key never made
+// any, it returns conversion.ErrKeyUnknown, with the keys in use.
 func (db *DB) PlanReissue(ctx context.Context, key conversion.KeyID) (Plan, error) {
 	p := newPlan()
 	for r, err := range readRows[candidate](ctx, db.x, planReissue, key) {
@@ -266,9 +267,10 @@ func (db *DB) checkUsed(ctx context.Context, key conversion.KeyID) error {
 	return fmt.Errorf("%w: no code was made with %q; the open ones were made with %s", conversion.ErrKeyUnknown, key, strings.Join(open, ", "))
 }
 
-// Reissue kills the codes made with a key that has leaked. Open requests get new
-// ones, made with the newest key; who wants a new password asks again. The leaked
-// key makes no code any more. Overdue requests expire first. It returns how many requests it changed.
+// Reissue kills the codes made with a key that has leaked. Open requests get new codes,
+// made with the newest key. Owners who wanted a new password ask again. The leaked key
+// makes no code any more. Overdue requests expire first. It returns how many requests
+// it changed.
 func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conversion.Keyring, actor string) (int64, error) {
 	var n int64
 	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {

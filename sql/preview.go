@@ -20,9 +20,10 @@ type Preview struct {
 //go:embed query/preview.sql
 var preview string
 
-// Previews are invitations that a campaign holds: those of the numbers, or where none
-// are given up to four that differ: the longest holder, a shared address, the last
-// certificate, the first to leave. What is not held is left out.
+// Previews returns invitations that a campaign holds: those of the numbers. Without
+// numbers it picks up to four: the longest holder, a shared address, the last
+// certificate, and the first to leave. It leaves out numbers whose invitations are not
+// held.
 func (db *DB) Previews(ctx context.Context, c Campaign, numbers []conversion.SubscriberNumber) (list []Preview, err error) {
 	names := make(pq.StringArray, 0, len(numbers))
 	for _, n := range numbers {
@@ -49,7 +50,7 @@ func (db *DB) Previews(ctx context.Context, c Campaign, numbers []conversion.Sub
 //go:embed query/note_preview.sql
 var notePreview string
 
-// NotePreview records that a preview was made; what tells no address (I9).
+// NotePreview records that a preview was made; what contains no address (I9).
 func (db *DB) NotePreview(ctx context.Context, c Campaign, what, actor string) error {
 	if _, err := db.x.ExecContext(ctx, notePreview, c.ID, actor, what); err != nil {
 		return fmt.Errorf("record a preview of campaign %q: %w", c.Name, err)

@@ -44,7 +44,7 @@ type RenderedRecap struct {
 //go:embed query/finish_recaps.sql
 var finishRecaps string
 
-// FinishRecaps keeps rendered documents and makes the mails due that carry them.
+// FinishRecaps keeps rendered documents, and makes due the mails that carry them.
 func (db *DB) FinishRecaps(ctx context.Context, token string, done []RenderedRecap) error {
 	var (
 		c            = Claim{Token: token}

@@ -11,16 +11,16 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Released mails that wait for workers are refilled to releasedMost once there are
-// fewer than releasedFew: a second or two of work, so that workers never wait for the
-// next release, and a row of higher priority that comes later does not wait long.
+// When fewer than releasedFew released mails wait for workers, they are refilled to
+// releasedMost. This is a second or two of work. Workers never wait for the next
+// release, and a later row of higher priority does not wait long.
 const (
 	releasedFew  = 10_000
 	releasedMost = 2 * releasedFew
 )
 
-// Assistance tells how much help there is between two instants (D14), and when it
-// answers next, from an instant on (D16); false if never.
+// Assistance tells how much help there is between two instants (D14). It also tells
+// when help answers next, from an instant on; false if never (D16).
 type Assistance interface {
 	Between(from, to time.Time) time.Duration
 	NextOpen(from time.Time) (time.Time, bool)
@@ -41,11 +41,11 @@ var (
 	openCampaign string
 )
 
-// Release makes the next invitations of the running campaigns due, as far as workers
-// are about to start them and the campaigns' settings allow it (D12–D14): a pause
-// finds little to stop, and what is held is in nobody's way. Any number of processes
-// may call it; one at a time releases for a campaign. lifetime is that of a code. It
-// returns how many it released.
+// Release makes the next invitations of the running campaigns due (D12–D14). It
+// releases as many as workers are about to start and the campaigns' settings allow. So
+// a pause finds little to stop, and held invitations are in nobody's way. Any number of
+// processes may call it; one at a time releases for a campaign. lifetime is that of a
+// code. It returns how many invitations it released.
 func (db *DB) Release(ctx context.Context, help Assistance, lifetime time.Duration) (n int, err error) {
 	var ids []int64
 	if err := db.x.SelectContext(ctx, &ids, runningCampaigns); err != nil {
@@ -72,7 +72,7 @@ type releasing struct {
 	lifetime time.Duration
 }
 
-// room is what a campaign has room for.
+// room is what the limits of a campaign are compared with.
 type room struct {
 	Now       time.Time `db:"now"`
 	Waiting   int       `db:"waiting"`
@@ -85,7 +85,7 @@ type room struct {
 func (r *releasing) run(ctx context.Context, id int64) (int, error) {
 	var c campaignRow
 	err := r.tx.GetContext(ctx, &c, lockRunning, id)
-	if errors.Is(err, stdsql.ErrNoRows) { // another process is at it, or it was stopped
+	if errors.Is(err, stdsql.ErrNoRows) { // another process releases, or the campaign was stopped
 		return 0, nil
 	}
 	if err != nil {
@@ -104,7 +104,7 @@ func (r *releasing) run(ctx context.Context, id int64) (int, error) {
 	return r.release(ctx, id, m.free(c))
 }
 
-// free is how many invitations the campaign may release, if that is above 0.
+// free is how many invitations the campaign may release; it may be negative.
 func (m room) free(c campaignRow) int {
 	if m.Waiting >= releasedFew {
 		return 0
@@ -119,8 +119,8 @@ func (m room) free(c campaignRow) int {
 	return n
 }
 
-// open tells whether an invitation that starts now has enough assistance ahead, and
-// says for the workers until when that is so (D14).
+// open tells whether an invitation that starts now has enough assistance ahead. It
+// tells the workers until when that is so (D14).
 func (r *releasing) open(ctx context.Context, c campaignRow, now time.Time) (bool, error) {
 	if c.MinHelp == 0 {
 		return true, nil
@@ -133,9 +133,10 @@ func (r *releasing) open(ctx context.Context, c campaignRow, now time.Time) (boo
 // ahead is how many minutes enoughUntil looks ahead: releases follow each other closer.
 const ahead = 2
 
-// enoughUntil is before when a code that starts has at least that much assistance in
-// its lifetime; now if that is not so now. Assistance begins and ends at whole minutes,
-// so what a lifetime holds of it grows or lessens evenly in between.
+// enoughUntil is the instant until which a code that starts has at least that much
+// assistance in its lifetime. It is now if the assistance is too little already.
+// Assistance begins and ends at whole minutes, so between them its amount in a lifetime
+// changes evenly.
 func (r *releasing) enoughUntil(now time.Time, least time.Duration) time.Time {
 	spare := func(at time.Time) time.Duration { return r.help.Between(at, at.Add(r.lifetime)) - least }
 	until, enough := now, spare(now)

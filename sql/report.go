@@ -13,19 +13,19 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A Scope is what a report is about: a batch, a campaign, or everything if both are
+// A Scope is the subject of a report: a batch, a campaign, or everything if both are
 // zero.
 type Scope struct {
 	Batch    int64
 	Campaign string // its name
 }
 
-// A Report is everything about its scope at one instant. Its sequences are read
-// once, each one before the next, while ReadReport runs.
+// A Report is everything about its scope at one instant. Its sequences are read once,
+// one after the other, while ReadReport runs.
 type Report struct {
 	At       time.Time
 	FileName string // of the batch
-	Campaign string // its name, as it was given to it
+	Campaign string // its name as it is stored
 	Rows     ReportRows
 	Spaces   iter.Seq2[ReportSpaces, error]
 	Requests iter.Seq2[ReportRequest, error]
@@ -38,8 +38,8 @@ type ReportRows struct {
 	Rows    int `db:"rows"`
 	Taken   int `db:"taken"`
 	NotDue  int `db:"not_due"`
-	Refused int `db:"refused"` // rejected or excluded then
-	// Of the refused ones, those that no later file has again.
+	Refused int `db:"refused"` // rejected or excluded rows
+	// These are the refused rows that no later file has again.
 	StillExcluded int `db:"still_excluded"`
 	StillRejected int `db:"still_rejected"`
 }
@@ -52,8 +52,8 @@ const (
 	SpacesByIssuer = "issuer"
 )
 
-// ReportSpaces counts the spaces of one group, each once: Switched to Cancelled add
-// up to Spaces.
+// ReportSpaces counts the spaces of one group, each once. Switched to Cancelled add up
+// to Spaces.
 type ReportSpaces struct {
 	Kind        string    `db:"kind"`
 	Month       time.Time `db:"month"` // its first day
@@ -68,7 +68,7 @@ type ReportSpaces struct {
 	Cancelled   int       `db:"cancelled"`
 }
 
-// A ReportRequest is one request; instants that have not come are zero.
+// A ReportRequest is one request. Instants that have not come are zero.
 type ReportRequest struct {
 	ID                 int64
 	Number             conversion.SubscriberNumber
@@ -117,8 +117,8 @@ var (
 )
 
 // ReadReport calls use with one consistent picture of a scope: its counts equal its
-// rows, whatever goes on meanwhile. It returns conversion.ErrNotFound for an
-// unknown batch, and ErrNoCampaign.
+// rows, whatever goes on meanwhile. It returns conversion.ErrNotFound for an unknown
+// batch, and ErrNoCampaign.
 func (db *DB) ReadReport(ctx context.Context, of Scope, use func(Report) error) error {
 	if err := db.checkBatch(ctx, of.Batch); err != nil {
 		return err
@@ -168,12 +168,12 @@ func readReport(ctx context.Context, tx *sqlx.Tx, batch int64, c Campaign) (Repo
 	return r, nil
 }
 
-// rowByRow makes the planner go by the indexes, whatever the statistics say: the
-// first row comes at once, and each other one while the one before it is used.
+// rowByRow makes the planner go by the indexes, whatever the statistics say. The first
+// row comes at once, and each other row while the one before it is used.
 const rowByRow = `SET LOCAL jit = off; SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off`
 
-// readRequests reads the requests of a batch, a space and a campaign, 0 for any.
-// There may be millions of rows: each is read into the same places.
+// readRequests reads the requests of a batch, a space and a campaign, 0 for any. There
+// may be millions of rows, so each is read into the same variables.
 func readRequests(ctx context.Context, q sqlx.QueryerContext, batch, space, campaign int64, at time.Time) iter.Seq2[ReportRequest, error] {
 	return func(yield func(ReportRequest, error) bool) {
 		var r ReportRequest
@@ -199,10 +199,10 @@ func readRequests(ctx context.Context, q sqlx.QueryerContext, batch, space, camp
 	}
 }
 
-// A second is where a column goes that tells an instant by its seconds since 1970.
+// A second scans a column that has an instant as seconds since 1970.
 type second struct{ t *time.Time }
 
-// Scan implements sql.Scanner. No instant is the zero time.
+// Scan implements sql.Scanner. A null column is the zero time.
 func (s second) Scan(value any) error {
 	switch v := value.(type) {
 	case nil:

@@ -13,11 +13,11 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A StateError says that a request is in a state which forbids what was asked.
+// A StateError says that the state of a request forbids what was asked.
 type StateError struct {
 	Number conversion.SubscriberNumber
 	State  conversion.State
-	Advice string // what can be done instead
+	Advice string // what the administrator can do instead
 }
 
 func (e *StateError) Error() string {
@@ -42,10 +42,10 @@ type latest struct {
 	LeftAlone  bool             `db:"left_alone"`
 }
 
-// Resend makes one more mail due with the same code and the same deadline, as
-// an administrator may ask while the code is good, conversion.MaxResends times
-// (D3), unless who gets it is left alone (D17). It returns conversion.ErrNotFound
-// or a *StateError.
+// Resend makes one more mail due with the same code and the same deadline (D3). An
+// administrator may ask for conversion.MaxResends of them while the code is good.
+// Resend refuses if the recipient is left alone (D17). It returns
+// conversion.ErrNotFound or a *StateError.
 func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, actor string) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		var id int64
@@ -72,7 +72,7 @@ func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, ac
 	return nil
 }
 
-// resendRefusal is why a code cannot be sent again, nil if it can (D3, D17).
+// resendRefusal is the reason why a code cannot be sent again, nil if it can (D3, D17).
 func resendRefusal(number conversion.SubscriberNumber, state conversion.State, resends int, leftAlone bool) error {
 	switch {
 	case state == conversion.StateRequested:

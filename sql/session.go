@@ -21,9 +21,9 @@ const RecapSession = 30 * time.Minute
 var openSession string
 
 // openSession opens another session on the recap of an activated request, while the
-// session of the activation lasts. The lock makes a change of the password see it. It
-// returns conversion.ErrAlreadyActivated. One that is open already stays: it is that of
-// an activation whose COMMIT was not answered.
+// session of the activation lasts. The lock lets a change of the password see it. It
+// returns conversion.ErrAlreadyActivated. A session with this token may be open
+// already: it belongs to an activation whose COMMIT was not answered, and it stays.
 func (db *DB) openSession(ctx context.Context, request int64, tokenHash [32]byte) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, lockSpace, request); err != nil {
@@ -64,7 +64,7 @@ const SpaceSession = time.Hour
 // An Identifier is a password space as its address finds it.
 type Identifier struct {
 	SpaceID   int64                    `db:"space_id"`
-	RequestID int64                    `db:"request_id"` // the one that switched it
+	RequestID int64                    `db:"request_id"` // the request that switched it
 	Email     string                   `db:"email"`      // as typed at the switch
 	Password  conversion.Hash          `db:"password_hash"`
 	Question  conversion.TrustQuestion `db:"question"`
@@ -75,8 +75,8 @@ type Identifier struct {
 var findIdentifier string
 
 // FindIdentifier finds the password space that an address opens. It returns
-// conversion.ErrNotFound; who must not tell whether an address is known hashes
-// all the same.
+// conversion.ErrNotFound. A caller that must not tell whether an address is known
+// hashes all the same.
 func (db *DB) FindIdentifier(ctx context.Context, email conversion.Email) (Identifier, error) {
 	var i Identifier
 	err := db.x.GetContext(ctx, &i, findIdentifier, email.Key())
@@ -92,9 +92,9 @@ func (db *DB) FindIdentifier(ctx context.Context, email conversion.Email) (Ident
 //go:embed query/enter_space.sql
 var enterSpace string
 
-// EnterSpace opens a session of SpaceSession on a password space whose password
-// has just been matched. It returns conversion.ErrNotFound if the password was
-// changed meanwhile: no session that the old one opened outlives a change.
+// EnterSpace opens a session of SpaceSession on a password space whose password has
+// just been matched. It returns conversion.ErrNotFound if the password was changed
+// meanwhile. No session opened with the old password outlives a change.
 func (db *DB) EnterSpace(ctx context.Context, i Identifier, tokenHash [32]byte) error {
 	n, err := affected(db.x.ExecContext(ctx, enterSpace, i.SpaceID, i.Password, tokenHash[:], SpaceSession.Seconds(), i.RequestID))
 	if err == nil && n == 0 {
@@ -109,7 +109,7 @@ func (db *DB) EnterSpace(ctx context.Context, i Identifier, tokenHash [32]byte) 
 // An EnteredSpace is the password space that a session is in.
 type EnteredSpace struct {
 	ID         int64
-	RequestID  int64 // the one that switched it
+	RequestID  int64 // the request that switched it
 	Space      conversion.Space
 	Email      string // the identifier
 	Question   conversion.TrustQuestion
@@ -121,9 +121,9 @@ type EnteredSpace struct {
 //go:embed query/space_of_session.sql
 var spaceOfSession string
 
-// SpaceOfSession returns the space that the session with this cookie's SHA-256
-// is in. It returns conversion.ErrNotFound if the session is unknown or over,
-// or good for a recap alone.
+// SpaceOfSession returns the space that the session with this cookie's SHA-256 is in.
+// It returns conversion.ErrNotFound if the session is unknown, is over, or shows a
+// recap alone.
 func (db *DB) SpaceOfSession(ctx context.Context, tokenHash [32]byte) (EnteredSpace, error) {
 	var row struct {
 		ID         int64                    `db:"id"`
@@ -151,7 +151,7 @@ func (db *DB) SpaceOfSession(ctx context.Context, tokenHash [32]byte) (EnteredSp
 //go:embed query/leave_space.sql
 var leaveSpace string
 
-// LeaveSpace ends a session; an unknown one is over already.
+// LeaveSpace ends a session. An unknown session is over already.
 func (db *DB) LeaveSpace(ctx context.Context, tokenHash [32]byte) error {
 	if _, err := db.x.ExecContext(ctx, leaveSpace, tokenHash[:]); err != nil {
 		return fmt.Errorf("end a session: %w", busy(err))
@@ -162,8 +162,8 @@ func (db *DB) LeaveSpace(ctx context.Context, tokenHash [32]byte) error {
 //go:embed query/sign_out.sql
 var signOut string
 
-// SignOut ends the sessions with these hashes, and all that show the recap of
-// their spaces: the form that activated opens none afterwards.
+// SignOut ends the sessions with these hashes, and all sessions that show the recap of
+// their spaces. The form that activated opens none afterwards.
 func (db *DB) SignOut(ctx context.Context, tokenHashes ...[32]byte) error {
 	var hashes pq.ByteaArray
 	for _, h := range tokenHashes {

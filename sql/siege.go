@@ -14,8 +14,8 @@ import (
 //go:embed query/note_siege.sql
 var noteSiege string
 
-// NoteSiege notes that strangers guess at an address until they are stopped. Its
-// owner is told by mail, once a day. An address of no password space is not noted.
+// NoteSiege records that strangers guess at an address, and are stopped. A mail tells
+// the owner, once a day. If no password space has the address, nothing is recorded.
 func (db *DB) NoteSiege(ctx context.Context, email conversion.Email) error {
 	if _, err := db.x.ExecContext(ctx, noteSiege, email.Key()); err != nil {
 		return fmt.Errorf("note a siege: %w", busy(err))
@@ -26,8 +26,8 @@ func (db *DB) NoteSiege(ctx context.Context, email conversion.Email) error {
 //go:embed query/besieged.sql
 var besieged string
 
-// Besieged counts the password spaces at which strangers were stopped within the
-// last hour.
+// Besieged counts the password spaces at which strangers were stopped within the last
+// hour.
 func (db *DB) Besieged(ctx context.Context) (n int, err error) {
 	if err := db.x.GetContext(ctx, &n, besieged); err != nil {
 		return 0, fmt.Errorf("count besieged spaces: %w", err)
@@ -35,8 +35,8 @@ func (db *DB) Besieged(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// A Siege tells since when strangers guess at a space, when they were last
-// stopped, and when the owner was last told.
+// A Siege tells since when strangers guess at a space, when they were last stopped, and
+// when the owner was last told.
 type Siege struct {
 	BeganAt time.Time `db:"began_at"`
 	LastAt  time.Time `db:"last_at"`
@@ -46,7 +46,7 @@ type Siege struct {
 //go:embed query/siege.sql
 var siegeQuery string
 
-// siege is the zero Siege where there was none within a day.
+// siege is the zero Siege if there was none within a day.
 func (db *DB) siege(ctx context.Context, space int64) (s Siege, err error) {
 	err = db.x.GetContext(ctx, &s, siegeQuery, space)
 	if errors.Is(err, stdsql.ErrNoRows) {
@@ -58,12 +58,12 @@ func (db *DB) siege(ctx context.Context, space int64) (s Siege, err error) {
 //go:embed query/note_refused.sql
 var noteRefused string
 
-// A Refusal is what an entry of the audit log says of a wrong secret.
+// A Refusal is what an entry of the audit log tells of a wrong secret.
 type Refusal struct {
 	Event, Why string
 }
 
-// What was guessed wrong.
+// The refusals that NoteRefused records.
 var (
 	RefusedSignIn = Refusal{"sign-in failed", "wrong password"}
 	RefusedReset  = Refusal{"new password refused", "wrong trust answer"}
@@ -71,10 +71,10 @@ var (
 	RefusedOwner  = Refusal{"change of identifier or question failed", "wrong current password"}
 )
 
-// NoteRefused leaves an entry in the audit log of the password space that an
-// address opens. The bucket bounds how many, so that nobody fills the log by
-// guessing; it is counted for an address of no space too, which must not be told
-// from others by the time it takes.
+// NoteRefused leaves an entry in the audit log of the password space that an address
+// opens. The bucket limits the entries, so that nobody fills the log by guessing. It
+// also counts an address of no space: the time that a refusal takes must not tell known
+// addresses from others.
 func (db *DB) NoteRefused(ctx context.Context, email conversion.Email, r Refusal, b Bucket) error {
 	if _, err := db.x.ExecContext(ctx, noteRefused, b.Name, b.Every.Seconds(), b.Burst, email.Key(), r.Event, r.Why); err != nil {
 		return fmt.Errorf("note a refusal: %w", busy(err))

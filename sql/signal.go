@@ -12,8 +12,8 @@ import (
 	"github.com/lib/pq"
 )
 
-// CampaignSignals are what a running campaign did within some hours, since it was
-// started or resumed: by these it is stopped (D15).
+// CampaignSignals count what a running campaign did within some hours, since it was
+// started or resumed. They decide whether it is stopped (D15).
 type CampaignSignals struct {
 	ID         int64  `db:"id"`
 	Name       string `db:"name"`
@@ -22,7 +22,7 @@ type CampaignSignals struct {
 	Complaints int    `db:"complaints"`
 	Dead       int    `db:"dead"`     // addresses refused for good, or bounced as gone
 	Entries    int    `db:"entries"`  // forms with a right code
-	Failures   int    `db:"failures"` // of these, those that an error of ours failed
+	Failures   int    `db:"failures"` // forms that an error of ours failed
 }
 
 var (
@@ -36,8 +36,8 @@ var (
 	lockAlert string
 )
 
-// Signals tells of each running campaign what it did in the last hour, then in the
-// last 24. One that did nothing is missing.
+// Signals counts for each running campaign what it did in the last hour, then in the
+// last 24. A campaign that did nothing is missing.
 func (db *DB) Signals(ctx context.Context) (list []CampaignSignals, err error) {
 	if err := db.x.SelectContext(ctx, &list, campaignSignals); err != nil {
 		return nil, fmt.Errorf("read what campaigns do wrong: %w", err)
@@ -45,10 +45,10 @@ func (db *DB) Signals(ctx context.Context) (list []CampaignSignals, err error) {
 	return list, nil
 }
 
-// Entries are forms with a right code of one campaign.
+// Entries counts forms with a right code of one campaign.
 type Entries struct{ All, Failed int }
 
-// NoteEntries adds up forms with a right code, by their campaigns.
+// NoteEntries adds forms with a right code to the numbers of their campaigns.
 func (db *DB) NoteEntries(ctx context.Context, byCampaign map[int64]Entries) error {
 	var ids, all, failed pq.Int64Array
 	for id, e := range byCampaign {
@@ -68,8 +68,8 @@ type Alert struct {
 	Text    string    `db:"text"`    // French, one line per line
 }
 
-// StopCampaign pauses a campaign that is still running, because of why, and has the
-// operator told (D15). It tells whether it was running.
+// StopCampaign pauses a campaign that is still running, for a reason, and has the
+// operator told (D15). It tells whether the campaign was running.
 func (db *DB) StopCampaign(ctx context.Context, id int64, why string, a Alert) (stopped bool, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		err := move(ctx, tx, Campaign{ID: id}, CampaignPaused, why, "worker", CampaignRunning)
@@ -90,7 +90,7 @@ func (db *DB) StopCampaign(ctx context.Context, id int64, why string, a Alert) (
 }
 
 // SendAlert gives the oldest alert to send, and forgets it if that returns nil. It
-// tells whether there was one. An alert may be sent twice, if the process ends in
+// tells whether there was an alert. An alert may be sent twice, if the process ends in
 // between.
 func (db *DB) SendAlert(ctx context.Context, send func(Alert) error) (found bool, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {

@@ -7,8 +7,8 @@ import (
 	"bascule/internal/conversion"
 )
 
-// spaceRow is the part of a row that tells a space. Its values were parsed
-// before they were stored. Companies are read apart, where they are shown.
+// spaceRow is the part of a row that tells a space. Its values were parsed before they
+// were stored. Pages that show companies read them apart.
 type spaceRow struct {
 	Number  conversion.SubscriberNumber `db:"number"`
 	Holder  string                      `db:"holder"`

@@ -13,27 +13,27 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A Window says which mails are started, by whom.
+// A Window says which mails are started, and by whom.
 type Window struct {
 	Lane     Lane
 	Limit    int
 	Token    string        // a UUID, under which the outcomes are recorded
 	Probe    bool          // although the breaker is open
-	Another  bool          // none of those that were refused without a clear reason (D11)
+	Another  bool          // no mail that was refused without a clear reason (D11)
 	Lifetime time.Duration // of an activation code (R21)
 	Keys     *conversion.Keyring
-	Help     Assistance // which reminders wait for (D16); nil: they do not
-	Front    *Front     // of all who take from this lane in this process; nil: everybody looks at all that is due
-	// Admit tells which of the mails that may start do. The others stay due. It is
-	// called within the transaction, maybe several times. Nil: all of them.
+	Help     Assistance // reminders wait for it (D16); nil: they do not wait
+	Front    *Front     // of all slots of this lane in this process; nil: each looks at all that is due
+	// Admit chooses among the mails that may start; the others stay due. It is called
+	// within the transaction, maybe several times. Nil chooses all.
 	Admit func([]*Mail) ([]*Mail, error)
 }
 
 // A Start is what became of the mails that were due.
 type Start struct {
 	Found     int     // how many were due and free
-	Mails     []*Mail // that may be handed to the relay: their start is committed
-	Unwritten error   // why one of those that stay due cannot be written
+	Mails     []*Mail // mails to hand to the relay: their start is committed
+	Unwritten error   // why a mail that stays due cannot be written
 }
 
 // StartMail takes the mails of a lane that have been due for longest and starts their
@@ -161,16 +161,16 @@ type fates struct {
 	start       []*Mail
 	void, doubt pq.Int64Array
 	held        pq.Int64Array
-	wait        pq.Float64Array // seconds until held ones are due again
+	wait        pq.Float64Array // seconds until held mails are due again
 	putOff      pq.Int64Array
-	until       pq.StringArray // when those are; infinity: until somebody brings them back
+	until       pq.StringArray // when mails put off are due again; infinity: until somebody wakes them
 	unwritten   error
 }
 
 const (
 	heldFor      = 2 * time.Second // how long a mail waits whose code somebody holds
-	unwrittenFor = time.Minute     // how long one waits that cannot be written
-	shutFor      = time.Minute     // how long one waits that would have too little assistance ahead (D14)
+	unwrittenFor = time.Minute     // how long a mail waits that cannot be written
+	shutFor      = time.Minute     // how long a mail waits whose code would have too little assistance (D14)
 )
 
 // add decides about a mail whose code nobody else holds.
@@ -182,7 +182,7 @@ func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
 	case m.Campaign == campaignShut && first:
 		f.hold(m.ID, shutFor)
 	case m.Campaign == CampaignPrepared || m.Campaign == CampaignPaused:
-		f.putOffUntil(m.ID, "infinity") // its campaign brings it back
+		f.putOffUntil(m.ID, "infinity") // its campaign wakes it
 	case !m.Good || (m.Kind == MailReset || m.Kind == MailIdentifier) && !m.Started && !m.Recent:
 		f.void = append(f.void, m.ID)
 	case m.LeftUntil != nil && first && !m.Started:
@@ -213,8 +213,8 @@ func (f *fates) hold(id int64, wait time.Duration) {
 	f.held, f.wait = append(f.held, id), append(f.wait, wait.Seconds())
 }
 
-// answered is from when assistance answers who gets a reminder now; its deadline if
-// not before (D16).
+// answered is the instant from which assistance answers the reader of a reminder. It is
+// the deadline if assistance does not answer before (D16).
 func (m *Mail) answered(help Assistance) time.Time {
 	if m.Kind != MailReminder || help == nil {
 		return m.Now
@@ -226,8 +226,8 @@ func (m *Mail) answered(help Assistance) time.Time {
 	return at
 }
 
-// address computes the code. That fails if its key is missing, which the start of
-// the program refuses, or if only a newer release knows its kind.
+// address computes the code. That fails if its key is missing, but the start of the
+// program refuses this. It also fails if only a newer release knows the kind of the mail.
 func (m *Mail) address(keys *conversion.Keyring) (err error) {
 	if m.To, err = conversion.ParseEmail(m.Recipient); err != nil {
 		return err
@@ -241,7 +241,7 @@ func (m *Mail) address(keys *conversion.Keyring) (err error) {
 		m.Code, err = keys.IdentifierCode(m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
 	case MailMoved, MailNotice, MailSwitched, MailConfirmation, MailExpired, MailPassword, MailSiege:
 		return nil
-	default: // of a newer release, that works beside this one
+	default: // a newer release made it, and works beside this one
 		return errors.New("of an unknown kind")
 	}
 	if err != nil || m.Tag != nil || !m.startsCode() {

@@ -11,21 +11,23 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A Status is how things stand.
+// A Status tells how the work stands.
 type Status struct {
 	States map[conversion.State]int // every state, each request counted once
-	// NotDelivered counts requests whose code sat in a queue until it was dead (D11); they are expired.
+	// NotDelivered counts requests whose code sat in a queue until it was dead (D11).
+	// They are expired.
 	NotDelivered int
 	Spaces       map[conversion.Access]int // both accesses
 	ToSend       int                       // mails due now or later
 	Held         int                       // invitations that campaigns hold (D12)
-	Leaving      int                       // of these, those of running campaigns
+	Leaving      int                       // held invitations of running campaigns
 	ToRender     int                       // recaps due
 	// LastMinute is how many mails the relay took in the last 60 seconds.
 	LastMinute int
 	Breaker    string           // why the relay's breaker is open, "" while mail flows
 	Paused     []PausedCampaign // newest first
-	// WaitsForKeys are keys that mails to send need and no worker has started with.
+	// WaitsForKeys are keys that mails to send need and that no worker has started
+	// with.
 	WaitsForKeys []conversion.KeyID
 }
 
@@ -38,7 +40,7 @@ var (
 	batchExists string
 )
 
-// A PausedCampaign is one that waits for somebody to go on with it.
+// A PausedCampaign is a campaign that waits for somebody to resume it.
 type PausedCampaign struct {
 	Name string `db:"name" json:"campaign"`
 	Why  string `db:"why" json:"why"`
@@ -62,7 +64,7 @@ func (db *DB) Status(ctx context.Context, batch int64) (Status, error) {
 	return s, db.readPace(ctx, &s)
 }
 
-// counted is what the tally says of a batch, or of everything, at one instant.
+// counted is what the tally tells of a batch, or of everything, at one instant.
 type counted struct {
 	Requested     int `db:"requested"`
 	Mailed        int `db:"mailed"`

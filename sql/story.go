@@ -18,22 +18,22 @@ type Story struct {
 	Email      string    // the identifier of a password space
 	SwitchedAt time.Time // zero for a certificate space
 	At         time.Time // of the reading
-	Siege      Siege     // the zero Siege where nobody guesses
+	Siege      Siege     // the zero Siege if nobody guesses
 	Requests   []ReportRequest
-	Exclusions []SpaceExclusion // that hold now
+	Exclusions []SpaceExclusion // exclusions that hold now
 	Audit      []AuditEntry
 	Next       Next
 }
 
-// Next is what an administrator's commands would do now. They decide by the same
-// conditions when they come.
+// Next is what an administrator's commands would do now. A command decides by the same
+// conditions when it runs.
 type Next struct {
-	Retry       Obstacle `db:"retry"`              // of retry with the number
-	RetryAnyway Obstacle `db:"retry_same_address"` // the same with the address that came to nothing
+	Retry       Obstacle `db:"retry"`              // to retry with the number
+	RetryAnyway Obstacle `db:"retry_same_address"` // to retry with --same-address
 	Chose       bool     `db:"chose"`              // the subscriber gave identifiers: no import replaces the address (D9)
 	ChoseOther  bool     `db:"chose_other"`        // with another address than the contact's
 	Resends     int      `db:"resends"`
-	LeftAlone   bool     `db:"left_alone"` // who gets the code (D17)
+	LeftAlone   bool     `db:"left_alone"` // the recipient of the code is (D17)
 	Resend      error    `db:"-"`          // why resend is refused
 }
 

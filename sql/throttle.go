@@ -9,8 +9,8 @@ import (
 	"github.com/lib/pq"
 )
 
-// A Limit is a leaky bucket: Burst failures at once, then one more each time
-// Every has gone by.
+// A Limit is a leaky bucket: it takes Burst failures at once, then one more after each
+// Every.
 type Limit struct {
 	Burst int
 	Every time.Duration
@@ -25,8 +25,8 @@ type Bucket struct {
 //go:embed query/throttled.sql
 var throttled string
 
-// Throttled tells for each bucket how long it refuses further attempts, 0 if it
-// does not.
+// Throttled tells for each bucket how long it refuses further attempts; 0 if it does
+// not.
 func (db *DB) Throttled(ctx context.Context, buckets ...Bucket) ([]time.Duration, error) {
 	names, every, bursts := bucketArrays(buckets)
 	var seconds []float64

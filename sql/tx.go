@@ -13,8 +13,8 @@ import (
 	"github.com/lib/pq"
 )
 
-// txAttempts is how often a transaction that PostgreSQL ended for the sake of
-// another (deadlock, serialization) is tried. The victim has changed nothing.
+// txAttempts is how often a transaction is tried that PostgreSQL ended for the sake of
+// another (deadlock, serialization). Such a transaction has changed nothing.
 const txAttempts = 3
 
 // inTx runs f in a transaction and commits, or rolls back on an error of f.
@@ -75,8 +75,8 @@ func (db *DB) begin(ctx context.Context, options *stdsql.TxOptions) (*sqlx.Tx, e
 	}
 }
 
-// again runs f once more when PostgreSQL ended its statement or transaction for the
-// sake of another one.
+// again runs f once more if PostgreSQL ended its statement or transaction for the sake
+// of another one.
 func again(f func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := f()
@@ -93,9 +93,10 @@ func affected(res stdsql.Result, err error) (int64, error) {
 	return res.RowsAffected()
 }
 
-// IsPermanent tells an error that a statement meets again however often it is
-// tried: its data, its rights or the schema are at fault, or a trigger refuses it.
-// What lacks resources (a full disk, too many connections) or its server is not.
+// IsPermanent tells whether a statement meets the error again however often it is
+// tried. Its data, its rights or the schema are at fault, or a trigger refuses it. A
+// lack of resources (a full disk, too many connections) or of the server is not
+// permanent.
 func IsPermanent(err error) bool {
 	var pqErr *pq.Error
 	if !errors.As(err, &pqErr) {
@@ -119,16 +120,16 @@ func busy(err error) error {
 	return err
 }
 
-// isLost tells whether the connection broke under a statement, so that its
-// outcome, or that of the COMMIT, is unknown.
+// isLost tells whether the connection broke under a statement. The outcome of the
+// statement, or of the COMMIT, is unknown then.
 func isLost(err error) bool {
 	var netErr net.Error
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, stdsql.ErrConnDone) || errors.As(err, &netErr)
 }
 
-// IsCanceled tells whether err says that its context was cancelled: before a statement, or
-// during one, which the server then ended or did not answer any more.
+// IsCanceled tells whether err says that its context was cancelled: before a statement,
+// or during one. The server then ended the statement, or did not answer any more.
 func IsCanceled(err error) bool {
 	var pqErr *pq.Error
 	return errors.Is(err, context.Canceled) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, errSilent{}) ||
