@@ -1,8 +1,7 @@
 -- +goose Up
 
--- All SQL reads the time here, and only here. Test databases replace the body
--- by one with an offset; the application's role may not replace it.
--- Statements call it as (SELECT bascule_now()): one instant, usable by an index.
+-- All SQL reads the time here, and only here. Test databases replace the body by one with an offset; the application's
+-- role may not. Statements call it as (SELECT bascule_now()): one instant, usable by an index.
 CREATE FUNCTION bascule_now() RETURNS timestamptz
     LANGUAGE sql VOLATILE RETURN clock_timestamp();
 
@@ -22,15 +21,15 @@ CREATE TABLE campaign (
     message    text        NOT NULL DEFAULT '' CHECK (length(message) <= 1000),
     tried      text        COLLATE "C" NOT NULL DEFAULT ''
 );
-COMMENT ON TABLE  campaign IS 'What stands above batches (D12): its invitations start only while it is running.';
-COMMENT ON COLUMN campaign.why IS 'Why it is in its state, in the words of whoever brought it there.';
-COMMENT ON COLUMN campaign.starts_at IS 'None of its invitations starts before.';
-COMMENT ON COLUMN campaign.pilot IS 'It pauses once this many of its invitations have started, all told. Null: it does not.';
+COMMENT ON TABLE  campaign IS 'A campaign stands above batches (D12). Its invitations start only while it is running.';
+COMMENT ON COLUMN campaign.why IS 'The reason of its state, in the words of the person who changed it.';
+COMMENT ON COLUMN campaign.starts_at IS 'None of its invitations starts before this instant.';
+COMMENT ON COLUMN campaign.pilot IS 'The campaign pauses once this many of its invitations have started. Null: it does not.';
 COMMENT ON COLUMN campaign.per_day IS 'How many invitations start on a day in Paris at the most (D13). Null: no limit.';
 COMMENT ON COLUMN campaign.min_help IS 'How many minutes of assistance the lifetime of a code holds at the least (D14). Null: it does not matter.';
-COMMENT ON COLUMN campaign.again IS 'How many times it invites a subscriber again whose code expired (D16).';
-COMMENT ON COLUMN campaign.open_until IS 'Before this instant an invitation that starts has enough assistance ahead: whoever releases some looks ahead a minute. Null: that does not matter.';
-COMMENT ON COLUMN campaign.watched_from IS 'Since when what goes wrong counts towards stopping it (D15).';
+COMMENT ON COLUMN campaign.again IS 'How many times the campaign invites a subscriber again whose code expired (D16).';
+COMMENT ON COLUMN campaign.open_until IS 'Before this instant an invitation that starts has enough assistance ahead. A release looks ahead a minute. Null: assistance does not matter.';
+COMMENT ON COLUMN campaign.watched_from IS 'Errors since this instant count towards stopping the campaign (D15).';
 COMMENT ON COLUMN campaign.message IS 'A paragraph of the administration''s own in its invitations and reminders; '''' for none.';
 COMMENT ON COLUMN campaign.tried IS 'Digest of the texts of the latest trial that was sent to somebody; '''' for none.';
 CREATE UNIQUE INDEX campaign_name ON campaign (lower(name));
@@ -52,7 +51,7 @@ CREATE TABLE alert (
     subject text        NOT NULL,
     text    text        NOT NULL
 );
-COMMENT ON TABLE  alert IS 'What is to be mailed to ALERT_EMAIL; gone once it is.';
+COMMENT ON TABLE  alert IS 'A mail to ALERT_EMAIL; gone once it is sent.';
 COMMENT ON COLUMN alert.text IS 'French, one line per line.';
 
 CREATE TABLE worker (
@@ -74,7 +73,7 @@ CREATE TABLE batch (
     created_at  timestamptz NOT NULL
 );
 COMMENT ON TABLE  batch IS 'One spreadsheet handed in by an administrator. The same bytes are the same batch.';
-COMMENT ON COLUMN batch.campaign_id IS 'Where those of its rows go whose space is in no campaign.';
+COMMENT ON COLUMN batch.campaign_id IS 'The campaign of its rows whose space is in no campaign yet.';
 COMMENT ON COLUMN batch.sha256 IS 'Of the file''s bytes.';
 
 CREATE TABLE import (
@@ -102,7 +101,7 @@ CREATE TABLE rejected (
     reason   text    NOT NULL,
     PRIMARY KEY (batch_id, line)
 );
-COMMENT ON TABLE  rejected IS 'The rows that the latest run of a batch did not take: rejected, or excluded (D17). One that a later file has again is told of that batch.';
+COMMENT ON TABLE  rejected IS 'The rows that the latest run of a batch rejected or excluded (D17). A row that a later file has again belongs to that batch.';
 COMMENT ON COLUMN rejected.number IS 'The subscriber number, '''' if it could not be read.';
 COMMENT ON COLUMN rejected.reason IS 'French, as the administrator reads it.';
 
@@ -136,7 +135,7 @@ COMMENT ON COLUMN space.contact_email IS 'The address of the contact details, as
 COMMENT ON COLUMN space.contact_key IS 'The contact address in the form by which two addresses are the same.';
 COMMENT ON COLUMN space.serial IS 'The certificate''s serial number: lower-case hexadecimal without leading zeros.';
 COMMENT ON COLUMN space.issuer IS 'The certificate''s issuer as the sheet wrote it, '''' if it had none.';
-COMMENT ON COLUMN space.priority IS 'In which order invitations leave: 1 first (D13).';
+COMMENT ON COLUMN space.priority IS 'The order in which invitations leave: 1 first (D13).';
 COMMENT ON COLUMN space.companies IS 'Companies and services, [{siren, name, services}]: only ever read and replaced whole.';
 COMMENT ON COLUMN space.contents IS 'Digest of the sheet''s row, companies apart: equal means that the row is held already (D9).';
 COMMENT ON COLUMN space.access IS 'How the space is entered. certificate becomes password, never back (R4, I2).';
@@ -171,20 +170,20 @@ CREATE TABLE request (
     CONSTRAINT request_hashes_erased CHECK (password_hash IS NULL
         OR num_nonnulls(activated_at, expired_at, undeliverable_at, cancelled_at) = 0)
 ) WITH (fillfactor = 90);
-COMMENT ON TABLE  request IS 'One attempt to move one space from certificate to password: whose, why, what the subscriber chose, and how it ended. Its state is derived from it and the code that counts: see request_state.';
-COMMENT ON COLUMN request.campaign_id IS 'Whose invitation it is; null for the certificate holder''s own. It never changes.';
+COMMENT ON TABLE  request IS 'One attempt to move one space from certificate to password: its origin, the choices of the subscriber, and its end. request_state derives its state from it and the code that counts.';
+COMMENT ON COLUMN request.campaign_id IS 'The campaign that invites; null for the certificate holder''s own request. It never changes.';
 COMMENT ON COLUMN request.origin IS 'import: a batch; retry: an administrator''s; space: the certificate holder''s own.';
-COMMENT ON COLUMN request.generation IS 'Of the code that counts: the latest one that is not void; of an ended request, the one it ended with.';
+COMMENT ON COLUMN request.generation IS 'The code that counts: the latest code that is not void; of an ended request, the last code that counted.';
 COMMENT ON COLUMN request.other_addresses IS 'How many other addresses were chosen; three at most (D1).';
-COMMENT ON COLUMN request.password_hash IS 'What a subscriber chose before the address was proven: the code that counts activates it (D1, D8). Gone with the end.';
-COMMENT ON COLUMN request.submission IS 'The form whose values were taken last; the same form again gets the same page.';
+COMMENT ON COLUMN request.password_hash IS 'The password that a subscriber chose before the address was proven: the code that counts activates it (D1, D8). Gone with the end.';
+COMMENT ON COLUMN request.submission IS 'The form that the request took last; the same form again gets the same page.';
 -- I4: at most one open request for a space.
 CREATE UNIQUE INDEX request_open ON request (space_id)
     WHERE activated_at IS NULL AND expired_at IS NULL AND undeliverable_at IS NULL AND cancelled_at IS NULL;
 CREATE INDEX request_space ON request (space_id, id);
 
--- Written otherwise than the condition of that index, on purpose: no plan may read all open requests through it, where a
--- request is found by its key or by its space.
+-- Its text differs from the condition of that index on purpose. No plan may read all open requests through the index
+-- where a request is found by its key or by its space.
 CREATE FUNCTION request_is_open(r request) RETURNS boolean LANGUAGE sql IMMUTABLE
     RETURN num_nonnulls(r.activated_at, r.expired_at, r.undeliverable_at, r.cancelled_at) = 0;
 
@@ -214,25 +213,25 @@ CREATE TABLE code (
     CONSTRAINT code_lifetime CHECK (expires_at > started_at AND expires_at <= started_at + interval '60 days'),
     CONSTRAINT code_bounced CHECK ((bounced_at IS NULL) = (bounce IS NULL))
 ) WITH (fillfactor = 35);
-COMMENT ON TABLE  code IS 'One code, made for one address: what it is good for, and what became of its mail. It is computed from the key and the nonce, never stored. No foreign key: only statements that lock the request write here.';
+COMMENT ON TABLE  code IS 'One code, made for one address, with the fate of its mail. The code itself is computed from the key and the nonce, never stored. No foreign key: only statements that lock the request write here.';
 COMMENT ON COLUMN code.generation IS 'Counts the codes of a request.';
-COMMENT ON COLUMN code.purpose IS 'identify: it opens the identifiers screen. activate: it proves the address that the subscriber chose, and activates (D1, D8). reset: it lets choose a new password, of a switched space (R31). identifier: it proves another address, which its owner wants as identifier (R6).';
-COMMENT ON COLUMN code.email IS 'Where it is mailed: the address that it proves.';
-COMMENT ON COLUMN code.key_id IS 'Which key of SECRET_KEY makes it.';
+COMMENT ON COLUMN code.purpose IS 'identify: it opens the identifiers screen. activate: it proves the address that the subscriber chose, and activates (D1, D8). reset: it opens the choice of a new password of a switched space (R31). identifier: it proves another address, which its owner wants as identifier (R6).';
+COMMENT ON COLUMN code.email IS 'The address that it is mailed to and proves.';
+COMMENT ON COLUMN code.key_id IS 'The key of SECRET_KEY that makes it.';
 COMMENT ON COLUMN code.nonce IS 'Its random part.';
-COMMENT ON COLUMN code.tag IS 'Finds it without telling it: 8 bytes of an HMAC under a key that the database does not hold. An import writes it, else the start of its mail.';
+COMMENT ON COLUMN code.tag IS 'Finds the code without telling it: 8 bytes of an HMAC under a key that the database does not hold. An import writes it, otherwise the start of its mail.';
 COMMENT ON COLUMN code.resends IS 'How often an administrator had it sent again; three times at most (D3).';
-COMMENT ON COLUMN code.doubts IS 'How often nobody could know what became of its mail: copies of one Message-ID are at most one more (I5).';
+COMMENT ON COLUMN code.doubts IS 'How often the fate of its mail was in doubt: copies of one Message-ID are at most one more (I5).';
 COMMENT ON COLUMN code.in_doubt IS 'Mailed as far as can be known: the relay''s answer was lost three times.';
 COMMENT ON COLUMN code.refusal IS 'The relay''s last words about its mail, addresses masked.';
-COMMENT ON COLUMN code.bounce IS 'The class of the report that came back to its mail, the gravest so far (D11); bounced_at is when it came.';
-COMMENT ON COLUMN code.started_at IS 'When its mail began to be handed over: the deadline counts from here (D4). Taken back when the hand-over certainly failed.';
+COMMENT ON COLUMN code.bounce IS 'The class of the gravest report on its mail so far (D11); it came at bounced_at.';
+COMMENT ON COLUMN code.started_at IS 'When the hand-over of its mail began: the deadline counts from here (D4). Taken back if the hand-over certainly failed.';
 COMMENT ON COLUMN code.expires_at IS 'It works before this instant, not at it (I3).';
-COMMENT ON COLUMN code.void_at IS 'It is dead: another code took its place, its address was refused, it was used for a new password, its key leaked, or its request ended before the deadline.';
+COMMENT ON COLUMN code.void_at IS 'The code is dead: another code took its place, its address was refused, it was used up, its key leaked, or its request ended before the deadline.';
 COMMENT ON COLUMN code.typed_at IS 'When somebody first typed it: its owner needs no reminder (D16).';
 COMMENT ON COLUMN code.reminded_at IS 'When its one reminder was made due (D16).';
--- R22: at most one open request for an address that a subscriber chose; a bounce lifts it, but not one that is only late:
--- that mail may still arrive.
+-- R22: at most one open request for an address that a subscriber chose. A bounce lifts the reservation, unless the mail
+-- is only late: it may still arrive.
 CREATE UNIQUE INDEX code_reserved ON code (email_key)
     WHERE purpose = 'activate' AND void_at IS NULL AND (bounce IS NULL OR bounce = 'late');
 CREATE INDEX code_tag ON code (tag);
@@ -245,11 +244,11 @@ CREATE TABLE deadline (
     until    timestamptz,
     requests bigint[]    NOT NULL
 );
-COMMENT ON TABLE  deadline IS 'When to look whether requests have expired: one row for the codes that started together. What the codes'' rows say counts.';
-COMMENT ON COLUMN deadline.until IS 'The deadline, while the look before it, at half time, is still to come (D16). Null: at is the deadline.';
+COMMENT ON TABLE  deadline IS 'When to look whether requests have expired: one row for the codes that started together. The rows of the codes decide.';
+COMMENT ON COLUMN deadline.until IS 'The deadline, while the look at half time is still to come (D16). Null: at is the deadline.';
 CREATE INDEX deadline_at ON deadline (at, id);
 
--- Each request with the code that counts: what is told of a request is told from here.
+-- Each request with the code that counts. Queries read here what they tell of a request.
 CREATE VIEW request_code AS
     SELECT r.id, r.space_id, r.batch_id, r.campaign_id, r.origin, r.generation, r.submission, r.requested_at,
            r.activated_at, r.expired_at, r.undeliverable_at, r.cancelled_at,
@@ -257,8 +256,7 @@ CREATE VIEW request_code AS
            c.started_at, c.expires_at, c.mailed_at
     FROM request r JOIN code c ON c.request_id = r.id AND c.generation = r.generation;
 
--- The one place where a state is derived. An overdue request is expired
--- whether or not the sweep has come by.
+-- This function alone derives the state. An overdue request is expired whether or not the sweep has come by.
 CREATE FUNCTION request_state(r request_code, at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
         WHEN r.activated_at     IS NOT NULL THEN 'activated'
@@ -277,7 +275,7 @@ CREATE FUNCTION is_open(r request_code) RETURNS boolean LANGUAGE sql IMMUTABLE
 CREATE FUNCTION bounce_gravity(class text) RETURNS integer LANGUAGE sql IMMUTABLE
     RETURN coalesce(array_position(ARRAY['late', 'full or policy', 'gone', 'complaint'], class), 0);
 
--- A code that sat in a queue until it was dead (D11): the owner was never told it.
+-- Tells whether the code sat in a queue until it was dead (D11): its owner never received it in time.
 CREATE FUNCTION request_not_delivered(r request_code, at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
     SELECT coalesce(r.bounce = 'late', false) AND request_state(r, at) = 'expired'
 $$;
@@ -293,15 +291,15 @@ CREATE TABLE exclusion (
     lifted_by   text        NOT NULL DEFAULT '',
     lift_reason text        NOT NULL DEFAULT ''
 );
-COMMENT ON TABLE  exclusion IS 'Who is not invited or reminded (D17). Rows are never deleted: one that ended tells what was.';
+COMMENT ON TABLE  exclusion IS 'Somebody who is not invited or reminded (D17). Rows are never deleted: an exclusion that ended tells the past.';
 COMMENT ON COLUMN exclusion.key IS 'An address in the form by which two addresses are the same, a domain in its ASCII form, or a subscriber number.';
-COMMENT ON COLUMN exclusion.reason IS 'As who excluded typed it; complaint: a report of abuse came.';
+COMMENT ON COLUMN exclusion.reason IS 'The words of the administrator who excluded; complaint: a report of abuse came.';
 COMMENT ON COLUMN exclusion.made_by IS 'worker for a complaint, else the administrator''s account on the machine.';
-COMMENT ON COLUMN exclusion.ends_at IS 'It holds before this instant; infinity: until it is lifted.';
+COMMENT ON COLUMN exclusion.ends_at IS 'The exclusion holds before this instant; infinity: until somebody lifts it.';
 CREATE INDEX exclusion_key ON exclusion (kind, key);
 
--- Which exclusions name which space: by its contact address, that one's domain, or its number. Whoever knows the space
--- reaches them by the key alone: no statistics are needed, and the table of spaces is never read through.
+-- The exclusions that name a space: by its contact address, the domain of that address, or its number. A query for a
+-- space reaches them by the key alone. It needs no statistics, and never reads all spaces.
 CREATE VIEW space_exclusion AS
     SELECT s.id AS space_id, x.*
     FROM space s,
@@ -312,18 +310,18 @@ CREATE FUNCTION left_alone(space bigint, at timestamptz) RETURNS boolean LANGUAG
     SELECT EXISTS (SELECT FROM space_exclusion x WHERE x.space_id = space AND x.ends_at > at)
 $$;
 
--- Whether the code that counts may not be sent again (D17): its space is left alone, or the address that was chosen.
+-- Tells whether the code that counts may not be sent again (D17): its space is left alone, or the chosen address is.
 CREATE FUNCTION code_left_alone(r request_code, at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN r.purpose = 'identify' THEN left_alone(r.space_id, at)
         ELSE EXISTS (SELECT FROM exclusion x WHERE x.kind = 'address' AND x.key = r.email_key AND x.ends_at > at) END
 $$;
 
--- Whether invitations may still be added to a campaign, and leave (D12).
+-- Tells whether invitations may still be added to a campaign, and leave (D12).
 CREATE FUNCTION campaign_is_open(campaign bigint) RETURNS boolean LANGUAGE sql STABLE
     RETURN EXISTS (SELECT FROM campaign c WHERE c.id = campaign AND c.state IN ('prepared', 'running', 'paused'));
 
--- D10: what keeps an administrator from opening another request after r, the latest of space s; '' if nothing does. Whoever
--- retries and whoever tells what can be done asks here. Cancelled ones are invited again only by their number (named).
+-- D10: the reason why retry may not open another request after r, the latest of space s; '' if there is none. Retry
+-- decides by it, and show tells it. A cancelled request is followed by another only if its number was named.
 CREATE FUNCTION retry_obstacle(r request_code, s space, at timestamptz, same_address boolean, named boolean) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE
         WHEN r.id IS NULL THEN 'never_invited'
@@ -361,17 +359,17 @@ CREATE TABLE obligation (
     CONSTRAINT obligation_dated CHECK (happened_at IS NOT NULL OR kind NOT IN ('reset', 'identifier', 'identifier-notice', 'notice', 'switch-notice', 'password-notice', 'siege-notice'))
 ) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE  obligation IS 'A mail to send or a recap to render: written by the change that causes it, gone once done. No foreign key: requests are never deleted while something is due.';
-COMMENT ON COLUMN obligation.lane IS 'Which workers take it. interactive: somebody looks at the screen.';
-COMMENT ON COLUMN obligation.generation IS 'Of the code that it is about.';
-COMMENT ON COLUMN obligation.campaign_id IS 'Only while it is running does this mail start; null: nobody holds it back.';
+COMMENT ON COLUMN obligation.lane IS 'The workers that take it. interactive: somebody looks at the screen.';
+COMMENT ON COLUMN obligation.generation IS 'The code that it is about.';
+COMMENT ON COLUMN obligation.campaign_id IS 'The mail starts only while this campaign is running; null: nobody holds it back.';
 COMMENT ON COLUMN obligation.copy IS '0 for the mail itself, 1 to 3 for an administrator''s repetitions (D3).';
 COMMENT ON COLUMN obligation.claim IS 'Token of the worker that holds it until claimed_until.';
-COMMENT ON COLUMN obligation.started_at IS 'Set while its mail is being handed over: still set after the claim has ended, the outcome is in doubt.';
+COMMENT ON COLUMN obligation.started_at IS 'Set during the hand-over of its mail. If it is still set after the claim has ended, the outcome is in doubt.';
 COMMENT ON COLUMN obligation.message_date IS 'The Date of the mail, kept while a repetition would be a copy of it.';
 COMMENT ON COLUMN obligation.attempts IS 'Refusals that count towards giving up (D11).';
 COMMENT ON COLUMN obligation.interruptions IS 'Doubts recorded: copies of one Message-ID are at most one more (I5).';
-COMMENT ON COLUMN obligation.happened_at IS 'When happened what a notice tells, or when a new password was asked for; null for other mails.';
-COMMENT ON COLUMN obligation.blame IS 'Whose fault it is that its mail was refused without a clear reason (D11). open: unknown, for no mail got through since. excused: the relay''s, so its attempt was given back, which happens once. own: its recipient''s, for another mail got through, or it was refused again after it was excused. Null: not refused so.';
+COMMENT ON COLUMN obligation.happened_at IS 'The instant of the event that a notice tells, or of the request for a new password; null for other mails.';
+COMMENT ON COLUMN obligation.blame IS 'Whose fault a refusal of its mail without a clear reason is (D11). open: unknown, as no mail got through since. excused: the relay''s, so its attempt was given back, once. own: the recipient''s, as another mail got through, or as it was refused again after it was excused. Null: there was no such refusal.';
 CREATE INDEX obligation_due ON obligation (lane, due_at, id);
 CREATE INDEX obligation_blame ON obligation (blame, id) WHERE blame IS NOT NULL;
 
@@ -383,9 +381,9 @@ CREATE TABLE held (
     priority    smallint NOT NULL,
     expires     date     NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-COMMENT ON TABLE  held IS 'An invitation that its campaign has not released yet: then it becomes an obligation. Its request is open, and its code has never started.';
+COMMENT ON TABLE  held IS 'An invitation that its campaign has not released yet. A release makes it an obligation. Its request is open, and its code has never started.';
 COMMENT ON COLUMN held.priority IS '1 to 9, the first leaves first (D13).';
-COMMENT ON COLUMN held.expires IS 'The certificate.';
+COMMENT ON COLUMN held.expires IS 'The last day of the certificate.';
 CREATE INDEX held_order ON held (campaign_id, priority, expires, request_id);
 
 CREATE TABLE reinvitation (
@@ -395,20 +393,20 @@ CREATE TABLE reinvitation (
     nth         smallint    NOT NULL,
     at          timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-COMMENT ON TABLE  reinvitation IS 'An invitation to come, of a space whose latest request, one of a campaign, expired (D16). Another request of the space takes its place.';
-COMMENT ON COLUMN reinvitation.request_id IS 'The one that expired.';
-COMMENT ON COLUMN reinvitation.nth IS 'Which further invitation of the campaign it is, 1 for the first.';
+COMMENT ON TABLE  reinvitation IS 'An invitation to come. The latest request of the space belonged to a campaign and expired (D16). Another request of the space takes its place.';
+COMMENT ON COLUMN reinvitation.request_id IS 'The request that expired.';
+COMMENT ON COLUMN reinvitation.nth IS 'Its number among the further invitations of the campaign, 1 for the first.';
 CREATE INDEX reinvitation_at ON reinvitation (at, space_id);
 
--- When a campaign invites again whose code expired, its certificate ending on that day: 30, 15, 7 or 2 days before, as the day begins in
--- Paris, the next of them from that instant on (D16). Null: none is ahead.
+-- The next instant to invite a subscriber again whose code expired, by the day on which the certificate ends (D16). It is
+-- 30, 15, 7 or 2 days before, when the day begins in Paris. Null: none is ahead.
 CREATE FUNCTION next_invitation(certificate date, at timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
     SELECT min(d.begins) FROM (
         SELECT (certificate - days)::timestamp AT TIME ZONE 'Europe/Paris' AS begins FROM unnest(ARRAY[30, 15, 7, 2]) AS days) AS d
     WHERE d.begins >= at
 $$;
 
--- Whoever adds an obligation wakes Dispatch; lost wake-ups are caught by its tick.
+-- Each statement that adds an obligation wakes Dispatch. The tick of Dispatch makes up for lost wake-ups.
 -- +goose StatementBegin
 CREATE FUNCTION wake_dispatch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -446,9 +444,9 @@ CREATE TABLE session (
     scope      text        NOT NULL CHECK (scope IN ('recap', 'space')),
     expires_at timestamptz NOT NULL
 );
-COMMENT ON TABLE  session IS 'Who may see what for how long.';
+COMMENT ON TABLE  session IS 'A visitor who may see a recap or use a space, until it ends.';
 COMMENT ON COLUMN session.token_hash IS 'SHA-256 of the cookie: a stolen database opens no session.';
-COMMENT ON COLUMN session.scope IS 'recap: the one that an activation opens, good for the recap alone. space: opened by address and password.';
+COMMENT ON COLUMN session.scope IS 'recap: an activation opened it, for the recap alone. space: address and password opened it.';
 CREATE INDEX session_expires ON session (expires_at);
 CREATE INDEX session_space ON session (space_id);
 
@@ -459,8 +457,8 @@ CREATE TABLE siege (
     told_at  timestamptz NOT NULL
 );
 COMMENT ON TABLE  siege IS 'The password spaces at which strangers guessed until they were stopped: the latest time for each.';
-COMMENT ON COLUMN siege.began_at IS 'When the guesses were first stopped, after a day without.';
-COMMENT ON COLUMN siege.last_at IS 'When they were last stopped.';
+COMMENT ON COLUMN siege.began_at IS 'When guesses were first stopped, after a day without any.';
+COMMENT ON COLUMN siege.last_at IS 'When guesses were last stopped.';
 COMMENT ON COLUMN siege.told_at IS 'When a mail to the owner was made due: one a day.';
 CREATE INDEX siege_last ON siege (last_at);
 
@@ -469,7 +467,7 @@ CREATE UNLOGGED TABLE throttle (
     empty_at timestamptz NOT NULL
 );
 COMMENT ON TABLE  throttle IS 'Failed attempts, counted as leaky buckets; a full one also marks a network from which a space was entered. Unlogged: a crash of the server forgives them.';
-COMMENT ON COLUMN throttle.bucket IS 'Keyed hash of whom it counts: no address, no network address.';
+COMMENT ON COLUMN throttle.bucket IS 'Keyed hash of the address or network that it counts: neither is stored.';
 COMMENT ON COLUMN throttle.empty_at IS 'When the bucket will have leaked empty.';
 
 CREATE TABLE audit (
@@ -483,7 +481,7 @@ CREATE TABLE audit (
 );
 COMMENT ON TABLE  audit IS 'One row for each transition, append-only; ids, no personal data (I9).';
 COMMENT ON COLUMN audit.actor IS 'worker, subscriber, visitor (who has proven nothing), or the administrator''s account on the machine.';
--- One row for each mail: no more indexes than are read.
+-- Each mail adds a row, so there are no more indexes than are read.
 CREATE INDEX audit_space ON audit (space_id, id);
 CREATE INDEX audit_at ON audit USING brin (at) WITH (pages_per_range = 16, autosummarize = on);
 CREATE TABLE key (
@@ -493,13 +491,14 @@ CREATE TABLE key (
     worker_at   timestamptz,
     given_up_at timestamptz
 );
-COMMENT ON TABLE  key IS 'The keys of SECRET_KEY that were ever used here, told by what tells nothing of them.';
-COMMENT ON COLUMN key.check_value IS 'Derived from the key: another key of the same id has another.';
-COMMENT ON COLUMN key.worker_at IS 'When a worker first started with it. Null: mails with its codes wait.';
+COMMENT ON TABLE  key IS 'The keys of SECRET_KEY that were ever used here. A row tells nothing of the key itself.';
+COMMENT ON COLUMN key.check_value IS 'Derived from the key: another key of the same id has another value.';
+COMMENT ON COLUMN key.worker_at IS 'When a worker first started with the key. Null: mails with its codes wait.';
 COMMENT ON COLUMN key.given_up_at IS 'When its codes were reissued. It makes no new ones.';
 
--- Whether mails that are due carry codes of key k, which no worker has started with. Such a code was made after its key was known: of
--- each lane, the first hundred mails since are looked at, by the index, whatever the statistics say.
+-- Tells whether due mails carry codes of key k, with which no worker has started. Such a code was made after its key was
+-- known. So the function looks at the first hundred mails of each lane since then, by the index, whatever the statistics
+-- say.
 CREATE FUNCTION key_is_waited_for(k key) RETURNS boolean LANGUAGE sql STABLE
     SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off SET enable_sort = off AS $$
     SELECT EXISTS (
@@ -510,8 +509,8 @@ CREATE FUNCTION key_is_waited_for(k key) RETURNS boolean LANGUAGE sql STABLE
         WHERE o.kind IN ('code', 'reset', 'identifier') AND c.key_id = k.id)
 $$;
 
--- How many there are is added up, not counted: a statement that changes a number adds what it changed, and clean-up folds
--- what was added. See migrations/00003_tally.sql.
+-- The numbers are added up, not counted. A statement that changes a number adds the change, and clean-up folds what was
+-- added. See migrations/00003_tally.sql.
 CREATE TABLE tally (
     batch_id       bigint,
     campaign_id    bigint,
@@ -541,17 +540,17 @@ CREATE TABLE tally (
     sent           integer NOT NULL DEFAULT 0,
     reminded       integer NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);
-COMMENT ON TABLE  tally IS 'What statements have added to the numbers that status tells: the sum of a column is the number. Rows are only added; the sums that replace them are rows too. No index: it is read whole, and is short.';
-COMMENT ON COLUMN tally.batch_id IS 'Of the requests; null for those of no batch, and for mails to send.';
-COMMENT ON COLUMN tally.campaign_id IS 'Of the requests, and of the invitations held and started.';
-COMMENT ON COLUMN tally.day IS 'In Paris, on which the invitations of started did.';
-COMMENT ON COLUMN tally.at IS 'When the mails of sent went out, and when the signals came. Null: that does not matter any more.';
-COMMENT ON COLUMN tally.requested IS 'Open requests whose code that counts is not mailed, overdue ones among them. Those that are mailed are the rest.';
-COMMENT ON COLUMN tally.not_delivered IS 'Of the expired: see request_not_delivered.';
-COMMENT ON COLUMN tally.spaces IS 'Those that have a request.';
-COMMENT ON COLUMN tally.batch_spaces IS 'Those that have a request of this batch, which may have one of another batch too.';
-COMMENT ON COLUMN tally.batch_switched IS 'Of these, those that were switched, by whatever request.';
-COMMENT ON COLUMN tally.campaign_spaces IS 'Those that have a request of this campaign.';
+COMMENT ON TABLE  tally IS 'What statements have added to the numbers of status: the sum of a column is the number. Rows are only added; the sums that replace them are rows too. No index: queries read the whole table, which is short.';
+COMMENT ON COLUMN tally.batch_id IS 'The batch of the requests; null for requests of no batch, and for mails to send.';
+COMMENT ON COLUMN tally.campaign_id IS 'The campaign of the requests, and of the invitations held and started.';
+COMMENT ON COLUMN tally.day IS 'The day in Paris on which the invitations of started began.';
+COMMENT ON COLUMN tally.at IS 'When the mails of sent went out, and when the signals came. Null: the time does not matter any more.';
+COMMENT ON COLUMN tally.requested IS 'Open requests whose code that counts is not mailed, with overdue ones. The other open requests are mailed.';
+COMMENT ON COLUMN tally.not_delivered IS 'Expired requests that were not delivered: see request_not_delivered.';
+COMMENT ON COLUMN tally.spaces IS 'Spaces that have a request.';
+COMMENT ON COLUMN tally.batch_spaces IS 'Spaces that have a request of this batch; they may have one of another batch, too.';
+COMMENT ON COLUMN tally.batch_switched IS 'Switched spaces among them, by whatever request.';
+COMMENT ON COLUMN tally.campaign_spaces IS 'Spaces that have a request of this campaign.';
 COMMENT ON COLUMN tally.held IS 'Invitations that the campaign has not released.';
 COMMENT ON COLUMN tally.again IS 'Expired requests that the campaign is to invite again (D16).';
 COMMENT ON COLUMN tally.started IS 'Invitations whose hand-over began, and did not certainly fail.';
@@ -559,21 +558,21 @@ COMMENT ON COLUMN tally.reminded IS 'Reminders that went out (D16).';
 COMMENT ON COLUMN tally.invited IS 'Invitations that the relay took or refused for good. This and the next four are signals by which a campaign stops (D15); they keep their minute for 25 hours.';
 COMMENT ON COLUMN tally.dead IS 'Addresses refused for good, or bounced as gone.';
 COMMENT ON COLUMN tally.entries IS 'Forms with a right code.';
-COMMENT ON COLUMN tally.failures IS 'Of these, those that an error of ours failed.';
+COMMENT ON COLUMN tally.failures IS 'Forms with a right code that an error of ours failed.';
 COMMENT ON COLUMN tally.to_send IS 'Mails that are due now or at a known time.';
 COMMENT ON COLUMN tally.to_render IS 'Recaps that are due.';
 
--- The one way to expire requests: those of ids that are open and overdue at that instant, and that nobody else holds. It returns
--- their ids. The kept hashes go with the request's end (D1), and so do codes that would outlive it, and the reservation of an
--- address. Whoever was mailed a code is told that it is over, and how to start again (R21). A mail that came back is not followed
--- by another.
+-- This function alone expires requests: those of ids that are open and overdue at that instant, and that nobody else
+-- holds. It returns their ids. The kept hashes go with the request's end (D1). Codes that would outlive it go too, and
+-- the reservation of an address. A mail tells the subscriber that the code is over, and how to start again (R21). There
+-- is no such mail if the mail with the code was not mailed or came back.
 CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURNS SETOF bigint LANGUAGE sql AS $$
     WITH overdue AS MATERIALIZED (
         SELECT r.id, r.generation > 1 OR c.purpose = 'activate' AS has_others, c.mailed_at IS NOT NULL AND c.bounced_at IS NULL AS reached
         FROM (SELECT DISTINCT unnest(ids) AS id) AS i JOIN request r USING (id)
         JOIN code c ON c.request_id = r.id AND c.generation = r.generation
         WHERE request_is_open(r) AND c.expires_at <= at
-        ORDER BY r.id -- all who lock several requests do so in this order
+        ORDER BY r.id -- every statement that locks several requests uses this order
         FOR UPDATE OF r SKIP LOCKED
     ), expired AS (
         UPDATE request r SET expired_at = at, password_hash = NULL, question = NULL, answer_hash = NULL
@@ -602,9 +601,9 @@ CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURN
     SELECT id FROM expired
 $$;
 
--- An import fills tables, and its mails start at its commit: without statistics the planner would join what
--- they need row by row. Only the owner may make statistics before PostgreSQL 17. It waits for nobody: who
--- vacuums a table at the moment makes statistics of it, or has made them.
+-- An import fills tables, and its mails start at its commit. Without statistics the planner would join them row by row.
+-- Before PostgreSQL 17 only the owner may make statistics. The function waits for nobody: a process that vacuums a table
+-- at the moment makes its statistics, or has made them.
 -- +goose StatementBegin
 CREATE FUNCTION analyze_filled() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -612,7 +611,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 REVOKE ALL ON FUNCTION analyze_filled() FROM PUBLIC;
--- It runs as the owner: no caller may put other tables before these.
+-- The function runs as the owner, so no caller may put other tables before these.
 -- +goose StatementBegin
 DO $$ BEGIN
     EXECUTE format('ALTER FUNCTION analyze_filled() SET search_path = %I, pg_temp', current_schema());

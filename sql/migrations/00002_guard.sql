@@ -1,9 +1,8 @@
 -- +goose Up
 
--- What the database refuses, whatever the program says. A trigger here is a
--- condition and the words of its refusal; the conditions are bound to their
--- tables when they are made, so that no temporary table and no search_path of
--- the session takes a table's place.
+-- The database refuses these changes, whatever the program says. A trigger here is a condition and the words of its
+-- refusal. A condition is bound to its tables when it is made, so no temporary table and no search_path of the session
+-- takes a table's place.
 
 -- +goose StatementBegin
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -13,15 +12,14 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Whether an instant is the present one. A statement reads the clock once, and
--- its last row may be written minutes later; an instant that was read by the
--- statement before may have waited for a lock since.
+-- Tells whether an instant is the present one. A statement reads the clock once, and may write its last row minutes
+-- later. An instant that the statement before read may have waited for a lock since.
 CREATE FUNCTION is_present(at timestamptz) RETURNS boolean LANGUAGE sql VOLATILE
     RETURN at BETWEEN bascule_now() - (clock_timestamp() - statement_timestamp()) - interval '1 minute'
                AND bascule_now() + interval '5 seconds';
 
--- Whether whoever asks has the rights of the tables' owner, who could drop the
--- triggers: some of them let the owner mend a row by hand.
+-- Tells whether the current role has the rights of the tables' owner, who could drop the triggers. Some triggers let the
+-- owner mend a row by hand.
 CREATE FUNCTION is_owner() RETURNS boolean LANGUAGE sql STABLE
     RETURN pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = 'space'::regclass), 'MEMBER');
 
@@ -51,9 +49,9 @@ CREATE TRIGGER space_switch_is_remembered BEFORE DELETE ON space
 CREATE TRIGGER space_is_kept BEFORE TRUNCATE ON space
     EXECUTE FUNCTION refuse('the switch is irrevocable');
 
--- What the owner enters by is changed together with its entry in the audit log, whose event is the argument. Another
--- identifier also needs its proof: a code for that very address, used up by the same transaction before its deadline.
--- Entry and code may be written by later statements, so the transaction's end is the time to look.
+-- Identifier, password and trust question change together with an entry in the audit log, whose event is the argument.
+-- Another identifier also needs its proof: a code for that very address, used up by the same transaction before its
+-- deadline. Later statements may write entry and code, so the trigger looks at the transaction's end.
 -- +goose StatementBegin
 CREATE FUNCTION check_owner_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
@@ -110,7 +108,7 @@ CREATE TRIGGER request_space_is_fixed BEFORE UPDATE ON request
     FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.space_id <> OLD.space_id OR NEW.campaign_id IS DISTINCT FROM OLD.campaign_id
         OR NEW.origin <> OLD.origin OR NEW.requested_at <> OLD.requested_at)
     EXECUTE FUNCTION refuse('what a request is never changes');
--- The code that counts may be made by the statement that points at it, so its end is the time to look.
+-- The statement that points at the code that counts may make that code, too. So the trigger looks at the statement's end.
 -- +goose StatementBegin
 CREATE FUNCTION check_code_counts() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
@@ -138,7 +136,7 @@ CREATE TRIGGER request_activated_is_kept BEFORE DELETE ON request
 CREATE TRIGGER request_is_kept BEFORE TRUNCATE ON request
     EXECUTE FUNCTION refuse('the switch is irrevocable');
 
--- A code. For whom it is made never changes; what its mail did is written once.
+-- A code. Its address never changes, and the fate of its mail is written once.
 CREATE FUNCTION led_to_a_switch(request bigint) RETURNS boolean LANGUAGE sql VOLATILE
     RETURN EXISTS (SELECT FROM request r WHERE r.id = request AND r.activated_at IS NOT NULL);
 
@@ -170,7 +168,7 @@ CREATE TRIGGER code_bounce_grows BEFORE UPDATE ON code
 CREATE TRIGGER code_is_kept BEFORE DELETE OR TRUNCATE ON code
     EXECUTE FUNCTION refuse('codes stay on record');
 
--- What the subscriber keeps.
+-- The recap that the subscriber keeps.
 CREATE TRIGGER recap_follows_a_switch BEFORE INSERT ON recap
     FOR EACH ROW WHEN (NOT led_to_a_switch(NEW.request_id) AND NOT is_owner())
     EXECUTE FUNCTION refuse('the facts are those of an activation');
@@ -181,9 +179,8 @@ CREATE TRIGGER recap_facts_are_frozen BEFORE UPDATE ON recap
 CREATE TRIGGER recap_is_kept BEFORE DELETE OR TRUNCATE ON recap
     EXECUTE FUNCTION refuse('the subscriber keeps it');
 
--- The audit log (I9): of the present, about a request of that very space. Each
--- mail and each imported row adds an entry, so all entries of a statement are
--- looked at together. Those of mails that went out are added to the tally.
+-- The audit log (I9). An entry is of the present, about a request of its space. Each mail and each imported row adds an
+-- entry, so the trigger looks at all entries of a statement together. It adds those of mails that went out to the tally.
 -- +goose StatementBegin
 DO $do$ BEGIN
     EXECUTE format($f$
@@ -230,7 +227,7 @@ CREATE TRIGGER import_is_of_now BEFORE INSERT ON import
     FOR EACH ROW WHEN (NOT is_present(NEW.at))
     EXECUTE FUNCTION refuse('the entry is not of the present');
 
--- A campaign (D12). What ended does not begin again, and is not forgotten.
+-- A campaign (D12). One that ended does not begin again, and is never deleted.
 CREATE TRIGGER campaign_end_is_final BEFORE UPDATE ON campaign
     FOR EACH ROW WHEN (OLD.state = 'closed' AND NEW IS DISTINCT FROM OLD OR OLD.state = 'cancelled' AND NEW.state NOT IN ('cancelled', 'closed')
         OR NEW.id <> OLD.id OR NEW.state = 'prepared' AND OLD.state <> 'prepared')
@@ -243,9 +240,8 @@ CREATE TRIGGER campaign_audit_is_of_now BEFORE INSERT ON campaign_audit
 CREATE TRIGGER campaign_audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON campaign_audit
     EXECUTE FUNCTION refuse('the audit log is append-only');
 
--- These refuse in every session, also in one that replicates or loads data with
--- session_replication_role = replica. The others look at what the present
--- transaction does, which a replica of it does at another time.
+-- These triggers refuse in every session, also in one that replicates or loads data with session_replication_role =
+-- replica. The other triggers look at what the present transaction does. A replica does that at another time.
 ALTER TABLE space   ENABLE ALWAYS TRIGGER space_number_is_fixed;
 ALTER TABLE space   ENABLE ALWAYS TRIGGER space_switch_is_irrevocable;
 ALTER TABLE space   ENABLE ALWAYS TRIGGER space_switch_is_remembered;

@@ -1,11 +1,12 @@
 -- +goose Up
 
--- What each statement adds to the table tally: a row for each batch, however many requests it changes, and no statement waits
--- for another to add one. The audit log tells which mails went out (00002_guard.sql), the tables the rest.
--- The names of tables are written into the functions, so that no temporary table takes a table's place.
+-- Triggers add to the table tally what each statement changes. They add a row for each batch, however many requests the
+-- statement changes, and wait for no other statement. The audit log tells which mails went out (00002_guard.sql), the
+-- tables the rest. The functions name tables with their schema, so no temporary table takes a table's place.
 
--- New requests: open, with no mail yet. Which of them are the first of their space, or of their batch, is looked up only if
--- there are others. New spaces follow each other: an import finds out by reading its own requests once.
+-- New requests are open and have no mail yet. Only if their spaces have other requests, the trigger looks up which
+-- requests are the first of their space, or of their batch. New spaces have consecutive ids, so an import finds that out
+-- by reading its own requests once.
 -- +goose StatementBegin
 DO $do$ BEGIN
     EXECUTE format($f$
@@ -26,7 +27,7 @@ DO $do$ BEGIN
                    count(*) FILTER (WHERE NOT (others AND EXISTS (
                        SELECT FROM %1$I.request o WHERE o.space_id = n.space_id AND o.id <> n.id AND o.campaign_id = n.campaign_id)))
             FROM new n GROUP BY n.batch_id, n.campaign_id;
-            IF others THEN -- who has another request is not invited again for the one before (D16)
+            IF others THEN -- another request takes the place of an invitation to come (D16)
                 DELETE FROM %1$I.reinvitation a USING new n WHERE a.space_id = n.space_id;
             END IF;
             RETURN NULL;
@@ -37,9 +38,9 @@ CREATE TRIGGER request_is_counted AFTER INSERT ON request
     REFERENCING NEW TABLE AS new
     FOR EACH STATEMENT EXECUTE FUNCTION count_new_requests();
 
--- Requests that end, move to another batch, or have another code, and those that the owner deletes: what was is taken away, what
--- is now is added. Whether the code that counts is mailed is asked of its row. One whose mail is being finished is waited
--- for: whoever says that it is mailed holds it, and looks at the request afterwards.
+-- Requests that end, move to another batch or have another code, and requests that the owner deletes. The trigger takes
+-- the old row away and adds the new one. The code that counts tells whether it is mailed. The trigger waits for a
+-- statement that is finishing its mail: that one holds the code, and looks at the request afterwards.
 -- +goose StatementBegin
 DO $do$
 DECLARE
@@ -103,8 +104,8 @@ CREATE TRIGGER request_counts_no_more AFTER DELETE ON request
     REFERENCING OLD TABLE AS old
     FOR EACH STATEMENT EXECUTE FUNCTION count_deleted_requests();
 
--- A mail that was only late may come back for another reason (D11). The request is locked by a statement before. A trigger of
--- each row, for a report tells of one mail; before the change, where triggers look at the row already.
+-- A mail that was only late may come back for another reason (D11). A statement before locks the request. The trigger
+-- runs for each row, as a report is about one mail. It runs before the change, where triggers look at the row already.
 -- +goose StatementBegin
 DO $do$ BEGIN
     EXECUTE format($f$
@@ -121,8 +122,8 @@ CREATE TRIGGER code_bounce_is_counted BEFORE UPDATE OF bounce ON code
     FOR EACH ROW WHEN (coalesce(NEW.bounce, '') <> coalesce(OLD.bounce, '') AND 'late' IN (NEW.bounce, OLD.bounce))
     EXECUTE FUNCTION count_bounce();
 
--- What is due. Statements that put a mail off without end, or bring one back, add to the tally themselves: a trigger that looks at
--- changes would look at each claim, too.
+-- Obligations. Statements that put a mail off without end, or bring one back, add to the tally themselves. A trigger that
+-- looks at changes would look at each claim, too.
 -- +goose StatementBegin
 DO $do$
 DECLARE
@@ -148,8 +149,9 @@ CREATE TRIGGER obligation_counts_no_more AFTER DELETE ON obligation
     REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION count_done_obligations();
 
--- To which instant a row of the tally is folded: the second of the last minute, for the pace; the minute of the last 25 hours, for
--- the signals by which a campaign stops (D15), though none before the campaign was started or resumed if it came after that; none.
+-- The instant to which a row of the tally is folded. For the pace it is the second, in the last minute. For the signals
+-- by which a campaign stops (D15) it is the minute, in the last 25 hours. It is the instant at which the campaign was
+-- started or resumed, if that is later within this minute. Otherwise it is null.
 CREATE FUNCTION folded_at(t tally, now timestamptz) RETURNS timestamptz LANGUAGE sql STABLE
     RETURN greatest(
         CASE WHEN t.at > now - interval '1 minute' THEN date_trunc('second', t.at)
@@ -158,7 +160,7 @@ CREATE FUNCTION folded_at(t tally, now timestamptz) RETURNS timestamptz LANGUAGE
          WHERE c.id = t.campaign_id AND t.at >= c.watched_from AND t.at > now - interval '25 hours'
            AND (t.invited, t.dead, t.complaints, t.entries, t.failures) <> (0, 0, 0, 0, 0) AND c.watched_from > date_trunc('minute', t.at)));
 
--- What a campaign holds, and whom it is to invite again. An update changes only which code is meant.
+-- Held invitations and invitations to come of a campaign. An update changes only which code is meant.
 -- +goose StatementBegin
 DO $do$
 DECLARE
@@ -180,9 +182,9 @@ BEGIN
 END $do$;
 -- +goose StatementEnd
 
--- The requests whose deadline has passed and which no sweep has ended yet: in the tally they are as they were, but they are
--- expired. Each open request that was started has a deadline; one that a sweep found held by somebody has another, two
--- seconds later. Estimates are far too high here: neither compiling nor other processes pay.
+-- The requests whose deadline has passed and that no sweep has ended yet. In the tally they are as they were, but they
+-- are expired. Each open request that was started has a deadline. If somebody held it at a sweep, it has another one, two
+-- seconds later. The planner's estimates are far too high here: neither compiling nor other processes pay.
 CREATE FUNCTION overdue(at timestamptz) RETURNS TABLE (batch_id bigint, campaign_id bigint, is_mailed boolean, is_late boolean) LANGUAGE sql STABLE
     SET enable_seqscan = off SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
     SELECT r.batch_id, r.campaign_id, r.mailed_at IS NOT NULL, coalesce(r.bounce = 'late', false)
@@ -191,13 +193,14 @@ CREATE FUNCTION overdue(at timestamptz) RETURNS TABLE (batch_id bigint, campaign
     WHERE num_nonnulls(r.activated_at, r.expired_at, r.undeliverable_at, r.cancelled_at) = 0 AND r.expires_at <= overdue.at
 $$;
 
--- Counts anew, for an owner who mended rows in a way that no trigger sees: who said by hand that a code was mailed, put a mail off
--- without end, or did any of that while triggers were off. All who write wait meanwhile. The pace of the last minute is lost.
+-- Counts anew, for an owner who mended rows in a way that no trigger sees. Such an owner marked a code as mailed by hand,
+-- put a mail off without end, or did so while triggers were off. All writers wait meanwhile. The pace of the last minute
+-- is lost.
 -- +goose StatementBegin
 CREATE FUNCTION recount() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     LOCK TABLE request, code, held, reinvitation, obligation, tally IN SHARE ROW EXCLUSIVE MODE;
-    CREATE TEMP TABLE starts ON COMMIT DROP AS -- of them, nothing else tells the day of what failed since
+    CREATE TEMP TABLE starts ON COMMIT DROP AS -- nothing else tells the day of starts that failed since
         SELECT campaign_id, day, sum(started) AS started, sum(reminded) AS reminded FROM tally GROUP BY campaign_id, day HAVING sum(started) <> 0 OR sum(reminded) <> 0;
     DELETE FROM tally;
     INSERT INTO tally (campaign_id, day, started, reminded) SELECT campaign_id, day, started, reminded FROM starts;
