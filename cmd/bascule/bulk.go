@@ -18,7 +18,7 @@ import (
 	"bascule/sql"
 )
 
-// bulkFlags are those of the commands that may change many requests.
+// bulkFlags are the flags of commands that may change many requests.
 type bulkFlags struct {
 	file string
 	yes  bool
@@ -34,7 +34,8 @@ func (f *bulkFlags) addFileTo(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.file, "file", "", "the numbers in `FILE`, one on each line or in a column of a CSV file; - is stdin")
 }
 
-// numbers are those of the command line or of --file; nil if there are none.
+// numbers are the subscriber numbers of the command line or of --file; nil if there are
+// none.
 func (a *app) numbers(ctx context.Context, args []string, f bulkFlags) (list []conversion.SubscriberNumber, err error) {
 	switch {
 	case f.file != "" && len(args) > 0:
@@ -67,12 +68,12 @@ func readNumbers(ctx context.Context, path string) ([]conversion.SubscriberNumbe
 	return list, nil
 }
 
-// errDeclined is the answer no.
+// errDeclined says that the answer was no.
 var errDeclined = errors.New("nothing was changed")
 
-// confirm says what is about to be done to more than one request, and asks. Where
-// there is nobody to ask, --yes has to be the answer. Administrators are French: an
-// "o" is a yes, and the question says so.
+// confirm says what the command will do to more than one request, and asks. If there is
+// nobody to ask, --yes must be the answer. Administrators are French: an "o" is a yes,
+// and the question says so.
 func (a *app) confirm(ctx context.Context, f bulkFlags, plan sql.Plan, what string) error {
 	if f.yes || len(plan.Requests) <= 1 {
 		return nil
@@ -84,13 +85,13 @@ func (a *app) confirm(ctx context.Context, f bulkFlags, plan sql.Plan, what stri
 	return a.ask(ctx, about)
 }
 
-// ask says what is about to be done, and waits for a yes.
+// ask says what the command will do, and waits for a yes.
 func (a *app) ask(ctx context.Context, about string) error {
 	fmt.Fprintf(a.stderr, "%s. Go on? [y/o/N] ", about)
 	answer := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(a.stdin).ReadString('\n')
-		if err != nil { // the end of the input is no answer, whatever stands before it
+		if err != nil { // the end of the input is no answer, whatever comes before it
 			fmt.Fprintln(a.stderr)
 			line = ""
 		}
@@ -122,10 +123,10 @@ func countStates(states map[conversion.State]int) string {
 // obstacleChanged stands for requests that were planned and then changed by others.
 const obstacleChanged sql.Obstacle = "changed"
 
-// leftOut is what a command that may change many requests left alone.
+// leftOut counts what a command that may change many requests left alone.
 type leftOut struct {
-	LeftOut map[sql.Obstacle]int `json:"left_out"`          // how many, by reason
-	Numbers []sql.LeftOut        `json:"numbers,omitempty"` // those that were named
+	LeftOut map[sql.Obstacle]int `json:"left_out"`          // numbers by reason
+	Numbers []sql.LeftOut        `json:"numbers,omitempty"` // the named ones
 }
 
 func newLeftOut(plan sql.Plan, done int64) leftOut {
@@ -136,8 +137,8 @@ func newLeftOut(plan sql.Plan, done int64) leftOut {
 	return l
 }
 
-// reportBulk tells what was done and what was left out: named numbers one by one,
-// others counted. It returns an error if numbers were named and none was done.
+// reportBulk tells what the command did and left out: named numbers one by one, others
+// as a count. It returns an error if numbers were named and nothing was done.
 func (a *app) reportBulk(f bulkFlags, named bool, done int64, result any, said string, l leftOut, words map[sql.Obstacle]string) error {
 	alone := named && done == 0 && len(l.Numbers) == 1
 	switch {

@@ -64,7 +64,7 @@ func (a *app) campaigns(ctx context.Context, db *sql.DB, asJSON bool) error {
 
 func withWhy(name, why string) string { return name + inBrackets(why) }
 
-// ofCampaign is a command about the campaign of one name, which a shell completes.
+// ofCampaign makes a command about one campaign. A shell completes its name.
 func (a *app) ofCampaign(cmd *cobra.Command) *cobra.Command {
 	one := oneArg("NAME")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -117,9 +117,9 @@ type campaignLine struct {
 	Rows          int                       `json:"rows"`
 	Held          int                       `json:"held"`
 	Started       int                       `json:"started"`       // invitations
-	StartedToday  int                       `json:"started_today"` // of them, in Paris
+	StartedToday  int                       `json:"started_today"` // invitations, today in Paris
 	Reminded      int                       `json:"reminded"`      // reminders that went out
-	ToInvite      int                       `json:"to_invite"`     // again, later
+	ToInvite      int                       `json:"to_invite"`     // subscribers to invite again later
 	Requested     int                       `json:"requested"`
 	Mailed        int                       `json:"mailed"`
 	Activated     int                       `json:"activated"`
@@ -129,10 +129,10 @@ type campaignLine struct {
 	NotDelivered  int                       `json:"not_delivered"`
 	Spaces        map[conversion.Access]int `json:"spaces"`
 	StartsAt      *time.Time                `json:"starts_at"`
-	Pilot         int                       `json:"pilot"`     // invitations, all told; 0: none
+	Pilot         int                       `json:"pilot"`     // invitations; 0: no pilot
 	PerDay        int                       `json:"per_day"`   // 0: no limit
 	MinHelp       float64                   `json:"min_help"`  // hours; 0: any
-	LastMail      *time.Time                `json:"last_mail"` // as it is foreseen while it runs
+	LastMail      *time.Time                `json:"last_mail"` // foreseen, while the campaign runs
 	Again         int                       `json:"again"`     // times; 0: never
 }
 
@@ -192,12 +192,12 @@ func brakesOf(s sql.CampaignSettings) (lines []string) {
 	return lines
 }
 
-// shortDuration is 12h for 12h0m0s.
+// shortDuration writes 12h for 12h0m0s.
 func shortDuration(d time.Duration) string {
 	return strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
 }
 
-// nextOfCampaign is the one thing that can be done next.
+// nextOfCampaign is the next step that the administrator can take.
 func nextOfCampaign(p sql.CampaignProgress) string {
 	name := shellWord(p.Name)
 	switch p.State {
@@ -214,7 +214,7 @@ func nextOfCampaign(p sql.CampaignProgress) string {
 	return "it is over; `bascule report` tells what became of each"
 }
 
-// shellWord is a name as a shell takes it as one word.
+// shellWord quotes a name, so that a shell takes it as one word.
 func shellWord(name string) string {
 	if name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == "" {
 		return name
@@ -222,7 +222,8 @@ func shellWord(name string) string {
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
-// brakes are the flags of a campaign's settings; what is not set stays as it is.
+// brakes are the flags of a campaign's settings. A setting without its flag stays as it
+// is.
 type brakes struct {
 	after   time.Duration
 	pilot   int
@@ -239,7 +240,8 @@ func (b *brakes) addTo(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&b.again, "again", 0, "invite again whose code expired, at most `N` times, before the certificate ends (3 unless set); 0: never")
 }
 
-// check refuses values that make no sense, and those that could never start anything (D14).
+// check refuses values that make no sense, and values with which nothing could ever
+// start (D14).
 func (b *brakes) check(a *app) error {
 	if b.after < 0 || b.pilot < 0 || b.perDay < 0 {
 		return usagef("a number or time is below 0")
@@ -269,11 +271,11 @@ func (b *brakes) check(a *app) error {
 	return nil
 }
 
-// maxBrake is more than there are subscribers.
+// maxBrake is more than the number of subscribers.
 const maxBrake = 1_000_000_000
 
 // apply changes the settings by the flags that were given. started is how many
-// invitations have started, of which a pilot wants more.
+// invitations have started: a pilot counts from there.
 func (b *brakes) apply(cmd *cobra.Command, s *sql.CampaignSettings, now time.Time, started int) {
 	if cmd.Flags().Changed("after") {
 		s.StartsAt = now.Add(b.after)
@@ -356,8 +358,8 @@ Environment: DATABASE_URL; HELP_HOURS and CODE_LIFETIME, optional, for --min-hel
 	return cmd
 }
 
-// withBrakes runs f on the campaign named, once its flags make sense. at is the
-// database's clock.
+// withBrakes runs f on the named campaign, once its flags make sense. at is the time of
+// the database's clock.
 func (a *app) withBrakes(b *brakes, f func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error) func(*cobra.Command, []string) error {
 	run := a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
 		p, err := db.Progress(ctx, args[0])
@@ -429,7 +431,7 @@ Environment: DATABASE_URL.`,
 	return cmd
 }
 
-// campaignEnd is a command that ends a campaign for good.
+// campaignEnd makes a command that ends a campaign for good.
 func (a *app) campaignEnd(verb, short, long string, end func(db *sql.DB, ctx context.Context, name, why, actor string) (int64, error), what string) *cobra.Command {
 	var f bulkFlags
 	var why reason

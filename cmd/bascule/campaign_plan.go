@@ -68,17 +68,17 @@ workers have them.`,
 	return cmd
 }
 
-// topDomains is how many mail domains are told.
+// topDomains is how many mail domains the plan lists.
 const topDomains = 10
 
-// A foresight is the plan of a campaign, and by which brakes.
+// A foresight is the plan of a campaign, with the brakes that it assumes.
 type foresight struct {
 	sql.CampaignProgress
 	plan.Brakes
 	plan.Plan
 }
 
-// foresight plans a campaign from now on, by its own brakes and those of the
+// foresight plans a campaign from now on. It uses the brakes of the campaign and of the
 // environment, which change may replace.
 func (a *app) foresight(ctx context.Context, db *sql.DB, name string, change func(*plan.Brakes)) (f foresight, err error) {
 	if f.CampaignProgress, err = db.Progress(ctx, name); err != nil {
@@ -131,7 +131,7 @@ func (a *app) brakesFrom(ctx context.Context, db *sql.DB, p sql.CampaignProgress
 
 func parisDay(t time.Time) string { return t.In(conversion.Paris).Format(time.DateOnly) }
 
-// held is how many invitations the plan is about.
+// held is how many invitations the plan counts.
 func (f foresight) held() int { return f.Mails + f.Alone + f.Never + f.Beyond }
 
 // A planLine is what `campaign plan --json` prints.
@@ -147,7 +147,7 @@ type planLine struct {
 	LeftAlone    int               `json:"left_alone"`
 	NoHelp       int               `json:"no_help"`
 	TooLate      int               `json:"too_late"`
-	ExpiredFirst int               `json:"expired_before"` // mails, whose certificate has expired when they leave
+	ExpiredFirst int               `json:"expired_before"` // mails that leave after their certificate has expired
 	LastMail     *time.Time        `json:"last_mail"`
 	HelpWorst    float64           `json:"help_worst"`  // hours
 	HelpMedian   float64           `json:"help_median"` // hours
@@ -248,7 +248,7 @@ func (f foresight) until() string {
 	return ", the last one on " + parisTime(f.Last)
 }
 
-// writeDays tells days that follow each other and are alike in one line.
+// writeDays writes one line for equal days that follow each other.
 func writeDays(out io.Writer, days []plan.Day) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "from\tuntil\tdays\tmails a day\texpired before\tpriority\tcertificates that expire\t")
@@ -282,7 +282,7 @@ func writeRun(w io.Writer, days []plan.Day) {
 		days[0].Mails, late, between(fmt.Sprint(low), fmt.Sprint(high), "-"), between(first.Format(time.DateOnly), last.Format(time.DateOnly), " to "))
 }
 
-// between tells a range, or what it holds if that is one.
+// between tells a range, or one value if both ends are equal.
 func between(first, last, to string) string {
 	if first == last {
 		return first
@@ -303,8 +303,8 @@ func (a *app) printRecipients(to sql.Recipients) {
 	}
 }
 
-// lastMail foresees when a running campaign sends its last invitation; zero if it
-// cannot be known. Without MAIL_RATE, the pace of the last minute goes on.
+// lastMail foresees when a running campaign sends its last invitation; zero if that
+// cannot be known. Without MAIL_RATE, it assumes the pace of the last minute.
 func (a *app) lastMail(ctx context.Context, db *sql.DB, p sql.CampaignProgress) (time.Time, error) {
 	if p.State != sql.CampaignRunning {
 		return time.Time{}, nil

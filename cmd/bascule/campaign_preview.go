@@ -58,7 +58,7 @@ as the workers have them.`,
 	return cmd
 }
 
-// A trial is mails of a campaign that are to be looked at.
+// A trial is a set of mails of a campaign, to be looked at.
 type trial struct {
 	campaign sql.Campaign
 	from     mail.Sender
@@ -109,7 +109,7 @@ func (a *app) trial(ctx context.Context, db *sql.DB, args []string) (t trial, er
 	return t, nil
 }
 
-// office is who writes the mails, and the host of PUBLIC_URL.
+// office is the office that writes the mails. host is that of PUBLIC_URL.
 func (a *app) office() (o mail.Office, host string, err error) {
 	if o.Administration, err = a.env.administration(); err != nil {
 		return o, "", err
@@ -179,7 +179,7 @@ func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to string) err
 	return a.noteTrial(ctx, db, t, "sent")
 }
 
-// noteTrial records what was done, without the address (I9).
+// noteTrial records the trial, without the address (I9).
 func (a *app) noteTrial(ctx context.Context, db *sql.DB, t trial, how string) error {
 	what := fmt.Sprintf("%s %s", count(int64(len(t.mails)), "mail", "mails"), how)
 	if err := db.NotePreview(ctx, t.campaign, what, actor()); err != nil {

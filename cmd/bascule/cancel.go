@@ -60,7 +60,7 @@ func (a *app) cancel(ctx context.Context, db *sql.DB, numbers []conversion.Subsc
 	return a.reportBulk(f, true, n, result, said, left, cancelWords)
 }
 
-// cancelWords are why cancel leaves a request alone.
+// cancelWords tell why cancel leaves a request alone.
 var cancelWords = map[sql.Obstacle]string{
 	sql.ObstacleUnknown:                         "no space has this number: check the number",
 	sql.ObstacleNeverInvited:                    "never invited: there is nothing to cancel",

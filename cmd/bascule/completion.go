@@ -13,12 +13,12 @@ import (
 const (
 	// completionPatience is how long a shell waits for the database.
 	completionPatience = 2 * time.Second
-	// maxCompletions is as many batches or campaigns as a terminal shows at once.
+	// maxCompletions is how many batches or campaigns a terminal shows at once.
 	maxCompletions = 40
 )
 
-// completeBatches names the latest batches to a shell, with their files. Where the
-// database does not tell, it says nothing: a shell would show it as a choice.
+// completeBatches offers the latest batches to a shell, with their files. If the
+// database does not answer, it offers nothing: a shell would show an error as a choice.
 func (a *app) completeBatches(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 	defer cancel()
@@ -38,7 +38,7 @@ func (a *app) completeBatches(cmd *cobra.Command, _ []string, _ string) ([]cobra
 	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
-// completeCampaigns names the campaigns to a shell, with their states.
+// completeCampaigns offers the campaigns to a shell, with their states.
 func (a *app) completeCampaigns(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 	defer cancel()
@@ -59,8 +59,8 @@ func (a *app) completeCampaigns(cmd *cobra.Command, args []string, _ string) ([]
 	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
-// completeCampaignFlag names the campaigns as the value of a flag, whatever stands
-// before it.
+// completeCampaignFlag offers the campaigns as the value of a flag, whatever arguments
+// come before it.
 func (a *app) completeCampaignFlag(cmd *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.completeCampaigns(cmd, nil, toComplete)
 }

@@ -23,9 +23,8 @@ import (
 	"bascule/internal/web"
 )
 
-// environment is the configuration: the only place that reads environment
-// variables. Each command asks for what it uses; what is missing or wrong is
-// named in the error.
+// environment is the configuration. Nothing else reads environment variables. Each
+// command asks for what it uses. The error names a variable that is missing or wrong.
 type environment struct {
 	getenv func(string) string
 }
@@ -59,7 +58,7 @@ func (e environment) keys() (*conversion.Keyring, error) {
 	return keys, nil
 }
 
-// keysIfSet reads SECRET_KEY; nil where it is not set.
+// keysIfSet reads SECRET_KEY; nil if it is not set.
 func (e environment) keysIfSet() (*conversion.Keyring, error) {
 	if strings.TrimSpace(e.getenv("SECRET_KEY")) == "" {
 		return nil, nil
@@ -67,7 +66,7 @@ func (e environment) keysIfSet() (*conversion.Keyring, error) {
 	return e.keys()
 }
 
-// publicURL reads PUBLIC_URL: scheme and host, where subscribers find the pages.
+// publicURL reads PUBLIC_URL: scheme and host of the pages, as subscribers reach them.
 func (e environment) publicURL() (*url.URL, error) {
 	v, err := e.required("PUBLIC_URL", "give the address of the pages, such as https://espace.example")
 	if err != nil {
@@ -92,7 +91,7 @@ func (e environment) smtp() (smtp.Config, error) {
 	return cfg, nil
 }
 
-// administration reads ADMINISTRATION, "name; short form"; zero where it is not set.
+// administration reads ADMINISTRATION, "name; short form"; zero if it is not set.
 func (e environment) administration() (conversion.Administration, error) {
 	a, err := conversion.ParseAdministration(e.getenv("ADMINISTRATION"))
 	if err != nil {
@@ -101,11 +100,11 @@ func (e environment) administration() (conversion.Administration, error) {
 	return a, nil
 }
 
-// senderName stands before MAIL_FROM in mailboxes where that has no name itself.
+// senderName is the name of MAIL_FROM if that has none.
 const senderName = "Espace abonné"
 
-// mailFrom reads MAIL_FROM. Its name tells the administration, in short, unless it
-// does already.
+// mailFrom reads MAIL_FROM. It adds the short form of the administration to its name,
+// unless the name has it already.
 func (e environment) mailFrom(by conversion.Administration) (mail.Sender, error) {
 	v, err := e.required("MAIL_FROM", "give the address that mails come from")
 	if err != nil {
@@ -132,7 +131,8 @@ func (e environment) bounceAddress() (conversion.Email, error) {
 	return e.email("BOUNCE_ADDRESS", v)
 }
 
-// alertEmail reads ALERT_EMAIL: who is told what must not wait; zero is nobody.
+// alertEmail reads ALERT_EMAIL, the address for alerts. Zero means that nobody gets
+// them.
 func (e environment) alertEmail() (conversion.Email, error) {
 	v := strings.TrimSpace(e.getenv("ALERT_EMAIL"))
 	if v == "" {
@@ -149,8 +149,8 @@ func (e environment) email(name, v string) (conversion.Email, error) {
 	return email, nil
 }
 
-// The bounds of MAIL_RATE. Below the lower one a mail waits for hours, and its
-// interval soon is no duration any more.
+// The bounds of MAIL_RATE. Below the lower one a mail waits for hours, and its interval
+// may overflow a duration.
 const (
 	minMailRate = 0.001
 	maxMailRate = 1_000_000
@@ -188,8 +188,8 @@ func (e environment) workers() (int, error) {
 	return n, nil
 }
 
-// The bounds of CODE_LIFETIME: a code that nobody can type in time, or that
-// outlives what is known of its mailbox, is a mistake in the configuration.
+// The bounds of CODE_LIFETIME. Nobody can type a code in less time. A longer one
+// outlives what is known of its mailbox. Both are mistakes in the configuration.
 const (
 	minLifetime = time.Second
 	maxLifetime = 60 * 24 * time.Hour
@@ -208,7 +208,7 @@ func (e environment) codeLifetime() (time.Duration, error) {
 	return d, nil
 }
 
-// helpHours reads HELP_HOURS, when the assistance answers (D14, R32).
+// helpHours reads HELP_HOURS, the hours in which assistance answers (D14, R32).
 func (e environment) helpHours() (assistance.Hours, error) {
 	v := strings.TrimSpace(e.getenv("HELP_HOURS"))
 	if v == "" {
@@ -242,7 +242,7 @@ func (e environment) listenAddr() string {
 
 func (e environment) metricsAddr() string { return strings.TrimSpace(e.getenv("METRICS_ADDR")) }
 
-// folder reads a variable that names a folder, "" where it is not set.
+// folder reads a variable that names a folder; "" if it is not set.
 func (e environment) folder(name string) (string, error) {
 	v := strings.TrimSpace(e.getenv(name))
 	if v == "" {
@@ -266,13 +266,13 @@ func (e environment) tlsPair(log *slog.Logger) (*certificate.Pair, error) {
 	return certificate.OpenPair(cert, key, log)
 }
 
-// trustedProxies reads TRUSTED_PROXIES: who is believed about X-Forwarded-For.
+// trustedProxies reads TRUSTED_PROXIES, the proxies whose X-Forwarded-For is believed.
 func (e environment) trustedProxies() ([]netip.Prefix, error) { return e.prefixes("TRUSTED_PROXIES") }
 
-// certProxies reads CLIENT_CERT_PROXIES: who is believed about Client-Cert.
+// certProxies reads CLIENT_CERT_PROXIES, the proxies whose Client-Cert is believed.
 func (e environment) certProxies() ([]netip.Prefix, error) { return e.prefixes("CLIENT_CERT_PROXIES") }
 
-// prefixes reads addresses and prefixes, by commas.
+// prefixes reads addresses and prefixes, separated by commas.
 func (e environment) prefixes(name string) (list []netip.Prefix, err error) {
 	for _, part := range strings.FieldsFunc(e.getenv(name), func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
 		prefix, ok := parsePrefix(part)
@@ -291,8 +291,8 @@ func (e environment) prefixes(name string) (list []netip.Prefix, err error) {
 // wider than 10.0.0.0/8 or fd00::/8.
 const minPrefix = 8
 
-// parsePrefix reads an address, or a prefix. IPv4 within IPv6 is IPv4, as peers
-// are told by that.
+// parsePrefix reads an address or a prefix. IPv4 within IPv6 becomes IPv4, as
+// connections show the peer in this form.
 func parsePrefix(s string) (netip.Prefix, bool) {
 	prefix, err := netip.ParsePrefix(s)
 	if err != nil {
@@ -308,8 +308,8 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 	return prefix.Masked(), true
 }
 
-// certificates reads CLIENT_CA_FILE and CLIENT_CRL_FILE; nil where nobody enters
-// with a certificate.
+// certificates reads CLIENT_CA_FILE and CLIENT_CRL_FILE; nil if nobody enters with a
+// certificate.
 func (e environment) certificates(log *slog.Logger) (*certificate.Store, error) {
 	ca, crl := strings.TrimSpace(e.getenv("CLIENT_CA_FILE")), strings.TrimSpace(e.getenv("CLIENT_CRL_FILE"))
 	if ca == "" {
@@ -321,8 +321,8 @@ func (e environment) certificates(log *slog.Logger) (*certificate.Store, error) 
 	return certificate.Open(ca, crl, log)
 }
 
-// authorities reads CLIENT_CA_FILE alone, for who lets nobody in and so asks no
-// revocation list; nil without it.
+// authorities reads CLIENT_CA_FILE alone; nil without it. Commands that let nobody in
+// need no revocation list.
 func (e environment) authorities(log *slog.Logger) (*certificate.Store, error) {
 	ca := strings.TrimSpace(e.getenv("CLIENT_CA_FILE"))
 	if ca == "" {
@@ -333,8 +333,8 @@ func (e environment) authorities(log *slog.Logger) (*certificate.Store, error) {
 
 func (e environment) certListenAddr() string { return strings.TrimSpace(e.getenv("CERT_LISTEN_ADDR")) }
 
-// certPublicURL reads CERT_PUBLIC_URL: scheme and host, where browsers are asked
-// for a certificate. nil is nowhere.
+// certPublicURL reads CERT_PUBLIC_URL: scheme and host of the pages that ask browsers
+// for a certificate. nil means that there are none.
 func (e environment) certPublicURL() (*url.URL, error) {
 	v := strings.TrimSpace(e.getenv("CERT_PUBLIC_URL"))
 	if v == "" {
@@ -347,7 +347,8 @@ func (e environment) certPublicURL() (*url.URL, error) {
 	return u, nil
 }
 
-// certURL is CERT_PUBLIC_URL. Without it, CERT_LISTEN_ADDR tells if it names a host.
+// certURL is CERT_PUBLIC_URL. Without it, it is made from CERT_LISTEN_ADDR, if that
+// names a host.
 func (e environment) certURL() (*url.URL, error) {
 	if u, err := e.certPublicURL(); u != nil || err != nil {
 		return u, err
@@ -379,7 +380,7 @@ func parseOrigin(v string) (*url.URL, bool) {
 //go:embed assistance.txt
 var defaultHelp string
 
-// maxHelp keeps an operator's text a text, not a document.
+// maxHelp is the most bytes of an operator's help text: a text, not a document.
 const maxHelp = 4096
 
 // help reads HELP_TEXT_FILE (R32).
@@ -395,10 +396,10 @@ func (e environment) help() (string, error) {
 	return text, nil
 }
 
-// maxLegal is room for a text of many pages.
+// maxLegal is the most bytes of a legal text: many pages.
 const maxLegal = 64 << 10
 
-// legal reads the files of LEGAL_DIR. What is not there stays a draft.
+// legal reads the files of LEGAL_DIR. A missing file leaves the draft.
 func (e environment) legal() (l web.Legal, err error) {
 	dir, err := e.folder("LEGAL_DIR")
 	if dir == "" {
@@ -413,8 +414,8 @@ func (e environment) legal() (l web.Legal, err error) {
 	return l, nil
 }
 
-// maxDays is a hundred years: no certificate lives that long, and what is added
-// to today stays a day that PostgreSQL knows.
+// maxDays is a hundred years. No certificate lives that long, and PostgreSQL still
+// knows the day that is so far from today.
 const maxDays = 36600
 
 // parseDuration reads Go durations and whole days, such as 90d.

@@ -110,8 +110,8 @@ func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
 	return nil
 }
 
-// listenLoopback refuses addresses that other machines could reach: the inbox
-// shows every mail to whoever asks.
+// listenLoopback refuses addresses that other machines can reach, as the inbox shows
+// every mail to every visitor.
 func listenLoopback(addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -127,7 +127,7 @@ func listenLoopback(addr string) (net.Listener, error) {
 	return ln, nil
 }
 
-// start brings the services up. What was started is closed by close, in reverse.
+// start starts the services. close stops them in reverse order.
 func (d *demo) start(ctx context.Context) (err error) {
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return err
@@ -151,7 +151,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := d.db.Migrate(ctx); err != nil {
 		return err
 	}
-	lasting := context.WithoutCancel(ctx) // the worker stops first, and needs them for that
+	lasting := context.WithoutCancel(ctx) // the worker stops first, and needs the services for that
 	redis, err := devenv.StartRedis(lasting)
 	if err != nil {
 		return err
@@ -204,7 +204,7 @@ func (d *demo) close() error {
 	return errs
 }
 
-// ownerOnly is for what is nobody else's on this machine.
+// ownerOnly is the mode of files that nobody else on this machine may read.
 const ownerOnly = 0o600
 
 // demoKey reads the demonstration's own key, or makes it.
@@ -220,7 +220,7 @@ func demoKey(path string) (*conversion.Keyring, error) {
 		})
 	}
 	if err == nil {
-		err = os.Chmod(path, ownerOnly) // also one that an older release made
+		err = os.Chmod(path, ownerOnly) // an older release may have made the file
 	}
 	if err != nil {
 		return nil, err
@@ -232,11 +232,10 @@ func demoKey(path string) (*conversion.Keyring, error) {
 	return keys, nil
 }
 
-// demoWorkers is plenty for a sample batch.
+// demoWorkers is enough for the sample batch.
 const demoWorkers = 2
 
-// run starts the pages and the worker, the ones of serve and work. The caller
-// calls stop.
+// run starts the pages and the worker, as serve and work do. The caller calls stop.
 func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err error) {
 	pages, err := web.New(web.Config{DB: d.pages, Keys: d.keys, PublicURL: d.public, Profile: d.profile, Administration: d.by, Help: d.help, Legal: d.legal, Log: d.log,
 		Certificates: d.certs.store, CertURL: d.certs.url()})
@@ -283,10 +282,10 @@ func (d *demo) worker() (*jobs.Worker, *smtp.Client, error) {
 	}, d.db, d.queue)
 }
 
-// demoSeed makes the sample the same each time, so that a second run finds it known.
+// demoSeed makes the sample the same each time: a second run finds it known.
 const demoSeed = 1
 
-// demoSample writes the sample, unless it is there.
+// demoSample writes the sample, unless the file exists.
 func demoSample(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		err := atomicfile.Write(path, func(w io.Writer) error { return sample.Write(w, sample.Rows, demoSeed) })

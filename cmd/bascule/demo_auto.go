@@ -21,12 +21,12 @@ import (
 	"bascule/sql"
 )
 
-// autoTimeout bounds the whole play.
+// autoTimeout is the longest time of the whole play.
 const autoTimeout = 2 * time.Minute
 
-// auto plays the subscribers through the real pages: three in four activate;
-// where an address is taken, another one is chosen and proven. It leaves the
-// report, the recaps and the mails, and tells how it went.
+// auto plays the subscribers through the real pages. Three in four activate. If an
+// address is taken, the subscriber chooses another one and proves it. It leaves the
+// report, the recaps and the mails, and tells the outcome.
 func (d *demo) auto(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, autoTimeout)
 	defer cancel()
@@ -88,8 +88,7 @@ type visitor struct {
 	public *url.URL
 }
 
-// play has a subscriber activate, or find out that the code was used in an
-// earlier run.
+// play lets a subscriber activate, or learn that an earlier run used the code.
 func (d *demo) play(ctx context.Context, l letter) error {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -101,7 +100,7 @@ func (d *demo) play(ctx context.Context, l letter) error {
 	case err != nil:
 		return err
 	case status == http.StatusUnprocessableEntity:
-		return nil // used already
+		return nil // an earlier run used it
 	case status != http.StatusOK:
 		return fmt.Errorf("the activation page answered %d", status)
 	case field(page, "new_email") == "":
@@ -117,8 +116,8 @@ func (d *demo) play(ctx context.Context, l letter) error {
 	return d.chooseOther(ctx, v, l, field(page, "submission"))
 }
 
-// chooseOther is what a subscriber does whose address has become somebody
-// else's identifier (R6, D1).
+// chooseOther plays a subscriber whose address has become somebody else's identifier
+// (R6, D1).
 func (d *demo) chooseOther(ctx context.Context, v visitor, l letter, submission string) error {
 	local, domain, _ := strings.Cut(l.email, "@")
 	other := fmt.Sprintf("%s.%s@%s", local, strings.ToLower(l.code[:4]), domain)
@@ -152,7 +151,7 @@ func identifiers(l letter, submission, email string) url.Values {
 	}
 }
 
-// maxPage is far more than a page of ours.
+// maxPage is more bytes than any of our pages has.
 const maxPage = 1 << 20
 
 func (v visitor) post(ctx context.Context, form url.Values) (page string, status int, err error) {
@@ -179,7 +178,7 @@ func field(page, name string) string {
 	return ""
 }
 
-// leave writes what an administrator would want to look at.
+// leave writes the files that an administrator wants to look at.
 func (d *demo) leave(ctx context.Context) error {
 	report := filepath.Join(d.dir, "report.xlsx")
 	if err := writeReport(ctx, d.db, report, d.by, sql.Scope{}, writeBook); err != nil {

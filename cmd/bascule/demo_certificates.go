@@ -28,7 +28,7 @@ var demoAuthority = pkix.Name{CommonName: "AC Exemple Professionnels",
 	Organization: []string{"Autorité de certification d'exemple"}, Country: []string{"FR"}}
 
 // demoCertificates are the authority of the demonstration, the listener that asks
-// browsers for its certificates, and three of these to try: one for each home screen.
+// browsers for a certificate, and three certificates: one for each home screen.
 type demoCertificates struct {
 	dir       string
 	authority *devenv.Authority
@@ -38,18 +38,19 @@ type demoCertificates struct {
 	samples   []demoCertificate
 }
 
-// A demoCertificate is one to import into a browser.
+// A demoCertificate is a certificate to import into a browser.
 type demoCertificate struct {
 	screen string
 	number conversion.SubscriberNumber
 	path   string // PKCS #12
 }
 
-// demoPassphrase protects the files that browsers import, which want one.
+// demoPassphrase protects the PKCS #12 files, as browsers import none without a
+// passphrase.
 const demoPassphrase = "bascule"
 
-// newDemoCertificates makes the authority in the folder, or takes the one of an
-// earlier run, and listens beside the pages.
+// newDemoCertificates makes the authority in the folder, or reads that of an earlier
+// run. It listens beside the pages.
 func newDemoCertificates(dir string, pages net.Addr, log *slog.Logger) (c *demoCertificates, err error) {
 	c = &demoCertificates{dir: dir}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -73,7 +74,7 @@ func newDemoCertificates(dir string, pages net.Addr, log *slog.Logger) (c *demoC
 	return c, err
 }
 
-// demoCertPort is where browsers are asked for a certificate, if it is free.
+// demoCertPort is the port that asks browsers for a certificate, if it is free.
 const demoCertPort = "8443"
 
 func listenBeside(pages net.Addr) (net.Listener, error) {
@@ -93,8 +94,8 @@ func (c *demoCertificates) url() *url.URL {
 	return &url.URL{Scheme: "https", Host: c.listener.Addr().String()}
 }
 
-// issueSamples makes a certificate for one subscriber of the sample with no
-// company, one with one, and one with several (R8–R10).
+// issueSamples makes certificates for three subscribers of the sample: one without a
+// company, one with one company, and one with several (R8–R10).
 func (c *demoCertificates) issueSamples(ctx context.Context, list string) error {
 	screens, err := sampleScreens(ctx, list)
 	if err != nil {
@@ -146,7 +147,7 @@ func sampleScreens(ctx context.Context, path string) (map[string]conversion.Spac
 	return screens, nil
 }
 
-// issue writes a certificate, unless an earlier run has.
+// issue writes a certificate, unless an earlier run wrote it.
 func (c *demoCertificates) issue(space conversion.Space, path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil

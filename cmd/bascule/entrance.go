@@ -12,8 +12,8 @@ import (
 	"bascule/internal/web"
 )
 
-// checkCertificates refuses a listener for certificates that could not see any,
-// and settings that would let in who shows none.
+// checkCertificates refuses a listener for certificates that could not see any. It also
+// refuses settings that let somebody in without a certificate.
 func (a *app) checkCertificates(cfg web.Config, pair *certificate.Pair) error {
 	addr, proxied := a.env.certListenAddr(), len(cfg.CertProxies) > 0
 	switch {
@@ -33,8 +33,8 @@ func (a *app) checkCertificates(cfg web.Config, pair *certificate.Pair) error {
 	return a.checkOwnAddress(addr)
 }
 
-// checkOwnAddress refuses one address for two listeners: which of them answers
-// decides whether a header is believed.
+// checkOwnAddress refuses one address for two listeners: the listener decides whether a
+// header is believed.
 func (a *app) checkOwnAddress(addr string) error {
 	for name, other := range map[string]string{"LISTEN_ADDR": a.env.listenAddr(), "METRICS_ADDR": a.env.metricsAddr()} {
 		if addr == other && !strings.HasSuffix(addr, ":0") {
@@ -44,7 +44,7 @@ func (a *app) checkOwnAddress(addr string) error {
 	return nil
 }
 
-// warnCertificates tells of settings that work and may hurt.
+// warnCertificates warns of settings that work but may do harm.
 func (a *app) warnCertificates(cfg web.Config, pair *certificate.Pair) {
 	addr := a.env.certListenAddr()
 	if addr == "" {

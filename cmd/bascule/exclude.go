@@ -54,7 +54,7 @@ Environment: DATABASE_URL.`,
 	return cmd
 }
 
-// exclusion parses what was typed.
+// exclusion parses the arguments and flags.
 func (f excludeFlags) exclusion(whom string) (x sql.Exclusion, err error) {
 	x.Reason, x.Actor = f.reason.String(), actor()
 	if x.Excluded, err = conversion.ParseExcluded(whom); err != nil {
@@ -70,7 +70,7 @@ func (f excludeFlags) exclusion(whom string) (x sql.Exclusion, err error) {
 	return x, err
 }
 
-// dayAfter is when a day is over in Paris.
+// dayAfter is the end of a day in Paris.
 func dayAfter(day string) (time.Time, error) {
 	for _, layout := range []string{time.DateOnly, "02/01/2006"} {
 		if t, err := time.ParseInLocation(layout, day, conversion.Paris); err == nil {
@@ -99,8 +99,8 @@ func (a *app) exclude(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 	return nil
 }
 
-// confirmExclusion says whom an exclusion names before it is made, and asks at a
-// terminal if it is more than one space.
+// confirmExclusion says which spaces an exclusion names before it is made. It asks at a
+// terminal if there is more than one.
 func (a *app) confirmExclusion(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 	n, err := db.CountNamed(ctx, x.Excluded)
 	if err != nil || n <= 1 || !isTerminal(a.stdin) || !isTerminal(a.stderr) {

@@ -12,7 +12,7 @@ import (
 	"bascule/internal/text"
 )
 
-// A span is a flag that holds a time to come, such as 90d.
+// A span is a flag with a length of time, such as 90d.
 type span time.Duration
 
 // Set reads the flag's value.
@@ -36,10 +36,11 @@ func (s *span) String() string {
 // Type is what the flag holds.
 func (s *span) Type() string { return "time" }
 
-// maxReason is how many characters a reason has at the most.
+// maxReason is the most characters of a reason.
 const maxReason = 200
 
-// A reason is a flag that says why, for the log (I9). It is one line of printable text.
+// A reason is a flag with the reason of a command, for the log (I9). It is one line of
+// printable text.
 type reason string
 
 // Set reads the flag's value.

@@ -81,7 +81,7 @@ func checkCampaignName(name string) error {
 	return nil
 }
 
-// checkVerdicts refuses a name for the verdicts before anything is judged.
+// checkVerdicts refuses a bad name for the verdicts before the import judges anything.
 func (f *importFlags) checkVerdicts(path string) error {
 	if f.verdicts == "" {
 		return nil
@@ -97,7 +97,7 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 	if err != nil {
 		return err
 	}
-	if f.dryRun { // it stores nothing
+	if f.dryRun { // a dry run stores nothing
 		err = db.CheckKeys(ctx, keys)
 	} else {
 		err = db.LearnKeys(ctx, keys, sql.KeyUse{})
@@ -166,7 +166,7 @@ func (a *app) printImport(r sql.ImportResult, f importFlags) {
 	}
 }
 
-// afterImport is what to do next.
+// afterImport is the next step of the administrator.
 func afterImport(r sql.ImportResult) string {
 	name := shellWord(r.Campaign)
 	switch r.State {
@@ -178,7 +178,7 @@ func afterImport(r sql.ImportResult) string {
 	return fmt.Sprintf("The campaign is running, the invitations leave: `bascule campaign pause %s` stops them.", name)
 }
 
-// progress shows a bar on a terminal, and nothing elsewhere.
+// progress shows a bar on a terminal, otherwise nothing.
 type progress struct {
 	on    bool
 	stage string

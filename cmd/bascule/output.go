@@ -12,13 +12,13 @@ import (
 	"bascule/internal/atomicfile"
 )
 
-// addForceTo adds the flag by which an output may replace what is there.
+// addForceTo adds the flag that lets an output replace an existing file.
 func addForceTo(cmd *cobra.Command, force *bool) {
 	cmd.Flags().BoolVar(force, "force", false, "replace whatever file has the name")
 }
 
-// checkTextOutput refuses a name that no CSV file should have, and one that has a file
-// already: nothing in it tells that nobody changed it.
+// checkTextOutput refuses a name that no CSV file should have, and an existing file:
+// nobody can tell whether somebody changed it.
 func checkTextOutput(path string, force bool) error {
 	if !strings.EqualFold(filepath.Ext(path), ".csv") {
 		return usagef("%s: the name of a CSV file ends in .csv", path)
@@ -33,9 +33,8 @@ func checkTextOutput(path string, force bool) error {
 	return err
 }
 
-// checkOutput refuses a name that no workbook should have, and one that has a file
-// already: only a workbook of the same kind, as bascule wrote it, is replaced
-// without --force.
+// checkOutput refuses a name that no workbook should have, and an existing file.
+// Without --force, only a workbook of the same kind, as bascule wrote it, is replaced.
 func checkOutput(path, kind string, force bool) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("%s is a folder: name a file in it, such as %s", path, filepath.Join(path, kind+".xlsx"))

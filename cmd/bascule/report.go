@@ -73,8 +73,8 @@ Environment, optional:
 	return cmd
 }
 
-// writeReport writes one consistent picture to a file in one form, whole or not at
-// all (I7).
+// writeReport writes one consistent picture to a file in one form. The file is complete
+// or absent (I7).
 func writeReport(ctx context.Context, db *sql.DB, path string, by conversion.Administration, of sql.Scope, form func(string, report.Report) error) error {
 	return db.ReadReport(ctx, of, func(r sql.Report) error {
 		return form(path, report.Report{
@@ -92,7 +92,7 @@ func writeRequests(path string, r report.Report) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return report.WriteCSV(w, r.Requests) })
 }
 
-// frenchOrigins are what an administrator reads for a request's origin (D7).
+// frenchOrigins are the words for the origin of a request (D7).
 var frenchOrigins = map[string]string{"import": "l’import d’un lot", "retry": "une relance", "space": "l’abonné lui-même"}
 
 func reportRequest(r sql.ReportRequest) report.Request {

@@ -28,8 +28,8 @@ Environment: DATABASE_URL.`,
 	}
 }
 
-// withSpace runs a short command about one subscriber number, on a database that
-// with opens.
+// withSpace runs a short command about one subscriber number, on a database that with
+// opens.
 func (a *app) withSpace(with opener, f func(context.Context, *sql.DB, conversion.SubscriberNumber) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		n, err := conversion.ParseSubscriberNumber(args[0])

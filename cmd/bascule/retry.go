@@ -83,7 +83,7 @@ func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, n
 	return a.reportBulk(f.bulkFlags, len(numbers) > 0, n, result, count(n, "space is", "spaces are")+" invited again.", left, retryWords)
 }
 
-// retryWords are why retry leaves a request alone.
+// retryWords tell why retry leaves a request alone.
 var retryWords = map[sql.Obstacle]string{
 	sql.ObstacleUnknown:      "no space has this number: check the number",
 	sql.ObstacleNeverInvited: "never invited: import a spreadsheet with this space",

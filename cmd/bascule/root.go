@@ -29,8 +29,8 @@ const (
 	exitUsage  = 2
 )
 
-// Main runs the command line and returns its exit code. SIGINT and SIGTERM end
-// the context; a second one ends the process.
+// Main runs the command line and returns its exit code. SIGINT and SIGTERM end the
+// context. A second signal ends the process.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -38,7 +38,7 @@ func Main() int {
 	return run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
 }
 
-// app is what every command shares.
+// app is what all commands share.
 type app struct {
 	env    environment
 	stdin  io.Reader
@@ -49,7 +49,7 @@ type app struct {
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{env: environment{getenv}, stdin: stdin, stdout: stdout, stderr: stderr, log: newLogger(stderr)}
-	running := false // once a command runs, what goes wrong is not its usage
+	running := false // once a command runs, an error is not about its usage
 	root := a.root(func() { running = true })
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -62,17 +62,17 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		fmt.Fprintf(stderr, "bascule: %s; see `%s --help`\n", misuse(err), cmd.CommandPath())
 		return exitUsage
 	case ctx.Err() != nil && sql.IsCanceled(err) && !errors.Is(err, sql.ErrUnknown):
-		// A transaction is whole or not there, and so is a file (I7).
+		// A transaction is complete or absent, and so is a file (I7).
 		err = errStopped
 	}
 	fmt.Fprintln(stderr, "bascule: "+text.OneLine(advise(err)))
 	return exitFailed
 }
 
-// errStopped is how a command ends that a signal stopped.
+// errStopped says that a signal stopped the command.
 var errStopped = errors.New("stopped; nothing is half done")
 
-// misuse tells in one line what is wrong with a command line.
+// misuse tells in one line why a command line is wrong.
 func misuse(err error) string {
 	text := text.OneLine(strings.TrimPrefix(err.Error(), errUsage.Error()+": "))
 	return strings.Replace(text, " Did you mean this? ", ", did you mean ", 1)
@@ -109,7 +109,7 @@ Start with "bascule demo": it needs no configuration.`,
 	return root
 }
 
-// tellRunning has all commands below call running once they run.
+// tellRunning makes all commands below parent call running when they run.
 func tellRunning(parent *cobra.Command, running func()) {
 	for _, cmd := range parent.Commands() {
 		run := cmd.RunE
@@ -121,7 +121,7 @@ func tellRunning(parent *cobra.Command, running func()) {
 	}
 }
 
-// oneArg wants the one argument that a command takes.
+// oneArg requires the one argument that a command takes.
 func oneArg(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
@@ -138,7 +138,7 @@ func noArg(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// advise adds what can be done to errors that do not say it themselves.
+// advise adds the remedy to errors that do not tell it themselves.
 func advise(err error) string {
 	var file *importer.FileError
 	var state *sql.StateError
@@ -153,7 +153,7 @@ func advise(err error) string {
 	return err.Error()
 }
 
-// newLogger writes for people on a terminal, JSON elsewhere.
+// newLogger writes text on a terminal, otherwise JSON.
 func newLogger(w io.Writer) *slog.Logger {
 	if isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, nil))
@@ -161,7 +161,7 @@ func newLogger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, nil))
 }
 
-// isTerminal tells whether a person is at the other end.
+// isTerminal tells whether a person reads or types there.
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
@@ -172,7 +172,7 @@ func (a *app) printJSON(v any) error { return json.NewEncoder(a.stdout).Encode(v
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 
-// actor is who runs the command, for the audit log.
+// actor is the account that runs the command, for the audit log.
 func actor() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username
@@ -180,8 +180,8 @@ func actor() string {
 	return "administrator"
 }
 
-// openDB opens the database of DATABASE_URL, by sql.Open or one of its sisters, and
-// makes sure that it has today's schema.
+// openDB opens the database of DATABASE_URL by sql.Open or one of its sisters. It makes
+// sure that the schema is that of this program.
 func (a *app) openDB(ctx context.Context, open func(context.Context, string, int) (*sql.DB, error), conns int) (*sql.DB, error) {
 	url, err := a.env.databaseURL()
 	if err != nil {
@@ -213,7 +213,7 @@ func (a *app) withDB(f func(ctx context.Context, db *sql.DB, args []string) erro
 	}
 }
 
-// note tells in one line on stderr what is no error.
+// note writes one line on stderr that is no error.
 func (a *app) note(s string) { fmt.Fprintln(a.stderr, "bascule: note: "+text.OneLine(s)) }
 
 // warnOwner tells that the role of DATABASE_URL could undo what it writes (R4).
@@ -238,8 +238,7 @@ func (a *app) withWriter(f func(ctx context.Context, db *sql.DB, args []string) 
 	})
 }
 
-// withKeys runs a short command that opens requests: it needs to know the newest
-// key.
+// withKeys runs a short command that opens requests: these need the newest key.
 func (a *app) withKeys(f func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		keys, err := a.env.keys()

@@ -63,7 +63,7 @@ Environment, optional:
 	}
 }
 
-// serveConns leaves room for a waiter on every hashing slot and for lookups.
+// serveConns leaves room for a visitor on every hashing slot, and for lookups.
 func serveConns() int { return 16 + 4*runtime.GOMAXPROCS(0) }
 
 func (a *app) serve(ctx context.Context) error {
@@ -96,7 +96,7 @@ func (a *app) serve(ctx context.Context) error {
 	return listenAndServe(ctx, a.log, a.listeners(cfg, pages, pair), func() { a.warnTexts(cfg, pages) })
 }
 
-// warnTexts tells what subscribers should be told and are not.
+// warnTexts warns of texts that subscribers should read and that are missing.
 func (a *app) warnTexts(cfg web.Config, pages *web.Server) {
 	if cfg.Administration.IsZero() {
 		a.log.Warn("ADMINISTRATION is not set: pages say nobody's name")
@@ -106,8 +106,8 @@ func (a *app) warnTexts(cfg web.Config, pages *web.Server) {
 	}
 }
 
-// listeners are where to serve what. Where subscribers come over http, the TLS
-// certificate is for those who show one of their own.
+// listeners are the addresses to serve, with their handlers. If subscribers come over
+// http, the TLS certificate is for the listener that asks for client certificates.
 func (a *app) listeners(cfg web.Config, pages *web.Server, pair *certificate.Pair) []listener {
 	proxies := slices.Concat(cfg.TrustedProxies, cfg.CertProxies)
 	own := listener{name: "pages", variable: "LISTEN_ADDR", addr: a.env.listenAddr(), handler: pages.Handler(), proxies: proxies}
@@ -165,18 +165,18 @@ func (a *app) webConfig() (cfg web.Config, err error) {
 	return cfg, err
 }
 
-// A listener is one address to serve; with a certificate, over TLS.
+// A listener is one address to serve, over TLS if it has a certificate.
 type listener struct {
 	name, variable, addr string
 	handler              http.Handler
 	pair                 *certificate.Pair             // nil for none
-	tls                  func(*tls.Config) *tls.Config // what else TLS has to do; may be nil
-	header               int                           // how many bytes of headers it takes beside maxHeaderBytes
-	proxies              []netip.Prefix                // who may hold more connections than one client
+	tls                  func(*tls.Config) *tls.Config // further settings of TLS; may be nil
+	header               int                           // bytes of headers that it takes beside maxHeaderBytes
+	proxies              []netip.Prefix                // they may hold more connections than one client
 }
 
-// The limits of a connection. No page needs more: the activation waits two
-// seconds for a hashing slot at the most.
+// The limits of a connection. No page needs more: an activation waits at most two
+// seconds for a hashing slot.
 const (
 	headerTimeout   = 10 * time.Second
 	requestTimeout  = 30 * time.Second
@@ -185,24 +185,22 @@ const (
 	maxHeaderBytes  = 16 << 10
 )
 
-// The limits of a listener (I8): what it holds in memory, whoever comes and
-// whatever they leave half sent, stays under 256 MiB together with the passwords
-// that are being hashed.
+// The limits of a listener (I8). Its memory stays under 256 MiB, with the passwords
+// that are being hashed, whatever clients send or leave half sent.
 const (
-	// maxConnections is how many are open at once; further ones wait for one to
-	// be closed. A browser holds one, a proxy as many as it has requests. One client
-	// gets half of them, so that others find room, and so do those who watch whether
-	// the process lives.
+	// maxConnections is how many connections are open at once. Further ones wait for
+	// one to be closed. A browser holds one, a proxy one for each request. One client
+	// gets half of them, so that others find room, and so do probes of the process.
 	maxConnections = 512
-	// maxStreams is how many requests a connection of HTTP/2 carries at once: a
-	// page and what belongs to it are half as many.
+	// maxStreams is how many requests a connection of HTTP/2 carries at once. A page
+	// with all its files needs half as many.
 	maxStreams = 16
-	// http2Buffer is what HTTP/2 holds of bodies that nobody has read yet: the
-	// longest form, and no less than the protocol wants.
+	// http2Buffer is how much HTTP/2 holds of bodies that no handler has read yet: the
+	// longest form, and the least that the protocol allows.
 	http2Buffer = 64 << 10
 )
 
-// listenAndServe serves until ctx ends or one listener fails; then all finish
+// listenAndServe serves until ctx ends or one listener fails. Then all listeners finish
 // the requests under way. It calls ready once all listen.
 func listenAndServe(ctx context.Context, log *slog.Logger, listeners []listener, ready func()) error {
 	servers := make([]*http.Server, len(listeners))
@@ -251,8 +249,8 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// fit gives a server what its listener has beyond others. The certificate comes
-// before all else that TLS has to do, which may hand copies of it out.
+// fit gives a server the settings of its listener. The certificate comes before other
+// settings of TLS, as they may copy it.
 func (l listener) fit(srv *http.Server) {
 	srv.MaxHeaderBytes += l.header
 	if l.pair == nil {
@@ -264,7 +262,7 @@ func (l listener) fit(srv *http.Server) {
 	}
 }
 
-// serve speaks TLS where the server has a certificate.
+// serve speaks TLS if the server has a certificate.
 func (l listener) serve(srv *http.Server, ln net.Listener) error {
 	ln = netutil.LimitListener(admission.LimitPerClient(ln, maxConnections/2, l.proxies), maxConnections)
 	err := error(nil)
@@ -289,12 +287,12 @@ func stopServers(servers []*http.Server) error {
 	return errs
 }
 
-// answerTimeout is how long serve and work wait for one statement: none of theirs
-// takes seconds.
+// answerTimeout is how long serve and work wait for one statement. None of their
+// statements takes seconds.
 const answerTimeout = 30 * time.Second
 
-// checkStart refuses to run where deadlines or codes could not be trusted, and
-// warns of a role that could undo what it writes.
+// checkStart refuses to run if deadlines or codes could not be trusted. It warns of a
+// role that could undo what it writes.
 func (a *app) checkStart(ctx context.Context, db *sql.DB, keys *conversion.Keyring, use sql.KeyUse) error {
 	if err := db.CheckClock(ctx); err != nil {
 		return err

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// serverLog takes the lines that net/http writes about connections. Most tell of
-// clients that hang up, with their network address, and are dropped (I6). Two
-// kinds are an operator's concern.
+// serverLog takes the lines that net/http writes about connections. Most lines tell of
+// clients that hang up, with their network address: they are dropped (I6). Two kinds
+// concern the operator.
 type serverLog struct{ log *slog.Logger }
 
 func newServerLog(l *slog.Logger) *log.Logger { return log.New(serverLog{l}, "", 0) }
@@ -16,7 +16,8 @@ func newServerLog(l *slog.Logger) *log.Logger { return log.New(serverLog{l}, "",
 func (l serverLog) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	if _, why, ok := strings.Cut(text, "tls: failed to parse client certificate: "); ok {
-		// crypto/tls reads the certificate before anybody is asked: no page can be shown.
+		// crypto/tls reads the certificate before any handler runs, so no page can be
+		// shown.
 		l.log.Warn("a client's certificate cannot be read: the handshake ends, and the browser shows an error of its own; "+
 			"behind a proxy of CLIENT_CERT_PROXIES a page says so", "why", withoutQuotation(why))
 	}
@@ -26,8 +27,8 @@ func (l serverLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// withoutQuotation cuts a reason before what it quotes from a certificate: that
-// may be somebody's address (I6).
+// withoutQuotation cuts a reason before the text that it quotes from a certificate:
+// this may be somebody's address (I6).
 func withoutQuotation(why string) string {
 	told, _, _ := strings.Cut(why, `"`)
 	return strings.TrimRight(told, " :")

@@ -56,11 +56,11 @@ Environment: DATABASE_URL.`,
 	return cmd
 }
 
-// Wanted is what somebody looks for, in the ways in which it can be read: first a
-// number, then what to search for.
+// wanted is the search of the argument: a subscriber number first, then the other ways
+// to read it.
 type wanted struct {
 	typed  string
-	number conversion.SubscriberNumber // "" if it is none
+	number conversion.SubscriberNumber // "" if the argument is none
 	search sql.Search
 }
 
@@ -85,10 +85,10 @@ func parseWanted(typed string) (w wanted, err error) {
 	return w, nil
 }
 
-// shownSpaces is how many spaces a list has at the most.
+// shownSpaces is the most spaces in a list.
 const shownSpaces = 50
 
-// Found is what is found: a list, or one space with its story.
+// found is the result: a list, or one space with its story.
 type found struct {
 	Found  int              `json:"found"`
 	Spaces []sql.FoundSpace `json:"spaces,omitempty"`
@@ -254,8 +254,8 @@ func exclusionOf(x sql.SpaceExclusion) string {
 
 func parisTime(t time.Time) string { return t.In(conversion.Paris).Format("2006-01-02 15:04:05") }
 
-// nextStep is the one thing that can be done next. A command stands in it only
-// where it would be granted now: sql.Next asks what the command asks.
+// nextStep is the next step that the administrator can take. It names a command only if
+// the command would do it now: sql.Next asks the same conditions.
 func nextStep(s sql.Story) string {
 	number := s.Space.Number
 	if s.Space.Access == conversion.AccessPassword {
@@ -282,7 +282,7 @@ func nextStep(s sql.Story) string {
 	return "nothing: " + retryWords[s.Next.Retry] + "."
 }
 
-// nextMailed is what can be done while a code is good.
+// nextMailed is the next step while a code is good.
 func nextMailed(s sql.Story, r sql.ReportRequest) string {
 	until := parisTime(r.ExpiresAt)
 	switch {

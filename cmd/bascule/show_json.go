@@ -7,13 +7,13 @@ import (
 	"bascule/sql"
 )
 
-// A shownStory is the story of a space for a program. What is not known is left out.
+// A shownStory is the story of a space for a program. Unknown facts are left out.
 type shownStory struct {
 	Number      conversion.SubscriberNumber `json:"number"`
 	Holder      string                      `json:"holder"`
 	Contact     string                      `json:"contact"`
 	Access      conversion.Access           `json:"access"`
-	Email       string                      `json:"email,omitempty"` // by which it is entered
+	Email       string                      `json:"email,omitempty"` // the identifier
 	SwitchedAt  time.Time                   `json:"switched_at,omitzero"`
 	Certificate shownCertificate            `json:"certificate"`
 	Companies   []shownCompany              `json:"companies"`

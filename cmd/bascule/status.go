@@ -50,7 +50,7 @@ func (a *app) status(ctx context.Context, db *sql.DB, f statusFlags) error {
 	defer closeQueue()
 	for {
 		s, err := db.Status(ctx, int64(f.batch))
-		if f.watch && ctx.Err() != nil { // it was to show until then
+		if f.watch && ctx.Err() != nil { // a signal ends the watch
 			return nil
 		}
 		if err != nil {
@@ -73,8 +73,8 @@ func (a *app) status(ctx context.Context, db *sql.DB, f statusFlags) error {
 	}
 }
 
-// queueDepth returns how to read the depth of the queue: nil without Redis. It
-// returns an error if REDIS_URL is set and wrong.
+// queueDepth returns a function that reads the depth of the queue: nil without Redis.
+// It returns an error if REDIS_URL is set and wrong.
 func (a *app) queueDepth() (depth func(context.Context) *int, closeQueue func(), err error) {
 	url, err := a.env.redisURL()
 	if err != nil { // not set
@@ -103,7 +103,7 @@ type statusLine struct {
 	Expired        int                       `json:"expired"`
 	Undeliverable  int                       `json:"undeliverable"`
 	Cancelled      int                       `json:"cancelled"`
-	NotDelivered   int                       `json:"not_delivered"` // of the expired: the code sat in a queue until it was dead
+	NotDelivered   int                       `json:"not_delivered"` // expired requests whose code sat in a queue until it was dead
 	Spaces         map[conversion.Access]int `json:"spaces"`
 	QueueDepth     *int                      `json:"queue_depth"`   // null without Redis
 	MailsToSend    int                       `json:"mails_to_send"` // with the invitations of running campaigns
@@ -112,8 +112,8 @@ type statusLine struct {
 	MailsPerSecond float64                   `json:"mails_per_second"` // over the last minute
 	SecondsLeft    *float64                  `json:"seconds_left"`     // at this pace; null if nothing moves
 	Breaker        string                    `json:"relay_refuses"`    // why, "" while mail flows
-	Paused         []sql.PausedCampaign      `json:"paused_campaigns"` // and why
-	WaitsForKeys   []conversion.KeyID        `json:"waits_for_keys"`   // that no worker has
+	Paused         []sql.PausedCampaign      `json:"paused_campaigns"` // with their reasons
+	WaitsForKeys   []conversion.KeyID        `json:"waits_for_keys"`   // keys that no worker has
 }
 
 func newStatusLine(s sql.Status, depth *int) statusLine {
@@ -181,7 +181,7 @@ func (a *app) printStatus(s sql.Status, l statusLine, f statusFlags) {
 	fmt.Fprint(a.stdout, b.String())
 }
 
-// inBrackets is " (why)", "" for none.
+// inBrackets writes " (why)"; "" for none.
 func inBrackets(why string) string {
 	if why == "" {
 		return ""
@@ -204,7 +204,7 @@ func writeStates(w io.Writer, states map[conversion.State]int, notDelivered int)
 	}
 }
 
-// withShare draws a part of the whole behind its name, for the eye.
+// withShare draws a bar behind a name, for a part of the whole.
 func withShare(name string, n, total int) string {
 	if n == 0 {
 		return name

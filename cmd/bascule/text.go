@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// readText reads a text that an operator wrote, of at most limit bytes: UTF-8, with
-// or without a mark. What is anything else is refused with the line where it is,
-// for nobody looks at a text again that subscribers read.
+// readText reads a text that an operator wrote, of at most limit bytes: UTF-8, with or
+// without a byte order mark. It refuses any other encoding and names the line: nobody
+// proofreads a text once subscribers read it.
 func readText(path string, limit int) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -39,8 +39,8 @@ func readText(path string, limit int) (string, error) {
 	return text, nil
 }
 
-// isUTF16 knows the two marks, and a text in a European language without one: every
-// other byte is zero.
+// isUTF16 knows the two byte order marks. It also knows a text in a European language
+// without one: every other byte is zero.
 func isUTF16(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) ||
 		len(b) > 1 && bytes.Count(b, []byte{0}) > len(b)/3

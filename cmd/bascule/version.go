@@ -7,16 +7,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A version is what a build knows of itself. What is not known is "unknown": a
-// build outside the repository.
+// A version is what a build knows of itself. Facts that a build outside the repository
+// does not know are "unknown".
 type version struct {
 	Commit   string `json:"commit"`
 	Date     string `json:"date"`     // of the commit, RFC 3339
-	Modified bool   `json:"modified"` // there were changes beside the commit
+	Modified bool   `json:"modified"` // the tree had changes that are not in the commit
 	Go       string `json:"go"`
 }
 
-// readVersion reads what the compiler stamped in.
+// readVersion reads what the compiler recorded.
 func readVersion(info *debug.BuildInfo) version {
 	var v version
 	for _, s := range info.Settings {
@@ -34,7 +34,7 @@ func readVersion(info *debug.BuildInfo) version {
 	return v
 }
 
-// String tells it in one line.
+// String tells the version in one line.
 func (v version) String() string {
 	commit := v.Commit
 	if v.Modified {

@@ -54,7 +54,7 @@ Environment, optional:
 	}
 }
 
-// interactiveSlots are kept free for mails that somebody waits for.
+// interactiveSlots are the slots for mails that somebody waits for.
 const interactiveSlots = 4
 
 func (a *app) work(ctx context.Context) error {
@@ -108,22 +108,22 @@ func (a *app) work(ctx context.Context) error {
 	return g.Wait()
 }
 
-// collectLess lets garbage grow to twice what is in use, unless GOGC says otherwise:
-// each mail leaves tens of kilobytes behind, and a worker keeps little else.
+// collectLess lets garbage grow to twice the live memory, unless GOGC says otherwise.
+// Each mail leaves tens of kilobytes behind, and a worker keeps little else.
 func collectLess() {
 	if was := debug.SetGCPercent(200); was != 100 {
 		debug.SetGCPercent(was)
 	}
 }
 
-// workConfig is what a worker is told by its environment.
+// workConfig is what a worker reads from its environment.
 type workConfig struct {
 	keys       *conversion.Keyring
 	smtp       smtp.Config
 	office     mail.Office
 	returnPath conversion.Email
-	signBounce bool   // BOUNCE_ADDRESS is set: its mailbox takes addresses with +
-	bounces    string // the folder where they arrive, "" for none
+	signBounce bool   // BOUNCE_ADDRESS is set: its mailbox accepts addresses with +
+	bounces    string // the folder of the reports, "" for none
 	domain     string
 	rate       float64
 	workers    int
@@ -203,8 +203,8 @@ func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Work
 	return &jobs.Worker{DB: db, Queue: q, Mailer: mailer, Slots: slots, Log: a.log, Alert: cfg.alert}, relay, nil
 }
 
-// helloName is this machine's full name, if it has one; otherwise the sender
-// tells its network address, as RFC 5321 wants.
+// helloName is this machine's full name, if it has one. Otherwise the sender tells its
+// network address, as RFC 5321 requires.
 func helloName() string {
 	name, err := os.Hostname()
 	if err != nil || !strings.Contains(name, ".") || net.ParseIP(name) != nil {

@@ -18,11 +18,11 @@ import (
 	_ "bascule/sql" // brings the driver "postgres"
 )
 
-// A bench is what all stages share: a PostgreSQL with the settings that initdb
-// makes, a sink, and a template of the product's database.
+// A bench is what all stages share: a PostgreSQL with the settings of initdb, a sink,
+// and a template of the product's database.
 type bench struct {
 	options
-	dir        string // holds everything; removed at the end
+	dir        string // it holds all files; removed at the end
 	postgres   *devenv.Postgres
 	admin      *stdsql.DB // the database postgres
 	postmaster int        // its process
@@ -30,8 +30,8 @@ type bench struct {
 	made       int // databases so far
 }
 
-// The role that the product's commands log in as, and the database that is
-// copied for each measurement.
+// The role of the product's commands, and the database that is copied for each
+// measurement.
 const (
 	application = "bascule_application"
 	template    = "bench_template"
@@ -53,8 +53,8 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 	if b.dir, err = os.MkdirTemp(o.dir, "bascule-bench-"); err != nil {
 		return nil, err
 	}
-	// What a row costs PostgreSQL is read from pg_stat_statements. More
-	// connections than the default are for four workers side by side.
+	// pg_stat_statements tells what a row costs PostgreSQL. Four workers side by side
+	// need more connections than the default.
 	settings := append([]string{"shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on", "max_connections=200"}, o.settings...)
 	b.postgres, err = devenv.StartPostgres(ctx, filepath.Join(b.dir, "postgres"), settings...)
 	if err != nil {
@@ -91,8 +91,8 @@ func (b *bench) prepare(ctx context.Context) error {
 	return nil
 }
 
-// command prepares a command of the product, with nothing of our environment
-// that it would read.
+// command prepares a command of the product. The command sees no variable of our
+// environment that it would read.
 func (b *bench) command(env []string, args ...string) *exec.Cmd {
 	cmd := exec.Command(b.bascule, args...)
 	cmd.Dir = b.dir
@@ -100,8 +100,8 @@ func (b *bench) command(env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// list is a file of fictitious subscribers, made when first asked for. Its form
-// is that of its extension.
+// list is a file of fictitious subscribers, made at the first call. Its extension names
+// its form.
 func (b *bench) list(rows int, seed int64, extension string) (string, error) {
 	path := filepath.Join(b.dir, fmt.Sprintf("list-%d-%d.%s", rows, seed, extension))
 	if _, err := os.Stat(path); err == nil {
@@ -114,7 +114,7 @@ func (b *bench) list(rows int, seed int64, extension string) (string, error) {
 	return path, atomicfile.Write(path, func(w io.Writer) error { return write(w, rows, seed) })
 }
 
-// autovacuum turns it on or off for what follows.
+// autovacuum turns autovacuum on or off for all later measurements.
 func (b *bench) autovacuum(ctx context.Context, on bool) error {
 	for _, statement := range []string{fmt.Sprintf("ALTER SYSTEM SET autovacuum = %t", on), "SELECT pg_reload_conf()"} {
 		if _, err := b.admin.ExecContext(ctx, statement); err != nil {
@@ -139,13 +139,13 @@ func (b *bench) newDatabase(ctx context.Context, from string) (*database, error)
 func asApplication(owner string) string {
 	u, err := url.Parse(owner)
 	if err != nil {
-		panic(err) // devenv made it
+		panic(err) // devenv made the URL
 	}
 	u.User = url.User(application)
 	return u.String()
 }
 
-// close ends everything and removes the folder.
+// close ends all processes and removes the folder.
 func (b *bench) close() error {
 	var errs []error
 	if b.admin != nil {

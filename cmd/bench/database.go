@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A database is one of the cluster, seen as its owner.
+// A database is one database of the cluster, with the rights of its owner.
 type database struct {
 	*stdsql.DB
 	name  string
@@ -23,15 +23,15 @@ func (d *database) open() (err error) {
 	return err
 }
 
-// drop removes the database, also where somebody is connected.
+// drop removes the database, even if somebody is connected.
 func (d *database) drop() error {
 	err := d.Close()
 	_, dropped := d.bench.admin.Exec("DROP DATABASE IF EXISTS " + d.name + " WITH (FORCE)")
 	return errors.Join(err, dropped)
 }
 
-// forgetStatistics leaves the database as one that nothing has analyzed yet.
-// The owner of the cluster may write the catalogues.
+// forgetStatistics brings the database into the state before its first analysis. The
+// owner of the cluster may write the catalogues.
 func (d *database) forgetStatistics(ctx context.Context) error {
 	for _, statement := range []string{
 		`DELETE FROM pg_statistic`,
@@ -49,7 +49,7 @@ func (d *database) vacuumAnalyze(ctx context.Context) error {
 	return err
 }
 
-// checkpoint gives each measurement the same beginning.
+// checkpoint starts each measurement from the same state.
 func (d *database) checkpoint(ctx context.Context) error {
 	_, err := d.ExecContext(ctx, `CHECKPOINT`)
 	return err
@@ -60,9 +60,8 @@ func (d *database) count(ctx context.Context, query string, args ...any) (n int,
 	return n, err
 }
 
-// filled are the tables that hold rows here and none in the template, in the
-// order in which their foreign keys let them be filled. So the reference
-// follows the schema.
+// filled lists the tables that hold rows here and none in the template. Their order
+// lets foreign keys hold while they are filled. So the reference follows the schema.
 func (d *database) filled(ctx context.Context) ([]string, error) {
 	before, err := d.bench.newDatabase(ctx, template)
 	if err != nil {
@@ -81,7 +80,7 @@ func (d *database) filled(ctx context.Context) ([]string, error) {
 	return d.inOrder(ctx, is)
 }
 
-// withRows are the tables that are not empty.
+// withRows lists the tables that are not empty.
 func (d *database) withRows(ctx context.Context) (names []string, err error) {
 	all, err := d.strings(ctx, `SELECT quote_ident(relname) FROM pg_class
 		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1`)
@@ -100,8 +99,8 @@ func (d *database) withRows(ctx context.Context) (names []string, err error) {
 	return names, nil
 }
 
-// inOrder puts each table behind those that it refers to. Tables that refer to
-// each other stay as they come.
+// inOrder puts each table behind those that it refers to. Tables that refer to each
+// other keep their order.
 func (d *database) inOrder(ctx context.Context, tables []string) (sorted []string, err error) {
 	needs := make(map[string][]string)
 	for _, table := range tables {
@@ -143,7 +142,7 @@ func (d *database) strings(ctx context.Context, query string, args ...any) (list
 	return list, rows.Err()
 }
 
-// A copied table is one whose rows lie in a file.
+// A copied table has its rows in a file.
 type copied struct{ table, path string }
 
 // copyOut writes the rows of the filled tables to files.
@@ -162,9 +161,9 @@ func (d *database) copyOut(ctx context.Context) (files []copied, err error) {
 	return files, nil
 }
 
-// copyIn fills a fresh database of the product from files, in one transaction,
-// and tells how long that took. Indexes, checks and foreign keys are the
-// product's; its own triggers, which ask about each row, are off.
+// copyIn fills a fresh database of the product from files, in one transaction, and
+// tells how long that took. Indexes, checks and foreign keys are the product's. Its own
+// triggers, which run for each row, are off.
 func (b *bench) copyIn(ctx context.Context, files []copied) (took time.Duration, err error) {
 	d, err := b.newDatabase(ctx, template)
 	if err != nil {

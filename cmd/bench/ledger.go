@@ -5,13 +5,12 @@ import (
 	"fmt"
 )
 
-// An entry of the ledger says that something was counted twice, in two places,
-// and that both agree.
+// An entry of the ledger compares two counts of the same thing, from two places.
 type entry struct {
 	What string
 	Want int
 	Got  int
-	Most bool // Got may be less
+	Most bool // Got may be less than Want
 }
 
 func (e entry) balanced() bool { return e.Got == e.Want || e.Most && e.Got <= e.Want }
@@ -28,9 +27,9 @@ func (e entry) String() string {
 	return text
 }
 
-// ledger checks the invariants that hold at any moment at which nobody works:
-// each accepted row is a request in one state, each mail that the sink took is
-// told by the audit and by nothing twice, and so is each transition.
+// ledger checks invariants that hold whenever nobody works. Each accepted row is a
+// request in one state. The audit log tells each mail that the sink took once, and each
+// transition once.
 func (s *site) ledger(ctx context.Context, accepted int) ([]entry, error) {
 	st, err := s.status(ctx)
 	if err != nil {
@@ -65,7 +64,7 @@ func (s *site) ledger(ctx context.Context, accepted int) ([]entry, error) {
 	}, nil
 }
 
-// events counts the audit's rows by event.
+// events counts the rows of the audit log by event.
 func (s *site) events(ctx context.Context) (map[string]int, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT event, count(*) FROM audit GROUP BY event`)
 	if err != nil {

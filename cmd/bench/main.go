@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// options are what a run is told.
+// options are the flags of a run.
 type options struct {
 	rows       int
 	repeat     int
@@ -85,7 +85,7 @@ func parseOptions() (o options, ok bool) {
 	return o, flag.NArg() == 0 && o.rows >= minRows && o.repeat >= 1
 }
 
-// minRows is the shortest list whose stages mean anything.
+// minRows is the shortest list with which the stages mean anything.
 const minRows = 100
 
 // A stage measures one part of the data path.
@@ -94,7 +94,7 @@ type stage struct {
 	run  func(context.Context, *bench) ([]*line, error)
 }
 
-// stages in the order of the table.
+// stages lists the stages in the order of the table.
 func stages() []stage {
 	return []stage{
 		{"import", importStage},
@@ -115,8 +115,8 @@ func stageNames() (names []string) {
 	return names
 }
 
-// measure runs the stages and shows what they gave, also where one of them could
-// not be measured. That is an error, and so is a ledger that does not balance.
+// measure runs the stages and shows their results, even if one stage could not be
+// measured. That is an error, and so is a ledger that does not balance.
 func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	b, err := newBench(ctx, o)
 	if err != nil {
@@ -132,7 +132,7 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	return errors.Join(failed, err, r.unbalanced())
 }
 
-// run runs the stages that are wanted, until one fails.
+// run runs the chosen stages, until one fails.
 func (r *report) run(ctx context.Context, b *bench) error {
 	for _, s := range stages() {
 		if len(b.stages) > 0 && !slices.Contains(b.stages, s.name) {

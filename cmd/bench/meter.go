@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A statement is what pg_stat_statements tells of one.
+// A statement is the cost of one statement, as pg_stat_statements tells it.
 type statement struct {
 	Query      string `json:",omitempty"`
 	Calls      float64
@@ -17,17 +17,17 @@ type statement struct {
 	WALBytes   float64
 }
 
-// A meter reads what a measurement costs, from its making to read.
+// A meter measures costs from its start until read.
 type meter struct {
 	*site
 	processes   []*process
-	before      map[*process]usage // of those that were there from the start
+	before      map[*process]usage // of the processes at the start
 	postgresCPU time.Duration
 	redisCPU    time.Duration
 	wal         int
 }
 
-// meter begins a measurement: with a checkpoint behind it, and nothing counted.
+// meter begins a measurement, after a checkpoint and with all counters at zero.
 func (s *site) meter(ctx context.Context, processes ...*process) (*meter, error) {
 	m := &meter{site: s, processes: processes, before: make(map[*process]usage)}
 	if err := s.db.checkpoint(ctx); err != nil {
@@ -51,10 +51,10 @@ func (m *meter) walPosition(ctx context.Context) (int, error) {
 	return m.db.count(ctx, `SELECT pg_current_wal_lsn() - '0/0'::pg_lsn`)
 }
 
-// add has a process counted that started since.
+// add counts a process that started later.
 func (m *meter) add(p *process) { m.processes = append(m.processes, p) }
 
-// topStatements is how many statements are shown.
+// topStatements is how many statements the report shows.
 const topStatements = 8
 
 // read ends the measurement of so many rows.
@@ -76,8 +76,8 @@ func (m *meter) read(ctx context.Context, rows int) (*detail, error) {
 	return d, m.statements(ctx, n, d)
 }
 
-// statements reads where PostgreSQL's time went; what the bench itself asks is
-// left out.
+// statements reads on which statements PostgreSQL spent its time. It leaves out the
+// bench's own.
 func (m *meter) statements(ctx context.Context, n float64, d *detail) error {
 	rows, err := m.db.QueryContext(ctx, `
 		SELECT left(regexp_replace(query, '\s+', ' ', 'g'), 110), calls, rows, total_plan_time, total_exec_time,

@@ -21,8 +21,8 @@ func cpuOf(pid int) time.Duration {
 	return ticks(f[statUser]) + ticks(f[statSystem])
 }
 
-// cpuOfTree is the processor time of a server and of all children that it has
-// or had.
+// cpuOfTree is the processor time of a server and of all its children, past and
+// present.
 func cpuOfTree(pid int) time.Duration {
 	f := statFields(pid)
 	if f == nil {

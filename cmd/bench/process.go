@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// A process is one that the bench started: a command of the product, the sink, a
-// sender. What it used is read from /proc while it runs.
+// A process is a process that the bench started: a command of the product, the sink, or
+// a sender. Its usage is read from /proc while it runs.
 type process struct {
 	name   string
 	cmd    *exec.Cmd
@@ -28,10 +28,10 @@ type process struct {
 	took   time.Duration // read after done
 }
 
-// usage is what a process used so far.
+// usage is what a process has used so far.
 type usage struct {
 	cpu  time.Duration
-	peak int64 // bytes of memory that were resident at a time, at most
+	peak int64 // the most bytes of resident memory
 }
 
 // start starts a program. It ends with us, however we end.
@@ -66,8 +66,8 @@ func start(name string, cmd *exec.Cmd, log string) (*process, error) {
 	return p, nil
 }
 
-// peakPoll is how often the memory is looked at: what a process took in its last
-// moment is not seen.
+// peakPoll is how often the memory is read. A peak in the last moment of a process is
+// not seen.
 const peakPoll = 20 * time.Millisecond
 
 func (p *process) watch() {
@@ -83,7 +83,7 @@ func (p *process) watch() {
 	}
 }
 
-// wait waits for the end, and kills the process where ctx ends first.
+// wait waits for the end. It kills the process if ctx ends first.
 func (p *process) wait(ctx context.Context) error {
 	select {
 	case <-p.done:
@@ -96,10 +96,11 @@ func (p *process) wait(ctx context.Context) error {
 	return nil
 }
 
-// stopGrace is how long a process may take to end as it was asked to.
+// stopGrace is how long a process may take to end after it was asked to.
 const stopGrace = 60 * time.Second
 
-// stop asks a process to end, and kills it if it does not. It may be called again.
+// stop asks a process to end, and kills it if it does not. The caller may call it
+// again.
 func (p *process) stop() error {
 	for _, step := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		_ = p.cmd.Process.Signal(step) // an error means that it has ended
@@ -115,7 +116,7 @@ func (p *process) stop() error {
 	return fmt.Errorf("%s does not end", p.name)
 }
 
-// ready waits until the log says something.
+// ready waits until the log has a word.
 func (p *process) ready(ctx context.Context, word string) error {
 	tick := time.NewTicker(peakPoll)
 	defer tick.Stop()
@@ -144,7 +145,7 @@ func (p *process) lastWords() string {
 	return strings.TrimSpace(string(text[max(0, len(text)-enough):]))
 }
 
-// now is what a process used until now, or until its end.
+// now is what a process has used until now, or until its end.
 func (p *process) now() usage {
 	select {
 	case <-p.done:

@@ -24,19 +24,19 @@ type report struct {
 	Cores           int
 	LoadBefore      string // of the machine, as /proc/loadavg has it
 	LoadAfter       string
-	ReferenceSender string // what the mails are compared with
+	ReferenceSender string // the reference of the mails
 	Lines           []*line
 }
 
-// A line is one goal and how near the product is to it.
+// A line is one goal, and how near the product comes to it.
 type line struct {
 	Stage, Name string
 	Rows        int
 	Unit        string
-	Product     []float64 // one for each round
-	Reference   []float64 // the same; a limit is the only one
+	Product     []float64 // one value for each round
+	Reference   []float64 // likewise; a limit is the only value
 	Against     string    // what the reference is
-	Limit       bool      // less is better: the product's value is to stay below the reference
+	Limit       bool      // less is better: the product's value must stay below the reference
 	Ratio       float64   // product by reference, or limit by product: 1 and more is good
 	Goal        float64   // of the ratio; 0 if there is none
 	Met         bool
@@ -48,7 +48,7 @@ type line struct {
 // noise is how far a reference may spread.
 const noise = 1.5
 
-// judge works the ratio out from the medians.
+// judge computes the ratio from the medians.
 func (l *line) judge() {
 	product, reference := median(l.Product), median(l.Reference)
 	switch {
@@ -71,7 +71,7 @@ func median(values []float64) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// percentile is the value below which a share of the values lies; 0 for none.
+// percentile is the value below which a share of the values lies; 0 without values.
 func percentile(values []float64, share float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -80,13 +80,13 @@ func percentile(values []float64, share float64) float64 {
 	return sorted[min(len(sorted)-1, int(share*float64(len(sorted))))]
 }
 
-// limit is a line whose value is to stay below one of the goal.
+// limit makes a line whose value must stay below most.
 func limit(name, unit string, rows int, value, most float64) *line {
 	return &line{Name: name, Rows: rows, Unit: unit, Product: []float64{value}, Reference: []float64{most}, Against: "the limit", Limit: true, Goal: 1}
 }
 
-// take keeps what a round cost: the last one's, with the most memory and all that
-// did not balance of the rounds before.
+// take keeps the cost of the last round. It also keeps the most memory and all
+// imbalances of the rounds before.
 func (l *line) take(d *detail) {
 	if l.Detail != nil {
 		for name, most := range l.Detail.Memory {
@@ -153,7 +153,7 @@ func (l *line) verdict() string {
 	return strings.Join(words, ", ")
 }
 
-// short is a number with three digits that count.
+// short writes a number with three significant digits.
 func short(v float64) string {
 	switch {
 	case v >= 100:
@@ -172,7 +172,7 @@ func (r *report) write(path string) error {
 	})
 }
 
-// unbalanced is an error if some ledger does not balance.
+// unbalanced returns an error if a ledger does not balance.
 func (r *report) unbalanced() error {
 	var errs []error
 	for _, l := range r.Lines {
@@ -193,7 +193,7 @@ type detail struct {
 	Ledger     []entry
 }
 
-// imbalances are the entries of the ledger that do not balance; none of nil.
+// imbalances are the entries of the ledger that do not balance. A nil detail has none.
 func (d *detail) imbalances() (bad []entry) {
 	if d == nil {
 		return nil
@@ -227,7 +227,7 @@ func (d *detail) print(w io.Writer, l *line, statements bool) {
 	t.Flush()
 }
 
-// pairs is a map by its values, the largest first.
+// pairs writes a map in the order of its values, the largest first.
 func pairs(m map[string]float64) string {
 	names := make([]string, 0, len(m))
 	for name := range m {

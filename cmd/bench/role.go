@@ -16,8 +16,8 @@ import (
 	"bascule/internal/devenv"
 )
 
-// runRole runs this program as one of the services that are measured apart. It
-// runs until its standard input ends, which it does with the bench.
+// runRole runs this program as one of the services that are measured apart. It runs
+// until its standard input ends; this happens at the end of the bench.
 func runRole(name string) error {
 	switch name {
 	case "sink":
@@ -60,7 +60,7 @@ func runSink() error {
 	return serveUntilEnd(string(at))
 }
 
-// serveUntilEnd tells where the service is, and waits.
+// serveUntilEnd prints the address of the service, and waits for the end of the input.
 func serveUntilEnd(where string) error {
 	fmt.Println(where)
 	_, err := io.Copy(io.Discard, os.Stdin)
@@ -74,7 +74,7 @@ func startRole(ctx context.Context, name, dir string) (*process, string, error) 
 		return nil, "", err
 	}
 	cmd := exec.Command(self, name)
-	if _, err := cmd.StdinPipe(); err != nil { // it ends when we do
+	if _, err := cmd.StdinPipe(); err != nil { // the input ends when we do
 		return nil, "", err
 	}
 	out := &firstLine{line: make(chan string, 1)}
@@ -93,7 +93,7 @@ func startRole(ctx context.Context, name, dir string) (*process, string, error) 
 	}
 }
 
-// A firstLine gives the first line away that is written to it.
+// A firstLine passes on the first line that is written to it.
 type firstLine struct {
 	buffer bytes.Buffer
 	line   chan string

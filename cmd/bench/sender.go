@@ -14,14 +14,14 @@ import (
 	"sync"
 )
 
-// A sender hands the same mail over many times, with kept sessions, and does
-// nothing else.
+// A sender hands the same mail over many times, with kept sessions. It does nothing
+// else.
 type sender struct {
 	name string
 	path string // of smtp-source; "" for our own
 }
 
-// sender is Postfix's smtp-source where there is one.
+// sender is Postfix's smtp-source, if this machine has it.
 func (b *bench) sender() sender {
 	for _, path := range []string{b.smtpSource, "smtp-source", "/usr/sbin/smtp-source"} {
 		if found, err := exec.LookPath(path); err == nil {
@@ -31,7 +31,7 @@ func (b *bench) sender() sender {
 	return sender{"by a bare sender", ""}
 }
 
-// The sessions that a sender is tried with, and how much it sends.
+// The numbers of sessions to try, and how much a sender sends.
 var sessions = []int{8, 32}
 
 const (
@@ -67,7 +67,7 @@ func (s sender) send(ctx context.Context, b *bench, mail []byte, n, sessions int
 		return sendBare(ctx, b.sink.at.SMTP, mail, n, sessions)
 	}
 	path := filepath.Join(b.dir, "mail.eml")
-	// It ends lines itself, and doubles dots.
+	// smtp-source ends lines itself, and doubles dots.
 	text := bytes.ReplaceAll(bytes.ReplaceAll(mail, []byte("\r\n"), []byte("\n")), []byte("\n.."), []byte("\n."))
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return err

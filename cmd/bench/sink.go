@@ -12,9 +12,8 @@ import (
 	"time"
 )
 
-// A sink is an SMTP server that takes every mail and keeps of each only what the
-// ledger needs. It is a process of its own, so that its processor time is
-// counted apart.
+// A sink is an SMTP server that takes every mail and keeps only what the ledger needs.
+// It is a process of its own, so that its processor time is counted apart.
 type sink struct {
 	seed maphash.Seed
 
@@ -28,27 +27,27 @@ type sink struct {
 	sample  []byte // the first mail
 }
 
-// faults are how a sink misbehaves, and what it keeps.
+// faults say how a sink misbehaves, and what it keeps.
 type faults struct {
 	Defer, Refuse, Slow int // per cent of the recipients, and of the answers to the dot
 	Delay               time.Duration
-	Keep                int // how many code mails to keep the codes of
+	Keep                int // of so many code mails the sink keeps the codes
 }
 
-// A tally is what came.
+// A tally counts what came.
 type tally struct {
 	Mails    int            // accepted at the dot
 	Distinct map[string]int // Message-IDs, by the kind that they begin with
 	Deferred int            // answers 4xx to a recipient
 	Refused  int            // answers 5xx to a recipient
-	First    time.Time      // the first answer that decided a mail
+	First    time.Time      // the first final answer for a mail
 	Last     time.Time
 }
 
-// answered is how many mails have got an answer that decides.
+// answered is how many mails have got a final answer.
 func (t tally) answered() int { return t.Mails + t.Deferred + t.Refused }
 
-// rate is the answers a second, from the first to the last one.
+// rate is the number of answers a second, from the first to the last one.
 func (t tally) rate() float64 {
 	span := t.Last.Sub(t.First).Seconds()
 	if span <= 0 {
@@ -60,10 +59,10 @@ func (t tally) rate() float64 {
 // A letter is what a subscriber reads in a code mail.
 type letter struct {
 	To, Code string
-	At       time.Time // when it was accepted
+	At       time.Time // when the sink accepted it
 }
 
-// watchedDomain is of the recipients whose mails somebody waits for.
+// watchedDomain is the domain of recipients for whose mails the bench waits.
 const watchedDomain = "attente.example"
 
 func newSink() *sink {
@@ -73,7 +72,7 @@ func newSink() *sink {
 	return s
 }
 
-// reset forgets everything that came, but the sample.
+// reset forgets everything that came, except the sample.
 func (s *sink) reset(f faults) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,14 +80,14 @@ func (s *sink) reset(f faults) {
 	s.copies, s.letters, s.watched = make(map[uint64]int), nil, make(map[string]letter)
 }
 
-// keep has the sink keep the codes of the next mails, in place of those it has.
+// keep makes the sink keep the codes of the next mails, in place of the ones before.
 func (s *sink) keep(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.Keep, s.letters = n, nil
 }
 
-// decide counts an answer that decides a mail; the lock is held.
+// decide counts a final answer for a mail. The caller holds the lock.
 func (s *sink) decide() {
 	s.tally.Last = time.Now()
 	if s.tally.First.IsZero() {
@@ -153,7 +152,7 @@ func (s *sink) accept(to string, id, body []byte) {
 	}
 }
 
-// await waits for a mail to a recipient of watchedDomain, for some seconds at most.
+// await waits for a mail to a recipient of watchedDomain, at most for some seconds.
 func (s *sink) await(to string, patience time.Duration) (letter, bool) {
 	late := time.Now().Add(patience)
 	timer := time.AfterFunc(patience, s.arrived.Broadcast)
@@ -183,7 +182,7 @@ func (s *sink) serve(l net.Listener) error {
 	}
 }
 
-// A dialogue is one connection.
+// A dialogue is one connection of a client.
 type dialogue struct {
 	sink *sink
 	in   *bufio.Reader
@@ -195,7 +194,7 @@ type dialogue struct {
 func (d *dialogue) run() error {
 	d.out.WriteString("220 sink.example ESMTP\r\n")
 	for {
-		if d.in.Buffered() == 0 { // answers to commands that came together go together
+		if d.in.Buffered() == 0 { // commands that came together are answered together
 			if err := d.out.Flush(); err != nil {
 				return err
 			}
@@ -276,7 +275,7 @@ func (d *dialogue) data() (string, error) {
 
 var idHeader = []byte("Message-ID:")
 
-// addressIn is what stands in angle brackets.
+// addressIn is the text in angle brackets.
 func addressIn(line []byte) string {
 	_, rest, _ := bytes.Cut(line, []byte("<"))
 	address, _, _ := bytes.Cut(rest, []byte(">"))

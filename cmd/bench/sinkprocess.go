@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// sinkAddresses are where a sink listens.
+// sinkAddresses are the addresses on which a sink listens.
 type sinkAddresses struct{ SMTP, Control string }
 
-// handler is how the bench asks a sink.
+// handler answers the bench's questions to a sink.
 func (s *sink) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /reset", func(_ http.ResponseWriter, r *http.Request) {
@@ -54,7 +54,7 @@ func (s *sink) handler() http.Handler {
 	return mux
 }
 
-// awaitPatience is how long a mail is waited for that somebody looks out for.
+// awaitPatience is how long await waits for a mail.
 const awaitPatience = 30 * time.Second
 
 // A sinkProcess is a running sink, seen from the bench.
@@ -72,7 +72,7 @@ func startSink(ctx context.Context, dir string) (*sinkProcess, error) {
 	return s, json.Unmarshal([]byte(line), &s.at)
 }
 
-// smtpURL is the sink's address as SMTP_URL has it.
+// smtpURL is the sink's address in the form of SMTP_URL.
 func (s *sinkProcess) smtpURL() string { return "smtp://" + s.at.SMTP + "?starttls=off" }
 
 func (s *sinkProcess) reset(ctx context.Context, f faults) error {
@@ -99,7 +99,7 @@ func (s *sinkProcess) letters(ctx context.Context) (list []letter, err error) {
 	return list, err
 }
 
-// sample is one mail that came, as it is, dots doubled.
+// sample is one mail as it came, with doubled dots.
 func (s *sinkProcess) sample(ctx context.Context) (mail []byte, err error) {
 	err = s.ask(ctx, http.MethodGet, "sample", nil, nil, &mail)
 	return mail, err

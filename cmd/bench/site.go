@@ -15,15 +15,15 @@ import (
 type site struct {
 	*bench
 	db       *database
-	env      []string     // of its commands
-	redis    func() error // stops it
+	env      []string     // the environment of its commands
+	redis    func() error // it stops Redis
 	redisPID int
 	services []*process
 	logs     int
 }
 
-// newSite copies the template, and has the sink forget what came and misbehave as
-// told from now on.
+// newSite copies the template. The sink forgets what came, and misbehaves by f from now
+// on.
 func (b *bench) newSite(ctx context.Context, embedded bool, f faults) (s *site, err error) {
 	s = &site{bench: b}
 	defer func() {
@@ -66,7 +66,7 @@ func (s *site) startRedis(ctx context.Context, embedded bool) (url string, err e
 	return r.URL(), nil
 }
 
-// start starts a service of the product and waits until its log says a word.
+// start starts a service of the product and waits until its log has a word.
 func (s *site) start(ctx context.Context, word string, env []string, args ...string) (*process, error) {
 	p, err := s.launch(env, args...)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *site) launch(env []string, args ...string) (*process, error) {
 	return start(args[0], s.command(append(s.env, env...), args...), log)
 }
 
-// stop stops the services, those that started last first.
+// stop stops the services, the latest first.
 func (s *site) stop() error {
 	var errs []error
 	for _, p := range s.services {

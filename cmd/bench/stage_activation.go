@@ -11,7 +11,8 @@ import (
 
 const activationGoal = 0.95 // of the hashes alone
 
-// Who activates: a share of the list, but no more than takes half a minute.
+// The number of subscribers who activate is a share of the list, but no more than takes
+// half a minute.
 const (
 	activationShare = 10
 	maxActivations  = 400
@@ -19,8 +20,8 @@ const (
 
 func (b *bench) activations() int { return min(b.rows/activationShare, maxActivations) }
 
-// activationStage has subscribers activate through the pages, as fast as they
-// let them, and compares with the two hashes that each costs.
+// activationStage lets subscribers activate through the pages, as fast as the pages
+// allow. The reference is the two hashes that each activation costs.
 func activationStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	l := &line{Name: "with the address of the list", Rows: b.activations(), Unit: "/s", Against: "two Argon2id", Goal: activationGoal}
 	s, err := b.newSite(ctx, false, faults{Keep: b.activations()})
@@ -61,12 +62,12 @@ func activationStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	return []*line{l}, err
 }
 
-// hashesAlone is how many times a second all cores together make the two hashes
-// of an activation.
+// hashesAlone is how many times a second all cores together compute the two hashes of
+// an activation.
 func hashesAlone(n int) float64 {
 	password, err := conversion.ParsePassword(benchPassword, conversion.ProfileFiche, "00000000")
 	if err != nil {
-		panic(err) // benchPassword is a good one
+		panic(err) // benchPassword is valid
 	}
 	queue := make(chan struct{}, n)
 	for range n {

@@ -11,23 +11,23 @@ import (
 
 // The goals of the expiry.
 const (
-	expiryGoal     = 0.75 // of one statement
-	expiryPatience = 2.0  // times the activations' 99th of a hundred while nothing expires
+	expiryGoal     = 0.75 // of the speed of one statement
+	expiryPatience = 2.0  // times the 99th percentile of activations while nothing expires
 )
 
 //go:embed expiry.sql
 var expiryStatement string
 
-// The codes of the list live for 48 hours, and the database's clock is moved
-// beyond that. Those who activate meanwhile have codes that live longer.
+// The codes of the list live for 48 hours, and the database's clock is moved beyond
+// that. Subscribers who activate meanwhile have codes that live longer.
 const (
 	afterDeadline = 49 * time.Hour
 	longLifetime  = "CODE_LIFETIME=1440h"
 )
 
-// expiryStage has the mailed requests of a list expire, while others activate,
-// and compares with one statement on a copy of the database. The relay is away
-// meanwhile, so that the mails which tell of the end do not count.
+// expiryStage lets the mailed requests of a list expire while other subscribers
+// activate. The reference is one statement on a copy of the database. The relay is down
+// meanwhile, so that mails about expired codes do not count.
 func expiryStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	s, err := b.newSite(ctx, false, faults{})
 	if err != nil {
@@ -57,14 +57,15 @@ func expiryStage(ctx context.Context, b *bench) (lines []*line, err error) {
 
 type expiry struct {
 	*site
-	before   *database // a copy at the deadline; closed, so that it can be copied
+	before   *database // a copy at the deadline; no connection is open, so that it can be copied
 	letters  []letter
-	overdue  int // requests that are to expire
+	overdue  int // requests that will expire
 	accepted int
 	expired  int
 }
 
-// prepare mails the list and those who activate, and keeps a copy of the database.
+// prepare mails the list and the subscribers who activate, and keeps a copy of the
+// database.
 func (e *expiry) prepare(ctx context.Context) (err error) {
 	if _, e.overdue, err = e.invite(ctx, e.rows, 1); err != nil {
 		return err
@@ -80,7 +81,7 @@ func (e *expiry) prepare(ctx context.Context) (err error) {
 	return e.copyDatabase(ctx)
 }
 
-// copyDatabase gives product and reference tables in the same state.
+// copyDatabase lets product and reference begin with the same tables.
 func (e *expiry) copyDatabase(ctx context.Context) (err error) {
 	if err := e.db.vacuumAnalyze(ctx); err != nil {
 		return err
@@ -132,7 +133,8 @@ func (e *expiry) alone(ctx context.Context, l *line) (err error) {
 	return nil
 }
 
-// measure has half of the others activate in quiet, and half while the sweeps run.
+// measure lets half of the other subscribers activate while nothing expires, and half
+// while the sweeps run.
 func (e *expiry) measure(ctx context.Context, l *line) (activation *line, err error) {
 	v, pages, err := e.serve(ctx)
 	if err != nil {
@@ -193,8 +195,8 @@ func (e *expiry) measure(ctx context.Context, l *line) (activation *line, err er
 	return activation, e.stop()
 }
 
-// sweep waits until nothing is overdue any more. It returns how long that took
-// from the first sweep on.
+// sweep waits until nothing is overdue any more. It returns the time since the first
+// sweep.
 func (e *expiry) sweep(ctx context.Context) (took time.Duration, err error) {
 	late := time.Now().Add(e.limit)
 	for {
@@ -206,7 +208,7 @@ func (e *expiry) sweep(ctx context.Context) (took time.Duration, err error) {
 		if e.expired >= e.overdue || time.Now().After(late) {
 			return began.Add(afterDeadline).Sub(first), nil
 		}
-		// Asking is not to slow down what is measured.
+		// The question must not slow down what is measured.
 		if err := soon(ctx, max(tallyPoll, 10*time.Since(began))); err != nil {
 			return 0, err
 		}

@@ -12,7 +12,7 @@ const (
 	importMemory = 150 // MB
 )
 
-// importStage compares imports with COPY of the rows that they leave, into fresh
+// importStage compares imports with COPY of the rows that they leave. COPY fills fresh
 // tables of the product with all their indexes and foreign keys.
 func importStage(ctx context.Context, b *bench) ([]*line, error) {
 	csv := &line{Name: "CSV, all committed", Unit: "rows/s", Against: "by COPY", Goal: importGoal, Rows: b.rows}
@@ -41,8 +41,8 @@ func importStage(ctx context.Context, b *bench) ([]*line, error) {
 	return lines, nil
 }
 
-// importOnce imports a list into a fresh database. The files are the rows that it
-// left, if they are wanted.
+// importOnce imports a list into a fresh database. files are the rows that it left, if
+// rows is true.
 func (b *bench) importOnce(ctx context.Context, l *line, extension string, rows bool) (files []copied, err error) {
 	path, err := b.list(b.rows, 1, extension)
 	if err != nil {

@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// Interactive mail: the 99th of a hundred is to be with the relay within this.
+// Within this time the relay has 99 of 100 interactive mails.
 const interactiveLimit = 1000 // ms
 
-// The limited rate: slow enough that the list is not through before everybody
-// who waits has been served.
+// The limited rate is so slow that the list is not through before all interactive mails
+// are.
 const interactiveRate = 200 // mails a second
 
-// visitorsAtATime choose another address while the list goes out.
+// visitorsAtATime is how many subscribers choose another address at once while the list
+// goes out.
 const visitorsAtATime = 2
 
-// interactiveStage has people choose another address, whose code they wait for,
-// while the codes of a list go out.
+// interactiveStage lets subscribers choose another address and wait for its code, while
+// the codes of a list go out.
 func interactiveStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	for _, variant := range []struct {
 		name string
@@ -91,8 +92,8 @@ func (s *sinkProcess) through(ctx context.Context, n int) func() bool {
 	}
 }
 
-// another chooses an address that its code is then sent to, and measures from the
-// form to the sink's answer to that mail.
+// another chooses another address. It measures the time from the form to the sink's
+// answer to the mail with the code.
 func (v visitor) another(sink *sinkProcess) func(context.Context, letter) (time.Duration, error) {
 	return func(ctx context.Context, l letter) (time.Duration, error) {
 		submission, err := v.prove(ctx, l)

@@ -9,9 +9,9 @@ import (
 
 // The goals of code mails.
 const (
-	mailsGoal    = 0.75 // of the sender that only sends
+	mailsGoal    = 0.75 // of the rate of the sender alone
 	faultsGoal   = 0.80 // of the rate without faults
-	workersGoal  = 1.00 // of the rate of one
+	workersGoal  = 1.00 // of the rate of one worker
 	embeddedGoal = 0.80 // of the rate with redis-server
 	mailsMemory  = 100  // MB
 	firstMail    = 2.0  // seconds after the end of the import
@@ -21,7 +21,7 @@ const (
 type mailing struct {
 	name      string
 	workers   int
-	during    bool // the workers run already while the list is imported
+	during    bool // the workers run during the import
 	vacuum    bool // autovacuum is on
 	prepare   func(*database, context.Context) error
 	faults    faults
@@ -31,7 +31,7 @@ type mailing struct {
 	goal      float64
 }
 
-// The names of mailings that others are compared with.
+// The names of mailings that serve as a reference for others.
 const (
 	rightAfter = "right after the import"
 	analyzed   = "with statistics"
@@ -53,7 +53,7 @@ func (b *bench) mailings() []mailing {
 	}
 }
 
-// mailsStage sends the code mails of a list in several ways, and after each the
+// mailsStage sends the code mails of a list in several ways. After each it sends the
 // same bytes with a sender that does nothing else.
 func mailsStage(ctx context.Context, b *bench) (list []*line, err error) {
 	lines := make(map[string]*line)
@@ -94,8 +94,8 @@ func mailsStage(ctx context.Context, b *bench) (list []*line, err error) {
 	return append(list, memory), nil
 }
 
-// mailOnce imports a list and sends its mails. It returns how many seconds after
-// the end of the import the first mail was there.
+// mailOnce imports a list and sends its mails. waited is the seconds from the end of
+// the import to the first mail.
 func (b *bench) mailOnce(ctx context.Context, m mailing, l *line) (waited float64, err error) {
 	path, err := b.list(b.rows, 1, "csv")
 	if err != nil {
@@ -126,7 +126,7 @@ func (b *bench) mailOnce(ctx context.Context, m mailing, l *line) (waited float6
 	if err != nil {
 		return 0, err
 	}
-	before, err := b.sink.tally(ctx) // some have gone out already if the workers ran
+	before, err := b.sink.tally(ctx) // some mails have gone out already if the workers ran
 	if err != nil {
 		return 0, err
 	}
@@ -162,7 +162,7 @@ func (b *bench) mailOnce(ctx context.Context, m mailing, l *line) (waited float6
 	return t.First.Sub(imported).Seconds(), err
 }
 
-// workers starts some workers with the slots that one has by default.
+// workers starts some workers with the default number of slots.
 func (s *site) workers(ctx context.Context, n int) error {
 	for range n {
 		if _, err := s.work(ctx); err != nil {
@@ -172,7 +172,7 @@ func (s *site) workers(ctx context.Context, n int) error {
 	return nil
 }
 
-// tallyPoll is how often the sink is asked.
+// tallyPoll is how often the bench asks the sink.
 const tallyPoll = 50 * time.Millisecond
 
 // awaitAnswers waits until the sink has answered so many mails, or until a limit.
@@ -189,10 +189,10 @@ func (s *sinkProcess) awaitAnswers(ctx context.Context, n int, limit time.Durati
 	}
 }
 
-// settleLimit is how long workers may take to record what they have sent.
+// settleLimit is how long workers may take to record the mails that they sent.
 const settleLimit = 20 * time.Second
 
-// settle waits until the audit tells as many mails as the sink has taken.
+// settle waits until the audit log tells as many mails as the sink has taken.
 func (s *site) settle(ctx context.Context, t tally) error {
 	late := time.Now().Add(settleLimit)
 	for time.Now().Before(late) {

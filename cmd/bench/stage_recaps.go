@@ -20,8 +20,8 @@ const (
 	utf8FontGoal = 1.0
 )
 
-// recapsStage renders the same facts with the product and with gofpdf alone, on
-// one core.
+// recapsStage renders the same facts with the product and with gofpdf alone, on one
+// core.
 func recapsStage(ctx context.Context, b *bench) ([]*line, error) {
 	core := &line{Name: "against a core font", Unit: "/s", Against: "by gofpdf", Goal: coreFontGoal}
 	utf8 := &line{Name: "against a UTF-8 font", Unit: "/s", Against: "by gofpdf", Goal: utf8FontGoal}
@@ -48,7 +48,8 @@ func recapsStage(ctx context.Context, b *bench) ([]*line, error) {
 	return []*line{core, utf8}, nil
 }
 
-// renderFor renders for some time, and tells how many a second, and how many.
+// renderFor renders for some time. It returns how many documents it rendered, also per
+// second.
 func renderFor(ctx context.Context, d time.Duration, render func(io.Writer) error) (rate float64, n int, err error) {
 	var out bytes.Buffer
 	began := time.Now()
@@ -65,7 +66,7 @@ func renderFor(ctx context.Context, d time.Duration, render func(io.Writer) erro
 func sampleFacts() recap.Facts {
 	email, err := conversion.ParseEmail("camille.duvallon@cabinet-duvallon.example")
 	if err != nil {
-		panic(err) // it is one
+		panic(err) // the address is valid
 	}
 	return recap.Facts{
 		Version: recap.Version, Number: "0012345", Holder: "Mme Camille Duvallon", Email: email,
@@ -79,7 +80,7 @@ func sampleFacts() recap.Facts {
 	}
 }
 
-// A font is how a document gets one: it returns the family, and how to encode texts.
+// A font gives a document its font. It returns the family and the encoder of texts.
 type font func(*gofpdf.Fpdf) (family string, encode func(string) string)
 
 func coreFont(pdf *gofpdf.Fpdf) (string, func(string) string) {
@@ -92,8 +93,8 @@ func utf8Font(pdf *gofpdf.Fpdf) (string, func(string) string) {
 	return "Go", func(s string) string { return s }
 }
 
-// renderPlainly writes about the product's document as gofpdf's documentation
-// shows it: a new document, a font, cells.
+// renderPlainly writes about the product's document in the way of gofpdf's
+// documentation: a new document, a font, cells.
 func renderPlainly(w io.Writer, f recap.Facts, choose font) error {
 	pdf := gofpdf.New("P", "mm", "A4", "")
 	family, encode := choose(pdf)

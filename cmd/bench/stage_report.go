@@ -10,11 +10,12 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// reportGoal is of the speed of StreamWriter alone: 1.15 times its time at most.
+// reportGoal is the goal against StreamWriter alone: the report takes at most 1.15
+// times as long.
 const reportGoal = 1 / 1.15
 
-// reportStage writes the report of a mailed list, and the same cells with
-// excelize alone.
+// reportStage writes the report of a mailed list. The reference writes the same cells
+// with excelize alone.
 func reportStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	l := &line{Name: "of a mailed list", Rows: b.rows, Unit: "rows/s", Against: "by StreamWriter", Goal: reportGoal}
 	s, err := b.newSite(ctx, false, faults{})
@@ -61,10 +62,10 @@ func reportStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	return []*line{l, limit("memory", "MB", accepted, l.Detail.Memory["report"], reportMemory)}, err
 }
 
-// reportMemory is what a report of any length may take, in MB.
+// reportMemory is how much memory a report of any length may take, in MB.
 const reportMemory = 150
 
-// A sheet is the cells of one, as they are written: numbers, texts, nothing.
+// A sheet has the cells of a sheet, as they are written: numbers, texts, or nothing.
 type sheet struct {
 	name string
 	rows [][]any
@@ -105,8 +106,8 @@ func readSheets(path string) (sheets []sheet, err error) {
 	return sheets, nil
 }
 
-// cells are texts as numbers where they are some; a number with a leading zero is
-// a text.
+// cells turns texts that are numbers into numbers. A number with a leading zero stays a
+// text.
 func cells(texts []string) []any {
 	row := make([]any, len(texts))
 	for i, text := range texts {

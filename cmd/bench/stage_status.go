@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// The goal of `bascule status`, and how often it is asked.
+// The goal of `bascule status`, and how often the stage asks it.
 const (
 	statusLimit = 50 // ms
 	statusAsked = 5

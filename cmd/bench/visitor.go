@@ -56,7 +56,7 @@ func (v visitor) choose(ctx context.Context, l letter, submission, email string)
 	return err
 }
 
-// activate is what a subscriber does who keeps the address.
+// activate plays a subscriber who keeps the address.
 func (v visitor) activate(ctx context.Context, l letter) error {
 	submission, err := v.prove(ctx, l)
 	if err != nil {
@@ -65,8 +65,8 @@ func (v visitor) activate(ctx context.Context, l letter) error {
 	return v.choose(ctx, l, submission, l.To)
 }
 
-// insist sends a form again while the pages are too busy, as they ask for. Any
-// other answer than a page that goes on is an error.
+// insist sends a form again while the pages are too busy, as they ask for. It returns
+// an error for any answer but a page that goes on.
 func (v visitor) insist(ctx context.Context, form url.Values) (page string, err error) {
 	for {
 		page, status, err := v.post(ctx, form)
@@ -108,9 +108,8 @@ func field(page, name string) string {
 	return ""
 }
 
-// crowd has some visitors do something with letters until there are none, or
-// until enough says so, each at least once, and returns how many milliseconds
-// each took.
+// crowd lets some visitors do something with letters, each at least once, until there
+// are no letters or enough says so. It returns how many milliseconds each took.
 func crowd(ctx context.Context, visitors int, letters []letter, enough func() bool, do func(context.Context, letter) (time.Duration, error)) (took []float64, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -151,8 +150,9 @@ func (v visitor) timed(ctx context.Context, l letter) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// invite imports a list of so many people and mails their codes. It returns one
-// letter for each address, so that no two want the same. env is the worker's.
+// invite imports a list of so many people and mails their codes. It returns one letter
+// for each address, so that no two visitors want the same. env is the worker's
+// environment.
 func (s *site) invite(ctx context.Context, people int, seed int64, env ...string) (letters []letter, accepted int, err error) {
 	path, err := s.list(people, seed, "csv")
 	if err != nil {
@@ -180,11 +180,10 @@ func (s *site) invite(ctx context.Context, people int, seed int64, env ...string
 	return letters, in.Accepted, err
 }
 
-// prepareLimit bounds what comes before a measurement.
+// prepareLimit is how long the preparation of a measurement may take.
 const prepareLimit = 30 * time.Minute
 
-// mailAll has a worker send what is due, until the sink has answered so many
-// mails, and stops it.
+// mailAll runs a worker until the sink has answered so many mails, and stops it.
 func (s *site) mailAll(ctx context.Context, n int, env []string) error {
 	p, err := s.work(ctx, env...)
 	if err != nil {
