@@ -151,6 +151,32 @@ func TestExcludedIsNotInvited(t *testing.T) {
 	})
 }
 
+// D13, D17: who was left alone is invited as the campaign's brakes allow, however many
+// that are at once.
+func TestLiftedWithinTheDay(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	at := time.Date(2031, 10, 13, 9, 0, 0, 0, conversion.Paris)
+	d.Freeze(t, at)
+	in := d.sheet(row("000001", "a@duvallon.example"), row("000002", "b@duvallon.example"), row("000003", "c@duvallon.example"))
+	in.Campaign = "spring"
+	d.run(in)
+	d.exclude("duvallon.example")
+	if n := d.deliver(); n != 0 {
+		t.Fatalf("%d mails were sent to who is left alone", n)
+	}
+	d.must(d.SetCampaign(d.ctx, "spring", func(s *sql.CampaignSettings) { s.PerDay = 2 }, "admin"))
+	d.must(d.lift("duvallon.example"))
+	for day, want := range []int{2, 1, 0} {
+		d.Freeze(t, at.AddDate(0, 0, day))
+		d.must(d.ReleaseAll(d.ctx))
+		if n := d.deliver(); n != want {
+			t.Errorf("day %d: %d mails were sent, want %d", day, n, want)
+		}
+		d.sound()
+	}
+}
+
 // D17: an invitation that waits for the end of an exclusion that has none is
 // forgotten once its request has ended or has another code; one that may still be
 // wanted waits.

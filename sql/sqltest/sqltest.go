@@ -86,6 +86,12 @@ func (db *DB) Retry(ctx context.Context, p sql.Plan, keys *conversion.Keyring, a
 	return n, errors.Join(err, db.ReleaseAll(ctx))
 }
 
+// Lift is that of sql.DB; what waited is released.
+func (db *DB) Lift(ctx context.Context, x conversion.Excluded, reason, actor string) (int, error) {
+	n, err := db.DB.Lift(ctx, x, reason, actor)
+	return n, errors.Join(err, db.ReleaseAll(ctx))
+}
+
 // Reissue is that of sql.DB; what it makes due is released.
 func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conversion.Keyring, actor string) (int64, error) {
 	n, err := db.DB.Reissue(ctx, leaked, keys, actor)
