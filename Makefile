@@ -2,6 +2,7 @@
 # make test    everything that has to hold, as CI runs it
 # make check   the quick part of it: format, vet, staticcheck, import graph
 # make bench   measure every stage against its limit (ARGS="-rows 100000 -stage import,mails")
+# make simulate  six months of a campaign in virtual time (SEED=42)
 # make build   bin/bascule
 # make clean   remove what make built
 
@@ -10,7 +11,7 @@ ARGS  ?=
 SUDO   = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := build
-.PHONY: demo test check lint bench build clean demo-tools test-tools test-packages
+.PHONY: demo test check lint bench simulate build clean demo-tools test-tools test-packages
 
 # Where nothing is compiled yet, compiling without inlining and debugging data
 # takes half the time; the demonstration does not need more.
@@ -44,6 +45,12 @@ lint:
 # It takes some minutes and wants the machine for itself: docs/performance.md.
 bench: build
 	$(GO) run ./cmd/bench $(ARGS)
+
+# The run that make test has a short one of. It prints the seed that all its chance
+# follows from; SEED plays one again.
+SEED ?= 0
+simulate: test-packages
+	$(GO) test ./internal/simulation -count=1 -v -timeout 60m -long -seed $(SEED)
 
 clean:
 	rm -rf bin

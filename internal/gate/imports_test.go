@@ -15,7 +15,7 @@ const module = "bascule"
 // layers and nothing else of ours. A folder stands for what is below it too, unless
 // that has a layer of its own.
 var layers = map[string]int{
-	"cmd": 5,
+	"cmd": 5, "internal/simulation": 5,
 
 	"importer": 4, "internal/web": 4, "jobs": 4,
 
@@ -74,10 +74,10 @@ var testDoors = map[string][]string{
 	"github.com/alicebob/miniredis":       {"queue", "jobs"},
 	"github.com/emersion/go-smtp":         {"internal/smtp"}, // a relay of another make
 	"github.com/emersion/go-sasl":         {"internal/smtp"},
-	"github.com/google/uuid":              {"sql", "internal/plan"},           // names forms, and claims
-	"github.com/lib/pq":                   {"internal/devenv"},                // proves that the driver takes our URLs
-	"github.com/redis/go-redis":           {"jobs", "internal/devenv", "cmd"}, // looks at what is in Redis (I6)
-	"github.com/xuri/excelize":            {"cmd", "jobs", "sql", "importer"}, // makes and reads workbooks
+	"github.com/google/uuid":              {"sql", "internal/plan", "internal/simulation"}, // names forms, and claims
+	"github.com/lib/pq":                   {"internal/devenv"},                             // proves that the driver takes our URLs
+	"github.com/redis/go-redis":           {"jobs", "internal/devenv", "cmd"},              // looks at what is in Redis (I6)
+	"github.com/xuri/excelize":            {"cmd", "jobs", "sql", "importer"},              // makes and reads workbooks
 }
 
 // C9: packages import along the arrows of the design and enter each library
