@@ -17,7 +17,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"bascule/importer"
 	"bascule/importer/sample"
 	"bascule/internal/assistance"
 	"bascule/internal/atomicfile"
@@ -31,8 +30,12 @@ import (
 	"bascule/sql"
 )
 
+// demoDir is where a demonstration keeps its data unless --dir says otherwise.
+const demoDir = "bascule-demo"
+
 type demoFlags struct {
 	auto   bool
+	env    bool
 	dir    string
 	listen string
 }
@@ -40,21 +43,39 @@ type demoFlags struct {
 func (a *app) demoCommand() *cobra.Command {
 	var f demoFlags
 	cmd := &cobra.Command{
-		Use:   "demo",
-		Short: "Run everything on this machine with a sample batch and an inbox in the browser",
+		Use:   "demo [FILE]",
+		Short: "Run everything on this machine with a campaign and an inbox in the browser",
 		Long: `Runs the pages and a worker with services of its own (PostgreSQL from this
-machine's programs, Redis and a mail server in the process), imports a sample
-batch of fictitious subscribers, and shows their mails at /inbox. It reads no
+machine's programs, Redis and a mail server in the process), imports FILE, or a
+sample of fictitious subscribers, as a campaign that is held, and shows its mails at
+/inbox: none leaves this machine, whatever addresses FILE has. It reads no
 DATABASE_URL, REDIS_URL, SMTP_URL or SECRET_KEY, and listens on loopback only.
-It may be run again on the same folder.`,
+It may be run again on the same folder.
+
+With --env it prints, for a shell, the environment in which every other command
+works on the demonstration that runs in the folder.`,
 		Example: `  bascule demo
-  bascule demo --auto --dir /tmp/demo`,
-		Args: noArg,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f) },
+  bascule demo list.xlsx --dir /tmp/training
+  bascule demo --auto --dir /tmp/demo
+  eval "$(bascule demo --env)"`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeFiles("xlsx", "csv"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case !f.env:
+				return a.demo(cmd.Context(), append(args, "")[0], f)
+			case len(args) > 0:
+				return usagef("--env is of a demonstration that runs, and takes no FILE")
+			}
+			return a.demoEnvironment(f.dir)
+		},
 	}
-	cmd.Flags().BoolVar(&f.auto, "auto", false, "play the subscribers, leave report, recaps and mails in the folder, and exit")
-	cmd.Flags().StringVar(&f.dir, "dir", "bascule-demo", "the `folder` where the demonstration keeps its data")
+	cmd.Flags().BoolVar(&f.auto, "auto", false, "play the campaign and its subscribers, leave report, recaps and mails in the folder, and exit")
+	cmd.Flags().BoolVar(&f.env, "env", false, "print the environment of the demonstration that runs in the folder")
+	cmd.Flags().StringVar(&f.dir, "dir", demoDir, "the `folder` where the demonstration keeps its data")
 	cmd.Flags().StringVar(&f.listen, "listen", defaultListen, "the `address` of the pages, on loopback")
+	cmd.MarkFlagsMutuallyExclusive("env", "auto")
+	cmd.MarkFlagsMutuallyExclusive("env", "listen")
 	return cmd
 }
 
@@ -63,12 +84,16 @@ type demo struct {
 	*app
 	dir       string
 	public    *url.URL
+	sender    string // MAIL_FROM
+	campaign  string
 	keys      *conversion.Keyring
 	by        conversion.Administration
 	help      string
 	legal     web.Legal
 	helpHours assistance.Hours
 	profile   conversion.PasswordProfile
+	database  string // its URL, for the application's role
+	redis     *devenv.Redis
 	db        *sql.DB
 	pages     *sql.DB // for the pages alone
 	inbox     *devenv.Inbox
@@ -77,7 +102,7 @@ type demo struct {
 	closers   []func() error
 }
 
-func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
+func (a *app) demo(ctx context.Context, file string, f demoFlags) (err error) {
 	listener, err := listenLoopback(f.listen)
 	if err != nil {
 		return err
@@ -86,6 +111,9 @@ func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
 	d := &demo{app: a, dir: f.dir, public: &url.URL{Scheme: "http", Host: listener.Addr().String()}}
 	d.log = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	defer func() { err = errors.Join(err, d.close()) }()
+	if err := checkSheet(ctx, file); err != nil {
+		return err
+	}
 	if err := d.start(ctx); err != nil {
 		return err
 	}
@@ -93,18 +121,24 @@ func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
 		return err
 	}
 	defer d.certs.listener.Close()
+	if err := d.prepare(ctx, file); err != nil {
+		return err
+	}
 	stop, err := d.run(ctx, listener)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	if err := d.importSample(ctx); err != nil {
-		return err
-	}
 	if f.auto {
 		return d.auto(ctx)
 	}
-	d.welcome()
+	if err := d.writeEnvironment(); err != nil {
+		return err
+	}
+	defer d.removeEnvironment()
+	if err := d.welcome(ctx); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	a.printf("\nStopped. The data are kept in %s; the same command goes on from there.\n", d.dir)
 	return nil
@@ -137,27 +171,24 @@ func (d *demo) start(ctx context.Context) (err error) {
 		return err
 	}
 	d.onClose(postgres.Stop)
-	if err := postgres.EnsureDatabase(ctx, "bascule"); err != nil {
+	d.removeEnvironment() // of one that was killed
+	if err := d.migrate(ctx, postgres); err != nil {
 		return err
 	}
-	if d.db, err = sql.Open(ctx, postgres.URL("bascule"), 2*(demoWorkers+interactiveSlots)+commandConns); err != nil {
+	if d.db, err = sql.Open(ctx, d.database, 2*(demoWorkers+interactiveSlots)+commandConns); err != nil {
 		return err
 	}
 	d.onClose(d.db.Close)
-	if d.pages, err = sql.OpenPages(ctx, postgres.URL("bascule"), serveConns()); err != nil {
+	if d.pages, err = sql.OpenPages(ctx, d.database, serveConns()); err != nil {
 		return err
 	}
 	d.onClose(d.pages.Close)
-	if err := d.db.Migrate(ctx); err != nil {
-		return err
-	}
 	lasting := context.WithoutCancel(ctx) // the worker stops first, and needs the services for that
-	redis, err := devenv.StartRedis(lasting)
-	if err != nil {
+	if d.redis, err = devenv.StartRedis(lasting); err != nil {
 		return err
 	}
-	d.onClose(func() error { redis.Stop(); return nil })
-	if d.queue, err = queue.Open(redis.URL()); err != nil {
+	d.onClose(func() error { d.redis.Stop(); return nil })
+	if d.queue, err = queue.Open(d.redis.URL()); err != nil {
 		return err
 	}
 	d.onClose(d.queue.Close)
@@ -171,6 +202,31 @@ func (d *demo) start(ctx context.Context) (err error) {
 	return d.configure()
 }
 
+// demoRole is what the demonstration runs as: like a production, it can change
+// nothing that is over.
+const demoRole = "bascule_app"
+
+// migrate makes the database and the role, or brings them up to date.
+func (d *demo) migrate(ctx context.Context, postgres *devenv.Postgres) error {
+	const name = "bascule"
+	if err := postgres.EnsureDatabase(ctx, name); err != nil {
+		return err
+	}
+	if err := postgres.EnsureRole(ctx, demoRole); err != nil {
+		return err
+	}
+	owner, err := sql.Open(ctx, postgres.URL(name), commandConns)
+	if err != nil {
+		return err
+	}
+	defer owner.Close()
+	if err := owner.Migrate(ctx); err != nil {
+		return err
+	}
+	d.database = postgres.URLOf(demoRole, name)
+	return owner.Grant(ctx, demoRole)
+}
+
 func (d *demo) configure() (err error) {
 	if d.keys, err = demoKey(filepath.Join(d.dir, "secret.key")); err != nil {
 		return err
@@ -181,6 +237,7 @@ func (d *demo) configure() (err error) {
 	if d.by.IsZero() {
 		d.by = conversion.Administration{Name: "Direction départementale des finances publiques de l’Exemple", Short: "DDFiP Exemple"}
 	}
+	d.sender = d.by.Short + " – " + senderName + " <espace-abonne@bascule.example>"
 	if d.help, err = d.env.help(); err != nil {
 		return err
 	}
@@ -248,8 +305,9 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", devenv.OnLoopback(pages.Handler()))
-	mux.Handle("/inbox", d.inbox.Handler())
-	mux.Handle("/inbox/", d.inbox.Handler())
+	inbox := d.inbox.Handler(d.panel())
+	mux.Handle("/inbox", inbox)
+	mux.Handle("/inbox/", inbox)
 	ctx, cancel := context.WithCancel(ctx)
 	srv, certSrv := newServer(mux, d.log), newServer(devenv.OnLoopback(pages.CertificateHandler()), d.log)
 	certSrv.TLSConfig.Certificates = []tls.Certificate{d.certs.server}
@@ -272,7 +330,7 @@ func (d *demo) worker() (*jobs.Worker, *smtp.Client, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	from, err := mail.ParseSender(d.by.Short + " – " + senderName + " <espace-abonne@bascule.example>")
+	from, err := mail.ParseSender(d.sender)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -294,43 +352,4 @@ func demoSample(path string) error {
 		}
 	}
 	return os.Chmod(path, ownerOnly)
-}
-
-func (d *demo) importSample(ctx context.Context) error {
-	list := filepath.Join(d.dir, "sample.xlsx")
-	if err := demoSample(list); err != nil {
-		return err
-	}
-	flags := importFlags{verdicts: filepath.Join(d.dir, "verdicts.xlsx")}
-	result, err := importer.Run(ctx, d.db, importer.Options{Path: list, VerdictsPath: flags.verdicts, Actor: "demo", Keys: d.keys, Start: true,
-		Certificates: d.certs.store})
-	if err != nil {
-		return err
-	}
-	if err := d.certs.issueSamples(ctx, list); err != nil {
-		return err
-	}
-	d.printf("The sample of fictitious subscribers, %s:\n", list)
-	d.printImport(result, flags)
-	return nil
-}
-
-func (d *demo) welcome() {
-	d.printf(`
-bascule is running. Open in a browser:
-
-  %[1]s/inbox   the mails of all subscribers: open one, follow its link
-  %[1]s/        the pages as subscribers see them
-
-To enter a space with its certificate, import one of these into the browser
-(passphrase: %[2]s), then open %[3]s/certificat
-The browser does not know this server's authority and warns of it; %[4]s is its certificate.
-
-`, d.public, demoPassphrase, d.certs.url(), d.certs.authority.CAFile())
-	for _, c := range d.certs.samples {
-		d.printf("  %s   %s\n", c.path, c.screen)
-	}
-	d.printf(`
-Everything is kept in %s. Stop with Ctrl-C.
-`, d.dir)
 }

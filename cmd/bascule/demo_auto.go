@@ -24,18 +24,22 @@ import (
 // autoTimeout is the longest time of the whole play.
 const autoTimeout = 2 * time.Minute
 
-// auto plays the subscribers through the real pages. Three in four activate. If an
-// address is taken, the subscriber chooses another one and proves it. It leaves the
-// report, the recaps and the mails, and tells the outcome.
+// maxPlayed is how many subscribers are played at the most: a file of one's own may be long.
+const maxPlayed = 100
+
+// auto plays the campaign from its pilot to its end, and its subscribers through the
+// real pages. Three in four activate. If an address is taken, the subscriber chooses
+// another one and proves it. It leaves the report, the recaps and the mails, and tells
+// the outcome.
 func (d *demo) auto(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, autoTimeout)
 	defer cancel()
-	if err := d.settle(ctx); err != nil {
+	if err := d.launch(ctx); err != nil {
 		return err
 	}
 	for _, m := range d.inbox.Messages() {
 		letter, ok := readLetter(m)
-		if !ok || m.ID%4 == 0 {
+		if !ok || m.ID%4 == 0 || m.ID > maxPlayed {
 			continue
 		}
 		if err := d.play(ctx, letter); err != nil {
@@ -45,7 +49,52 @@ func (d *demo) auto(ctx context.Context) error {
 	if err := d.settle(ctx); err != nil {
 		return err
 	}
-	return d.leave(ctx)
+	return errors.Join(d.end(ctx), d.leave(ctx))
+}
+
+// launch sends the invitations: a pilot, which pauses itself, then the others. An
+// earlier run may have done so.
+func (d *demo) launch(ctx context.Context) error {
+	p, err := d.db.Progress(ctx, d.campaign)
+	if err != nil {
+		return err
+	}
+	if p.State == sql.CampaignPrepared {
+		if err := d.startPilot(ctx, p); err != nil {
+			return err
+		}
+		if p, err = d.settled(ctx); err != nil {
+			return err
+		}
+	}
+	if p.State == sql.CampaignPaused {
+		d.printf("\nPaused (%s) after %d invitations, %d are held. It goes on.\n", p.Why, p.Started, p.Held)
+		if err := d.db.ResumeCampaign(ctx, p.Name, "demo"); err != nil {
+			return err
+		}
+	}
+	if p, err = d.settled(ctx); err != nil {
+		return err
+	}
+	d.printf("%d invitations have left, %d are held. Subscribers activate.\n", p.Started, p.Held)
+	return nil
+}
+
+// settled is how the campaign stands once nothing is due.
+func (d *demo) settled(ctx context.Context) (sql.CampaignProgress, error) {
+	if err := d.settle(ctx); err != nil {
+		return sql.CampaignProgress{}, err
+	}
+	return d.db.Progress(ctx, d.campaign)
+}
+
+// end closes the campaign, unless an earlier run has.
+func (d *demo) end(ctx context.Context) error {
+	_, err := d.db.CloseCampaign(ctx, d.campaign, "all is played", "demo")
+	if _, over := errors.AsType[*sql.CampaignStateError](err); over {
+		return nil
+	}
+	return err
 }
 
 // settle waits until no mail and no recap is due any more.

@@ -74,14 +74,25 @@ func runGuide(ts *testscript.TestScript, _ bool, args []string) {
 	for _, b := range sections[i].blocks {
 		switch b.language {
 		case "sh":
-			for line := range strings.Lines(b.text) {
-				runGuideLine(ts, line)
-			}
+			runGuideBlock(ts, b.text)
 		case "console":
 			compareConsole(ts, b.text)
 		default:
 			ts.Fatalf("a block of %q is neither sh nor console", args[0])
 		}
+	}
+}
+
+// runGuideBlock runs each line in a shell of its own, in which the lines before that
+// change a shell are run again.
+func runGuideBlock(ts *testscript.TestScript, block string) {
+	before := ""
+	for line := range strings.Lines(block) {
+		if strings.HasPrefix(line, "eval ") || strings.HasPrefix(line, "cd ") {
+			before += line
+			continue
+		}
+		runGuideLine(ts, before+line)
 	}
 }
 

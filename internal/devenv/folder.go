@@ -101,10 +101,30 @@ func writeOwner(lock *os.File) error {
 }
 
 func ownerLives(lock *os.File) bool {
+	pid, ok := owner(lock)
+	return ok && alive(pid)
+}
+
+// owner is the process number in a lock.
+func owner(lock *os.File) (pid int, ok bool) {
 	text := make([]byte, 20)
 	n, _ := lock.ReadAt(text, 0) // io.EOF: the file is shorter
 	pid, err := strconv.Atoi(string(text[:n]))
-	return err == nil && alive(pid)
+	return pid, err == nil
+}
+
+// Owner tells which living process runs a cluster in dir, if any does.
+func Owner(dir string) (pid int, ok bool) {
+	lock, err := os.Open(filepath.Join(dir, LockName))
+	if err != nil {
+		return 0, false
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
+		return 0, false // nobody holds it: closing gives it back
+	}
+	pid, ok = owner(lock)
+	return pid, ok && alive(pid)
 }
 
 // alive tells whether a process still runs. One that has ended and whose parent

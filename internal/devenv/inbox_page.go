@@ -3,6 +3,7 @@ package devenv
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"embed"
 	"fmt"
 	"html/template"
@@ -23,15 +24,26 @@ var pageFiles embed.FS
 // inboxPages shows an inbox in the browser.
 type inboxPages struct {
 	inbox *Inbox
+	panel *Panel
 	pages *template.Template
 	style []byte
 }
 
-// Handler shows the mails at /inbox, in French and without script. It belongs
-// behind a loopback address, and answers loopback names alone: whoever can open it
-// reads every mail.
-func (in *Inbox) Handler() http.Handler {
-	p := &inboxPages{inbox: in, pages: template.Must(template.ParseFS(pageFiles, "page/*.html"))}
+// A Panel stands above the list of mails: it tells how things are, and has buttons.
+type Panel struct {
+	Show func(context.Context) (text string, buttons []Button, err error)
+	Do   func(ctx context.Context, button string) error // the name of one
+}
+
+// A Button is one thing that can be done.
+type Button struct{ Name, Label string }
+
+// Handler shows the mails at /inbox, in French and without script, below the panel
+// if there is one. It belongs behind a loopback address, and answers loopback names
+// alone: whoever can open it reads every mail. A page of another site presses no
+// button.
+func (in *Inbox) Handler(panel *Panel) http.Handler {
+	p := &inboxPages{inbox: in, panel: panel, pages: template.Must(template.ParseFS(pageFiles, "page/*.html"))}
 	p.style, _ = pageFiles.ReadFile("page/style.css") // embedded
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /inbox", p.list)
@@ -41,11 +53,15 @@ func (in *Inbox) Handler() http.Handler {
 	mux.HandleFunc("GET /inbox/{id}/html", p.withMessage(p.html))
 	mux.HandleFunc("GET /inbox/{id}/eml", p.withMessage(p.eml))
 	mux.HandleFunc("GET /inbox/{id}/attachment/{number}", p.withMessage(p.attachment))
-	return OnLoopback(guarded(mux))
+	if panel != nil {
+		mux.HandleFunc("POST /inbox", p.press)
+	}
+	return OnLoopback(guarded(http.NewCrossOriginProtection().Handler(mux)))
 }
 
-// pagePolicy lets a page load its style sheet and frame a mail, and nothing else.
-const pagePolicy = "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// pagePolicy lets a page load its style sheet, frame a mail and press a button of its
+// own, and nothing else.
+const pagePolicy = "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // mailPolicy lets the HTML of a mail show its own styles and pictures, without
 // script, network or origin; its links may leave, because a mail's links must.
@@ -68,6 +84,8 @@ const listLength = 100
 
 type listPage struct {
 	Title, Caption string
+	Panel          string
+	Buttons        []Button
 	Rows           []listRow
 	Older          int // the list continues before this number; 0: it ends
 }
@@ -93,7 +111,27 @@ func (p *inboxPages) list(w http.ResponseWriter, r *http.Request) {
 	for i := len(messages) - 1; i >= 0; i-- {
 		page.Rows = append(page.Rows, rowOf(messages[i]))
 	}
+	if p.panel != nil {
+		var err error
+		if page.Panel, page.Buttons, err = p.panel.Show(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+	}
 	p.render(w, "list", page)
+}
+
+// maxPress is more than the name of a button.
+const maxPress = 1 << 10
+
+// press does what a button says, and shows the list as it is then.
+func (p *inboxPages) press(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxPress)
+	if err := p.panel.Do(r.Context(), r.PostFormValue("button")); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	http.Redirect(w, r, "/inbox", http.StatusSeeOther)
 }
 
 func counted(n int) string {

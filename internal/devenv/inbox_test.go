@@ -245,7 +245,7 @@ func get(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
 
 func TestInboxPages(t *testing.T) {
 	in := startInbox(t)
-	h := in.Handler()
+	h := in.Handler(nil)
 	if body := get(t, h, "/inbox").Body.String(); !strings.Contains(body, "Aucun courriel") {
 		t.Errorf("empty inbox: %s", body)
 	}
@@ -300,13 +300,64 @@ func TestInboxListIsPaged(t *testing.T) {
 	for range listLength + 1 {
 		in.add(Message{Raw: []byte("Subject: s\r\n\r\n")})
 	}
-	first := get(t, in.Handler(), "/inbox").Body.String()
-	second := get(t, in.Handler(), "/inbox?before=2").Body.String()
+	first := get(t, in.Handler(nil), "/inbox").Body.String()
+	second := get(t, in.Handler(nil), "/inbox?before=2").Body.String()
 	if n := strings.Count(first, "<tr><td>"); n != listLength || !strings.Contains(first, `/inbox?before=2"`) {
 		t.Errorf("first page has %d rows, want %d and a link on", n, listLength)
 	}
 	if n := strings.Count(second, "<tr><td>"); n != 1 || !strings.Contains(second, `/inbox/1"`) || strings.Contains(second, "http-equiv") {
 		t.Errorf("second page has %d rows, want mail 1 alone and no refresh:\n%s", n, second)
+	}
+}
+
+// The panel stands above the list; its buttons are pressed by the page itself alone.
+func TestInboxPanel(t *testing.T) {
+	var pressed []string
+	h := startInbox(t).Handler(&Panel{
+		Show: func(context.Context) (string, []Button, error) {
+			return "La <campagne>", []Button{{"start", "Lancer"}, {"drop", "Annuler"}}, nil
+		},
+		Do: func(_ context.Context, button string) error {
+			if button == "drop" {
+				return errors.New("no")
+			}
+			pressed = append(pressed, button)
+			return nil
+		},
+	})
+	body := get(t, h, "/inbox").Body.String()
+	for _, want := range []string{"La &lt;campagne&gt;", `<form method="post" action="/inbox">`, `<button name="button" value="start">Lancer</button>`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the list lacks %q: %s", want, body)
+		}
+	}
+	for _, c := range []struct {
+		host, button, name, value string
+		status                    int
+	}{
+		{"localhost", "start", "Origin", "http://localhost", http.StatusSeeOther},
+		{"localhost", "start", "Sec-Fetch-Site", "same-origin", http.StatusSeeOther},
+		{"localhost", "start", "Origin", "https://other.example", http.StatusForbidden},
+		{"localhost", "start", "Sec-Fetch-Site", "cross-site", http.StatusForbidden},
+		{"other.example", "start", "Origin", "http://other.example", http.StatusMisdirectedRequest},
+		{"localhost", "drop", "Origin", "http://localhost", http.StatusInternalServerError},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "http://"+c.host+"/inbox", strings.NewReader("button="+c.button))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set(c.name, c.value)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.status {
+			t.Errorf("%+v: status %d", c, w.Code)
+		}
+	}
+	if fmt.Sprint(pressed) != "[start start]" {
+		t.Errorf("pressed: %q", pressed)
+	}
+	w := httptest.NewRecorder()
+	startInbox(t).Handler(nil).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "http://localhost/inbox", nil))
+	if w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("without a panel a button answers %d", w.Code)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestInboxAnswersLoopbackNamesAlone(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/inbox", nil)
 		r.Host = host
 		w := httptest.NewRecorder()
-		in.Handler().ServeHTTP(w, r)
+		in.Handler(nil).ServeHTTP(w, r)
 		if w.Code != want {
 			t.Errorf("host %q: status %d, want %d", host, w.Code, want)
 		}

@@ -183,9 +183,12 @@ func (p *Postgres) lastLog() string {
 }
 
 // URL is the address of a database of the cluster, as DATABASE_URL has it.
-func (p *Postgres) URL(database string) string {
+func (p *Postgres) URL(database string) string { return p.URLOf(Superuser, database) }
+
+// URLOf is the address of a database for another role.
+func (p *Postgres) URLOf(role, database string) string {
 	u := url.URL{
-		Scheme: "postgres", User: url.User(Superuser), Path: "/" + database,
+		Scheme: "postgres", User: url.User(role), Path: "/" + database,
 		RawQuery: url.Values{"host": {p.socketDir}, "sslmode": {"disable"}}.Encode(),
 	}
 	return u.String()
@@ -194,6 +197,13 @@ func (p *Postgres) URL(database string) string {
 // EnsureDatabase makes a database if the cluster has none of that name.
 func (p *Postgres) EnsureDatabase(ctx context.Context, name string) error {
 	script := fmt.Sprintf("SELECT 'CREATE DATABASE %s' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = %s)\n\\gexec\n",
+		strings.ReplaceAll(quoteName(name), "'", "''"), quoteText(name))
+	return p.Exec(ctx, "postgres", script)
+}
+
+// EnsureRole makes a role that may log in if the cluster has none of that name.
+func (p *Postgres) EnsureRole(ctx context.Context, name string) error {
+	script := fmt.Sprintf("SELECT 'CREATE ROLE %s LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)\n\\gexec\n",
 		strings.ReplaceAll(quoteName(name), "'", "''"), quoteText(name))
 	return p.Exec(ctx, "postgres", script)
 }

@@ -129,7 +129,7 @@ func (v *tour) inbox() {
 		t.Fatal(err)
 	}
 	defer in.Stop()
-	at := httptest.NewServer(in.Handler())
+	at := httptest.NewServer(in.Handler(nil))
 	defer at.Close()
 	v.do(chromedp.Navigate(at.URL + "/inbox"))
 	v.looks("inbox", "vide")

@@ -23,8 +23,8 @@ import (
 func TestInboxInBrowser(t *testing.T) {
 	in := Inbox(t)
 	mux := http.NewServeMux()
-	mux.Handle("/inbox", in.Handler())
-	mux.Handle("/inbox/", in.Handler())
+	mux.Handle("/inbox", in.Handler(nil))
+	mux.Handle("/inbox/", in.Handler(nil))
 	mux.HandleFunc("/activation", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "<!DOCTYPE html><title>Activation</title><p id=here>ici</p>")
 	})

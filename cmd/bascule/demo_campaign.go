@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"bascule/importer"
+	"bascule/internal/certificate"
+	"bascule/internal/devenv"
+	"bascule/sql"
+)
+
+// demoSheet is the sample in the folder; the guide's examples have that name.
+const demoSheet = "certificats.xlsx"
+
+// checkSheet refuses a file as an import does, before anything is made for it.
+func checkSheet(ctx context.Context, file string) error {
+	if file == "" {
+		return nil
+	}
+	f, err := importer.Open(ctx, file, nil)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// prepare imports the file as a campaign that is held. Where none is named, it goes on
+// with the first campaign of an earlier run, or imports the sample.
+func (d *demo) prepare(ctx context.Context, file string) error {
+	if file != "" {
+		return d.importSheet(ctx, file, nil) // its issuers are not our authority
+	}
+	sheet := filepath.Join(d.dir, demoSheet)
+	known, err := d.db.Campaigns(ctx)
+	if err != nil {
+		return err
+	}
+	if len(known) > 0 {
+		d.campaign = known[len(known)-1].Name
+	} else if err := d.importSample(ctx, sheet); err != nil {
+		return err
+	}
+	if _, err := os.Stat(sheet); errors.Is(err, os.ErrNotExist) { // the earlier run was of another file
+		return nil
+	}
+	return d.certs.issueSamples(ctx, sheet)
+}
+
+func (d *demo) importSample(ctx context.Context, sheet string) error {
+	if err := demoSample(sheet); err != nil {
+		return err
+	}
+	return d.importSheet(ctx, sheet, d.certs.store)
+}
+
+func (d *demo) importSheet(ctx context.Context, path string, certificates *certificate.Store) error {
+	if err := d.db.LearnKeys(ctx, d.keys, sql.KeyUse{}); err != nil {
+		return err
+	}
+	flags := importFlags{verdicts: filepath.Join(d.dir, "verdicts.xlsx")}
+	if flags.checkVerdicts(path) != nil { // corrected there: they stay
+		flags.verdicts = ""
+	}
+	result, err := importer.Run(ctx, d.db, importer.Options{Path: path, VerdictsPath: flags.verdicts, Actor: "demo", Keys: d.keys, Certificates: certificates,
+		Warn: func(w importer.Warning) { d.note(w.English) }})
+	if err != nil {
+		return err
+	}
+	d.campaign = result.Campaign
+	d.printf("%s, ", path)
+	d.printImport(result, flags)
+	return nil
+}
+
+// demoPilot is how many mails a pilot of the demonstration sends.
+const demoPilot = 10
+
+// startPilot starts the campaign with a pilot.
+func (d *demo) startPilot(ctx context.Context, p sql.CampaignProgress) error {
+	s := p.CampaignSettings
+	s.Pilot = p.Started + demoPilot
+	return d.db.StartCampaign(ctx, p.Name, s, "demo")
+}
+
+// The buttons of the panel.
+const (
+	pressPilot  = "pilot"
+	pressStart  = "start"
+	pressPause  = "pause"
+	pressResume = "resume"
+)
+
+// panel tells above the inbox how the campaign stands, and steers it by buttons.
+func (d *demo) panel() *devenv.Panel {
+	return &devenv.Panel{Show: d.showPanel, Do: d.press}
+}
+
+func (d *demo) showPanel(ctx context.Context) (string, []devenv.Button, error) {
+	p, err := d.db.Progress(ctx, d.campaign)
+	if err != nil {
+		return "", nil, err
+	}
+	counts := fmt.Sprintf("%s, %s", frenchCount(p.Started, "invitation partie", "invitations parties"), frenchCount(p.Held, "retenue", "retenues"))
+	campaign := "La campagne «\u00a0" + p.Name + "\u00a0» est "
+	switch p.State {
+	case sql.CampaignPrepared:
+		return campaign + "préparée\u00a0: " + counts + ".", []devenv.Button{
+			{Name: pressPilot, Label: fmt.Sprintf("Lancer un pilote de %d courriels", demoPilot)}, {Name: pressStart, Label: "Lancer la campagne"}}, nil
+	case sql.CampaignRunning:
+		return campaign + "lancée\u00a0: " + counts + ".", []devenv.Button{{Name: pressPause, Label: "Mettre en pause"}}, nil
+	case sql.CampaignPaused:
+		return campaign + "en pause\u00a0: " + counts + ".", []devenv.Button{{Name: pressResume, Label: "Continuer"}}, nil
+	case sql.CampaignCancelled:
+		return campaign + "annulée\u00a0: " + counts + ".", nil, nil
+	}
+	return campaign + "close\u00a0: " + counts + ".", nil, nil
+}
+
+func frenchCount(n int, one, more string) string {
+	if n < 2 {
+		return fmt.Sprintf("%d %s", n, one)
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// press does what a button says. What is no longer to be done is done.
+func (d *demo) press(ctx context.Context, button string) error {
+	p, err := d.db.Progress(ctx, d.campaign)
+	if err != nil {
+		return err
+	}
+	switch button {
+	case pressPilot:
+		err = d.startPilot(ctx, p)
+	case pressStart:
+		err = d.db.StartCampaign(ctx, p.Name, p.CampaignSettings, "demo")
+	case pressPause:
+		err = d.db.PauseCampaign(ctx, p.Name, "", "demo")
+	case pressResume:
+		err = d.db.ResumeCampaign(ctx, p.Name, "demo")
+	}
+	if _, moved := errors.AsType[*sql.CampaignStateError](err); moved {
+		return nil
+	}
+	return err
+}
+
+// welcome tells what is there, and what to try next.
+func (d *demo) welcome(ctx context.Context) error {
+	p, err := d.db.Progress(ctx, d.campaign)
+	if err != nil {
+		return err
+	}
+	number, err := d.someNumber(ctx, p)
+	if err != nil {
+		return err
+	}
+	env := program() + " demo --env"
+	if d.dir != demoDir {
+		env += " --dir " + shellWord(d.dir)
+	}
+	d.printf(`
+The campaign %[1]s is %[2]s: %[3]d invitations have left, %[4]d are held.
+
+  %[5]s/inbox   the mails of all subscribers, and a button that starts the campaign
+  %[5]s/        the pages as subscribers see them
+
+No mail leaves this machine. To try the commands, in another terminal:
+
+  eval "$(%[6]s)"
+
+`, p.Name, p.State, p.Started, p.Held, d.public, env)
+	for _, step := range demoSteps(p.Name, number) {
+		d.printf("  %-60s # %s\n", step.command, step.does)
+	}
+	d.welcomeCertificates()
+	d.printf("\nEverything is kept in %s. Stop with Ctrl-C.\n", d.dir)
+	return nil
+}
+
+// someNumber is a subscriber of the campaign: the first to be invited, or one of
+// those with a certificate to try.
+func (d *demo) someNumber(ctx context.Context, p sql.CampaignProgress) (string, error) {
+	held, err := d.db.Previews(ctx, p.Campaign, nil)
+	switch {
+	case err != nil:
+		return "", err
+	case len(held) > 0:
+		return string(held[0].Number), nil
+	case len(d.certs.samples) > 0:
+		return string(d.certs.samples[0].number), nil
+	}
+	return "NUMBER", nil
+}
+
+// A demoStep is a command to try next.
+type demoStep struct{ command, does string }
+
+// demoSteps are the course of a campaign.
+func demoSteps(campaign, number string) []demoStep {
+	c := shellWord(campaign)
+	return []demoStep{
+		{"bascule campaign show " + c, "how it stands"},
+		{"bascule campaign plan " + c + " --per-day 20", "what would leave on which day"},
+		{"bascule campaign preview " + c + " --to me@office.example", "a trial: look into the inbox"},
+		{fmt.Sprintf("bascule campaign start %s --pilot %d", c, demoPilot), "a few; then it pauses itself"},
+		{"bascule campaign resume " + c, "the others; activate some"},
+		{"bascule show " + number, "one subscriber's story"},
+		{"bascule status", "how all of it stands"},
+		{"bascule report report.xlsx --campaign " + c, "what became of each row"},
+		{"bascule campaign close " + c, "nothing more is sent"},
+	}
+}
+
+func (d *demo) welcomeCertificates() {
+	if len(d.certs.samples) == 0 {
+		return
+	}
+	d.printf(`
+To enter a space with its certificate, import one of these into the browser
+(passphrase: %s), then open %s/certificat
+The browser does not know this server's authority and warns of it; %s is its certificate.
+
+`, demoPassphrase, d.certs.url(), d.certs.authority.CAFile())
+	for _, c := range d.certs.samples {
+		d.printf("  %s   %s\n", c.path, c.screen)
+	}
+}
