@@ -49,7 +49,9 @@ type sheet struct {
 	name string
 	collector
 	hidden []xlsx.Columns
+	widths []xlsx.Width
 	merges merges
+	format func(style int) xlsx.Format // of the file's numbers
 }
 
 // Open reads and checks a whole spreadsheet, xlsx or CSV by its content. It

@@ -14,7 +14,7 @@ func (f *File) readWorkbook(ctx context.Context, in io.ReaderAt, size int64, pro
 		return recogniseArchive(in, size, err)
 	}
 	defer book.Close()
-	pick := picker{ctx: ctx, file: f}
+	pick := picker{ctx: ctx, file: f, book: book}
 	for _, sheet := range book.Sheets {
 		if err := pick.read(sheet); err != nil {
 			return err
@@ -35,6 +35,7 @@ func (f *File) readWorkbook(ctx context.Context, in io.ReaderAt, size int64, pro
 type picker struct {
 	ctx    context.Context
 	file   *File
+	book   *xlsx.Workbook
 	best   *sheet // of the sheets without header row, the one that has most of it
 	hidden string // a hidden sheet that has the header row
 }
@@ -57,7 +58,8 @@ func (p *picker) read(from *xlsx.Sheet) error {
 	if err := from.Rows(s.add); err != nil {
 		return err
 	}
-	s.hidden, s.merges.areas = from.HiddenColumns, from.Merged
+	s.hidden, s.widths, s.merges.areas = from.HiddenColumns, from.Widths, from.Merged
+	s.format = p.book.Format
 	if dossier {
 		return p.keepDossiers(s, from.Hidden)
 	}

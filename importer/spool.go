@@ -22,6 +22,7 @@ type cell struct {
 	column int
 	kind   xlsx.Kind
 	merged bool // it is covered by a merged cell that begins in another column
+	style  int  // of a number, see xlsx.Cell
 	text   string
 }
 
@@ -48,7 +49,7 @@ func (r *row) at(column int) cell {
 func keep(r *xlsx.Row) row {
 	out := row{line: r.Line, hidden: r.Hidden, cells: make([]cell, len(r.Cells))}
 	for i, c := range r.Cells {
-		out.cells[i] = cell{column: c.Column, kind: c.Kind, text: string(c.Text)}
+		out.cells[i] = cell{column: c.Column, kind: c.Kind, style: c.Style, text: string(c.Text)}
 	}
 	return out
 }
@@ -66,7 +67,7 @@ func newSpool() (*spool, error) {
 	return &spool{File: f}, err
 }
 
-// put writes one row: line, hidden, cells (column, kind, length), texts.
+// put writes one row: line, hidden, cells (column, kind, style, length), texts.
 func (s *spool) put(r *xlsx.Row) error {
 	b := binary.AppendUvarint(s.scratch[:0], uint64(r.Line))
 	hidden := byte(0)
@@ -78,6 +79,7 @@ func (s *spool) put(r *xlsx.Row) error {
 	for _, c := range r.Cells {
 		b = binary.AppendUvarint(b, uint64(c.Column))
 		b = append(b, byte(c.Kind))
+		b = binary.AppendUvarint(b, uint64(c.Style))
 		b = binary.AppendUvarint(b, uint64(len(c.Text)))
 	}
 	for _, c := range r.Cells {
@@ -156,11 +158,15 @@ func (s *spoolReader) heads(count int) (total int, err error) {
 		if err != nil {
 			return 0, err
 		}
+		style, err := binary.ReadUvarint(s.in)
+		if err != nil {
+			return 0, err
+		}
 		n, err := binary.ReadUvarint(s.in)
 		if err != nil {
 			return 0, err
 		}
-		s.cells = append(s.cells, cell{column: int(column), kind: xlsx.Kind(k)})
+		s.cells = append(s.cells, cell{column: int(column), kind: xlsx.Kind(k), style: int(style)})
 		s.sizes = append(s.sizes, int(n))
 		total += int(n)
 	}

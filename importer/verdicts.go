@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -19,8 +22,9 @@ import (
 
 // writeVerdicts writes the verdict workbook: first how many rows have which verdict,
 // then what the file's sheet shows, on the same lines and in the same order, with
-// verdict, reason and cell in front of each row. Every cell is text, so that nothing is a live formula (I7) and a corrected workbook
-// can be imported again.
+// verdict, reason and cell in front of each row. Every cell is a value, never a live
+// formula (I7): a text, or a date or number in the file's own format. What identifies is
+// always a text. A corrected workbook can be imported again.
 func (f *File) writeVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error]) error {
 	if err := f.fillVerdicts(contextWriter{f.rows.ctx, w}, verdicts); err != nil {
 		return fmt.Errorf("verdict workbook: %w", err)
@@ -79,6 +83,8 @@ type verdictBook struct {
 	rows         map[string]int // by kind of verdict
 	reasons      map[string]int // likewise, of their reasons, which have several lines
 	culprit      int            // the cell that a rejection names
+	numbers      map[numberStyle]int
+	looks        map[int]workbook.Style // of those that numbers come in
 
 	cells  []workbook.Cell // of the row that is prepared
 	height float64         // of that row, 0 for one line
@@ -97,17 +103,44 @@ func newVerdictBook(w io.Writer, name string) (*verdictBook, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &verdictBook{Book: book, summary: summary, rows: make(map[string]int), reasons: make(map[string]int), counts: newVerdictCounts()}
-	b.text = b.Style(workbook.Style{Format: "@"})
+	b := &verdictBook{Book: book, summary: summary, rows: make(map[string]int), reasons: make(map[string]int), counts: newVerdictCounts(),
+		numbers: make(map[numberStyle]int), looks: make(map[int]workbook.Style)}
+	b.text = b.look(workbook.Style{Format: "@"})
 	b.header = b.Style(headerStyle)
 	for _, of := range []struct{ verdict, paper string }{
 		{"accepted", "E2EFDA"}, {"unchanged", "EDEDED"}, {"not_due", "FFF2CC"}, {"excluded", "DDEBF7"}, {"rejected", "FCE4D6"},
 	} {
-		b.rows[of.verdict] = b.Style(workbook.Style{Format: "@", Paper: of.paper})
+		b.rows[of.verdict] = b.look(workbook.Style{Format: "@", Paper: of.paper})
 		b.reasons[of.verdict] = b.Style(workbook.Style{Format: "@", Paper: of.paper, Wrap: true})
 	}
-	b.culprit = b.Style(workbook.Style{Format: "@", Bold: true, Ink: "9C0006", Paper: "F4B084"})
+	b.culprit = b.look(workbook.Style{Format: "@", Bold: true, Ink: "9C0006", Paper: "F4B084"})
 	return b, nil
+}
+
+// look makes a style that numbers may come in, too.
+func (b *verdictBook) look(s workbook.Style) int {
+	n := b.Style(s)
+	b.looks[n] = s
+	return n
+}
+
+// numberStyle is a style with the format of a number.
+type numberStyle struct {
+	style int
+	code  string
+}
+
+// withFormat is a style of look that shows numbers by a format.
+func (b *verdictBook) withFormat(style int, code string) int {
+	of := numberStyle{style, code}
+	n, ok := b.numbers[of]
+	if !ok {
+		look := b.looks[style]
+		look.Format = code
+		n = b.Style(look)
+		b.numbers[of] = n
+	}
+	return n
 }
 
 // writeRows writes the data sheet. The rows come from the spool and their
@@ -151,10 +184,10 @@ func (b *verdictBook) writeHead(out *workbook.Sheet, s *sheet, next func() (row,
 		if err != nil || !ok {
 			return errors.Join(err, errors.New("the rows end before the header"))
 		}
-		b.fill(s, r, b.text)
+		b.fill(s, r, b.text, 0)
 		isHeader := r.line == s.layout.line
 		if isHeader {
-			b.fill(s, r, b.header)
+			b.fill(s, r, b.header, 0)
 			for i, heading := range verdictHeadings {
 				b.cells[i] = workbook.Text(heading).In(b.header)
 			}
@@ -168,15 +201,18 @@ func (b *verdictBook) writeHead(out *workbook.Sheet, s *sheet, next func() (row,
 // mark prepares a data row with its verdict.
 func (b *verdictBook) mark(s *sheet, r row, v sql.Verdict) {
 	style := b.rows[v.Kind]
-	b.fill(s, r, style)
 	b.counts.add(v)
-	cell := v.Cell
+	cell, blamed := v.Cell, 0
 	for _, column := range s.layout.used() {
-		of, to := style, s.verdictColumn(column)
 		if v.Cell == xlsx.CellName(column, r.line) {
-			of, cell = b.culprit, xlsx.CellName(to, r.line)
+			cell, blamed = xlsx.CellName(s.verdictColumn(column), r.line), column
 		}
-		b.cells[to-1] = b.cells[to-1].In(of)
+	}
+	b.fill(s, r, style, blamed)
+	for _, column := range s.layout.used() {
+		if c := &b.cells[s.verdictColumn(column)-1]; *c == (workbook.Cell{}) {
+			*c = c.In(b.styleOf(style, column == blamed))
+		}
 	}
 	b.cells[0] = workbook.Text(kindFrench(v.Kind)).In(style)
 	reason := s.readdressed(v.Reason, r.line)
@@ -226,14 +262,69 @@ func heightOf(text string, width int) float64 {
 	return min(15*float64(lines), 400)
 }
 
-// fill prepares a row as it stands in the file.
-func (b *verdictBook) fill(s *sheet, r row, style int) {
+// styleOf is that of a cell, which a rejection may name.
+func (b *verdictBook) styleOf(style int, blamed bool) int {
+	if blamed {
+		return b.culprit
+	}
+	return style
+}
+
+// fill prepares a row as it stands in the file; blamed is the column of the cell that a
+// rejection names, or 0.
+func (b *verdictBook) fill(s *sheet, r row, style, blamed int) {
 	b.height = 0
 	b.cells = slices.Grow(b.cells[:0], s.right+len(verdictHeadings))[:s.right+len(verdictHeadings)]
 	clear(b.cells)
 	for _, c := range r.cells {
-		b.cells[s.verdictColumn(c.column)-1] = workbook.Text(s.carried(r, c)).In(style)
+		of := b.styleOf(style, c.column == blamed)
+		value, code := s.value(r, c)
+		if code != "" {
+			of = b.withFormat(of, code)
+		}
+		b.cells[s.verdictColumn(c.column)-1] = value.In(of)
 	}
+}
+
+// value is what a cell holds, and the format of a number or a date. What identifies is a
+// text, and so is all that does not come back the same as a number.
+func (s *sheet) value(r row, c cell) (v workbook.Cell, code string) {
+	text := workbook.Text(s.carried(r, c))
+	f := slices.Index(s.layout.columns, c.column)
+	if c.style == 0 || r.line <= s.layout.line || f >= 0 && s.headings[f].identifier {
+		return text, ""
+	}
+	format := s.format(c.style)
+	if format.Date {
+		if v, ok := dateCell(c.text); ok {
+			return v, cmp.Or(format.Code, "dd/mm/yyyy")
+		}
+		return text, ""
+	}
+	if !plainNumber.MatchString(c.text) || format.Code == "" {
+		return text, ""
+	}
+	if n, err := strconv.ParseInt(c.text, 10, 64); err == nil {
+		return workbook.Number(n), format.Code
+	}
+	x, err := strconv.ParseFloat(c.text, 64)
+	if err != nil {
+		return text, ""
+	}
+	return workbook.Decimal(x), format.Code
+}
+
+// plainNumber is one that a spreadsheet keeps digit by digit.
+var plainNumber = regexp.MustCompile(`^-?\d{1,15}(?:\.\d{1,15})?$`)
+
+// dateCell is a date as xlsx tells it. Spreadsheets disagree on what came before March
+// 1900.
+func dateCell(text string) (workbook.Cell, bool) {
+	if t, err := time.Parse("02/01/2006", text); err == nil && t.Year() > 1900 {
+		return workbook.Day(t), true
+	}
+	t, err := time.Parse("02/01/2006 15:04:05", text)
+	return workbook.Instant(t), err == nil && t.Year() > 1900
 }
 
 // carried is a cell's text as a workbook of texts keeps it. An identifier that
@@ -273,6 +364,13 @@ func (b *verdictBook) openSheet(name string, s *sheet, added ...float64) (*workb
 			layout.Columns[s.verdictColumn(column)-1].Width = columnWidth(s.headings[f].name)
 		}
 	}
+	for _, w := range s.widths { // the file's own
+		for column := w.First; column <= min(w.Last, s.right); column++ {
+			if column > 0 && !s.layout.isAdded(column) {
+				layout.Columns[s.verdictColumn(column)-1].Width = w.Characters
+			}
+		}
+	}
 	for i, width := range added {
 		layout.Columns[i].Width = width
 	}
@@ -310,7 +408,7 @@ func (b *verdictBook) writeDossiers(name string, s *sheet) error {
 		if r.line == s.layout.line {
 			style = b.header
 		}
-		b.fill(s, r, style)
+		b.fill(s, r, style, 0)
 		if err := b.writeRow(out, r.line); err != nil {
 			return err
 		}

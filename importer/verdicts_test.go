@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -91,6 +92,9 @@ func TestVerdictWorkbook(t *testing.T) {
 			rows := sheetRows(t, verdictsOf(t, f), f.Sheet)
 			for i, want := range hostile {
 				got := append(slices.Clone(rows[i]), make([]string, 10)...)[3:]
+				if got[5] == "46387" { // the workbook has a real date
+					got[5] = "31/12/2026"
+				}
 				if diff := cmp.Diff(want, got[:len(want)]); diff != "" {
 					t.Errorf("row %d: %s", i+1, diff)
 				}
@@ -106,6 +110,62 @@ func TestVerdictWorkbook(t *testing.T) {
 				t.Errorf("the summary is %q", summary)
 			}
 		})
+	}
+}
+
+// What an administrator has set stays: widths of columns, formats of dates and numbers,
+// which are values still. What identifies is a text. Formats that are unknown or strange
+// become a plain date or a text, and all comes back the same.
+func TestOwnFormatsStay(t *testing.T) {
+	codes := []string{"d\\ mmmm\\ yyyy", `#,##0.00\ &quot;€&quot;`, "0000", "[h]:mm", "[&gt;9]dd/mm/yyyy"}
+	var formats, styles strings.Builder
+	for i, code := range codes {
+		fmt.Fprintf(&formats, `<numFmt numFmtId="%d" formatCode="%s"/>`, 170+i, code)
+		fmt.Fprintf(&styles, `<xf numFmtId="%d"/>`, 170+i)
+	}
+	number := func(cell string, style int, value string) string {
+		return fmt.Sprintf(`<c r="%s" s="%d"><v>%s</v></c>`, cell, style, value)
+	}
+	header := rowXML(1, "numéro d'abonné", "titulaire", "adresse électronique", "numéro de série", "date d'expiration", "montant", "code", "durée", "vu le", "formule", "1890")
+	rows := rowXML(2, number("A2", 3, "123456"), "Anne", "a@b.example", "1A", number("E2", 4, "46387"), number("F2", 5, "1234.5"), number("G2", 6, "7"),
+		number("H2", 7, "1.5"), number("I2", 8, "46387.75"), `<c r="J2" s="2"><f>TODAY()</f><v>46387</v></c>`, number("K2", 2, "12")) +
+		rowXML(3, "x", "Paul", "p@b.example", "1B", number("E3", 4, "46388"))
+	book := goodParts().replace(t, stylesPart, "</numFmts>", formats.String()+"</numFmts>").replace(t, stylesPart, "</cellXfs>", styles.String()+"</cellXfs>").
+		with(sheetPath, `<worksheet `+ns+`><cols><col min="2" max="2" width="44.5"/><col min="6" max="16384" width="9"/><col min="1" max="1" width="0" hidden="1"/></cols><sheetData>`+header+rows+`</sheetData></worksheet>`)
+	first := mustOpen(t, "a.xlsx", book.zip(t))
+	verdicts := verdictsOf(t, first)
+	if diff := cmp.Diff(cellsOf(t, first), cellsOf(t, mustOpen(t, "b.xlsx", verdicts))); diff != "" {
+		t.Error(diff)
+	}
+	out, err := excelize.OpenReader(bytes.NewReader(verdicts), excelize.Options{RawCellValue: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	for cell, want := range map[string]string{
+		"D2": "00123456 inlineStr @", "H2": "46387  " + "d\\ mmmm\\ yyyy", "I2": `1234.5  #,##0.00\ "€"`, "J2": "7  0000", "K2": "1.5 inlineStr @",
+		"L2": "46387.7500000000  dd/mm/yyyy", "M2": "46387  dd/mm/yyyy", "N2": "12/01/1900 inlineStr @", "H3": "46388  " + "d\\ mmmm\\ yyyy", "D3": "x inlineStr @",
+	} {
+		value, err1 := out.GetCellValue("Abonnés", cell)
+		kind, err2 := out.GetCellType("Abonnés", cell)
+		id, err3 := out.GetCellStyle("Abonnés", cell)
+		style, err4 := out.GetStyle(id)
+		if err := errors.Join(err1, err2, err3, err4); err != nil {
+			t.Fatal(err)
+		}
+		name := map[excelize.CellType]string{excelize.CellTypeInlineString: "inlineStr"}[kind]
+		code := "@"
+		if style.CustomNumFmt != nil {
+			code = *style.CustomNumFmt
+		}
+		if got := value + " " + name + " " + code; got != want {
+			t.Errorf("%s is %q, want %q", cell, got, want)
+		}
+	}
+	for column, want := range map[string]float64{"A": 11, "D": 18, "E": 44.5, "F": 36, "I": 9, "N": 9} {
+		if got, err := out.GetColWidth("Abonnés", column); err != nil || got != want {
+			t.Errorf("column %s is %v wide, want %v (%v)", column, got, want, err)
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ type Row struct {
 type Cell struct {
 	Column int // from 1
 	Kind   Kind
+	Style  int // of a number: what [Workbook.Format] tells of it; 0 for a text
 	Text   []byte
 }
 
@@ -61,11 +62,11 @@ func (r *Row) Reset(line int) { *r = Row{Line: line, Cells: r.Cells[:0], text: r
 func (r *Row) Add(column int, k Kind, text []byte) error {
 	start := len(r.text)
 	r.text = append(r.text, text...)
-	return r.add(column, k, start)
+	return r.add(column, k, 0, start)
 }
 
 // add adds a cell whose text is r.text[start:].
-func (r *Row) add(column int, k Kind, start int) error {
+func (r *Row) add(column int, k Kind, style, start int) error {
 	text := r.text[start:len(r.text):len(r.text)]
 	switch {
 	case len(r.text) > MaxRowText:
@@ -78,7 +79,7 @@ func (r *Row) add(column int, k Kind, start int) error {
 			return nil
 		}
 	}
-	r.Cells = append(r.Cells, Cell{column, k, text})
+	r.Cells = append(r.Cells, Cell{column, k, style, text})
 	return nil
 }
 

@@ -14,6 +14,7 @@ type Sheet struct {
 
 	// What a sheet tells besides its rows, known when Rows has returned.
 	HiddenColumns []Columns
+	Widths        []Width
 	Merged        []Area
 
 	book *Workbook
@@ -22,6 +23,12 @@ type Sheet struct {
 
 // Columns are neighbours, the last included.
 type Columns struct{ First, Last int }
+
+// Width is that of columns, in characters.
+type Width struct {
+	Columns
+	Characters float64
+}
 
 // Area is a block of merged cells: its columns and its lines, the last included.
 type Area struct{ Left, Right, Top, Bottom int32 }
@@ -49,6 +56,7 @@ type sheetReader struct {
 	line   int // of the row read last
 	column int // of the cell read last
 	number []byte
+	style  int // of the number read last, 1 and up; 0 for what is none
 }
 
 func (s *sheetReader) read() error {
@@ -71,16 +79,26 @@ func (s *sheetReader) read() error {
 	return err
 }
 
+// maxWidth is the width that a column can have.
+const maxWidth = 255
+
 func (s *sheetReader) addColumns() error {
-	if !isTrue(s.x.attr("hidden")) {
+	hidden := isTrue(s.x.attr("hidden"))
+	width, _ := strconv.ParseFloat(s.x.attr("width"), 64)
+	known := width > 0 && width <= maxWidth
+	if !hidden && !known {
 		return nil
 	}
 	from, ok1 := parseDigits([]byte(s.x.attr("min")), MaxColumns)
 	to, ok2 := parseDigits([]byte(s.x.attr("max")), MaxColumns)
-	if !ok1 || !ok2 || len(s.HiddenColumns) == MaxColumns {
+	switch {
+	case hidden && (!ok1 || !ok2 || len(s.HiddenColumns) == MaxColumns):
 		return xmlError("its columns are malformed")
+	case hidden:
+		s.HiddenColumns = append(s.HiddenColumns, Columns{from, to})
+	case ok1 && ok2 && len(s.Widths) < MaxColumns:
+		s.Widths = append(s.Widths, Width{Columns{from, to}, width})
 	}
-	s.HiddenColumns = append(s.HiddenColumns, Columns{from, to})
 	return nil
 }
 
@@ -236,6 +254,7 @@ func (s *sheetReader) readContent(column int, t cellType, style int) error {
 // closeCell turns the raw value at the end of rec.text into the cell's text.
 func (s *sheetReader) closeCell(column, start int, t cellType, style int, formula, value, inline bool) error {
 	k := Plain
+	s.style = 0
 	if raw := s.row.text[start:]; len(raw) > 0 && !inline {
 		var err error
 		if k, err = s.resolve(start, t, style); err != nil {
@@ -249,7 +268,7 @@ func (s *sheetReader) closeCell(column, start int, t cellType, style int, formul
 	default:
 		k = Uncomputed
 	}
-	return s.row.add(column, k, start)
+	return s.row.add(column, k, s.style, start)
 }
 
 func (s *sheetReader) wrap(column int, err error) error {
@@ -278,6 +297,7 @@ func (s *sheetReader) resolve(start int, t cellType, style int) (Kind, error) {
 		if err != nil {
 			return 0, xmlError("is said to be a number but is none")
 		}
+		s.style = 1 + style
 		return k, nil
 	}
 	return Plain, nil // dateType is ISO 8601, which needs no resolving

@@ -1,6 +1,7 @@
 package xlsx
 
 import (
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,18 +20,43 @@ type numberFormat struct {
 	digits      int
 }
 
+// Format is how a style shows a number, for who writes it again.
+type Format struct {
+	Code string // "" for one that is not kept
+	Date bool
+}
+
+// maxCodes bounds the format codes that are kept: a list has some ten.
+const maxCodes = 200
+
+// safeCode is a format code that every program takes: places, separators, parts of a
+// date, texts, a language.
+var safeCode = regexp.MustCompile(`^(?i:general|[-dmyhs#0?/., :;@%()€]|\\.|_.|"[^"]*"|\[\$[-a-z0-9€]*\])+$`)
+
+// builtIn are the codes of the built-in formats, as they are in France.
+var builtIn = map[int]string{
+	0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 14: "dd/mm/yyyy", 15: "d-mmm-yy", 16: "d-mmm",
+	17: "mmm-yy", 22: "dd/mm/yyyy hh:mm", 37: "#,##0;-#,##0", 38: "#,##0;-#,##0", 39: "#,##0.00;-#,##0.00", 40: "#,##0.00;-#,##0.00",
+}
+
 // maxStyles is the most that Excel allows.
 const maxStyles = 65_490
 
-func readStyles(x *xmlReader) (styles, error) {
-	custom := make(map[int]numberFormat)
+func readStyles(x *xmlReader) (styles, []Format, error) {
+	custom, codes := make(map[int]numberFormat), maps.Clone(builtIn)
 	var list styles
+	var formats []Format
 	addFormat := func() error {
 		if len(custom) == maxStyles {
 			return xmlError("it has too many formats")
 		}
 		if id, err := strconv.Atoi(x.attr("numFmtId")); err == nil {
-			custom[id] = parseFormat(x.attr("formatCode"))
+			code := x.attr("formatCode")
+			custom[id] = parseFormat(code)
+			delete(codes, id)
+			if len(code) <= 255 && len(codes) < len(builtIn)+maxCodes && safeCode.MatchString(code) {
+				codes[id] = code
+			}
 		}
 		return nil
 	}
@@ -38,14 +64,17 @@ func readStyles(x *xmlReader) (styles, error) {
 		if len(list) == maxStyles {
 			return xmlError("it has too many styles")
 		}
-		list = append(list, formatOf(x.attr("numFmtId"), custom))
+		id := x.attr("numFmtId")
+		list = append(list, formatOf(id, custom))
+		n, _ := strconv.Atoi(id)
+		formats = append(formats, Format{codes[n], list[len(list)-1].date})
 		return nil
 	}
 	err := x.document("styleSheet", nsSpreadsheet, map[string]func() error{
 		"numFmts": func() error { return x.leaves("numFmt", addFormat) },
 		"cellXfs": func() error { return x.leaves("xf", addStyle) },
 	})
-	return list, err
+	return list, formats, err
 }
 
 // formatOf reads a number format: those with a code in the file by the code,

@@ -1,6 +1,7 @@
 package xlsx
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,5 +37,29 @@ func TestBuiltInFormats(t *testing.T) {
 		if got, want := formatOf(strconv.Itoa(id), nil), (numberFormat{date: date, other: !date && !number}); got != want {
 			t.Errorf("format %d: %+v, want %+v", id, got, want)
 		}
+	}
+}
+
+// I8: a format code that is long, strange, or one of too many is not kept; its style
+// still tells a date.
+func TestKeptFormats(t *testing.T) {
+	var formats, list strings.Builder
+	codes := append(slices.Repeat([]string{"0.0"}, maxCodes-1), "dd/mm/yyyy", "0.00", "[Red]0", strings.Repeat("0", 256), "yyyy<")
+	for i, code := range slices.Concat(codes[maxCodes+1:], codes[:maxCodes+1]) {
+		fmt.Fprintf(&formats, `<numFmt numFmtId="%d" formatCode="%s"/>`, 200+i, strings.ReplaceAll(code, "<", "&lt;"))
+		fmt.Fprintf(&list, `<xf numFmtId="%d"/>`, 200+i)
+	}
+	_, got, err := readStyles(newXMLReader(strings.NewReader(`<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><numFmts>` + formats.String() + "</numFmts><cellXfs>" + list.String() + `<xf numFmtId="14"/></cellXfs></styleSheet>`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := len(got) - 1
+	for i, want := range map[int]Format{0: {}, 1: {}, 2: {Date: true}, 3: {Code: "0.0"}, last - 2: {Code: "dd/mm/yyyy", Date: true}, last - 1: {}, last: {Code: "dd/mm/yyyy", Date: true}} {
+		if got[i] != want {
+			t.Errorf("style %d: %+v, want %+v", i, got[i], want)
+		}
+	}
+	if f := (&Workbook{formats: got}).Format(len(got) + 1); f != (Format{}) {
+		t.Errorf("a style that is not there: %+v", f)
 	}
 }

@@ -33,6 +33,7 @@ type Workbook struct {
 	date1904 bool
 	strings  *sharedStrings
 	styles   styles
+	formats  []Format // of the same styles
 }
 
 // maxSheets is far above what people make; every sheet is checked whole. So is
@@ -61,6 +62,14 @@ func Open(ctx context.Context, file io.ReaderAt, size int64, progress func(done,
 	return w, nil
 }
 
+// Format is how a cell shows its number.
+func (w *Workbook) Format(style int) Format {
+	if style < 1 || style > len(w.formats) {
+		return Format{}
+	}
+	return w.formats[style-1]
+}
+
 // Verify checks what nobody has read: sheets without Rows, pictures, all there is.
 func (w *Workbook) Verify() error { return w.archive.verify() }
 
@@ -80,7 +89,7 @@ func (w *Workbook) open(main *entry) error {
 	}
 	if e := rels.first(w.archive, "styles"); e != nil {
 		err = w.archive.parse(e, func(x *xmlReader) (err error) {
-			w.styles, err = readStyles(x)
+			w.styles, w.formats, err = readStyles(x)
 			return err
 		})
 		if err != nil {
