@@ -110,10 +110,10 @@ func newVerdictBook(w io.Writer, name string) (*verdictBook, error) {
 	for _, of := range []struct{ verdict, paper string }{
 		{"accepted", "E2EFDA"}, {"unchanged", "EDEDED"}, {"not_due", "FFF2CC"}, {"excluded", "DDEBF7"}, {"rejected", "FCE4D6"},
 	} {
-		b.rows[of.verdict] = b.look(workbook.Style{Format: "@", Paper: of.paper})
-		b.reasons[of.verdict] = b.Style(workbook.Style{Format: "@", Paper: of.paper, Wrap: true})
+		b.rows[of.verdict] = b.look(workbook.Style{Format: "@", Paper: of.paper, Align: workbook.Middle})
+		b.reasons[of.verdict] = b.Style(workbook.Style{Format: "@", Paper: of.paper, Align: workbook.Middle, Wrap: true})
 	}
-	b.culprit = b.look(workbook.Style{Format: "@", Bold: true, Ink: "9C0006", Paper: "F4B084"})
+	b.culprit = b.look(workbook.Style{Format: "@", Bold: true, Ink: "9C0006", Paper: "F4B084", Align: workbook.Middle})
 	return b, nil
 }
 

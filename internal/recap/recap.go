@@ -102,9 +102,9 @@ func (s *sheet) identity() {
 // change says what the switch did and did not do (R3–R6).
 func (s *sheet) change() {
 	s.section("Ce qui change, ce qui ne change pas", 30)
-	s.item("Vous entrez désormais dans votre espace avec votre adresse électronique et votre mot de passe. " +
+	s.item("Votre adresse électronique et votre mot de passe ouvrent maintenant votre espace. " +
 		"Votre certificat ne l’ouvre plus.")
-	s.item("Ce changement est irrévocable : il n’est pas possible de revenir à l’accès avec certificat.")
+	s.item("Ce changement est irrévocable.")
 	s.item("Vous conservez le même numéro d’abonné, le même titulaire, les mêmes entreprises et les mêmes services.")
 	s.item("Une adresse ne sert que pour un seul espace sans certificat.")
 }

@@ -25,8 +25,8 @@ const (
 // summarize writes the first sheet, with values: a formula has no value until a
 // spreadsheet program computes it.
 func (b *book) summarize(r Report, all Spaces, t *tally) error {
-	layout := workbook.Layout{Charts: true, Columns: []workbook.Column{{Width: 42}, {Width: 16}, {Width: 16}, {Width: 18}}}
-	for range 6 {
+	layout := workbook.Layout{Charts: true, Columns: []workbook.Column{{Width: 42}, {Width: 16}, {Width: 16}, {Width: 18}, {Width: 20}}}
+	for range 5 {
 		layout.Columns = append(layout.Columns, workbook.Column{Width: 14})
 	}
 	s, err := b.Sheet(summaryName, layout)
