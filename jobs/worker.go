@@ -21,6 +21,8 @@ type Worker struct {
 	// Alert is where the operator is told that a campaign was stopped (D15); zero:
 	// nowhere but in the log.
 	Alert conversion.Email
+	// Version is that of the program, as `campaign check` tells it.
+	Version string
 }
 
 // Run works until ctx ends. Then it gives back the work that it had not started.
@@ -41,9 +43,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	others.Go(func() { (&Cleaner{DB: w.DB, Every: cleanEvery, Log: w.Log}).Run(ctx) })
 	others.Go(func() { (&Inviter{DB: w.DB, Keys: w.Mailer.Keys, Every: inviteEvery, Log: w.Log}).Run(ctx) })
 	others.Go(func() { w.watcher().Run(ctx) })
+	others.Go(func() { w.presence().Run(ctx) })
 	defer others.Wait()
 	(&Dispatcher{DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log, Help: w.Mailer.Help, Lifetime: w.Mailer.Lifetime}).Run(ctx)
 	return nil
+}
+
+func (w *Worker) presence() *Presence {
+	return &Presence{DB: w.DB, Version: w.Version, Texts: w.Mailer.Composer.Digest(), Every: presentEvery, Log: w.Log}
 }
 
 func (w *Worker) watcher() *Watcher {

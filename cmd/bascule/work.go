@@ -200,7 +200,7 @@ func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Work
 		mailer.Limiter = queue.NewLimiter(q, cfg.rate)
 	}
 	slots := queue.Slots{Interactive: interactiveSlots, Batch: cfg.workers}
-	return &jobs.Worker{DB: db, Queue: q, Mailer: mailer, Slots: slots, Log: a.log, Alert: cfg.alert}, relay, nil
+	return &jobs.Worker{DB: db, Queue: q, Mailer: mailer, Slots: slots, Log: a.log, Alert: cfg.alert, Version: thisVersion().String()}, relay, nil
 }
 
 // helloName is this machine's full name, if it has one. Otherwise the sender tells its

@@ -1,9 +1,12 @@
 package mail
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +65,21 @@ func NewComposer(o Office) (*Composer, error) {
 	}
 	c := &Composer{from: o.From, wordings: make(map[variant]wording)}
 	return c, c.compileAll(o)
+}
+
+// Digest stands for the texts of invitations and reminders, of whomever they are to: it
+// is another one where a template or the office says something else.
+func (c *Composer) Digest() string {
+	var sums []string
+	for v, w := range c.wordings {
+		if v.name == "activation" || v.name == "reminder" {
+			sum := sha256.Sum256([]byte(Part{w.text, &values{}, verbatim}.String() + Part{w.html, &values{}, htmlEscape}.String()))
+			sums = append(sums, string(sum[:]))
+		}
+	}
+	slices.Sort(sums)
+	sum := sha256.Sum256([]byte(c.from.Name + "\n" + c.from.Address.Mailbox() + "\n" + strings.Join(sums, "")))
+	return hex.EncodeToString(sum[:8])
 }
 
 func baseURL(s string) (string, error) {

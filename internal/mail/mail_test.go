@@ -388,3 +388,32 @@ func BenchmarkActivation(b *testing.B) {
 		}
 	}
 }
+
+// The digest of the texts is the same in each process, and another one once they say
+// something else: who looked at the mails looked at others then.
+func TestDigest(t *testing.T) {
+	digest := func(change func(*Office)) string {
+		o := office(t)
+		change(&o)
+		c, err := NewComposer(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Digest()
+	}
+	same := digest(func(*Office) {})
+	if same != composer(t).Digest() {
+		t.Error("two processes of the same texts have two digests")
+	}
+	for name, change := range map[string]func(*Office){
+		"help":           func(o *Office) { o.Help += "." },
+		"administration": func(o *Office) { o.Administration.Short = "DDFiP" },
+		"address":        func(o *Office) { o.PublicURL = "https://espace2.example" },
+		"sender":         func(o *Office) { o.From.Name = "Espace" },
+		"sender address": func(o *Office) { o.From.Address = devtest.Email(t, "autre@espace.example") },
+	} {
+		if digest(change) == same {
+			t.Errorf("another %s has the same digest", name)
+		}
+	}
+}

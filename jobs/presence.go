@@ -1,0 +1,46 @@
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"bascule/sql"
+)
+
+// Presence says again and again that a worker is alive, so that nobody starts a campaign
+// that nobody would mail.
+type Presence struct {
+	DB      *sql.DB
+	Version string        // of the program
+	Texts   string        // digest of the texts of its mails
+	Every   time.Duration // between two words
+	Log     *slog.Logger
+}
+
+// presentEvery lets three words in a row get lost, before the worker counts as dead.
+const presentEvery = sql.WorkerSilence / 4
+
+// Run says it until ctx ends; then it says that the worker stops.
+func (p *Presence) Run(ctx context.Context) {
+	id, failing := newToken(), false
+	for ctx.Err() == nil {
+		err := p.say(ctx, id)
+		if err != nil && !failing && ctx.Err() == nil {
+			p.Log.Warn("cannot say that this worker is alive; it is tried again", "err", err)
+		}
+		failing = err != nil
+		pause(ctx, p.Every, nil)
+	}
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	if err := p.DB.ForgetWorker(ctx, id); err != nil {
+		p.Log.Warn("cannot say that this worker stops", "err", err)
+	}
+}
+
+func (p *Presence) say(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	return p.DB.NoteWorker(ctx, id, p.Version, p.Texts)
+}
