@@ -54,6 +54,7 @@ type Campaign struct {
 	State     CampaignState
 	Why       string // the reason of this state, if somebody gave one
 	CreatedAt time.Time
+	Tried     string // digest of the texts of the latest trial that was sent; "" if none was
 	CampaignSettings
 }
 
@@ -99,10 +100,11 @@ type campaignRow struct {
 	PerDay    int           `db:"per_day"`
 	MinHelp   int           `db:"min_help"` // minutes
 	Again     int           `db:"again"`
+	Tried     string        `db:"tried"`
 }
 
 func (r campaignRow) campaign() Campaign {
-	return Campaign{ID: r.ID, Name: r.Name, State: r.State, Why: r.Why, CreatedAt: r.CreatedAt, CampaignSettings: CampaignSettings{
+	return Campaign{ID: r.ID, Name: r.Name, State: r.State, Why: r.Why, CreatedAt: r.CreatedAt, Tried: r.Tried, CampaignSettings: CampaignSettings{
 		StartsAt: known(r.StartsAt), Pilot: r.Pilot, PerDay: r.PerDay, MinHelp: time.Duration(r.MinHelp) * time.Minute, Again: r.Again,
 	}}
 }
@@ -228,14 +230,27 @@ var (
 	setCampaign string
 	//go:embed query/wake_campaign.sql
 	wakeCampaign string
+	//go:embed query/note_start_anyway.sql
+	noteStartAnyway string
 )
 
 // StartCampaign lets a prepared campaign send its invitations, with these settings
 // (D12). It returns ErrNoCampaign or a *CampaignStateError.
 func (db *DB) StartCampaign(ctx context.Context, name string, s CampaignSettings, actor string) error {
+	return db.StartAnyway(ctx, name, s, "", actor)
+}
+
+// StartAnyway is StartCampaign for a campaign that was not found ready; the log tells
+// why, unless that is "".
+func (db *DB) StartAnyway(ctx context.Context, name string, s CampaignSettings, why, actor string) error {
 	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
 		if err := set(ctx, tx, c, s, actor); err != nil {
 			return err
+		}
+		if why != "" {
+			if _, err := tx.ExecContext(ctx, noteStartAnyway, c.ID, actor, why); err != nil {
+				return fmt.Errorf("record why campaign %q starts: %w", c.Name, err)
+			}
 		}
 		return move(ctx, tx, c, CampaignRunning, "", actor, CampaignPrepared)
 	})

@@ -14,17 +14,25 @@ const MaxClockSkew = 5 * time.Second
 
 // CheckClock returns an error if the two clocks differ by more than MaxClockSkew.
 func (db *DB) CheckClock(ctx context.Context) error {
+	d, err := db.ClockDifference(ctx)
+	if err == nil && d.Abs() > MaxClockSkew {
+		err = fmt.Errorf("this machine's clock and the database's differ by %s: synchronise them", d.Abs().Round(time.Second))
+	}
+	return err
+}
+
+// ClockDifference is by how much this machine's clock is ahead of the database's; zero
+// if the time that the question took could be the reason.
+func (db *DB) ClockDifference(ctx context.Context) (time.Duration, error) {
 	before := time.Now()
 	now, err := db.Now(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	after := time.Now()
-	if now.Before(before.Add(-MaxClockSkew)) || now.After(after.Add(MaxClockSkew)) {
-		return fmt.Errorf("this machine's clock and the database's differ by %s: synchronise them",
-			now.Sub(after).Abs().Round(time.Second))
+	if now.Before(before) {
+		return before.Sub(now), nil
 	}
-	return nil
+	return min(time.Since(now), 0), nil
 }
 
 // Now is the database's clock, the only one that decides anything.

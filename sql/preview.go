@@ -50,9 +50,10 @@ func (db *DB) Previews(ctx context.Context, c Campaign, numbers []conversion.Sub
 //go:embed query/note_preview.sql
 var notePreview string
 
-// NotePreview records that a preview was made; what contains no address (I9).
-func (db *DB) NotePreview(ctx context.Context, c Campaign, what, actor string) error {
-	if _, err := db.x.ExecContext(ctx, notePreview, c.ID, actor, what); err != nil {
+// NotePreview records that a preview was made; what contains no address (I9). texts is a
+// digest of the texts that somebody was sent; "" if nobody was.
+func (db *DB) NotePreview(ctx context.Context, c Campaign, what, texts, actor string) error {
+	if _, err := db.x.ExecContext(ctx, notePreview, c.ID, actor, what, texts); err != nil {
 		return fmt.Errorf("record a preview of campaign %q: %w", c.Name, err)
 	}
 	return nil

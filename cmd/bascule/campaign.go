@@ -29,7 +29,7 @@ Environment: DATABASE_URL.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.campaigns(ctx, db, asJSON) })
-	cmd.AddCommand(a.campaignShow(), a.campaignPlan(), a.campaignPreview(), a.campaignStart(), a.campaignSet(), a.campaignPause(), a.campaignResume(),
+	cmd.AddCommand(a.campaignShow(), a.campaignPlan(), a.campaignCheck(), a.campaignPreview(), a.campaignStart(), a.campaignSet(), a.campaignPause(), a.campaignResume(),
 		a.campaignEnd("cancel", "End a campaign and its open requests; their codes are dead at once",
 			`Ends a campaign and all its open requests. Their codes are dead at once, those in
 mails under way too. What is switched stays switched. It says how many requests
@@ -299,22 +299,33 @@ func (b *brakes) apply(cmd *cobra.Command, s *sql.CampaignSettings, now time.Tim
 
 func (a *app) campaignStart() *cobra.Command {
 	var b brakes
+	var anyway reason
 	cmd := a.ofCampaign(&cobra.Command{
 		Use:   "start NAME",
 		Short: "Send the invitations of a prepared campaign",
 		Long: `Sends the invitations of a prepared campaign: by priority, then by the expiry of
-the certificate, the earliest that is still ahead first. The brakes can be changed
-while it runs, by bascule campaign set.
+the certificate, the earliest that is still ahead first. It first looks at all that
+bascule campaign check looks at, and refuses if a line is red; --anyway starts all the
+same, and the log of the campaign keeps the reason. The brakes can be changed while it
+runs, by bascule campaign set.
 
-Environment: DATABASE_URL; HELP_HOURS and CODE_LIFETIME, optional, for --min-help.`,
+Environment: that of bascule campaign check.`,
 		Example: `  bascule campaign start spring --after 15m --pilot 200
   bascule campaign start spring --per-day 20000 --min-help 12h`,
 	})
 	b.addTo(cmd)
+	cmd.Flags().Var(&anyway, "anyway", "start although a line of check is red; the `reason` is for the log")
 	cmd.RunE = a.withBrakes(&b, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error {
+		if p.State != sql.CampaignPrepared {
+			return &sql.CampaignStateError{Name: p.Name, State: p.State}
+		}
 		s := p.CampaignSettings
 		b.apply(cmd, &s, at, p.Started)
-		if err := db.StartCampaign(ctx, p.Name, s, actor()); err != nil {
+		why, err := a.mayStart(ctx, db, p, s, anyway.String())
+		if err != nil {
+			return err
+		}
+		if err := db.StartAnyway(ctx, p.Name, s, why, actor()); err != nil {
 			return err
 		}
 		a.printf("The campaign %s is running: %s.\n", p.Name, count(int64(p.Held), "invitation leaves", "invitations leave"))

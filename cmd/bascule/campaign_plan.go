@@ -76,14 +76,21 @@ type foresight struct {
 	sql.CampaignProgress
 	plan.Brakes
 	plan.Plan
+	Dead int // invitations whose certificate has expired already
 }
 
 // foresight plans a campaign from now on. It uses the brakes of the campaign and of the
 // environment, which change may replace.
 func (a *app) foresight(ctx context.Context, db *sql.DB, name string, change func(*plan.Brakes)) (f foresight, err error) {
-	if f.CampaignProgress, err = db.Progress(ctx, name); err != nil {
+	p, err := db.Progress(ctx, name)
+	if err != nil {
 		return f, err
 	}
+	return a.foresightOf(ctx, db, p, change)
+}
+
+func (a *app) foresightOf(ctx context.Context, db *sql.DB, p sql.CampaignProgress, change func(*plan.Brakes)) (f foresight, err error) {
+	f.CampaignProgress = p
 	if f.State == sql.CampaignCancelled || f.State == sql.CampaignClosed {
 		return f, &sql.CampaignStateError{Name: f.Name, State: f.State}
 	}
@@ -95,9 +102,16 @@ func (a *app) foresight(ctx context.Context, db *sql.DB, name string, change fun
 	if err != nil {
 		return f, err
 	}
+	now, err := db.Now(ctx)
+	if err != nil {
+		return f, err
+	}
 	groups := make([]plan.Group, len(pending))
 	for i, g := range pending {
 		groups[i] = plan.Group(g)
+		if g.Expires.Format(time.DateOnly) < parisDay(now) {
+			f.Dead += g.Mails - g.Alone
+		}
 	}
 	f.Plan = plan.Make(groups, f.Brakes)
 	return f, nil

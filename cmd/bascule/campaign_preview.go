@@ -62,6 +62,7 @@ as the workers have them.`,
 type trial struct {
 	campaign sql.Campaign
 	from     mail.Sender
+	texts    string // their digest
 	mails    []mail.Message
 	numbers  []conversion.SubscriberNumber // of the mails
 }
@@ -97,7 +98,7 @@ func (a *app) trial(ctx context.Context, db *sql.DB, args []string) (t trial, er
 	if err != nil {
 		return t, err
 	}
-	t.from = office.From
+	t.from, t.texts = office.From, composer.Digest()
 	for i, p := range held {
 		id := fmt.Sprintf("trial.%d.%d@%s", at.UnixMicro(), i, host)
 		t.numbers = append(t.numbers, p.Number)
@@ -141,7 +142,7 @@ func (a *app) writeTrial(ctx context.Context, db *sql.DB, t trial, dir string) e
 		}
 		a.printf("%s\n", path)
 	}
-	return a.noteTrial(ctx, db, t, "written")
+	return a.noteTrial(ctx, db, t, "written", "")
 }
 
 func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to string) error {
@@ -176,13 +177,14 @@ func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to string) err
 	if failed != nil {
 		return failed
 	}
-	return a.noteTrial(ctx, db, t, "sent")
+	return a.noteTrial(ctx, db, t, "sent", t.texts)
 }
 
-// noteTrial records the trial, without the address (I9).
-func (a *app) noteTrial(ctx context.Context, db *sql.DB, t trial, how string) error {
+// noteTrial records the trial, without the address (I9). texts is the digest of what
+// somebody was sent, "" if nobody was.
+func (a *app) noteTrial(ctx context.Context, db *sql.DB, t trial, how, texts string) error {
 	what := fmt.Sprintf("%s %s", count(int64(len(t.mails)), "mail", "mails"), how)
-	if err := db.NotePreview(ctx, t.campaign, what, actor()); err != nil {
+	if err := db.NotePreview(ctx, t.campaign, what, texts, actor()); err != nil {
 		return err
 	}
 	a.printf("Trial of the campaign %s: %s, marked « ESSAI »; their code opens nothing.\n", t.campaign.Name, what)

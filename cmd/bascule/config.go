@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -428,4 +429,33 @@ func parseDuration(s string) (time.Duration, error) {
 		return time.Duration(n) * 24 * time.Hour, nil
 	}
 	return time.ParseDuration(s)
+}
+
+// dkimSelector reads DKIM_SELECTOR, by which the relay signs; "" where it is not set.
+func (e environment) dkimSelector() (string, error) {
+	v := strings.TrimSpace(e.getenv("DKIM_SELECTOR"))
+	if strings.Trim(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+		return "", errors.New("DKIM_SELECTOR is not the name of a key, such as mail2026")
+	}
+	return v, nil
+}
+
+// resolver reads DNS_SERVER: whom campaign check asks; the machine's own where it is not
+// set.
+func (e environment) resolver() (*net.Resolver, error) {
+	v := strings.TrimSpace(e.getenv("DNS_SERVER"))
+	if v == "" {
+		return net.DefaultResolver, nil
+	}
+	server, err := netip.ParseAddrPort(v)
+	if err != nil {
+		addr, err := netip.ParseAddr(v)
+		if err != nil {
+			return nil, errors.New("DNS_SERVER is neither the address of a resolver, such as 9.9.9.9, nor that and a port")
+		}
+		server = netip.AddrPortFrom(addr, 53)
+	}
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, server.String())
+	}}, nil
 }

@@ -170,7 +170,8 @@ func inShell(ts *testscript.TestScript, line string) (stdout, stderr string, err
 
 // guideEnvironment is that of the script.
 func guideEnvironment(ts *testscript.TestScript) (env []string) {
-	for _, name := range []string{"PATH", "HOME", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "PUBLIC_URL", "SECRET_KEY", "LISTEN_ADDR"} {
+	for _, name := range []string{"PATH", "HOME", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "PUBLIC_URL", "SECRET_KEY", "LISTEN_ADDR",
+		"ADMINISTRATION", "HELP_TEXT_FILE", "LEGAL_DIR", "DNS_SERVER"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env

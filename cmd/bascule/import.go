@@ -38,7 +38,8 @@ changes nothing. With CLIENT_CA_FILE, the authorities whose certificates open
 spaces, the verdicts warn of issuers that name none or several of them.
 
 The campaign is the one that is named, else the one in which the subscribers of
-the file are already, else a new one named after the file.
+the file are already, else a new one named after the file. --start sends its
+invitations at once, without a look at what bascule campaign check finds.
 
 Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 		Example: `  bascule import list.xlsx --dry-run --verdicts verdicts.xlsx

@@ -29,11 +29,7 @@ func TestWarnTexts(t *testing.T) {
 		if cfg.Administration, err = a.env.administration(); err != nil {
 			t.Fatal(err)
 		}
-		pages, err := web.New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.warnTexts(cfg, pages)
+		a.warnTexts(cfg)
 		return log.String()
 	}
 	write := func(name, text string) {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ import (
 
 	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
+	"bascule/internal/web"
 	"bascule/sql/sqltest"
 )
 
@@ -82,6 +84,7 @@ type story struct {
 	t     testing.TB
 	db    *sqltest.DB
 	inbox *devenv.Inbox
+	dns   *devtest.DNS
 	dump  string // of the database, as `database remember` found it
 }
 
@@ -90,7 +93,7 @@ var storyKey = base64.StdEncoding.EncodeToString([]byte("a key of 32 bytes for t
 
 func newStory(env *testscript.Env) error {
 	t := env.T().(testing.TB)
-	s := &story{t: t, db: sqltest.Open(t), inbox: devtest.Inbox(t)}
+	s := &story{t: t, db: sqltest.Open(t), inbox: devtest.Inbox(t), dns: devtest.NewDNS(t)}
 	env.Values[story{}] = s
 	bin := filepath.Join(env.WorkDir, ".bin")
 	if err := installBascule(bin); err != nil {
@@ -105,7 +108,7 @@ func newStory(env *testscript.Env) error {
 		"PATH":         bin + string(filepath.ListSeparator) + env.Getenv("PATH"),
 		"DATABASE_URL": application, "OWNER": s.db.URL, "REDIS_URL": devtest.Redis(t).URL(), "SMTP_URL": s.inbox.URL(),
 		"MAIL_FROM": "espace-abonne@bascule.example", "SECRET_KEY": storyKey,
-		"LISTEN_ADDR": listen, "PUBLIC_URL": "http://" + listen,
+		"LISTEN_ADDR": listen, "PUBLIC_URL": "http://" + listen, "DNS_SERVER": s.dns.Addr(),
 		"MIGRATED": application, "KEY": storyKey, // what scripts set again
 	} {
 		env.Setenv(name, value)
@@ -155,6 +158,9 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 	"sample":   writeSample,
 	"private":  isPrivate,
 	"guide":    runGuide,
+	"dns":      setRecords,
+	"sees":     awaitWords,
+	"decided":  decideAll,
 }
 
 func storyOf(ts *testscript.TestScript) *story { return ts.Value(story{}).(*story) }
@@ -349,6 +355,42 @@ func awaitURL(url string) error {
 		}
 		return nil
 	})
+}
+
+// dns NAME RECORD...: the TXT records that the DNS of the story has of a name.
+func setRecords(ts *testscript.TestScript, _ bool, args []string) {
+	storyOf(ts).dns.Set(args[0], args[1:]...)
+}
+
+// sees REGEXP ARGS...: waits until bascule says so, however it ends.
+func awaitWords(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := regexp.Compile(args[0])
+	ts.Check(err)
+	ts.Check(poll(func() error {
+		ts.Exec("bascule", args[1:]...) // it fails as long as it is red
+		if out := ts.ReadFile("stdout"); !want.MatchString(out) {
+			return fmt.Errorf("it says %s", out)
+		}
+		return nil
+	}))
+}
+
+// decided: the operator has decided all that campaign check asks for: whose the texts
+// are, and what DNS says of the sender.
+func decideAll(ts *testscript.TestScript, _ bool, _ []string) {
+	legal := ts.MkAbs("legal")
+	ts.Check(os.MkdirAll(legal, 0o700))
+	for _, name := range web.LegalFiles {
+		ts.Check(os.WriteFile(filepath.Join(legal, name), []byte("Direction des exemples\n"), 0o600))
+	}
+	help := ts.MkAbs("help.txt")
+	ts.Check(os.WriteFile(help, []byte("Assistance au 0809 401 401\n"), 0o600))
+	ts.Setenv("ADMINISTRATION", "Direction des exemples; DDE")
+	ts.Setenv("HELP_TEXT_FILE", help)
+	ts.Setenv("LEGAL_DIR", legal)
+	dns := storyOf(ts).dns
+	dns.Set("bascule.example", "v=spf1 ip4:192.0.2.1 -all")
+	dns.Set("_dmarc.bascule.example", "v=DMARC1; p=quarantine")
 }
 
 // private FILE: its owner alone may read it.

@@ -93,15 +93,15 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return listenAndServe(ctx, a.log, a.listeners(cfg, pages, pair), func() { a.warnTexts(cfg, pages) })
+	return listenAndServe(ctx, a.log, a.listeners(cfg, pages, pair), func() { a.warnTexts(cfg) })
 }
 
 // warnTexts warns of texts that subscribers should read and that are missing.
-func (a *app) warnTexts(cfg web.Config, pages *web.Server) {
+func (a *app) warnTexts(cfg web.Config) {
 	if cfg.Administration.IsZero() {
 		a.log.Warn("ADMINISTRATION is not set: pages say nobody's name")
 	}
-	if drafts := pages.LegalDrafts(); len(drafts) > 0 {
+	if drafts := cfg.Legal.Drafts(); len(drafts) > 0 {
 		a.log.Warn("a page is a draft: write the texts, without a gap, into LEGAL_DIR", "pages", strings.Join(drafts, " "), "files", strings.Join(web.LegalFiles, " "))
 	}
 }

@@ -104,6 +104,7 @@ type key struct {
 	tag    []byte // K₂: makes tags
 	bucket []byte // makes the names of throttling buckets
 	path   []byte // signs return paths
+	proof  []byte // answers challenges
 	check  []byte // recognises the key, see Check
 }
 
@@ -157,7 +158,7 @@ func deriveKey(raw []byte) (key, error) {
 		size  int
 	}{
 		{"bascule code", &k.code, 32}, {"bascule tag", &k.tag, 32}, {"bascule bucket", &k.bucket, 32},
-		{"bascule return path", &k.path, 32}, {"bascule key check", &k.check, 16}, {"bascule key id", &id, 4},
+		{"bascule return path", &k.path, 32}, {"bascule proof", &k.proof, 32}, {"bascule key check", &k.check, 16}, {"bascule key id", &id, 4},
 	} {
 		out, err := hkdf.Key(sha256.New, raw, nil, d.label, d.size)
 		if err != nil {
@@ -301,6 +302,26 @@ func signPath(k key, s string) string {
 	mac := hmac.New(sha256.New, k.path)
 	mac.Write([]byte(s))
 	return strings.ToLower(crockfordEncoding.EncodeToString(mac.Sum(nil))[:10])
+}
+
+// Prove answers a challenge, which only who holds the newest key can do. It tells
+// nothing of the key.
+func (r *Keyring) Prove(challenge string) string { return prove(r.keys[0], challenge) }
+
+// Proves tells whether one of the keys answered the challenge so.
+func (r *Keyring) Proves(challenge, answer string) bool {
+	for _, k := range r.keys {
+		if hmac.Equal([]byte(prove(k, challenge)), []byte(answer)) {
+			return true
+		}
+	}
+	return false
+}
+
+func prove(k key, challenge string) string {
+	mac := hmac.New(sha256.New, k.proof)
+	mac.Write([]byte(challenge))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 func (r *Keyring) key(id KeyID) (key, error) {

@@ -1,6 +1,7 @@
 package conversion
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -387,4 +388,24 @@ func TestKeyringProperties(t *testing.T) {
 		}
 		checkCode(t, code)
 	})
+}
+
+// A challenge is answered by who holds a key of the ring, and by nobody else.
+func TestProve(t *testing.T) {
+	key := func(c string) string { return base64.StdEncoding.EncodeToString([]byte(strings.Repeat(c, 32))) }
+	ring := func(s string) *Keyring {
+		r, err := ParseKeyring(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	older, rotated, other := ring(key("a")), ring(key("b")+","+key("a")), ring(key("c"))
+	answer := older.Prove("word")
+	if !older.Proves("word", answer) || !rotated.Proves("word", answer) {
+		t.Error("a key of the ring does not prove itself")
+	}
+	if other.Proves("word", answer) || older.Proves("another", answer) || older.Proves("word", "") {
+		t.Error("something else proves the key")
+	}
 }

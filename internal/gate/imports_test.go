@@ -19,7 +19,7 @@ var layers = map[string]int{
 
 	"importer": 4, "internal/web": 4, "jobs": 4,
 
-	"internal/admission": 3, "internal/plan": 3,
+	"internal/admission": 3, "internal/plan": 3, "internal/readiness": 3,
 
 	"importer/xlsx": 2, "importer/sample": 2,
 

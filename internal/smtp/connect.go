@@ -31,6 +31,18 @@ var (
 	errNoAuth    = errors.New("the relay offers no AUTH mechanism known here (PLAIN, LOGIN, CRAM-MD5)")
 )
 
+// Try does all that is done before the first message, from the greeting to AUTH, and
+// leaves. It returns Accepted, or why a message would not get through.
+func Try(ctx context.Context, cfg Config) Outcome {
+	cfg.Limits = cfg.Limits.orDefault()
+	s, failure := connect(ctx, cfg)
+	if s == nil {
+		return failure
+	}
+	s.end()
+	return Outcome{Kind: Accepted, Stage: StageAuth}
+}
+
 // connect opens a session, or tells what the message that needed it has come to.
 func connect(ctx context.Context, cfg Config) (opened *session, failure Outcome) {
 	defer func() {

@@ -9,7 +9,17 @@ import (
 // isProbe tells the paths by which an operator watches the process.
 func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
 
+// ProofHeader carries the answer to the challenge of /healthz, by which `campaign check`
+// knows the pages of this very installation.
+const ProofHeader = "Bascule-Proof"
+
+// maxChallenge is more than is needed that no two challenges are the same.
+const maxChallenge = 64
+
 func (s *Server) healthy(w http.ResponseWriter, r *http.Request) error {
+	if challenge := r.URL.Query().Get("challenge"); challenge != "" && len(challenge) <= maxChallenge {
+		w.Header().Set(ProofHeader, s.keys.Prove(challenge))
+	}
 	return writeText(w, http.StatusOK, "ok\n")
 }
 

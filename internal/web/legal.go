@@ -97,10 +97,10 @@ func legalSpans(line string) []legalSpan {
 	}
 }
 
-// LegalDrafts are the paths of pages that are not filled in yet.
-func (s *Server) LegalDrafts() []string {
+// Drafts are the paths of pages that are not filled in yet.
+func (l Legal) Drafts() []string {
 	var paths []string
-	for _, p := range s.legal {
+	for _, p := range legalPages(l) {
 		if p.Draft {
 			paths = append(paths, p.Path)
 		}

@@ -52,8 +52,7 @@ func TestLegalDrafts(t *testing.T) {
 			t.Errorf("%s names %d gaps, draft %v", pages[i].Path, gaps, pages[i].Draft)
 		}
 	}
-	s := Server{legal: legalPages(Legal{Privacy: "## Complet"})}
-	if got := s.LegalDrafts(); !slices.Equal(got, []string{"/mentions-legales"}) {
+	if got := (Legal{Privacy: "## Complet"}).Drafts(); !slices.Equal(got, []string{"/mentions-legales"}) {
 		t.Errorf("drafts are %q", got)
 	}
 }

@@ -1,4 +1,5 @@
--- The worker $1 is alive: it runs the program $2, and its mails are made of the texts $3. A worker that was silent for a day is forgotten.
+-- Records that the worker $1 is alive, that it runs the program $2 and mails the texts $3. Forgets
+-- the workers that were silent for a day.
 WITH forgotten AS (
     DELETE FROM worker WHERE seen_at < (SELECT bascule_now()) - interval '1 day' AND id <> $1
 )

@@ -1,3 +1,4 @@
--- The workers that did not stop, the one that was heard of last first, and for how many seconds each has been silent.
+-- Lists the workers that did not stop, with the seconds of their silence. The one that was heard of
+-- last comes first.
 SELECT version, texts, greatest(extract(epoch FROM (SELECT bascule_now()) - seen_at), 0)::float8 AS silent
 FROM worker ORDER BY seen_at DESC

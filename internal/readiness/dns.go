@@ -1,0 +1,123 @@
+package readiness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+)
+
+// A Sender is what mailboxes ask DNS about.
+type Sender struct {
+	From     string // domain of MAIL_FROM
+	Return   string // domain of the return path; may be the same
+	Selector string // of DKIM; "" if none is named
+}
+
+// DNS asks whether the world may know that mails of the sender are genuine: SPF for the
+// return path and the sender, DMARC, and the key of DKIM if its selector is named.
+func DNS(ctx context.Context, r *net.Resolver, s Sender) []Line {
+	d := lookup{ctx, r}
+	domains := []string{s.From}
+	if s.Return != s.From {
+		domains = append(domains, s.Return)
+	}
+	lines := []Line{d.spf(domains), d.dmarc(s.From)}
+	if s.Selector != "" {
+		lines = append(lines, d.dkim(s.Selector+"._domainkey."+s.From))
+	}
+	return lines
+}
+
+type lookup struct {
+	ctx      context.Context
+	resolver *net.Resolver
+}
+
+// txt returns the records of a name that begin with a tag; none if the name does not
+// exist. An error says that nobody knows.
+func (d lookup) txt(name, tag string) (found []string, err error) {
+	records, err := d.resolver.LookupTXT(d.ctx, name+".") // as it is, without a search list
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound {
+		return nil, nil
+	}
+	for _, r := range records {
+		if begins(r, tag) {
+			found = append(found, r)
+		}
+	}
+	return found, err
+}
+
+// begins tells whether a record begins with a tag, which a blank, a semicolon or nothing
+// follows.
+func begins(record, tag string) bool {
+	rest, ok := strings.CutPrefix(strings.TrimSpace(record), tag)
+	return ok && (rest == "" || strings.ContainsRune(" \t;", rune(rest[0])))
+}
+
+// unanswered is a line about a question that nobody answered.
+func unanswered(name, domain string) Line {
+	return Doubtful(name, "no resolver answered about "+domain, "look at the resolver of this machine, then check again")
+}
+
+func (d lookup) spf(domains []string) Line {
+	const name = "spf"
+	for _, domain := range domains {
+		found, err := d.txt(domain, "v=spf1")
+		switch {
+		case err != nil:
+			return unanswered(name, domain)
+		case len(found) == 0:
+			return Bad(name, domain+" has no record", "have a TXT record v=spf1 made there, which names the relay")
+		case len(found) > 1:
+			return Bad(name, fmt.Sprintf("%s has %d records: none counts", domain, len(found)), "leave one TXT record v=spf1 there")
+		}
+	}
+	return Good(name, strings.Join(domains, ", ")+": there is a record")
+}
+
+// dmarc looks at the domain, then at those above it.
+func (d lookup) dmarc(domain string) Line {
+	const name = "dmarc"
+	for at := domain; strings.Contains(at, "."); _, at, _ = strings.Cut(at, ".") {
+		found, err := d.txt("_dmarc."+at, "v=DMARC1")
+		switch {
+		case err != nil:
+			return unanswered(name, "_dmarc."+at)
+		case len(found) > 1:
+			return Bad(name, fmt.Sprintf("_dmarc.%s has %d records: none counts", at, len(found)), "leave one TXT record v=DMARC1 there")
+		case len(found) == 1:
+			return Good(name, "_dmarc."+at+" has a policy")
+		}
+	}
+	return Bad(name, "_dmarc."+domain+" has no record", "have a TXT record v=DMARC1 made there")
+}
+
+func (d lookup) dkim(domain string) Line {
+	const name = "dkim"
+	found, err := d.resolver.LookupTXT(d.ctx, domain+".")
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return Bad(name, domain+" has no record", "have the key of the relay published there, or set DKIM_SELECTOR to the right selector")
+	case err != nil:
+		return unanswered(name, domain)
+	case !slices.ContainsFunc(found, hasKey):
+		return Bad(name, domain+" has no key, or one that was taken back", "have the key of the relay published there")
+	}
+	return Good(name, domain+" has a key")
+}
+
+// hasKey tells whether a record of DKIM holds a key: an empty one is taken back.
+func hasKey(record string) bool {
+	for field := range strings.SplitSeq(record, ";") {
+		if key, ok := strings.CutPrefix(strings.TrimSpace(field), "p="); ok {
+			return strings.TrimSpace(key) != ""
+		}
+	}
+	return false
+}
