@@ -48,7 +48,7 @@ func (c counted) ReadAt(p []byte, off int64) (int, error) {
 // process does all that an import does with a file beside the database: it checks
 // it, judges its rows and writes the verdict workbook.
 func process(ctx context.Context, in io.ReaderAt, size int64) error {
-	f := &File{Name: "a"}
+	f := &File{Name: "a", forms: subscriberForms}
 	defer f.Close()
 	if err := f.read(ctx, in, size, nil); err != nil {
 		return err
@@ -226,7 +226,7 @@ func TestListsAreBounded(t *testing.T) {
 		t.Errorf("%d issuers are kept", len(s.known))
 	}
 	var refused *FileError
-	if err := readCSV(t.Context(), bytes.NewReader(nil), xlsx.MaxInflated+1, nil, nil); !errors.As(err, &refused) || !strings.Contains(refused.English, "too large") {
+	if err := readCSV(t.Context(), bytes.NewReader(nil), xlsx.MaxInflated+1, subscriberForms, nil, nil); !errors.As(err, &refused) || !strings.Contains(refused.English, "too large") {
 		t.Errorf("a text of more than 2 GiB: %v", err)
 	}
 }

@@ -10,9 +10,10 @@ import (
 // spools the rows that the sheet has: those above the header too, for the
 // verdict workbook shows them.
 type collector struct {
-	headings []heading
-	spool    *spool // nil: look for the header only
-	strict   bool   // cells beyond the header shift a row (CSV)
+	forms    []form
+	headings []heading // those of the form that the header row has; until found, of the first one
+	spool    *spool    // nil: look for the header only
+	strict   bool      // cells beyond the header shift a row (CSV)
 
 	layout layout // the header; until found, the best of the rows above
 	found  bool
@@ -57,13 +58,17 @@ func (c *collector) dropBlankFormulas(r *xlsx.Row) {
 
 // look tells whether the row is the header row.
 func (c *collector) look(r *xlsx.Row) {
-	l := matchHeader(keep(r), c.headings)
-	c.found = len(l.missing) == 0
-	if c.found || l.found() > c.layout.found() || c.layout.columns == nil {
-		c.layout = l
-	}
-	if c.found {
-		c.dropAdded(r)
+	kept := keep(r)
+	for _, f := range c.forms {
+		l := matchHeader(kept, f)
+		c.found = len(l.missing) == 0
+		if c.found || l.found() > c.layout.found() || c.layout.columns == nil {
+			c.layout, c.headings = l, f
+		}
+		if c.found {
+			c.dropAdded(r)
+			return
+		}
 	}
 }
 

@@ -35,9 +35,13 @@ type heading struct {
 	name       string // as messages and templates write it
 	required   bool
 	identifier bool     // each digit counts
+	oneOf      bool     // one column of those that are so is needed
 	names      []string // further names, each of which means nothing else; folded
 	folded     string   // the name
 }
+
+// A form is the columns of one kind of list, indexed by field.
+type form = []heading
 
 // newHeading folds the name once: every row above a header is compared with it.
 func newHeading(name string, required bool, names ...string) heading {
@@ -71,6 +75,9 @@ var subscriberHeadings = []heading{
 		"certificateexpirydate", "dateofexpiry", "datedexpirationcertificat"),
 	newHeading("priorité", false, "priority", "prioritedenvoi", "rangdepriorite"),
 }
+
+// subscriberForms are the lists that an import takes.
+var subscriberForms = []form{subscriberHeadings}
 
 // dossierHeadings are the columns of the sheet Dossiers.
 var dossierHeadings = []heading{
@@ -114,10 +121,18 @@ func matchHeader(r row, headings []heading) layout {
 	for _, c := range bracketed {
 		l.match(headings, foldHeading(inBrackets.ReplaceAllString(c.text, " ")), c.column, exact)
 	}
+	var choice []string
+	chosen := false
 	for f, h := range headings {
 		if h.required && l.columns[f] == 0 {
 			l.missing = append(l.missing, h.name)
 		}
+		if h.oneOf {
+			choice, chosen = append(choice, h.name), chosen || l.columns[f] != 0
+		}
+	}
+	if len(choice) > 0 && !chosen {
+		l.missing = append(l.missing, strings.Join(choice, " / "))
 	}
 	return l
 }

@@ -137,8 +137,9 @@ func (c *csvReader) put(b byte) error {
 	return nil
 }
 
-// readCSV hands every row of the text that is not blank to emit.
-func readCSV(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64), emit func(*xlsx.Row) error) error {
+// readCSV hands every row of the text that is not blank to emit. It finds the delimiter
+// by the header row of one of the forms.
+func readCSV(ctx context.Context, file io.ReaderAt, size int64, forms []form, progress func(done, total int64), emit func(*xlsx.Row) error) error {
 	if size > xlsx.MaxInflated {
 		return tooLarge()
 	}
@@ -152,7 +153,7 @@ func readCSV(ctx context.Context, file io.ReaderAt, size int64, progress func(do
 		skipHint(c.in)
 		return c
 	}
-	c := open(detectDelimiter(func(d byte) csvReader { return open(d, nil) }), progress)
+	c := open(detectDelimiter(forms, func(d byte) csvReader { return open(d, nil) }), progress)
 	for {
 		r, err := c.next()
 		if err == io.EOF {
@@ -186,10 +187,10 @@ func skipHint(in *bufio.Reader) {
 // detectDelimiter reads a text with each delimiter, row beside row, until one of
 // them finds the header row; that one is taken, or else the one that found most
 // of it. Each holds one row in memory.
-func detectDelimiter(open func(delimiter byte) csvReader) byte {
+func detectDelimiter(forms []form, open func(delimiter byte) csvReader) byte {
 	var candidates []*candidate
 	for _, d := range delimiters {
-		candidates = append(candidates, &candidate{csvReader: open(d), find: collector{headings: subscriberHeadings}})
+		candidates = append(candidates, &candidate{csvReader: open(d), find: collector{forms: forms}})
 	}
 	for {
 		best, going := candidates[0], false

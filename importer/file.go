@@ -39,6 +39,7 @@ type File struct {
 	// Warnings is what an administrator should know of the file as a whole.
 	Warnings []Warning
 
+	forms    []form // what is looked for
 	rows     *sheet
 	dossiers *sheet // nil if the file has none
 }
@@ -58,6 +59,11 @@ type sheet struct {
 // returns a *FileError if the file is refused. progress, which may be nil, is
 // told how many bytes are checked.
 func Open(ctx context.Context, path string, progress func(done, total int64)) (*File, error) {
+	return openList(ctx, path, subscriberForms, progress)
+}
+
+// openList is Open for a list of one of these forms.
+func openList(ctx context.Context, path string, forms []form, progress func(done, total int64)) (*File, error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -70,7 +76,7 @@ func Open(ctx context.Context, path string, progress func(done, total int64)) (*
 	if !before.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	f := &File{Name: text.Printable(filepath.Base(path))}
+	f := &File{Name: text.Printable(filepath.Base(path)), forms: forms}
 	if err := f.read(ctx, in, before.Size(), progress); err != nil {
 		f.Close()
 		return nil, err
@@ -148,13 +154,13 @@ func (f *File) read(ctx context.Context, file io.ReaderAt, size int64, progress 
 
 func (f *File) readText(ctx context.Context, in io.ReaderAt, size int64, progress func(done, total int64)) error {
 	f.Sheet = sheetNameOf(f.Name)
-	s, err := newSheet(ctx, f.Sheet, subscriberHeadings, true)
+	s, err := newSheet(ctx, f.Sheet, f.forms, true)
 	if err != nil {
 		return err
 	}
 	s.strict = true
 	f.rows = s
-	if err := readCSV(ctx, in, size, progress, s.add); err != nil {
+	if err := readCSV(ctx, in, size, f.forms, progress, s.add); err != nil {
 		return err
 	}
 	if err := s.complain(); err != nil {
@@ -164,8 +170,8 @@ func (f *File) readText(ctx context.Context, in io.ReaderAt, size int64, progres
 }
 
 // newSheet makes a sheet that looks for its header row and, if keep, spools its rows.
-func newSheet(ctx context.Context, name string, headings []heading, keep bool) (*sheet, error) {
-	s := &sheet{ctx: ctx, name: name, collector: collector{headings: headings}}
+func newSheet(ctx context.Context, name string, forms []form, keep bool) (*sheet, error) {
+	s := &sheet{ctx: ctx, name: name, collector: collector{forms: forms, headings: forms[0]}}
 	if !keep {
 		return s, nil
 	}

@@ -32,7 +32,7 @@ func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, 
 		return nil, err
 	}
 	list := numberList{column: 1}
-	if err := readCSV(ctx, text, int64(len(b)), nil, list.add); err != nil {
+	if err := readCSV(ctx, text, int64(len(b)), subscriberForms, nil, list.add); err != nil {
 		return nil, refusal(err)
 	}
 	if len(list.numbers) == 0 {

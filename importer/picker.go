@@ -42,11 +42,11 @@ type picker struct {
 
 func (p *picker) read(from *xlsx.Sheet) error {
 	dossier := text.Fold(from.Name) == dossierSheet
-	headings := subscriberHeadings
+	forms := p.file.forms
 	if dossier {
-		headings = dossierHeadings
+		forms = []form{dossierHeadings}
 	}
-	s, err := newSheet(p.ctx, from.Name, headings, !from.Hidden && (dossier || p.file.rows == nil))
+	s, err := newSheet(p.ctx, from.Name, forms, !from.Hidden && (dossier || p.file.rows == nil))
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (p *picker) complain() error {
 		return refuse("the sheet %q that has the columns is hidden: unhide it", "la feuille « %s », qui a les colonnes voulues, est masquée : affichez-la", text.Excerpt(p.hidden))
 	case p.best != nil:
 		if p.best.layout.columns == nil { // an empty sheet
-			p.best.layout = matchHeader(row{}, subscriberHeadings)
+			p.best.layout = matchHeader(row{}, p.file.forms[0])
 		}
 		return p.best.complain()
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	stdsql "database/sql"
 	_ "embed"
+	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -38,6 +40,91 @@ var (
 	//go:embed query/story_exclusions.sql
 	storyExclusions string
 )
+
+// A KeptExclusion is an exclusion that holds now, whomever it names.
+type KeptExclusion struct {
+	SpaceExclusion
+	Spaces int `db:"spaces"` // that it names
+}
+
+// LastDay is the last day in Paris on which it holds, of one that has an end.
+func (x KeptExclusion) LastDay() time.Time {
+	return x.EndsAt.Time.Add(-time.Second).In(conversion.Paris)
+}
+
+//go:embed query/list_exclusions.sql
+var listExclusions string
+
+// Exclusions are all that hold now, the oldest first.
+func (db *DB) Exclusions(ctx context.Context) iter.Seq2[KeptExclusion, error] {
+	return readRows[KeptExclusion](ctx, db.x, listExclusions)
+}
+
+// An ExclusionCount tells what a list of exclusions changes.
+type ExclusionCount struct {
+	New     int `json:"new"`
+	Changed int `json:"changed"` // another reason or end
+	Same    int `json:"same"`
+}
+
+//go:embed query/held_exclusions.sql
+var heldExclusions string
+
+// errDryRun ends a transaction that only wanted to know.
+var errDryRun = errors.New("dry run")
+
+// ExcludeAll excludes all of a list, or nobody. What holds already stays as it is. A dry
+// run only counts.
+func (db *DB) ExcludeAll(ctx context.Context, list []Exclusion, dryRun bool) (n ExclusionCount, err error) {
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		n = ExclusionCount{}
+		held, err := exclusionsHeld(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, x := range list {
+			before, known := held[x.Excluded]
+			switch {
+			case known && before.same(x):
+				n.Same++
+				continue
+			case known:
+				n.Changed++
+			default:
+				n.New++
+			}
+			held[x.Excluded] = x
+			if dryRun {
+				continue
+			}
+			if _, err := exclude(ctx, tx, x); err != nil {
+				return err
+			}
+		}
+		if dryRun {
+			return errDryRun
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errDryRun) {
+		return n, fmt.Errorf("exclude a list: %w", err)
+	}
+	return n, nil
+}
+
+func (x Exclusion) same(y Exclusion) bool { return x.Reason == y.Reason && x.EndsAt.Equal(y.EndsAt) }
+
+// exclusionsHeld are those that hold, and keep them from being changed by others.
+func exclusionsHeld(ctx context.Context, tx *sqlx.Tx) (map[conversion.Excluded]Exclusion, error) {
+	held := make(map[conversion.Excluded]Exclusion)
+	for x, err := range readRows[SpaceExclusion](ctx, tx, heldExclusions) {
+		if err != nil {
+			return nil, err
+		}
+		held[conversion.Excluded{Kind: x.Kind, Key: x.Key}] = Exclusion{Reason: x.Reason, EndsAt: x.EndsAt.Time}
+	}
+	return held, nil
+}
 
 //go:embed query/count_named.sql
 var countNamed string

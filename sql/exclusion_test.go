@@ -392,3 +392,50 @@ func TestShorterExclusionEnds(t *testing.T) {
 		d.sound()
 	}
 }
+
+// D17: a list of exclusions is taken as a whole, or not at all: one that the database
+// refuses takes the others back. A dry run changes nothing.
+func TestExcludeAll(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.invite("000001", "a@duvallon.example")
+	list := func(reasons ...string) (all []sql.Exclusion) {
+		for i, reason := range reasons {
+			all = append(all, sql.Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedAddress, Key: string(rune('a'+i)) + "@duvallon.example"}, Reason: reason, Actor: "admin"})
+		}
+		return all
+	}
+	wrong := list("R", "R")
+	wrong[1].Kind = "nobody"
+	if _, err := d.ExcludeAll(d.ctx, wrong, false); err == nil {
+		t.Error("an exclusion of nobody is taken")
+	}
+	for _, c := range []struct {
+		list   []sql.Exclusion
+		dryRun bool
+		want   sql.ExclusionCount
+		kept   string
+	}{
+		{list("R", "R"), true, sql.ExclusionCount{New: 2}, "0"},
+		{list("R", "R"), false, sql.ExclusionCount{New: 2}, "2"},
+		{list("R", "S", "T"), true, sql.ExclusionCount{New: 1, Changed: 1, Same: 1}, "2"},
+		{list("R", "S", "T"), false, sql.ExclusionCount{New: 1, Changed: 1, Same: 1}, "4"},
+		{append(list("R"), list("R")...), false, sql.ExclusionCount{Same: 2}, "4"},
+	} {
+		n, err := d.ExcludeAll(d.ctx, c.list, c.dryRun)
+		d.must(err)
+		if kept := d.Text(t, `SELECT count(*) FROM exclusion`); n != c.want || kept != c.kept {
+			t.Errorf("%+v of %d, dry run %v, and %s rows; want %+v and %s", n, len(c.list), c.dryRun, kept, c.want, c.kept)
+		}
+	}
+	if n := d.deliver(); n != 0 {
+		t.Errorf("%d mails were sent to who stands in a list", n)
+	}
+	for x, err := range d.Exclusions(d.ctx) {
+		d.must(err)
+		if x.Spaces != map[string]int{"a@duvallon.example": 1}[x.Key] {
+			t.Errorf("%s names %d spaces", x.Key, x.Spaces)
+		}
+	}
+	d.sound()
+}

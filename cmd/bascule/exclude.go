@@ -27,7 +27,8 @@ func (a *app) excludeCommand() *cobra.Command {
 import, retry or resend mails them until the exclusion ends or is lifted. Who
 reported a mail as abuse is excluded by the workers. A code that was mailed stays
 good, and what the subscribers ask for themselves is served as ever. Invitations
-that wait to be mailed wait on. Excluding again replaces reason and end.
+that wait to be mailed wait on. Excluding again replaces reason and end. A subscriber
+number that is spelt as a subcommand stands behind "--".
 
 Environment: DATABASE_URL.`,
 		Example: `  bascule exclude anne@cabinet.example --reason "asked by phone, call 1234"
@@ -39,6 +40,7 @@ Environment: DATABASE_URL.`,
 	cmd.Flags().StringVar(&f.until, "until", "", "the last `DAY` on which it holds, in Paris, such as 2026-12-31 (default: until it is lifted)")
 	cmd.Flags().BoolVar(&f.lift, "lift", false, "end the exclusion")
 	cmd.MarkFlagRequired("reason")
+	cmd.AddCommand(a.excludeList(), a.excludeExport(), a.excludeImport())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		x, err := f.exclusion(args[0])
 		if err != nil {

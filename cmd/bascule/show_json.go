@@ -81,7 +81,7 @@ func newShownStory(s sql.Story) *shownStory {
 		out.Companies = append(out.Companies, shownCompany{c.SIREN, c.Name})
 	}
 	for _, x := range s.Exclusions {
-		out.LeftAlone = append(out.LeftAlone, shownExclusion{x.Kind, x.Key, x.Reason, x.MadeBy, x.MadeAt, x.EndsAt.Time})
+		out.LeftAlone = append(out.LeftAlone, newShownExclusion(x))
 	}
 	for _, r := range s.Requests {
 		out.Requests = append(out.Requests, shownRequest{
@@ -94,4 +94,8 @@ func newShownStory(s sql.Story) *shownStory {
 		out.Log = append(out.Log, shownEntry{e.At, e.RequestID, e.Event, e.Actor, e.Why})
 	}
 	return &out
+}
+
+func newShownExclusion(x sql.SpaceExclusion) shownExclusion {
+	return shownExclusion{x.Kind, x.Key, x.Reason, x.MadeBy, x.MadeAt, x.EndsAt.Time}
 }

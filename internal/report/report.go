@@ -154,29 +154,23 @@ func write(w io.Writer, r Report, rowsPerSheet int) error {
 func WriteCSV(w io.Writer, requests iter.Seq2[Request, error]) error {
 	out := bufio.NewWriterSize(w, 1<<16)
 	columns := (&book{}).requestColumns()
-	line := []byte("\ufeff")
+	cells := make([]workbook.Cell, len(columns))
 	for i, c := range columns {
-		line = appendCell(line, i, workbook.Text(c.title))
+		cells[i] = workbook.Text(c.title)
 	}
-	out.Write(append(line, "\r\n"...)) // Flush tells
+	line := workbook.AppendLine([]byte("\ufeff"), cells...)
+	out.Write(line) // Flush tells
 	for r, err := range requests {
 		if err != nil {
 			return fmt.Errorf("report: requests: %w", err)
 		}
-		line = line[:0]
 		for i := range columns {
-			line = appendCell(line, i, columns[i].value(&r))
+			cells[i] = columns[i].value(&r)
 		}
-		if _, err := out.Write(append(line, "\r\n"...)); err != nil {
+		line = workbook.AppendLine(line[:0], cells...)
+		if _, err := out.Write(line); err != nil {
 			return err
 		}
 	}
 	return out.Flush()
-}
-
-func appendCell(line []byte, i int, c workbook.Cell) []byte {
-	if i > 0 {
-		line = append(line, ';')
-	}
-	return c.AppendCSV(line)
 }

@@ -27,6 +27,25 @@ func (c Cell) AppendCSV(b []byte) []byte {
 	return b
 }
 
+// AppendLine adds a line of a CSV file, with semicolons.
+func AppendLine(b []byte, cells ...Cell) []byte {
+	for i, c := range cells {
+		if i > 0 {
+			b = append(b, ';')
+		}
+		b = c.AppendCSV(b)
+	}
+	return append(b, "\r\n"...)
+}
+
+// FromCSV is a text as it was before AppendCSV put an apostrophe in front.
+func FromCSV(text string) string {
+	if rest, ok := strings.CutPrefix(text, "'"); ok && isLive(rest) {
+		return rest
+	}
+	return text
+}
+
 // dayZero is the day 0 of spreadsheets.
 var dayZero = time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
 

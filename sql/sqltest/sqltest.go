@@ -332,7 +332,7 @@ func (db *DB) Text(t testing.TB, query string, args ...any) string {
 func (db *DB) Dump(t testing.TB) string {
 	t.Helper()
 	return db.Text(t, `SELECT coalesce(string_agg(table_name || ': ' ||
-			query_to_xml(format('SELECT * FROM %I AS t ORDER BY t::text', table_name), true, false, '')::text, E'\n' ORDER BY table_name), '')
+			query_to_xml(format('SELECT t::text AS r FROM %I AS t ORDER BY r', table_name), true, false, '')::text, E'\n' ORDER BY table_name), '')
 		FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`)
 }
 

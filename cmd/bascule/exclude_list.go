@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bascule/importer"
+	"bascule/internal/atomicfile"
+	"bascule/internal/conversion"
+	"bascule/internal/text"
+	"bascule/sql"
+)
+
+func (a *app) excludeList() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "Tell who is left alone now, since when, until when, by whom and why",
+		Long: `Tells who is left alone now: whom, how many spaces that names, until when, since
+when, by whom and why.
+
+Environment: DATABASE_URL.`,
+		Example: "  bascule exclude list",
+		Args:    noArg,
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as one JSON object")
+	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
+		if asJSON {
+			return a.exclusionsJSON(db.Exclusions(ctx))
+		}
+		return a.printExclusions(db.Exclusions(ctx))
+	})
+	return cmd
+}
+
+func (a *app) printExclusions(list iter.Seq2[sql.KeptExclusion, error]) error {
+	n := 0
+	for x, err := range list {
+		if err != nil {
+			return err
+		}
+		if n++; n == 1 {
+			a.printf("%-40s  %-7s  %6s  %-10s  %-10s  %-14s  %s\n", "who", "kind", "spaces", "until", "since", "by", "why")
+		}
+		until := "lifted"
+		if x.EndsAt.Valid {
+			until = x.LastDay().Format(time.DateOnly)
+		}
+		a.printf("%-40s  %-7s  %6d  %-10s  %-10s  %-14s  %s\n", x.Key, x.Kind, x.Spaces, until, x.MadeAt.In(conversion.Paris).Format(time.DateOnly),
+			x.MadeBy, text.OneLine(x.Reason))
+	}
+	if n == 0 {
+		a.printf("Nobody is excluded.\n")
+	}
+	return nil
+}
+
+// An excludedJSON is one exclusion for a program.
+type excludedJSON struct {
+	shownExclusion
+	Spaces int `json:"spaces"`
+}
+
+func (a *app) exclusionsJSON(list iter.Seq2[sql.KeptExclusion, error]) error {
+	all := []excludedJSON{}
+	for x, err := range list {
+		if err != nil {
+			return err
+		}
+		all = append(all, excludedJSON{newShownExclusion(x.SpaceExclusion), x.Spaces})
+	}
+	return a.printJSON(map[string]any{"exclusions": all})
+}
+
+func (a *app) excludeExport() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "export OUT.xlsx|OUT.csv",
+		Short: "Write who is left alone now as a workbook or CSV",
+		Long: `Writes who is left alone now as a workbook or, if the name ends in .csv, as CSV with
+semicolons. ` + "`bascule exclude import`" + ` reads it again.
+
+Environment: DATABASE_URL.`,
+		Example: `  bascule exclude export exclusions.xlsx
+  bascule exclude export exclusions.csv`,
+		Args:              oneArg("OUT.xlsx or OUT.csv"),
+		ValidArgsFunction: completeFiles("xlsx", "csv"),
+	}
+	addForceTo(cmd, &force)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		path := args[0]
+		isCSV := strings.EqualFold(filepath.Ext(path), ".csv")
+		check := func() error { return checkOutput(path, importer.ExclusionsKind, force) }
+		if isCSV {
+			check = func() error { return checkTextOutput(path, force) }
+		}
+		if err := check(); err != nil {
+			return err
+		}
+		return a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
+			err := atomicfile.Write(path, func(w io.Writer) error {
+				if isCSV {
+					return importer.WriteExclusionsCSV(w, db.Exclusions(ctx))
+				}
+				return atomicfile.Seal(w, importer.ExclusionsKind, func(w io.Writer) error { return importer.WriteExclusions(w, db.Exclusions(ctx)) })
+			})
+			if err != nil {
+				return err
+			}
+			a.printf("%s is written.\n", path)
+			return nil
+		})(cmd, args)
+	}
+	return cmd
+}
+
+func (a *app) excludeImport() *cobra.Command {
+	var dryRun bool
+	var f bulkFlags
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Leave alone all who stand in a list, or nobody if a line is wrong",
+		Long: `Leaves alone all who stand in a list, a workbook or CSV. The columns are qui (whom), or
+adresse, domaine, numéro (address, domain, number), one of which is filled in on each
+line; motif (reason); and optionally jusqu’au (until). All lines are taken, or none:
+those that are wrong are named. Who is excluded already for the same
+reason until the same day stays so.
+
+Environment: DATABASE_URL.`,
+		Example: `  bascule exclude import exclusions.xlsx --dry-run
+  bascule exclude import exclusions.csv`,
+		Args:              oneArg("FILE"),
+		ValidArgsFunction: completeFiles("xlsx", "csv"),
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell what would change, and change nothing")
+	f.addTo(cmd)
+	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
+		list, err := a.readExclusions(ctx, db, args[0])
+		if err != nil {
+			return err
+		}
+		n, err := db.ExcludeAll(ctx, list, true)
+		if err != nil {
+			return err
+		}
+		if !dryRun {
+			if n.New+n.Changed > 1 && !f.yes && isTerminal(a.stdin) && isTerminal(a.stderr) {
+				if err := a.ask(ctx, fmt.Sprintf("%d are left alone from now on, of %d others reason or end change", n.New, n.Changed)); err != nil {
+					return err
+				}
+			}
+			if n, err = db.ExcludeAll(ctx, list, false); err != nil {
+				return err
+			}
+		}
+		if f.json {
+			return a.printJSON(n)
+		}
+		if dryRun {
+			a.printf("Dry run, nothing was changed.\n")
+		}
+		a.printf("%8d  new\n%8d  changed: another reason or end\n%8d  same as before\n", n.New, n.Changed, n.Same)
+		return nil
+	})
+	return cmd
+}
+
+// toldLines is how many wrong lines are named.
+const toldLines = 100
+
+// readExclusions reads a list, and names all lines that are wrong.
+func (a *app) readExclusions(ctx context.Context, db *sql.DB, path string) (list []sql.Exclusion, err error) {
+	rows, err := importer.ReadExclusions(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	now, err := db.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[conversion.Excluded]int)
+	var cells []string // of the list
+	wrong := 0
+	for _, r := range rows {
+		first, twice := seen[r.Excluded]
+		var why reason
+		wrongReason := why.Set(r.Reason)
+		r.Reason = why.String()
+		switch {
+		case r.Problem != "":
+		case wrongReason != nil:
+			r.Problem = "the reason: " + wrongReason.Error()
+		case !r.EndsAt.IsZero() && !r.EndsAt.After(now):
+			r.Problem = "the last day is over already"
+		case twice && (list[first].Reason != r.Reason || !list[first].EndsAt.Equal(r.EndsAt)):
+			r.Problem = fmt.Sprintf("another reason or end than in %s", cells[first])
+		case !twice:
+			seen[r.Excluded] = len(list)
+		}
+		if r.Problem != "" {
+			if wrong++; wrong <= toldLines {
+				fmt.Fprintf(a.stderr, "bascule: %s: %s: %s\n", path, r.Cell, text.OneLine(r.Problem))
+			}
+			continue
+		}
+		r.Actor = actor()
+		list, cells = append(list, r.Exclusion), append(cells, r.Cell)
+	}
+	if wrong > 0 {
+		return nil, fmt.Errorf("%s of %d are wrong: nothing was changed", count(int64(wrong), "line", "lines"), len(rows))
+	}
+	return list, nil
+}

@@ -1,0 +1,228 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"bascule/importer/xlsx"
+	"bascule/internal/conversion"
+	"bascule/internal/text"
+	"bascule/internal/workbook"
+	"bascule/sql"
+)
+
+// The fields of a list of exclusions.
+const (
+	fieldWhom field = iota
+	fieldAddress
+	fieldDomain
+	fieldExcludedNumber
+	fieldReason
+	fieldUntil
+)
+
+// exclusionHeadings are the columns of a list of exclusions: whom in one of four, why,
+// and until which day.
+var exclusionHeadings = form{
+	oneOf(newHeading("qui", false, "whom", "exclu")),
+	oneOf(newHeading("adresse", false, append([]string{"address", "adresseelectronique"}, subscriberHeadings[fieldEmail].names...)...)),
+	oneOf(newHeading("domaine", false, "domain")),
+	oneOf(newHeading("numéro", false, append([]string{"number", "numerodabonne"}, numberHeading.names...)...)),
+	newHeading("motif", true, "reason", "raison"),
+	newHeading("jusqu'au", false, "until", "fin", "jusqua", "datedefin"),
+}
+
+func oneOf(h heading) heading {
+	h.oneOf = true
+	return h
+}
+
+// An ExcludedRow is a row of a list of exclusions, and what is wrong with it.
+type ExcludedRow struct {
+	sql.Exclusion
+	Cell    string // such as B7
+	Problem string // "" if nothing is wrong
+}
+
+// ReadExclusions reads a list of exclusions, a workbook or CSV. It returns a *FileError
+// if the file is refused as a whole.
+func ReadExclusions(ctx context.Context, path string) (rows []ExcludedRow, err error) {
+	f, err := openList(ctx, path, []form{exclusionHeadings}, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for r, err := range f.rows.data() {
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, f.rows.excluded(r))
+	}
+	return rows, nil
+}
+
+// errNotOne says that a row names nobody, or several.
+var errNotOne = errors.New("one address, domain or number is needed")
+
+// excluded reads one row, and tells its first problem.
+func (s *sheet) excluded(r row) (out ExcludedRow) {
+	blame := func(f field, err error) ExcludedRow {
+		column := max(s.layout.columns[f], 1)
+		return ExcludedRow{Cell: xlsx.CellName(column, r.line), Problem: err.Error()}
+	}
+	named := false
+	for f := fieldWhom; f <= fieldExcludedNumber; f++ {
+		x, some, err := s.whom(r, f)
+		switch {
+		case err != nil:
+			return blame(f, err)
+		case some && named:
+			return blame(f, errNotOne)
+		case some:
+			out.Excluded, named, out.Cell = x, true, xlsx.CellName(s.layout.columns[f], r.line)
+		}
+	}
+	if !named {
+		return blame(fieldWhom, errNotOne)
+	}
+	if out.Reason = s.written(s.text(r, fieldReason)); out.Reason == "" {
+		return blame(fieldReason, errors.New("a reason is needed"))
+	}
+	if until := text.Trim(s.text(r, fieldUntil)); until != "" {
+		day, err := parseExpiry(until)
+		if err != nil {
+			return blame(fieldUntil, fmt.Errorf("%q is no day such as 31/12/2026", text.Excerpt(until)))
+		}
+		out.EndsAt = time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, conversion.Paris)
+	}
+	return out
+}
+
+// written is a text as it was before it was written as CSV, if it was.
+func (s *sheet) written(cell string) string {
+	cell = text.Trim(cell)
+	if s.strict {
+		return workbook.FromCSV(cell)
+	}
+	return cell
+}
+
+// excludedKinds are what each column may name; that of whom may name any.
+var excludedKinds = map[field]conversion.ExcludedKind{
+	fieldAddress: conversion.ExcludedAddress, fieldDomain: conversion.ExcludedDomain, fieldExcludedNumber: conversion.ExcludedNumber,
+}
+
+// whom reads whom a row names in one of its columns, if it names somebody there.
+func (s *sheet) whom(r row, f field) (x conversion.Excluded, some bool, err error) {
+	column := s.layout.columns[f]
+	if column == 0 {
+		return x, false, nil
+	}
+	c := r.at(column)
+	typed := text.Trim(c.text)
+	if typed == "" && !c.kind.IsFormula() {
+		return x, false, nil
+	}
+	if c.kind != xlsx.Plain || c.merged {
+		return x, true, errors.New("a formula, a merged cell, or a number whose digits are not certain: make it a cell of text and type it again")
+	}
+	x, err = conversion.ParseExcluded(s.written(typed))
+	if err == nil && f != fieldWhom && x.Kind != excludedKinds[f] {
+		err = fmt.Errorf("no %s stands in the column %q", excludedKinds[f], s.headings[f].name)
+	}
+	return x, true, err
+}
+
+// ExclusionsKind is what the seal of a workbook of exclusions says.
+const ExclusionsKind = "exclusions"
+
+// exclusionColumns are those of a list that is written. It can be read again.
+var exclusionColumns = []struct {
+	title string
+	width float64
+	value func(x *sql.KeptExclusion) workbook.Cell
+}{
+	{"qui", 44, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(x.Key) }},
+	{"nature", 12, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(frenchExcluded[x.Kind]) }},
+	{"motif", 60, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(x.Reason) }},
+	{"depuis", 18, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Instant(x.MadeAt.In(conversion.Paris)) }},
+	{"jusqu'au", 14, func(x *sql.KeptExclusion) workbook.Cell {
+		if !x.EndsAt.Valid {
+			return workbook.Cell{}
+		}
+		return workbook.Day(x.LastDay())
+	}},
+	{"par", 24, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(x.MadeBy) }},
+	{"espaces", 10, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Number(int64(x.Spaces)) }},
+}
+
+// frenchExcluded is what an administrator reads of a kind.
+var frenchExcluded = map[conversion.ExcludedKind]string{
+	conversion.ExcludedAddress: "adresse", conversion.ExcludedDomain: "domaine", conversion.ExcludedNumber: "numéro",
+}
+
+// WriteExclusions writes a workbook of exclusions.
+func WriteExclusions(w io.Writer, list iter.Seq2[sql.KeptExclusion, error]) error {
+	book, err := workbook.New(w, "Exclusions")
+	if err != nil {
+		return err
+	}
+	header, day, instant := book.Style(headerStyle), book.Style(workbook.Style{Format: "dd/mm/yyyy"}), book.Style(workbook.Style{Format: "dd/mm/yyyy hh:mm"})
+	styles := map[string]int{"jusqu'au": day, "depuis": instant, "espaces": book.Style(workbook.Style{Format: "0"})}
+	layout, titles, words := workbook.Layout{Frozen: 1, Header: 1}, []string{}, book.Style(workbook.Style{Format: "@"})
+	for _, c := range exclusionColumns {
+		style, ok := styles[c.title]
+		if !ok {
+			style = words
+		}
+		layout.Columns, titles = append(layout.Columns, workbook.Column{Width: c.width, Style: style}), append(titles, c.title)
+	}
+	out, err := book.Sheet("Exclusions", layout)
+	if err != nil {
+		return err
+	}
+	if err := out.Texts(1, header, titles...); err != nil {
+		return err
+	}
+	line := 1
+	for x, err := range list {
+		if err != nil {
+			return err
+		}
+		line++
+		if err := out.Row(line); err != nil {
+			return err
+		}
+		for i, c := range exclusionColumns {
+			out.Put(i+1, c.value(&x))
+		}
+	}
+	return errors.Join(out.Close(), book.Close())
+}
+
+// WriteExclusionsCSV writes the same as CSV, as French spreadsheet programs read it.
+func WriteExclusionsCSV(w io.Writer, list iter.Seq2[sql.KeptExclusion, error]) error {
+	var cells []workbook.Cell
+	for _, c := range exclusionColumns {
+		cells = append(cells, workbook.Text(c.title))
+	}
+	if _, err := w.Write(workbook.AppendLine([]byte("\ufeff"), cells...)); err != nil {
+		return err
+	}
+	for x, err := range list {
+		if err != nil {
+			return err
+		}
+		for i, c := range exclusionColumns {
+			cells[i] = c.value(&x)
+		}
+		if _, err := w.Write(workbook.AppendLine(nil, cells...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
