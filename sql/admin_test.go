@@ -49,6 +49,7 @@ func TestRetry(t *testing.T) {
 			d.mail(r)
 			_, err = d.Bounced(d.ctx, r, 2, conversion.BounceGone)
 			d.must(err)
+			d.Exec(t, `UPDATE code SET started_at = started_at - interval '2 days', expires_at = expires_at - interval '2 days' WHERE request_id = $1 AND generation = 1`, r)
 			d.expire(r)
 		}, true, true, true},
 	} {

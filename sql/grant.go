@@ -42,7 +42,8 @@ var grants = [...]struct{ table, rights string }{
 	{"space_exclusion", "SELECT"},
 	{"obligation", "SELECT, INSERT (lane, kind, space_id, request_id, generation, campaign_id, copy, due_at, happened_at), DELETE," +
 		" UPDATE (due_at, claim, claimed_until, started_at, message_date, attempts, interruptions, blame)"},
-	{"held", "SELECT, INSERT, UPDATE (generation, priority, expires), DELETE"},
+	{"held", "SELECT, INSERT, UPDATE (generation, priority, expires, not_before), DELETE"},
+	{"allowance", "SELECT, INSERT, UPDATE (mails, granted), DELETE"},
 	{"reinvitation", "SELECT, INSERT, UPDATE (at), DELETE"},
 	{"breaker", "SELECT, UPDATE (opened_at, probe_at, reason)"},
 	{"recap", "SELECT, INSERT (request_id, facts), UPDATE (pdf, sha256, rendered_at)"},

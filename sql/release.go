@@ -39,6 +39,8 @@ var (
 	release string
 	//go:embed query/open_campaign.sql
 	openCampaign string
+	//go:embed query/wake_held.sql
+	wakeHeld string
 )
 
 // Release makes the next invitations of the running campaigns due (D12–D14). It
@@ -158,6 +160,9 @@ func (r *releasing) enoughUntil(now time.Time, least time.Duration) time.Time {
 func (r *releasing) release(ctx context.Context, id int64, n int) (released int, err error) {
 	if n <= 0 {
 		return 0, nil
+	}
+	if _, err := r.tx.ExecContext(ctx, wakeHeld, id, releasedMost); err != nil {
+		return 0, err
 	}
 	var priorities []int
 	if err := r.tx.SelectContext(ctx, &priorities, heldPriorities, id); err != nil {

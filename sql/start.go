@@ -72,6 +72,8 @@ var (
 	holdOffMail string
 	//go:embed query/put_off_mail.sql
 	putOffMail string
+	//go:embed query/hold_again.sql
+	holdAgain string
 	//go:embed query/drop_mail.sql
 	dropMail string
 )
@@ -79,7 +81,8 @@ var (
 // A window is one transaction that starts mails.
 type window struct {
 	Window
-	tx *sqlx.Tx
+	tx         *sqlx.Tx
+	allowances map[string]allowance // by address
 }
 
 func (w *window) run(ctx context.Context) (Start, error) {
@@ -101,10 +104,11 @@ func (w *window) run(ctx context.Context) (Start, error) {
 		m.obligation = o
 		f.add(m, w.Keys, w.Help)
 	}
-	if w.Admit != nil {
-		if f.start, err = w.Admit(f.start); err != nil {
-			return Start{}, err
-		}
+	if err := w.allow(ctx, &f); err != nil {
+		return Start{}, err
+	}
+	if err := w.admit(ctx, &f); err != nil {
+		return Start{}, err
 	}
 	if err := f.settle(ctx, w.tx); err != nil {
 		return Start{}, err
@@ -164,6 +168,8 @@ type fates struct {
 	wait        pq.Float64Array // seconds until held mails are due again
 	putOff      pq.Int64Array
 	until       pq.StringArray // when mails put off are due again; infinity: until somebody wakes them
+	back        pq.Int64Array  // invitations that their campaign holds again, until backUntil
+	backUntil   pq.StringArray
 	unwritten   error
 }
 
@@ -264,6 +270,7 @@ func (f *fates) settle(ctx context.Context, tx *sqlx.Tx) error {
 		{giveInToDoubt, f.doubt, nil},
 		{holdOffMail, f.held, []any{f.wait}},
 		{putOffMail, f.putOff, []any{f.until}},
+		{holdAgain, f.back, []any{f.backUntil}},
 	} {
 		if len(rest.ids) == 0 {
 			continue

@@ -14,14 +14,14 @@ import (
 )
 
 // fill makes n open requests whose code mails are due, as an import does; the first
-// 10 000 codes have their tags. Nobody has made statistics of them.
+// 10 000 codes have their tags; some addresses have eight spaces. Nobody has made statistics of them.
 func (d *desk) fill(n int) {
 	d.t.Helper()
 	d.Exec(d.t, `
 		WITH spaces AS (
 			INSERT INTO space (number, holder, contact_email, contact_key, serial, issuer, certificate_expires, contents)
-			SELECT 'N' || i, 'Camille Duvallon', i || '@a.example', i || '@a.example', to_hex(i), '', '2099-01-01', gen_random_uuid()
-			FROM generate_series(1, $1::int) i
+			SELECT 'N' || i, 'Camille Duvallon', email, email, to_hex(i), '', '2099-01-01', gen_random_uuid()
+			FROM generate_series(1, $1::int) i, LATERAL (SELECT CASE WHEN i BETWEEN 100000 AND 100255 THEN 'firm' || i / 8 ELSE i::text END || '@a.example' AS email) AS a
 			RETURNING id, contact_email
 		), requests AS (
 			INSERT INTO request (space_id, origin, requested_at) SELECT id, 'import', bascule_now() FROM spaces RETURNING id, space_id
@@ -69,6 +69,7 @@ func TestPages(t *testing.T) {
 	d.noAutovacuum()
 	d.visits(sql.Open, func(d *desk) { d.fill(200_000) })
 	t.Run("mail", d.pagesOfAMail)
+	t.Run("shared address", d.pagesOfASharedAddress)
 	t.Run("import", d.pagesOfAnImport)
 	t.Run("request", d.pagesOfARequest)
 	t.Run("release", d.pagesOfARelease)
@@ -144,12 +145,37 @@ func (d *desk) pagesOfAnImport(t *testing.T) {
 	}
 }
 
+// pagesOfASharedAddress is about the mails of a campaign to addresses of eight spaces
+// each: five of them start, three are held again (D16).
+func (d *desk) pagesOfASharedAddress(t *testing.T) {
+	const windows, window, most = 4, 64, 60 // pages a mail
+	d.visits(sql.Open, func(d *desk) {
+		d.Exec(t, `INSERT INTO campaign (name, state, created_at) VALUES ('firms', 'running', bascule_now())`)
+		d.Exec(t, `UPDATE obligation SET campaign_id = (SELECT id FROM campaign WHERE name = 'firms'), due_at = 'epoch' WHERE space_id BETWEEN 100000 AND 100255`)
+	})
+	started := 0
+	n := d.visits(sql.OpenWork, func(d *desk) {
+		for range windows {
+			h := d.start(window)
+			started += len(h.mails)
+			d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+		}
+	})
+	if want := windows * window * 5 / 8; started != want || n/windows/window > most {
+		t.Errorf("%d mails started, want %d: %d pages each, %d at the most", started, want, n/windows/window, most)
+	}
+	d.visits(sql.Open, func(d *desk) { // later steps look at others
+		d.Exec(t, `DELETE FROM held WHERE campaign_id = (SELECT id FROM campaign WHERE name = 'firms')`)
+	})
+}
+
 // pagesOfARelease is about invitations that a campaign holds, beside many others.
 func (d *desk) pagesOfARelease(t *testing.T) {
 	d.visits(sql.Open, func(d *desk) { // so that nothing waits for a worker
 		d.Exec(t, `DELETE FROM obligation; UPDATE campaign SET state = 'paused'; INSERT INTO campaign (name, state, created_at) VALUES ('large', 'running', bascule_now())`)
 		d.Exec(t, `INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires)
 			SELECT 1000000 + i, 1, i, (SELECT id FROM campaign WHERE name = 'large'), 1 + i % 9, date '2099-01-01' + i % 100 FROM generate_series(1, 200000) i`)
+		d.Exec(t, `UPDATE held SET not_before = bascule_now() + interval '1 day' WHERE request_id % 2 = 0`) // wait for their address (D16)
 	})
 	released := 0
 	n := d.visits(sql.OpenWork, func(d *desk) {

@@ -379,12 +379,37 @@ CREATE TABLE held (
     space_id    bigint   NOT NULL,
     campaign_id bigint   NOT NULL,
     priority    smallint NOT NULL,
-    expires     date     NOT NULL
+    expires     date     NOT NULL,
+    not_before  timestamptz
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE  held IS 'An invitation that its campaign has not released yet. A release makes it an obligation. Its request is open, and its code has never started.';
 COMMENT ON COLUMN held.priority IS '1 to 9, the first leaves first (D13).';
 COMMENT ON COLUMN held.expires IS 'The last day of the certificate.';
-CREATE INDEX held_order ON held (campaign_id, priority, expires, request_id);
+COMMENT ON COLUMN held.not_before IS 'When its address may have another mail (D16). Null: now.';
+CREATE INDEX held_order ON held (campaign_id, priority, expires, request_id) WHERE not_before IS NULL;
+CREATE INDEX held_waiting ON held (campaign_id, not_before) WHERE not_before IS NOT NULL;
+
+-- Tells until when a space is not invited again at an address (D16). That is two days after the latest invitation there, by a
+-- request before that one. Null: it may be at once.
+CREATE FUNCTION invited_until(space bigint, address text, before bigint) RETURNS timestamptz LANGUAGE sql VOLATILE
+    SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off AS $$
+    SELECT max(c.started_at) + interval '2 days' FROM request r, LATERAL (
+        SELECT c.started_at FROM code c
+        WHERE c.request_id = r.id AND c.purpose = 'identify' AND c.email_key = address AND c.mailed_at IS NOT NULL
+          AND c.started_at > (SELECT bascule_now()) - interval '2 days' OFFSET 0) AS c
+    WHERE r.space_id = space AND r.id < before
+$$;
+
+CREATE TABLE allowance (
+    email_key text    COLLATE "C" NOT NULL,
+    day       date    NOT NULL,
+    mails     integer NOT NULL,
+    granted   integer NOT NULL,
+    PRIMARY KEY (email_key, day)
+);
+COMMENT ON TABLE  allowance IS 'How many mails of campaigns started on a day to an address that several spaces share, and did not certainly fail (D16).';
+COMMENT ON COLUMN allowance.day IS 'In Paris.';
+COMMENT ON COLUMN allowance.granted IS 'How many of those that wanted to start last did.';
 
 CREATE TABLE reinvitation (
     space_id    bigint      PRIMARY KEY,

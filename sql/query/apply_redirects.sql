@@ -19,7 +19,7 @@ WITH clock AS MATERIALIZED (
 ), invited AS (
     INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires)
     SELECT id, generation, space_id, campaign_id, priority, expires FROM redirected WHERE campaign_id IS NOT NULL
-    ON CONFLICT (request_id) DO UPDATE SET generation = excluded.generation, priority = excluded.priority, expires = excluded.expires
+    ON CONFLICT (request_id) DO UPDATE SET generation = excluded.generation, priority = excluded.priority, expires = excluded.expires, not_before = NULL
 ), due AS ( -- a request of no campaign
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
     SELECT 'bulk', 'code', space_id, id, generation, clock.now FROM redirected, clock WHERE campaign_id IS NULL

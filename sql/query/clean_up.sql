@@ -1,7 +1,7 @@
 -- Deletes up to $1 each of sessions that are over, throttles that have leaked empty, and mails that wait without end for
 -- nothing. Such a mail is an invitation to somebody who is left alone (D17) whose request has ended or has another code. Or
 -- it is a reminder that waits for its campaign, and its code is over (D16). Rows that somebody holds are left for the next
--- time. Returns the largest of the three numbers.
+-- time. Returns the largest of the three numbers. How many mails an address had is forgotten two days later (D16).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), sessions AS (
@@ -19,5 +19,7 @@ WITH clock AS MATERIALIZED (
           AND (c.void_at IS NOT NULL OR o.kind = 'reminder' AND c.expires_at <= (SELECT now FROM clock))
         LIMIT $1 FOR UPDATE OF o SKIP LOCKED)
     RETURNING 1
+), days AS (
+    DELETE FROM allowance WHERE day < ((SELECT now FROM clock) AT TIME ZONE 'Europe/Paris')::date - 1
 )
 SELECT greatest((SELECT count(*) FROM sessions), (SELECT count(*) FROM throttles), (SELECT count(*) FROM waiting))

@@ -5,7 +5,7 @@ WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), failed AS MATERIALIZED (
     SELECT o.id, o.kind, o.copy, o.request_id, o.generation, o.campaign_id, o.interruptions, i.delay, i.attempts, i.reason,
-           c.started_at, c.void_at IS NULL AND c.mailed_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > (SELECT now FROM clock)) AS good
+           c.email_key, (o.started_at AT TIME ZONE 'Europe/Paris')::date AS day, c.started_at, c.void_at IS NULL AND c.mailed_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > (SELECT now FROM clock)) AS good
     FROM unnest($2::bigint[], $3::float8[], $4::int[], $5::text[]) AS i (id, delay, attempts, reason)
     JOIN obligation o ON o.id = i.id
     JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
@@ -24,6 +24,14 @@ WITH clock AS MATERIALIZED (
     SELECT campaign_id, (started_at AT TIME ZONE 'Europe/Paris')::date, -count(*)
     FROM failed WHERE kind = 'code' AND copy = 0 AND good AND interruptions = 0 AND campaign_id IS NOT NULL AND started_at IS NOT NULL
     GROUP BY 1, 2
+), locked AS MATERIALIZED (
+    SELECT a.email_key, a.day FROM allowance a JOIN (SELECT DISTINCT email_key, day FROM failed WHERE campaign_id IS NOT NULL) AS f USING (email_key, day)
+    ORDER BY 1, 2 FOR UPDATE OF a
+), allowed AS ( -- nor is it one of the mails of its address (D16)
+    UPDATE allowance a SET mails = greatest(a.mails - f.n, 0)
+    FROM (SELECT l.email_key, l.day, count(*) AS n FROM locked l JOIN failed USING (email_key, day)
+          WHERE campaign_id IS NOT NULL AND interruptions = 0 AND copy = 0 GROUP BY 1, 2) AS f
+    WHERE a.email_key = f.email_key AND a.day = f.day
 ), due AS (
     UPDATE obligation o
     SET due_at = clock.now + make_interval(secs => f.delay), attempts = o.attempts + f.attempts,

@@ -21,7 +21,7 @@ SELECT m.id, (SELECT now FROM clock) AS now, m.request_id, m.generation, m.key_i
             WHEN m.kind IN ('notice', 'switch-notice') THEN m.contact_email
             ELSE m.identifier END AS recipient,
        m.number, m.holder, m.contact_email, m.serial, m.issuer, m.certificate_expires, m.access, coalesce(m.switched_at, 'epoch') AS switched_at,
-       CASE WHEN m.kind = 'code' THEN (SELECT count(*) FROM (
+       CASE WHEN m.kind IN ('code', 'reminder', 'expired') THEN (SELECT count(*) FROM (
            SELECT FROM space x WHERE x.contact_key = m.contact_key AND x.access = 'certificate' LIMIT 1001) AS counted) ELSE 1 END AS sharing,
        m.kind = 'code' AND EXISTS (SELECT FROM space x WHERE x.email_key = m.contact_key AND x.access = 'password') AS taken,
        CASE WHEN m.kind = 'confirmation' THEN (SELECT p.pdf FROM recap p WHERE p.request_id = m.request_id) END AS pdf,

@@ -4,7 +4,7 @@ WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), next AS MATERIALIZED (
     SELECT h.request_id FROM held h, (SELECT (now AT TIME ZONE 'Europe/Paris')::date AS today FROM clock) AS d
-    WHERE h.campaign_id = $1 AND h.priority = $2
+    WHERE h.campaign_id = $1 AND h.priority = $2 AND h.not_before IS NULL
       AND h.expires BETWEEN CASE WHEN $3 THEN d.today ELSE '-infinity' END AND CASE WHEN $3 THEN 'infinity' ELSE d.today - 1 END
     ORDER BY h.expires, h.request_id LIMIT $4
     FOR UPDATE OF h SKIP LOCKED

@@ -1,0 +1,209 @@
+package sql_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// firm are the rows of so many spaces that share an address.
+func firm(n int) (list []sql.ImportRow) {
+	for i := range n {
+		list = append(list, row(number(i), "cabinet@duvallon.example", serial(fmt.Sprintf("f%d", i))))
+	}
+	return list
+}
+
+// leave releases and mails what may leave, and returns how many mails of each kind did.
+func (d *desk) leave() map[sql.MailKind]int {
+	d.t.Helper()
+	kinds := make(map[sql.MailKind]int)
+	for {
+		n := d.release(nil)
+		h := d.start(100)
+		if n == 0 && len(h.mails) == 0 {
+			return kinds
+		}
+		for _, m := range h.mails {
+			kinds[m.Kind]++
+		}
+		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+	}
+}
+
+// D16: an accounting firm of twelve spaces gets five mails a day in Paris; the others
+// wait, held by their campaign, in the order of their rows. A space with an address of
+// its own waits for nobody.
+func TestFiveADay(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.Freeze(t, noon)
+	d.held("spring", append(firm(12), row("ALONE1", "alone@duvallon.example"))...)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{PerDay: 7}, "admin"))
+	if got := d.leave(); got[sql.MailCode] != 6 {
+		t.Errorf("%v left on the first day, want 5 to the firm and 1", got)
+	}
+	d.stands("spring", sql.CampaignRunning, 7, 6)
+	if got := d.Text(t, `SELECT string_agg(s.number, ' ' ORDER BY s.number) FROM request_code r JOIN space s ON s.id = r.space_id WHERE r.mailed_at IS NOT NULL`); got != "0000000 0000001 0000002 0000003 0000004 ALONE1" {
+		t.Errorf("they went to %s", got)
+	}
+	if got := d.Text(t, `SELECT string_agg(email_key || ' ' || mails, ', ') FROM allowance`); got != "cabinet@duvallon.example 5" {
+		t.Errorf("counted were %q", got)
+	}
+	d.tallies(0)
+	d.sound()
+	next := midnight(noon.AddDate(0, 0, 1))
+	d.Freeze(t, next.Add(-time.Second))
+	if got := d.leave(); len(got) != 0 {
+		t.Errorf("%v left before midnight", got)
+	}
+	d.Freeze(t, next)
+	if got := d.leave(); got[sql.MailCode] != 5 {
+		t.Errorf("%v left on the second day, want 5", got)
+	}
+	d.must(d.PauseCampaign(d.ctx, "spring", "", "admin"))
+	d.Freeze(t, next.AddDate(0, 0, 1))
+	if got := d.leave(); len(got) != 0 {
+		t.Errorf("%v left a paused campaign", got)
+	}
+	d.must(d.ResumeCampaign(d.ctx, "spring", "admin"))
+	if got := d.leave(); got[sql.MailCode] != 2 {
+		t.Errorf("%v left on the third day, want 2", got)
+	}
+	d.stands("spring", sql.CampaignRunning, 0, 13)
+	d.tallies(0)
+	d.sound()
+}
+
+// D16: reminders, and words that a code is over, count among the five, and wait too; what
+// a subscriber asks for does neither.
+func TestFiveOfAnyKind(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	at := midnight(noon)
+	d.Freeze(t, at)
+	d.held("spring", firm(12)...)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.leave()
+	d.Freeze(t, at.AddDate(0, 0, 1))
+	_, err := d.Remind(d.ctx, 100)
+	d.must(err)
+	if got := d.leave(); got[sql.MailReminder]+got[sql.MailCode] != 5 {
+		t.Errorf("%v left on the second day, want 5", got)
+	}
+	if _, err := d.opt(number(11), "cabinet@duvallon.example"); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.leave(); got[sql.MailCode] != 1 {
+		t.Errorf("%v left to who asked for it, want 1", got)
+	}
+	d.Freeze(t, at.AddDate(0, 0, 2))
+	if _, err := d.Sweep(d.ctx, 100); err != nil {
+		t.Fatal(err)
+	}
+	got := d.leave()
+	if n := got[sql.MailReminder] + got[sql.MailCode] + got[sql.MailExpired]; n != 5 {
+		t.Errorf("%v left on the third day, want 5", got)
+	}
+	d.sound()
+}
+
+// D16: a mail that the rate of mails held back, and one that certainly did not go out, is
+// none of the five.
+func TestFiveThatWentOut(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.Freeze(t, noon)
+	d.held("spring", firm(9)...)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	two := func(mails []*sql.Mail) ([]*sql.Mail, error) { return mails[:2], nil }
+	for range 2 {
+		h := d.startSome(5, false, two)
+		if len(h.mails) != 2 {
+			t.Fatalf("%d mails started, want 2", len(h.mails))
+		}
+		d.must(d.FinishFailed(d.ctx, h.Token, []sql.Failure{{ID: h.mails[0].ID, Delay: time.Minute, Counts: true, Refusal: "450"}}))
+		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails[1:]))
+	}
+	d.Freeze(t, noon.Add(time.Hour))
+	if got := d.leave(); got[sql.MailCode] != 3 {
+		t.Errorf("after two mails %v left, want 3 more", got)
+	}
+	d.stands("spring", sql.CampaignRunning, 2, 5) // two that failed stay due
+	d.Freeze(t, midnight(noon.AddDate(0, 0, 3)))
+	if _, err := d.CleanUp(d.ctx, 100); err != nil {
+		t.Fatal(err)
+	}
+	if n := d.count(`SELECT count(*) FROM allowance`); n != 0 {
+		t.Errorf("%d allowances of days gone by are kept", n)
+	}
+	d.sound()
+}
+
+// D16, D9: an invitation that waits for its address does so no longer once its address
+// is another one.
+func TestAnotherAddressDoesNotWait(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.Freeze(t, noon)
+	d.held("spring", firm(6)...)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.leave()
+	d.held("spring", row(number(5), "own@duvallon.example", serial("f5")))
+	if got := d.leave(); got[sql.MailCode] != 1 {
+		t.Errorf("%v left, want 1", got)
+	}
+}
+
+// D16: nobody is invited twice within two days at the same address, but who is named.
+func TestTwoDays(t *testing.T) {
+	t.Parallel()
+	const again = 20 * time.Hour
+	for name, c := range map[string]struct {
+		invite func(d *desk)
+		want   int // mails at once
+	}{
+		"retry": {func(d *desk) {
+			if _, err := d.RetryAll(d.ctx, 0, false, d.keys); err != nil {
+				d.t.Fatal(err)
+			}
+		}, 0},
+		"named": {func(d *desk) {
+			if _, err := d.RetryNumber(d.ctx, conversion.SubscriberNumber(number(0)), d.keys); err != nil {
+				d.t.Fatal(err)
+			}
+		}, 1},
+		"import": {func(d *desk) {
+			d.held("spring", row(number(0), "a0@duvallon.example", holder("Dominique Duvallon")))
+		}, 0},
+		"import of another address": {func(d *desk) { d.held("spring", row(number(0), "b0@duvallon.example")) }, 1},
+	} {
+		d := open(t)
+		d.Freeze(t, noon)
+		d.held("spring", rows(1)...)
+		d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+		d.must(d.ReleaseAll(d.ctx))
+		s, err := d.StartMail(d.ctx, sql.Window{Lane: sql.LaneBulk, Limit: 1, Token: "4b3a5a1e-5d0e-4a8e-9d43-5f0a3a1d0a55", Lifetime: again, Keys: d.keys})
+		d.must(err)
+		d.must(d.FinishAccepted(d.ctx, "4b3a5a1e-5d0e-4a8e-9d43-5f0a3a1d0a55", s.Mails))
+		d.expireAt(noon.Add(again), 1)
+		c.invite(d)
+		if got := d.leave(); got[sql.MailCode] != c.want {
+			t.Errorf("%s: %v left, want %d", name, got, c.want)
+		}
+		d.Freeze(t, noon.Add(48*time.Hour-time.Second))
+		d.held("spring", row("OTHER1", "other@duvallon.example"))
+		if got := d.leave(); got[sql.MailCode] != 1 {
+			t.Errorf("%s: %v left within two days, want another's", name, got)
+		}
+		d.Freeze(t, noon.Add(48*time.Hour))
+		if got := d.leave(); got[sql.MailCode] != 1-c.want {
+			t.Errorf("%s: %v left after two days, want %d", name, got, 1-c.want)
+		}
+		d.sound()
+	}
+}
