@@ -84,7 +84,7 @@ func TestStopsOnFrozenPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.pass(31 * time.Second)
-	s.until("the other one waits to be started", `SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '-- What the mails $1 of the codes%'`)
+	s.until("the other one waits to be started", `SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '-- Reads what the mails $1 of the codes%'`)
 	thaw := s.stopsFrozen("at work", stop, func() { close(goOn) })
 
 	thaw()

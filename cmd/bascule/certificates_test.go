@@ -70,7 +70,7 @@ func TestServeAsksForCertificates(t *testing.T) {
 	roots.AddCert(authority.Certificate())
 	browser := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}}}}
 	says(t, browser, "http://"+pages+"/certificat", http.StatusOK, "https://"+asking+"/certificat")
-	says(t, browser, "https://"+asking+"/certificat", http.StatusOK, "00123456", "Opter pour l&#39;accès sans certificat")
+	says(t, browser, "https://"+asking+"/certificat", http.StatusOK, "00123456", "Opter pour l’accès sans certificat")
 	if err := authority.WriteCRL(at("crl.pem"), now, now.Add(2*time.Hour), serial); err != nil {
 		t.Fatal(err)
 	}

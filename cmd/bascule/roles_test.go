@@ -43,6 +43,7 @@ func TestReadmeStart(t *testing.T) {
 	_, query, _ := strings.Cut(postgres.URL("bascule"), "?")
 	script := strings.ReplaceAll(blocks[1][1], "@db.example/bascule", "@/bascule?"+query)
 	script = strings.Replace(script, "bascule serve & bascule work &\n", "", 1)
+	script, _, _ = strings.Cut(script, "bascule campaign preview")
 	cmd := exec.Command("sh", "-eux", "-c", script)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, ".bin")+":"+os.Getenv("PATH"))
