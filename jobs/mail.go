@@ -257,7 +257,7 @@ func (m *Mailer) compose(d *sql.Mail) mail.Message {
 			At: d.SwitchedAt, Recap: d.PDF})
 	case sql.MailReminder:
 		return m.Composer.Reminder(mail.Reminder{Head: head, Number: d.Number, Holder: d.Holder,
-			Code: d.Code, Deadline: d.ExpiresAt, Certificate: d.Expires})
+			Code: d.Code, Deadline: d.ExpiresAt, Certificate: d.Expires, Message: d.Message})
 	case sql.MailExpired:
 		return m.Composer.Expired(mail.Expired{Head: head, Number: d.Number, Holder: d.Holder,
 			Deadline: d.ExpiresAt, Certificate: d.Expires})
@@ -270,7 +270,7 @@ func (m *Mailer) compose(d *sql.Mail) mail.Message {
 			Code: d.Code, Deadline: d.ExpiresAt})
 	}
 	return m.Composer.Activation(mail.Activation{Head: head, Number: d.Number, Holder: d.Holder,
-		Code: d.Code, Deadline: d.ExpiresAt, Certificate: d.Expires, Sharing: d.Sharing, Taken: d.Taken, Chosen: d.IsChosen})
+		Code: d.Code, Deadline: d.ExpiresAt, Certificate: d.Expires, Sharing: d.Sharing, Taken: d.Taken, Chosen: d.IsChosen, Message: d.Message})
 }
 
 // fingerprint tells requests with the same id apart, as a restored or a new database

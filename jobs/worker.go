@@ -50,7 +50,7 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 func (w *Worker) presence() *Presence {
-	return &Presence{DB: w.DB, Version: w.Version, Texts: w.Mailer.Composer.Digest(), Every: presentEvery, Log: w.Log}
+	return &Presence{DB: w.DB, Version: w.Version, Texts: w.Mailer.Composer.Digest(""), Every: presentEvery, Log: w.Log}
 }
 
 func (w *Worker) watcher() *Watcher {

@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"crypto/sha256"
 	stdsql "database/sql"
 	_ "embed"
 	"errors"
@@ -54,7 +55,8 @@ type Campaign struct {
 	State     CampaignState
 	Why       string // the reason of this state, if somebody gave one
 	CreatedAt time.Time
-	Tried     string // digest of the texts of the latest trial that was sent; "" if none was
+	Message   conversion.Message // stands in its invitations and reminders
+	Tried     string             // digest of the texts of the latest trial that was sent; "" if none was
 	CampaignSettings
 }
 
@@ -90,21 +92,22 @@ func (e *CampaignStateError) Error() string {
 }
 
 type campaignRow struct {
-	ID        int64         `db:"id"`
-	Name      string        `db:"name"`
-	State     CampaignState `db:"state"`
-	Why       string        `db:"why"`
-	CreatedAt time.Time     `db:"created_at"`
-	StartsAt  time.Time     `db:"starts_at"`
-	Pilot     int           `db:"pilot"`
-	PerDay    int           `db:"per_day"`
-	MinHelp   int           `db:"min_help"` // minutes
-	Again     int           `db:"again"`
-	Tried     string        `db:"tried"`
+	ID        int64              `db:"id"`
+	Name      string             `db:"name"`
+	State     CampaignState      `db:"state"`
+	Why       string             `db:"why"`
+	CreatedAt time.Time          `db:"created_at"`
+	StartsAt  time.Time          `db:"starts_at"`
+	Pilot     int                `db:"pilot"`
+	PerDay    int                `db:"per_day"`
+	MinHelp   int                `db:"min_help"` // minutes
+	Again     int                `db:"again"`
+	Tried     string             `db:"tried"`
+	Message   conversion.Message `db:"message"`
 }
 
 func (r campaignRow) campaign() Campaign {
-	return Campaign{ID: r.ID, Name: r.Name, State: r.State, Why: r.Why, CreatedAt: r.CreatedAt, Tried: r.Tried, CampaignSettings: CampaignSettings{
+	return Campaign{ID: r.ID, Name: r.Name, State: r.State, Why: r.Why, CreatedAt: r.CreatedAt, Message: r.Message, Tried: r.Tried, CampaignSettings: CampaignSettings{
 		StartsAt: known(r.StartsAt), Pilot: r.Pilot, PerDay: r.PerDay, MinHelp: time.Duration(r.MinHelp) * time.Minute, Again: r.Again,
 	}}
 }
@@ -292,6 +295,31 @@ func (db *DB) SetCampaign(ctx context.Context, name string, change func(*Campaig
 		s := c.CampaignSettings
 		change(&s)
 		return set(ctx, tx, c, s, actor)
+	})
+}
+
+//go:embed query/set_message.sql
+var setMessage string
+
+// SetMessage gives a campaign another message, which stands in the mails that start from
+// then on; "" takes it away. The log has a digest of it. It returns ErrNoCampaign or a
+// *CampaignStateError.
+func (db *DB) SetMessage(ctx context.Context, name string, m conversion.Message, actor string) error {
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if c.State == CampaignCancelled || c.State == CampaignClosed {
+			return &CampaignStateError{c.Name, c.State}
+		}
+		if m == c.Message {
+			return nil
+		}
+		why := "none"
+		if m != "" {
+			why = fmt.Sprintf("%d characters, sha256 %.8x", len([]rune(m)), sha256.Sum256([]byte(m)))
+		}
+		if _, err := tx.ExecContext(ctx, setMessage, c.ID, m, actor, why); err != nil {
+			return fmt.Errorf("change the message of campaign %q: %w", c.Name, err)
+		}
+		return nil
 	})
 }
 

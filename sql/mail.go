@@ -56,9 +56,10 @@ type Mail struct {
 	obligation
 	about
 	To        conversion.Email
-	Code      conversion.Code // zero unless the mail carries a code
-	Date      time.Time       // of the message; the same for every copy of it
-	ExpiresAt time.Time       `db:"expires_at"` // the code's deadline, in a notice that of the contact's code; the epoch if there is none
+	Code      conversion.Code    // zero unless the mail carries a code
+	Message   conversion.Message // of its campaign, in an invitation, its repetition and its reminder
+	Date      time.Time          // of the message; the same for every copy of it
+	ExpiresAt time.Time          `db:"expires_at"` // the code's deadline, in a notice that of the contact's code; the epoch if there is none
 }
 
 // obligation is a task that is due, and how often it was tried.
@@ -102,10 +103,11 @@ type about struct {
 	Sharing    int              `db:"sharing"` // certificate spaces with this contact address, 1001 at most (D2)
 	Taken      bool             `db:"taken"`   // that address is the identifier of a password space already (R6)
 	PDF        []byte           `db:"pdf"`
-	Started    bool             `db:"started"`    // the code has started: this is a repetition after doubt
-	Good       bool             `db:"good"`       // nothing has made the mail void
-	LeftUntil  *string          `db:"left_until"` // an instant, or infinity, while its space is left alone (D17)
-	Now        time.Time        `db:"now"`        // when a mail that starts no code was read
+	Started    bool             `db:"started"`     // the code has started: this is a repetition after doubt
+	Good       bool             `db:"good"`        // nothing has made the mail void
+	OfCampaign int64            `db:"of_campaign"` // of a repetition that nobody holds back: whose invitation it repeats
+	LeftUntil  *string          `db:"left_until"`  // an instant, or infinity, while its space is left alone (D17)
+	Now        time.Time        `db:"now"`         // when a mail that starts no code was read
 	spaceRow
 }
 

@@ -1,10 +1,12 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -62,6 +64,8 @@ var (
 	readCodes string
 	//go:embed query/read_others.sql
 	readOthers string
+	//go:embed query/read_messages.sql
+	readMessages string
 	//go:embed query/start_mail.sql
 	startMail string
 	//go:embed query/start_codes.sql
@@ -306,6 +310,9 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 	if err := w.tx.SelectContext(ctx, &started, startMail, places, w.Token, Lease.Seconds()); err != nil {
 		return err
 	}
+	if err := w.readMessages(ctx, mails); err != nil {
+		return err
+	}
 	for _, s := range started {
 		byID[s.ID].Date = s.Date
 	}
@@ -321,4 +328,42 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 		byID[c.ID].ExpiresAt = c.ExpiresAt
 	}
 	return err
+}
+
+// readMessages gives invitations, their repetitions and reminders the message that their
+// campaign has now.
+func (w *window) readMessages(ctx context.Context, mails []*Mail) error {
+	var ids pq.Int64Array
+	for _, m := range mails {
+		if id := m.messageOf(); id != 0 && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var rows []struct {
+		ID      int64              `db:"id"`
+		Message conversion.Message `db:"message"`
+	}
+	if err := w.tx.SelectContext(ctx, &rows, readMessages, ids); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		for _, m := range mails {
+			if m.messageOf() == r.ID {
+				m.Message = r.Message
+			}
+		}
+	}
+	return nil
+}
+
+// messageOf is the campaign whose message stands in the mail, 0 for none. What a
+// subscriber asked for has none.
+func (m *Mail) messageOf() int64 {
+	if m.Kind != MailCode && m.Kind != MailReminder || m.IsChosen {
+		return 0
+	}
+	return cmp.Or(m.CampaignID, m.OfCampaign)
 }

@@ -134,11 +134,12 @@ type campaignLine struct {
 	MinHelp       float64                   `json:"min_help"`  // hours; 0: any
 	LastMail      *time.Time                `json:"last_mail"` // foreseen, while the campaign runs
 	Again         int                       `json:"again"`     // times; 0: never
+	Message       conversion.Message        `json:"message"`   // "": none
 }
 
 func newCampaignLine(p sql.CampaignProgress, last time.Time) campaignLine {
 	l := campaignLine{
-		Campaign: p.Name, State: p.State, Why: p.Why, Rows: p.Rows, Held: p.Held, Started: p.Started, StartedToday: p.StartedToday, Reminded: p.Reminded, ToInvite: p.ToInvite, Again: p.Again,
+		Campaign: p.Name, State: p.State, Why: p.Why, Rows: p.Rows, Held: p.Held, Started: p.Started, StartedToday: p.StartedToday, Reminded: p.Reminded, ToInvite: p.ToInvite, Again: p.Again, Message: p.Message,
 		Requested: p.States[conversion.StateRequested], Mailed: p.States[conversion.StateMailed],
 		Activated: p.States[conversion.StateActivated], Expired: p.States[conversion.StateExpired],
 		Undeliverable: p.States[conversion.StateUndeliverable], Cancelled: p.States[conversion.StateCancelled],
@@ -156,8 +157,8 @@ func newCampaignLine(p sql.CampaignProgress, last time.Time) campaignLine {
 
 func (a *app) printCampaign(p sql.CampaignProgress, last time.Time) {
 	a.printf("Campaign %s: %s\n", p.Name, withWhy(string(p.State), p.Why))
-	for _, brake := range brakesOf(p.CampaignSettings) {
-		a.printf("  %s\n", brake)
+	for _, line := range append(brakesOf(p.CampaignSettings), messageOf(p.Campaign)...) {
+		a.printf("  %s\n", line)
 	}
 	a.printf("\n%10d  rows handed in\n\nRequests\n", p.Rows)
 	writeStates(a.stdout, p.States, p.NotDelivered)
@@ -340,18 +341,36 @@ Environment: that of bascule campaign check.`,
 
 func (a *app) campaignSet() *cobra.Command {
 	var b brakes
+	var file string
 	cmd := a.ofCampaign(&cobra.Command{
 		Use:   "set NAME",
-		Short: "Change the brakes of a campaign, which may be running",
-		Long: `Changes the brakes of a campaign, also while it runs. 0 takes a brake away.
+		Short: "Change the brakes or the message of a campaign, which may be running",
+		Long: `Changes the brakes of a campaign, also while it runs. 0 takes a brake away. The
+message is a paragraph of your own in its invitations and reminders, from the next
+mail on: at most 1000 characters in 20 lines of plain text, with links and addresses
+on the domains of PUBLIC_URL and MAIL_FROM alone.
 
-Environment: DATABASE_URL; HELP_HOURS and CODE_LIFETIME, optional, for --min-help.`,
+Environment: DATABASE_URL; HELP_HOURS and CODE_LIFETIME, optional, for --min-help;
+PUBLIC_URL and MAIL_FROM for --message.`,
 		Example: `  bascule campaign set spring --per-day 5000
-  bascule campaign set spring --per-day 0`,
+  bascule campaign set spring --per-day 0
+  bascule campaign set spring --message message.txt
+  bascule campaign set spring --message ''`,
 	})
 	b.addTo(cmd)
-	cmd.MarkFlagsOneRequired("after", "pilot", "per-day", "min-help", "again")
+	cmd.Flags().StringVar(&file, "message", "", "the `FILE` with the message, UTF-8; '' takes it away")
+	cmd.MarkFlagsOneRequired("after", "pilot", "per-day", "min-help", "again", "message")
 	cmd.RunE = a.withBrakes(&b, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error {
+		if cmd.Flags().Changed("message") {
+			m, err := a.message(file)
+			if err != nil {
+				return err
+			}
+			if err := db.SetMessage(ctx, p.Name, m, actor()); err != nil {
+				return err
+			}
+			p.Message = m
+		}
 		var now sql.CampaignSettings
 		err := db.SetCampaign(ctx, p.Name, func(s *sql.CampaignSettings) {
 			b.apply(cmd, s, at, p.Started)
@@ -361,8 +380,8 @@ Environment: DATABASE_URL; HELP_HOURS and CODE_LIFETIME, optional, for --min-hel
 			return err
 		}
 		a.printf("The campaign %s is %s.\n", p.Name, p.State)
-		for _, brake := range brakesOf(now) {
-			a.printf("  %s\n", brake)
+		for _, line := range append(brakesOf(now), messageOf(p.Campaign)...) {
+			a.printf("  %s\n", line)
 		}
 		return nil
 	})

@@ -204,8 +204,8 @@ func (a *app) mailLines(c sql.Campaign, workers []sql.Worker) []readiness.Line {
 		list[i] = readiness.Worker(w)
 	}
 	return []readiness.Line{
-		readiness.Workers(list, sql.WorkerSilence, thisVersion().String(), composer.Digest()),
-		readiness.Trial(c.Tried, composer.Digest(), fmt.Sprintf("send yourself one: `bascule campaign preview %s --to ADDRESS`", shellWord(c.Name))),
+		readiness.Workers(list, sql.WorkerSilence, thisVersion().String(), composer.Digest("")),
+		readiness.Trial(c.Tried, composer.Digest(c.Message), fmt.Sprintf("send yourself one: `bascule campaign preview %s --to ADDRESS`", shellWord(c.Name))),
 	}
 }
 

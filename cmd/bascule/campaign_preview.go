@@ -18,7 +18,7 @@ import (
 )
 
 func (a *app) campaignPreview() *cobra.Command {
-	var dir, to string
+	var dir, to, file string
 	cmd := &cobra.Command{
 		Use:   "preview NAME [NUMBER...]",
 		Short: "Write or send real mails of a campaign as a trial",
@@ -43,10 +43,15 @@ as the workers have them.`,
 	}
 	cmd.Flags().StringVar(&dir, "out", "", "write one .eml file for each mail into the folder `DIR`")
 	cmd.Flags().StringVar(&to, "to", "", "send them by the relay to this `ADDRESS` alone")
+	cmd.Flags().StringVar(&file, "message", "", "as if the message in this `FILE` were that of the campaign, see bascule campaign set")
 	cmd.MarkFlagsOneRequired("out", "to")
 	cmd.MarkFlagsMutuallyExclusive("out", "to")
 	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
-		t, err := a.trial(ctx, db, args)
+		said := (*string)(nil)
+		if cmd.Flags().Changed("message") {
+			said = &file
+		}
+		t, err := a.trial(ctx, db, args, said)
 		if err != nil {
 			return err
 		}
@@ -67,7 +72,8 @@ type trial struct {
 	numbers  []conversion.SubscriberNumber // of the mails
 }
 
-func (a *app) trial(ctx context.Context, db *sql.DB, args []string) (t trial, err error) {
+// trial writes mails with the message in a file; with that of the campaign if file is nil.
+func (a *app) trial(ctx context.Context, db *sql.DB, args []string, file *string) (t trial, err error) {
 	numbers, err := a.numbers(ctx, args[1:], bulkFlags{})
 	if err != nil {
 		return t, err
@@ -87,6 +93,12 @@ func (a *app) trial(ctx context.Context, db *sql.DB, args []string) (t trial, er
 	if t.campaign, err = db.Campaign(ctx, args[0]); err != nil {
 		return t, err
 	}
+	said := t.campaign.Message
+	if file != nil {
+		if said, err = a.message(*file); err != nil {
+			return t, err
+		}
+	}
 	held, err := db.Previews(ctx, t.campaign, numbers)
 	if err != nil {
 		return t, err
@@ -98,13 +110,13 @@ func (a *app) trial(ctx context.Context, db *sql.DB, args []string) (t trial, er
 	if err != nil {
 		return t, err
 	}
-	t.from, t.texts = office.From, composer.Digest()
+	t.from, t.texts = office.From, composer.Digest(said)
 	for i, p := range held {
 		id := fmt.Sprintf("trial.%d.%d@%s", at.UnixMicro(), i, host)
 		t.numbers = append(t.numbers, p.Number)
 		t.mails = append(t.mails, composer.Trial(mail.Activation{
 			Head:   mail.Head{ID: id, Date: at.Truncate(time.Second), To: p.Contact},
-			Number: p.Number, Holder: p.Holder, Deadline: at.Add(lifetime), Certificate: p.Certificate.Expires, Sharing: p.Sharing, Taken: p.Taken,
+			Number: p.Number, Holder: p.Holder, Deadline: at.Add(lifetime), Certificate: p.Certificate.Expires, Sharing: p.Sharing, Taken: p.Taken, Message: said,
 		}))
 	}
 	return t, nil

@@ -161,6 +161,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 	"dns":      setRecords,
 	"sees":     awaitWords,
 	"decided":  decideAll,
+	"said":     wasSaid,
 }
 
 func storyOf(ts *testscript.TestScript) *story { return ts.Value(story{}).(*story) }
@@ -324,6 +325,18 @@ func awaitMails(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	if n := inbox.Count(); n != want {
 		ts.Fatalf("%d mails, want %d", n, want)
+	}
+}
+
+// said ADDRESS WORDS: a mail to the address says the words. ! said: none does.
+func wasSaid(ts *testscript.TestScript, neg bool, args []string) {
+	found := slices.ContainsFunc(storyOf(ts).inbox.Messages(), func(m devenv.Message) bool {
+		mail, err := m.Parse()
+		ts.Check(err)
+		return slices.Contains(m.Recipients, args[0]) && strings.Contains(mail.Text, args[1])
+	})
+	if found == neg {
+		ts.Fatalf("the words were said to %s: %v", args[0], found)
 	}
 }
 

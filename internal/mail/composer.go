@@ -33,6 +33,7 @@ type variant struct {
 	taken   bool // the address is another space's identifier already
 	dropped bool // the chosen address was refused and counts no more
 	trial   bool // it is to be looked at, its code opens nothing
+	message bool // the administration adds words of its own
 }
 
 // wording is a variant in its two formats.
@@ -68,8 +69,9 @@ func NewComposer(o Office) (*Composer, error) {
 }
 
 // Digest stands for the texts of invitations and reminders, of whomever they are to: it
-// is another one where a template or the office says something else.
-func (c *Composer) Digest() string {
+// is another one where a template, the office or the message of a campaign says something
+// else.
+func (c *Composer) Digest(message conversion.Message) string {
 	var sums []string
 	for v, w := range c.wordings {
 		if v.name == "activation" || v.name == "reminder" {
@@ -78,7 +80,7 @@ func (c *Composer) Digest() string {
 		}
 	}
 	slices.Sort(sums)
-	sum := sha256.Sum256([]byte(c.from.Name + "\n" + c.from.Address.Mailbox() + "\n" + strings.Join(sums, "")))
+	sum := sha256.Sum256([]byte(c.from.Name + "\n" + c.from.Address.Mailbox() + "\n" + strings.Join(sums, "") + string(message)))
 	return hex.EncodeToString(sum[:8])
 }
 
@@ -112,7 +114,7 @@ func (c *Composer) compileAll(o Office) error {
 func (o Office) data(v variant) map[string]any {
 	return map[string]any{
 		"URL": o.PublicURL, "Help": strings.Split(o.Help, "\n"), "Administration": o.Administration.String(), "Short": o.Administration.Short,
-		"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped, "Trial": v.trial,
+		"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped, "Trial": v.trial, "HasMessage": v.message,
 		"Certificates": o.Certificates,
 	}
 }
@@ -120,14 +122,14 @@ func (o Office) data(v variant) map[string]any {
 // variants lists every wording of every mail.
 func variants() []variant {
 	var all []variant
-	for bits := range 256 {
+	for bits := range 512 {
 		on := func(i int) bool { return bits>>i&1 == 1 }
-		v := variant{chosen: on(0), shared: on(1), dated: on(2), past: on(3), again: on(4), taken: on(5), dropped: on(6), trial: on(7)}
+		v := variant{chosen: on(0), shared: on(1), dated: on(2), past: on(3), again: on(4), taken: on(5), dropped: on(6), trial: on(7), message: on(8)}
 		for name, uses := range map[string]variant{
-			"activation":    {chosen: true, shared: true, dated: true, past: true, taken: true, trial: true},
+			"activation":    {chosen: true, shared: true, dated: true, past: true, taken: true, trial: true, message: true},
 			"other_address": {again: true, dropped: true},
 			"confirmation":  {},
-			"reminder":      {dated: true, past: true},
+			"reminder":      {dated: true, past: true, message: true},
 			"expired":       {dated: true, past: true},
 			"reset":         {},
 			"switched":      {},
@@ -147,7 +149,7 @@ func variants() []variant {
 
 func (v variant) within(uses variant) bool {
 	return !(v.chosen && !uses.chosen || v.shared && !uses.shared || v.dated && !uses.dated ||
-		v.past && !(uses.past && v.dated) || v.again && !uses.again || v.taken && !uses.taken || v.dropped && !uses.dropped || v.trial && !uses.trial)
+		v.past && !(uses.past && v.dated) || v.again && !uses.again || v.taken && !uses.taken || v.dropped && !uses.dropped || v.trial && !uses.trial || v.message && !uses.message)
 }
 
 // Activation is the mail with the code (R19, R23).
@@ -161,6 +163,7 @@ type Activation struct {
 	Sharing     int       // spaces whose contact is this address, this one included (D2)
 	Taken       bool      // the address is the identifier of a password space already: another one must be chosen (R6)
 	Chosen      bool      // the subscriber chose the address: the code activates at once (D1)
+	Message     conversion.Message
 }
 
 // Activation writes the mail with the code.
@@ -178,12 +181,12 @@ func (c *Composer) Trial(a Activation) Message {
 }
 
 func (c *Composer) activation(a Activation, code string, trial bool) Message {
-	v := variant{name: "activation", chosen: a.Chosen, taken: a.Taken && !a.Chosen, shared: a.Sharing > 1 && !a.Taken && !a.Chosen, trial: trial}
+	v := variant{name: "activation", chosen: a.Chosen, taken: a.Taken && !a.Chosen, shared: a.Sharing > 1 && !a.Taken && !a.Chosen, trial: trial, message: a.Message != ""}
 	v.dated, v.past = lastDay(a.Certificate, a.Date)
 	return c.write(v, a.Head, "votre code d’activation pour l’accès sans certificat", values{
 		slotNumber: string(a.Number), slotHolder: a.Holder,
 		slotCode: code, slotDeadline: conversion.FrenchTime(a.Deadline),
-		slotCertificate: frenchDay(a.Certificate), slotSharing: sharing(a.Sharing),
+		slotCertificate: frenchDay(a.Certificate), slotSharing: sharing(a.Sharing), slotMessage: string(a.Message),
 	})
 }
 
@@ -248,15 +251,16 @@ type Reminder struct {
 	Code        conversion.Code
 	Deadline    time.Time // as the invitation said it
 	Certificate time.Time // midnight UTC of the certificate's last day; zero if unknown
+	Message     conversion.Message
 }
 
 // Reminder writes the mail that says that the code is still good.
 func (c *Composer) Reminder(r Reminder) Message {
-	v := variant{name: "reminder"}
+	v := variant{name: "reminder", message: r.Message != ""}
 	v.dated, v.past = lastDay(r.Certificate, r.Date)
 	return c.write(v, r.Head, "rappel, votre code d’activation est encore valable", values{
 		slotNumber: string(r.Number), slotHolder: r.Holder, slotCode: r.Code.String(),
-		slotDeadline: conversion.FrenchTime(r.Deadline), slotCertificate: frenchDay(r.Certificate),
+		slotDeadline: conversion.FrenchTime(r.Deadline), slotCertificate: frenchDay(r.Certificate), slotMessage: string(r.Message),
 	})
 }
 

@@ -32,6 +32,7 @@ const (
 	slotSharing                 // how many spaces share the address
 	slotOther                   // the other address, masked
 	slotDay                     // when it happened
+	slotMessage                 // of a campaign, one line per line
 	slotCount
 )
 
@@ -51,7 +52,7 @@ func (s slot) mark() string { return slotOpen + strconv.Itoa(int(s)) + slotClose
 var slotNames = map[string]slot{
 	"Number": slotNumber, "Holder": slotHolder, "Address": slotAddress, "Fragment": slotFragment,
 	"Code": slotCode, "Deadline": slotDeadline, "Certificate": slotCertificate, "Sharing": slotSharing,
-	"Other": slotOther, "Day": slotDay,
+	"Other": slotOther, "Day": slotDay, "Message": slotMessage,
 }
 
 // form is one variant of one template, executed once. A mail only fills its
@@ -79,10 +80,10 @@ type span struct {
 type Part struct {
 	form   *form
 	values *values
-	escape func(string) string
+	escape func(slot, string) string
 }
 
-func verbatim(s string) string { return s }
+func verbatim(_ slot, s string) string { return s }
 
 // String is the decoded content, lines ending in LF.
 func (p Part) String() string {
@@ -115,7 +116,7 @@ func (p Part) fill(b []byte, line []span) []byte {
 	for _, s := range line {
 		b = append(b, s.text...)
 		if s.slot != slotCount {
-			b = append(b, p.escape(p.values[s.slot])...)
+			b = append(b, p.escape(s.slot, p.values[s.slot])...)
 		}
 	}
 	return b
@@ -135,8 +136,15 @@ func (p Part) size() int {
 	return p.form.length + 256
 }
 
-// htmlEscape is right in text and in quoted attributes, where slots may stand.
-func htmlEscape(s string) string { return html.EscapeString(s) }
+// htmlEscape is right in text and in quoted attributes, where slots may stand. A message,
+// which stands in text, has lines.
+func htmlEscape(s slot, value string) string {
+	value = html.EscapeString(value)
+	if s == slotMessage {
+		value = strings.ReplaceAll(value, "\n", "<br>\n")
+	}
+	return value
+}
 
 type template interface {
 	ExecuteTemplate(w io.Writer, name string, data any) error

@@ -95,6 +95,9 @@ func samples(t testing.TB) map[string]Message {
 		Head: head(t, "reminder", "jeanne.o'hara+fisc@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
 		Code: code(t), Deadline: deadline.Add(-24 * time.Hour), Certificate: certificate,
 	}
+	worded, reworded := shared, reminder
+	worded.Message = "Permanence le 12 mars <à 8 h 30>\u00a0: venez\u00a0!\n\nVoir https://espace.example/aide & {0}."
+	reworded.Message = worded.Message
 	overdue := reminder
 	overdue.Certificate = past.Certificate
 	locked := expired
@@ -106,6 +109,8 @@ func samples(t testing.TB) map[string]Message {
 		"activation_unknown":     c.Activation(unknown),
 		"activation_chosen":      c.Activation(chosen),
 		"activation_taken":       c.Activation(taken),
+		"activation_message":     c.Activation(worded),
+		"reminder_message":       c.Reminder(reworded),
 		"other_address":          c.OtherAddress(other),
 		"other_address_opted":    c.OtherAddress(certified),
 		"other_address_dropped":  c.OtherAddress(dropped),
@@ -399,11 +404,14 @@ func TestDigest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.Digest()
+		return c.Digest("")
 	}
 	same := digest(func(*Office) {})
-	if same != composer(t).Digest() {
+	if same != composer(t).Digest("") {
 		t.Error("two processes of the same texts have two digests")
+	}
+	if composer(t).Digest("Bonjour") == same {
+		t.Error("a message changes nothing")
 	}
 	for name, change := range map[string]func(*Office){
 		"help":           func(o *Office) { o.Help += "." },

@@ -24,6 +24,7 @@ SELECT m.id, (SELECT now FROM clock) AS now, m.request_id, m.generation, m.key_i
        CASE WHEN m.kind IN ('code', 'reminder', 'expired') THEN (SELECT count(*) FROM (
            SELECT FROM space x WHERE x.contact_key = m.contact_key AND x.access = 'certificate' LIMIT 1001) AS counted) ELSE 1 END AS sharing,
        m.kind = 'code' AND EXISTS (SELECT FROM space x WHERE x.email_key = m.contact_key AND x.access = 'password') AS taken,
+       CASE WHEN m.kind = 'code' THEN coalesce((SELECT r.campaign_id FROM request r WHERE r.id = m.request_id), 0) ELSE 0 END AS of_campaign,
        CASE WHEN m.kind = 'confirmation' THEN (SELECT p.pdf FROM recap p WHERE p.request_id = m.request_id) END AS pdf,
        coalesce(CASE WHEN m.kind = 'notice' THEN (
                SELECT max(i.expires_at) FROM code i WHERE i.request_id = m.request_id AND i.purpose = 'identify' AND i.void_at IS NULL)

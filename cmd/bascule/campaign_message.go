@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// messageOf writes the message of a campaign, one line each; none if it has no message.
+func messageOf(c sql.Campaign) []string {
+	if c.Message == "" {
+		return nil
+	}
+	lines := []string{"says in invitations and reminders:"}
+	for line := range strings.SplitSeq(string(c.Message), "\n") {
+		lines = append(lines, "  | "+line)
+	}
+	return lines
+}
+
+// message reads the message in a file. "" is no file and no message.
+func (a *app) message(path string) (conversion.Message, error) {
+	if path == "" {
+		return "", nil
+	}
+	site, err := a.env.publicURL()
+	if err != nil {
+		return "", err
+	}
+	from, err := a.env.mailFrom(conversion.Administration{})
+	if err != nil {
+		return "", err
+	}
+	said, err := readText(path, maxMessageFile)
+	if err != nil {
+		return "", fmt.Errorf("--message: %w", err)
+	}
+	m, err := conversion.ParseMessage(said, conversion.NewOwn(site, from.Address))
+	if err != nil {
+		return "", fmt.Errorf("--message %s: %w", path, err)
+	}
+	return m, nil
+}
+
+// maxMessageFile is room for a message in any of its characters, and for blanks around.
+const maxMessageFile = 8 * conversion.MaxMessage
