@@ -207,7 +207,7 @@ func demoSteps(campaign, number string) []demoStep {
 		{"bascule campaign show " + c, "how it stands"},
 		{"bascule campaign plan " + c + " --per-day 20", "what would leave on which day"},
 		{"bascule campaign preview " + c + " --to me@office.example", "a trial: look into the inbox"},
-		{fmt.Sprintf("bascule campaign start %s --pilot %d", c, demoPilot), "a few; then it pauses itself"},
+		{fmt.Sprintf("bascule campaign start %s --pilot %d --anyway training", c, demoPilot), "a few; then it pauses itself (bascule campaign check is red here)"},
 		{"bascule campaign resume " + c, "the others; activate some"},
 		{"bascule show " + number, "one subscriber's story"},
 		{"bascule status", "how all of it stands"},
