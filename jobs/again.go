@@ -9,8 +9,8 @@ import (
 	"bascule/sql"
 )
 
-// Inviter invites again whose code expired, some days before the certificate ends
-// (D16). The campaign holds what it opens.
+// Inviter invites subscribers again whose code expired, some days before their
+// certificate ends (D16). The campaign holds the invitations.
 type Inviter struct {
 	DB    *sql.DB
 	Keys  *conversion.Keyring
@@ -19,9 +19,9 @@ type Inviter struct {
 }
 
 const (
-	// inviteEvery is how late an invitation may be: a day begins a minute ago.
+	// inviteEvery is how late an invitation may be after its day has begun.
 	inviteEvery = time.Minute
-	// inviteSize bounds one transaction, for which imports wait.
+	// inviteSize is how many requests one transaction opens. Imports wait for it.
 	inviteSize = 500
 )
 
@@ -38,7 +38,7 @@ func (i *Inviter) Run(ctx context.Context) {
 	}
 }
 
-// Invite looks once, and invites all whose day has begun.
+// Invite looks once, and invites all subscribers whose day has begun.
 func (i *Inviter) Invite(ctx context.Context) error {
 	for {
 		looked, err := i.inviteSome(ctx)

@@ -128,7 +128,7 @@ func readStart(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxBounce))
 }
 
-// signedPath is our return path: anything+request.generation.signature@anywhere.
+// signedPath matches our return path: anything+request.generation.signature@anywhere.
 var signedPath = regexp.MustCompile(`\+(\d{1,18}\.\d{1,9})\.([0-9a-z]{10})@`)
 
 // signed finds our signed return path where a bounce names its own recipient. A path

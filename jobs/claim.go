@@ -26,9 +26,9 @@ type holding struct {
 // fails.
 const renewEvery = sql.Lease / 4
 
-// How long a worker may use the database after it was told to stop, and for one
-// attempt. Starts and outcomes go on when the worker's context has ended. If they were
-// cut off, nobody would know what was committed.
+// These limits say how long a worker may use the database after it was told to stop, in
+// all and for one attempt. Starts and outcomes go on when the worker's context has
+// ended. If they were cut off, nobody would know what was committed.
 const (
 	lastWords        = 20 * time.Second
 	statementTimeout = 15 * time.Second

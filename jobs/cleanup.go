@@ -8,9 +8,9 @@ import (
 	"bascule/sql"
 )
 
-// Cleaner forgets sessions that are over, throttles that are empty, and invitations
-// that would wait for ever. It also keeps the tally short. It runs even when no mail is
-// due, as people sign in and mistype codes at any time.
+// Cleaner forgets sessions that are over, throttles that are empty, and mails that
+// would wait for ever. It also keeps the tally short. It runs even when no mail is due,
+// as people sign in and mistype codes at any time.
 type Cleaner struct {
 	DB    *sql.DB
 	Every time.Duration // between two looks

@@ -34,8 +34,9 @@ import (
 	"bascule/sql"
 )
 
-// Dispatcher alone enqueues wake-ups. It asks PostgreSQL how much is due and keeps that
-// many wake-ups, bounded, in Redis. Any number of dispatchers may run side by side.
+// Dispatcher alone enqueues wake-ups. It asks PostgreSQL how much is due and keeps so
+// many wake-ups in Redis, within bounds. Any number of dispatchers may run side by
+// side.
 type Dispatcher struct {
 	DB    *sql.DB
 	Queue *queue.Client
@@ -58,9 +59,9 @@ const (
 	lookTimeout = 10 * time.Second
 )
 
-// perWakeUp is how many mails or recaps one wake-up stands for at the least. So little
-// work is not scattered, and much work soon wakes all slots. Other wake-ups stand for
-// one.
+// perWakeUp is the least number of mails or recaps for which there is one wake-up. So
+// little work is not scattered, and much work soon wakes all slots. An interactive
+// wake-up stands for one mail.
 const perWakeUp = 8
 
 // Run dispatches until ctx ends. A failure of PostgreSQL or Redis is logged
@@ -76,7 +77,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case queue.Told(err): // the log says so
+		case queue.Told(err): // the log has it already
 		case err != nil && !failing:
 			d.Log.Error("cannot dispatch work; it stays due", "err", err)
 		case err == nil && failing:
@@ -107,7 +108,7 @@ func (d *Dispatcher) watch(ctx context.Context, due chan<- struct{}) {
 		}
 		select {
 		case due <- struct{}{}:
-		default: // one is waiting already
+		default: // a signal is waiting already
 		}
 	}
 }
@@ -135,7 +136,7 @@ func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	lanes, err := d.DB.Due(ctx, 2*perWakeUp*max(d.Slots.Batch, d.Slots.Interactive)) // a higher count would wake no more slots
+	lanes, err := d.DB.Due(ctx, 2*perWakeUp*max(d.Slots.Batch, d.Slots.Interactive)) // a higher limit would wake no more slots
 	if err != nil {
 		return false, err
 	}

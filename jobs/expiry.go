@@ -8,16 +8,15 @@ import (
 	"bascule/sql"
 )
 
-// Expirer looks at codes whose time passes: it has their owners reminded at half time
-// (D16), and ends requests whose deadline has passed (R21, C3). The codes are dead
-// without it; it only brings the states up to date.
+// Expirer makes reminders due at half time (D16), and ends requests whose deadline has
+// passed (R21, C3). Codes die without it; it only brings the states up to date.
 type Expirer struct {
 	DB  *sql.DB
 	Log *slog.Logger
 }
 
 // sweepSize is how many deadlines one transaction handles, one for each window of
-// mails: enough to be fast, few enough to hold nobody up.
+// mails. So many are fast, and hold nobody up.
 const sweepSize = 80
 
 // sweepTimeout bounds one statement. On a loaded database a sweep is slow.

@@ -102,10 +102,10 @@ type window struct {
 	token   string
 	pace    *pace
 	probe   bool // one mail, although the breaker is open
-	another bool // than those that were refused without a clear reason
+	another bool // a mail that was not refused without a clear reason
 
 	found   int // mails that were due
-	started int // of these
+	started int // mails that were started
 }
 
 // run starts a window of mails and sends them.
@@ -113,7 +113,7 @@ func (w *window) run(ctx context.Context) error {
 	begin := w.Now()
 	mails, wait, err := w.start(ctx)
 	if err != nil {
-		return err // if they were started after all, the next start counts a doubt
+		return err // if they were started after all, their next start counts a doubt
 	}
 	if wait > 0 {
 		pause(ctx, wait, nil)
@@ -171,7 +171,7 @@ func (w *window) admit(ctx context.Context, n int) (allowed int, wait time.Durat
 
 // handOverWithin is how long after the start of its window the hand-over of a mail may
 // begin. The deadline counts from that start and is printed to the minute (D4). If the
-// relay becomes slow when windows are large, the last mails are late: they certainly
+// relay becomes slow when windows are large, the last mails are late. They certainly
 // did not go out, and are started anew with a full deadline.
 const handOverWithin = 5 * time.Second
 
@@ -230,7 +230,7 @@ func (w *window) tellPanic(m *sql.Mail, o smtp.Outcome) {
 func (m *Mailer) compose(d *sql.Mail) mail.Message {
 	copyOf := 0
 	if d.Copy > 0 || d.Kind == sql.MailPassword || d.Kind == sql.MailMoved || d.Kind == sql.MailSiege {
-		copyOf = int(d.ID) // a resend is a mail of its own (D3), and so is a notice that may come twice
+		copyOf = int(d.ID) // a resend is a mail of its own (D3), and so is a repeated notice
 	}
 	head := mail.Head{
 		ID:   mail.MessageID(string(d.Kind)+"."+fingerprint(d.Nonce), d.RequestID, d.Generation, copyOf, m.Domain),
@@ -246,7 +246,7 @@ func (m *Mailer) compose(d *sql.Mail) mail.Message {
 		}
 		return m.Composer.OtherAddress(n)
 	case sql.MailSwitched:
-		chosen, _ := conversion.ParseEmail(d.CodeEmail) // it is what was switched to
+		chosen, _ := conversion.ParseEmail(d.CodeEmail) // the space was switched to this address
 		return m.Composer.Switched(mail.Switched{Head: head, Number: d.Number, Holder: d.Holder, Chosen: chosen, At: d.HappenedAt})
 	case sql.MailPassword:
 		return m.Composer.PasswordChanged(mail.PasswordChanged{Head: head, Number: d.Number, Holder: d.Holder, At: d.HappenedAt})
@@ -273,8 +273,8 @@ func (m *Mailer) compose(d *sql.Mail) mail.Message {
 		Code: d.Code, Deadline: d.ExpiresAt, Certificate: d.Expires, Sharing: d.Sharing, Taken: d.Taken, Chosen: d.IsChosen, Message: d.Message})
 }
 
-// fingerprint tells requests with the same id apart, as a restored or a new database
-// has them. A mailbox drops a mail that it takes for a copy.
+// fingerprint tells requests with the same id apart: a restored or a new database has
+// them. A mailbox drops a mail that it takes for a copy.
 func fingerprint(nonce []byte) string {
 	sum := sha256.Sum256(nonce)
 	return hex.EncodeToString(sum[:4])
@@ -304,15 +304,15 @@ func (m *Mailer) returnPath(d *sql.Mail) conversion.Email {
 	id := strconv.FormatInt(d.RequestID, 10) + "." + strconv.Itoa(d.Generation)
 	signed, err := conversion.ParseEmail(fmt.Sprintf("%s+%s.%s@%s", local, id, m.Keys.SignPath(id), domain))
 	if err != nil {
-		return m.ReturnPath // too long an address to be signed
+		return m.ReturnPath // the address is too long to be signed
 	}
 	return signed
 }
 
 // pace chooses how many mails are started at once, so that they take about half a
-// second. The deadline of a code counts from the start of its window (D4): that must be
-// shortly before the mail. A small window also leaves mails of a small batch to other
-// workers, and holds few recaps in memory.
+// second. The deadline of a code counts from the start of its window (D4), which must
+// be shortly before the mail. A small window also leaves mails of a small batch to
+// other workers, and holds few recaps in memory.
 type pace struct{ size, max int }
 
 const (

@@ -65,8 +65,8 @@ func (m *Metrics) gauge(name, help string, read func(sql.Status) float64) promet
 	})
 }
 
-// Handler serves /metrics to Prometheus; /healthz, which tells that the process
-// lives, and /readyz, whether PostgreSQL answers.
+// Handler serves /metrics to Prometheus. /healthz tells that the process lives, and
+// /readyz whether PostgreSQL answers.
 func (m *Metrics) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})

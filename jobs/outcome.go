@@ -17,21 +17,21 @@ const flushEvery = 30 * time.Millisecond
 type recorder struct {
 	w       *window
 	held    *holding
-	ctx     context.Context // of the worker: once it has ended, we may have broken a mail off ourselves
+	ctx     context.Context // the worker's: once it has ended, we may have broken a mail off ourselves
 	out     context.Context // ends when nothing can be written down any more
 	cancel  context.CancelFunc
 	in      chan result
-	waiting []write // for somebody who holds their requests
+	waiting []write // outcomes that wait for somebody who holds their requests
 	done    chan struct{}
 
-	recorded bool // anything
-	lost     int  // outcomes that could not be
+	recorded bool // an outcome was written down
+	lost     int  // outcomes that could not be written down
 }
 
 type result struct {
 	mail      *sql.Mail
 	outcome   smtp.Outcome
-	stopping  bool // the worker is: we may have broken the mail off ourselves
+	stopping  bool // the worker is stopping: we may have broken the mail off ourselves
 	unwritten bool // there were no bytes to hand over
 }
 
@@ -152,7 +152,7 @@ type verdict struct {
 	inDoubt         []int64
 	refused, failed []sql.Failure
 	blamed          []int64 // refused without a clear reason or broken off, before another mail was accepted
-	unclear         []int64 // the same, since then
+	unclear         []int64 // the same, after the last accepted mail
 	us              []int64
 	reason          string // of the last refusal that may speak about us
 	spoke           bool   // the relay said something about a recipient: it works
@@ -182,9 +182,9 @@ func (v *verdict) retry(f sql.Failure, attempts int) {
 // doubtDelay is how long a mail in doubt waits: time for the relay to recover.
 const doubtDelay = 30 * time.Second
 
-// judge is the table of D11, from the relay's words to the rows. A mail that the relay
-// breaks off, or whose dot it never answers, counts as unclear: the mail or the relay
-// may be the cause.
+// judge applies the table of D11, from the relay's words to the rows. A mail that the
+// relay breaks off, or whose dot it never answers, counts as unclear: the mail or the
+// relay may be the cause.
 func (w *window) judge(results []result) verdict {
 	var v verdict
 	for _, res := range results {
@@ -205,7 +205,7 @@ func (w *window) judge(results []result) verdict {
 			v.us, v.reason = append(v.us, id), o.String()
 			v.failed = append(v.failed, f)
 		case smtp.NotSent:
-			if res.unwritten { // no fault of the address: it is never given up
+			if res.unwritten { // the address is not to blame, and is never given up
 				f.Refusal, f.Counts = "the mail could not be written", true
 				f.Delay, _ = schedule(res.mail.Attempts)
 			}
@@ -264,8 +264,8 @@ func (w *window) moveBreaker(ctx context.Context, v verdict) error {
 	return nil
 }
 
-// wordsOf is the text that is kept of a refusal: the relay's words, or what happened if
-// it said nothing.
+// wordsOf is the text that is kept of a refusal: the relay's words, or the failure if
+// the relay said nothing.
 func wordsOf(o smtp.Outcome) string {
 	switch {
 	case o.Code != 0:
@@ -276,7 +276,7 @@ func wordsOf(o smtp.Outcome) string {
 	return "no answer at " + string(o.Stage)
 }
 
-// refusalOf is what the report tells of a refusal: its code, and the relay's words.
+// refusalOf is the text of a refusal for the report: its code, and the relay's words.
 func refusalOf(o smtp.Outcome) string {
 	if o.Code == 0 {
 		return wordsOf(o)
@@ -297,12 +297,12 @@ func codeOf(o smtp.Outcome) string {
 // retryDelays come first, then one hour each time (D11).
 var retryDelays = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour}
 
-// giveUpAfter is how long an address may be refused for the time being. Only refusals
+// giveUpAfter is how long the relay may refuse an address temporarily. Only refusals
 // count: the time with the breaker open does not.
 const giveUpAfter = 5 * 24 * time.Hour
 
-// schedule tells how long to wait after refusal number attempts+1, and whether
-// to try again at all.
+// schedule tells how long to wait after refusal number attempts+1, and whether to try
+// again at all.
 func schedule(attempts int) (delay time.Duration, ok bool) {
 	waited := time.Duration(0)
 	for i := range attempts {

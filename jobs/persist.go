@@ -14,7 +14,7 @@ import (
 type write struct {
 	run   func(context.Context) error
 	count int            // how many rows it is about
-	parts func() []write // the same, one row at a time; nil if it is about one
+	parts func() []write // the same write, row by row; nil for a single row
 }
 
 // writeAll is a write of items, nil if there are none.
@@ -35,7 +35,7 @@ func writeAll[T any](items []T, record func(context.Context, []T) error) []write
 	return []write{w}
 }
 
-// persistEvery is how long a failed statement is left alone.
+// persistEvery is the pause between two attempts.
 const persistEvery = 200 * time.Millisecond
 
 // persist tries until it succeeds, somebody holds a row, ctx ends, or the error is

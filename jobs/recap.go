@@ -42,8 +42,8 @@ func (r *Recapper) claim(ctx context.Context, token string) ([]sql.DueRecap, err
 	return r.DB.ClaimRecaps(ctx, recapChunk, token)
 }
 
-// render keeps the recaps that it could render. One that cannot be rendered stays due
-// until its lease ends, and holds up no other.
+// render keeps the recaps that it could render. A recap that cannot be rendered stays
+// due until its lease ends, and holds up no other.
 func (r *Recapper) render(ctx context.Context, token string, due []sql.DueRecap) error {
 	rendered := make([]sql.RenderedRecap, 0, len(due))
 	for _, d := range due {

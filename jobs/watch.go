@@ -34,7 +34,8 @@ type Watcher struct {
 const watchEvery = time.Minute
 
 // A limit is a line of the table by which campaigns are stopped (D15): the share of
-// events among so many mails or entries within some hours. Both minimums count.
+// events among so many mails or entries within some hours. Both minimums must be
+// reached.
 type limit struct {
 	what, quoi string // English and French
 	hours      int
@@ -56,7 +57,7 @@ var limits = []limit{
 	{"activations that an error of ours failed", "activations en échec de notre fait", 1, 0.05, 100, 20, failuresOf},
 }
 
-// harm is why a campaign is stopped, in English and in French; "" if it is not.
+// harm is the reason to stop a campaign, in English and in French; "" if there is none.
 func harm(s sql.CampaignSignals) (why, motif string) {
 	for _, l := range limits {
 		events, of := l.count(s)
@@ -86,7 +87,7 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// Look looks once: it stops what does harm, then tells the operator.
+// Look looks once: it stops campaigns that do harm, then tells the operator.
 func (w *Watcher) Look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
@@ -119,8 +120,8 @@ func (w *Watcher) stop(ctx context.Context, s sql.CampaignSignals, why, motif st
 	return nil
 }
 
-// tell mails what the operator is to know, one alert after the other. One that does
-// not go out is tried again at the next look.
+// tell mails the alerts to the operator, one after the other. An alert that does not go
+// out is tried again at the next look.
 func (w *Watcher) tell(ctx context.Context) error {
 	if w.Alert.IsZero() {
 		return nil

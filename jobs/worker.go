@@ -18,8 +18,8 @@ type Worker struct {
 	Mailer *Mailer
 	Slots  queue.Slots
 	Log    *slog.Logger
-	// Alert is where the operator is told that a campaign was stopped (D15); zero:
-	// nowhere but in the log.
+	// Alert is the address that learns that a campaign was stopped (D15). If it is
+	// zero, only the log tells it.
 	Alert conversion.Email
 	// Version is that of the program, as `campaign check` tells it.
 	Version string

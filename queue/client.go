@@ -18,8 +18,8 @@ type Client struct {
 	door  *door
 }
 
-// Open prepares a client for a REDIS_URL (redis, rediss, redis-sentinel); it
-// connects when first used. The caller closes it.
+// Open prepares a client for a REDIS_URL (redis, rediss, redis-sentinel). The client
+// connects when it is first used. The caller closes it.
 func Open(url string) (*Client, error) {
 	redis.SetLogger(silence{}) // the library's only logger writes on stderr
 	opt, err := asynq.ParseRedisURI(url)
@@ -113,8 +113,8 @@ func (c *Client) Depth(ctx context.Context) (int, error) {
 	return depth, nil
 }
 
-// key is where asynq keeps the tasks of a queue that are in a state. All releases of
-// asynq that may share a Redis have the same layout.
+// key is the Redis key of the tasks of a queue in one state. All releases of asynq that
+// may share a Redis have the same layout.
 func (w WakeUp) key(state string) string { return "asynq:{" + w.name() + "}:" + state }
 
 // silence drops what the Redis client logs about each attempt to connect. The caller

@@ -12,19 +12,19 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A door is on the way of every command to Redis. After a failure asynq asks again at
-// once, thousands of times a second; the door makes it wait. The door also logs the
-// trouble, once for all callers.
+// Every command to Redis passes the door. After a failure asynq asks again at once,
+// thousands of times a second; the door makes it wait. The door also logs the trouble,
+// once for all callers.
 type door struct {
 	mu      sync.Mutex
-	log     *slog.Logger // nil while no server runs: then nobody waits
+	log     *slog.Logger // nil while no server runs: callers do not wait then
 	trouble string       // the kind that was logged; "" while Redis answers
 	last    time.Time    // of a failure
 	closed  chan struct{}
 }
 
 const (
-	// waitAfterFailure is the wait of a caller after a failure. A worker asks Redis
+	// waitAfterFailure is how long a caller waits after a failure. A worker asks Redis
 	// from about ten places; Redis should not notice them.
 	waitAfterFailure = 5 * time.Second
 	// waitAfterDial is the wait after a refused connection. The library tries several
@@ -35,7 +35,7 @@ const (
 	quietFor = 10 * time.Second
 )
 
-// remedies tell what to do about an error of Redis, by its first word.
+// remedies tell the remedy for an error of Redis, by its first word.
 var remedies = []struct{ word, remedy string }{
 	{"MISCONF", "it cannot save its data: make room on its disk, or see its log"},
 	{"OOM", "its memory is full: raise its maxmemory"},
@@ -57,9 +57,9 @@ const (
 	refusing    = "error"
 )
 
-// troubleOf tells the kind of trouble of an error, and what to do about it. It is "" if
-// there is no trouble: no value, a script that is still unknown, an answer of asynq's
-// own scripts, or a caller that has given up.
+// troubleOf tells the kind of trouble of an error, and its remedy. It is "" if there is
+// no trouble: no value, a script that is still unknown, an answer of asynq's own
+// scripts, or a caller that has given up.
 func troubleOf(err error) (kind, remedy string) {
 	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.ErrClosed) || errors.Is(err, context.Canceled) {
 		return "", ""
@@ -159,7 +159,7 @@ func (d *door) DialHook(next redis.DialHook) redis.DialHook {
 	}
 }
 
-// ProcessHook is for one command.
+// ProcessHook handles one command.
 func (d *door) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := next(ctx, cmd)
@@ -170,7 +170,7 @@ func (d *door) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// ProcessPipelineHook is for several.
+// ProcessPipelineHook handles several commands.
 func (d *door) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)
@@ -181,8 +181,8 @@ func (d *door) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	}
 }
 
-// greets tells the commands that open a connection. Older servers do not know some of
-// them, and the command that follows shows whether the connection works.
+// greets tells whether a command only opens a connection. Older servers do not know
+// some of these. The next command shows whether the connection works.
 func greets(cmd redis.Cmder) bool {
 	switch cmd.Name() {
 	case "hello", "auth", "client", "select":
@@ -191,7 +191,7 @@ func greets(cmd redis.Cmder) bool {
 	return false
 }
 
-// behind makes the clients of an asynq server or ours go through a door.
+// behind makes the clients of asynq and ours pass a door.
 type behind struct {
 	door *door
 	make func() any
@@ -204,7 +204,7 @@ func (b behind) MakeRedisClient() any {
 		rdb.AddHook(b.door)
 	}
 	if rdb, ok := made.(*redis.Client); ok {
-		rdb.Options().MaxRetries = 0 // it would try four times; the caller asks again anyway
+		rdb.Options().MaxRetries = 0 // Redis would try four times, and the caller asks again anyway
 	}
 	return made
 }

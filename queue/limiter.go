@@ -16,13 +16,13 @@ type Limiter struct {
 	bulk        redis_rate.Limit
 }
 
-// interactiveShare of the rate is never taken by batches.
+// interactiveShare is the share of the rate that batches never take.
 const interactiveShare = 0.2
 
-// BulkRate is what a rate leaves for batches.
+// BulkRate is the share of a rate that batches may take.
 func BulkRate(perSecond float64) float64 { return perSecond * (1 - interactiveShare) }
 
-// NewLimiter limits mail to perSecond, all workers together.
+// NewLimiter limits the mail of all workers together to perSecond.
 func NewLimiter(c *Client, perSecond float64) *Limiter {
 	return &Limiter{
 		limiter:     redis_rate.NewLimiter(c.redis),
@@ -31,8 +31,8 @@ func NewLimiter(c *Client, perSecond float64) *Limiter {
 	}
 }
 
-// limit spreads the rate evenly: a twentieth of a second's worth goes at once at the
-// most.
+// limit spreads the rate evenly: at most the mails of a twentieth of a second go at
+// once.
 func limit(perSecond float64) redis_rate.Limit {
 	burst := max(1, int(perSecond/20))
 	return redis_rate.Limit{Rate: burst, Period: time.Duration(float64(burst) / perSecond * float64(time.Second)), Burst: burst}

@@ -32,7 +32,7 @@ type Server struct {
 	running  sync.WaitGroup
 
 	mu     sync.Mutex
-	failed map[WakeUp]time.Time // when its failure was told
+	failed map[WakeUp]time.Time // when its failure was last told
 }
 
 // The weights of the queues that share a server. Recaps come before bulk mail, as
@@ -88,8 +88,8 @@ func Serve(ctx context.Context, c *Client, slots Slots, handlers Handlers, log *
 	return s, nil
 }
 
-// Shutdown takes no more tasks and returns when no handler runs any more. It
-// does not end their context.
+// Shutdown takes no more tasks, and returns when no handler runs any more. It does not
+// end the context of handlers.
 func (s *Server) Shutdown() {
 	s.door.shut()
 	for _, srv := range s.servers {
@@ -98,7 +98,7 @@ func (s *Server) Shutdown() {
 	for _, srv := range s.servers {
 		srv.Shutdown()
 	}
-	s.running.Wait() // for those that asynq has given up
+	s.running.Wait() // for handlers that asynq has given up
 }
 
 // handle runs the handler of a task. It hides errors from the queue, as a retry would

@@ -10,8 +10,8 @@ import (
 	"github.com/hibiken/asynq"
 )
 
-// A WakeUp is the whole vocabulary of background work: it wakes one worker for
-// one kind of work.
+// A WakeUp wakes one worker for one kind of work. The wake-ups are the whole vocabulary
+// of background work.
 type WakeUp string
 
 // The wake-ups. WakeInteractive has a queue and a server of its own, so that no
@@ -32,11 +32,11 @@ func (w WakeUp) name() string { return "bascule-" + string(w) }
 // taskType is the asynq type of every task.
 const taskType = "bascule:wake-up"
 
-// payloadVersion is what Enqueue writes. Handlers accept this version and the one
-// before, so old and new workers can run side by side.
+// payloadVersion is the version that Enqueue writes. Handlers accept this version and
+// the one before, so old and new workers can run side by side.
 const payloadVersion = 1
 
-// payload is all that Redis ever holds of ours.
+// payload is all our data that Redis ever holds.
 type payload struct {
 	Version int    `json:"v"`
 	WakeUp  WakeUp `json:"wake"`
