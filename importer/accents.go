@@ -11,8 +11,8 @@ import (
 	"bascule/internal/text"
 )
 
-// accentsWarning tells of a text whose characters somebody read in another
-// encoding than they were written in: the row is taken, but a person should look.
+// accentsWarning warns of a text that somebody read in another encoding than it was
+// written in. The row is accepted, but a person should look.
 func accentsWarning(what, text string) string {
 	found := wrongAccents(text)
 	if found == "" {
@@ -48,9 +48,9 @@ func wrongAccents(s string) string {
 	return ""
 }
 
-// oddAt tells a character beyond ASCII that no name has between these two, and that
-// stands for a letter in another encoding: é of MacRoman is Ž of Windows-1252, é of DOS its
-// low quote.
+// oddAt tells whether a character beyond ASCII between these two is in no name, and
+// stands for a letter in another encoding. é of MacRoman is Ž of Windows-1252, é of DOS
+// its low quote.
 func oddAt(before, r, after rune) bool {
 	switch {
 	case strings.ContainsRune("ƒˆ‡‰√", r):
@@ -63,9 +63,9 @@ func oddAt(before, r, after rune) bool {
 	return unicode.IsUpper(r) && unicode.IsLower(before)
 }
 
-// twiceUTF8 tells a text that begins with a character of UTF-8 whose bytes were
-// read as Windows-1252. Two of its bytes alone may be a letter and a sign, so that
-// they must begin with one that French hardly has, or be followed by two more.
+// twiceUTF8 tells whether a text begins with a character of UTF-8 whose bytes were read
+// as Windows-1252. Two of its bytes alone may be a letter and a sign. So they must
+// begin with a character that French hardly has, or two more must follow.
 func twiceUTF8(text string) bool {
 	r, n := in1252(text)
 	switch {
@@ -78,8 +78,8 @@ func twiceUTF8(text string) bool {
 	return second >= utf8.RuneSelf && second != utf8.RuneError
 }
 
-// in1252 reads a character of UTF-8 from what the first characters are in
-// Windows-1252, and tells how many bytes of the text it takes.
+// in1252 reads a character of UTF-8 whose bytes the first characters are in
+// Windows-1252. It tells how many bytes of the text the character takes.
 func in1252(text string) (rune, int) {
 	var bytes []byte
 	read := 0

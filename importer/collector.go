@@ -6,16 +6,16 @@ import (
 	"bascule/importer/xlsx"
 )
 
-// collector finds the header row of one sheet, however far down it stands, and
-// spools the rows that the sheet has: those above the header too, for the
-// verdict workbook shows them.
+// collector finds the header row of one sheet, however far down it is, and spools the
+// rows of the sheet. It spools the rows above the header too, as the verdict workbook
+// shows them.
 type collector struct {
 	forms    []form
 	headings []heading // those of the form that the header row has; until found, of the first one
 	spool    *spool    // nil: look for the header only
 	strict   bool      // cells beyond the header shift a row (CSV)
 
-	layout layout // the header; until found, the best of the rows above
+	layout layout // the header; until it is found, the best of the rows so far
 	found  bool
 	filled bool // some row is not blank
 	count  int  // data rows
@@ -23,7 +23,7 @@ type collector struct {
 	right  int  // last column that has a cell, of the rows kept
 }
 
-// add is called with the rows of the sheet that are not blank, in order.
+// add takes the rows of the sheet that are not blank, in order.
 func (c *collector) add(r *xlsx.Row) error {
 	c.dropBlankFormulas(r)
 	if len(r.Cells) == 0 {
@@ -40,9 +40,9 @@ func (c *collector) add(r *xlsx.Row) error {
 
 func isBlank(c xlsx.Cell) bool { return len(c.Text) == 0 }
 
-// dropBlankFormulas drops the formulas that show nothing, except where the row
-// is rejected for them: in the columns that are read, of a row that is not blank.
-// A formula that was never computed might show something there.
+// dropBlankFormulas drops the formulas that show nothing. It keeps them where they
+// reject the row: in the columns that are read, if the row is not blank. A formula that
+// was never computed might show something there.
 func (c *collector) dropBlankFormulas(r *xlsx.Row) {
 	if !slices.ContainsFunc(r.Cells, isBlank) {
 		return
@@ -89,5 +89,5 @@ func (c *collector) dropAdded(r *xlsx.Row) {
 	r.Cells = slices.DeleteFunc(r.Cells, func(cell xlsx.Cell) bool { return c.layout.isAdded(cell.Column) })
 }
 
-// empty tells a sheet on which nothing stands at all.
+// empty tells whether the sheet has no cell at all.
 func (c *collector) empty() bool { return !c.filled }

@@ -30,9 +30,9 @@ const (
 	fieldService
 )
 
-// heading is how a field is called in a header row, and what its cells must be.
+// heading is the name of a field in a header row, with the rules for its cells.
 type heading struct {
-	name       string // as messages and templates write it
+	name       string // the name in messages and templates
 	required   bool
 	identifier bool     // each digit counts
 	oneOf      bool     // one column of those that are so is needed
@@ -48,8 +48,8 @@ func newHeading(name string, required bool, names ...string) heading {
 	return heading{name: name, required: required, names: names, folded: text.Fold(name)}
 }
 
-// newIdentifier is the heading of what a subscriber, a certificate or a company is
-// known by: required, and each digit counts.
+// newIdentifier is the heading of an identifier of a subscriber, a certificate or a
+// company. It is required, and each digit counts.
 func newIdentifier(name string, names ...string) heading {
 	h := newHeading(name, true, names...)
 	h.identifier = true
@@ -93,7 +93,7 @@ const dossierSheet = "dossiers"
 // The columns that a verdict workbook adds, in this order.
 var verdictHeadings = []string{"verdict", "motif", "cellule"}
 
-// layout says where the fields stand in a sheet.
+// layout says where the fields are in a sheet.
 type layout struct {
 	line    int   // of the header row
 	columns []int // by field; 0 if the sheet has no such column
@@ -103,8 +103,8 @@ type layout struct {
 	missing, twice []string // names of the columns that are wrong
 }
 
-// matchHeader looks for the fields in a row. A cell with something in brackets is
-// a heading without it, where no other cell is that heading.
+// matchHeader looks for the fields in a row. A cell with a remark in brackets is the
+// heading without the remark, unless another cell is that heading.
 func matchHeader(r row, headings []heading) layout {
 	l := layout{line: r.line, columns: make([]int, len(headings)), added: findAdded(r)}
 	var bracketed []cell
@@ -141,7 +141,7 @@ func matchHeader(r row, headings []heading) layout {
 var inBrackets = regexp.MustCompile(`\([^)]*\)|\[[^\]]*\]|\{[^}]*\}`)
 
 // match gives a column to the field that its folded text names, if any. A field that
-// has one already is named twice, but those of exact are left alone.
+// has a column already is named twice, except for those of exact.
 func (l *layout) match(headings []heading, folded string, column int, exact []int) bool {
 	if folded == "" {
 		return false
@@ -193,7 +193,7 @@ func (l *layout) found() int {
 	return n
 }
 
-// used are the columns of all fields that the sheet has.
+// used lists the columns of all fields that the sheet has.
 func (l *layout) used() []int {
 	return slices.DeleteFunc(slices.Clone(l.columns), func(c int) bool { return c == 0 })
 }
@@ -212,11 +212,11 @@ func (l *layout) complain(sheet string) error {
 	return nil
 }
 
-// maxHeading is how many bytes the longest heading may have. A longer cell is
-// none, and folding it would cost more than reading it.
+// maxHeading is the most bytes of a heading. A longer cell is no heading, and folding
+// it would cost more than reading it.
 const maxHeading = 200
 
-// foldHeading is text.Fold for cells of any row; "" for one that is no heading.
+// foldHeading is text.Fold for cells of any row; "" for a cell that is no heading.
 func foldHeading(cell string) string {
 	if len(cell) > maxHeading {
 		return ""

@@ -10,9 +10,9 @@ import (
 	"bascule/importer/xlsx"
 )
 
-// csvReader reads delimited text, each row as that of the spreadsheet that it
-// would open as: a blank line is a row too. It holds one row in memory, bounded,
-// and refuses what encoding/csv would read whole before failing.
+// csvReader reads delimited text. Each row is the row of the spreadsheet that it would
+// open as: a blank line is a row, too. It holds one row in memory, within bounds. It
+// refuses rows that encoding/csv would read whole before it fails.
 type csvReader struct {
 	in        *bufio.Reader
 	delimiter byte
@@ -24,7 +24,7 @@ type csvReader struct {
 
 var delimiters = []byte{';', ',', '\t'}
 
-// next reads one row; it is good until the next call.
+// next reads one row; the row is valid until the next call.
 func (c *csvReader) next() (*xlsx.Row, error) {
 	first, err := c.in.Peek(1)
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *csvReader) next() (*xlsx.Row, error) {
 	}
 }
 
-// field reads one field and what ends it; more tells that it was a delimiter.
+// field reads one field and its end; more tells that a delimiter ended it.
 func (c *csvReader) field(column int) (more bool, err error) {
 	if column > xlsx.MaxColumns {
 		return false, refuse("line %d of the CSV file has more than %d fields", "la ligne %d du fichier CSV a plus de %d champs", c.line, xlsx.MaxColumns)
@@ -80,7 +80,7 @@ func (c *csvReader) field(column int) (more bool, err error) {
 	return err == nil && b == c.delimiter, c.row.Add(column, c.kind(), c.text)
 }
 
-// endOfFile is Ctrl-Z, which old programs write behind the last line.
+// endOfFile is Ctrl-Z, which old programs write after the last line.
 const endOfFile = 0x1a
 
 // atEnd tells whether nothing but Ctrl-Z and line ends follows.
@@ -89,7 +89,7 @@ func (c *csvReader) atEnd() bool {
 	return err == io.EOF && len(bytes.Trim(rest, "\x1a\r\n \x00")) == 0
 }
 
-// kind tells a text that a spreadsheet program would compute: it may show
+// kind finds texts that a spreadsheet program would compute: such a cell may show
 // anything but this text.
 func (c *csvReader) kind() xlsx.Kind {
 	if bytes.HasPrefix(bytes.TrimLeftFunc(c.text, unicode.IsSpace), []byte("=")) {
@@ -213,8 +213,8 @@ type candidate struct {
 	ended bool
 }
 
-// step looks at one more row, if there is one. What is wrong with a row is
-// refused, if at all, when it is read in earnest.
+// step looks at one more row, if there is one. A bad row is refused later, when it is
+// read in earnest.
 func (c *candidate) step() bool {
 	if c.ended {
 		return false
@@ -241,7 +241,7 @@ type meteredReader struct {
 	progress            func(done, total int64) // may be nil
 }
 
-// meterStep is how often progress is told, in bytes.
+// meterStep is how often progress is reported, in bytes.
 const meterStep = 4 << 20
 
 func (m *meteredReader) Read(p []byte) (int, error) {

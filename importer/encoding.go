@@ -21,9 +21,9 @@ const (
 	encodingWindows1252
 )
 
-// detectEncoding reads the whole text once. What is no valid UTF-8 is taken for
-// Windows-1252, unless most of its accents are UTF-8: then it was damaged, and
-// guessing would turn names into gibberish.
+// detectEncoding reads the whole text once. It takes a text that is not valid UTF-8 for
+// Windows-1252, unless most of its accents are UTF-8. Such a text was damaged, and
+// guessing would garble names.
 func detectEncoding(text io.ReaderAt, size int64) (textEncoding, int, error) {
 	head, err := io.ReadAll(io.NewSectionReader(text, 0, 4096))
 	if err != nil {
@@ -55,8 +55,8 @@ func detectEncoding(text io.ReaderAt, size int64) (textEncoding, int, error) {
 	return encodingWindows1252, 0, nil
 }
 
-// guessUTF16 recognises UTF-16 without a mark: every other byte of a text in a
-// European language is zero.
+// guessUTF16 recognises UTF-16 without a byte order mark: every other byte of a text in
+// a European language is zero.
 func guessUTF16(head []byte) (textEncoding, bool) {
 	var zeros [2]int
 	for i, c := range head {
@@ -74,8 +74,8 @@ func guessUTF16(head []byte) (textEncoding, bool) {
 	return 0, false
 }
 
-// countAccents counts the characters beyond ASCII that are valid UTF-8, and the
-// bytes that are not; undefined tells a byte that Windows-1252 does not know.
+// countAccents counts the characters beyond ASCII that are valid UTF-8, and the other
+// bytes beyond ASCII. undefined tells of a byte that Windows-1252 does not know.
 func countAccents(text io.Reader) (good, bad int, undefined bool, err error) {
 	in := bufio.NewReaderSize(text, 64<<10)
 	for {
@@ -108,7 +108,7 @@ func countAccents(text io.Reader) (good, bad int, undefined bool, err error) {
 
 var undefined1252 = []byte{0x81, 0x8d, 0x8f, 0x90, 0x9d}
 
-// decode makes UTF-8 of a text.
+// decode turns a text into UTF-8.
 func (e textEncoding) decode(in io.Reader) io.Reader {
 	switch e {
 	case encodingUTF16LE:
@@ -121,8 +121,8 @@ func (e textEncoding) decode(in io.Reader) io.Reader {
 	return in
 }
 
-// utf16Reader decodes strictly: half a character is an error, where the decoder
-// of golang.org/x/text would put a replacement character.
+// utf16Reader decodes strictly: half a character is an error. The decoder of
+// golang.org/x/text would write a replacement character.
 type utf16Reader struct {
 	in    *bufio.Reader
 	order binary.ByteOrder

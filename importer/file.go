@@ -1,10 +1,10 @@
 // Package importer reads one spreadsheet of expiring certificates, checks it
 // completely, and hands its rows to the database as one batch (C1).
 //
-// A file is read once: the pass that checks it (archive, XML, limits) spools
-// its rows to a temporary file, and everything after that reads the spool. So
-// nothing of a damaged file is believed, memory does not grow with the file,
-// and xlsx and CSV differ up to the spool only.
+// A file is read once. The pass that checks it (archive, XML, limits) spools its rows
+// to a temporary file, and all later passes read the spool. So nothing of a damaged
+// file is believed, and memory does not grow with the file. xlsx and CSV differ only up
+// to the spool.
 package importer
 
 import (
@@ -25,18 +25,18 @@ import (
 	"bascule/sql"
 )
 
-// File is a spreadsheet that was read and found sound, though its rows may not
-// be. The caller closes it.
+// File is a spreadsheet that was read and found sound; its rows may still be wrong. The
+// caller closes it.
 type File struct {
-	// Name is the file's base name, for people to read: what is no text in it is
+	// Name is the file's base name, for people to read. Characters that are no text are
 	// replaced.
 	Name string
 	// Hash is the SHA-256 of the file's bytes.
 	Hash [sha256.Size]byte
-	// Sheet is the name of the sheet with the rows; that of a CSV file is made
-	// from the file's name.
+	// Sheet is the name of the sheet with the rows. The sheet of a CSV file is named
+	// after the file.
 	Sheet string
-	// Warnings is what an administrator should know of the file as a whole.
+	// Warnings are about the file as a whole. An administrator should read them.
 	Warnings []Warning
 
 	forms    []form // what is looked for
@@ -55,9 +55,9 @@ type sheet struct {
 	format func(style int) xlsx.Format // of the file's numbers
 }
 
-// Open reads and checks a whole spreadsheet, xlsx or CSV by its content. It
-// returns a *FileError if the file is refused. progress, which may be nil, is
-// told how many bytes are checked.
+// Open reads and checks a whole spreadsheet, xlsx or CSV by its content. It returns a
+// *FileError if it refuses the file. progress, which may be nil, is called with the
+// number of bytes that are checked.
 func Open(ctx context.Context, path string, progress func(done, total int64)) (*File, error) {
 	return openList(ctx, path, subscriberForms, progress)
 }
@@ -116,7 +116,7 @@ func (f *File) Dossiers() iter.Seq2[sql.DossierRow, error] {
 	return rowsAs(f.dossiers, f.dossiers.dossier)
 }
 
-// rowsAs yields what the data rows of a sheet say.
+// rowsAs yields the data rows of a sheet, as read parses them.
 func rowsAs[T any](s *sheet, read func(row) T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for r, err := range s.data() {
@@ -182,7 +182,7 @@ func newSheet(ctx context.Context, name string, forms []form, keep bool) (*sheet
 
 func (s *sheet) complain() error { return s.layout.complain(s.name) }
 
-// sheetNameOf makes a sheet's name of a file's, as Excel does for CSV.
+// sheetNameOf makes the name of a sheet from the name of a file, as Excel does for CSV.
 func sheetNameOf(file string) string {
 	name := validSheetName(strings.TrimSuffix(file, filepath.Ext(file)))
 	if text.Fold(name) == dossierSheet || strings.EqualFold(name, "history") {
@@ -199,7 +199,7 @@ func (f *File) warn(english, french string, args ...any) {
 // width times its rows, however small the file is.
 const maxWidth = 512
 
-// finish checks what can be known only when everything was read.
+// finish makes the checks that need the whole file.
 func (f *File) finish() error {
 	if f.rows.count == 0 {
 		return refuse("the sheet %q has a header row but no data row", "la feuille « %s » a une ligne d’en-tête mais aucune ligne de données", text.Excerpt(f.Sheet))
@@ -226,8 +226,8 @@ func (f *File) finish() error {
 	return nil
 }
 
-// warnDossiers tells of rows of the sheet Dossiers that cannot be any subscriber's,
-// and of names that lost their accents.
+// warnDossiers warns of rows of the sheet Dossiers that belong to no subscriber, and of
+// names that lost their accents.
 func (f *File) warnDossiers() error {
 	var orphans, damaged finding
 	for r, err := range f.dossiers.data() {
@@ -267,7 +267,7 @@ func (f *finding) add(cell string) {
 	}
 }
 
-// warnHidden tells which of the columns that were read nobody sees.
+// warnHidden warns of columns that were read and that nobody sees.
 func (f *File) warnHidden(s *sheet) {
 	for field, column := range s.layout.columns {
 		for _, h := range s.hidden {

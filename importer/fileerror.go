@@ -10,15 +10,15 @@ import (
 	"bascule/internal/text"
 )
 
-// A FileError refuses a spreadsheet as a whole: nothing of it was stored. Error
-// is English, for the command line; French is what an administrator reads. Both
-// are one line that says what the file is and what to do.
+// A FileError refuses a spreadsheet as a whole: nothing of it was stored. Error is
+// English, for the command line; French is for administrators. Both are one line that
+// names the problem and the remedy.
 type FileError struct{ English, French string }
 
 func (e *FileError) Error() string { return e.English }
 
-// A Warning is something that an administrator should know about a file that
-// was read all the same, in English and in French.
+// A Warning tells an administrator, in English and in French, something about a file
+// that was read all the same.
 type Warning struct{ English, French string }
 
 func (w Warning) String() string { return w.English }
@@ -28,8 +28,8 @@ func refuse(english, french string, args ...any) *FileError {
 	return &FileError{fmt.Sprintf(english, args...), fmt.Sprintf(french, args...)}
 }
 
-// refusals are what is said of the problems of a workbook, and what to do. The
-// detail of a damage is technical and stays English.
+// refusals are the texts for the problems of a workbook, with the remedy. The detail of
+// a damage is technical and stays English.
 var refusals = map[xlsx.Problem]struct{ english, french string }{
 	xlsx.BadArchive: {"the file is a damaged or cut-off workbook ({detail}): fetch or save it again",
 		"le fichier est un classeur endommagé ou tronqué ({detail}) : téléchargez-le ou enregistrez-le de nouveau"},
@@ -59,8 +59,8 @@ var refusals = map[xlsx.Problem]struct{ english, french string }{
 		"la cellule {where} dépasse {detail} caractères"},
 }
 
-// refusal makes a FileError of what the reader of workbooks refuses, and leaves
-// any other error as it is.
+// refusal makes a FileError of an error of package xlsx, and leaves any other error as
+// it is.
 func refusal(err error) error {
 	if errors.Is(err, spill.ErrFull) {
 		return tooLarge()

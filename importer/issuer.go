@@ -8,21 +8,21 @@ import (
 	"bascule/sql"
 )
 
-// issuers tells which authority each row's issuer names, and which lead to no
-// single one: their spaces are invited all the same, but cannot be entered with
-// the certificate (R7).
+// issuers finds the authority that each row's issuer names. It warns of issuers that
+// name none or several. Their spaces are invited all the same, but the certificate
+// cannot open them (R7).
 type issuers struct {
-	store *certificate.Store // nil where nobody enters with one: only the text counts
+	store *certificate.Store // nil if nobody enters with a certificate: only the text counts
 	known map[string]issuer  // by the sheet's text
 }
 
-// An issuer is what a text amounts to.
+// An issuer is the result for one text.
 type issuer struct{ key, warning string }
 
 // maxIssuers bounds the memory for a sheet that has another text in each row (I8).
 const maxIssuers = 10_000
 
-// tell adds that to rows as they come by.
+// tell adds key and warning to rows as they pass.
 func (s *issuers) tell(rows iter.Seq2[sql.ImportRow, error]) iter.Seq2[sql.ImportRow, error] {
 	return func(yield func(sql.ImportRow, error) bool) {
 		for row, err := range rows {

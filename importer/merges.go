@@ -7,20 +7,21 @@ import (
 	"bascule/importer/xlsx"
 )
 
-// merges are the merged cells of a sheet. The file lists them after its rows,
-// so they are resolved when the rows are read back.
+// merges are the merged cells of a sheet. The file lists them after its rows, so they
+// are resolved when the rows are read again.
 type merges struct {
 	areas   []xlsx.Area
 	columns []mergedColumn
 }
 
-// mergedColumn is a column of the list of which data cells are merged.
+// mergedColumn is a column of the list that has merged data cells.
 type mergedColumn struct {
 	column int
 	areas  []int32 // from the top down, disjoint; there may be a million of them in each column
 }
 
-// settle finds out, once the header is known, which areas lie in its columns.
+// settle finds the areas that lie in the columns of the header, once the header is
+// known.
 func (m *merges) settle(header int, columns []int) error {
 	slices.SortFunc(m.areas, func(a, b xlsx.Area) int { return cmp.Compare(a.Top, b.Top) })
 	for _, c := range columns {
@@ -43,10 +44,10 @@ func (m *merges) settle(header int, columns []int) error {
 	return nil
 }
 
-// unmerger gives merged cells of the known columns a value each. A cell merged
-// downwards stands for every row that it covers. One that begins in another
-// column, or above the data, says nothing certain about the column it covers:
-// such cells are marked, and their row is rejected.
+// unmerger gives each merged cell of the known columns a value. A cell merged downwards
+// counts for every row that it covers. A cell that begins in another column, or above
+// the data, says nothing certain about the column that it covers. Such cells are
+// marked, and their row is rejected.
 type unmerger struct {
 	areas   []xlsx.Area
 	columns []unmergedColumn
@@ -66,7 +67,7 @@ func newUnmerger(m merges) *unmerger {
 	return u
 }
 
-// resolve changes the cells of a data row; rows must come in order.
+// resolve changes the cells of a data row. Rows come in order.
 func (u *unmerger) resolve(r *row, header int) {
 	for i := range u.columns {
 		m := &u.columns[i]
@@ -95,7 +96,7 @@ func (m *unmergedColumn) cellAt(a xlsx.Area, r *row, header int) cell {
 	return m.value
 }
 
-// set replaces a cell or puts it where it belongs.
+// set replaces a cell, or inserts it in order.
 func (r *row) set(c cell) {
 	i, found := slices.BinarySearchFunc(r.cells, c.column, func(have cell, want int) int { return cmp.Compare(have.column, want) })
 	if found {

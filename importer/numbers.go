@@ -11,14 +11,14 @@ import (
 	"bascule/internal/conversion"
 )
 
-// maxNumbers is how many bytes a list of numbers may have: a million of them, and
-// what else a CSV file tells.
+// maxNumbers is the most bytes of a list of numbers: a million of them, with the other
+// columns of a CSV file.
 const maxNumbers = 64 << 20
 
-// Numbers reads a list of subscriber numbers: a text with one on each line, or a
-// CSV file with a column of that name, else in its first column. Blank lines are
-// skipped, and a first line without a digit, which is a header. It returns a
-// *FileError for anything else.
+// Numbers reads a list of subscriber numbers. It is a text with one on each line, or a
+// CSV file with a column of that name, otherwise in its first column. It skips blank
+// lines, and a first line without a digit, which is a header. It returns a *FileError
+// for anything else.
 func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, error) {
 	b, err := io.ReadAll(io.LimitReader(contextReader{ctx, in}, maxNumbers+1))
 	if err != nil {
@@ -41,7 +41,7 @@ func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, 
 	return list.numbers, nil
 }
 
-// recogniseList refuses what is no text, and says what to hand in instead.
+// recogniseList refuses a file that is no text, and names the form that it should have.
 func recogniseList(in io.ReaderAt, b []byte) error {
 	if bytes.HasPrefix(b, []byte("PK")) {
 		return refuse("the list is a workbook: save the sheet with the numbers as CSV, or write one number on each line of a text",
@@ -54,7 +54,7 @@ func recogniseList(in io.ReaderAt, b []byte) error {
 type numberList struct {
 	numbers []conversion.SubscriberNumber
 	column  int
-	begun   bool // the first line is behind: no header any more
+	begun   bool // the first line was read: a header cannot follow
 }
 
 func (l *numberList) add(r *xlsx.Row) error {

@@ -30,8 +30,8 @@ func (f *File) readWorkbook(ctx context.Context, in io.ReaderAt, size int64, pro
 	return f.finish()
 }
 
-// picker reads all sheets of a workbook and keeps the first visible one that
-// has the header row, and the one called Dossiers.
+// picker reads all sheets of a workbook. It keeps the first visible sheet with the
+// header row, and the sheet named Dossiers.
 type picker struct {
 	ctx    context.Context
 	file   *File
@@ -101,7 +101,7 @@ func (p *picker) keepDossiers(s *sheet, hidden bool) error {
 	return nil
 }
 
-// complain says why no sheet was kept.
+// complain says why it kept no sheet.
 func (p *picker) complain() error {
 	switch {
 	case p.hidden != "":

@@ -11,7 +11,7 @@ import (
 	"bascule/importer/xlsx"
 )
 
-// recognise refuses what is neither a workbook nor text, saying what it is.
+// recognise refuses a file that is neither a workbook nor text, and says what it is.
 func recognise(in io.ReaderAt, size int64, head []byte) error {
 	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n\x00"))
 	if len(text) == 0 {
@@ -41,8 +41,8 @@ func recognise(in io.ReaderAt, size int64, head []byte) error {
 	return nil
 }
 
-// recogniseCompound tells the two kinds of OLE files that a spreadsheet may
-// be: the old .xls, and an encrypted .xlsx.
+// recogniseCompound tells apart the two kinds of OLE files that a spreadsheet may be:
+// the old .xls, and an encrypted .xlsx.
 func recogniseCompound(in io.ReaderAt, size int64) error {
 	name := utf16le("EncryptedPackage")
 	buf := make([]byte, 64<<10+len(name))
@@ -67,7 +67,7 @@ func utf16le(s string) []byte {
 	return b
 }
 
-// recogniseArchive tells what an archive is that the reader of workbooks refuses.
+// recogniseArchive tells what an archive is that package xlsx refuses.
 func recogniseArchive(in io.ReaderAt, size int64, err error) error {
 	if e, ok := errors.AsType[*xlsx.Error](err); !ok || e.Problem != xlsx.NoWorkbook {
 		return err
@@ -93,7 +93,7 @@ func recogniseArchive(in io.ReaderAt, size int64, err error) error {
 	return err
 }
 
-// isOpenDocument tells what LibreOffice writes by the entry that it begins with.
+// isOpenDocument recognises a file of LibreOffice by its first entry.
 func isOpenDocument(z *zip.Reader) bool {
 	f, err := z.Open("mimetype")
 	if err != nil {
@@ -104,7 +104,7 @@ func isOpenDocument(z *zip.Reader) bool {
 	return err == nil && strings.Contains(string(kind), "opendocument")
 }
 
-// openDocument refuses what LibreOffice writes if nobody tells it otherwise.
+// openDocument refuses the default format of LibreOffice.
 var openDocument = otherFormat("an OpenDocument file (.ods)", "un document OpenDocument (.ods)")
 
 func otherFormat(english, french string) *FileError {

@@ -12,7 +12,7 @@ import (
 	"bascule/sql"
 )
 
-// subscriber reads one data row and says what is wrong in it alone.
+// subscriber reads one data row, and finds the errors in this row alone.
 func (s *sheet) subscriber(r row) sql.ImportRow {
 	p := fieldParser{sheet: s, row: r}
 	space := conversion.Space{
@@ -38,7 +38,7 @@ func (s *sheet) subscriber(r row) sql.ImportRow {
 	return out
 }
 
-// text is what stands in a field of a row, "" if the sheet has no such column.
+// text is the text of a field in a row; "" if the sheet has no such column.
 func (s *sheet) text(r row, f field) string {
 	column := s.layout.columns[f]
 	if column == 0 {
@@ -48,7 +48,7 @@ func (s *sheet) text(r row, f field) string {
 	return c.text
 }
 
-// hiddenWarning tells a row that nobody sees and that was read all the same.
+// hiddenWarning warns of a hidden row that was read all the same.
 func hiddenWarning(r row) string {
 	if r.hidden {
 		return "attention : cette ligne est masquée dans le fichier"
@@ -70,7 +70,7 @@ func (s *sheet) dossier(r row) sql.DossierRow {
 	return d
 }
 
-// fieldParser reads the fields of one row and remembers what is wrong with them.
+// fieldParser reads the fields of one row and collects their problems.
 type fieldParser struct {
 	sheet  *sheet
 	row    row
@@ -99,8 +99,8 @@ func parse[T any](p *fieldParser, f field, read func(string) (T, error)) T {
 	return value
 }
 
-// blame adds a problem. The first one names the row's cell; further ones
-// carry theirs in the text.
+// blame adds a problem. The first problem names the row's cell; further ones have
+// theirs in the text.
 func (p *fieldParser) blame(column int, reason string) {
 	address := p.prefix + xlsx.CellName(column, p.row.line)
 	if p.reason == "" {
@@ -110,12 +110,12 @@ func (p *fieldParser) blame(column int, reason string) {
 	p.reason += further + address + "\u00a0: " + reason
 }
 
-// further parts the first problem of a row from the next ones, each with its cell.
+// further separates the problems of a row; each further one has its cell.
 const further = "\u00a0; "
 
 const formulaReason = "formule : remplacez-la par sa valeur"
 
-// refuseKind says what is wrong with a cell whatever its text.
+// refuseKind finds the problem of a cell, whatever its text.
 func (p *fieldParser) refuseKind(f field, c cell) string {
 	if c.merged {
 		return "cellule fusionnée avec une autre colonne ou avec l’en-tête : séparez les cellules"
@@ -125,7 +125,7 @@ func (p *fieldParser) refuseKind(f field, c cell) string {
 		if p.sheet.headings[f].required {
 			return formulaReason
 		}
-	case xlsx.Uncomputed: // in an optional column too: what it would say must not be lost in silence
+	case xlsx.Uncomputed: // in an optional column too: its value must not be lost in silence
 		return formulaReason
 	case xlsx.ErrorValue:
 		return "erreur de formule : " + text.Excerpt(c.text)
@@ -141,8 +141,8 @@ func (p *fieldParser) refuseKind(f field, c cell) string {
 	return ""
 }
 
-// checkWidth rejects a row of a CSV file that has more fields than the header
-// has columns: an undoubled delimiter has shifted its values.
+// checkWidth rejects a row of a CSV file with more fields than the header has columns:
+// an undoubled delimiter has shifted its values.
 func (p *fieldParser) checkWidth() {
 	if !p.sheet.strict || len(p.row.cells) == 0 {
 		return
@@ -159,21 +159,21 @@ func frenchOf(err error) string {
 	return "valeur invalide"
 }
 
-// What can be wrong with a date.
+// The problems of a date.
 var (
 	errDateMissing = &conversion.Invalid{English: "expiry date missing", French: "date d’expiration manquante"}
 	errDateFormat  = &conversion.Invalid{English: "expiry date not valid", French: "date d’expiration invalide : écrivez-la sous la forme 31/12/2026"}
 	errDateYear    = &conversion.Invalid{English: "year of the expiry date has two digits", French: "date d’expiration dont l’année n’a que deux chiffres : écrivez-la sur quatre chiffres, comme 31/12/2026"}
 )
 
-// dateForm is a French or an ISO date, with or without a time of day, which
-// does not count: a certificate is used until the day that its sheet names.
+// dateForm is a French or an ISO date, with or without a time of day. The time does not
+// count: a certificate is used until the day that its sheet names.
 var dateForm = regexp.MustCompile(`^(?:(\d{1,2}/\d{1,2}/\d{4})|(\d{4}-\d{2}-\d{2}))(?:[ T]([01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?Z?)?$`)
 
 // shortYear is a date with two digits for each of its parts.
 var shortYear = regexp.MustCompile(`^\d{1,2}[-/. ]\d{1,2}[-/. ]\d{2}(?:\D.*)?$`)
 
-// firstYear is when X.509 begins; earlier dates are typing errors.
+// firstYear is the year in which X.509 begins; earlier dates are typing errors.
 const firstYear = 1988
 
 // parseExpiry reads the day on which a certificate expires: midnight UTC.
@@ -200,7 +200,7 @@ func parseExpiry(s string) (time.Time, error) {
 	return t, nil
 }
 
-// kindFrench is a verdict as a workbook shows it.
+// kindFrench is the French word for a verdict.
 func kindFrench(kind string) string {
 	switch kind {
 	case "accepted":
@@ -219,7 +219,7 @@ func kindFrench(kind string) string {
 
 var errPriority = &conversion.Invalid{English: "priority is no digit from 1 to 9", French: "priorité invalide\u00a0: un chiffre de 1 (part en premier) à 9, ou rien"}
 
-// parsePriority reads in which order a row is mailed; 0 where it says nothing (D13).
+// parsePriority reads the priority of a row; 0 if it is empty (D13).
 func parsePriority(s string) (int, error) {
 	s = text.Trim(s)
 	switch {

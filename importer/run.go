@@ -21,35 +21,35 @@ import (
 type Options struct {
 	// Path is the spreadsheet: xlsx or CSV, by its content.
 	Path string
-	// Campaign is the name of the one that the file goes to; "": see sql.Import.
+	// Campaign is the name of the file's campaign; "": see sql.Import.
 	Campaign string
 	// Start starts the campaign.
 	Start bool
-	// Within takes only certificates that expire within it; 0 takes all.
+	// Within leaves out certificates that expire later than that; 0 takes all.
 	Within time.Duration
 	// DryRun judges every row and stores nothing.
 	DryRun bool
-	// VerdictsPath is where the verdict workbook goes; "" writes none.
+	// VerdictsPath is the path of the verdict workbook; "" writes none.
 	VerdictsPath string
-	// Actor is who runs the import, for the audit log.
+	// Actor is the person who runs the import, for the audit log.
 	Actor string
 	// Keys make the codes of the requests.
 	Keys *conversion.Keyring
-	// Certificates knows the authorities by which spaces are entered; nil if
-	// nobody enters with a certificate, and issuers are not looked at.
+	// Certificates knows the authorities whose certificates open spaces. It is nil if
+	// nobody enters with a certificate; issuers are not checked then.
 	Certificates *certificate.Store
-	// Progress, if not nil, is told what is going on, and of reading how many
-	// bytes are done; total is 0 where there is nothing to count.
+	// Progress, if not nil, is called with the stage, and while reading with the bytes
+	// that are done. total is 0 if there is nothing to count.
 	Progress func(stage string, done, total int64)
-	// Warn, if not nil, gets what an administrator should know of the file as a whole.
+	// Warn, if not nil, gets the warnings about the file as a whole.
 	Warn func(Warning)
 }
 
-// Run imports one spreadsheet: checked completely, judged row by row, applied in
-// one transaction. It returns a *FileError if the file as a whole is refused;
-// then, as after any other error but an *UnplacedError, nothing was stored (but
-// see sql.DB.Import for a commit without answer). A verdict workbook is complete
-// or absent, in a dry run too (I7).
+// Run imports one spreadsheet: it checks it completely, judges it row by row, and
+// applies it in one transaction. It returns a *FileError if it refuses the file as a
+// whole. Nothing was stored then, nor after any other error but an *UnplacedError;
+// sql.DB.Import tells about a commit without answer. A verdict workbook is complete or
+// absent, in a dry run too (I7).
 func Run(ctx context.Context, db *sql.DB, opts Options) (sql.ImportResult, error) {
 	if opts.Progress == nil {
 		opts.Progress = func(string, int64, int64) {}
@@ -73,13 +73,13 @@ func Run(ctx context.Context, db *sql.DB, opts Options) (sql.ImportResult, error
 	return f.runWithVerdicts(ctx, db, opts)
 }
 
-// VerdictsKind is what the seal of a verdict workbook says: as long as nobody
-// changes it, another may take its place.
+// VerdictsKind is the seal of a verdict workbook. As long as nobody changes the
+// workbook, another one may take its place.
 const VerdictsKind = "verdicts"
 
-// runWithVerdicts finishes the workbook before the commit: when the import is
-// stored, there is nothing left of it that a full disk could prevent. The name
-// comes last, for a workbook in its place tells of an import that is stored.
+// runWithVerdicts finishes the workbook before the commit: once the import is stored, a
+// full disk can prevent nothing. The name comes last, as a workbook with its name tells
+// of an import that is stored.
 func (f *File) runWithVerdicts(ctx context.Context, db *sql.DB, opts Options) (sql.ImportResult, error) {
 	out, err := atomicfile.Create(opts.VerdictsPath)
 	if err != nil {
@@ -93,7 +93,7 @@ func (f *File) runWithVerdicts(ctx context.Context, db *sql.DB, opts Options) (s
 	}()
 	written := false
 	result, err := db.Import(ctx, f.request(opts), func(verdicts iter.Seq2[sql.Verdict, error]) error {
-		if written { // verdicts have changed since
+		if written { // verdicts have changed since the first call
 			again, err := atomicfile.Create(opts.VerdictsPath)
 			if err != nil {
 				return err
@@ -118,8 +118,8 @@ func (f *File) runWithVerdicts(ctx context.Context, db *sql.DB, opts Options) (s
 	return result, err
 }
 
-// An UnplacedError says that an import is stored, with the result returned beside
-// it, but that its verdict workbook is not where it was to be.
+// An UnplacedError says that an import is stored, with the result returned beside it,
+// but its verdict workbook did not get its name.
 type UnplacedError struct {
 	Temporary string // where it is, complete; "" if it is lost
 	Err       error  // why
@@ -134,8 +134,8 @@ func (e *UnplacedError) Error() string {
 
 func (e *UnplacedError) Unwrap() error { return e.Err }
 
-// unplaced looks whether the workbook is there: a folder that was removed took it
-// along.
+// unplaced looks whether the workbook is there. If somebody removed its folder, it is
+// gone, too.
 func unplaced(temporary string, err error) *UnplacedError {
 	if _, err := os.Stat(temporary); errors.Is(err, fs.ErrNotExist) {
 		temporary = ""
@@ -172,7 +172,7 @@ func (f *File) request(opts Options) sql.Import {
 	}
 }
 
-// columns are where the fields stand that a verdict may point at.
+// columns are the letters of the fields that a verdict may point at.
 func (f *File) columns() sql.Columns {
 	c := sql.Columns{Number: f.rows.letters(fieldNumber), Email: f.rows.letters(fieldEmail), Serial: f.rows.letters(fieldSerial)}
 	if f.dossiers != nil {

@@ -11,7 +11,7 @@ import (
 	"bascule/importer/xlsx"
 )
 
-// row is a row whose texts may be kept.
+// row is a row of which the caller may keep the texts.
 type row struct {
 	line   int
 	hidden bool
@@ -45,7 +45,7 @@ func (r *row) at(column int) cell {
 	return cell{column: column}
 }
 
-// keep copies a row that was read.
+// keep copies a row of the reader.
 func keep(r *xlsx.Row) row {
 	out := row{line: r.Line, hidden: r.Hidden, cells: make([]cell, len(r.Cells))}
 	for i, c := range r.Cells {
@@ -54,9 +54,8 @@ func keep(r *xlsx.Row) row {
 	return out
 }
 
-// spool keeps the rows of one sheet in a temporary file. They are written
-// while the file is checked and read back as often as needed: the file itself
-// is parsed once.
+// spool keeps the rows of one sheet in a temporary file. They are written while the
+// file is checked, and read again as often as needed. The file itself is parsed once.
 type spool struct {
 	*spill.File
 	scratch []byte
@@ -90,8 +89,8 @@ func (s *spool) put(r *xlsx.Row) error {
 	return err
 }
 
-// rows yields what was put, in order. The cells of a row are good until the
-// next one; their texts may be kept.
+// rows yields the rows in the order of put. The cells of a row are valid until the next
+// row; the caller may keep their texts.
 func (s *spool) rows() iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
 		in := spoolReader{in: s.Reader()}
@@ -146,7 +145,7 @@ func (s *spoolReader) next() (row, error) {
 	return row{line: int(line), hidden: hidden == 1, cells: s.cells}, nil
 }
 
-// heads reads what stands before the texts and returns the length of all texts.
+// heads reads the part before the texts, and returns the length of all texts.
 func (s *spoolReader) heads(count int) (total int, err error) {
 	s.cells, s.sizes = s.cells[:0], s.sizes[:0]
 	for range count {

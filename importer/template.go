@@ -7,11 +7,11 @@ import (
 	"bascule/internal/workbook"
 )
 
-// TemplateKind is what the seal of a template says, until somebody fills it in.
+// TemplateKind is the seal of a template, until somebody fills it in.
 const TemplateKind = "template"
 
-// WriteTemplate writes an empty workbook to fill in: the columns with what may
-// be typed there, the sheet Dossiers, and a sheet that explains them.
+// WriteTemplate writes an empty workbook to fill in: the columns with the rules for
+// their cells, the sheet Dossiers, and a sheet that explains them.
 func WriteTemplate(w io.Writer) error {
 	if err := fillTemplate(w); err != nil {
 		return fmt.Errorf("template: %w", err)
@@ -62,8 +62,8 @@ func newListStyles(book *workbook.Book) listStyles {
 	}
 }
 
-// startList begins a sheet with a header row, below which the spreadsheet program
-// refuses what the import would.
+// startList begins a sheet with a header row. Below it the spreadsheet program refuses
+// the cells that the import would refuse.
 func startList(book *workbook.Book, name string, headings []heading, styles listStyles) (*workbook.Sheet, error) {
 	layout, names := workbook.Layout{Frozen: 1}, []string{}
 	for _, h := range headings {
@@ -81,8 +81,8 @@ func startList(book *workbook.Book, name string, headings []heading, styles list
 	return out, out.Texts(1, styles.header, names...)
 }
 
-// advices explains every column of both sheets, by its heading. The dates allowed
-// are those from 1 January 2020 to 31 December 9999.
+// advices explain every column of both sheets, by its heading. The dates allowed are
+// those from 1 January 2020 to 31 December 9999.
 var advices = map[string]workbook.Rule{
 	"numéro d'abonné": {Type: "textLength", From: 6, To: 20,
 		Text: "Obligatoire. 6 à 20 lettres (sans accent) ou chiffres, zéros en tête compris."},
@@ -106,8 +106,8 @@ var advices = map[string]workbook.Rule{
 		Text: "Facultatif. Un service en ligne par ligne, par exemple TVA ; laissez vide si l’entreprise n’en a pas."},
 }
 
-// explain writes the sheet that explains the others. It names the columns one
-// below the other, so that it is never taken for a header row.
+// explain writes the sheet that explains the others. It lists the columns one below the
+// other, so that it is never taken for a header row.
 func explain(book *workbook.Book, styles listStyles) error {
 	out, err := book.Sheet(explainedHere, workbook.Layout{Columns: []workbook.Column{{Width: 26}, {Width: 110}}})
 	if err != nil {

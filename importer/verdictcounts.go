@@ -41,7 +41,7 @@ func (c verdictCounts) add(v sql.Verdict) {
 var verdictKinds = []string{"rejected", "excluded", "accepted", "unchanged", "not_due"}
 
 // writeSummary writes the first sheet: how many rows have which verdict, and why. It
-// names no column, so that it is never taken for the list.
+// has no heading of a list, so it is never taken for one.
 func (b *verdictBook) writeSummary(file string) error {
 	count := b.Style(workbook.Style{Format: "[$-40C]#,##0"})
 	total := b.Style(workbook.Style{Format: "[$-40C]#,##0", Bold: true, Line: "top", LineInk: "1F3864"})
@@ -86,7 +86,7 @@ func (b *verdictBook) writeSummary(file string) error {
 	return out.Close()
 }
 
-// largest are the reasons of a verdict, the most frequent first.
+// largest lists the reasons of a verdict, the most frequent first.
 func (c verdictCounts) largest(kind string) []verdictReason {
 	var list []verdictReason
 	for of := range maps.Keys(c.reasons) {

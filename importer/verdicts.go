@@ -55,13 +55,13 @@ func (f *File) fillVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error])
 	return book.Close()
 }
 
-// maxSheetName is how long the name of a sheet may be, in UTF-16.
+// maxSheetName is the longest name of a sheet, in UTF-16.
 const maxSheetName = 31
 
 const defaultSheetName = "Abonnés"
 
-// validSheetName makes a name that Excel accepts, of one that another program may
-// have written.
+// validSheetName makes a name that Excel accepts from one that another program may have
+// written.
 func validSheetName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`:\/?*[]`+"\uFFFE\uFFFF", r) {
@@ -91,7 +91,7 @@ type verdictBook struct {
 	counts verdictCounts
 }
 
-// headerStyle is that of the header of a list, which is text like what is below it.
+// headerStyle is the style of the header of a list: text, like the cells below it.
 var headerStyle = workbook.Style{Format: "@", Bold: true, Ink: "FFFFFF", Paper: "1F3864"}
 
 func newVerdictBook(w io.Writer, name string) (*verdictBook, error) {
@@ -221,24 +221,25 @@ func (b *verdictBook) mark(s *sheet, r row, v sql.Verdict) {
 	b.cells[2] = workbook.Text(cell).In(style)
 }
 
-// readdressed is a reason whose further cells are called as in the verdict workbook.
+// readdressed is a reason with its further cells renamed to those of the verdict
+// workbook.
 func (s *sheet) readdressed(reason string, line int) string {
 	if !strings.Contains(reason, further) {
 		return reason
 	}
 	columns := s.layout.used()
 	slices.Sort(columns)
-	for _, column := range slices.Backward(columns) { // none takes the name of one that is to come
+	for _, column := range slices.Backward(columns) { // backwards, so that no new name is renamed again
 		reason = strings.ReplaceAll(reason, further+xlsx.CellName(column, line)+"\u00a0", further+xlsx.CellName(s.verdictColumn(column), line)+"\u00a0")
 	}
 	return reason
 }
 
-// isDossiers tells the sheet whose rows have no verdict.
+// isDossiers tells whether this is the sheet whose rows have no verdict.
 func (s *sheet) isDossiers() bool { return &s.headings[0] == &dossierHeadings[0] }
 
-// verdictColumn is where a column of the file stands behind the verdicts, which come
-// first. Those of an earlier verdict workbook are gone, wherever they stood.
+// verdictColumn is the place of a column of the file, behind the verdicts, which come
+// first. Columns of an earlier verdict workbook are gone.
 func (s *sheet) verdictColumn(column int) int {
 	if s.isDossiers() {
 		return column
@@ -249,11 +250,11 @@ func (s *sheet) verdictColumn(column int) int {
 	return column
 }
 
-// reasonWidth is that of the reasons beside the rows, in characters.
+// reasonWidth is the width of the reasons beside the rows, in characters.
 const reasonWidth = 56
 
-// heightOf is how high a row is whose text is broken into lines, in points: not every
-// program finds out by itself. 0 is one line.
+// heightOf is the height of a row with wrapped text, in points, as some programs do not
+// compute it. 0 is one line.
 func heightOf(text string, width int) float64 {
 	lines := 1 + utf8.RuneCountInString(text)*10/(width*9)
 	if lines == 1 {
@@ -350,10 +351,10 @@ func (b *verdictBook) writeRow(out *workbook.Sheet, line int) error {
 	return err
 }
 
-// maxFrozen is how many rows may stay in sight without filling a small screen.
+// maxFrozen is how many rows can stay in sight without filling a small screen.
 const maxFrozen = 12
 
-// openSheet begins a sheet of the same columns, behind others that are so wide.
+// openSheet begins a sheet of the same columns, behind added columns of these widths.
 func (b *verdictBook) openSheet(name string, s *sheet, added ...float64) (*workbook.Sheet, error) {
 	layout := workbook.Layout{Columns: make([]workbook.Column, s.right+len(verdictHeadings)), Header: s.layout.line, Side: len(added)}
 	for i := range layout.Columns {
@@ -383,7 +384,7 @@ func (b *verdictBook) openSheet(name string, s *sheet, added ...float64) (*workb
 	return b.Sheet(name, layout)
 }
 
-// columnWidth is a width for a field, in characters.
+// columnWidth is the width of a field, in characters.
 func columnWidth(heading string) float64 {
 	switch heading {
 	case "titulaire", "raison sociale", "numéro de série":
@@ -394,7 +395,7 @@ func columnWidth(heading string) float64 {
 	return 18
 }
 
-// writeDossiers carries the second sheet over.
+// writeDossiers copies the second sheet.
 func (b *verdictBook) writeDossiers(name string, s *sheet) error {
 	out, err := b.openSheet(name, s)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package sample writes lists of fictitious subscribers, as an administrator would
-// hand them in: for a first look, for demonstrations and for measurements.
+// Package sample writes lists of fictitious subscribers in the form that an
+// administrator hands in. They serve for a first look, for demonstrations and for
+// measurements.
 package sample
 
 import (
@@ -22,10 +23,10 @@ import (
 // Issuer is the issuer of the certificates: an authority that does not exist.
 const Issuer = "CN=AC Exemple Professionnels, O=Autorité de certification d'exemple, C=FR"
 
-// Rows is a good size for a first look.
+// Rows is enough for a first look.
 const Rows = 60
 
-// MaxRows is what fits on a sheet below its header.
+// MaxRows is how many rows fit on a sheet below its header.
 const MaxRows = 1_048_000
 
 // Write writes a workbook of fictitious subscribers, with their companies on a
@@ -57,7 +58,7 @@ func WriteCSV(w io.Writer, rows int, seed int64) error {
 	return nil
 }
 
-// heading is a column, and how wide it is, in characters.
+// heading is a column, with its width in characters.
 type heading struct {
 	name  string
 	width float64
@@ -101,7 +102,7 @@ func (r subscriber) date() string {
 
 type defect int
 
-// What is wrong with the rows that must be rejected, or are there twice.
+// The defects of rows that must be rejected or that repeat another row.
 const (
 	noDefect defect = iota
 	badEmail
@@ -115,7 +116,7 @@ const (
 	defects = iota - 1
 )
 
-// twin is how far above the row stands that a twin repeats.
+// twin is how many rows above its twin a repeated row is.
 const twin = 12
 
 func (s sample) defectOf(i int) defect {
@@ -189,7 +190,7 @@ func (s sample) sound(i int) subscriber {
 
 func pick(rnd *rand.Rand, list []string) string { return list[rnd.IntN(len(list))] }
 
-// serialOf writes 16 octets as the programs that show certificates do.
+// serialOf writes 16 octets in the form of programs that show certificates.
 func serialOf(rnd *rand.Rand, i int) string {
 	var b [16]byte
 	for j := range b {
@@ -208,7 +209,7 @@ func serialOf(rnd *rand.Rand, i int) string {
 	return text
 }
 
-// localPart makes a part of an address of a name: its words that have a form in
+// localPart makes a part of an address from a name: its words that have a form in
 // ASCII, with hyphens.
 func localPart(name string) string {
 	var words []string
@@ -249,7 +250,7 @@ func (s sample) write(w io.Writer) error {
 	return b.Close()
 }
 
-// headerLine is where the header stands, below a title.
+// headerLine is the line of the header, below a title.
 const headerLine = 3
 
 // begin begins a sheet with a title and a header.
@@ -285,8 +286,8 @@ func (s sample) writePeople(b book) error {
 	return out.Close()
 }
 
-// cells are what a workbook holds of a row: texts, real dates, now and then a
-// number as somebody typed it.
+// cells are the cells of a row: texts, real dates, and now and then a number, as
+// somebody would type it.
 func (s sample) cells(r subscriber, i int) [6]workbook.Cell {
 	row := [...]workbook.Cell{workbook.Text(r.number), workbook.Text(r.holder), workbook.Text(r.email), workbook.Text(r.serial),
 		workbook.Text(r.issuer), workbook.Day(r.expires)}
@@ -304,8 +305,8 @@ func (s sample) cells(r subscriber, i int) [6]workbook.Cell {
 	return row
 }
 
-// writeCompanies writes the sheet Dossiers: nothing for every tenth subscriber,
-// several companies for three in ten.
+// writeCompanies writes the sheet Dossiers. Every tenth subscriber has no company,
+// three in ten have several.
 func (s sample) writeCompanies(b book) error {
 	out, err := b.begin(companySheet, "Entreprises et services des espaces", firmColumns)
 	if err != nil {
@@ -327,7 +328,7 @@ func (s sample) writeCompanies(b book) error {
 	return out.Close()
 }
 
-// manyRows is the size from which everyone has one company at most, so that the
+// manyRows is the size from which each subscriber has one company at most, so that the
 // second sheet does not overflow.
 const manyRows = 200_000
 

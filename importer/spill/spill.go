@@ -1,6 +1,6 @@
-// Package spill keeps in a temporary file what may be far larger than memory: it
-// is first written, then read, in order or at random. The file has no name once it
-// is open, so nothing of it stays behind whatever ends the process.
+// Package spill keeps data that may be far larger than memory in a temporary file. It
+// is first written, then read, in order or at random. The file loses its name once it
+// is open, so nothing of it stays behind, whatever ends the process.
 package spill
 
 import (
@@ -27,21 +27,21 @@ type block struct {
 	bytes  []byte
 }
 
-// blockSize is small because what is read at random may come in any order; a miss
-// costs one read of this much from the page cache.
+// blockSize is small because random reads may come in any order. A miss costs one read
+// of this size from the page cache.
 const blockSize = 4 << 10
 
 // ErrFull says that a file would grow beyond its limit.
 var ErrFull = errors.New("the temporary file is full")
 
-// New makes a file of at most limit bytes, of which at most cache are kept in
-// memory when they are read at random.
+// New makes a file of at most limit bytes. Random reads keep at most cache bytes of it
+// in memory.
 func New(limit int64, cache int) (*File, error) {
 	f, err := os.CreateTemp("", "bascule-import-")
 	if err != nil {
 		return nil, fmt.Errorf("temporary file of the import: %w", err)
 	}
-	os.Remove(f.Name()) // where that is impossible, Close does it
+	os.Remove(f.Name()) // if that fails, Close removes it
 	return &File{limit: limit, file: f, w: bufio.NewWriterSize(f, 256<<10), blocks: make([]block, cache/blockSize)}, nil
 }
 
@@ -54,7 +54,7 @@ func (s *File) Write(p []byte) (int, error) {
 	return s.w.Write(p)
 }
 
-// Flush must come between the last write and the first read.
+// Flush must be called between the last write and the first read.
 func (s *File) Flush() error { return s.w.Flush() }
 
 // Reader reads everything from the start; several readers do not disturb each other.

@@ -21,8 +21,8 @@ import (
 // together.
 const MaxInflated = 2 << 30
 
-// Limits of an archive. A workbook has some tens of entries, and sheets of text
-// deflate to a tenth or a twentieth; what goes beyond was made to hurt.
+// Limits of an archive. A workbook has some tens of entries, and sheets of text deflate
+// to a tenth or a twentieth. A file beyond these limits was made to do harm.
 const (
 	maxEntries   = 10_000
 	maxDirectory = 16 << 20
@@ -30,9 +30,9 @@ const (
 	ratioFrom    = 1 << 20 // inflated bytes from which the ratio counts
 )
 
-// archive is a zip file whose directory archive/zip has read, after it was checked
-// that it is bounded, that it is the one that the file ends with, and that it tells
-// the same names as the entries themselves.
+// archive is a zip file whose directory archive/zip has read. Before that, checks make
+// sure that the directory is bounded, ends the file, and has the same names as the
+// entries themselves.
 type archive struct {
 	entries []*entry
 	byName  map[string]*entry // by lower-case name, as the format compares part names
@@ -50,7 +50,7 @@ const (
 	sigCentral, sigEnd           = 0x02014b50, 0x06054b50
 	lenLocal, lenCentral, lenEnd = 30, 46, 22
 
-	inZip64 = 0xffffffff // the field of zip64 tells instead
+	inZip64 = 0xffffffff // the field of zip64 has the value instead
 )
 
 func openArchive(file io.ReaderAt, size int64, b *budget) (*archive, error) {
@@ -70,7 +70,7 @@ func openArchive(file io.ReaderAt, size int64, b *budget) (*archive, error) {
 	return a, nil
 }
 
-// refuse is what an error of archive/zip means, unless the context has ended.
+// refuse turns an error of archive/zip into a refusal, unless the context has ended.
 func (a *archive) refuse(reason string) error {
 	if err := a.budget.ctx.Err(); err != nil {
 		return err
@@ -80,8 +80,8 @@ func (a *archive) refuse(reason string) error {
 
 func badZip(reason string) *Error { return &Error{Problem: BadArchive, Detail: reason} }
 
-// checkDirectory looks at the central directory through the record that ends the
-// file. What would need a record of zip64 there is too large for a workbook.
+// checkDirectory looks at the central directory through the record that ends the file.
+// A directory that needs a record of zip64 is too large for a workbook.
 func checkDirectory(file io.ReaderAt, size int64) error {
 	tail := make([]byte, min(size, lenEnd+1<<16))
 	if err := readFull(file, tail, size-int64(len(tail))); err != nil {
@@ -108,7 +108,7 @@ func checkDirectory(file io.ReaderAt, size int64) error {
 	return checkHeaders(file, dir, count)
 }
 
-// findEnd looks for the end record from behind; its comment must end the file.
+// findEnd looks for the end record backwards; its comment must end the file.
 func findEnd(tail []byte) int {
 	for i := len(tail) - lenEnd; i >= 0; i-- {
 		if binary.LittleEndian.Uint32(tail[i:]) == sigEnd &&
@@ -119,9 +119,9 @@ func findEnd(tail []byte) int {
 	return -1
 }
 
-// checkHeaders demands that a directory is so many headers and nothing else. Where
-// an entry begins is checked unless only its field of zip64 tells, as Apache POI
-// writes it: then its checksum must do.
+// checkHeaders requires that a directory has so many headers and nothing else. It
+// checks the start of each entry, unless only its field of zip64 tells it, as Apache
+// POI writes. The checksum must do then.
 func checkHeaders(file io.ReaderAt, dir []byte, count int) error {
 	le := binary.LittleEndian
 	for range count {
@@ -146,7 +146,7 @@ func checkHeaders(file io.ReaderAt, dir []byte, count int) error {
 	return nil
 }
 
-// checkLocal demands that the entry of that name begins at that place.
+// checkLocal requires that the entry of that name begins at that place.
 func checkLocal(file io.ReaderAt, at int64, name []byte) error {
 	head := make([]byte, lenLocal+len(name))
 	if err := readFull(file, head, at); err != nil {
@@ -164,7 +164,7 @@ func misplaced(name string) string {
 }
 
 func (a *archive) add(f *zip.File) error {
-	e := &entry{File: f, name: strings.ReplaceAll(f.Name, `\`, "/")} // some packers write folders so
+	e := &entry{File: f, name: strings.ReplaceAll(f.Name, `\`, "/")} // some packers write folders like this
 	if len(e.name) == 0 || len(e.name) > 1024 || e.name[0] == '/' || strings.Contains("/"+e.name+"/", "/../") {
 		return &Error{Problem: BadName, Where: e.name}
 	}
@@ -184,8 +184,8 @@ func (a *archive) add(f *zip.File) error {
 // find returns the entry of that name, whatever its case, or nil.
 func (a *archive) find(name string) *entry { return a.byName[strings.ToLower(name)] }
 
-// verify checks the entries that nobody read: a file damaged anywhere is damaged,
-// and no entry inflates without bound.
+// verify checks the entries that nobody has read. A file with any damaged entry is
+// damaged, and no entry inflates without bound.
 func (a *archive) verify() error {
 	for _, e := range a.entries {
 		if e.read {
@@ -202,9 +202,9 @@ func (a *archive) verify() error {
 	return nil
 }
 
-// open gives the entry's contents. Only at its io.EOF are size and checksum
-// known to be right. The reader of archive/zip would neither say how much it has
-// read nor whether something follows.
+// open opens the contents of an entry. Only its io.EOF tells that size and checksum are
+// right. The reader of archive/zip would neither tell how much it has read nor whether
+// something follows.
 func (a *archive) open(e *entry) (*entryReader, error) {
 	raw, err := e.OpenRaw()
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// budget bounds the work that one file causes, and notices the end of its context
-// wherever work is done: what its parts inflate to, and what its cells repeat of
-// it. Two goroutines spend from it.
+// budget bounds the work that one file causes: the bytes that its parts inflate to, and
+// the texts that its cells repeat. It notices the end of its context wherever work is
+// done. Two goroutines spend from it.
 type budget struct {
 	ctx   context.Context
 	spent atomic.Int64 // bytes inflated or read, and of texts referred to
@@ -21,7 +21,7 @@ type budget struct {
 	referred int64
 }
 
-// budgetStep is how often progress is told, in bytes.
+// budgetStep is how often progress is reported, in bytes.
 const budgetStep = 4 << 20
 
 // spend accounts for n bytes of work. It is called at least once for some tens of
@@ -44,8 +44,8 @@ func (b *budget) advance(n int) error {
 	return b.spend(n)
 }
 
-// refer accounts for n bytes of a text that a cell refers to. The smallest file
-// can refer to a long text for ever; what people make refers to some tens of bytes.
+// refer accounts for n bytes of a text that a cell refers to. The smallest file can
+// refer to a long text for ever. Cells of real files refer to some tens of bytes.
 func (b *budget) refer(n int) error {
 	before := b.spent.Load() - b.referred
 	if b.referred += int64(n); b.referred > maxReferred && b.referred > maxRatio*before {
@@ -54,5 +54,5 @@ func (b *budget) refer(n int) error {
 	return b.spend(n)
 }
 
-// maxReferred is from which size on the ratio of texts referred to counts.
+// maxReferred is the size from which the ratio of texts referred to counts.
 const maxReferred = 16 << 20

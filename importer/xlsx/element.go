@@ -1,10 +1,10 @@
 package xlsx
 
-// How parts are read: element by element, over the tokens of xml.go.
+// This file reads parts element by element, over the tokens of xml.go.
 
-// child goes to the next element inside the innermost open one and returns its
-// local name, "" if it is of another namespace than the root; nil when the
-// innermost element has ended. Text on the way is skipped.
+// child goes to the next element inside the innermost open one, and skips text. It
+// returns its local name, "" if it is of another namespace than the root, and nil when
+// the innermost element has ended.
 func (x *xmlReader) child() ([]byte, error) {
 	for {
 		tok, err := x.next()
@@ -69,7 +69,7 @@ func (x *xmlReader) leaves(name string, visit func() error) error {
 	}})
 }
 
-// own is the local name of the element just read, "" if it is none of ours.
+// own is the local name of the element just read; "" if it is of another namespace.
 func (x *xmlReader) own() []byte {
 	outer := x.alternatives.top()
 	if x.space != x.home || outer != nil && !outer.branch && outer.depth == len(x.open)-1 {

@@ -7,10 +7,10 @@ import (
 	"bascule/internal/text"
 )
 
-// A Problem is why a workbook is refused.
+// A Problem is the reason why a workbook is refused.
 type Problem string
 
-// The problems of a workbook. Where and Detail say what an Error tells besides.
+// The problems of a workbook, with the contents of Where and Detail of their Error.
 const (
 	BadArchive     Problem = "the archive is damaged or cut off" // Detail: how
 	BadPart        Problem = "a part is damaged"                 // Where: its name; Detail: how
@@ -27,11 +27,11 @@ const (
 	LongCell       Problem = "a cell is too long"                         // Where: its address; Detail: how many characters it may have
 )
 
-// An Error refuses a workbook. Its text is English; who speaks to people in
-// another way goes by Problem.
+// An Error refuses a workbook. Its text is English. Callers that need other words go by
+// Problem.
 type Error struct {
 	Problem Problem
-	Where   string // in the file, as it is written there
+	Where   string // a place in the file, as it is written there
 	Detail  string
 }
 
@@ -46,5 +46,5 @@ func (e *Error) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// ErrTooLarge is the Error of a file that is TooLarge, however that shows.
+// ErrTooLarge is the Error of a file that is TooLarge, however that is found.
 var ErrTooLarge = &Error{Problem: TooLarge, Detail: strconv.Itoa(MaxInflated >> 30)}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// namespace is one that matters here, or none of them. Namespaces that differ
-// only in the variant of the format, transitional or strict, are one.
+// namespace is a namespace that matters here, or none. Namespaces that differ only in
+// the variant of the format, transitional or strict, are one.
 type namespace byte
 
 const (
@@ -30,9 +30,8 @@ var namespaceOf = map[string]namespace{
 	"http://schemas.openxmlformats.org/markup-compatibility/2006":         nsCompatibility,
 }
 
-// scope is the declarations of namespaces in force: what counts of an element is
-// the name of its namespace, whatever prefix stands for it and wherever that was
-// declared.
+// scope is the declarations of namespaces in force. An element counts by the name of
+// its namespace, whatever its prefix and wherever that was declared.
 type scope struct {
 	bindings []binding
 	unnamed  namespace // of elements without prefix
@@ -44,8 +43,7 @@ type binding struct {
 	depth  int // of the element that declares it
 }
 
-// maxBindings is far above what programs declare: each prefix is looked for
-// among them.
+// maxBindings is far above what programs declare: each prefix is searched among them.
 const maxBindings = 256
 
 // declare adds the declarations among the attributes of an element.
@@ -75,7 +73,7 @@ func (s *scope) declare(attrs []xmlAttr, depth int) error {
 	return nil
 }
 
-// leave forgets what elements deeper than that have declared.
+// leave forgets the declarations of deeper elements.
 func (s *scope) leave(depth int) {
 	for n := len(s.bindings); n > 0 && s.bindings[n-1].depth > depth; n-- {
 		s.bindings = s.bindings[:n-1]
@@ -107,7 +105,7 @@ func (s *scope) resolve(name []byte) (namespace, []byte, error) {
 	return space, local, nil
 }
 
-// check demands that the prefixes of all attributes stand for something.
+// check requires that the prefixes of all attributes are declared.
 func (s *scope) check(attrs []xmlAttr) error {
 	for _, a := range attrs {
 		if string(a.name) == "xmlns" || bytes.HasPrefix(a.name, []byte("xmlns:")) || bytes.HasPrefix(a.name, []byte("xml:")) {
@@ -120,19 +118,19 @@ func (s *scope) check(attrs []xmlAttr) error {
 	return nil
 }
 
-// alternatives are the open elements of markup compatibility (ECMA-376 part 3):
-// of the choices in an AlternateContent, what is in the first one that we
-// understand, or in the fallback, stands where the AlternateContent does.
+// alternatives are the open elements of markup compatibility (ECMA-376 part 3). The
+// first choice in an AlternateContent that we understand, or its fallback, takes the
+// place of the AlternateContent.
 type alternatives []alternative
 
 type alternative struct {
 	depth  int
 	branch bool // a choice or a fallback that was chosen
-	chosen bool // one of its branches was
+	chosen bool // one of its branches was chosen
 }
 
-// enter looks at an element at a depth; through tells that its children stand
-// for it, else it is none of ours.
+// enter looks at an element at a depth. through tells that its children take its place;
+// otherwise it is no element of markup compatibility.
 func (a *alternatives) enter(x *xmlReader) (through bool) {
 	depth, outer := len(x.open), a.top()
 	inside := outer != nil && !outer.branch && outer.depth == depth-1
@@ -165,7 +163,7 @@ func (a *alternatives) leave(depth int) bool {
 	return true
 }
 
-// understands tells whether all prefixes of a choice stand for what we read.
+// understands tells whether we read the namespaces of all prefixes of a choice.
 func (x *xmlReader) understands(prefixes string) bool {
 	fields := strings.Fields(prefixes)
 	for _, p := range fields {

@@ -14,11 +14,11 @@ const maxExactDigits = 15
 // errNotNumber says that a cell of numbers holds something else.
 var errNotNumber = errors.New("not a number")
 
-// appendNumber writes a number as the sheet means it: a date as dd/mm/yyyy, an
-// integer with all its digits however it is spelled (1.2345678E7 is what Java
-// writes for 12345678), anything else in the shortest form. Where digits may
-// have been lost since the number was typed, the text keeps the shape that
-// shows it, so that it is rejected again when it comes back as text.
+// appendNumber writes a number as the sheet means it. A date is dd/mm/yyyy. An integer
+// has all its digits, however it is written (1.2345678E7 is Java's form of 12345678).
+// Anything else has the shortest form. If digits may have been lost since somebody
+// typed the number, the text keeps the form that shows it: when it comes back as text,
+// it is rejected again.
 func appendNumber(dst, raw []byte, f numberFormat, date1904 bool) ([]byte, Kind, error) {
 	if n := len(raw); n > 0 && n <= maxExactDigits && (raw[0] != '0' || n == 1) && allDigits(raw) && !f.date {
 		return f.append(dst, raw), f.kind(), nil
@@ -74,8 +74,8 @@ func allDigits(b []byte) bool {
 	return true
 }
 
-// Scientific writes a number in the shape that no identifier has: 1.2345E+16. It
-// says no if the text is no number.
+// Scientific writes a number in a form that no identifier has: 1.2345E+16. It returns
+// false if the text is no number.
 func Scientific(text string) (string, bool) {
 	d, ok := parseDecimal(text)
 	if !ok {
@@ -84,8 +84,8 @@ func Scientific(text string) (string, bool) {
 	return string(d.appendScientific(nil)), true
 }
 
-// decimal is a number exactly as it is written, which a float64 may not hold:
-// 0.digits times ten to the power of point.
+// decimal is a number exactly as it is written, which a float64 may not hold: 0.digits
+// times ten to the power of point.
 type decimal struct {
 	negative bool
 	digits   string // without zeros at either end; "" is zero
@@ -96,8 +96,8 @@ type decimal struct {
 // maxPoint is beyond the largest number of a spreadsheet.
 const maxPoint = 309
 
-// parseDecimal reads what XML Schema calls a double, but its names for infinity
-// and for no number.
+// parseDecimal reads a double of XML Schema, without its names for infinity and for not
+// a number.
 func parseDecimal(s string) (decimal, bool) {
 	var d decimal
 	s, d.negative = strings.CutPrefix(s, "-")
@@ -139,8 +139,7 @@ func (d decimal) appendWhole(dst []byte) []byte {
 	return append(dst, bytes.Repeat([]byte{'0'}, d.point-len(d.digits))...)
 }
 
-// appendScientific writes a number in the shape that no identifier has:
-// 1.2345E+16.
+// appendScientific writes a number in a form that no identifier has: 1.2345E+16.
 func (d decimal) appendScientific(dst []byte) []byte {
 	if d.digits == "" {
 		return append(dst, "0E+00"...)
@@ -163,10 +162,10 @@ func (d decimal) appendScientific(dst []byte) []byte {
 	return strconv.AppendInt(dst, int64(exponent), 10)
 }
 
-// date turns a spreadsheet's day number into a date. Day 1 is 1 January 1900, or
-// day 0 is 1 January 1904; the first calendar has a 29 February 1900 that never
-// was. The whole part is the day, however near the end of it the rest comes:
-// 23:59:59.999 is how programs write the end of a day.
+// date turns a spreadsheet's day number into a date. Day 1 is 1 January 1900, or day 0
+// is 1 January 1904. The first calendar has a 29 February 1900 that never was. The
+// whole part is the day, however near its end the rest is: programs write 23:59:59.999
+// for the end of a day.
 func (d decimal) date(date1904 bool) (time.Time, bool) {
 	if d.negative && d.digits != "" || d.point > len("2958465") {
 		return time.Time{}, false
@@ -186,7 +185,7 @@ func (d decimal) date(date1904 bool) (time.Time, bool) {
 	return t, t.Year() <= 9999
 }
 
-// split is the whole part of a number below 10^18 that is not negative, and the
+// split returns the whole part of a number below 10^18 that is not negative, and the
 // rest, which is below 1.
 func (d decimal) split() (whole int, part float64) {
 	at := min(max(d.point, 0), len(d.digits))

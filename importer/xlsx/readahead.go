@@ -2,12 +2,12 @@ package xlsx
 
 import "io"
 
-// readAhead reads in a goroutine of its own, so that inflating one piece and
-// parsing the one before use two cores.
+// readAhead reads in a goroutine of its own. So inflating one piece and parsing the one
+// before use two cores.
 type readAhead struct {
 	full, free chan []byte
 	stopped    chan struct{} // tells the goroutine to end
-	ended      chan struct{} // it has
+	ended      chan struct{} // the goroutine has ended
 	err        error         // why it ended; to be read after full is closed
 
 	piece, rest []byte
@@ -40,7 +40,7 @@ func (r *readAhead) run(src io.Reader) {
 		}
 		n, err := io.ReadFull(src, p)
 		if n > 0 {
-			r.full <- p[:n] // has room for every piece there is
+			r.full <- p[:n] // the channel has room for every piece
 		}
 		if err != nil {
 			if r.err = err; err == io.ErrUnexpectedEOF {

@@ -29,9 +29,9 @@ type Row struct {
 	text []byte // of the cells, one after the other
 }
 
-// Cell is one cell. Its text is what the sheet shows of a text, a date
-// (31/12/2026), a boolean (VRAI, FAUX) or an error; of any other number, all its
-// digits. It is good until the next row.
+// Cell is one cell. Its text is what the sheet shows of a text, a date (31/12/2026), a
+// boolean (VRAI, FAUX) or an error. For any other number, it is all digits. It is valid
+// until the next row.
 type Cell struct {
 	Column int // from 1
 	Kind   Kind
@@ -39,7 +39,7 @@ type Cell struct {
 	Text   []byte
 }
 
-// Kind says what must be known of a cell besides its text.
+// Kind tells the properties of a cell beside its text.
 type Kind byte
 
 const (
@@ -51,7 +51,7 @@ const (
 	ErrorValue          // its text is an error like #REF!
 )
 
-// IsFormula tells a cell that holds a formula, unless its value is an error.
+// IsFormula tells whether the cell holds a formula, unless its value is an error.
 func (k Kind) IsFormula() bool { return k == Formula || k == Uncomputed }
 
 // Reset makes it the blank row of that line.
@@ -83,12 +83,12 @@ func (r *Row) add(column int, k Kind, style, start int) error {
 	return nil
 }
 
-// isBlank tells a cell that shows nothing. A Ctrl-Z is no row.
+// isBlank tells whether a cell shows nothing. A Ctrl-Z is no row.
 func isBlank(cell []byte) bool {
 	return !bytes.ContainsFunc(cell, func(r rune) bool { return !text.IsBlank(r) && !unicode.IsControl(r) })
 }
 
-// isLong tells a text that no cell can hold.
+// isLong tells whether a text is too long for a cell.
 func isLong(text []byte) bool {
 	if len(text) <= MaxCellText {
 		return false
@@ -114,7 +114,7 @@ func ColumnName(column int) string {
 // CellName writes the address of a cell as spreadsheets do: C14.
 func CellName(column, line int) string { return ColumnName(column) + strconv.Itoa(line) }
 
-// parseRef reads an address like C14; ok tells that it lies within a sheet.
+// parseRef reads an address like C14; ok tells that the address is within a sheet.
 func parseRef(ref []byte) (column, line int, ok bool) {
 	i := 0
 	for ; i < len(ref) && i < 4 && ref[i] >= 'A' && ref[i] <= 'Z'; i++ {

@@ -18,7 +18,7 @@ type sharedStrings struct {
 	scratch     []byte
 }
 
-// What is kept in memory of the texts and of their ends, at most.
+// The most that is kept in memory of the texts and of their ends.
 const (
 	textCache = 16 << 20
 	endCache  = 4 << 20
@@ -85,8 +85,8 @@ func (s *sharedStrings) close() error {
 	return errors.Join(s.texts.Close(), s.ends.Close())
 }
 
-// appendRichText appends the text of an <si> or <is>: its <t>, or those of its
-// runs; phonetic hints are left out.
+// appendRichText appends the text of an <si> or <is>: its <t>, or those of its runs. It
+// leaves phonetic hints out.
 func appendRichText(x *xmlReader, dst []byte) ([]byte, error) {
 	from := len(dst)
 	dst, err := appendRuns(x, dst)
@@ -113,9 +113,9 @@ func appendRuns(x *xmlReader, dst []byte) ([]byte, error) {
 	}
 }
 
-// unescape replaces _xHHHH_ by the character it stands for in b[from:], in
-// place: the format writes so what XML cannot hold, and "_x005F_" for a plain
-// underscore before something that looks like an escape.
+// unescape replaces _xHHHH_ in b[from:] by the character that it stands for, in place.
+// The format writes characters that XML cannot hold in this form. It writes "_x005F_"
+// for a plain underscore before something that looks like an escape.
 func unescape(b []byte, from int) []byte {
 	if !bytes.Contains(b[from:], []byte("_x")) {
 		return b

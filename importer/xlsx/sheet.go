@@ -12,7 +12,7 @@ type Sheet struct {
 	Name   string
 	Hidden bool
 
-	// What a sheet tells besides its rows, known when Rows has returned.
+	// These are known once Rows has returned.
 	HiddenColumns []Columns
 	Widths        []Width
 	Merged        []Area
@@ -36,9 +36,9 @@ type Area struct{ Left, Right, Top, Bottom int32 }
 // maxMerged bounds the memory for merged cells; a sheet of forms has some thousands.
 const maxMerged = 1 << 20
 
-// Rows reads the sheet and hands every row that is not blank to emit, in order. A
-// row is good until emit returns; its error ends the reading and is returned. Rows
-// is to be called once.
+// Rows reads the sheet and passes every row that is not blank to emit, in order. A row
+// is valid until emit returns. An error of emit ends the reading and is returned. Rows
+// is called once.
 func (s *Sheet) Rows(emit func(*Row) error) error {
 	return s.book.archive.parse(s.part, func(x *xmlReader) error {
 		r := &sheetReader{Sheet: s, x: x, emit: emit}
@@ -120,7 +120,7 @@ func (s *sheetReader) addMerged() error {
 	return nil
 }
 
-// rowReader makes the function that reads a row; what it needs for each is made once.
+// rowReader makes the function that reads a row. The function's helpers are made once.
 func (s *sheetReader) rowReader() func() error {
 	cells := map[string]func() error{"c": s.readCell}
 	return func() error {
@@ -190,7 +190,7 @@ func parseCellType(b []byte) (cellType, bool) {
 	return 0, false
 }
 
-// readCell reads one cell, which stands behind the one before if it does not tell.
+// readCell reads one cell. A cell without an address follows the one before.
 func (s *sheetReader) readCell() error {
 	next := s.column + 1
 	column, t, style := next, numberType, 0
@@ -221,7 +221,8 @@ func (s *sheetReader) cellFault(column int, what string) error {
 	return xmlError("cell " + CellName(column, s.line) + " " + what)
 }
 
-// readContent reads what is in a <c>: the value <v>, the text <is>, the formula <f>.
+// readContent reads the children of a <c>: the value <v>, the text <is>, the formula
+// <f>.
 func (s *sheetReader) readContent(column int, t cellType, style int) error {
 	var formula, value, inline bool
 	start := len(s.row.text)

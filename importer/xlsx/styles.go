@@ -9,12 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// styles tells for each cell style what it makes of a number.
+// styles has the number format of each cell style.
 type styles []numberFormat
 
-// numberFormat is what matters of the format of a number: that it shows a
-// date, that it shows something else than the number, or the least number of
-// digits that it shows (000000 shows 42 as 000042).
+// numberFormat has what matters of the format of a number. It shows a date, or it shows
+// something else than the number, or it shows a least number of digits (000000 shows 42
+// as 000042).
 type numberFormat struct {
 	date, other bool
 	digits      int
@@ -77,7 +77,7 @@ func readStyles(x *xmlReader) (styles, []Format, error) {
 	return list, formats, err
 }
 
-// formatOf reads a number format: those with a code in the file by the code,
+// formatOf reads a number format. Those with a code in the file are read by the code,
 // the built-in ones by their number (ECMA-376 part 1, 18.8.30).
 func formatOf(id string, custom map[int]numberFormat) numberFormat {
 	n, _ := strconv.Atoi(id)
@@ -93,17 +93,17 @@ func formatOf(id string, custom map[int]numberFormat) numberFormat {
 	return numberFormat{other: true} // money, percent, fraction, exponent, time, or unknown
 }
 
-// maxFormat is how many bytes a format code has that is read; Excel allows 255
+// maxFormat is the most bytes of a format code that are read; Excel allows 255
 // characters.
 const maxFormat = 1024
 
 // maxZeros is the longest run of zeros that is taken for a format of identifiers.
 const maxZeros = 40
 
-// parseFormat reads a format code: a year or a day outside of literal text makes
-// a date; placeholders of digits with nothing but blanks around them show the
-// number itself, with leading zeros where they are zeros. Anything else shows
-// something else, which is not imitated.
+// parseFormat reads a format code. A year or a day outside of literal text makes a
+// date. Placeholders of digits with nothing but blanks around them show the number
+// itself, with leading zeros where they are zeros. Any other code shows something else,
+// which is not imitated.
 func parseFormat(code string) numberFormat {
 	if len(code) > maxFormat {
 		return numberFormat{other: true}
@@ -131,14 +131,14 @@ func parseFormat(code string) numberFormat {
 	return numberFormat{digits: digits}
 }
 
-// digitsForm is what shows all digits of a whole number and no other: optional
-// placeholders, then zeros, thousands and decimals. A comma that ends the
+// digitsForm matches a code that shows all digits of a whole number and no other:
+// optional placeholders, then zeros, thousands and decimals. A comma at the end of the
 // whole part would divide by a thousand.
 var digitsForm = regexp.MustCompile(`^((?:[#?]+,?)*[#?0](?:0|,0)*)(?:\.[0#?]*)?$`)
 
-// bareFormat strips the first section of a format code, the one for positive
-// numbers, of what shows nothing or a blank. It tells whether there is a
-// literal text or a condition besides; rest is what follows the section.
+// bareFormat strips the first section of a format code, the one for positive numbers,
+// of tags that show nothing or a blank. It tells whether there is also a literal text
+// or a condition. rest follows the section.
 func bareFormat(code string) (bare string, literal bool, rest string) {
 	var b strings.Builder
 	for rest = code; rest != ""; {
@@ -153,10 +153,10 @@ func bareFormat(code string) (bare string, literal bool, rest string) {
 		case c == '[':
 			tag, rest, _ = strings.Cut(rest, "]")
 			literal = literal || !silentTag.MatchString(tag)
-		case c == '\\', c == '*': // a literal, what fills the cell
+		case c == '\\', c == '*': // a literal, or a filling character
 			_, n = utf8.DecodeRuneInString(rest)
 			text, rest = rest[:n], rest[n:]
-		case c == '_': // a blank as wide as that
+		case c == '_': // a blank as wide as the next character
 			_, n = utf8.DecodeRuneInString(rest)
 			rest = rest[n:]
 		case !unicode.IsSpace(c): // no-break spaces are blanks too

@@ -1,17 +1,17 @@
 // Package xlsx reads workbooks in the format of Excel 2007 and later (ECMA-376,
 // transitional and strict), each part once and to its last byte.
 //
-// It reads the names of the sheets, whether they, their rows and their columns are
-// hidden, merged cells, and of each cell the text that the sheet shows: shared and
-// rich texts, numbers with all their digits, dates by their formats, the computed
-// values of formulas. It computes nothing, and reads no charts, comments or colours.
+// It reads the names of the sheets, merged cells, and whether sheets, rows and columns
+// are hidden. Of each cell it reads the text that the sheet shows: shared and rich
+// texts, numbers with all their digits, dates by their formats, the computed values of
+// formulas. It computes nothing, and reads no charts, comments or colours.
 //
-// It refuses with an *Error what is damaged anywhere, in parts that nobody asked
-// for too, what needs a password, and what causes more work than a workbook does:
-// parts that inflate beyond measure, texts that are repeated without end, XML with
-// a DOCTYPE. So nothing of a sheet should be believed before Rows returned, and nothing
-// of a workbook before Verify did.
-// Memory does not grow with the file, and everything ends with the context.
+// It refuses with an *Error a workbook that is damaged anywhere, even in parts that
+// nobody asked for, or that needs a password. It also refuses work that no workbook
+// causes: parts that inflate beyond measure, texts that are repeated without end, XML
+// with a DOCTYPE. So a caller believes nothing of a sheet before Rows returned, and
+// nothing of a workbook before Verify did. Memory does not grow with the file, and
+// everything ends with the context.
 package xlsx
 
 import (
@@ -36,15 +36,15 @@ type Workbook struct {
 	formats  []Format // of the same styles
 }
 
-// maxSheets is far above what people make; every sheet is checked whole. So is
-// maxLink, which bounds what is kept of a link or of a sheet's name.
+// maxSheets is far above what people make; every sheet is checked whole. So is maxLink,
+// which bounds the length of a link or of a sheet's name.
 const (
 	maxSheets = 1024
 	maxLink   = 1024
 )
 
-// Open reads all of a workbook but its sheets. progress, which may be nil, is told
-// how many bytes of it are inflated.
+// Open reads all of a workbook but its sheets. progress, which may be nil, is called
+// with the number of bytes that are inflated.
 func Open(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64)) (*Workbook, error) {
 	a, err := openArchive(file, size, &budget{ctx: ctx, progress: progress})
 	if err != nil {
@@ -105,7 +105,7 @@ func (w *Workbook) open(main *entry) error {
 	return nil
 }
 
-// findMain finds the part that is the workbook, or says what the archive is instead.
+// findMain finds the part that is the workbook, or says what else the archive is.
 func findMain(a *archive) (*entry, error) {
 	rels, err := readRelations(a, "")
 	if err != nil {
@@ -120,8 +120,8 @@ func findMain(a *archive) (*entry, error) {
 	return nil, &Error{Problem: NoWorkbook}
 }
 
-// parse reads a part as XML and turns what is wrong with it into a refusal that
-// names it. What visit leaves unread is not checked: it must read to the end.
+// parse reads a part as XML and turns its errors into a refusal that names it. visit
+// must read to the end: the rest is not checked.
 func (a *archive) parse(e *entry, visit func(*xmlReader) error) error {
 	r, err := a.open(e)
 	if err != nil {
@@ -144,8 +144,8 @@ type relation struct{ id, kind, target string }
 // maxRelations bounds the links of one part.
 const maxRelations = maxEntries
 
-// readRelations reads the links of a part, none if there are none; the part ""
-// is the package.
+// readRelations reads the links of a part; a part may have none. The part "" is the
+// package.
 func readRelations(a *archive, part string) (relations, error) {
 	dir, base := path.Split(part)
 	e := a.find(dir + "_rels/" + base + ".rels")
@@ -169,7 +169,7 @@ func readRelations(a *archive, part string) (relations, error) {
 	return list, err
 }
 
-// resolve makes the name of an entry from a link's target.
+// resolve makes the name of an entry from the target of a link.
 func resolve(dir, target string) string {
 	if strings.HasPrefix(target, "/") {
 		return path.Clean(target)[1:]

@@ -1,7 +1,7 @@
 package xlsx
 
-// This file is long because it is one thing: a reader of XML whose tokens are slices
-// of one buffer, so that all that reads them knows how the buffer moves.
+// This file is long because it is one thing: a reader of XML whose tokens are slices of
+// one buffer. All functions that read them know how the buffer moves.
 
 import (
 	"bytes"
@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// xmlReader reads one XML part strictly and fast: what is not well-formed to
-// its last byte is an error. It knows no DOCTYPE, so no entities but XML's own,
-// and no encoding but UTF-8. What counts are the elements of the namespace of the
-// root element, whatever their prefixes.
+// xmlReader reads one XML part strictly and fast. A part that is not well-formed to its
+// last byte is an error. It knows no DOCTYPE, so no entities but XML's own, and no
+// encoding but UTF-8. Elements count if they are of the namespace of the root element,
+// whatever their prefixes.
 //
-// Slices that it hands out are good until the next call.
+// Slices that it hands out are valid until the next call.
 type xmlReader struct {
 	src   io.Reader
 	buf   []byte
@@ -24,10 +24,10 @@ type xmlReader struct {
 	have  int // buf[:have] was read
 	ended bool
 
-	begun    bool   // something stood before pos
+	begun    bool   // something came before pos
 	rooted   bool   // the root element was opened
 	names    []byte // of the open elements, one after the other
-	open     []int  // where each of them begins
+	open     []int  // the beginning of each of them
 	selfShut bool   // the start tag just read is an end tag too
 
 	scope        scope
@@ -148,8 +148,8 @@ func (x *xmlReader) finish() error {
 	return nil
 }
 
-// fill reads more bytes behind those not yet consumed. It keeps two bytes before
-// pos, which readText looks back at. It returns errCut at the end of the part.
+// fill reads more bytes behind those not yet consumed. It keeps two bytes before pos,
+// as readText looks back at them. It returns errCut at the end of the part.
 func (x *xmlReader) fill() error {
 	if x.ended {
 		return errCut
@@ -185,8 +185,7 @@ func (x *xmlReader) fill() error {
 	return nil
 }
 
-// validate moves end over the bytes that are valid UTF-8, and the mark of its
-// beginning out of the way.
+// validate moves end over the bytes that are valid UTF-8, and skips a byte order mark.
 func (x *xmlReader) validate() error {
 	if !x.begun && x.pos == 0 && x.have >= 3 {
 		if bytes.HasPrefix(x.buf, []byte("\xfe\xff")) || bytes.HasPrefix(x.buf, []byte("\xff\xfe")) ||
@@ -218,7 +217,7 @@ func (x *xmlReader) validate() error {
 	return nil
 }
 
-// verbatim tells the bytes of a text that mean themselves.
+// verbatim marks the bytes of a text that mean themselves.
 var verbatim = func() (t [256]bool) {
 	for c := range t {
 		t[c] = c >= ' ' || c == '\t' || c == '\n'
@@ -286,8 +285,8 @@ func (x *xmlReader) readReference(b []byte) error {
 
 const maxReference = len("&#x0010FFFF;")
 
-// appendReference appends what the reference at the start of b stands for, and
-// tells its length.
+// appendReference appends the character of the reference at the start of b, and returns
+// the length of the reference.
 func appendReference(dst, b []byte) ([]byte, int, error) {
 	semi := bytes.IndexByte(b[:min(len(b), maxReference)], ';')
 	if semi < 0 {
@@ -323,7 +322,7 @@ func appendReference(dst, b []byte) ([]byte, int, error) {
 	return dst, 0, errChar
 }
 
-// xmlChar tells the characters that XML 1.0 allows.
+// xmlChar tells whether XML 1.0 allows the character.
 func xmlChar(r rune) bool {
 	return r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r <= 0xd7ff ||
 		r >= 0xe000 && r <= 0xfffd || r >= 0x10000 && r <= utf8.MaxRune
@@ -418,7 +417,7 @@ func declaresUTF8(declaration []byte) bool {
 	return ok && (upper == "UTF-8" || upper == "UTF8" || upper == "US-ASCII" || upper == "ASCII")
 }
 
-// readBang reads what begins with "<!": a comment or a CDATA section.
+// readBang reads markup that begins with "<!": a comment or a CDATA section.
 func (x *xmlReader) readBang(b []byte) (xmlToken, bool, error) {
 	const cdata = "<![CDATA["
 	switch {
@@ -451,7 +450,7 @@ func (x *xmlReader) readBang(b []byte) (xmlToken, bool, error) {
 	return 0, false, errTag
 }
 
-// cleanText tells that b holds no control characters.
+// cleanText tells whether b holds no control characters.
 func cleanText(b []byte) bool {
 	for _, c := range b {
 		if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
@@ -494,7 +493,7 @@ func (x *xmlReader) readStart(b []byte) error {
 	}
 }
 
-// readAttr reads name="value" at b[i:] and tells where it ends.
+// readAttr reads name="value" at b[i:] and returns its end.
 func (x *xmlReader) readAttr(b []byte, i int) (int, error) {
 	n := nameLength(b[i:])
 	if n == 0 {
@@ -573,7 +572,7 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// nameByte tells the bytes of a name; those beyond ASCII are taken as they are.
+// nameByte marks the bytes of a name. Bytes beyond ASCII pass unchecked.
 var nameByte = func() (t [256]bool) {
 	for c := range t {
 		t[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
