@@ -34,9 +34,9 @@ const (
 	pollBusy = 50 * time.Millisecond
 )
 
-// Retry calls f again while it returns [sql.ErrBusy]: another process or an import
-// is at work on the same request. Between two calls the caller has no connection to
-// the database. After two seconds it returns ErrOverload; it returns ctx's error
+// Retry calls f again while it returns [sql.ErrBusy], because another process or an
+// import is at work on the same request. Between two calls the caller has no connection
+// to the database. After two seconds it returns ErrOverload. It returns ctx's error
 // when ctx ends, and any other error of f at once.
 func Retry(ctx context.Context, f func() error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, ErrOverload)

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// A Client is the network address that a request or a connection comes from. The
-// zero Client is whoever has none, as on a Unix socket: all such clients are one.
+// A Client is the network address that a request or a connection comes from. Clients
+// without one, as on a Unix socket, are all the zero Client.
 type Client struct{ addr netip.Addr }
 
-// line is what one subscriber line gets at least: an IPv4 address, or the /64 of
-// an IPv6 address.
+// line is the least that one subscriber line gets: an IPv4 address, or the /64 of an
+// IPv6 address.
 func (c Client) line() netip.Prefix { return c.prefix(64) }
 
 // network is the most that one line gets: an IPv4 address, or the /48 of an IPv6
-// address. Who has one is 65,536 lines, but one network. Neighbours there share a
+// address. Such a client is 65,536 lines, but one network. Neighbours there share a
 // count for one e-mail address only.
 func (c Client) network() netip.Prefix { return c.prefix(48) }
 
@@ -34,9 +34,9 @@ func (c Client) prefix(bits int) netip.Prefix {
 // Proxies are the addresses of proxies that are believed.
 type Proxies []netip.Prefix
 
-// Client is the peer or, where the peer is one of the proxies, the rightmost hop of
-// X-Forwarded-For that is none of them. What stands left of it is the client's own
-// invention.
+// Client is the peer of a request. If the peer is one of the proxies, it is the
+// rightmost hop of X-Forwarded-For that is none of them. The client may have invented
+// the hops left of it.
 func (p Proxies) Client(r *http.Request) Client {
 	addr := peer(r)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -57,7 +57,7 @@ func (p Proxies) contain(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(proxy netip.Prefix) bool { return proxy.Contains(a) })
 }
 
-// peer is who the connection comes from; the zero Addr on a Unix socket.
+// peer is the address that the connection comes from; the zero Addr on a Unix socket.
 func peer(r *http.Request) netip.Addr {
 	addr, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

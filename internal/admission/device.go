@@ -11,27 +11,26 @@ import (
 	"bascule/sql"
 )
 
-// An owner is told from strangers by the device and by the network from which the
-// space was entered before, so that strangers who guess cannot keep the owner out
-// there. Neither opens anything. The device carries what the field calls a device
-// cookie.
+// Known devices and networks tell an owner from strangers: the space was entered from
+// them before. So strangers who guess cannot keep the owner out there. Neither opens
+// anything. The device holds a cookie that the field calls a device cookie.
 
 const (
-	// maxKnown is to how many addresses a device may be known: an accountant has
-	// several spaces, and browsers take 4 KiB.
+	// maxKnown is how many addresses may know a device: an accountant has several
+	// spaces, and browsers accept 4 KiB.
 	maxKnown = 8
-	// tokenLength is that of one name and its voucher.
+	// tokenLength is the length of one name with its voucher.
 	tokenLength = 43 + 1 + 22
 )
 
 // networkKnown keeps the network of an entry for 90 days.
 var networkKnown = sql.Limit{Burst: 1, Every: 90 * 24 * time.Hour}
 
-// DeviceCookie is the value of a device cookie that is also known to this address,
-// whose owner is at the device: who has signed in, activated the space, or chosen a
-// new password by mail. It holds for each of the latest eight addresses a random
-// name and what vouches for it with that address, and names nobody. name is 256
-// random bits in base 64; before is the value that the device had, "" for none.
+// DeviceCookie is the value of a device cookie that this address knows from now on. Its
+// owner is at the device: they have signed in, activated the space, or chosen a new
+// password by mail. For each of the latest eight addresses it holds a random name and a
+// voucher for it. It names nobody. name is 256 random bits in base 64; before is the
+// value that the device had, "" for none.
 func (l *Limiter) DeviceCookie(before, name string, email conversion.Email) string {
 	tokens := []string{name + "." + l.voucher(name, email)}
 	for _, t := range parseTokens(before) {
@@ -53,7 +52,7 @@ func (l *Limiter) Device(cookie string, email conversion.Email) string {
 	return ""
 }
 
-// parseTokens is what a device says of itself: what has the form, and no more than
+// parseTokens reads the tokens of a device: those of the right form, and no more than
 // we gave it.
 func parseTokens(cookie string) (tokens []string) {
 	for t := range strings.SplitSeq(cookie, ":") {
@@ -64,7 +63,7 @@ func parseTokens(cookie string) (tokens []string) {
 	return tokens
 }
 
-// vouched is the name in a token that vouches for this address, "" in any other.
+// vouched is the name in a token that vouches for this address; "" for any other token.
 func (l *Limiter) vouched(token string, email conversion.Email) string {
 	name, voucher, _ := strings.Cut(token, ".")
 	if subtle.ConstantTimeCompare([]byte(voucher), []byte(l.voucher(name, email))) != 1 {
@@ -77,13 +76,13 @@ func (l *Limiter) voucher(name string, email conversion.Email) string {
 	return base64.RawURLEncoding.EncodeToString(l.keys.Bucket("known browser", name, email.Key()))
 }
 
-// NoteNetwork makes the network of a client known to the address, whose owner is
-// there.
+// NoteNetwork makes the address know the network of a client, as its owner is there.
 func (l *Limiter) NoteNetwork(ctx context.Context, c Client, email conversion.Email) error {
 	return l.db.FillBucket(ctx, l.knownNetwork(c, email))
 }
 
-// knownNetwork is full where the space was entered from the network of the client.
+// knownNetwork is the bucket that is full if the space was entered from the network of
+// the client.
 func (l *Limiter) knownNetwork(c Client, email conversion.Email) sql.Bucket {
 	return l.Bucket(networkKnown, "known network", c.network().String(), email.Key())
 }

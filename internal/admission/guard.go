@@ -10,61 +10,62 @@ import (
 	"bascule/sql"
 )
 
-// What all strangers together may guess of one address, from however many networks.
+// The limits of guesses of all strangers together at one address, from however many
+// networks.
 var (
-	// StrangersPasswords lets them try 288 passwords a day, after 30 at once; the
-	// reserve doubles the 288 and adds reserveBurst. At that rate a search through
-	// the hundred thousand likeliest ones that the rules allow takes half a year, of
-	// which the owner is told each day. One network has 29 of them a day, after 10
-	// at once (R3).
+	// StrangersPasswords lets them try 288 passwords a day, after 30 at once. The
+	// reserve doubles the 288 and adds reserveBurst. At that rate a search through the
+	// hundred thousand likeliest passwords takes half a year, and the owner is told of
+	// it each day. One network has 29 of them a day, after 10 at once (R3).
 	StrangersPasswords = sql.Limit{Burst: 30, Every: 5 * time.Minute}
-	// StrangersAnswers lets them try 96 answers a day, after 20 at once, and the
-	// reserve as many again, after reserveBurst; one network has 10 of them a day,
-	// after 10 at once. An answer is easier to guess than a password, and only who
-	// reads the mailbox learns the result: the limit is to stop just that one (R31).
+	// StrangersAnswers lets them try 96 answers a day, after 20 at once. The reserve
+	// adds as many again, after reserveBurst. One network has 10 of them a day, after
+	// 10 at once. An answer is easier to guess than a password, and only a reader of
+	// the mailbox learns the result. The limit must stop just this reader (R31).
 	StrangersAnswers = sql.Limit{Burst: 20, Every: 15 * time.Minute}
 )
 
 const (
 	// shareBurst forgives a network as many typing errors as PerAddress.
 	shareBurst = 10
-	// besiegers is how much slower the share of one network refills than the count
-	// of all strangers leaks: so many networks it takes to keep that full.
+	// besiegers is how many times slower the share of one network refills than the
+	// count of all strangers leaks. So many networks are needed to keep that count
+	// full.
 	besiegers = 10
-	// reserveBurst is how many guesses networks that have not failed before may
-	// make while the count of all strangers is full.
+	// reserveBurst is how many guesses networks without earlier failures may make while
+	// the count of all strangers is full.
 	reserveBurst = 200
 )
 
-// firstGuesses is what each network may take from the reserve: who mistypes twice
-// still gets in.
+// firstGuesses is the limit of each network in the reserve: a visitor who mistypes
+// twice still gets in.
 var firstGuesses = sql.Limit{Burst: 3, Every: 8 * time.Hour}
 
-// share is what one network may put into a bucket of all strangers.
+// share is the limit of one network in a bucket of all strangers.
 func share(all sql.Limit) sql.Limit {
 	return sql.Limit{Burst: shareBurst, Every: besiegers * all.Every}
 }
 
-// A Guard bounds the guesses at the secrets of one address. Besides what whoever
-// asks has failed itself, strangers share a count: it bounds a search from many
-// networks, which would otherwise have the share of each. So that strangers cannot
-// keep the owner out by filling it, two ways lead past it: a network from which
-// the space was entered before counts by itself alone, and others may take a few
-// guesses each from a reserve. All of that is bounded: see docs/security.md.
+// A Guard bounds the guesses at the secrets of one address. A visitor has a count of
+// its own failures. Besides, all strangers share a count: it bounds a search from many
+// networks, which would otherwise have the share of each. Strangers could fill that
+// count to keep the owner out, so two ways lead past it. A network from which the space
+// was entered before counts by itself alone. Other networks may take a few guesses each
+// from a reserve. All of that is bounded: see docs/security.md.
 type Guard struct {
 	email   conversion.Email
-	own     []sql.Bucket // of who asks: while one is full, nothing is tried
-	known   *sql.Bucket  // full where the space was entered from this network before
-	crowd   *sql.Bucket  // of all strangers; nil for who is none
+	own     []sql.Bucket // of the visitor: while one is full, nothing is tried
+	known   *sql.Bucket  // full if the space was entered from this network before
+	crowd   *sql.Bucket  // of all strangers; nil if the visitor is none
 	reserve []sql.Bucket // of networks that have not failed before, and of this one
 }
 
-// Own is a guard of these buckets alone, of which there is one at least.
+// Own is a guard of these buckets alone, at least one.
 func Own(buckets ...sql.Bucket) Guard { return Guard{own: buckets} }
 
-// Stranger guards a form against who is at a device that is not known; all is
-// the limit of all strangers together. The share of a network stands in for
-// PerAddress, being stricter.
+// Stranger guards a form against visitors at a device that is not known. all is the
+// limit of all strangers together. The share of a network takes the place of
+// PerAddress, as it is stricter.
 func (l *Limiter) Stranger(form string, c Client, email conversion.Email, all sql.Limit) Guard {
 	network, key := c.network().String(), email.Key()
 	known, crowd := l.knownNetwork(c, email), l.Bucket(all, form+" address", key)
@@ -80,7 +81,7 @@ func (l *Limiter) Stranger(form string, c Client, email conversion.Email, all sq
 	}
 }
 
-// Split makes two guards of one: what who asks has failed itself, and what all
+// Split makes two guards of one: the visitor's own failures, and the count that all
 // strangers share.
 func (g Guard) Split() (own, shared Guard) {
 	own = Own(g.own...)
@@ -91,12 +92,12 @@ func (g Guard) Split() (own, shared Guard) {
 // ErrWrong says that a secret was guessed wrong.
 var ErrWrong = errors.New("wrong secret")
 
-// Guess tries a secret, unless the guard tells how long to wait. A try that
-// returns ErrWrong is counted; its error is returned. Those who guess at one time
-// with the same bucket do so one after the other, each from the look to the count,
-// so that no burst of guesses overfills it and locks its owner out for hours;
-// between processes a few may pass. The look before that keeps those who have to
-// wait anyway out of the queue. Guess also returns ErrOverload, or ctx's error.
+// Guess tries a secret, unless the guard tells how long to wait. It counts a try that
+// returns ErrWrong, and returns its error. Guesses with the same bucket run one after
+// the other, each from the look to the count. So no burst of guesses overfills the
+// bucket and locks its owner out for hours; between processes a few may pass. A look
+// before that keeps visitors who must wait anyway out of the queue. Guess also returns
+// ErrOverload, or ctx's error.
 func (l *Limiter) Guess(ctx context.Context, g Guard, try func() error) (wait time.Duration, err error) {
 	counts, wait, err := l.look(ctx, g)
 	if err != nil || wait > 0 {
@@ -122,7 +123,7 @@ func (l *Limiter) Guess(ctx context.Context, g Guard, try func() error) (wait ti
 	return 0, err
 }
 
-// Admit counts an attempt, right or wrong; or counts none, and tells how long to
+// Admit counts an attempt, right or wrong. Or it counts none, and tells how long to
 // wait.
 func (l *Limiter) Admit(ctx context.Context, g Guard) (wait time.Duration, err error) {
 	wait, err = l.Guess(ctx, g, func() error { return ErrWrong })
@@ -132,9 +133,9 @@ func (l *Limiter) Admit(ctx context.Context, g Guard) (wait time.Duration, err e
 	return wait, err
 }
 
-// lock is the bucket that those lock who count in these. What strangers share and
-// the reserve have one between them: who waited for the first may have to count in
-// the other.
+// lock is the bucket that callers lock before they count in these. The count of all
+// strangers and the reserve have one lock together: a caller that waited for the first
+// may have to count in the other.
 func (g Guard) lock(counts []sql.Bucket) sql.Bucket {
 	if g.crowd != nil && len(counts) > len(g.own) {
 		return *g.crowd
@@ -142,7 +143,7 @@ func (g Guard) lock(counts []sql.Bucket) sql.Bucket {
 	return counts[len(counts)-1]
 }
 
-// look tells which buckets a failure counts in, or how long to wait.
+// look finds the buckets in which a failure counts, or tells how long to wait.
 func (l *Limiter) look(ctx context.Context, g Guard) (counts []sql.Bucket, wait time.Duration, err error) {
 	if g.crowd == nil {
 		wait, err = l.Wait(ctx, g.own...)
@@ -174,8 +175,8 @@ func (g Guard) choose(waits []time.Duration) (counts []sql.Bucket, wait time.Dur
 	return nil, min(crowd, reserve)
 }
 
-// record adds a failure, and notes the siege of an address at which strangers have
-// used up what they share.
+// record adds a failure. It notes the siege of an address at which strangers have used
+// up their count.
 func (l *Limiter) record(ctx context.Context, g Guard, counts []sql.Bucket) error {
 	if err := l.Count(ctx, counts...); err != nil {
 		return err

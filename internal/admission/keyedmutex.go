@@ -18,12 +18,12 @@ type KeyedMutex[K comparable] struct {
 
 type keyLock struct {
 	*Semaphore
-	users int // who hold it or wait for it
+	users int // callers that hold it or wait for it
 }
 
 // Lock waits for the key, two seconds at the most, among at most 32 callers. waited
-// tells whether it had to: what was read before may have changed then. The caller
-// calls unlock once. It returns ErrOverload, or ctx's error.
+// tells whether it had to: values read before may have changed then. The caller calls
+// unlock once. It returns ErrOverload, or ctx's error.
 func (m *KeyedMutex[K]) Lock(ctx context.Context, key K) (unlock func(), waited bool, err error) {
 	l := m.join(key)
 	if !l.tryAcquire() {

@@ -8,9 +8,9 @@ import (
 	"bascule/sql"
 )
 
-// Failures are counted, successes never: an office may activate thousands of
-// spaces from one address. Whoever fails too often waits; the same subscriber
-// at another network does not.
+// Failures are counted, successes never: an office may activate thousands of spaces
+// from one address. A visitor who fails too often waits. The same subscriber at another
+// network does not.
 var (
 	// perLine stops a search through addresses.
 	perLine = sql.Limit{Burst: 60, Every: 5 * time.Second}
@@ -18,10 +18,10 @@ var (
 	PerAddress = sql.Limit{Burst: 10, Every: 3 * time.Minute}
 )
 
-// A Limiter counts failures in token buckets. They are in the database, so the
-// limits hold for all processes together, by the clock of the database. The name of
-// a bucket is a keyed hash: the database tells nobody's address (I6). A Limiter is
-// safe for concurrent use.
+// A Limiter counts failures in token buckets. They are in the database, so the limits
+// hold for all processes together, by the clock of the database. The name of a bucket
+// is a keyed hash, so the database holds nobody's address (I6). A Limiter is safe for
+// concurrent use.
 type Limiter struct {
 	db      *sql.DB
 	keys    *conversion.Keyring
@@ -43,8 +43,8 @@ func (l *Limiter) ByClient(form string, c Client) sql.Bucket {
 	return l.Bucket(perLine, form+" client", c.line().String())
 }
 
-// ByAddress are the bucket of a client at a form, and its bucket for one e-mail
-// address there, as PerAddress.
+// ByAddress are the bucket of a client at a form, and its bucket there for one e-mail
+// address (PerAddress).
 func (l *Limiter) ByAddress(form string, c Client, email conversion.Email) []sql.Bucket {
 	return []sql.Bucket{l.ByClient(form, c), l.Bucket(PerAddress, form+" client and address", c.line().String(), email.Key())}
 }

@@ -7,9 +7,9 @@ import (
 )
 
 // LimitPerClient gives each client at most so many connections of a listener, and
-// closes further ones at once, so that no one client keeps all others out (I8). An
-// IPv6 client is its /64. Proxies are not counted: one has as many connections as
-// it has clients. Neither is whoever has no network address.
+// closes further ones at once. So no client keeps all others out (I8). An IPv6 client
+// is its /64. Proxies are not counted, as they have the connections of all their
+// clients. Clients without a network address are not counted either.
 func LimitPerClient(ln net.Listener, most int, proxies Proxies) net.Listener {
 	return newPerClient(ln, most, proxies)
 }

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// A Semaphore lets only so many work at once. It is safe for concurrent use.
+// A Semaphore lets only so many callers work at once. It is safe for concurrent use.
 type Semaphore struct {
 	slots   chan struct{}
 	queue   chan struct{}
@@ -20,7 +20,7 @@ func NewSemaphore(slots, queue int) *Semaphore {
 }
 
 // Acquire takes a slot, and waits two seconds for one at the most. The caller calls
-// release once, or more often. It returns ErrOverload, or ctx's error.
+// release at least once. It returns ErrOverload, or ctx's error.
 func (s *Semaphore) Acquire(ctx context.Context) (release func(), err error) {
 	if !s.tryAcquire() {
 		if err := s.wait(ctx); err != nil {

@@ -11,18 +11,18 @@ import (
 	"bascule/internal/conversion"
 )
 
-// Hours are the hours of a week at which assistance answers (D14). They are what the
-// clock in Paris shows: an hour that it skips in spring does not count, one that it
-// shows twice in autumn counts twice. The zero value never answers.
+// Hours are the hours of a week at which assistance answers (D14), by the clock in
+// Paris. An hour that the clock skips in spring does not count. An hour that it shows
+// twice in autumn counts twice. The zero value never answers.
 type Hours struct {
 	week [7][]span // from Monday; in order, they neither overlap nor touch
 }
 
-// A span is a part of a day, as the clock shows it since midnight; its end is not in it.
+// A span is a part of a day, by the clock since midnight; its end is not in it.
 type span struct{ start, end time.Duration }
 
 // horizon is how far Next looks: a year of holidays, both changes of the clock, and a
-// month. What does not happen in it is never seen to happen.
+// month. Next does not see later instants.
 const horizon = 400 * day
 
 // Open tells whether assistance answers at an instant.
@@ -42,24 +42,24 @@ func (h Hours) Between(from, to time.Time) time.Duration {
 	return sum
 }
 
-// Next returns the first instant, from itself included, such that what begins then and
-// lasts a lifetime has at least so much assistance inside (D14), to the nanosecond. It
-// returns false if there is none within 400 days.
+// Next returns the first instant from which a lifetime has at least so much assistance
+// inside (D14), to the nanosecond. The instant from itself may be the first. It returns
+// false if there is none within 400 days.
 //
-// While assistance answers, waiting never adds to what is inside. So the first instant,
-// unless it is from, comes before a period or as it starts, and the lifetime ends just
-// when that period and those behind it have been enough.
+// While assistance answers, waiting never adds to the assistance inside. So the first
+// instant, unless it is from, comes before a period or at its start. The lifetime then
+// ends just when that period and the next ones have been enough.
 func (h Hours) Next(from time.Time, lifetime, least time.Duration) (time.Time, bool) {
 	if least <= 0 {
 		return from, true
 	}
-	var ahead []period    // those that may be inside
+	var ahead []period    // periods that may be inside
 	var sum time.Duration // their lengths
 	for p := range h.periods(from, from.Add(horizon).Add(lifetime)) {
 		ahead = append(ahead, p)
 		sum += p.length()
 		for sum >= least {
-			enough := p.end.Add(least - sum) // the first of ahead and those behind it have been so much
+			enough := p.end.Add(least - sum) // the first of ahead and the later ones have been enough then
 			if at := later(from, enough.Add(-lifetime)); !at.After(ahead[0].start) {
 				return at.In(from.Location()), true
 			}
@@ -75,9 +75,9 @@ type period struct{ start, end time.Time }
 
 func (p period) length() time.Duration { return p.end.Sub(p.start) }
 
-// periods yields, in order, when assistance answers from one instant until another one.
-// It walks from one change of the clock to the next: between them each day has 24
-// hours. A period may end where the next one starts.
+// periods yields, in order, the periods in which assistance answers between two
+// instants. It walks from one change of the clock to the next: between them each day
+// has 24 hours. A period may end where the next one starts.
 func (h Hours) periods(from, to time.Time) iter.Seq[period] {
 	return func(yield func(period) bool) {
 		for from.Before(to) {
@@ -88,7 +88,7 @@ func (h Hours) periods(from, to time.Time) iter.Seq[period] {
 			if _, change := paris.ZoneBounds(); !change.IsZero() {
 				until = earlier(change, to)
 			}
-			// The clock in Paris is told as if it were UTC, which has no changes.
+			// The clock in Paris is written as UTC, which has no changes.
 			for midnight := from.UTC().Add(offset).Truncate(day); midnight.Add(-offset).Before(until); midnight = midnight.Add(day) {
 				for _, s := range h.on(midnight) {
 					p := period{later(midnight.Add(s.start-offset), from), earlier(midnight.Add(s.end-offset), until)}
@@ -102,7 +102,7 @@ func (h Hours) periods(from, to time.Time) iter.Seq[period] {
 	}
 }
 
-// on returns the spans of the day that begins at a midnight, told in UTC.
+// on returns the spans of the day that begins at a midnight, written as UTC.
 func (h Hours) on(midnight time.Time) []span {
 	spans := h.week[(midnight.Weekday()+6)%7]
 	if len(spans) > 0 && holiday(midnight) {

@@ -2,9 +2,9 @@ package assistance
 
 import "time"
 
-// holiday tells whether the day of a midnight, told in UTC, is one of the eleven public
-// holidays of the whole of France (Code du travail, article L3133-1). Those of
-// Alsace-Moselle and of the overseas departments alone are not among them.
+// holiday tells whether the day of a midnight, written as UTC, is one of the eleven
+// public holidays of all of France (Code du travail, article L3133-1). It does not know
+// those of Alsace-Moselle and of the overseas departments alone.
 func holiday(midnight time.Time) bool {
 	year, month, d := midnight.Date()
 	switch month {
@@ -28,8 +28,8 @@ func holiday(midnight time.Time) bool {
 	return false
 }
 
-// easter returns Easter Sunday by the rule that was printed anonymously in Nature of 20
-// April 1876. It has no exceptions in the Gregorian calendar.
+// easter returns Easter Sunday by the rule that Nature printed anonymously on 20 April
+// 1876. The rule has no exceptions in the Gregorian calendar.
 func easter(year int) time.Time {
 	a, b, c := year%19, year/100, year%100
 	moon := (19*a + b - b/4 - (b-(b+8)/25+1)/3 + 15) % 30

@@ -14,11 +14,11 @@ const day = 24 * time.Hour
 // weekdays are the names of the days, in the order of Hours.week.
 var weekdays = []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
 
-// Parse reads hours such as "Mon-Fri 08:00-12:30 13:30-19:30, Sat 09:00-12:00" (D14):
-// parts between commas or semicolons; in each a day, or the first and the last of
-// several, and then one span or more. A day may stand in several parts. A span ends
-// later than it starts, at 24:00 at the latest, and overlaps no other of its day. The
-// error names the part that is wrong.
+// Parse reads hours such as "Mon-Fri 08:00-12:30 13:30-19:30, Sat 09:00-12:00" (D14).
+// Commas or semicolons separate parts. A part is a day, or the first and the last of
+// several, and then one span or more. A day may be in several parts. A span ends later
+// than it starts, at 24:00 at the latest, and overlaps no other of its day. The error
+// names the part that is wrong.
 func Parse(s string) (Hours, error) {
 	var h Hours
 	for i, part := range strings.Split(strings.ReplaceAll(s, ";", ","), ",") {
@@ -33,8 +33,8 @@ func Parse(s string) (Hours, error) {
 }
 
 // String returns the hours as Parse reads them: days from Monday, neighbours with the
-// same hours as one part, spans that touch as one. The same hours have the same text;
-// that of the zero value is empty.
+// same hours as one part, spans that touch as one. The same hours have the same text.
+// The text of the zero value is empty.
 func (h Hours) String() string {
 	var parts []string
 	for first, last := 0, 0; first < len(h.week); first = last + 1 {
@@ -115,7 +115,7 @@ func parseSpan(word string) (s span, err error) {
 	return s, nil
 }
 
-// parseTime returns a time of day as what the clock shows since midnight.
+// parseTime returns a time of day as the time on the clock since midnight.
 func parseTime(word string) (time.Duration, error) {
 	if word == "24:00" {
 		return day, nil
@@ -127,7 +127,7 @@ func parseTime(word string) (time.Duration, error) {
 	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, nil
 }
 
-// insert adds a span to those of a day, and joins what touches.
+// insert adds a span to the spans of a day, and joins spans that touch.
 func insert(spans []span, added span) ([]span, error) {
 	for _, s := range spans {
 		if added.start < s.end && s.start < added.end {

@@ -1,5 +1,5 @@
-// Package atomicfile writes files that are complete or absent (I7), and readable by
-// their owner alone: what bascule writes names subscribers.
+// Package atomicfile writes files that are complete or absent (I7). Only their owner
+// can read them, as the files of bascule name subscribers.
 package atomicfile
 
 import (
@@ -14,8 +14,8 @@ import (
 	"path/filepath"
 )
 
-// Write makes path hold exactly what write wrote, or leaves it untouched, as a
-// File does. If write fails or panics, or the disk does, no file is left behind.
+// Write writes the bytes of write to path, or leaves path untouched, as a File does. If
+// write fails or panics, or the disk does, no file is left behind.
 func Write(path string, write func(io.Writer) error) error {
 	f, err := Create(path)
 	if err != nil {
@@ -31,22 +31,22 @@ func Write(path string, write func(io.Writer) error) error {
 	return f.Commit()
 }
 
-// A File becomes what path names once it is complete: the bytes go to a new file
-// in the same folder, reach the disk with Finish, and only with Commit take the
-// name. A file that was there is replaced; a link keeps pointing where it did. Who
-// creates a File commits or discards it.
+// A File takes the name path once it is complete. The bytes go to a new file in the
+// same folder, and reach the disk with Finish. Only Commit gives the file its name. It
+// replaces a file of that name; a link keeps its target. The creator of a File commits
+// or discards it.
 type File struct {
-	path     string // as it was given, for errors
-	target   string // what it leads to
+	path     string // as the caller gave it, for errors
+	target   string // the file that it leads to
 	temp     *os.File
 	buffered *bufio.Writer
 	finished bool
 }
 
-// Create begins a file that is to have that name.
+// Create begins a file that will have that name.
 //
-// Devices, pipes and folders are refused: renaming over /dev/null would replace
-// it for the whole machine.
+// It refuses devices, pipes and folders: renaming over /dev/null would replace it for
+// the whole machine.
 func Create(path string) (*File, error) {
 	target, err := resolve(path)
 	if err != nil {
@@ -59,7 +59,7 @@ func Create(path string) (*File, error) {
 	return &File{path: path, target: target, temp: temp, buffered: bufio.NewWriterSize(named{temp}, 1<<16)}, nil
 }
 
-// named tells errors without the temporary name, which tells nobody anything.
+// named removes the temporary name from errors, as it tells nobody anything.
 type named struct{ f *os.File }
 
 func (n named) Write(p []byte) (int, error) {
@@ -67,14 +67,14 @@ func (n named) Write(p []byte) (int, error) {
 	return k, cause(err)
 }
 
-// Name is where the bytes are until Commit moves them.
+// Name is the path of the bytes until Commit moves them.
 func (f *File) Name() string { return f.temp.Name() }
 
 // Write adds to the file. Its errors may come late, from Finish.
 func (f *File) Write(p []byte) (int, error) { return f.buffered.Write(p) }
 
-// Finish brings everything to the disk and closes the file. Afterwards it is
-// complete under its temporary name, and only the new name can be refused.
+// Finish brings everything to the disk and closes the file. Afterwards the file is
+// complete under its temporary name. Only the new name can still be refused.
 func (f *File) Finish() error {
 	if err := cmp.Or(f.buffered.Flush(), cause(f.temp.Sync()), cause(f.temp.Close())); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, err)
@@ -83,8 +83,8 @@ func (f *File) Finish() error {
 	return nil
 }
 
-// Commit gives a finished file its name. If it fails, what had the name keeps it,
-// and the file stays complete under its temporary one until it is discarded.
+// Commit gives a finished file its name. If it fails, the file that had the name keeps
+// it. The new file stays complete under its temporary name until it is discarded.
 func (f *File) Commit() error {
 	if !f.finished {
 		return fmt.Errorf("write %s: the file is not finished", f.path)
@@ -96,15 +96,14 @@ func (f *File) Commit() error {
 	return nil
 }
 
-// Discard deletes what was written. Of a file that has its name, nothing is left
-// to delete.
+// Discard deletes the bytes that were written. After Commit there is nothing left to
+// delete.
 func (f *File) Discard() {
 	f.temp.Close()
 	os.Remove(f.Name())
 }
 
-// resolve follows links, so that the file they name is replaced and not they
-// themselves.
+// resolve follows links: the file that they name is replaced, not the links.
 func resolve(path string) (target string, err error) {
 	target, err = filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -141,7 +140,7 @@ func newTemporary(folder string) (*os.File, error) {
 	return f, cause(err)
 }
 
-// cause is why a name was refused, without the name.
+// cause is the reason why a name was refused, without the name.
 func cause(err error) error {
 	if link, ok := errors.AsType[*os.LinkError](err); ok {
 		return link.Err
@@ -152,8 +151,8 @@ func cause(err error) error {
 	return err
 }
 
-// syncFolder makes the new name survive a power cut. Some network file systems
-// refuse it; the file is complete under one of its two names either way.
+// syncFolder makes the new name survive a power cut. Some network file systems refuse
+// it. The file is complete under one of its two names either way.
 func syncFolder(dir string) {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -13,16 +13,16 @@ import (
 	"strings"
 )
 
-// A seal is the comment at the end of a zip archive, as a workbook is one: what
-// kind of workbook it is, and the SHA-256 of all that stands before the length of
-// the comment. Whoever saves the workbook again breaks it.
+// A seal is the comment at the end of a zip archive, such as a workbook. It holds the
+// kind of the workbook, and the SHA-256 of all bytes before the length of the comment.
+// A program that saves the workbook again breaks it.
 const sealMark = "bascule "
 
 func sealText(kind string, sum []byte) []byte {
 	return fmt.Appendf(nil, "%s%s %x", sealMark, kind, sum)
 }
 
-// Seal lets write write a zip archive without a comment to w, and seals it.
+// Seal makes write write a zip archive without a comment to w, and seals it.
 func Seal(w io.Writer, kind string, write func(io.Writer) error) error {
 	s := &sealer{w: w, sum: sha256.New()}
 	if err := write(s); err != nil {
@@ -36,7 +36,7 @@ func Seal(w io.Writer, kind string, write func(io.Writer) error) error {
 	return err
 }
 
-// sealer passes on all but the last two bytes, which tell the comment's length.
+// sealer passes on all but the last two bytes, which are the comment's length.
 type sealer struct {
 	w    io.Writer
 	sum  hash.Hash
@@ -57,7 +57,7 @@ func (s *sealer) Write(p []byte) (int, error) {
 // A TakenError says that a name has a file which must not be replaced unasked.
 type TakenError struct {
 	Path string
-	Kind string // of the sealed workbook that it is, "" if it is none or was changed
+	Kind string // of the sealed workbook; "" if the file is none or was changed
 }
 
 func (e *TakenError) Error() string {
@@ -67,12 +67,12 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("%s exists already, and is not as bascule wrote it", e.Path)
 }
 
-// Free returns a *TakenError unless a name is free, or has a workbook of that kind
-// which is as it was sealed.
+// Free returns a *TakenError unless the name is free, or has a workbook of that kind
+// with an unbroken seal.
 func Free(path, kind string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // or a link that leads nowhere, which Create refuses
+		return nil // or a link without a target, which Create refuses
 	}
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func Free(path, kind string) error {
 // maxSeal is more than a seal is long.
 const maxSeal = 128
 
-// sealOf reads whose kind of seal a file has, "" if it has none that holds.
+// sealOf reads the kind of the seal of a file; "" if there is no unbroken seal.
 func sealOf(f io.ReaderAt, size int64) (kind string, err error) {
 	tail := make([]byte, min(size, maxSeal))
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {

@@ -1,14 +1,14 @@
-// Package bounce reads a mail that came back to a return path, and tells of what
-// class it is (D11): a failure report in one of its many forms, a complaint, or
-// neither. It is pure: bytes in, a [Report] out, whatever the bytes are.
+// Package bounce reads a mail that came back to a return path, and finds its class
+// (D11): a failure report in one of its many forms, a complaint, or neither. It is
+// pure: bytes in, a [Report] out, whatever the bytes are.
 //
 // Forms: RFC 3464 and RFC 6533 reports, whole or inside a multipart/mixed, plain,
-// base64 or quoted-printable; RFC 5965 complaints; and the text alone that Exim,
-// qmail, sendmail, hMailServer, Exchange and others write.
+// base64 or quoted-printable; RFC 5965 complaints; and the plain texts of Exim, qmail,
+// sendmail, hMailServer, Exchange and others.
 //
-// Where a code and a text disagree the code counts. A failure of which nothing is
-// known is [conversion.BouncePolicy]: the person is invited again, for one mail
-// too many is a lesser harm than a person left out.
+// If a code and a text disagree, the code counts. A failure without a known reason is
+// [conversion.BouncePolicy]. The person is invited again then: one mail too many does
+// less harm than a person left out.
 package bounce
 
 import (
@@ -17,24 +17,24 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A Report is what a mail that came back tells.
+// A Report is the result of reading a mail that came back.
 type Report struct {
-	// Class is empty for a mail that tells of no failure: delivered, read, an
+	// Class is empty for a mail that tells of no failure: a delivery, a reading, an
 	// automatic answer, a challenge, a letter.
 	Class conversion.Bounce
-	// Paths are where the return path may stand to which the mail came back: its
-	// recipients, and for a complaint what it says of the mail complained of.
-	// Only a signature proves one of them.
+	// Paths are the places where the return path of our mail may be: the recipients,
+	// and in a complaint the fields about our mail. Only a signature proves one of
+	// them.
 	Paths []string
 }
 
-// maxMail is how much of a mail is read: the report stands in front.
+// maxMail is how much of a mail is read: the report is at its beginning.
 const maxMail = 1 << 20
 
-// recipients are the headers by which mail servers tell to whom a mail was delivered.
+// recipients are the headers in which mail servers name the recipient of a delivery.
 var recipients = []string{"delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to"}
 
-// Read reads one mail. It never fails: what is no mail tells nothing.
+// Read reads one mail. It never fails: bytes that are no mail tell nothing.
 func Read(raw []byte) Report {
 	m := parse(raw[:min(len(raw), maxMail)])
 	r := Report{Class: classify(m)}
@@ -56,13 +56,13 @@ func classify(m *entity) conversion.Bounce {
 		return reported(part.body, m.text())
 	}
 	if m.find("message/disposition-notification", "message/global-disposition-notification") != nil {
-		return "" // it was read, or deleted: it arrived
+		return "" // somebody read or deleted it: it arrived
 	}
 	return textual(m)
 }
 
-// complaint is the class of a feedback report (RFC 5965). Somebody who says that
-// a mail was no spam, or whose server tells of signatures, does not complain.
+// complaint is the class of a feedback report (RFC 5965). A person who says that a mail
+// was no spam does not complain, nor does a server that tells of signatures.
 func complaint(part *entity) conversion.Bounce {
 	fields := firstGroup(part.body)
 	switch strings.ToLower(fields.get("feedback-type")) {
@@ -72,8 +72,8 @@ func complaint(part *entity) conversion.Bounce {
 	return conversion.BounceComplaint
 }
 
-// complainedOf is where the return path of the mail complained of stands: in the
-// report, and in the headers of the mail, which comes with it whole or in part.
+// complainedOf finds where the return path of our mail is in a complaint: in the
+// report, and in the headers of our mail, which comes with it whole or in part.
 func complainedOf(m *entity) (paths []string) {
 	if part := m.find("message/feedback-report"); part != nil {
 		fields := firstGroup(part.body)

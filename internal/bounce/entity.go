@@ -14,7 +14,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// Bounds of what is taken apart: no real report has more.
+// Bounds of what is taken apart. No real report has more.
 const (
 	maxDepth   = 8
 	maxParts   = 100
@@ -34,7 +34,7 @@ func (f fields) get(name string) string {
 // entity is a mail, or one part of it.
 type entity struct {
 	header fields
-	media  string // lower case; text/plain if none is told
+	media  string // lower case; text/plain without a type
 	body   []byte // decoded, UTF-8 where it is text
 	parts  []*entity
 }
@@ -44,8 +44,8 @@ func parse(raw []byte) *entity {
 	return parseEntity(utf8Text(raw, ""), 0, &left)
 }
 
-// parseEntity takes an entity apart as far as it can be understood: mail servers
-// make mistakes, and so do those that pass their mails on.
+// parseEntity takes an entity apart as far as it can be understood. Mail servers make
+// mistakes, and so do servers that pass mails on.
 func parseEntity(raw []byte, depth int, left *int) *entity {
 	*left--
 	e := &entity{}
@@ -72,8 +72,8 @@ func parseEntity(raw []byte, depth int, left *int) *entity {
 	return e
 }
 
-// readHeader reads header lines, as tolerantly as can be: a line of mbox before
-// them, folded ones, any bytes, CRLF or LF, and no blank line behind them.
+// readHeader reads header lines, as tolerantly as possible: with a line of mbox before
+// them, folded lines, any bytes, CRLF or LF, and no blank line at their end.
 func readHeader(raw []byte) (fields, []byte) {
 	header := make(fields)
 	rest := bytes.TrimLeft(raw, "\r\n")
@@ -101,7 +101,7 @@ func readHeader(raw []byte) (fields, []byte) {
 	return header, rest
 }
 
-// isName tells the name of a header: printable, without blanks.
+// isName tells whether s is the name of a header: printable, without blanks.
 func isName(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
@@ -155,7 +155,7 @@ func split(body []byte, boundary string) (parts [][]byte) {
 	return parts
 }
 
-// decode undoes a transfer encoding; what is not in it stays as it is.
+// decode undoes a transfer encoding. A body that is not in it stays as it is.
 func decode(body []byte, encoding string) []byte {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "base64":
@@ -180,8 +180,8 @@ func decode(body []byte, encoding string) []byte {
 	return body
 }
 
-// utf8Text turns a text into UTF-8. What no charset explains is Windows-1252, in
-// which every byte means something.
+// utf8Text turns a text into UTF-8. If no charset fits, it takes Windows-1252, in which
+// every byte means something.
 func utf8Text(b []byte, charset string) []byte {
 	switch charset = strings.ToLower(charset); {
 	case bytes.HasPrefix(b, []byte{0xff, 0xfe}), bytes.HasPrefix(b, []byte{0xfe, 0xff}), strings.HasPrefix(charset, "utf-16"):
@@ -204,8 +204,8 @@ func utf8Text(b []byte, charset string) []byte {
 	return text
 }
 
-// find returns the first entity of one of the types, from the top down; never one
-// inside a mail that is attached, which was not written by who reports.
+// find returns the first entity of one of the types, from the top down. It does not
+// look inside an attached mail: the reporter did not write that.
 func (e *entity) find(media ...string) *entity {
 	for _, m := range media {
 		if e.media == m {
@@ -222,11 +222,11 @@ func (e *entity) find(media ...string) *entity {
 
 var tag = regexp.MustCompile(`<[^>]{0,500}>`)
 
-// maxText is how much of a text is looked at: what it is about stands in front.
+// maxText is how much of a text is looked at: its subject is at the beginning.
 const maxText = 64 << 10
 
-// text is what people are meant to read of a mail: its first plain text, else its
-// HTML without tags.
+// text is the part of a mail for people: its first plain text, otherwise its HTML
+// without tags.
 func (e *entity) text() string {
 	if part := e.find("text/plain"); part != nil {
 		return string(part.body[:min(len(part.body), maxText)])

@@ -7,11 +7,11 @@ import (
 	"bascule/internal/conversion"
 )
 
-// reported is the class of a delivery status (RFC 3464): the gravest of its
-// recipients, since a mail of ours has one. What the report says to people helps
-// where its codes say nothing.
+// reported is the class of a delivery status (RFC 3464). It is the gravest of its
+// recipients, as a mail of ours has one. The words for people help if the codes say
+// nothing.
 func reported(status []byte, text string) (class conversion.Bounce) {
-	for _, group := range groups(status) { // those about the message, not about a recipient, tell nothing
+	for _, group := range groups(status) { // a group about the message, not about a recipient, tells nothing
 		if c := recipient(group, text); gravity(c) > gravity(class) {
 			class = c
 		}
@@ -28,8 +28,8 @@ func gravity(b conversion.Bounce) int {
 	return 0
 }
 
-// groups are the groups of fields of a delivery status; blank lines part them. A
-// recipient begins a new one also where the blank line is missing.
+// groups are the groups of fields of a delivery status, separated by blank lines. A
+// recipient begins a new group even without a blank line.
 func groups(status []byte) (list []fields) {
 	lines := strings.Split(strings.ReplaceAll(string(status), "\r\n", "\n"), "\n")
 	begin := 0
@@ -63,10 +63,10 @@ func firstGroup(body []byte) fields {
 	return fields{}
 }
 
-// word is the first word of an Action, whatever stands behind it.
+// word is the first word of an Action, whatever follows it.
 var word = regexp.MustCompile(`[a-z]+`)
 
-// recipient is the class of what became of one recipient.
+// recipient is the class of the fate of one recipient.
 func recipient(group fields, text string) conversion.Bounce {
 	said := group.get("diagnostic-code")
 	code := enhanced(group.get("status"))
@@ -92,7 +92,7 @@ func recipient(group fields, text string) conversion.Bounce {
 	return failure(code, said)
 }
 
-// code finds an enhanced status code (RFC 3463), however it is adorned.
+// code finds an enhanced status code (RFC 3463) with anything around it.
 var code = regexp.MustCompile(`(?:^|[^0-9.])([245])\.(\d{1,3})\.(\d{1,3})(?:$|[^0-9.]|\.(?:$|\D))`)
 
 func enhanced(s string) string {
@@ -103,14 +103,14 @@ func enhanced(s string) string {
 	return m[1] + "." + m[2] + "." + m[3]
 }
 
-// vague tells a code that says no more than success or failure.
+// vague tells whether a code says only success or failure.
 func vague(code string) bool {
 	return code == "" || strings.HasSuffix(code, ".0.0")
 }
 
-// failure is the class of a failure with an enhanced code ("" if there is none)
-// and words. A code is exact or it is not: where it blames the mailbox, the policy
-// or the queue it counts, else the words do.
+// failure is the class of a failure, by its enhanced code ("" if there is none) and its
+// words. A code that blames the mailbox, the policy or the queue counts. Otherwise the
+// words do.
 func failure(code, said string) conversion.Bounce {
 	_, kind, _ := strings.Cut(code, ".") // subject and detail
 	subject, _, _ := strings.Cut(kind, ".")
@@ -119,9 +119,9 @@ func failure(code, said string) conversion.Bounce {
 		return conversion.BounceLate
 	case kind == "2.2", subject == "7":
 		return conversion.BouncePolicy
-	case strings.HasPrefix(code, "4."): // for a time, and that time is over
+	case strings.HasPrefix(code, "4."): // a temporary failure whose time is over
 		return conversion.BounceLate
-	case code == "5.1.7" || code == "5.1.8": // the sender's address, which is ours
+	case code == "5.1.7" || code == "5.1.8": // about the sender's address, which is ours
 		return conversion.BouncePolicy
 	case subject == "1", code == "5.2.1":
 		return conversion.BounceGone

@@ -8,9 +8,9 @@ import (
 	"bascule/internal/conversion"
 )
 
-// textual is the class of a mail that is no standard report. It is one of failure
-// only if a mail system wrote it and it says so: people and their automatic
-// answers get the return path too.
+// textual is the class of a mail that is no standard report. It is a failure only if a
+// mail system wrote it and it says so: people and their automatic answers get the
+// return path too.
 func textual(m *entity) conversion.Bounce {
 	text := m.text()
 	if !bySystem(m, text) {
@@ -34,7 +34,7 @@ func textual(m *entity) conversion.Bounce {
 	return failure("", said)
 }
 
-// bySystem tells what mail systems write from what people and their mailboxes do.
+// bySystem tells whether a mail system wrote a mail, and not a person or a mailbox.
 func bySystem(m *entity, text string) bool {
 	if m.header.get("x-failed-recipients") != "" {
 		return true
@@ -43,8 +43,8 @@ func bySystem(m *entity, text string) bool {
 	return daemon().MatchString(from) || m.header.get("return-path") == "<>" && banner().MatchString(strings.ToLower(text))
 }
 
-// quoteless is a text up to the mail that it returns, which is ours and could say
-// anything.
+// quoteless is the text before the mail that it returns. That mail is ours and could
+// say anything.
 func quoteless(text string) string {
 	if at := original.FindStringIndex(text); at != nil && at[0] > 0 {
 		return text[:at[0]]
@@ -52,7 +52,7 @@ func quoteless(text string) string {
 	return text
 }
 
-// spoken is the class that words tell; "" if they do not.
+// spoken is the class that words tell; "" if they tell none.
 func spoken(said string) conversion.Bounce {
 	said = strings.ToLower(strings.Join(strings.Fields(said), " "))
 	switch {
@@ -70,15 +70,15 @@ func spoken(said string) conversion.Bounce {
 	return ""
 }
 
-// words compiles once and when it is asked for: most commands read no bounce.
+// words compiles once, at the first use: most commands read no bounce.
 func words(alternatives ...string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?:` + strings.Join(alternatives, `|`) + `)`)
 	})
 }
 
-// What mail systems write, in lower case. Each is a phrase of one of them, or of
-// several; none is one that people write when they are away.
+// The phrases of mail systems, in lower case. Each is a phrase of one system or of
+// several. People who are away write none of them.
 var (
 	daemon = words(`mailer-?daemon`, `postmaster`, `mail delivery (?:sub)?system`, `mail delivery service`, `microsoftexchange`, `microsoft outlook`, `\bmdaemon`)
 	banner = words(`qmail-send program`, `created automatically by mail delivery software`, `did not reach (?:some or all|the following)`,

@@ -8,11 +8,11 @@ import (
 	"fmt"
 )
 
-// parseAuthorities reads CLIENT_CA_FILE. What is no authority is refused: as
-// everything in the file is trusted by itself, a subscriber's certificate there
-// would open its space whatever its issuer thinks of it. A certificate that
-// cannot be read is left out, and unreadable says why: one among many must not
-// shut out the subscribers of all others.
+// parseAuthorities reads CLIENT_CA_FILE. It refuses a certificate that is no
+// authority's: each certificate in the file is trusted by itself, so a subscriber's one
+// would open its space whatever its issuer says. It leaves out a certificate that
+// cannot be read, and unreadable says why. One such certificate must not shut out the
+// subscribers of all others.
 func parseAuthorities(content []byte) (all []*authority, unreadable []error, err error) {
 	blocks, err := decodePEM(content, "CERTIFICATE")
 	if err != nil {
@@ -38,8 +38,8 @@ func parseAuthorities(content []byte) (all []*authority, unreadable []error, err
 	return all, unreadable, nil
 }
 
-// issuersOf finds who signed an authority's certificate: several, where one of
-// them has several certificates; a root itself.
+// issuersOf finds the issuers of an authority's certificate. There are several if one
+// of them has several certificates. A root is its own issuer.
 func issuersOf(c *x509.Certificate, all []*authority) (issuers []*authority) {
 	for _, a := range all {
 		if bytes.Equal(a.certificate.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(a.certificate) == nil {
@@ -49,9 +49,9 @@ func issuersOf(c *x509.Certificate, all []*authority) (issuers []*authority) {
 	return issuers
 }
 
-// decodePEM returns the contents of the blocks of a file that holds blocks of
-// one type only, at least one of them, and text around them. A damaged block is
-// an error; pem.Decode alone would pass over it.
+// decodePEM returns the contents of the blocks of a file. The file has at least one
+// block, all of one type, with text around them. A damaged block is an error;
+// pem.Decode alone would pass over it.
 func decodePEM(content []byte, kind string) ([][]byte, error) {
 	var blocks [][]byte
 	begun := bytes.Count(content, []byte("-----BEGIN "))
@@ -82,8 +82,8 @@ type authority struct {
 	issuers     []*authority // those of the file that issued the certificate
 }
 
-// is tells whether a certificate speaks of the same authority with the same
-// key: renewed and cross-signed certificates do.
+// is tells whether a certificate is of the same authority with the same key, as renewed
+// and cross-signed certificates are.
 func (a *authority) is(c *x509.Certificate) bool {
 	return bytes.Equal(a.certificate.RawSubject, c.RawSubject) &&
 		bytes.Equal(a.certificate.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo)

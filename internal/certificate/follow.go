@@ -6,18 +6,17 @@ import (
 	"os"
 )
 
-// A file is one that is followed: looked at whenever what it holds is used, and
-// read again when it changed.
+// A file is a file that is followed: each use of its contents looks at it, and reads it
+// again if it changed.
 type file struct {
 	path    string      // "" if there is none
 	info    fs.FileInfo // when it was last read; nil if that failed
-	problem string      // what was last said about it, "" if all is well
+	problem string      // the latest log about it, "" if all is well
 }
 
-// changed tells whether the file has to be read: another one bears its name, or
-// its time or size is another. A change in place within the clock tick of the
-// one before, to the same size, is missed: files are better replaced than
-// overwritten.
+// changed tells whether the file must be read: another file has its name, or its time
+// or size is another. It misses a change in place to the same size within the clock
+// tick of the change before. Files are better replaced than overwritten.
 func (f *file) changed() bool {
 	if f.path == "" {
 		return false
@@ -44,8 +43,8 @@ func (f *file) read() ([]byte, error) {
 	return content, nil
 }
 
-// tell logs what became of a change, but not a second time that a file cannot
-// be read.
+// tell logs the result of a change. It does not log a second time that a file cannot be
+// read.
 func (f *file) tell(log *slog.Logger, err error) {
 	problem := ""
 	if err != nil {

@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// MaxHeader bounds the header field that a certificate comes in, in bytes (I8):
-// the largest certificate that [Store.Verify] takes, as a proxy writes it.
+// MaxHeader is the most bytes of the header field with a certificate (I8): the largest
+// certificate that [Store.Verify] accepts, as a proxy writes it.
 const MaxHeader = 2 * maxCertificate
 
-// FromHeader reads the certificate that a proxy hands on in Client-Cert: as RFC
-// 9440 says, a byte sequence of its DER, or as nginx can, percent-encoded PEM. It
-// returns nil without an error if there is none, and an error that wraps
-// [Malformed] for anything else. Nothing is verified yet, and only a proxy that
-// removes the field from what clients send may be believed at all.
+// FromHeader reads the certificate that a proxy passes on in Client-Cert. It is a byte
+// sequence of its DER (RFC 9440), or percent-encoded PEM, as nginx can write it. It
+// returns nil without an error if there is none, and an error that wraps [Malformed]
+// for anything else. It verifies nothing. Only a proxy that removes the field from its
+// clients' requests may be believed.
 //
 // Client-Cert-Chain is not read: see [Store.Verify].
 func FromHeader(h http.Header) (*x509.Certificate, error) {
@@ -37,13 +37,13 @@ func FromHeader(h http.Header) (*x509.Certificate, error) {
 		return nil, malformed("Client-Cert: %v", err)
 	}
 	c, err := x509.ParseCertificate(der)
-	if err != nil { // which may repeat what the certificate says of its holder
+	if err != nil { // the error may repeat what the certificate says of its holder
 		return nil, malformed("the certificate in Client-Cert cannot be read")
 	}
 	return c, nil
 }
 
-// decodeItem reads a byte sequence of RFC 8941, base64 between colons without
+// decodeItem reads a byte sequence of RFC 8941 (base64 between colons) without
 // parameters, or percent-encoded PEM.
 func decodeItem(item string) ([]byte, error) {
 	item = strings.Trim(item, " \t")
@@ -52,7 +52,7 @@ func decodeItem(item string) ([]byte, error) {
 	}
 	text, opened := strings.CutPrefix(item, ":")
 	text, closed := strings.CutSuffix(text, ":")
-	if !opened || !closed || strings.ContainsAny(text, "\r\n") { // which base64 would pass over
+	if !opened || !closed || strings.ContainsAny(text, "\r\n") { // base64 would skip line ends
 		return nil, errors.New("not a byte sequence")
 	}
 	return base64.StdEncoding.DecodeString(text)

@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// Why a sheet's issuer does not lead to the authority of a certificate.
+// The reasons why a sheet's issuer does not lead to the authority of a certificate.
 var (
 	ErrNoAuthority        = errors.New("the issuer names no authority of CLIENT_CA_FILE")
 	ErrSeveralAuthorities = errors.New("the issuer names several authorities of CLIENT_CA_FILE")
 	ErrOtherAuthority     = errors.New("the issuer names another authority than the certificate's")
 )
 
-// Match finds the authority that a sheet's issuer names: the one whose subject
-// has every attribute of the text, with an equal value. "" names the only
-// authority there is. Certificates with one subject are one authority, and the
-// first of them in the file is returned; it is not to be changed. It returns
-// ErrNoAuthority or ErrSeveralAuthorities.
+// Match finds the authority that a sheet's issuer names: its subject has every
+// attribute of the text, with an equal value. "" names the only authority there is.
+// Certificates with one subject are one authority, and Match returns the first of them
+// in the file; the caller must not change it. It returns ErrNoAuthority or
+// ErrSeveralAuthorities.
 func (s *Store) Match(issuer string) (*x509.Certificate, error) { return s.now().match(issuer) }
 
-// Key is the same for texts that name the same authority: the one of the file
-// that Match finds, or else all that Key of the package can tell.
+// Key is the same for texts that name the same authority. It is the key of the
+// authority that Match finds, otherwise Key of the package.
 func (s *Store) Key(issuer string) string {
 	ca, err := s.Match(issuer)
 	if err != nil {
@@ -32,8 +32,8 @@ func (s *Store) Key(issuer string) string {
 	return keyOf(subject(ca))
 }
 
-// Key is the same for texts that have the same attributes, however they are
-// written and in whatever order.
+// Key is the same for texts with the same attributes, however they are written and in
+// whatever order.
 func Key(issuer string) string { return keyOf(parseName(normalizeLines(issuer))) }
 
 func keyOf(name []attribute) string {
@@ -78,8 +78,8 @@ func (t *trust) match(issuer string) (*x509.Certificate, error) {
 	return found, nil
 }
 
-// bears tells whether the authority's subject has all the attributes, and that
-// there are any.
+// bears tells whether the authority's subject has all the attributes; there must be at
+// least one.
 func (a *authority) bears(named []attribute) bool {
 	for _, n := range named {
 		if !slices.ContainsFunc(a.name, func(own attribute) bool { return n.oid == own.oid && strings.EqualFold(n.value, own.value) }) {

@@ -13,7 +13,7 @@ import (
 	"bascule/internal/text"
 )
 
-// An attribute is one part of a distinguished name. Its value is normalized.
+// An attribute is one part of a distinguished name. Its value is normalised.
 type attribute struct {
 	oid   string // dotted
 	value string
@@ -28,12 +28,13 @@ func subject(c *x509.Certificate) []attribute {
 	return all
 }
 
-// normalize makes texts equal that look equal: visible characters and single spaces
-// alone, in NFC, with one kind of apostrophe (office programs replace it as one types).
+// normalize makes texts equal that look equal. It keeps visible characters and single
+// spaces alone, in NFC, with one kind of apostrophe (office programs replace it while
+// one types).
 func normalize(s string) string { return text.Collapse(readable(s)) }
 
-// normalizeLines is normalize for a whole name: white space that has a line end or a tab in
-// it becomes one line end, for programs show one attribute a line.
+// normalizeLines is normalize for a whole name. White space with a line end or a tab in
+// it becomes one line end, as programs show one attribute a line.
 func normalizeLines(s string) string {
 	lines := strings.FieldsFunc(readable(s), func(r rune) bool { return unicode.IsSpace(r) && !unicode.Is(unicode.Zs, r) })
 	kept := lines[:0]
@@ -45,7 +46,7 @@ func normalizeLines(s string) string {
 	return strings.Join(kept, "\n")
 }
 
-// readable takes bytes that are not UTF-8 for Latin-1, as older authorities wrote it.
+// readable takes bytes that are not UTF-8 for Latin-1, which older authorities wrote.
 func readable(s string) string {
 	if !utf8.ValidString(s) {
 		s = latin1(s)
@@ -61,20 +62,20 @@ func latin1(s string) string {
 	return string(runes)
 }
 
-// maxName is beyond what a sheet's cell may hold (500 characters, of four bytes
-// at most): reading takes time by the square of the length (I8).
+// maxName is more than a sheet's cell may hold (500 characters, of four bytes at most).
+// The time to read a name grows with the square of its length (I8).
 const maxName = 2000
 
-// parseName reads a distinguished name as people and programs write it: RFC
-// 4514 and its ancestors (commas or semicolons, a plus sign within, quotes,
-// escapes), OpenSSL's one line with slashes, or one attribute a line as Windows,
-// certutil and OpenSSL's multiline show it; in either order. A text without any
-// attribute is a common name. It returns nothing for "" and for a text that
+// parseName reads a distinguished name in the forms of people and programs. These are
+// RFC 4514 and its ancestors (commas or semicolons, a plus sign within, quotes,
+// escapes) and OpenSSL's one line with slashes. They are also one attribute a line, as
+// Windows, certutil and OpenSSL's multiline show it. The order may be either. A text
+// without any attribute is a common name. It returns nothing for "" and for a text that
 // is too long.
 //
-// It is tolerant, because a text that is read wrongly matches no authority: a
-// separator counts only where the name of an attribute and "=" follow, so that
-// "O=Dupont, Durand et Cie" is one value.
+// It is tolerant, because a text that is read wrongly matches no authority. A separator
+// counts only if the name of an attribute and "=" follow: "O=Dupont, Durand et Cie" is
+// one value.
 func parseName(text string) []attribute {
 	if len(text) > maxName {
 		return nil
@@ -88,14 +89,14 @@ func parseName(text string) []attribute {
 	return all
 }
 
-// title is what OpenSSL, certutil and keytool write before an issuer's name.
+// title is the word that OpenSSL, certutil and keytool write before an issuer's name.
 var title = regexp.MustCompile(`^(?i:issuer|[ée]metteur)\s*[:=]`)
 
 func cutTitle(text string) string { return text[len(title.FindString(text)):] }
 
 const (
 	separators = ",;+/\n"
-	blanks     = ",; \n" // what may also stand around a separator, and at both ends
+	blanks     = ",; \n" // characters allowed around a separator, and at both ends
 )
 
 // A parser reads attributes from the front of rest. Each call shortens it.
@@ -113,8 +114,8 @@ func (p *parser) attribute() attribute {
 	return attribute{oid, normalize(p.unquoted())}
 }
 
-// quoted reads a value between quotes, in which "" or \" is a quote. It fails,
-// and reads nothing, if there is none or if more of a value follows it.
+// quoted reads a value between quotes, in which "" or \" is a quote. It fails, and
+// reads nothing, if there are no quotes or if more of a value follows.
 func (p *parser) quoted() (string, bool) {
 	s, ok := strings.CutPrefix(p.rest, `"`)
 	if !ok {
@@ -138,7 +139,7 @@ func (p *parser) quoted() (string, bool) {
 	return "", false
 }
 
-// unquoted reads a value up to where it ends.
+// unquoted reads a value up to its end.
 func (p *parser) unquoted() string {
 	var value strings.Builder
 	s := p.rest
@@ -153,8 +154,8 @@ func (p *parser) unquoted() string {
 	return value.String()
 }
 
-// ends tells whether a value ends before s: where nothing but blanks follows,
-// or a separator and another attribute.
+// ends tells whether a value ends before s: only blanks follow, or a separator and
+// another attribute.
 func ends(s string) bool {
 	if strings.TrimLeft(s, blanks) == "" {
 		return true
@@ -166,7 +167,7 @@ func ends(s string) bool {
 	return ok
 }
 
-// skip goes on behind the separators at the front of s.
+// skip skips the separators at the front of s.
 func (p *parser) skip(s string) {
 	p.rest = strings.TrimLeft(s, blanks)
 	if p.rest != "" && ends(p.rest) {
@@ -174,8 +175,8 @@ func (p *parser) skip(s string) {
 	}
 }
 
-// unescape copies the first character of s, which an escape may stand for, and
-// returns what is behind it.
+// unescape copies the first character of s, which may be an escape, and returns the
+// rest.
 func unescape(value *strings.Builder, s string) string {
 	if s[0] != '\\' || len(s) == 1 {
 		value.WriteByte(s[0])
@@ -194,7 +195,7 @@ func unescape(value *strings.Builder, s string) string {
 	return s[2:]
 }
 
-// decodeHex reads a value that is written as "#" and its DER in hexadecimal.
+// decodeHex reads a value in the form of "#" and its DER in hexadecimal.
 func decodeHex(s string) (string, bool) {
 	digits, ok := strings.CutPrefix(s, "#")
 	if !ok {
@@ -212,8 +213,8 @@ func decodeHex(s string) (string, bool) {
 	return text, ok
 }
 
-// cutType reads the type of an attribute and "=" from the front of s. It fails
-// on a type that is not known.
+// cutType reads the type of an attribute and "=" from the front of s. It fails for an
+// unknown type.
 func cutType(s string) (oid, value string, ok bool) {
 	end := strings.IndexFunc(s, func(r rune) bool { return r > 0x7f || r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	if end <= 0 {
@@ -230,7 +231,7 @@ func cutType(s string) (oid, value string, ok bool) {
 	return name, value, isOID(name)
 }
 
-// isOID tells a dotted number: digits with single dots between them.
+// isOID tells whether s is a dotted number: digits with single dots between them.
 func isOID(s string) bool {
 	parts := strings.Split(s, ".")
 	for _, p := range parts {

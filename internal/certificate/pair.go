@@ -8,19 +8,18 @@ import (
 	"sync/atomic"
 )
 
-// A Pair is a server's own certificate and its key. It follows its two files, so
-// that a renewed certificate needs no restart. It may be used by several
-// goroutines at once.
+// A Pair is a server's own certificate and its key. It follows its two files, so that a
+// renewed certificate needs no restart. It is safe for concurrent use.
 type Pair struct {
 	log       *slog.Logger
-	reading   sync.Mutex // held by the one who looks at the files
+	reading   sync.Mutex // held while the files are looked at
 	cert, key file
 	present   atomic.Pointer[tls.Certificate]
 }
 
 // OpenPair reads certFile (TLS_CERT_FILE: PEM, with its chain) and keyFile
-// (TLS_KEY_FILE: PEM). The error names the variables. log is told of each change
-// that was taken over, and of each that was not.
+// (TLS_KEY_FILE: PEM). The error names the variables. log gets each change that took
+// effect, and each that did not.
 func OpenPair(certFile, keyFile string, log *slog.Logger) (*Pair, error) {
 	p := &Pair{log: log, cert: file{path: certFile}, key: file{path: keyFile}}
 	if err := p.read(); err != nil {
@@ -29,11 +28,11 @@ func OpenPair(certFile, keyFile string, log *slog.Logger) (*Pair, error) {
 	return p, nil
 }
 
-// Get is the pair at present, for tls.Config.GetCertificate. As long as the two
-// files are no pair, because one of them is replaced before the other or is
-// damaged, the pair before stays in force. It never fails.
+// Get returns the present pair, for tls.Config.GetCertificate. The two files may be no
+// pair for a while, because one is replaced before the other or is damaged. Then the
+// pair before stays in force. Get never fails.
 func (p *Pair) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if p.reading.TryLock() { // whoever comes meanwhile takes what held before
+	if p.reading.TryLock() { // concurrent callers take the pair before
 		defer p.reading.Unlock()
 		if p.cert.changed() || p.key.changed() {
 			p.cert.tell(p.log, p.read())
@@ -49,7 +48,7 @@ func (p *Pair) read() error {
 	}
 	key, err := p.key.read()
 	if err != nil {
-		p.cert.info = nil // who tells of both: it is not told a second time
+		p.cert.info = nil // problem is about both files: the next look logs nothing
 		return fmt.Errorf("TLS_KEY_FILE: %w", err)
 	}
 	pair, err := tls.X509KeyPair(cert, key)

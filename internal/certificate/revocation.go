@@ -11,18 +11,18 @@ import (
 	"bascule/internal/conversion"
 )
 
-// above tells what the file says of the way from a certificate up to a root, by
-// whichever of its issuers says better. It is sound if neither the certificate
-// nor an authority on the way is revoked, and fresh if each authority on the way
-// has a list that is in force. The way ends where nobody of the file issued an
-// authority: what is in the file is trusted by itself.
+// above tells what the revocation lists say of the way from a certificate up to a root,
+// by its better issuer. The way is sound if neither the certificate nor an authority on
+// the way is revoked. It is fresh if each authority on the way has a list in force. The
+// way ends at an authority that nobody in the file issued: certificates in the file are
+// trusted by themselves.
 func (t *trust) above(c *x509.Certificate, issuers []*authority, at time.Time) (sound, fresh bool) {
 	w := way{trust: t, at: at, known: make(map[*authority]standing)}
 	s := w.standing(c, issuers)
 	return s.sound, s.fresh
 }
 
-// A way looks at each authority once, however they vouch for each other.
+// A way looks at each authority once, even if two vouch for each other.
 type way struct {
 	*trust
 	at    time.Time
@@ -39,7 +39,7 @@ func (w *way) standing(c *x509.Certificate, issuers []*authority) (s standing) {
 	end := true
 	for _, i := range issuers {
 		of := w.of(i)
-		if of.under { // two that vouch for each other
+		if of.under { // two authorities vouch for each other
 			continue
 		}
 		end = false
@@ -65,12 +65,12 @@ func (w *way) of(a *authority) standing {
 type list struct {
 	issuer  *authority
 	issued  time.Time
-	next    time.Time // zero if it does not tell: it is never up to date then
+	next    time.Time // zero if the list does not tell: it is never up to date then
 	revoked map[conversion.SerialNumber]bool
 }
 
-// parseLists reads CLIENT_CRL_FILE. unsigned are errors about lists that none of
-// the authorities signed.
+// parseLists reads CLIENT_CRL_FILE. unsigned are errors about lists that no authority
+// signed.
 func parseLists(content []byte, authorities []*authority) (all []list, unsigned []error, err error) {
 	blocks := [][]byte{content}
 	if bytes.Contains(content, []byte("-----BEGIN ")) {
@@ -119,10 +119,10 @@ func parseList(der []byte, authorities []*authority) (list, error) {
 	return l, nil
 }
 
-// complete refuses lists that do not speak of all certificates of their
-// authority, or speak of another's: they say so by critical extensions (RFC
-// 5280, 5.2: delta, partitioned and indirect lists). Whoever took them for
-// whole would hold what they leave out for not revoked.
+// complete refuses lists that leave out certificates of their authority, or that are
+// about another authority's. Critical extensions say so (RFC 5280, 5.2: delta,
+// partitioned and indirect lists). A reader that took them for whole would hold the
+// certificates left out for not revoked.
 func complete(parsed *x509.RevocationList) error {
 	for _, e := range parsed.Extensions {
 		if e.Critical {
@@ -135,20 +135,20 @@ func complete(parsed *x509.RevocationList) error {
 // clockSkew is how far an authority's clock may be ahead of ours.
 const clockSkew = 5 * time.Minute
 
-// begun tells whether the list holds already: one from the future says what its
-// authority has not said yet.
+// begun tells whether the list holds already. The authority has not yet said the
+// contents of a list from the future.
 func (l list) begun(at time.Time) bool { return !l.issued.After(at.Add(clockSkew)) }
 
-// superseded tells whether a newer list of the same authority and key holds in
-// place of this one: who is missing there was released.
+// superseded tells whether a newer list of the same authority and key holds in place of
+// this one. A certificate that is missing there was released.
 func (t *trust) superseded(l list, at time.Time) bool {
 	return slices.ContainsFunc(t.lists, func(newer list) bool {
 		return newer.issuer == l.issuer && newer.issued.After(l.issued) && newer.begun(at)
 	})
 }
 
-// revoked tells whether a list names the certificate, were it one from the
-// future. Serial numbers are unique under the name of an issuer, whatever its key.
+// revoked tells whether a list names the certificate, even a list from the future.
+// Serial numbers are unique under the name of an issuer, whatever its key.
 func (t *trust) revoked(c *x509.Certificate, at time.Time) bool {
 	serial := conversion.SerialNumberOf(c.SerialNumber)
 	return slices.ContainsFunc(t.lists, func(l list) bool {
@@ -156,8 +156,8 @@ func (t *trust) revoked(c *x509.Certificate, at time.Time) bool {
 	})
 }
 
-// fresh tells whether a list of the authority, by its present key, is in force:
-// it has begun, and its next update is not past.
+// fresh tells whether a list of the authority, by its present key, is in force: it has
+// begun, and its next update is ahead.
 func (t *trust) fresh(a *authority, at time.Time) bool {
 	return slices.ContainsFunc(t.lists, func(l list) bool {
 		return l.issuer.is(a.certificate) && l.begun(at) && !at.After(l.next) && !t.superseded(l, at)

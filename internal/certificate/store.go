@@ -9,13 +9,12 @@ import (
 	"sync/atomic"
 )
 
-// A Store holds the authorities whose certificates open spaces, and their
-// revocation lists. It follows its two files: both are looked at whenever the
-// store is used, and read again when they changed. It may be used by several
-// goroutines at once.
+// A Store holds the authorities whose certificates open spaces, and their revocation
+// lists. It follows its two files: each use looks at both, and reads them again if they
+// changed. It is safe for concurrent use.
 type Store struct {
 	log     *slog.Logger
-	reading sync.Mutex // held by the one who looks at the files
+	reading sync.Mutex // held while the files are looked at
 	ca, crl file
 	present atomic.Pointer[trust]
 }
@@ -29,12 +28,11 @@ type trust struct {
 	listed      bool // whether revocation lists are configured at all
 }
 
-// Open reads caFile (CLIENT_CA_FILE: PEM, one or more certificates of
-// authorities, each of which is trusted by itself) and crlFile (CLIENT_CRL_FILE:
-// revocation lists of these authorities, in PEM, or one in DER; "" for none).
-// The error names the variable and what is wrong with its file. log is told of
-// each change that was taken over, of each that was not, and of what in the files
-// is of no use.
+// Open reads caFile (CLIENT_CA_FILE: PEM, one or more certificates of authorities, each
+// trusted by itself). It also reads crlFile (CLIENT_CRL_FILE: revocation lists of these
+// authorities, in PEM, or one in DER; "" for none). The error names the variable and
+// the problem of its file. log gets each change that took effect, each that did not,
+// and the useless parts of the files.
 func Open(caFile, crlFile string, log *slog.Logger) (*Store, error) {
 	s := &Store{log: log, ca: file{path: caFile}, crl: file{path: crlFile}}
 	t := new(trust)
@@ -48,16 +46,16 @@ func Open(caFile, crlFile string, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// ClientCAs is the hint for browsers about whose certificates are welcome
-// (tls.Config.ClientCAs). It is not to be changed, and to be asked for anew for
-// each connection: the file may have changed.
+// ClientCAs is the hint for browsers about the certificates that are welcome
+// (tls.Config.ClientCAs). The caller must not change it, and asks again for each
+// connection: the file may have changed.
 func (s *Store) ClientCAs() *x509.CertPool { return s.now().pool }
 
 // Listed tells whether revocation lists are configured at all.
 func (s *Store) Listed() bool { return s.now().listed }
 
-// now is what holds at present. Whoever comes while somebody else reads the
-// files does not wait: what held before is good enough for that moment.
+// now is the trust at present. A caller that comes while another one reads the files
+// does not wait: the trust before is good enough for that moment.
 func (s *Store) now() *trust {
 	if s.reading.TryLock() {
 		defer s.reading.Unlock()
@@ -66,9 +64,9 @@ func (s *Store) now() *trust {
 	return s.present.Load()
 }
 
-// refresh takes over what changed. Each file stands for itself: a list that
-// cannot be used does not keep an authority that was removed. Lists are
-// verified again when the authorities change.
+// refresh reads the files that changed. Each file stands for itself: a list that cannot
+// be used does not keep a removed authority. Lists are verified again when the
+// authorities change.
 func (s *Store) refresh() {
 	caChanged, crlChanged := s.ca.changed(), s.crl.changed()
 	if !caChanged && !crlChanged {
@@ -117,7 +115,7 @@ func (s *Store) readLists(t *trust) error {
 		return fmt.Errorf("CLIENT_CRL_FILE: %w", err)
 	}
 	lists, unsigned, err := parseLists(content, t.authorities)
-	if err == nil && len(unsigned) > t.unreadable { // each may be of an authority that was left out
+	if err == nil && len(unsigned) > t.unreadable { // their authority may be one that was left out
 		err = unsigned[0]
 	}
 	if err != nil {
@@ -131,7 +129,7 @@ func (s *Store) readLists(t *trust) error {
 	return nil
 }
 
-// tellUnlisted names the authorities whose subscribers will not be able to opt.
+// tellUnlisted warns of authorities whose subscribers will not be able to opt.
 func (s *Store) tellUnlisted(t *trust) {
 	for _, a := range t.authorities {
 		if !slices.ContainsFunc(t.lists, func(l list) bool { return l.issuer.is(a.certificate) }) {

@@ -9,18 +9,18 @@ import (
 	"bascule/internal/conversion"
 )
 
-// maxCertificate bounds a certificate in DER, in bytes (I8): real ones have 1 to
-// 4 KiB, those with a picture in them some more.
+// maxCertificate is the most bytes of a certificate in DER (I8). Real ones have 1 to 4
+// KiB, those with a picture some more.
 const maxCertificate = 16 << 10
 
-// Verify judges the certificate that a client showed, nil for none, at an
-// instant. The error is a [Refusal].
+// Verify judges the certificate that a client showed, nil for none, at an instant. The
+// error is a [Refusal].
 //
-// Only an authority of CLIENT_CA_FILE that issued it itself can vouch for it, as
-// its name has to be in the sheet: what else the client showed is not looked at,
-// so that a made-up chain costs no more than one signature.
+// Only an authority of CLIENT_CA_FILE that issued it itself can vouch for it, as its
+// name must be in the sheet. Verify does not look at other certificates of the client,
+// so a made-up chain costs no more than one signature.
 //
-// That the client holds the key is not ours to know: TLS or the proxy proved it.
+// Verify does not check that the client holds the key: TLS or the proxy has proven it.
 func (s *Store) Verify(c *x509.Certificate, at time.Time) (Holder, error) {
 	switch {
 	case c == nil:
@@ -54,8 +54,8 @@ func (t *trust) verify(leaf *x509.Certificate, at time.Time) (Holder, error) {
 	}, nil
 }
 
-// issuers are the authorities of the file that issued the certificate: several,
-// where one has several certificates. A certificate out of its dates is judged at
+// issuers are the authorities of the file that issued the certificate. There are
+// several if one has several certificates. A certificate out of its dates is judged at
 // both ends of them: its authority may have begun after it or ended before it.
 func (t *trust) issuers(leaf *x509.Certificate, at time.Time) ([]*authority, error) {
 	instants := []time.Time{at}
@@ -96,9 +96,9 @@ func refusalOf(err error) Refusal {
 	return Untrusted
 }
 
-// personal tells the certificates that subscribers authenticate themselves
-// with: not an authority's, nor one for signing documents or for encryption
-// alone. A certificate that does not tell its use is fit for all.
+// personal tells whether subscribers authenticate themselves with the certificate. It
+// is not an authority's, nor one for signing documents or for encryption alone. A
+// certificate without a usage is fit for all.
 func personal(c *x509.Certificate) bool {
 	const authentication = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyAgreement // RFC 5280, 4.2.1.12
 	return !c.IsCA && (c.KeyUsage == 0 || c.KeyUsage&authentication != 0)
