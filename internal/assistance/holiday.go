@@ -2,9 +2,9 @@ package assistance
 
 import "time"
 
-// holiday tells whether the day of a midnight, written as UTC, is one of the eleven
-// public holidays of all of France (Code du travail, article L3133-1). It does not know
-// those of Alsace-Moselle and of the overseas departments alone.
+// holiday tells whether a day is one of the eleven public holidays of all of France
+// (Code du travail, article L3133-1). The day is given by its midnight, written as UTC. It
+// does not know the holidays of Alsace-Moselle and of the overseas departments alone.
 func holiday(midnight time.Time) bool {
 	year, month, d := midnight.Date()
 	switch month {

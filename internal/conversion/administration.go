@@ -10,16 +10,17 @@ import (
 	"bascule/internal/text"
 )
 
-// Administration is who mails and pages speak for. Its zero value names nobody.
+// Administration is the administration that mails and pages speak for. Its zero value
+// names nobody.
 type Administration struct {
 	Name  string // in full
-	Short string // as a sender's name; the name itself where no other is given
+	Short string // as a sender's name; Name if there is no other
 }
 
 // MaxAdministration bounds the name: it stands in one line of every page and mail.
 const MaxAdministration = 120
 
-// ParseAdministration reads "name; short form" or a name alone. Nothing is the
+// ParseAdministration reads "name; short form" or a name alone. An empty text is the
 // zero Administration.
 func ParseAdministration(s string) (Administration, error) {
 	if strings.ContainsFunc(s, unicode.IsControl) || !utf8.ValidString(s) {
@@ -43,7 +44,7 @@ func ParseAdministration(s string) (Administration, error) {
 // IsZero tells whether it names nobody.
 func (a Administration) IsZero() bool { return a.Name == "" }
 
-// String is the name, with the short form where that is another.
+// String is the name, with the short form if that is another.
 func (a Administration) String() string {
 	if a.Short == a.Name {
 		return a.Name

@@ -35,7 +35,7 @@ func Character(r rune) string {
 	return "«\u00a0" + string(r) + "\u00a0» (" + number + ")"
 }
 
-// characters are those that hide in spreadsheets.
+// characters are the invisible characters that spreadsheets hide.
 var characters = map[rune]string{
 	0: "caractère nul", '\t': "tabulation", '\n': "saut de ligne", '\v': "tabulation verticale", '\f': "saut de page", '\r': "retour chariot",
 	0x1a: "fin de fichier, Ctrl-Z", ' ': "espace", 0x85: "saut de ligne", 0xa0: "espace insécable", 0xad: "trait d’union conditionnel",

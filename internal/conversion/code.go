@@ -33,9 +33,9 @@ const minusSign = '\u2212'
 
 var crockfordEncoding = base32.NewEncoding(crockford).WithPadding(base32.NoPadding)
 
-// ParseCode reads a code as people type it: upper or lower case, with blanks or
-// hyphens of any kind anywhere, O for 0, I or L for 1, and with what stuck to it
-// where it was copied: a full stop, brackets. It returns ErrCodeFormat.
+// ParseCode reads a code as people type it: upper or lower case, with blanks or hyphens
+// of any kind anywhere, O for 0, I or L for 1. It drops characters that a copy left
+// around it: a full stop, brackets. It returns ErrCodeFormat.
 func ParseCode(s string) (Code, error) {
 	var b strings.Builder
 	for _, r := range strings.TrimFunc(s, isSign) {

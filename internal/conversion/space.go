@@ -30,7 +30,7 @@ type Space struct {
 	Access      Access
 }
 
-// A Certificate is what the sheet tells of the certificate that opens a space.
+// A Certificate is the certificate that opens a space, as the sheet describes it.
 type Certificate struct {
 	Serial  SerialNumber
 	Issuer  string    // as written in the sheet, "" if it has none
@@ -75,8 +75,8 @@ func ParseSubscriberNumber(s string) (SubscriberNumber, error) {
 	return SubscriberNumber(s), nil
 }
 
-// ParseHolder reads the name of the person who owns a space: 1 to 200
-// characters, white space collapsed. It returns ErrHolderMissing or ErrHolderLong.
+// ParseHolder reads the name of the person who owns a space: 1 to 200 characters, with
+// single spaces. It returns ErrHolderMissing or ErrHolderLong.
 func ParseHolder(s string) (string, error) {
 	return parseName(s, 200, ErrHolderMissing, ErrHolderLong)
 }
@@ -118,8 +118,8 @@ func ParseSerialNumber(s string) (SerialNumber, error) {
 // SerialNumberOf is the serial number of an X.509 certificate.
 func SerialNumberOf(n *big.Int) SerialNumber { return SerialNumber(n.Text(16)) }
 
-// attributeLine is a line end or a tab before an attribute of a name: programs
-// show one attribute a line.
+// attributeLine is a line end or a tab before an attribute of a name, as programs show
+// one attribute a line.
 var attributeLine = regexp.MustCompile(`[,;]*[\pZ\s\v\x{85}]*[\t\n\v\f\r\x{85}\x{2028}\x{2029}][\pZ\s\v\x{85}]*([0-9A-Za-z.]+[\pZ\s]*=)`)
 
 // ParseIssuer reads the optional issuer of a certificate, at most 500 characters
@@ -127,13 +127,14 @@ var attributeLine = regexp.MustCompile(`[,;]*[\pZ\s\v\x{85}]*[\t\n\v\f\r\x{85}\x
 // returns ErrIssuerLong.
 func ParseIssuer(s string) (string, error) {
 	s = text.Trim(s)
-	if strings.ContainsFunc(s, endsAttribute) { // few do, and the pattern is slow
+	if strings.ContainsFunc(s, endsAttribute) { // few names have one, and the pattern is slow
 		s = attributeLine.ReplaceAllString(s, ", $1")
 	}
 	return parseName(s, 500, nil, ErrIssuerLong)
 }
 
-// endsAttribute tells a line end or a tab: attributeLine matches nothing without one.
+// endsAttribute tells whether r is a line end or a tab: attributeLine matches nothing
+// without one.
 func endsAttribute(r rune) bool {
 	return r >= '\t' && r <= '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029'
 }
@@ -141,7 +142,7 @@ func endsAttribute(r rune) bool {
 // SIREN identifies a French company: 9 digits.
 type SIREN string
 
-// Grouped is the SIREN as people write it, "123 456 789", which no line break tears.
+// Grouped is the SIREN as people write it, "123 456 789"; no line break splits it.
 func (s SIREN) Grouped() string {
 	if len(s) != 9 {
 		return string(s)

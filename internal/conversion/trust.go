@@ -80,8 +80,8 @@ func ParseTrustAnswer(s string) (TrustAnswer, error) {
 	return TrustAnswer{normal}, nil
 }
 
-// ChooseTrustAnswer reads an answer that somebody chooses. It returns ErrAnswerShort
-// or ErrAnswerQuestion for one that is guessed at once, and the errors of
+// ChooseTrustAnswer reads an answer that somebody chooses. It returns ErrAnswerShort or
+// ErrAnswerQuestion for an answer that is guessed at once, and the errors of
 // ParseTrustAnswer.
 func ChooseTrustAnswer(s string, q TrustQuestion) (TrustAnswer, error) {
 	a, err := ParseTrustAnswer(s)
@@ -102,7 +102,7 @@ func (q TrustQuestion) holds(all []string) bool {
 	return !slices.ContainsFunc(all, func(word string) bool { return !slices.Contains(own, word) })
 }
 
-// words are those of a text, as they are compared.
+// words are the words of a text in the form in which they are compared.
 func words(s string) []string {
 	list := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) })
 	for i := range list {

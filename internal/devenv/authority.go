@@ -38,16 +38,16 @@ const (
 	authorityKey  = "ca.key"
 )
 
-// Authorities and servers' certificates hold whatever the clock of a test says.
+// Authorities and servers' certificates are valid whatever the clock of a test shows.
 var (
 	authorityFrom  = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	authorityUntil = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// OpenAuthority returns the authority that dir keeps, in ca.pem and ca.key, or
-// makes one of that name and keeps it there, unreadable to other users. Who calls
-// it is the only one to use dir. It fails if dir keeps an authority of another
-// name: certificates of it may be in browsers.
+// OpenAuthority returns the authority that dir keeps, in ca.pem and ca.key, or makes
+// one of that name. It keeps it there, unreadable to other users. The caller must be
+// the only user of dir. It fails if dir keeps an authority of another name, as its
+// certificates may be in browsers.
 func OpenAuthority(dir string, name pkix.Name) (*Authority, error) {
 	a, err := loadAuthority(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,8 +66,8 @@ func OpenAuthority(dir string, name pkix.Name) (*Authority, error) {
 	return a, nil
 }
 
-// loadAuthority returns fs.ErrNotExist if there is no certificate, or an empty
-// file of it: it is written last.
+// loadAuthority returns fs.ErrNotExist if there is no certificate, or an empty file of
+// it: the certificate is written last.
 func loadAuthority(dir string) (*Authority, error) {
 	certificate, err := os.ReadFile(filepath.Join(dir, authorityFile))
 	if err == nil && len(certificate) == 0 {
@@ -78,7 +78,7 @@ func loadAuthority(dir string) (*Authority, error) {
 	}
 	key, err := os.ReadFile(filepath.Join(dir, authorityKey))
 	if err != nil {
-		return nil, fmt.Errorf("the key of %s: %v", authorityFile, err) // not ErrNotExist: a new key would make a new authority
+		return nil, fmt.Errorf("the key of %s: %v", authorityFile, err) // no ErrNotExist: a new key would make a new authority
 	}
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
@@ -119,8 +119,8 @@ func (a *Authority) save() error {
 	return writePrivate(a.CAFile(), certificate)
 }
 
-// writePrivate writes a file that other users cannot read: an empty one first,
-// whose permissions the written one takes.
+// writePrivate writes a file that other users cannot read. It makes an empty file
+// first, and the written file takes its permissions.
 func writePrivate(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
@@ -139,14 +139,14 @@ func writeFile(path string, content []byte) error {
 	})
 }
 
-// CAFile is the path of the authority's certificate, as CLIENT_CA_FILE has it.
+// CAFile is the path of the authority's certificate, for CLIENT_CA_FILE.
 func (a *Authority) CAFile() string { return filepath.Join(a.dir, authorityFile) }
 
-// Certificate is the authority's own. It is not to be changed.
+// Certificate is the authority's own. The caller must not change it.
 func (a *Authority) Certificate() *x509.Certificate { return a.certificate.Leaf }
 
-// IssueClient makes a key and a certificate for it, for authenticating oneself
-// unless usages say otherwise. The chain in it is the certificate alone.
+// IssueClient makes a key and a certificate for it, for client authentication unless
+// usages say otherwise. Its chain is the certificate alone.
 func (a *Authority) IssueClient(name pkix.Name, serial *big.Int, notBefore, notAfter time.Time, usages ...x509.ExtKeyUsage) (tls.Certificate, error) {
 	if len(usages) == 0 {
 		usages = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
@@ -162,8 +162,8 @@ func (a *Authority) IssueClient(name pkix.Name, serial *big.Int, notBefore, notA
 	return c, nil
 }
 
-// IssueServer makes a key and a certificate for a TLS server, which is known by
-// these names and addresses.
+// IssueServer makes a key and a certificate for a TLS server of these names and
+// addresses.
 func (a *Authority) IssueServer(hosts []string) (tls.Certificate, error) {
 	template := &x509.Certificate{
 		NotBefore: authorityFrom, NotAfter: authorityUntil,
@@ -183,9 +183,9 @@ func (a *Authority) IssueServer(hosts []string) (tls.Certificate, error) {
 	return c, nil
 }
 
-// issue makes a new key and signs the template for it with the parent's key, or
-// with the new one if there is no parent. Without a serial number it gets a
-// random one.
+// issue makes a new key and signs the template for it, with the parent's key, or with
+// the new one if there is no parent. A template without a serial number gets a random
+// one.
 func issue(template *x509.Certificate, parent *tls.Certificate) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -206,8 +206,8 @@ func issue(template *x509.Certificate, parent *tls.Certificate) (tls.Certificate
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-// WriteCRL writes the list of the serial numbers that are revoked in PEM, as
-// CLIENT_CRL_FILE has it. Its number is the instant of thisUpdate, in seconds.
+// WriteCRL writes the list of the serial numbers that are revoked in PEM, for
+// CLIENT_CRL_FILE. Its number is the instant of thisUpdate, in seconds.
 func (a *Authority) WriteCRL(path string, thisUpdate, nextUpdate time.Time, revoked ...*big.Int) error {
 	list := &x509.RevocationList{Number: big.NewInt(thisUpdate.Unix()), ThisUpdate: thisUpdate, NextUpdate: nextUpdate}
 	for _, serial := range revoked {
@@ -237,10 +237,10 @@ func PEM(c tls.Certificate) (chain, key []byte, err error) {
 	return chain, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// PKCS12 encodes a certificate and its key as a file that browsers import under
-// that password. Its encryption is the old one (3DES, SHA-1), which is what all
-// of them read: NSS (Firefox, Chromium on Linux), Windows, macOS, and OpenSSL 3
-// without -legacy. It protects nothing much; neither has it to.
+// PKCS12 encodes a certificate and its key as a file that browsers import with that
+// password. It uses the old encryption (3DES, SHA-1), as all of them read it: NSS
+// (Firefox, Chromium on Linux), Windows, macOS, and OpenSSL 3 without -legacy. It
+// protects little, and does not need to protect more.
 func PKCS12(c tls.Certificate, password string) ([]byte, error) {
 	file, err := pkcs12.LegacyDES.Encode(c.PrivateKey, c.Leaf, nil, password)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// A folder is where a cluster lives: data/ is PostgreSQL's own, beside it the
-// lock, the log and the socket. Who holds a folder holds its lock.
+// A folder holds a cluster: data/ is PostgreSQL's own, beside it are the lock, the log
+// and the socket. A process that holds the lock holds the folder.
 type folder struct {
 	dir  string
 	lock *os.File
@@ -23,11 +23,11 @@ type folder struct {
 func (f *folder) data() string { return filepath.Join(f.dir, "data") }
 func (f *folder) log() string  { return filepath.Join(f.dir, "postgres.log") }
 
-// LockName is the file of a folder whose lock is held as long as it is in use.
+// LockName is the file whose lock is held while the folder is in use.
 const LockName = "lock"
 
-// openFolder makes the folder if it is missing, and takes its lock before
-// anything in it is read.
+// openFolder makes the folder if it is missing, and takes its lock before it reads
+// anything in it.
 func openFolder(ctx context.Context, dir string) (*folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -61,12 +61,12 @@ func realPath(dir string) (string, error) {
 // ErrFolderInUse says that another process holds the folder.
 var ErrFolderInUse = errors.New("another bascule uses this folder: stop it or choose another folder")
 
-// lockWait is how long a server whose owner was killed may still need the folder.
+// lockWait is how long a server may still need the folder after its owner was killed.
 const lockWait = 10 * time.Second
 
-// waitLock takes the lock and writes our process number into it. The lock of a
-// living process is refused at once; that of a server which outlives its owner
-// for the moment of its shutdown is waited for.
+// waitLock takes the lock and writes our process number into it. It refuses the lock of
+// a living process at once. It waits for the lock of a server that outlives its owner
+// until the server has shut down.
 func waitLock(ctx context.Context, lock *os.File) error {
 	patience := time.After(lockWait)
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -127,8 +127,8 @@ func Owner(dir string) (pid int, ok bool) {
 	return pid, ok && alive(pid)
 }
 
-// alive tells whether a process still runs. One that has ended and whose parent
-// has not noticed does not.
+// alive tells whether a process still runs. A process that has ended is not alive, even
+// if its parent has not noticed.
 func alive(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -156,9 +156,9 @@ func (f *folder) majorVersion() (int, error) {
 	return major, nil
 }
 
-// removeStalePID removes what a killed server left behind, if its process number
-// has since been given to something else: PostgreSQL would take that for itself
-// and refuse to start. Every other case PostgreSQL judges better.
+// removeStalePID removes the file of a killed server, if another program has its
+// process number now. PostgreSQL would take that program for itself and refuse to
+// start. PostgreSQL judges every other case better.
 func (f *folder) removeStalePID() error {
 	path := filepath.Join(f.data(), "postmaster.pid")
 	lines, err := readLines(path)
@@ -170,7 +170,7 @@ func (f *folder) removeStalePID() error {
 	}
 	at, err := os.Readlink(filepath.Join("/proc", lines[0], "cwd"))
 	switch {
-	case err != nil: // no such process, or not ours to look at
+	case err != nil: // there is no such process, or we may not look at it
 		return nil
 	case at == f.data(): // a server works in its data folder
 		return fmt.Errorf("a server that bascule did not start uses these data: stop process %s", lines[0])
@@ -178,8 +178,8 @@ func (f *folder) removeStalePID() error {
 	return os.Remove(path)
 }
 
-// ready tells whether the server of that process number takes connections: it
-// writes so in the eighth line of its state file.
+// ready tells whether the server of that process number accepts connections. The eighth
+// line of its state file says so.
 func (f *folder) ready(pid int) bool {
 	lines, err := readLines(filepath.Join(f.data(), "postmaster.pid"))
 	return err == nil && len(lines) >= 8 && lines[0] == strconv.Itoa(pid) && strings.TrimSpace(lines[7]) == "ready"
@@ -190,8 +190,8 @@ func readLines(path string) ([]string, error) {
 	return strings.Split(string(text), "\n"), err
 }
 
-// maxSocketDir is what the kernel's 107 bytes leave for the folder of
-// "/.s.PGSQL.5432" and of the lock beside it.
+// maxSocketDir is the longest name of the socket's folder. The kernel allows 107 bytes,
+// with "/.s.PGSQL.5432" and the lock beside it.
 const maxSocketDir = 107 - len("/.s.PGSQL.5432.lock")
 
 // makeSocketDir chooses the folder of the socket: the cluster's own, or a

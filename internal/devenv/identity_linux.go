@@ -11,18 +11,18 @@ import (
 	"syscall"
 )
 
-// An identity is whom a program runs as. PostgreSQL refuses to run as root.
+// An identity is the user of a program. PostgreSQL refuses to run as root.
 type identity struct {
 	namespace  bool                // in a user namespace where root is an ordinary user
 	credential *syscall.Credential // as another user; nil: as ourselves
 }
 
-// namespaceUser is what root is called inside the namespace: any number but 0.
+// namespaceUser is the number of root inside the namespace: any but 0.
 const namespaceUser = 1000
 
-// attributes gives a program its own process group, so that the terminal's
-// Ctrl-C reaches us alone and we stop it in our order, and has the kernel stop
-// it when the thread that started it dies.
+// attributes gives a program its own process group. So the terminal's Ctrl-C reaches us
+// alone, and we stop the program in our order. The kernel stops it when the thread that
+// started it dies.
 func (id identity) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGINT, Credential: id.credential}
 	if id.namespace {
@@ -41,7 +41,7 @@ func (id identity) own(path string) error {
 	return os.Chown(path, int(id.credential.Uid), int(id.credential.Gid))
 }
 
-// explain adds to an error what to do about it, where the identity is its reason.
+// explain adds the remedy to an error whose reason is the identity.
 func (id identity) explain(err error) error {
 	if id.credential != nil && errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w: run as an ordinary user, or choose a folder that user postgres can enter", err)
@@ -51,9 +51,9 @@ func (id identity) explain(err error) error {
 
 var errRoot = errors.New("PostgreSQL does not run as root, this machine forbids user namespaces and has no user postgres: run as an ordinary user")
 
-// postgresIdentity finds whom PostgreSQL can run as. Root goes into a user
-// namespace, where its own folders stay its own; where the machine forbids that,
-// it becomes the user postgres.
+// postgresIdentity finds the identity for PostgreSQL. Root enters a user namespace,
+// where its own folders stay its own. If the machine forbids that, it becomes the user
+// postgres.
 func postgresIdentity(ctx context.Context, postgres string) (identity, error) {
 	if os.Geteuid() != 0 {
 		return identity{}, nil

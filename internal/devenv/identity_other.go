@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// An identity is whom a program runs as: ourselves.
+// An identity is the user of a program: ourselves.
 type identity struct{}
 
 // attributes gives a program its own process group. Only Linux can stop it when

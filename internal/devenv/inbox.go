@@ -40,13 +40,13 @@ type Message struct {
 }
 
 const (
-	// inboxLimit is how many bytes of mails are kept unless SetLimit says
-	// otherwise (I8): some ten thousand of ours.
+	// inboxLimit is how many bytes of mails are kept without SetLimit (I8): some ten
+	// thousand of our mails.
 	inboxLimit = 256 << 20
 	// maxMessage refuses a mail that is none of ours.
 	maxMessage = 32 << 20
-	// inboxTimeout ends connections that nobody uses any more. It is longer
-	// than a sender keeps a connection open between two windows of mails.
+	// inboxTimeout ends idle connections. It is longer than a sender keeps a connection
+	// open between two windows of mails.
 	inboxTimeout = 10 * time.Minute
 )
 
@@ -70,11 +70,11 @@ func StartInbox(ctx context.Context) (*Inbox, error) {
 	return in, nil
 }
 
-// URL is the address as SMTP_URL has it.
+// URL is the address for SMTP_URL.
 func (in *Inbox) URL() string { return "smtp://" + in.listener.Addr().String() + "?starttls=off" }
 
-// Stop breaks every connection. The messages can still be read. It may be
-// called again.
+// Stop breaks every connection. The messages can still be read. The caller may call it
+// again.
 func (in *Inbox) Stop() {
 	in.listener.Close()
 	in.server.Close()
@@ -90,8 +90,9 @@ func (in *Inbox) SetLimit(bytes int64) {
 	in.makeRoom()
 }
 
-// SetReject has every recipient asked about: an error refuses it, with the
-// answer that Refusal describes or with 550 5.1.1. A nil function accepts all.
+// SetReject makes the inbox ask reject about every recipient. An error refuses the
+// recipient, with the answer that Refusal describes or with 550 5.1.1. A nil function
+// accepts all.
 func (in *Inbox) SetReject(reject func(recipient string) error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -103,14 +104,14 @@ func Refusal(code int, enhanced [3]int, text string) error {
 	return &smtp.SMTPError{Code: code, EnhancedCode: enhanced, Message: text}
 }
 
-// Messages are the mails held, oldest first.
+// Messages returns the mails held, oldest first.
 func (in *Inbox) Messages() []Message {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return append([]Message(nil), in.messages...)
 }
 
-// Count is how many mails were ever taken, those dropped since included.
+// Count is how many mails ever came, with those dropped since.
 func (in *Inbox) Count() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -128,8 +129,8 @@ func (in *Inbox) Message(id int) (Message, bool) {
 	return in.messages[i], true
 }
 
-// Wait returns the first mail that matches, among those held and those to come.
-// match sees each mail once. If ctx ends first, Wait returns its error.
+// Wait returns the first mail that matches, among those held and later ones. match sees
+// each mail once. If ctx ends first, Wait returns its error.
 func (in *Inbox) Wait(ctx context.Context, match func(Message) bool) (Message, error) {
 	seen := 0
 	for {
@@ -148,8 +149,8 @@ func (in *Inbox) Wait(ctx context.Context, match func(Message) bool) (Message, e
 	}
 }
 
-// after returns the mails held that came after number id, the newest number,
-// and what tells the next arrival.
+// after returns the mails held that came after number id, the newest number, and a
+// channel that closes at the next arrival.
 func (in *Inbox) after(id int) ([]Message, int, <-chan struct{}) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 	"bascule/internal/atomicfile"
 )
 
-// KeepIn takes up the mails that an earlier inbox left in dir, and from now on
-// keeps every mail there, as 000001.eml and so on, before it is answered for.
-// It is called before the first mail.
+// KeepIn reads the mails that an earlier inbox left in dir. From now on it keeps every
+// mail there, as 000001.eml and so on, before the inbox accepts it. The caller calls it
+// before the first mail.
 func (in *Inbox) KeepIn(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("keep mails: %w", err)

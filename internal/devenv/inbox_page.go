@@ -95,7 +95,7 @@ type listRow struct {
 	Stamp, Received, To, Subject string
 }
 
-// list shows the newest mails first. It never changes under the reader.
+// list shows the newest mails first. A page of it never changes under the reader.
 func (p *inboxPages) list(w http.ResponseWriter, r *http.Request) {
 	messages := p.inbox.Messages()
 	page := listPage{Title: "Courriels reçus", Caption: counted(p.inbox.Count())}
@@ -152,7 +152,7 @@ func rowOf(m Message) listRow {
 	return row
 }
 
-// untitled stands in place of a subject.
+// untitled takes the place of a missing subject.
 const untitled = "(sans objet)"
 
 type mailPage struct {
@@ -198,7 +198,7 @@ type textRun struct{ Words, Link string }
 // webAddress ends before the punctuation that follows an address in a sentence.
 var webAddress = regexp.MustCompile(`https?://[^\s<>"«»]*[^\s<>"«».,;:!?)\]]`)
 
-// linkify cuts a text into its links and what is between them.
+// linkify cuts a text into its links and the texts between them.
 func linkify(text string) []textRun {
 	var runs []textRun
 	at := 0
@@ -210,8 +210,8 @@ func linkify(text string) []textRun {
 	return append(runs, textRun{Words: text[at:]})
 }
 
-// html is the mail's own page, shown in a frame that can do nothing but follow
-// links, in the whole window (R26: no other window opens).
+// html is the mail's own page, in a frame that can do nothing but follow links, in the
+// whole window (R26: no other window opens).
 func (p *inboxPages) html(w http.ResponseWriter, _ *http.Request, _ Message, decoded Mail) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", mailPolicy)

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// OnLoopback answers those alone who ask for this machine by a name of its own. A
-// page of another site can have a name of its own lead to 127.0.0.1 (DNS
-// rebinding): the browser then takes what is served here for that site's, and lets
-// its scripts read it. The browser tells that name as the host.
+// OnLoopback answers only requests that name this machine by a loopback name. A page of
+// another site can make its own name lead to 127.0.0.1 (DNS rebinding). The browser
+// then takes our pages for that site's, and lets its scripts read them. The browser
+// sends that name as the host.
 func OnLoopback(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLoopback(r.Host) {
@@ -21,7 +21,7 @@ func OnLoopback(next http.Handler) http.Handler {
 	})
 }
 
-// isLoopback tells names that every resolver keeps on this machine (RFC 6761).
+// isLoopback tells whether every resolver keeps the name on this machine (RFC 6761).
 func isLoopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

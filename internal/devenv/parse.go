@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// A Mail is what a message says, decoded.
+// A Mail is the decoded content of a message.
 type Mail struct {
 	Header      mail.Header
 	Text        string // "" if the message has no such part
@@ -30,7 +30,7 @@ type Attachment struct {
 }
 
 // Parse decodes a message of ours: UTF-8, in the forms of RFC 5322 and of MIME. It
-// fails on one that is malformed.
+// fails for a malformed message.
 func (m Message) Parse() (Mail, error) {
 	read, err := m.read()
 	if err != nil {
@@ -64,7 +64,7 @@ func decodeWords(s string) string {
 	return s
 }
 
-// maxNesting is how deep multiparts may stand in each other. Ours stand in two.
+// maxNesting is how deep multiparts may be nested. Ours have two levels.
 const maxNesting = 8
 
 // add adds a part, or each part of a multipart.
@@ -92,7 +92,7 @@ func (m *Mail) add(header textproto.MIMEHeader, body io.Reader, nesting int) err
 	}
 }
 
-// addLeaf takes the first text and the first HTML for what the mail says.
+// addLeaf takes the first text and the first HTML as the content of the mail.
 func (m *Mail) addLeaf(kind string, header textproto.MIMEHeader, body io.Reader) error {
 	disposition, params, err := mime.ParseMediaType(cmp.Or(header.Get("Content-Disposition"), "inline"))
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 // Superuser is the role that owns the clusters started here.
 const Superuser = "bascule"
 
-// A Postgres is a running cluster of our own: on a Unix socket in a folder that
-// only we can enter, so without port and password.
+// A Postgres is a running cluster of our own. Its Unix socket is in a folder that only
+// we can enter, so it needs no port and no password.
 type Postgres struct {
 	programs  programs
 	who       identity
@@ -27,15 +27,14 @@ type Postgres struct {
 	extra     []string // settings of the caller, name=value
 }
 
-// startTimeout bounds a start, crash recovery included.
+// startTimeout is how long a start may take, with crash recovery.
 const startTimeout = 60 * time.Second
 
-// StartPostgres starts the cluster kept in dir, and makes it first if dir has
-// none. The data outlive Stop: the next start finds them again. A folder made by
-// another major version is refused unless that version is installed too; nothing
-// is ever deleted. Settings, such as "max_connections=200", come after ours. ctx
-// bounds the start alone. It returns ErrNoPostgres if the machine has no
-// PostgreSQL.
+// StartPostgres starts the cluster in dir, and makes it first if there is none. The
+// data outlive Stop: the next start finds them again. It refuses a folder of another
+// major version unless that version is installed too; nothing is ever deleted.
+// Settings, such as "max_connections=200", come after ours. ctx bounds the start alone.
+// It returns ErrNoPostgres if the machine has no PostgreSQL.
 func StartPostgres(ctx context.Context, dir string, settings ...string) (*Postgres, error) {
 	p := &Postgres{extra: settings}
 	if err := p.start(ctx, dir); err != nil {
@@ -67,8 +66,8 @@ func (p *Postgres) start(ctx context.Context, dir string) (err error) {
 	return nil
 }
 
-// prepare finds the programs and whom to run them as, makes the data folder if
-// there is none and the folder of the socket.
+// prepare finds the programs and their identity, and makes the data folder, if there is
+// none, and the folder of the socket.
 func (p *Postgres) prepare(ctx context.Context) error {
 	major, err := p.folder.majorVersion()
 	if err != nil {
@@ -95,7 +94,7 @@ func (p *Postgres) prepare(ctx context.Context) error {
 	return err
 }
 
-// initialise makes the data folder under another name and renames it: killed
+// initialise makes the data folder under another name and renames it. If it is killed
 // half-way, it leaves nothing that looks like data.
 func (p *Postgres) initialise(ctx context.Context) error {
 	unfinished := filepath.Join(p.folder.dir, "data.unfinished")
@@ -113,8 +112,8 @@ func (p *Postgres) initialise(ctx context.Context) error {
 	return os.Rename(unfinished, p.folder.data())
 }
 
-// launch starts the server. It inherits the lock of the folder, which so lasts
-// as long as any process of the server does, also when we are killed.
+// launch starts the server. The server inherits the lock of the folder. So the lock
+// lasts as long as any process of the server, even if we are killed.
 func (p *Postgres) launch() error {
 	log, err := os.Create(p.folder.log())
 	if err != nil {
@@ -128,8 +127,8 @@ func (p *Postgres) launch() error {
 	return err
 }
 
-// settings are given on the command line, so that no file of the folder has to
-// be edited and an old folder gets the present ones.
+// settings are arguments of the command line: no file of the folder is edited, and an
+// old folder gets the present settings.
 func (p *Postgres) settings() []string {
 	values := []string{
 		"listen_addresses=",
@@ -139,8 +138,8 @@ func (p *Postgres) settings() []string {
 		"max_connections=100",
 		"timezone=UTC",
 		"log_timezone=UTC",
-		// Neither statements nor the values that break a constraint: they
-		// hold addresses (I6).
+		// Statements and the values that break a constraint hold addresses (I6):
+		// neither is logged.
 		"log_min_error_statement=panic",
 		"log_error_verbosity=terse",
 		"log_checkpoints=off",
@@ -155,10 +154,10 @@ func (p *Postgres) settings() []string {
 // quoteDirectory protects a path in a list of directories.
 func quoteDirectory(path string) string { return `"` + strings.ReplaceAll(path, `"`, `""`) + `"` }
 
-// readyPoll is how often the server's own state file is looked at.
+// readyPoll is how often we look at the server's own state file.
 const readyPoll = 4 * time.Millisecond
 
-// waitReady waits until the server takes connections.
+// waitReady waits until the server accepts connections.
 func (p *Postgres) waitReady(ctx context.Context) error {
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
@@ -224,14 +223,14 @@ func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, 
 
 func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// How long a server may take to stop: a fast shutdown writes a checkpoint; an
-// immediate one leaves the rest to recovery at the next start.
+// The limits of a stop. A fast shutdown writes a checkpoint; an immediate one leaves
+// the rest to recovery at the next start.
 const (
 	fastStop      = 20 * time.Second
 	immediateStop = 5 * time.Second
 )
 
-// Stop disconnects everybody and stops the server. It may be called again.
+// Stop disconnects everybody and stops the server. The caller may call it again.
 func (p *Postgres) Stop() error {
 	err := p.server.stop(stopStep{syscall.SIGINT, fastStop}, stopStep{syscall.SIGQUIT, immediateStop})
 	p.release()

@@ -19,9 +19,9 @@ type Process struct {
 	err  error         // how it ended; read after done
 }
 
-// StartProcess starts a server. The kernel ties the death signal to the thread
-// that forked, not to the process, so one thread starts it, waits for it and
-// does nothing else.
+// StartProcess starts a server. The kernel ties the death signal to the thread that
+// forked, not to the process. So one thread starts it, waits for it and does nothing
+// else.
 func StartProcess(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
@@ -41,7 +41,7 @@ func StartProcess(cmd *exec.Cmd) (*Process, error) {
 // Done is closed once the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Kill ends the process at once. It may be called again.
+// Kill ends the process at once. The caller may call it again.
 func (p *Process) Kill() error { return p.stop() }
 
 // A stopStep asks a process to end, and says how long it may take.
@@ -50,12 +50,12 @@ type stopStep struct {
 	grace  time.Duration
 }
 
-// killGrace is how long the kernel may take to reap a killed process; one that
+// killGrace is how long the kernel may take to end a killed process. A process that
 // hangs in the disk may take for ever.
 const killGrace = 5 * time.Second
 
-// stop goes through the steps until the process has ended, and kills it after
-// the last one. It may be called again.
+// stop goes through the steps until the process has ended, and kills it after the last
+// one. The caller may call it again.
 func (p *Process) stop(steps ...stopStep) error {
 	for _, step := range append(steps, stopStep{syscall.SIGKILL, killGrace}) {
 		// An error means that it has ended already.
@@ -69,7 +69,7 @@ func (p *Process) stop(steps ...stopStep) error {
 	return fmt.Errorf("process %d does not end", p.cmd.Process.Pid)
 }
 
-// run runs a program to its end. The error holds what the program said last.
+// run runs a program to its end. The error holds the last words of the program.
 func run(cmd *exec.Cmd) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -81,8 +81,8 @@ func run(cmd *exec.Cmd) error {
 	return nil
 }
 
-// lastWords is the line of a program's output that tells most about its end,
-// ready to stand behind an error.
+// lastWords is the line of a program's output that tells most about its end, in the
+// form of the end of an error.
 func lastWords(output []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
 	last := lines[len(lines)-1]
@@ -98,8 +98,8 @@ func lastWords(output []byte) string {
 	return ": " + last
 }
 
-// command prepares a program of the machine with an environment in which
-// nothing of the caller's changes what it does.
+// command prepares a program of the machine. No variable of the caller's environment
+// changes what it does.
 func command(ctx context.Context, who identity, dir, path string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = dir
@@ -108,8 +108,8 @@ func command(ctx context.Context, who identity, dir, path string, args ...string
 	return cmd
 }
 
-// neutralEnvironment is ours without PostgreSQL's own variables (PGDATA,
-// PGHOST, PGOPTIONS …), in a locale whose messages are English and in UTC.
+// neutralEnvironment is ours without PostgreSQL's own variables (PGDATA, PGHOST,
+// PGOPTIONS …), in UTC and with English messages.
 func neutralEnvironment() []string {
 	var env []string
 	for _, v := range os.Environ() {

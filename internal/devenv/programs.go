@@ -64,8 +64,8 @@ func installations(ctx context.Context) []programs {
 	return found
 }
 
-// programFolders lists where PostgreSQL may be, each folder once: the PATH, and
-// where Debian, Red Hat and Homebrew put it.
+// programFolders lists where PostgreSQL may be, each folder once: the PATH, and the
+// places of Debian, Red Hat and Homebrew.
 func programFolders() []string {
 	var folders []string
 	add := func(postgres string) {

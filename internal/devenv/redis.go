@@ -26,13 +26,13 @@ type Redis struct {
 	stopped  chan struct{}
 }
 
-// redisTick is how often time passes in the embedded Redis: expiry is that late
-// at most.
+// redisTick is how often time passes in the embedded Redis: keys expire at most so
+// late.
 const redisTick = 2 * time.Second
 
-// StartRedis starts a Redis in this process on a loopback port of its own, with
-// a random password because every user of the machine can reach the port. It
-// runs until Stop or until ctx ends.
+// StartRedis starts a Redis in this process on a loopback port of its own. It has a
+// random password, as every user of the machine can reach the port. It runs until Stop
+// or until ctx ends.
 func StartRedis(ctx context.Context) (*Redis, error) {
 	r := &Redis{server: miniredis.NewMiniRedis(), password: rand.Text(), stopped: make(chan struct{})}
 	r.server.RequireAuth(r.password)
@@ -44,7 +44,7 @@ func StartRedis(ctx context.Context) (*Redis, error) {
 	return r, nil
 }
 
-// passTime lets keys expire: in miniredis time stands still unless told to move.
+// passTime lets keys expire: time in miniredis moves only when it is told to.
 func (r *Redis) passTime(ctx context.Context) {
 	defer close(r.stopped)
 	defer r.server.Close()
@@ -65,13 +65,13 @@ func (r *Redis) passTime(ctx context.Context) {
 // URL is the address as REDIS_URL has it.
 func (r *Redis) URL() string { return "redis://:" + r.password + "@" + r.server.Addr() + "/0" }
 
-// Stop disconnects everybody. It may be called again.
+// Stop disconnects everybody. The caller may call it again.
 func (r *Redis) Stop() {
 	r.stop()
 	<-r.stopped
 }
 
-// A RedisServer is a real redis-server, for tests of what the embedded Redis
+// A RedisServer is a real redis-server, for tests of properties that the embedded Redis
 // cannot prove: leases, memory, failures.
 type RedisServer struct {
 	dir    string
@@ -82,8 +82,8 @@ type RedisServer struct {
 // ErrNoRedis says that the machine has no redis-server.
 var ErrNoRedis = errors.New("no redis-server on this machine: install it (Debian, Ubuntu: apt-get install redis-server); no server needs to run")
 
-// portTries is how many random ports are tried: another process may take one
-// between our choice and the server's.
+// portTries is how many random ports are tried: another process may take a port between
+// our choice and the server's start.
 const portTries = 10
 
 // StartRedisServer starts a redis-server on a random loopback port. It keeps
@@ -143,8 +143,8 @@ func (r *RedisServer) start(ctx context.Context) error {
 	return nil
 }
 
-// waitReady waits until the server itself says that it takes connections: an
-// answer at the port may be somebody else's.
+// waitReady waits until the server itself says that it accepts connections: an answer
+// at the port may be another server's.
 func (r *RedisServer) waitReady(ctx context.Context) error {
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
@@ -190,7 +190,7 @@ func (r *RedisServer) PID() int { return r.server.cmd.Process.Pid }
 // redisStop is how long a clean stop may take; there is nothing to save.
 const redisStop = 5 * time.Second
 
-// Stop stops the server. It may be called again.
+// Stop stops the server. The caller may call it again.
 func (r *RedisServer) Stop() error {
 	return r.server.stop(stopStep{syscall.SIGTERM, redisStop})
 }

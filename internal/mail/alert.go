@@ -14,7 +14,7 @@ type Alert struct {
 	Text    string // plain, one line per line
 }
 
-// Alert writes a mail to the operator: headers and content, as a relay takes them.
+// Alert writes a mail to the operator: headers and content, in the form for a relay.
 func (c *Composer) Alert(a Alert) []byte {
 	var b bytes.Buffer
 	Message{Head: a.Head, From: c.from, Subject: a.Subject}.writeHead(&b)

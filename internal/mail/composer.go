@@ -15,7 +15,7 @@ import (
 	"bascule/internal/conversion"
 )
 
-// Composer writes the mails of one installation. It is made once; its methods
+// Composer writes the mails of one installation. The caller makes it once. Its methods
 // do no input or output and may be called concurrently.
 type Composer struct {
 	from     Sender
@@ -28,7 +28,7 @@ type variant struct {
 	chosen  bool
 	shared  bool
 	dated   bool // the certificate's last day is known
-	past    bool // and gone
+	past    bool // the certificate's last day is over
 	again   bool // the contact's code still opens the identifiers
 	taken   bool // the address is another space's identifier already
 	dropped bool // the chosen address was refused and counts no more
@@ -39,7 +39,7 @@ type variant struct {
 // wording is a variant in its two formats.
 type wording struct{ text, html *form }
 
-// Office is who writes the mails of an installation.
+// Office is the sender of the mails of an installation.
 type Office struct {
 	From           Sender
 	Administration conversion.Administration // stands at the head and the foot; may be zero
@@ -172,8 +172,8 @@ func (c *Composer) Activation(a Activation) Message { return c.activation(a, a.C
 // trialCode has the shape of a code, and is none: no code holds a U.
 const trialCode = "ESSA-IUUU-UUUU"
 
-// Trial writes the same mail to be looked at before any leaves: « ESSAI » stands in its
-// subject and in its first line, and its code opens nothing.
+// Trial writes the same mail for somebody to look at before any leaves. « ESSAI » is in
+// its subject and in its first line, and its code opens nothing.
 func (c *Composer) Trial(a Activation) Message {
 	m := c.activation(a, trialCode, true)
 	m.Subject = "«\u00a0ESSAI\u00a0» " + m.Subject
@@ -190,8 +190,8 @@ func (c *Composer) activation(a Activation, code string, trial bool) Message {
 	})
 }
 
-// maxSharing is how far spaces that share an address are counted: nobody needs to
-// know more exactly, and a million of them would take their time at each mail.
+// maxSharing is how far spaces that share an address are counted. Nobody needs to know
+// more exactly, and counting a million of them would slow down each mail.
 const maxSharing = 1000
 
 // sharing tells how many spaces share an address, as the beginning of a sentence.
@@ -205,15 +205,15 @@ func sharing(n int) string {
 	return strconv.Itoa(n)
 }
 
-// OtherAddress tells the contact address that another one was chosen (D1). It
-// tells neither the code nor that address in full.
+// OtherAddress tells the contact that another address was chosen (D1). It tells neither
+// the code nor that address in full.
 type OtherAddress struct {
 	Head
 	Number       conversion.SubscriberNumber
 	Holder       string
-	Chosen       conversion.Email // the zero Email once it was refused and dropped
+	Chosen       conversion.Email // the zero Email once the address was refused and dropped
 	At           time.Time
-	ContactUntil time.Time // until when the contact's own code opens the identifiers again; zero if it does not (D8)
+	ContactUntil time.Time // the contact's own code opens the identifiers until this instant; zero if it does not (D8)
 }
 
 // OtherAddress writes the notice to the contact address.
@@ -264,7 +264,7 @@ func (c *Composer) Reminder(r Reminder) Message {
 	})
 }
 
-// Expired tells that the code was not used in time and how to start again (R21).
+// Expired tells that the code was not used in time, and how to start again (R21).
 type Expired struct {
 	Head
 	Number      conversion.SubscriberNumber
@@ -300,8 +300,8 @@ func (c *Composer) Reset(r Reset) Message {
 	})
 }
 
-// Switched tells the contact address that the space was switched under another
-// address, which it does not tell in full (D1, D8).
+// Switched tells the contact that the space was switched under another address. It does
+// not tell that address in full (D1, D8).
 type Switched struct {
 	Head
 	Number conversion.SubscriberNumber
@@ -317,7 +317,7 @@ func (c *Composer) Switched(s Switched) Message {
 	})
 }
 
-// PasswordChanged tells the owner of a space that its password is another one.
+// PasswordChanged tells the owner of a space that its password has changed.
 type PasswordChanged struct {
 	Head
 	Number conversion.SubscriberNumber
@@ -349,7 +349,8 @@ func (c *Composer) Identifier(i Identifier) Message {
 	})
 }
 
-// IdentifierChanged tells the old identifier of a space that it opens it no more.
+// IdentifierChanged tells the old identifier of a space that it opens the space no
+// more.
 type IdentifierChanged struct {
 	Head
 	Number conversion.SubscriberNumber
@@ -364,7 +365,7 @@ func (c *Composer) IdentifierChanged(i IdentifierChanged) Message {
 	})
 }
 
-// Siege tells the owner of a space that strangers guess at it and were stopped.
+// Siege tells the owner of a space that strangers guessed at it and were stopped.
 type Siege struct {
 	Head
 	Number conversion.SubscriberNumber
@@ -379,14 +380,14 @@ func (c *Composer) Siege(s Siege) Message {
 	})
 }
 
-// write fills a variant. The subject names the space, since an accounting firm
-// gets many of these mails, and never the code, which a locked screen would show.
+// write fills a variant. The subject names the space, as an accounting firm gets many
+// of these mails. It never has the code, as a locked screen would show it.
 func (c *Composer) write(v variant, head Head, subject string, vals values) Message {
 	vals[slotAddress] = head.To.String()
 	vals[slotFragment] = url.QueryEscape(head.To.String())
 	w, ok := c.wordings[v]
 	if !ok {
-		panic("no form for a mail") // an empty one must not go out
+		panic("no form for a mail") // an empty mail must not go out
 	}
 	return Message{
 		Head:    head,
@@ -397,7 +398,8 @@ func (c *Composer) write(v variant, head Head, subject string, vals values) Mess
 	}
 }
 
-// lastDay tells whether the certificate's last day is known, and over at the time of the mail.
+// lastDay tells whether the certificate's last day is known, and whether it is over at
+// the time of the mail.
 func lastDay(certificate, now time.Time) (known, past bool) {
 	if certificate.IsZero() {
 		return false, false
@@ -430,7 +432,7 @@ func Mask(e conversion.Email) string {
 	return first(local) + "…@" + first(domain[:top]) + "…" + domain[top:]
 }
 
-// first is the first character of s, or nothing where that would be all of it.
+// first is the first character of s, or nothing if s has no other.
 func first(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
 	if n == len(s) {

@@ -16,9 +16,9 @@ import (
 //go:embed template/*
 var templateFiles embed.FS
 
-// slot is a value that differs from mail to mail of one kind and variant. It may
-// stand anywhere in a text template; in an HTML template in text or in a quoted
-// attribute, after the "#" of a link only if it is URL-escaped already.
+// slot is a value that differs from mail to mail of one kind and variant. It may be
+// anywhere in a text template. In an HTML template it may be in text or in a quoted
+// attribute; after the "#" of a link only if it is URL-escaped already.
 type slot int
 
 const (
@@ -44,8 +44,8 @@ const (
 	slotClose = "qz"
 )
 
-// mark is what the templates are executed with instead of a value: letters and
-// digits, that no escaping alters and no French text holds.
+// mark takes the place of a value when the templates are executed. It is of letters and
+// digits, which no escaping alters, and no French text holds it.
 func (s slot) mark() string { return slotOpen + strconv.Itoa(int(s)) + slotClose }
 
 // slotNames are the names that templates use.
@@ -55,15 +55,15 @@ var slotNames = map[string]slot{
 	"Other": slotOther, "Day": slotDay, "Message": slotMessage,
 }
 
-// form is one variant of one template, executed once. A mail only fills its
-// slots: what does not change is escaped and encoded already. Rendering a mail is
-// so ten times faster than executing its templates.
+// form is one variant of one template, executed once. A mail only fills its slots: the
+// constant text is escaped and encoded already. So rendering a mail is ten times faster
+// than executing its templates.
 type form struct {
 	pieces []piece
 	length int
 }
 
-// piece is either whole lines that never change, or one line with slots.
+// piece is either whole constant lines, or one line with slots.
 type piece struct {
 	text    string // decoded, for Part.String
 	encoded []byte // quoted-printable
@@ -160,7 +160,8 @@ func parseTemplates() (text, html template, err error) {
 	return t, h, err
 }
 
-// compile executes a template with marks in place of values and cuts the result at them.
+// compile executes a template with marks in place of values, and cuts the result at
+// them.
 func compile(t template, name string, data map[string]any) (*form, error) {
 	for name, s := range slotNames {
 		data[name] = s.mark()

@@ -28,7 +28,7 @@ type Message struct {
 	Attachments []Attachment
 }
 
-// Head is what the caller decides about a mail, whatever it says. A repetition
+// Head is what the caller decides about a mail, whatever its content. A repetition
 // after doubt has the same Head.
 type Head struct {
 	ID   string    // Message-ID without angle brackets, see MessageID
@@ -62,15 +62,15 @@ func ParseSender(s string) (Sender, error) {
 	return Sender{Name: a.Name, Address: address}, nil
 }
 
-// MessageID names one mail: the kind of mail, the request, its generation and
-// the copy (an administrator's resend is a new one, D3). domain is ours. Request
-// numbers start again in a new database: two of them must not share a domain,
-// or mailboxes may drop the later mail as a duplicate.
+// MessageID names one mail: the kind of mail, the request, its generation and the copy
+// (an administrator's resend is a new one, D3). domain is ours. Request numbers start
+// again in a new database. Two databases must not share a domain, or mailboxes may drop
+// the later mail as a duplicate.
 func MessageID(kind string, request int64, generation, copy int, domain string) string {
 	return fmt.Sprintf("%s.%d.%d.%d@%s", kind, request, generation, copy, domain)
 }
 
-// Bytes renders the message: CRLF lines of 7-bit characters, at most 998 of them.
+// Bytes renders the message: CRLF lines of at most 998 characters of 7 bits.
 func (m Message) Bytes() []byte {
 	var b bytes.Buffer
 	b.Grow(m.size())
@@ -86,7 +86,7 @@ func (m Message) writeHead(b *bytes.Buffer) {
 	writeHeader(b, "Date", m.Date.In(conversion.Paris).Format(time.RFC1123Z))
 	writeHeader(b, "Message-ID", "<"+atomText(m.ID)+">")
 	writeHeader(b, "MIME-Version", "1.0")
-	writeHeader(b, "Auto-Submitted", "auto-generated")    // RFC 3834: nobody's absence is to be told
+	writeHeader(b, "Auto-Submitted", "auto-generated")    // RFC 3834: no automatic answers
 	writeHeader(b, "X-Auto-Response-Suppress", "OOF, DR") // the same for Exchange
 	writeHeader(b, "Content-Language", "fr")
 }
@@ -120,7 +120,8 @@ func (m Message) writeContent(b *bytes.Buffer, id string) {
 	mixed.close(b)
 }
 
-// writeAlternatives writes the text, then the HTML: readers show the last that they can.
+// writeAlternatives writes the text, then the HTML: mail programs show the last that
+// they can.
 func (m Message) writeAlternatives(b *bytes.Buffer, id string) {
 	alternative := openMultipart(b, id, "alternative")
 	for _, p := range []struct {
@@ -136,13 +137,13 @@ func (m Message) writeAlternatives(b *bytes.Buffer, id string) {
 	alternative.close(b)
 }
 
-// boundary stands between the parts of a multipart. (mime/multipart sorts and
-// copies header maps and draws a random boundary first: a fifth of a mail's time.)
+// boundary separates the parts of a multipart. (mime/multipart sorts and copies header
+// maps and draws a random boundary first: a fifth of a mail's time.)
 type boundary string
 
-// openMultipart writes the Content-Type, the end of the header, and derives the
-// boundary from the Message-ID. Neither quoted-printable nor base64 can hold
-// "=_", so no content, not even one written on purpose, can hold a boundary.
+// openMultipart writes the Content-Type and the end of the header, and derives the
+// boundary from the Message-ID. Neither quoted-printable nor base64 can hold "=_". So
+// no content can hold a boundary, not even one written on purpose.
 func openMultipart(b *bytes.Buffer, id, subtype string) boundary {
 	sum := sha256.Sum256([]byte(subtype + " " + id))
 	at := "=_" + hex.EncodeToString(sum[:16])
@@ -162,8 +163,8 @@ func (at boundary) close(b *bytes.Buffer) {
 	b.WriteString("--\r\n")
 }
 
-// writeHeader writes one field; its value is ours or already made harmless.
-// Encoded words are folded between each other.
+// writeHeader writes one field. Its value is ours, or was made harmless before. Encoded
+// words are folded between each other.
 func writeHeader(b *bytes.Buffer, name, value string) {
 	b.WriteString(name)
 	b.WriteString(": ")
@@ -171,7 +172,7 @@ func writeHeader(b *bytes.Buffer, name, value string) {
 	b.WriteString("\r\n")
 }
 
-// atomText keeps of a Message-ID what may stand in one.
+// atomText keeps the characters of a Message-ID that are allowed in one.
 func atomText(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' || strings.ContainsRune(`<>()[]\",:;`, r) {

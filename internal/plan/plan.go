@@ -12,31 +12,32 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A Group is invitations that nothing tells apart in their campaign's order (D13).
+// A Group is a number of invitations that are equal in their campaign's order (D13).
 type Group struct {
-	Released bool      // they wait for a worker already: they leave before all others
+	Released bool      // the invitations wait for a worker already: they leave before all others
 	Priority int       // 1 to 9
 	Expires  time.Time // midnight UTC of the last day of their certificates
 	Mails    int
-	Alone    int // of these, left alone (D17): they stay
+	Alone    int // invitations to subscribers who are left alone (D17): they stay
 }
 
-// Brakes are what holds a campaign back.
+// Brakes are the limits of a campaign.
 type Brakes struct {
-	From     time.Time     // nothing leaves before
-	PerDay   int           // as many leave on a day in Paris at the most; 0: no limit
+	From     time.Time     // nothing leaves before this instant
+	PerDay   int           // at most so many leave on a day in Paris; 0: no limit
 	Today    int           // how many had left on the day of From already
-	Rate     float64       // mails a second at the most; 0: what a day has room for leaves at once
+	Rate     float64       // at most so many mails a second; 0: all mails of a day leave at once
 	MinHelp  time.Duration // so much assistance lies in the lifetime of a code; 0: any
 	Lifetime time.Duration // of a code
 	Help     assistance.Hours
 }
 
-// A Plan is what becomes of all invitations: Mails leave; Alone, Never and Beyond stay.
+// A Plan counts the fates of all invitations: Mails leave; Alone, Never and Beyond
+// stay.
 type Plan struct {
-	Days   []Day // those on which some leave, in order
+	Days   []Day // the days on which some leave, in order
 	Mails  int
-	Late   int       // of these, their certificate has expired on the day on which they leave
+	Late   int       // mails that leave when their certificate has expired
 	Last   time.Time // when the last one leaves; zero if none does
 	Alone  int       // left alone (D17)
 	Never  int       // no instant has enough assistance ahead (D14)
@@ -46,7 +47,8 @@ type Plan struct {
 	Worst, Median time.Duration
 }
 
-// A Day is what leaves on a day in Paris. Parts are its groups, in order.
+// A Day counts the invitations that leave on a day in Paris. Parts are its groups, in
+// order.
 type Day struct {
 	Date        time.Time // its midnight, told in UTC
 	Mails       int
@@ -58,9 +60,9 @@ type Day struct {
 // Horizon is how far a plan looks: a campaign that takes longer has no plan.
 const Horizon = 10 * 366 * 24 * time.Hour
 
-// Make foresees what becomes of the groups. It takes for granted that nothing fails,
-// that nobody changes the brakes, and that workers are fast enough: what leaves at an
-// instant is what comes first in the order of that day.
+// Make foresees the fates of the groups. It assumes that nothing fails, that nobody
+// changes the brakes, and that workers are fast enough. The first invitations in the
+// order of a day leave first.
 func Make(groups []Group, b Brakes) Plan {
 	m := making{Brakes: b, help: make(map[time.Duration]int)}
 	for _, g := range groups {
@@ -80,12 +82,12 @@ func Make(groups []Group, b Brakes) Plan {
 type making struct {
 	Brakes
 	plan  Plan
-	queue []Group // what has not left, in the order of the day
-	left  int     // how many those are
+	queue []Group // invitations that have not left, in the order of the day
+	left  int     // their number
 	help  map[time.Duration]int
 
 	date time.Time // the day, as midnight in UTC
-	room int       // what it still has room for
+	room int       // how many may still leave on it
 }
 
 func (m *making) run() {
@@ -138,8 +140,8 @@ func (m *making) between(from, to time.Time) int {
 	return int((to.Sub(from) + interval - 1) / interval)
 }
 
-// enter begins the day of an instant, unless it has begun: it has room of its own, and
-// certificates expire as it begins.
+// enter begins the day of an instant, unless it has begun. A day has room of its own,
+// and certificates expire at its beginning.
 func (m *making) enter(at time.Time) {
 	date := dateOf(at)
 	if date.Equal(m.date) {
@@ -159,9 +161,9 @@ func (m *making) enter(at time.Time) {
 	})
 }
 
-// closes is before when what starts at from, which has enough assistance ahead, still
-// has; to at the latest. Waiting for an hour costs an hour of assistance at the most.
-// Within a minute it grows or lessens evenly.
+// closes is the instant until which a code that starts has enough assistance ahead, at
+// most to; at from there is enough. Waiting for an hour costs at most an hour of
+// assistance. Within a minute the assistance grows or lessens evenly.
 func (m *making) closes(from, to time.Time) time.Time {
 	if m.MinHelp == 0 {
 		return to
@@ -184,7 +186,7 @@ func (m *making) closes(from, to time.Time) time.Time {
 	return to
 }
 
-// take has the next n leave, from one instant to another.
+// take lets the next n leave, from one instant to another.
 func (m *making) take(n int, first, last time.Time) {
 	d := m.day(first)
 	d.Mails += n
@@ -217,7 +219,7 @@ func (m *making) day(at time.Time) *Day {
 	return &m.plan.Days[len(m.plan.Days)-1]
 }
 
-// add joins what goes on from one hour to the next.
+// add joins a part to the one before, if it goes on from the hour before.
 func (d *Day) add(part Group) {
 	if n := len(d.Parts); n > 0 {
 		last := &d.Parts[n-1]
@@ -229,7 +231,8 @@ func (d *Day) add(part Group) {
 	d.Parts = append(d.Parts, part)
 }
 
-// quarter is how often the assistance of those that leave one after the other is looked at.
+// quarter is how often the assistance of mails that leave one after the other is
+// sampled.
 const quarter = 15 * time.Minute
 
 // sample notes how much assistance the codes of n mails have.
@@ -275,7 +278,7 @@ func dateOf(at time.Time) time.Time {
 	return time.Date(y, month, d, 0, 0, 0, 0, time.UTC)
 }
 
-// midnightAfter is when the next day begins in Paris.
+// midnightAfter is the instant at which the next day begins in Paris.
 func midnightAfter(at time.Time) time.Time {
 	y, month, d := at.In(conversion.Paris).Date()
 	return time.Date(y, month, d+1, 0, 0, 0, 0, conversion.Paris)

@@ -8,9 +8,9 @@ import (
 	"strconv"
 )
 
-// amendCatalog appends an incremental update (ISO 32000-1, 7.5.6) that replaces
-// the catalog: it tells screen readers the language and readers to show the
-// title rather than the file's name, which gofpdf cannot.
+// amendCatalog appends an incremental update (ISO 32000-1, 7.5.6) that replaces the
+// catalog. It tells screen readers the language, and makes readers show the title
+// rather than the file's name. gofpdf cannot do that.
 func amendCatalog(b *bytes.Buffer) error {
 	root, err := numberAfter(b.Bytes(), "\n/Root ")
 	if err != nil {
@@ -35,8 +35,8 @@ func amendCatalog(b *bytes.Buffer) error {
 	return nil
 }
 
-// numberAfter reads the number after the last occurrence of a word: the end of
-// the file is gofpdf's own, whatever the texts before it hold.
+// numberAfter reads the number after the last occurrence of a word. The end of the file
+// is gofpdf's own, whatever the texts before it hold.
 func numberAfter(pdf []byte, word string) (int, error) {
 	i := bytes.LastIndex(pdf, []byte(word))
 	if i < 0 {

@@ -12,7 +12,7 @@ import (
 	"bascule/internal/text"
 )
 
-// replacement stands for a character that no font of ours can show; readers
+// replacement takes the place of a character that no font of ours can show; readers
 // know it as "missing character".
 const replacement = "□"
 
@@ -44,7 +44,7 @@ func newPrintable(f Facts) *printable {
 	return p
 }
 
-// copyOf copies deeply: Write changes nothing that is its caller's.
+// copyOf copies deeply: Write does not change its caller's values.
 func copyOf(companies []conversion.Company) []conversion.Company {
 	copied := slices.Clone(companies)
 	for i := range copied {
@@ -73,8 +73,8 @@ func (p *printable) each(change func(string) string) {
 	}
 }
 
-// visible leaves one line of visible characters: control characters would break
-// the PDF, marks of direction would show the text in another order.
+// visible leaves one line of visible characters. Control characters would break the
+// PDF, and marks of direction would change the order of the text.
 func visible(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) && r != '\u00A0' { // the operator's help keeps « 8 h 00 » together
@@ -84,9 +84,9 @@ func visible(s string) string {
 	}, text.Visible(s)))
 }
 
-// substitute replaces what Go's font lacks: a letter by its base letter with
-// the accents that can be shown (a Vietnamese name stays readable), anything
-// else by the replacement sign.
+// substitute replaces the characters that Go's font lacks. A letter becomes its base
+// letter with the accents that can be shown (a Vietnamese name stays readable).
+// Anything else becomes the replacement sign.
 func (p *printable) substitute(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -95,7 +95,7 @@ func (p *printable) substitute(s string) string {
 			b.WriteRune(r)
 			continue
 		case unicode.Is(unicode.M, r):
-			// An accent alone: the letter it belongs to stands before it.
+			// An accent alone: its letter comes before it.
 		default:
 			b.WriteString(p.simplified(r))
 		}

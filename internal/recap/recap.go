@@ -16,16 +16,16 @@ import (
 // Version is the version of [Facts] that this package writes and reads.
 const Version = 1
 
-// ErrVersion says that facts were frozen by another version of this program: a
-// newer one will know them.
+// ErrVersion says that another version of this program froze the facts: a newer one
+// will know them.
 var ErrVersion = errors.New("recap: unknown version of facts")
 
-// Facts is all that a recap says, frozen when the space is switched and stored
-// as JSON. The same facts give the same bytes whenever, wherever and however
-// often they are written, also after the space or the configuration changed.
+// Facts is all that a recap tells, frozen when the space is switched and stored as
+// JSON. The same facts give the same bytes, however often and wherever they are
+// written, even after the space or the configuration changed.
 //
-// There is no field for the password, the answer or the code, so none of them
-// can get into the document.
+// There is no field for the password, the answer or the code, so none of them can get
+// into the document.
 type Facts struct {
 	Version        int                         `json:"version"` // see [Version]
 	Number         conversion.SubscriberNumber `json:"number"`
@@ -34,15 +34,14 @@ type Facts struct {
 	Question       string                      `json:"question"` // its text, as the subscriber read it
 	Companies      []conversion.Company        `json:"companies"`
 	SwitchedAt     time.Time                   `json:"switched_at"`    // UTC
-	PublicURL      string                      `json:"public_url"`     // where the space is entered
+	PublicURL      string                      `json:"public_url"`     // the address of the pages
 	Help           string                      `json:"help"`           // the operator's assistance, one or more lines (R32)
-	Administration string                      `json:"administration"` // whose document it is; printed if it is set
+	Administration string                      `json:"administration"` // the author of the document; printed if it is set
 }
 
-// Write writes the recap as one A4 document. Any text is accepted: what the
-// fonts cannot show is replaced visibly and the document says so. Nothing
-// reaches w unless the document is complete (I7). It returns ErrVersion, or
-// what w returned.
+// Write writes the recap as one A4 document. It accepts any text: it visibly replaces
+// characters that the fonts cannot show, and the document says so. Nothing reaches w
+// unless the document is complete (I7). It returns ErrVersion, or the error of w.
 func Write(w io.Writer, f Facts) error {
 	if f.Version != Version {
 		return fmt.Errorf("%w: %d", ErrVersion, f.Version)
@@ -57,7 +56,7 @@ func Write(w io.Writer, f Facts) error {
 	s.footers()
 
 	var b bytes.Buffer
-	b.Grow(16 << 10) // most have one page
+	b.Grow(16 << 10) // most documents have one page
 	if err := s.pdf.Output(&b); err != nil {
 		return fmt.Errorf("recap: %w", err)
 	}
@@ -82,7 +81,7 @@ func (s *sheet) title() {
 		"Il est indispensable pour certaines opérations (oubli de votre mot de passe par exemple).")
 }
 
-// identity is what the subscriber needs to be recognised (R30).
+// identity writes the facts by which the subscriber is recognised (R30).
 func (s *sheet) identity() {
 	s.section("Votre espace", 40)
 	s.pair("Numéro d’abonné", string(s.facts.Number), strong(10))
@@ -99,7 +98,7 @@ func (s *sheet) identity() {
 	}
 }
 
-// change says what the switch did and did not do (R3–R6).
+// change writes what the switch changed and what it did not (R3–R6).
 func (s *sheet) change() {
 	s.section("Ce qui change, ce qui ne change pas", 30)
 	s.item("Votre adresse électronique et votre mot de passe ouvrent maintenant votre espace. " +
@@ -121,7 +120,7 @@ func (s *sheet) entry() {
 	s.item("Pour retrouver ce document : « Gérer mes services » > « Gérer vos coordonnées ».")
 }
 
-// assistance is the operator's own text, line by line (R32).
+// assistance writes the operator's own text, line by line (R32).
 func (s *sheet) assistance() {
 	if len(s.help) == 0 {
 		return
@@ -132,9 +131,8 @@ func (s *sheet) assistance() {
 	}
 }
 
-// companies is what the space holds on the day of the switch (R5). It comes
-// last: it is the only part that can be long. A table that one page can hold is not
-// torn.
+// companies writes the companies of the space on the day of the switch (R5). It comes
+// last, as only this part can be long. A table that fits on one page is not split.
 func (s *sheet) companies() {
 	title := companiesTitle(len(s.facts.Companies))
 	if len(s.facts.Companies) == 0 {

@@ -38,13 +38,13 @@ func accented(size float64) style { return style{size, true, [3]int{0x2B, 0x5B, 
 // leading is the distance of two lines in millimetres.
 func (st style) leading() float64 { return 1.38 * st.size * millimetresPerPoint }
 
-// A sheet is the document in the making. It works from top to bottom and opens
-// a page when one is full.
+// A sheet is the document under construction. It goes from top to bottom and opens a
+// page when one is full.
 type sheet struct {
 	*printable
 	pdf   *gofpdf.Fpdf
-	y     float64 // where the next thing goes
-	style style   // what the page is set to
+	y     float64 // the top of the next thing
+	style style   // the present style of the page
 }
 
 func newSheet(f Facts) *sheet {
@@ -68,8 +68,8 @@ func (s *sheet) newPage() {
 	s.y = top
 }
 
-// need opens a page unless height millimetres are left on this one, and tells
-// whether it did.
+// need opens a page unless height millimetres are left on this one. It tells whether it
+// did.
 func (s *sheet) need(height float64) bool {
 	if s.y+height <= bottom {
 		return false
@@ -131,7 +131,7 @@ func (s *sheet) rule(y float64) {
 	s.fill(left, y, bodyWidth, 0.15, [3]int{0xC4, 0xCC, 0xD4})
 }
 
-// callout is what must not be missed.
+// callout writes a text that must not be missed.
 func (s *sheet) callout(head, text string) {
 	const padding = 3.5
 	st := regular(10)
@@ -151,12 +151,11 @@ func (s *sheet) right(st style, text string) {
 	s.put(pageWidth-left-s.width(st, encoded), s.y, st, encoded)
 }
 
-// sectionHeight is at least how high the title of a section is, with what parts it
-// from what follows.
+// sectionHeight is the least height of the title of a section, with the space after it.
 const sectionHeight = 9.0
 
-// section starts a part of the document; height is what has to stand on the same
-// page, the title included.
+// section starts a part of the document. height is the height of the parts that must be
+// on the same page, with the title.
 func (s *sheet) section(title string, height float64) {
 	s.y += 4.8
 	s.need(height)
@@ -188,11 +187,11 @@ func (s *sheet) height(names, values []string, st style) float64 {
 	return max(float64(len(names))*faint(9.5).leading(), float64(len(values))*st.leading())
 }
 
-// smallest is the smallest size that a value is shrunk to, in points.
+// smallest is the smallest size of a value, in points.
 const smallest = 6.0
 
-// shrunk makes a value without a blank small enough for one line, if that can
-// be read: an address broken in two is copied wrongly.
+// shrunk makes a value without a blank small enough for one line, if it stays readable:
+// an address broken in two is copied wrongly.
 func (s *sheet) shrunk(value string, width float64, st style) style {
 	if strings.Contains(value, " ") {
 		return st
@@ -219,7 +218,7 @@ func (s *sheet) bullet() {
 	s.put(left+1, s.y, accented(10), s.face.encode("•"))
 }
 
-// linked is an item that leads to an address, by a click too.
+// linked writes an item with an address that a click opens, too.
 func (s *sheet) linked(text, url string) {
 	s.bullet()
 	encoded := s.face.encode(text)
@@ -241,11 +240,11 @@ type column struct {
 	width float64
 }
 
-// A row has the cells of a table's columns, each as the units that are not
-// broken over lines unless they must.
+// A row has the cells of a table's columns. Each cell is a list of units, which are
+// broken over lines only if they must.
 type row [][]string
 
-// cellStyle and headStyle are those of tables.
+// cellStyle and headStyle are the styles of tables.
 var (
 	cellStyle = regular(9)
 	headStyle = faint(8.5)
@@ -253,8 +252,8 @@ var (
 
 const headRule = 0.8 // between the head of a table and the line below it
 
-// tableHeight is how high a table is on one page. What is higher than a page is only
-// told to be so.
+// tableHeight is the height of a table on one page. Of a table higher than a page, it
+// tells only that it is higher.
 func (s *sheet) tableHeight(columns []column, rows iter.Seq[row]) float64 {
 	height := headStyle.leading() + headRule
 	for r := range rows {
@@ -266,11 +265,11 @@ func (s *sheet) tableHeight(columns []column, rows iter.Seq[row]) float64 {
 	return height
 }
 
-// rowHeight is that of a row of so many lines.
+// rowHeight is the height of a row of so many lines.
 func rowHeight(lines int) float64 { return float64(lines)*cellStyle.leading() + 2*rowPadding }
 
-// table writes rows under a head that each page repeats. A row stays on one
-// page unless it is taller than half of one.
+// table writes rows under a head that each page repeats. A row stays on one page unless
+// it is taller than half a page.
 func (s *sheet) table(columns []column, rows iter.Seq[row]) {
 	st := cellStyle
 	s.head(columns)
@@ -313,8 +312,8 @@ func (s *sheet) cells(columns []column, r row, st style) (cells [][]string, coun
 	return cells, count
 }
 
-// band writes some lines of every cell, one cell after the other: that is the
-// order in which a screen reader reads them.
+// band writes some lines of every cell, one cell after the other: screen readers read
+// in this order.
 func (s *sheet) band(columns []column, cells [][]string, from, to int, st style) {
 	for j, c := range columns {
 		for i := from; i < min(to, len(cells[j])); i++ {
@@ -324,7 +323,7 @@ func (s *sheet) band(columns []column, cells [][]string, from, to int, st style)
 	s.y += float64(to-from) * st.leading()
 }
 
-// footers numbers the pages once it is known how many there are.
+// footers numbers the pages once their number is known.
 func (s *sheet) footers() {
 	st := faint(8)
 	name := s.face.encode("Formulaire récapitulatif – espace " + string(s.facts.Number))
@@ -339,9 +338,9 @@ func (s *sheet) footers() {
 	}
 }
 
-// wrap lays units out in lines no wider than width millimetres, in the encoding
-// of the typeface. A unit wider than a line is broken at its blanks, or else
-// between two characters.
+// wrap breaks units into lines no wider than width millimetres, in the encoding of the
+// typeface. It breaks a unit wider than a line at its blanks, otherwise between two
+// characters.
 func (s *sheet) wrap(units []string, width float64, st style) []string {
 	blank := s.width(st, " ")
 	var lines []string
@@ -368,8 +367,8 @@ func (s *sheet) wrap(units []string, width float64, st style) []string {
 	return append(lines, string(current))
 }
 
-// cut is how many bytes of encoded text fit a line: up to a blank if there is
-// one, at least one character.
+// cut is how many bytes of encoded text fit in a line: up to a blank if there is one,
+// at least one character.
 func (s *sheet) cut(u string, width float64, st style) int {
 	end := s.face.first(u)
 	used, blank := s.width(st, u[:end]), 0

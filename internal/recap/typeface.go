@@ -19,13 +19,13 @@ import (
 type typeface struct {
 	family  string
 	install func(*gofpdf.Fpdf)
-	encode  func(string) string // from UTF-8 to what gofpdf takes
+	encode  func(string) string // from UTF-8 to the encoding of gofpdf
 	wide    bool                // encoded text is UTF-8; else one byte a character
 	widths  [2][]uint16         // by encoded character: regular and bold, in thousandths of the size
 }
 
-// helvetica is the font that every PDF reader brings along: Windows-1252 only,
-// nothing to embed, many times faster than goFont.
+// helvetica is the font that every PDF reader has: Windows-1252 only, nothing to embed,
+// many times faster than goFont.
 var helvetica = sync.OnceValue(func() *typeface {
 	chars := make([]rune, 256)
 	for i := range chars {
@@ -42,7 +42,7 @@ var helvetica = sync.OnceValue(func() *typeface {
 
 // goFont is Go's own font: Latin, Greek and Cyrillic, embedded.
 var goFont = sync.OnceValue(func() *typeface {
-	install := func(pdf *gofpdf.Fpdf) { // with bytes of its own: gofpdf writes into them
+	install := func(pdf *gofpdf.Fpdf) { // with its own copy of the bytes: gofpdf writes into them
 		pdf.AddUTF8FontFromBytes("go", "", slices.Clone(goregular.TTF))
 		pdf.AddUTF8FontFromBytes("go", "B", slices.Clone(gobold.TTF))
 	}
@@ -55,9 +55,9 @@ var goFont = sync.OnceValue(func() *typeface {
 	}
 })
 
-// installCore declares Helvetica without its widths, which readers have and
-// this package measures once: to read them from JSON for every document would
-// take a third of the time.
+// installCore declares Helvetica without its widths. Readers have them, and this
+// package measures them once. Reading them from JSON for every document would take a
+// third of the time.
 func installCore(pdf *gofpdf.Fpdf) {
 	pdf.AddFontFromBytes("helvetica", "", []byte(`{"Tp":"Core","Name":"Helvetica"}`), nil)
 	pdf.AddFontFromBytes("helvetica", "B", []byte(`{"Tp":"Core","Name":"Helvetica-Bold"}`), nil)
@@ -76,8 +76,8 @@ func measure(family string, install func(*gofpdf.Fpdf), chars []rune, text func(
 	return widths
 }
 
-// glyphs are the characters that a font can show, of those that gofpdf can
-// write. Go's regular and bold have the same ones.
+// glyphs are the characters that a font can show and gofpdf can write. Go's regular and
+// bold have the same ones.
 func glyphs(ttf []byte) []rune {
 	font, err := sfnt.Parse(ttf)
 	if err != nil {

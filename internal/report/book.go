@@ -10,10 +10,10 @@ import (
 	"bascule/internal/workbook"
 )
 
-// summaryName is the first sheet, which charts and names refer to.
+// summaryName is the name of the first sheet; charts and names refer to it.
 const summaryName = "Synthèse"
 
-// A book is the workbook in the making.
+// A book is the workbook under construction.
 type book struct {
 	*workbook.Book
 	styles       styles
@@ -34,7 +34,8 @@ func newBook(w io.Writer, rowsPerSheet int) (*book, error) {
 	return &book{Book: b, styles: newStyles(b), rowsPerSheet: rowsPerSheet}, nil
 }
 
-// A column of a table of T. Those from one with a group to the next are a group.
+// A column of a table of T. A column with a group begins it; the next such column
+// begins another.
 type column[T any] struct {
 	group, title string
 	width        float64 // in characters
@@ -42,11 +43,11 @@ type column[T any] struct {
 	value        func(*T) workbook.Cell
 }
 
-// headerRow is that of the titles, below the groups.
+// headerRow is the row of the titles, below the groups.
 const headerRow = 2
 
-// fill writes one table, over several sheets if one cannot hold it. Each row is
-// seen once.
+// fill writes one table, over several sheets if one cannot hold it. see gets each row
+// once.
 func fill[T any](b *book, name string, columns []column[T], rows iter.Seq2[T, error], see func(*T)) error {
 	s, err := openTable(b, name, columns)
 	if err != nil {
@@ -117,10 +118,11 @@ func openTable[T any](b *book, name string, columns []column[T]) (*table[T], err
 	return &table[T]{s, columns, headerRow}, err
 }
 
-// pageWidth is how many characters a printed page can show in a row and be read.
+// pageWidth is how many characters a printed row can have and stay readable.
 const pageWidth = 200.0
 
-// headerOf is the style of the title above cells of a style: numbers end on the right.
+// headerOf is the style of the title above cells of a style: titles of numbers are on
+// the right.
 func (b *book) headerOf(style int) int {
 	switch style {
 	case b.styles.count, b.styles.share:
@@ -138,7 +140,7 @@ func (t *table[T]) add(row *T) error {
 	return err
 }
 
-// text is a text cell, or none.
+// text is a text cell, or no cell for an empty text.
 func text(s string) workbook.Cell { return workbook.Text(workbook.Cut(s)) }
 
 func number(n int) workbook.Cell { return workbook.Number(int64(n)) }
@@ -158,7 +160,7 @@ func yes(b bool) workbook.Cell {
 	return text("oui")
 }
 
-// instant shows Paris time, whatever the reader's settings.
+// instant shows Paris time, whatever the settings of the reader's program.
 func instant(t time.Time) workbook.Cell {
 	if t.IsZero() {
 		return workbook.Cell{}

@@ -52,8 +52,8 @@ func (b *book) rejectedColumns() []column[Rejected] {
 	}
 }
 
-// cameBack tells of what class the bounce was. A mail that was late and had its
-// code die meanwhile was not delivered.
+// cameBack tells the class of the bounce. A mail is not delivered if it was late and
+// its code died meanwhile.
 func (r Request) cameBack() string {
 	if r.NotDelivered {
 		return "non remis à temps"

@@ -16,17 +16,17 @@ const (
 	issuerSheet = "Par émetteur"
 )
 
-// maxGroups is how many domains and issuers are told; the others are added up.
+// maxGroups is how many domains and issuers are listed; the others are added up.
 const maxGroups = 20
 
-// groups are the spaces as the report tells them.
+// groups are the groups of spaces that the report lists.
 type groups struct {
 	all                        Spaces
 	months, domains, issuers   []Spaces
 	otherDomains, otherIssuers others
 }
 
-// others adds up the groups that are not told.
+// others adds up the groups that are not listed.
 type others struct {
 	Spaces
 	groups int
@@ -54,8 +54,8 @@ func gather(spaces iter.Seq2[Spaces, error]) (g groups, err error) {
 	return g, nil
 }
 
-// keep adds a group to the largest, which are in order, and what falls out of them to
-// the others. Memory does not grow with the groups (I8).
+// keep adds a group to the largest, which are in order, and adds the group that drops
+// out to the others. Memory does not grow with the groups (I8).
 func (o *others) keep(largest []Spaces, s Spaces) []Spaces {
 	at, _ := slices.BinarySearchFunc(largest, s, func(a, b Spaces) int {
 		if a.Spaces >= b.Spaces {
@@ -83,7 +83,7 @@ func (o *others) add(s Spaces) {
 	o.Cancelled += s.Cancelled
 }
 
-// fates are the parts of all spaces, and how the summary calls them.
+// fates are the parts of all spaces, with their names in the summary.
 var fates = [...]struct {
 	title string
 	count func(*Spaces) int
@@ -152,7 +152,7 @@ func (b *book) writeGroup(name, title string, width float64, list []Spaces, rest
 	return s.Close()
 }
 
-// groupName is what a group is called.
+// groupName is the name of a group.
 func (b *book) groupName(g Spaces) workbook.Cell {
 	switch {
 	case g.Kind == ByMonth:
@@ -174,11 +174,11 @@ func (b *book) putGroup(s *workbook.Sheet, name workbook.Cell, g Spaces, count, 
 	}
 }
 
-// periodColumn is the first one of what the summary's chart shows, beside the days.
+// periodColumn is the first column of the data of the summary's chart, beside the days.
 const periodColumn = 2 + len(dayColumns) + 1
 
-// writeDays writes what happened on each day in Paris, and beside it the periods
-// that the summary's chart shows.
+// writeDays writes the events of each day in Paris, and beside it the periods of the
+// summary's chart.
 func (b *book) writeDays(days []dayCounts) error {
 	of, periods := inPeriods(days)
 	layout := workbook.Layout{Frozen: 1, Side: 1, Header: 1, Total: true, Columns: []workbook.Column{{Width: 16}}}

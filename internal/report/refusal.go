@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// replyCode is how a refusal begins: its reply code, and its enhanced status code
+// replyCode is the beginning of a refusal: its reply code, and its enhanced status code
 // (RFC 3463) if it has one.
 var replyCode = regexp.MustCompile(`^([245]\d\d)(?:[ -]?[245]\.(\d{1,3}\.\d{1,3}))?\b`)
 
-// frenchRefusal is what a refusal means to who reads French, with its code; the
-// relay's words may be in any language.
+// frenchRefusal is the meaning of a refusal in French, with its code. The relay's words
+// may be in any language.
 func frenchRefusal(words string) string {
 	if words == "" {
 		return ""
@@ -41,7 +41,7 @@ var enhanced = map[string]string{
 	"7.1": "refusé par une règle de la messagerie",
 }
 
-// subjects are those of all other enhanced status codes.
+// subjects are the meanings of all other enhanced status codes.
 var subjects = map[string]string{
 	"1": "adresse refusée", "2": "boîte indisponible", "3": "messagerie du destinataire indisponible", "4": "incident de réseau",
 	"5": "incident d’échange entre messageries", "6": "contenu refusé", "7": "refusé par une règle de la messagerie",

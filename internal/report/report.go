@@ -15,17 +15,17 @@ import (
 	"bascule/internal/workbook"
 )
 
-// Report is what the workbook says. All of it should come from one snapshot, or it
-// will not agree with itself.
+// Report is the content of the workbook. All of it should come from one snapshot, so
+// that it agrees with itself.
 type Report struct {
 	GeneratedAt    time.Time
-	Administration string // whose report it is; "" if nobody told
+	Administration string // the author of the report; "" if it is not set
 	Batch          int64  // 0: not of one batch
 	FileName       string // of the batch's spreadsheet
 	Campaign       string // "": not of one campaign
 	Rows           Rows
-	// The sequences are read once, row by row, in this order; nil is none. The first
-	// error ends the report.
+	// The sequences are read once, row by row, in this order; nil is an empty one. The
+	// first error ends the report.
 	Spaces   iter.Seq2[Spaces, error]
 	Requests iter.Seq2[Request, error]
 	Rejected iter.Seq2[Rejected, error]
@@ -38,7 +38,7 @@ type Rows struct {
 	Taken   int
 	NotDue  int
 	Refused int // rejected or excluded when they were handed in
-	// Of the refused ones, those that no later file has again.
+	// These are the refused rows that no later file has again.
 	StillExcluded int
 	StillRejected int
 }
@@ -91,7 +91,8 @@ type Request struct {
 	Reason             string    // the relay's last refusal, in its words
 }
 
-// Rejected is one row of « Rejets »: a row of a spreadsheet that was not taken.
+// Rejected is one row of « Rejets »: a row of a spreadsheet that was rejected or
+// excluded.
 type Rejected struct {
 	Batch    int64
 	FileName string
@@ -99,23 +100,23 @@ type Rejected struct {
 	Excluded bool // left alone (D17); else the row is wrong
 	Cell     string
 	Reason   string // in French
-	Number   string // as written there
+	Number   string // as written in the file
 }
 
-// Kind is what the seal of a report says.
+// Kind is the kind in the seal of a report.
 const Kind = "report"
 
-// WriteFile writes the workbook to a file, which is complete or absent (I7), and
-// seals it: as long as nobody changes it, a later report may take its place.
+// WriteFile writes the workbook to a file, which is complete or absent (I7), and seals
+// it. As long as nobody changes it, a later report may take its place.
 func WriteFile(path string, r Report) error {
 	return atomicfile.Write(path, func(w io.Writer) error {
 		return atomicfile.Seal(w, Kind, func(w io.Writer) error { return Write(w, r) })
 	})
 }
 
-// Write writes the workbook. Rows beyond what one sheet holds go on in
-// « Demandes (2) » and so forth. Memory does not grow with the rows (I8): each is
-// compressed to w as it comes. If Write fails, w has got nothing or a part.
+// Write writes the workbook. Rows beyond the limit of one sheet go on in « Demandes (2)
+// » and so forth. Memory does not grow with the rows (I8): each is compressed to w as
+// it comes. If Write fails, w has got nothing or a part.
 func Write(w io.Writer, r Report) error { return write(w, r, maxRows) }
 
 // maxRows is how many rows a sheet can hold.
@@ -149,8 +150,8 @@ func write(w io.Writer, r Report, rowsPerSheet int) error {
 	return nil
 }
 
-// WriteCSV writes the requests alone, as French spreadsheet programs read it: UTF-8
-// with its mark, semicolons, CRLF. No text is a formula (I7).
+// WriteCSV writes the requests alone, in the form of French spreadsheet programs: UTF-8
+// with its byte order mark, semicolons, CRLF. No text is a formula (I7).
 func WriteCSV(w io.Writer, requests iter.Seq2[Request, error]) error {
 	out := bufio.NewWriterSize(w, 1<<16)
 	columns := (&book{}).requestColumns()

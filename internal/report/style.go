@@ -26,7 +26,7 @@ const (
 	accent = "2B5B7E"
 )
 
-// Formats name France (40C), so that a program of another country writes as there.
+// Formats name France (40C): a program of another country writes the French form, too.
 const (
 	countFormat   = "[$-40C]#,##0"
 	shareFormat   = "[$-40C]0.0\\ %"

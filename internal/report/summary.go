@@ -11,8 +11,8 @@ import (
 	"bascule/internal/workbook"
 )
 
-// The summary's layout: figures on top, small tables on the left, charts beside
-// them. It is one page.
+// The summary's layout: figures on top, small tables on the left, charts beside them.
+// The summary is one page.
 const (
 	tilesRow  = 6
 	fatesRow  = 9
@@ -22,7 +22,7 @@ const (
 	dayChart  = "E22"
 )
 
-// summarize writes the first sheet, with values: a formula has no value until a
+// summarize writes the first sheet, with values: a formula would have no value until a
 // spreadsheet program computes it.
 func (b *book) summarize(r Report, all Spaces, t *tally) error {
 	layout := workbook.Layout{Charts: true, Columns: []workbook.Column{{Width: 42}, {Width: 16}, {Width: 16}, {Width: 18}, {Width: 20}}}
@@ -69,7 +69,7 @@ func (p *pen) put(column, row, style int, c workbook.Cell) {
 	p.sheet.Put(column, c.In(style))
 }
 
-// heights are those of rows that are higher than others, in points.
+// heights are the heights of rows that are higher than others, in points.
 var heights = map[int]float64{2: 28, 3: 20, tilesRow: 20, tilesRow + 1: 32}
 
 func (p *pen) title(r Report) {
@@ -146,7 +146,7 @@ func files(n int) string {
 	return fmt.Sprintf("%d fichiers", n)
 }
 
-// states counts the requests, of which a space that was invited twice has two.
+// states counts the requests. A space that was invited twice has two.
 func (p *pen) states(t *tally) {
 	total := 0
 	for _, n := range t.states {
@@ -162,7 +162,7 @@ func (p *pen) states(t *tally) {
 	p.line(row+1, p.styles.text, "dont non remises à temps", t.notDelivered, total)
 }
 
-// line writes a name, how many there are, and which part of all they are.
+// line writes a name, a number, and its part of the whole.
 func (p *pen) line(row, style int, name string, n, of int) {
 	p.put(1, row, style, text(name))
 	p.put(2, row, p.styles.count, number(n))
@@ -208,10 +208,10 @@ func (p *pen) fateChart() {
 	}))
 }
 
-// fewPeriods is up to how many periods a chart can show the values of its columns.
+// fewPeriods is the most periods for which a chart shows the values of its columns.
 const fewPeriods = 7
 
-// periodChart shows what writeDays has written.
+// periodChart shows the periods of writeDays.
 func (p *pen) periodChart(of pitch, list []period) {
 	periods := len(list)
 	if periods == 0 {

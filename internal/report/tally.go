@@ -16,8 +16,8 @@ type tally struct {
 	days         map[int64]*[len(dayColumns)]int
 }
 
-// dayColumns are the columns of the table by day. What is counted of a request
-// counts on the day in Paris of its instant, if it has one.
+// dayColumns are the columns of the table by day. Each counts requests on the day in
+// Paris of one of their instants.
 var dayColumns = [...]struct {
 	title   string
 	state   conversion.State
@@ -31,10 +31,10 @@ var dayColumns = [...]struct {
 	{"Demandes annulées", conversion.StateCancelled, ended(conversion.StateCancelled)},
 }
 
-// charted are those of dayColumns that the chart shows.
+// charted are the dayColumns of the chart.
 var charted = []int{1, 2, 3}
 
-// ended is when a request of that state ended.
+// ended returns the instant at which a request of that state ended.
 func ended(s conversion.State) func(*Request) time.Time {
 	return func(r *Request) time.Time {
 		if r.State != s {
@@ -68,9 +68,9 @@ func (t *tally) add(r *Request) {
 	}
 }
 
-// dayCounts is what happened on one day in Paris.
+// dayCounts are the counts of one day in Paris.
 type dayCounts struct {
-	day    int64 // as spreadsheets call it
+	day    int64 // its number in spreadsheets
 	counts [len(dayColumns)]int
 }
 
@@ -89,7 +89,7 @@ type period struct {
 	counts [len(dayColumns)]int
 }
 
-// A pitch is how long periods are.
+// A pitch is the length of periods.
 type pitch struct {
 	heading string
 	unit    string
@@ -114,7 +114,7 @@ func firstOfMonth(d time.Time) time.Time {
 const maxPeriods = 31
 
 // inPeriods adds up days that are in order, without a gap between the first and the
-// last: a chart of one day shows it, one of two hundred shows weeks.
+// last. A chart of one day shows that day, one of two hundred days shows weeks.
 func inPeriods(days []dayCounts) (p pitch, list []period) {
 	if len(days) == 0 {
 		return daily, nil
@@ -141,7 +141,7 @@ func inPeriods(days []dayCounts) (p pitch, list []period) {
 	return p, list
 }
 
-// dateOf is the day that spreadsheets call by its number.
+// dateOf is the day with that number in spreadsheets.
 func dateOf(number int64) time.Time {
 	return time.Date(1899, 12, 30+int(number), 0, 0, 0, 0, time.UTC)
 }

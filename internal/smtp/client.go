@@ -1,6 +1,6 @@
-// Package smtp is a client that hands messages to an SMTP relay, and tells exactly
-// what became of each, as near to exactly-once as SMTP allows. It knows nothing of
-// what the messages say.
+// Package smtp is a client that hands messages to an SMTP relay. It tells exactly the
+// fate of each message, as near to exactly-once as SMTP allows. It knows nothing of the
+// content of messages.
 package smtp
 
 import (
@@ -14,13 +14,13 @@ import (
 	"bascule/internal/conversion"
 )
 
-// Envelope is what MAIL and RCPT tell the relay.
+// Envelope has the values of MAIL and RCPT.
 type Envelope struct {
 	From conversion.Email // return path; the zero Email is the null return path <>
 	To   conversion.Email
-	// EnvelopeID, if not empty, requests DSNs of failure and delay that name it
-	// and return the headers alone (RFC 3461), where the relay offers them. It goes
-	// on as it is: no address stands in it.
+	// EnvelopeID, if not empty, requests DSNs of failure and delay, if the relay offers
+	// them (RFC 3461). A DSN names the id and returns the headers alone. The id is
+	// passed on as it is, so it must hold no address.
 	EnvelopeID string
 }
 
@@ -31,8 +31,8 @@ type Message struct {
 	Secret string // a word of the body that no Outcome may repeat (I6), "" for none
 }
 
-// Client hands messages to one SMTP relay over a bounded number of kept
-// connections, dialled when needed. It is safe for concurrent use.
+// Client hands messages to one SMTP relay over a bounded number of kept connections. It
+// dials them when needed. It is safe for concurrent use.
 type Client struct {
 	cfg   Config
 	slots chan struct{} // one token for each connection in use
@@ -43,14 +43,14 @@ type Client struct {
 	closed bool
 }
 
-// NewClient makes a client with at most conns connections; it connects to nothing
-// yet. Whoever makes it calls Close.
+// NewClient makes a client with at most conns connections. It connects to nothing yet.
+// The caller calls Close.
 func NewClient(cfg Config, conns int) *Client {
 	cfg.Limits = cfg.Limits.orDefault()
 	return &Client{cfg: cfg, slots: make(chan struct{}, max(conns, 1))}
 }
 
-// LogValue tells where the relay is, without credentials.
+// LogValue is the address of the relay, without credentials.
 func (c *Client) LogValue() slog.Value { return c.cfg.LogValue() }
 
 var (
@@ -59,24 +59,24 @@ var (
 	errLate    = errors.New("not tried: its turn came too late")
 )
 
-// Send hands over a window of messages, in order, over one connection at a
-// time, pipelined where the relay allows it. It waits for a free connection
-// while all are in use. done is called exactly once per message, in order, from
-// the calling goroutine, before Send returns.
+// Send hands over a window of messages, in order, over one connection at a time,
+// pipelined if the relay allows it. It waits for a free connection while all are in
+// use. It calls done exactly once per message, in order, from the calling goroutine,
+// before it returns.
 //
-// Us, NotSent and InDoubt end the window: the messages behind are NotSent. Once
-// ctx is cancelled no further message is started; a reply to a dot already
-// written is waited for during Limits.Grace.
+// Us, NotSent and InDoubt end the window: the later messages are NotSent. Once ctx is
+// cancelled, Send starts no further message. It waits during Limits.Grace for the reply
+// to a dot already written.
 //
-// late is asked before each message: once it returns true, that message and
-// those behind are NotSent; nil is never late. Commands that went ahead with the
-// message before do not count: as that one's reply may take its time, the
-// connection is given up instead.
+// Send calls late before each message. Once late returns true, that message and the
+// later ones are NotSent; nil is never late. Commands that went ahead with the message
+// before do not count. As the reply to that message may take its time, the connection
+// is given up instead.
 //
-// A connection that ends before it answered MAIL, after it served other
-// messages, says nothing about us: relays close idle connections and limit the
-// messages of one. The message, of which not a byte was handed over, goes on
-// over another connection; only a fresh one's failure is Us.
+// A used connection may end before it answers MAIL. That says nothing about us: relays
+// close idle connections and limit the messages of one connection. Not a byte of the
+// message was handed over, so it goes on over another connection. Only the failure of a
+// fresh connection is Us.
 func (c *Client) Send(ctx context.Context, window []Message, late func() bool, done func(i int, o Outcome)) {
 	if late == nil {
 		late = func() bool { return false }
@@ -96,8 +96,8 @@ func (c *Client) Send(ctx context.Context, window []Message, late func() bool, d
 	}
 }
 
-// send works until the window is done or stopped, and returns how many messages
-// have their outcome, and what ended it.
+// send works until the window is done or stopped. It returns how many messages have
+// their outcome, and what ended it.
 func (c *Client) send(ctx context.Context, window []Message, late func() bool, done func(int, Outcome)) (next int, end ending) {
 	select {
 	case c.slots <- struct{}{}:
@@ -122,8 +122,8 @@ func (c *Client) send(ctx context.Context, window []Message, late func() bool, d
 	return next, end
 }
 
-// acquire returns a kept connection, or else a new one, or else why there is none.
-// A new one is dialled only when none is kept: so there are never more than the slots.
+// acquire returns a kept connection or a new one, or the reason why there is none. It
+// dials a new one only if none is kept: so there are never more than the slots.
 func (c *Client) acquire(ctx context.Context) (*session, Outcome) {
 	c.mu.Lock()
 	if c.closed {
@@ -170,8 +170,8 @@ func (c *Client) expire(s *session) {
 	}
 }
 
-// Close ends the kept connections and returns when they are ended. A window
-// under way goes on to its end; later ones are NotSent.
+// Close ends the kept connections and waits for their end. A window under way goes on
+// to its end; later ones are NotSent.
 func (c *Client) Close() {
 	c.mu.Lock()
 	idle := c.idle

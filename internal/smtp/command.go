@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// appendCommand needs no quoting: an Email holds no blank, bracket or control
-// character. dsn adds the parameters that request DSNs (RFC 3461): of failure, and
-// of delay, for a mail may be of no use before the relay's queue gives up.
+// appendCommand appends a command without quoting: an Email holds no blank, bracket or
+// control character. dsn adds the parameters that request DSNs (RFC 3461) of failure
+// and of delay: a mail may be of no use before the relay's queue gives up.
 func appendCommand(b []byte, stage Stage, e Envelope, dsn bool) []byte {
 	switch stage {
 	case StageMail:
@@ -26,7 +26,7 @@ func appendCommand(b []byte, stage Stage, e Envelope, dsn bool) []byte {
 	return append(b, "DATA\r\n"...)
 }
 
-// appendXtext appends a text as RFC 3461 §4 wants it.
+// appendXtext appends a text in the form of RFC 3461 §4.
 func appendXtext(b []byte, s string) []byte {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c > '~' || c == '+' || c == '=' {
@@ -38,9 +38,9 @@ func appendXtext(b []byte, s string) []byte {
 	return b
 }
 
-// appendData appends a body as DATA wants it: every line ends in CRLF, a leading
-// dot is doubled, the final dot follows. A bare CR or LF becomes CRLF, so that no
-// two servers can disagree about where the mail ends.
+// appendData appends a body in the form of DATA: every line ends in CRLF, a leading dot
+// is doubled, the final dot follows. A bare CR or LF becomes CRLF, so that no two
+// servers can disagree about the end of the mail.
 func appendData(b, body []byte) []byte {
 	copied := 0 // body[:copied] is in b
 	for at := 0; at < len(body); {
@@ -56,7 +56,7 @@ func appendData(b, body []byte) []byte {
 	return append(append(b, body[copied:]...), ".\r\n"...)
 }
 
-// canonical tells a line that goes out as it is, its LF being cut off.
+// canonical tells whether a line, without its LF, goes out as it is.
 func canonical(line []byte) bool {
 	return len(line) > 0 && line[0] != '.' && bytes.IndexByte(line, '\r') == len(line)-1
 }

@@ -58,13 +58,13 @@ type Limits struct {
 	Command time.Duration // each reply to MAIL, RCPT, DATA
 	Write   time.Duration // one group of commands or one message
 	Dot     time.Duration // the reply to the final dot
-	Grace   time.Duration // what remains of a wait once the context is cancelled
+	Grace   time.Duration // the rest of a wait once the context is cancelled
 	Idle    time.Duration // how long an unused connection is kept
 	PerConn int           // messages over one connection
 }
 
-// DefaultLimits are those of RFC 5321 §4.5.3.2 where it gives some. Giving up
-// on the reply to the dot means a doubt, and perhaps a second copy: hence 10 min.
+// DefaultLimits are the limits of RFC 5321 §4.5.3.2, if it has one. Giving up on the
+// reply to the dot means a doubt, and perhaps a second copy: hence 10 min.
 func DefaultLimits() Limits {
 	return Limits{
 		Connect: time.Minute,
@@ -92,8 +92,8 @@ func (l Limits) orDefault() Limits {
 
 // ParseURL reads SMTP_URL: smtp://[user:password@]host[:port] with an optional
 // ?starttls=required|optional|off (default required, port 587), or
-// smtps://[user:password@]host[:port] (port 465). Its errors repeat nothing of
-// the URL: any part of it may be the password, badly written.
+// smtps://[user:password@]host[:port] (port 465). Its errors repeat nothing of the URL:
+// any part of it may be a mistyped password.
 func ParseURL(s string) (Config, error) {
 	u, err := url.Parse(strings.TrimSpace(s))
 	if err != nil {
@@ -112,7 +112,7 @@ func ParseURL(s string) (Config, error) {
 	return cfg, nil
 }
 
-// checkRelay wants a host and a port of SMTP, and nothing behind them.
+// checkRelay requires a host and a port of SMTP, and nothing after them.
 func checkRelay(u *url.URL, port string) error {
 	n, err := strconv.ParseUint(port, 10, 16)
 	switch {
@@ -161,7 +161,7 @@ func tlsMode(u *url.URL) (TLSMode, error) {
 	return mode, nil
 }
 
-// String tells where the relay is, without credentials.
+// String is the address of the relay, without credentials.
 func (c Config) String() string {
 	user := ""
 	if c.Auth != nil {

@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// extensions are what the relay's reply to EHLO offers.
+// extensions are the offers of the relay's reply to EHLO.
 type extensions struct {
 	pipelining bool
 	starttls   bool
@@ -157,7 +157,7 @@ func parseExtensions(lines []string) extensions {
 	return e
 }
 
-// upgrade turns to TLS as the mode asks. What was offered in clear text no longer counts.
+// upgrade turns to TLS as the mode requires. Offers in clear text no longer count.
 func (s *session) upgrade(cfg Config) Outcome {
 	switch {
 	case cfg.TLS == TLSImplicit || cfg.TLS == TLSOff:
@@ -193,9 +193,9 @@ func (s *session) handshake(cfg Config) Outcome {
 	return Outcome{}
 }
 
-// authenticate proves who we are, if the configuration has credentials.
-// Without encryption they go out only to this very machine, or where the
-// operator wrote starttls=off.
+// authenticate proves who we are, if the configuration has credentials. Without
+// encryption, it sends them only to this machine itself, or if the operator wrote
+// starttls=off.
 func (s *session) authenticate(cfg Config) Outcome {
 	if cfg.Auth == nil {
 		return Outcome{}
@@ -216,15 +216,16 @@ func isLoopback(conn net.Conn) bool {
 	return ok && addr.IP.IsLoopback()
 }
 
-// mechanism is one way of AUTH: the response to each challenge, from the first (step 0).
+// mechanism is one way of AUTH: the response to each challenge, from the first (step
+// 0).
 type mechanism struct {
 	name     string
-	initial  bool // the first response goes with the command, there being no challenge
+	initial  bool // the first response goes with the command, as there is no challenge
 	response func(c Credentials, step int, challenge []byte) string
 }
 
-// mechanisms are those known here, best first: in clear text, the one that does
-// not tell the password.
+// mechanisms are the known ones, best first. In clear text it is the one that does not
+// tell the password.
 func mechanisms(encrypted bool) []mechanism {
 	plain := mechanism{"PLAIN", true, func(c Credentials, _ int, _ []byte) string {
 		return "\x00" + c.User + "\x00" + c.Password

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// statusCode is an enhanced status code of RFC 3463. What follows it must not make
-// it the beginning of a network address, a host name or a version.
+// statusCode is an enhanced status code of RFC 3463. It must not be the beginning of a
+// network address, a host name or a version.
 const statusCode = `([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[^0-9A-Za-z._/-]|[.-](?:[^0-9A-Za-z]|$)|$)`
 
-// Relays write the code first, bare or adorned: "5.1.1", "#5.1.0", "5.1.1:",
-// "(5.1.1)". Elsewhere in a line it needs a mark: "unknown (#5.1.1)",
-// "Error: 5.1.1", or a reply code of another server before it.
+// Relays write the code first, bare or adorned: "5.1.1", "#5.1.0", "5.1.1:", "(5.1.1)".
+// Elsewhere in a line the code needs a mark: "unknown (#5.1.1)", "Error: 5.1.1", or a
+// reply code of another server before it.
 var (
 	leadingStatus = regexp.MustCompile(`^[\s\pP\pS]*` + statusCode)
 	markedStatus  = regexp.MustCompile(`(?i)(?:[#(\[<{]\s*|\b(?:error|status|code|dsn|[45][0-9]{2})[\s:=#-]+)` + statusCode)
 )
 
-// readEnhanced returns the status code of a line, "" if it has none, and the
-// line's words without a code that leads them.
+// readEnhanced returns the status code of a line, "" if it has none, and the line's
+// words without a code in front.
 func readEnhanced(line string) (enhanced, text string) {
 	if at := leadingStatus.FindStringSubmatchIndex(line); at != nil {
 		return line[at[2]:at[3]], strings.TrimLeft(line[at[3]:], " \t.,:;)]>}\"'-")
@@ -29,9 +29,9 @@ func readEnhanced(line string) (enhanced, text string) {
 	return "", line
 }
 
-// moreTelling chooses between the codes of two lines of one reply. X.0.0 tells
-// nothing. Where one names the recipient and the other something else, the other
-// counts: nobody is given up by a relay that contradicts itself.
+// moreTelling chooses between the codes of two lines of one reply. X.0.0 tells nothing.
+// If one names the recipient and the other something else, the other counts: nobody is
+// given up because a relay contradicts itself.
 func moreTelling(known, found string) string {
 	switch {
 	case found == "" || strings.HasSuffix(found, ".0.0"):

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Kind says what became of one message, and so whose fault it is (D11).
+// Kind is the fate of one message, and so whose fault it is (D11).
 type Kind int
 
 // The kinds of outcome. Only Accepted, Person, Unclear and Later are the
@@ -14,7 +14,7 @@ type Kind int
 const (
 	// Accepted: the relay answered 2xx to the final dot.
 	Accepted Kind = iota + 1
-	// Us: the relay refuses us, or cannot be reached. It says nothing of the message.
+	// Us: the relay refuses us, or cannot be reached. That says nothing of the message.
 	Us
 	// Person: this recipient is refused for good.
 	Person
@@ -22,14 +22,15 @@ const (
 	Unclear
 	// Later: a refusal for now.
 	Later
-	// NotSent: certainly not handed over; the final dot was never written.
+	// NotSent: the message was certainly not handed over, as the final dot was never
+	// written.
 	NotSent
-	// InDoubt: the final dot was written and no reply that we understand came
-	// back. The relay may have the message or not.
+	// InDoubt: the final dot was written, and no reply that we understand came back.
+	// The relay may have the message or not.
 	InDoubt
 )
 
-// String names the kind as logs and metrics do.
+// String is the name of the kind in logs and metrics.
 func (k Kind) String() string {
 	switch k {
 	case Accepted:
@@ -65,18 +66,18 @@ const (
 	StageDot     Stage = "dot"
 )
 
-// OfMessage tells the stages that are about one message and its recipient.
+// OfMessage tells whether the stage is about one message and its recipient.
 func (s Stage) OfMessage() bool { return s == StageRcpt || s == StageData || s == StageDot }
 
-// Outcome is what became of one message. The zero Outcome means that the
-// dialogue goes on; [Client.Send] never reports it.
+// Outcome is the fate of one message. The zero Outcome means that the dialogue goes on;
+// [Client.Send] never reports it.
 type Outcome struct {
 	Kind     Kind
-	Stage    Stage  // where it was decided; "" if the message's turn never came
+	Stage    Stage  // the stage that decided it; "" if the message's turn never came
 	Code     int    // the relay's reply, 0 without one
 	Enhanced string // its enhanced status code (RFC 3463), such as 5.1.1, or ""
 	Text     string // its words: one line, at most 200 characters, addresses and codes masked (I6)
-	Err      error  // what failed on our side or on the wire; nil if the relay answered
+	Err      error  // a failure on our side or on the wire; nil if the relay answered
 }
 
 // String tells the outcome in one line fit for a log (I6). Operators read it in
@@ -144,10 +145,10 @@ func classify(stage Stage, code int, enhanced string) Kind {
 	return NotSent
 }
 
-// mailboxFull is no reason to give a person up: a mailbox is emptied.
+// mailboxFull is no reason to give a person up: its owner empties a mailbox.
 const mailboxFull = "5.2.2"
 
-// aboutRecipient tells the codes that name an address which is no good.
+// aboutRecipient tells whether a code says that the recipient's address is bad.
 func aboutRecipient(enhanced string) bool {
 	switch enhanced {
 	case "5.1.7", "5.1.8":

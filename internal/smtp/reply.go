@@ -16,7 +16,7 @@ type reply struct {
 	lines    []string // without codes
 }
 
-// Bounds of one reply. RFC 5321 allows lines of 512 bytes. What is longer than
+// Bounds of one reply. RFC 5321 allows lines of 512 bytes. The part of a line beyond
 // maxReplyLine is dropped, not refused: an acceptance counts, however long it is.
 const (
 	maxReplyLine = 4096
@@ -28,7 +28,7 @@ var (
 	errReplySize = errors.New("the relay's answer is too long")
 )
 
-// readReply reads one reply of any number of lines, maxReply bytes at most. The
+// readReply reads one reply of any number of lines, at most maxReply bytes. The
 // caller's deadline bounds the time.
 func readReply(in *bufio.Reader) (reply, error) {
 	var r reply
@@ -50,8 +50,8 @@ func readReply(in *bufio.Reader) (reply, error) {
 	}
 }
 
-// readReplyLine reads one line, of which it keeps the beginning. It takes what
-// it reads from left and returns errReplySize when nothing is left.
+// readReplyLine reads one line and keeps its beginning. It subtracts its length from
+// left, and returns errReplySize when nothing is left.
 func readReplyLine(in *bufio.Reader, left *int) (string, error) {
 	raw, err := in.ReadSlice('\n')
 	line := string(raw)
@@ -66,8 +66,8 @@ func readReplyLine(in *bufio.Reader, left *int) (string, error) {
 	}
 }
 
-// parseReplyLine reads "250-text", "250 text" or "250". Some relays put a tab
-// where the blank belongs, or nothing: only a hyphen announces another line.
+// parseReplyLine reads "250-text", "250 text" or "250". Some relays put a tab in the
+// place of the blank, or nothing: only a hyphen announces another line.
 func parseReplyLine(s string) (code int, last bool, text string, ok bool) {
 	if len(s) < 3 || s[0] < '1' || s[0] > '5' {
 		return 0, false, "", false
@@ -90,22 +90,22 @@ func parseReplyLine(s string) (code int, last bool, text string, ok bool) {
 	}
 }
 
-// outcome is what a reply means that ends a message; before the first one, of the
-// zero Message.
+// outcome is the meaning of a reply that ends a message. Before the first message, m is
+// the zero Message.
 func (r reply) outcome(stage Stage, m Message) Outcome {
 	o := Outcome{Kind: classify(stage, r.code, r.enhanced), Stage: stage, Code: r.code, Enhanced: r.enhanced}
-	if stage != StageAuth { // some servers repeat the line they refuse, and it holds the password
+	if stage != StageAuth { // some servers repeat the refused line, and it holds the password
 		o.Text = sanitize(strings.Join(r.lines, " "), m)
 	}
 	return o
 }
 
-// maxText bounds what is kept of the relay's words, in characters.
+// maxText is how much is kept of the relay's words, in characters.
 const maxText = 200
 
-// sanitize makes words of the relay fit for logs, terminals and the database: one
-// line, no control characters, neither an address nor the message's secret,
-// whether whole, in a quoted link, or as the local part alone (I6).
+// sanitize makes words of the relay fit for logs, terminals and the database. They
+// become one line without control characters. They hold neither an address nor the
+// message's secret, whether whole, in a quoted link, or as the local part alone (I6).
 func sanitize(s string, m Message) string {
 	words := strings.Fields(text.OneLine(s))
 	for i, w := range words {
@@ -127,7 +127,8 @@ func maskWord(w string, m Message) string {
 	return w
 }
 
-// isLocalPart tells the local part of an address, quoted as relays do.
+// isLocalPart tells whether a word is the local part of an address, in the quotes of
+// relays.
 func isLocalPart(lower string, e conversion.Email) bool {
 	local, _, ok := strings.Cut(e.Key(), "@")
 	return ok && strings.Trim(lower, `<>()[]{}"'`+"`,;:.!?") == strings.Trim(local, "'`{}!?")

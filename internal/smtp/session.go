@@ -14,10 +14,10 @@ import (
 // session is one connection to the relay, greeted, encrypted and authenticated.
 // One goroutine uses it at a time.
 type session struct {
-	raw        net.Conn // what was dialled: deadlines and abrupt ends go there
+	raw        net.Conn // the dialled connection: deadlines and abrupt ends go there
 	conn       net.Conn // raw, or TLS over it
 	in         *bufio.Reader
-	out        []byte // what is written next; kept for its capacity
+	out        []byte // the bytes to write next; kept for its capacity
 	limits     Limits
 	extensions extensions
 	expiry     *time.Timer // set while the client keeps the session
@@ -39,14 +39,14 @@ type ending int
 const (
 	finished  ending = iota // every message has its outcome
 	reconnect               // the rest goes over another connection
-	stopped                 // the rest is not to be tried
-	tooLate                 // the same, for the caller says so
+	stopped                 // the rest is not tried
+	tooLate                 // likewise, as the caller says so
 )
 
 var errTooLarge = errors.New("message larger than the relay's SIZE")
 
-// run hands over window[next:] until something ends it, and returns the index
-// of the first message without an outcome.
+// run hands over window[next:] until something ends it. It returns the index of the
+// first message without an outcome.
 func (s *session) run(ctx context.Context, window []Message, next int, late func() bool, done func(int, Outcome)) (int, ending) {
 	for ; next < len(window); next++ {
 		if end := s.mayBegin(ctx, late); end != finished {
@@ -69,8 +69,7 @@ func (s *session) run(ctx context.Context, window []Message, next int, late func
 	return next, finished
 }
 
-// mayBegin tells what keeps the next message from this connection; finished if
-// nothing does.
+// mayBegin tells why the next message cannot use this connection; finished if it can.
 func (s *session) mayBegin(ctx context.Context, late func() bool) ending {
 	switch {
 	case ctx.Err() != nil:
@@ -84,16 +83,16 @@ func (s *session) mayBegin(ctx context.Context, late func() bool) ending {
 	return finished
 }
 
-// wentStale tells the end of a used connection before it answered MAIL: the relay
+// wentStale tells whether a used connection ended before it answered MAIL: the relay
 // closed it for its own reasons (see Send).
 func wentStale(o Outcome) bool {
 	return o.Kind == Us && o.Stage == StageMail && (o.Err != nil || o.Code == 421)
 }
 
-// A PanicError is a fault of our own code, which must cost no more than the
-// message that met it.
+// A PanicError is a fault of our own code. It must cost no more than the message that
+// met it.
 type PanicError struct {
-	Type  string // of what was thrown; its value may hold anything (I6)
+	Type  string // of the panic's value, which may hold anything (I6)
 	Stack string
 }
 
@@ -103,8 +102,8 @@ func newPanicError(p any) *PanicError {
 	return &PanicError{Type: fmt.Sprintf("%T", p), Stack: string(debug.Stack())}
 }
 
-// attempt delivers. A message that makes it panic was certainly not sent, unless
-// its dot may have been written.
+// attempt delivers. A message that panics was certainly not sent, unless its dot may
+// have been written.
 func (s *session) attempt(ctx context.Context, rest []Message) (o Outcome) {
 	s.dotWritten = false
 	defer func() {
@@ -119,8 +118,8 @@ func (s *session) attempt(ctx context.Context, rest []Message) (o Outcome) {
 	return s.deliver(ctx, rest)
 }
 
-// deliver hands over the first message of rest, and the envelope of the second
-// together with the first one's body where that is safe.
+// deliver hands over the first message of rest. If that is safe, it sends the envelope
+// of the second together with the first one's body.
 func (s *session) deliver(ctx context.Context, rest []Message) Outcome {
 	if !s.fits(rest[0]) {
 		return Outcome{Kind: Unclear, Stage: StageMail, Err: errTooLarge}
@@ -137,14 +136,14 @@ func (s *session) deliver(ctx context.Context, rest []Message) Outcome {
 	return s.sendBody(rest[0], nil)
 }
 
-// fits tells whether the relay announced that it takes a message of that size.
-// A larger one is Unclear: it is neither the recipient's doing nor a reason to
-// stop all mail.
+// fits tells whether the relay announced that it accepts a message of that size. A
+// larger one is Unclear: it is neither the recipient's fault nor a reason to stop all
+// mail.
 func (s *session) fits(m Message) bool {
 	return s.extensions.size == 0 || int64(len(m.Body)) <= s.extensions.size
 }
 
-// transaction is how a message begins.
+// transaction is the beginning of a message.
 var transaction = [...]Stage{StageMail, StageRcpt, StageData}
 
 // sendEnvelope sends the commands of a message, unless they went ahead with the
@@ -174,8 +173,8 @@ func (s *session) sendEnvelope(m Message) Outcome {
 	return Outcome{}
 }
 
-// refused is the outcome of a message whose envelope the relay refuses; without
-// the request for DSNs it is sent once more, if that may be what is refused.
+// refused is the outcome of a message whose envelope the relay refuses. If the request
+// for DSNs may be the reason, the message is sent once more without it.
 func (s *session) refused(m Message, stage Stage, r reply, pipelined bool) Outcome {
 	if s.refusesDSN(m.Envelope, stage, r) {
 		s.extensions.dsn, s.needsReset = false, true
@@ -198,7 +197,7 @@ func (s *session) reset() error {
 	return nil
 }
 
-// answered is the reply to one command, which is written first unless it was
+// answered is the reply to one command. It writes the command first, unless it was
 // pipelined.
 func (s *session) answered(e Envelope, stage Stage, pipelined bool) (reply, error) {
 	if !pipelined {
@@ -209,7 +208,7 @@ func (s *session) answered(e Envelope, stage Stage, pipelined bool) (reply, erro
 	return s.reply(s.limits.Command)
 }
 
-// goesOn tells the reply after which the next command, or the body, may follow.
+// goesOn tells whether the next command, or the body, may follow a reply.
 func goesOn(stage Stage, r reply) bool {
 	if stage == StageData {
 		return r.code == 354
@@ -223,23 +222,24 @@ func (s *session) requestsDSN(e Envelope) bool {
 	return s.extensions.dsn && e.EnvelopeID != "" && !e.From.IsZero()
 }
 
-// refusesDSN tells a reply to MAIL or RCPT that may mean the request for DSNs, and
-// not the sender or the recipient. A relay that took one before means something else.
+// refusesDSN tells whether a reply to MAIL or RCPT may refuse the request for DSNs, and
+// not the sender or the recipient. A relay that accepted one before means something
+// else.
 func (s *session) refusesDSN(e Envelope, stage Stage, r reply) bool {
 	return s.requestsDSN(e) && !s.dsnTaken && stage != StageData &&
 		(r.code == 501 || r.code == 504 || r.code == 555) && !aboutRecipient(r.enhanced)
 }
 
 // pipelines tells whether the commands of an envelope go out together. The first
-// one that requests DSNs does not: a relay that offers them and then refuses the
-// request has refused nothing else yet.
+// envelope that requests DSNs does not: if the relay refuses the request, it has
+// refused nothing else yet.
 func (s *session) pipelines(e Envelope) bool {
 	return s.extensions.pipelining && (s.dsnTaken || !s.requestsDSN(e))
 }
 
-// resync puts the dialogue in order after a refusal. A pipelined DATA may still
-// be answered 354 after a refused RCPT: a dot would then hand over an empty
-// mail, so that connection is given up.
+// resync puts the dialogue in order after a refusal. The relay may still answer 354 to
+// a pipelined DATA after a refused RCPT. A dot would then hand over an empty mail, so
+// that connection is given up.
 func (s *session) resync(refusal Outcome, pipelined bool) {
 	switch {
 	case refusal.Kind == Us || refusal.Kind == NotSent:
@@ -253,8 +253,8 @@ func (s *session) resync(refusal Outcome, pipelined bool) {
 	}
 }
 
-// sendBody writes the body of a message, with the envelope of the next one if it
-// may go ahead (RFC 2920 §3.1), and reads the reply to the dot.
+// sendBody writes the body of a message and reads the reply to the dot. The envelope of
+// the next message goes with the body if it may go ahead (RFC 2920 §3.1).
 func (s *session) sendBody(m Message, next *Envelope) Outcome {
 	s.out = appendData(s.out[:0], m.Body)
 	dot := len(s.out) - len(".\r\n")
@@ -306,7 +306,7 @@ func (s *session) exchange(line string, limit time.Duration) (reply, error) {
 // maxKept is the capacity of the write buffer that a session keeps.
 const maxKept = 1 << 20
 
-// write writes what is in s.out and tells how many bytes of it left.
+// write writes the bytes in s.out and tells how many of them left.
 func (s *session) write(limit time.Duration) (int, error) {
 	s.deadline(limit)
 	n, err := s.conn.Write(s.out)
@@ -316,7 +316,7 @@ func (s *session) write(limit time.Duration) (int, error) {
 	return n, err
 }
 
-// reply reads one reply. The limit is for all of it, however slowly it drips in.
+// reply reads one reply. The limit is for the whole reply, however slowly it comes.
 func (s *session) reply(limit time.Duration) (reply, error) {
 	s.deadline(limit)
 	return readReply(s.in)
@@ -330,11 +330,11 @@ func (s *session) deadline(limit time.Duration) {
 	if !s.stopAt.IsZero() && s.stopAt.Before(t) {
 		t = s.stopAt
 	}
-	s.raw.SetDeadline(t) // fails on a closed connection only: so does what follows
+	s.raw.SetDeadline(t) // fails on a closed connection only, and so does the next call
 }
 
-// watch cuts every wait short once ctx is cancelled. The function returned ends
-// that, and tells whether the session was left untouched.
+// watch cuts every wait short once ctx is cancelled. The returned function ends that,
+// and tells whether the session was left untouched.
 func (s *session) watch(ctx context.Context) func() bool {
 	return context.AfterFunc(ctx, func() {
 		s.mu.Lock()
@@ -344,8 +344,8 @@ func (s *session) watch(ctx context.Context) func() bool {
 	})
 }
 
-// fail is the outcome of a message during which the connection became useless.
-// Nothing that our own cancellation cuts short is the relay's fault.
+// fail is the outcome of a message during which the connection became useless. A
+// failure that our own cancellation caused is not the relay's fault.
 func (s *session) fail(stage Stage, err error) Outcome {
 	s.broken = true
 	o := brokenOff(stage, err)
@@ -360,9 +360,9 @@ func (s *session) fail(stage Stage, err error) Outcome {
 // quitWait bounds the wait for the reply to QUIT.
 const quitWait = time.Second
 
-// end closes the connection, with QUIT if the dialogue is in order. In disorder
-// it closes what was dialled and writes nothing: a dot after half a body would
-// hand over a truncated mail.
+// end closes the connection, with QUIT if the dialogue is in order. Otherwise it closes
+// the dialled connection and writes nothing: a dot after half a body would hand over a
+// truncated mail.
 func (s *session) end() {
 	if s.broken || s.ahead {
 		s.raw.Close()

@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// Patterns are regular expressions, one for each word of s. A text that they all match
-// has these words, or parts of its words are these, whatever the order, the case and
-// the accents. They hold letters and digits, classes of these, and alternatives: Go and
+// Patterns are regular expressions, one for each word of s. A text matches all of them if
+// each word of s is one of its words, or a part of one. Order, case and accents do not
+// count. They hold letters and digits, classes of these, and alternatives: Go and
 // PostgreSQL read them alike.
 func Patterns(s string) []string {
 	var list []string
@@ -20,7 +20,7 @@ func Patterns(s string) []string {
 	return list
 }
 
-// pattern matches what folds to a folded word.
+// pattern matches texts that fold to a folded word.
 func pattern(folded string) string {
 	var b strings.Builder
 	letters, same := []rune(folded), written()
@@ -44,7 +44,7 @@ func class(same []rune, or ...rune) string {
 	return "[" + string(same) + "]"
 }
 
-// written tells which characters fold to a letter, to two letters, or to a digit. It
+// written has the characters that fold to a letter, to two letters, or to a digit. It
 // knows the alphabets of Europe.
 var written = sync.OnceValue(func() map[string][]rune {
 	const last = '\u1FFF'

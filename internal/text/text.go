@@ -1,5 +1,5 @@
-// Package text makes equal what people write differently, and fit to show what
-// they or other programs wrote.
+// Package text makes equal what people write differently. It makes texts of people and
+// of other programs fit to show.
 package text
 
 import (
@@ -10,15 +10,15 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// IsBlank tells white space, no-break spaces, and characters that cannot be seen:
-// zero-width characters, marks of direction, byte-order marks.
+// IsBlank tells whether r is white space, a no-break space, or invisible: a zero-width
+// character, a mark of direction, a byte order mark.
 func IsBlank(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) }
 
 func isInvisible(r rune) bool {
 	return r >= '\u00AD' && unicode.Is(unicode.Cf, r) // that is the first
 }
 
-// IsASCII tells a text that has ASCII characters alone.
+// IsASCII tells whether a text has ASCII characters alone.
 func IsASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
@@ -43,8 +43,7 @@ func Visible(s string) string {
 	}, s))
 }
 
-// Collapse is Visible with one space for each run of white space, and none at the
-// ends.
+// Collapse is Visible with one space for each run of white space, and none at the ends.
 func Collapse(s string) string {
 	if s = Visible(s); isSpaced(s) {
 		return s
@@ -52,7 +51,8 @@ func Collapse(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// isSpaced tells a text with one space at most between its words, and none around.
+// isSpaced tells whether a text has at most one space between its words, and none at
+// its ends.
 func isSpaced(s string) bool {
 	before := ' '
 	for _, r := range s {
@@ -64,8 +64,8 @@ func isSpaced(s string) bool {
 	return before != ' ' || s == ""
 }
 
-// respelt are letters that no decomposition of Unicode takes apart. Keyboards
-// without them write them so.
+// respelt are letters that Unicode does not decompose, with their usual spelling on
+// keyboards without them.
 var respelt = strings.NewReplacer("œ", "oe", "Œ", "oe", "æ", "ae", "Æ", "ae", "ß", "ss", "ẞ", "ss", "ł", "l", "Ł", "l", "đ", "d", "Đ", "d")
 
 // Fold makes texts equal that people take for the same. It keeps letters and digits
@@ -97,7 +97,7 @@ func OneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"), func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
 }
 
-// Cut is a text of at most n characters. One that was longer ends with "…".
+// Cut is a text of at most n characters. A longer text is cut and ends with "…".
 func Cut(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -108,5 +108,5 @@ func Cut(s string, n int) string {
 	return s
 }
 
-// Excerpt is as much of a text as one message shows of it.
+// Excerpt is the part of a text that one message shows.
 func Excerpt(s string) string { return Cut(Printable(s), 80) }

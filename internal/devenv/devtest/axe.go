@@ -24,11 +24,11 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%s (%s): %s\n%s\n%s\n%s", v.ID, v.Impact, v.Help, v.Target, v.HTML, v.Summary)
 }
 
-// Axe judges the page that the browser shows, as it looks now, by all rules of
-// axe-core but these: WCAG 2.2 up to AAA, best practices, experimental ones, but
-// not those that axe-core calls deprecated. What axe-core leaves to a human eye
-// is no violation, and what is in frames is not seen. The page's policy for
-// scripts does not matter. In the page, window.axe is left behind.
+// Axe judges the page that the browser shows, as it looks now, by all rules of axe-core
+// but these: WCAG 2.2 up to AAA, best practices, and experimental rules. It leaves out
+// the rules that axe-core calls deprecated. A result that axe-core leaves to a human
+// eye is no violation, and frames are not seen. The page's policy for scripts does not
+// matter. In the page, window.axe is left behind.
 func Axe(t testing.TB, browser context.Context, except ...string) []Violation {
 	t.Helper()
 	program, err := axeFiles.ReadFile("axe/node_modules/axe-core/axe.min.js")
@@ -61,7 +61,7 @@ func Axe(t testing.TB, browser context.Context, except ...string) []Violation {
 var axeFiles embed.FS
 
 // findViolations runs axe-core without some rules and returns its violations, one for
-// each element. A target is a list of selectors, a list within it one for each
+// each element. A target is a list of selectors; a list within it has one for each
 // shadow tree.
 const findViolations = `async except => {
 	const wanted = axe.getRules().filter(r => !r.tags.includes('deprecated') && !except.includes(r.ruleId));

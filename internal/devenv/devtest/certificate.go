@@ -17,16 +17,16 @@ import (
 	"bascule/internal/devenv"
 )
 
-// ChromiumTLS gives the test a browser as Chromium does, for sites with TLS. It
-// trusts the authority to issue servers' certificates, and nothing else passes
-// that is wrong with one. In the handshake it presents one of these
-// certificates, without a question, to every server that asks for one and names
-// its issuer in ClientCAs, or names none; which one, if several fit, is not
-// defined. If none fits, it presents none.
+// ChromiumTLS gives the test a browser as Chromium does, for sites with TLS. The
+// browser trusts the authority to issue servers' certificates, and accepts no other
+// error of a certificate. In the handshake it presents one of these certificates,
+// without a question. The server must ask for one, and name its issuer in ClientCAs or
+// name none. If several fit, it presents any of them; if none fits, none.
 //
-// The browser has a home of its own: no certificate of the user who runs the test
-// is in it, and nothing is set up for the whole machine. Debian's Chromium does
-// all this; headless-shell, or one in a snap, may look for certificates elsewhere.
+// The browser has a home of its own: it does not have the certificates of the user who
+// runs the test, and nothing is set up for the whole machine. Debian's Chromium does
+// all this. headless-shell, or a Chromium in a snap, may look for certificates
+// elsewhere.
 func ChromiumTLS(t testing.TB, authority *x509.Certificate, certificates ...tls.Certificate) context.Context {
 	t.Helper()
 	home := t.TempDir()
@@ -92,10 +92,9 @@ func runNSS(ctx context.Context, program string, args ...string) error {
 	return nil
 }
 
-// preferences are those of a user whom no site may ask which certificate to
-// present: the first that fits is taken. It is what the policy
-// AutoSelectCertificateForUrls becomes inside; the policy itself can only be
-// given for the whole machine. Without it, a headless browser waits for ever
+// preferences belong to a user whom no site may ask for a certificate: the browser
+// presents the first that fits. The policy AutoSelectCertificateForUrls has the same
+// effect, but only for the whole machine. Without it, a headless browser waits for ever
 // for somebody to choose.
 const preferences = `{"profile": {"content_settings": {"exceptions": {"auto_select_certificate": {
 	"https://*,*": {"setting": {"filters": [{}]}}

@@ -28,13 +28,13 @@ func OwnPostgres(t testing.TB) *devenv.Postgres {
 	return p.Postgres
 }
 
-// ephemeral is a cluster that spends nothing on durability.
+// ephemeral is a cluster without durability.
 type ephemeral struct {
 	*devenv.Postgres
 	dir string
 }
 
-// startEphemeral starts a new cluster in a folder that ends with it.
+// startEphemeral starts a new cluster in a folder that Stop removes.
 func startEphemeral(ctx context.Context) (*ephemeral, error) {
 	base := ephemeralBase()
 	sweepEphemeral(base)
@@ -57,16 +57,16 @@ func (e *ephemeral) Stop() error { return errors.Join(e.Postgres.Stop(), os.Remo
 
 const ephemeralPrefix = "bascule-postgres-"
 
-// memoryFolder is kept in memory by Linux. A new database is some 300 files: ten
-// times faster made there than on a journaling disk.
+// memoryFolder is a folder that Linux keeps in memory. A new database is some 300
+// files: they are made ten times faster there than on a journaling disk.
 const memoryFolder = "/dev/shm"
 
-// memoryNeeded leaves the tests of several packages room at once; containers
-// often have 64 MiB there.
+// memoryNeeded is enough for the tests of several packages at once; containers often
+// have 64 MiB there.
 const memoryNeeded = 2 << 30
 
-// ephemeralBase is where ephemeral clusters go: TMPDIR if that is set, else
-// memory if there is enough of it, else the temporary folder.
+// ephemeralBase is the folder of ephemeral clusters: TMPDIR if that is set, otherwise
+// memory if there is enough of it, otherwise the temporary folder.
 func ephemeralBase() string {
 	if os.Getenv("TMPDIR") == "" && freeBytes(memoryFolder) >= memoryNeeded {
 		return memoryFolder
@@ -74,7 +74,7 @@ func ephemeralBase() string {
 	return os.TempDir()
 }
 
-// freeBytes is the room that we have in a file system, 0 if there is none.
+// freeBytes is how much we may still write to a file system.
 func freeBytes(path string) uint64 {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(path, &fs); err != nil {
@@ -83,11 +83,11 @@ func freeBytes(path string) uint64 {
 	return fs.Bavail * uint64(fs.Bsize)
 }
 
-// sweepAge spares folders that are just being made.
+// sweepAge spares folders that another process is making.
 const sweepAge = 10 * time.Minute
 
-// sweepEphemeral removes the folders of ephemeral clusters whose owners were
-// killed: the lock of such a folder is free.
+// sweepEphemeral removes the folders of ephemeral clusters whose owners were killed.
+// The lock of such a folder is free.
 func sweepEphemeral(base string) {
 	locks, _ := filepath.Glob(filepath.Join(base, ephemeralPrefix+"*", devenv.LockName)) // the pattern is well formed
 	for _, path := range locks {
@@ -99,7 +99,7 @@ func sweepEphemeral(base string) {
 			continue // another user's
 		}
 		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-			// What cannot be removed is in nobody's way.
+			// A folder that cannot be removed is in nobody's way.
 			_ = os.RemoveAll(filepath.Dir(path))
 		}
 		lock.Close()

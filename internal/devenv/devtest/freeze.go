@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// Freeze stops all processes of the cluster of a database, which must be the
-// test's own, until thaw or the end of the test. Its kernel goes on: connections
-// stand, new ones are taken, and nobody answers.
+// Freeze stops all processes of the cluster of a database, which must be the test's
+// own, until thaw or the end of the test. The kernel goes on: connections stand, new
+// ones are accepted, and nobody answers.
 func Freeze(t testing.TB, db *sql.DB) (thaw func()) {
 	t.Helper()
 	var dir string
@@ -30,10 +30,10 @@ func Freeze(t testing.TB, db *sql.DB) (thaw func()) {
 	}
 	signal := func(s syscall.Signal) {
 		for _, pid := range append(childrenOf(t, postmaster), postmaster) {
-			syscall.Kill(pid, s) // one that is gone waits for nothing
+			syscall.Kill(pid, s) // an error means that it has ended
 		}
 	}
-	syscall.Kill(postmaster, syscall.SIGSTOP) // first: it makes no more
+	syscall.Kill(postmaster, syscall.SIGSTOP) // first, so that it starts no more processes
 	signal(syscall.SIGSTOP)
 	thaw = func() { signal(syscall.SIGCONT) }
 	t.Cleanup(thaw)

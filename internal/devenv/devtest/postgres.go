@@ -20,9 +20,9 @@ import (
 	_ "github.com/lib/pq" // the driver "postgres"
 )
 
-// shared is the cluster of this test process: the one state that a package's
-// tests have in common, because a cluster takes longer to start than a test to
-// run. It starts with the first test that needs it and stops in Main.
+// shared is the cluster of this test process, the one state that a package's tests have
+// in common. A cluster takes longer to start than a test to run. It starts with the
+// first test that needs it and stops in Main.
 var shared cluster
 
 type cluster struct {
@@ -46,14 +46,15 @@ type template struct {
 	err  error
 }
 
-// Main runs a package's tests, stops what they shared, and ends the process.
+// Main runs a package's tests, stops the services that they shared, and ends the
+// process.
 func Main(m *testing.M) {
 	os.Exit(Run(m))
 }
 
-// Run is Main for a package that has something to tidy up before the process ends
-// with the exit status that it returns. Should the tests end in any other way, the
-// kernel stops what they shared.
+// Run is Main for a package that must tidy up before the process ends. The caller exits
+// with the status that Run returns. If the tests end in any other way, the kernel stops
+// the services.
 func Run(m *testing.M) int {
 	shared.inMain = true
 	code := m.Run()
@@ -68,16 +69,16 @@ func Run(m *testing.M) int {
 }
 
 // Postgres gives the test an empty database of its own and returns its URL. The
-// database is dropped when the test ends, whoever is still connected.
+// database is dropped when the test ends, even if somebody is still connected.
 func Postgres(t testing.TB) string {
 	t.Helper()
 	return shared.database(t, "template1")
 }
 
-// Database gives the test a copy of the database that migrate makes, and returns
-// its URL. migrate runs once in a test process, on an empty database, and must
-// leave no connection open; it is told by its code, so two closures made by the
-// same line count as one.
+// Database gives the test a copy of the database that migrate makes, and returns its
+// URL. migrate runs once in a test process, on an empty database, and must leave no
+// connection open. It is recognised by its code, so two closures of the same line count
+// as one.
 func Database(t testing.TB, migrate func(url string) error) string {
 	t.Helper()
 	shared.start(t)
@@ -121,8 +122,8 @@ func (c *cluster) launch() (err error) {
 		return err
 	}
 	c.admin.SetMaxIdleConns(1)
-	// A copy of the files takes half as long as one through the log, and its drop a
-	// third. PostgreSQL before 15 knows nothing else, and no word for it.
+	// A copy of the files takes half as long as a copy through the log, and its drop a
+	// third. PostgreSQL before 15 copies files without a word for it.
 	return c.admin.QueryRow(`SELECT CASE WHEN current_setting('server_version_num')::int >= 150000 THEN 'STRATEGY file_copy' ELSE '' END`).Scan(&c.copying)
 }
 
@@ -139,7 +140,7 @@ func (c *cluster) template(migrate func(url string) error) *template {
 	return c.templates[key]
 }
 
-// database makes a database from a template, for as long as the test runs.
+// database makes a database from a template, until the test ends.
 func (c *cluster) database(t testing.TB, from string) string {
 	t.Helper()
 	p := c.start(t)

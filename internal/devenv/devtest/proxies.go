@@ -14,8 +14,8 @@ import (
 	"bascule/internal/devenv"
 )
 
-// Nginx runs a real nginx with these server blocks until the test ends, and
-// returns once it takes connections at the addresses.
+// Nginx runs a real nginx with these server blocks until the test ends. It returns once
+// nginx accepts connections at the addresses.
 func Nginx(t testing.TB, servers string, addrs ...string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,8 +28,8 @@ func Nginx(t testing.TB, servers string, addrs ...string) {
 	startProxy(t, "nginx", "nginx-light", config, addrs, func(file string) []string { return []string{"-p", dir, "-e", "stderr", "-c", file} })
 }
 
-// HAProxy runs a real HAProxy with these sections until the test ends, and returns
-// once it takes connections at the addresses.
+// HAProxy runs a real HAProxy with these sections until the test ends. It returns once
+// HAProxy accepts connections at the addresses.
 func HAProxy(t testing.TB, sections string, addrs ...string) {
 	t.Helper()
 	startProxy(t, "haproxy", "haproxy", sections, addrs, func(file string) []string { return []string{"-db", "-f", file} })
@@ -68,8 +68,8 @@ func startProxy(t testing.TB, program, debian, config string, addrs []string, ar
 	waitTaking(t, program, p.Done(), addrs)
 }
 
-// findProxy also looks where Debian keeps programs of administrators, which the
-// PATH of a user may lack.
+// findProxy also looks in Debian's folders for administrators' programs, which the PATH
+// of a user may lack.
 func findProxy(program string) (string, error) {
 	path, err := exec.LookPath(program)
 	if errors.Is(err, exec.ErrNotFound) {
@@ -78,7 +78,7 @@ func findProxy(program string) (string, error) {
 	return path, err
 }
 
-// waitTaking waits until somebody takes connections at the addresses.
+// waitTaking waits until somebody accepts connections at the addresses.
 func waitTaking(t testing.TB, program string, gone <-chan struct{}, addrs []string) {
 	t.Helper()
 	tick, timeout := time.NewTicker(10*time.Millisecond), time.After(proxyPatience)

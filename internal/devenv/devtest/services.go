@@ -63,17 +63,17 @@ func Email(t testing.TB, s string) conversion.Email {
 	return e
 }
 
-// browserPatience bounds everything that a test does in its browser: a tour of
-// all pages, on a busy machine.
+// browserPatience is how long a test may use its browser: a tour of all pages, on a
+// busy machine.
 const browserPatience = 5 * time.Minute
 
-// Chromium gives the test a browser of its own, with a fresh profile: the
-// context to pass to chromedp.Do and chromedp.Run. It resolves no name and reaches no host but
-// this machine. For sites with TLS there is ChromiumTLS.
+// Chromium gives the test a browser of its own, with a fresh profile. It returns the
+// context for chromedp.Do and chromedp.Run. The browser resolves no name and reaches no
+// host but this machine. For sites with TLS there is ChromiumTLS.
 //
-// Debian's chromium-headless-shell is taken if it is there: the same engine without
-// what is around the page of a window, for less than half the processor. It knows
-// no certificates of a user.
+// It is Debian's chromium-headless-shell if that is there: the same engine without the
+// parts of a window, for less than half the processor time. It knows no certificates of
+// a user.
 func Chromium(t testing.TB) context.Context {
 	t.Helper()
 	options := browserOptions()
