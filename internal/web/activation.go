@@ -40,8 +40,8 @@ func (s *Server) showActivation(w http.ResponseWriter, r *http.Request) error {
 	return s.write(w, r, http.StatusOK, "activation", view{Step: stepOf(r), Either: stepOf(r) == stepActivation, Data: activationPage{Submission: newSubmission()}})
 }
 
-// stepOf tells who has chosen the identifiers already from who has not: the links
-// say so.
+// stepOf is the step of a visitor. The links tell whether the identifiers were chosen
+// already.
 func stepOf(r *http.Request) int {
 	if r.URL.Query().Get("etape") == "3" {
 		return stepActivation
@@ -49,8 +49,8 @@ func stepOf(r *http.Request) int {
 	return stepCode
 }
 
-// activate takes every form of /activation: address and code, then the
-// identifiers with address and code again. Nothing is kept between the two.
+// activate takes every form of /activation: address and code, then the identifiers with
+// address and code again. It keeps nothing between the two.
 func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 	form, err := readForm(r)
 	if err != nil {
@@ -70,11 +70,11 @@ type attempt struct {
 	r      *http.Request
 	form   url.Values
 	id     string // see formID
-	step   int    // where a refused code leaves
+	step   int    // the step of the page for a refused code
 	email  conversion.Email
 	code   conversion.Code
-	counts []sql.Bucket  // that a refused code fills
-	wait   time.Duration // before the next address, where too many were taken
+	counts []sql.Bucket  // the buckets that a refused code fills
+	wait   time.Duration // before the next address, if too many were taken
 	proven sql.ProvenCode
 }
 
@@ -112,8 +112,8 @@ func parseProof(form url.Values) (conversion.Email, conversion.Code, problems) {
 	return email, code, wrong
 }
 
-// prove looks the code up and locks its request; what it found is
-// read again after a wait, when another form may have been taken.
+// prove looks the code up and locks its request. After a wait it reads the request
+// again, as another form may have changed it.
 func (a *attempt) prove(ctx context.Context) (unlock func(), err error) {
 	if err := a.find(ctx); err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func (a *attempt) find(ctx context.Context) error {
 	})
 }
 
-// decide tells what a form with a right code leads to.
+// decide answers a form with a right code.
 func (a *attempt) decide(ctx context.Context) (outcome, error) {
 	switch full := hasIdentifiers(a.form); {
 	case a.proven.Activated && a.proven.Submission == a.id:
@@ -152,8 +152,8 @@ func (a *attempt) decide(ctx context.Context) (outcome, error) {
 	return outcomeIdentifiers, a.askIdentifiers(ctx, nil)
 }
 
-// withIdentifiers takes the second screen: the address proven by the code
-// activates, another one is to be proven first (D1).
+// withIdentifiers takes the second screen. The address proven by the code activates;
+// another one must be proven first (D1).
 func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 	chosen, wrong := parseIdentifiers(a.form, a.profile, a.proven.Space.Number)
 	wrong.checkConsent(a.form)
@@ -164,7 +164,7 @@ func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 		return outcomeRepeated, a.tellMail(chosen.email, sql.Choice{})
 	}
 	own := chosen.email.Same(a.proven.Proven)
-	if !own { // the proven address tells of nobody else's: it activates whatever was tried before
+	if !own { // the proven address tells nothing of others: it activates whatever was tried before
 		wait, err := a.limiter.Wait(ctx, a.conflicts(a.proven.Space.Number))
 		if err != nil {
 			return outcomeFailed, err
@@ -185,8 +185,7 @@ func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 	return a.chooseAddress(ctx, chosen.email, credentials)
 }
 
-// switchSpace activates (R27). Without credentials, those that the request
-// carries are taken.
+// switchSpace activates (R27). Without credentials, it uses those of the request.
 func (a *attempt) switchSpace(ctx context.Context, email conversion.Email, credentials func() (sql.Credentials, error)) (outcome, error) {
 	token := newToken()
 	activation := sql.Activation{
@@ -199,8 +198,8 @@ func (a *attempt) switchSpace(ctx context.Context, email conversion.Email, crede
 	return a.conflict(ctx, err)
 }
 
-// conflict tells what is wrong with an address, ten times for each space, or
-// answers what else the form met.
+// conflict tells what is wrong with an address, ten times for each space. It also
+// answers the other errors of a form.
 func (a *attempt) conflict(ctx context.Context, err error) (outcome, error) {
 	refusal := refusedAddress(err)
 	if refusal == "" {
@@ -212,9 +211,9 @@ func (a *attempt) conflict(ctx context.Context, err error) (outcome, error) {
 	return outcomeConflict, a.askIdentifiers(ctx, problems{{"new_email", refusal}})
 }
 
-// repeat shows the same page for the same form again, whose activation may have
-// succeeded without its answer arriving. Once the session that it opened has
-// ended, the form is as late as any other.
+// repeat shows the same page for the same form again: its activation may have succeeded
+// without an answer. Once the session that it opened has ended, the form is as late as
+// any other.
 func (a *attempt) repeat(ctx context.Context) (outcome, error) {
 	email := a.proven.Proven
 	if typed, err := conversion.ParseEmail(a.form.Get("new_email")); err == nil && typed.Same(email) {
@@ -227,7 +226,7 @@ func (a *attempt) repeat(ctx context.Context) (outcome, error) {
 	return end, err
 }
 
-// chooseAddress has a code mailed to another address than the proven one.
+// chooseAddress makes a mail due with a code to another address than the proven one.
 func (a *attempt) chooseAddress(ctx context.Context, email conversion.Email, credentials func() (sql.Credentials, error)) (outcome, error) {
 	var choice sql.Choice
 	err := admission.Retry(ctx, func() (err error) {
@@ -240,7 +239,7 @@ func (a *attempt) chooseAddress(ctx context.Context, email conversion.Email, cre
 	return a.conflict(ctx, err)
 }
 
-// lapsed answers for a code that was good when the form came in and is no more.
+// lapsed answers when a code was good at the arrival of the form and is not any more.
 func (a *attempt) lapsed(ctx context.Context, err error) (outcome, error) {
 	switch {
 	case errors.Is(err, conversion.ErrCodeRefused):
@@ -251,8 +250,8 @@ func (a *attempt) lapsed(ctx context.Context, err error) (outcome, error) {
 	return outcomeFailed, err
 }
 
-// tooLate answers a form that another one has forestalled, or that did its work
-// long ago. Address and code alone get no better answer than a wrong code.
+// tooLate answers a form that comes after another one, or long after it did its work.
+// Address and code alone get no better answer than a wrong code.
 func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
 	if !hasIdentifiers(a.form) && a.proven.Submission != a.id {
 		return a.refuse(ctx, conversion.ErrCodeRefused)
@@ -260,10 +259,10 @@ func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
 	return outcomeAlready, a.write(a.w, a.r, http.StatusUnprocessableEntity, "activation_already", view{})
 }
 
-// refuse gives one answer to wrong and unknown, used and dead. Who typed a right
-// code is told that its deadline has passed, which is no guess. Attempts
-// under way at the same moment may pass before the first is counted: a few more
-// guesses at 60 bits.
+// refuse gives one answer to wrong, unknown, used and dead codes. A visitor who typed a
+// right code too late learns that its deadline has passed, which is no guess. Attempts
+// under way at the same moment may pass before the first is counted: a few more guesses
+// at 60 bits.
 func (a *attempt) refuse(ctx context.Context, why error) (outcome, error) {
 	var late *sql.LateCode
 	if errors.As(why, &late) {
@@ -279,7 +278,7 @@ func (a *attempt) refuse(ctx context.Context, why error) (outcome, error) {
 type latePage struct {
 	*sql.LateCode
 	Email         string // where the code was mailed
-	ByCertificate bool   // it opens the space, and this site offers it
+	ByCertificate bool   // a certificate opens the space, and this site offers it
 }
 
 func (a *attempt) tellDeadline(late *sql.LateCode) error {
@@ -290,8 +289,8 @@ func (a *attempt) tellDeadline(late *sql.LateCode) error {
 
 const codeRefused = "Cette adresse et ce code n’ouvrent aucun espace."
 
-// askCodeAgain shows the first screen with what was typed; wait is how long no code
-// will be looked at.
+// askCodeAgain shows the first screen with the typed values. wait is how long the site
+// looks at no code.
 func (a *attempt) askCodeAgain(wrong problems, wait time.Duration) error {
 	return a.write(a.w, a.r, refusalStatus(a.w, wait), "activation", view{
 		Step: a.step, Either: a.step == stepActivation, Problems: wrong,
@@ -305,7 +304,7 @@ func (a *attempt) submission(email conversion.Email, credentials func() (sql.Cre
 	}
 }
 
-// facts freezes the recap: what is not in it then will never be (R28).
+// facts freezes the recap: a fact that is missing then is missing for ever (R28).
 func (a *attempt) facts(email conversion.Email) func(conversion.Space, conversion.TrustQuestion, time.Time) ([]byte, error) {
 	return func(space conversion.Space, question conversion.TrustQuestion, at time.Time) ([]byte, error) {
 		return json.Marshal(recap.Facts{
@@ -323,8 +322,8 @@ type welcomePage struct {
 	Email  string
 }
 
-// welcome opens the recap to the browser. Who is at it has just proven the
-// address, so strangers cannot keep it out of the space from now on.
+// welcome opens the recap to the browser. Its user has just proven the address, so
+// strangers cannot keep the browser out of the space from now on.
 func (a *attempt) welcome(token string, email conversion.Email) error {
 	http.SetCookie(a.w, a.cookie(recapCookie, token, sql.RecapSession))
 	a.remember(a.w, a.r, email)
@@ -338,7 +337,7 @@ func (a *attempt) welcome(token string, email conversion.Email) error {
 type mailPage struct {
 	Email             string
 	Standing          bool      // an earlier mail to this address stands
-	MailedAt, Expires time.Time // of that mail; zero where that is not told
+	MailedAt, Expires time.Time // of that mail; zero if the page does not tell them
 	Own               bool      // chosen in the space, entered with the certificate
 }
 

@@ -14,10 +14,10 @@ import (
 	"bascule/sql"
 )
 
-// An entryRefusal is why a certificate opens no space.
+// An entryRefusal is the reason why a certificate opens no space.
 type entryRefusal string
 
-// The refusals beside those of package certificate, which are told by the same name.
+// These refusals add to those of package certificate, which have the same names here.
 const (
 	entryUnavailable entryRefusal = "entry by certificate is not configured"
 	entryUnknown     entryRefusal = "no space has this certificate"
@@ -28,9 +28,8 @@ const (
 
 func (r entryRefusal) Error() string { return string(r) }
 
-// byCertificate finds the space of a certificate: issuer, use, dates and
-// revocation are verified with each request, so that a revocation ends what is
-// under way too (R7).
+// byCertificate finds the space of a certificate. It verifies issuer, use, dates and
+// revocation with each request, so a revocation also ends work under way (R7).
 func (s *Server) byCertificate(r *http.Request) (entry, error) {
 	if s.certificates == nil {
 		return entry{}, entryUnavailable
@@ -46,13 +45,12 @@ func (s *Server) byCertificate(r *http.Request) (entry, error) {
 	return s.spaceOf(r.Context(), holder)
 }
 
-// verify judges a certificate, of which unread says why it could not be read, if
-// so. That costs no more than a signature for each authority of that name: so whoever
-// holds a certificate of ours gets in, whatever neighbours behind the same address
-// have shown. Who shows those that no authority of ours issued is counted, and has
-// to wait after too many: no more is written for them (I8). Refusals of our
-// authorities' certificates are not counted: an office may have many that have
-// expired.
+// verify judges a certificate; unread is the error if it could not be read. That costs
+// no more than a signature for each authority of that name. So a client with a
+// certificate of ours gets in, whatever neighbours behind the same address have shown.
+// A certificate that no authority of ours issued is counted. After too many the client
+// waits, and nothing more is written for it (I8). Refusals of our authorities'
+// certificates are not counted: an office may have many that have expired.
 func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) (certificate.Holder, error) {
 	holder, err := certificate.Holder{}, unread
 	if unread == nil {
@@ -70,8 +68,8 @@ func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) 
 	return holder, entryRefusal(refusal)
 }
 
-// countMadeUp counts a certificate that is none of ours; the failure that it may
-// return says how long to wait.
+// countMadeUp counts a certificate that is none of ours. The failure that it may return
+// says how long to wait.
 func (s *Server) countMadeUp(r *http.Request) error {
 	made := s.limiter.ByClient("certificate", s.client(r))
 	wait, err := s.limiter.Wait(r.Context(), made)
@@ -84,8 +82,8 @@ func (s *Server) countMadeUp(r *http.Request) error {
 	return s.limiter.Count(r.Context(), made)
 }
 
-// spaceOf finds the one space whose sheet named this serial number and this
-// authority; never by the serial number alone.
+// spaceOf finds the one space whose sheet named this serial number and this authority.
+// It never finds a space by the serial number alone.
 func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry, error) {
 	spaces, err := s.db.SpacesOfCertificate(ctx, holder.Serial)
 	if err != nil {
@@ -113,10 +111,9 @@ func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry,
 	return entry{id: found[0].ID, space: found[0].Space, holder: holder, open: found[0].Open, last: found[0].NoOther}, nil
 }
 
-// shown is the certificate that the client has shown, nil for none, in the one
-// way that the site has: in the TLS handshake or, where proxies ask for it, in a
-// header of theirs. The header of anybody else is not looked at, and neither is a
-// certificate that such a proxy may have itself.
+// shown is the certificate that the client has shown, nil for none. A site has one way:
+// the TLS handshake or, with proxies that ask for certificates, their header. The
+// headers of others do not count, nor does the proxy's own certificate.
 func (s *Server) shown(r *http.Request) (*x509.Certificate, error) {
 	switch {
 	case len(s.certProxies) > 0 && s.certProxies.Sent(r):
@@ -127,14 +124,14 @@ func (s *Server) shown(r *http.Request) (*x509.Certificate, error) {
 	return r.TLS.PeerCertificates[0], nil
 }
 
-// AskCertificate makes a TLS configuration ask browsers for a certificate, and
-// judge none: the pages do, with each request, so that a refusal is a page of
-// ours and a revocation also ends open connections (R7). Without tickets, no
-// session outlives its handshake. base holds the server's certificate already:
-// each handshake gets a copy. The site must have authorities (Config.Certificates).
+// AskCertificate makes a TLS configuration ask browsers for a certificate and judge
+// none. The pages judge it with each request. So a refusal is a page of ours, and a
+// revocation also ends open connections (R7). Without tickets, no session outlives its
+// handshake. base holds the server's certificate already: each handshake gets a copy.
+// The site must have authorities (Config.Certificates).
 //
-// Where proxies ask for the certificate (Config.CertProxies), base is returned as
-// it is: nothing that a client could show here counts.
+// If proxies ask for the certificate (Config.CertProxies), base is returned as it is: a
+// certificate shown here would not count.
 func (s *Server) AskCertificate(base *tls.Config) *tls.Config {
 	if len(s.certProxies) > 0 {
 		return base
@@ -150,8 +147,7 @@ func (s *Server) AskCertificate(base *tls.Config) *tls.Config {
 	return config
 }
 
-// certificateKey marks requests that came in where browsers are asked for a
-// certificate.
+// certificateKey marks requests to the listener that asks browsers for a certificate.
 type certificateKey struct{}
 
 func asksCertificate(r *http.Request) bool { return r.Context().Value(certificateKey{}) != nil }
@@ -162,7 +158,7 @@ func (s *Server) offersCertificates() bool { return s.certificates != nil && s.c
 // refusedPage is the data of certificate_refused.html.
 type refusedPage struct{ Reason entryRefusal }
 
-// refusedTitles name each refusal; the page says what to do.
+// refusedTitles name each refusal; the page tells the remedy.
 var refusedTitles = map[entryRefusal]string{
 	entryRefusal(certificate.None):        "Aucun certificat n’a été présenté",
 	entryRefusal(certificate.Malformed):   "Votre certificat n’a pas pu être lu",
@@ -178,8 +174,8 @@ var refusedTitles = map[entryRefusal]string{
 	entrySwitched:                         "Votre espace est déjà sans certificat",
 }
 
-// refuseEntry says which and what to do (R7). The refusal tells nothing about
-// the holder: it may be logged.
+// refuseEntry names the refusal and the remedy (R7). The refusal tells nothing about
+// the holder, so it may be logged.
 func (s *Server) refuseEntry(w http.ResponseWriter, r *http.Request, refusal entryRefusal) error {
 	s.log.Info("entry refused", "why", string(refusal))
 	return s.write(w, r, http.StatusForbidden, "certificate_refused", view{
@@ -188,11 +184,11 @@ func (s *Server) refuseEntry(w http.ResponseWriter, r *http.Request, refusal ent
 }
 
 // certificatePage is the data of certificate.html.
-type certificatePage struct{ CertURL string } // where browsers are asked for a certificate
+type certificatePage struct{ CertURL string } // the address that asks browsers for a certificate
 
-// showCertificate is "Accéder avec mon certificat": it leads into the space, or
-// to where the browser is asked for the certificate (R7). The browser leaves a
-// session by it; the database is not changed.
+// showCertificate is "Accéder avec mon certificat". It leads into the space, or to the
+// address that asks the browser for the certificate (R7). The browser leaves a session
+// by it; the database does not change.
 func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
 	if !asksCertificate(r) {
 		if !s.offersCertificates() {

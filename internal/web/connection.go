@@ -18,7 +18,8 @@ type connectionPage struct {
 	Email string // as typed; a password is never sent back
 }
 
-// showConnection is "Accéder à mon espace" (R27); who is in it already goes on.
+// showConnection is "Accéder à mon espace" (R27). A visitor who is in the space already
+// goes on.
 func (s *Server) showConnection(w http.ResponseWriter, r *http.Request) error {
 	_, err := s.bySession(r)
 	if errors.Is(err, conversion.ErrNotFound) {
@@ -31,9 +32,9 @@ func (s *Server) showConnection(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// connect opens the space that address and password fit (R3). All that does not
-// fit gets one answer after the same work: an address that no space has, one of
-// a certificate space, a wrong password.
+// connect opens the space that address and password fit (R3). An unknown address, the
+// address of a certificate space and a wrong password get one answer, after the same
+// work.
 func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
 	start := time.Now()
 	form, err := readForm(r)
@@ -55,7 +56,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
 		if err := s.noteRefused(r.Context(), email, sql.RefusedSignIn); err != nil {
 			return err
 		}
-		onTheBeat(r.Context(), start) // what was written for a known address takes longer
+		onTheBeat(r.Context(), start) // a write for a known address takes longer
 		return s.connectAgain(w, r, form, 0, problems{{"password", connectionRefused}})
 	case err != nil:
 		return err
@@ -96,12 +97,12 @@ func (s *Server) open(ctx context.Context, email conversion.Email, password, tok
 	}
 	err = s.db.EnterSpace(ctx, found, sha256.Sum256([]byte(token)))
 	if errors.Is(err, conversion.ErrNotFound) {
-		return admission.ErrWrong // changed a moment ago
+		return admission.ErrWrong // the password was changed a moment ago
 	}
 	return err
 }
 
-// connected lets the browser into the space, and out of the one it was in.
+// connected lets the browser into the space, and out of the one where it was.
 func (s *Server) connected(w http.ResponseWriter, r *http.Request, email conversion.Email, token string) error {
 	if before, ok := s.sessionHash(r, spaceCookie); ok {
 		if err := s.db.LeaveSpace(r.Context(), before); err != nil {
@@ -114,9 +115,9 @@ func (s *Server) connected(w http.ResponseWriter, r *http.Request, email convers
 	return nil
 }
 
-// disconnect ends the sessions of a browser, and all on the recap of its space:
-// nothing stays open on a computer that others use, nor can the form that
-// activated be sent again there.
+// disconnect ends the sessions of a browser, and all sessions on the recap of its
+// space. So nothing stays open on a computer that others use, and nobody can send the
+// form that activated again there.
 func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) error {
 	var hashes [][32]byte
 	for _, name := range []string{spaceCookie, recapCookie} {
@@ -134,8 +135,8 @@ func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// showDisconnected says that nothing is open any more; who is in the space still
-// goes back to it.
+// showDisconnected says that nothing is open any more. A visitor who is still in the
+// space goes back to it.
 func (s *Server) showDisconnected(w http.ResponseWriter, r *http.Request) error {
 	if s.signed(r) == conversion.AccessPassword {
 		http.Redirect(w, r, "/espace", http.StatusSeeOther)
@@ -144,8 +145,8 @@ func (s *Server) showDisconnected(w http.ResponseWriter, r *http.Request) error 
 	return s.write(w, r, http.StatusOK, "connection_closed", view{})
 }
 
-// connectionGuard bounds the search for the password of an address. A browser
-// that is known to it has a bucket of its own, which nobody else can fill.
+// connectionGuard bounds the search for the password of an address. A browser that the
+// address knows has a bucket of its own, which nobody else can fill.
 func (s *Server) connectionGuard(r *http.Request, email conversion.Email) admission.Guard {
 	client := s.client(r)
 	if browser := s.knownBrowser(r, email); browser != "" {

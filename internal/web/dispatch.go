@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// A handler answers a request, or returns why it cannot: a [failure], or
-// another error for what is no fault of the subscriber's.
+// A handler answers a request, or returns why it cannot: a [failure], or another error
+// if the subscriber is not to blame.
 type handler func(http.ResponseWriter, *http.Request) error
 
 const (
-	// requestPatience bounds the work for one request: twice the longest wait
-	// that any part of it allows itself, and time to spare.
+	// requestPatience is how long the work for one request may take: twice the longest
+	// wait of any part of it, and time to spare.
 	requestPatience = 15 * time.Second
-	// maxBody is several times the longest form that can be valid.
+	// maxBody is several times the longest valid form.
 	maxBody = 64 << 10
 )
 

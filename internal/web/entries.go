@@ -19,7 +19,8 @@ type entries struct {
 	log    *slog.Logger
 }
 
-// saveEvery is how long forms that went well may wait to be added up in the database.
+// saveEvery is how long successful forms may wait before they are added up in the
+// database.
 const saveEvery = 5 * time.Second
 
 // note adds a form of a campaign; 0 is none. A failure is saved at once.
@@ -39,7 +40,7 @@ func (e *entries) note(ctx context.Context, db *sql.DB, campaign int64, failed b
 	}
 }
 
-// add counts a form, and returns what is to be saved now; nil for nothing.
+// add counts a form, and returns the counts to save now; nil for nothing.
 func (e *entries) add(campaign int64, failed bool) map[int64]sql.Entries {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -9,15 +9,14 @@ import (
 	"bascule/sql"
 )
 
-// An entry is somebody in a space: by certificate, proven anew with each
-// request, or by a session that address and password have opened; never by
-// both (R1).
+// An entry is a visitor in a space: by certificate, proven anew with each request, or
+// by a session that address and password have opened; never by both (R1).
 type entry struct {
 	id    int64
 	space conversion.Space
 
 	holder certificate.Holder // by certificate
-	open   sql.OpenChoice     // what the holder has chosen already
+	open   sql.OpenChoice     // the choice that the holder has made already
 	last   bool               // no other address can be chosen (D1)
 
 	session *sql.EnteredSpace // by password; nil by certificate
@@ -27,7 +26,7 @@ type entry struct {
 // ByCertificate tells how the space is entered.
 func (e entry) ByCertificate() bool { return e.session == nil }
 
-// inside is a page of the space: only who is in it gets there.
+// inside makes a page of the space: only visitors in the space reach it.
 func (s *Server) inside(page func(http.ResponseWriter, *http.Request, entry) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		e, err := s.enter(r)
@@ -45,8 +44,8 @@ func (s *Server) inside(page func(http.ResponseWriter, *http.Request, entry) err
 	}
 }
 
-// withCertificate is a page of a space entered by certificate; the others are
-// told that their space is switched already.
+// withCertificate makes a page of a space entered by certificate. Other visitors learn
+// that their space is switched already.
 func (s *Server) withCertificate(page func(http.ResponseWriter, *http.Request, entry) error) handler {
 	return s.inside(func(w http.ResponseWriter, r *http.Request, e entry) error {
 		if !e.ByCertificate() {
@@ -56,7 +55,7 @@ func (s *Server) withCertificate(page func(http.ResponseWriter, *http.Request, e
 	})
 }
 
-// withPassword is a page of a space entered by password.
+// withPassword makes a page of a space entered by password.
 func (s *Server) withPassword(page func(http.ResponseWriter, *http.Request, entry) error) handler {
 	return s.inside(func(w http.ResponseWriter, r *http.Request, e entry) error {
 		if e.ByCertificate() {
@@ -66,10 +65,10 @@ func (s *Server) withPassword(page func(http.ResponseWriter, *http.Request, entr
 	})
 }
 
-// enter tells who is in a space. A session comes first: whoever shows a
-// certificate leaves it by "Accéder avec mon certificat". It returns an
-// entryRefusal, or conversion.ErrNotFound for who has no session where nobody is
-// asked for a certificate.
+// enter finds the space of a visitor. A session comes first: a visitor who shows a
+// certificate leaves it by "Accéder avec mon certificat". It returns an entryRefusal.
+// It returns conversion.ErrNotFound without a session, if nobody asks for a certificate
+// there.
 func (s *Server) enter(r *http.Request) (entry, error) {
 	e, err := s.bySession(r)
 	if !errors.Is(err, conversion.ErrNotFound) {
@@ -81,8 +80,8 @@ func (s *Server) enter(r *http.Request) (entry, error) {
 	return e, err
 }
 
-// write renders a page. Who is in a space finds the way back to it, and out of
-// it, on each of them; such a page is for one reader.
+// write renders a page. A visitor in a space finds the way back to it, and out of it,
+// on each page; such a page is for one reader.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
 	if v.Signed = v.Inside; v.Signed == "" {
 		v.Signed = s.signed(r)
@@ -93,8 +92,8 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, name 
 	return s.pages.write(w, status, name, v)
 }
 
-// signed tells how a browser is in a space, "" where it is in none or nobody can
-// tell. Certificates are not counted: nothing is opened or written for them here.
+// signed tells how a browser is in a space; "" if it is in none or nobody can tell. It
+// does not count certificates: nothing is opened or written for them here.
 func (s *Server) signed(r *http.Request) conversion.Access {
 	e, err := s.bySession(r)
 	if errors.Is(err, conversion.ErrNotFound) && asksCertificate(r) && s.certificates != nil {

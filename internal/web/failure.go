@@ -28,19 +28,18 @@ func (f failure) Error() string {
 
 func (f failure) Unwrap() error { return f.cause }
 
-// retryLater is when to come back after an overload or a fault, in which case
-// nobody knows better.
+// retryLater is the wait after an overload or a fault, as nobody knows better then.
 const retryLater = 5 * time.Second
 
-// fail answers with a page of ours, and logs what an operator must know.
+// fail answers with a page of ours, and logs the failures that concern the operator.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var f failure
 	switch {
 	case errors.As(err, &f):
-	case errors.Is(err, sql.ErrBusy), errors.Is(err, admission.ErrOverload): // of no concern to an operator
+	case errors.Is(err, sql.ErrBusy), errors.Is(err, admission.ErrOverload): // no concern of the operator
 		f = failure{status: http.StatusServiceUnavailable, wait: retryLater}
 	default:
-		// Most likely PostgreSQL: it may be back in a moment.
+		// Most likely PostgreSQL failed: it may be back in a moment.
 		f = failure{status: http.StatusServiceUnavailable, wait: retryLater, cause: err}
 	}
 	if f.cause != nil && f.status >= 500 && r.Context().Err() != context.Canceled {
@@ -51,7 +50,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	v := view{Title: failureTitle(f.status), Data: failurePage{Status: f.status, Wait: frenchWait(f.wait)}}
 	write := s.write
-	if f.status >= http.StatusInternalServerError { // nothing is looked up for it
+	if f.status >= http.StatusInternalServerError { // the page needs no query
 		write = func(w http.ResponseWriter, _ *http.Request, status int, name string, v view) error {
 			return s.pages.write(w, status, name, v)
 		}
@@ -61,7 +60,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// wholeSeconds rounds up: who comes back comes back late enough.
+// wholeSeconds rounds up: a client that waits so long comes back late enough.
 func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
 // failurePage is the data of failure.html.

@@ -23,9 +23,9 @@ func (s *Server) showForgotten(w http.ResponseWriter, r *http.Request) error {
 	return s.write(w, r, http.StatusOK, "forgotten", view{Data: forgottenPage{Questions: conversion.TrustQuestions()}})
 }
 
-// forgot has a code for a new password mailed to the address whose question and
-// answer these are (R31). Whether they are is told to nobody: page, status, work
-// and time are the same.
+// forgot makes a mail due with a code for a new password, if address, question and
+// answer belong together (R31). It tells nobody whether they do: page, status, work and
+// time are the same.
 func (s *Server) forgot(w http.ResponseWriter, r *http.Request) error {
 	start := time.Now()
 	form, err := readForm(r)
@@ -54,7 +54,7 @@ func (s *Server) forgot(w http.ResponseWriter, r *http.Request) error {
 // forgottenSentPage is the data of forgotten_sent.html.
 type forgottenSentPage struct{ Lifetime string } // of the code
 
-// forgotten is what a subscriber says who has forgotten the password.
+// forgotten is the form of a subscriber who has forgotten the password.
 type forgotten struct {
 	email    conversion.Email
 	question conversion.TrustQuestion
@@ -80,8 +80,8 @@ func (s *Server) forgotAgain(w http.ResponseWriter, r *http.Request, form url.Va
 	}})
 }
 
-// askReset does nothing, without a word, where the answer is wrong or one of the
-// limits is reached: a 429 for too many mails would tell.
+// askReset does nothing, without a word, if the answer is wrong or a limit is reached:
+// a 429 for too many mails would tell.
 func (s *Server) askReset(ctx context.Context, asked forgotten, tries admission.Guard) error {
 	owner, right, err := s.answered(ctx, asked)
 	if err != nil {
@@ -101,8 +101,8 @@ func (s *Server) askReset(ctx context.Context, asked forgotten, tries admission.
 	return s.db.AskReset(ctx, owner, s.keys)
 }
 
-// answered tells whether address, question and answer belong together. One hash
-// is computed, whatever does.
+// answered tells whether address, question and answer belong together. It computes one
+// hash in any case.
 func (s *Server) answered(ctx context.Context, asked forgotten) (owner sql.Identifier, right bool, err error) {
 	owner, known, err := s.identifier(ctx, asked.email)
 	if err != nil {
@@ -112,13 +112,13 @@ func (s *Server) answered(ctx context.Context, asked forgotten) (owner sql.Ident
 	return owner, known && right && owner.Question == asked.question, err
 }
 
-// resetMails keeps whoever knows the answer from flooding the mailbox; who does not
-// know it cannot use the owner's mails up.
+// resetMails keeps a visitor who knows the answer from flooding the mailbox. A visitor
+// who does not know it cannot use the owner's mails up.
 var resetMails = sql.Limit{Burst: 5, Every: 15 * time.Minute}
 
-// forgottenGuards count every attempt on one address, right and wrong alike. The
-// page says when the first is full; of the other, which is of all strangers
-// together or of one known browser, it says nothing.
+// forgottenGuards count every attempt on one address, right and wrong alike. The page
+// tells when the first is full. The other is of all strangers together or of one known
+// browser; the page does not tell of it.
 func (s *Server) forgottenGuards(r *http.Request, email conversion.Email) (told, untold admission.Guard) {
 	client := s.client(r)
 	if browser := s.knownBrowser(r, email); browser != "" {

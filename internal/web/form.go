@@ -17,7 +17,7 @@ import (
 	"bascule/internal/conversion"
 )
 
-// readForm reads a form of ours; what a browser would not have sent is a 400.
+// readForm reads a form of ours. A form that no browser sends is a 400.
 func readForm(r *http.Request) (url.Values, error) {
 	var tooLarge *http.MaxBytesError
 	switch err := r.ParseForm(); {
@@ -32,8 +32,8 @@ func readForm(r *http.Request) (url.Values, error) {
 // newSubmission names a form, so that the same form again changes nothing.
 func newSubmission() string { return uuid.NewString() }
 
-// formID names a form with all that was typed into it: somebody who goes back
-// and types another password has not sent the same form again.
+// formID names a form with all typed values: a visitor who goes back and types another
+// password has not sent the same form again.
 func (s *Server) formID(form url.Values) string {
 	submission := form.Get("submission")
 	if submission == "" {
@@ -51,7 +51,7 @@ type problem struct{ Field, Text string }
 
 func (p *problems) add(field, text string) { *p = append(*p, problem{field, sentence(text)}) }
 
-// Of is what is wrong with a field, nil if nothing is.
+// Of is the problem of a field, nil if there is none.
 func (p problems) Of(field string) *problem {
 	for i := range p {
 		if p[i].Field == field {
@@ -61,14 +61,14 @@ func (p problems) Of(field string) *problem {
 	return nil
 }
 
-// Refused tells whether an address and a code did not belong together: the page
-// then tells what to do.
+// Refused tells whether an address and a code did not belong together: the page then
+// tells the remedy.
 func (p problems) Refused() bool {
 	return slices.ContainsFunc(p, func(p problem) bool { return p.Text == codeRefused || p.Text == resetRefused })
 }
 
-// Describe are the attributes by which assistive software finds the hints of a
-// field and what is wrong with it. All parts are names of ours.
+// Describe returns the attributes by which assistive software finds the hints and the
+// problem of a field. All parts are names of ours.
 func (p problems) Describe(field string, hints ...string) template.HTMLAttr {
 	if p.Of(field) == nil {
 		return template.HTMLAttr(`aria-describedby="` + strings.Join(hints, " ") + `"`)
@@ -87,7 +87,7 @@ func sentence(s string) string {
 	return s + "."
 }
 
-// note adds what the domain refuses, in French.
+// note adds a refusal of the domain, in French.
 func (p *problems) note(field string, err error) {
 	var invalid *conversion.Invalid
 	switch {
@@ -98,8 +98,8 @@ func (p *problems) note(field string, err error) {
 	}
 }
 
-// refusalStatus is the status of a form that is shown again: to be corrected, or
-// to be sent again after a wait.
+// refusalStatus is the status of a form that is shown again, to be corrected or to be
+// sent again after a wait.
 func refusalStatus(w http.ResponseWriter, wait time.Duration) int {
 	if wait == 0 {
 		return http.StatusUnprocessableEntity

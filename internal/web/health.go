@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// isProbe tells the paths by which an operator watches the process.
+// isProbe tells whether an operator watches the process by this path.
 func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
 
 // ProofHeader carries the answer to the challenge of /healthz, by which `campaign check`
@@ -40,6 +40,6 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 func writeText(w http.ResponseWriter, status int, text string) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	w.Write([]byte(text)) // fails when the reader has gone: nobody is left to tell
+	w.Write([]byte(text)) // fails if the client has gone, which needs no answer
 	return nil
 }

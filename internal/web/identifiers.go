@@ -28,7 +28,7 @@ func hasIdentifiers(form url.Values) bool {
 	return false
 }
 
-// identifiers are what a subscriber chose on the second screen.
+// identifiers are the choices of a subscriber on the second screen.
 type identifiers struct {
 	email    conversion.Email
 	password conversion.Password
@@ -41,8 +41,8 @@ func (i identifiers) hash() sql.Credentials {
 	return sql.Credentials{Password: i.password.Hash(), Question: i.question, Answer: i.answer.Hash()}
 }
 
-// parseIdentifiers checks the second screen whole (R13–R18), so that everything
-// wrong is told at once.
+// parseIdentifiers checks the whole second screen (R13–R18), so that the page tells all
+// problems at once.
 func parseIdentifiers(form url.Values, profile conversion.PasswordProfile, number conversion.SubscriberNumber) (identifiers, problems) {
 	var i identifiers
 	var wrong problems
@@ -69,7 +69,7 @@ func parseTrust(form url.Values) (conversion.TrustQuestion, conversion.TrustAnsw
 	return question, answer, wrong
 }
 
-// checkConsent wants the box ticked (R12); in the space a button has confirmed it.
+// checkConsent requires the ticked box (R12); in the space a button has confirmed it.
 func (p *problems) checkConsent(form url.Values) {
 	if form.Get("consent") == "" {
 		p.add("consent", "cochez la case si vous changez d’accès\u00a0: sans votre accord, rien n’est modifié")
@@ -81,20 +81,20 @@ func repeats(typed string, email conversion.Email) bool {
 	return err == nil && again.Same(email)
 }
 
-// identifiersPage is the data of identifiers.html. It holds no password and no
-// answer: they are never sent back.
+// identifiersPage is the data of identifiers.html. It holds no password and no answer:
+// the site never sends them back.
 type identifiersPage struct {
-	Action                         string // where the form goes
-	Own                            bool   // in the space: the certificate proves who it is, and consent is given
-	Opted                          bool   // there, and the mailed code came later (D8)
+	Action                         string // the address of the form
+	Own                            bool   // in the space: the certificate proves the holder, and consent is given
+	Opted                          bool   // chosen in the space before the mailed code was typed (D8)
 	Email, Code, Submission        string // carried on
 	Number                         conversion.SubscriberNumber
 	Holder                         string
 	ExpiresAt                      time.Time
 	Contact                        string // the address by default (R13)
-	Taken                          bool   // it is another space's identifier already
+	Taken                          bool   // the contact's address is another space's identifier already
 	Pending                        string // another address, whose code is under way
-	PendingTaken                   bool   // it has become another space's identifier meanwhile
+	PendingTaken                   bool   // Pending has become another space's identifier meanwhile
 	NoOther                        bool   // no address but these two can be chosen (D1)
 	NewEmail, NewEmailConfirmation string
 	Question                       conversion.TrustQuestion
@@ -102,8 +102,8 @@ type identifiersPage struct {
 	Consent                        bool
 }
 
-// Offered is an address that would be accepted: the one by default (R13) or, in the
-// space, the one that was chosen there. It is "" where neither is free.
+// Offered is an address that would be accepted: the default (R13) or, in the space, the
+// one that was chosen there. It is "" if neither is free.
 func (p identifiersPage) Offered() string {
 	contact, pending := p.Contact, p.Pending
 	if p.Taken {
@@ -121,8 +121,8 @@ func (p identifiersPage) Offered() string {
 // Stuck tells that no address at all would be accepted.
 func (p identifiersPage) Stuck() bool { return p.NoOther && p.Offered() == "" }
 
-// askIdentifiers shows the second screen: with the contact address at first
-// (R13), then with what was typed and what is wrong with it.
+// askIdentifiers shows the second screen, first with the contact address (R13), later
+// with the typed values and their problems.
 func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
 	taken, err := a.db.AddressTaken(ctx, a.proven.Space.Contact)
 	if err != nil {
@@ -137,15 +137,15 @@ func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
 	return a.writeIdentifiers(a.w, a.r, identifiersPage{
 		Action: "/activation", Email: a.email.String(), Code: a.code.String(), Submission: newSubmission(),
 		Number: a.proven.Space.Number, Holder: a.proven.Space.Holder, ExpiresAt: a.proven.ExpiresAt,
-		Opted: !a.proven.ContactStands, Consent: a.proven.Activates || !a.proven.Pending.IsZero(), // given when they were chosen
+		Opted: !a.proven.ContactStands, Consent: a.proven.Activates || !a.proven.Pending.IsZero(), // consent was given when they were chosen
 		Contact: a.proven.Space.Contact.String(), Taken: taken,
 		Pending: a.proven.Pending.String(), PendingTaken: pendingTaken, NoOther: a.proven.NoOther,
 		Questions: conversion.TrustQuestions(),
 	}, a.form, wrong, a.wait)
 }
 
-// writeIdentifiers shows the form with what was typed, but never a secret.
-// wait is how long no other address will be looked at, 0 for not at all.
+// writeIdentifiers shows the form with the typed values, but never a secret. wait is
+// how long the site accepts no other address; 0 for no wait.
 func (s *Server) writeIdentifiers(w http.ResponseWriter, r *http.Request, page identifiersPage, form url.Values, wrong problems, wait time.Duration) error {
 	status := http.StatusOK
 	if len(wrong) > 0 {
@@ -178,18 +178,18 @@ const (
 // address is taken: more than any typing error needs, too few to search.
 var perSpace = sql.Limit{Burst: 10, Every: time.Hour}
 
-// conflicts is the bucket of the addresses that a space could not choose, whoever
-// chose them.
+// conflicts is the bucket of the addresses that a space could not choose, for all
+// visitors.
 func (s *Server) conflicts(number conversion.SubscriberNumber) sql.Bucket {
 	return s.limiter.Bucket(perSpace, "taken addresses", string(number))
 }
 
-// errTakenAlready is conversion.ErrAddressTaken for who has just typed the
-// address, and lost it to nobody.
+// errTakenAlready is conversion.ErrAddressTaken for a visitor who has just typed the
+// address. Nobody has taken it since.
 var errTakenAlready = fmt.Errorf("at once: %w", conversion.ErrAddressTaken)
 
-// refusedAddress is what the identifiers page says of an address that cannot be
-// chosen, "" for any other error.
+// refusedAddress is the text of the identifiers page about an address that cannot be
+// chosen; "" for any other error.
 func refusedAddress(err error) string {
 	var reserved *conversion.ReservedError
 	switch {

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Legal is what the law wants to be told, in the operator's words: plain text. "" is
+// Legal has the texts that the law requires, in the operator's words: plain text. "" is
 // the built-in draft.
 type Legal struct {
 	Notice  string // /mentions-legales
 	Privacy string // /donnees-personnelles
 }
 
-// LegalFiles are the names that the texts have in a folder, in the order of Legal.
+// LegalFiles are the names of the texts in a folder, in the order of Legal.
 var LegalFiles = []string{"mentions-legales.txt", "donnees-personnelles.txt"}
 
 //go:embed legal/*.txt
@@ -22,7 +22,7 @@ var legalDrafts embed.FS
 // A legalPage is the data of legal.html.
 type legalPage struct {
 	Path, Title string
-	Draft       bool // something is to be filled in
+	Draft       bool // it has a gap to fill in
 	Blocks      []legalBlock
 }
 
@@ -32,7 +32,7 @@ type legalBlock struct {
 	Lines         [][]legalSpan
 }
 
-// A legalSpan is text; a gap is to be filled in.
+// A legalSpan is text. A gap is for the operator to fill in.
 type legalSpan struct {
 	Text string
 	Gap  bool
@@ -55,8 +55,8 @@ func legalPages(l Legal) []legalPage {
 	return pages
 }
 
-// readLegal reads a text: a line that begins with "## " is a heading, with "- " an
-// item of a list; an empty line ends a paragraph.
+// readLegal reads a text. A line that begins with "## " is a heading, one that begins
+// with "- " an item of a list. An empty line ends a paragraph.
 func readLegal(text string) []legalBlock {
 	var blocks []legalBlock
 	fresh := true
@@ -78,7 +78,7 @@ func readLegal(text string) []legalBlock {
 	return blocks
 }
 
-// gapOpen begins what an operator has to fill in; "]" ends it.
+// gapOpen begins a gap for the operator to fill in; "]" ends it.
 const gapOpen = "[à compléter"
 
 func legalSpans(line string) []legalSpan {

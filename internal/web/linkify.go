@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// A textRun is a piece of the operator's text; with a link if it is an address of
-// the web or of mail, or a telephone number.
+// A textRun is a piece of the operator's text. It has a link if it is an address of the
+// web or of mail, or a telephone number.
 type textRun struct {
 	Words string
 	Link  template.URL
 }
 
-// reachable ends before the punctuation that follows in a sentence. A number of
-// France has ten digits, with or without its country; a short one has four, and
-// counts only behind a word that announces it.
+// reachable matches an address without the punctuation that follows it. A number of
+// France has ten digits, with or without its country. A short number has four, and
+// counts only after a word that announces it.
 var reachable = regexp.MustCompile(`(https?://[^\s<>"«»]*[^\s<>"«».,;:!?)\]])` +
 	`|([\pL\d.+_-]+@[\pL\d-]+(?:\.[\pL\d-]+)+)` +
 	`|(?:^|[^\d+])((?:\+33[\s.-]?|0)[\s.-]?\d(?:[\s\pZ.-]?\d){8})(?:\D|$)` +
 	`|(?i:tél(?:éphone|\.)?|numéro|appelez|le|au)[\s\pZ:]*(3[\s\pZ.]?\d[\s\pZ.]?\d\d|10\d\d)(?:\D|$)`)
 
-// linkify cuts a text. What it does not know stays text.
+// linkify cuts a text. Unknown parts stay text.
 func linkify(text string) []textRun {
 	var runs []textRun
 	for {
@@ -45,7 +45,7 @@ func linkify(text string) []textRun {
 	}
 }
 
-// dialled keeps what a telephone dials.
+// dialled keeps the characters that a telephone dials.
 func dialled(r rune) rune {
 	if r == '+' || r >= '0' && r <= '9' {
 		return r

@@ -14,8 +14,8 @@ import (
 	"bascule/internal/admission"
 )
 
-// metrics count what the pages do. Their labels are names of ours, never
-// anything that a client sent (I6).
+// metrics count the work of the pages. Their labels are names of ours, never a client's
+// text (I6).
 type metrics struct {
 	registry    *prometheus.Registry
 	requests    *prometheus.CounterVec
@@ -24,7 +24,7 @@ type metrics struct {
 	hashing     prometheus.Histogram
 }
 
-// besieged is asked at each scrape.
+// newMetrics registers the metrics. Each scrape calls besieged.
 func newMetrics(registry *prometheus.Registry, hashes *admission.Semaphore, besieged func() float64) *metrics {
 	m := &metrics{
 		registry: registry,
@@ -73,8 +73,8 @@ const (
 	outcomeRepeated    outcome = "repeated"    // the form that activated, again
 	outcomeIdentifiers outcome = "identifiers" // a right code: the next screen
 	outcomeCodeSent    outcome = "code_sent"   // another address is to be proven (D1)
-	outcomeInvalid     outcome = "invalid"     // something to correct
-	outcomeRefused     outcome = "refused"     // wrong, unknown, expired or used
+	outcomeInvalid     outcome = "invalid"     // the form has errors to correct
+	outcomeRefused     outcome = "refused"     // the code is wrong, unknown, expired or used
 	outcomeThrottled   outcome = "throttled"
 	outcomeConflict    outcome = "conflict" // an address taken, reserved, or one too many
 	outcomeAlready     outcome = "already_activated"
@@ -90,9 +90,9 @@ func (m *metrics) activation(o outcome, err error) {
 	m.activations.WithLabelValues(string(o)).Inc()
 }
 
-// Metrics serves the metrics to Prometheus, and the probes where no subscriber
-// can be in their way. They name no one (I6); it is served elsewhere than the
-// pages all the same.
+// Metrics serves the metrics to Prometheus, and the probes, where no subscriber can be
+// in their way. They name nobody (I6), but another listener than the pages' serves them
+// all the same.
 func (s *Server) Metrics() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
@@ -104,7 +104,7 @@ func (s *Server) Metrics() http.Handler {
 	return mux
 }
 
-// besieged is NaN where PostgreSQL does not tell in time.
+// besieged is NaN if PostgreSQL does not answer in time.
 func (s *Server) besieged() float64 {
 	ctx, cancel := context.WithTimeout(context.Background(), readyPatience)
 	defer cancel()

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// maxRequests is how many requests are answered at once, each with a form of 64
-// KiB in memory at the most: many times what the database and the hashing take.
+// maxRequests is how many requests are answered at once. Each holds at most a form of
+// 64 KiB in memory. This is many times what the database and the hashing can serve.
 const maxRequests = 512
 
-// admit sends away at once who comes on top of maxRequests, but not those who
-// watch whether the process lives: overload is no reason to kill it.
+// admit refuses requests beyond maxRequests at once. It lets probes of the process
+// pass: overload is no reason to kill it.
 func (s *Server) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isProbe(r.URL.Path) {
@@ -31,14 +31,14 @@ func (s *Server) admit(next http.Handler) http.Handler {
 	})
 }
 
-// secured sets the headers that every answer has.
+// secured sets the headers of every answer.
 func (s *Server) secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; "+
 			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-		// With no-referrer, browsers without Sec-Fetch-Site post "Origin: null", and
-		// could not be told from others' pages.
+		// With no-referrer, browsers without Sec-Fetch-Site post "Origin: null". Their
+		// forms could not be told from those of other sites.
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
@@ -52,8 +52,8 @@ func (s *Server) secured(next http.Handler) http.Handler {
 	})
 }
 
-// observe logs and counts each request by its route, never by its URL, and
-// answers for a handler that panics. No line tells who asked, or what (I6).
+// observe logs and counts each request by its route, never by its URL. It answers for a
+// handler that panics. No line tells who asked, or what (I6).
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -71,7 +71,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	})
 }
 
-// panicked logs where, but not what: the value of a panic may hold anything.
+// panicked logs the place of a panic, but not its value, which may hold anything.
 func (s *Server) panicked(w *watcher, r *http.Request, p any) {
 	if p == http.ErrAbortHandler {
 		panic(p)
@@ -100,7 +100,7 @@ func routeName(pattern string) string {
 	return pattern
 }
 
-// knownMethod keeps what clients invent out of logs and metrics.
+// knownMethod keeps methods that clients invent out of logs and metrics.
 func knownMethod(m string) string {
 	switch m {
 	case http.MethodGet, http.MethodHead, http.MethodPost:

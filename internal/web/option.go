@@ -16,17 +16,17 @@ import (
 // optionPage is the data of option.html.
 type optionPage struct {
 	spaceHeader
-	Stale   bool // the revocation lists are out of date: nothing irrevocable now
+	Stale   bool // the revocation lists are out of date: nothing irrevocable may happen now
 	Pending *pendingChoice
 }
 
-// showOption tells that the change is irrevocable, before anything is asked (R12).
+// showOption tells that the change is irrevocable, before it asks anything (R12).
 func (s *Server) showOption(w http.ResponseWriter, r *http.Request, e entry) error {
 	return s.write(w, r, http.StatusOK, "option", view{Step: stepOption, Own: true, Inside: e.space.Access,
 		Data: optionPage{spaceHeader: e.page(), Stale: e.holder.Stale, Pending: e.pending()}})
 }
 
-// confirmOption is the button: it leads to the identifiers and changes nothing.
+// confirmOption is the button. It leads to the identifiers and changes nothing.
 func (s *Server) confirmOption(w http.ResponseWriter, r *http.Request, e entry) error {
 	if e.holder.Stale {
 		return s.refuseStale(w, r, e)
@@ -35,15 +35,16 @@ func (s *Server) confirmOption(w http.ResponseWriter, r *http.Request, e entry) 
 	return nil
 }
 
-// refuseStale is the answer while nobody can tell whether the certificate has
-// been revoked: who may not be its holder any more must not switch the space for good.
+// refuseStale is the answer while nobody can tell whether the certificate has been
+// revoked. Somebody who may not be its holder any more must not switch the space for
+// good.
 func (s *Server) refuseStale(w http.ResponseWriter, r *http.Request, e entry) error {
 	w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(staleRetry), 10))
 	return s.write(w, r, http.StatusServiceUnavailable, "option", view{Step: stepOption, Own: true, Inside: e.space.Access,
 		Data: optionPage{spaceHeader: e.page(), Stale: true, Pending: e.pending()}})
 }
 
-// staleRetry is when to look whether the operator has fetched the lists.
+// staleRetry is how long a visitor waits for the operator to fetch the lists.
 const staleRetry = 10 * time.Minute
 
 // stepOption is the first of the sheet's steps, where the batch has the code (R33).
@@ -58,7 +59,7 @@ func (s *Server) showIdentifiers(w http.ResponseWriter, r *http.Request, e entry
 	return o.ask(r.Context(), nil)
 }
 
-// opt takes the identifiers of a certificate holder (R13–R18): a code is mailed
+// opt takes the identifiers of a certificate holder (R13–R18). A mail with a code goes
 // to the address chosen, or an earlier mail stands (R22, D8).
 func (s *Server) opt(w http.ResponseWriter, r *http.Request, e entry) error {
 	form, err := readForm(r)
@@ -81,7 +82,7 @@ type option struct {
 	r     *http.Request
 	entry entry
 	form  url.Values
-	wait  time.Duration // before the next address, where too many were taken
+	wait  time.Duration // before the next address, if too many were taken
 }
 
 func (o *option) run(ctx context.Context) (outcome, error) {

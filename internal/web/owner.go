@@ -11,12 +11,12 @@ import (
 	"bascule/sql"
 )
 
-// ownerPage is the data of the pages on which the owner of a password space changes
-// what opens it. A secret is never sent back.
+// ownerPage is the data of the pages on which the owner of a password space changes its
+// identifier or trust question. The site never sends a secret back.
 type ownerPage struct {
 	Email                          string // the identifier
 	NewEmail, NewEmailConfirmation string // as typed
-	Pending                        string // the address whose code is awaited
+	Pending                        string // the address that a code has yet to prove
 	Code                           string // as typed
 	Lifetime                       string // of the code
 	Question                       conversion.TrustQuestion
@@ -30,7 +30,7 @@ func ownerForm(e entry, form url.Values) ownerPage {
 		Question: conversion.TrustQuestion(form.Get("question")), Questions: conversion.TrustQuestions()}
 }
 
-// byOwner does f if the password typed is the current one: whoever has found a space
+// byOwner runs f if the typed password is the current one: a stranger who finds a space
 // open changes nothing. It tells how long to wait, or returns admission.ErrWrong.
 func (s *Server) byOwner(r *http.Request, e entry, typed string, f func() error) (wait time.Duration, err error) {
 	tries := admission.Own(s.limiter.Bucket(admission.PerAddress, "current password", string(e.space.Number)))
@@ -59,7 +59,7 @@ func (s *Server) byOwner(r *http.Request, e entry, typed string, f func() error)
 
 const notCurrent = "Ce n’est pas votre mot de passe actuel."
 
-// showIdentifier asks for another identifier or, while a code is awaited, for that.
+// showIdentifier asks for another identifier, or for the code that one waits for.
 func (s *Server) showIdentifier(w http.ResponseWriter, r *http.Request, e entry) error {
 	return s.askIdentifier(w, r, e, nil, 0, nil)
 }
@@ -80,11 +80,11 @@ func (s *Server) askIdentifier(w http.ResponseWriter, r *http.Request, e entry, 
 	return s.write(w, r, status, "owner_identifier", view{Inside: e.space.Access, Problems: wrong, Data: page})
 }
 
-// identifierMails keeps an open space from flooding mailboxes.
+// identifierMails keeps a visitor of an open space from flooding mailboxes.
 var identifierMails = sql.Limit{Burst: 5, Every: 15 * time.Minute}
 
-// chooseIdentifier has a code mailed to another address: it becomes the identifier
-// once that code is typed (R6). Nothing changes before.
+// chooseIdentifier makes a mail due with a code to another address. That address
+// becomes the identifier once the code is typed (R6). Nothing changes before.
 func (s *Server) chooseIdentifier(w http.ResponseWriter, r *http.Request, e entry) error {
 	form, err := readForm(r)
 	if err != nil {
@@ -218,7 +218,7 @@ func (s *Server) changeQuestion(w http.ResponseWriter, r *http.Request, e entry)
 		return s.questionAgain(w, r, refusalStatus(w, wait), e, form, problems{tooMany("current", wait)})
 	case errors.Is(err, admission.ErrWrong):
 		return s.questionAgain(w, r, http.StatusUnprocessableEntity, e, form, problems{{"current", notCurrent}})
-	case errors.Is(err, conversion.ErrNotFound): // the password was changed elsewhere, which ended this session
+	case errors.Is(err, conversion.ErrNotFound): // a change of the password elsewhere ended this session
 		http.Redirect(w, r, "/connexion", http.StatusSeeOther)
 		return nil
 	case err != nil:

@@ -22,13 +22,13 @@ type pages struct {
 	templates map[string]*template.Template
 }
 
-// site is what every page knows.
+// site is what all pages know.
 type site struct {
 	Administration conversion.Administration // zero for none
 	Help           string
 	Lifetime       string // of a code, "48 heures" (R21)
 	Profile        conversion.PasswordProfile
-	// Certificates tells whether anybody can enter with one.
+	// Certificates tells whether anybody can enter with a certificate.
 	Certificates bool
 	static       *static
 }
@@ -39,8 +39,8 @@ func (s site) Asset(name string) string { return s.static.url(name) }
 // CNIL tells whether passwords follow the CNIL's rules rather than the sheet's (D6).
 func (s site) CNIL() bool { return s.Profile == conversion.ProfileCNIL }
 
-// HelpLines are the lines of the operator's text, cut into links and what is
-// between them (R32).
+// HelpLines are the lines of the operator's text, cut into links and the texts between
+// them (R32).
 func (s site) HelpLines() [][]textRun {
 	var lines [][]textRun
 	for line := range strings.FieldsFuncSeq(s.Help, func(r rune) bool { return r == '\n' || r == '\r' }) {
@@ -49,14 +49,14 @@ func (s site) HelpLines() [][]textRun {
 	return lines
 }
 
-// A view is what a template shows.
+// A view is the data of a template.
 type view struct {
-	Title    string            // "" is the title that the template defines
+	Title    string            // "" for the template's own title
 	Step     int               // 1 to 4, 0 outside the four steps (R33)
 	Own      bool              // the sheet's steps, from inside the space, instead of the batch's
-	Either   bool              // nobody knows which of the two
-	Inside   conversion.Access // how the space is entered that the page is in, "" outside
-	Signed   conversion.Access // how the browser is in a space, whichever the page; filled in by write
+	Either   bool              // nobody knows which of the two steps
+	Inside   conversion.Access // the entry of the space that the page is in, "" outside
+	Signed   conversion.Access // the browser's entry to a space, on any page; filled in by write
 	Problems problems          // shown on top, and in the title
 	Data     any
 	Site     site // filled in by write
@@ -114,7 +114,7 @@ func (p *pages) write(w http.ResponseWriter, status int, name string, v view) er
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
-	w.Write(b.Bytes()) // fails when the reader has gone: nobody is left to tell
+	w.Write(b.Bytes()) // fails if the client has gone, which needs no answer
 	return nil
 }
 

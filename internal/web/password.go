@@ -29,9 +29,8 @@ func renewalPage(form url.Values) passwordPage {
 	return passwordPage{Email: form.Get("email"), Code: form.Get("code"), Lifetime: frenchDuration(conversion.ResetLifetime)}
 }
 
-// renew takes a new password with the code that was mailed for it (R31).
-// Everything wrong is told at once, and only a password that is taken uses the
-// code up.
+// renew takes a new password with the code that was mailed for it (R31). It tells all
+// problems at once. Only an accepted password uses the code up.
 func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 	form, err := readForm(r)
 	if err != nil {
@@ -59,13 +58,13 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 		return s.renewAgain(w, r, form, 0, wrong)
 	}
 	err = s.useReset(r.Context(), reset, password, form.Get("password"))
-	if errors.Is(err, errSamePassword) { // bounded: it tells what the password is
+	if errors.Is(err, errSamePassword) { // it tells the password, so it is counted
 		if err := s.limiter.Count(r.Context(), s.limiter.ByAddress("reset", s.client(r), email)...); err != nil {
 			return err
 		}
 		return s.renewAgain(w, r, form, 0, problems{{"password", samePassword}})
 	}
-	if errors.Is(err, conversion.ErrCodeRefused) { // it was good a moment ago: this is no guess
+	if errors.Is(err, conversion.ErrCodeRefused) { // the code was good a moment ago: this is no guess
 		return s.renewAgain(w, r, form, 0, problems{{"code", resetRefused}})
 	}
 	if err != nil {
@@ -88,12 +87,12 @@ func parseResetCode(form url.Values) (conversion.Email, conversion.Code, problem
 	return email, code, wrong
 }
 
-// findReset returns admission.ErrWrong for all that is wrong with a code, or how long to wait.
+// findReset returns admission.ErrWrong for every bad code, or tells how long to wait.
 func (s *Server) findReset(r *http.Request, email conversion.Email, code conversion.Code) (reset sql.Reset, wait time.Duration, err error) {
 	wait, err = s.limiter.Guess(r.Context(), admission.Own(s.limiter.ByAddress("reset", s.client(r), email)...), func() (err error) {
 		reset, err = s.db.FindReset(r.Context(), s.keys, email, code)
 		if late := (*sql.LateCode)(nil); errors.As(err, &late) {
-			return err // it was right
+			return err // the code was right
 		}
 		if errors.Is(err, conversion.ErrCodeRefused) {
 			return admission.ErrWrong
@@ -103,7 +102,7 @@ func (s *Server) findReset(r *http.Request, email conversion.Email, code convers
 	return reset, wait, err
 }
 
-// parseNewPassword checks a password that is typed twice (R14, R16, D6).
+// parseNewPassword checks a password that was typed twice (R14, R16, D6).
 func parseNewPassword(form url.Values, profile conversion.PasswordProfile, number conversion.SubscriberNumber) (conversion.Password, problems) {
 	var wrong problems
 	password, err := conversion.ParsePassword(form.Get("password"), profile, number)
@@ -141,13 +140,13 @@ func (s *Server) renewAgain(w http.ResponseWriter, r *http.Request, form url.Val
 	return s.write(w, r, refusalStatus(w, wait), "password", view{Problems: wrong, Data: renewalPage(form)})
 }
 
-// showPassword is the form of who is in the space.
+// showPassword is the form for a visitor in the space.
 func (s *Server) showPassword(w http.ResponseWriter, r *http.Request, e entry) error {
 	return s.changeAgain(w, r, http.StatusOK, e, nil)
 }
 
-// changePassword replaces the password by another one. It ends all sessions but
-// this one: somebody else may have known the old password.
+// changePassword replaces the password by another one. It ends all other sessions:
+// somebody else may have known the old password.
 func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry) error {
 	form, err := readForm(r)
 	if err != nil {
@@ -161,7 +160,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 	if err != nil {
 		return err
 	}
-	// Only who is in the space can fill this one.
+	// Only visitors in the space can fill this bucket.
 	tries := admission.Own(s.limiter.Bucket(admission.PerAddress, "current password", string(e.space.Number)))
 	wait, err := s.limiter.Guess(r.Context(), tries, func() error {
 		hash, err := s.rehash(r, e.session.Password, form.Get("current"), password)
@@ -178,7 +177,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 			return err
 		}
 		return s.changeAgain(w, r, http.StatusUnprocessableEntity, e, problems{{"current", "Ce n’est pas votre mot de passe actuel."}})
-	case errors.Is(err, conversion.ErrNotFound): // changed elsewhere, which ended this session
+	case errors.Is(err, conversion.ErrNotFound): // a change elsewhere ended this session
 		http.Redirect(w, r, "/connexion", http.StatusSeeOther)
 		return nil
 	case err != nil:

@@ -13,8 +13,8 @@ import (
 	"bascule/sql"
 )
 
-// recapPDF serves the document that the subscriber keeps (R28), to a session only:
-// there is nothing in the URL to pass on.
+// recapPDF serves the document that the subscriber keeps (R28), to a session only: the
+// URL holds nothing that somebody could pass on.
 func (s *Server) recapPDF(w http.ResponseWriter, r *http.Request) error {
 	found, pdf, err := s.documentOf(r)
 	if errors.Is(err, conversion.ErrNotFound) {
@@ -28,13 +28,13 @@ func (s *Server) recapPDF(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Type", "application/pdf")
 	h.Set("Content-Disposition", `inline; filename="recapitulatif-`+string(found.Number)+`.pdf"`)
 	h.Set("Content-Length", strconv.Itoa(len(pdf)))
-	w.Write(pdf) // fails when the reader has gone: nobody is left to tell
+	w.Write(pdf) // fails if the client has gone, which needs no answer
 	return nil
 }
 
 // documentOf reads the document, or makes it, in one of as many slots as there are
-// cores. It returns conversion.ErrNotFound, or admission.ErrOverload. The slot is free again
-// before the document leaves: a slow reader keeps nobody waiting.
+// cores. It returns conversion.ErrNotFound, or admission.ErrOverload. It gives the slot
+// back before the document leaves: a slow client keeps nobody waiting.
 func (s *Server) documentOf(r *http.Request) (found sql.Recap, pdf []byte, err error) {
 	release, err := s.documents.Acquire(r.Context())
 	if err != nil {
@@ -66,8 +66,8 @@ func (s *Server) recapOf(r *http.Request) (sql.Recap, error) {
 	return sql.Recap{}, conversion.ErrNotFound
 }
 
-// document is the PDF that the worker stored or, before it came by, the same
-// bytes made from the same facts.
+// document is the PDF that the worker stored. Before that, it is the same bytes made
+// from the same facts.
 func document(r sql.Recap) ([]byte, error) {
 	if r.PDF != nil {
 		return r.PDF, nil
@@ -87,8 +87,8 @@ func (s *Server) noSession(w http.ResponseWriter, r *http.Request) error {
 	return s.write(w, r, http.StatusForbidden, "recap_nosession", view{})
 }
 
-// recapPage shows what the PDF says, for who cannot read that: the library that
-// writes it knows no tags (R28).
+// recapPage shows the content of the PDF as a page, for subscribers who cannot read the
+// PDF: its library knows no tags (R28).
 func (s *Server) recapPage(w http.ResponseWriter, r *http.Request) error {
 	found, err := s.recapOf(r)
 	if errors.Is(err, conversion.ErrNotFound) {

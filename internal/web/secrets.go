@@ -24,9 +24,9 @@ func (s *Server) hashing(ctx context.Context, f func()) error {
 	return nil
 }
 
-// credentials waits for a hashing slot. What it returns hashes once, and gives the
-// slot back then; release gives it back in any case. It returns admission.ErrOverload, or
-// ctx's error.
+// credentials waits for a hashing slot. The returned function hashes once, and then
+// gives the slot back; release gives it back in any case. It returns
+// admission.ErrOverload, or ctx's error.
 func (s *Server) credentials(ctx context.Context, i identifiers) (hash func() (sql.Credentials, error), release func(), err error) {
 	if release, err = s.hashes.Acquire(ctx); err != nil {
 		return nil, nil, err
@@ -38,10 +38,10 @@ func (s *Server) credentials(ctx context.Context, i identifiers) (hash func() (s
 	}), release, nil
 }
 
-// identifier finds the password space of an address or, where there is none,
-// what to compare secrets with all the same.
+// identifier finds the password space of an address. If there is none, it returns a
+// decoy for the comparison of secrets.
 func (s *Server) identifier(ctx context.Context, email conversion.Email) (found sql.Identifier, known bool, err error) {
-	blind := decoy() // made for a known address too: the first unknown one must not take longer
+	blind := decoy() // made for a known address, too: the first unknown one must not take longer
 	found, err = s.db.FindIdentifier(ctx, email)
 	if errors.Is(err, conversion.ErrNotFound) {
 		return sql.Identifier{Password: blind, Answer: blind}, false, nil
@@ -49,8 +49,8 @@ func (s *Server) identifier(ctx context.Context, email conversion.Email) (found 
 	return found, err == nil, err
 }
 
-// decoy is the hash of a secret that nobody knows, made once in each process:
-// comparing with it takes the time of any other.
+// decoy is the hash of a secret that nobody knows, made once in each process. Comparing
+// with it takes the time of any other.
 var decoy = sync.OnceValue(func() conversion.Hash {
 	secret, err := conversion.ParseTrustAnswer(newToken())
 	if err != nil {
@@ -59,8 +59,9 @@ var decoy = sync.OnceValue(func() conversion.Hash {
 	return secret.Hash()
 })
 
-// refusedNoted bounds what the audit log tells of wrong secrets: who mistypes a
-// few times finds each of them there, who guesses without end does not fill it.
+// refusedNoted bounds the entries of wrong secrets in the audit log. A visitor who
+// mistypes a few times finds each of them there; one who guesses without end does not
+// fill it.
 var refusedNoted = sql.Limit{Burst: 10, Every: time.Hour}
 
 func (s *Server) noteRefused(ctx context.Context, email conversion.Email, what sql.Refusal) error {
@@ -70,9 +71,9 @@ func (s *Server) noteRefused(ctx context.Context, email conversion.Email, what s
 // beat is longer than an answer takes on an idle server.
 const beat = 250 * time.Millisecond
 
-// onTheBeat waits until a whole number of beats after the start, so that the
-// time of an answer does not tell what was written to the database for it: a
-// mail that is due takes a few milliseconds more than none.
+// onTheBeat waits until a whole number of beats after the start. So the time of an
+// answer does not tell what was written to the database: a mail that is due takes a few
+// milliseconds more than none.
 func onTheBeat(ctx context.Context, start time.Time) {
 	select {
 	case <-time.After(beat - time.Since(start)%beat):

@@ -11,22 +11,23 @@ import (
 	"bascule/internal/conversion"
 )
 
-// The cookies of sessions: the one that an activation opens, good for the recap
-// alone, and the one that address and password open.
+// The cookies of sessions. An activation opens the first, for the recap alone. Address
+// and password open the second.
 const (
 	recapCookie = "recap"
 	spaceCookie = "espace"
 )
 
-// browserCookie tells a browser that has been in a space, or has proven its address
-// by a code that was used up, from strangers. It opens nothing.
+// browserCookie tells known browsers from strangers. Such a browser has been in a
+// space, or has proven its address by a code that was used up. The cookie opens
+// nothing.
 const (
 	browserCookie = "navigateur"
 	browserLife   = 180 * 24 * time.Hour // renewed by each entry
 )
 
 // cookie holds the secret of a session. Over https the prefix of its name makes
-// browsers refuse it from anybody but this very host.
+// browsers refuse it from any other host.
 func (s *Server) cookie(name, token string, life time.Duration) *http.Cookie {
 	return &http.Cookie{
 		Name: s.cookieName(name), Value: token, Path: "/", MaxAge: int(life.Seconds()),
@@ -34,7 +35,7 @@ func (s *Server) cookie(name, token string, life time.Duration) *http.Cookie {
 	}
 }
 
-// sessionHash is what the database knows of a session: the hash of its cookie.
+// sessionHash is the hash of a session's cookie, as the database knows it.
 func (s *Server) sessionHash(r *http.Request, name string) (hash [32]byte, ok bool) {
 	token := s.cookieValue(r, name)
 	return sha256.Sum256([]byte(token)), token != ""
@@ -47,7 +48,7 @@ func (s *Server) cookieName(name string) string {
 	return name
 }
 
-// cookieValue is what a browser says, "" where it says nothing.
+// cookieValue is the value of a browser's cookie, "" if it sends none.
 func (s *Server) cookieValue(r *http.Request, name string) string {
 	cookie, err := r.Cookie(s.cookieName(name))
 	if err != nil {
@@ -63,8 +64,8 @@ func newToken() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// remember makes browser and network known to the address whose owner is there.
-// What has been done stands whether or not the network can be noted.
+// remember makes the address know browser and network, as its owner is there. The work
+// before stands, even if the network cannot be noted.
 func (s *Server) remember(w http.ResponseWriter, r *http.Request, email conversion.Email) {
 	known := s.limiter.DeviceCookie(s.cookieValue(r, browserCookie), newToken(), email)
 	http.SetCookie(w, s.cookie(browserCookie, known, browserLife))
@@ -73,8 +74,7 @@ func (s *Server) remember(w http.ResponseWriter, r *http.Request, email conversi
 	}
 }
 
-// knownBrowser is the name of a browser that is known to the address, "" for a
-// stranger.
+// knownBrowser is the name of a browser that the address knows, "" for a stranger.
 func (s *Server) knownBrowser(r *http.Request, email conversion.Email) string {
 	return s.limiter.Device(s.cookieValue(r, browserCookie), email)
 }

@@ -12,11 +12,11 @@ import (
 	"bascule/internal/text"
 )
 
-// spaceHeader is what the pages of a space have in common.
+// spaceHeader is the common part of the pages of a space.
 type spaceHeader struct {
 	Number      conversion.SubscriberNumber
 	Holder      string
-	Certificate bool // entered by it
+	Certificate bool // a certificate opened it
 }
 
 func (e entry) page() spaceHeader {
@@ -27,9 +27,9 @@ func (e entry) page() spaceHeader {
 type spacePage struct {
 	spaceHeader
 	Services  int                  // of all companies
-	Companies []conversion.Company // the present page of those that are looked for
+	Companies []conversion.Company // the present page of the companies found
 	Total     int                  // of all companies
-	Found     int                  // of those that are looked for
+	Found     int                  // of the companies found
 	Chosen    *conversion.Company
 	Search    string
 	Pages     int
@@ -41,7 +41,7 @@ type spacePage struct {
 // pendingChoice is an option whose code has not been typed yet (R20–R23).
 type pendingChoice struct {
 	Email             string
-	Taken             bool      // it has become another space's identifier meanwhile
+	Taken             bool      // the address has become another space's identifier meanwhile
 	MailedAt, Expires time.Time // zero while the mail is queued
 }
 
@@ -134,7 +134,7 @@ type contactPage struct {
 	SwitchedAt time.Time
 }
 
-// showContact is "Gérer vos coordonnées": the recap is there at any time (R29).
+// showContact is "Gérer vos coordonnées": it has the recap at any time (R29).
 func (s *Server) showContact(w http.ResponseWriter, r *http.Request, e entry) error {
 	p := contactPage{spaceHeader: e.page(), Contact: e.space.Contact.String(),
 		Serial: e.space.Certificate.Serial, Expires: e.space.Certificate.Expires}

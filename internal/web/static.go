@@ -18,9 +18,8 @@ import (
 //go:embed static
 var staticFiles embed.FS
 
-// static serves the style sheet, the script and the images, those of the theme
-// first. One version covers them all, so that they can name each other by
-// relative URLs.
+// static serves the style sheet, the script and the images, those of the theme first.
+// They share one version, so that they can name each other by relative URLs.
 type static struct {
 	version string
 	files   map[string][]byte
@@ -45,8 +44,8 @@ func loadStatic(themeDir string) (*static, error) {
 	return s, nil
 }
 
-// loadTheme reads a folder that may not lead out of itself: a link that does, and
-// one that leads to a folder or nowhere, is an error that names it.
+// loadTheme reads a folder. A link that leads out of it, to a folder or nowhere is an
+// error that names it.
 func (s *static) loadTheme(dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -56,12 +55,13 @@ func (s *static) loadTheme(dir string) error {
 	return s.load(root.FS())
 }
 
-// maxStatic bounds a file, so that the start says which one was not meant to be there.
+// maxStatic is the most bytes of a file: the start names a file that does not belong
+// there.
 const maxStatic = 4 << 20
 
-// load reads the files that pages may need. Names that begin with a dot, and
-// endings that pages have no use for, are left out: what somebody keeps beside the
-// theme is served to nobody.
+// load reads the files that pages may need. It leaves out names that begin with a dot,
+// and endings that pages have no use for: other files beside the theme are served to
+// nobody.
 func (s *static) load(from fs.FS) error {
 	return fs.WalkDir(from, ".", func(name string, e fs.DirEntry, err error) error {
 		if err != nil {
@@ -104,7 +104,7 @@ func (s *static) digest() string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// url is where a file is served, "" if there is none of that name.
+// url is the URL of a file; "" if there is none of that name.
 func (s *static) url(name string) string {
 	if _, ok := s.files[name]; !ok {
 		return ""
@@ -112,8 +112,8 @@ func (s *static) url(name string) string {
 	return "/static/" + s.version + "/" + name
 }
 
-// serve answers for any version, as pages of another release may still be open;
-// only the present one may be kept.
+// serve answers for any version, as pages of another release may still be open.
+// Browsers may keep only the present one.
 func (s *static) serve(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("file")
 	content, ok := s.files[name]
@@ -127,12 +127,12 @@ func (s *static) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	h.Set("Content-Type", contentTypes[path.Ext(name)])
 	h.Set("Content-Length", strconv.Itoa(len(content)))
-	w.Write(content) // fails when the reader has gone: nobody is left to tell
+	w.Write(content) // fails if the client has gone, which needs no answer
 	return nil
 }
 
-// contentTypes are the endings that are served, in lower case. The list does not
-// depend on what the machine knows.
+// contentTypes are the endings that are served, in lower case. The list does not depend
+// on the machine.
 var contentTypes = map[string]string{
 	".css":   "text/css; charset=utf-8",
 	".gif":   "image/gif",

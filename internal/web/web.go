@@ -1,16 +1,15 @@
-// Package web serves the pages that subscribers see. A handler parses the form,
-// calls one method of [sql.DB] and renders a page; nothing is kept between two
-// requests but what the forms carry and the database holds.
+// Package web serves the pages that subscribers see. A handler parses the form, calls
+// one method of [sql.DB] and renders a page. Between two requests only forms and the
+// database keep values.
 //
 // # Theme
 //
-// The look is deliberately neutral. An operator who is entitled to another one
-// puts files into a folder (THEME_DIR): each replaces the built-in file of the
-// same name under static/ (style.css, icon.svg, page.js) or is served beside
-// them, so that style.css can name fonts and images by a relative URL. A
-// logo.svg or logo.png is shown in the header in place of the site's mark. The
-// folder is read once, at the start; names that begin with a dot, and endings
-// that pages have no use for, are left out.
+// The look is deliberately neutral. An operator who is entitled to another look puts
+// files into a folder (THEME_DIR). Each replaces the built-in file of the same name
+// under static/ (style.css, icon.svg, page.js), or is served beside them. So style.css
+// can name fonts and images by a relative URL. A logo.svg or logo.png in the header takes
+// the place of the site's mark. The folder is read once, at the start. Names that begin
+// with a dot, and endings that pages have no use for, are left out.
 package web
 
 import (
@@ -35,31 +34,30 @@ import (
 	"bascule/sql"
 )
 
-// Config is what the pages need. DB, Keys, PublicURL and Log are required.
+// Config has the settings of the pages. DB, Keys, PublicURL and Log are required.
 type Config struct {
 	DB   *sql.DB
 	Keys *conversion.Keyring
-	// PublicURL is where subscribers find the pages: scheme and host, no path.
-	// With https, cookies are Secure and HSTS is sent.
+	// PublicURL is the address of the pages: scheme and host, no path. With https,
+	// cookies are Secure and HSTS is sent.
 	PublicURL *url.URL
 	Profile   conversion.PasswordProfile // "" is conversion.ProfileFiche (D6)
-	// Administration is whom the pages are from; zero for nobody.
+	// Administration is the author of the pages; zero for nobody.
 	Administration conversion.Administration
-	// Help is the operator's own text on the assistance, plain, on one or more
-	// lines (R32). Without it the pages tell what the sheet tells.
+	// Help is the operator's own text on the assistance, plain, on one or more lines
+	// (R32). Without it the pages have the sheet's text.
 	Help  string
 	Legal Legal // the zero value has a draft of every page
 	// TrustedProxies are believed about X-Forwarded-For, and nothing else.
 	TrustedProxies []netip.Prefix
-	// CertProxies are believed about Client-Cert, on CertificateHandler alone: who
-	// is in a list of its own has the word on who a client is. Where there are
-	// any, certificates count as these proxies show them and in no other way.
+	// CertProxies are believed about Client-Cert, on CertificateHandler alone; they
+	// have a list of their own, as they decide who a client is. If there are any, only
+	// the certificates that they show count.
 	CertProxies []netip.Prefix
-	// Certificates judges the certificates of those who enter with one (R7);
-	// nil where nobody can.
+	// Certificates judges client certificates (R7); nil if nobody can enter with one.
 	Certificates *certificate.Store
-	CertURL      *url.URL         // where browsers are asked for a certificate; nil for nowhere
-	Now          func() time.Time // by which certificates are judged; nil is time.Now
+	CertURL      *url.URL         // the address that asks browsers for a certificate; nil for none
+	Now          func() time.Time // the clock for certificates; nil is time.Now
 	ThemeDir     string           // "" for the built-in look
 	CodeLifetime time.Duration    // as the pages tell it; 0 is conversion.DefaultCodeLifetime (R21)
 	HashSlots    int              // Argon2id computations at once; 0 is one for each core
@@ -67,8 +65,8 @@ type Config struct {
 	Registry     *prometheus.Registry // where the metrics are registered; nil for one of its own
 }
 
-// Server holds what all requests share. It is safe for concurrent use, and may
-// be one of several in front of the same database.
+// Server holds what all requests share. It is safe for concurrent use, and may be one
+// of several in front of the same database.
 type Server struct {
 	db      *sql.DB
 	keys    *conversion.Keyring
@@ -93,25 +91,24 @@ type Server struct {
 	entries     entries
 
 	limiter   *admission.Limiter
-	requests  *admission.Semaphore // one slot for each that is being answered
+	requests  *admission.Semaphore // one slot for each request that is being answered
 	turns     admission.KeyedMutex[turn]
 	hashes    *admission.Semaphore // each takes a core and 19 MiB
-	documents *admission.Semaphore // recaps: each may be made anew, and at the bounds of a space takes some megabytes
+	documents *admission.Semaphore // recaps: each may be made anew, and a space at its bounds takes some megabytes
 }
 
-// A turn is what submissions work on one after the other: a request or, before there
-// is one, a space. The other number is 0.
+// A turn is a request, on which submissions work one after the other. Before there is a
+// request, it is a space. The other number is 0.
 type turn struct{ request, space int64 }
 
-// queueLength is how many submissions may wait for a slot: each holds a form in
-// memory.
+// queueLength is how many submissions may wait for a slot: each holds a form in memory.
 const queueLength = 32
 
-// defaultHelp is what the sheet tells of the assistance (R32).
+// defaultHelp is the sheet's text on the assistance (R32).
 const defaultHelp = "L’assistance est joignable de 8\u00a0h\u00a000 à 19\u00a0h\u00a030, du lundi au vendredi, par téléphone et par formulaire électronique."
 
-// New reads the theme and the templates. It returns an error that names the
-// setting which cannot be used.
+// New reads the theme and the templates. Its error names the setting that cannot be
+// used.
 func New(cfg Config) (*Server, error) {
 	origin, err := originOf(cfg.PublicURL)
 	if err != nil {
@@ -167,7 +164,7 @@ func originOf(u *url.URL) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// protect refuses forms that another site sends.
+// protect refuses forms of other sites.
 func protect(origins ...string) (*http.CrossOriginProtection, error) {
 	p := http.NewCrossOriginProtection()
 	for _, origin := range origins {
@@ -188,7 +185,7 @@ type route struct {
 	post handler
 }
 
-// routes is the site.
+// routes lists the pages of the site.
 func (s *Server) routes() []route {
 	return []route{
 		// Around the switch.
@@ -226,8 +223,8 @@ func (s *Server) routes() []route {
 	}
 }
 
-// CertificateHandler serves the same site where browsers are asked for a
-// certificate: only that opens a space there.
+// CertificateHandler serves the same site to browsers that are asked for a certificate:
+// only a certificate opens a space there.
 func (s *Server) CertificateHandler() http.Handler {
 	site := s.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -244,7 +241,7 @@ func (s *Server) Handler() http.Handler {
 	return s.observe(s.secured(s.admit(mux)))
 }
 
-// fixed is a page that is the same for everybody.
+// fixed makes a page that is the same for everybody.
 func (s *Server) fixed(name string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Cache-Control", "no-cache")
@@ -260,11 +257,11 @@ func (s *Server) unknown(w http.ResponseWriter, r *http.Request) error {
 	return failure{status: http.StatusNotFound}
 }
 
-// encodedHash stands in a link that some mail program or gateway has rewritten.
+// encodedHash matches a link that some mail program or gateway has rewritten.
 var encodedHash = regexp.MustCompile(`^(/activation|/nouveau-mot-de-passe)(\?etape=3)?%23(.*)$`)
 
-// mended is where a link of a mail leads whose "#" was encoded, "" for any other:
-// address and code stand after the "#" again, where no server sees them (D5).
+// mended repairs a link of a mail whose "#" was encoded; "" for any other link. Address
+// and code follow the "#" again, where no server sees them (D5).
 func mended(u *url.URL) string {
 	m := encodedHash.FindStringSubmatch(u.RequestURI())
 	if m == nil {

@@ -1,10 +1,10 @@
-// Package workbook writes workbooks, each row straight to the writer: memory does
-// not grow with them (I8). Cells are values; a text is never a formula, whatever it
-// begins with, and is read back as it was (I7). Every sheet prints on A4 landscape,
-// as wide as the paper.
+// Package workbook writes workbooks, each row straight to the writer: memory does not
+// grow with them (I8). Cells are values. A text is never a formula, whatever its first
+// character, and is read back as it was (I7). Every sheet prints on A4 landscape, as
+// wide as the paper.
 //
 // Excelize writes what ties a workbook together: the list of its sheets, styles,
-// charts. The sheets are written here.
+// charts. This package writes the sheets.
 package workbook
 
 import (
@@ -15,13 +15,13 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// Book is a workbook in the making. Its sheets are written one after the other.
+// Book is a workbook under construction. Its sheets are written one after the other.
 type Book struct {
 	// Excelize is for what a Sheet does not do: charts and properties.
 	Excelize *excelize.File
 
 	zip  *zip.Writer
-	ours map[string]bool // the parts that were begun here
+	ours map[string]bool // the parts that this package began
 	err  error           // the first one of the styles
 }
 
@@ -29,12 +29,12 @@ type Book struct {
 func New(w io.Writer, first string) (*Book, error) {
 	b := &Book{Excelize: excelize.NewFile(), zip: zip.NewWriter(w), ours: make(map[string]bool)}
 	b.zip.RegisterCompressor(zip.Deflate, func(to io.Writer) (io.WriteCloser, error) {
-		return flate.NewWriter(to, flate.BestSpeed) // half the time, a third more bytes
+		return flate.NewWriter(to, flate.BestSpeed) // it takes half the time, and a third more bytes
 	})
 	return b, b.Excelize.SetSheetName(b.Excelize.GetSheetName(0), first)
 }
 
-// Close adds all that is not written yet. It does not close the writer.
+// Close writes the rest of the workbook. It does not close the writer.
 func (b *Book) Close() error {
 	if b.err != nil {
 		return b.err
@@ -43,7 +43,7 @@ func (b *Book) Close() error {
 	return b.Excelize.Write(io.Discard)
 }
 
-// archive takes from excelize all parts but those that were written here.
+// archive takes all parts from excelize but those that this package wrote.
 type archive struct {
 	*zip.Writer
 	ours map[string]bool
@@ -57,7 +57,7 @@ func (a archive) Create(part string) (io.Writer, error) {
 	return a.Writer.Create(part)
 }
 
-// Style is how a cell looks. Colours are red, green and blue in hexadecimal.
+// Style is the look of a cell. Colours are red, green and blue in hexadecimal.
 type Style struct {
 	Format     string  // of numbers; "@" keeps a text a text when somebody edits it
 	Size       float64 // of letters; 0 is 11
@@ -69,7 +69,7 @@ type Style struct {
 	Wrap       bool
 }
 
-// Align is where in its cell a text stands.
+// Align is the place of a text in its cell.
 type Align int
 
 const (
@@ -85,9 +85,9 @@ var alignments = [...]*excelize.Alignment{
 	MiddleRight: {Vertical: "center", Horizontal: "right", WrapText: true},
 }
 
-// Style makes a style and returns its number. What is wrong with it is told by Close.
+// Style makes a style and returns its number. Close returns its error.
 func (b *Book) Style(s Style) int {
-	// Without a family, LibreOffice falls back to one with serifs.
+	// Without a family, LibreOffice uses a font with serifs.
 	x := excelize.Style{Font: &excelize.Font{Family: "Calibri", Size: s.Size, Bold: s.Bold, Color: s.Ink}, Alignment: alignments[s.Align]}
 	if s.Wrap {
 		wrapped := excelize.Alignment{Vertical: "top"}

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Cell is what stands in one. It is a value, for there are twenty a row. The zero
+// Cell is the content of a cell. It is a value, as a row has about twenty. The zero
 // Cell is none.
 type Cell struct {
 	kind  kind
-	style int // 0: that of the column
+	style int // 0: the column's style
 	text  string
 	n     int64 // the number, the day, the bits of a decimal, the seconds of an instant since 30 December 1899, or what is formula of the text
 }
@@ -27,8 +27,8 @@ const (
 	instantCell
 )
 
-// Text is a text that stays one even if it begins with "=" (I7); an empty one is
-// no cell.
+// Text is a text that stays one even if it begins with "=" (I7). An empty text is no
+// cell.
 func Text(s string) Cell {
 	if s == "" {
 		return Cell{}
@@ -36,8 +36,8 @@ func Text(s string) Cell {
 	return Cell{kind: textCell, text: s}
 }
 
-// Formula is a formula and its value, which is a text. It is for lists that must be
-// refused: what bascule tells holds no formula (I7).
+// Formula is a formula and its value, which is a text. It is for lists that an import
+// must refuse: bascule's own workbooks hold no formula (I7).
 func Formula(formula, value string) Cell {
 	return Cell{kind: formulaCell, text: formula + value, n: int64(len(formula))}
 }
@@ -48,17 +48,17 @@ func Number(n int64) Cell { return Cell{kind: numberCell, n: n} }
 // Decimal is any number.
 func Decimal(x float64) Cell { return Cell{kind: decimalCell, n: int64(math.Float64bits(x))} }
 
-// Instant is a real date and time that shows what the clock of t does:
-// spreadsheets have no time zones.
+// Instant is a real date and time. It shows the clock of t, as spreadsheets have no
+// time zones.
 func Instant(t time.Time) Cell { return Cell{kind: instantCell, n: wallSeconds(t)} }
 
 // Day is a real date without a time of day: that of Instant.
 func Day(t time.Time) Cell { return DayOf(DayNumber(t)) }
 
-// DayOf is the day that spreadsheets call by that number.
+// DayOf is the day with that number in spreadsheets.
 func DayOf(number int64) Cell { return Cell{kind: dayCell, n: number} }
 
-// In is the cell in a style of its own.
+// In is the cell with a style of its own.
 func (c Cell) In(style int) Cell {
 	c.style = style
 	return c
@@ -66,18 +66,18 @@ func (c Cell) In(style int) Cell {
 
 const daySeconds = 24 * 60 * 60
 
-// wallSeconds counts the seconds that the clock of t shows since 30 December 1899,
-// the day 0 of spreadsheets.
+// wallSeconds is the seconds since 30 December 1899, the day 0 of spreadsheets, by the
+// clock of t.
 func wallSeconds(t time.Time) int64 {
 	const unixEpoch = 25569
 	_, offset := t.Zone()
 	return t.Unix() + int64(offset) + unixEpoch*daySeconds
 }
 
-// DayNumber is what spreadsheets call the calendar day of t.
+// DayNumber is the number of the calendar day of t in spreadsheets.
 func DayNumber(t time.Time) int64 { return wallSeconds(t) / daySeconds }
 
-// appendXML ends the attributes of the cell's element, and adds what it holds.
+// appendXML ends the attributes of the cell's element, and adds its content.
 func (c Cell) appendXML(b []byte) []byte {
 	switch c.kind {
 	case noCell:
@@ -113,8 +113,8 @@ func (c Cell) appendText(b []byte) []byte {
 
 func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// appendSerial writes days and a fraction: what spreadsheets call a date. Ten
-// digits tell the second.
+// appendSerial writes days and a fraction, a spreadsheet's form of a date. Ten digits
+// tell the second.
 func appendSerial(b []byte, seconds int64) []byte {
 	const digits = 1e10
 	b = strconv.AppendInt(b, seconds/daySeconds, 10)

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// AppendCSV adds the cell as a field of a CSV file, in the French notation. A text
-// that a spreadsheet program would take for a formula gets an apostrophe in front
-// (I7).
+// AppendCSV adds the cell as a field of a CSV file, in the French notation. A text that
+// a spreadsheet program would take for a formula gets an apostrophe in front (I7).
 func (c Cell) AppendCSV(b []byte) []byte {
 	switch c.kind {
 	case textCell:
@@ -49,7 +48,7 @@ func FromCSV(text string) string {
 // dayZero is the day 0 of spreadsheets.
 var dayZero = time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
 
-// appendField quotes a text where it must be.
+// appendField quotes a text if it must.
 func appendField(b []byte, text string) []byte {
 	if isLive(text) {
 		text = "'" + text
@@ -62,7 +61,7 @@ func appendField(b []byte, text string) []byte {
 	return append(b, '"')
 }
 
-// isLive tells a text that some spreadsheet program computes, also behind blanks.
+// isLive tells whether some spreadsheet program computes a text, even after blanks.
 func isLive(text string) bool {
 	first := strings.TrimLeft(text, " \u00a0\u202f\u3000\v\f")
 	for _, live := range []string{"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"} {

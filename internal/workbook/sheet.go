@@ -10,31 +10,31 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// Layout is what a sheet is like besides its rows.
+// Layout has the properties of a sheet beside its rows.
 type Layout struct {
 	Columns []Column // all that have cells
 	Frozen  int      // how many rows stay in sight above the others
 	Side    int      // how many columns stay in sight beside the others
 	Header  int      // the line of the header: it has a filter, and printed pages repeat it; 0 is none
-	Titles  int      // the line from which on printed pages repeat what is above the header; 0 is that of the header
-	Wide    int      // on how many pages beside each other it prints; 0 is one
+	Titles  int      // printed pages repeat the lines from this one to the header; 0 is the header alone
+	Wide    int      // it prints on so many pages beside each other; 0 is one
 	Total   bool     // the last row adds the others up: there is no filter
 	Charts  bool     // excelize adds charts to the sheet: it has no grid, and rows of one height
 }
 
-// Column is one column, the first one being A.
+// Column is one column. The first one is A.
 type Column struct {
 	Width float64 // in characters
-	Style int     // of its cells that have none of their own
-	Rule  Rule    // of the cells below the frozen ones, for who types there
+	Style int     // of its cells without a style of their own
+	Rule  Rule    // for typing into the cells below the frozen ones
 }
 
-// Rule is what may be typed into a cell: a text of From to To characters, or a
-// date within that many days since 30 December 1899.
+// Rule limits what a person types into a cell. It is a text of From to To characters,
+// or a date within that many days since 30 December 1899.
 type Rule struct {
 	Type        string // "textLength" or "date"; "" is anything
 	From, To    int
-	Title, Text string // what the spreadsheet program tells
+	Title, Text string // the spreadsheet program's message
 }
 
 // Sheet is one sheet, written from top to bottom and from left to right.
@@ -46,15 +46,15 @@ type Sheet struct {
 	part    io.Writer
 	line    int    // of the row, 0 before the first one
 	digits  []byte // of the line
-	buf     []byte // what is not written yet
+	buf     []byte // bytes that are not written yet
 }
 
-// bufferSize is what the compressor takes at once.
+// bufferSize is how much the compressor takes at once.
 const bufferSize = 1 << 16
 
 // Sheet begins a sheet; it ends the one before, which must be closed.
 func (b *Book) Sheet(name string, l Layout) (*Sheet, error) {
-	index, err := b.Excelize.NewSheet(name) // or the first one, which is there
+	index, err := b.Excelize.NewSheet(name) // or the first sheet, which exists
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (s *Sheet) placeCharts() error {
 	return nil
 }
 
-// head is all that stands before the first row.
+// head writes all parts before the first row.
 func (s *Sheet) head() {
 	s.add(`<?xml version="1.0" encoding="UTF-8"?>
 <worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">` +
@@ -141,7 +141,7 @@ func letters(column int) string {
 
 func (s *Sheet) add(xml string) { s.buf = append(s.buf, xml...) }
 
-// Texts writes a row of texts in one style; 0 is that of the columns.
+// Texts writes a row of texts in one style; 0 is the columns' styles.
 func (s *Sheet) Texts(line, style int, texts ...string) error {
 	err := s.Row(line)
 	for i, text := range texts {
@@ -150,11 +150,11 @@ func (s *Sheet) Texts(line, style int, texts ...string) error {
 	return err
 }
 
-// Row begins a row below those before.
+// Row begins a row below the earlier ones.
 func (s *Sheet) Row(line int) error { return s.RowOf(line, 0, 0) }
 
-// RowOf begins a row of a height, in points, and of a style that it has beyond its
-// cells; 0 is that of any row.
+// RowOf begins a row with a height, in points, and a style for the part beyond its
+// cells. 0 is the usual height or style.
 func (s *Sheet) RowOf(line int, height float64, style int) error {
 	s.endRow()
 	if len(s.buf) >= bufferSize {
@@ -222,14 +222,14 @@ func (s *Sheet) Close() error {
 		`<pageSetup paperSize="9" orientation="landscape" pageOrder="overThenDown" fitToWidth="%d" fitToHeight="%d"/>`+
 		`<headerFooter><oddFooter>&amp;L&amp;A&amp;Rpage &amp;P / &amp;N</oddFooter></headerFooter>`, wide, high)
 	if s.layout.Charts {
-		s.add(`<drawing r:id="rId1"/>`) // excelize names it so
+		s.add(`<drawing r:id="rId1"/>`) // excelize uses this name
 	}
 	s.add(`</worksheet>`)
 	return s.flush()
 }
 
-// filter writes the filter; excelize writes what the workbook has to say of it, and
-// the header that every printed page repeats, with the columns that stay in sight.
+// filter writes the filter. Excelize writes the part of it that is in the workbook. It
+// also writes the names of the header and columns that every printed page repeats.
 func (s *Sheet) filter() error {
 	header := s.layout.Header
 	if !s.layout.Total {
@@ -250,7 +250,7 @@ func (s *Sheet) filter() error {
 	return s.book.Excelize.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: titles, Scope: s.name})
 }
 
-// rules writes the rules of the columns, in the form that excelize and Excel read.
+// rules writes the rules of the columns, in the form of excelize and Excel.
 func (s *Sheet) rules() {
 	count, text := 0, strings.Builder{}
 	for i, c := range s.layout.Columns {
@@ -266,7 +266,7 @@ func (s *Sheet) rules() {
 	}
 }
 
-// attribute is a text as it stands between quotes.
+// attribute is the form of a text between quotes.
 func attribute(text string) string {
 	var b strings.Builder
 	xml.EscapeText(&b, []byte(text)) // a Builder takes all

@@ -9,11 +9,10 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// MaxText is how long the text of a cell may be, in the units of UTF-16 that the
-// format counts.
+// MaxText is the longest text of a cell, in units of UTF-16, which the format counts.
 const MaxText = excelize.TotalCellChars
 
-// Units is how long a text is, in those units.
+// Units is the length of a text in those units.
 func Units(s string) int {
 	n := 0
 	for _, r := range s {
@@ -25,7 +24,7 @@ func Units(s string) int {
 // cutMark ends a text that was cut.
 const cutMark = " […] (texte coupé)"
 
-// Cut is as much of a text as a cell can hold, and says so if that is not all.
+// Cut is the part of a text that a cell can hold. It says so if that is not all.
 func Cut(s string) string {
 	if len(s) <= MaxText || Units(s) <= MaxText {
 		return s
@@ -39,9 +38,9 @@ func Cut(s string) string {
 	return s
 }
 
-// appendXML adds a text to an element of a sheet so that it is read back as it was:
-// the format writes a character that XML cannot hold as _xHHHH_, and an underscore
-// as _x005F_ where a plain text looks like that. Invalid UTF-8 is not kept.
+// appendXML adds a text to an element of a sheet so that it is read back as it was. The
+// format writes a character that XML cannot hold as _xHHHH_. It writes an underscore as
+// _x005F_ if a plain text looks like that. Invalid UTF-8 is not kept.
 func appendXML(b []byte, s string) []byte {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	rest := 0
@@ -54,7 +53,7 @@ func appendXML(b []byte, s string) []byte {
 	return append(b, s[rest:]...)
 }
 
-// escape is what stands for r, with which s begins, or nothing if r itself does.
+// escape is the escape of r, the first character of s; "" if r needs none.
 func escape(s string, r rune) string {
 	switch {
 	case r > '_' && r < '\uFFFE' || r > '\uFFFF' || r == '\t' || r == '\n':
@@ -75,8 +74,8 @@ func escape(s string, r rune) string {
 	return ""
 }
 
-// isEscape tells a text that begins with _xHHHH. The underscore that makes an
-// escape of it may be the next character, or begin the escape of that.
+// isEscape tells whether a text begins with _xHHHH. The underscore that completes the
+// escape may be the next character, or begin the escape of that character.
 func isEscape(s string) bool {
 	return len(s) >= 6 && s[1] == 'x' && strings.Trim(s[2:6], "0123456789abcdefABCDEF") == ""
 }
