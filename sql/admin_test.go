@@ -156,7 +156,7 @@ func TestRetryOfANumber(t *testing.T) {
 	d.sound()
 }
 
-// D10, I4: what changed between the plan and the retry is left out: an import, an
+// D10, I4: retry leaves out requests that changed after the plan: by an import, an
 // activation, a cancel, another retry.
 func TestRetryOfAnOldPlan(t *testing.T) {
 	t.Parallel()
@@ -205,8 +205,8 @@ func TestCancelOfAnOldPlan(t *testing.T) {
 	d.sound()
 }
 
-// A leaked key is named by its id: a mistyped one is told from one whose codes were
-// all replaced already.
+// A leaked key is named by its id. The error tells a mistyped id from a key whose codes
+// were all replaced already.
 func TestReissueOfAnUnknownKey(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -568,8 +568,8 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// D3, I9: who asks for a repetition and waits for somebody's lock asks at the
-// instant at which the lock is free: before the deadline or not at all.
+// D3, I9: a resend that waits for a lock happens at the instant at which the lock is
+// free: before the deadline or not at all.
 func TestResendBehindLock(t *testing.T) {
 	t.Parallel()
 	for late, want := range map[time.Duration]bool{2 * time.Minute: true, 49 * time.Hour: false} {

@@ -55,8 +55,9 @@ func (d *desk) invitedAgain(at time.Time) int {
 	return int(n)
 }
 
-// D16: whose code expired is invited again at the next of 30, 15, 7 and 2 days before
-// the certificate ends that is ahead as the code expires, from midnight in Paris on.
+// D16: a subscriber whose code expired is invited again 30, 15, 7 or 2 days before the
+// certificate ends, from midnight in Paris on. It is the next of these days after the
+// expiry.
 func TestAgainDays(t *testing.T) {
 	t.Parallel()
 	expired := time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
@@ -167,7 +168,8 @@ func TestNotAgain(t *testing.T) {
 	}
 }
 
-// D16: who was cancelled is not invited again, whose address is gone neither.
+// D16: a cancelled request is not followed by another invitation, nor is one whose
+// address is gone.
 func TestAgainAfterExpiryAlone(t *testing.T) {
 	t.Parallel()
 	d := open(t)

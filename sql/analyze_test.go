@@ -25,8 +25,8 @@ func (d *desk) noAutovacuum() {
 		END $$`)
 }
 
-// C2: when the mails of a large import start, the planner knows of them, whether
-// they are for new spaces or for other addresses of known ones. Of a few it need not.
+// C2: when the mails of a large import start, the planner knows its rows, of new spaces
+// and of other addresses of known ones. It need not know the rows of a small import.
 func TestImportMakesStatistics(t *testing.T) {
 	t.Parallel()
 	d := open(t)

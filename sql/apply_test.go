@@ -52,8 +52,8 @@ func TestVerdictsAreToldWithoutLocks(t *testing.T) {
 	}
 }
 
-// D9, I2: what happened while the verdicts were written is in the verdicts that
-// are told last, and they are what is stored.
+// D9, I2: the last verdicts tell the changes that happened while the first were
+// written, and the import stores just these.
 func TestVerdictsAreToldAgain(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -73,8 +73,8 @@ func TestVerdictsAreToldAgain(t *testing.T) {
 	d.sound()
 }
 
-// D9, I4: who opts while the verdicts are written has an open request of their
-// own, which the import leaves alone.
+// D9, I4: a subscriber who opts while the verdicts are written has an open request of
+// their own. The import leaves it alone.
 func TestOptionWhileVerdictsAreTold(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -108,9 +108,8 @@ func TestOverdueWhileVerdictsAreTold(t *testing.T) {
 	d.sound()
 }
 
-// D9: an import that PostgreSQL ends for the sake of another transaction (here one
-// that holds what the import needs, and needs what the import holds) begins to
-// apply again. All is stored in the end, once.
+// D9: PostgreSQL ends an import for the sake of another transaction: each holds what
+// the other needs. The import begins to apply again. All is stored in the end, once.
 func TestImportAsDeadlockVictim(t *testing.T) {
 	t.Parallel()
 	d := open(t)

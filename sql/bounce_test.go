@@ -42,9 +42,9 @@ func TestBounceClassesUpgrade(t *testing.T) {
 	d.sound()
 }
 
-// D11, D3: what a report changes. Who was not reached is told of no deadline
-// that was missed; only a mail that may still arrive keeps its reservation; and
-// only a late one counts as not delivered, once its code is dead.
+// D11, D3: the effects of a report. A subscriber whom the mail did not reach gets no
+// mail about a missed deadline. Only a mail that may still arrive keeps its
+// reservation. Only a late one counts as not delivered, once its code is dead.
 func TestBounceClasses(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -127,9 +127,8 @@ func TestBounceAfterTheEnd(t *testing.T) {
 	d.sound()
 }
 
-// D11, R22: a code of a new key is a new mail: nothing of what came back to the
-// old one is said of it. Its own bounce counts, its expiry is told, and the
-// address that it reserves is reserved again.
+// D11, R22: a code of a new key is a new mail, without the reports on the old one. Its
+// own bounce counts, a mail tells its expiry, and it reserves its address again.
 func TestReissueForgetsBounces(t *testing.T) {
 	t.Parallel()
 	d := open(t)

@@ -32,7 +32,7 @@ func (d *desk) release(help sql.Assistance) int {
 	return n
 }
 
-// stands checks a campaign's state, what it holds, and what started of it.
+// stands checks a campaign's state, and how many invitations it holds and has started.
 func (d *desk) stands(name string, state sql.CampaignState, held, started int) sql.CampaignProgress {
 	d.t.Helper()
 	p, err := d.Progress(d.ctx, name)
@@ -58,8 +58,8 @@ func (h *hand) numbers() (list []string) {
 	return list
 }
 
-// D12: what is imported is held: no invitation leaves before its campaign runs, none
-// while it is paused, and all of them in the end.
+// D12: an import is held: no invitation leaves before its campaign runs, none while it
+// is paused, and all of them in the end.
 func TestHeldMeansHeld(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -78,7 +78,7 @@ func TestHeldMeansHeld(t *testing.T) {
 	if n := len(d.start(10).mails); n != 0 {
 		t.Errorf("%d mails started after the pause", n)
 	}
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails)) // what had started is mailed
+	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails)) // mails that had started are mailed
 	d.release(nil)
 	p := d.stands("spring", sql.CampaignPaused, 0, 2)
 	if p.Why != "too many calls" || p.States[conversion.StateMailed] != 2 || p.States[conversion.StateRequested] != 3 {
@@ -97,8 +97,8 @@ func TestHeldMeansHeld(t *testing.T) {
 	d.sound()
 }
 
-// D12: what a subscriber asked for is never held, nor what follows from it: an option,
-// another address, a word to the contact, a new password.
+// D12: mails that a subscriber asked for are never held, nor those that follow: an
+// option, another address, a notice to the contact, a new password.
 func TestNeverHeld(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -119,8 +119,8 @@ func TestNeverHeld(t *testing.T) {
 	d.sound()
 }
 
-// D12: a cancelled campaign ends its open requests, and nothing else; what is switched
-// stays, and a code that was mailed is dead. Twice is once.
+// D12: a cancelled campaign ends its open requests, and nothing else. Switched spaces
+// stay switched, and a code that was mailed is dead. A second cancel changes nothing.
 func TestCancelCampaign(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -213,7 +213,7 @@ func TestPilot(t *testing.T) {
 }
 
 // D13: at most so many invitations start on a day in Paris, over midnight and over both
-// nights in which the clocks change; what certainly failed is none.
+// nights in which the clocks change. A start that certainly failed does not count.
 func TestPerDay(t *testing.T) {
 	t.Parallel()
 	for _, day := range []string{"2031-03-29", "2031-10-25", "2031-12-31"} {
@@ -297,8 +297,8 @@ func TestMinHelp(t *testing.T) {
 	}
 }
 
-// D14: of a lifetime that reaches into two of these hours, an hour and a half of them is
-// enough from the minute on, and until the second, in which it does.
+// D14: a lifetime reaches into two of these hours. An hour and a half of them is enough
+// from the minute on in which it reaches so far, and until the second.
 func TestMinHelpEnds(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -342,8 +342,9 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// D12: what is imported belongs to the campaign that is named, else to the one of the
-// space's latest request while that is open, else to a new one named after the file.
+// D12: a row belongs to the named campaign, otherwise to the campaign of its space's
+// latest request while that is open. Otherwise it belongs to a new one named after the
+// file.
 func TestCampaignOfAFile(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -379,8 +380,8 @@ func TestCampaignOfAFile(t *testing.T) {
 	d.sound()
 }
 
-// D12, D10: a retry goes on in the campaign of the request before, and is held with it;
-// where that one is over, it needs another import.
+// D12, D10: a retry goes on in the campaign of the request before, and is held with it.
+// If that campaign is over, the space needs another import.
 func TestRetryInCampaign(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -453,8 +454,9 @@ func TestSignals(t *testing.T) {
 	check(26*time.Hour + 2*time.Minute) // a resume starts anew
 }
 
-// D15: a campaign that does harm is paused, with the reason, and the operator is told
-// once; whoever paused it before is not overruled. An alert that does not go out stays.
+// D15: a campaign that does harm is paused, with the reason, and the operator gets one
+// alert. An earlier pause by a person keeps its reason. An alert that does not go out
+// stays.
 func TestStopCampaign(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -485,7 +487,7 @@ func TestStopCampaign(t *testing.T) {
 	}
 }
 
-// D13, D17: whoever is left alone for days takes no room of the others' day.
+// D13, D17: a subscriber who is left alone for days takes no room of the others' day.
 func TestPerDayBesideExclusions(t *testing.T) {
 	t.Parallel()
 	d := open(t)

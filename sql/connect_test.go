@@ -13,8 +13,8 @@ import (
 	"bascule/sql"
 )
 
-// Whoever has no connection reads what to do, in one line that repeats nothing of
-// DATABASE_URL: any part of it may be the password.
+// An operator without a connection reads the remedy, in one line that repeats nothing
+// of DATABASE_URL: any part of it may be the password.
 func TestOpenTellsTheRemedy(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -52,7 +52,8 @@ func TestOpenTellsTheRemedy(t *testing.T) {
 	}
 }
 
-// Whoever writes to a standby, by a statement or by beginning to, is told where to go.
+// A write to a standby, by a statement or by a BEGIN, fails with an error that names
+// the remedy.
 func TestStandbyIsTold(t *testing.T) {
 	t.Parallel()
 	for _, code := range []pqerror.Code{"25006", "0A000"} {

@@ -89,8 +89,8 @@ const writers = `SELECT count(*) FROM pg_locks l LEFT JOIN pg_class c ON c.oid =
 	WHERE l.pid <> pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 	  AND (l.locktype = 'advisory' OR c.relnamespace = 'public'::regnamespace AND l.mode <> 'AccessShareLock')`
 
-// D9, R21: who is overdue and not swept yet is judged as expired, though a dry
-// run cannot expire anybody.
+// D9, R21: a request that is overdue and not swept yet is judged as expired, though a
+// dry run cannot expire it.
 func TestDryRunOfOverdueRequests(t *testing.T) {
 	t.Parallel()
 	d := open(t)

@@ -32,8 +32,8 @@ func (d *desk) lift(whom string) error {
 	return err
 }
 
-// D17: whom an exclusion names, by address, domain or number, the import leaves
-// out and says so, whoever is new or known; a switched space needs no leaving out.
+// D17: an import leaves out the spaces that an exclusion names by address, domain or
+// number, new or known, and says so. A switched space needs no exclusion.
 func TestImportExcluded(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -75,8 +75,9 @@ func TestImportExcluded(t *testing.T) {
 	d.sound()
 }
 
-// D17: an exclusion survives re-imports, until it is lifted, which needs doing
-// once and is audited with the space; who excluded and why is kept.
+// D17: an exclusion survives further imports, until somebody lifts it. A lift happens
+// once and is in the audit log of the space. The exclusion keeps its author and its
+// reason.
 func TestExclusionIsLifted(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -110,8 +111,8 @@ func TestExclusionIsLifted(t *testing.T) {
 	d.sound()
 }
 
-// D17, I1: an invitation that waits for its mail waits on while its space is
-// left alone, whatever names it, and leaves at once when that is lifted, or over.
+// D17, I1: an invitation that waits for its mail waits on while its space is left
+// alone, by any name. It leaves at once when the exclusion is lifted or over.
 func TestExcludedIsNotInvited(t *testing.T) {
 	t.Parallel()
 	for _, whom := range []string{"a@duvallon.example", "duvallon.example", "000001"} {
@@ -215,8 +216,8 @@ func TestExcludedWaitsNotForEver(t *testing.T) {
 	}
 }
 
-// D17, I5: a mail in doubt is not sent again to who is left alone in the
-// meantime; its code may have arrived and is good until its deadline.
+// D17, I5: a mail in doubt does not go out again to a subscriber who is left alone in
+// the meantime. Its code may have arrived and is good until its deadline.
 func TestExcludedInDoubt(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -231,8 +232,8 @@ func TestExcludedInDoubt(t *testing.T) {
 	d.sound()
 }
 
-// D17, R21: who is left alone is neither reminded nor invited again by retry,
-// nor sent the code once more; a code that was mailed is good all the same.
+// D17, R21: a subscriber who is left alone gets no reminder, no retry and no repetition
+// of the code. A code that was mailed is good all the same.
 func TestExcludedIsNotReminded(t *testing.T) {
 	t.Parallel()
 	for _, whom := range []string{"000001", "a@duvallon.example", "duvallon.example"} {
@@ -278,8 +279,8 @@ func (d *desk) notReminded(whom string) {
 	d.sound()
 }
 
-// D17: what subscribers ask for themselves is served as ever: an option in the
-// space, another address, a new password; the notices that follow go out too.
+// D17: mails that excluded subscribers ask for go out as ever: an option in the space,
+// another address, a new password. The notices that follow go out too.
 func TestExcludedIsServed(t *testing.T) {
 	t.Parallel()
 	d := open(t)

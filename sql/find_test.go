@@ -10,9 +10,9 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// C7: a space is found by the address of its contact details, by the one that its
-// subscriber chose and has to prove, and by the one that enters it; the holder by words
-// in any order. What stands in a list is of the latest request.
+// C7: a space is found by three addresses: the contact's, the one that its subscriber
+// chose and has to prove, and the identifier. The holder is found by words in any
+// order. A list shows the latest request.
 func TestFindSpaces(t *testing.T) {
 	t.Parallel()
 	d := open(t)

@@ -53,8 +53,8 @@ func TestGrant(t *testing.T) {
 	d.limits(role)
 }
 
-// What Grant cannot take away it refuses, with a statement that does: said by a
-// superuser, it makes the next Grant succeed. $R is the role, $G another one.
+// Grant refuses rights that it cannot take away, with a statement that does. Once a
+// superuser has run it, the next Grant succeeds. $R is the role, $G another one.
 func TestGrantRefusesWhatItCannotTake(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -125,8 +125,8 @@ func TestGrantRefusesWhatItCannotTake(t *testing.T) {
 	}
 }
 
-// What Grant takes away by itself: everything of PUBLIC's on bascule's tables,
-// and what new tables would give.
+// Grant takes away by itself all rights of PUBLIC on bascule's tables, and the default
+// rights on new tables.
 func TestGrantTakes(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -154,8 +154,8 @@ func TestGrantTakes(t *testing.T) {
 	}
 }
 
-// What the owner of the tables cannot give, since the database is another's, Grant
-// asks for.
+// Grant asks for rights that the owner of the tables cannot give, as the database is
+// another role's.
 func TestGrantAsksTheOwner(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -180,7 +180,7 @@ func TestGrantAsksTheOwner(t *testing.T) {
 	}
 }
 
-// limits are what a role may not do, whatever the rows.
+// limits are statements that a role may not run, whatever the rows.
 func (d *desk) limits(role string) {
 	d.t.Helper()
 	conn, err := stdsql.Open("postgres", sqltest.As(d.t, d.URL, role))

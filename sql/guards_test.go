@@ -16,8 +16,9 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// R3, I3, D1: the statement that switches does so by itself for a good code alone,
-// of an open request, before its deadline, and for the address that it proves.
+// R3, I3, D1: the statement that switches does so by itself for a good code alone. The
+// request is open, the deadline is ahead, and the address is the one that the code
+// proves.
 func TestSwitchStatement(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -71,8 +72,8 @@ func TestSwitchStatement(t *testing.T) {
 	}
 }
 
-// R31, D1: a code for a new password opens no activation, whoever asks; the code
-// of an activation no new password.
+// R31, D1: a code for a new password opens no activation, and the code of an activation
+// opens no new password.
 func TestCodesOfOneKind(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -113,8 +114,8 @@ func TestCodesOfOneKind(t *testing.T) {
 	refused()
 }
 
-// I3, D1: a form that was under way when its code died, its request ended or the
-// credentials went changes nothing, whatever it asks for.
+// I3, D1: a form under way changes nothing once its code died, its request ended or the
+// credentials went.
 func TestFormsUnderWay(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(d *desk, request int64, a, c *sql.Submission){
@@ -168,8 +169,8 @@ func TestChoiceRepeated(t *testing.T) {
 	}
 }
 
-// D1, D8, D11: who chooses an address again whose mail came back gets another mail
-// there; one that is only late stands. Another code beside it is dead.
+// D1, D8, D11: a subscriber who chooses an address again whose mail came back gets
+// another mail there. A mail that is only late stands. Another code beside it is dead.
 func TestChosenAgainAfterBounce(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -336,7 +337,7 @@ func TestStatusOfTheLastMinute(t *testing.T) {
 	}
 }
 
-// I5: who types a code ends all doubt about its mail.
+// I5: a typed code ends all doubt about its mail.
 func TestTypedIsNoDoubt(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -354,8 +355,8 @@ func TestTypedIsNoDoubt(t *testing.T) {
 	}
 }
 
-// The owner of a besieged space is told once a day; a siege that begins after a
-// day of quiet is a new one.
+// The owner of a besieged space gets one notice a day. A siege that begins after a day
+// of quiet is a new one.
 func TestSiegesOfADay(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -399,7 +400,7 @@ func TestKeysNeeded(t *testing.T) {
 			if err := d.CheckKeys(d.ctx, ring(t, "B")); !errors.Is(err, conversion.ErrKeyUnknown) {
 				t.Errorf("its key may be taken away: %v", err)
 			}
-			d.must(d.LearnKeys(d.ctx, ring(t, "B"), sql.KeyUse{Lost: d.keys.Newest()})) // by who replaces its codes
+			d.must(d.LearnKeys(d.ctx, ring(t, "B"), sql.KeyUse{Lost: d.keys.Newest()})) // by reissue, which replaces its codes
 			test.end(d)
 			if err := d.CheckKeys(d.ctx, ring(t, "B")); err != nil {
 				t.Errorf("its key is still wanted: %v", err)
@@ -408,8 +409,8 @@ func TestKeysNeeded(t *testing.T) {
 	}
 }
 
-// R22: until when an address is reserved is the deadline of who reserves it: not
-// of who is invited there, nor of who lost it by a bounce.
+// R22: an address is reserved until the deadline of the request that reserves it. A
+// request that invites to it does not count, nor one that lost it by a bounce.
 func TestReservedUntil(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -471,7 +472,7 @@ func TestSpacesOfOneSerial(t *testing.T) {
 	}
 }
 
-// C4: a recap is rendered by who claimed it last, when it is due.
+// C4: the worker with the latest claim renders a recap, when it is due.
 func TestRecapClaims(t *testing.T) {
 	t.Parallel()
 	d := open(t)

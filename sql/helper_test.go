@@ -94,7 +94,7 @@ func expires(day time.Time) func(*conversion.Space) {
 // firstLine is where the rows of a sheet begin, below its header.
 const firstLine = 2
 
-// sheet is the import of rows, named by what is in them.
+// sheet is the import of rows. Their contents name it.
 func (d *desk) sheet(rows ...sql.ImportRow) sql.Import {
 	for i := range rows {
 		rows[i].Line = firstLine + i
@@ -199,7 +199,7 @@ type proof struct {
 	code  conversion.Code
 }
 
-// code is the one that a started mail carries.
+// code is the code of a started mail.
 func (d *desk) code(m *sql.Mail) proof { return proof{m.To, m.Code} }
 
 // A hand is a worker that holds started mails.

@@ -16,7 +16,7 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// history is what a hostile application may not change, whatever it does else.
+// history is what a hostile application may not change, whatever else it does.
 const history = `SELECT concat_ws(E'\n',
 	(SELECT string_agg(s::text, E'\n' ORDER BY id) FROM space s WHERE access = 'password'),
 	(SELECT string_agg(r::text, E'\n' ORDER BY id) FROM request r WHERE NOT request_is_open(r)),
@@ -26,11 +26,11 @@ const history = `SELECT concat_ws(E'\n',
 	(SELECT string_agg(i::text, E'\n' ORDER BY id) FROM import i),
 	(SELECT string_agg(b::text, E'\n' ORDER BY id) FROM batch b))`
 
-// hostile is what the application's role may try in plain SQL; {A} is a switched
-// space, {a} the request that switched it, {x} an expired request, {b} one that
-// expired after its mail came back, {n} one whose address was refused, {u} one
-// that expired while nobody knew whether its mail had gone, {m} and {o} mailed
-// ones that are open, {q} an open one whose mail is due, {M} the space of {m}.
+// hostile is what the application's role may try in plain SQL. {A} is a switched space,
+// {a} the request that switched it. {x} is an expired request, {b} one that expired
+// after its mail came back. {n} is one whose address was refused. {u} expired while
+// nobody knew whether its mail had gone. {m} and {o} are mailed and open, {q} is an
+// open one whose mail is due, {M} is the space of {m}.
 var hostile = []string{
 	// Identifiers and password of a switched space.
 	`UPDATE space SET email = 'z@evil.example', email_key = 'z@evil.example' WHERE id = {A}`,
@@ -114,7 +114,7 @@ var hostile = []string{
 	`UPDATE code SET resends = -100 WHERE request_id = {m}`,
 	`INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce, started_at, expires_at, mailed_at)
 		VALUES ({m}, 9, 'activate', 'z@evil.example', 'z@evil.example', 'k', uuid_send(gen_random_uuid()), bascule_now(), bascule_now() + interval '1 day', bascule_now())`,
-	// What the subscriber keeps.
+	// The recap that the subscriber keeps.
 	`UPDATE recap SET pdf = 'other', sha256 = sha256('other'), rendered_at = bascule_now() WHERE request_id = {a}`,
 	`UPDATE recap SET pdf = NULL, sha256 = NULL, rendered_at = NULL WHERE request_id = {a}`,
 	`UPDATE recap SET facts = '{}' WHERE request_id = {a}`,
@@ -204,10 +204,10 @@ func (d *desk) scene() *strings.Replacer {
 	return strings.NewReplacer(names...)
 }
 
-// R4, I3, I9: whatever the application says in plain SQL, history stays: what is
-// over, who switched, what was mailed when, and the audit log. What the database
-// cannot know of is in docs/security.md. But for a few columns, its owner is
-// refused the same.
+// R4, I3, I9: history stays, whatever the application says in plain SQL: the ends of
+// requests, the switches, the instants of mails, and the audit log. docs/security.md
+// tells what the database cannot know. Except for a few columns, the owner of the
+// tables is refused the same.
 func TestHostileApplication(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -233,7 +233,7 @@ func (d *desk) beHostile(who, role string, names *strings.Replacer) {
 			continue
 		}
 		statement = names.Replace(statement)
-		if role == "" { // what the owner may do all the same is undone
+		if role == "" { // a change that the owner may make all the same is undone
 			statement = "BEGIN; " + statement + "; SET CONSTRAINTS ALL IMMEDIATE"
 		}
 		if _, err := db.Exec(statement); !isGuarded(err) {

@@ -15,7 +15,7 @@ import (
 	"bascule/sql"
 )
 
-// facts is every row of the tables that say what is true of spaces.
+// facts is every row of the tables about spaces.
 func (d *desk) facts() string {
 	d.t.Helper()
 	return d.Text(d.t, `SELECT string_agg(query_to_xml('SELECT * FROM ' || name || ' AS t ORDER BY t::text', true, false, '')::text, E'\n' ORDER BY name)
@@ -194,7 +194,7 @@ func TestImportClosesOverdueRequests(t *testing.T) {
 	d.sound()
 }
 
-// D9, D2: what the rows of one file say of each other.
+// D9, D2: the rows of one file are compared with each other.
 func TestRowsOfOneFile(t *testing.T) {
 	t.Parallel()
 	const (
@@ -303,8 +303,8 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// C1: --within takes what expires by that day in Paris, what has expired
-// already included. Rows that are not due are not stored, and may be later.
+// C1: --within takes certificates that expire by that day in Paris, expired ones too.
+// Rows that are not due are not stored, and may be due later.
 func TestWithin(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -353,9 +353,8 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-// D9, R8–R10: the second sheet. Companies are replaced whole, a row is rejected
-// for what is wrong with its companies, and a number that the sheet does not
-// name keeps what it has.
+// D9, R8–R10: the second sheet. Companies are replaced whole. A row with wrong
+// companies is rejected. A number that the sheet does not name keeps its companies.
 func TestDossiers(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -425,8 +424,8 @@ func TestDossiersCell(t *testing.T) {
 	}
 }
 
-// I8: what one space holds is bounded; the verdict names the bound and the first
-// cell beyond it. At the bounds it is taken whole (C4).
+// I8: the companies of one space are bounded. The verdict names the bound and the first
+// cell beyond it. A space at the bounds is accepted whole (C4).
 func TestDossierBounds(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -491,7 +490,7 @@ func TestOrphanDossiers(t *testing.T) {
 
 var errCut = errors.New("the file ends here")
 
-// D9: all of a file or nothing of it. Whatever goes wrong on the way, nothing is
+// D9: all of a file is stored or nothing. After any failure on the way nothing is
 // stored, and the next import finds everything in order.
 func TestNothingIsStored(t *testing.T) {
 	t.Parallel()

@@ -156,7 +156,7 @@ func TestUnusedKeyIsGivenUp(t *testing.T) {
 	}
 }
 
-// A key of the same id that is another key is told by its check value.
+// The check value tells a key from another key of the same id.
 func TestKeyOfTheSameID(t *testing.T) {
 	t.Parallel()
 	d := open(t)

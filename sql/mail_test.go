@@ -15,9 +15,9 @@ import (
 	"bascule/sql"
 )
 
-// C2: whoever shares a front begins where the others have come to. What becomes due
-// behind it, as the mail of a worker that died, is found once nothing is ahead, or
-// when the front is reset.
+// C2: a slot that shares a front begins where the others have come to. Mails that
+// become due behind it, as those of a worker that died, are found once nothing is
+// ahead, or when the front is reset.
 func TestFront(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -114,8 +114,8 @@ func TestSharingIsCounted(t *testing.T) {
 	}
 }
 
-// I5: who renews a claim keeps it for another lease; who holds another token, or
-// lets it lapse, does not.
+// I5: a worker that renews a claim keeps it for another lease. A worker with another
+// token, or one that lets the claim lapse, does not.
 func TestRenewClaim(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -189,7 +189,7 @@ func TestBlame(t *testing.T) {
 	d.must(d.Blame(d.ctx, append(ids[11:], ids[4])))
 	blame("own own own own own own own own own own own")
 	note(sql.Closed, ids[0])
-	// Who is handing a mail over settles its attempts and its next time.
+	// The worker that hands a mail over sets its attempts and its next time.
 	if got := d.Text(t, `SELECT string_agg(attempts || CASE WHEN due_at > bascule_now() THEN ' later' ELSE '' END, ', ' ORDER BY id) FROM obligation`); got !=
 		"3, 3, 3, 3, 2 later, 2 later, 2 later, 3, 2 later, 2 later, 3" {
 		t.Errorf("attempts are %q", got)
@@ -199,8 +199,8 @@ func TestBlame(t *testing.T) {
 	}
 }
 
-// D11: five recipients are five addresses: those that subscribers chose, where
-// their spaces share one contact; one address that five mails go to is one.
+// D11: five recipients are five addresses. Chosen addresses of spaces with one contact
+// count each. One address of five mails counts once.
 func TestRecipientsInARow(t *testing.T) {
 	t.Parallel()
 	d := open(t)

@@ -177,8 +177,8 @@ func (h *hand) failures(words string, counts bool) (list []sql.Failure) {
 	return list
 }
 
-// story is what can be told of a request: its state, its deadline, the relay's
-// last words, what is to be done, whether its code is good, and the audit log.
+// story has the facts of a request: its state, its deadline, the relay's last words,
+// its obligations, whether its code is good, and the audit log.
 func (d *desk) story(f flight) string {
 	d.t.Helper()
 	facts := d.Text(d.t, `SELECT concat_ws(' ', request_state(r, bascule_now()),
@@ -196,8 +196,9 @@ func (d *desk) story(f flight) string {
 	return strings.Join([]string{facts, todo, code, cmp.Or(strings.TrimPrefix(events, ", "), "no event")}, " | ")
 }
 
-// stories are what each outcome makes of each request: its state, whether it has a
-// deadline and which code has the same, the relay's words; what is to be done; its code; the audit log.
+// stories are the results of each outcome for each request. A story has the state,
+// whether it has a deadline and which code has the same, and the relay's words. It also
+// has what is due, the code, and the audit log.
 var stories = map[string]string{
 	"nothing, accepted":                          "mailed dated by 1 | nothing | code good | mailed by worker",
 	"nothing, failed":                            "requested undated 451 later | code1 tried | code dead | no event",
@@ -286,7 +287,7 @@ var stories = map[string]string{
 	"another's claim, in doubt":                  "requested dated by 1 | code1 held | code good | no event",
 }
 
-// D4, D1, D11, I5, I9: what each outcome of a mail makes of its request, whatever
+// D4, D1, D11, I5, I9: the effect of each outcome of a mail on its request, whatever
 // became of that while the mail was under way.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()

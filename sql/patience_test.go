@@ -52,9 +52,9 @@ func ends(t *testing.T, what string, f func()) {
 	}
 }
 
-// I1: a PostgreSQL that is frozen holds nobody for ever: what is under way ends
-// with its context, or by itself once no answer has come for the time set; what
-// begins finds no connection. Thawed, the pool works again.
+// I1: a frozen PostgreSQL holds nobody for ever. Statements under way end with their
+// context, or by themselves once no answer has come for the time set. New statements
+// find no connection. After the thaw the pool works again.
 func TestFrozenPostgres(t *testing.T) {
 	t.Parallel()
 	url, raw := ownCluster(t)

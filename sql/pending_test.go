@@ -8,7 +8,8 @@ import (
 	"bascule/sql"
 )
 
-// What has not started is told, released or not; and to whom it goes.
+// Pending counts invitations that have not started, released or not; Recipients counts
+// their addresses.
 func TestPending(t *testing.T) {
 	t.Parallel()
 	d := open(t)

@@ -77,8 +77,8 @@ func (d *desk) deliverAll(kind sql.MailKind) {
 	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
 }
 
-// I5: a refusal waits for nobody: neither for who holds the request, as an import
-// does, nor for who holds the mail, as an opening of the breaker does.
+// I5: a refusal waits for nobody. An import may hold the request, and an opening of the
+// breaker the mail.
 func TestRefusalOfWhatIsHeld(t *testing.T) {
 	t.Parallel()
 	for _, lock := range []string{`SELECT FROM request WHERE id = $1 FOR UPDATE`, `SELECT FROM obligation WHERE request_id = $1 FOR NO KEY UPDATE`} {
@@ -98,8 +98,8 @@ func TestRefusalOfWhatIsHeld(t *testing.T) {
 	}
 }
 
-// I5: who renews a claim leaves alone what its holder is finishing, and waits for
-// nobody.
+// I5: a renewal of a claim leaves alone the rows that its holder is finishing, and
+// waits for nobody.
 func TestRenewalOfWhatIsHeld(t *testing.T) {
 	t.Parallel()
 	d := open(t).patient()
@@ -164,8 +164,8 @@ func TestRecipientsOfEachKind(t *testing.T) {
 	}
 }
 
-// D11: two workers whose refusals make five together open the breaker: who notes
-// refusals waits for who does so at the same time.
+// D11: two workers whose refusals make five together open the breaker: one that notes
+// refusals waits for another that does so at the same time.
 func TestRefusalsAtOnce(t *testing.T) {
 	t.Parallel()
 	d := open(t).patient()
@@ -207,8 +207,8 @@ func (d *desk) untilWaiting(ctx context.Context, done func() bool) error {
 	return ctx.Err()
 }
 
-// Whoever says whose fault refusals are locks their mails by number, in whichever
-// order they stand in the table, so that no two wait for each other.
+// Statements that set the blame lock their mails by number, in whichever order they are
+// in the table. So no two wait for each other.
 func TestBlameLocksInOrder(t *testing.T) {
 	t.Parallel()
 	for name, say := range map[string]func(d *desk, ids []int64) error{

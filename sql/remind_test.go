@@ -109,8 +109,9 @@ func TestReminderWaitsForHelp(t *testing.T) {
 	}
 }
 
-// D16: no reminder to who has typed the code, whose mail came back, who is left alone,
-// whose request is over, or who chose for themselves: before half time, or after it.
+// D16: some subscribers get no reminder, before half time or after it. They have typed
+// the code, their mail came back, they are left alone, their request is over, or they
+// chose for themselves.
 func TestNoReminder(t *testing.T) {
 	t.Parallel()
 	for name, act := range map[string]func(d *desk, m *sql.Mail){
@@ -140,7 +141,7 @@ func TestNoReminder(t *testing.T) {
 				}
 				_, err := d.Remind(d.ctx, 10)
 				d.must(err)
-				late := name == "excluded" || name == "campaign closed" // whoever starts it finds out
+				late := name == "excluded" || name == "campaign closed" // its start finds out
 				if n := d.count(`SELECT count(*) FROM obligation WHERE kind = 'reminder'`); before && !late && n != 0 {
 					t.Errorf("%d reminders are due", n)
 				}

@@ -102,11 +102,11 @@ var takeBacks = []string{
 	`TRUNCATE recap`,
 	`UPDATE recap SET facts = '{"number": "other"}'`,
 	`UPDATE recap SET request_id = (SELECT min(id) FROM request WHERE activated_at IS NULL)`,
-	// What the audit log says.
+	// The audit log.
 	`UPDATE audit SET event = 'expired' WHERE event = 'activated'`,
 	`DELETE FROM audit`,
 	`TRUNCATE audit`,
-	// What guards all this.
+	// The triggers that guard all this.
 	`SET session_replication_role = replica; DELETE FROM audit`,
 	`SET session_replication_role = replica; UPDATE space SET access = 'certificate', switched_at = NULL, email = NULL, email_key = NULL, password_hash = NULL, question = NULL, answer_hash = NULL`,
 }
@@ -117,9 +117,9 @@ const kept = `SELECT row(s.id, s.number, s.access, s.switched_at, s.email, s.pas
 	LATERAL (SELECT string_agg(audit::text, ',' ORDER BY id) FROM audit) AS a
 	WHERE s.number = '00000A'`
 
-// R4, I2, I9: no statement takes a switched space back or makes it forgotten,
-// neither one of the application's role nor one of the owner of the tables, nor
-// where references are not looked at, as in a session that replicates.
+// R4, I2, I9: no statement takes a switched space back or makes it forgotten, of the
+// application's role or of the owner of the tables. This holds even if references are
+// not looked at, as in a session that replicates.
 func TestSwitchIsIrrevocable(t *testing.T) {
 	t.Parallel()
 	d := open(t)

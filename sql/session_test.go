@@ -11,8 +11,8 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// R31: no session that the old password opened outlives a change of it, by a
-// mailed code or in the space, whichever of the two comes first.
+// R31: no session opened with the old password outlives a change of it, by a mailed
+// code or in the space, in either order.
 func TestNewPasswordEndsSessionsUnderWay(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*desk, sql.Identifier) error{

@@ -27,9 +27,9 @@ func (d *desk) frozen() time.Time {
 	return now
 }
 
-// D4: a mail whose code somebody holds, as an import does, is left out, whatever its
-// kind: nobody waits, no deadline counts, and it is due again 2 seconds later. One
-// that somebody else is starting is left to them.
+// D4: a mail whose code somebody holds, such as an import, is left out, whatever its
+// kind. Nobody waits, no deadline counts, and it is due again 2 seconds later. A mail
+// that another worker starts is left to that one.
 func TestHeldIsLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -132,8 +132,8 @@ func TestNoStartAtTheDeadline(t *testing.T) {
 	}
 }
 
-// I5, D4: what was started and whose worker died is a repetition in doubt: the same
-// Date and deadline, one interruption, one look at the deadline. After a certain
+// I5, D4: a mail that was started and whose worker died is a repetition in doubt: the
+// same Date and deadline, one interruption, one look at the deadline. After a certain
 // failure alone both are new.
 func TestStartedAgain(t *testing.T) {
 	t.Parallel()
@@ -311,7 +311,7 @@ func TestProbeIsOfOne(t *testing.T) {
 }
 
 // D8, D1: a notice tells the deadline of the contact's code while that is good for
-// anything, never the one of the code for the address that was chosen.
+// anything. It never tells that of the code for the chosen address.
 func TestNoticeOfAVoidCode(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -332,7 +332,7 @@ func TestNoticeOfAVoidCode(t *testing.T) {
 	}
 }
 
-// R21: who could not be reached is told nothing of the code that expired, also where
+// R21: a subscriber whom the code did not reach gets no mail about its expiry, even if
 // that is known only now.
 func TestExpiredAfterBounce(t *testing.T) {
 	t.Parallel()

@@ -19,8 +19,8 @@ import (
 // tallied is how many rows the tally has.
 const tallied = `SELECT count(*) FROM tally`
 
-// Status tells what counting would tell, whoever works beside whom, while the
-// tally is folded, and where a transaction is rolled back.
+// Status tells what a count would tell, beside any concurrent work, while the tally is
+// folded, and after a rollback.
 func TestTallyOfMany(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -130,9 +130,8 @@ func (c *crowd) rollBack(request int64) error {
 	return err
 }
 
-// Whoever ends a request while somebody says that its mail went out waits for
-// that, and whoever brings a bounce for whoever ends it: what was first is counted
-// first.
+// A statement that ends a request waits for one that says that its mail went out. A
+// bounce waits for a statement that ends its request. The first one is counted first.
 func TestTallyOfTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -197,7 +196,7 @@ func TestTallyOfATypedCode(t *testing.T) {
 	}
 }
 
-// What the owner deletes by hand is not counted any more, though the space, its
+// A request that the owner deletes by hand is not counted any more, but its space, its
 // batch and its other requests are.
 func TestTallyOfWhatIsDeleted(t *testing.T) {
 	t.Parallel()
@@ -291,7 +290,7 @@ func TestTallyOfExcluded(t *testing.T) {
 	waiting(0)
 }
 
-// What the owner did by hand is counted by recount().
+// recount() counts the changes that the owner made by hand.
 func TestRecount(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -354,8 +353,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// D11: an expired request was not delivered while its bounce says that the code
-// was late, before it expired or after, and no longer once a graver one came.
+// D11: an expired request was not delivered while its bounce says that the code was
+// late. The bounce may come before the expiry or after. A graver one ends that.
 func TestTallyOfLateCodes(t *testing.T) {
 	t.Parallel()
 	d := open(t)

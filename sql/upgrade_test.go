@@ -25,9 +25,8 @@ const (
 	firstReleaseRows = "testdata/first-release.sql"
 )
 
-// C9: a database of the first release is upgraded with all that it holds: every
-// request is in the state that it had, the code that was mailed activates, and what
-// was due goes out.
+// C9: a database of the first release is upgraded with all its rows. Every request
+// keeps its state, the code that was mailed activates, and mails that were due go out.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	if *update {

@@ -41,9 +41,9 @@ const visited = `SELECT coalesce(sum(heap_blks_read + heap_blks_hit + coalesce(i
 // flush has all of the log written, though commits do not wait for that in tests.
 const flush = `BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_logical_emit_message(true, 'test', ''); COMMIT`
 
-// visits runs f at the same desk with pools of its own, and returns how many
-// pages that visited: what a session counted is known once it has ended. What a
-// session of the desk's own visits may be counted later, among those of f.
+// visits runs f at the same desk with pools of its own, and returns how many pages that
+// visited. The visits of a session are known once it has ended. Visits of the desk's
+// own sessions may be counted later, among those of f.
 func (d *desk) visits(open func(ctx context.Context, url string, conns int) (*sql.DB, error), f func(d *desk)) int {
 	d.t.Helper()
 	const name = "visitor"
@@ -61,8 +61,8 @@ func (d *desk) visits(open func(ctx context.Context, url string, conns int) (*sq
 	return d.count(visited) - before
 }
 
-// I8: what happens to one row of two hundred thousand visits a bounded number of
-// pages, with no statistics of them.
+// I8: work on one row of two hundred thousand visits a bounded number of pages, without
+// statistics.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -110,7 +110,7 @@ func (d *desk) pagesOfAMail(t *testing.T) {
 			t.Errorf("excluded %v: %.1f records a mail, %d at the most", c.excluded, a, records)
 		}
 	}
-	d.visits(sql.Open, func(d *desk) { // what it visits is no later step's
+	d.visits(sql.Open, func(d *desk) { // its visits belong to no later step
 		if n := d.count(`SELECT count(*) FROM code WHERE mailed_at IS NOT NULL`); n != 2*windows*window {
 			t.Errorf("%d codes were mailed, want %d", n, 2*windows*window)
 		}
@@ -189,10 +189,10 @@ func (d *desk) pagesOfARelease(t *testing.T) {
 	}
 }
 
-// pagesOfARequest is about everything else: whoever knows a number, a code or a
-// deadline goes from there to the rows by their keys. The bounds leave a third of room:
-// now and then some dozens of pages of another session are counted among those of five
-// requests. A table that is read through has thousands.
+// pagesOfARequest is about all other work: it goes from a number, a code or a deadline
+// to the rows by their keys. The bounds leave a third of room: now and then some dozens
+// of pages of another session are counted among those of five requests. A statement
+// that reads a whole table visits thousands.
 func (d *desk) pagesOfARequest(t *testing.T) {
 	const requests = 5
 	number := func(from, i int) conversion.SubscriberNumber {
@@ -281,10 +281,10 @@ func (d *desk) finds(by sql.Search) error {
 	return err
 }
 
-// I8: what status tells, of everything and of one batch, with a key that no mail needs,
-// is a bounded number of pages; besides, each request that is overdue and not swept
-// yet is looked at. The planner goes astray where a table is not large enough to
-// keep it from reading all of it.
+// I8: status visits a bounded number of pages, for everything and for one batch, with a
+// key that no mail needs. Besides, it looks at each request that is overdue and not
+// swept yet. The planner goes astray if a table is not large enough to keep it from
+// reading the whole table.
 func TestPagesOfStatus(t *testing.T) {
 	t.Parallel()
 	d := open(t)

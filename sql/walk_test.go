@@ -12,16 +12,16 @@ import (
 	"bascule/sql"
 )
 
-// walks is how many subscribers go astray: a few for the gate; who changes what
-// may happen to a request asks for more: go test ./sql -run Walks -walks 500.
+// walks is how many subscribers go astray: a few for the gate. A change of the life of
+// a request deserves more: go test ./sql -run Walks -walks 500.
 var walks = flag.Int("walks", 30, "subscribers of TestRandomWalks")
 
 // walkLength is how much happens to each.
 const walkLength = 18
 
-// I1, I3, I5, I9: whatever subscribers, workers, relays and administrators do to
-// one space, in whatever order, what comes next is always due, and the code that
-// counts always works. Each walk follows from its number.
+// I1, I3, I5, I9: subscribers, workers, relays and administrators may do anything to
+// one space, in any order. The next step is always due, and the code that counts always
+// works. Each walk follows from its number.
 func TestRandomWalks(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -122,7 +122,7 @@ func (w *walk) enter() {
 	w.tell("opts for %s: standing %v, %v", address, choice.Standing, err)
 }
 
-// work is a worker with what is due, and a relay that may say anything.
+// work lets a worker do what is due, with a relay that may say anything.
 func (w *walk) work() {
 	h := w.startOf(w.latest(w.number))
 	for _, m := range h.mails {

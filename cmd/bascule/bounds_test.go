@@ -26,8 +26,8 @@ func TestWorkKnowsTheEntrance(t *testing.T) {
 	}
 }
 
-// A value of the environment or of a flag is taken up to its bounds, and refused
-// beyond them by an error that names the variable.
+// A value of the environment or of a flag is accepted up to its bounds. Beyond them an
+// error refuses it and names the variable.
 func TestBoundsOfTheConfiguration(t *testing.T) {
 	folder := t.TempDir()
 	file := func(name string, size int) string {

@@ -129,9 +129,9 @@ func TestLongCertificateHeader(t *testing.T) {
 	}
 }
 
-// A renewed certificate of the server's own is shown from the next handshake on,
-// by the pages and where browsers are asked for theirs; a pair that is none leaves
-// the old one in force, and is told.
+// A renewed certificate of the server is shown from the next handshake on, by both
+// listeners. If the new files are no pair, the old one stays in force, and a log line
+// says so.
 func TestRenewedCertificate(t *testing.T) {
 	t.Parallel()
 	e := newEntrance(t)
@@ -173,7 +173,8 @@ func TestRenewedCertificate(t *testing.T) {
 	}
 }
 
-// What works and may hurt is told at the start, in a line that names the variable.
+// Settings that work but may do harm cause a warning at the start, in a line that names
+// the variable.
 func TestStartWarns(t *testing.T) {
 	t.Parallel()
 	e := newEntrance(t)

@@ -16,8 +16,8 @@ import (
 	"bascule/internal/devenv/devtest"
 )
 
-// The demonstration's key and sample are the account's alone, those of an older
-// run too, whatever the umask.
+// The demonstration's key and sample belong to the account alone, even those of an
+// older run, whatever the umask.
 func TestDemoFilesAreTheOwners(t *testing.T) {
 	dir := t.TempDir()
 	key, sample := filepath.Join(dir, "secret.key"), filepath.Join(dir, demoSheet)

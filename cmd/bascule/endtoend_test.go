@@ -31,19 +31,19 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// rows is how long the list of the end-to-end test is. A third of it activates,
-// and each activation is two Argon2id, some 60 ms of a core and several times
-// that with the race detector; so the gate has a short list, and a long one is
-// for who changes the flow: go test ./cmd/bascule -run EndToEnd -rows 10000.
+// rows is the length of the end-to-end test's list. A third of it activates. Each
+// activation computes two Argon2id hashes: some 60 ms of a core, and several times that
+// with the race detector. So the gate has a short list. A change of the flow deserves a
+// long one: go test ./cmd/bascule -run EndToEnd -rows 10000.
 var rows = flag.Int("rows", 300, "rows of the end-to-end test's list")
 
 // codeLifetime is how long codes work in the end-to-end test.
 const codeLifetime = time.Hour
 
-// C1–C8, I1, I2: a list is imported, mailed by three workers side by side, a third
-// of it activated through the pages, and the rest expires once CODE_LIFETIME is
-// over, all in processes of their own. Every count agrees: the import's, the
-// status', the report's and that of the mails received.
+// C1–C8, I1, I2: a list is imported, and three workers mail it side by side. A third of
+// it activates through the pages. The rest expires once CODE_LIFETIME is over. All of
+// them are processes of their own. Every count agrees: the import's, the status', the
+// report's and that of the mails received.
 func TestEndToEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -67,7 +67,7 @@ func TestEndToEnd(t *testing.T) {
 	w.awaitStatus(want)
 	(&sqltest.DB{Raw: w.db}).Shift(t, codeLifetime)
 	want.Mailed, want.Expired = 0, left
-	w.awaitMails(imported.Accepted + activated + left) // a status counts what is overdue before the sweep has come by
+	w.awaitMails(imported.Accepted + activated + left) // a status counts overdue requests as expired before the sweep has come by
 	w.awaitStatus(want)
 
 	w.checkMails(imported.Accepted, activated)
@@ -142,8 +142,8 @@ func (w *world) sample(name string, write func(io.Writer, int, int64) error) str
 	return path
 }
 
-// awaitAll lets no relay take a mail before each of them is offered one: who is
-// first cannot send them all.
+// awaitAll makes the relay take no mail before each worker has offered one: the first
+// worker cannot send them all.
 func (w *world) awaitAll() {
 	offered, others := make(chan struct{}), len(w.inboxes)
 	var mu sync.Mutex
@@ -319,9 +319,9 @@ func (w *world) received() (mails []received) {
 	return mails
 }
 
-// checkMails wants one code mail for each space, sent by all three workers, then
-// one confirmation for each that activated and one mail for each whose code has
-// expired; and no other mail, and none twice.
+// checkMails requires one code mail for each space, with some from each worker. It also
+// requires one confirmation for each activation and one mail for each expired code.
+// There is no other mail, and none twice.
 func (w *world) checkMails(spaces, activated int) {
 	w.t.Helper()
 	count := make(map[string]int)
@@ -376,7 +376,7 @@ func (w *world) recap(m received) []byte {
 	return m.files[0].Content
 }
 
-// checkRecap wants a sound document that tells the number to who reads it (I7).
+// checkRecap requires a sound document in which the number can be read (I7).
 func checkRecap(t testing.TB, document []byte, number string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "recap.pdf")

@@ -22,7 +22,7 @@ import (
 // guidePath is the administrator's guide.
 var guidePath = filepath.Join("..", "..", "docs", "guide-administrateur.md")
 
-// guideLock is for who rewrites it: stories run beside each other.
+// guideLock lets one story at a time rewrite the guide: stories run beside each other.
 var guideLock sync.Mutex
 
 // A guideSection is what stands below one heading, without the headings below it.
@@ -61,8 +61,8 @@ func readGuide(text string) (sections []guideSection) {
 	return sections
 }
 
-// guide HEADING: runs the commands of that section of the guide, line by line, in
-// the shell. What the guide shows of their output is what they print.
+// guide HEADING: runs the commands of that section of the guide, line by line, in the
+// shell. The guide shows the output that they print.
 func runGuide(ts *testscript.TestScript, _ bool, args []string) {
 	text, err := os.ReadFile(guidePath)
 	ts.Check(err)
@@ -125,8 +125,8 @@ func rewriteGuide(from, to string) error {
 	return os.WriteFile(guidePath, bytes.Replace(text, []byte(fence+from), []byte(fence+to), 1), 0o644)
 }
 
-// runGuideLine runs one line until it succeeds: a mail that a command needs may
-// still be under way. What is typed wrongly is wrong at once.
+// runGuideLine runs one line until it succeeds: a mail that a command needs may still
+// be under way. A wrong usage fails at once.
 func runGuideLine(ts *testscript.TestScript, line string) (stdout string) {
 	ts.Logf("guide> %s", line)
 	ts.Check(poll(func() error {
@@ -145,8 +145,8 @@ func runGuideLine(ts *testscript.TestScript, line string) (stdout string) {
 	return stdout
 }
 
-// inShell runs a line in the folder and the environment of the script. What goes on
-// until somebody stops it is stopped when it has shown something.
+// inShell runs a line in the folder and the environment of the script. A command
+// without an end is stopped once it has shown something.
 func inShell(ts *testscript.TestScript, line string) (stdout, stderr string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

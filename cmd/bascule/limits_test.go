@@ -20,8 +20,8 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// I8: a client of HTTP/2 is told how many requests and how much of bodies the
-// server takes at once.
+// I8: the server tells a client of HTTP/2 how many requests and how much of bodies it
+// accepts at once.
 func TestHTTP2Limits(t *testing.T) {
 	t.Parallel()
 	authority := devtest.Authority(t, pkix.Name{CommonName: "AC Exemple"})
@@ -70,8 +70,8 @@ func TestHTTP2Limits(t *testing.T) {
 	}
 }
 
-// crowd is a listener at which as many ask as are let in, up to a number; they
-// say nothing and go only when they are told.
+// crowd is a listener with as many clients as it lets in, up to a number. The clients
+// say nothing and go only when the test tells them.
 type crowd struct {
 	most     int
 	accepted atomic.Int64
@@ -110,8 +110,8 @@ func (c *crowd) wait(t *testing.T, n int) {
 	}
 }
 
-// I8: a listener has so many connections open at once and no more; who goes makes
-// room for one.
+// I8: a listener has so many connections open at once and no more. A client that goes
+// makes room for one.
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	c := &crowd{most: 2 * maxConnections, closed: make(chan struct{})}
@@ -131,8 +131,8 @@ func TestConnectionLimit(t *testing.T) {
 }
 
 // I8: one client that opens connections without end leaves room for others: for
-// subscribers, and for who asks whether the process lives. What it gives up it may
-// take again; a proxy is many clients.
+// subscribers, and for probes of the process. It may use again the room that it gives
+// up. A proxy is many clients.
 func TestOneClientLeavesRoom(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -151,7 +151,7 @@ func (e *entrance) holder(serial *big.Int, from, until time.Duration) (*http.Cli
 	return e.browser(&c), c
 }
 
-// browser presents a certificate to whoever asks, nil for none.
+// browser presents a certificate to every server that asks for one; nil for none.
 func (e *entrance) browser(certificate *tls.Certificate) *http.Client {
 	roots := x509.NewCertPool()
 	roots.AddCert(e.authority.Certificate())
@@ -203,9 +203,9 @@ func forgeries(c tls.Certificate) (all []http.Header) {
 	return all
 }
 
-// R3, R7: behind the proxies that the documents print, a header with a
-// certificate opens nothing, however it is written, and the certificate of who
-// holds its key opens its space, and no other.
+// R3, R7: behind the proxies of the documents, a header with a certificate opens
+// nothing, however it is written. The certificate of a client that holds its key opens
+// its space, and no other.
 func TestPrintedProxies(t *testing.T) {
 	t.Parallel()
 	e := newEntrance(t)
@@ -263,8 +263,7 @@ func (e *entrance) letsHolderIn() {
 	}
 }
 
-// explainsRefusals: what is wrong with a certificate, a page of ours says, not
-// the proxy's.
+// explainsRefusals: a page of ours, not the proxy's, explains a bad certificate.
 func (e *entrance) explainsRefusals() {
 	e.t.Helper()
 	expired, _ := e.holder(honestSerial, -48*time.Hour, -time.Hour)

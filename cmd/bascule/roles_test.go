@@ -16,9 +16,9 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// R4: the commands that README prints for a production's start work as they
-// stand, on a cluster of their own, and leave the application a role that owns
-// nothing: no command warns of it, and PostgreSQL's log tells no values.
+// R4: the README's commands for the start of a production work as they stand, on a
+// cluster of their own. The application gets a role that owns nothing: no command warns
+// of it, and PostgreSQL's log tells no values.
 func TestReadmeStart(t *testing.T) {
 	t.Parallel()
 	postgres := devtest.OwnPostgres(t)
@@ -75,8 +75,8 @@ func writeFile(t *testing.T, path string) {
 	}
 }
 
-// R4: whatever writes says in one line that its role could undo it; what only
-// reads says nothing.
+// R4: a command that writes says in one line that its role could undo it. A command
+// that only reads says nothing.
 func TestOwnerIsWarned(t *testing.T) {
 	t.Parallel()
 	db := sqltest.Open(t)
@@ -97,8 +97,8 @@ func TestOwnerIsWarned(t *testing.T) {
 	}
 }
 
-// I6: PostgreSQL's own log tells no values of the application's statements; where
-// the role that migrates may not see to that, it says who can, in one line.
+// I6: PostgreSQL's own log tells no values of the application's statements. If the
+// migrating role cannot arrange that, one line says which role can.
 func TestQuietLog(t *testing.T) {
 	t.Parallel()
 	url := devtest.Postgres(t)

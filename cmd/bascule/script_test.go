@@ -195,9 +195,9 @@ func checkFailure(ts *testscript.TestScript, code, want int, stdout, line string
 	}
 }
 
-// needs NAME ARGS...: without the variable, bascule fails and names it. Like rejects
-// it runs bascule within this process, where no start is waited for:
-// the files that are named must be absolute.
+// needs NAME ARGS...: without the variable, bascule fails and names it. Like rejects,
+// it runs bascule within this process, which saves a start: file names must be
+// absolute.
 func needs(ts *testscript.TestScript, _ bool, args []string) {
 	failsWith(ts, args[0], "", args[1:], args[0]+" is not set: ")
 }

@@ -29,7 +29,7 @@ func (c *counter) bascule(args ...string) (exit int, stdout, stderr string) {
 	return exit, out.String(), errs.String()
 }
 
-// importWith imports the space with an address and returns what was said.
+// importWith imports the space with an address and returns the output.
 func (c *counter) importWith(address string) string {
 	c.t.Helper()
 	path := filepath.Join(c.t.TempDir(), "list.csv")
@@ -79,9 +79,9 @@ func (c *counter) cancel() {
 // contact is the address that the spaces of these tests are imported with.
 const contact = "anne@exemple.example"
 
-// C7, D3, D10: whatever became of a subscriber, the commands that show proposes are
-// granted: each alternative is tried on a space in that state, and each of its
-// commands must succeed. Where nothing is proposed, there is nothing to be done.
+// C7, D3, D10: the commands that show proposes succeed, whatever became of a
+// subscriber. Each alternative is tried on a space in that state, and each of its
+// commands must succeed. If show proposes nothing, nothing can be done.
 func TestShowProposesWhatIsGranted(t *testing.T) {
 	db := sqltest.Open(t)
 	keys, err := conversion.ParseKeyring(storyKey)
@@ -91,7 +91,7 @@ func TestShowProposesWhatIsGranted(t *testing.T) {
 	for i, test := range []struct {
 		name string
 		go_  func(c *counter)
-		next string // what is proposed, at least
+		next string // show proposes these at least
 	}{
 		{"requested", func(*counter) {}, "wait"},
 		{"mailed", func(c *counter) { c.mail() }, "bascule resend"},
@@ -161,7 +161,7 @@ func (c *counter) next() []string {
 	return strings.Split(strings.TrimSpace(next), ";")
 }
 
-// follow does what is proposed, in that order.
+// follow runs the proposed commands, in their order.
 func (c *counter) follow(step string) {
 	c.t.Helper()
 	for _, do := range regexp.MustCompile("`bascule ([^`]+)`|import ").FindAllStringSubmatch(step, -1) {

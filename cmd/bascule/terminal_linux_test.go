@@ -78,7 +78,8 @@ func TestAnswersToTheQuestion(t *testing.T) {
 	}
 }
 
-// D17: who excludes a domain is told how many spaces it names before they are.
+// D17: the exclusion of a domain tells how many spaces it names before it excludes
+// them.
 func TestExclusionAsks(t *testing.T) {
 	t.Parallel()
 	db := sqltest.Open(t)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// R32: subscribers read an operator's text as it was written, or the start says
-// what is wrong with the file. The three files are as Windows programs save them.
+// R32: subscribers read an operator's text as it was written, or the start names the
+// problem of the file. The three files are as Windows programs save them.
 func TestHelpText(t *testing.T) {
 	read := func(path string) (string, error) {
 		return environment{func(string) string { return path }}.help()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What a build does not know of itself is told as unknown, never left out.
+// A fact that a build does not know of itself is "unknown", never left out.
 func TestReadVersion(t *testing.T) {
 	full := &debug.BuildInfo{GoVersion: "go1.26", Settings: []debug.BuildSetting{
 		{Key: "vcs.revision", Value: "c0ffee"}, {Key: "vcs.time", Value: "2026-11-28T00:00:00Z"}, {Key: "vcs.modified", Value: "true"}}}

@@ -85,7 +85,7 @@ func sampleBook(rows int) []byte {
 	return b.Bytes()
 }
 
-// wrongFiles are spreadsheets that nobody should believe, by what is wrong.
+// wrongFiles are spreadsheets that nobody should believe, by their fault.
 var wrongFiles = map[string]func() ([]byte, error){
 	"empty":     func() ([]byte, error) { return nil, nil },
 	"truncated": func() ([]byte, error) { b := sampleBook(30); return b[:len(b)/2], nil },

@@ -98,8 +98,8 @@ func TestLedgerFails(t *testing.T) {
 	}
 }
 
-// The ratio is better when it is larger, for rates as for limits, and a reference
-// that spreads is told.
+// The ratio is better when it is larger, for rates as for limits. A reference that
+// spreads is marked.
 func TestJudge(t *testing.T) {
 	for _, c := range []struct {
 		line       line

@@ -15,8 +15,8 @@ import (
 var (
 	// StrangersPasswords lets them try 288 passwords a day, after 30 at once. The
 	// reserve doubles the 288 and adds reserveBurst. At that rate a search through the
-	// hundred thousand likeliest passwords takes half a year, and the owner is told of
-	// it each day. One network has 29 of them a day, after 10 at once (R3).
+	// hundred thousand likeliest passwords that the rules allow takes half a year. The
+	// owner is told of it each day. One network has 29 of them a day, after 10 at once (R3).
 	StrangersPasswords = sql.Limit{Burst: 30, Every: 5 * time.Minute}
 	// StrangersAnswers lets them try 96 answers a day, after 20 at once. The reserve
 	// adds as many again, after reserveBurst. One network has 10 of them a day, after

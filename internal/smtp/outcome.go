@@ -109,8 +109,8 @@ func (o Outcome) String() string {
 // LogValue logs the outcome as String tells it.
 func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
-// classify is D11 as one total table: the kind of outcome that a reply means
-// which ends a message. Where D11 is silent:
+// classify is D11 as one total table: it gives the kind of outcome for a reply that ends
+// a message. Where D11 is silent:
 //   - A reply to DATA is about the message, never about the recipient: 4xx is
 //     Later, 5xx Unclear.
 //   - A status code of another class than the reply's (550 4.1.1, 450 5.1.1)

@@ -32,8 +32,9 @@ func (db *DB) prove(t testing.TB, invariants map[string]string, where string, ar
 	}
 }
 
-// Tallies fails the test unless status tells what a count of all rows tells, of
-// everything and of each batch of the space, of all of them where it is 0.
+// Tallies fails the test unless status tells the numbers that a count of all rows
+// gives. It compares everything and each batch of the space, or of all spaces if it is
+// 0.
 func (db *DB) Tallies(t testing.TB, space int64) {
 	t.Helper()
 	rows, err := db.Raw.Query(`SELECT 0 UNION SELECT id FROM batch b WHERE $1::bigint = 0 OR EXISTS (SELECT FROM request r WHERE r.space_id = $1 AND r.batch_id = b.id)`, space)

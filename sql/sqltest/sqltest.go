@@ -20,9 +20,9 @@ import (
 	"bascule/sql"
 )
 
-// A DB is a migrated database of the test's own, where the product has the
-// rights of Application alone, with a second door for what the product never
-// does: move the clock, hold a lock, look at every row.
+// A DB is a migrated database of the test's own. In it the product has the rights of
+// Application alone. A second door does what the product never does: move the clock,
+// hold a lock, look at every row.
 type DB struct {
 	*sql.DB
 	URL string     // of the owner
@@ -80,7 +80,7 @@ func (db *DB) Import(ctx context.Context, in sql.Import, verdicts func(iter.Seq2
 	return result, db.ReleaseAll(ctx)
 }
 
-// Retry is that of sql.DB; what it opens is released.
+// Retry is that of sql.DB, and releases the requests that it opens.
 func (db *DB) Retry(ctx context.Context, p sql.Plan, keys *conversion.Keyring, actor string) (int64, error) {
 	n, err := db.DB.Retry(ctx, p, keys, actor)
 	return n, errors.Join(err, db.ReleaseAll(ctx))
@@ -353,8 +353,7 @@ func Email(t testing.TB, s string) conversion.Email {
 	return e
 }
 
-// RetryAll plans a bulk retry, of one batch or of all where it is 0, and does what
-// was planned.
+// RetryAll plans a bulk retry, of one batch or of all if it is 0, and carries it out.
 func (db *DB) RetryAll(ctx context.Context, batch int64, sameAddress bool, keys *conversion.Keyring) (int64, error) {
 	return db.retry(ctx, sql.RetryScope{Batch: batch, SameAddress: sameAddress}, keys)
 }
