@@ -27,8 +27,8 @@ func misread(t testing.TB, text string, written, read *charmap.Charmap) string {
 	return string(out)
 }
 
-// C1: a name that was read in the wrong encoding is told; the row is taken all
-// the same. The bug it would catch: a thousand mails to "RenÃ©".
+// C1: a name that was read in the wrong encoding causes a warning; the row is accepted
+// all the same. The bug it would catch: a thousand mails to "RenÃ©".
 func TestWrongAccents(t *testing.T) {
 	latin1, windows, mac, dos := charmap.ISO8859_1, charmap.Windows1252, charmap.Macintosh, charmap.CodePage850
 	for _, name := range []string{"René Lefèvre", "Société Élan", "Hélène", "Noël Bœuf", "L’Étoile", "André", "Zoé Gaëlle", "Côté"} {
@@ -65,7 +65,7 @@ func TestWrongAccents(t *testing.T) {
 	}
 }
 
-// No name that is as it should be is told of.
+// A correct name causes no warning.
 func TestRightAccents(t *testing.T) {
 	var book bytes.Buffer
 	if err := sample.Write(&book, 1000, 1); err != nil {
@@ -86,8 +86,8 @@ func TestRightAccents(t *testing.T) {
 	}
 }
 
-// C1: the warning stands beside the accepted row; what is wrong on the sheet
-// Dossiers is told of the file.
+// C1: the warning is beside the accepted row. A fault of the sheet Dossiers is a
+// warning about the file.
 func TestWrongAccentsAreTold(t *testing.T) {
 	f := mustOpen(t, "a.csv", []byte("subscriber number;holder;email;serial number;issuer;expiry date\n00123456;Ren\x8e;a@b.example;1;;31/12/2026\n00123457;Paul;a@b.example;2;CN=Autorit\x8e;31/12/2026\n00123458;Ren\xe9;a@b.example;3;;31/12/2026\n"))
 	for i, want := range []string{"le titulaire a sans doute perdu ses accents («\u00a0RenŽ\u00a0»)", "l’émetteur a sans doute perdu", ""} {
@@ -103,7 +103,7 @@ func TestWrongAccentsAreTold(t *testing.T) {
 }
 
 // C1: a Ctrl-Z that ends a file of an old program is no row and no part of one,
-// whatever follows it; elsewhere it is a character like others.
+// whatever follows it. Elsewhere it is a character like others.
 func TestCtrlZ(t *testing.T) {
 	for _, end := range []string{"\x1a", "\n\x1a", "\r\n\x1a\r\n", "\n\x1a\x1a\x1a", "\x1a\n", "\n\x1a\x00\x00", "\n \x1a"} {
 		for name, line := range map[string]string{"plain": goodLine[:len(goodLine)-1], "quoted": "00123456;Anne;anne@exemple.example;0A;\"31/12/2026\""} {

@@ -96,9 +96,9 @@ func hostileFiles(t testing.TB) map[string]struct {
 	}
 }
 
-// I8: whatever the file, the reader asks its context for every quarter of a
-// megabyte that it handles, and stops at the first no. The bug it would catch: a
-// workbook of 3 KB that keeps an import busy for hours, deaf to Ctrl-C.
+// I8: the reader asks its context for every quarter of a megabyte of any file, and
+// stops at the first no. The bug it would catch: a workbook of 3 KB that keeps an
+// import busy for hours, deaf to Ctrl-C.
 func TestHostileFilesObeyTheirContext(t *testing.T) {
 	for name, file := range hostileFiles(t) {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +127,8 @@ func TestHostileFilesObeyTheirContext(t *testing.T) {
 	}
 }
 
-// Wherever the context ends, that is what is told, and not that the file is damaged.
+// The error tells that the context ended, at any place, and not that the file is
+// damaged.
 func TestEndedContextIsNoDamage(t *testing.T) {
 	content := goodParts().zip(t)
 	whole := &asked{Context: context.Background()}
@@ -196,7 +197,7 @@ func TestLongCellsAreNoHeadings(t *testing.T) {
 	}
 }
 
-// I8: what is kept of a workbook's lists is bounded, each with its own message.
+// I8: each list of a workbook has a bound in memory, with a message of its own.
 func TestListsAreBounded(t *testing.T) {
 	name := strings.Repeat("n", 1025)
 	for what, p := range map[string]parts{

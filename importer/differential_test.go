@@ -15,9 +15,9 @@ import (
 	"bascule/internal/text"
 )
 
-// What the reader reads of a sound workbook is what excelize reads of it, cell
-// by cell. The bug it would catch: any difference in how texts, numbers or
-// dates are resolved, and any cell lost or moved.
+// The reader reads the same from a sound workbook as excelize, cell by cell. The bug it
+// would catch: any difference in how texts, numbers or dates are resolved, and any cell
+// lost or moved.
 func TestReaderAgreesWithExcelize(t *testing.T) {
 	for seed := range uint64(40) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

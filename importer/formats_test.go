@@ -35,9 +35,9 @@ var list = [][]string{
 	{"123", "", "pas une adresse", "xyz", "", "hier", "rejetée"},
 }
 
-// The same content gives the same rows, whatever program or format it comes in
-// (contract: columns by name, dates, encodings). The bug it would catch: any of
-// the readers seeing another value than the others.
+// The same content gives the same rows, from any program and in any format (contract:
+// columns by name, dates, encodings). The bug it would catch: any of the readers seeing
+// another value than the others.
 func TestSameContentInEveryFormat(t *testing.T) {
 	want := rowsOf(t, mustOpen(t, "a.xlsx", excelizeList(t, list)))
 	if len(want) != 4 || want[0].Reason != "" || want[2].Reason != "" || want[3].Reason == "" {
@@ -250,8 +250,8 @@ func TestHeaderNamesAreUnambiguous(t *testing.T) {
 	}
 }
 
-// D9: what a verdict workbook added are verdict, motif and cellule side by side,
-// and no more; other columns are the administrator's own.
+// D9: the columns that a verdict workbook added are verdict, motif and cellule side by
+// side, and no more. Other columns are the administrator's own.
 func TestAddedColumns(t *testing.T) {
 	header := rowXML(1, "numéro d'abonné", "titulaire", "adresse électronique", "numéro de série", "date d'expiration", "verdict", "motif", "cellule", "motif")
 	judged := rowXML(2, "00123456", "Anne", "a@b.example", "1A", "31/12/2026", "accepté", "", "", "bon client") +
@@ -366,7 +366,7 @@ func TestMergedAndBlankRows(t *testing.T) {
 	}
 }
 
-// What a cell means is resolved as its spreadsheet program shows it.
+// A cell means what its spreadsheet program shows.
 func TestCellValues(t *testing.T) {
 	book := goodParts().with(sheetPath, sheetXML(
 		rowXML(2, `<c r="A2"><v>123456</v></c>`, `<c r="B2" t="s"><v>0</v></c>`, " a@b.example\u00a0", `<c r="D2"><v>123456</v></c>`, `<c r="E2" s="1"><v>46387</v></c>`)+

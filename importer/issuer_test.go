@@ -80,9 +80,9 @@ func TestOneCertificateTwoSpellings(t *testing.T) {
 	}
 }
 
-// R7: an issuer as the details of Windows, OpenSSL and certutil show it, one
-// attribute a line, names its authority, whatever the file; the workbook shows no
-// warning, and the same rows in another format change nothing.
+// R7: an issuer as the details of Windows, OpenSSL and certutil show it, one attribute
+// a line, names its authority, in any file. The workbook shows no warning, and the same
+// rows in another format change nothing.
 func TestIssuerOnLinesFile(t *testing.T) {
 	db := sqltest.Open(t)
 	store, err := certificate.Open(filepath.Join("testdata", "field", "issuer-lines", "ca.pem"), "", slog.New(slog.DiscardHandler))

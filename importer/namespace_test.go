@@ -65,9 +65,9 @@ func reprefix(part, url string, choose func() int) string {
 // selfShut writes <a/> as <a></a>, so that tags come in pairs.
 var selfShut = regexp.MustCompile(`<([A-Za-z]+)([^<>]*)/>`)
 
-// C1: an element is what its namespace and its name say, whatever prefix it has.
-// The bug it would catch: a row that vanishes, or shared texts that shift, so that
-// one subscriber gets another's address.
+// C1: an element counts by its namespace and its name, whatever its prefix. The bug it
+// would catch: a row that vanishes, or shared texts that shift, so that one subscriber
+// gets another's address.
 func TestPrefixesMeanNothing(t *testing.T) {
 	want := mustOpen(t, "a.xlsx", everyPart(t).zip(t))
 	rows, dossiers := rowsOf(t, want), dossiersOf(t, want)
@@ -94,8 +94,8 @@ func TestPrefixesMeanNothing(t *testing.T) {
 	})
 }
 
-// C1: what counts is the declaration in force where an element stands, in either
-// variant of the format; alternatives are read as their program means them.
+// C1: the declaration in force at an element counts, in either variant of the format.
+// Alternatives are read as their program means them.
 func TestNamespacesInScope(t *testing.T) {
 	want := rowsOf(t, mustOpen(t, "a.xlsx", everyPart(t).zip(t)))
 	alternative := func(requires, choice, fallback string) string {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// C1: a whole number of at most 15 digits is taken exactly, whatever the program
-// that spelled it; a longer one, or one with a fraction, is rejected. The bug it
-// would catch: refusing what Java writes, or another subscriber's number.
+// C1: a whole number of at most 15 digits is read exactly, however a program wrote it.
+// A longer one, or one with a fraction, is rejected. The bug it would catch: refusing
+// Java's form, or another subscriber's number.
 func TestSpelledNumbers(t *testing.T) {
 	for _, test := range []struct {
 		raw, format, number, reason string
@@ -54,7 +54,7 @@ func TestSpelledNumbers(t *testing.T) {
 	}
 }
 
-// What is no number is refused with the file.
+// A cell of numbers without a number refuses the file.
 func TestNoNumbers(t *testing.T) {
 	for _, raw := range []string{"abc", "1E", "E7", ".", "1.2.3", "1e5e5", "0x1F", "1_000", "NaN", "INF", "--1", "+-1", "1E+999", "1 2", "1,5", "1E99999999999999999999"} {
 		book := goodParts().with(sheetPath, sheetXML(rowXML(2, `<c r="A2"><v>`+raw+`</v></c>`)))

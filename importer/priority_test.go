@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// D13: the optional column tells in which order rows are mailed; an empty cell says
-// nothing, and what is no digit from 1 to 9 is told with its cell.
+// D13: the optional column tells in which order rows are mailed. An empty cell says
+// nothing. Anything but a digit from 1 to 9 is rejected, with its cell.
 func TestPriority(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("numéro d'abonné;titulaire;adresse électronique;numéro de série;date d'expiration;priorité\n")

@@ -20,8 +20,8 @@ import (
 	"bascule/importer/sample"
 )
 
-// FuzzReader: whatever the bytes, the reader refuses them or reads as many rows
-// as it announces; it never panics (I8).
+// FuzzReader: the reader refuses the bytes or reads as many rows as it announces. It
+// never panics (I8).
 func FuzzReader(f *testing.F) {
 	f.Add(goodParts().zip(f))
 	f.Add([]byte(csvHeader + goodLine))

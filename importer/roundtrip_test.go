@@ -44,8 +44,8 @@ var cellText = rapid.Custom(func(t *rapid.T) string {
 	return strings.Join(rapid.SliceOfN(piece, 0, 8).Draw(t, "pieces"), "")
 })
 
-// I7, D9: whatever the texts of a workbook, above the header, in each column and
-// on the sheet Dossiers, its verdict workbook holds the same, read back.
+// I7, D9: a verdict workbook holds the texts of any workbook, above the header, in each
+// column and on the sheet Dossiers, when it is read again.
 func TestEveryTextComesBack(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		texts := func(name string, n int) []string { return rapid.SliceOfN(cellText, n, n).Draw(rt, name) }
@@ -132,8 +132,8 @@ func cellsOf(t testing.TB, f *File) map[string]string {
 	return cells
 }
 
-// I7: a text as long as a cell may be comes back whole, whatever is in it; one
-// for which the verdict workbook has no room is refused with its file.
+// I7: the longest text of a cell comes back whole, with any contents. A text for which
+// the verdict workbook has no room is refused with its file.
 func TestLongTextsComeBack(t *testing.T) {
 	for _, test := range []struct {
 		piece string

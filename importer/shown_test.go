@@ -28,9 +28,9 @@ func formatted(t testing.TB, format string, rows string) parts {
 	return p.replace(t, stylesPart, "</cellXfs>", `<xf numFmtId="`+id+`"/></cellXfs>`)
 }
 
-// C1: of a number in a column of identifiers, what is shown is what is taken; a
-// number shown as something else is rejected. The bug it would catch: another
-// subscriber than the one that the administrator sees.
+// C1: the import takes a number in a column of identifiers as it is shown. A number
+// shown as something else is rejected. The bug it would catch: another subscriber than
+// the one that the administrator sees.
 func TestShownIsTaken(t *testing.T) {
 	for _, test := range []struct{ format, raw, want string }{
 		{"0", "123456", "123456"},
@@ -115,8 +115,8 @@ func TestShownOtherwiseComesBack(t *testing.T) {
 	}
 }
 
-// C1: a formula is told as a formula in a required column, whatever its value;
-// without a value in an optional one too, for what it stands for would be lost.
+// C1: a formula in a required column is named as a formula, whatever its value. A
+// formula without a value is named in an optional column, too: its value would be lost.
 func TestFormulas(t *testing.T) {
 	book := goodParts().replace(t, sheetPath, headerXML, rowXML(1, "numéro d'abonné", "titulaire", "adresse électronique", "numéro de série", "date d'expiration", "émetteur", "note"))
 	sound := []string{"00123458", "Zoé", "zoe@exemple.example", "1D", "31/12/2026", "CN=AC", "x"}
@@ -199,8 +199,8 @@ func TestFormulasInCSV(t *testing.T) {
 	}
 }
 
-// C1: rows above the header are skipped, however many they are, whatever the
-// format and the delimiter; the verdict workbook shows them.
+// C1: any number of rows above the header is skipped, in any format and with any
+// delimiter. The verdict workbook shows them.
 func TestHeaderFarDown(t *testing.T) {
 	const above = 4_000 // beyond a megabyte of text
 	var text, sheet strings.Builder

@@ -16,7 +16,7 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// What looks odd in a file and is sound is taken (contract).
+// The import accepts files that look odd and are sound (contract).
 func TestSoundFiles(t *testing.T) {
 	for name, content := range map[string][]byte{
 		"much blank in a small part":               goodParts().with("xl/media/blank.bin", strings.Repeat("\x00", 1<<20)).zip(t),
@@ -142,7 +142,7 @@ func TestSheetThatIsNearest(t *testing.T) {
 	}
 }
 
-// A hidden column is told once, however often the sheet says that it is hidden.
+// A hidden column causes one warning, however often the sheet says that it is hidden.
 func TestHiddenOnce(t *testing.T) {
 	f := mustOpen(t, "a.xlsx", goodParts().replace(t, sheetPath, "<sheetData>",
 		`<cols><col min="2" max="3" hidden="1"/><col min="3" max="3" hidden="1"/><col min="3" max="9" hidden="0"/></cols><sheetData>`).zip(t))

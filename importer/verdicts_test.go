@@ -75,9 +75,8 @@ var hostile = [][]string{
 	{"", "123", "  deux  blancs ", "pas d'adresse", "1C", "31/12/2026", "_x000D_ & <x> 😀\nfin"},
 }
 
-// I7: no cell of a verdict workbook is a live formula; its sheet, header,
-// columns and texts are those of the file, whatever its format, and the verdict
-// stands beside them.
+// I7: no cell of a verdict workbook is a live formula. Its sheet, header, columns and
+// texts are those of the file, in any format, and the verdict is beside them.
 func TestVerdictWorkbook(t *testing.T) {
 	for _, test := range []struct {
 		name    string

@@ -46,8 +46,8 @@ Original-Mail-From: <%s>
 --b--
 `
 
-// D11: only a report that carries our signed return path counts, by its class; it
-// is shown, and the code still works. D17: whoever complains is left alone.
+// D11: only a report with our signed return path counts, by its class. It is shown, and
+// the code still works. D17: a recipient who complains is left alone.
 func TestBounces(t *testing.T) {
 	db, keys := sqltest.Open(t), sqltest.Keys(t)
 	signed := func(request int64, generation int) string {
@@ -123,8 +123,8 @@ func TestBounces(t *testing.T) {
 	}
 }
 
-// D11: the relay is asked for reports of a mail that carries a code, by an id that
-// names no address, and to return it without the code; of other mails it is not.
+// D11: the worker asks the relay for reports of a mail with a code. They name the mail by
+// an id without an address, and leave the code out. It asks for none of other mails.
 func TestCodeMailsAskForReports(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -143,8 +143,8 @@ func TestCodeMailsAskForReports(t *testing.T) {
 // later is when no mail is being written any more.
 func later() time.Time { return time.Now().Add(time.Minute) }
 
-// D11: a bounce that the mail server is still writing is left until it is
-// finished, and one that cannot be read keeps no other from being read.
+// D11: a bounce that the mail server is still writing is left until it is finished. One
+// that cannot be read keeps no other from being read.
 func TestBouncesInTheMaking(t *testing.T) {
 	db, keys := sqltest.Open(t), sqltest.Keys(t)
 	r, _ := db.Mailed(t, keys, sqltest.Invitation{})

@@ -8,8 +8,9 @@ import (
 	"bascule/sql"
 )
 
-// I8: what sign-ins and failed attempts leave behind is forgotten although no
-// other work is due, however much it is; what still counts is kept. The tally is folded.
+// I8: the rows that sign-ins and failed attempts leave behind are forgotten, any number
+// of them, even if no other work is due. Rows that still count are kept. The tally is
+// folded.
 func TestCleaner(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

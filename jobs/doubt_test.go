@@ -59,8 +59,8 @@ func TestThreeDoubts(t *testing.T) {
 	}
 }
 
-// I5: whoever types the code has the mail: no repetition goes out, and nothing is
-// in doubt any more.
+// I5: a typed code has arrived: no repetition goes out, and nothing is in doubt any
+// more.
 func TestTypedCodeStopsRepetitions(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -201,9 +201,9 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// I5: a worker that stood still for longer than its lease (a laptop's lid, a
-// paused virtual machine) starts nothing more under it, and what it had started
-// counts as one interruption for whoever took over.
+// I5: a worker stands still for longer than its lease (a laptop's lid, a paused virtual
+// machine). It starts nothing more under it. Its started mails count as one
+// interruption for the worker that takes over.
 func TestLeaseLapses(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

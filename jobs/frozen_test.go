@@ -11,8 +11,8 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// stopsWithin is how long a worker may take that is told to stop on a frozen
-// PostgreSQL: its last words take 20 seconds.
+// stopsWithin is how long a worker may take to stop on a frozen PostgreSQL: its last
+// words take 20 seconds.
 const stopsWithin = 30 * time.Second
 
 // frozenStage is a stage on a cluster of its own, which it may freeze.

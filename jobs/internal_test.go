@@ -30,8 +30,8 @@ func failing(t *testing.T, state string) error {
 	return err
 }
 
-// A failure is told while it is tried again, and the reason in the end is the
-// statement's own: that a worker stopped explains nothing to an operator.
+// A failure is logged while it is tried again. The last reason is the statement's own:
+// that a worker stopped explains nothing to an operator.
 func TestPersistTellsTheReason(t *testing.T) {
 	full := failing(t, "53100")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -49,8 +49,8 @@ func TestPersistTellsTheReason(t *testing.T) {
 	}
 }
 
-// What stays an error is given up at once; rows that have none are recorded all
-// the same, and rows that somebody holds wait.
+// A permanent error is given up at once. The other rows are recorded all the same, and
+// rows that somebody holds wait.
 func TestPersistApart(t *testing.T) {
 	never := failing(t, "23514")
 	var recorded, tries []int
@@ -108,9 +108,10 @@ func TestHeldIsNotRecorded(t *testing.T) {
 	}
 }
 
-// D11: what each outcome means for its row and for the breaker. Refusals without a
-// clear reason are in a row until a mail is accepted; what breaks off is one of
-// them, unless we did it; a refusal of us at one that is to blame itself is one, too.
+// D11: the meaning of each outcome for its row and for the breaker. Refusals without a
+// clear reason are in a row until a mail is accepted. A broken-off mail is one of them,
+// unless we broke it off. A refusal of us at a mail that is to blame itself is one,
+// too.
 func TestJudge(t *testing.T) {
 	accepted, person, later := smtp.Outcome{Kind: smtp.Accepted, Stage: smtp.StageDot}, smtp.Outcome{Kind: smtp.Person, Stage: smtp.StageRcpt}, smtp.Outcome{Kind: smtp.Later, Stage: smtp.StageRcpt}
 	unclear, doubt := smtp.Outcome{Kind: smtp.Unclear, Stage: smtp.StageRcpt, Code: 550}, smtp.Outcome{Kind: smtp.InDoubt, Stage: smtp.StageDot}
@@ -197,9 +198,9 @@ func told(v verdict) string {
 	return strings.Join(words, ", ")
 }
 
-// D4, I5: a statement that starts mails or writes outcomes down goes on when its
-// worker is told to stop, but not for long. Outcomes may be written down as long as
-// the lease is renewed, and no longer than it lasts.
+// D4, I5: a statement that starts mails or writes outcomes down goes on when its worker
+// is told to stop, but not for long. Outcomes may be written down while the lease is
+// renewed, and no longer than it lasts.
 func TestLastWords(t *testing.T) {
 	const moment = time.Second
 	lives := func(what string, ctx context.Context, d time.Duration) {
@@ -249,7 +250,7 @@ func TestLastWords(t *testing.T) {
 	})
 }
 
-// I6: the client is told which word of a mail no outcome may repeat.
+// I6: the client knows which word of a mail no outcome may repeat.
 func TestWriteNamesTheSecret(t *testing.T) {
 	us := devtest.Email(t, "us@espace.example")
 	composer, err := mail.NewComposer(mail.Office{From: mail.Sender{Address: us}, PublicURL: "https://espace.example", Help: "Assistance : 01 00 00 00 00"})
@@ -290,8 +291,8 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// D4: a window grows while it is done in no time, up to its bound, and shrinks
-// when it takes too long, so that a deadline begins shortly before its mail.
+// D4: a fast window grows up to its bound, and a slow one shrinks. So a deadline begins
+// shortly before its mail.
 func TestPace(t *testing.T) {
 	p := pace{size: firstWindow, max: maxWindow}
 	for _, c := range []struct{ ms, want int }{{249, 8}, {0, 16}, {250, 16}, {1000, 16}, {1001, 8}, {0, 16}, {0, 32}, {0, 64}, {0, 64}, {5000, 32}} {

@@ -138,8 +138,8 @@ func (s *stage) work(changes ...func(*jobs.Worker)) (stop func()) {
 	return stop
 }
 
-// newWorker makes a worker as cmd does. It calls itself by name to the relay, and
-// waits for no answer longer than half a second once it is told to stop.
+// newWorker makes a worker as cmd does. It names itself to the relay, and waits for no
+// answer longer than half a second once it is told to stop.
 func newWorker(t *testing.T, name, dbURL, redisURL, smtpURL string, log *slog.Logger) (*jobs.Worker, func()) {
 	t.Helper()
 	cfg, err := smtp.ParseURL(smtpURL)
@@ -267,7 +267,7 @@ func (s *stage) elapse(what, query string, args ...any) {
 		if err := s.db.Raw.QueryRow(nextEvent).Scan(&wait); err != nil {
 			s.t.Fatal(err)
 		}
-		// Nobody works now: what the condition says stays true until time passes.
+		// Nobody works now: the condition stays true until time passes.
 		if wait > 0 {
 			if s.holds(query, args...) {
 				return true
@@ -278,8 +278,7 @@ func (s *stage) elapse(what, query string, args ...any) {
 	})
 }
 
-// busy tells whether a worker is within a transaction: what it starts is not to be
-// seen yet.
+// busy tells whether a worker is within a transaction: its starts are not visible yet.
 func (s *stage) busy() bool {
 	s.t.Helper()
 	return s.holds(`SELECT EXISTS (SELECT FROM pg_stat_activity
@@ -360,8 +359,8 @@ type mailing struct {
 	copies   int // of its mail, at most
 }
 
-// mailings are told by "request generation". The interruptions of a mail that
-// ended or is in doubt are not kept: three copies at most.
+// mailings are named by "request generation". The interruptions of a mail that ended or
+// is in doubt are not kept: three copies at most.
 func (s *stage) mailings() map[string]mailing {
 	rows, err := s.db.Raw.Query(`
 		SELECT c.request_id || ' ' || c.generation, c.expires_at,

@@ -70,9 +70,9 @@ func stillAt(to ...string) script {
 	}
 }
 
-// D4, I5: the relay becomes slow in the middle of a window. The mail under way
-// keeps its start; those whose turn comes too late have no deadline and no attempt,
-// are due at once, and are started anew with a full deadline, each once.
+// D4, I5: the relay becomes slow in the middle of a window. The mail under way keeps
+// its start. The late ones have no deadline and no attempt, and are due at once. They
+// are started anew with a full deadline, each once.
 func TestSlowWindow(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -12,8 +12,8 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// D11: of one set of outcomes, those that were refused before another one was
-// accepted are to blame, each time; who was refused after the last is not.
+// D11: in one set of outcomes, mails refused before another one was accepted are to
+// blame, each time. A mail refused after the last is not.
 func TestSetOfOutcomes(t *testing.T) {
 	db, keys := sqltest.Open(t), sqltest.Keys(t)
 	for range 5 {

@@ -17,9 +17,9 @@ import (
 
 const breakerOpen = `SELECT opened_at IS NOT NULL FROM breaker`
 
-// D11, D4, I1: whatever refuses us opens the breaker, gives the attempt back and
-// erases the deadline. Once the relay is back, everybody is mailed within three
-// minutes, with a full deadline.
+// D11, D4, I1: every refusal of us opens the breaker, gives the attempt back and erases
+// the deadline. Once the relay is back, everybody is mailed within three minutes, with
+// a full deadline.
 func TestRefusalsOfUs(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -98,8 +98,8 @@ func TestLongOutage(t *testing.T) {
 	s.mailedSoon(3 * time.Minute)
 }
 
-// D11: a recipient refused for good is undeliverable at once, at RCPT and at the
-// dot, never tried again, and the relay's code and words are kept without the address.
+// D11: a recipient refused for good is undeliverable at once, at RCPT and at the dot,
+// and never tried again. The relay's code and words are kept without the address.
 func TestRefusedPerson(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -298,8 +298,8 @@ func TestBadAddressesAreToBlame(t *testing.T) {
 	s.elapse("all are mailed again", allMailed)
 }
 
-// D11: whoever is refused while the breaker is open, in a window under way or as
-// a probe, is a suspect too: it does not open again for every five bad addresses.
+// D11: a mail refused while the breaker is open, in a window under way or as a probe,
+// is a suspect too. The breaker does not open again for every five bad addresses.
 func TestManyBadAddresses(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -441,7 +441,7 @@ func TestBrokenOffMail(t *testing.T) {
 	}
 }
 
-// D11: what is broken off just before the relay turns out to be down gets its
+// D11: a mail that breaks off just before the relay turns out to be down gets its
 // attempt back.
 func TestBrokenOffByAnOutage(t *testing.T) {
 	t.Parallel()
@@ -475,8 +475,8 @@ func TestPoisonedMail(t *testing.T) {
 	}
 }
 
-// D11: the probe looks in both lanes for another mail than the suspects, first
-// among those that somebody waits for, and takes the one due for longest.
+// D11: the probe looks in both lanes for another mail than the suspects, first among
+// the interactive ones, and takes the one due for longest.
 func TestProbeLooksInBothLanes(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

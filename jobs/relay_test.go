@@ -38,9 +38,9 @@ type script func(stage, to, id string) string
 // relayPassword must not be logged either.
 const relayPassword = "mot-de-passe-du-relais"
 
-// What a relay does instead of answering.
+// The faults of a relay.
 const (
-	drop = "!drop" // closes; what it was given is lost
+	drop = "!drop" // closes; a mail that it was given is lost
 	take = "!take" // at the dot: keeps the mail, then closes without a word
 )
 

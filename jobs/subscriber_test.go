@@ -161,7 +161,7 @@ func TestBrokenRecap(t *testing.T) {
 	}
 }
 
-// D11: whatever happens to a confirmation, the space stays activated; the relay's
+// D11: the space stays activated, whatever happens to a confirmation. The relay's
 // doubts repeat it, a refusal for good ends it.
 func TestRefusedConfirmation(t *testing.T) {
 	t.Parallel()
@@ -191,8 +191,8 @@ func TestRefusedConfirmation(t *testing.T) {
 	}
 }
 
-// D1: another address is proven by a code of its own, and the contact is told,
-// without the code and without that address; then that code activates.
+// D1: another address is proven by a code of its own. The contact gets a notice,
+// without the code and without that address. Then that code activates.
 func TestOtherAddress(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -301,8 +301,8 @@ func TestResend(t *testing.T) {
 	}
 }
 
-// Cancelled and redirected while the rate makes a worker wait: what was not started
-// never goes out, and the new address has the new code.
+// Requests are cancelled and redirected while the rate makes a worker wait. Their mails
+// that were not started never go out, and the new address gets the new code.
 func TestChangedWhileWaiting(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -459,9 +459,8 @@ func TestBatchExpires(t *testing.T) {
 	}
 }
 
-// R21, D4: whoever was mailed a code is told that it is over, once, at the
-// address that the code went to; not if a new request is open by then, and not
-// if the code's mail came back.
+// R21, D4: a mail tells that a mailed code is over, once, at the address of the code.
+// There is none if a new request is open by then, or if the code's mail came back.
 func TestExpiredIsTold(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -540,9 +539,9 @@ func TestResetIsMailed(t *testing.T) {
 	}
 }
 
-// Each change of the password, by a mailed code and in the space, is told to the
-// owner by a mail of its own: when it was, not when the relay took the mail. It
-// carries no code, and whatever becomes of it changes nothing (D11).
+// A mail of its own tells the owner of each change of the password, by a mailed code
+// and in the space. It has the instant of the change, not of the mail. It carries no
+// code, and its fate changes nothing (D11).
 func TestPasswordChangeIsTold(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -582,7 +581,7 @@ func TestPasswordChangeIsTold(t *testing.T) {
 }
 
 // R6: the code that proves another identifier goes to the new address, good for half an
-// hour, and the notice of the change to the old one, without a code.
+// hour. The notice of the change goes to the old one, without a code.
 func TestIdentifierChangeIsTold(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -15,9 +15,9 @@ import (
 // told is how often the workers have said something.
 func (s *stage) told(what string) int { return strings.Count(s.log.String(), what) }
 
-// I1, I5: an outcome that can never be written down is given up at once: the log
-// has the statement's own error, the outcomes beside it are recorded, other mails
-// go out, and the worker stops when it is told. The mail is in doubt, as ever.
+// I1, I5: an outcome that can never be written down is given up at once. The log has
+// the statement's own error, the outcomes beside it are recorded, other mails go out,
+// and the worker stops when it is told. The mail is in doubt, as ever.
 func TestOutcomeThatCannotBeRecorded(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -44,8 +44,8 @@ func TestOutcomeThatCannotBeRecorded(t *testing.T) {
 	}
 }
 
-// I5: a worker whose role may not record outcomes says so, and does not send the
-// whole batch meanwhile, each mail of which would go out again.
+// I5: a worker whose role may not record outcomes says so. It does not send the whole
+// batch meanwhile, as each of its mails would go out again.
 func TestRoleThatMayNotRecord(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -64,8 +64,8 @@ func TestRoleThatMayNotRecord(t *testing.T) {
 	s.elapse("all are mailed", allMailed)
 }
 
-// I5: an outcome that cannot be written down for the time being (a full disk) is
-// tried again, and told once a minute, not with each try. It is no doubt.
+// I5: an outcome that cannot be written down temporarily (a full disk) is tried again.
+// The log tells it once a minute, not with each try. It is no doubt.
 func TestOutcomeThatWaits(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -139,8 +139,8 @@ func TestTurn(t *testing.T) {
 	}
 }
 
-// D11: the probe looks past void mails, in both lanes, first for what somebody waits
-// for, and for the longest due, wherever its process had come to. It tries one.
+// D11: the probe looks past void mails, in both lanes, first for interactive mails, and
+// for the longest due. It does so wherever its process had come to, and tries one.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -173,8 +173,8 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// D11: where all that is left are those that opened the breaker, past void mails,
-// one of them probes.
+// D11: if only mails that opened the breaker are left, past void mails, one of them
+// probes.
 func TestProbePastVoidMails(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -239,8 +239,8 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// D11, I5: what breaks off because its worker is told to stop says nothing of the
-// mail or the relay: nobody is suspected, and no attempt counts.
+// D11, I5: a mail that breaks off because its worker is told to stop says nothing of
+// the mail or the relay. Nobody is suspected, and no attempt counts.
 func TestBrokenOffByUs(t *testing.T) {
 	t.Parallel()
 	for stage, want := range map[string]string{"rcpt": "0 0", "dot": "0 1"} {
@@ -267,8 +267,8 @@ func TestBrokenOffByUs(t *testing.T) {
 	}
 }
 
-// D8: the notice that follows an option in the space tells nothing of a code of the
-// contact's, where none was mailed.
+// D8: the notice that follows an option in the space tells of no code of the contact's
+// if none was mailed.
 func TestNoticeWithoutContactCode(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -60,8 +60,8 @@ func (s *stage) watch(alert conversion.Email) {
 	s.t.Cleanup(func() { cancel(); <-done; relay.Close() })
 }
 
-// D15: a campaign of whose invitations one in five is refused for good is stopped; the
-// operator is told by mail, once, and the log says why.
+// D15: a campaign with one invitation in five refused for good is stopped. The operator
+// gets one mail, and the log has the reason.
 func TestDeadAddressesStopTheirCampaign(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

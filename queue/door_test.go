@@ -51,7 +51,7 @@ func (r *troubled) trouble(answer string) {
 	}
 }
 
-// A book keeps what is logged.
+// A book keeps the log lines.
 type book struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -70,8 +70,8 @@ func (b *book) lines() []string {
 }
 
 // An idle worker does not trouble a Redis that is in trouble: under five calls a
-// second, whatever it answers. The log has one sentence with what to do, and one
-// when it is over; then work goes on.
+// second, whatever it answers. The log has one sentence with the remedy, and one when
+// the trouble is over. Then work goes on.
 func TestRedisInTrouble(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -157,7 +157,7 @@ func inTrouble(t *testing.T, answer string, reads bool, advice string) {
 	<-time.After(time.Second) // the library's goroutines end
 }
 
-// What is no trouble of Redis holds nobody up.
+// An error that is no trouble of Redis holds nobody up.
 func TestTroubleOf(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{nil, redis.Nil, redis.ErrClosed, context.Canceled, fmt.Errorf("look: %w", redis.Nil)} {

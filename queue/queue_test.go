@@ -64,7 +64,7 @@ func TestWakeUpsSurviveACrash(t *testing.T) {
 	}
 }
 
-// A Redis that may throw wake-ups away is told; one that tells no policy passes.
+// A Redis that may throw wake-ups away is reported; one that tells no policy passes.
 func TestCheckPolicy(t *testing.T) {
 	t.Parallel()
 	c := open(t, devtest.Redis(t).URL())
@@ -99,8 +99,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// A handler that fails or panics ends its task: nothing is retried or archived,
-// for the rows know what is still due, and the server goes on.
+// A handler that fails or panics ends its task. Nothing is retried or archived, as the
+// rows know what is still due, and the server goes on.
 func TestHandlersMayFail(t *testing.T) {
 	t.Parallel()
 	c := open(t, devtest.Redis(t).URL())
@@ -145,8 +145,8 @@ func poll(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// The rate of all workers together holds over virtual time, and a fifth of it is
-// kept for who looks at a screen: bulk mail never takes that.
+// The rate of all workers together holds over virtual time. A fifth of it is kept for
+// interactive mail: bulk mail never takes that.
 func TestLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

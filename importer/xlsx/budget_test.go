@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// I8: what cells repeat counts from 16 MiB on; a small list may repeat as it likes.
+// I8: repeated texts of cells count from 16 MiB on; a small list may repeat as it
+// likes.
 func TestReferredIsBounded(t *testing.T) {
 	work := budget{ctx: context.Background()}
 	if err := work.refer(maxReferred); err != nil {
@@ -32,7 +33,7 @@ func TestBudgetIsBounded(t *testing.T) {
 
 const ns = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"`
 
-// I8: what is kept of a workbook's lists is bounded, each with its own message.
+// I8: each list of a workbook has a bound in memory, with a message of its own.
 func TestListsAreBounded(t *testing.T) {
 	full := &sheetReader{Sheet: &Sheet{Merged: make([]Area, maxMerged)}, x: &xmlReader{attrs: []xmlAttr{{[]byte("ref"), []byte("A1:A2")}}}}
 	if err := full.addMerged(); err == nil {

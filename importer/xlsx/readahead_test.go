@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 )
 
-// Whoever stops reading ahead may close the source: nobody reads it any more.
+// After stop the caller may close the source: nobody reads it any more.
 func TestReadAheadWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &slow{release: make(chan struct{})}

@@ -9,10 +9,9 @@ import (
 	"testing/iotest"
 )
 
-// What encoding/xml takes for well-formed, and what it does not, the reader
-// judges alike, whatever the pieces that the bytes come in; it is stricter
-// where the standard library is lenient. The bug it would catch: a part cut
-// off or damaged that passes for whole.
+// The reader judges parts like encoding/xml, well-formed or not, whatever the pieces of
+// the bytes. It is stricter where the standard library is lenient. The bug it would
+// catch: a part cut off or damaged that passes for whole.
 func TestXMLReader(t *testing.T) {
 	tests := []struct {
 		xml  string
@@ -71,7 +70,8 @@ func TestXMLBounds(t *testing.T) {
 	}
 }
 
-// I8: what has no end within two megabytes is refused before it is read whole.
+// I8: a tag, comment or section without an end within two megabytes is refused before
+// it is read whole.
 func TestXMLWithoutEnd(t *testing.T) {
 	endless := strings.Repeat("x ", 2<<20)
 	for _, s := range []string{"<a><!--" + endless + "--></a>", "<a><![CDATA[" + endless + "]]></a>", `<a b="` + endless + `"/>`, "<a><?b " + endless + "?></a>"} {
@@ -113,8 +113,8 @@ func readXML(src io.Reader) string {
 	}
 }
 
-// FuzzXMLReader compares the reader with encoding/xml: what we take for
-// well-formed is, and holds the same texts.
+// FuzzXMLReader compares the reader with encoding/xml. A part that we accept is
+// well-formed and holds the same texts.
 func FuzzXMLReader(f *testing.F) {
 	for _, s := range []string{"<a b='1'>x&amp;<![CDATA[y]]></a>", "<?xml version='1.0'?><a:b xmlns:a='c'><d/>\r\n</a:b>", "<a>]]&gt;</a><!-- - -->", "\ufeff<é>&#233;</é>"} {
 		f.Add(s)

@@ -14,8 +14,8 @@ import (
 
 func TestMain(m *testing.M) { devtest.Main(m) }
 
-// I8: whoever finds another process at work asks again, for two seconds or as long
-// as somebody wants to know.
+// I8: a caller that finds another process at work asks again, for two seconds or as
+// long as its context lasts.
 func TestRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		busy := func() error { return fmt.Errorf("request 1: %w", sql.ErrBusy) }

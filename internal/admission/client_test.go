@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The client is the rightmost hop that is no proxy of ours: what stands left of
-// it may be invented.
+// The client is the rightmost hop that is no proxy of ours: the hops left of it may be
+// invented.
 func TestClient(t *testing.T) {
 	proxies := Proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("fe80::/10")}
 	for _, test := range []struct {

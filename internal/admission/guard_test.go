@@ -22,8 +22,8 @@ func newGuard(t *testing.T, peer, email string) Guard {
 	return l.Stranger("form", Client{netip.MustParseAddr(peer)}, sqltest.Email(t, email), StrangersPasswords)
 }
 
-// R3, R31: what each count of failures is of: a client, a network and an address,
-// or an address alone. What one of them fills is in nobody else's way.
+// R3, R31: each count of failures is of a client, of a network and an address, or of an
+// address alone. A count that one of them fills is in nobody else's way.
 func TestBucketsOfAStranger(t *testing.T) {
 	names := func(g Guard) map[string]string {
 		return map[string]string{"client": string(g.own[0].Name), "share": string(g.own[1].Name), "known": string(g.known.Name),
@@ -50,9 +50,9 @@ func TestBucketsOfAStranger(t *testing.T) {
 	}
 }
 
-// R3, R31: where a stranger's failure counts, and which bucket it locks for that. A
-// network from which the space was entered before counts by itself; what strangers
-// share comes before the reserve; what is full is waited for.
+// R3, R31: the bucket in which a stranger's failure counts, and the bucket that it
+// locks for that. A network from which the space was entered before counts by itself.
+// The common count comes before the reserve. A guess waits for a full bucket.
 func TestGuardChooses(t *testing.T) {
 	g := newGuard(t, "192.0.2.1", "owner@a.example")
 	own, all := g.own, slices.Concat(g.own, []sql.Bucket{*g.known, *g.crowd}, g.reserve)
@@ -97,7 +97,8 @@ func TestGuardChooses(t *testing.T) {
 
 func sameBucket(a, b sql.Bucket) bool { return slices.Equal(a.Name, b.Name) && a.Limit == b.Limit }
 
-// I8: who has to wait anyway is told so at once, whoever has the lock.
+// I8: a visitor who has to wait anyway learns so at once, even while another one has
+// the lock.
 func TestGuessTellsTheWaitBeforeTheLock(t *testing.T) {
 	t.Parallel()
 	db := sqltest.Open(t)

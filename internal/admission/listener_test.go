@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// I8: who counts as one client, and that a connection makes room for another once.
+// I8: which connections are one client, and that a closed connection makes room for
+// another.
 func TestLimitPerClient(t *testing.T) {
 	t.Parallel()
 	const most = 3

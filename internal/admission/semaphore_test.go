@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// I8: a semaphore lets in as many as it has slots, keeps as many waiting as its
-// queue holds, for two seconds, and sends the others away at once.
+// I8: a semaphore lets in as many callers as it has slots. It keeps as many waiting as
+// its queue holds, for two seconds, and refuses the others at once.
 func TestSemaphore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const queue = 32
@@ -56,7 +56,7 @@ func TestSemaphore(t *testing.T) {
 	})
 }
 
-// Whoever has gone waits no longer.
+// A caller that has gone waits no longer.
 func TestSemaphoreCancelled(t *testing.T) {
 	s := NewSemaphore(1, 1)
 	if _, err := s.Acquire(t.Context()); err != nil {

@@ -146,7 +146,8 @@ func TestNextOpen(t *testing.T) {
 	}
 }
 
-// minutes are the hours of a week, minute by minute: what the oracle of the properties reads.
+// minutes are the hours of a week, minute by minute. The oracle of the properties reads
+// them.
 type minutes [7][24 * 60]bool
 
 func drawHours(t *rapid.T) (m minutes, text string) {
@@ -180,7 +181,7 @@ func (m *minutes) open(at time.Time) bool {
 	return m[(at.Weekday()+6)%7][at.Hour()*60+at.Minute()]
 }
 
-// drawInstant draws one near what is difficult: a change of the clock, a holiday.
+// drawInstant draws an instant near a difficulty: a change of the clock, a holiday.
 func drawInstant(t *rapid.T) time.Time {
 	near := rapid.SampledFrom([]string{"2024-03-31", "2024-10-27", "2024-12-25", "2025-03-30", "2025-04-21", "2025-10-26", "2026-03-29", "2026-05-14", "2026-10-25",
 		"2027-10-31", "2028-01-01", "2028-02-29", "2028-03-26"}).Draw(t, "near")

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// D14: how hours may be written, and how they are told.
+// D14: the forms of hours, and their canonical form.
 func TestParse(t *testing.T) {
 	for s, want := range map[string]string{
 		"Mon-Fri 08:00-19:30":                                   "Mon-Fri 08:00-19:30",
@@ -32,7 +32,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// D14: what is refused, and how it is told.
+// D14: the texts that are refused, and the errors.
 func TestParseRefuses(t *testing.T) {
 	for s, want := range map[string]string{
 		"":                                     `part 1 is empty, want days and hours as in Mon-Fri 08:00-19:30`,
@@ -86,8 +86,7 @@ func TestParseString(t *testing.T) {
 	})
 }
 
-// D14: whatever is written, it is refused or it has a canonical form, in order and
-// without overlap.
+// D14: any text is refused or has a canonical form, in order and without overlap.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"", usual, "Mon-Fri 08:00-12:00 13:30-19:30; Sat 9:00-24:00", "Fri-Mon 08:00-09:00", "Mon 08:00-10:00,Mon 09:00-11:00", "sun 00:00-24:00,", "Mon 8:0-9:00"} {
 		f.Add(s)

@@ -103,8 +103,8 @@ func TestWriteIsInvisibleUntilDone(t *testing.T) {
 	}
 }
 
-// What bascule writes names subscribers: its owner alone reads it, whatever the
-// umask, and whoever could read what was there before.
+// The files of bascule name subscribers. Only their owner can read them, whatever the
+// umask, and even if others could read the file before.
 func TestWritePermissions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report.xlsx")
 	for _, before := range []os.FileMode{0, 0o644, 0o666} {
@@ -143,7 +143,7 @@ func TestWriteThroughLink(t *testing.T) {
 	}
 }
 
-// What is no file is refused and left alone, as is a missing folder.
+// A device, a pipe or a folder is refused and left alone, as is a missing folder.
 func TestWriteRefusals(t *testing.T) {
 	dir := t.TempDir()
 	nowhere := filepath.Join(dir, "link")
@@ -170,7 +170,7 @@ func TestWriteRefusals(t *testing.T) {
 	assertOnly(t, dir, "link", "pipe")
 }
 
-// A full disk is told with the name that was asked for, not with the temporary one.
+// The error of a full disk has the requested name, not the temporary one.
 func TestWriteToAFullDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report.xlsx")
 	var before syscall.Rlimit

@@ -85,7 +85,7 @@ func write(t *testing.T, path string, content []byte) {
 	}
 }
 
-// What is no archive cannot be sealed: its seal would be part of its text.
+// A text cannot be sealed: the seal would be part of it.
 func TestSealOfNoArchive(t *testing.T) {
 	for _, content := range []string{"", "x", "text"} {
 		if err := atomicfile.Seal(io.Discard, "report", text(content)); err == nil {

@@ -46,8 +46,8 @@ func shapes(t testing.TB) (list []shape) {
 	return list
 }
 
-// D11: the class of each shape in which mail servers report, and of what is no
-// report: also with the lines of the other system, read as UTF-16, behind a mark of
+// D11: the class of each form of mail servers' reports, and of mails that are none.
+// Each is also read with the other line ends, as UTF-16, behind a byte order mark of
 // UTF-8, and with bytes of Windows-1252.
 func TestShapes(t *testing.T) {
 	t.Parallel()
@@ -92,7 +92,7 @@ func utf16Of(b []byte) []byte {
 	return out
 }
 
-// D11: what each code and each phrase of a failed delivery means.
+// D11: the meaning of each code and each phrase of a failed delivery.
 func TestFailure(t *testing.T) {
 	t.Parallel()
 	const gone, policy, late = conversion.BounceGone, conversion.BouncePolicy, conversion.BounceLate
@@ -162,7 +162,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// I8: whatever the bytes, reading ends soon and takes a bounded amount of memory.
+// I8: reading any bytes ends soon and takes a bounded amount of memory.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	nested := "From: MAILER-DAEMON@x.example\n"

@@ -16,8 +16,8 @@ func nested(depth int) string {
 	return mail
 }
 
-// I8: a mail is taken apart up to bounds that no report reaches. D11: what a
-// report lacks, or says twice, does not hide who is gone.
+// I8: a mail is taken apart up to bounds that no report reaches. D11: a missing or
+// repeated field of a report does not hide that an address is gone.
 func TestBounds(t *testing.T) {
 	const status = "Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822;a@b.example\nAction: failed\nStatus: 5.1.1\n"
 	parts := func(n int) string {

@@ -18,8 +18,8 @@ func item(e entity) string { return ":" + base64.StdEncoding.EncodeToString(e.Ra
 
 func escaped(e entity) string { return url.PathEscape(string(pemCA(e))) }
 
-// R7: what a proxy hands on is read by the one form of RFC 9440, or the one that
-// nginx has; all else is refused, because somebody else may have written it.
+// R7: a certificate in a header is read in the form of RFC 9440 or that of nginx.
+// Anything else is refused, as a client may have written it.
 func TestFromHeader(t *testing.T) {
 	ca := root(t, professionals)
 	leaf := ca.client(t)
@@ -118,8 +118,8 @@ func unreadable(t *testing.T) []byte {
 	return der
 }
 
-// R7, I8: whatever the field, it is refused or is one certificate; what was read
-// is written back the same.
+// R7, I8: any field is refused or is one certificate. A certificate that was read is
+// written back the same.
 func FuzzFromHeader(f *testing.F) {
 	leaf := root(f, professionals).client(f)
 	own := item(leaf)

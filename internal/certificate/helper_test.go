@@ -190,7 +190,7 @@ func (f *folder) open(t testing.TB) *Store {
 	return s
 }
 
-// logged returns what was logged since it was asked last.
+// logged returns the lines logged since its last call.
 func (f *folder) logged() string {
 	defer f.log.Reset()
 	return f.log.String()

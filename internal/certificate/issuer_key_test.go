@@ -2,9 +2,8 @@ package certificate
 
 import "testing"
 
-// D9, R7: one certificate under two numbers is found out however its issuer is
-// written: in any order and case, by any program; and in part, where the
-// authorities are known.
+// D9, R7: one certificate under two numbers is found out however its issuer is written:
+// in any order and case, by any program; and in part, if the authorities are known.
 func TestKey(t *testing.T) {
 	t.Parallel()
 	const full = "CN=AC Une, O=Exemple, C=FR"

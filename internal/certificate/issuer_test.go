@@ -213,7 +213,7 @@ func TestParseNameCountsTypes(t *testing.T) {
 	}
 }
 
-// R7: what programs write of a name reads as that name.
+// R7: the forms in which programs write a name read as that name.
 func TestParseNameOfPrograms(t *testing.T) {
 	for name, e := range known(t) {
 		for i, text := range []string{e.Subject.String(), e.Subject.ToRDNSequence().String()} {
@@ -224,8 +224,8 @@ func TestParseNameOfPrograms(t *testing.T) {
 	}
 }
 
-// I8: no text makes the reader panic or hold more than the text has, and a name
-// that was read reads the same once it is written in one way.
+// I8: no text makes the reader panic or hold more than the text has. A name that was
+// read reads the same once it is written in one form.
 func FuzzParseName(f *testing.F) {
 	for _, s := range []string{
 		"CN=AC Exemple, O=Autorité d'exemple, C=FR", "/C=FR/O=X/CN=Y/", "issuer=CN=\"a\"\"b\\\"\" + OU=c\\,d;E=e", "AC", "CN=#0c0141", "CN=\\", "\"", "=,;+/", "2.5.4.97=x", "CN=a\\xC3\\xA9\\C3", "\xff,CN=\xe9",

@@ -21,9 +21,9 @@ func pemKey(t testing.TB, key *ecdsa.PrivateKey) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// A server's own certificate follows its files: a new pair is shown from the next
-// handshake on; while the files are no pair, the old one is, and each change is
-// told once.
+// A server's own certificate follows its files. A new pair is shown from the next
+// handshake on. While the files are no pair, the old one is shown. Each change is
+// logged once.
 func TestPairFollowsFiles(t *testing.T) {
 	first, second := root(t, professionals), root(t, professionals, serial(2))
 	dir := t.TempDir()
@@ -63,7 +63,7 @@ func TestPairFollowsFiles(t *testing.T) {
 	}
 }
 
-// What is no pair stops the start; the error names the variable.
+// Files that are no pair stop the start; the error names the variable.
 func TestOpenPairRefusals(t *testing.T) {
 	first, second := root(t, professionals), root(t, professionals)
 	dir := t.TempDir()

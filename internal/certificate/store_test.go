@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// R7: a file that cannot be used, or only in part, stops the start, and the
-// error names the variable and what is wrong.
+// R7: a file that cannot be used, or only in part, stops the start. The error names the
+// variable and the problem.
 func TestOpenRefusals(t *testing.T) {
 	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
 	twin := root(t, professionals)
@@ -66,9 +66,9 @@ func partial(l *x509.RevocationList) {
 	l.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 1}}}
 }
 
-// R7: one certificate that cannot be read, among the authorities, shuts out its
-// own subscribers alone, and is told; so is one list that may be of it. What
-// cannot be read at all stops the start.
+// R7: one authority's certificate that cannot be read shuts out its own subscribers
+// alone, and is logged. The same holds for a list that may be of that authority. A file
+// that cannot be read at all stops the start.
 func TestUnreadableAuthority(t *testing.T) {
 	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
 	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}})
@@ -151,8 +151,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// R7: a revocation holds from the moment when the file is replaced; what cannot
-// be used leaves what held before, and is told once.
+// R7: a revocation holds from the moment when the file is replaced. A file that cannot
+// be used leaves the one before in force, and is logged once.
 func TestStoreFollowsFiles(t *testing.T) {
 	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
 	f := newFolder(t, pemCA(ca), pemCRL(ca.crl(t)))
@@ -225,8 +225,8 @@ func TestStoreReadsListsAgain(t *testing.T) {
 	checkStep(t, "the authority came", store, other.client(t, serial(13)).Certificate, Revoked)
 }
 
-// R7: a file that another one of the same size and time replaces is noticed, and
-// so is a change in place that leaves it its time.
+// R7: the store notices a file that another one of the same size and time replaces. It
+// also notices a change in place that keeps the time.
 func TestStoreNoticesReplacement(t *testing.T) {
 	ca := root(t, professionals)
 	f := newFolder(t, pemCA(ca), pemCRL(ca.crl(t, 0x1a2c)))
@@ -282,8 +282,8 @@ func TestFileChangedWhileRead(t *testing.T) {
 	}
 }
 
-// Whoever comes while another one reads the files waits for nobody: what held
-// before is good enough.
+// A caller that comes while another one reads the files does not wait: the trust before
+// is good enough.
 func TestNobodyWaitsForTheFiles(t *testing.T) {
 	ca := root(t, professionals)
 	f := newFolder(t, pemCA(ca), pemKey(t, ca.key))
@@ -351,7 +351,7 @@ func TestStoreConcurrently(t *testing.T) {
 	checkStep(t, "at the end", store, shown, Revoked)
 }
 
-// R7: browsers are told of the authorities that the file has at the moment.
+// R7: browsers get the names of the authorities that the file has at the moment.
 func TestClientCAs(t *testing.T) {
 	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
 	f := newFolder(t, pemCA(ca), nil)

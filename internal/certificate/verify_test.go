@@ -147,7 +147,7 @@ func serverUntil(from, until time.Time) func(*x509.Certificate) {
 	}
 }
 
-// R7: who holds a certificate is told by its number and its authority.
+// R7: a holder is recognised by the certificate's number and its authority.
 func TestVerifyHolder(t *testing.T) {
 	ca := root(t, professionals)
 	middle := ca.below(t, "AC intermédiaire")
@@ -210,9 +210,9 @@ func TestVerifyRevokedAuthority(t *testing.T) {
 	}
 }
 
-// R7, R4: whether a list is missing, out of date or from the future is told, of
-// the issuer and of each authority of the file above it, so that nobody changes a
-// space for good with a certificate that may be revoked.
+// R7, R4: Stale tells whether a list of the issuer, or of an authority of the file above
+// it, is missing, out of date or from the future. So nobody changes a space for good with
+// a certificate that may be revoked.
 func TestVerifyStale(t *testing.T) {
 	ca, other := root(t, professionals), root(t, pkix.Name{CommonName: "AC autre"})
 	twin := root(t, professionals)
@@ -333,7 +333,8 @@ func TestVerifyOldLists(t *testing.T) {
 	}
 }
 
-// R7: what the demonstration's authority issues and revokes is understood.
+// R7: the package understands the certificates and lists of the demonstration's
+// authority.
 func TestVerifyDemonstration(t *testing.T) {
 	dir := t.TempDir()
 	authority, err := devenv.OpenAuthority(dir, professionals)

@@ -246,7 +246,8 @@ func TestKeyUnknown(t *testing.T) {
 	}
 }
 
-// I6: which texts are a SECRET_KEY; what is wrong is told by the key's place in the list, never by its value.
+// I6: the texts that are a SECRET_KEY. An error names a key by its place in the list,
+// never by its value.
 func TestParseKeyring(t *testing.T) {
 	a, b, short := secretKey(0xe0, 32), secretKey(1, 48), secretKey(0, 31)
 	urlSafe := strings.NewReplacer("+", "-", "/", "_")
@@ -320,7 +321,8 @@ func FuzzParseKeyring(f *testing.F) {
 	})
 }
 
-// D11: only return paths that we signed count, whatever case a server made of them, also after a new key.
+// D11: only return paths that we signed count, in any case that a server made of them,
+// even after a new key.
 func TestVerifyPath(t *testing.T) {
 	newest, older := secretKey(0, 32), secretKey(100, 32)
 	old := mustKeyring(t, older)
@@ -373,7 +375,8 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// R23: whatever the request, its code reads back, is the same when computed again, and another generation has another.
+// R23: the code of any request reads back, is the same when computed again, and another
+// generation has another.
 func TestKeyringProperties(t *testing.T) {
 	ring := mustKeyring(t, secretKey(0, 32))
 	rapid.Check(t, func(t *rapid.T) {

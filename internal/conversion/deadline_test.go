@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// R23, D4: an instant is told in French, in Paris time, rounded down to the minute.
+// R23, D4: an instant is written in French, in Paris time, rounded down to the minute.
 func TestFrenchTime(t *testing.T) {
 	tests := []struct{ name, at, want string }{
 		{"winter", "2026-11-25T07:00:00Z", "mercredi 25 novembre 2026 à 8\u00a0h\u00a000"},
@@ -54,8 +54,9 @@ func TestFrenchDate(t *testing.T) {
 	}
 }
 
-// D4: a printed deadline is never later than the real one, and less than a minute earlier, except in the hour that
-// comes twice, where the text tells an hour of Paris and not which of the two.
+// D4: a printed deadline is never later than the real one, and less than a minute
+// earlier. The exception is the hour that comes twice: the text does not tell which of
+// the two it is.
 func TestFrenchTimeRoundsDown(t *testing.T) {
 	first, last := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	rapid.Check(t, func(t *rapid.T) {

@@ -52,7 +52,8 @@ func TestParseEmail(t *testing.T) {
 	}
 }
 
-// R15: what is no address; nothing that could end a header line or name two recipients passes.
+// R15: the texts that are no address. No text passes that could end a header line or
+// name two recipients.
 func TestParseEmailRefuses(t *testing.T) {
 	tests := []struct {
 		name, in string
@@ -228,7 +229,8 @@ func emailOrZero(s string) Email {
 	return e
 }
 
-// R6, R15: whatever address of this shape is typed, reading it again changes nothing and its case does not count.
+// R6, R15: reading an address of this form again changes nothing, and its case does not
+// count.
 func TestEmailProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		local := rapid.StringMatching("[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,12}(\\.[A-Za-z0-9_+-]{1,8})?").Draw(t, "local")

@@ -37,7 +37,8 @@ func refusals(t *testing.T) []Invalid {
 	return all
 }
 
-// D7: every refusal is told in English and in French, in words of its own; no line breaks before a French sign.
+// D7: every refusal has an English and a French text of its own; no line breaks before
+// a French sign.
 func TestRefusals(t *testing.T) {
 	seen := make(map[string]bool)
 	breaks := regexp.MustCompile(`[^\x{00a0}][:;?!»]|«[^\x{00a0}]`)
@@ -55,7 +56,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// D7: whoever wraps a refusal keeps both its identity and its French text.
+// D7: a wrapped refusal keeps both its identity and its French text.
 func TestRefusalWrapped(t *testing.T) {
 	err := fmt.Errorf("row 12: %w", ErrEmailFormat)
 	var invalid *Invalid
@@ -64,7 +65,7 @@ func TestRefusalWrapped(t *testing.T) {
 	}
 }
 
-// C1: what everybody sees and knows is named by itself alone.
+// C1: a well-known visible character is named by itself alone.
 func TestCharacter(t *testing.T) {
 	for r, want := range map[rune]string{
 		'!': "«\u00a0!\u00a0»", '-': "«\u00a0-\u00a0»", 'a': "«\u00a0a\u00a0»", '~': "«\u00a0~\u00a0»",
@@ -76,8 +77,7 @@ func TestCharacter(t *testing.T) {
 	}
 }
 
-// C1: who reads why a value was refused finds the character: also one that
-// nobody sees.
+// C1: the reader of a refusal can find the character, even an invisible one.
 func TestRefusalsNameTheCharacter(t *testing.T) {
 	number := func(s string) error { _, err := ParseSubscriberNumber(s); return err }
 	serial := func(s string) error { _, err := ParseSerialNumber(s); return err }

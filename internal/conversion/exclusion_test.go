@@ -2,8 +2,8 @@ package conversion
 
 import "testing"
 
-// D17: what an exclusion names is told by its form, and is the same however it
-// is written.
+// D17: the form of a text tells what an exclusion names. It is the same however it is
+// written.
 func TestParseExcluded(t *testing.T) {
 	for in, want := range map[string]Excluded{
 		"Anne@Duvallon.example":   {ExcludedAddress, "anne@duvallon.example"},

@@ -137,7 +137,8 @@ func TestHashHostile(t *testing.T) {
 	}
 }
 
-// I8: no text makes the parser panic; what it accepts is bearable and has one spelling.
+// I8: no text makes the parser panic. A hash that it accepts is bearable and has one
+// spelling.
 func FuzzHash(f *testing.F) {
 	f.Add("$argon2id$v=19$m=19456,t=2,p=1$" + goodSalt + "$" + goodSum)
 	f.Add("$argon2id$v=19$m=4294967295,t=0,p=0$$")

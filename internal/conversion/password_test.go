@@ -126,7 +126,8 @@ func TestParsePasswordProfile(t *testing.T) {
 	}
 }
 
-// D6: what people type when they are asked for a letter and a digit is refused; what they did not take from a list is not.
+// D6: typical passwords of people who are asked for a letter and a digit are refused.
+// Passwords that are on no list are not.
 func TestIsCommon(t *testing.T) {
 	common := []string{
 		"azerty12", "Azerty2026", "AZERTY!2026", "4zerty12", "azertyui1", "azertyui2580", "hjklm48264", "azertyuiopqsdf", "poiuytreza1", "qsdfghjklm12", "qwerty123456", "qwertyuiop12",
@@ -210,7 +211,8 @@ func TestCommonPasswords(t *testing.T) {
 	}
 }
 
-// R16, D6: no text makes the check panic, and what is accepted fits its profile and is accepted again.
+// R16, D6: no text makes the check panic. An accepted password fits its profile and is
+// accepted again.
 func FuzzParsePassword(f *testing.F) {
 	for _, s := range []string{"Xk7Tr2Qp", "cheval correct pile agrafe", "Soleil2026", "&é\"'(-è_çà)=", "жхцшщъыэюяби\u0306", "\xff\x00", "Xk7Tr2Q\u212a", "İİİİİİİİİİİİ"} {
 		f.Add(s, "0481516")

@@ -260,8 +260,8 @@ func TestParseIssuerOnLines(t *testing.T) {
 	}
 }
 
-// What is skipped where an issuer does not need it changes none, whatever character
-// stands between its attributes.
+// The shortcut for an issuer without line ends changes no issuer, whatever character is
+// between its attributes.
 func TestShortcut(t *testing.T) {
 	for r := range rune(0x3100) {
 		s := "CN=a" + string(r) + "O=b"

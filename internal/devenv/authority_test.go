@@ -159,7 +159,7 @@ func TestAuthorityIssuesServers(t *testing.T) {
 	}
 }
 
-// The list holds what is revoked, and its dates.
+// The list holds the revoked numbers and its dates.
 func TestAuthorityRevokes(t *testing.T) {
 	a := openAuthority(t, t.TempDir())
 	path := filepath.Join(t.TempDir(), "crl.pem")

@@ -57,8 +57,8 @@ const sampleMail = "From: Assistance <aide@impots.example>\r\n" +
 	"--m\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=\"r\xc3\xa9cap.pdf\"\r\n\r\n%PDF-1.4\r\n" +
 	"--m--\r\n"
 
-// I5: what the relay accepted is held byte for byte, envelope included, and can
-// be read decoded.
+// I5: the inbox holds an accepted mail byte for byte, with its envelope, and can show
+// it decoded.
 func TestInboxKeepsMessages(t *testing.T) {
 	in := startInbox(t)
 	c := dial(t, in)

@@ -10,8 +10,8 @@ func message(lines ...string) Message {
 	return Message{ID: 1, Raw: []byte(strings.Join(lines, "\r\n") + "\r\n")}
 }
 
-// What a mail says is decoded, whatever the encoding of its parts and names; what
-// is neither the first text nor the first HTML is attached.
+// The content of a mail is decoded, whatever the encoding of its parts and names. A
+// part that is neither the first text nor the first HTML is an attachment.
 func TestParse(t *testing.T) {
 	const part, end = "--b", "--b--"
 	for _, c := range []struct {
@@ -70,7 +70,8 @@ func nested(n int) Message {
 	return message(lines...)
 }
 
-// The words of a header are decoded, folded or not; what only looks encoded stays.
+// The words of a header are decoded, folded or not. A word that only looks encoded
+// stays.
 func TestParseHeader(t *testing.T) {
 	mail, err := message("From: =?utf-8?q?Espace_abonn=C3=A9?= <a@b.example>",
 		"Subject: =?utf-8?q?=C3=A9t=C3=A9?=", " =?utf-8?b?IMOgIFBhcmlz?=", "X-Odd: =?utf-9?q?x?=", "", "x").Parse()

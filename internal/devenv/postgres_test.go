@@ -76,8 +76,8 @@ func openTempDir(t *testing.T) string {
 	return dir
 }
 
-// R4: what was committed is there again after a clean stop and after the death
-// of the whole program; the server dies with its owner, and no folder has two.
+// R4: committed rows are there again after a clean stop and after the death of the
+// whole program. The server dies with its owner, and no folder has two.
 func TestPostgresKeepsItsData(t *testing.T) {
 	dir := filepath.Join(openTempDir(t), "cluster")
 	p := startPostgres(t, dir)
@@ -205,7 +205,7 @@ func TestPostgresLogHoldsNoData(t *testing.T) {
 	}
 }
 
-// A machine without PostgreSQL is told what to install, in one line.
+// On a machine without PostgreSQL the error says in one line what to install.
 func TestPostgresMissing(t *testing.T) {
 	if _, err := findIn(nil, 0); !errors.Is(err, ErrNoPostgres) {
 		t.Errorf("error %v, want %v", err, ErrNoPostgres)

@@ -132,7 +132,7 @@ func eventsOf(t *testing.T, statement, expression string) (events []string) {
 	return events
 }
 
-// mailKinds are the kinds of obligations but the one that is no mail.
+// mailKinds are the kinds of obligations except the recap, which is no mail.
 func mailKinds(t *testing.T) (kinds []string) {
 	t.Helper()
 	_, table, _ := strings.Cut(document(t, "sql/migrations/00001_schema.sql"), "CREATE TABLE obligation")
@@ -148,7 +148,7 @@ func mailKinds(t *testing.T) (kinds []string) {
 	return kinds
 }
 
-// refusals are the events that the code names: those of what was guessed wrong.
+// refusals are the events of wrong guesses that the code names.
 func refusals(t *testing.T) (events []string) {
 	t.Helper()
 	for _, s := range sources(t) {

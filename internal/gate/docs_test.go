@@ -66,7 +66,8 @@ func TestDocsNameCommands(t *testing.T) {
 	}
 }
 
-// What an operator watches is told: every metric, and every field of status --json.
+// The documents name what an operator watches: every metric, and every field of status
+// --json.
 func TestDocsNameFigures(t *testing.T) {
 	operations := document(t, "docs/operations.md")
 	for name := range literals(t, regexp.MustCompile(`^bascule_[a-z_]+$`), isName, "internal/web", "jobs") {
@@ -105,9 +106,9 @@ func TestDocsNameTables(t *testing.T) {
 	}
 }
 
-// The documents read well in a terminal and in a narrow window: no line is longer than
-// maxLine, but for tables, code and what cannot be broken, and no cell of a table than
-// maxCell. What is longer is prose.
+// The documents read well in a terminal and in a narrow window. No line is longer than
+// maxLine, except for tables, code and words that cannot be broken. No cell of a table
+// is longer than maxCell: a longer text is prose.
 func TestDocsWidth(t *testing.T) {
 	for name, text := range documents(t) {
 		for _, problem := range tooWide(text) {
@@ -154,7 +155,7 @@ func TestDocsBegin(t *testing.T) {
 	}
 }
 
-// The measure itself: what is too wide is found, and nothing else.
+// The measure itself: it finds a text that is too wide, and nothing else.
 func TestTooWide(t *testing.T) {
 	wide, cell := strings.Repeat("é ", 51), strings.Repeat("é", 161)
 	for text, want := range map[string]int{

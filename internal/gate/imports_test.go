@@ -92,7 +92,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// judge says what is wrong with an import, or nothing.
+// judge tells why an import is wrong; "" if it is not.
 func judge(from, imported string, test bool) string {
 	if own, ok := strings.CutPrefix(imported, module+"/"); ok {
 		return judgeArrow(from, own, test || slices.Contains(testSupport, from))
@@ -175,7 +175,7 @@ func isStandard(imported string) bool {
 	return !strings.Contains(first, ".")
 }
 
-// The judgement itself: what has to be refused is refused.
+// The judgement itself: it refuses every bad import.
 func TestJudge(t *testing.T) {
 	const fine = ""
 	for _, c := range []struct {
@@ -219,8 +219,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// C9: the top level is the one that was asked for, and each of the packages that
-// were asked for does its work.
+// C9: the top level is the one that was asked for, and so are the packages: each does
+// its work.
 func TestTopLevel(t *testing.T) {
 	for _, name := range []string{"cmd", "jobs", "importer", "queue", "sql", "go.mod", "go.sum", "Procfile"} {
 		if _, err := os.Stat(root + "/" + name); err != nil {

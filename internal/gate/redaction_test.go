@@ -15,8 +15,8 @@ import (
 	"unicode"
 )
 
-// What people read: the mails as they leave, pages, texts of the site, the guide, and
-// the packages that write French.
+// The texts that people read: the mails as they leave, pages, texts of the site, the
+// guide, and the packages that write French.
 var (
 	spokenFiles = []string{
 		"internal/mail/testdata/*.txt", "internal/web/page/*.html", "internal/web/legal/*.txt", "internal/devenv/page/*.html",
@@ -28,7 +28,7 @@ var (
 	}
 )
 
-// What people read follows docs/redaction.md.
+// The texts that people read follow docs/redaction.md.
 func TestRedaction(t *testing.T) {
 	style := readRedaction(t)
 	for _, s := range spokenSentences(t) {
@@ -107,7 +107,7 @@ var (
 	ordinary = regexp.MustCompile(`[ \t][:;?!»]|«[ \t]`)
 )
 
-// problems tells what is wrong with a sentence.
+// problems lists the faults of a sentence.
 func (r redaction) problems(sentence string) []string {
 	var all []string
 	if straight.MatchString(address.ReplaceAllString(sentence, "")) {
@@ -290,8 +290,8 @@ func literalTexts(file *ast.File) []string {
 	return all
 }
 
-// joined is the text of a literal, or of a sum that has one; what is no literal
-// counts as one word.
+// joined is the text of a literal, or of a sum with a literal. Any other operand counts
+// as one word.
 func joined(e ast.Expr) (string, bool) {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -326,7 +326,7 @@ var french = regexp.MustCompile(`[àâçèéêëîïôùûœ«»’]|(?i)\b(les|
 // isFrench tells a French sentence from names and from English.
 func isFrench(s string) bool { return strings.Contains(s, " ") && french.MatchString(s) }
 
-// The judgement itself: what is to be found is found, and nothing else.
+// The judgement itself: it finds every fault, and nothing else.
 func TestRedactionJudges(t *testing.T) {
 	style := readRedaction(t)
 	for text, want := range map[string]string{

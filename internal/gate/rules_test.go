@@ -16,9 +16,9 @@ import (
 
 var update = flag.Bool("update", false, "write the tests of each rule into docs/rules.md")
 
-// TestRules holds each rule of docs/rules.md to a test that names it in a comment, at
-// the start of a line or in parentheses: "// R1, D1: what it proves". With -v it
-// prints the list: rule, then tests.
+// TestRules requires a test for each rule of docs/rules.md. The test names the rule in
+// a comment, at the start of a line or in parentheses: "// R1, D1: what it proves".
+// With -v it prints the list: rule, then tests.
 func TestRules(t *testing.T) {
 	proofs := make(map[string][]proof)
 	for _, s := range sources(t) {

@@ -66,8 +66,8 @@ func TestEscapedLikeHTMLTemplate(t *testing.T) {
 	}
 }
 
-// Whatever the sheet says, a mail has the headers we gave it and no others, two
-// parts, and the same elements; the value is read back as it is.
+// A mail has the headers we gave it and no others, two parts, and the same elements,
+// whatever the sheet says. The value is read back as it is.
 func FuzzHolder(f *testing.F) {
 	for _, s := range []string{"Jeanne", "a\r\nBcc: x@y.example\r\n\r\nhello", "<b>&amp;", `"'`, "\x00", "é\xff", "--=_3615987ef6f514fec7b70efc2f3ce8ac--", strings.Repeat("é", 400), ".", "zqslot4qz"} {
 		f.Add(s)
@@ -132,7 +132,7 @@ func elements(t *testing.T, s string) string {
 	return b.String()
 }
 
-// Headers hold one line each, whatever the caller puts in.
+// Headers hold one line each, whatever the caller puts into them.
 func TestHeadersHoldOneLine(t *testing.T) {
 	m := samples(t)["confirmation"]
 	const evil = "x\r\nBcc: victim@x.example\r\n\r\n<html>"
@@ -151,7 +151,7 @@ func TestHeadersHoldOneLine(t *testing.T) {
 	}
 }
 
-// What would make every mail wrong stops the start.
+// A setting that would make every mail wrong stops the start.
 func TestNewComposerRefuses(t *testing.T) {
 	for name, spoil := range map[string]func(*Office){
 		"no sender":         func(o *Office) { o.From = Sender{} },
@@ -209,8 +209,8 @@ func TestMessageID(t *testing.T) {
 	}
 }
 
-// D12: a trial is the mail itself, but that « ESSAI » stands in its subject and at its
-// beginning, and that nobody reads its code as one.
+// D12: a trial is the mail itself, with « ESSAI » in its subject and at its beginning.
+// Nobody can take its code for one.
 func TestTrial(t *testing.T) {
 	c := composer(t)
 	a := activation(t)

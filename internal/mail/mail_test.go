@@ -156,8 +156,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Whatever the mail, a MIME reader finds both parts, equal to what was meant, in
-// lines that any relay takes, and the same bytes each time.
+// A MIME reader finds both parts of any mail, equal to the intended text, in lines that
+// any relay accepts. The bytes are the same each time.
 func TestParsed(t *testing.T) {
 	again := samples(t)
 	for name, m := range samples(t) {
@@ -235,7 +235,7 @@ func TestActivationIsShort(t *testing.T) {
 	}
 }
 
-// What has to be done comes first, then what concerns shared addresses alone.
+// The things to do come first, then the text about shared addresses alone.
 func TestActivationOrder(t *testing.T) {
 	for _, name := range []string{"activation", "activation_shared", "activation_taken"} {
 		m := samples(t)[name]
@@ -281,8 +281,8 @@ func TestOffice(t *testing.T) {
 	}
 }
 
-// R21: entry by certificate is proposed where the site offers it, and to whoever's
-// certificate is known and still valid.
+// R21: the mail proposes entry by certificate if the site offers it, to a subscriber
+// whose certificate is known and still valid.
 func TestExpiredProposes(t *testing.T) {
 	const entry = "https://espace.example/certificat"
 	without := office(t)
@@ -326,7 +326,8 @@ func TestLastDay(t *testing.T) {
 	}
 }
 
-// D2: only a batch's mail speaks of the other spaces; who chose the address knows.
+// D2: only a batch's mail speaks of the other spaces. A subscriber who chose the
+// address knows them.
 func TestSharing(t *testing.T) {
 	const told = "espaces abonnés ont cette adresse"
 	for _, c := range []struct {

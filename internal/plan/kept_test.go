@@ -122,8 +122,8 @@ func TestPlanIsKept(t *testing.T) {
 	}
 }
 
-// next releases what it may, and delivers one mail; nil if none may leave. Who is left
-// alone is passed over.
+// next releases an invitation and delivers one mail; nil if none may leave. It skips
+// subscribers who are left alone.
 func (d *desk) next(help sql.Assistance) *sql.Mail {
 	d.t.Helper()
 	for range 3 {

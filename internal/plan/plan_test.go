@@ -40,8 +40,9 @@ func dateOf(at time.Time) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 }
 
-// D13: whatever is held and however it is braked, a plan adds up to what is held; no
-// day is above its limit; each day's mails are those that come first on that day.
+// D13: a plan adds up to the held invitations, whatever is held and however it is
+// braked. No day is above its limit. Each day's mails are those that come first on that
+// day.
 func TestAddsUp(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -159,8 +160,9 @@ func TestByHand(t *testing.T) {
 		From: paris(t, "2031-05-02 09:00"), PerDay: 5, Today: 1, MinHelp: 12 * time.Hour,
 		Lifetime: lifetime, Help: hours(t, "Mon-Fri 08:00-19:30"),
 	})
-	// On Friday there are ten hours and a half ahead, and at weekends eleven and a half at the most,
-	// until on Sunday the lifetime reaches half an hour into Tuesday. The 8th is a holiday.
+	// On Friday there are ten hours and a half ahead. At weekends there are eleven and
+	// a half at the most, until on Sunday the lifetime reaches half an hour into
+	// Tuesday. The 8th is a holiday.
 	want := []string{"2031-05-04 08:30: 5, 1 late", "2031-05-05 00:00: 5, 5 late", "2031-05-06 00:00: 5, 5 late", "2031-05-11 08:30: 1, 1 late"}
 	var got []string
 	for _, d := range p.Days {
@@ -185,7 +187,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// D14: what can never start is told.
+// D14: a plan tells which invitations can never start.
 func TestNever(t *testing.T) {
 	t.Parallel()
 	p := plan.Make([]plan.Group{{Priority: 5, Expires: day(2), Mails: 3}}, plan.Brakes{

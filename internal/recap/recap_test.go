@@ -75,8 +75,8 @@ func write(t testing.TB, f recap.Facts) []byte {
 	return b.Bytes()
 }
 
-// R28, R5: every fact can be read in the document, whatever its script, and
-// the document is a sound PDF.
+// R28, R5: every fact can be read in the document, in any script, and the document is a
+// sound PDF.
 func TestWriteShowsEveryFact(t *testing.T) {
 	tests := map[string]func(*recap.Facts){
 		"ordinary":      nil,
@@ -139,7 +139,7 @@ func TestWriteSaysTheRules(t *testing.T) {
 	}
 }
 
-// R5: the number of companies is told, in the right grammar.
+// R5: the document tells the number of companies, in the right grammar.
 func TestWriteCountsCompanies(t *testing.T) {
 	for n, want := range map[int]string{
 		0: "cet espace n’avait aucune entreprise", 1: "Entreprise et services (1 entreprise)", 2: "(2 entreprises)", 500: "(500 entreprises)",
@@ -195,8 +195,8 @@ func TestWriteLeavesFactsAlone(t *testing.T) {
 	}
 }
 
-// R18, R17: no field can hold an answer, a password or a code. Whoever adds one
-// has to come here.
+// R18, R17: no field can hold an answer, a password or a code. The author of a new
+// field has to come here.
 func TestFactsHoldNoSecret(t *testing.T) {
 	stored, err := json.Marshal(recap.Facts{})
 	if err != nil {
@@ -212,7 +212,7 @@ func TestFactsHoldNoSecret(t *testing.T) {
 	}
 }
 
-// What no font can show is replaced, and the document says so.
+// A character that no font can show is replaced, and the document says so.
 func TestWriteReplacesVisibly(t *testing.T) {
 	const note = "Certains caractères ne peuvent pas être imprimés"
 	tests := []struct{ holder, want string }{
@@ -247,8 +247,8 @@ func TestWriteDropsInvisible(t *testing.T) {
 
 var wordBox = regexp.MustCompile(`<word xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">(.*)</word>`)
 
-// R28: whatever the length of the texts, every word stands on the paper and
-// within its column, clear of the footer.
+// R28: every word of texts of any length is on the paper and within its column, clear
+// of the footer.
 func TestWriteStaysWithinMargins(t *testing.T) {
 	const point = 72 / 25.4
 	long := func(f *recap.Facts) {

@@ -42,9 +42,9 @@ func numbered(n int) []Request {
 	return list
 }
 
-// C8, R23: every fact of a request is in its column, with its type: identifiers
-// are texts, dates are dates in Paris time, what is missing has no cell. A
-// deadline is never shown later than it is (D4).
+// C8, R23: every fact of a request is in its column, with its type. Identifiers are
+// texts, dates are dates in Paris time, and a missing fact has no cell. A deadline is
+// never shown later than it is (D4).
 func TestRequests(t *testing.T) {
 	at := func(hour int) time.Time { return time.Date(2026, 11, 25, hour, 0, 59, 999_999_999, time.UTC) }
 	w := written(t, Report{Requests: rowsOf(Request{
@@ -100,7 +100,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// D11: a mail that was late is told from one whose code died meanwhile.
+// D11: the report tells a late mail from a mail whose code died meanwhile.
 func TestCameBack(t *testing.T) {
 	for _, tt := range []struct {
 		r    Request
@@ -139,7 +139,7 @@ func TestRejected(t *testing.T) {
 	}
 }
 
-// C8: what the relay said is told in French, with its code.
+// C8: the relay's refusal is told in French, with its code.
 func TestFrenchRefusal(t *testing.T) {
 	for words, want := range map[string]string{
 		"":                            "",
@@ -190,8 +190,7 @@ func TestDates(t *testing.T) {
 	}
 }
 
-// I7: whatever a text holds, it is read back as that text, by two readers, and
-// is no formula.
+// I7: two readers read any text back as that text, and it is no formula.
 func TestHostileTexts(t *testing.T) {
 	texts := []string{
 		"=1+1", "+33", "-1", "@SUM(A1)", "\t=1", "=HYPERLINK(\"http://x.example\")", "=cmd|'/c calc'!A0", "＝1",
@@ -373,7 +372,7 @@ func TestScope(t *testing.T) {
 	}
 }
 
-// C8, I8: the twenty largest domains are told, the others are added up.
+// C8, I8: the twenty largest domains are listed, the others are added up.
 func TestLargestGroups(t *testing.T) {
 	var spaces []Spaces
 	for i := range 30 {
@@ -452,8 +451,8 @@ func TestSummaryOfNothing(t *testing.T) {
 
 var chartReference = regexp.MustCompile(`^'(Synthèse|Par jour)'!\$([A-Z])\$(\d+)(?::\$[A-Z]\$(\d+))?$`)
 
-// C8: there is a chart of the spaces and one of what happened, in days, weeks or
-// months, and all that they point at are cells with values of the right kind.
+// C8: there is a chart of the spaces and one of the events, in days, weeks or months.
+// All their references are cells with values of the right kind.
 func TestCharts(t *testing.T) {
 	for days, periods := range map[int]int{1: 1, 31: 31, 32: 5, 200: 29, 400: 14} {
 		requests := numbered(days)

@@ -108,8 +108,8 @@ func afterRefusal(answer string) func(int, int, Stage) string {
 	}
 }
 
-// D11: a window of three whose second message meets trouble. What is said of it,
-// of those around it, what the relay really has, over how many connections.
+// D11: a window of three whose second message meets trouble. The test knows its
+// outcome, the outcomes around it, the relay's mails, and the number of connections.
 func TestTrouble(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -186,8 +186,8 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
-// I5: whatever a relay does at whatever moment, Accepted means one whole copy,
-// InDoubt at most one, everything else none; and every message has its outcome.
+// I5: a relay may do anything at any moment. Accepted means one whole copy, InDoubt at
+// most one, everything else none. Every message has its outcome.
 func TestAnyTrouble(t *testing.T) {
 	answers := map[Stage][]string{
 		StageMail: {drop, "421 4.0.0 x", "451 4.0.0 x", "550 5.1.8 x", "zzz"},
@@ -577,7 +577,8 @@ func TestNoWaitAfterRefusal(t *testing.T) {
 	}
 }
 
-// A dialogue out of step ends without a word: what follows might be taken for a mail.
+// A dialogue out of step ends without a word: the relay might take further bytes for a
+// mail.
 func TestNoQuitOutOfStep(t *testing.T) {
 	for _, c := range []struct {
 		stage  Stage
@@ -594,8 +595,8 @@ func TestNoQuitOutOfStep(t *testing.T) {
 	}
 }
 
-// Who leaves a relay that does not answer QUIT waits for a second, no more when
-// told to stop.
+// A client waits a second for the answer to QUIT, and not at all when it is told to
+// stop.
 func TestQuit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &toy{offers: []string{}, answer: func(_, _ int, stage Stage) string { return map[Stage]string{stageQuit: hang}[stage] }}

@@ -51,8 +51,8 @@ func TestParseURL(t *testing.T) {
 	}
 }
 
-// RFC 5321 §4.5.3.2 gives the least time that each reply may take. Who asks for
-// other limits gets them, field by field.
+// RFC 5321 §4.5.3.2 gives the least time that each reply may take. Other limits replace
+// these, field by field.
 func TestLimits(t *testing.T) {
 	l := DefaultLimits()
 	if l.Connect < time.Minute || l.Command < 5*time.Minute || l.Write < 3*time.Minute || l.Dot < 10*time.Minute {

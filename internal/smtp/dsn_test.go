@@ -113,8 +113,8 @@ func TestDSNRefusedBehind(t *testing.T) {
 	}
 }
 
-// D11: once the relay took an envelope that asks for reports, what it refuses is
-// not the asking: it is told once, and the others go on.
+// D11: a relay that accepted an envelope with a request for reports refuses something
+// else later. The refusal is told once, and the other messages go on.
 func TestDSNTaken(t *testing.T) {
 	for _, stage := range []Stage{StageMail, StageRcpt} {
 		for _, pipelining := range []string{"PIPELINING", "X-NONE"} {

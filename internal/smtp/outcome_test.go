@@ -69,7 +69,7 @@ func TestClassifyIsTotal(t *testing.T) {
 	}
 }
 
-// D11: what a broken connection means depends on the stage alone.
+// D11: the meaning of a broken connection depends on the stage alone.
 func TestBrokenOff(t *testing.T) {
 	for _, stage := range allStages {
 		want := map[Stage]Kind{StageRcpt: NotSent, StageData: NotSent, StageDot: InDoubt}[stage]
@@ -147,8 +147,8 @@ func TestParseReplyLine(t *testing.T) {
 	}
 }
 
-// D11: the status code is read wherever relays are known to write it and however
-// they adorn it; what only looks like one is words.
+// D11: the status code is read in all known places and forms of relays. A text that
+// only looks like one is words.
 func TestReadEnhanced(t *testing.T) {
 	for in, want := range map[string]Outcome{
 		"550 5.1.1 unknown":                           {Kind: Person, Enhanced: "5.1.1", Text: "unknown"},
@@ -233,8 +233,8 @@ func TestReadOrnaments(t *testing.T) {
 	}
 }
 
-// RFC 5321: whatever begins with 2 accepts, at RCPT and at the dot, however it is
-// written and however long it is. A mail that was accepted is not sent again.
+// RFC 5321: any reply that begins with 2 accepts, at RCPT and at the dot, in any form
+// and of any length. An accepted mail is not sent again.
 func TestAcceptance(t *testing.T) {
 	for _, answer := range []string{
 		"250", "250 ", "250 ok", "250\tok", "250\t2.1.5\tok", "250-one\r\n250-two\r\n250 three", "250-\r\n250", "250-one\r\n250\tok",

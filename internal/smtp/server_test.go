@@ -372,8 +372,8 @@ func TestAuthOutOfStep(t *testing.T) {
 	}
 }
 
-// What a relay calls itself is no extension, and the case of one does not matter;
-// a limit that is malformed is none.
+// A relay's own name is no extension, and the case of an extension does not matter. A
+// malformed limit is none.
 func TestExtensions(t *testing.T) {
 	for reply, want := range map[string]extensions{
 		"250 PIPELINING": {},
@@ -476,7 +476,7 @@ func dotReader(b []byte) (string, error) {
 	return string(body), nil
 }
 
-// The body ends at our dot and nowhere else, and reads back as it was, whatever its bytes.
+// The body ends at our dot and nowhere else, and reads back as it was, with any bytes.
 func FuzzAppendData(f *testing.F) {
 	for _, s := range []string{"", ".", "a", "a\r\n", ".\r\n", "a\n.\nb", "a\r.\rb", "\r\n.\r\n", "a\r\r\n.\r\n", "..\n", "a\r"} {
 		f.Add([]byte(s))

@@ -43,9 +43,9 @@ type toyMail struct {
 	body     string
 }
 
-// What a toy does instead of answering.
+// The faults of a toy.
 const (
-	drop   = "!drop"   // closes; what it was given is lost
+	drop   = "!drop"   // closes; a mail that it was given is lost
 	take   = "!take"   // at the dot: keeps the mail, then closes without a word
 	hang   = "!hang"   // reads on and never answers
 	cut    = "!cut"    // at DATA: says 354, reads cutAt bytes of the body, closes

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What somebody types finds a name whatever its case, accents and order, and nothing
-// that is more than letters can change what is looked for.
+// A typed text finds a name in any case, with any accents and in any order. Its signs
+// cannot change the search.
 func TestPatterns(t *testing.T) {
 	for _, c := range []struct {
 		typed string

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// What each function makes of texts as people and programs leave them.
+// The result of each function for texts of people and programs.
 func TestFunctions(t *testing.T) {
 	for _, f := range []struct {
 		name  string
@@ -93,7 +93,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// What is blank cannot be seen, and is no control character that is no white space.
+// A blank cannot be seen. A control character that is no white space is none.
 func TestIsBlank(t *testing.T) {
 	for r, want := range map[rune]bool{' ': true, '\n': true, '\u00a0': true, '\u202f': true, '\u00ad': true, '\ufeff': true, 'a': false, 0: false, '\u0301': false} {
 		if IsBlank(r) != want {
@@ -110,8 +110,8 @@ func TestIsASCII(t *testing.T) {
 	}
 }
 
-// What is skipped where a text does not need it changes no text, whatever character
-// stands at its beginning, in it, beside a space or at its end.
+// A text that takes a shortcut stays the same, whatever character is at its beginning, in
+// it, beside a space or at its end.
 func TestShortcuts(t *testing.T) {
 	collapsed := func(s string) string {
 		visible := strings.Map(func(r rune) rune {

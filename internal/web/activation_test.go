@@ -95,7 +95,8 @@ func TestRefusedAlike(t *testing.T) {
 	s.post(good).expect(t, http.StatusOK, askPassword)
 }
 
-// What cannot be a code or an address is said at the field, and looked up nowhere.
+// A text that cannot be a code or an address causes an error at its field, and no
+// query.
 func TestCodeScreenProblems(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -162,8 +163,8 @@ func TestEncodedHash(t *testing.T) {
 	v.get("/activation?x=%23adresse").expect(t, http.StatusOK)
 }
 
-// R21: who comes too late with a right code is told so, and what to do next: by
-// certificate only where it is valid and this site offers it.
+// R21: a subscriber who comes too late with a right code learns so, and the next step:
+// by certificate only if it is valid and this site offers it.
 func TestTooLate(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t)
@@ -209,8 +210,8 @@ func TestTooLate(t *testing.T) {
 	s.post(proof).expect(t, http.StatusUnprocessableEntity, late, again)
 }
 
-// R27, R31: who has just activated the space is no stranger to it: whatever
-// strangers do, that browser gets in, and a new password.
+// R27, R31: the browser of a subscriber who has just activated the space is no stranger
+// to it. Whatever strangers do, that browser gets in, and gets a new password.
 func TestActivationMakesKnown(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -24,8 +24,8 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// R7: what is refused, and what the page says: each its own, none in the
-// browser's words.
+// R7: the refused certificates and their pages. Each refusal has its own page, none in
+// the browser's words.
 func TestCertificateRefused(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t)
@@ -75,8 +75,8 @@ func TestCertificateRefused(t *testing.T) {
 	c.visit(c.client(good), "/espace").expect(t, http.StatusOK, string(r.Number))
 }
 
-// R7: a revocation ends what is under way, on an open connection and with a
-// session cached by the client, at the next request.
+// R7: a revocation ends work under way at the next request, on an open connection and
+// with a session cached by the client.
 func TestRevokedMeanwhile(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t)
@@ -162,9 +162,9 @@ func TestClientCertHeader(t *testing.T) {
 	}
 }
 
-// R3, R7: who is believed about the client's network is not believed about who
-// the client is; and whoever is, is on the listener that asks for certificates
-// alone. A forged header is as good as none.
+// R3, R7: a proxy that is believed about the client's network is not believed about the
+// client's certificate. A proxy that is believed about certificates is so only on the
+// listener that asks for them. A forged header is as good as none.
 func TestForgedHeader(t *testing.T) {
 	t.Parallel()
 	everybody := prefixes("0.0.0.0/0", "::/0")
@@ -208,8 +208,8 @@ func TestForgedHeader(t *testing.T) {
 	}
 }
 
-// R7: where a proxy shows the certificates, one in the handshake is the proxy's
-// own, or comes from who has gone round the proxy: it opens nothing, and nobody is
+// R7: if proxies show the certificates, one in the handshake is the proxy's own, or
+// comes from a client that has gone round the proxy. It opens nothing, and nobody is
 // asked for one.
 func TestHandshakeBehindProxies(t *testing.T) {
 	t.Parallel()
@@ -255,11 +255,11 @@ func TestForgedHeaderOverTLS(t *testing.T) {
 	}
 }
 
-// R7, I8: who shows certificates that none of our authorities issued, or that
-// cannot be read, has to wait after too many; who shows none, or one of ours that
-// is refused, is not counted, and neither are other clients. Who holds a
-// certificate of ours gets in, and is told of a refusal, whatever a neighbour
-// behind the same address has shown.
+// R7, I8: a client that shows many certificates that none of our authorities issued, or
+// that cannot be read, has to wait. A client without one, or with a refused one of
+// ours, is not counted, and neither are other clients. A holder of a certificate of
+// ours gets in, or reads the refusal, whatever a neighbour behind the same address has
+// shown.
 func TestMadeUpCertificates(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t, func(cfg *web.Config) {
@@ -352,8 +352,7 @@ func TestNoCertificates(t *testing.T) {
 	s.get("/certificat").expect(t, http.StatusOK, "n’est pas proposé sur ce site", "activer votre espace")
 }
 
-// R7: where nothing asks for a certificate, the page does not say that something
-// will.
+// R7: if nothing asks for a certificate, the page does not say that something will.
 func TestNowhereToShowCertificates(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*web.Config){

@@ -98,7 +98,7 @@ func (c *certSite) uninvited(in sqltest.Invitation) (sqltest.Request, tls.Certif
 	return r, cert
 }
 
-// publish writes the list of what is revoked, good for d from an hour ago.
+// publish writes the list of revoked certificates, valid for d from an hour ago.
 func (c *certSite) publish(t testing.TB, d time.Duration, revoked ...*big.Int) {
 	t.Helper()
 	now := time.Now()

@@ -38,7 +38,7 @@ func TestConnection(t *testing.T) {
 	if pdf := v.get("/recapitulatif.pdf"); pdf.status != http.StatusOK || !strings.HasPrefix(pdf.body, "%PDF-") {
 		t.Errorf("recap: status %d (R29)", pdf.status)
 	}
-	v.get("/connexion").leadsTo(t, "/espace") // who is in goes on
+	v.get("/connexion").leadsTo(t, "/espace") // a visitor in the space goes on
 
 	token := page.value("espace")
 	hash := fmt.Sprintf("%x", sha256.Sum256([]byte(token)))
@@ -50,8 +50,8 @@ func TestConnection(t *testing.T) {
 	}
 }
 
-// The cookies: out of reach of scripts and other sites, and over https bound to
-// the host; the one that tells a known browser names nobody.
+// The cookies: scripts and other sites cannot reach them, and over https they are bound
+// to the host. The cookie of a known browser names nobody.
 func TestConnectionCookies(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *web.Config) { c.PublicURL = &url.URL{Scheme: "https", Host: "espace.example"} })
@@ -71,8 +71,8 @@ func TestConnectionCookies(t *testing.T) {
 	}
 }
 
-// R3, R17: whatever does not fit gets the same answer after the same work, with
-// the address typed the only difference; nothing is changed by it.
+// R3, R17: every wrong sign-in gets the same answer after the same work, with the typed
+// address the only difference. It changes nothing.
 func TestConnectionRefusedAlike(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -118,7 +118,8 @@ func TestConnectionRefusedAlike(t *testing.T) {
 	v.get("/espace").leadsTo(t, "/connexion")
 }
 
-// What cannot be an address or a password is told at its field, and looked up nowhere.
+// A text that cannot be an address or a password causes an error at its field, and no
+// query.
 func TestConnectionProblems(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -161,8 +162,8 @@ func TestSessionExpires(t *testing.T) {
 	v.get("/recapitulatif.pdf").expect(t, http.StatusForbidden)
 }
 
-// Leaving ends the sessions of this browser, the recap's too, for whoever has
-// the cookie; not those of another. GET does not leave (D5).
+// Leaving ends the sessions of this browser, the recap's too, for every holder of the
+// cookie; not those of another browser. GET does not leave (D5).
 func TestDisconnect(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -193,8 +194,8 @@ func TestDisconnect(t *testing.T) {
 	v.submit("/deconnexion", nil).leadsTo(t, "/deconnexion") // twice is once
 }
 
-// Who is in a space finds the way back and the way out on every page, which nobody
-// keeps; who is not finds neither.
+// A visitor in a space finds the way back and the way out on every page, which nobody
+// caches. Other visitors find neither.
 func TestSignedInEverywhere(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t)
@@ -333,10 +334,10 @@ func TestConnectionFromOneLine(t *testing.T) {
 	s.visitor("2001:db8:2::1").connect("owner@a.example").expect(t, http.StatusUnprocessableEntity, notOpened)
 }
 
-// A search from many networks is slowed down for all strangers together, for an
-// unknown address alike: what they share and the reserve are never overfilled.
-// Its victim gets in at a browser and on a network that has been in the space
-// before, and anywhere within minutes of its end, however hard it was pushed.
+// A search from many networks is slowed down for all strangers together, for an unknown
+// address alike. The common count and the reserve are never overfilled. Its victim gets
+// in at a browser and on a network that has been in the space before. Elsewhere the
+// victim gets in within minutes of the end of the search, however hard it was pushed.
 func TestConnectionFromManyNetworks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -376,8 +377,8 @@ func TestConnectionFromManyNetworks(t *testing.T) {
 	s.visitor("192.0.2.6").connect("owner@a.example").leadsTo(t, "/espace")
 }
 
-// A known browser guesses no faster than others; it is told apart from strangers
-// by the key, so that nobody can make one up.
+// A known browser guesses no faster than others. The key tells it from strangers, so
+// that nobody can invent one.
 func TestConnectionKnownBrowserThrottled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -398,8 +399,8 @@ func TestConnectionKnownBrowserThrottled(t *testing.T) {
 	other.connect("owner@a.example").expect(t, http.StatusTooManyRequests, slowDown, "Attendez 5 secondes")
 }
 
-// R3: a sign-in while another password is being chosen waits for it, and opens
-// nothing with the one before. Who is in the space and changes it meanwhile is out.
+// R3: a sign-in while another password is being chosen waits for it. The old password
+// then opens nothing. A visitor in the space is out after such a change elsewhere.
 func TestConnectionMeetsAnotherPassword(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

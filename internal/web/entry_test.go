@@ -11,10 +11,10 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// R3, R7, R27: a browser that goes on showing the certificate finds the switched
-// space again by address and password, on the listener that asks for certificates
-// too; and "Accéder avec mon certificat" leads to the certificate's own space,
-// whoever was signed in before.
+// R3, R7, R27: a browser that goes on showing the certificate finds the switched space
+// again by address and password, on the listener that asks for certificates too.
+// "Accéder avec mon certificat" leads to the certificate's own space, even if somebody
+// else was signed in before.
 func TestSessionBesideCertificate(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t)

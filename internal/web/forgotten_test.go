@@ -52,8 +52,8 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
-// R31: whatever matches, the answer is the same to the last byte, after the same
-// work; only all three together send a mail.
+// R31: the answer is the same to the last byte, after the same work, whatever matches.
+// Only all three together send a mail.
 func TestForgottenAlike(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -91,8 +91,8 @@ func TestForgottenAlike(t *testing.T) {
 	}
 }
 
-// Everything wrong with the form is told at its field; the answer is not sent
-// back, and nothing is counted or changed.
+// Every error of the form is told at its field. The answer is not sent back, and
+// nothing is counted or changed.
 func TestForgottenProblems(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -155,8 +155,8 @@ func TestForgottenThrottled(t *testing.T) {
 	}
 }
 
-// R31: no mailbox is flooded, not even by who knows the answer: what is beyond
-// the limit gets the same page and no mail.
+// R31: no mailbox is flooded, not even by a visitor who knows the answer. Beyond the
+// limit the page is the same, without a mail.
 func TestResetMailsBounded(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -192,8 +192,8 @@ func TestForgottenFromOneNetwork(t *testing.T) {
 	})
 }
 
-// R31: who is at a known browser asks there although a stranger on the same
-// network has used its share up.
+// R31: a visitor at a known browser asks there although a stranger on the same network
+// has used its share up.
 func TestForgottenBesideStranger(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -209,10 +209,10 @@ func TestForgottenBesideStranger(t *testing.T) {
 	}
 }
 
-// R31: twenty answers tried from many networks are enough for strangers, and
-// nobody is told, but for the reserve of who has not tried before; the owner is
-// not kept from asking at a known browser, on a known network, nor anywhere a
-// quarter of an hour later.
+// R31: twenty answers tried from many networks are the limit of strangers, and the page
+// tells nobody. Only networks that have not tried before have the reserve. The owner
+// may ask at a known browser, on a known network, and anywhere a quarter of an hour
+// later.
 func TestForgottenFromManyNetworks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

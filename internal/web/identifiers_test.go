@@ -12,8 +12,8 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// R13–R18: everything wrong is told at once, at its field and on top; what was
-// typed stays, secrets apart; nothing changes.
+// R13–R18: the page tells all errors at once, at their fields and on top. The typed
+// values stay, except secrets. Nothing changes.
 func TestIdentifiersProblems(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -122,7 +122,8 @@ func TestOtherAddressMistyped(t *testing.T) {
 		t.Errorf("%s obligations, want one code and one notice", n)
 	}
 	s.db.Mail(t, s.keys, r.ID)
-	// R23: of a code that was sent, its own deadline is told, and that it was sent.
+	// R23: the page tells of a code that was sent: its own deadline, and that it was
+	// sent.
 	sent := s.post(full(contact, "typo2@b.example")).expect(t, http.StatusOK, "Un code d’activation vous a déjà été envoyé",
 		"Activez votre espace avant le "+conversion.FrenchTime(s.db.Deadline(t, r.ID)))
 	for _, untrue := range []string{"immédiat", "48 h", "est envoyé", "en cours d’envoi"} {
@@ -208,8 +209,8 @@ func TestOneAddressTwoSpaces(t *testing.T) {
 	s.post(s.mailAgain(third)).expect(t, http.StatusOK, success)
 }
 
-// R13, R6: where the address of the contact details is another space's identifier
-// already, the page says so before anything is typed.
+// R13, R6: if the contact's address is another space's identifier already, the page
+// says so before anything is typed.
 func TestContactAddressTaken(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -225,8 +226,8 @@ func TestContactAddressTaken(t *testing.T) {
 	}
 }
 
-// D1, R13: where the contact's address is taken and three others were chosen, no
-// page offers an address that it would refuse.
+// D1, R13: if the contact's address is taken and three others were chosen, no page
+// offers an address that it would refuse.
 func TestNoAddressLeft(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -258,8 +259,8 @@ func TestNoAddressLeft(t *testing.T) {
 	checkHTML(t, "stuck", page)
 }
 
-// D3: whoever has proven an address by its code activates with it, however many
-// other addresses were refused before.
+// D3: a subscriber who has proven an address by its code activates with it, however
+// many other addresses were refused before.
 func TestOwnAddressAfterTooManyOthers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

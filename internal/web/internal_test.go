@@ -25,8 +25,8 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// I8: who comes on top of as many requests as are answered at once is told to come
-// back, by a page of ours; the process is alive all the same.
+// I8: a request beyond those that are answered at once gets a page of ours that says
+// when to come back. The process is alive all the same.
 func TestAdmit(t *testing.T) {
 	s, err := New(Config{PublicURL: &url.URL{Scheme: "http", Host: "espace.example"}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -62,8 +62,8 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// R31: an answer leaves on a whole beat, whatever the work took; who has gone is
-// waited for no longer.
+// R31: an answer leaves on a whole beat, however long the work took. The server does
+// not wait for a client that has gone.
 func TestOnTheBeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for work, want := range map[time.Duration]time.Duration{0: beat, 1: beat, beat - 1: beat, beat + 1: 2 * beat} {
@@ -83,8 +83,8 @@ func TestOnTheBeat(t *testing.T) {
 	})
 }
 
-// R7: a certificate is taken in the one way that the site has: where proxies show
-// it, one in the handshake is the proxy's own, or comes from who has gone round it.
+// R7: a site has one way for certificates. If proxies show them, one in the handshake
+// is the proxy's own, or comes from a client that has gone round it.
 func TestShownInOneWay(t *testing.T) {
 	shown := &x509.Certificate{Raw: []byte{1}}
 	for name, test := range map[string]struct {
@@ -126,8 +126,8 @@ func TestHomePageLinks(t *testing.T) {
 	}
 }
 
-// R6, R22: what is said of an address that cannot be chosen; the end of a delay,
-// where there is one already; of any other error, nothing.
+// R6, R22: the text about an address that cannot be chosen, with the end of the delay
+// if there is one; of any other error, nothing.
 func TestRefusedAddress(t *testing.T) {
 	until := time.Date(2026, 11, 24, 17, 0, 0, 0, time.UTC)
 	for _, test := range []struct {
@@ -146,8 +146,8 @@ func TestRefusedAddress(t *testing.T) {
 	}
 }
 
-// R13-R18: whatever the domain refuses is a problem of the field, though it has no
-// French for it.
+// R13-R18: every refusal of the domain is a problem of the field, even one without a
+// French text.
 func TestProblemsNote(t *testing.T) {
 	var wrong problems
 	wrong.note("email", nil)
@@ -157,8 +157,8 @@ func TestProblemsNote(t *testing.T) {
 	}
 }
 
-// I8: the work for a request is bounded in time, its form in size. Who has gone
-// leaves no error behind, and neither does a failure of the client's.
+// I8: the work for a request is bounded in time, its form in size. A client that has
+// gone leaves no error behind, and neither does a client's fault.
 func TestDispatchBounds(t *testing.T) {
 	var log bytes.Buffer
 	s, err := New(Config{PublicURL: &url.URL{Scheme: "http", Host: "localhost"}, Log: slog.New(slog.NewTextHandler(&log, nil))})
@@ -196,8 +196,8 @@ func TestDispatchBounds(t *testing.T) {
 	}
 }
 
-// A panic becomes a page, and a line that tells where but not what (I6). What was
-// answered before it stays as it is.
+// A panic becomes a page, and a log line with the place but not the value (I6). An
+// answer before it stays as it is.
 func TestPanic(t *testing.T) {
 	var log bytes.Buffer
 	s, err := New(Config{PublicURL: &url.URL{Scheme: "http", Host: "localhost"}, Log: slog.New(slog.NewTextHandler(&log, nil))})
@@ -227,7 +227,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// How long to wait is told in the words of the pages, never less than it is.
+// The pages tell a wait in their words, never shorter than it is.
 func TestFrenchWait(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "", time.Millisecond: "une seconde", time.Second: "une seconde", 1001 * time.Millisecond: "2\u00a0secondes", 2 * time.Second: "2\u00a0secondes", time.Minute: "une minute",
@@ -271,8 +271,8 @@ func TestFormID(t *testing.T) {
 	}
 }
 
-// I8: where no hashing slot comes free there is no verdict, and no guess is
-// counted: 503, and when to come back.
+// I8: without a free hashing slot there is no verdict, and no guess is counted. The
+// answer is 503, and when to come back.
 func TestPasswordsOverload(t *testing.T) {
 	t.Parallel()
 	db := sqltest.Open(t)

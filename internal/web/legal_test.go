@@ -24,8 +24,8 @@ func TestReadLegal(t *testing.T) {
 	}
 }
 
-// Both pages are there without a word of the operator's, tell all that the law asks
-// for, and name what is to be filled in.
+// Both pages exist without a word of the operator's. They tell all that the law asks
+// for, and name their gaps.
 func TestLegalDrafts(t *testing.T) {
 	pages := legalPages(Legal{})
 	for i, wants := range [][]string{

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// R32: what the operator's text names can be reached by a click, and nothing else is
-// made a link.
+// R32: a click reaches the addresses and numbers in the operator's text, and nothing
+// else becomes a link.
 func TestLinkify(t *testing.T) {
 	for text, want := range map[string]string{
 		"De 8\u00a0h\u00a000 à 19\u00a0h\u00a030":            "De 8\u00a0h\u00a000 à 19\u00a0h\u00a030",

@@ -163,9 +163,9 @@ func TestOptionLosesItsAddress(t *testing.T) {
 	}
 }
 
-// R6, R13, R22: an address of another password space, or one with an open code of
-// somebody else's, is refused next to its field, with the time that is left; ten
-// such answers for a space, then it has to wait.
+// R6, R13, R22: an address of another password space, or one with somebody else's open
+// code, is refused next to its field, with the time that is left. After ten such
+// answers a space has to wait.
 func TestOptionTaken(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t)

@@ -12,9 +12,9 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// I8: more subscribers than the server has connections wait for what an import
-// holds. A bystander is served meanwhile, the server stays in service, and those
-// who wait are told in time when to come back.
+// I8: more subscribers than the server has connections wait for rows that an import
+// holds. A bystander is served meanwhile, and the server stays in service. The waiting
+// subscribers learn in time when to come back.
 func TestImportHoldsSubscribers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -52,8 +52,8 @@ func TestImportHoldsSubscribers(t *testing.T) {
 	s.post(forms[0]).expect(t, http.StatusOK, success)
 }
 
-// I8: whatever a page waits for is given up in time and told, and nothing has
-// changed. Each of these rows is one that a command or another page may hold.
+// I8: a page gives up any wait in time, says so, and changes nothing. A command or
+// another page may hold each of these rows.
 func TestPagesGiveUpWaiting(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -88,14 +88,15 @@ func TestPagesGiveUpWaiting(t *testing.T) {
 			t.Errorf("%s: something has changed", name)
 		}
 	}
-	// What ends with the time of its request is logged as a failure; what gives up by itself is not.
+	// A failure at the end of a request's time is logged. A page that gives up by
+	// itself logs nothing.
 	if log := s.log.String(); strings.Contains(log, "request failed") {
 		t.Errorf("the log says %s", log)
 	}
 }
 
-// I3, I8: a hundred forms at once for one request: one activates, the others
-// are told so or sent away.
+// I3, I8: a hundred forms come at once for one request. One activates; the others learn
+// so, or are refused.
 func TestHundredSubmissions(t *testing.T) {
 	s := newSite(t)
 	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
@@ -150,8 +151,8 @@ func TestBusyElsewhere(t *testing.T) {
 	(<-answer).expect(t, http.StatusOK, success)
 }
 
-// R21, I3: a form that came in before the deadline and waits for the row until
-// after it comes too late, by an address typed and by a code alone.
+// R21, I3: a form comes in before the deadline and waits for the row until after it. It
+// is too late, with a typed address and with a code alone.
 func TestDeadlineBehindLock(t *testing.T) {
 	t.Run("address typed", func(t *testing.T) {
 		s := newSite(t)

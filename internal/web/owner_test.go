@@ -14,9 +14,9 @@ func move(email, current string) url.Values {
 	return url.Values{"new_email": {email}, "new_email_confirmation": {email}, "current": {current}}
 }
 
-// R6, R31: the owner changes the identifier: the password is asked again, the new
-// address is proven by its own code, the old one is told; other sessions end, and
-// codes for a new password that the old address got are dead.
+// R6, R31: the owner changes the identifier. The page asks for the password again, the
+// new address is proven by its own code, and the old one gets a notice. Other sessions
+// end, and codes for a new password that the old address got are dead.
 func TestChangeIdentifier(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

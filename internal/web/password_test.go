@@ -59,8 +59,8 @@ func TestRenewalRefusedAlike(t *testing.T) {
 	v.submit("/nouveau-mot-de-passe", newPassword(good, "Yet3Another")).expect(t, http.StatusOK)
 }
 
-// R14, R16, D6: what is wrong with the password is told at its field, also what
-// only a right code lets us tell, and uses no code up.
+// R14, R16, D6: the errors of a password are told at its field, even those that only a
+// right code lets us tell. They use no code up.
 func TestRenewalProblems(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -134,8 +134,8 @@ func TestRenewalDeadline(t *testing.T) {
 	v.submit("/nouveau-mot-de-passe", form).expect(t, http.StatusOK, "Votre mot de passe est modifié")
 }
 
-// R31: of two forms with one code at once, one is taken; whoever double-clicks
-// is told to try the new password.
+// R31: of two forms with one code at once, one is accepted. A subscriber who
+// double-clicks reads: try the new password.
 func TestRenewalTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -177,8 +177,8 @@ func TestRenewalThrottled(t *testing.T) {
 	s.visitor("192.0.2.2").submit("/nouveau-mot-de-passe", good).expect(t, http.StatusOK, "Votre mot de passe est modifié")
 }
 
-// Who has chosen a new password by mail is no stranger afterwards: that is the
-// way in while somebody guesses from many networks.
+// A subscriber who has chosen a new password by mail is no stranger afterwards. That is
+// the way in while somebody guesses from many networks.
 func TestRenewalMakesKnown(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -192,9 +192,9 @@ func TestRenewalMakesKnown(t *testing.T) {
 	v.submit("/connexion", login("owner@a.example", "Another9Secret")).leadsTo(t, "/espace")
 }
 
-// A new password chosen in the space: this session stays, the others end, the
-// old password opens nothing.
-// R1: who is in by certificate has none to change; who is outside is led in.
+// A new password chosen in the space: this session stays, the others end, the old password
+// opens nothing.
+// R1: a visitor by certificate has none to change, and a visitor outside is led in.
 func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t)
@@ -244,8 +244,8 @@ func TestChangePassword(t *testing.T) {
 	other.submit("/connexion", login("contact@a.example", "Another9Secret")).leadsTo(t, "/espace")
 }
 
-// Who has found a space open guesses its password no faster than elsewhere, and
-// blocks no one's entry by it.
+// A stranger who has found a space open guesses its password no faster than elsewhere,
+// and blocks nobody's entry by it.
 func TestChangePasswordThrottled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -293,7 +293,7 @@ func TestChangePasswordRace(t *testing.T) {
 	visitors[loser].submit("/connexion", login("contact@a.example", fmt.Sprintf("Another%dSecret", winner))).leadsTo(t, "/espace")
 }
 
-// D6: the other profile is told and held here too.
+// D6: the pages tell the other profile and keep it here, too.
 func TestRenewalCNIL(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *web.Config) { c.Profile = conversion.ProfileCNIL })

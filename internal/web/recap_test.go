@@ -61,8 +61,8 @@ func TestRecap(t *testing.T) {
 	s.get("/recapitulatif.pdf", "Cookie", page.cookie()).expect(t, http.StatusForbidden)
 }
 
-// I8: only so many recaps are read or made at once. Who comes too late is told
-// when to come back, and gets the whole document then (C4).
+// I8: only so many recaps are read or made at once. A later visitor learns when to come
+// back, and gets the whole document then (C4).
 func TestRecapsPassAGate(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -78,8 +78,8 @@ func TestRepetitionAddsNoTime(t *testing.T) {
 	s.visitor("192.0.2.3").repeats(form)
 }
 
-// What else opens or reveals something does so once: the form that chose another
-// address, the one that used a code for a new password, the holder's option.
+// The other forms also open or reveal something only once: the choice of another
+// address, the use of a code for a new password, the holder's option.
 func TestOtherFormsRepeated(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -187,8 +187,8 @@ func TestDoubleClickCodeAlone(t *testing.T) {
 	s.post(with(form, "submission", "-")).expect(t, http.StatusUnprocessableEntity, refused)
 }
 
-// I2, R27: a form whose name the request carries since another address was
-// chosen is not taken for the one that activated.
+// I2, R27: the request carries the name of the form that chose another address. That
+// form is not taken for the one that activated.
 func TestFormNameReused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -214,8 +214,8 @@ func TestFormNameReused(t *testing.T) {
 	}
 }
 
-// Going back after another address was chosen and typing another password
-// changes what is kept: the mail stands, the credentials are the latest.
+// A subscriber chooses another address, goes back and types another password. That
+// changes the kept credentials: the mail stands, the credentials are the latest.
 func TestCredentialsReplaced(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

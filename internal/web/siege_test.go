@@ -21,8 +21,8 @@ func (s *site) besiege(n int, path string, form map[string][]string) {
 	})
 }
 
-// R31: strangers on eight networks, or on thirty, do not keep the owner from
-// asking for a new password, at a browser and on a network that nobody knows.
+// R31: strangers on eight networks, or on thirty, do not keep the owner from asking for
+// a new password. The owner's browser and network may be unknown.
 func TestForgottenBesieged(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -43,8 +43,8 @@ func TestForgottenBesieged(t *testing.T) {
 	ask("192.0.2.2")
 }
 
-// R3: likewise at sign-in. Who mistypes twice there still gets in; who fails
-// three times has no more than strangers share.
+// R3: likewise at sign-in. An owner who mistypes twice there still gets in. One who
+// fails three times has no more than the strangers' count.
 func TestConnectionBesieged(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -67,8 +67,8 @@ func TestConnectionBesieged(t *testing.T) {
 	}
 }
 
-// The owner of a besieged address is told by mail, once a day; `show` and the
-// metric tell the operator; an address that is nobody's is besieged unseen.
+// The owner of a besieged address gets a notice, once a day. `show` and the metric tell the
+// operator. An address that is nobody's is besieged unseen.
 // I9, I6: the log names the space by its number in the database alone.
 func TestSiegeIsTold(t *testing.T) {
 	t.Parallel()
@@ -121,7 +121,7 @@ func TestSiegeIsTold(t *testing.T) {
 	s.fill(30, 5*time.Minute, "connection address", "owner@a.example")
 	known.submit("/connexion", login("owner@a.example", "Wrong4Password")).expect(t, http.StatusUnprocessableEntity, notOpened)
 	s.visitor(known.addr).submit("/connexion", login("owner@a.example", "Wrong4Password")).expect(t, http.StatusUnprocessableEntity, notOpened)
-	told("1") // who mistypes at a browser or on a network that is known besieges nobody
+	told("1") // an owner who mistypes at a known browser or on a known network besieges nobody
 	guess(start.Add(24*time.Hour), 5)
 	told("2")
 	s.db.Freeze(t, start.Add(50*time.Hour))

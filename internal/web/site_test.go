@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	devtest.Main(m)
 }
 
-// What subscribers type in these tests.
+// The values that subscribers type in these tests.
 const (
 	password = "Kolibri47Zenith"
 	answer   = "Rue des Tanneurs"
@@ -331,8 +331,8 @@ func (s *site) together(n int, f func(i int)) {
 // opted is the form of the identifiers in the space.
 func opted(email string) url.Values { return full(url.Values{}, email) }
 
-// trust is the form of who has forgotten the password, with the question and
-// answer of the tests.
+// trust is the form for a forgotten password, with the question and answer of the
+// tests.
 func trust(email string) url.Values {
 	return url.Values{"email": {email}, "question": {"enfance-rue"}, "answer": {answer}}
 }

@@ -93,8 +93,8 @@ func TestManyCompanies(t *testing.T) {
 	}
 }
 
-// R11, R29: the pages of a space entered by certificate lead to each other, and
-// what is for a password space alone is not there.
+// R11, R29: the pages of a space entered by certificate lead to each other, without the
+// links of a password space.
 func TestCertificatePages(t *testing.T) {
 	t.Parallel()
 	c := newCertSite(t)

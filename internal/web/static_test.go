@@ -63,8 +63,8 @@ func TestStaticAndTheme(t *testing.T) {
 	}
 }
 
-// A theme leads nowhere else: a link out of the folder, however it is written, is
-// refused at the start, by name, and so is what is no file of a page's size.
+// A theme leads nowhere else. The start refuses by name a link out of the folder,
+// however it is written, and anything that is no file of a page's size.
 func TestThemeStaysInItsFolder(t *testing.T) {
 	t.Parallel()
 	outside := t.TempDir()

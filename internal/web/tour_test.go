@@ -207,8 +207,8 @@ func (v *tour) mails() {
 	}
 }
 
-// enlarged tells what goes wrong where the text alone is twice as large: what is wider
-// than the screen, and words that break where no hyphen may stand.
+// enlarged finds faults when the text alone is twice as large: parts wider than the
+// screen, and words that break without a hyphen.
 func (v *tour) enlarged() string {
 	v.t.Helper()
 	js[any](v.browser, `document.documentElement.style.fontSize = '200%'`)
@@ -273,8 +273,8 @@ func (v *tour) fixedPages() {
 	}
 }
 
-// byLink is the batch's way, with another address first. Where nobody wants
-// pictures, number, name and address are as long as they can be.
+// byLink is the batch's way, with another address first. Without pictures, number, name
+// and address are as long as they can be.
 func (v *tour) byLink() {
 	long := sqltest.Invitation{Number: "12345678901234567890", Holder: strings.Repeat("W", 200),
 		Contact: strings.Repeat("w", 60) + "@" + strings.Repeat("w", 31) + ".example"}

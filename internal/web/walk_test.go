@@ -16,10 +16,10 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// Three tests need a browser; whatever a handler alone can get wrong is tested
-// without one. TestWalk catches a page whose script, cookies or certificate do not
-// work in a real browser; TestWalkWithoutScript a page that works by its script
-// alone; TestTour, in its own file, a page that some people cannot read or use.
+// Three tests need a browser; all faults of a handler alone are tested without one.
+// TestWalk catches a page whose script, cookies or certificate do not work in a real
+// browser. TestWalkWithoutScript catches a page that works by its script alone.
+// TestTour, in its own file, catches a page that some people cannot read or use.
 
 // C6, R7–R31: with a real certificate in the TLS handshake, the link of a mail, the
 // sheet's nineteen pages, and a forgotten password.
@@ -113,9 +113,9 @@ func (b browser) posts() (lines []string) {
 	return lines
 }
 
-// otherFragments is D5: a link opened while the page is open fills it in too; half
-// a link, or one whose "+" was not escaped, does its best; what is no link of ours
-// is left alone.
+// otherFragments is D5: a link opened while the page is open fills it in, too. Half a
+// link, or one whose "+" was not escaped, does its best. A link that is not ours is
+// left alone.
 func (b browser) otherFragments() {
 	b.t.Helper()
 	for _, test := range []struct{ fragment, email, code, left string }{
@@ -145,8 +145,8 @@ func (b browser) pasted(path string) {
 	}
 }
 
-// problems: the summary of what is wrong takes the focus, its links lead to the
-// fields, and a field is described by what is wrong with it.
+// problems: the summary of the errors takes the focus, and its links lead to the
+// fields. Each field is described by its error.
 func (b browser) problems() {
 	b.t.Helper()
 	if got := js[string](b, `document.activeElement.id`); got != "erreurs" {
@@ -162,8 +162,8 @@ func (b browser) problems() {
 	}
 }
 
-// reveal: a password can be shown and is hidden again before it is sent; password
-// managers are told its rules (R16).
+// reveal: a password can be shown and is hidden again before it is sent. Password
+// managers find its rules (R16).
 func (b browser) reveal() {
 	b.t.Helper()
 	b.do(chromedp.SendKeys("#password", "visible"), chromedp.Click(".reveal"))

@@ -76,7 +76,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// D5: GET and HEAD change nothing, whoever opens a link first, whatever it carries.
+// D5: GET and HEAD change nothing, with any link, for any client that opens it first.
 func TestReadingChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -117,7 +117,7 @@ func TestHTTPS(t *testing.T) {
 	s.get("/recapitulatif.pdf", "Cookie", page.cookie()).expect(t, http.StatusOK)
 }
 
-// What a browser with our pages would not send.
+// The requests that a browser with our pages would not send.
 func TestMalformed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -178,7 +178,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// D6: the other password profile, and the lifetime of the codes, are told as set.
+// D6: the pages tell the other password profile, and the lifetime of the codes, as they
+// are set.
 func TestSettingsShow(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *web.Config) { c.Profile = "cnil"; c.CodeLifetime = 90 * time.Minute; c.Help = " " })

@@ -13,7 +13,8 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// A second is told to a few microseconds, or some programs show the one before.
+// A second is written to a few microseconds: otherwise some programs show the one
+// before.
 func TestSeconds(t *testing.T) {
 	for second := range int64(daySeconds) {
 		days, err := strconv.ParseFloat(string(appendSerial(nil, 46351*daySeconds+second)), 64)

@@ -83,8 +83,8 @@ func TestCells(t *testing.T) {
 	}
 }
 
-// What a layout says stands in the workbook: what is frozen, filtered, repeated on
-// each page, allowed, and how it prints.
+// The workbook has the properties of its layout: what is frozen, filtered, repeated on
+// each page, and allowed, and how it prints.
 func TestLayout(t *testing.T) {
 	f, err := excelize.OpenReader(bytes.NewReader(write(t)))
 	must(t, err)
@@ -173,7 +173,7 @@ func TestStyle(t *testing.T) {
 	}
 }
 
-// What is wrong with a style is told in the end.
+// Close returns the error of a style.
 func TestWrongStyle(t *testing.T) {
 	b, err := New(io.Discard, "Un")
 	must(t, err)

@@ -45,8 +45,8 @@ func TestChromiumTLS(t *testing.T) {
 	}
 }
 
-// The browser is told whom to trust, not to overlook what is wrong: it refuses a
-// server's certificate of another authority.
+// The browser learns whom to trust, and overlooks nothing: it refuses a server's
+// certificate of another authority.
 func TestChromiumTLSTrusts(t *testing.T) {
 	site := newCertificateSite(t, Authority(t, pkix.Name{CommonName: "Autre autorité"}))
 	browser := ChromiumTLS(t, Authority(t, pkix.Name{CommonName: "Autorité de test"}).Certificate())

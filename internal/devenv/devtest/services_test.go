@@ -16,10 +16,9 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// D5, R26: in the inbox of the demonstration the link of a mail opens the
-// activation page in the whole window, fragment included, from the HTML and from
-// the text. A script in a mail does nothing, and neither does anything that a
-// mail loads from elsewhere.
+// D5, R26: in the inbox of the demonstration the link of a mail opens the activation
+// page in the whole window, with its fragment. That holds for the HTML and the text. A
+// script in a mail does nothing, nor does anything that a mail loads from elsewhere.
 func TestInboxInBrowser(t *testing.T) {
 	in := Inbox(t)
 	mux := http.NewServeMux()
