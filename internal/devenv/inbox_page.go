@@ -29,19 +29,18 @@ type inboxPages struct {
 	style []byte
 }
 
-// A Panel stands above the list of mails: it tells how things are, and has buttons.
+// A Panel is above the list of mails: it shows a text and buttons.
 type Panel struct {
 	Show func(context.Context) (text string, buttons []Button, err error)
 	Do   func(ctx context.Context, button string) error // the name of one
 }
 
-// A Button is one thing that can be done.
+// A Button is one action of a panel.
 type Button struct{ Name, Label string }
 
-// Handler shows the mails at /inbox, in French and without script, below the panel
-// if there is one. It belongs behind a loopback address, and answers loopback names
-// alone: whoever can open it reads every mail. A page of another site presses no
-// button.
+// Handler shows the mails at /inbox, in French and without script, below the panel if
+// there is one. It belongs behind a loopback address, and answers loopback names alone,
+// as every visitor reads every mail. A page of another site presses no button.
 func (in *Inbox) Handler(panel *Panel) http.Handler {
 	p := &inboxPages{inbox: in, panel: panel, pages: template.Must(template.ParseFS(pageFiles, "page/*.html"))}
 	p.style, _ = pageFiles.ReadFile("page/style.css") // embedded

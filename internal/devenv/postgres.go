@@ -181,7 +181,7 @@ func (p *Postgres) lastLog() string {
 	return lastWords(log)
 }
 
-// URL is the address of a database of the cluster, as DATABASE_URL has it.
+// URL is the address of a database of the cluster, for DATABASE_URL.
 func (p *Postgres) URL(database string) string { return p.URLOf(Superuser, database) }
 
 // URLOf is the address of a database for another role.
