@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"embed"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -231,13 +233,13 @@ func (d *demo) configure() (err error) {
 	if d.keys, err = demoKey(filepath.Join(d.dir, "secret.key")); err != nil {
 		return err
 	}
+	if err := d.useTexts(filepath.Join(d.dir, "texts")); err != nil {
+		return err
+	}
 	if d.by, err = d.env.administration(); err != nil {
 		return err
 	}
-	if d.by.IsZero() {
-		d.by = conversion.Administration{Name: "Direction départementale des finances publiques de l’Exemple", Short: "DDFiP Exemple"}
-	}
-	d.sender = d.by.Short + " – " + senderName + " <espace-abonne@bascule.example>"
+	d.sender = d.by.Short + " – " + senderName + " <espace-abonne@" + demoDomain + ">"
 	if d.help, err = d.env.help(); err != nil {
 		return err
 	}
@@ -250,6 +252,45 @@ func (d *demo) configure() (err error) {
 	d.profile, err = d.env.passwordProfile()
 	return err
 }
+
+// demoTexts are what an operator writes: without them no campaign is ready to start.
+//
+//go:embed demo/*.txt
+var demoTexts embed.FS
+
+// useTexts keeps the demonstration's own texts in dir, for whatever the environment
+// does not set.
+func (d *demo) useTexts(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, name := range append([]string{demoHelp}, web.LegalFiles...) {
+		text, err := demoTexts.ReadFile("demo/" + name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, ownerOnly); err != nil {
+			return err
+		}
+	}
+	given := d.env.getenv
+	d.env.getenv = func(name string) string {
+		return cmp.Or(given(name), map[string]string{
+			"ADMINISTRATION": "Direction départementale des finances publiques de l’Exemple; DDFiP Exemple",
+			"HELP_TEXT_FILE": filepath.Join(dir, demoHelp), "LEGAL_DIR": dir,
+		}[name])
+	}
+	return nil
+}
+
+const demoHelp = "assistance.txt"
+
+// demoDomain is one that nobody asks DNS about.
+const demoDomain = "bascule.test"
 
 func (d *demo) onClose(f func() error) { d.closers = append(d.closers, f) }
 
@@ -335,7 +376,7 @@ func (d *demo) worker() (*jobs.Worker, *smtp.Client, error) {
 		return nil, nil, err
 	}
 	return d.newWorker(workConfig{
-		keys: d.keys, smtp: relay, returnPath: from.Address, domain: "demo.bascule.example",
+		keys: d.keys, smtp: relay, returnPath: from.Address, domain: demoDomain,
 		office: mail.Office{From: from, Administration: d.by, PublicURL: d.public.String(), Help: d.help, Certificates: true}, workers: demoWorkers, lifetime: conversion.DefaultCodeLifetime, helpHours: d.helpHours,
 	}, d.db, d.queue)
 }

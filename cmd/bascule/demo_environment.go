@@ -20,6 +20,10 @@ const (
 	demoBin     = "bin"         // holds bascule, for a shell that does not know it
 )
 
+// demoReads are what a demonstration takes from the environment: the same texts and
+// hours are those of all commands.
+var demoReads = []string{"ADMINISTRATION", "HELP_TEXT_FILE", "LEGAL_DIR", "HELP_HOURS", "PASSWORD_PROFILE"}
+
 func demoProcess(pid int) string { return fmt.Sprintf("# bascule demo, process %d\n", pid) }
 
 // writeEnvironment leaves in the folder what other commands need, for its owner alone.
@@ -33,9 +37,17 @@ func (d *demo) writeEnvironment() error {
 	for _, v := range [][2]string{
 		{"DATABASE_URL", d.database}, {"REDIS_URL", d.redis.URL()}, {"SMTP_URL", d.inbox.URL()},
 		{"MAIL_FROM", d.sender}, {"PUBLIC_URL", d.public.String()}, {"SECRET_KEY", strings.TrimSpace(string(key))},
-		{"ADMINISTRATION", d.by.Name + "; " + d.by.Short},
 	} {
 		fmt.Fprintf(&lines, "export %s=%s\n", v[0], shellWord(v[1]))
+	}
+	for _, name := range demoReads {
+		value := d.env.getenv(name)
+		if _, err := os.Stat(value); err == nil { // the other shell may be in another folder
+			value, _ = filepath.Abs(value)
+		}
+		if value != "" {
+			fmt.Fprintf(&lines, "export %s=%s\n", name, shellWord(value))
+		}
 	}
 	if err := d.linkProgram(); err != nil {
 		return err

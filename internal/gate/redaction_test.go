@@ -19,7 +19,7 @@ import (
 // guide, and the packages that write French.
 var (
 	spokenFiles = []string{
-		"internal/mail/testdata/*.txt", "internal/web/page/*.html", "internal/web/legal/*.txt", "internal/devenv/page/*.html",
+		"internal/mail/testdata/*.txt", "internal/web/page/*.html", "internal/web/legal/*.txt", "cmd/bascule/demo/*.txt", "internal/devenv/page/*.html",
 		"docs/guide-administrateur.md",
 	}
 	spokenPackages = []string{

@@ -30,6 +30,8 @@ func TestDNS(t *testing.T) {
 		{"two dmarc", func(d *devtest.DNS) { d.Set("_dmarc.mail.example", "v=DMARC1; p=none", "v=DMARC1") }, Sender{"mail.example", "mail.example", ""}, "green red", "none counts"},
 		{"another selector", nil, Sender{"mail.example", "mail.example", "k2"}, "green green red", "k2._domainkey.mail.example has no record"},
 		{"a key taken back", func(d *devtest.DNS) { d.Set("k1._domainkey.mail.example", "v=DKIM1; p=") }, Sender{"mail.example", "mail.example", "k1"}, "green green red", "taken back"},
+		{"a name for trials", nil, Sender{"bascule.test", "bascule.test", "k1"}, "yellow yellow", "a name for trials"},
+		{"not such a name", nil, Sender{"contest.example", "mail.example", ""}, "red red", "has no record"},
 		{"no answer about spf", func(d *devtest.DNS) { d.Fail("mail.example") }, Sender{"mail.example", "mail.example", ""}, "yellow green", "no resolver answered"},
 		{"no answer about dmarc", func(d *devtest.DNS) { d.Fail("_dmarc.mail.example") }, Sender{"mail.example", "mail.example", ""}, "green yellow", "no resolver answered"},
 		{"no answer about dkim", func(d *devtest.DNS) { d.Fail("k1._domainkey.mail.example") }, Sender{"mail.example", "mail.example", "k1"}, "green green yellow", "no resolver answered"},
