@@ -149,9 +149,7 @@ func (b browser) pasted(path string) {
 // fields. Each field is described by its error.
 func (b browser) problems() {
 	b.t.Helper()
-	if got := js[string](b, `document.activeElement.id`); got != "erreurs" {
-		b.t.Errorf("the focus is on %q, want the summary", got)
-	}
+	b.until("gives the summary the focus", `document.activeElement.id === 'erreurs'`) // with its next frame
 	b.do(chromedp.Click("#erreurs a"))
 	if got := js[string](b, `document.activeElement.id`); got != "new_email_confirmation" {
 		b.t.Errorf("the link of the summary leads to %q", got)
