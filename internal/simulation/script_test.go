@@ -49,8 +49,8 @@ func (s *simulation) script() {
 		{day(3, 15, 0), func() { s.hand(mainCampaign, s.subscribers[s.first:burst]) }},
 		{day(4, 10, 0), func() { s.hand(burstCampaign, s.subscribers[burst:wrong]) }},
 		{day(4, 11, 0), func() { s.start(burstCampaign, sql.CampaignSettings{Again: 1}) }},
-		{day(5, 9, 0), func() { s.exclude(s.subscribers[s.first-1], true) }},
-		{day(20, 9, 0), func() { s.exclude(s.subscribers[s.first-1], false) }},
+		{day(5, 9, 0), s.excludeNext},
+		{day(8, 9, 0), func() { s.exclude(s.excluded, false) }}, // as many as the day has room for have left
 		{day(6, 23, 30), func() { s.trouble(mood{refusal: "away"}) }},
 		{day(7, 0, 30), s.calm},
 		{day(8, 10, 0), func() { s.hand(wrongCampaign, s.subscribers[wrong:]) }},
@@ -68,10 +68,13 @@ func (s *simulation) script() {
 		{day(16, 0, 0), s.die},
 		{day(17, 14, 0), s.correct},
 		{day(18, 10, 0), func() { s.set(mainCampaign, func(c *sql.CampaignSettings) { c.PerDay = c.PerDay * 3 / 2 }) }},
-		{day(24, 0, 0), s.live},
 		{day(26, 14, 0), s.correct},
 		{day(s.days-8, 15, 0), func() { s.end(burstCampaign) }},
 		{day(s.days-7, 15, 0), func() { s.end(mainCampaign) }},
+	}
+	for n := 40; n < s.days-10; n += 30 {
+		s.add(day(n, 0, 0), s.live)
+		s.add(day(n+2, 14, 0), s.correct)
 	}
 	for _, m := range moments {
 		s.add(m.at, m.run)
@@ -176,6 +179,13 @@ func (s *simulation) end(name string) {
 	s.must(err)
 	s.tell("%s is closed: %d requests whose mail had not gone out", name, n)
 	s.campaigns[name].state = "closed"
+}
+
+// excludeNext leaves the one alone who would be invited next.
+func (s *simulation) excludeNext() {
+	s.excluded = s.byNumber[s.db.Text(s.t, `SELECT s.number FROM held h JOIN space s ON s.id = h.space_id JOIN campaign c ON c.id = h.campaign_id
+		WHERE c.name = $1 ORDER BY h.priority, h.expires, h.request_id LIMIT 1`, mainCampaign)]
+	s.exclude(s.excluded, true)
 }
 
 // exclude leaves somebody alone, or no longer (D17).

@@ -32,7 +32,7 @@ type size struct {
 }
 
 var (
-	short = size{days: 35, first: 150, later: 50, burst: 210, wrong: 16, perDay: 18, pilot: 9, expiries: 33, expired: 52, pause: 30 * time.Minute, paged: 40}
+	short = size{days: 35, first: 150, later: 50, burst: 210, wrong: 16, perDay: 18, pilot: 9, expiries: 33, expired: 52, pause: 30 * time.Minute, paged: 80}
 	whole = size{days: 183, first: 15_000, later: 4_300, burst: 500, wrong: 200, perDay: 700, pilot: 200, expiries: 60, expired: 178, pause: 15 * time.Minute, paged: 100}
 )
 
@@ -110,6 +110,7 @@ type simulation struct {
 	counted     map[string]bool      // invitations that left, by request and generation
 	deferred    map[string]bool      // those that wait for a full mailbox
 	orphans     map[string]time.Time // when a worker started mails, and died
+	excluded    *subscriber          // by hand
 	returned    int                  // mails that came back
 	read        int                  // and were read
 	accepted    int                  // rows of all imports
@@ -145,8 +146,9 @@ func (s *simulation) run() {
 			return
 		}
 		if due.After(s.now) {
+			due = due.In(conversion.Paris)
 			if *long && due.Month() != s.now.Month() {
-				fmt.Fprintln(os.Stderr, "simulation: it is", due.Format("2006-01-02"))
+				fmt.Fprintln(os.Stderr, "simulation: it is", due.Format(time.DateOnly))
 			}
 			s.now = due
 			s.move(due)
