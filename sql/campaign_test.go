@@ -156,6 +156,34 @@ func TestCancelCampaign(t *testing.T) {
 	d.sound()
 }
 
+// D12: a space that another campaign's request switched, or its holder's own, counts as
+// switched in each campaign that asked it to move.
+func TestSwitchedByAnotherCampaign(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", rows(3)...)
+	d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number(0))))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	d.held("autumn", row(number(0), "b0@duvallon.example"))
+	d.must(d.StartCampaign(d.ctx, "autumn", sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	d.must(d.activate(d.mail(d.latest(number(0)))))
+	d.must(d.activate(d.mail(d.latest(number(1)))))
+	for name, want := range map[string]map[conversion.Access]int{
+		"spring": {conversion.AccessCertificate: 1, conversion.AccessPassword: 2},
+		"autumn": {conversion.AccessCertificate: 0, conversion.AccessPassword: 1},
+	} {
+		p, err := d.Progress(d.ctx, name)
+		d.must(err)
+		if diff := cmp.Diff(want, p.Spaces); diff != "" {
+			t.Errorf("the spaces of %s (-want, +got):\n%s", name, diff)
+		}
+	}
+	d.tallies(0)
+	d.sound()
+}
+
 // D12: a closed campaign sends nothing more; a code that was mailed is good until its
 // deadline, an invitation that had not left ends.
 func TestCloseCampaign(t *testing.T) {

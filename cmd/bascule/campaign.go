@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
+	"bascule/internal/report"
 	"bascule/sql"
 )
 
@@ -33,11 +34,8 @@ Environment: DATABASE_URL.`,
 		a.campaignEnd("cancel", "End a campaign and its open requests; their codes are dead at once",
 			`Ends a campaign and all its open requests. Their codes are dead at once, those in
 mails under way too. What is switched stays switched. It says how many requests
-there are, and how many it ended.`, (*sql.DB).CancelCampaign, "are cancelled; codes that were mailed are dead"),
-		a.campaignEnd("close", "End a campaign: nothing more is sent",
-			`Ends a campaign and those of its requests whose mail never left. A code that was
-mailed is good until its deadline. The report of a campaign is bascule report.`,
-			(*sql.DB).CloseCampaign, "end if their mail has not left; codes that were mailed stay good"))
+there are, and how many it ended.`, (*sql.DB).CancelCampaign, "are cancelled; codes that were mailed are dead", new(string)),
+		a.campaignClose())
 	return cmd
 }
 
@@ -212,7 +210,7 @@ func nextOfCampaign(p sql.CampaignProgress) string {
 		}
 		return fmt.Sprintf("all have left; `bascule retry` invites again those whose code expired, `bascule campaign close %s` ends it", name)
 	}
-	return "it is over; `bascule report` tells what became of each"
+	return fmt.Sprintf("it is over; `bascule report OUT.xlsx --campaign %s` tells what became of each", name)
 }
 
 // shellWord quotes a name, so that a shell takes it as one word.
@@ -461,8 +459,34 @@ Environment: DATABASE_URL.`,
 	return cmd
 }
 
-// campaignEnd makes a command that ends a campaign for good.
-func (a *app) campaignEnd(verb, short, long string, end func(db *sql.DB, ctx context.Context, name, why, actor string) (int64, error), what string) *cobra.Command {
+// campaignClose makes a command that closes a campaign and may leave its report.
+func (a *app) campaignClose() *cobra.Command {
+	var path string
+	var force bool
+	cmd := a.campaignEnd("close", "End a campaign: nothing more is sent",
+		`Ends a campaign and those of its requests whose mail never left. A code that was
+mailed is good until its deadline. With --report it leaves the report of the
+campaign, as bascule report --campaign writes it: whose it is says ADMINISTRATION,
+which is optional.`,
+		(*sql.DB).CloseCampaign, "end if their mail has not left; codes that were mailed stay good", &path)
+	cmd.Example += "\n  bascule campaign close spring --report spring.xlsx"
+	cmd.Flags().StringVar(&path, "report", "", "write the report of the campaign to `OUT.xlsx`")
+	addForceTo(cmd, &force)
+	end := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if path != "" {
+			if err := checkOutput(path, report.Kind, force); err != nil {
+				return err
+			}
+		}
+		return end(cmd, args)
+	}
+	return cmd
+}
+
+// campaignEnd makes a command that ends a campaign for good, and writes its report to
+// path unless that is empty.
+func (a *app) campaignEnd(verb, short, long string, end func(db *sql.DB, ctx context.Context, name, why, actor string) (int64, error), what string, path *string) *cobra.Command {
 	var f bulkFlags
 	var why reason
 	cmd := a.ofCampaign(&cobra.Command{
@@ -487,18 +511,33 @@ Environment: DATABASE_URL.`,
 				return err
 			}
 		}
+		by, err := a.env.administration()
+		if err != nil {
+			return err
+		}
 		n, err := end(db, ctx, args[0], why.String(), actor())
 		if err != nil {
 			return err
+		}
+		if *path != "" {
+			if err := writeReport(ctx, db, *path, by, sql.Scope{Campaign: p.Name}, writeBook); err != nil {
+				return fmt.Errorf("the campaign %s is over, but has no report yet: %w", p.Name, err)
+			}
 		}
 		if f.json {
 			return a.printJSON(struct {
 				Campaign string `json:"campaign"`
 				Ended    int64  `json:"ended"`
-			}{p.Name, n})
+				Report   string `json:"report,omitempty"`
+			}{p.Name, n, *path})
 		}
 		a.printf("The campaign %s is over: %s ended, %s switched for good.\n", p.Name,
-			count(n, "request", "requests"), count(int64(p.States[conversion.StateActivated]), "space is", "spaces are"))
+			count(n, "request", "requests"), count(int64(p.Spaces[conversion.AccessPassword]), "space is", "spaces are"))
+		if *path != "" {
+			a.printf("%s is written.\n", *path)
+		} else {
+			a.printf("`bascule report OUT.xlsx --campaign %s` tells what became of each.\n", shellWord(p.Name))
+		}
 		return nil
 	})
 	return cmd

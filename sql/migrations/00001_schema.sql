@@ -552,6 +552,7 @@ CREATE TABLE tally (
     batch_spaces   integer NOT NULL DEFAULT 0,
     batch_switched integer NOT NULL DEFAULT 0,
     campaign_spaces integer NOT NULL DEFAULT 0,
+    campaign_switched integer NOT NULL DEFAULT 0,
     held           integer NOT NULL DEFAULT 0,
     again          integer NOT NULL DEFAULT 0,
     started        integer NOT NULL DEFAULT 0,
@@ -576,6 +577,7 @@ COMMENT ON COLUMN tally.spaces IS 'Spaces that have a request.';
 COMMENT ON COLUMN tally.batch_spaces IS 'Spaces that have a request of this batch; they may have one of another batch, too.';
 COMMENT ON COLUMN tally.batch_switched IS 'Switched spaces among them, by whatever request.';
 COMMENT ON COLUMN tally.campaign_spaces IS 'Spaces that have a request of this campaign.';
+COMMENT ON COLUMN tally.campaign_switched IS 'Switched spaces among them, by whatever request.';
 COMMENT ON COLUMN tally.held IS 'Invitations that the campaign has not released.';
 COMMENT ON COLUMN tally.again IS 'Expired requests that the campaign is to invite again (D16).';
 COMMENT ON COLUMN tally.started IS 'Invitations whose hand-over began, and did not certainly fail.';

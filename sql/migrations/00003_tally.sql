@@ -73,14 +73,19 @@ BEGIN
                           AND (c.mailed_at IS NULL OR c.bounce = 'late')
                         LIMIT 1 FOR SHARE) AS code ON true
                     WHERE h.requests <> 0 OR h.open <> 0
-                ), switched AS ( -- a space counts as switched in each batch that knows it
+                ), switched AS ( -- a space counts as switched in each batch and campaign that knows it
                     INSERT INTO %1$I.tally (batch_id, batch_switched)
                     SELECT o.batch_id, count(DISTINCT h.space_id)
                     FROM change h, LATERAL (SELECT r.batch_id FROM %1$I.request r WHERE r.space_id = h.space_id OFFSET 0) AS o
                     WHERE h.activated > 0 AND o.batch_id IS NOT NULL GROUP BY o.batch_id
+                ), switched_of_campaign AS (
+                    INSERT INTO %1$I.tally (campaign_id, campaign_switched)
+                    SELECT o.campaign_id, count(DISTINCT h.space_id)
+                    FROM change h, LATERAL (SELECT r.campaign_id FROM %1$I.request r WHERE r.space_id = h.space_id OFFSET 0) AS o
+                    WHERE h.activated > 0 AND o.campaign_id IS NOT NULL GROUP BY o.campaign_id
                 )
                 INSERT INTO %1$I.tally (batch_id, campaign_id, requests, requested, activated, expired, undeliverable, cancelled, not_delivered,
-                                        spaces, batch_spaces, batch_switched, campaign_spaces)
+                                        spaces, batch_spaces, batch_switched, campaign_spaces, campaign_switched)
                 SELECT h.batch_id, h.campaign_id, sum(h.requests), coalesce(sum(h.open) FILTER (WHERE h.unmailed), 0),
                        coalesce(sum(h.activated), 0), coalesce(sum(h.expired), 0), coalesce(sum(h.undeliverable), 0), coalesce(sum(h.cancelled), 0),
                        coalesce(sum(h.expired) FILTER (WHERE h.late), 0),
@@ -90,7 +95,10 @@ BEGIN
                        -count(DISTINCT h.space_id) FILTER (WHERE h.requests < 0 AND h.alone AND (
                            SELECT s.access = 'password' FROM %1$I.space s WHERE s.id = h.space_id)),
                        -count(DISTINCT h.space_id) FILTER (WHERE TG_OP = 'DELETE' AND NOT EXISTS (
-                           SELECT FROM %1$I.request o WHERE o.space_id = h.space_id AND o.campaign_id = h.campaign_id))
+                           SELECT FROM %1$I.request o WHERE o.space_id = h.space_id AND o.campaign_id = h.campaign_id)),
+                       -count(DISTINCT h.space_id) FILTER (WHERE TG_OP = 'DELETE' AND NOT EXISTS (
+                           SELECT FROM %1$I.request o WHERE o.space_id = h.space_id AND o.campaign_id = h.campaign_id) AND (
+                           SELECT s.access = 'password' FROM %1$I.space s WHERE s.id = h.space_id))
                 FROM changed h GROUP BY h.batch_id, h.campaign_id;
                 RETURN NULL;
             END $$ $f$, current_schema(), op, version);
@@ -212,8 +220,9 @@ BEGIN
     INSERT INTO tally (batch_id, batch_spaces, batch_switched)
     SELECT r.batch_id, count(DISTINCT r.space_id), count(DISTINCT r.space_id) FILTER (WHERE s.access = 'password')
     FROM request r JOIN space s ON s.id = r.space_id GROUP BY r.batch_id;
-    INSERT INTO tally (campaign_id, campaign_spaces)
-    SELECT campaign_id, count(DISTINCT space_id) FROM request WHERE campaign_id IS NOT NULL GROUP BY campaign_id;
+    INSERT INTO tally (campaign_id, campaign_spaces, campaign_switched)
+    SELECT r.campaign_id, count(DISTINCT r.space_id), count(DISTINCT r.space_id) FILTER (WHERE s.access = 'password')
+    FROM request r JOIN space s ON s.id = r.space_id WHERE r.campaign_id IS NOT NULL GROUP BY r.campaign_id;
     INSERT INTO tally (campaign_id, held) SELECT campaign_id, count(*) FROM held GROUP BY campaign_id;
     INSERT INTO tally (campaign_id, again) SELECT campaign_id, count(*) FROM reinvitation GROUP BY campaign_id;
     INSERT INTO tally (spaces, to_send, to_render)

@@ -3,14 +3,14 @@
 SELECT t.requested - o.requested AS requested,
        t.requests - t.requested - t.activated - t.expired - t.undeliverable - t.cancelled - o.mailed AS mailed,
        t.activated, t.expired + o.requested + o.mailed AS expired, t.undeliverable, t.cancelled, t.not_delivered + o.late AS not_delivered,
-       t.campaign_spaces - t.activated AS certificate, t.activated AS password, t.held, t.again, t.started, t.started_today, t.reminded,
+       t.campaign_spaces - t.campaign_switched AS certificate, t.campaign_switched AS password, t.held, t.again, t.started, t.started_today, t.reminded,
        (SELECT coalesce(sum(i.rows), 0) FROM batch b,
             LATERAL (SELECT rows FROM import WHERE batch_id = b.id ORDER BY id DESC LIMIT 1) AS i
         WHERE b.campaign_id = $1) AS rows
 FROM (
     SELECT coalesce(sum(requests), 0) AS requests, coalesce(sum(requested), 0) AS requested, coalesce(sum(activated), 0) AS activated,
            coalesce(sum(expired), 0) AS expired, coalesce(sum(undeliverable), 0) AS undeliverable, coalesce(sum(cancelled), 0) AS cancelled,
-           coalesce(sum(not_delivered), 0) AS not_delivered, coalesce(sum(campaign_spaces), 0) AS campaign_spaces,
+           coalesce(sum(not_delivered), 0) AS not_delivered, coalesce(sum(campaign_spaces), 0) AS campaign_spaces, coalesce(sum(campaign_switched), 0) AS campaign_switched,
            coalesce(sum(held), 0) AS held, coalesce(sum(again), 0) AS again, coalesce(sum(started), 0) AS started, coalesce(sum(reminded), 0) AS reminded,
            coalesce(sum(started) FILTER (WHERE day = ($2::timestamptz AT TIME ZONE 'Europe/Paris')::date), 0) AS started_today
     FROM tally WHERE campaign_id = $1

@@ -9,10 +9,10 @@ WITH clock AS MATERIALIZED (
     RETURNING tally AS summand
 )
 INSERT INTO tally (batch_id, campaign_id, day, at, requests, requested, activated, expired, undeliverable, cancelled, not_delivered,
-                   spaces, batch_spaces, batch_switched, campaign_spaces, held, again, started, to_send, to_render, sent,
+                   spaces, batch_spaces, batch_switched, campaign_spaces, campaign_switched, held, again, started, to_send, to_render, sent,
                    invited, dead, complaints, entries, failures, reminded)
 SELECT batch_id, campaign_id, day, folded, sum(requests), sum(requested), sum(activated), sum(expired), sum(undeliverable), sum(cancelled),
-       sum(not_delivered), sum(spaces), sum(batch_spaces), sum(batch_switched), sum(campaign_spaces), sum(held), sum(again), sum(started), sum(to_send),
+       sum(not_delivered), sum(spaces), sum(batch_spaces), sum(batch_switched), sum(campaign_spaces), sum(campaign_switched), sum(held), sum(again), sum(started), sum(to_send),
        sum(to_render), sum(sent), sum(invited), sum(dead), sum(complaints), sum(entries), sum(failures), sum(reminded)
 FROM (SELECT (g.summand).*, folded_at(g.summand, clock.now) AS folded FROM gone g, clock) AS g
 GROUP BY 1, 2, 3, 4
