@@ -35,8 +35,8 @@ type heading struct {
 	name       string // the name in messages and templates
 	required   bool
 	identifier bool     // each digit counts
-	oneOf      bool     // one column of those that are so is needed
-	names      []string // further names, each of which means nothing else; folded
+	oneOf      bool     // the sheet needs one of the columns with this mark
+	names      []string // further names of this field alone; folded
 	folded     string   // the name
 }
 

@@ -137,8 +137,8 @@ func (c *csvReader) put(b byte) error {
 	return nil
 }
 
-// readCSV hands every row of the text that is not blank to emit. It finds the delimiter
-// by the header row of one of the forms.
+// readCSV passes every row of the text that is not blank to emit. It finds the
+// delimiter by the header row of one of the forms.
 func readCSV(ctx context.Context, file io.ReaderAt, size int64, forms []form, progress func(done, total int64), emit func(*xlsx.Row) error) error {
 	if size > xlsx.MaxInflated {
 		return tooLarge()
@@ -184,9 +184,9 @@ func skipHint(in *bufio.Reader) {
 	}
 }
 
-// detectDelimiter reads a text with each delimiter, row beside row, until one of
-// them finds the header row; that one is taken, or else the one that found most
-// of it. Each holds one row in memory.
+// detectDelimiter reads a text with each delimiter, row beside row, until one of them
+// finds the header row. It returns that delimiter, or the one that found most of the
+// header. Each reader holds one row in memory.
 func detectDelimiter(forms []form, open func(delimiter byte) csvReader) byte {
 	var candidates []*candidate
 	for _, d := range delimiters {

@@ -25,8 +25,8 @@ const (
 	fieldUntil
 )
 
-// exclusionHeadings are the columns of a list of exclusions: whom in one of four, why,
-// and until which day.
+// exclusionHeadings are the columns of a list of exclusions: one of four names
+// somebody, the others have the reason and the last day.
 var exclusionHeadings = form{
 	oneOf(newHeading("qui", false, "whom", "exclu")),
 	oneOf(newHeading("adresse", false, append([]string{"address", "adresseelectronique"}, subscriberHeadings[fieldEmail].names...)...)),
@@ -41,15 +41,15 @@ func oneOf(h heading) heading {
 	return h
 }
 
-// An ExcludedRow is a row of a list of exclusions, and what is wrong with it.
+// An ExcludedRow is a row of a list of exclusions, with its problem.
 type ExcludedRow struct {
 	sql.Exclusion
 	Cell    string // such as B7
-	Problem string // "" if nothing is wrong
+	Problem string // "" if there is none
 }
 
 // ReadExclusions reads a list of exclusions, a workbook or CSV. It returns a *FileError
-// if the file is refused as a whole.
+// if it refuses the file as a whole.
 func ReadExclusions(ctx context.Context, path string) (rows []ExcludedRow, err error) {
 	f, err := openList(ctx, path, []form{exclusionHeadings}, nil)
 	if err != nil {
@@ -68,7 +68,7 @@ func ReadExclusions(ctx context.Context, path string) (rows []ExcludedRow, err e
 // errNotOne says that a row names nobody, or several.
 var errNotOne = errors.New("one address, domain or number is needed")
 
-// excluded reads one row, and tells its first problem.
+// excluded reads one row, and finds its first problem.
 func (s *sheet) excluded(r row) (out ExcludedRow) {
 	blame := func(f field, err error) ExcludedRow {
 		column := max(s.layout.columns[f], 1)
@@ -102,7 +102,7 @@ func (s *sheet) excluded(r row) (out ExcludedRow) {
 	return out
 }
 
-// written is a text as it was before it was written as CSV, if it was.
+// written is a text as it was before CSV, if AppendCSV changed it.
 func (s *sheet) written(cell string) string {
 	cell = text.Trim(cell)
 	if s.strict {
@@ -111,12 +111,12 @@ func (s *sheet) written(cell string) string {
 	return cell
 }
 
-// excludedKinds are what each column may name; that of whom may name any.
+// excludedKinds are the kinds that each column may name; the column whom may name any.
 var excludedKinds = map[field]conversion.ExcludedKind{
 	fieldAddress: conversion.ExcludedAddress, fieldDomain: conversion.ExcludedDomain, fieldExcludedNumber: conversion.ExcludedNumber,
 }
 
-// whom reads whom a row names in one of its columns, if it names somebody there.
+// whom reads the address, domain or number in one column of a row, if there is one.
 func (s *sheet) whom(r row, f field) (x conversion.Excluded, some bool, err error) {
 	column := s.layout.columns[f]
 	if column == 0 {
@@ -137,10 +137,10 @@ func (s *sheet) whom(r row, f field) (x conversion.Excluded, some bool, err erro
 	return x, true, err
 }
 
-// ExclusionsKind is what the seal of a workbook of exclusions says.
+// ExclusionsKind is the kind in the seal of a workbook of exclusions.
 const ExclusionsKind = "exclusions"
 
-// exclusionColumns are those of a list that is written. It can be read again.
+// exclusionColumns are the columns of a written list, which can be read again.
 var exclusionColumns = []struct {
 	title string
 	width float64
@@ -160,7 +160,7 @@ var exclusionColumns = []struct {
 	{"espaces", 10, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Number(int64(x.Spaces)) }},
 }
 
-// frenchExcluded is what an administrator reads of a kind.
+// frenchExcluded is the French word for a kind.
 var frenchExcluded = map[conversion.ExcludedKind]string{
 	conversion.ExcludedAddress: "adresse", conversion.ExcludedDomain: "domaine", conversion.ExcludedNumber: "numéro",
 }
@@ -204,7 +204,8 @@ func WriteExclusions(w io.Writer, list iter.Seq2[sql.KeptExclusion, error]) erro
 	return errors.Join(out.Close(), book.Close())
 }
 
-// WriteExclusionsCSV writes the same as CSV, as French spreadsheet programs read it.
+// WriteExclusionsCSV writes the same as CSV, in the form of French spreadsheet
+// programs.
 func WriteExclusionsCSV(w io.Writer, list iter.Seq2[sql.KeptExclusion, error]) error {
 	var cells []workbook.Cell
 	for _, c := range exclusionColumns {

@@ -36,7 +36,7 @@ type picker struct {
 	ctx    context.Context
 	file   *File
 	book   *xlsx.Workbook
-	best   *sheet // of the sheets without header row, the one that has most of it
+	best   *sheet // the sheet with most of a header row, among those without a whole one
 	hidden string // a hidden sheet that has the header row
 }
 

@@ -20,11 +20,11 @@ import (
 	"bascule/sql"
 )
 
-// writeVerdicts writes the verdict workbook: first how many rows have which verdict,
-// then what the file's sheet shows, on the same lines and in the same order, with
-// verdict, reason and cell in front of each row. Every cell is a value, never a live
-// formula (I7): a text, or a date or number in the file's own format. What identifies is
-// always a text. A corrected workbook can be imported again.
+// writeVerdicts writes the verdict workbook. Its first sheet counts the rows of each
+// verdict. Then it has the cells of the file's sheet, on the same lines and in the same
+// order. Verdict, reason and cell are in front of each row. Every cell is a value,
+// never a live formula (I7): a text, or a date or number in the file's own format. An
+// identifier is always a text. A corrected workbook can be imported again.
 func (f *File) writeVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error]) error {
 	if err := f.fillVerdicts(contextWriter{f.rows.ctx, w}, verdicts); err != nil {
 		return fmt.Errorf("verdict workbook: %w", err)
@@ -263,7 +263,7 @@ func heightOf(text string, width int) float64 {
 	return min(15*float64(lines), 400)
 }
 
-// styleOf is that of a cell, which a rejection may name.
+// styleOf is the style of a cell, or that of a cell that a rejection names.
 func (b *verdictBook) styleOf(style int, blamed bool) int {
 	if blamed {
 		return b.culprit
@@ -271,8 +271,8 @@ func (b *verdictBook) styleOf(style int, blamed bool) int {
 	return style
 }
 
-// fill prepares a row as it stands in the file; blamed is the column of the cell that a
-// rejection names, or 0.
+// fill prepares a row of the file. blamed is the column of the cell that a rejection
+// names, or 0.
 func (b *verdictBook) fill(s *sheet, r row, style, blamed int) {
 	b.height = 0
 	b.cells = slices.Grow(b.cells[:0], s.right+len(verdictHeadings))[:s.right+len(verdictHeadings)]
@@ -287,8 +287,8 @@ func (b *verdictBook) fill(s *sheet, r row, style, blamed int) {
 	}
 }
 
-// value is what a cell holds, and the format of a number or a date. What identifies is a
-// text, and so is all that does not come back the same as a number.
+// value is the value of a cell, with the format of a number or a date. An identifier is
+// a text. So is a value that would not come back the same as a number.
 func (s *sheet) value(r row, c cell) (v workbook.Cell, code string) {
 	text := workbook.Text(s.carried(r, c))
 	f := slices.Index(s.layout.columns, c.column)
@@ -328,9 +328,9 @@ func dateCell(text string) (workbook.Cell, bool) {
 	return workbook.Instant(t), err == nil && t.Year() > 1900
 }
 
-// carried is a cell's text as a workbook of texts keeps it. An identifier that
-// was rejected because it was shown as something else must not be taken when it
-// comes back as text: it gets the shape that lost digits have.
+// carried is a cell's text in the verdict workbook. An identifier may have been
+// rejected because it was shown as something else. It must not be accepted when it
+// comes back as text, so it gets the form of lost digits.
 func (s *sheet) carried(r row, c cell) string {
 	f := slices.Index(s.layout.columns, c.column)
 	if c.kind != xlsx.ShownOtherwise || r.line <= s.layout.line || f < 0 || !s.headings[f].identifier {

@@ -112,9 +112,9 @@ func TestVerdictWorkbook(t *testing.T) {
 	}
 }
 
-// What an administrator has set stays: widths of columns, formats of dates and numbers,
-// which are values still. What identifies is a text. Formats that are unknown or strange
-// become a plain date or a text, and all comes back the same.
+// The settings of an administrator stay: widths of columns, and formats of dates and
+// numbers, which are values still. An identifier is a text. An unknown or strange
+// format becomes a plain date or a text. All values come back the same.
 func TestOwnFormatsStay(t *testing.T) {
 	codes := []string{"d\\ mmmm\\ yyyy", `#,##0.00\ &quot;€&quot;`, "0000", "[h]:mm", "[&gt;9]dd/mm/yyyy"}
 	var formats, styles strings.Builder

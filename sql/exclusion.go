@@ -41,13 +41,13 @@ var (
 	storyExclusions string
 )
 
-// A KeptExclusion is an exclusion that holds now, whomever it names.
+// A KeptExclusion is an exclusion that holds now.
 type KeptExclusion struct {
 	SpaceExclusion
-	Spaces int `db:"spaces"` // that it names
+	Spaces int `db:"spaces"` // the spaces that it names
 }
 
-// LastDay is the last day in Paris on which it holds, of one that has an end.
+// LastDay is the last day in Paris on which an exclusion with an end holds.
 func (x KeptExclusion) LastDay() time.Time {
 	return x.EndsAt.Time.Add(-time.Second).In(conversion.Paris)
 }
@@ -55,7 +55,7 @@ func (x KeptExclusion) LastDay() time.Time {
 //go:embed query/list_exclusions.sql
 var listExclusions string
 
-// Exclusions are all that hold now, the oldest first.
+// Exclusions lists all exclusions that hold now, the oldest first.
 func (db *DB) Exclusions(ctx context.Context) iter.Seq2[KeptExclusion, error] {
 	return readRows[KeptExclusion](ctx, db.x, listExclusions)
 }
@@ -73,8 +73,8 @@ var heldExclusions string
 // errDryRun ends a transaction that only wanted to know.
 var errDryRun = errors.New("dry run")
 
-// ExcludeAll excludes all of a list, or nobody. What holds already stays as it is. A dry
-// run only counts.
+// ExcludeAll excludes all of a list, or nobody. An exclusion that holds already stays
+// as it is. A dry run only counts.
 func (db *DB) ExcludeAll(ctx context.Context, list []Exclusion, dryRun bool) (n ExclusionCount, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		n = ExclusionCount{}
@@ -114,7 +114,7 @@ func (db *DB) ExcludeAll(ctx context.Context, list []Exclusion, dryRun bool) (n 
 
 func (x Exclusion) same(y Exclusion) bool { return x.Reason == y.Reason && x.EndsAt.Equal(y.EndsAt) }
 
-// exclusionsHeld are those that hold, and keep them from being changed by others.
+// exclusionsHeld reads and locks the exclusions that hold.
 func exclusionsHeld(ctx context.Context, tx *sqlx.Tx) (map[conversion.Excluded]Exclusion, error) {
 	held := make(map[conversion.Excluded]Exclusion)
 	for x, err := range readRows[SpaceExclusion](ctx, tx, heldExclusions) {

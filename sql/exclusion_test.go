@@ -152,8 +152,8 @@ func TestExcludedIsNotInvited(t *testing.T) {
 	})
 }
 
-// D13, D17: who was left alone is invited as the campaign's brakes allow, however many
-// that are at once.
+// D13, D17: a subscriber who was left alone is invited as the campaign's brakes allow,
+// however many there are at once.
 func TestLiftedWithinTheDay(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -178,9 +178,8 @@ func TestLiftedWithinTheDay(t *testing.T) {
 	}
 }
 
-// D17: an invitation that waits for the end of an exclusion that has none is
-// forgotten once its request has ended or has another code; one that may still be
-// wanted waits.
+// D17: an invitation that waits for an exclusion without an end is forgotten once its
+// request has ended or has another code. Other invitations wait.
 func TestExcludedWaitsNotForEver(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -320,9 +319,9 @@ func (d *desk) proofOf(request int64) proof {
 	return proof{to, code}
 }
 
-// D17: a complaint leaves the address alone that the mail went to, for good, also
-// when its request is switched meanwhile; other spaces with the address too. An
-// address that the request has left is not known, and nobody else pays for it.
+// D17: a complaint leaves the address of its mail alone, for good, even if its request
+// is switched meanwhile. Other spaces with the address are left alone, too. An address
+// that the request has left is not known, and nobody else pays for it.
 func TestComplaint(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -394,8 +393,8 @@ func TestShorterExclusionEnds(t *testing.T) {
 	}
 }
 
-// D17: a list of exclusions is taken as a whole, or not at all: one that the database
-// refuses takes the others back. A dry run changes nothing.
+// D17: a list of exclusions is accepted whole, or not at all: if the database refuses
+// one, it takes the others back. A dry run changes nothing.
 func TestExcludeAll(t *testing.T) {
 	t.Parallel()
 	d := open(t)

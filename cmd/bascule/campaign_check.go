@@ -70,8 +70,8 @@ func notReady(name string, red []string) error {
 		name, strings.Join(red, ", "), shellWord(name))
 }
 
-// mayStart returns an error unless the campaign is ready, or somebody has a reason to
-// start it anyway. Then it returns why, for the log.
+// mayStart returns an error unless the campaign is ready, or somebody gives a reason to
+// start it anyway. Then it returns that reason, for the log.
 func (a *app) mayStart(ctx context.Context, db *sql.DB, p sql.CampaignProgress, s sql.CampaignSettings, anyway string) (why string, err error) {
 	lines, err := a.ready(ctx, db, p, s)
 	if err != nil {
@@ -98,14 +98,14 @@ func (a *app) printLines(lines []readiness.Line) {
 	}
 }
 
-// The limits of what is asked of others, so that a check takes seconds.
+// These limits keep a check that asks others within seconds.
 const (
 	checkTimeout = 10 * time.Second
 	dnsTimeout   = 5 * time.Second
 )
 
-// ready judges whether a campaign may start with these settings. Only PostgreSQL, which
-// must answer, makes an error.
+// ready judges whether a campaign may start with these settings. Only a failure of
+// PostgreSQL is an error.
 func (a *app) ready(ctx context.Context, db *sql.DB, p sql.CampaignProgress, s sql.CampaignSettings) ([]readiness.Line, error) {
 	p.CampaignSettings = s
 	status, err := db.Status(ctx, 0)
@@ -145,7 +145,7 @@ func unset(name string, err error) readiness.Line {
 	return readiness.Bad(name, err.Error(), "give this command the environment of the workers and the pages")
 }
 
-// textLines judge whether what subscribers read is the operator's own.
+// textLines judge whether subscribers read the operator's own texts.
 func (a *app) textLines() []readiness.Line {
 	var lines []readiness.Line
 	by, err := a.env.administration()
@@ -189,7 +189,7 @@ func (a *app) keyLine(ctx context.Context, db *sql.DB) readiness.Line {
 	return readiness.Good("keys", "SECRET_KEY is the one of this database")
 }
 
-// mailLines judge whether somebody mails, and whether the mails were looked at.
+// mailLines judge whether a worker mails, and whether somebody looked at the mails.
 func (a *app) mailLines(c sql.Campaign, workers []sql.Worker) []readiness.Line {
 	office, _, err := a.office()
 	if err != nil {
@@ -217,14 +217,14 @@ func (a *app) planLine(ctx context.Context, db *sql.DB, p sql.CampaignProgress) 
 	return readiness.Plan(readiness.Forecast{Mails: f.Mails, Late: f.Late, Already: min(f.Dead, f.Late), Stay: f.Never + f.Beyond}), nil
 }
 
-// answers are what others said.
+// answers are the answers of the relay, the pages and DNS.
 type answers struct {
 	relay, pages readiness.Line
 	dns          []readiness.Line
 	date, at     time.Time // of the pages' answer: as it says, and by the clock of this machine
 }
 
-// askOthers asks the relay, the pages and DNS at once. The function that it returns waits for
+// askOthers asks the relay, the pages and DNS at once. The returned function waits for
 // all of them.
 func (a *app) askOthers(ctx context.Context, breaker string) func() answers {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -269,7 +269,7 @@ func (a *app) pagesLine(ctx context.Context) (readiness.Line, time.Time) {
 }
 
 func (a *app) dnsLines(ctx context.Context) []readiness.Line {
-	by, _ := a.env.administration() // has a line of its own
+	by, _ := a.env.administration() // an error has a line of its own
 	from, err := a.env.mailFrom(by)
 	if err != nil {
 		return []readiness.Line{unset("spf", err), unset("dmarc", err)}

@@ -440,8 +440,8 @@ func (e environment) dkimSelector() (string, error) {
 	return v, nil
 }
 
-// resolver reads DNS_SERVER: whom campaign check asks; the machine's own where it is not
-// set.
+// resolver reads DNS_SERVER, the server that campaign check asks; without it, the
+// machine's own.
 func (e environment) resolver() (*net.Resolver, error) {
 	v := strings.TrimSpace(e.getenv("DNS_SERVER"))
 	if v == "" {

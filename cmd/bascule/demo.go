@@ -173,7 +173,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 		return err
 	}
 	d.onClose(postgres.Stop)
-	d.removeEnvironment() // of one that was killed
+	d.removeEnvironment() // of a demonstration that was killed
 	if err := d.migrate(ctx, postgres); err != nil {
 		return err
 	}
@@ -204,8 +204,8 @@ func (d *demo) start(ctx context.Context) (err error) {
 	return d.configure()
 }
 
-// demoRole is what the demonstration runs as: like a production, it can change
-// nothing that is over.
+// demoRole is the role of the demonstration. As in a production, it cannot change the
+// past.
 const demoRole = "bascule_app"
 
 // migrate makes the database and the role, or brings them up to date.

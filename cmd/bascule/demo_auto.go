@@ -24,7 +24,7 @@ import (
 // autoTimeout is the longest time of the whole play.
 const autoTimeout = 2 * time.Minute
 
-// maxPlayed is how many subscribers are played at the most: a file of one's own may be long.
+// maxPlayed is the most subscribers that auto plays: the user's own file may be long.
 const maxPlayed = 100
 
 // auto plays the campaign from its pilot to its end, and its subscribers through the

@@ -16,7 +16,7 @@ import (
 // demoSheet is the sample in the folder; the guide's examples have that name.
 const demoSheet = "certificats.xlsx"
 
-// checkSheet refuses a file as an import does, before anything is made for it.
+// checkSheet refuses a file as an import does, before the demonstration makes anything.
 func checkSheet(ctx context.Context, file string) error {
 	if file == "" {
 		return nil
@@ -28,8 +28,8 @@ func checkSheet(ctx context.Context, file string) error {
 	return f.Close()
 }
 
-// prepare imports the file as a campaign that is held. Where none is named, it goes on
-// with the first campaign of an earlier run, or imports the sample.
+// prepare imports the file as a held campaign. Without a file, it goes on with the
+// first campaign of an earlier run, or imports the sample.
 func (d *demo) prepare(ctx context.Context, file string) error {
 	if file != "" {
 		return d.importSheet(ctx, file, nil) // its issuers are not our authority
@@ -94,7 +94,7 @@ const (
 	pressResume = "resume"
 )
 
-// panel tells above the inbox how the campaign stands, and steers it by buttons.
+// panel shows the state of the campaign above the inbox, with buttons to steer it.
 func (d *demo) panel() *devenv.Panel {
 	return &devenv.Panel{Show: d.showPanel, Do: d.press}
 }
@@ -127,7 +127,8 @@ func frenchCount(n int, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// press does what a button says. What is no longer to be done is done.
+// press does the work of a button. An action that is not possible any more changes
+// nothing.
 func (d *demo) press(ctx context.Context, button string) error {
 	p, err := d.db.Progress(ctx, d.campaign)
 	if err != nil {
@@ -149,7 +150,7 @@ func (d *demo) press(ctx context.Context, button string) error {
 	return err
 }
 
-// welcome tells what is there, and what to try next.
+// welcome tells the parts of the demonstration, and the next steps.
 func (d *demo) welcome(ctx context.Context) error {
 	p, err := d.db.Progress(ctx, d.campaign)
 	if err != nil {
@@ -182,8 +183,8 @@ No mail leaves this machine. To try the commands, in another terminal:
 	return nil
 }
 
-// someNumber is a subscriber of the campaign: the first to be invited, or one of
-// those with a certificate to try.
+// someNumber is a subscriber of the campaign: the first to be invited, or one with a
+// certificate to try.
 func (d *demo) someNumber(ctx context.Context, p sql.CampaignProgress) (string, error) {
 	held, err := d.db.Previews(ctx, p.Campaign, nil)
 	switch {

@@ -62,7 +62,7 @@ func TestDemoPlaysItself(t *testing.T) {
 			t.Errorf("no pilot:\n%s", out)
 		}
 		mails, recaps, reports := left("mails/*.eml"), left("recaps/*.pdf"), left("report.xlsx")
-		// Each of 51 spaces gets a code, and whoever activates a recap by mail.
+		// Each of 51 spaces gets a code by mail, and each that activates a recap.
 		if recaps < 30 || mails < 51+recaps || reports != 1 || !strings.Contains(out, "51 invitations have left, 0 are held.") {
 			t.Errorf("run %d: %d mails, %d recaps, %d reports:\n%s", run, mails, recaps, reports, out)
 		}
@@ -81,7 +81,7 @@ func filesOf(t *testing.T, pattern string) []string {
 	return found
 }
 
-// A training is a demonstration that runs, and the shell of who tries it.
+// A training is a running demonstration, with the shell of the person who tries it.
 type training struct {
 	t       *testing.T
 	o       *operator
@@ -136,8 +136,8 @@ func (tr *training) becomes(line, want string) {
 	}
 }
 
-// D12: whoever tries the demonstration finds a campaign that is held. Each command that
-// it prints can be pasted into a shell that has the environment, and so can all others.
+// D12: the demonstration begins with a held campaign. Each command that it prints runs
+// in a shell with the environment, and so do all others.
 func TestDemoIsATrainingGround(t *testing.T) {
 	t.Parallel()
 	tr := train(t, "")

@@ -172,7 +172,7 @@ Environment: DATABASE_URL.`,
 	return cmd
 }
 
-// toldLines is how many wrong lines are named.
+// toldLines is how many wrong lines the error names.
 const toldLines = 100
 
 // readExclusions reads a list, and names all lines that are wrong.

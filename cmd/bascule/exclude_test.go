@@ -10,7 +10,7 @@ import (
 )
 
 // D17: the subcommands of `exclude` are words without a dot, an "@" or a digit, so none
-// is an address or a domain. One that could be a subscriber number is told in the help.
+// is an address or a domain. The help names the one that could be a subscriber number.
 func TestExcludeSubcommandsAreNobody(t *testing.T) {
 	all := commandsOf(t)
 	exclude := all[slices.IndexFunc(all, func(c *cobra.Command) bool { return c.Name() == "exclude" })]

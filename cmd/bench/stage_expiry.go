@@ -208,7 +208,7 @@ func (e *expiry) sweep(ctx context.Context) (took time.Duration, err error) {
 		if e.expired >= e.overdue || time.Now().After(late) {
 			return began.Add(afterDeadline).Sub(first), nil
 		}
-		// The question must not slow down what is measured.
+		// The question must not slow the measured work down.
 		if err := soon(ctx, max(tallyPoll, 10*time.Since(began))); err != nil {
 			return 0, err
 		}

@@ -35,7 +35,7 @@ type Row struct {
 type Cell struct {
 	Column int // from 1
 	Kind   Kind
-	Style  int // of a number: what [Workbook.Format] tells of it; 0 for a text
+	Style  int // of a number, for [Workbook.Format]; 0 for a text
 	Text   []byte
 }
 

@@ -56,7 +56,7 @@ type sheetReader struct {
 	line   int // of the row read last
 	column int // of the cell read last
 	number []byte
-	style  int // of the number read last, 1 and up; 0 for what is none
+	style  int // of the number read last, from 1; 0 for any other cell
 }
 
 func (s *sheetReader) read() error {

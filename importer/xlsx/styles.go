@@ -20,7 +20,7 @@ type numberFormat struct {
 	digits      int
 }
 
-// Format is how a style shows a number, for who writes it again.
+// Format is how a style shows a number, for a writer of the same cell.
 type Format struct {
 	Code string // "" for one that is not kept
 	Date bool
@@ -39,7 +39,7 @@ var builtIn = map[int]string{
 	17: "mmm-yy", 22: "dd/mm/yyyy hh:mm", 37: "#,##0;-#,##0", 38: "#,##0;-#,##0", 39: "#,##0.00;-#,##0.00", 40: "#,##0.00;-#,##0.00",
 }
 
-// maxStyles is the most that Excel allows.
+// maxStyles is how many styles Excel allows.
 const maxStyles = 65_490
 
 func readStyles(x *xmlReader) (styles, []Format, error) {

@@ -70,7 +70,8 @@ func (w *Workbook) Format(style int) Format {
 	return w.formats[style-1]
 }
 
-// Verify checks what nobody has read: sheets without Rows, pictures, all there is.
+// Verify checks all parts that nobody has read: sheets without Rows, pictures,
+// everything.
 func (w *Workbook) Verify() error { return w.archive.verify() }
 
 // Close deletes the temporary files.

@@ -393,7 +393,7 @@ func TestKeyringProperties(t *testing.T) {
 	})
 }
 
-// A challenge is answered by who holds a key of the ring, and by nobody else.
+// Only a holder of a key of the ring can answer a challenge.
 func TestProve(t *testing.T) {
 	key := func(c string) string { return base64.StdEncoding.EncodeToString([]byte(strings.Repeat(c, 32))) }
 	ring := func(s string) *Keyring {

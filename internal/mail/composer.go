@@ -68,9 +68,8 @@ func NewComposer(o Office) (*Composer, error) {
 	return c, c.compileAll(o)
 }
 
-// Digest stands for the texts of invitations and reminders, of whomever they are to: it
-// is another one where a template, the office or the message of a campaign says something
-// else.
+// Digest identifies the texts of invitations and reminders, whoever gets them. It
+// changes if a template or the office changes a text.
 func (c *Composer) Digest(message conversion.Message) string {
 	var sums []string
 	for v, w := range c.wordings {

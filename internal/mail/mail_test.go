@@ -395,8 +395,8 @@ func BenchmarkActivation(b *testing.B) {
 	}
 }
 
-// The digest of the texts is the same in each process, and another one once they say
-// something else: who looked at the mails looked at others then.
+// The digest of the texts is the same in each process. It changes with the texts: a
+// person who looked at the mails looked at others then.
 func TestDigest(t *testing.T) {
 	digest := func(change func(*Office)) string {
 		o := office(t)

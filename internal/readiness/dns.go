@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// A Sender is what mailboxes ask DNS about.
+// A Sender has the names about which mailboxes ask DNS.
 type Sender struct {
 	From     string // domain of MAIL_FROM
 	Return   string // domain of the return path; may be the same
 	Selector string // of DKIM; "" if none is named
 }
 
-// DNS asks whether the world may know that mails of the sender are genuine: SPF for the
-// return path and the sender, DMARC, and the key of DKIM if its selector is named.
+// DNS asks for the records that prove mails of the sender genuine: SPF for the return
+// path and the sender, DMARC, and the key of DKIM if its selector is named.
 func DNS(ctx context.Context, r *net.Resolver, s Sender) []Line {
 	d := lookup{ctx, r}
 	domains := []string{s.From}
@@ -48,7 +48,7 @@ type lookup struct {
 }
 
 // txt returns the records of a name that begin with a tag; none if the name does not
-// exist. An error says that nobody knows.
+// exist. After an error nobody knows.
 func (d lookup) txt(name, tag string) (found []string, err error) {
 	records, err := d.resolver.LookupTXT(d.ctx, name+".") // as it is, without a search list
 	var dns *net.DNSError
@@ -63,7 +63,7 @@ func (d lookup) txt(name, tag string) (found []string, err error) {
 	return found, err
 }
 
-// begins tells whether a record begins with a tag, which a blank, a semicolon or nothing
+// begins tells whether a record begins with a tag, and a blank, a semicolon or nothing
 // follows.
 func begins(record, tag string) bool {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(record), tag)
@@ -91,7 +91,7 @@ func (d lookup) spf(domains []string) Line {
 	return Good(name, strings.Join(domains, ", ")+": there is a record")
 }
 
-// dmarc looks at the domain, then at those above it.
+// dmarc looks at the domain, then at the domains above it.
 func (d lookup) dmarc(domain string) Line {
 	const name = "dmarc"
 	for at := domain; strings.Contains(at, "."); _, at, _ = strings.Cut(at, ".") {
@@ -123,7 +123,7 @@ func (d lookup) dkim(domain string) Line {
 	return Good(name, domain+" has a key")
 }
 
-// hasKey tells whether a record of DKIM holds a key: an empty one is taken back.
+// hasKey tells whether a record of DKIM holds a key. An empty key was taken back.
 func hasKey(record string) bool {
 	for field := range strings.SplitSeq(record, ";") {
 		if key, ok := strings.CutPrefix(strings.TrimSpace(field), "p="); ok {

@@ -10,8 +10,8 @@ import (
 	"bascule/internal/devenv/devtest"
 )
 
-// A record that is missing is red, a resolver that does not answer yellow: a mistake of
-// this machine keeps no campaign from its start.
+// A missing record is red, a resolver that does not answer yellow: a fault of this
+// machine keeps no campaign from its start.
 func TestDNS(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -57,7 +57,7 @@ func TestDNS(t *testing.T) {
 	}
 }
 
-// A resolver that takes questions and says nothing holds nobody up.
+// A resolver that accepts questions and says nothing holds nobody up.
 func TestSilentResolver(t *testing.T) {
 	deaf, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"bascule/internal/smtp"
 )
 
-// Relay tries the relay as far as AUTH. breaker is why the workers mail nothing, "" while
-// they do.
+// Relay tries the relay as far as AUTH. breaker is the reason why the workers mail
+// nothing; "" while they do.
 func Relay(ctx context.Context, cfg smtp.Config, breaker string) Line {
 	const name = "relay"
 	o := smtp.Try(ctx, cfg)
@@ -27,18 +27,18 @@ func Relay(ctx context.Context, cfg smtp.Config, breaker string) Line {
 	return Good(name, "it answers")
 }
 
-// A Site is the pages as subscribers reach them.
+// A Site is the site of the pages, as subscribers reach it.
 type Site struct {
 	URL   *url.URL // PUBLIC_URL
 	Proof string   // the header that answers a challenge
-	// Challenge is a word that nobody has used before; Proves tells whether the answer
-	// is that of an installation with the same key.
+	// Challenge is a word that nobody has used before. Proves tells whether an
+	// installation with the same key gave the answer.
 	Challenge string
 	Proves    func(answer string) bool
 }
 
-// Ask asks whether these very pages are alive, and ready. It also returns the time that
-// the answer says; zero if it says none.
+// Ask asks whether these very pages are alive, and ready. It also returns the time in
+// the answer; zero if it has none.
 func (s Site) Ask(ctx context.Context) (Line, time.Time) {
 	const name = "pages"
 	alive, err := s.get(ctx, "/healthz?challenge="+url.QueryEscape(s.Challenge))
@@ -62,7 +62,7 @@ func (s Site) Ask(ctx context.Context) (Line, time.Time) {
 	return Good(name, "they answer at "+s.URL.String()), at
 }
 
-// get asks without following a redirect: who is sent elsewhere is not at PUBLIC_URL.
+// get asks without following a redirect: another address is not PUBLIC_URL.
 func (s Site) get(ctx context.Context, path string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL.String()+path, nil)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s Site) get(ctx context.Context, path string) (*http.Response, error) {
 	return res, res.Body.Close()
 }
 
-// reason is an error without the URL, whose challenge tells nobody anything.
+// reason is an error without the URL: its challenge tells nobody anything.
 func reason(err error) string {
 	var failed *url.Error
 	if errors.As(err, &failed) {

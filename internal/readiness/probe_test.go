@@ -14,7 +14,7 @@ import (
 	"bascule/internal/smtp"
 )
 
-// What answers at PUBLIC_URL is this installation, or the line is red.
+// The server at PUBLIC_URL is this installation, or the line is red.
 func TestSite(t *testing.T) {
 	say := func(status int, proof string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -61,7 +61,7 @@ func TestSite(t *testing.T) {
 	}
 }
 
-// The relay is tried as far as AUTH; a breaker that is open is red although it answers.
+// The relay is tried as far as AUTH. An open breaker is red although the relay answers.
 func TestRelay(t *testing.T) {
 	cfg, err := smtp.ParseURL(devtest.Inbox(t).URL())
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package readiness judges whether a campaign may start: each thing that must be right is
-// a line, green, yellow or red, and one that is not green says what to do. What it is
-// given as values it judges; what it cannot be given it asks: the relay, the pages, DNS.
+// Package readiness judges whether a campaign may start. Each requirement is a line,
+// green, yellow or red; a line that is not green names the remedy. It judges the values
+// that it is given. It asks the relay, the pages and DNS for the rest.
 package readiness
 
 import (
@@ -18,7 +18,7 @@ const (
 	Red    State = "red"
 )
 
-// A Line is one thing that must be right.
+// A Line is one requirement.
 type Line struct {
 	Name   string `json:"name"` // one word
 	State  State  `json:"state"`
@@ -48,13 +48,13 @@ func Reds(lines []Line) (names []string) {
 // A Worker is a process that mails, and has not said that it stopped.
 type Worker struct {
 	Version string        // of its program
-	Texts   string        // digest of what its mails are made of
-	Silent  time.Duration // since it was heard of
+	Texts   string        // digest of the texts of its mails
+	Silent  time.Duration // since its last sign of life
 }
 
-// Workers judges whether somebody mails, the same texts and by the same program as here.
-// The one that was heard of last is first; one that was silent for longer than silence
-// has died.
+// Workers judges whether a worker mails, with the same texts and the same program as
+// here. The latest sign of life is first. A worker that was silent for longer than
+// silence has died.
 func Workers(all []Worker, silence time.Duration, version, texts string) Line {
 	const name = "workers"
 	alive := 0
@@ -86,8 +86,8 @@ func Workers(all []Worker, silence time.Duration, version, texts string) Line {
 	return Good(name, said)
 }
 
-// Trial judges whether somebody was sent a trial of the present texts. Both are digests;
-// tried is "" if there never was one.
+// Trial judges whether somebody got a trial of the present texts. Both are digests;
+// tried is "" if there never was a trial.
 func Trial(tried, texts, remedy string) Line {
 	switch tried {
 	case "":
@@ -98,13 +98,13 @@ func Trial(tried, texts, remedy string) Line {
 	return Bad("trial", "the texts have changed since the last one was sent", remedy)
 }
 
-// The limits of clocks that differ.
+// The limits of differences between clocks.
 const (
 	clockDoubtful = 5 * time.Second
 	clockBad      = 2 * time.Minute
 )
 
-// Clock judges how much clocks differ from the database's, by whose they are.
+// Clock judges how much clocks differ from the database's; the keys name them.
 func Clock(differences map[string]time.Duration) Line {
 	const name, remedy = "clock", "synchronise it, by NTP"
 	worst, whose := time.Duration(0), ""
@@ -130,7 +130,8 @@ const (
 	roomDoubtful = 1 << 30
 )
 
-// Room judges the free bytes of the disk of a folder. PostgreSQL's own is not seen.
+// Room judges the free bytes of the disk of a folder. It does not see PostgreSQL's own
+// disk.
 func Room(folder string, free uint64) Line {
 	const name, remedy = "disk", "make room, or give TMPDIR another folder"
 	what := fmt.Sprintf("%d MiB are free in %s; the disk of PostgreSQL is not seen from here", free>>20, folder)
@@ -146,13 +147,13 @@ func Room(folder string, free uint64) Line {
 // A Forecast is how many invitations leave by a plan.
 type Forecast struct {
 	Mails   int
-	Late    int // of these, after the certificate has expired
-	Already int // of these, it has expired today
-	Stay    int // never leave, by the brakes
+	Late    int // mails that leave after the certificate has expired
+	Already int // mails whose certificate has expired today
+	Stay    int // invitations that never leave, by the brakes
 }
 
-// Plan judges whether the invitations leave before the certificates die. One that has
-// died already is no fault of the plan.
+// Plan judges whether the invitations leave before the certificates die. A certificate
+// that is dead already is no fault of the plan.
 func Plan(f Forecast) Line {
 	const name = "plan"
 	late, alive := f.Late-f.Already, f.Mails-f.Already

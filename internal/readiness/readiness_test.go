@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Each line is as bad as what was found, and says what to do unless it is green.
+// Each line is as bad as its finding, and names the remedy unless it is green.
 func TestLines(t *testing.T) {
 	worker := func(texts, version string, silent time.Duration) Worker { return Worker{version, texts, silent} }
 	workers := func(all ...Worker) Line { return Workers(all, time.Minute, "v2", "new") }

@@ -12,7 +12,7 @@ type event struct {
 	run   func()
 }
 
-// An agenda is what is to happen, the earliest first.
+// An agenda is a list of future events, the earliest first.
 type agenda struct {
 	events
 	count int

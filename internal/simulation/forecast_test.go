@@ -7,9 +7,9 @@ import (
 	"bascule/internal/plan"
 )
 
-// A forecast is a plan of the main campaign, made at an instant. A plan takes for granted
-// that nothing happens; so whatever changes what it was made of (a file, a setting, a
-// pause, the relay, an invitation again, an exclusion) ends it, and another one is made.
+// A forecast is a plan of the main campaign, made at an instant. A plan assumes that
+// nothing happens. So a change of its input ends it, and another one is made: a file, a
+// setting, a pause, the relay, an invitation again, an exclusion.
 type forecast struct {
 	from time.Time
 	plan.Plan
@@ -17,8 +17,8 @@ type forecast struct {
 	waiting int // mails for full mailboxes, then and since
 }
 
-// foresee has the workers compare what has left since the last forecast with it, and make
-// another one before they look at anything.
+// foresee makes the workers compare the mails that have left since the last forecast
+// with it. Then it makes another one before they look at anything.
 func (s *simulation) foresee() { s.outdated = true }
 
 func (s *simulation) foreseeAnew() {
@@ -50,7 +50,8 @@ func (s *simulation) judgeNow() {
 	s.forecast = forecast{}
 }
 
-// judge compares day by day. The last day counts only if what it was to bring is over.
+// judge compares day by day. The last day counts only if its mails were to leave by
+// now.
 func (s *simulation) judge() {
 	f := s.forecast
 	if !f.known {
@@ -81,8 +82,8 @@ func (s *simulation) judge() {
 	}
 }
 
-// compare allows for 2 %, for one mail, and for those that wait for a full mailbox: they
-// hold a place of each day on which they may leave.
+// compare allows for 2 %, for one mail, and for mails that wait for a full mailbox:
+// these hold a place of each day on which they may leave.
 func (s *simulation) compare(when string, planned, left int) {
 	most := max(1, int(math.Ceil(0.02*float64(max(planned, left)))))
 	if left > planned+most || left < planned-most-s.forecast.waiting {

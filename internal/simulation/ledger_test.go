@@ -10,7 +10,7 @@ import (
 	"bascule/internal/conversion"
 )
 
-// balance is what must hold in the end.
+// balance checks what must hold in the end.
 func (s *simulation) balance() {
 	if s.t.Failed() {
 		return
@@ -24,8 +24,7 @@ func (s *simulation) balance() {
 	s.balanceEvents()
 }
 
-// balanceWork: nothing that is due stays undone, and each accepted row has its requests
-// (I1).
+// balanceWork: no due work stays undone, and each accepted row has its requests (I1).
 func (s *simulation) balanceWork() {
 	for what, query := range map[string]string{
 		"mails or recaps are due": `SELECT count(*) FROM obligation`,
@@ -126,7 +125,7 @@ func (s *simulation) balanceLog() {
 	}
 }
 
-// must happen in each run; otherwise it proves little.
+// must are the events of each run; without them it proves little.
 var mustHappen = []string{
 	"the pilot is over", "the order is looked at", "stopped by itself", "a worker dies", "Redis is lost", "corrected", "resent", "invited again", "complains", "bounces as gone",
 	"a dead code is refused", "a code of a cancelled campaign", "the whole form on the page", "mail: reminder", "mail: notice", "mail: confirmation", "mail: expired",
@@ -134,7 +133,7 @@ var mustHappen = []string{
 	string(guesses), string(mistypes), string(chooses), string(choosesLate), string(optsIn), string(lastMinute), string(looks),
 }
 
-// balanceEvents tells what happened, and that enough of it did.
+// balanceEvents counts the events, and requires enough of them.
 func (s *simulation) balanceEvents() {
 	for _, what := range slices.Sorted(maps.Keys(s.seen)) {
 		s.t.Logf("%7d  %s", s.seen[what], what)

@@ -26,8 +26,8 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// An office is all that runs: the database with its clock, the pages, a worker taken
-// apart, so that its parts look when the clock says, and the relay.
+// An office is everything that runs: the database with its clock, the pages, a worker
+// taken apart, and the relay. The parts of the worker look when the clock says.
 type office struct {
 	t       *testing.T
 	db      *sqltest.DB
@@ -76,7 +76,7 @@ func newOffice(t *testing.T, s *simulation) *office {
 	return o
 }
 
-// hire makes a worker, as cmd does, and those of its parts that it makes itself.
+// hire makes a worker, as cmd does, and the parts that the worker makes itself.
 func (o *office) hire(db *sql.DB, log *slog.Logger) {
 	host, port, _ := bytes.Cut([]byte(o.relay.addr), []byte(":"))
 	relay := smtp.NewClient(smtp.Config{Host: string(host), Port: string(port), TLS: smtp.TLSOff, Hello: "worker.example"}, 4)
@@ -95,7 +95,7 @@ func (o *office) hire(db *sql.DB, log *slog.Logger) {
 	o.bouncer = &jobs.Bouncer{DB: db, Keys: o.keys, Dir: o.bounces, Now: func() time.Time { return time.Now().Add(time.Minute) }, Log: log}
 }
 
-// do is the work that wake-ups stand for, until nothing is due.
+// do does the work of wake-ups, until nothing is due.
 func (o *office) do(ctx context.Context) error {
 	for range 1000 {
 		if _, err := o.worker.DB.Release(ctx, o.help, lifetime); err != nil {
@@ -150,7 +150,7 @@ func (o *office) nextDue() (at time.Time, any bool) {
 	return next.Time, next.Valid
 }
 
-// comesBack drops a mail into the folder of those that came back.
+// comesBack drops a mail into the folder of returned mails.
 func (o *office) comesBack(n int, text string) {
 	if err := os.WriteFile(filepath.Join(o.bounces, strconv.Itoa(n)+".eml"), []byte(text), 0o600); err != nil {
 		o.t.Fatal(err)
@@ -215,7 +215,7 @@ func (o *office) until(what string, holds func() bool) {
 	}
 }
 
-// A logBook keeps what is logged.
+// A logBook keeps the log lines.
 type logBook struct {
 	mu sync.Mutex
 	b  bytes.Buffer

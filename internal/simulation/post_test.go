@@ -60,7 +60,7 @@ type parcel struct {
 	first               bool // copy of its Message-ID
 }
 
-// receive hands out what the relay was offered.
+// receive hands out the mails that the relay was offered.
 func (s *simulation) receive() {
 	for _, o := range s.relay.taken() {
 		if o.answer != "" {
@@ -105,7 +105,7 @@ func (s *simulation) open(o offer) (p parcel, ok bool) {
 	return p, true
 }
 
-// refused notes what the relay refused at RCPT.
+// refused notes the refusals of the relay at RCPT.
 func (s *simulation) refused(o offer) {
 	b := s.boxes[o.to]
 	if b.kind == boxFull && b.fullUntil.IsZero() {
@@ -217,7 +217,7 @@ func (s *simulation) deliverCode(b *subscriber, p parcel) {
 	s.react(b, l)
 }
 
-// repeated takes another mail with a code that is known: a resend, or a copy after doubt.
+// repeated takes another mail with a known code: a resend, or a copy after doubt.
 func (s *simulation) repeated(b *subscriber, l *letter, p parcel, code string) {
 	if code != l.code || p.to != l.to {
 		s.fail(b, "two codes or addresses of request %d, generation %d (I5)", p.request, p.generation)
@@ -244,7 +244,7 @@ func (s *simulation) checkDeadline(b *subscriber, l *letter, p parcel) {
 	}
 }
 
-// checkInvitation is D12, D14, D16 and D17 of an invitation that goes out now.
+// checkInvitation checks D12, D14, D16 and D17 for an invitation that goes out now.
 func (s *simulation) checkInvitation(b *subscriber) {
 	c := s.campaigns[b.campaign]
 	switch {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// A relay is an SMTP server that does as it is told.
+// A relay is an SMTP server that follows orders.
 type relay struct {
 	addr string
 
@@ -30,7 +30,7 @@ type mood struct {
 	stand   chan struct{} // waits for it at the dot
 }
 
-// An offer is a mail that the relay was asked to take, and what it said of the
+// An offer is a mail that the relay was asked to accept, and its answer about the
 // recipient: "" if it kept the mail.
 type offer struct {
 	from, to string
@@ -87,8 +87,8 @@ func (r *relay) feel(m mood) {
 	}
 }
 
-// taken returns the offers since it was called last, in an order that does not depend
-// on who was faster.
+// taken returns the offers since its last call, in an order that does not depend on
+// which connection was faster.
 func (r *relay) taken() []offer {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,7 +21,7 @@ const (
 	admin         = "admin"
 )
 
-// A campaign is what administrators know of one.
+// A campaign is what administrators know of a campaign.
 type campaign struct {
 	sql.CampaignSettings
 	name         string
@@ -33,7 +33,8 @@ type campaign struct {
 	perDayBefore int // a setting of the same day counts until midnight
 }
 
-// script is what administrators do, and what befalls the relay and the workers.
+// script lists the acts of administrators, and the troubles of the relay and the
+// workers.
 func (s *simulation) script() {
 	burst := s.first + s.later
 	wrong := burst + s.burst
@@ -62,7 +63,7 @@ func (s *simulation) script() {
 		{day(11, 23, 0), func() { s.trouble(mood{refusal: "554 5.7.1 your network is on a list"}) }},
 		{day(12, 23, 0), s.calm},
 		{day(15, 0, 0), func() { s.trouble(mood{mute: 4}) }},
-		{day(15, 0, 0).Add(10 * time.Second), func() { s.pauseCampaign(mainCampaign) }}, // what is in doubt waits, too
+		{day(15, 0, 0).Add(10 * time.Second), func() { s.pauseCampaign(mainCampaign) }}, // a mail in doubt waits, too
 		{day(15, 6, 0), s.calm},
 		{day(15, 9, 0), func() { s.resume(mainCampaign) }},
 		{day(16, 0, 0), s.die},
@@ -81,8 +82,8 @@ func (s *simulation) script() {
 	}
 }
 
-// hand imports a sheet. One in a hundred rows has no address in it; who it is comes with
-// the next correction.
+// hand imports a sheet. One in a hundred rows has no address in it. The address comes
+// with the next correction.
 func (s *simulation) hand(name string, rows []*subscriber) {
 	good := 0
 	for _, b := range rows {
@@ -154,8 +155,8 @@ func (s *simulation) resume(name string) {
 	s.soon()
 }
 
-// cancelWrong ends the campaign of the wrong file: its codes are dead, and half of those
-// who have one try.
+// cancelWrong ends the campaign of the wrong file. Its codes are dead, and half of
+// their recipients try one.
 func (s *simulation) cancelWrong() {
 	ended, err := s.db.CancelCampaign(s.t.Context(), wrongCampaign, "the wrong file", admin)
 	s.must(err)
@@ -172,7 +173,7 @@ func (s *simulation) cancelWrong() {
 	}
 }
 
-// end closes a campaign: what was mailed is good until its deadline.
+// end closes a campaign: a mailed code is good until its deadline.
 func (s *simulation) end(name string) {
 	s.judgeNow()
 	n, err := s.db.CloseCampaign(s.t.Context(), name, "it is over", admin)
@@ -219,7 +220,7 @@ func (s *simulation) calm() {
 	s.settle()
 }
 
-// settle gives what waited an hour to leave, before the plan is made anew.
+// settle gives waiting mails an hour to leave, before the plan is made anew.
 func (s *simulation) settle() {
 	s.in(time.Hour, func() {
 		s.troubled = false
@@ -228,7 +229,7 @@ func (s *simulation) settle() {
 	s.soon()
 }
 
-// live has a whole worker work, with Redis, which is lost.
+// live lets a whole worker work, with a Redis, which is lost.
 func (s *simulation) live() {
 	s.tell("Redis is lost")
 	s.troubled = true // a whole worker invites again when it likes
@@ -258,7 +259,8 @@ func (s *simulation) die() {
 	s.settle()
 }
 
-// correct hands in the rows that were rejected, and the new addresses of who moved.
+// correct imports the rejected rows again, and the new addresses of subscribers who
+// moved.
 func (s *simulation) correct() {
 	var rows []*subscriber
 	for _, b := range s.subscribers[:s.first+s.later] {

@@ -70,7 +70,7 @@ func replay(seed uint64) string {
 	return fmt.Sprintf("go test ./internal/simulation -seed %d", seed)
 }
 
-// monday is the first day: months with all that a campaign meets lie ahead.
+// monday is the first day. The months after it have everything that a campaign meets.
 var monday = time.Date(2031, 10, 13, 0, 0, 0, 0, conversion.Paris)
 
 // day is an instant of the run, as the clocks in Paris show it.
@@ -84,7 +84,7 @@ func dateOf(at time.Time) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 }
 
-// midnightAfter is when the next day begins in Paris.
+// midnightAfter is the instant at which the next day begins in Paris.
 func midnightAfter(at time.Time) time.Time {
 	y, m, d := at.In(conversion.Paris).Date()
 	return time.Date(y, m, d+1, 0, 0, 0, 0, conversion.Paris)
@@ -118,7 +118,7 @@ type simulation struct {
 	troubled    bool                 // the relay is not as a plan takes for granted
 	foreseen    int                  // days that were compared with a plan
 	planned     int                  // and mails
-	seen        map[string]int       // what happened how often
+	seen        map[string]int       // the number of each event
 	story       []string             // of the administrators
 }
 
@@ -134,7 +134,7 @@ func newSimulation(t *testing.T, how size, seed uint64) *simulation {
 	return s
 }
 
-// run lets time pass, from one thing that happens to the next.
+// run lets time pass, from one event to the next.
 func (s *simulation) run() {
 	end := day(s.days, 0, 0)
 	for !s.t.Failed() {
@@ -162,18 +162,18 @@ func (s *simulation) run() {
 	}
 }
 
-// soon has the workers look at what was just done.
+// soon makes the workers look at the latest change.
 func (s *simulation) soon() { s.at = earlier(s.at, s.now.Add(time.Second)) }
 
-// afterPause has them look when they have paused.
+// afterPause makes them look when they have paused.
 func (s *simulation) afterPause() {
 	s.at = earlier(s.at, later(s.now.Add(time.Second), s.worked.Add(s.pause)))
 }
 
-// in has something happen later.
+// in makes something happen later.
 func (s *simulation) in(d time.Duration, run func()) { s.add(s.now.Add(d), run) }
 
-// did counts what happened: a run that does not meet something proves nothing of it.
+// did counts an event: a run without an event proves nothing of it.
 func (s *simulation) did(what string) { s.seen[what]++ }
 
 // tell adds to the administrators' story.

@@ -9,12 +9,12 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A subscriber is a person with a space, and what that person knows.
+// A subscriber is a person with a space, and the knowledge of that person.
 type subscriber struct {
 	*rand.Rand
 	number   string
 	campaign string
-	contact  string // where invitations go
+	contact  string // the address of invitations
 	own      string // another address, of nobody else
 	expires  time.Time
 	priority int
@@ -23,7 +23,7 @@ type subscriber struct {
 
 	letters   []*letter
 	invited   int            // invitations that went out
-	renewed   int            // of these, those that an administrator asked for
+	renewed   int            // invitations that an administrator asked for
 	done      time.Time      // when the space was switched
 	enters    string         // the identifier, since then
 	alone     bool           // complained, or is excluded
@@ -43,7 +43,7 @@ const (
 	boxFull  box = "full"  // refuses for some days
 )
 
-// An intent is what somebody does after a mail with a code.
+// An intent is the reaction of somebody to a mail with a code.
 type intent string
 
 const (
@@ -62,7 +62,7 @@ const (
 	phones      intent = "forgets, and asks for another invitation"
 )
 
-// intents are how often people do what, in thousands.
+// intents are the frequencies of these reactions, in thousandths.
 var intents = []struct {
 	intent
 	of int
@@ -71,8 +71,7 @@ var intents = []struct {
 	{looks, 30}, {loses, 25}, {complains, 2}, {phones, 15}, {forgets, 294},
 }
 
-// populate makes the subscribers of all files. The first ones do each thing that can be
-// done.
+// populate makes the subscribers of all files. The first ones do each possible thing.
 func (s *simulation) populate(seed uint64) {
 	n := s.first + s.later + s.burst + s.wrong
 	for i := range n {
@@ -105,7 +104,7 @@ func (s *simulation) populate(seed uint64) {
 	s.castParts()
 }
 
-// castParts gives some subscribers what they do, so that each run meets everything.
+// castParts gives some subscribers their reactions, so that each run meets everything.
 func (s *simulation) castParts() {
 	for i, part := range intents {
 		s.subscribers[2*i].plans, s.subscribers[2*i].box = part.intent, ""
@@ -124,20 +123,20 @@ func (s *simulation) castParts() {
 		b.contact, b.box = strings.ToLower(b.number)+"@erreur.example", ""
 	}
 	for _, b := range s.subscribers {
-		if s.boxes[b.contact] == nil { // whoever has the address first has the mailbox
+		if s.boxes[b.contact] == nil { // the first subscriber with the address has the mailbox
 			s.boxes[b.contact] = &mailbox{kind: b.box}
 		}
 		s.boxes[b.own] = &mailbox{}
 	}
 }
 
-// A mailbox is what an address stands for.
+// A mailbox is behind an address.
 type mailbox struct {
 	kind      box
 	fullUntil time.Time // once somebody met a full one
 }
 
-// mailbox is what a mailbox answers a relay.
+// mailbox is the answer of a mailbox to a relay.
 func (s *simulation) mailbox(to string) string {
 	b := s.boxes[to]
 	switch {
@@ -162,7 +161,7 @@ func (s *simulation) fail(b *subscriber, format string, args ...any) {
 		fmt.Sprintf(format, args...), strings.Join(b.story, "\n"))
 }
 
-// mind is what somebody decides after an invitation.
+// mind is the decision of somebody after an invitation.
 func (b *subscriber) mind() intent {
 	if b.plans != "" {
 		plan := b.plans

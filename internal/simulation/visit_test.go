@@ -18,7 +18,7 @@ import (
 	"bascule/sql/sqltest"
 )
 
-// react is what somebody does about an invitation.
+// react is the reaction of somebody to an invitation.
 func (s *simulation) react(b *subscriber, l *letter) {
 	if s.boxes[l.to].kind == boxMoved {
 		s.in(b.hours(0.5, 5), func() { s.bounce(b, l) })
@@ -41,7 +41,7 @@ func (s *simulation) react(b *subscriber, l *letter) {
 	}
 }
 
-// visit is somebody at the pages with a code.
+// visit is a visit to the pages with a code.
 func (s *simulation) visit(b *subscriber, l *letter, what intent) {
 	if !b.done.IsZero() && b.IntN(3) > 0 {
 		return
@@ -124,8 +124,8 @@ func (s *simulation) enter(b *subscriber, l *letter, what intent) {
 	}
 }
 
-// identify fills the second form in, with the address that the code proves: some on the
-// page, the others by what the page calls, for a hash takes long.
+// identify fills the second form in, with the address that the code proves. Some
+// subscribers use the page, the others what the page calls, as a hash takes long.
 func (s *simulation) identify(b *subscriber, l *letter) {
 	if b.IntN(s.paged) == 0 {
 		form := l.form()
@@ -153,7 +153,7 @@ func (s *simulation) identify(b *subscriber, l *letter) {
 	s.switched(b, l.to)
 }
 
-// credentials stand in for hashes that take no time.
+// credentials take the place of hashes, and take no time.
 func credentials() (sql.Credentials, error) {
 	return sql.Credentials{Password: "$password", Question: "enfance-rue", Answer: "$answer"}, nil
 }
@@ -201,8 +201,8 @@ func (l *letter) die(why string) {
 	}
 }
 
-// opt is what the holder of the certificate does inside the space (D8): a code that was
-// mailed to the address chosen stands, and activates; all others are dead.
+// opt plays the holder of the certificate in the space (D8). A code mailed to the
+// address chosen stands, and activates. All others are dead.
 func (s *simulation) opt(b *subscriber) {
 	if !b.done.IsZero() {
 		return
@@ -249,7 +249,7 @@ func (s *simulation) counts(b *subscriber, l *letter) bool {
 	return true
 }
 
-// resend is what assistance does for somebody who has lost the mail.
+// resend plays assistance for somebody who has lost the mail.
 func (s *simulation) resend(b *subscriber, l *letter) {
 	if !l.good(s.now) || !b.done.IsZero() || b.alone {
 		return
@@ -261,7 +261,7 @@ func (s *simulation) resend(b *subscriber, l *letter) {
 	s.afterPause()
 }
 
-// renew is what assistance does for somebody whose code expired (D10).
+// renew plays assistance for somebody whose code expired (D10).
 func (s *simulation) renew(b *subscriber) {
 	if !b.done.IsZero() || b.alone {
 		return

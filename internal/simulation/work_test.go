@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// work is all that the workers look at, once.
+// work makes the workers look at everything, once.
 func (s *simulation) work() {
 	s.worked = s.now
 	s.did("the workers look")
@@ -25,7 +25,7 @@ func (s *simulation) work() {
 	s.noticeStops()
 }
 
-// nextWork is when the workers look next: when something is due, as a day or enough
+// nextWork is the next look of the workers: when something is due, or a day or enough
 // assistance begins.
 func (s *simulation) nextWork() time.Time {
 	at := midnightAfter(s.now)
@@ -38,8 +38,8 @@ func (s *simulation) nextWork() time.Time {
 	return at
 }
 
-// readBounces reads what came back. Who has complained is left alone from here on, and
-// whoever has the same address.
+// readBounces reads the returned mails. A recipient who has complained is left alone
+// from now on, and so is everybody with the same address.
 func (s *simulation) readBounces() {
 	if s.returned == s.read {
 		return
@@ -57,7 +57,7 @@ func (s *simulation) readBounces() {
 	}
 }
 
-// inviteAgain invites whose day has begun.
+// inviteAgain invites the subscribers whose day has begun.
 func (s *simulation) inviteAgain() {
 	var due int
 	s.must(s.db.Raw.QueryRow(`SELECT count(*) FROM reinvitation WHERE at <= bascule_now()`).Scan(&due))
@@ -68,7 +68,7 @@ func (s *simulation) inviteAgain() {
 	s.foresee()
 }
 
-// readStates notes in which states the workers find the campaigns.
+// readStates notes the states in which the workers find the campaigns.
 func (s *simulation) readStates() {
 	for _, c := range s.campaigns {
 		c.before = c.state
@@ -131,7 +131,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// checkOrder: what left as a day begins comes before what is held (D13).
+// checkOrder: mails that leave as a day begins come before held ones (D13).
 func (s *simulation) checkOrder() {
 	c := s.campaigns[mainCampaign]
 	last := c.last

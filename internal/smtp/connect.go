@@ -43,7 +43,7 @@ func Try(ctx context.Context, cfg Config) Outcome {
 	return Outcome{Kind: Accepted, Stage: StageAuth}
 }
 
-// connect opens a session, or tells what the message that needed it has come to.
+// connect opens a session, or tells the outcome of the message that needed it.
 func connect(ctx context.Context, cfg Config) (opened *session, failure Outcome) {
 	defer func() {
 		if p := recover(); p != nil {

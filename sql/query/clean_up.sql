@@ -1,7 +1,7 @@
 -- Deletes up to $1 each of sessions that are over, throttles that have leaked empty, and mails that wait without end for
 -- nothing. Such a mail is an invitation to somebody who is left alone (D17) whose request has ended or has another code. Or
 -- it is a reminder that waits for its campaign, and its code is over (D16). Rows that somebody holds are left for the next
--- time. Returns the largest of the three numbers. How many mails an address had is forgotten two days later (D16).
+-- time. Returns the largest of the three numbers. It also deletes the daily numbers of addresses after two days (D16).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), sessions AS (

@@ -1,5 +1,6 @@
--- The first $4 spaces, by their numbers, that $1 (address, siren or holder) leads to, and how many there are. $2 is the address, by
--- which a space is contacted, entered or to be entered, or the SIREN of one of its companies; $3 are patterns that its holder matches.
+-- Finds the first $4 spaces by $1 (address, siren or holder), in the order of their numbers, and counts all. $2 is an
+-- address by which a space is contacted, entered or to be entered, or the SIREN of one of its companies. $3 are patterns
+-- that its holder matches.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), found AS MATERIALIZED (

@@ -1,6 +1,6 @@
 -- Lifts the exclusions of the address, domain or number ($1 says which) $2, for reason $3, by $4 (D17). Invitations that
--- waited for them go back to their campaign, which releases them as its brakes allow (D13). What is of no campaign, or of one
--- that is over, is due again. Counts the exclusions that it lifted, and the spaces that they named.
+-- waited for them go back to their campaign, which releases them as its brakes allow (D13). An invitation of no campaign,
+-- or of one that is over, is due again. Counts the exclusions that it lifted, and the spaces that they named.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), held AS MATERIALIZED (

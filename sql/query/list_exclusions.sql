@@ -1,4 +1,4 @@
--- The exclusions that hold now, oldest first, and how many spaces each names (D17).
+-- Lists the exclusions that hold now, oldest first, and counts the spaces that each names (D17).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), domain AS MATERIALIZED ( -- no index has them: one pass for all

@@ -1,5 +1,5 @@
--- Enters a preview of campaign $1 by $2 into its audit log, with the words $3. Keeps $4, the
--- digest of the texts that somebody was sent, unless it is ''.
+-- Enters a preview of campaign $1 by $2 into its audit log, with the words $3. Keeps $4, the digest of the texts that
+-- somebody got, unless it is ''.
 WITH tried AS (
     UPDATE campaign SET tried = $4 WHERE id = $1 AND $4 <> ''
 )

@@ -1,4 +1,3 @@
--- Lists the workers that did not stop, with the seconds of their silence. The one that was heard of
--- last comes first.
+-- Lists the workers that did not stop, with the seconds of their silence, the latest sign of life first.
 SELECT version, texts, greatest(extract(epoch FROM (SELECT bascule_now()) - seen_at), 0)::float8 AS silent
 FROM worker ORDER BY seen_at DESC
