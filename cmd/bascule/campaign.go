@@ -446,11 +446,11 @@ Environment: DATABASE_URL.`,
 		Example: "  bascule campaign resume spring",
 	})
 	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
-		if err := db.ResumeCampaign(ctx, args[0], actor()); err != nil {
+		p, err := db.Progress(ctx, args[0]) // before workers release what is held
+		if err != nil {
 			return err
 		}
-		p, err := db.Progress(ctx, args[0])
-		if err != nil {
+		if err := db.ResumeCampaign(ctx, args[0], actor()); err != nil {
 			return err
 		}
 		a.printf("The campaign %s is running: %s held leave.\n", p.Name, count(int64(p.Held), "invitation", "invitations"))
