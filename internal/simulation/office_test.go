@@ -140,7 +140,8 @@ const nextDue = `
 	SELECT least(
 		(SELECT min(greatest(o.due_at, o.claimed_until, CASE WHEN o.lane <> 'recap' AND b.opened_at IS NOT NULL THEN b.probe_at END))
 			FROM obligation o, breaker b WHERE o.due_at < 'infinity'),
-		(SELECT min(at) FROM deadline), (SELECT min(at) FROM reinvitation))`
+		(SELECT min(at) FROM deadline), (SELECT min(at) FROM reinvitation),
+		(SELECT min(not_before) FROM held WHERE not_before > bascule_now()))`
 
 func (o *office) nextDue() (at time.Time, any bool) {
 	var next stdsql.NullTime

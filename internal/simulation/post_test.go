@@ -151,6 +151,7 @@ func (s *simulation) leaves(b *subscriber, key string) {
 
 func (s *simulation) deliver(b *subscriber, p parcel) {
 	s.did("mail: " + p.kind)
+	s.checkAddress(b, p)
 	if !p.first {
 		s.did("mail: a copy after doubt")
 	}
@@ -170,6 +171,25 @@ func (s *simulation) deliver(b *subscriber, p parcel) {
 			s.fail(b, "gets a confirmation at %s; enters with %q", p.to, b.enters)
 		}
 		b.confirmed++
+	}
+}
+
+// mostMails is how many mails of campaigns an address gets on a day (D16).
+const mostMails = 5
+
+// checkAddress counts the mails of campaigns to one address and day.
+func (s *simulation) checkAddress(b *subscriber, p parcel) {
+	invites := p.kind == "code" && p.another == 0 && !strings.Contains(p.text, isChosen)
+	if !p.first || !invites && p.kind != "reminder" && p.kind != "expired" {
+		return
+	}
+	key := p.to + dateOf(s.now).Format(time.DateOnly)
+	s.perAddress[key]++
+	switch n := s.perAddress[key]; {
+	case n == mostMails:
+		s.did("an address has all mails of a day")
+	case n > mostMails:
+		s.fail(b, "%s gets mail %d of a day (D16)", p.to, n)
 	}
 }
 
@@ -202,6 +222,9 @@ func (s *simulation) deliverCode(b *subscriber, p parcel) {
 	for _, other := range b.letters {
 		if other.request != l.request && other.good(s.now) {
 			s.fail(b, "has a code of another open request (I4)")
+		}
+		if !l.chosen && b.renewed == 0 && other.to == l.to && s.now.Sub(other.began) < 48*time.Hour {
+			s.fail(b, "is invited twice within two days (D16)")
 		}
 	}
 	b.letters = append(b.letters, l)

@@ -110,6 +110,7 @@ type simulation struct {
 	counted     map[string]bool      // invitations that left, by request and generation
 	deferred    map[string]bool      // those that wait for a full mailbox
 	orphans     map[string]time.Time // when a worker started mails, and died
+	perAddress  map[string]int       // mails of campaigns, by address and day
 	excluded    *subscriber          // by hand
 	returned    int                  // mails that came back
 	read        int                  // and were read
@@ -127,7 +128,7 @@ func newSimulation(t *testing.T, how size, seed uint64) *simulation {
 		size: how, now: monday, at: day(how.days, 0, 0),
 		byNumber: make(map[string]*subscriber), boxes: make(map[string]*mailbox), identifiers: make(map[string]*subscriber),
 		campaigns: make(map[string]*campaign), copies: make(map[string]copies), seen: make(map[string]int),
-		counted: make(map[string]bool), deferred: make(map[string]bool), orphans: make(map[string]time.Time),
+		perAddress: make(map[string]int), counted: make(map[string]bool), deferred: make(map[string]bool), orphans: make(map[string]time.Time),
 	}
 	s.office = newOffice(t, s)
 	s.populate(seed)

@@ -104,6 +104,12 @@ func (s *simulation) populate(seed uint64) {
 	s.castParts()
 }
 
+// A firm has more spaces at one address than that may be mailed on a day.
+const (
+	firmFrom = 60
+	firmSize = 9
+)
+
 // castParts gives some subscribers their reactions, so that each run meets everything.
 func (s *simulation) castParts() {
 	for i, part := range intents {
@@ -111,6 +117,9 @@ func (s *simulation) castParts() {
 	}
 	for i, b := range []box{boxGone, boxMoved, boxFull} {
 		s.subscribers[2*len(intents)+i].box = b
+	}
+	for _, b := range s.subscribers[firmFrom : firmFrom+firmSize] {
+		b.contact, b.box, b.priority, b.expires = "accueil@firme.example", "", 2, dateOf(day(s.expiries, 12, 0))
 	}
 	for i := range s.burst { // nobody shares an address there: complaints leave nobody else alone
 		b := s.subscribers[s.first+s.later+i]

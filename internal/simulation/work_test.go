@@ -142,7 +142,7 @@ func (s *simulation) checkOrder() {
 	var priority int
 	var expires time.Time
 	err := s.db.Raw.QueryRow(`SELECT h.priority, h.expires FROM held h JOIN campaign c ON c.id = h.campaign_id
-		WHERE c.name = $1 AND h.expires >= (bascule_now() AT TIME ZONE 'Europe/Paris')::date ORDER BY 1, 2 LIMIT 1`, mainCampaign).Scan(&priority, &expires)
+		WHERE c.name = $1 AND h.not_before IS NULL AND h.expires >= (bascule_now() AT TIME ZONE 'Europe/Paris')::date ORDER BY 1, 2 LIMIT 1`, mainCampaign).Scan(&priority, &expires)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return
 	}
