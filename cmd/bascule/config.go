@@ -1,5 +1,8 @@
 package main
 
+// This file is long because it alone reads the environment: one short method for each
+// variable.
+
 import (
 	"context"
 	_ "embed"

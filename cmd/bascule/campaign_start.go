@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bascule/sql"
+)
+
+// brakes are the flags of a campaign's settings. A setting without its flag stays as it
+// is.
+type brakes struct {
+	after   time.Duration
+	pilot   int
+	perDay  int
+	minHelp span
+	again   int
+}
+
+func (b *brakes) addTo(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&b.after, "after", 0, "no invitation leaves before this `time` is over, such as 15m")
+	cmd.Flags().IntVar(&b.pilot, "pilot", 0, "pause once `N` more invitations have started")
+	cmd.Flags().IntVar(&b.perDay, "per-day", 0, "at most `N` invitations a day, in Paris; 0: no limit")
+	cmd.Flags().Var(&b.minHelp, "min-help", "only if so much assistance lies in the lifetime of a code, such as 12h")
+	cmd.Flags().IntVar(&b.again, "again", 0, "invite again whose code expired, at most `N` times, before the certificate ends (3 unless set); 0: never")
+}
+
+// check refuses values that make no sense, and values with which nothing could ever
+// start (D14).
+func (b *brakes) check(a *app) error {
+	if b.after < 0 || b.pilot < 0 || b.perDay < 0 {
+		return usagef("a number or time is below 0")
+	}
+	if b.pilot > maxBrake || b.perDay > maxBrake {
+		return usagef("a number is above %d", maxBrake)
+	}
+	if b.again < 0 || b.again > sql.MaxAgain {
+		return usagef("--again is from 0 to %d: there are 30, 15, 7 and 2 days before the certificate ends", sql.MaxAgain)
+	}
+	if b.minHelp == 0 {
+		return nil
+	}
+	least := time.Duration(b.minHelp).Round(time.Minute)
+	hours, err := a.env.helpHours()
+	if err != nil {
+		return err
+	}
+	lifetime, err := a.env.codeLifetime()
+	if err != nil {
+		return err
+	}
+	if _, ok := hours.Next(time.Now(), lifetime, least); !ok {
+		return usagef("--min-help %s: a code is good for %s, and HELP_HOURS (%s) never have so much in it: nothing could leave",
+			shortDuration(least), shortDuration(lifetime), hours)
+	}
+	return nil
+}
+
+// maxBrake is more than the number of subscribers.
+const maxBrake = 1_000_000_000
+
+// apply changes the settings by the flags that were given. started is how many
+// invitations have started: a pilot counts from there.
+func (b *brakes) apply(cmd *cobra.Command, s *sql.CampaignSettings, now time.Time, started int) {
+	if cmd.Flags().Changed("after") {
+		s.StartsAt = now.Add(b.after)
+	}
+	if cmd.Flags().Changed("pilot") {
+		s.Pilot = 0
+		if b.pilot > 0 {
+			s.Pilot = started + b.pilot
+		}
+	}
+	if cmd.Flags().Changed("per-day") {
+		s.PerDay = b.perDay
+	}
+	if cmd.Flags().Changed("min-help") {
+		s.MinHelp = time.Duration(b.minHelp).Round(time.Minute)
+	}
+	if cmd.Flags().Changed("again") {
+		s.Again = b.again
+	}
+}
+
+func (a *app) campaignStart() *cobra.Command {
+	var b brakes
+	var anyway reason
+	cmd := a.ofCampaign(&cobra.Command{
+		Use:   "start NAME",
+		Short: "Send the invitations of a prepared campaign",
+		Long: `Sends the invitations of a prepared campaign: by priority, then by the expiry of
+the certificate, the earliest that is still ahead first. It first looks at all that
+bascule campaign check looks at, and refuses if a line is red; --anyway starts all the
+same, and the log of the campaign keeps the reason. The brakes can be changed while it
+runs, by bascule campaign set.
+
+Environment: that of bascule campaign check.`,
+		Example: `  bascule campaign start spring --after 15m --pilot 200
+  bascule campaign start spring --per-day 20000 --min-help 12h`,
+	})
+	b.addTo(cmd)
+	cmd.Flags().Var(&anyway, "anyway", "start although a line of check is red; the `reason` is for the log")
+	cmd.RunE = a.withBrakes(&b, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error {
+		if p.State != sql.CampaignPrepared {
+			return &sql.CampaignStateError{Name: p.Name, State: p.State}
+		}
+		s := p.CampaignSettings
+		b.apply(cmd, &s, at, p.Started)
+		why, err := a.mayStart(ctx, db, p, s, anyway.String())
+		if err != nil {
+			return err
+		}
+		if err := db.StartAnyway(ctx, p.Name, s, why, actor()); err != nil {
+			return err
+		}
+		a.printf("The campaign %s is running: %s.\n", p.Name, count(int64(p.Held), "invitation leaves", "invitations leave"))
+		for _, brake := range brakesOf(s) {
+			a.printf("  %s\n", brake)
+		}
+		a.printf("`bascule campaign pause %s` stops what has not left.\n", shellWord(p.Name))
+		return nil
+	})
+	return cmd
+}
+
+func (a *app) campaignSet() *cobra.Command {
+	var b brakes
+	var file string
+	cmd := a.ofCampaign(&cobra.Command{
+		Use:   "set NAME",
+		Short: "Change the brakes or the message of a campaign, which may be running",
+		Long: `Changes the brakes of a campaign, also while it runs. 0 takes a brake away. The
+message is a paragraph of your own in its invitations and reminders, from the next
+mail on: at most 1000 characters in 20 lines of plain text, with links and addresses
+on the domains of PUBLIC_URL and MAIL_FROM alone.
+
+Environment: DATABASE_URL; HELP_HOURS and CODE_LIFETIME, optional, for --min-help;
+PUBLIC_URL and MAIL_FROM for --message.`,
+		Example: `  bascule campaign set spring --per-day 5000
+  bascule campaign set spring --per-day 0
+  bascule campaign set spring --message message.txt
+  bascule campaign set spring --message ''`,
+	})
+	b.addTo(cmd)
+	cmd.Flags().StringVar(&file, "message", "", "the `FILE` with the message, UTF-8; '' takes it away")
+	cmd.MarkFlagsOneRequired("after", "pilot", "per-day", "min-help", "again", "message")
+	cmd.RunE = a.withBrakes(&b, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error {
+		if cmd.Flags().Changed("message") {
+			m, err := a.message(file)
+			if err != nil {
+				return err
+			}
+			if err := db.SetMessage(ctx, p.Name, m, actor()); err != nil {
+				return err
+			}
+			p.Message = m
+		}
+		var now sql.CampaignSettings
+		err := db.SetCampaign(ctx, p.Name, func(s *sql.CampaignSettings) {
+			b.apply(cmd, s, at, p.Started)
+			now = *s
+		}, actor())
+		if err != nil {
+			return err
+		}
+		a.printf("The campaign %s is %s.\n", p.Name, p.State)
+		for _, line := range append(brakesOf(now), messageOf(p.Campaign)...) {
+			a.printf("  %s\n", line)
+		}
+		return nil
+	})
+	return cmd
+}
+
+// withBrakes runs f on the named campaign, once its flags make sense. at is the time of
+// the database's clock.
+func (a *app) withBrakes(b *brakes, f func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error) func(*cobra.Command, []string) error {
+	run := a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
+		p, err := db.Progress(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		at, err := db.Now(ctx)
+		if err != nil {
+			return err
+		}
+		return f(ctx, db, p, at)
+	})
+	return func(cmd *cobra.Command, args []string) error {
+		if err := b.check(a); err != nil {
+			return err
+		}
+		return run(cmd, args)
+	}
+}

@@ -1,0 +1,114 @@
+package importer
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"bascule/importer/xlsx"
+	"bascule/internal/workbook"
+)
+
+// reasonWidth is the width of the reasons beside the rows, in characters.
+const reasonWidth = 56
+
+// heightOf is the height of a row with wrapped text, in points, as some programs do not
+// compute it. 0 is one line.
+func heightOf(text string, width int) float64 {
+	lines := 1 + utf8.RuneCountInString(text)*10/(width*9)
+	if lines == 1 {
+		return 0
+	}
+	return min(15*float64(lines), 400)
+}
+
+// styleOf is the style of a cell, or that of a cell that a rejection names.
+func (b *verdictBook) styleOf(style int, blamed bool) int {
+	if blamed {
+		return b.culprit
+	}
+	return style
+}
+
+// fill prepares a row of the file. blamed is the column of the cell that a rejection
+// names, or 0.
+func (b *verdictBook) fill(s *sheet, r row, style, blamed int) {
+	b.height = 0
+	b.cells = slices.Grow(b.cells[:0], s.right+len(verdictHeadings))[:s.right+len(verdictHeadings)]
+	clear(b.cells)
+	for _, c := range r.cells {
+		of := b.styleOf(style, c.column == blamed)
+		value, code := s.value(r, c)
+		if code != "" {
+			of = b.withFormat(of, code)
+		}
+		b.cells[s.verdictColumn(c.column)-1] = value.In(of)
+	}
+}
+
+// value is the value of a cell, with the format of a number or a date. An identifier is
+// a text. So is a value that would not come back the same as a number.
+func (s *sheet) value(r row, c cell) (v workbook.Cell, code string) {
+	text := workbook.Text(s.carried(r, c))
+	f := slices.Index(s.layout.columns, c.column)
+	if c.style == 0 || r.line <= s.layout.line || f >= 0 && s.headings[f].identifier {
+		return text, ""
+	}
+	format := s.format(c.style)
+	if format.Date {
+		if v, ok := dateCell(c.text); ok {
+			return v, cmp.Or(format.Code, "dd/mm/yyyy")
+		}
+		return text, ""
+	}
+	if !plainNumber.MatchString(c.text) || format.Code == "" {
+		return text, ""
+	}
+	if n, err := strconv.ParseInt(c.text, 10, 64); err == nil {
+		return workbook.Number(n), format.Code
+	}
+	x, err := strconv.ParseFloat(c.text, 64)
+	if err != nil {
+		return text, ""
+	}
+	return workbook.Decimal(x), format.Code
+}
+
+// plainNumber is one that a spreadsheet keeps digit by digit.
+var plainNumber = regexp.MustCompile(`^-?\d{1,15}(?:\.\d{1,15})?$`)
+
+// dateCell is a date as xlsx tells it. Spreadsheets disagree on what came before March
+// 1900.
+func dateCell(text string) (workbook.Cell, bool) {
+	if t, err := time.Parse("02/01/2006", text); err == nil && t.Year() > 1900 {
+		return workbook.Day(t), true
+	}
+	t, err := time.Parse("02/01/2006 15:04:05", text)
+	return workbook.Instant(t), err == nil && t.Year() > 1900
+}
+
+// carried is a cell's text in the verdict workbook. An identifier may have been
+// rejected because it was shown as something else. It must not be accepted when it
+// comes back as text, so it gets the form of lost digits.
+func (s *sheet) carried(r row, c cell) string {
+	f := slices.Index(s.layout.columns, c.column)
+	if c.kind != xlsx.ShownOtherwise || r.line <= s.layout.line || f < 0 || !s.headings[f].identifier {
+		return c.text
+	}
+	text, ok := xlsx.Scientific(c.text)
+	if !ok {
+		return c.text
+	}
+	return text
+}
+
+func (b *verdictBook) writeRow(out *workbook.Sheet, line int) error {
+	err := out.RowOf(line, b.height, 0)
+	for i, c := range b.cells {
+		out.Put(i+1, c)
+	}
+	return err
+}

@@ -1,0 +1,209 @@
+package sql
+
+import (
+	"context"
+	"crypto/sha256"
+	stdsql "database/sql"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
+)
+
+var (
+	//go:embed query/make_campaign.sql
+	makeCampaign string
+	//go:embed query/move_campaign.sql
+	moveCampaign string
+	//go:embed query/set_campaign.sql
+	setCampaign string
+	//go:embed query/wake_campaign.sql
+	wakeCampaign string
+	//go:embed query/note_start_anyway.sql
+	noteStartAnyway string
+)
+
+// StartCampaign lets a prepared campaign send its invitations, with these settings
+// (D12). It returns ErrNoCampaign or a *CampaignStateError.
+func (db *DB) StartCampaign(ctx context.Context, name string, s CampaignSettings, actor string) error {
+	return db.StartAnyway(ctx, name, s, "", actor)
+}
+
+// StartAnyway is StartCampaign for a campaign that was not found ready; the log tells
+// why, unless that is "".
+func (db *DB) StartAnyway(ctx context.Context, name string, s CampaignSettings, why, actor string) error {
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if err := set(ctx, tx, c, s, actor); err != nil {
+			return err
+		}
+		if why != "" {
+			if _, err := tx.ExecContext(ctx, noteStartAnyway, c.ID, actor, why); err != nil {
+				return fmt.Errorf("record why campaign %q starts: %w", c.Name, err)
+			}
+		}
+		return move(ctx, tx, c, CampaignRunning, "", actor, CampaignPrepared)
+	})
+}
+
+// PauseCampaign stops the invitations of a running campaign that have not started.
+// Commands show why. It returns ErrNoCampaign or a *CampaignStateError.
+func (db *DB) PauseCampaign(ctx context.Context, name, why, actor string) error {
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		return move(ctx, tx, c, CampaignPaused, why, actor, CampaignRunning)
+	})
+}
+
+// ResumeCampaign lets a paused campaign go on. Its pilot is over. It returns
+// ErrNoCampaign or a *CampaignStateError.
+func (db *DB) ResumeCampaign(ctx context.Context, name, actor string) error {
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if err := move(ctx, tx, c, CampaignRunning, "", actor, CampaignPaused); err != nil {
+			return err
+		}
+		if s := c.CampaignSettings; s.Pilot > 0 {
+			s.Pilot = 0
+			if err := set(ctx, tx, c, s, actor); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, wakeCampaign, c.ID)
+		return err
+	})
+}
+
+// SetCampaign changes the settings of a campaign, even of a running one. It returns
+// ErrNoCampaign or a *CampaignStateError.
+func (db *DB) SetCampaign(ctx context.Context, name string, change func(*CampaignSettings), actor string) error {
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if c.State == CampaignCancelled || c.State == CampaignClosed {
+			return &CampaignStateError{c.Name, c.State}
+		}
+		s := c.CampaignSettings
+		change(&s)
+		return set(ctx, tx, c, s, actor)
+	})
+}
+
+//go:embed query/set_message.sql
+var setMessage string
+
+// SetMessage gives a campaign another message, which stands in the mails that start from
+// then on; "" takes it away. The log has a digest of it. It returns ErrNoCampaign or a
+// *CampaignStateError.
+func (db *DB) SetMessage(ctx context.Context, name string, m conversion.Message, actor string) error {
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if c.State == CampaignCancelled || c.State == CampaignClosed {
+			return &CampaignStateError{c.Name, c.State}
+		}
+		if m == c.Message {
+			return nil
+		}
+		why := "none"
+		if m != "" {
+			why = fmt.Sprintf("%d characters, sha256 %.8x", len([]rune(m)), sha256.Sum256([]byte(m)))
+		}
+		if _, err := tx.ExecContext(ctx, setMessage, c.ID, m, actor, why); err != nil {
+			return fmt.Errorf("change the message of campaign %q: %w", c.Name, err)
+		}
+		return nil
+	})
+}
+
+// changeCampaign runs f in a transaction that holds the campaign.
+func (db *DB) changeCampaign(ctx context.Context, name string, f func(*sqlx.Tx, Campaign) error) error {
+	return db.inTx(ctx, func(tx *sqlx.Tx) error {
+		c, err := campaignOf(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `SELECT FROM campaign WHERE id = $1 FOR NO KEY UPDATE`, c.ID); err != nil {
+			return fmt.Errorf("lock campaign %q: %w", name, err)
+		}
+		if c, err = campaignOf(ctx, tx, name); err != nil { // as it is now that it is locked
+			return err
+		}
+		return f(tx, c)
+	})
+}
+
+// move brings a campaign to another state, if its state is one of from.
+func move(ctx context.Context, tx *sqlx.Tx, c Campaign, to CampaignState, why, actor string, from ...CampaignState) error {
+	var n int
+	if err := tx.GetContext(ctx, &n, moveCampaign, c.ID, pq.Array(from), to, why, actor); err != nil {
+		return fmt.Errorf("bring campaign %q to %s: %w", c.Name, to, err)
+	}
+	if n == 0 {
+		return &CampaignStateError{c.Name, c.State}
+	}
+	return nil
+}
+
+func set(ctx context.Context, tx *sqlx.Tx, c Campaign, s CampaignSettings, actor string) error {
+	if s == c.CampaignSettings {
+		return nil
+	}
+	startsAt := stdsql.NullTime{Time: s.StartsAt, Valid: !s.StartsAt.IsZero()}
+	positive := func(n int) stdsql.NullInt64 { return stdsql.NullInt64{Int64: int64(n), Valid: n > 0} }
+	_, err := tx.ExecContext(ctx, setCampaign, c.ID, startsAt, positive(s.Pilot), positive(s.PerDay), positive(int(s.MinHelp/time.Minute)), actor, s.String(), s.Again)
+	if err != nil {
+		return fmt.Errorf("change the settings of campaign %q: %w", c.Name, err)
+	}
+	return nil
+}
+
+// String tells the settings in a line, for the log.
+func (s CampaignSettings) String() string {
+	return fmt.Sprintf("pilot %d, per day %d, min help %s, again %d", s.Pilot, s.PerDay, s.MinHelp, s.Again)
+}
+
+//go:embed query/open_of_campaign.sql
+var openOfCampaign string
+
+// CancelCampaign ends a campaign and all its open requests. Their codes are dead;
+// switched spaces stay switched. It returns how many requests it ended, and
+// ErrNoCampaign or a *CampaignStateError. If a call breaks off, the next one finishes
+// its work.
+func (db *DB) CancelCampaign(ctx context.Context, name, why, actor string) (n int64, err error) {
+	return db.endCampaign(ctx, name, CampaignCancelled, why, actor, CampaignPrepared, CampaignRunning, CampaignPaused, CampaignCancelled)
+}
+
+// CloseCampaign ends a campaign, and its open requests whose code never started. It
+// sends nothing more. A code that was mailed is good until its deadline. It returns the
+// same as CancelCampaign.
+func (db *DB) CloseCampaign(ctx context.Context, name, why, actor string) (n int64, err error) {
+	return db.endCampaign(ctx, name, CampaignClosed, why, actor, CampaignPrepared, CampaignRunning, CampaignPaused, CampaignCancelled, CampaignClosed)
+}
+
+// endChunk is how many requests end in one transaction. It bounds how long imports and
+// activations wait for the locks.
+const endChunk = 5_000
+
+// endCampaign ends the campaign before its requests, so that nothing starts any more.
+func (db *DB) endCampaign(ctx context.Context, name string, to CampaignState, why, actor string, from ...CampaignState) (n int64, err error) {
+	var c Campaign
+	err = db.changeCampaign(ctx, name, func(tx *sqlx.Tx, found Campaign) error {
+		c = found
+		return move(ctx, tx, c, to, why, actor, from...)
+	})
+	if err != nil {
+		return 0, err
+	}
+	var open []int64
+	if err := db.x.SelectContext(ctx, &open, openOfCampaign, c.ID, to == CampaignClosed); err != nil {
+		return 0, fmt.Errorf("list the open requests of campaign %q: %w", name, err)
+	}
+	for len(open) > 0 {
+		chunk := open[:min(endChunk, len(open))]
+		open = open[len(chunk):]
+		done, err := db.end(ctx, chunk, to == CampaignClosed, actor)
+		n += done
+		if err != nil {
+			return n, fmt.Errorf("cancel requests of campaign %q; the same command goes on: %w", name, err)
+		}
+	}
+	return n, nil
+}
