@@ -33,7 +33,7 @@ func frozenStage(t *testing.T) *stage {
 	}
 	t.Cleanup(func() { raw.Close() })
 	return &stage{t: t, db: &sqltest.DB{DB: db, URL: url, Raw: raw}, url: url,
-		keys: sqltest.Keys(t), redis: devtest.Redis(t), relay: newRelay(t), log: &logBook{}}
+		keys: sqltest.Keys(t), redis: devtest.Redis(t), relay: newRelay(t), log: &devtest.Log{}}
 }
 
 // stopsFrozen freezes PostgreSQL, lets something happen, and wants the worker to
@@ -84,7 +84,7 @@ func TestStopsOnFrozenPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.pass(31 * time.Second)
-	s.until("the other one waits to be started", `SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '-- Reads what the mails $1 of the codes%'`)
+	s.until("the other one waits to be started", `SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'code'::regclass`)
 	thaw := s.stopsFrozen("at work", stop, func() { close(goOn) })
 
 	thaw()

@@ -1,7 +1,6 @@
 package jobs_test
 
 import (
-	"bytes"
 	"context"
 	stdsql "database/sql"
 	"errors"
@@ -40,7 +39,7 @@ type stage struct {
 	keys  *conversion.Keyring
 	redis *devenv.RedisServer
 	relay *relay
-	log   *logBook
+	log   *devtest.Log
 	ahead time.Duration // of the database's clock
 	count int           // workers so far
 }
@@ -50,7 +49,7 @@ const ourselves = "test"
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{t: t, db: sqltest.Open(t), keys: sqltest.Keys(t), redis: devtest.Redis(t), relay: newRelay(t), log: &logBook{}}
+	s := &stage{t: t, db: sqltest.Open(t), keys: sqltest.Keys(t), redis: devtest.Redis(t), relay: newRelay(t), log: &devtest.Log{}}
 	s.url = sqltest.As(t, s.db.URL, sqltest.Application)
 	s.db.Raw.Close()
 	raw, err := stdsql.Open("postgres", withParameter(t, s.db.URL, "application_name", ourselves))
@@ -85,24 +84,6 @@ func withParameter(t *testing.T, s, name, value string) string {
 	q.Set(name, value)
 	u.RawQuery = q.Encode()
 	return u.String()
-}
-
-// logBook keeps what workers log.
-type logBook struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // invite makes n requests whose mails are due.

@@ -1,18 +1,18 @@
 package queue
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"bascule/internal/devenv/devtest"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
@@ -51,22 +51,8 @@ func (r *troubled) trouble(answer string) {
 	}
 }
 
-// A book keeps the log lines.
-type book struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *book) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *book) lines() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Split(strings.TrimSpace(b.b.String()), "\n")
+func lines(log *devtest.Log) []string {
+	return strings.Split(strings.TrimSpace(log.String()), "\n")
 }
 
 // An idle worker does not trouble a Redis that is in trouble: under five calls a
@@ -112,7 +98,7 @@ func inTrouble(t *testing.T, answer string, reads bool, advice string) {
 		t.Fatal(err)
 	}
 	r.Server().SetPreHook(r.hook)
-	var log book
+	var log devtest.Log
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan WakeUp, 10)
 	s, err := Serve(ctx, c, Slots{Interactive: 4, Batch: 8}, Handlers{
@@ -130,12 +116,12 @@ func inTrouble(t *testing.T, answer string, reads bool, advice string) {
 	if n := r.asked.Load() - before; n > 5*int64(watched/time.Second) || n < int64(watched/waitAfterFailure)/2 {
 		t.Errorf("asked %d times in %s", n, watched)
 	}
-	if said := log.lines(); len(said) != 1 || !strings.Contains(said[0], advice) || !strings.Contains(said[0], "level=ERROR") {
+	if said := lines(&log); len(said) != 1 || !strings.Contains(said[0], advice) || !strings.Contains(said[0], "level=ERROR") {
 		t.Errorf("the log has %d lines: %q", len(said), said)
 	}
 	r.trouble("")
 	<-time.After(2 * quietFor)
-	if said := log.lines(); len(said) != 2 || !strings.Contains(said[1], "answers again") {
+	if said := lines(&log); len(said) != 2 || !strings.Contains(said[1], "answers again") {
 		t.Errorf("afterwards the log has %d lines: %q", len(said), said)
 	}
 	if err := c.Enqueue(t.Context(), WakeBulk, 1, 1); err != nil {

@@ -60,7 +60,7 @@ func (h Hours) Next(from time.Time, lifetime, least time.Duration) (time.Time, b
 		sum += p.length()
 		for sum >= least {
 			enough := p.end.Add(least - sum) // the first of ahead and the later ones have been enough then
-			if at := later(from, enough.Add(-lifetime)); !at.After(ahead[0].start) {
+			if at := Later(from, enough.Add(-lifetime)); !at.After(ahead[0].start) {
 				return at.In(from.Location()), true
 			}
 			sum -= ahead[0].length()
@@ -86,12 +86,12 @@ func (h Hours) periods(from, to time.Time) iter.Seq[period] {
 			offset := time.Duration(seconds) * time.Second
 			until := to
 			if _, change := paris.ZoneBounds(); !change.IsZero() {
-				until = earlier(change, to)
+				until = Earlier(change, to)
 			}
 			// The clock in Paris is written as UTC, which has no changes.
 			for midnight := from.UTC().Add(offset).Truncate(day); midnight.Add(-offset).Before(until); midnight = midnight.Add(day) {
 				for _, s := range h.on(midnight) {
-					p := period{later(midnight.Add(s.start-offset), from), earlier(midnight.Add(s.end-offset), until)}
+					p := period{Later(midnight.Add(s.start-offset), from), Earlier(midnight.Add(s.end-offset), until)}
 					if p.start.Before(p.end) && !yield(p) {
 						return
 					}
@@ -111,14 +111,16 @@ func (h Hours) on(midnight time.Time) []span {
 	return spans
 }
 
-func earlier(a, b time.Time) time.Time {
+// Earlier is the earlier of two instants.
+func Earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
 	}
 	return a
 }
 
-func later(a, b time.Time) time.Time {
+// Later is the later of two instants.
+func Later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

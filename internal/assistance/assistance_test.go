@@ -204,7 +204,7 @@ func TestBetweenCountsMinutes(t *testing.T) {
 		var want time.Duration
 		for at := from.Truncate(time.Minute); at.Before(to); at = at.Add(time.Minute) {
 			if m.open(at) {
-				want += earlier(at.Add(time.Minute), to).Sub(later(at, from))
+				want += Earlier(at.Add(time.Minute), to).Sub(Later(at, from))
 			}
 		}
 		if got := hours(t, text).Between(from, to); got != want {

@@ -92,7 +92,7 @@ type making struct {
 
 func (m *making) run() {
 	var next time.Time // when the rate lets the next mail go
-	for at := m.From; m.left > 0; at = later(at, next) {
+	for at := m.From; m.left > 0; at = assistance.Later(at, next) {
 		if m.MinHelp > 0 {
 			opens, ok := m.Help.Next(at, m.Lifetime, m.MinHelp)
 			if !ok {
@@ -179,7 +179,7 @@ func (m *making) closes(from, to time.Time) time.Time {
 			continue
 		}
 		if m.Help.Between(minute, minute.Add(m.Lifetime)) < m.MinHelp {
-			return earlier(at.Add(spare), to)
+			return assistance.Earlier(at.Add(spare), to)
 		}
 		at = minute
 	}
@@ -285,20 +285,6 @@ func midnightAfter(at time.Time) time.Time {
 }
 
 func minuteAfter(at time.Time) time.Time { return at.Truncate(time.Minute).Add(time.Minute) }
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
 
 // compareBool puts false first.
 func compareBool(x, y bool) int {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +33,7 @@ type office struct {
 	move    func(time.Time) // the clock
 	keys    *conversion.Keyring
 	help    assistance.Hours
-	log     *logBook
+	log     *devtest.Log
 	relay   *relay
 	pages   *sql.DB
 	web     http.Handler
@@ -52,7 +51,7 @@ type office struct {
 const lifetime = conversion.DefaultCodeLifetime
 
 func newOffice(t *testing.T, s *simulation) *office {
-	o := &office{t: t, db: sqltest.Open(t), keys: sqltest.Keys(t), log: &logBook{}, bounces: t.TempDir()}
+	o := &office{t: t, db: sqltest.Open(t), keys: sqltest.Keys(t), log: &devtest.Log{}, bounces: t.TempDir()}
 	o.relay = newRelay(t, s.mailbox)
 	o.move = o.db.Wind(t)
 	o.move(s.now)
@@ -214,22 +213,4 @@ func (o *office) until(what string, holds func() bool) {
 		case <-tick.C:
 		}
 	}
-}
-
-// A logBook keeps the log lines.
-type logBook struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"bascule/internal/assistance"
 	"bascule/internal/conversion"
 	"bascule/internal/devenv/devtest"
 )
@@ -164,11 +165,11 @@ func (s *simulation) run() {
 }
 
 // soon makes the workers look at the latest change.
-func (s *simulation) soon() { s.at = earlier(s.at, s.now.Add(time.Second)) }
+func (s *simulation) soon() { s.at = assistance.Earlier(s.at, s.now.Add(time.Second)) }
 
 // afterPause makes them look when they have paused.
 func (s *simulation) afterPause() {
-	s.at = earlier(s.at, later(s.now.Add(time.Second), s.worked.Add(s.pause)))
+	s.at = assistance.Earlier(s.at, assistance.Later(s.now.Add(time.Second), s.worked.Add(s.pause)))
 }
 
 // in makes something happen later.

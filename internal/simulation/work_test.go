@@ -4,6 +4,8 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"time"
+
+	"bascule/internal/assistance"
 )
 
 // work makes the workers look at everything, once.
@@ -30,10 +32,10 @@ func (s *simulation) work() {
 func (s *simulation) nextWork() time.Time {
 	at := midnightAfter(s.now)
 	if due, any := s.nextDue(); any {
-		at = earlier(at, later(due, s.now.Add(s.pause)))
+		at = assistance.Earlier(at, assistance.Later(due, s.now.Add(s.pause)))
 	}
 	if opens, ok := s.help.Next(s.now, lifetime, 12*time.Hour); ok && opens.After(s.now) {
-		at = earlier(at, opens)
+		at = assistance.Earlier(at, opens)
 	}
 	return at
 }
@@ -115,20 +117,6 @@ func (s *simulation) noticeStops() {
 // dayOf is the day of the run.
 func (s *simulation) dayOf() int {
 	return int(dateOf(s.now).Sub(dateOf(monday)).Hours() / 24)
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // checkOrder: mails that leave as a day begins come before held ones (D13).

@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -80,21 +79,9 @@ func newSite(t testing.TB, change ...func(*web.Config)) *site {
 
 // logBook keeps all that a site logs.
 type logBook struct {
-	mu      sync.Mutex
-	b       bytes.Buffer
+	devtest.Log
+	mu      sync.Mutex // of what follows
 	secrets []string
-}
-
-func (l *logBook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // check is I6: no address, network address, code, password or answer in any line.
