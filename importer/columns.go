@@ -77,7 +77,7 @@ var subscriberHeadings = []heading{
 }
 
 // subscriberForms are the lists that an import takes.
-var subscriberForms = []form{subscriberHeadings}
+var subscriberForms = []form{subscriberHeadings, firmHeadings}
 
 // dossierHeadings are the columns of the sheet Dossiers.
 var dossierHeadings = []heading{

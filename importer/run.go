@@ -27,6 +27,8 @@ type Options struct {
 	Start bool
 	// Within leaves out certificates that expire later than that; 0 takes all.
 	Within time.Duration
+	// Firm takes only the sheet that a firm has filled in.
+	Firm bool
 	// DryRun judges every row and stores nothing.
 	DryRun bool
 	// VerdictsPath is the path of the verdict workbook; "" writes none.
@@ -62,6 +64,11 @@ func Run(ctx context.Context, db *sql.DB, opts Options) (sql.ImportResult, error
 		return sql.ImportResult{}, err
 	}
 	defer f.Close()
+	if opts.Firm {
+		if err := f.notFirm(); err != nil {
+			return sql.ImportResult{}, err
+		}
+	}
 	if opts.Warn != nil {
 		for _, w := range f.Warnings {
 			opts.Warn(w)
@@ -160,20 +167,28 @@ func CheckVerdictsPath(path, verdicts string) error {
 
 func (f *File) request(opts Options) sql.Import {
 	told := &issuers{store: opts.Certificates, known: make(map[string]issuer)}
-	return sql.Import{
+	in := sql.Import{
 		Campaign: opts.Campaign, Start: opts.Start,
 		Hash: f.Hash, FileName: f.Name, Sheet: f.Sheet, Corrected: f.rows.layout.added > 0,
 		Within: opts.Within, DryRun: opts.DryRun, Actor: opts.Actor, Keys: opts.Keys,
 		Columns:  f.columns(),
 		Expect:   f.Count(),
-		Rows:     told.tell(f.Rows()),
 		Dossiers: f.Dossiers(),
 		Stage:    func(name string) { opts.Progress(name, 0, 0) },
 	}
+	if f.rows.isFirm() {
+		in.Answers, in.Dossiers = f.answers(opts.Keys), nil
+	} else {
+		in.Rows = told.tell(f.Rows())
+	}
+	return in
 }
 
 // columns are the letters of the fields that a verdict may point at.
 func (f *File) columns() sql.Columns {
+	if f.rows.isFirm() {
+		return f.rows.firmColumnsOf()
+	}
 	c := sql.Columns{Number: f.rows.letters(fieldNumber), Email: f.rows.letters(fieldEmail), Serial: f.rows.letters(fieldSerial)}
 	if f.dossiers != nil {
 		c.SIREN = f.dossiers.letters(fieldSIREN)

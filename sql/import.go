@@ -62,6 +62,7 @@ type Import struct {
 	Columns   Columns
 	Expect    int // data rows counted by the pre-flight
 	Rows      iter.Seq2[ImportRow, error]
+	Answers   iter.Seq2[Answer, error]     // of a firm, instead of Rows; nil if there are none
 	Dossiers  iter.Seq2[DossierRow, error] // nil if the file has no such sheet
 	Stage     func(name string)            // called when a stage begins; may be nil
 }
@@ -117,6 +118,9 @@ func waitForImports(ctx context.Context, tx *sqlx.Tx) error {
 func (db *DB) Import(ctx context.Context, in Import, verdicts func(iter.Seq2[Verdict, error]) error) (ImportResult, error) {
 	if in.Stage == nil {
 		in.Stage = func(string) {}
+	}
+	if in.Answers != nil {
+		in.Rows = db.rowsOf(ctx, in.Answers, in.Columns)
 	}
 	var result ImportResult
 	err := db.tryTx(ctx, func(tx *sqlx.Tx) (err error) {

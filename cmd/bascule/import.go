@@ -19,6 +19,7 @@ type importFlags struct {
 	dryRun   bool
 	campaign string
 	start    bool
+	firm     bool
 	within   span
 	verdicts string
 	force    bool
@@ -41,16 +42,22 @@ The campaign is the one that is named, else the one in which the subscribers of
 the file are already, else a new one named after the file. --start sends its
 invitations at once, without a look at what bascule campaign check finds.
 
+A workbook of ` + "`bascule firms`" + ` that a firm has filled in gives its spaces new addresses,
+and changes nothing else. With --firm no other kind of list is taken: whatever came
+from outside could name any space.
+
 Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 		Example: `  bascule import list.xlsx --dry-run --verdicts verdicts.xlsx
   bascule import list.xlsx --within 90d --campaign spring
-  bascule import list.xlsx --start --json`,
+  bascule import list.xlsx --start --json
+  bascule import answer.xlsx --firm --campaign spring`,
 		Args:              oneArg("FILE"),
 		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "judge every row, store nothing")
 	cmd.Flags().StringVar(&f.campaign, "campaign", "", "the campaign that it belongs to, made if there is none of that `NAME`")
 	cmd.Flags().BoolVar(&f.start, "start", false, "start the campaign: the mails leave at once")
+	cmd.Flags().BoolVar(&f.firm, "firm", false, "FILE came back from a firm: take no other kind of list")
 	cmd.Flags().Var(&f.within, "within", "only certificates that expire within this `time`, such as 90d (default: all)")
 	cmd.Flags().StringVar(&f.verdicts, "verdicts", "", "write the sheet with a verdict for each row to the new workbook `OUT.xlsx`")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the counts as one JSON object")
@@ -109,7 +116,7 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 	progress := newProgress(a)
 	defer progress.end()
 	result, err := importer.Run(ctx, db, importer.Options{
-		Path: path, Campaign: f.campaign, Start: f.start, Within: time.Duration(f.within), DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys, Certificates: certificates,
+		Path: path, Campaign: f.campaign, Start: f.start, Firm: f.firm, Within: time.Duration(f.within), DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys, Certificates: certificates,
 		Progress: progress.show,
 		Warn: func(w importer.Warning) {
 			progress.end()

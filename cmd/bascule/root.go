@@ -103,7 +103,7 @@ Start with "bascule demo": it needs no configuration.`,
 	root.AddCommand(
 		a.demoCommand(), a.migrateCommand(), a.importCommand(), a.serveCommand(), a.workCommand(),
 		a.statusCommand(), a.reportCommand(), a.showCommand(), a.resendCommand(), a.cancelCommand(),
-		a.retryCommand(), a.correctCommand(), a.campaignCommand(), a.excludeCommand(), a.reissueCommand(), a.templateCommand(), a.versionCommand(),
+		a.retryCommand(), a.correctCommand(), a.campaignCommand(), a.excludeCommand(), a.firmsCommand(), a.reissueCommand(), a.templateCommand(), a.versionCommand(),
 	)
 	tellRunning(root, running)
 	return root

@@ -105,6 +105,7 @@ type key struct {
 	bucket []byte // makes the names of throttling buckets
 	path   []byte // signs return paths
 	proof  []byte // answers challenges
+	firm   []byte // signs the lines of firms' sheets
 	check  []byte // recognises the key, see Check
 }
 
@@ -158,7 +159,8 @@ func deriveKey(raw []byte) (key, error) {
 		size  int
 	}{
 		{"bascule code", &k.code, 32}, {"bascule tag", &k.tag, 32}, {"bascule bucket", &k.bucket, 32},
-		{"bascule return path", &k.path, 32}, {"bascule proof", &k.proof, 32}, {"bascule key check", &k.check, 16}, {"bascule key id", &id, 4},
+		{"bascule return path", &k.path, 32}, {"bascule proof", &k.proof, 32}, {"bascule firm sheet", &k.firm, 32},
+		{"bascule key check", &k.check, 16}, {"bascule key id", &id, 4},
 	} {
 		out, err := hkdf.Key(sha256.New, raw, nil, d.label, d.size)
 		if err != nil {

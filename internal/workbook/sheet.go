@@ -30,11 +30,12 @@ type Column struct {
 }
 
 // Rule limits what a person types into a cell. It is a text of From to To characters,
-// or a date within that many days since 30 December 1899.
+// a date within that many days since 30 December 1899, or one of Choices.
 type Rule struct {
-	Type        string // "textLength" or "date"; "" is anything
+	Type        string // "textLength", "date" or "list"; "" is anything
 	From, To    int
-	Title, Text string // the spreadsheet program's message
+	Title, Text string   // the spreadsheet program's message
+	Choices     []string // without commas and double quotes
 }
 
 // Sheet is one sheet, written from top to bottom and from left to right.
@@ -256,9 +257,13 @@ func (s *Sheet) rules() {
 	for i, c := range s.layout.Columns {
 		if r := c.Rule; r.Type != "" {
 			count++
-			fmt.Fprintf(&text, `<dataValidation type=%q allowBlank="1" showInputMessage="1" showErrorMessage="1" errorTitle="%s" error="%s" promptTitle="%[2]s" prompt="%[3]s" sqref="%[4]s%[5]d:%[4]s%[6]d">`+
-				`<formula1>%[7]d</formula1><formula2>%[8]d</formula2></dataValidation>`,
-				r.Type, attribute(r.Title), attribute(r.Text), s.columns[i], s.layout.Frozen+1, excelize.TotalRows, r.From, r.To)
+			fmt.Fprintf(&text, `<dataValidation type=%q allowBlank="1" showInputMessage="1" showErrorMessage="1" errorTitle="%s" error="%s" promptTitle="%[2]s" prompt="%[3]s" sqref="%[4]s%[5]d:%[4]s%[6]d">`,
+				r.Type, attribute(r.Title), attribute(r.Text), s.columns[i], s.layout.Frozen+1, excelize.TotalRows)
+			if r.Type == "list" {
+				fmt.Fprintf(&text, `<formula1>"%s"</formula1></dataValidation>`, attribute(strings.Join(r.Choices, ",")))
+			} else {
+				fmt.Fprintf(&text, `<formula1>%d</formula1><formula2>%d</formula2></dataValidation>`, r.From, r.To)
+			}
 		}
 	}
 	if count > 0 {

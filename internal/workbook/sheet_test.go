@@ -23,8 +23,9 @@ func write(t *testing.T) []byte {
 	}
 	text, bold := b.Style(Style{Format: "@"}), b.Style(Style{Bold: true, Paper: "1F3864", Align: Middle})
 	first := Layout{Frozen: 3, Header: 3, Columns: make([]Column, 28)}
-	first.Columns[0] = Column{Width: 30, Style: text, Rule: Rule{"textLength", 6, 20, "numéro", `"6" à 20 <signes>`}}
-	first.Columns[27] = Column{Width: 12, Rule: Rule{"date", 43_831, 2_958_465, "date", "un jour"}}
+	first.Columns[0] = Column{Width: 30, Style: text, Rule: Rule{Type: "textLength", From: 6, To: 20, Title: "numéro", Text: `"6" à 20 <signes>`}}
+	first.Columns[1] = Column{Width: 12, Rule: Rule{Type: "list", Title: "réponse", Text: "choisissez", Choices: []string{"a & b", "d’accord"}}}
+	first.Columns[27] = Column{Width: 12, Rule: Rule{Type: "date", From: 43_831, To: 2_958_465, Title: "date", Text: "un jour"}}
 	s, err := b.Sheet("Un", first)
 	must(t, err)
 	must(t, s.RowOf(1, 28, bold))
@@ -104,6 +105,12 @@ func TestLayout(t *testing.T) {
 	}
 	rules, err := f.GetDataValidations("Un")
 	must(t, err)
+	if len(rules) == 3 {
+		if l := rules[1]; l.Type != "list" || l.Formula1 != `"a & b,d’accord"` || l.Sqref != "B4:B1048576" {
+			t.Errorf("the list of choices is %+v", l)
+		}
+		rules = append(rules[:1], rules[2])
+	}
 	if len(rules) != 2 || rules[0].Sqref != "A4:A1048576" || rules[1].Sqref != "AB4:AB1048576" || *rules[0].Prompt != `"6" à 20 <signes>` ||
 		rules[0].Type != "textLength" || rules[1].Formula1 != "43831" || rules[1].Formula2 != "2958465" {
 		t.Errorf("rules %+v %+v prompt %q", rules[0], rules[1], *rules[0].Prompt)

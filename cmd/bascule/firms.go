@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"bascule/importer"
+	"bascule/internal/atomicfile"
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+func (a *app) firmsCommand() *cobra.Command {
+	var campaign string
+	var sharing int
+	cmd := &cobra.Command{
+		Use:   "firms DIR --campaign NAME",
+		Short: "Write a workbook for each address that several spaces share",
+		Long: `Writes a workbook for each contact address that several spaces of a campaign share, into
+the new folder DIR: its own spaces alone, for the firm to fill in an address for each.
+index.xlsx tells which file is for which address, how many spaces that has, and on how
+many days their invitations leave at the least. Spaces that are switched, cancelled or
+left alone are left out. ` + "`bascule import FILE --firm`" + ` takes what comes back.
+
+Environment: DATABASE_URL, SECRET_KEY.`,
+		Example: `  bascule firms cabinets --campaign spring
+  bascule firms cabinets --campaign spring --min 6`,
+		Args: oneArg("DIR"),
+	}
+	cmd.Flags().StringVar(&campaign, "campaign", "", "the campaign of this `NAME`")
+	cmd.Flags().IntVar(&sharing, "min", 2, "only addresses that at least `N` spaces share")
+	cmd.MarkFlagRequired("campaign")
+	if err := cmd.RegisterFlagCompletionFunc("campaign", a.completeCampaignFlag); err != nil {
+		panic(err) // the command has such a flag already
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if sharing < 2 {
+			return usagef("--min is 2 at the least: an address that one space has is not shared")
+		}
+		dir := filepath.Clean(args[0])
+		if err := checkFolder(dir); err != nil {
+			return err
+		}
+		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
+			if err := db.CheckKeys(ctx, keys); err != nil {
+				return err
+			}
+			c, err := db.Campaign(ctx, campaign)
+			if err != nil {
+				return err
+			}
+			return a.writeFirms(dir, keys, db.SharedSpaces(ctx, c, sharing))
+		})(cmd, args)
+	}
+	return cmd
+}
+
+// mailsADay is how many mails an address gets a day at the most (D16).
+const mailsADay = 5
+
+// checkFolder refuses a folder that holds anything: a file in it may be one that a firm
+// has filled in.
+func checkFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case len(entries) > 0:
+		return fmt.Errorf("the folder %s is not empty: name a new one", dir)
+	}
+	return nil
+}
+
+// writeFirms writes all files beside the folder, which is complete or absent (I7).
+func (a *app) writeFirms(dir string, keys *conversion.Keyring, spaces iter.Seq2[sql.SharedSpace, error]) error {
+	temporary, err := os.MkdirTemp(filepath.Dir(dir), ".bascule-firms-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temporary)
+	var firms, all int
+	err = writeSealed(filepath.Join(temporary, "index.xlsx"), importer.FirmIndexKind, func(w io.Writer) error {
+		index, err := importer.NewFirmIndex(w)
+		if err != nil {
+			return err
+		}
+		for firm, err := range byAddress(spaces) {
+			if err != nil {
+				return err
+			}
+			file := "cabinet-" + keys.FirmFile(firm.address) + ".xlsx"
+			firms, all = firms+1, all+firm.sharing
+			err := writeSealed(filepath.Join(temporary, file), importer.FirmKind, func(w io.Writer) error {
+				return importer.WriteFirm(w, keys, firm.spaces)
+			})
+			if err != nil {
+				return err
+			}
+			if err := index.Add(firm.address, firm.sharing, file, (firm.sharing+mailsADay-1)/mailsADay); err != nil {
+				return err
+			}
+		}
+		return index.Close()
+	})
+	if err != nil {
+		return err
+	}
+	if firms == 0 {
+		a.printf("No address is shared: nothing is written.\n")
+		return nil
+	}
+	if err := syncFiles(temporary); err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(temporary, dir); err != nil {
+		return err
+	}
+	a.printf("%s with %s; %s tells for whom they are.\n", count(int64(firms), "workbook", "workbooks"), count(int64(all), "space", "spaces"), filepath.Join(dir, "index.xlsx"))
+	return nil
+}
+
+// writeSealed writes a file of a folder that nobody knows yet.
+func writeSealed(path, kind string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := bufio.NewWriterSize(f, 1<<16)
+	if err := atomicfile.Seal(w, kind, write); err != nil {
+		return err
+	}
+	return cmp.Or(w.Flush(), f.Close())
+}
+
+// syncFiles brings all files of a folder to the disk. That is ten times faster than one
+// after the other as they are written.
+func syncFiles(dir string) error {
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		return cmp.Or(f.Sync(), f.Close())
+	})
+}
+
+// A firm is an address that several spaces share.
+type firm struct {
+	address conversion.Email
+	sharing int
+	spaces  iter.Seq2[sql.SharedSpace, error] // to be read once, before the next firm
+}
+
+// byAddress cuts spaces that are in the order of their addresses.
+func byAddress(spaces iter.Seq2[sql.SharedSpace, error]) iter.Seq2[firm, error] {
+	return func(yield func(firm, error) bool) {
+		next, stop := iter.Pull2(spaces)
+		defer stop()
+		s, err, ok := next()
+		for ok {
+			if err != nil {
+				yield(firm{}, err)
+				return
+			}
+			f := firm{address: s.Contact, sharing: s.Sharing}
+			f.spaces = func(yield func(sql.SharedSpace, error) bool) {
+				for ok && (err != nil || s.Contact.Same(f.address)) {
+					if !yield(s, err) || err != nil {
+						return
+					}
+					s, err, ok = next()
+				}
+			}
+			if !yield(f, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,13 @@
+-- The spaces of campaign $1 whose contact address at least $2 of them share, address by address: those whose latest request is of the
+-- campaign and not cancelled, that are not switched, and that nobody leaves alone (D17).
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+)
+SELECT number, holder, contact_email, certificate_expires, sharing
+FROM (
+    SELECT s.number, s.holder, s.contact_email, s.contact_key, s.certificate_expires, count(*) OVER (PARTITION BY s.contact_key) AS sharing
+    FROM clock, (SELECT max(id) AS id FROM request GROUP BY space_id) AS latest JOIN request r USING (id) JOIN space s ON s.id = r.space_id
+    WHERE r.campaign_id = $1 AND r.cancelled_at IS NULL AND s.access = 'certificate' AND NOT left_alone(s.id, clock.now)
+) AS of_campaign
+WHERE sharing >= $2
+ORDER BY contact_key, number
