@@ -268,10 +268,11 @@ func (s *simulation) correct() {
 		case b.rejected:
 			b.rejected = false
 			if s.identifiers[b.contact] != nil {
-				b.contact = b.own
+				b.contact, b.own = b.own, "autre."+b.own
+				s.boxes[b.own] = &mailbox{}
 			}
 		case b.moved && b.done.IsZero() && !b.alone && len(b.chose) == 0:
-			b.moved, b.contact = false, "nouveau."+b.contact
+			b.moved, b.contact = false, "nouveau."+b.own // of nobody else, whoever shared the old one
 			s.boxes[b.contact] = &mailbox{}
 			for _, l := range b.letters {
 				l.die("another contact address")
