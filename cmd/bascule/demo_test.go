@@ -196,6 +196,7 @@ func TestDemoOfOnesOwnSheet(t *testing.T) {
 		t.Fatal(err)
 	}
 	tr := train(t, sheet, "SMTP_URL="+relay.URL())
+	defer tr.service.stop(os.Interrupt) // its PostgreSQL writes to the folder as long as it runs
 	public := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(tr.service.output())
 	if page := press(t, public, "", nil); !strings.Contains(page, "La campagne «\u00a0ma liste\u00a0» est préparée\u00a0: 0 invitation partie, 2 retenues.") {
 		t.Errorf("the inbox shows %s", page)
