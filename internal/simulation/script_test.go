@@ -73,7 +73,7 @@ func (s *simulation) script() {
 		{day(s.days-8, 15, 0), func() { s.end(burstCampaign) }},
 		{day(s.days-7, 15, 0), func() { s.end(mainCampaign) }},
 	}
-	for n := 40; n < s.days-10; n += 30 {
+	for n := 38; n < s.days-10; n += 28 { // Thursdays: mails leave as they begin
 		s.add(day(n, 0, 0), s.live)
 		s.add(day(n+2, 14, 0), s.correct)
 	}
