@@ -253,13 +253,19 @@ func TestCourseOfACampaign(t *testing.T) {
 	c.until("the corrected ones have left", "spring", func(l campaignLine) bool { return l.Mailed == accepted-gone-waiting+malformed+1 })
 	c.addsUp("spring")
 
-	// Who has typed no code is reminded; the firm gets its next five mails.
+	// The next day begins with the rest of the firm's invitations.
+	y, month, day := time.Now().Add(c.ahead).In(conversion.Paris).Date()
+	c.moveOn(time.Until(time.Date(y, month, day+1, 0, 1, 0, 0, conversion.Paris)) - c.ahead)
+	c.until("the firm has all its invitations", "spring", func(l campaignLine) bool { return l.Mailed == accepted-gone+malformed+1 })
+	c.addsUp("spring")
+
+	// Who has typed no code is reminded; the firm gets five mails a day.
 	hours, err := assistance.Parse(courseHours)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers, _ := hours.NextOpen(time.Now().Add(c.ahead + 25*time.Hour)) // not on a holiday
-	c.moveOn(time.Until(answers) - c.ahead + time.Minute)
+	answers, _ := hours.NextOpen(begun.Add(25 * time.Hour)) // not on a holiday
+	c.moveOn(max(0, time.Until(answers)-c.ahead) + 10*time.Minute)
 	c.until("they are reminded", "spring", func(l campaignLine) bool {
 		return l.Reminded+l.Started >= 2*(accepted-gone-firmRows+malformed+1)+10 && l.Mailed+l.Undeliverable+l.Held == accepted+malformed+1
 	})
