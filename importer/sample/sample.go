@@ -178,8 +178,8 @@ func (s sample) sound(i int) subscriber {
 		expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rnd.IntN(212)), // to the end of June 2027
 	}
 	switch i % 60 {
-	case 3, 4, 5: // colleagues who share an address (D2)
-		r.email = fmt.Sprintf("cabinet.%d@expertise-comptable.example", i/60+1)
+	case 3, 4, 5: // colleagues who share an address (D2), which is that of no other list
+		r.email = fmt.Sprintf("cabinet.%d@expertise-comptable.example", uint64(i/60+1)+(s.seed-1)%1_000*1_000_000)
 	case 20:
 		r.issuer = ""
 	case 30, 31:
