@@ -38,7 +38,7 @@ func (s *simulation) balanceWork() {
 	}
 	s.equal("spaces, and rows that were accepted first", len(s.subscribers), s.count(`SELECT count(*) FROM space`))
 	s.equal("requests of imports, and accepted rows", s.accepted, s.count(`SELECT count(*) FROM request WHERE origin = 'import'`)+
-		s.count(`SELECT count(*) FROM code WHERE generation > 1 AND purpose = 'identify'`))
+		s.count(`SELECT count(*) FROM audit WHERE event = 'address changed'`))
 }
 
 // balanceSpaces: each space is entered as its subscriber believes (I2 to I4).
