@@ -132,7 +132,7 @@ func (e *entrance) printed(language string) string {
 			"listen 443 ssl;", "listen "+strings.TrimPrefix(at, "https://")+" ssl;", "bind :443 ", "bind "+strings.TrimPrefix(at, "https://")+" ",
 			"127.0.0.1:8080", e.pagesAt, "127.0.0.1:8081", e.certsAt, "/etc/bascule", e.dir,
 		).Replace(blocks[i][1])
-		if strings.Contains(block, "443") && !strings.Contains(at, "443") || strings.Contains(block, ":808") && !strings.Contains(e.pagesAt+e.certsAt+at, ":808") {
+		if regexp.MustCompile(`\b(443|808\d)\b`).MatchString(block) {
 			e.t.Fatalf("a port of the block is not filled in:\n%s", block)
 		}
 		text += block
