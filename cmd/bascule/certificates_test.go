@@ -96,7 +96,7 @@ func TestUnreadableCertificates(t *testing.T) {
 	for _, name := range []string{"printable_underscore", "san_email_nonascii"} {
 		if answer, err := e.browser(fieldCertificate(t, name)).Get(at); err == nil { // TLS 1.3: the alert comes with the answer
 			answer.Body.Close()
-			t.Errorf("%s: status %d, where Go reads it now: mend docs/operations.md", name, answer.StatusCode)
+			t.Errorf("%s: status %d, where Go reads it now: mend docs/operations/certificates.md", name, answer.StatusCode)
 		}
 	}
 	if status, _ := e.get(e.browser(nil), at, nil); status != http.StatusForbidden {

@@ -118,13 +118,13 @@ func (e *entrance) both() string {
 // and the certificates', for this entrance.
 func (e *entrance) printed(language string) string {
 	e.t.Helper()
-	document, err := os.ReadFile("../../docs/operations.md")
+	document, err := os.ReadFile("../../docs/operations/proxies.md")
 	if err != nil {
 		e.t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(string(document), -1)
 	if len(blocks) != 2 {
-		e.t.Fatalf("docs/operations.md prints %d blocks of %s, want one for the pages and one for certificates", len(blocks), language)
+		e.t.Fatalf("docs/operations/proxies.md prints %d blocks of %s, want one for the pages and one for certificates", len(blocks), language)
 	}
 	text := ""
 	for i, at := range []string{e.pages, e.certificates} {

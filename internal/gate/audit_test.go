@@ -11,18 +11,18 @@ import (
 	"testing"
 )
 
-// I9: the table of events in docs/operations.md is what bascule writes into the
+// I9: the table of events in docs/operations/watch.md is what bascule writes into the
 // audit log, no event more and none less.
 func TestDocsNameEvents(t *testing.T) {
 	told, written := toldEvents(t), writtenEvents(t)
 	for _, event := range written {
 		if !slices.Contains(told, event) {
-			t.Errorf("docs/operations.md does not tell the event %q", event)
+			t.Errorf("docs/operations/watch.md does not tell the event %q", event)
 		}
 	}
 	for _, event := range told {
 		if !slices.Contains(written, event) {
-			t.Errorf("docs/operations.md tells the event %q, which nothing writes", event)
+			t.Errorf("docs/operations/watch.md tells the event %q, which nothing writes", event)
 		}
 	}
 }
@@ -31,10 +31,10 @@ func TestDocsNameEvents(t *testing.T) {
 // kinds that the sentence below it lists.
 func toldEvents(t *testing.T) (events []string) {
 	t.Helper()
-	_, table, found := strings.Cut(document(t, "docs/operations.md"), "| event | meaning |\n|---|---|\n")
+	_, table, found := strings.Cut(document(t, "docs/operations/watch.md"), "| event | meaning |\n|---|---|\n")
 	table, below, ends := strings.Cut(table, "\n\nKIND is ")
 	if !found || !ends {
-		t.Fatal("docs/operations.md has no table of events with the kinds below it")
+		t.Fatal("docs/operations/watch.md has no table of events with the kinds below it")
 	}
 	kinds, _, _ := strings.Cut(below, ".")
 	for row := range strings.Lines(table) {

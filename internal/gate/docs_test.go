@@ -17,19 +17,26 @@ import (
 	"unicode/utf8"
 )
 
-// An operator finds every variable that a command reads, and no other.
+// An operator finds every variable that a command reads, and no other: once in the
+// table, and once with a paragraph of its own.
 func TestDocsNameVariables(t *testing.T) {
 	variables := literals(t, regexp.MustCompile(`^[A-Z_]{4,}$`), isLookup, "cmd/bascule")
-	operations := document(t, "docs/operations.md")
-	for name := range variables {
-		if !strings.Contains(operations, "`"+name+"`") {
-			t.Errorf("docs/operations.md does not name %s", name)
+	const page, names = "docs/operations/configuration.md", "((?:`[A-Z_]+`(?:, )?)+)"
+	for place, form := range map[string]string{"row": `(?m)^\| ` + names + ` \|`, "paragraph": `(?m)^\*\*` + names + `\.\*\* \S`} {
+		told := make(map[string]int)
+		for _, m := range regexp.MustCompile(form).FindAllStringSubmatch(document(t, page), -1) {
+			for _, name := range strings.Split(m[1], ", ") {
+				told[strings.Trim(name, "`")]++
+			}
 		}
-	}
-	for _, cell := range regexp.MustCompile("(?m)^\\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \\|").FindAllStringSubmatch(operations, -1) {
-		for _, name := range strings.Split(cell[1], ", ") {
-			if name = strings.Trim(name, "`"); !variables[name] {
-				t.Errorf("docs/operations.md names %s, which nothing reads", name)
+		for name := range variables {
+			if told[name] != 1 {
+				t.Errorf("%s has %d times a %s for %s, want one", page, told[name], place, name)
+			}
+		}
+		for name := range told {
+			if !variables[name] {
+				t.Errorf("%s has a %s for %s, which nothing reads", page, place, name)
 			}
 		}
 	}
@@ -39,15 +46,15 @@ func TestDocsNameVariables(t *testing.T) {
 // that does not exist.
 func TestDocsNameCommands(t *testing.T) {
 	commands, flags := commandLine(t)
-	text := document(t, "README.md") + document(t, "docs/operations.md")
+	text := document(t, "README.md") + operations(t)
 	for name := range commands {
 		if !strings.Contains(text, "`bascule "+name) {
-			t.Errorf("neither README.md nor docs/operations.md names `bascule %s`", name)
+			t.Errorf("neither README.md nor a page below docs/operations names `bascule %s`", name)
 		}
 	}
 	for name := range flags {
 		if !strings.Contains(text, "--"+name) {
-			t.Errorf("neither README.md nor docs/operations.md names --%s", name)
+			t.Errorf("neither README.md nor a page below docs/operations names --%s", name)
 		}
 	}
 	call := regexp.MustCompile("\\bbascule ([a-z]+)((?: [^`\n#|<]*)?)")
@@ -69,10 +76,12 @@ func TestDocsNameCommands(t *testing.T) {
 // The documents name what an operator watches: every metric, and every field of status
 // --json.
 func TestDocsNameFigures(t *testing.T) {
-	operations := document(t, "docs/operations.md")
-	for name := range literals(t, regexp.MustCompile(`^bascule_[a-z_]+$`), isName, "internal/web", "jobs") {
-		if !strings.Contains(operations, "`"+name+"`") {
-			t.Errorf("docs/operations.md does not name the metric %s", name)
+	watch := document(t, "docs/operations/watch.md")
+	for _, at := range []func(ast.Node) ast.Expr{isName, isLookup} { // CounterOpts{Name: …}, m.gauge(…)
+		for name := range literals(t, regexp.MustCompile(`^bascule_[a-z_]+$`), at, "internal/web", "jobs") {
+			if !strings.Contains(watch, "`"+name+"`") {
+				t.Errorf("docs/operations/watch.md does not name the metric %s", name)
+			}
 		}
 	}
 	for _, s := range sources(t) {
@@ -81,8 +90,8 @@ func TestDocsNameFigures(t *testing.T) {
 		}
 		ast.Inspect(s.syntax, func(n ast.Node) bool {
 			if f, ok := n.(*ast.Field); ok && f.Tag != nil {
-				if name := regexp.MustCompile(`json:"([a-z_]+)"`).FindStringSubmatch(f.Tag.Value); !strings.Contains(operations, "`"+name[1]+"`") {
-					t.Errorf("docs/operations.md does not name %s of status --json", name[1])
+				if name := regexp.MustCompile(`json:"([a-z_]+)"`).FindStringSubmatch(f.Tag.Value); !strings.Contains(watch, "`"+name[1]+"`") {
+					t.Errorf("docs/operations/watch.md does not name %s of status --json", name[1])
 				}
 			}
 			return true
@@ -149,7 +158,7 @@ func tooWide(text string) (problems []string) {
 func TestDocsBegin(t *testing.T) {
 	first := regexp.MustCompile(`^# [^\n]+\n\n(After this page you |Après cette page, vous )`)
 	for name, text := range documents(t) {
-		if path.Dir(name) == "docs" && !first.MatchString(text) {
+		if strings.HasPrefix(name, "docs/") && !first.MatchString(text) {
 			t.Errorf("%s does not begin with what one can do after reading it", name)
 		}
 	}
@@ -177,6 +186,28 @@ func TestTooWide(t *testing.T) {
 
 // maxPicture keeps the documents quick to load.
 const maxPicture = 150_000
+
+// The map of the operator leads to every page of the operator.
+func TestDocsMap(t *testing.T) {
+	plan := document(t, "docs/operations.md")
+	for name := range documents(t) {
+		if page, ok := strings.CutPrefix(name, "docs/operations/"); ok && !strings.Contains(plan, "](operations/"+page+")") {
+			t.Errorf("docs/operations.md does not lead to %s", name)
+		}
+	}
+}
+
+// Comments and messages name documents that exist.
+func TestCodeNamesDocuments(t *testing.T) {
+	named := regexp.MustCompile(`docs/[\w/*-]+\.md\b`)
+	walk(t, func(name string) {
+		if path.Ext(name) == ".go" || path.Ext(name) == ".sql" || name == "Makefile" {
+			for _, file := range named.FindAllString(document(t, name), -1) {
+				checkPath(t, name, file, file)
+			}
+		}
+	})
+}
 
 // No link is dead, no picture is missing or heavy, and a path or query in code is one
 // of the tree.
@@ -227,8 +258,9 @@ func checkLink(t *testing.T, from, to string) {
 }
 
 // anchors are the names by which the headings of a document are linked to: lower
-// case, blanks as hyphens, letters and digits alone.
+// case, blanks as hyphens, letters and digits alone. A comment in code is no heading.
 func anchors(text string) []string {
+	text = regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(text, "")
 	var all []string
 	for _, h := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {
 		all = append(all, strings.Map(func(r rune) rune {
@@ -254,6 +286,17 @@ func documents(t *testing.T) map[string]string {
 		}
 	})
 	return all
+}
+
+// operations are the pages for operators, as one text.
+func operations(t *testing.T) (text string) {
+	t.Helper()
+	for name, page := range documents(t) {
+		if strings.HasPrefix(name, "docs/operations") {
+			text += page
+		}
+	}
+	return text
 }
 
 func document(t *testing.T, name string) string {
