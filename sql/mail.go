@@ -55,9 +55,11 @@ type Claim struct {
 type Mail struct {
 	obligation
 	about
+	contact
 	To        conversion.Email
 	Code      conversion.Code    // zero unless the mail carries a code
 	Message   conversion.Message // of its campaign, in an invitation, its repetition and its reminder
+	LeftUntil string             // an instant, or infinity, while its space is left alone (D17); "" if it is not
 	Date      time.Time          // of the message; the same for every copy of it
 	ExpiresAt time.Time          `db:"expires_at"` // the code's deadline, in a notice that of the contact's code; the epoch if there is none
 }
@@ -85,6 +87,12 @@ type obligation struct {
 // now (D14).
 const campaignShut CampaignState = "shut"
 
+// invites tells whether the mail is one of those by which the administration addresses
+// the contact of a space, or repeats that.
+func (o obligation) invites() bool {
+	return o.Kind == MailCode || o.Kind == MailReminder || o.Kind == MailExpired
+}
+
 // startsCode tells whether the start of the mail starts its code.
 func (o obligation) startsCode() bool {
 	return (o.Kind == MailCode || o.Kind == MailReset || o.Kind == MailIdentifier) && o.Copy == 0
@@ -100,13 +108,12 @@ type about struct {
 	Recipient  string           `db:"recipient"`
 	CodeEmail  string           `db:"code_email"` // of a mail that starts no code: the address that its code proves
 	SwitchedAt time.Time        `db:"switched_at"`
-	Sharing    int              `db:"sharing"` // certificate spaces with this contact address, 1001 at most (D2)
-	Taken      bool             `db:"taken"`   // that address is the identifier of a password space already (R6)
+	EmailKey   string           `db:"email_key"`
+	ContactKey string           `db:"contact_key"`
 	PDF        []byte           `db:"pdf"`
 	Started    bool             `db:"started"`     // the code has started: this is a repetition after doubt
 	Good       bool             `db:"good"`        // nothing has made the mail void
 	OfCampaign int64            `db:"of_campaign"` // of a repetition that nobody holds back: whose invitation it repeats
-	LeftUntil  *string          `db:"left_until"`  // an instant, or infinity, while its space is left alone (D17)
 	Now        time.Time        `db:"now"`         // when a mail that starts no code was read
 	spaceRow
 }

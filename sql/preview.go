@@ -31,18 +31,27 @@ func (db *DB) Previews(ctx context.Context, c Campaign, numbers []conversion.Sub
 	}
 	var rows []struct {
 		spaceRow
-		Sharing int  `db:"sharing"`
-		Taken   bool `db:"taken"`
+		ContactKey string `db:"contact_key"`
 	}
+	failed := fmt.Sprintf("pick invitations of campaign %q", c.Name)
 	if err := db.x.SelectContext(ctx, &rows, preview, c.ID, names); err != nil {
-		return nil, fmt.Errorf("pick invitations of campaign %q: %w", c.Name, err)
+		return nil, fmt.Errorf("%s: %w", failed, err)
+	}
+	var keys []string
+	for _, row := range rows {
+		keys = append(keys, row.ContactKey)
+	}
+	contacts, err := contactsOf(ctx, db.x, keys)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", failed, err)
 	}
 	for _, row := range rows {
 		s, err := row.space()
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, Preview{s, row.Sharing, row.Taken})
+		of := contacts[row.ContactKey]
+		list = append(list, Preview{s, of.Sharing, of.Taken})
 	}
 	return list, nil
 }

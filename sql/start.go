@@ -100,13 +100,11 @@ func (w *window) run(ctx context.Context) (Start, error) {
 	}
 	var f fates
 	for _, o := range due {
-		m := known[o.ID]
-		if m == nil {
+		if m := known[o.ID]; m != nil {
+			f.add(m, w.Keys, w.Help)
+		} else {
 			f.hold(o.ID, heldFor)
-			continue
 		}
-		m.obligation = o
-		f.add(m, w.Keys, w.Help)
 	}
 	if err := w.allow(ctx, &f); err != nil {
 		return Start{}, err
@@ -161,7 +159,12 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]*Mail, e
 	for _, m := range append(mails, rest...) {
 		known[m.ID] = m
 	}
-	return known, nil
+	for _, o := range due {
+		if m := known[o.ID]; m != nil {
+			m.obligation = o
+		}
+	}
+	return known, w.readInvited(ctx, known)
 }
 
 // fates say what becomes of the mails that were found.
@@ -195,9 +198,9 @@ func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
 		f.putOffUntil(m.ID, "infinity") // its campaign wakes it
 	case !m.Good || (m.Kind == MailReset || m.Kind == MailIdentifier) && !m.Started && !m.Recent:
 		f.void = append(f.void, m.ID)
-	case m.LeftUntil != nil && first && !m.Started:
-		f.putOffUntil(m.ID, *m.LeftUntil)
-	case m.LeftUntil != nil || m.Interruptions >= 3 && !first:
+	case m.LeftUntil != "" && first && !m.Started:
+		f.putOffUntil(m.ID, m.LeftUntil)
+	case m.LeftUntil != "" || m.Interruptions >= 3 && !first:
 		f.void = append(f.void, m.ID)
 	case m.Interruptions >= 3:
 		f.doubt = append(f.doubt, m.ID)

@@ -41,8 +41,12 @@ func readReply(in *bufio.Reader) (reply, error) {
 		if !ok || r.code != 0 && code != r.code {
 			return reply{}, errReply
 		}
-		enhanced, text := readEnhanced(text)
-		r.code, r.enhanced = code, moreTelling(r.enhanced, enhanced)
+		r.code = code
+		if code >= 400 { // nobody asks how it was accepted
+			var enhanced string
+			enhanced, text = readEnhanced(text)
+			r.enhanced = moreTelling(r.enhanced, enhanced)
+		}
 		r.lines = append(r.lines, text)
 		if last {
 			return r, nil

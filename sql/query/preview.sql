@@ -12,8 +12,5 @@ WITH pending AS (
     UNION (SELECT id FROM pending ORDER BY expires DESC, id LIMIT 1)
     UNION (SELECT id FROM pending ORDER BY priority, expires, request_id LIMIT 1)
 )
-SELECT s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access,
-       (SELECT count(*) FROM (
-           SELECT FROM space x WHERE x.contact_key = s.contact_key AND x.access = 'certificate' LIMIT 1001) AS counted) AS sharing,
-       EXISTS (SELECT FROM space x WHERE x.email_key = s.contact_key AND x.access = 'password') AS taken
+SELECT s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access, s.contact_key
 FROM space s JOIN picked USING (id) ORDER BY s.number

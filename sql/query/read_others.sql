@@ -2,8 +2,6 @@
 -- are left out.
 -- good: a repetition is good while its code is; a reminder, while its code is and nobody has typed it (D16). A mail about
 -- an expired code is good until it bounced, the space has a newer request, or the space is switched.
--- left_until is the instant until which the space is left alone. It then gets neither invitation nor reminder nor mail
--- about an expired code (D17).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), mail AS MATERIALIZED (
@@ -20,10 +18,7 @@ SELECT m.id, (SELECT now FROM clock) AS now, m.request_id, m.generation, m.key_i
        CASE WHEN m.kind IN ('code', 'reminder', 'expired', 'identifier-notice') THEN m.email
             WHEN m.kind IN ('notice', 'switch-notice') THEN m.contact_email
             ELSE m.identifier END AS recipient,
-       m.number, m.holder, m.contact_email, m.serial, m.issuer, m.certificate_expires, m.access, coalesce(m.switched_at, 'epoch') AS switched_at,
-       CASE WHEN m.kind IN ('code', 'reminder', 'expired') THEN (SELECT count(*) FROM (
-           SELECT FROM space x WHERE x.contact_key = m.contact_key AND x.access = 'certificate' LIMIT 1001) AS counted) ELSE 1 END AS sharing,
-       m.kind = 'code' AND EXISTS (SELECT FROM space x WHERE x.email_key = m.contact_key AND x.access = 'password') AS taken,
+       m.number, m.holder, m.contact_email, m.contact_key, m.email_key, m.serial, m.issuer, m.certificate_expires, m.access, coalesce(m.switched_at, 'epoch') AS switched_at,
        CASE WHEN m.kind = 'code' THEN coalesce((SELECT r.campaign_id FROM request r WHERE r.id = m.request_id), 0) ELSE 0 END AS of_campaign,
        CASE WHEN m.kind = 'confirmation' THEN (SELECT p.pdf FROM recap p WHERE p.request_id = m.request_id) END AS pdf,
        coalesce(CASE WHEN m.kind = 'notice' THEN (
@@ -35,9 +30,5 @@ SELECT m.id, (SELECT now FROM clock) AS now, m.request_id, m.generation, m.key_i
                AND EXISTS (SELECT FROM request r WHERE r.id = m.request_id AND r.generation = m.generation AND request_is_open(r))
            WHEN 'expired' THEN m.bounced_at IS NULL AND m.access <> 'password'
                AND NOT EXISTS (SELECT FROM request n WHERE n.space_id = m.space_id AND n.id > m.request_id)
-           ELSE true END AS good,
-       CASE WHEN m.kind IN ('reminder', 'expired') OR m.kind = 'code' AND m.purpose = 'identify' THEN (
-           SELECT max(x.ends_at)::text
-           FROM (VALUES ('address', m.contact_key), ('address', nullif(m.email_key, m.contact_key)), ('domain', split_part(m.contact_key, '@', 2)), ('number', m.number)) AS n (kind, key)
-           JOIN exclusion x ON x.kind = n.kind AND x.key = n.key AND x.ends_at > (SELECT now FROM clock)) END AS left_until
+           ELSE true END AS good
 FROM mail m

@@ -3,13 +3,13 @@
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), next AS MATERIALIZED (
-    SELECT h.request_id FROM held h, (SELECT (now AT TIME ZONE 'Europe/Paris')::date AS today FROM clock) AS d
+    SELECT h.ctid AS place FROM held h, (SELECT (now AT TIME ZONE 'Europe/Paris')::date AS today FROM clock) AS d
     WHERE h.campaign_id = $1 AND h.priority = $2 AND h.not_before IS NULL
       AND h.expires BETWEEN CASE WHEN $3 THEN d.today ELSE '-infinity' END AND CASE WHEN $3 THEN 'infinity' ELSE d.today - 1 END
     ORDER BY h.expires, h.request_id LIMIT $4
     FOR UPDATE OF h SKIP LOCKED
 ), released AS (
-    DELETE FROM held h USING next n WHERE h.request_id = n.request_id
+    DELETE FROM held h USING next n WHERE h.ctid = n.place -- they are locked, so they are still there
     RETURNING h.request_id, h.generation, h.space_id, h.expires
 ), due AS (
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, campaign_id, due_at)

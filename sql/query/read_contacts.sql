@@ -1,0 +1,6 @@
+-- Counts the certificate spaces that share each of the contact addresses $1, as far as a mail tells (D2). taken: the address
+-- is the identifier of a password space already (R6).
+SELECT k.key, (SELECT count(*) FROM (
+           SELECT FROM space x WHERE x.contact_key = k.key AND x.access = 'certificate' LIMIT 1001) AS counted) AS sharing,
+       EXISTS (SELECT FROM space x WHERE x.email_key = k.key AND x.access = 'password') AS taken
+FROM (SELECT DISTINCT unnest($1::text[]) AS key) AS k
