@@ -9,6 +9,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -25,51 +26,64 @@ type source struct {
 	syntax  *ast.File
 }
 
-// sources parses every Go file of the module.
+// sources are all Go files of the module. Nobody changes them: they are parsed once, for
+// all tests.
 func sources(t *testing.T) []source {
 	t.Helper()
-	var all []source
-	walk(t, func(name string) {
-		if strings.HasSuffix(name, ".go") {
-			all = append(all, parse(t, name))
-		}
-	})
+	all, err := parseAll()
+	if err != nil {
+		t.Fatal(err)
+	}
 	return all
 }
 
-func parse(t *testing.T, name string) source {
-	t.Helper()
+var parseAll = sync.OnceValues(func() (all []source, err error) {
+	err = visitFiles(func(name string) error {
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		s, err := parse(name)
+		all = append(all, s)
+		return err
+	})
+	return all, err
+})
+
+func parse(name string) (source, error) {
 	s := source{path: name, pkg: path.Dir(name), test: strings.HasSuffix(name, "_test.go"), files: token.NewFileSet()}
 	var err error
 	if s.syntax, err = parser.ParseFile(s.files, root+"/"+name, nil, parser.ParseComments|parser.SkipObjectResolution); err != nil {
-		t.Fatal(err)
+		return s, err
 	}
 	for _, spec := range s.syntax.Imports {
 		imported, err := strconv.Unquote(spec.Path.Value)
 		if err != nil {
-			t.Fatal(err)
+			return s, err
 		}
 		s.imports = append(s.imports, imported)
 	}
-	return s
+	return s, nil
 }
 
 // walk calls visit with every file that belongs to the module.
 func walk(t *testing.T, visit func(name string)) {
 	t.Helper()
-	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+	if err := visitFiles(func(name string) error { visit(name); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func visitFiles(visit func(name string) error) error {
+	return fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if entry.IsDir() && name != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules" || name == "bin") {
 			return fs.SkipDir
 		}
-		if !entry.IsDir() {
-			visit(name)
+		if entry.IsDir() {
+			return nil
 		}
-		return nil
+		return visit(name)
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
