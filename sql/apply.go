@@ -127,20 +127,12 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 }
 
 var (
-	//go:embed query/make_spaces.sql
-	makeSpaces string
 	//go:embed query/open_first.sql
 	openFirst string
 	//go:embed query/open_again.sql
 	openAgain string
 	//go:embed query/contest.sql
 	contest string
-	//go:embed query/make_codes.sql
-	makeCodes string
-	//go:embed query/hold_codes.sql
-	holdCodes string
-	//go:embed query/audit_requests.sql
-	auditRequests string
 	//go:embed query/lock_contested.sql
 	lockContested string
 	//go:embed query/close_overdue_contested.sql
@@ -154,7 +146,7 @@ var (
 // is overtaken. Overdue requests are closed first. A row whose space got or lost its
 // request in the meantime goes another round.
 func (r *importRun) openRequests(ctx context.Context, batch, campaign int64) error {
-	if err := r.steps(ctx, step{makeSpaces, nil}, step{openFirst, []any{batch, campaign}}); err != nil {
+	if err := r.steps(ctx, step{openFirst, []any{batch, campaign, r.Keys.Newest(), r.Actor}}); err != nil {
 		return err
 	}
 	for round := 1; round <= maxJudgements; round++ {
@@ -173,17 +165,14 @@ func (r *importRun) openRequests(ctx context.Context, batch, campaign int64) err
 // openRound opens the requests of one round. It tells whether rows remain whose space
 // has an open request already.
 func (r *importRun) openRound(ctx context.Context, batch, campaign int64, round int) (contested bool, err error) {
-	if err := r.steps(ctx, step{openAgain, []any{batch, round, campaign, r.Campaign != ""}}); err != nil {
-		return false, err
-	}
-	n, err := affected(r.tx.ExecContext(ctx, contest, round))
+	// The statement joins what it has opened itself, where no key helps.
+	err = r.steps(ctx, step{`SET LOCAL enable_hashjoin = on`, nil},
+		step{openAgain, []any{batch, round, campaign, r.Campaign != "", r.Keys.Newest(), r.Actor}}, step{keysOnly, nil})
 	if err != nil {
 		return false, err
 	}
-	return n > 0, r.steps(ctx,
-		step{makeCodes, []any{round, r.Keys.Newest()}},
-		step{holdCodes, []any{round, campaign}},
-		step{auditRequests, []any{round, batch, r.Actor}})
+	n, err := affected(r.tx.ExecContext(ctx, contest, round))
+	return n > 0, err
 }
 
 // judgeContested locks the open requests of contested rows and judges these rows again.

@@ -237,7 +237,7 @@ func (r *importRun) read(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.steps(ctx, step{`CREATE UNIQUE INDEX ON staged (line); ANALYZE staged; ANALYZE staged_dossier`, nil})
+	return r.steps(ctx, step{`CREATE UNIQUE INDEX ON staged (line)`, nil})
 }
 
 // usualPriority is the priority of a row without one (D13).
@@ -311,7 +311,7 @@ func (r *importRun) judge(ctx context.Context) error {
 
 // keysOnly makes each later statement look rows up by their keys. The planner does not
 // know the rows that this transaction has judged and made.
-const keysOnly = `SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`
+const keysOnly = `SET LOCAL enable_nestloop = on; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`
 
 // known judges the rows without a verdict by what the database knows at an instant.
 func (r *importRun) known(ctx context.Context, round int, at time.Time) error {
@@ -320,7 +320,7 @@ func (r *importRun) known(ctx context.Context, round int, at time.Time) error {
 
 func (r *importRun) count(ctx context.Context) (result ImportResult, err error) {
 	result.OrphanDossiers = r.orphans
-	return result, r.tx.GetContext(ctx, &result, countVerdicts)
+	return result, r.tx.GetContext(ctx, &result, countVerdicts, r.Expect)
 }
 
 type step struct {

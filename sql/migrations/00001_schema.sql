@@ -296,7 +296,7 @@ COMMENT ON COLUMN exclusion.key IS 'An address in the form by which two addresse
 COMMENT ON COLUMN exclusion.reason IS 'The words of the administrator who excluded; complaint: a report of abuse came.';
 COMMENT ON COLUMN exclusion.made_by IS 'worker for a complaint, else the administrator''s account on the machine.';
 COMMENT ON COLUMN exclusion.ends_at IS 'The exclusion holds before this instant; infinity: until somebody lifts it.';
-CREATE INDEX exclusion_key ON exclusion (kind, key);
+CREATE INDEX exclusion_key ON exclusion (key, kind);
 
 -- The exclusions that name a space: by its contact address, the domain of that address, or its number. A query for a
 -- space reaches them by the key alone. It needs no statistics, and never reads all spaces.

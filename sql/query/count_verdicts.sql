@@ -1,4 +1,4 @@
-SELECT (SELECT count(*) FROM staged) AS rows,
+SELECT $1::integer AS rows,
        count(*) FILTER (WHERE verdict = 'accepted') AS accepted,
        count(*) FILTER (WHERE verdict = 'unchanged') AS unchanged,
        count(*) FILTER (WHERE verdict = 'not_due') AS not_due,

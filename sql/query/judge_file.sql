@@ -1,15 +1,15 @@
 -- Judges rows by the file alone: malformed rows, rows that contradict each other, rows that stand twice (D9). If other rows
 -- bear a malformed row's number with other contents, its reason names them, too. $1 and $2 are the columns of the number
--- and of the serial number.
+-- and of the serial number. Only what stands twice has its lines listed.
 WITH number AS (
     SELECT number, min(line) AS first, min(contents) <> max(contents) AS differ,
            array_to_string((array_agg(line ORDER BY line))[1:10], ', ') || CASE WHEN count(*) > 10 THEN ' …' ELSE '' END AS lines
-    FROM staged WHERE number <> ''
-    GROUP BY number HAVING count(*) > 1
+    FROM staged WHERE number IN (SELECT number FROM staged WHERE number <> '' GROUP BY number HAVING count(*) > 1)
+    GROUP BY number
 ), certificate AS (
     SELECT serial, lower(issuer_key) AS issuer,
            array_to_string((array_agg(line ORDER BY line))[1:10], ', ') || CASE WHEN count(*) > 10 THEN ' …' ELSE '' END AS lines
-    FROM staged WHERE reason = ''
+    FROM staged WHERE reason = '' AND serial IN (SELECT serial FROM staged WHERE reason = '' GROUP BY serial HAVING count(*) > 1)
     GROUP BY serial, lower(issuer_key) HAVING min(number) <> max(number)
 )
 INSERT INTO judged (line, round, verdict, cell, reason)

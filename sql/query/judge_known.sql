@@ -41,7 +41,6 @@ FROM (
                ELSE 'update'
            END AS action
     FROM horizon, staged t
-    LEFT JOIN dossier d ON d.number = t.number
     LEFT JOIN LATERAL (SELECT * FROM space WHERE number = t.number LIMIT 1) AS k ON true
     LEFT JOIN LATERAL (
         SELECT * FROM request_code r WHERE r.space_id = k.id AND is_open(r) AND (expires_at IS NULL OR expires_at > $3) LIMIT 1
@@ -53,15 +52,17 @@ FROM (
         SELECT min(number) AS number FROM (SELECT number, issuer FROM space WHERE serial = t.serial LIMIT 100) AS x
         WHERE lower(issuer) = lower(t.issuer) AND number <> t.number
     ) AS clash ON true
-    LEFT JOIN LATERAL (
-        SELECT made_at, reason
-        FROM (VALUES ('address', t.email_key), ('domain', split_part(t.email_key, '@', 2)), ('number', t.number)) AS n (kind, key)
-        JOIN exclusion USING (kind, key)
-        WHERE ends_at > $3
-        ORDER BY id LIMIT 1
-    ) AS left_alone ON true
+    CROSS JOIN LATERAL ( -- no sort for each row, and by the key alone
+        SELECT min(id) AS id FROM (
+            SELECT id FROM exclusion
+            WHERE key IN (t.email_key, split_part(t.email_key, '@', 2), t.number) AND ends_at > $3
+              AND key = CASE kind WHEN 'address' THEN t.email_key WHEN 'domain' THEN split_part(t.email_key, '@', 2) ELSE t.number END
+            OFFSET 0) AS x
+    ) AS first
+    LEFT JOIN exclusion AS left_alone ON left_alone.id = first.id
     CROSS JOIN LATERAL (
-        SELECT coalesce(k.contents = t.contents::uuid AND (d.companies IS NULL OR d.companies = k.companies), false) AS contents
+        SELECT coalesce(k.contents = t.contents::uuid AND NOT EXISTS (
+            SELECT FROM dossier d WHERE d.number = t.number AND d.companies <> k.companies), false) AS contents
     ) AS same
     WHERE NOT EXISTS (SELECT FROM judged j WHERE j.line = t.line)
     ORDER BY t.line
