@@ -60,9 +60,9 @@ func FuzzSheet(f *testing.F) {
 }
 
 // I8: memory does not grow with the file: neither with its rows nor with its
-// shared texts, here 44 MB asked for in any order.
+// shared texts, here 28 MB asked for in any order.
 func TestMemoryIsBounded(t *testing.T) {
-	const rows, length, limit = 22_000, 2000, 32 << 20
+	const rows, length, limit = 14_000, 2000, 24 << 20
 	words := mixed(200_000)
 	text := func(i int) string {
 		from := i * 40_009 % (len(words) - length)

@@ -3,6 +3,7 @@ package importer
 import (
 	"bytes"
 	"encoding/csv"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -44,14 +45,38 @@ var cellText = rapid.Custom(func(t *rapid.T) string {
 	return strings.Join(rapid.SliceOfN(piece, 0, 8).Draw(t, "pieces"), "")
 })
 
+// fewChecks makes rapid try a quarter of its usual cases, unless the command line says how
+// many. Opening and writing a workbook costs as much as hundreds of its texts: few
+// workbooks of many texts try as many.
+func fewChecks(t *testing.T) {
+	t.Helper()
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		setFlag(t, f, "25")
+		t.Cleanup(func() { setFlag(t, f, f.DefValue) })
+	}
+}
+
+func setFlag(t *testing.T, f *flag.Flag, value string) {
+	t.Helper()
+	if err := f.Value.Set(value); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // I7, D9: a verdict workbook holds the texts of any workbook, above the header, in each
 // column and on the sheet Dossiers, when it is read again.
 func TestEveryTextComesBack(t *testing.T) {
+	fewChecks(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		texts := func(name string, n int) []string { return rapid.SliceOfN(cellText, n, n).Draw(rt, name) }
-		book := goodParts().with(sheetPath, strings.Replace(sheetXML(escapedRow(3, texts("first", 7))+escapedRow(4, texts("second", 7))), headerXML,
-			escapedRow(1, texts("above", 7))+strings.ReplaceAll(strings.Replace(headerXML, `r="1"`, `r="2"`, 1), `1" t=`, `2" t=`), 1)).
-			withDossiers(t, rowXML(1, "numéro d'abonné", "siren", "raison sociale", "service", "note")+escapedRow(2, texts("dossier", 6)))
+		rows := func(name string, first, n, columns int) (xml string) {
+			for line := first; line < first+n; line++ {
+				xml += escapedRow(line, rapid.SliceOfN(cellText, columns, columns).Draw(rt, name))
+			}
+			return xml
+		}
+		book := goodParts().with(sheetPath, strings.Replace(sheetXML(rows("row", 3, 8, 7)), headerXML,
+			rows("above", 1, 1, 28)+strings.ReplaceAll(strings.Replace(headerXML, `r="1"`, `r="2"`, 1), `1" t=`, `2" t=`), 1)).
+			withDossiers(t, rowXML(1, "numéro d'abonné", "siren", "raison sociale", "service", "note")+rows("dossier", 2, 4, 6))
 		first, err := openBytes(t, "a.xlsx", book.zip(t))
 		if err != nil {
 			return // no data row, or a header row that names columns twice
@@ -65,9 +90,10 @@ func TestEveryTextComesBack(t *testing.T) {
 
 // I7, D9: and whatever the texts of a CSV file.
 func TestEveryTextOfCSVComesBack(t *testing.T) {
+	fewChecks(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		rows := [][]string{{"numéro d'abonné", "titulaire", "adresse électronique", "numéro de série", "émetteur", "date d'expiration", "note"}}
-		for range rapid.IntRange(1, 3).Draw(rt, "rows") {
+		for range rapid.IntRange(4, 12).Draw(rt, "rows") {
 			row := rapid.SliceOfN(cellText.Filter(func(s string) bool { return !strings.Contains(s, "\x00") }), 7, 7).Draw(rt, "row")
 			rows = append(rows, append(row, "x"))
 		}

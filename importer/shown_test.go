@@ -204,28 +204,28 @@ func TestFormulasInCSV(t *testing.T) {
 func TestHeaderFarDown(t *testing.T) {
 	const above = 4_000 // beyond a megabyte of text
 	var text, sheet strings.Builder
+	long := mixed(250)
 	for i := range above {
 		fmt.Fprintf(&text, "Export du 3 mars ; service des abonnés ; %250d\n", i)
-		sheet.WriteString(rowXML(i+1, fmt.Sprint("Export ", mixed(200+i%50)), "page"))
+		sheet.WriteString(rowXML(i+1, "Export "+long[:200+i%50], "page"))
 	}
 	lines := text.String() + csvHeader + goodLine
 	commas := text.String() + strings.ReplaceAll(csvHeader+goodLine, ";", ",")
 	sheet.WriteString(rowXML(above+1, "numéro d'abonné", "titulaire", "adresse électronique", "numéro de série", "date d'expiration"))
 	sheet.WriteString(rowXML(above+2, "00123456", "Anne", "anne@exemple.example", "0A", "31/12/2026"))
-	for name, content := range map[string][]byte{
-		"a.csv":  []byte(lines),
-		"b.csv":  []byte(commas),
-		"c.csv":  inUTF16([]byte(commas), false, true),
-		"a.xlsx": goodParts().with(sheetPath, strings.Replace(sheetXML(sheet.String()), headerXML, "", 1)).zip(t),
+	book := mustOpen(t, "a.xlsx", goodParts().with(sheetPath, strings.Replace(sheetXML(sheet.String()), headerXML, "", 1)).zip(t))
+	for name, f := range map[string]*File{
+		"a.csv":  mustOpen(t, "a.csv", []byte(lines)),
+		"b.csv":  mustOpen(t, "b.csv", []byte(commas)),
+		"c.csv":  mustOpen(t, "c.csv", inUTF16([]byte(commas), false, true)),
+		"a.xlsx": book,
 	} {
-		f := mustOpen(t, name, content)
 		rows := rowsOf(t, f)
 		if len(rows) != 1 || rows[0].Line != above+2 || rows[0].Reason != "" || rows[0].Space.Certificate.Expires.Format(time.DateOnly) != "2026-12-31" {
 			t.Errorf("%s: rows are %+v", name, rows)
 		}
 	}
-	f := mustOpen(t, "a.xlsx", goodParts().with(sheetPath, strings.Replace(sheetXML(sheet.String()), headerXML, "", 1)).zip(t))
-	verdicts := sheetRows(t, verdictsOf(t, f), "Abonnés")
+	verdicts := sheetRows(t, verdictsOf(t, book), "Abonnés")
 	if len(verdicts) != above+2 || verdicts[0][4] != "page" || verdicts[above+1][0] != "accepté" {
 		t.Errorf("%d rows in the verdict workbook", len(verdicts))
 	}
