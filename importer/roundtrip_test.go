@@ -46,8 +46,8 @@ var cellText = rapid.Custom(func(t *rapid.T) string {
 })
 
 // fewChecks makes rapid try a quarter of its usual cases, unless the command line says how
-// many. Opening and writing a workbook costs as much as hundreds of its texts: few
-// workbooks of many texts try as many.
+// many. Opening and writing a workbook costs as much as hundreds of its texts: a few
+// workbooks that hold much try as much.
 func fewChecks(t *testing.T) {
 	t.Helper()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
