@@ -412,24 +412,26 @@ COMMENT ON COLUMN allowance.day IS 'In Paris.';
 COMMENT ON COLUMN allowance.granted IS 'How many of those that wanted to start last did.';
 
 CREATE TABLE reinvitation (
-    space_id    bigint      PRIMARY KEY,
-    request_id  bigint      NOT NULL,
+    request_id  bigint      PRIMARY KEY,
     campaign_id bigint      NOT NULL,
     nth         smallint    NOT NULL,
     at          timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-COMMENT ON TABLE  reinvitation IS 'An invitation to come. The latest request of the space belonged to a campaign and expired (D16). Another request of the space takes its place.';
+COMMENT ON TABLE  reinvitation IS 'An invitation to come. A request expired that is the latest of its space, and belonged to a campaign (D16). Another request of the space takes its place.';
 COMMENT ON COLUMN reinvitation.request_id IS 'The request that expired.';
 COMMENT ON COLUMN reinvitation.nth IS 'Its number among the further invitations of the campaign, 1 for the first.';
-CREATE INDEX reinvitation_at ON reinvitation (at, space_id);
+CREATE INDEX reinvitation_at ON reinvitation (at, request_id);
 
 -- The next instant to invite a subscriber again whose code expired, by the day on which the certificate ends (D16). It is
--- 30, 15, 7 or 2 days before, when the day begins in Paris. Null: none is ahead.
-CREATE FUNCTION next_invitation(certificate date, at timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    SELECT min(d.begins) FROM (
-        SELECT (certificate - days)::timestamp AT TIME ZONE 'Europe/Paris' AS begins FROM unnest(ARRAY[30, 15, 7, 2]) AS days) AS d
-    WHERE d.begins >= at
-$$;
+-- 30, 15, 7 or 2 days before, when the day begins in Paris. Null: none is ahead. As it is one expression, a statement does
+-- not call it for each row.
+CREATE FUNCTION next_invitation(certificate date, at timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE
+    RETURN (certificate - CASE
+        WHEN certificate - 30 >= at AT TIME ZONE 'Europe/Paris' THEN 30
+        WHEN certificate - 15 >= at AT TIME ZONE 'Europe/Paris' THEN 15
+        WHEN certificate - 7 >= at AT TIME ZONE 'Europe/Paris' THEN 7
+        WHEN certificate - 2 >= at AT TIME ZONE 'Europe/Paris' THEN 2
+    END)::timestamp AT TIME ZONE 'Europe/Paris';
 
 -- Each statement that adds an obligation wakes Dispatch. The tick of Dispatch makes up for lost wake-ups.
 -- +goose StatementBegin
@@ -595,16 +597,16 @@ COMMENT ON COLUMN tally.to_render IS 'Recaps that are due.';
 -- is no such mail if the mail with the code was not mailed or came back.
 CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURNS SETOF bigint LANGUAGE sql AS $$
     WITH overdue AS MATERIALIZED (
-        SELECT r.id, r.generation > 1 OR c.purpose = 'activate' AS has_others, c.mailed_at IS NOT NULL AND c.bounced_at IS NULL AS reached
+        SELECT r.ctid, r.generation > 1 OR c.purpose = 'activate' AS has_others, c.mailed_at IS NOT NULL AND c.bounced_at IS NULL AS reached
         FROM (SELECT DISTINCT unnest(ids) AS id) AS i JOIN request r USING (id)
         JOIN code c ON c.request_id = r.id AND c.generation = r.generation
         WHERE request_is_open(r) AND c.expires_at <= at
         ORDER BY r.id -- every statement that locks several requests uses this order
         FOR UPDATE OF r SKIP LOCKED
-    ), expired AS (
+    ), expired AS ( -- by the place of the locked row; one that moved since the snapshot is left to the next sweep
         UPDATE request r SET expired_at = at, password_hash = NULL, question = NULL, answer_hash = NULL
-        FROM overdue o WHERE r.id = o.id
-        RETURNING r.id, r.space_id, r.generation, r.campaign_id, o.has_others, o.reached
+        FROM overdue o WHERE r.ctid = o.ctid
+        RETURNING r.id, r.space_id, r.generation, r.campaign_id, r.origin, o.has_others, o.reached
     ), void AS (
         UPDATE code c SET void_at = at
         FROM expired e
@@ -612,15 +614,17 @@ CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURN
     ), told AS (
         INSERT INTO obligation (lane, kind, space_id, request_id, generation, campaign_id, due_at)
         SELECT 'bulk', 'expired', space_id, id, generation, campaign_id, at FROM expired WHERE reached
+    ), inviting AS MATERIALIZED (
+        SELECT c.id, c.again FROM (SELECT DISTINCT campaign_id AS id FROM expired) AS e JOIN campaign c USING (id)
+        WHERE c.again > 0 AND campaign_is_open(c.id)
     ), again AS ( -- by the keys, whatever the statistics say
-        INSERT INTO reinvitation (space_id, request_id, campaign_id, nth, at)
-        SELECT e.space_id, e.id, e.campaign_id, before.n + 1, s.next
-        FROM expired e,
-             LATERAL (SELECT c.again FROM campaign c WHERE c.id = e.campaign_id AND c.again > 0 AND campaign_is_open(c.id) LIMIT 1) AS c,
+        INSERT INTO reinvitation (request_id, campaign_id, nth, at)
+        SELECT e.id, e.campaign_id, before.n + 1, s.next
+        FROM expired e JOIN inviting c ON c.id = e.campaign_id,
              LATERAL (SELECT next_invitation(s.certificate_expires, at) AS next FROM space s WHERE s.id = e.space_id LIMIT 1) AS s,
-             LATERAL (SELECT count(*) AS n FROM request r WHERE r.space_id = e.space_id AND r.campaign_id = e.campaign_id AND r.origin = 'retry') AS before
+             LATERAL (SELECT count(*) + (e.origin = 'retry')::int AS n FROM request r
+                      WHERE r.space_id = e.space_id AND r.id < e.id AND r.campaign_id = e.campaign_id AND r.origin = 'retry') AS before
         WHERE s.next IS NOT NULL AND before.n < c.again
-        ON CONFLICT DO NOTHING
     ), audited AS (
         INSERT INTO audit (at, space_id, request_id, event, actor, why)
         SELECT at, space_id, id, 'expired', actor, 'deadline' FROM expired

@@ -28,7 +28,8 @@ DO $do$ BEGIN
                        SELECT FROM %1$I.request o WHERE o.space_id = n.space_id AND o.id <> n.id AND o.campaign_id = n.campaign_id)))
             FROM new n GROUP BY n.batch_id, n.campaign_id;
             IF others THEN -- another request takes the place of an invitation to come (D16)
-                DELETE FROM %1$I.reinvitation a USING new n WHERE a.space_id = n.space_id;
+                DELETE FROM %1$I.reinvitation WHERE request_id = ANY (ARRAY(
+                    SELECT o.id FROM new n, LATERAL (SELECT id FROM %1$I.request r WHERE r.space_id = n.space_id OFFSET 0) AS o));
             END IF;
             RETURN NULL;
         END $$ $f$, current_schema());

@@ -4,8 +4,8 @@ WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), taken AS MATERIALIZED (
     DELETE FROM reinvitation
-    WHERE space_id = ANY (ARRAY(
-        SELECT space_id FROM reinvitation WHERE at <= (SELECT now FROM clock) ORDER BY at, space_id LIMIT $1 FOR UPDATE SKIP LOCKED))
+    WHERE request_id = ANY (ARRAY(
+        SELECT request_id FROM reinvitation WHERE at <= (SELECT now FROM clock) ORDER BY at, request_id LIMIT $1 FOR UPDATE SKIP LOCKED))
     RETURNING request_id, campaign_id, nth
 )
 SELECT count(*) AS taken, coalesce(array_agg(t.request_id ORDER BY t.request_id) FILTER (
