@@ -149,6 +149,23 @@ func TestSwitchIsIrrevocable(t *testing.T) {
 	}
 }
 
+// R4, I3: a trigger that names columns names each of which its condition compares the
+// old value with the new one. It would not notice another one.
+func TestTriggersNameTheirColumns(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	const named = `SELECT count(*) FROM pg_trigger t WHERE t.tgattr::text <> '' AND NOT t.tgisinternal`
+	if d.count(named) == 0 {
+		t.Error("no trigger names columns")
+	}
+	if missing := d.Text(t, `SELECT coalesce(string_agg(t.tgname || ' ' || a.attname, ', '), '')
+		FROM pg_trigger t JOIN pg_attribute a ON a.attrelid = t.tgrelid, pg_get_triggerdef(t.oid) AS def
+		WHERE t.tgattr::text <> '' AND NOT t.tgisinternal AND NOT a.attnum = ANY (t.tgattr)
+		  AND def ~ ('\mnew\.' || a.attname || '\M') AND def ~ ('\mold\.' || a.attname || '\M')`); missing != "" {
+		t.Errorf("not named: %s", missing)
+	}
+}
+
 // R4, R6: nothing that the product does takes a switched space back either.
 func TestNothingTouchesASwitchedSpace(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,8 @@
 
 -- The database refuses these changes, whatever the program says. A trigger here is a condition and the words of its
 -- refusal. A condition is bound to its tables when it is made, so no temporary table and no search_path of the session
--- takes a table's place.
+-- takes a table's place. A statement that sets none of the columns that a trigger names does not pay for its condition:
+-- mails and imports change many rows.
 
 -- +goose StatementBegin
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -27,17 +28,17 @@ CREATE FUNCTION is_owner() RETURNS boolean LANGUAGE sql STABLE
 CREATE FUNCTION was_activated(space bigint, at timestamptz) RETURNS boolean LANGUAGE sql VOLATILE
     RETURN EXISTS (SELECT FROM request r WHERE r.space_id = space AND r.activated_at = at);
 
-CREATE TRIGGER space_number_is_fixed BEFORE UPDATE ON space
+CREATE TRIGGER space_number_is_fixed BEFORE UPDATE OF id, number ON space
     FOR EACH ROW WHEN (NEW.number <> OLD.number OR NEW.id <> OLD.id)
     EXECUTE FUNCTION refuse('a subscriber number never changes');
-CREATE TRIGGER space_switch_is_irrevocable BEFORE UPDATE ON space
+CREATE TRIGGER space_switch_is_irrevocable BEFORE UPDATE OF access, switched_at ON space
     FOR EACH ROW WHEN (OLD.access = 'password' AND (NEW.access <> 'password' OR NEW.switched_at IS DISTINCT FROM OLD.switched_at))
     EXECUTE FUNCTION refuse('the switch is irrevocable');
 CREATE TRIGGER space_switched_is_frozen BEFORE UPDATE ON space
     FOR EACH ROW WHEN (OLD.access = 'password' AND NOT is_owner()
         AND to_jsonb(NEW) - '{password_hash,question,answer_hash,email,email_key}'::text[] <> to_jsonb(OLD) - '{password_hash,question,answer_hash,email,email_key}'::text[])
     EXECUTE FUNCTION refuse('of a switched space, what its owner enters by changes, and nothing else');
-CREATE TRIGGER space_switch_follows_a_code BEFORE UPDATE ON space
+CREATE TRIGGER space_switch_follows_a_code BEFORE UPDATE OF access ON space
     FOR EACH ROW WHEN (OLD.access <> 'password' AND NEW.access = 'password' AND NOT was_activated(NEW.id, NEW.switched_at))
     EXECUTE FUNCTION refuse('an activation switches it, at its own instant');
 CREATE TRIGGER space_begins_with_a_certificate BEFORE INSERT ON space
@@ -76,15 +77,15 @@ BEGIN
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
-CREATE CONSTRAINT TRIGGER space_password_is_audited AFTER UPDATE ON space
+CREATE CONSTRAINT TRIGGER space_password_is_audited AFTER UPDATE OF password_hash ON space
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (OLD.access = 'password' AND NEW.password_hash IS DISTINCT FROM OLD.password_hash)
     EXECUTE FUNCTION check_owner_change('password changed');
-CREATE CONSTRAINT TRIGGER space_question_is_audited AFTER UPDATE ON space
+CREATE CONSTRAINT TRIGGER space_question_is_audited AFTER UPDATE OF question, answer_hash ON space
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (OLD.access = 'password' AND (NEW.question, NEW.answer_hash) IS DISTINCT FROM (OLD.question, OLD.answer_hash))
     EXECUTE FUNCTION check_owner_change('trust question changed');
-CREATE CONSTRAINT TRIGGER space_identifier_is_proven AFTER UPDATE ON space
+CREATE CONSTRAINT TRIGGER space_identifier_is_proven AFTER UPDATE OF email, email_key ON space
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (OLD.access = 'password' AND (NEW.email, NEW.email_key) IS DISTINCT FROM (OLD.email, OLD.email_key))
     EXECUTE FUNCTION check_owner_change('identifier changed');
@@ -97,14 +98,14 @@ CREATE FUNCTION activates(request bigint, counts integer, at timestamptz) RETURN
 CREATE TRIGGER request_end_is_final BEFORE UPDATE ON request
     FOR EACH ROW WHEN (NOT request_is_open(OLD) AND NEW IS DISTINCT FROM OLD)
     EXECUTE FUNCTION refuse('an ended request stays as it ended');
-CREATE TRIGGER request_ends_now BEFORE UPDATE ON request
+CREATE TRIGGER request_ends_now BEFORE UPDATE OF activated_at, expired_at, undeliverable_at, cancelled_at ON request
     FOR EACH ROW WHEN (NOT request_is_open(NEW) AND request_is_open(OLD)
         AND NOT is_present(coalesce(NEW.activated_at, NEW.expired_at, NEW.undeliverable_at, NEW.cancelled_at)))
     EXECUTE FUNCTION refuse('a request ends now, neither before nor later');
-CREATE TRIGGER request_activation_has_a_code BEFORE UPDATE ON request
+CREATE TRIGGER request_activation_has_a_code BEFORE UPDATE OF activated_at ON request
     FOR EACH ROW WHEN (NEW.activated_at IS NOT NULL AND OLD.activated_at IS NULL AND NOT activates(NEW.id, NEW.generation, NEW.activated_at))
     EXECUTE FUNCTION refuse('a code that was handed over activates, before its deadline');
-CREATE TRIGGER request_space_is_fixed BEFORE UPDATE ON request
+CREATE TRIGGER request_space_is_fixed BEFORE UPDATE OF id, space_id, campaign_id, origin, requested_at ON request
     FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.space_id <> OLD.space_id OR NEW.campaign_id IS DISTINCT FROM OLD.campaign_id
         OR NEW.origin <> OLD.origin OR NEW.requested_at <> OLD.requested_at)
     EXECUTE FUNCTION refuse('what a request is never changes');
@@ -123,7 +124,7 @@ BEGIN
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
-CREATE CONSTRAINT TRIGGER request_counts_a_code AFTER UPDATE ON request
+CREATE CONSTRAINT TRIGGER request_counts_a_code AFTER UPDATE OF generation ON request
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.generation <> OLD.generation)
     EXECUTE FUNCTION check_code_counts();
@@ -143,25 +144,25 @@ CREATE FUNCTION led_to_a_switch(request bigint) RETURNS boolean LANGUAGE sql VOL
 CREATE TRIGGER code_begins_unsent BEFORE INSERT ON code
     FOR EACH ROW WHEN (NEW.started_at IS NOT NULL OR NEW.void_at IS NOT NULL)
     EXECUTE FUNCTION refuse('a code is made first, and mailed afterwards');
-CREATE TRIGGER code_is_fixed BEFORE UPDATE ON code
+CREATE TRIGGER code_is_fixed BEFORE UPDATE OF request_id, generation, purpose, email, email_key, key_id, nonce, tag, resends ON code
     FOR EACH ROW WHEN (NEW.request_id <> OLD.request_id OR NEW.generation <> OLD.generation OR NEW.email <> OLD.email
         OR NEW.email_key <> OLD.email_key OR NEW.key_id <> OLD.key_id OR NEW.nonce <> OLD.nonce OR NEW.tag IS DISTINCT FROM OLD.tag AND OLD.tag IS NOT NULL OR NEW.resends < OLD.resends
         OR NEW.purpose <> OLD.purpose AND (OLD.purpose <> 'identify' OR NEW.purpose <> 'activate'))
     EXECUTE FUNCTION refuse('what a code is never changes');
-CREATE TRIGGER code_starts_now BEFORE UPDATE ON code
+CREATE TRIGGER code_starts_now BEFORE UPDATE OF started_at ON code
     FOR EACH ROW WHEN (NEW.started_at IS DISTINCT FROM OLD.started_at AND NOT is_present(NEW.started_at) AND NOT is_owner())
     EXECUTE FUNCTION refuse('a code is good from its start');
-CREATE TRIGGER code_deadline_stands BEFORE UPDATE ON code
+CREATE TRIGGER code_deadline_stands BEFORE UPDATE OF started_at, expires_at, mailed_at ON code
     FOR EACH ROW WHEN (OLD.mailed_at IS NOT NULL AND (NEW.started_at IS DISTINCT FROM OLD.started_at
         OR NEW.expires_at IS DISTINCT FROM OLD.expires_at OR NEW.mailed_at IS DISTINCT FROM OLD.mailed_at) AND NOT is_owner())
     EXECUTE FUNCTION refuse('the deadline of a mailed code stands');
 CREATE TRIGGER code_void_is_final BEFORE UPDATE ON code
     FOR EACH ROW WHEN (OLD.void_at IS NOT NULL AND to_jsonb(NEW) - '{bounce,bounced_at}'::text[] <> to_jsonb(OLD) - '{bounce,bounced_at}'::text[])
     EXECUTE FUNCTION refuse('a dead code stays dead');
-CREATE TRIGGER code_dies_now BEFORE UPDATE ON code
+CREATE TRIGGER code_dies_now BEFORE UPDATE OF void_at ON code
     FOR EACH ROW WHEN (OLD.void_at IS NULL AND NEW.void_at IS NOT NULL AND NOT is_present(NEW.void_at))
     EXECUTE FUNCTION refuse('a code dies now, neither before nor later');
-CREATE TRIGGER code_bounce_grows BEFORE UPDATE ON code
+CREATE TRIGGER code_bounce_grows BEFORE UPDATE OF bounce, bounced_at ON code
     FOR EACH ROW WHEN ((NEW.bounced_at IS DISTINCT FROM OLD.bounced_at OR NEW.bounce IS DISTINCT FROM OLD.bounce)
         AND (bounce_gravity(NEW.bounce) <= bounce_gravity(OLD.bounce) OR led_to_a_switch(NEW.request_id)))
     EXECUTE FUNCTION refuse('a bounce stays, unless a graver one comes');
