@@ -141,23 +141,21 @@ func (s *sheet) whom(r row, f field) (x conversion.Excluded, some bool, err erro
 const ExclusionsKind = "exclusions"
 
 // exclusionColumns are the columns of a written list, which can be read again.
-var exclusionColumns = []struct {
-	title string
-	width float64
-	value func(x *sql.KeptExclusion) workbook.Cell
-}{
-	{"qui", 44, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(x.Key) }},
-	{"nature", 12, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(frenchExcluded[x.Kind]) }},
-	{"motif", 60, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(x.Reason) }},
-	{"depuis", 18, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Instant(x.MadeAt.In(conversion.Paris)) }},
-	{"jusqu'au", 14, func(x *sql.KeptExclusion) workbook.Cell {
+var exclusionColumns = []column[sql.KeptExclusion]{
+	{title: "qui", width: 44, style: textStyle, value: func(x sql.KeptExclusion) workbook.Cell { return workbook.Text(x.Key) }},
+	{title: "nature", width: 12, style: textStyle, value: func(x sql.KeptExclusion) workbook.Cell { return workbook.Text(frenchExcluded[x.Kind]) }},
+	{title: "motif", width: 60, style: textStyle, value: func(x sql.KeptExclusion) workbook.Cell { return workbook.Text(x.Reason) }},
+	{title: "depuis", width: 18, style: workbook.Style{Format: "dd/mm/yyyy hh:mm"}, value: func(x sql.KeptExclusion) workbook.Cell {
+		return workbook.Instant(x.MadeAt.In(conversion.Paris))
+	}},
+	{title: "jusqu'au", width: 14, style: dayStyle, value: func(x sql.KeptExclusion) workbook.Cell {
 		if !x.EndsAt.Valid {
 			return workbook.Cell{}
 		}
 		return workbook.Day(x.LastDay())
 	}},
-	{"par", 24, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(x.MadeBy) }},
-	{"espaces", 10, func(x *sql.KeptExclusion) workbook.Cell { return workbook.Number(int64(x.Spaces)) }},
+	{title: "par", width: 24, style: textStyle, value: func(x sql.KeptExclusion) workbook.Cell { return workbook.Text(x.MadeBy) }},
+	{title: "espaces", width: 10, style: countStyle, value: func(x sql.KeptExclusion) workbook.Cell { return workbook.Number(int64(x.Spaces)) }},
 }
 
 // frenchExcluded is the French word for a kind.
@@ -171,37 +169,14 @@ func WriteExclusions(w io.Writer, list iter.Seq2[sql.KeptExclusion, error]) erro
 	if err != nil {
 		return err
 	}
-	header, day, instant := book.Style(headerStyle), book.Style(workbook.Style{Format: "dd/mm/yyyy"}), book.Style(workbook.Style{Format: "dd/mm/yyyy hh:mm"})
-	styles := map[string]int{"jusqu'au": day, "depuis": instant, "espaces": book.Style(workbook.Style{Format: "0"})}
-	layout, titles, words := workbook.Layout{Frozen: 1, Header: 1}, []string{}, book.Style(workbook.Style{Format: "@"})
-	for _, c := range exclusionColumns {
-		style, ok := styles[c.title]
-		if !ok {
-			style = words
-		}
-		layout.Columns, titles = append(layout.Columns, workbook.Column{Width: c.width, Style: style}), append(titles, c.title)
-	}
-	out, err := book.Sheet("Exclusions", layout)
+	out, err := newTable(book, "Exclusions", exclusionColumns)
 	if err != nil {
 		return err
 	}
-	if err := out.Texts(1, header, titles...); err != nil {
+	if err := out.addAll(list); err != nil {
 		return err
 	}
-	line := 1
-	for x, err := range list {
-		if err != nil {
-			return err
-		}
-		line++
-		if err := out.Row(line); err != nil {
-			return err
-		}
-		for i, c := range exclusionColumns {
-			out.Put(i+1, c.value(&x))
-		}
-	}
-	return errors.Join(out.Close(), book.Close())
+	return book.Close()
 }
 
 // WriteExclusionsCSV writes the same as CSV, in the form of French spreadsheet
@@ -219,7 +194,7 @@ func WriteExclusionsCSV(w io.Writer, list iter.Seq2[sql.KeptExclusion, error]) e
 			return err
 		}
 		for i, c := range exclusionColumns {
-			cells[i] = c.value(&x)
+			cells[i] = c.value(x)
 		}
 		if _, err := w.Write(workbook.AppendLine(nil, cells...)); err != nil {
 			return err

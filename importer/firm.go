@@ -116,24 +116,21 @@ func parseNewAddress(s string) (conversion.Email, error) {
 const FirmKind = "firm"
 
 // firmColumns are those of a firm's sheet.
-var firmColumns = []struct {
-	title string
-	width float64
-	rule  workbook.Rule
-}{
-	{"numéro d'abonné", 20, workbook.Rule{}},
-	{"titulaire", 32, workbook.Rule{}},
-	{"certificat valable jusqu’au", 26, workbook.Rule{}},
-	{"adresse actuelle", 42, workbook.Rule{}},
-	{"nouvelle adresse", 40, workbook.Rule{Type: "textLength", From: 3, To: 100, Title: "nouvelle adresse",
-		Text: "Une adresse électronique par espace, différente pour chacun : 100 caractères au maximum."}},
-	{"réponse", 28, workbook.Rule{Type: "list", Title: "réponse", Choices: []string{answerKeep, answerUnknown},
-		Text: "À choisir dans la liste, si vous n’indiquez pas de nouvelle adresse."}},
-	{"référence", 26, workbook.Rule{}},
+func firmColumns(book *workbook.Book, keys *conversion.Keyring) []column[sql.SharedSpace] {
+	toFill := workbook.Cell{}.In(book.Style(workbook.Style{Format: "@", Paper: "FFF2CC"}))
+	blank := func(sql.SharedSpace) workbook.Cell { return toFill }
+	return []column[sql.SharedSpace]{
+		{title: "numéro d'abonné", width: 20, style: textStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Text(string(s.Number)) }},
+		{title: "titulaire", width: 32, style: textStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Text(s.Holder) }},
+		{title: "certificat valable jusqu’au", width: 26, style: dayStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Day(s.Expires) }},
+		{title: "adresse actuelle", width: 42, style: textStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Text(s.Contact.String()) }},
+		{title: "nouvelle adresse", width: 40, style: textStyle, value: blank, rule: workbook.Rule{Type: "textLength", From: 3, To: 100, Title: "nouvelle adresse",
+			Text: "Une adresse électronique par espace, différente pour chacun : 100 caractères au maximum."}},
+		{title: "réponse", width: 28, style: textStyle, value: blank, rule: workbook.Rule{Type: "list", Title: "réponse", Choices: []string{answerKeep, answerUnknown},
+			Text: "À choisir dans la liste, si vous n’indiquez pas de nouvelle adresse."}},
+		{title: "référence", width: 26, style: textStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Text(keys.SignFirm(s.Number, s.Contact)) }},
+	}
 }
-
-// firmHead is how many lines stand above the spaces of a firm.
-const firmHead = 5
 
 // WriteFirm writes the workbook that a firm fills in: its own spaces, one on each line.
 func WriteFirm(w io.Writer, keys *conversion.Keyring, spaces iter.Seq2[sql.SharedSpace, error]) error {
@@ -141,69 +138,25 @@ func WriteFirm(w io.Writer, keys *conversion.Keyring, spaces iter.Seq2[sql.Share
 	if err != nil {
 		return err
 	}
-	title, header := book.Style(workbook.Style{Bold: true, Size: 14}), book.Style(headerStyle)
-	words, day := book.Style(workbook.Style{Format: "@"}), book.Style(workbook.Style{Format: "dd/mm/yyyy"})
-	toFill := book.Style(workbook.Style{Format: "@", Paper: "FFF2CC"})
-	layout, titles := workbook.Layout{Frozen: firmHead, Header: firmHead}, []string{}
-	for i, c := range firmColumns {
-		style := words
-		if i == 2 {
-			style = day
-		}
-		layout.Columns, titles = append(layout.Columns, workbook.Column{Width: c.width, Style: style, Rule: c.rule}), append(titles, c.title)
-	}
-	out, err := book.Sheet("Espaces", layout)
+	out, err := newTable(book, "Espaces", firmColumns(book, keys),
+		"Une adresse électronique pour chaque espace",
+		"Ces espaces ont la même adresse. Indiquez une adresse différente pour chacun dans la colonne « nouvelle adresse ».",
+		"Ne modifiez pas les autres colonnes, puis renvoyez ce fichier à qui vous l’a envoyé. La feuille « Mode d’emploi » en dit plus.")
 	if err != nil {
 		return err
 	}
-	for i, line := range []string{
-		"Une adresse électronique pour chaque espace",
-		"Ces espaces ont la même adresse. Indiquez une adresse différente pour chacun dans la colonne « nouvelle adresse ».",
-		"Ne modifiez pas les autres colonnes, puis renvoyez ce fichier à qui vous l’a envoyé. La feuille « Mode d’emploi » en dit plus.",
-	} {
-		style := words
-		if i == 0 {
-			style = title
-		}
-		if err := out.Texts(i+1, style, line); err != nil {
-			return err
-		}
-	}
-	if err := out.Texts(firmHead, header, titles...); err != nil {
+	if err := out.addAll(spaces); err != nil {
 		return err
 	}
-	line := firmHead
-	for s, err := range spaces {
-		if err != nil {
-			return err
-		}
-		line++
-		if err := out.Row(line); err != nil {
-			return err
-		}
-		for i, c := range []workbook.Cell{
-			workbook.Text(string(s.Number)), workbook.Text(s.Holder), workbook.Day(s.Expires), workbook.Text(s.Contact.String()), {}, {},
-			workbook.Text(keys.SignFirm(s.Number, s.Contact)),
-		} {
-			out.Put(i+1, c.In([]int{0, 0, 0, 0, toFill, toFill, 0}[i]))
-		}
-	}
-	if err := out.Close(); err != nil {
-		return err
-	}
-	if err := explainFirm(book, title, words); err != nil {
+	if err := explainFirm(book); err != nil {
 		return err
 	}
 	return book.Close()
 }
 
 // explainFirm writes the sheet that explains the other one.
-func explainFirm(book *workbook.Book, title, words int) error {
-	out, err := book.Sheet("Mode d’emploi", workbook.Layout{Columns: []workbook.Column{{Width: 28, Style: words}, {Width: 100, Style: words}}})
-	if err != nil {
-		return err
-	}
-	for i, texts := range [][]string{
+func explainFirm(book *workbook.Book) error {
+	return writeExplanation(book, [2]float64{28, 100}, book.Style(textStyle), [][]string{
 		{"Une adresse électronique pour chaque espace"}, {},
 		{"Pourquoi", "Chaque espace abonné est bientôt ouvert par une adresse électronique et un mot de passe, sans certificat."},
 		{"", "Une adresse ouvre un seul espace. Les espaces de ce fichier ont la même."},
@@ -213,16 +166,7 @@ func explainFirm(book *workbook.Book, title, words int) error {
 		{"Référence", "Elle prouve que la ligne vient de nous. Une ligne dont la référence a changé est refusée."},
 		{"Ce qui est refusé", "Une ligne ajoutée, un autre numéro d’abonné, la même nouvelle adresse sur deux lignes."},
 		{"Ensuite", "Enregistrez le fichier au format .xlsx et renvoyez-le. Chaque personne reçoit alors son propre courriel."},
-	} {
-		style := 0
-		if len(texts) == 1 {
-			style = title
-		}
-		if err := out.Texts(i+1, style, texts...); err != nil {
-			return err
-		}
-	}
-	return out.Close()
+	})
 }
 
 // FirmIndexKind is what the seal of an index of firms says.
@@ -231,8 +175,13 @@ const FirmIndexKind = "firms"
 // A FirmIndex is the workbook that tells which file is for which address.
 type FirmIndex struct {
 	book *workbook.Book
-	out  *workbook.Sheet
-	line int
+	out  *table[indexedFirm]
+}
+
+type indexedFirm struct {
+	address      conversion.Email
+	spaces, days int
+	file         string
 }
 
 // NewFirmIndex begins the index.
@@ -241,26 +190,19 @@ func NewFirmIndex(w io.Writer) (*FirmIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	words, number := book.Style(workbook.Style{Format: "@"}), book.Style(workbook.Style{Format: "0"})
-	out, err := book.Sheet("Adresses", workbook.Layout{Frozen: 1, Header: 1, Columns: []workbook.Column{
-		{Width: 48, Style: words}, {Width: 12, Style: number}, {Width: 28, Style: words}, {Width: 12, Style: number}}})
-	if err != nil {
-		return nil, err
-	}
-	return &FirmIndex{book, out, 1}, out.Texts(1, book.Style(headerStyle), "adresse", "espaces", "fichier", "jours")
+	out, err := newTable(book, "Adresses", []column[indexedFirm]{
+		{title: "adresse", width: 48, style: textStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Text(f.address.String()) }},
+		{title: "espaces", width: 12, style: countStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Number(int64(f.spaces)) }},
+		{title: "fichier", width: 28, style: textStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Text(f.file) }},
+		{title: "jours", width: 12, style: countStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Number(int64(f.days)) }},
+	})
+	return &FirmIndex{book, out}, err
 }
 
 // Add adds a file, which is for an address that so many spaces have, and on how many
 // days their invitations leave at the least.
 func (x *FirmIndex) Add(address conversion.Email, spaces int, file string, days int) error {
-	x.line++
-	if err := x.out.Row(x.line); err != nil {
-		return err
-	}
-	for i, c := range []workbook.Cell{workbook.Text(address.String()), workbook.Number(int64(spaces)), workbook.Text(file), workbook.Number(int64(days))} {
-		x.out.Put(i+1, c)
-	}
-	return nil
+	return x.out.add(indexedFirm{address, spaces, days, file})
 }
 
 // Close ends the index. It does not close the writer.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"bascule/importer/spill"
 	"bascule/importer/xlsx"
@@ -59,6 +60,7 @@ func keep(r *xlsx.Row) row {
 type spool struct {
 	*spill.File
 	scratch []byte
+	length  [binary.MaxVarintLen64]byte // of a row
 }
 
 func newSpool() (*spool, error) {
@@ -66,25 +68,26 @@ func newSpool() (*spool, error) {
 	return &spool{File: f}, err
 }
 
-// put writes one row: line, hidden, cells (column, kind, style, length), texts.
+// put writes one row: its length, then line, hidden, and the cells with their texts.
 func (s *spool) put(r *xlsx.Row) error {
-	b := binary.AppendUvarint(s.scratch[:0], uint64(r.Line))
-	hidden := byte(0)
+	hidden := uint64(0)
 	if r.Hidden {
 		hidden = 1
 	}
-	b = append(b, hidden)
-	b = binary.AppendUvarint(b, uint64(len(r.Cells)))
-	for _, c := range r.Cells {
-		b = binary.AppendUvarint(b, uint64(c.Column))
-		b = append(b, byte(c.Kind))
-		b = binary.AppendUvarint(b, uint64(c.Style))
-		b = binary.AppendUvarint(b, uint64(len(c.Text)))
+	b := s.scratch[:0]
+	for _, n := range []uint64{uint64(r.Line), hidden, uint64(len(r.Cells))} {
+		b = binary.AppendUvarint(b, n)
 	}
 	for _, c := range r.Cells {
+		for _, n := range []int{c.Column, int(c.Kind), c.Style, len(c.Text)} {
+			b = binary.AppendUvarint(b, uint64(n))
+		}
 		b = append(b, c.Text...)
 	}
 	s.scratch = b
+	if _, err := s.Write(binary.AppendUvarint(s.length[:0], uint64(len(b)))); err != nil {
+		return err
+	}
 	_, err := s.Write(b)
 	return err
 }
@@ -112,62 +115,38 @@ func (s *spool) rows() iter.Seq2[row, error] {
 
 type spoolReader struct {
 	in    *bufio.Reader
+	row   []byte
+	rest  []byte // of the row
 	cells []cell
-	sizes []int
-	text  []byte
 }
 
+// next reads a row, or returns io.EOF behind the last one.
 func (s *spoolReader) next() (row, error) {
-	if _, err := s.in.Peek(1); err != nil {
+	size, err := binary.ReadUvarint(s.in)
+	if err != nil {
 		return row{}, err
 	}
-	line, err1 := binary.ReadUvarint(s.in)
-	hidden, err2 := s.in.ReadByte()
-	count, err3 := binary.ReadUvarint(s.in)
-	if err1 != nil || err2 != nil || err3 != nil {
-		return row{}, io.ErrUnexpectedEOF
+	s.row = slices.Grow(s.row[:0], int(size))[:size]
+	if n, err := io.ReadFull(s.in, s.row); err != nil {
+		return row{}, fmt.Errorf("a row has %d bytes of %d: %w", n, size, io.ErrUnexpectedEOF)
 	}
-	total, err := s.heads(int(count))
-	if err != nil {
-		return row{}, io.ErrUnexpectedEOF
+	texts := string(s.row)
+	s.rest = s.row
+	out := row{line: s.number(), hidden: s.number() == 1}
+	s.cells = s.cells[:0]
+	for range s.number() {
+		c := cell{column: s.number(), kind: xlsx.Kind(s.number()), style: s.number()}
+		size := s.number()
+		from := len(texts) - len(s.rest)
+		c.text, s.rest = texts[from:from+size], s.rest[size:]
+		s.cells = append(s.cells, c)
 	}
-	if cap(s.text) < total {
-		s.text = make([]byte, total)
-	}
-	if _, err := io.ReadFull(s.in, s.text[:total]); err != nil {
-		return row{}, io.ErrUnexpectedEOF
-	}
-	text, from := string(s.text[:total]), 0
-	for i, n := range s.sizes {
-		s.cells[i].text = text[from : from+n]
-		from += n
-	}
-	return row{line: int(line), hidden: hidden == 1, cells: s.cells}, nil
+	out.cells = s.cells
+	return out, nil
 }
 
-// heads reads the part before the texts, and returns the length of all texts.
-func (s *spoolReader) heads(count int) (total int, err error) {
-	s.cells, s.sizes = s.cells[:0], s.sizes[:0]
-	for range count {
-		column, err := binary.ReadUvarint(s.in)
-		if err != nil {
-			return 0, err
-		}
-		k, err := s.in.ReadByte()
-		if err != nil {
-			return 0, err
-		}
-		style, err := binary.ReadUvarint(s.in)
-		if err != nil {
-			return 0, err
-		}
-		n, err := binary.ReadUvarint(s.in)
-		if err != nil {
-			return 0, err
-		}
-		s.cells = append(s.cells, cell{column: int(column), kind: xlsx.Kind(k), style: int(style)})
-		s.sizes = append(s.sizes, int(n))
-		total += int(n)
-	}
-	return total, nil
+func (s *spoolReader) number() int {
+	value, size := binary.Uvarint(s.rest)
+	s.rest = s.rest[size:]
+	return int(value)
 }

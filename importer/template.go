@@ -31,12 +31,11 @@ func fillTemplate(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	styles := newListStyles(book)
 	for _, list := range []struct {
 		name     string
 		headings []heading
 	}{{listSheet, subscriberHeadings}, {companySheet, dossierHeadings}} {
-		out, err := startList(book, list.name, list.headings, styles)
+		out, err := startList(book, list.name, list.headings)
 		if err != nil {
 			return err
 		}
@@ -44,32 +43,20 @@ func fillTemplate(w io.Writer) error {
 			return err
 		}
 	}
-	if err := explain(book, styles); err != nil {
+	if err := explain(book); err != nil {
 		return err
 	}
 	return book.Close()
 }
 
-// listStyles are the cell styles of a list to fill in.
-type listStyles struct{ title, header, text, date int }
-
-func newListStyles(book *workbook.Book) listStyles {
-	return listStyles{
-		title:  book.Style(workbook.Style{Bold: true, Size: 14}),
-		header: book.Style(headerStyle),
-		text:   book.Style(workbook.Style{Format: "@"}),
-		date:   book.Style(workbook.Style{Format: "dd/mm/yyyy"}),
-	}
-}
-
 // startList begins a sheet with a header row. Below it the spreadsheet program refuses
 // the cells that the import would refuse.
-func startList(book *workbook.Book, name string, headings []heading, styles listStyles) (*workbook.Sheet, error) {
+func startList(book *workbook.Book, name string, headings []heading) (*workbook.Sheet, error) {
 	layout, names := workbook.Layout{Frozen: 1}, []string{}
 	for _, h := range headings {
-		column := workbook.Column{Width: columnWidth(h.name), Style: styles.text, Rule: advices[h.name]}
+		column := workbook.Column{Width: columnWidth(h.name), Style: book.Style(textStyle), Rule: advices[h.name]}
 		if h.name == subscriberHeadings[fieldExpiry].name {
-			column.Style = styles.date
+			column.Style = book.Style(dayStyle)
 		}
 		column.Rule.Title = h.name
 		layout.Columns, names = append(layout.Columns, column), append(names, h.name)
@@ -78,7 +65,7 @@ func startList(book *workbook.Book, name string, headings []heading, styles list
 	if err != nil {
 		return nil, err
 	}
-	return out, out.Texts(1, styles.header, names...)
+	return out, out.Texts(1, book.Style(headerStyle), names...)
 }
 
 // advices explain every column of both sheets, by its heading. The dates allowed are
@@ -108,11 +95,7 @@ var advices = map[string]workbook.Rule{
 
 // explain writes the sheet that explains the others. It lists the columns one below the
 // other, so that it is never taken for a header row.
-func explain(book *workbook.Book, styles listStyles) error {
-	out, err := book.Sheet(explainedHere, workbook.Layout{Columns: []workbook.Column{{Width: 26}, {Width: 110}}})
-	if err != nil {
-		return err
-	}
+func explain(book *workbook.Book) error {
 	rows := [][]string{
 		{"Préparer une liste d’abonnés"}, {},
 		{"Feuille « Abonnés »", "Une ligne par espace. L’ordre des colonnes est libre ; vous pouvez en ajouter d’autres, elles sont conservées."},
@@ -123,16 +106,7 @@ func explain(book *workbook.Book, styles listStyles) error {
 	rows = append(rows, []string{}, []string{"À savoir", "Pas de formule dans les colonnes obligatoires : collez les valeurs."},
 		[]string{"", "Chaque ligne reçoit un verdict ; corrigez le classeur des verdicts et importez-le de nouveau : seules les lignes corrigées seront prises."},
 		[]string{"", "Plusieurs espaces peuvent partager une adresse électronique : chacun reçoit son courriel, mais un seul pourra la garder comme identifiant."})
-	for i, texts := range rows {
-		style := 0
-		if len(texts) == 1 {
-			style = styles.title
-		}
-		if err := out.Texts(i+1, style, texts...); err != nil {
-			return err
-		}
-	}
-	return out.Close()
+	return writeExplanation(book, [2]float64{26, 110}, 0, rows)
 }
 
 func explained(headings []heading) [][]string {

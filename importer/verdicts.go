@@ -87,9 +87,6 @@ type verdictBook struct {
 	counts verdictCounts
 }
 
-// headerStyle is the style of the header of a list: text, like the cells below it.
-var headerStyle = workbook.Style{Format: "@", Bold: true, Ink: "FFFFFF", Paper: "1F3864"}
-
 func newVerdictBook(w io.Writer, name string) (*verdictBook, error) {
 	summary := "Synthèse"
 	if strings.EqualFold(name, summary) {
