@@ -46,7 +46,7 @@ func TestBoundsOfTheConfiguration(t *testing.T) {
 		"CLIENT_CERT_PROXIES": func(e environment) (any, error) { return e.certProxies() },
 		"CERT_PUBLIC_URL":     func(e environment) (any, error) { return e.certPublicURL() },
 		"HELP_TEXT_FILE":      func(e environment) (any, error) { _, err := e.help(); return "read", err },
-		"THEME_DIR":           func(e environment) (any, error) { _, err := e.folder("THEME_DIR"); return "read", err },
+		"THEME_DIR":           func(e environment) (any, error) { _, err := e.themeDir(); return "read", err },
 		"--within":            func(e environment) (any, error) { var s span; err := s.Set(e.getenv("--within")); return s, err },
 		"--batch": func(e environment) (any, error) {
 			var n batchNumber

@@ -27,7 +27,7 @@ type bulkFlags struct {
 
 func (f *bulkFlags) addTo(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask, as scripts want it")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print what was done as one JSON object")
+	addJSONTo(cmd, &f.json, "print what was done as one JSON object")
 }
 
 func (f *bulkFlags) addFileTo(cmd *cobra.Command) {
@@ -68,6 +68,17 @@ func readNumbers(ctx context.Context, path string) ([]conversion.SubscriberNumbe
 	return list, nil
 }
 
+// withNumbers runs a command about the numbers of its arguments or of --file.
+func (a *app) withNumbers(f *bulkFlags, run func(*cobra.Command, []conversion.SubscriberNumber) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		numbers, err := a.numbers(cmd.Context(), args, *f)
+		if err != nil {
+			return err
+		}
+		return run(cmd, numbers)
+	}
+}
+
 // errDeclined says that the answer was no.
 var errDeclined = errors.New("nothing was changed")
 
@@ -79,10 +90,21 @@ func (a *app) confirm(ctx context.Context, f bulkFlags, plan sql.Plan, what stri
 		return nil
 	}
 	about := fmt.Sprintf("%d requests (%s) %s", len(plan.Requests), countStates(plan.States), what)
-	if f.file == "-" || !isTerminal(a.stdin) || !isTerminal(a.stderr) {
+	if f.file == "-" || !a.somebody() {
 		return usagef("%s; nothing was changed: there is no terminal to ask at, so add --yes", about)
 	}
 	return a.ask(ctx, about)
+}
+
+// somebody tells whether there is somebody to ask.
+func (a *app) somebody() bool { return isTerminal(a.stdin) && isTerminal(a.stderr) }
+
+// askSomebody is ask, if there is somebody.
+func (a *app) askSomebody(ctx context.Context, about string, args ...any) error {
+	if !a.somebody() {
+		return nil
+	}
+	return a.ask(ctx, fmt.Sprintf(about, args...))
 }
 
 // ask says what the command will do, and waits for a yes.
@@ -177,7 +199,8 @@ func (a *app) printLeftOut(l leftOut, words map[sql.Obstacle]string) {
 	}
 }
 
-func count(n int64, one, many string) string {
+// count writes "1 mail" and "2 mails".
+func count[N int | int64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

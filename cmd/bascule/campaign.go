@@ -27,7 +27,7 @@ Environment: DATABASE_URL.`,
   bascule campaign start spring --pilot 200`,
 		Args: noArg,
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	addJSONTo(cmd, &asJSON, "print one JSON object")
 	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.campaigns(ctx, db, asJSON) })
 	cmd.AddCommand(a.campaignShow(), a.campaignPlan(), a.campaignCheck(), a.campaignPreview(), a.campaignStart(), a.campaignSet(), a.campaignPause(), a.campaignResume(),
 		a.campaignEnd("cancel", "End a campaign and its open requests; their codes are dead at once",
@@ -54,12 +54,10 @@ func (a *app) campaigns(ctx context.Context, db *sql.DB, asJSON bool) error {
 	}
 	a.printf("%-10s %10s %10s %10s  %s\n", "state", "requests", "held", "activated", "campaign")
 	for _, c := range list {
-		a.printf("%-10s %10d %10d %10d  %s\n", c.State, c.Requests, c.Held, c.Activated, withWhy(c.Name, c.Why))
+		a.printf("%-10s %10d %10d %10d  %s\n", c.State, c.Requests, c.Held, c.Activated, c.Name+inBrackets(c.Why))
 	}
 	return nil
 }
-
-func withWhy(name, why string) string { return name + inBrackets(why) }
 
 // ofCampaign makes a command about one campaign. A shell completes its name.
 func (a *app) ofCampaign(cmd *cobra.Command) *cobra.Command {
@@ -72,6 +70,17 @@ func (a *app) ofCampaign(cmd *cobra.Command) *cobra.Command {
 	}
 	cmd.ValidArgsFunction = a.completeCampaigns
 	return cmd
+}
+
+// withCampaign runs a command on the campaign that its first argument names.
+func (a *app) withCampaign(open opener, f func(context.Context, *sql.DB, sql.CampaignProgress) error) func(*cobra.Command, []string) error {
+	return open(func(ctx context.Context, db *sql.DB, args []string) error {
+		p, err := db.Progress(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return f(ctx, db, p)
+	})
 }
 
 func (a *app) campaignShow() *cobra.Command {
@@ -87,12 +96,8 @@ Environment: DATABASE_URL; HELP_HOURS, CODE_LIFETIME and MAIL_RATE, optional, as
 workers have them.`,
 		Example: "  bascule campaign show spring --json",
 	})
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
-		p, err := db.Progress(ctx, args[0])
-		if err != nil {
-			return err
-		}
+	addJSONTo(cmd, &asJSON, "print one JSON object")
+	cmd.RunE = a.withCampaign(a.withDB, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		last, err := a.lastMail(ctx, db, p)
 		if err != nil {
 			return err
@@ -108,39 +113,29 @@ workers have them.`,
 
 // A campaignLine is what `campaign show --json` prints.
 type campaignLine struct {
-	Campaign      string                    `json:"campaign"`
-	State         sql.CampaignState         `json:"state"`
-	Why           string                    `json:"why"`
-	Rows          int                       `json:"rows"`
-	Held          int                       `json:"held"`
-	Started       int                       `json:"started"`       // invitations
-	StartedToday  int                       `json:"started_today"` // invitations, today in Paris
-	Reminded      int                       `json:"reminded"`      // reminders that went out
-	ToInvite      int                       `json:"to_invite"`     // subscribers to invite again later
-	Requested     int                       `json:"requested"`
-	Mailed        int                       `json:"mailed"`
-	Activated     int                       `json:"activated"`
-	Expired       int                       `json:"expired"`
-	Undeliverable int                       `json:"undeliverable"`
-	Cancelled     int                       `json:"cancelled"`
-	NotDelivered  int                       `json:"not_delivered"`
-	Spaces        map[conversion.Access]int `json:"spaces"`
-	StartsAt      *time.Time                `json:"starts_at"`
-	Pilot         int                       `json:"pilot"`     // invitations; 0: no pilot
-	PerDay        int                       `json:"per_day"`   // 0: no limit
-	MinHelp       float64                   `json:"min_help"`  // hours; 0: any
-	LastMail      *time.Time                `json:"last_mail"` // foreseen, while the campaign runs
-	Again         int                       `json:"again"`     // times; 0: never
-	Message       conversion.Message        `json:"message"`   // "": none
+	Campaign     string            `json:"campaign"`
+	State        sql.CampaignState `json:"state"`
+	Why          string            `json:"why"`
+	Rows         int               `json:"rows"`
+	Held         int               `json:"held"`
+	Started      int               `json:"started"`       // invitations
+	StartedToday int               `json:"started_today"` // invitations, today in Paris
+	Reminded     int               `json:"reminded"`      // reminders that went out
+	ToInvite     int               `json:"to_invite"`     // subscribers to invite again later
+	Counts
+	StartsAt *time.Time         `json:"starts_at"`
+	Pilot    int                `json:"pilot"`     // invitations; 0: no pilot
+	PerDay   int                `json:"per_day"`   // 0: no limit
+	MinHelp  float64            `json:"min_help"`  // hours; 0: any
+	LastMail *time.Time         `json:"last_mail"` // foreseen, while the campaign runs
+	Again    int                `json:"again"`     // times; 0: never
+	Message  conversion.Message `json:"message"`   // "": none
 }
 
 func newCampaignLine(p sql.CampaignProgress, last time.Time) campaignLine {
 	l := campaignLine{
 		Campaign: p.Name, State: p.State, Why: p.Why, Rows: p.Rows, Held: p.Held, Started: p.Started, StartedToday: p.StartedToday, Reminded: p.Reminded, ToInvite: p.ToInvite, Again: p.Again, Message: p.Message,
-		Requested: p.States[conversion.StateRequested], Mailed: p.States[conversion.StateMailed],
-		Activated: p.States[conversion.StateActivated], Expired: p.States[conversion.StateExpired],
-		Undeliverable: p.States[conversion.StateUndeliverable], Cancelled: p.States[conversion.StateCancelled],
-		NotDelivered: p.NotDelivered, Spaces: p.Spaces, Pilot: p.Pilot, PerDay: p.PerDay, MinHelp: p.MinHelp.Hours(),
+		Counts: newCounts(p.States, p.NotDelivered, p.Spaces), Pilot: p.Pilot, PerDay: p.PerDay, MinHelp: p.MinHelp.Hours(),
 	}
 	if !p.StartsAt.IsZero() {
 		l.StartsAt = &p.StartsAt
@@ -153,7 +148,7 @@ func newCampaignLine(p sql.CampaignProgress, last time.Time) campaignLine {
 }
 
 func (a *app) printCampaign(p sql.CampaignProgress, last time.Time) {
-	a.printf("Campaign %s: %s\n", p.Name, withWhy(string(p.State), p.Why))
+	a.printf("Campaign %s: %s\n", p.Name, string(p.State)+inBrackets(p.Why))
 	for _, line := range append(brakesOf(p.CampaignSettings), messageOf(p.Campaign)...) {
 		a.printf("  %s\n", line)
 	}
@@ -185,7 +180,7 @@ func brakesOf(s sql.CampaignSettings) (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s of assistance in the lifetime of each code", shortDuration(s.MinHelp)))
 	}
 	if s.Again > 0 {
-		lines = append(lines, fmt.Sprintf("invites again whose code expired, %s at the most", count(int64(s.Again), "time", "times")))
+		lines = append(lines, fmt.Sprintf("invites again whose code expired, %s at the most", count(s.Again, "time", "times")))
 	}
 	return lines
 }

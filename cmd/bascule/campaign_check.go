@@ -37,12 +37,8 @@ DKIM_SELECTOR, optional, the name of the key by which the relay signs mails;
 DNS_SERVER, optional, the resolver that it asks in place of the machine's.`,
 		Example: "  bascule campaign check spring",
 	})
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
-		p, err := db.Progress(ctx, args[0])
-		if err != nil {
-			return err
-		}
+	addJSONTo(cmd, &asJSON, "print one JSON object")
+	cmd.RunE = a.withCampaign(a.withDB, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		lines, err := a.ready(ctx, db, p, p.CampaignSettings)
 		if err != nil {
 			return err
@@ -191,7 +187,7 @@ func (a *app) keyLine(ctx context.Context, db *sql.DB) readiness.Line {
 
 // mailLines judge whether a worker mails, and whether somebody looked at the mails.
 func (a *app) mailLines(c sql.Campaign, workers []sql.Worker) []readiness.Line {
-	office, _, err := a.office()
+	office, _, err := a.env.office()
 	if err != nil {
 		return []readiness.Line{unset("workers", err), unset("trial", err)}
 	}
@@ -210,7 +206,7 @@ func (a *app) mailLines(c sql.Campaign, workers []sql.Worker) []readiness.Line {
 }
 
 func (a *app) planLine(ctx context.Context, db *sql.DB, p sql.CampaignProgress) (readiness.Line, error) {
-	f, err := a.foresightOf(ctx, db, p, func(*plan.Brakes) {})
+	f, err := a.foresight(ctx, db, p, func(*plan.Brakes) {})
 	if err != nil {
 		return readiness.Line{}, err
 	}

@@ -48,15 +48,11 @@ func (a *app) campaignResume() *cobra.Command {
 Environment: DATABASE_URL.`,
 		Example: "  bascule campaign resume spring",
 	})
-	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
-		p, err := db.Progress(ctx, args[0]) // before workers release what is held
-		if err != nil {
+	cmd.RunE = a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+		if err := db.ResumeCampaign(ctx, p.Name, actor()); err != nil { // workers release what p says is held
 			return err
 		}
-		if err := db.ResumeCampaign(ctx, args[0], actor()); err != nil {
-			return err
-		}
-		a.printf("The campaign %s is running: %s held leave.\n", p.Name, count(int64(p.Held), "invitation", "invitations"))
+		a.printf("The campaign %s is running: %s held leave.\n", p.Name, count(p.Held, "invitation", "invitations"))
 		return nil
 	})
 	return cmd
@@ -78,7 +74,7 @@ which is optional.`,
 	end := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if path != "" {
-			if err := checkOutput(path, report.Kind, force); err != nil {
+			if err := checkOutput(path, report.Kind, false, force); err != nil {
 				return err
 			}
 		}
@@ -102,15 +98,10 @@ Environment: DATABASE_URL.`,
 	})
 	f.addTo(cmd)
 	cmd.Flags().Var(&why, "reason", "why, as bascule campaign show tells it")
-	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
-		p, err := db.Progress(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		if open := p.States[conversion.StateRequested] + p.States[conversion.StateMailed]; !f.yes && isTerminal(a.stdin) && isTerminal(a.stderr) {
-			about := fmt.Sprintf("The campaign %s: %s, %d in mails; they %s", p.Name, count(int64(open), "open request", "open requests"),
-				p.States[conversion.StateMailed], what)
-			if err := a.ask(ctx, about); err != nil {
+	cmd.RunE = a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+		if mailed := p.States[conversion.StateMailed]; !f.yes {
+			open := count(p.States[conversion.StateRequested]+mailed, "open request", "open requests")
+			if err := a.askSomebody(ctx, "The campaign %s: %s, %d in mails; they %s", p.Name, open, mailed, what); err != nil {
 				return err
 			}
 		}
@@ -118,7 +109,7 @@ Environment: DATABASE_URL.`,
 		if err != nil {
 			return err
 		}
-		n, err := end(db, ctx, args[0], why.String(), actor())
+		n, err := end(db, ctx, p.Name, why.String(), actor())
 		if err != nil {
 			return err
 		}
@@ -135,7 +126,7 @@ Environment: DATABASE_URL.`,
 			}{p.Name, n, *path})
 		}
 		a.printf("The campaign %s is over: %s ended, %s switched for good.\n", p.Name,
-			count(n, "request", "requests"), count(int64(p.Spaces[conversion.AccessPassword]), "space is", "spaces are"))
+			count(n, "request", "requests"), count(p.Spaces[conversion.AccessPassword], "space is", "spaces are"))
 		if *path != "" {
 			a.printf("%s is written.\n", *path)
 		} else {

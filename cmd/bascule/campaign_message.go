@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"bascule/internal/conversion"
+	"bascule/internal/mail"
 	"bascule/sql"
 )
 
@@ -26,10 +27,7 @@ func (a *app) message(path string) (conversion.Message, error) {
 		return "", nil
 	}
 	site, err := a.env.publicURL()
-	if err != nil {
-		return "", err
-	}
-	from, err := a.env.mailFrom(conversion.Administration{})
+	from := take(&err, func() (mail.Sender, error) { return a.env.mailFrom(conversion.Administration{}) })
 	if err != nil {
 		return "", err
 	}

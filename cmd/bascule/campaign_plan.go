@@ -34,15 +34,18 @@ workers have them.`,
 		Example: `  bascule campaign plan spring
   bascule campaign plan spring --per-day 20000 --min-help 12h --rate 5`,
 	})
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	addJSONTo(cmd, &asJSON, "print one JSON object")
 	cmd.Flags().IntVar(&perDay, "per-day", 0, "as if at most `N` invitations left a day, in Paris; 0: no limit")
 	cmd.Flags().Var(&minHelp, "min-help", "as if so much assistance had to lie in the lifetime of a code, such as 12h")
 	cmd.Flags().Float64Var(&rate, "rate", 0, "as if MAIL_RATE were so many `mails` a second; 0: no limit")
-	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
-		if perDay < 0 || perDay > maxBrake || rate != 0 && !(rate >= minMailRate && rate <= maxMailRate) {
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if perDay < 0 || perDay > maxBrake || rate != 0 && !isMailRate(rate) {
 			return usagef("a number makes no sense: --per-day is %d at the most, --rate is of %v to %d", maxBrake, minMailRate, maxMailRate)
 		}
-		f, err := a.foresight(ctx, db, args[0], func(b *plan.Brakes) {
+		return nil
+	}
+	cmd.RunE = a.withCampaign(a.withDB, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+		f, err := a.foresight(ctx, db, p, func(b *plan.Brakes) {
 			if cmd.Flags().Changed("per-day") {
 				b.PerDay = perDay
 			}
@@ -81,15 +84,7 @@ type foresight struct {
 
 // foresight plans a campaign from now on. It uses the brakes of the campaign and of the
 // environment, which change may replace.
-func (a *app) foresight(ctx context.Context, db *sql.DB, name string, change func(*plan.Brakes)) (f foresight, err error) {
-	p, err := db.Progress(ctx, name)
-	if err != nil {
-		return f, err
-	}
-	return a.foresightOf(ctx, db, p, change)
-}
-
-func (a *app) foresightOf(ctx context.Context, db *sql.DB, p sql.CampaignProgress, change func(*plan.Brakes)) (f foresight, err error) {
+func (a *app) foresight(ctx context.Context, db *sql.DB, p sql.CampaignProgress, change func(*plan.Brakes)) (f foresight, err error) {
 	f.CampaignProgress = p
 	if f.State == sql.CampaignCancelled || f.State == sql.CampaignClosed {
 		return f, &sql.CampaignStateError{Name: f.Name, State: f.State}
@@ -119,18 +114,10 @@ func (a *app) foresightOf(ctx context.Context, db *sql.DB, p sql.CampaignProgres
 
 func (a *app) brakesFrom(ctx context.Context, db *sql.DB, p sql.CampaignProgress) (b plan.Brakes, err error) {
 	b.PerDay, b.MinHelp = p.PerDay, p.MinHelp
-	if b.Help, err = a.env.helpHours(); err != nil {
-		return b, err
-	}
-	if b.Lifetime, err = a.env.codeLifetime(); err != nil {
-		return b, err
-	}
-	rate, err := a.env.mailRate()
+	b.Help, b.Lifetime = take(&err, a.env.helpHours), take(&err, a.env.codeLifetime)
+	b.Rate = queue.BulkRate(take(&err, a.env.mailRate))
+	b.From = take(&err, func() (time.Time, error) { return db.Now(ctx) })
 	if err != nil {
-		return b, err
-	}
-	b.Rate = queue.BulkRate(rate)
-	if b.From, err = db.Now(ctx); err != nil {
 		return b, err
 	}
 	today := parisDay(b.From)
@@ -211,7 +198,7 @@ func newPlanLine(f foresight, to sql.Recipients) planLine {
 
 func (a *app) printPlan(f foresight, to sql.Recipients) error {
 	a.printf("Plan of the campaign %s (%s): %s, from %s on, Paris time\n", f.Name, f.State,
-		count(int64(f.held()), "invitation", "invitations"), parisTime(f.From))
+		count(f.held(), "invitation", "invitations"), parisTime(f.From))
 	for _, brake := range f.brakes() {
 		a.printf("  %s\n", brake)
 	}
@@ -327,7 +314,7 @@ func (a *app) lastMail(ctx context.Context, db *sql.DB, p sql.CampaignProgress) 
 	if err != nil {
 		return time.Time{}, err
 	}
-	f, err := a.foresight(ctx, db, p.Name, func(b *plan.Brakes) {
+	f, err := a.foresight(ctx, db, p, func(b *plan.Brakes) {
 		if b.Rate == 0 {
 			b.Rate = float64(status.LastMinute) / 60
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -78,11 +77,8 @@ func (a *app) trial(ctx context.Context, db *sql.DB, args []string, file *string
 	if err != nil {
 		return t, err
 	}
-	office, host, err := a.office()
-	if err != nil {
-		return t, err
-	}
-	lifetime, err := a.env.codeLifetime()
+	office, host, err := a.env.office()
+	lifetime := take(&err, a.env.codeLifetime)
 	if err != nil {
 		return t, err
 	}
@@ -122,34 +118,13 @@ func (a *app) trial(ctx context.Context, db *sql.DB, args []string, file *string
 	return t, nil
 }
 
-// office is the office that writes the mails. host is that of PUBLIC_URL.
-func (a *app) office() (o mail.Office, host string, err error) {
-	if o.Administration, err = a.env.administration(); err != nil {
-		return o, "", err
-	}
-	if o.From, err = a.env.mailFrom(o.Administration); err != nil {
-		return o, "", err
-	}
-	u, err := a.env.publicURL()
-	if err != nil {
-		return o, "", err
-	}
-	o.PublicURL = u.String()
-	o.Help, err = a.env.help()
-	return o, u.Hostname(), err
-}
-
 func (a *app) writeTrial(ctx context.Context, db *sql.DB, t trial, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	for i, m := range t.mails {
 		path := filepath.Join(dir, string(t.numbers[i])+".eml")
-		err := atomicfile.Write(path, func(w io.Writer) error {
-			_, err := w.Write(m.Bytes())
-			return err
-		})
-		if err != nil {
+		if err := atomicfile.WriteBytes(path, m.Bytes()); err != nil {
 			return err
 		}
 		a.printf("%s\n", path)
@@ -162,11 +137,7 @@ func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to string) err
 	if err != nil {
 		return usagef("--to: %w", err)
 	}
-	cfg, err := a.env.smtp()
-	if err != nil {
-		return err
-	}
-	from, err := a.env.bounceAddress()
+	cfg, from := take(&err, a.env.smtp), take(&err, a.env.bounceAddress)
 	if err != nil {
 		return err
 	}
@@ -195,7 +166,7 @@ func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to string) err
 // noteTrial records the trial, without the address (I9). texts is the digest of what
 // somebody was sent, "" if nobody was.
 func (a *app) noteTrial(ctx context.Context, db *sql.DB, t trial, how, texts string) error {
-	what := fmt.Sprintf("%s %s", count(int64(len(t.mails)), "mail", "mails"), how)
+	what := fmt.Sprintf("%s %s", count(len(t.mails), "mail", "mails"), how)
 	if err := db.NotePreview(ctx, t.campaign, what, texts, actor()); err != nil {
 		return err
 	}

@@ -43,11 +43,8 @@ func (b *brakes) check(a *app) error {
 		return nil
 	}
 	least := time.Duration(b.minHelp).Round(time.Minute)
-	hours, err := a.env.helpHours()
-	if err != nil {
-		return err
-	}
-	lifetime, err := a.env.codeLifetime()
+	var err error
+	hours, lifetime := take(&err, a.env.helpHours), take(&err, a.env.codeLifetime)
 	if err != nil {
 		return err
 	}
@@ -115,7 +112,7 @@ Environment: that of bascule campaign check.`,
 		if err := db.StartAnyway(ctx, p.Name, s, why, actor()); err != nil {
 			return err
 		}
-		a.printf("The campaign %s is running: %s.\n", p.Name, count(int64(p.Held), "invitation leaves", "invitations leave"))
+		a.printf("The campaign %s is running: %s.\n", p.Name, count(p.Held, "invitation leaves", "invitations leave"))
 		for _, brake := range brakesOf(s) {
 			a.printf("  %s\n", brake)
 		}
@@ -177,11 +174,7 @@ PUBLIC_URL and MAIL_FROM for --message.`,
 // withBrakes runs f on the named campaign, once its flags make sense. at is the time of
 // the database's clock.
 func (a *app) withBrakes(b *brakes, f func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error) func(*cobra.Command, []string) error {
-	run := a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
-		p, err := db.Progress(ctx, args[0])
-		if err != nil {
-			return err
-		}
+	run := a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		at, err := db.Now(ctx)
 		if err != nil {
 			return err

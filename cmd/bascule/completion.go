@@ -17,52 +17,46 @@ const (
 	maxCompletions = 40
 )
 
-// completeBatches offers the latest batches to a shell, with their files. If the
-// database does not answer, it offers nothing: a shell would show an error as a choice.
+// completeBatches offers the latest batches to a shell, with their files.
 func (a *app) completeBatches(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
-	defer cancel()
-	db, err := a.openDB(ctx, sql.Open, 1)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer db.Close()
-	batches, err := db.Batches(ctx, maxCompletions)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	names := make([]cobra.Completion, len(batches))
-	for i, b := range batches {
-		names[i] = cobra.CompletionWithDesc(strconv.FormatInt(b.ID, 10), b.FileName)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	return a.offer(cmd.Context(), func(ctx context.Context, db *sql.DB) (names []cobra.Completion, err error) {
+		batches, err := db.Batches(ctx, maxCompletions)
+		for _, b := range batches {
+			names = append(names, cobra.CompletionWithDesc(strconv.FormatInt(b.ID, 10), b.FileName))
+		}
+		return names, err
+	})
 }
 
 // completeCampaigns offers the campaigns to a shell, with their states.
 func (a *app) completeCampaigns(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
-	defer cancel()
-	db, err := a.openDB(ctx, sql.Open, 1)
-	if err != nil || len(args) > 0 {
+	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	defer db.Close()
-	campaigns, err := db.Campaigns(ctx)
+	return a.offer(cmd.Context(), func(ctx context.Context, db *sql.DB) (names []cobra.Completion, err error) {
+		campaigns, err := db.Campaigns(ctx)
+		for _, c := range campaigns[:min(len(campaigns), maxCompletions)] {
+			names = append(names, cobra.CompletionWithDesc(c.Name, string(c.State)))
+		}
+		return names, err
+	})
+}
+
+// offer completes from the database. If that does not answer, it offers nothing: a shell
+// would show an error as a choice.
+func (a *app) offer(ctx context.Context, list func(context.Context, *sql.DB) ([]cobra.Completion, error)) ([]cobra.Completion, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(ctx, completionPatience)
+	defer cancel()
+	db, err := a.openDB(ctx, sql.Open, 1)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	campaigns = campaigns[:min(len(campaigns), maxCompletions)]
-	names := make([]cobra.Completion, len(campaigns))
-	for i, c := range campaigns {
-		names[i] = cobra.CompletionWithDesc(c.Name, string(c.State))
+	defer db.Close()
+	names, err := list(ctx, db)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
-}
-
-// completeCampaignFlag offers the campaigns as the value of a flag, whatever arguments
-// come before it.
-func (a *app) completeCampaignFlag(cmd *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return a.completeCampaigns(cmd, nil, toComplete)
 }
 
 // completeFiles completes file names with one of these endings.

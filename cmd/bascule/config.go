@@ -4,6 +4,7 @@ package main
 // variable.
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -33,20 +34,63 @@ type environment struct {
 	getenv func(string) string
 }
 
-func (e environment) required(name, hint string) (string, error) {
-	v := strings.TrimSpace(e.getenv(name))
-	if v == "" {
-		return "", fmt.Errorf("%s is not set: %s", name, hint)
+// take reads one of several values; the zero value once one of them is missing or wrong.
+// err is the error of the first one.
+func take[T any](err *error, read func() (T, error)) (v T) {
+	if *err == nil {
+		v, *err = read()
+	}
+	return v
+}
+
+// A variable is one of the environment, without the blanks around its value.
+type variable struct{ name, value string }
+
+func (e environment) get(name string) variable {
+	return variable{name, strings.TrimSpace(e.getenv(name))}
+}
+
+// required is a variable that must be set; hint tells how.
+func (e environment) required(name, hint string) (variable, error) {
+	v := e.get(name)
+	if v.value == "" {
+		return v, fmt.Errorf("%s is not set: %s", name, hint)
 	}
 	return v, nil
 }
 
+// parse reads a variable that is set.
+func parse[T any](v variable, read func(string) (T, error)) (T, error) {
+	t, err := read(v.value)
+	if wrong, ok := errors.AsType[misfit](err); ok {
+		return t, fmt.Errorf("%s is %w", v.name, wrong)
+	} else if err != nil {
+		return t, fmt.Errorf("%s: %w", v.name, err)
+	}
+	return t, nil
+}
+
+// optional reads a variable; unset is its value if it is not set.
+func optional[T any](v variable, unset T, read func(string) (T, error)) (T, error) {
+	if v.value == "" {
+		return unset, nil
+	}
+	return parse(v, read)
+}
+
+// A misfit tells what a value is not, behind the name of its variable.
+type misfit string
+
+func (m misfit) Error() string { return string(m) }
+
 func (e environment) databaseURL() (string, error) {
-	return e.required("DATABASE_URL", "give the URL of the PostgreSQL database, such as postgres://user@host/bascule")
+	v, err := e.required("DATABASE_URL", "give the URL of the PostgreSQL database, such as postgres://user@host/bascule")
+	return v.value, err
 }
 
 func (e environment) redisURL() (string, error) {
-	return e.required("REDIS_URL", "give the URL of Redis, such as redis://localhost:6379")
+	v, err := e.required("REDIS_URL", "give the URL of Redis, such as redis://localhost:6379")
+	return v.value, err
 }
 
 // keys reads SECRET_KEY.
@@ -55,19 +99,12 @@ func (e environment) keys() (*conversion.Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := conversion.ParseKeyring(v)
-	if err != nil {
-		return nil, fmt.Errorf("SECRET_KEY: %w", err)
-	}
-	return keys, nil
+	return parse(v, conversion.ParseKeyring)
 }
 
 // keysIfSet reads SECRET_KEY; nil if it is not set.
 func (e environment) keysIfSet() (*conversion.Keyring, error) {
-	if strings.TrimSpace(e.getenv("SECRET_KEY")) == "" {
-		return nil, nil
-	}
-	return e.keys()
+	return optional(e.get("SECRET_KEY"), nil, conversion.ParseKeyring)
 }
 
 // publicURL reads PUBLIC_URL: scheme and host of the pages, as subscribers reach them.
@@ -76,11 +113,7 @@ func (e environment) publicURL() (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, ok := parseOrigin(v)
-	if !ok {
-		return nil, fmt.Errorf("PUBLIC_URL is not of the form https://host")
-	}
-	return u, nil
+	return parse(v, parseOrigin)
 }
 
 func (e environment) smtp() (smtp.Config, error) {
@@ -88,20 +121,12 @@ func (e environment) smtp() (smtp.Config, error) {
 	if err != nil {
 		return smtp.Config{}, err
 	}
-	cfg, err := smtp.ParseURL(v)
-	if err != nil {
-		return smtp.Config{}, fmt.Errorf("SMTP_URL: %w", err)
-	}
-	return cfg, nil
+	return parse(v, smtp.ParseURL)
 }
 
 // administration reads ADMINISTRATION, "name; short form"; zero if it is not set.
 func (e environment) administration() (conversion.Administration, error) {
-	a, err := conversion.ParseAdministration(e.getenv("ADMINISTRATION"))
-	if err != nil {
-		return a, fmt.Errorf("ADMINISTRATION: %w", err)
-	}
-	return a, nil
+	return parse(variable{"ADMINISTRATION", e.getenv("ADMINISTRATION")}, conversion.ParseAdministration)
 }
 
 // senderName is the name of MAIL_FROM if that has none.
@@ -114,43 +139,38 @@ func (e environment) mailFrom(by conversion.Administration) (mail.Sender, error)
 	if err != nil {
 		return mail.Sender{}, err
 	}
-	from, err := mail.ParseSender(v)
+	from, err := parse(v, mail.ParseSender)
 	if err != nil {
-		return mail.Sender{}, fmt.Errorf("MAIL_FROM: %w", err)
+		return mail.Sender{}, err
 	}
-	if from.Name == "" {
-		from.Name = senderName
-	}
+	from.Name = cmp.Or(from.Name, senderName)
 	if !strings.Contains(from.Name, by.Short) {
 		from.Name = by.Short + " – " + from.Name
 	}
 	return from, nil
 }
 
+// bounceAddress reads BOUNCE_ADDRESS, where mails come back to. Zero means that they come
+// back to MAIL_FROM.
 func (e environment) bounceAddress() (conversion.Email, error) {
-	v := strings.TrimSpace(e.getenv("BOUNCE_ADDRESS"))
-	if v == "" {
-		return conversion.Email{}, nil
-	}
-	return e.email("BOUNCE_ADDRESS", v)
+	return optional(e.get("BOUNCE_ADDRESS"), conversion.Email{}, conversion.ParseEmail)
 }
 
 // alertEmail reads ALERT_EMAIL, the address for alerts. Zero means that nobody gets
 // them.
 func (e environment) alertEmail() (conversion.Email, error) {
-	v := strings.TrimSpace(e.getenv("ALERT_EMAIL"))
-	if v == "" {
-		return conversion.Email{}, nil
-	}
-	return e.email("ALERT_EMAIL", v)
+	return optional(e.get("ALERT_EMAIL"), conversion.Email{}, conversion.ParseEmail)
 }
 
-func (e environment) email(name, v string) (conversion.Email, error) {
-	email, err := conversion.ParseEmail(v)
-	if err != nil {
-		return conversion.Email{}, fmt.Errorf("%s: %w", name, err)
+// office is the office that writes the mails. host is that of PUBLIC_URL.
+func (e environment) office() (o mail.Office, host string, err error) {
+	o.Administration = take(&err, e.administration)
+	o.From = take(&err, func() (mail.Sender, error) { return e.mailFrom(o.Administration) })
+	if u := take(&err, e.publicURL); u != nil {
+		o.PublicURL, host = u.String(), u.Hostname()
 	}
-	return email, nil
+	o.Help = take(&err, e.help)
+	return o, host, err
 }
 
 // The bounds of MAIL_RATE. Below the lower one a mail waits for hours, and its interval
@@ -162,16 +182,16 @@ const (
 
 // mailRate reads MAIL_RATE, mails per second of all workers together; 0 is no limit.
 func (e environment) mailRate() (float64, error) {
-	v := strings.TrimSpace(e.getenv("MAIL_RATE"))
-	if v == "" {
-		return 0, nil
-	}
-	rate, err := strconv.ParseFloat(v, 64)
-	if err != nil || !(rate >= minMailRate && rate <= maxMailRate) { // NaN is neither
-		return 0, fmt.Errorf("MAIL_RATE is not a number of mails per second, of %v to %d", minMailRate, maxMailRate)
-	}
-	return rate, nil
+	return optional(e.get("MAIL_RATE"), 0, func(s string) (float64, error) {
+		rate, err := strconv.ParseFloat(s, 64)
+		if err != nil || !isMailRate(rate) {
+			return 0, misfit(fmt.Sprintf("not a number of mails per second, of %v to %d", minMailRate, maxMailRate))
+		}
+		return rate, nil
+	})
 }
+
+func isMailRate(rate float64) bool { return rate >= minMailRate && rate <= maxMailRate } // NaN is none
 
 // The bounds of WORKERS: each worker is a connection to the relay and one or
 // two to PostgreSQL.
@@ -181,15 +201,13 @@ const (
 )
 
 func (e environment) workers() (int, error) {
-	v := strings.TrimSpace(e.getenv("WORKERS"))
-	if v == "" {
-		return defaultWorkers, nil
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 || n > maxWorkers {
-		return 0, fmt.Errorf("WORKERS is not a number from 1 to %d", maxWorkers)
-	}
-	return n, nil
+	return optional(e.get("WORKERS"), defaultWorkers, func(s string) (int, error) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > maxWorkers {
+			return 0, misfit(fmt.Sprintf("not a number from 1 to %d", maxWorkers))
+		}
+		return n, nil
+	})
 }
 
 // The bounds of CODE_LIFETIME. Nobody can type a code in less time. A longer one
@@ -201,66 +219,51 @@ const (
 
 // codeLifetime reads CODE_LIFETIME (R21).
 func (e environment) codeLifetime() (time.Duration, error) {
-	v := strings.TrimSpace(e.getenv("CODE_LIFETIME"))
-	if v == "" {
-		return conversion.DefaultCodeLifetime, nil
-	}
-	d, err := parseDuration(v)
-	if err != nil || d < minLifetime || d > maxLifetime {
-		return 0, fmt.Errorf("CODE_LIFETIME is not a duration such as 48h, of %s to %d days", minLifetime, maxLifetime/(24*time.Hour))
-	}
-	return d, nil
-}
-
-// helpHours reads HELP_HOURS, the hours in which assistance answers (D14, R32).
-func (e environment) helpHours() (assistance.Hours, error) {
-	v := strings.TrimSpace(e.getenv("HELP_HOURS"))
-	if v == "" {
-		v = defaultHelpHours
-	}
-	h, err := assistance.Parse(v)
-	if err != nil {
-		return h, fmt.Errorf("HELP_HOURS: %w", err)
-	}
-	return h, nil
+	return optional(e.get("CODE_LIFETIME"), conversion.DefaultCodeLifetime, func(s string) (time.Duration, error) {
+		d, err := parseDuration(s)
+		if err != nil || d < minLifetime || d > maxLifetime {
+			return 0, misfit(fmt.Sprintf("not a duration such as 48h, of %s to %d days", minLifetime, maxLifetime/(24*time.Hour)))
+		}
+		return d, nil
+	})
 }
 
 const defaultHelpHours = "Mon-Fri 08:00-19:30"
 
+// helpHours reads HELP_HOURS, the hours in which assistance answers (D14, R32).
+func (e environment) helpHours() (assistance.Hours, error) {
+	v := e.get("HELP_HOURS")
+	v.value = cmp.Or(v.value, defaultHelpHours)
+	return parse(v, assistance.Parse)
+}
+
 func (e environment) passwordProfile() (conversion.PasswordProfile, error) {
-	p, err := conversion.ParsePasswordProfile(strings.TrimSpace(e.getenv("PASSWORD_PROFILE")))
-	if err != nil {
-		return "", fmt.Errorf("PASSWORD_PROFILE: %w", err)
-	}
-	return p, nil
+	return parse(e.get("PASSWORD_PROFILE"), conversion.ParsePasswordProfile)
 }
 
 const defaultListen = "127.0.0.1:8080"
 
-func (e environment) listenAddr() string {
-	if v := strings.TrimSpace(e.getenv("LISTEN_ADDR")); v != "" {
-		return v
-	}
-	return defaultListen
-}
+func (e environment) listenAddr() string { return cmp.Or(e.get("LISTEN_ADDR").value, defaultListen) }
 
-func (e environment) metricsAddr() string { return strings.TrimSpace(e.getenv("METRICS_ADDR")) }
+func (e environment) metricsAddr() string { return e.get("METRICS_ADDR").value }
 
-// folder reads a variable that names a folder; "" if it is not set.
-func (e environment) folder(name string) (string, error) {
-	v := strings.TrimSpace(e.getenv(name))
-	if v == "" {
-		return "", nil
+func (e environment) certListenAddr() string { return e.get("CERT_LISTEN_ADDR").value }
+
+// These read variables that name a folder; "" if they are not set.
+func (e environment) themeDir() (string, error)  { return optional(e.get("THEME_DIR"), "", folder) }
+func (e environment) bounceDir() (string, error) { return optional(e.get("BOUNCE_DIR"), "", folder) }
+func (e environment) legalDir() (string, error)  { return optional(e.get("LEGAL_DIR"), "", folder) }
+
+func folder(path string) (string, error) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return "", misfit("not a folder that can be read")
 	}
-	if info, err := os.Stat(v); err != nil || !info.IsDir() {
-		return "", fmt.Errorf("%s is not a folder that can be read", name)
-	}
-	return v, nil
+	return path, nil
 }
 
 // tlsPair reads TLS_CERT_FILE and TLS_KEY_FILE: both, or none and nil.
 func (e environment) tlsPair(log *slog.Logger) (*certificate.Pair, error) {
-	cert, key := strings.TrimSpace(e.getenv("TLS_CERT_FILE")), strings.TrimSpace(e.getenv("TLS_KEY_FILE"))
+	cert, key := e.get("TLS_CERT_FILE").value, e.get("TLS_KEY_FILE").value
 	if (cert == "") != (key == "") {
 		return nil, fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE go together: set both or none")
 	}
@@ -315,7 +318,7 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 // certificates reads CLIENT_CA_FILE and CLIENT_CRL_FILE; nil if nobody enters with a
 // certificate.
 func (e environment) certificates(log *slog.Logger) (*certificate.Store, error) {
-	ca, crl := strings.TrimSpace(e.getenv("CLIENT_CA_FILE")), strings.TrimSpace(e.getenv("CLIENT_CRL_FILE"))
+	ca, crl := e.get("CLIENT_CA_FILE").value, e.get("CLIENT_CRL_FILE").value
 	if ca == "" {
 		if crl != "" {
 			return nil, fmt.Errorf("CLIENT_CA_FILE is not set: CLIENT_CRL_FILE needs the authorities that its lists come from")
@@ -328,27 +331,17 @@ func (e environment) certificates(log *slog.Logger) (*certificate.Store, error) 
 // authorities reads CLIENT_CA_FILE alone; nil without it. Commands that let nobody in
 // need no revocation list.
 func (e environment) authorities(log *slog.Logger) (*certificate.Store, error) {
-	ca := strings.TrimSpace(e.getenv("CLIENT_CA_FILE"))
+	ca := e.get("CLIENT_CA_FILE").value
 	if ca == "" {
 		return nil, nil
 	}
 	return certificate.Open(ca, "", log)
 }
 
-func (e environment) certListenAddr() string { return strings.TrimSpace(e.getenv("CERT_LISTEN_ADDR")) }
-
 // certPublicURL reads CERT_PUBLIC_URL: scheme and host of the pages that ask browsers
 // for a certificate. nil means that there are none.
 func (e environment) certPublicURL() (*url.URL, error) {
-	v := strings.TrimSpace(e.getenv("CERT_PUBLIC_URL"))
-	if v == "" {
-		return nil, nil
-	}
-	u, ok := parseOrigin(v)
-	if !ok {
-		return nil, fmt.Errorf("CERT_PUBLIC_URL is not of the form https://host")
-	}
-	return u, nil
+	return optional(e.get("CERT_PUBLIC_URL"), nil, parseOrigin)
 }
 
 // certURL is CERT_PUBLIC_URL. Without it, it is made from CERT_LISTEN_ADDR, if that
@@ -358,7 +351,7 @@ func (e environment) certURL() (*url.URL, error) {
 		return u, err
 	}
 	addr := e.certListenAddr()
-	if addr == "" || strings.TrimSpace(e.getenv("CLIENT_CERT_PROXIES")) != "" { // browsers find the proxy, not us
+	if addr == "" || e.get("CLIENT_CERT_PROXIES").value != "" { // browsers find the proxy, not us
 		return nil, nil
 	}
 	host, _, err := net.SplitHostPort(addr)
@@ -369,16 +362,17 @@ func (e environment) certURL() (*url.URL, error) {
 }
 
 // parseOrigin reads scheme and host.
-func parseOrigin(v string) (*url.URL, bool) {
+func parseOrigin(v string) (*url.URL, error) {
+	const wrong = misfit("not of the form https://host")
 	u, err := url.Parse(v)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" ||
 		u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return nil, false
+		return nil, wrong
 	}
 	if _, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && err != nil {
-		return nil, false
+		return nil, wrong
 	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host}, true
+	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
 //go:embed assistance.txt
@@ -389,15 +383,7 @@ const maxHelp = 4096
 
 // help reads HELP_TEXT_FILE (R32).
 func (e environment) help() (string, error) {
-	name := strings.TrimSpace(e.getenv("HELP_TEXT_FILE"))
-	if name == "" {
-		return strings.TrimSpace(defaultHelp), nil
-	}
-	text, err := readText(name, maxHelp)
-	if err != nil {
-		return "", fmt.Errorf("HELP_TEXT_FILE: %w", err)
-	}
-	return text, nil
+	return optional(e.get("HELP_TEXT_FILE"), strings.TrimSpace(defaultHelp), func(path string) (string, error) { return readText(path, maxHelp) })
 }
 
 // maxLegal is the most bytes of a legal text: many pages.
@@ -405,7 +391,7 @@ const maxLegal = 64 << 10
 
 // legal reads the files of LEGAL_DIR. A missing file leaves the draft.
 func (e environment) legal() (l web.Legal, err error) {
-	dir, err := e.folder("LEGAL_DIR")
+	dir, err := e.legalDir()
 	if dir == "" {
 		return l, err
 	}
@@ -436,29 +422,28 @@ func parseDuration(s string) (time.Duration, error) {
 
 // dkimSelector reads DKIM_SELECTOR, by which the relay signs; "" where it is not set.
 func (e environment) dkimSelector() (string, error) {
-	v := strings.TrimSpace(e.getenv("DKIM_SELECTOR"))
-	if strings.Trim(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
-		return "", errors.New("DKIM_SELECTOR is not the name of a key, such as mail2026")
-	}
-	return v, nil
+	return parse(e.get("DKIM_SELECTOR"), func(s string) (string, error) {
+		if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+			return "", misfit("not the name of a key, such as mail2026")
+		}
+		return s, nil
+	})
 }
 
 // resolver reads DNS_SERVER, the server that campaign check asks; without it, the
 // machine's own.
 func (e environment) resolver() (*net.Resolver, error) {
-	v := strings.TrimSpace(e.getenv("DNS_SERVER"))
-	if v == "" {
-		return net.DefaultResolver, nil
-	}
-	server, err := netip.ParseAddrPort(v)
-	if err != nil {
-		addr, err := netip.ParseAddr(v)
+	return optional(e.get("DNS_SERVER"), net.DefaultResolver, func(s string) (*net.Resolver, error) {
+		server, err := netip.ParseAddrPort(s)
 		if err != nil {
-			return nil, errors.New("DNS_SERVER is neither the address of a resolver, such as 9.9.9.9, nor that and a port")
+			addr, err := netip.ParseAddr(s)
+			if err != nil {
+				return nil, misfit("neither the address of a resolver, such as 9.9.9.9, nor that and a port")
+			}
+			server = netip.AddrPortFrom(addr, 53)
 		}
-		server = netip.AddrPortFrom(addr, 53)
-	}
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, server.String())
-	}}, nil
+		return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, server.String())
+		}}, nil
+	})
 }

@@ -31,7 +31,7 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 	}
 	cmd.Flags().StringVar(&f.email, "email", "", "the contact `ADDRESS` from now on")
 	cmd.Flags().Var(&f.reason, "reason", "why, for the log; no personal data")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the verdict as one JSON object")
+	addJSONTo(cmd, &f.json, "print the verdict as one JSON object")
 	cmd.MarkFlagRequired("email")
 	cmd.MarkFlagRequired("reason")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -236,20 +236,9 @@ func (d *demo) configure() (err error) {
 	if err := d.useTexts(filepath.Join(d.dir, "texts")); err != nil {
 		return err
 	}
-	if d.by, err = d.env.administration(); err != nil {
-		return err
-	}
+	d.by, d.help, d.legal = take(&err, d.env.administration), take(&err, d.env.help), take(&err, d.env.legal)
+	d.helpHours, d.profile = take(&err, d.env.helpHours), take(&err, d.env.passwordProfile)
 	d.sender = d.by.Short + " – " + senderName + " <espace-abonne@" + demoDomain + ">"
-	if d.help, err = d.env.help(); err != nil {
-		return err
-	}
-	if d.legal, err = d.env.legal(); err != nil {
-		return err
-	}
-	if d.helpHours, err = d.env.helpHours(); err != nil {
-		return err
-	}
-	d.profile, err = d.env.passwordProfile()
 	return err
 }
 
@@ -312,10 +301,7 @@ func demoKey(path string) (*conversion.Keyring, error) {
 		raw := make([]byte, 32)
 		rand.Read(raw)
 		b = []byte(base64.StdEncoding.EncodeToString(raw))
-		err = atomicfile.Write(path, func(w io.Writer) error {
-			_, err := w.Write(b)
-			return err
-		})
+		err = atomicfile.WriteBytes(path, b)
 	}
 	if err == nil {
 		err = os.Chmod(path, ownerOnly) // an older release may have made the file

@@ -4,19 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html"
-	"io"
 	"net/http"
 	"net/http/cookiejar"
-	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"bascule/internal/atomicfile"
-	"bascule/internal/conversion"
 	"bascule/internal/devenv"
 	"bascule/sql"
 )
@@ -38,7 +33,7 @@ func (d *demo) auto(ctx context.Context) error {
 		return err
 	}
 	for _, m := range d.inbox.Messages() {
-		letter, ok := readLetter(m)
+		letter, ok := devenv.ReadLetter(m)
 		if !ok || m.ID%4 == 0 || m.ID > maxPlayed {
 			continue
 		}
@@ -115,36 +110,14 @@ func (d *demo) settle(ctx context.Context) error {
 	}
 }
 
-// A letter is what a subscriber reads in an activation mail.
-type letter struct {
-	email, code string
-}
-
-var codePattern = regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b`)
-
-func readLetter(m devenv.Message) (letter, bool) {
-	mail, err := m.Parse()
-	if err != nil || len(m.Recipients) != 1 {
-		return letter{}, false
-	}
-	code := codePattern.FindString(mail.Text)
-	return letter{email: m.Recipients[0], code: code}, code != ""
-}
-
-// A visitor is one subscriber's browser.
-type visitor struct {
-	http   *http.Client
-	public *url.URL
-}
-
 // play lets a subscriber activate, or learn that an earlier run used the code.
-func (d *demo) play(ctx context.Context, l letter) error {
+func (d *demo) play(ctx context.Context, l devenv.Letter) error {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return err
 	}
-	v := visitor{http: &http.Client{Jar: jar}, public: d.public}
-	page, status, err := v.post(ctx, url.Values{"email": {l.email}, "code": {l.code}})
+	v := devenv.Visitor{HTTP: &http.Client{Jar: jar}, Public: d.public}
+	page, status, err := v.Activate(ctx, l.Form())
 	switch {
 	case err != nil:
 		return err
@@ -152,79 +125,40 @@ func (d *demo) play(ctx context.Context, l letter) error {
 		return nil // an earlier run used it
 	case status != http.StatusOK:
 		return fmt.Errorf("the activation page answered %d", status)
-	case field(page, "new_email") == "":
+	case devenv.Field(page, "new_email") == "":
 		return nil // the code alone has activated
 	}
-	form := identifiers(l, field(page, "submission"), l.email)
-	if page, status, err = v.post(ctx, form); err != nil || status == http.StatusOK {
+	page, status, err = v.Activate(ctx, l.Identifiers(devenv.Field(page, "submission"), l.Email))
+	if err != nil || status == http.StatusOK {
 		return err
 	}
 	if status != http.StatusUnprocessableEntity {
 		return fmt.Errorf("the identifiers page answered %d", status)
 	}
-	return d.chooseOther(ctx, v, l, field(page, "submission"))
+	return d.chooseOther(ctx, v, l, devenv.Field(page, "submission"))
 }
 
 // chooseOther plays a subscriber whose address has become somebody else's identifier
 // (R6, D1).
-func (d *demo) chooseOther(ctx context.Context, v visitor, l letter, submission string) error {
-	local, domain, _ := strings.Cut(l.email, "@")
-	other := fmt.Sprintf("%s.%s@%s", local, strings.ToLower(l.code[:4]), domain)
-	_, status, err := v.post(ctx, identifiers(l, submission, other))
+func (d *demo) chooseOther(ctx context.Context, v devenv.Visitor, l devenv.Letter, submission string) error {
+	local, domain, _ := strings.Cut(l.Email, "@")
+	other := fmt.Sprintf("%s.%s@%s", local, strings.ToLower(l.Code[:4]), domain)
+	_, status, err := v.Activate(ctx, l.Identifiers(submission, other))
 	if err != nil || status != http.StatusOK {
 		return errors.Join(err, fmt.Errorf("choosing another address answered %d", status))
 	}
 	m, err := d.inbox.Wait(ctx, func(m devenv.Message) bool {
-		_, isCode := readLetter(m)
-		return isCode && m.Recipients[0] == other
+		proof, isCode := devenv.ReadLetter(m)
+		return isCode && proof.Email == other
 	})
 	if err != nil {
 		return err
 	}
-	proof, _ := readLetter(m)
-	if _, status, err = v.post(ctx, url.Values{"email": {other}, "code": {proof.code}}); err != nil || status != http.StatusOK {
+	proof, _ := devenv.ReadLetter(m)
+	if _, status, err = v.Activate(ctx, proof.Form()); err != nil || status != http.StatusOK {
 		return errors.Join(err, fmt.Errorf("activating with another address answered %d", status))
 	}
 	return nil
-}
-
-// demoPassword meets both profiles. Demonstration spaces protect nothing.
-const demoPassword = "Demo9Bascule2Essai"
-
-func identifiers(l letter, submission, email string) url.Values {
-	return url.Values{
-		"email": {l.email}, "code": {l.code}, "submission": {submission},
-		"new_email": {email}, "new_email_confirmation": {email},
-		"password": {demoPassword}, "password_confirmation": {demoPassword},
-		"question": {string(conversion.TrustQuestions()[0])}, "answer": {"rue des Lilas"}, "consent": {"oui"},
-	}
-}
-
-// maxPage is more bytes than any of our pages has.
-const maxPage = 1 << 20
-
-func (v visitor) post(ctx context.Context, form url.Values) (page string, status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, v.public.JoinPath("activation").String(), strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", 0, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := v.http.Do(req)
-	if err != nil {
-		return "", 0, err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, maxPage))
-	return string(b), res.StatusCode, err
-}
-
-// field reads the value of an input of a page, "" if there is none.
-func field(page, name string) string {
-	tag := regexp.MustCompile(`<input[^>]*\bname="` + regexp.QuoteMeta(name) + `"[^>]*>`).FindString(page)
-	if value := regexp.MustCompile(`\bvalue="([^"]*)"`).FindStringSubmatch(tag); value != nil {
-		return html.UnescapeString(value[1])
-	}
-	return ""
 }
 
 // leave writes the files that an administrator wants to look at.
@@ -261,17 +195,10 @@ func (d *demo) writeRecaps(ctx context.Context, dir string) (n int, err error) {
 		if err != nil {
 			return n, err
 		}
-		if err := writeRecap(filepath.Join(dir, string(recap.Number)+".pdf"), recap); err != nil {
+		if err := atomicfile.WriteBytes(filepath.Join(dir, string(recap.Number)+".pdf"), recap.PDF); err != nil {
 			return n, err
 		}
 		n++
 	}
 	return n, nil
-}
-
-func writeRecap(path string, recap sql.Recap) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(recap.PDF)
-		return err
-	})
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -165,8 +164,5 @@ func (c *demoCertificates) issue(space conversion.Space, path string) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(p12)
-		return err
-	})
+	return atomicfile.WriteBytes(path, p12)
 }

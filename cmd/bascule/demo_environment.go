@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,10 +51,7 @@ func (d *demo) writeEnvironment() error {
 	if err := d.linkProgram(); err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(d.dir, demoEnvFile), func(w io.Writer) error {
-		_, err := w.Write(lines.Bytes())
-		return err
-	})
+	return atomicfile.WriteBytes(filepath.Join(d.dir, demoEnvFile), lines.Bytes())
 }
 
 // linkProgram makes this program known as bascule in the folder.

@@ -62,8 +62,9 @@ func TestEndToEnd(t *testing.T) {
 	letters := w.letters(imported.Accepted)
 	w.activateAll(letters[:imported.Accepted/3])
 	activated, left := imported.Accepted/3, imported.Accepted-imported.Accepted/3
-	want := statusLine{Activated: activated, Mailed: left, Paused: []sql.PausedCampaign{}, WaitsForKeys: []conversion.KeyID{},
-		Spaces: map[conversion.Access]int{conversion.AccessPassword: activated, conversion.AccessCertificate: left}}
+	want := statusLine{Counts: Counts{Activated: activated, Mailed: left,
+		Spaces: map[conversion.Access]int{conversion.AccessPassword: activated, conversion.AccessCertificate: left}},
+		Paused: []sql.PausedCampaign{}, WaitsForKeys: []conversion.KeyID{}}
 	w.awaitStatus(want)
 	// The codes are over by the next day, on which an address may get more mails (D16).
 	(&sqltest.DB{Raw: w.db}).Shift(t, 24*time.Hour)
@@ -169,21 +170,21 @@ func (w *world) awaitAll() {
 
 // letters waits for the code mails of n spaces and returns one for each address,
 // so that no two subscribers want the same one.
-func (w *world) letters(n int) []letter {
+func (w *world) letters(n int) []devenv.Letter {
 	w.t.Helper()
 	ctx := within(w.t)
 	got := make(chan devenv.Message, n)
 	for _, inbox := range w.inboxes {
 		go inbox.Wait(ctx, func(m devenv.Message) bool { got <- m; return false })
 	}
-	var letters []letter
+	var letters []devenv.Letter
 	known := make(map[string]bool)
 	for range n {
 		select {
 		case m := <-got:
-			l := letter{email: m.Recipients[0], code: string(codePattern.Find([]byte(m.Raw)))}
-			if !known[l.email] {
-				known[l.email] = true
+			l := devenv.Letter{Email: m.Recipients[0], Code: devenv.CodeIn([]byte(m.Raw))}
+			if !known[l.Email] {
+				known[l.Email] = true
 				letters = append(letters, l)
 			}
 		case <-ctx.Done():
@@ -198,13 +199,13 @@ func (w *world) letters(n int) []letter {
 const clients = 4
 
 // activateAll plays the subscribers, by forms without script.
-func (w *world) activateAll(letters []letter) {
+func (w *world) activateAll(letters []devenv.Letter) {
 	w.t.Helper()
-	queue := make(chan letter)
+	queue := make(chan devenv.Letter)
 	var group sync.WaitGroup
 	for range clients {
 		group.Go(func() {
-			browser := visitor{http: &http.Client{}, public: w.public}
+			browser := devenv.Visitor{HTTP: &http.Client{}, Public: w.public}
 			for l := range queue {
 				if err := w.activate(browser, l); err != nil {
 					w.t.Error(err)
@@ -219,31 +220,16 @@ func (w *world) activateAll(letters []letter) {
 	group.Wait()
 }
 
-func (w *world) activate(v visitor, l letter) error {
-	page, status, err := w.insist(v, url.Values{"email": {l.email}, "code": {l.code}})
+func (w *world) activate(v devenv.Visitor, l devenv.Letter) error {
+	page, status, err := v.Insist(w.t.Context(), l.Form())
 	if err != nil || status != http.StatusOK {
-		return fmt.Errorf("the code of %s: %d %w", l.email, status, err)
+		return fmt.Errorf("the code of %s: %d %w", l.Email, status, err)
 	}
-	page, status, err = w.insist(v, identifiers(l, field(page, "submission"), l.email))
+	page, status, err = v.Insist(w.t.Context(), l.Identifiers(devenv.Field(page, "submission"), l.Email))
 	if err != nil || status != http.StatusOK || !strings.Contains(page, "transformé en espace sans certificat") {
-		return fmt.Errorf("the identifiers of %s: %d %w", l.email, status, err)
+		return fmt.Errorf("the identifiers of %s: %d %w", l.Email, status, err)
 	}
 	return nil
-}
-
-// insist sends a form again while the pages are too busy, as they ask for.
-func (w *world) insist(v visitor, form url.Values) (page string, status int, err error) {
-	for {
-		page, status, err = v.post(w.t.Context(), form)
-		if err != nil || status != http.StatusServiceUnavailable {
-			return page, status, err
-		}
-		select {
-		case <-time.After(time.Second):
-		case <-w.t.Context().Done():
-			return page, status, w.t.Context().Err()
-		}
-	}
 }
 
 // awaitStatus waits until the status is as wanted and nothing is left to do.

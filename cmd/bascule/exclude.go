@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,7 +96,7 @@ func (a *app) exclude(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 	if err != nil {
 		return err
 	}
-	a.printf("The %s %s is left alone: %s named.\n", x.Kind, x.Key, count(int64(n), "space is", "spaces are"))
+	a.printf("The %s %s is left alone: %s named.\n", x.Kind, x.Key, count(n, "space is", "spaces are"))
 	return nil
 }
 
@@ -105,10 +104,10 @@ func (a *app) exclude(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 // terminal if there is more than one.
 func (a *app) confirmExclusion(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 	n, err := db.CountNamed(ctx, x.Excluded)
-	if err != nil || n <= 1 || !isTerminal(a.stdin) || !isTerminal(a.stderr) {
+	if err != nil || n <= 1 {
 		return err
 	}
-	return a.ask(ctx, fmt.Sprintf("The %s %s names %d spaces, which are left alone", x.Kind, x.Key, n))
+	return a.askSomebody(ctx, "The %s %s names %d spaces, which are left alone", x.Kind, x.Key, n)
 }
 
 func (a *app) lift(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
@@ -120,6 +119,6 @@ func (a *app) lift(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 		return err
 	}
 	a.printf("The exclusion is lifted: %s named. Whoever waited for a mail gets it; `bascule retry` invites the others again.\n",
-		count(int64(n), "space is", "spaces are"))
+		count(n, "space is", "spaces are"))
 	return nil
 }

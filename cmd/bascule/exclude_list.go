@@ -30,7 +30,7 @@ Environment: DATABASE_URL.`,
 		Example: "  bascule exclude list",
 		Args:    noArg,
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as one JSON object")
+	addJSONTo(cmd, &asJSON, "print the list as one JSON object")
 	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
 		if asJSON {
 			return a.exclusionsJSON(db.Exclusions(ctx))
@@ -97,20 +97,16 @@ Environment: DATABASE_URL.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		path := args[0]
 		isCSV := strings.EqualFold(filepath.Ext(path), ".csv")
-		check := func() error { return checkOutput(path, importer.ExclusionsKind, force) }
-		if isCSV {
-			check = func() error { return checkTextOutput(path, force) }
-		}
-		if err := check(); err != nil {
+		if err := checkOutput(path, importer.ExclusionsKind, isCSV, force); err != nil {
 			return err
 		}
 		return a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
-			err := atomicfile.Write(path, func(w io.Writer) error {
-				if isCSV {
-					return importer.WriteExclusionsCSV(w, db.Exclusions(ctx))
-				}
-				return atomicfile.Seal(w, importer.ExclusionsKind, func(w io.Writer) error { return importer.WriteExclusions(w, db.Exclusions(ctx)) })
-			})
+			var err error
+			if isCSV {
+				err = atomicfile.Write(path, func(w io.Writer) error { return importer.WriteExclusionsCSV(w, db.Exclusions(ctx)) })
+			} else {
+				err = atomicfile.WriteSealed(path, importer.ExclusionsKind, func(w io.Writer) error { return importer.WriteExclusions(w, db.Exclusions(ctx)) })
+			}
 			if err != nil {
 				return err
 			}
@@ -151,8 +147,8 @@ Environment: DATABASE_URL.`,
 			return err
 		}
 		if !dryRun {
-			if n.New+n.Changed > 1 && !f.yes && isTerminal(a.stdin) && isTerminal(a.stderr) {
-				if err := a.ask(ctx, fmt.Sprintf("%d are left alone from now on, of %d others reason or end change", n.New, n.Changed)); err != nil {
+			if n.New+n.Changed > 1 && !f.yes {
+				if err := a.askSomebody(ctx, "%d are left alone from now on, of %d others reason or end change", n.New, n.Changed); err != nil {
 					return err
 				}
 			}
@@ -214,7 +210,7 @@ func (a *app) readExclusions(ctx context.Context, db *sql.DB, path string) (list
 		list, cells = append(list, r.Exclusion), append(cells, r.Cell)
 	}
 	if wrong > 0 {
-		return nil, fmt.Errorf("%s of %d are wrong: nothing was changed", count(int64(wrong), "line", "lines"), len(rows))
+		return nil, fmt.Errorf("%s of %d are wrong: nothing was changed", count(wrong, "line", "lines"), len(rows))
 	}
 	return list, nil
 }

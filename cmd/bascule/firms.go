@@ -37,12 +37,9 @@ Environment: DATABASE_URL, SECRET_KEY.`,
   bascule firms cabinets --campaign spring --min 6`,
 		Args: oneArg("DIR"),
 	}
-	cmd.Flags().StringVar(&campaign, "campaign", "", "the campaign of this `NAME`")
+	a.addCampaignTo(cmd, &campaign, "the campaign of this `NAME`")
 	cmd.Flags().IntVar(&sharing, "min", 2, "only addresses that at least `N` spaces share")
 	cmd.MarkFlagRequired("campaign")
-	if err := cmd.RegisterFlagCompletionFunc("campaign", a.completeCampaignFlag); err != nil {
-		panic(err) // the command has such a flag already
-	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if sharing < 2 {
 			return usagef("--min is 2 at the least: an address that one space has is not shared")
@@ -130,7 +127,7 @@ func (a *app) writeFirms(dir string, keys *conversion.Keyring, spaces iter.Seq2[
 	if err := os.Rename(temporary, dir); err != nil {
 		return err
 	}
-	a.printf("%s with %s; %s tells for whom they are.\n", count(int64(firms), "workbook", "workbooks"), count(int64(all), "space", "spaces"), filepath.Join(dir, "index.xlsx"))
+	a.printf("%s with %s; %s tells for whom they are.\n", count(firms, "workbook", "workbooks"), count(all, "space", "spaces"), filepath.Join(dir, "index.xlsx"))
 	return nil
 }
 

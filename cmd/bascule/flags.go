@@ -64,15 +64,32 @@ func (r *reason) String() string { return string(*r) }
 // Type is what the flag holds.
 func (r *reason) Type() string { return "string" }
 
+// addCampaignTo adds the flag --campaign; a shell completes it from the database.
+func (a *app) addCampaignTo(cmd *cobra.Command, name *string, usage string) {
+	cmd.Flags().StringVar(name, "campaign", "", usage)
+	a.complete(cmd, "campaign", func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return a.completeCampaigns(cmd, nil, typed) // whatever arguments come before it
+	})
+}
+
+func (a *app) complete(cmd *cobra.Command, flag string, with cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, with); err != nil {
+		panic(err) // the command completes the flag already
+	}
+}
+
+// addJSONTo adds the flag that prints one JSON object in place of a text.
+func addJSONTo(cmd *cobra.Command, asJSON *bool, usage string) {
+	cmd.Flags().BoolVar(asJSON, "json", false, usage)
+}
+
 // A batchNumber is the flag --batch; 0 is all batches.
 type batchNumber int64
 
 // addTo adds the flag; a shell completes it from the database.
 func (n *batchNumber) addTo(cmd *cobra.Command, a *app, usage string) {
 	cmd.Flags().Var(n, "batch", usage)
-	if err := cmd.RegisterFlagCompletionFunc("batch", a.completeBatches); err != nil {
-		panic(err) // the command has such a flag already
-	}
+	a.complete(cmd, "batch", a.completeBatches)
 }
 
 // Set reads the flag's value.

@@ -11,7 +11,6 @@ import (
 
 	"bascule/importer"
 	"bascule/internal/conversion"
-	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -55,19 +54,16 @@ Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "judge every row, store nothing")
-	cmd.Flags().StringVar(&f.campaign, "campaign", "", "the campaign that it belongs to, made if there is none of that `NAME`")
+	a.addCampaignTo(cmd, &f.campaign, "the campaign that it belongs to, made if there is none of that `NAME`")
 	cmd.Flags().BoolVar(&f.start, "start", false, "start the campaign: the mails leave at once")
 	cmd.Flags().BoolVar(&f.firm, "firm", false, "FILE came back from a firm: take no other kind of list")
 	cmd.Flags().Var(&f.within, "within", "only certificates that expire within this `time`, such as 90d (default: all)")
 	cmd.Flags().StringVar(&f.verdicts, "verdicts", "", "write the sheet with a verdict for each row to the new workbook `OUT.xlsx`")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the counts as one JSON object")
+	addJSONTo(cmd, &f.json, "print the counts as one JSON object")
 	addForceTo(cmd, &f.force)
 	judge := a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
 		return a.runImport(ctx, db, keys, args[0], f)
 	})
-	if err := cmd.RegisterFlagCompletionFunc("campaign", a.completeCampaignFlag); err != nil {
-		panic(err) // the command has such a flag already
-	}
 	cmd.MarkFlagsMutuallyExclusive("start", "dry-run")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkCampaignName(f.campaign); err != nil {
@@ -97,7 +93,7 @@ func (f *importFlags) checkVerdicts(path string) error {
 	if err := importer.CheckVerdictsPath(path, f.verdicts); err != nil {
 		return err
 	}
-	return checkOutput(f.verdicts, importer.VerdictsKind, f.force)
+	return checkOutput(f.verdicts, importer.VerdictsKind, false, f.force)
 }
 
 func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyring, path string, f importFlags) error {
@@ -120,13 +116,13 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 		Progress: progress.show,
 		Warn: func(w importer.Warning) {
 			progress.end()
-			fmt.Fprintln(a.stderr, "bascule: note: "+text.OneLine(w.English))
+			a.note(w.English)
 		},
 	})
 	progress.end()
 	if unplaced, ok := errors.AsType[*importer.UnplacedError](err); ok {
 		// Exit status 1 would say that nothing was stored.
-		fmt.Fprintln(a.stderr, "bascule: note: "+text.OneLine(unplaced.Error()))
+		a.note(unplaced.Error())
 		f.verdicts = unplaced.Temporary
 	} else if err != nil {
 		return err

@@ -17,8 +17,17 @@ func addForceTo(cmd *cobra.Command, force *bool) {
 	cmd.Flags().BoolVar(force, "force", false, "replace whatever file has the name")
 }
 
-// checkTextOutput refuses a name that no CSV file should have, and an existing file:
-// nobody can tell whether somebody changed it.
+// checkOutput refuses a name that no workbook, or CSV file, should have, and an existing
+// file: without --force, only a workbook of the same kind, as bascule wrote it, is
+// replaced.
+func checkOutput(path, kind string, asCSV, force bool) error {
+	if asCSV {
+		return checkTextOutput(path, force)
+	}
+	return checkBook(path, kind, force)
+}
+
+// checkTextOutput refuses any existing file: nobody can tell whether somebody changed it.
 func checkTextOutput(path string, force bool) error {
 	if !strings.EqualFold(filepath.Ext(path), ".csv") {
 		return usagef("%s: the name of a CSV file ends in .csv", path)
@@ -33,9 +42,7 @@ func checkTextOutput(path string, force bool) error {
 	return err
 }
 
-// checkOutput refuses a name that no workbook should have, and an existing file.
-// Without --force, only a workbook of the same kind, as bascule wrote it, is replaced.
-func checkOutput(path, kind string, force bool) error {
+func checkBook(path, kind string, force bool) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("%s is a folder: name a file in it, such as %s", path, filepath.Join(path, kind+".xlsx"))
 	}

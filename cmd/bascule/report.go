@@ -38,10 +38,7 @@ Environment, optional:
 		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
 	batch.addTo(cmd, a, "only this batch")
-	cmd.Flags().StringVar(&campaign, "campaign", "", "only the campaign of this `NAME`")
-	if err := cmd.RegisterFlagCompletionFunc("campaign", a.completeCampaignFlag); err != nil {
-		panic(err) // the command has such a flag already
-	}
+	a.addCampaignTo(cmd, &campaign, "only the campaign of this `NAME`")
 	cmd.MarkFlagsMutuallyExclusive("batch", "campaign")
 	cmd.Flags().BoolVar(&asCSV, "csv", false, "write the requests as CSV to OUT.csv")
 	addForceTo(cmd, &force)
@@ -61,11 +58,7 @@ Environment, optional:
 		return nil
 	})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		check := func() error { return checkOutput(args[0], report.Kind, force) }
-		if asCSV {
-			check = func() error { return checkTextOutput(args[0], force) }
-		}
-		if err := check(); err != nil {
+		if err := checkOutput(args[0], report.Kind, asCSV, force); err != nil {
 			return err
 		}
 		return write(cmd, args)

@@ -37,10 +37,7 @@ Environment: DATABASE_URL, SECRET_KEY.`,
   bascule retry --file numbers.txt --yes --json`,
 	}
 	f.batch.addTo(cmd, a, "only the spaces of this batch")
-	cmd.Flags().StringVar(&f.campaign, "campaign", "", "only the spaces of the campaign of this `NAME`")
-	if err := cmd.RegisterFlagCompletionFunc("campaign", a.completeCampaigns); err != nil {
-		panic(err) // the command has such a flag already
-	}
+	a.addCampaignTo(cmd, &f.campaign, "only the spaces of the campaign of this `NAME`")
 	f.addFileTo(cmd)
 	cmd.Flags().BoolVar(&f.sameAddress, "same-address", false, "try refused and gone addresses again although they have not changed")
 	f.bulkFlags.addTo(cmd)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
@@ -419,21 +418,19 @@ func isPrivate(ts *testscript.TestScript, _ bool, args []string) {
 // ! activate: the code is refused.
 func activate(ts *testscript.TestScript, neg bool, args []string) {
 	s := storyOf(ts)
-	var l letter
+	var l devenv.Letter
 	for _, m := range s.inbox.Messages() {
-		if found, ok := readLetter(m); ok && found.email == args[0] {
+		if found, ok := devenv.ReadLetter(m); ok && found.Email == args[0] {
 			l = found
 		}
 	}
-	if l.code == "" {
+	if l.Code == "" {
 		ts.Fatalf("no code was mailed to %s", args[0])
 	}
 	public, err := url.Parse(ts.Getenv("PUBLIC_URL"))
 	ts.Check(err)
-	jar, err := cookiejar.New(nil)
-	ts.Check(err)
-	v := visitor{http: &http.Client{Jar: jar}, public: public}
-	_, status, err := v.post(context.Background(), identifiers(l, "", l.email))
+	v := devenv.Visitor{HTTP: &http.Client{}, Public: public}
+	_, status, err := v.Activate(context.Background(), l.Identifiers("", l.Email))
 	ts.Check(err)
 	if want := map[bool]int{false: http.StatusOK, true: http.StatusUnprocessableEntity}[neg]; status != want {
 		ts.Fatalf("the page answered %d, want %d", status, want)

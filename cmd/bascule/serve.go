@@ -127,41 +127,14 @@ func (a *app) listeners(cfg web.Config, pages *web.Server, pair *certificate.Pai
 }
 
 func (a *app) webConfig() (cfg web.Config, err error) {
-	cfg.Log = a.log
-	if cfg.Keys, err = a.env.keys(); err != nil {
-		return cfg, err
+	certificates := func() (*certificate.Store, error) { return a.env.certificates(a.log) }
+	cfg = web.Config{
+		Log: a.log, Keys: take(&err, a.env.keys), PublicURL: take(&err, a.env.publicURL), Profile: take(&err, a.env.passwordProfile),
+		Administration: take(&err, a.env.administration), Help: take(&err, a.env.help), Legal: take(&err, a.env.legal),
+		TrustedProxies: take(&err, a.env.trustedProxies), CertProxies: take(&err, a.env.certProxies),
+		Certificates: take(&err, certificates), CertURL: take(&err, a.env.certURL),
+		CodeLifetime: take(&err, a.env.codeLifetime), ThemeDir: take(&err, a.env.themeDir),
 	}
-	if cfg.PublicURL, err = a.env.publicURL(); err != nil {
-		return cfg, err
-	}
-	if cfg.Profile, err = a.env.passwordProfile(); err != nil {
-		return cfg, err
-	}
-	if cfg.Administration, err = a.env.administration(); err != nil {
-		return cfg, err
-	}
-	if cfg.Help, err = a.env.help(); err != nil {
-		return cfg, err
-	}
-	if cfg.Legal, err = a.env.legal(); err != nil {
-		return cfg, err
-	}
-	if cfg.TrustedProxies, err = a.env.trustedProxies(); err != nil {
-		return cfg, err
-	}
-	if cfg.CertProxies, err = a.env.certProxies(); err != nil {
-		return cfg, err
-	}
-	if cfg.Certificates, err = a.env.certificates(a.log); err != nil {
-		return cfg, err
-	}
-	if cfg.CertURL, err = a.env.certURL(); err != nil {
-		return cfg, err
-	}
-	if cfg.CodeLifetime, err = a.env.codeLifetime(); err != nil {
-		return cfg, err
-	}
-	cfg.ThemeDir, err = a.env.folder("THEME_DIR")
 	return cfg, err
 }
 

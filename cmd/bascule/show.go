@@ -35,7 +35,7 @@ Environment: DATABASE_URL.`,
   bascule show "anne dupre"`,
 		Args: oneArg("NUMBER, ADDRESS, SIREN or HOLDER"),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print what is found as one JSON object")
+	addJSONTo(cmd, &asJSON, "print what is found as one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		w, err := parseWanted(args[0])
 		if err != nil {
@@ -135,7 +135,7 @@ func (a *app) tellSIREN(ctx context.Context, db *sql.DB, w wanted) error {
 	_, n, err := db.FindSpaces(ctx, w.search, 1)
 	if err == nil && n > 0 {
 		s := w.search.SIREN
-		a.note(fmt.Sprintf("%s is also the SIREN of a company of %s: `bascule show \"%s %s %s\"`", s, count(int64(n), "space", "spaces"), s[:3], s[3:6], s[6:]))
+		a.note(fmt.Sprintf("%s is also the SIREN of a company of %s: `bascule show \"%s %s %s\"`", s, count(n, "space", "spaces"), s[:3], s[3:6], s[6:]))
 	}
 	return err
 }

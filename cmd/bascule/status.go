@@ -33,7 +33,7 @@ Environment: DATABASE_URL; REDIS_URL, optional, for the depth of the queue.`,
 		Args: noArg,
 	}
 	f.batch.addTo(cmd, a, "only this batch")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
+	addJSONTo(cmd, &f.json, "print one JSON object")
 	cmd.Flags().BoolVar(&f.watch, "watch", false, "keep showing until interrupted")
 	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.status(ctx, db, f) })
 	return cmd
@@ -95,34 +95,40 @@ func (a *app) queueDepth() (depth func(context.Context) *int, closeQueue func(),
 	}, func() { q.Close() }, nil
 }
 
+// Counts are requests by state, each counted once, and spaces by access.
+type Counts struct {
+	Requested     int                       `json:"requested"`
+	Mailed        int                       `json:"mailed"`
+	Activated     int                       `json:"activated"`
+	Expired       int                       `json:"expired"`
+	Undeliverable int                       `json:"undeliverable"`
+	Cancelled     int                       `json:"cancelled"`
+	NotDelivered  int                       `json:"not_delivered"` // expired requests whose code sat in a queue until it was dead
+	Spaces        map[conversion.Access]int `json:"spaces"`
+}
+
+func newCounts(states map[conversion.State]int, notDelivered int, spaces map[conversion.Access]int) Counts {
+	return Counts{states[conversion.StateRequested], states[conversion.StateMailed], states[conversion.StateActivated],
+		states[conversion.StateExpired], states[conversion.StateUndeliverable], states[conversion.StateCancelled], notDelivered, spaces}
+}
+
 // A statusLine is what `status --json` prints.
 type statusLine struct {
-	Requested      int                       `json:"requested"`
-	Mailed         int                       `json:"mailed"`
-	Activated      int                       `json:"activated"`
-	Expired        int                       `json:"expired"`
-	Undeliverable  int                       `json:"undeliverable"`
-	Cancelled      int                       `json:"cancelled"`
-	NotDelivered   int                       `json:"not_delivered"` // expired requests whose code sat in a queue until it was dead
-	Spaces         map[conversion.Access]int `json:"spaces"`
-	QueueDepth     *int                      `json:"queue_depth"`   // null without Redis
-	MailsToSend    int                       `json:"mails_to_send"` // with the invitations of running campaigns
-	Held           int                       `json:"held"`          // invitations that campaigns hold
-	RecapsToRender int                       `json:"recaps_to_render"`
-	MailsPerSecond float64                   `json:"mails_per_second"` // over the last minute
-	SecondsLeft    *float64                  `json:"seconds_left"`     // at this pace; null if nothing moves
-	Breaker        string                    `json:"relay_refuses"`    // why, "" while mail flows
-	Paused         []sql.PausedCampaign      `json:"paused_campaigns"` // with their reasons
-	WaitsForKeys   []conversion.KeyID        `json:"waits_for_keys"`   // keys that no worker has
+	Counts
+	QueueDepth     *int                 `json:"queue_depth"`   // null without Redis
+	MailsToSend    int                  `json:"mails_to_send"` // with the invitations of running campaigns
+	Held           int                  `json:"held"`          // invitations that campaigns hold
+	RecapsToRender int                  `json:"recaps_to_render"`
+	MailsPerSecond float64              `json:"mails_per_second"` // over the last minute
+	SecondsLeft    *float64             `json:"seconds_left"`     // at this pace; null if nothing moves
+	Breaker        string               `json:"relay_refuses"`    // why, "" while mail flows
+	Paused         []sql.PausedCampaign `json:"paused_campaigns"` // with their reasons
+	WaitsForKeys   []conversion.KeyID   `json:"waits_for_keys"`   // keys that no worker has
 }
 
 func newStatusLine(s sql.Status, depth *int) statusLine {
 	l := statusLine{
-		Requested: s.States[conversion.StateRequested], Mailed: s.States[conversion.StateMailed],
-		Activated: s.States[conversion.StateActivated], Expired: s.States[conversion.StateExpired],
-		Undeliverable: s.States[conversion.StateUndeliverable], Cancelled: s.States[conversion.StateCancelled],
-		NotDelivered: s.NotDelivered,
-		Spaces:       s.Spaces, QueueDepth: depth, MailsToSend: s.ToSend + s.Leaving, Held: s.Held, RecapsToRender: s.ToRender,
+		Counts: newCounts(s.States, s.NotDelivered, s.Spaces), QueueDepth: depth, MailsToSend: s.ToSend + s.Leaving, Held: s.Held, RecapsToRender: s.ToRender,
 		MailsPerSecond: float64(s.LastMinute) / 60, Breaker: s.Breaker,
 		Paused:       append([]sql.PausedCampaign{}, s.Paused...),
 		WaitsForKeys: append([]conversion.KeyID{}, s.WaitsForKeys...),

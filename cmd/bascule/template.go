@@ -1,8 +1,6 @@
 package main
 
 import (
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"bascule/importer"
@@ -18,13 +16,10 @@ func (a *app) templateCommand() *cobra.Command {
 		Args:              oneArg("OUT.xlsx"),
 		ValidArgsFunction: completeFiles("xlsx"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := checkOutput(args[0], importer.TemplateKind, force); err != nil {
+			if err := checkOutput(args[0], importer.TemplateKind, false, force); err != nil {
 				return err
 			}
-			err := atomicfile.Write(args[0], func(w io.Writer) error {
-				return atomicfile.Seal(w, importer.TemplateKind, importer.WriteTemplate)
-			})
-			if err != nil {
+			if err := atomicfile.WriteSealed(args[0], importer.TemplateKind, importer.WriteTemplate); err != nil {
 				return err
 			}
 			a.printf("%s is ready to be filled in.\n", args[0])

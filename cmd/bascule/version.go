@@ -58,7 +58,7 @@ func (a *app) versionCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	addJSONTo(cmd, &asJSON, "print one JSON object")
 	return cmd
 }
 

@@ -133,53 +133,18 @@ type workConfig struct {
 }
 
 func (a *app) workConfig() (cfg workConfig, err error) {
-	if cfg.keys, err = a.env.keys(); err != nil {
-		return cfg, err
+	cfg.keys, cfg.smtp = take(&err, a.env.keys), take(&err, a.env.smtp)
+	if err == nil {
+		cfg.office, cfg.domain, err = a.env.office()
 	}
-	if cfg.smtp, err = a.env.smtp(); err != nil {
-		return cfg, err
-	}
-	if cfg.office.Administration, err = a.env.administration(); err != nil {
-		return cfg, err
-	}
-	if cfg.office.From, err = a.env.mailFrom(cfg.office.Administration); err != nil {
-		return cfg, err
-	}
-	if cfg.returnPath, err = a.env.bounceAddress(); err != nil {
-		return cfg, err
-	}
+	cfg.returnPath, cfg.bounces = take(&err, a.env.bounceAddress), take(&err, a.env.bounceDir)
 	if cfg.signBounce = !cfg.returnPath.IsZero(); !cfg.signBounce {
 		cfg.returnPath = cfg.office.From.Address
 	}
-	if cfg.bounces, err = a.env.folder("BOUNCE_DIR"); err != nil {
-		return cfg, err
-	}
-	u, err := a.env.publicURL()
-	if err != nil {
-		return cfg, err
-	}
-	cfg.office.PublicURL, cfg.domain = u.String(), u.Hostname()
-	if cfg.office.Help, err = a.env.help(); err != nil {
-		return cfg, err
-	}
-	entrance, err := a.env.certPublicURL()
-	if err != nil {
-		return cfg, err
-	}
-	cfg.office.Certificates = entrance != nil
-	if cfg.rate, err = a.env.mailRate(); err != nil {
-		return cfg, err
-	}
-	if cfg.workers, err = a.env.workers(); err != nil {
-		return cfg, err
-	}
-	if cfg.alert, err = a.env.alertEmail(); err != nil {
-		return cfg, err
-	}
-	if cfg.helpHours, err = a.env.helpHours(); err != nil {
-		return cfg, err
-	}
-	cfg.lifetime, err = a.env.codeLifetime()
+	cfg.office.Certificates = take(&err, a.env.certPublicURL) != nil
+	cfg.rate, cfg.workers = take(&err, a.env.mailRate), take(&err, a.env.workers)
+	cfg.alert, cfg.helpHours = take(&err, a.env.alertEmail), take(&err, a.env.helpHours)
+	cfg.lifetime = take(&err, a.env.codeLifetime)
 	return cfg, err
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"bascule/internal/devenv"
 )
 
 // A sink is an SMTP server that takes every mail and keeps only what the ledger needs.
@@ -58,9 +60,12 @@ func (t tally) rate() float64 {
 
 // A letter is what a subscriber reads in a code mail.
 type letter struct {
-	To, Code string
-	At       time.Time // when the sink accepted it
+	devenv.Letter
+	At time.Time // when the sink accepted it
 }
+
+// codeKind is the first word of the Message-IDs of code mails.
+const codeKind = "code"
 
 // watchedDomain is the domain of recipients for whose mails the bench waits.
 const watchedDomain = "attente.example"
@@ -143,7 +148,7 @@ func (s *sink) accept(to string, id, body []byte) {
 	if !awaited && len(s.letters) >= s.faults.Keep {
 		return
 	}
-	l := letter{To: to, Code: codeIn(body), At: s.tally.Last}
+	l := letter{devenv.Letter{Email: to, Code: devenv.CodeIn(body)}, s.tally.Last}
 	if awaited {
 		s.watched[to] = l
 		s.arrived.Broadcast()

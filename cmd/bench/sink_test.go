@@ -42,7 +42,7 @@ func TestSinkCountsMessageIDs(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"code": 2, "expired": 1}, s.tally.Distinct); diff != "" {
 		t.Errorf("Message-IDs (- want, + got):\n%s", diff)
 	}
-	if len(s.letters) != 1 || s.letters[0].Code != "ABCD-EFGH-JKMN" || s.letters[0].To != "personne@reference.example" {
+	if len(s.letters) != 1 || s.letters[0].Code != "ABCD-EFGH-JKMN" || s.letters[0].Email != "personne@reference.example" {
 		t.Errorf("letters %+v, want the first one alone", s.letters)
 	}
 }

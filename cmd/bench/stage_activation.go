@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bascule/internal/conversion"
+	"bascule/internal/devenv"
 )
 
 const activationGoal = 0.95 // of the hashes alone
@@ -65,9 +66,9 @@ func activationStage(ctx context.Context, b *bench) (lines []*line, err error) {
 // hashesAlone is how many times a second all cores together compute the two hashes of
 // an activation.
 func hashesAlone(n int) float64 {
-	password, err := conversion.ParsePassword(benchPassword, conversion.ProfileFiche, "00000000")
+	password, err := conversion.ParsePassword(devenv.VisitorPassword, conversion.ProfileFiche, "00000000")
 	if err != nil {
-		panic(err) // benchPassword is valid
+		panic(err) // it is valid
 	}
 	queue := make(chan struct{}, n)
 	for range n {

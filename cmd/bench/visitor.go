@@ -3,24 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
-	"html"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
-	"strings"
 	"sync"
 	"time"
 
-	"bascule/internal/conversion"
+	"bascule/internal/devenv"
 )
 
 // A visitor is one subscriber's browser.
-type visitor struct {
-	http   *http.Client
-	public *url.URL
-}
+type visitor struct{ devenv.Visitor }
 
 // serve starts the pages.
 func (s *site) serve(ctx context.Context) (visitor, *process, error) {
@@ -33,26 +26,18 @@ func (s *site) serve(ctx context.Context) (visitor, *process, error) {
 		return visitor{}, nil, err
 	}
 	p, err := s.start(ctx, `"listening"`, []string{"LISTEN_ADDR=" + u.Host, "PUBLIC_URL=" + u.String()}, "serve")
-	return visitor{&http.Client{Timeout: time.Minute}, u}, p, err
+	return visitor{devenv.Visitor{HTTP: &http.Client{Timeout: time.Minute}, Public: u}}, p, err
 }
-
-// benchPassword meets both profiles, and protects nothing.
-const benchPassword = "Banc9Bascule2Essai"
 
 // prove types in a code. It returns the name of the form that asks for identifiers.
 func (v visitor) prove(ctx context.Context, l letter) (submission string, err error) {
-	page, err := v.insist(ctx, url.Values{"email": {l.To}, "code": {l.Code}})
-	return field(page, "submission"), err
+	page, err := v.insist(ctx, l.Form())
+	return devenv.Field(page, "submission"), err
 }
 
 // choose sends the identifiers, with an address that may be another one.
 func (v visitor) choose(ctx context.Context, l letter, submission, email string) error {
-	_, err := v.insist(ctx, url.Values{
-		"email": {l.To}, "code": {l.Code}, "submission": {submission},
-		"new_email": {email}, "new_email_confirmation": {email},
-		"password": {benchPassword}, "password_confirmation": {benchPassword},
-		"question": {string(conversion.TrustQuestions()[0])}, "answer": {"rue des Lilas"}, "consent": {"oui"},
-	})
+	_, err := v.insist(ctx, l.Identifiers(submission, email))
 	return err
 }
 
@@ -62,50 +47,16 @@ func (v visitor) activate(ctx context.Context, l letter) error {
 	if err != nil {
 		return err
 	}
-	return v.choose(ctx, l, submission, l.To)
+	return v.choose(ctx, l, submission, l.Email)
 }
 
-// insist sends a form again while the pages are too busy, as they ask for. It returns
-// an error for any answer but a page that goes on.
+// insist returns an error for any answer but a page that goes on.
 func (v visitor) insist(ctx context.Context, form url.Values) (page string, err error) {
-	for {
-		page, status, err := v.post(ctx, form)
-		switch {
-		case err != nil:
-			return "", err
-		case status == http.StatusOK:
-			return page, nil
-		case status != http.StatusServiceUnavailable:
-			return "", fmt.Errorf("the pages answer %d", status)
-		}
-		if err := soon(ctx, time.Second); err != nil {
-			return "", err
-		}
+	page, status, err := v.Insist(ctx, form)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("the pages answer %d", status)
 	}
-}
-
-func (v visitor) post(ctx context.Context, form url.Values) (page string, status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, v.public.JoinPath("activation").String(), strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", 0, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := v.http.Do(req)
-	if err != nil {
-		return "", 0, err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	return string(b), res.StatusCode, err
-}
-
-// field reads the value of an input of a page, "" if there is none.
-func field(page, name string) string {
-	tag := regexp.MustCompile(`<input[^>]*\bname="` + regexp.QuoteMeta(name) + `"[^>]*>`).FindString(page)
-	if value := regexp.MustCompile(`\bvalue="([^"]*)"`).FindStringSubmatch(tag); value != nil {
-		return html.UnescapeString(value[1])
-	}
-	return ""
+	return page, err
 }
 
 // crowd lets some visitors do something with letters, each at least once, until there
@@ -172,10 +123,10 @@ func (s *site) invite(ctx context.Context, people int, seed int64, env ...string
 	all, err := s.sink.letters(ctx)
 	known := make(map[string]bool)
 	for _, l := range all {
-		if !known[l.To] {
+		if !known[l.Email] {
 			letters = append(letters, l)
 		}
-		known[l.To] = true
+		known[l.Email] = true
 	}
 	return letters, in.Accepted, err
 }

@@ -31,6 +31,14 @@ func Write(path string, write func(io.Writer) error) error {
 	return f.Commit()
 }
 
+// WriteBytes writes a file of these bytes, as Write does.
+func WriteBytes(path string, content []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
 // A File takes the name path once it is complete. The bytes go to a new file in the
 // same folder, and reach the disk with Finish. Only Commit gives the file its name. It
 // replaces a file of that name; a link keeps its target. The creator of a File commits

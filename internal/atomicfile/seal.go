@@ -22,6 +22,11 @@ func sealText(kind string, sum []byte) []byte {
 	return fmt.Appendf(nil, "%s%s %x", sealMark, kind, sum)
 }
 
+// WriteSealed writes a file of a kind, as Write does, and seals it.
+func WriteSealed(path, kind string, write func(io.Writer) error) error {
+	return Write(path, func(w io.Writer) error { return Seal(w, kind, write) })
+}
+
 // Seal makes write write a zip archive without a comment to w, and seals it.
 func Seal(w io.Writer, kind string, write func(io.Writer) error) error {
 	s := &sealer{w: w, sum: sha256.New()}

@@ -12,7 +12,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math/big"
 	"net"
@@ -129,14 +128,7 @@ func writePrivate(path string, content []byte) error {
 	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
 		return err
 	}
-	return writeFile(path, content)
-}
-
-func writeFile(path string, content []byte) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(content)
-		return err
-	})
+	return atomicfile.WriteBytes(path, content)
 }
 
 // CAFile is the path of the authority's certificate, for CLIENT_CA_FILE.
@@ -222,7 +214,7 @@ func (a *Authority) WriteCRL(path string, thisUpdate, nextUpdate time.Time, revo
 	if err != nil {
 		return fmt.Errorf("revocation list: %w", err)
 	}
-	return writeFile(path, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}))
+	return atomicfile.WriteBytes(path, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}))
 }
 
 // PEM encodes a certificate, with its chain, and its key.

@@ -3,7 +3,6 @@ package devenv
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net/mail"
 	"os"
 	"path/filepath"
@@ -58,8 +57,5 @@ func (in *Inbox) keep(m Message) error {
 	if in.dir == "" {
 		return nil
 	}
-	return atomicfile.Write(filepath.Join(in.dir, m.fileName()), func(w io.Writer) error {
-		_, err := w.Write(m.Raw)
-		return err
-	})
+	return atomicfile.WriteBytes(filepath.Join(in.dir, m.fileName()), m.Raw)
 }

@@ -109,9 +109,7 @@ const Kind = "report"
 // WriteFile writes the workbook to a file, which is complete or absent (I7), and seals
 // it. As long as nobody changes it, a later report may take its place.
 func WriteFile(path string, r Report) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		return atomicfile.Seal(w, Kind, func(w io.Writer) error { return Write(w, r) })
-	})
+	return atomicfile.WriteSealed(path, Kind, func(w io.Writer) error { return Write(w, r) })
 }
 
 // Write writes the workbook. Rows beyond the limit of one sheet go on in « Demandes (2)
