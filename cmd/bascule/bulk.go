@@ -2,11 +2,9 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -15,6 +13,7 @@ import (
 
 	"bascule/importer"
 	"bascule/internal/conversion"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -89,7 +88,7 @@ func (a *app) confirm(ctx context.Context, f bulkFlags, plan sql.Plan, what stri
 	if f.yes || len(plan.Requests) <= 1 {
 		return nil
 	}
-	about := fmt.Sprintf("%d requests (%s) %s", len(plan.Requests), countStates(plan.States), what)
+	about := fmt.Sprintf("%d requests (%s) %s", len(plan.Requests), terminal.CountStates(plan.States), what)
 	if f.file == "-" || !a.somebody() {
 		return usagef("%s; nothing was changed: there is no terminal to ask at, so add --yes", about)
 	}
@@ -131,37 +130,9 @@ func (a *app) ask(ctx context.Context, about string) error {
 	}
 }
 
-// countStates reads "3 expired, 1 undeliverable".
-func countStates(states map[conversion.State]int) string {
-	var parts []string
-	for _, state := range conversion.States() {
-		if n := states[state]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, state))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-// obstacleChanged stands for requests that were planned and then changed by others.
-const obstacleChanged sql.Obstacle = "changed"
-
-// leftOut counts what a command that may change many requests left alone.
-type leftOut struct {
-	LeftOut map[sql.Obstacle]int `json:"left_out"`          // numbers by reason
-	Numbers []sql.LeftOut        `json:"numbers,omitempty"` // the named ones
-}
-
-func newLeftOut(plan sql.Plan, done int64) leftOut {
-	l := leftOut{maps.Clone(plan.LeftOut), plan.Named}
-	if changed := len(plan.Requests) - int(done); changed > 0 {
-		l.LeftOut[obstacleChanged] = changed
-	}
-	return l
-}
-
 // reportBulk tells what the command did and left out: named numbers one by one, others
 // as a count. It returns an error if numbers were named and nothing was done.
-func (a *app) reportBulk(f bulkFlags, named bool, done int64, result any, said string, l leftOut, words map[sql.Obstacle]string) error {
+func (a *app) reportBulk(f bulkFlags, named bool, done int64, result any, said string, l terminal.LeftOut, words map[sql.Obstacle]string) error {
 	alone := named && done == 0 && len(l.Numbers) == 1
 	switch {
 	case f.json:
@@ -170,7 +141,7 @@ func (a *app) reportBulk(f bulkFlags, named bool, done int64, result any, said s
 		}
 	case !alone:
 		a.printf("%s\n", said)
-		a.printLeftOut(l, words)
+		l.Print(a.stdout, words)
 	}
 	switch {
 	case !named || done > 0:
@@ -179,30 +150,4 @@ func (a *app) reportBulk(f bulkFlags, named bool, done int64, result any, said s
 		return fmt.Errorf("%s: %s", l.Numbers[0].Number, words[l.Numbers[0].Why])
 	}
 	return errors.New("none of the numbers could be taken, nothing was changed: see `bascule show NUMBER`")
-}
-
-func (a *app) printLeftOut(l leftOut, words map[sql.Obstacle]string) {
-	if len(l.LeftOut) == 0 {
-		return
-	}
-	a.printf("Left out:\n")
-	for _, n := range l.Numbers {
-		a.printf("  %-20s  %s\n", n.Number, words[n.Why])
-	}
-	byCount := func(x, y sql.Obstacle) int {
-		return cmp.Or(cmp.Compare(l.LeftOut[y], l.LeftOut[x]), cmp.Compare(x, y))
-	}
-	for _, why := range slices.SortedFunc(maps.Keys(l.LeftOut), byCount) {
-		if len(l.Numbers) == 0 || why == obstacleChanged {
-			a.printf("%8d  %s\n", l.LeftOut[why], words[why])
-		}
-	}
-}
-
-// count writes "1 mail" and "2 mails".
-func count[N int | int64](n N, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

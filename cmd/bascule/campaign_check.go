@@ -16,6 +16,7 @@ import (
 	"bascule/internal/plan"
 	"bascule/internal/readiness"
 	"bascule/internal/smtp"
+	"bascule/internal/terminal"
 	"bascule/internal/web"
 	"bascule/sql"
 )
@@ -44,15 +45,7 @@ DNS_SERVER, optional, the resolver that it asks in place of the machine's.`,
 			return err
 		}
 		red := readiness.Reds(lines)
-		if asJSON {
-			err = a.printJSON(struct {
-				Campaign string           `json:"campaign"`
-				Ready    bool             `json:"ready"`
-				Lines    []readiness.Line `json:"lines"`
-			}{p.Name, len(red) == 0, lines})
-		} else {
-			a.printLines(lines)
-		}
+		err = a.tell(asJSON, terminal.Check{Campaign: p.Name, Ready: len(red) == 0, Lines: lines})
 		if err == nil && len(red) > 0 {
 			err = notReady(p.Name, red)
 		}
@@ -63,7 +56,7 @@ DNS_SERVER, optional, the resolver that it asks in place of the machine's.`,
 
 func notReady(name string, red []string) error {
 	return fmt.Errorf("the campaign %q is not ready, these lines are red: %s; each has its remedy in `bascule campaign check %s`",
-		name, strings.Join(red, ", "), shellWord(name))
+		name, strings.Join(red, ", "), terminal.ShellWord(name))
 }
 
 // mayStart returns an error unless the campaign is ready, or somebody gives a reason to
@@ -83,15 +76,6 @@ func (a *app) mayStart(ctx context.Context, db *sql.DB, p sql.CampaignProgress, 
 		return anyway + " (nothing was red)", nil
 	}
 	return "", nil
-}
-
-func (a *app) printLines(lines []readiness.Line) {
-	for _, l := range lines {
-		a.printf("%-6s  %-14s  %s\n", l.State, l.Name, l.What)
-		if l.Remedy != "" {
-			a.printf("%24s  → %s\n", "", l.Remedy)
-		}
-	}
 }
 
 // These limits keep a check that asks others within seconds.
@@ -201,7 +185,7 @@ func (a *app) mailLines(c sql.Campaign, workers []sql.Worker) []readiness.Line {
 	}
 	return []readiness.Line{
 		readiness.Workers(list, sql.WorkerSilence, thisVersion().String(), composer.Digest("")),
-		readiness.Trial(c.Tried, composer.Digest(c.Message), fmt.Sprintf("send yourself one: `bascule campaign preview %s --to ADDRESS`", shellWord(c.Name))),
+		readiness.Trial(c.Tried, composer.Digest(c.Message), fmt.Sprintf("send yourself one: `bascule campaign preview %s --to ADDRESS`", terminal.ShellWord(c.Name))),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"bascule/internal/conversion"
 	"bascule/internal/report"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -33,7 +34,7 @@ Environment: DATABASE_URL.`,
 			return err
 		}
 		a.printf("The campaign %s is paused: %d have started, %d are held. `bascule campaign resume %s` goes on.\n",
-			p.Name, p.Started, p.Held, shellWord(p.Name))
+			p.Name, p.Started, p.Held, terminal.ShellWord(p.Name))
 		return nil
 	})
 	return cmd
@@ -52,7 +53,7 @@ Environment: DATABASE_URL.`,
 		if err := db.ResumeCampaign(ctx, p.Name, actor()); err != nil { // workers release what p says is held
 			return err
 		}
-		a.printf("The campaign %s is running: %s held leave.\n", p.Name, count(p.Held, "invitation", "invitations"))
+		a.printf("The campaign %s is running: %s held leave.\n", p.Name, terminal.Count(p.Held, "invitation", "invitations"))
 		return nil
 	})
 	return cmd
@@ -100,7 +101,7 @@ Environment: DATABASE_URL.`,
 	cmd.Flags().Var(&why, "reason", "why, as bascule campaign show tells it")
 	cmd.RunE = a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		if mailed := p.States[conversion.StateMailed]; !f.yes {
-			open := count(p.States[conversion.StateRequested]+mailed, "open request", "open requests")
+			open := terminal.Count(p.States[conversion.StateRequested]+mailed, "open request", "open requests")
 			if err := a.askSomebody(ctx, "The campaign %s: %s, %d in mails; they %s", p.Name, open, mailed, what); err != nil {
 				return err
 			}
@@ -126,11 +127,11 @@ Environment: DATABASE_URL.`,
 			}{p.Name, n, *path})
 		}
 		a.printf("The campaign %s is over: %s ended, %s switched for good.\n", p.Name,
-			count(n, "request", "requests"), count(p.Spaces[conversion.AccessPassword], "space is", "spaces are"))
+			terminal.Count(n, "request", "requests"), terminal.Count(p.Spaces[conversion.AccessPassword], "space is", "spaces are"))
 		if *path != "" {
 			a.printf("%s is written.\n", *path)
 		} else {
-			a.printf("`bascule report OUT.xlsx --campaign %s` tells what became of each.\n", shellWord(p.Name))
+			a.printf("`bascule report OUT.xlsx --campaign %s` tells what became of each.\n", terminal.ShellWord(p.Name))
 		}
 		return nil
 	})

@@ -2,24 +2,10 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"bascule/internal/conversion"
 	"bascule/internal/mail"
-	"bascule/sql"
 )
-
-// messageOf writes the message of a campaign, one line each; none if it has no message.
-func messageOf(c sql.Campaign) []string {
-	if c.Message == "" {
-		return nil
-	}
-	lines := []string{"says in invitations and reminders:"}
-	for line := range strings.SplitSeq(string(c.Message), "\n") {
-		lines = append(lines, "  | "+line)
-	}
-	return lines
-}
 
 // message reads the message in a file. "" is no file and no message.
 func (a *app) message(path string) (conversion.Message, error) {

@@ -13,6 +13,7 @@ import (
 	"bascule/internal/conversion"
 	"bascule/internal/mail"
 	"bascule/internal/smtp"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -100,7 +101,7 @@ func (a *app) trial(ctx context.Context, db *sql.DB, args []string, file *string
 		return t, err
 	}
 	if len(held) == 0 || len(held) < len(numbers) {
-		return t, fmt.Errorf("the campaign %q does not hold what was asked for: `bascule campaign show %s` tells what it holds", t.campaign.Name, shellWord(t.campaign.Name))
+		return t, fmt.Errorf("the campaign %q does not hold what was asked for: `bascule campaign show %s` tells what it holds", t.campaign.Name, terminal.ShellWord(t.campaign.Name))
 	}
 	at, err := db.Now(ctx)
 	if err != nil {
@@ -166,7 +167,7 @@ func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to string) err
 // noteTrial records the trial, without the address (I9). texts is the digest of what
 // somebody was sent, "" if nobody was.
 func (a *app) noteTrial(ctx context.Context, db *sql.DB, t trial, how, texts string) error {
-	what := fmt.Sprintf("%s %s", count(len(t.mails), "mail", "mails"), how)
+	what := fmt.Sprintf("%s %s", terminal.Count(len(t.mails), "mail", "mails"), how)
 	if err := db.NotePreview(ctx, t.campaign, what, texts, actor()); err != nil {
 		return err
 	}

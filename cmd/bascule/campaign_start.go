@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -50,7 +51,7 @@ func (b *brakes) check(a *app) error {
 	}
 	if _, ok := hours.Next(time.Now(), lifetime, least); !ok {
 		return usagef("--min-help %s: a code is good for %s, and HELP_HOURS (%s) never have so much in it: nothing could leave",
-			shortDuration(least), shortDuration(lifetime), hours)
+			terminal.ShortDuration(least), terminal.ShortDuration(lifetime), hours)
 	}
 	return nil
 }
@@ -112,11 +113,11 @@ Environment: that of bascule campaign check.`,
 		if err := db.StartAnyway(ctx, p.Name, s, why, actor()); err != nil {
 			return err
 		}
-		a.printf("The campaign %s is running: %s.\n", p.Name, count(p.Held, "invitation leaves", "invitations leave"))
-		for _, brake := range brakesOf(s) {
+		a.printf("The campaign %s is running: %s.\n", p.Name, terminal.Count(p.Held, "invitation leaves", "invitations leave"))
+		for _, brake := range terminal.Brakes(s) {
 			a.printf("  %s\n", brake)
 		}
-		a.printf("`bascule campaign pause %s` stops what has not left.\n", shellWord(p.Name))
+		a.printf("`bascule campaign pause %s` stops what has not left.\n", terminal.ShellWord(p.Name))
 		return nil
 	})
 	return cmd
@@ -163,7 +164,7 @@ PUBLIC_URL and MAIL_FROM for --message.`,
 			return err
 		}
 		a.printf("The campaign %s is %s.\n", p.Name, p.State)
-		for _, line := range append(brakesOf(now), messageOf(p.Campaign)...) {
+		for _, line := range append(terminal.Brakes(now), terminal.Message(p.Campaign)...) {
 			a.printf("  %s\n", line)
 		}
 		return nil

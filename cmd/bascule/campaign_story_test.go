@@ -17,6 +17,7 @@ import (
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
+	"bascule/internal/terminal"
 	"bascule/sql"
 	"bascule/sql/sqltest"
 )
@@ -88,10 +89,10 @@ func (c *course) work(env ...string) *service {
 }
 
 // until waits until the campaign stands so.
-func (c *course) until(what string, name string, so func(campaignLine) bool) (l campaignLine) {
+func (c *course) until(what string, name string, so func(terminal.Campaign) bool) (l terminal.Campaign) {
 	c.t.Helper()
 	err := poll(func() error {
-		if l = ask[campaignLine](c.operator, "campaign", "show", name); so(l) {
+		if l = ask[terminal.Campaign](c.operator, "campaign", "show", name); so(l) {
 			return nil
 		}
 		return fmt.Errorf("waited in vain until %s: %+v", what, l)
@@ -106,7 +107,7 @@ func (c *course) until(what string, name string, so func(campaignLine) bool) (l 
 func (c *course) addsUp(name string) {
 	c.t.Helper()
 	err := poll(func() error { // what is under way ends
-		l := ask[campaignLine](c.operator, "campaign", "show", name)
+		l := ask[terminal.Campaign](c.operator, "campaign", "show", name)
 		got := map[string]int{
 			"requested": l.Requested, "mailed": l.Mailed, "activated": l.Activated, "expired": l.Expired, "undeliverable": l.Undeliverable, "cancelled": l.Cancelled,
 			"held": l.Held, "certificate": l.Spaces[conversion.AccessCertificate], "password": l.Spaces[conversion.AccessPassword],
@@ -133,7 +134,7 @@ func (c *course) addsUp(name string) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			return fmt.Errorf("campaign show (-counted, +told):\n%s", diff)
 		}
-		s := ask[statusLine](c.operator, "status")
+		s := ask[terminal.Status](c.operator, "status")
 		if sum, all := s.Requested+s.Mailed+s.Activated+s.Expired+s.Undeliverable+s.Cancelled, c.db.Text(c.t, `SELECT count(*)::text FROM request`); fmt.Sprint(sum) != all {
 			return fmt.Errorf("status adds up to %d of %s requests", sum, all)
 		}
@@ -158,7 +159,7 @@ func (c *course) leaves(n int) {
 		args = append(args, "--start")
 	}
 	c.run(args...)
-	c.until("the other mail has left", "other", func(l campaignLine) bool { return l.Mailed == n+1 })
+	c.until("the other mail has left", "other", func(l terminal.Campaign) bool { return l.Mailed == n+1 })
 }
 
 // D12–D17: a campaign of two thousand rows, from its file to its report, in processes of
@@ -179,7 +180,7 @@ func TestCourseOfACampaign(t *testing.T) {
 
 	// It is held: of all that workers do, nothing is its own.
 	c.leaves(0)
-	if l := c.until("it is held", "spring", func(campaignLine) bool { return true }); l.Held != accepted || l.Started != 0 || c.inbox.Count() != 1 {
+	if l := c.until("it is held", "spring", func(terminal.Campaign) bool { return true }); l.Held != accepted || l.Started != 0 || c.inbox.Count() != 1 {
 		t.Fatalf("it is %+v, and %d mails left", l, c.inbox.Count())
 	}
 	c.addsUp("spring")
@@ -187,7 +188,7 @@ func TestCourseOfACampaign(t *testing.T) {
 	// It is looked at.
 	c.run("campaign", "preview", "spring", "--out", filepath.Join(dir, "trial"))
 	c.run("campaign", "preview", "spring", "--to", "chef@exemple.example")
-	if l := c.until("it is held", "spring", func(campaignLine) bool { return true }); l.Held != accepted {
+	if l := c.until("it is held", "spring", func(terminal.Campaign) bool { return true }); l.Held != accepted {
 		t.Errorf("a preview sent some: %+v", l)
 	}
 	check := c.command(nil, "campaign", "check", "spring")
@@ -197,12 +198,12 @@ func TestCourseOfACampaign(t *testing.T) {
 
 	// A pilot pauses itself.
 	c.run("campaign", "start", "spring", "--pilot", "50", "--anyway", "a rehearsal")
-	c.until("the pilot is over", "spring", func(l campaignLine) bool { return l.State == sql.CampaignPaused && l.Started == 50 })
+	c.until("the pilot is over", "spring", func(l terminal.Campaign) bool { return l.State == sql.CampaignPaused && l.Started == 50 })
 	c.addsUp("spring")
 
 	// A pause in the middle stops what has not started, within two seconds.
 	c.run("campaign", "resume", "spring")
-	c.until("it is in the middle", "spring", func(l campaignLine) bool { return l.Started >= 300 })
+	c.until("it is in the middle", "spring", func(l terminal.Campaign) bool { return l.Started >= 300 })
 	c.run("campaign", "pause", "spring", "--reason", "too many calls")
 	c.leaves(1)
 	c.addsUp("spring")
@@ -214,7 +215,7 @@ func TestCourseOfACampaign(t *testing.T) {
 	}
 	c.run("import", wrong, "--campaign", "wrong")
 	c.run("campaign", "cancel", "wrong", "--reason", "the wrong file", "--yes")
-	if l := c.until("it is cancelled", "wrong", func(l campaignLine) bool { return l.State == sql.CampaignCancelled }); l.Cancelled != 2 || l.Started != 0 {
+	if l := c.until("it is cancelled", "wrong", func(l terminal.Campaign) bool { return l.State == sql.CampaignCancelled }); l.Cancelled != 2 || l.Started != 0 {
 		t.Errorf("the wrong campaign is %+v", l)
 	}
 	c.addsUp("wrong")
@@ -235,14 +236,14 @@ func TestCourseOfACampaign(t *testing.T) {
 
 	// It goes on, though a worker is killed: what that one held is sent again.
 	c.run("campaign", "resume", "spring")
-	c.until("it goes on", "spring", func(l campaignLine) bool { return l.Started >= 600 })
+	c.until("it goes on", "spring", func(l terminal.Campaign) bool { return l.Started >= 600 })
 	second.cmd.Process.Kill()
 	<-second.ended
 	first.stop(syscall.SIGTERM)
 	last := c.work() // as fast as it can; no worker starts where the clocks differ
 	c.moveOn(2 * sql.Lease)
 	const waiting = firmRows - 5
-	c.until("all have left but those above five a day", "spring", func(l campaignLine) bool {
+	c.until("all have left but those above five a day", "spring", func(l terminal.Campaign) bool {
 		return l.Mailed == accepted-gone-waiting && l.Undeliverable == gone && l.Held == waiting
 	})
 	c.addsUp("spring")
@@ -250,13 +251,13 @@ func TestCourseOfACampaign(t *testing.T) {
 	// Corrected rows join, and so does a corrected address.
 	c.run("import", corrected(t, verdicts))
 	c.run("correct", fmt.Sprintf("%08d", malformed+firmRows), "--email", "revenu@exemple.example", "--reason", "call 12")
-	c.until("the corrected ones have left", "spring", func(l campaignLine) bool { return l.Mailed == accepted-gone-waiting+malformed+1 })
+	c.until("the corrected ones have left", "spring", func(l terminal.Campaign) bool { return l.Mailed == accepted-gone-waiting+malformed+1 })
 	c.addsUp("spring")
 
 	// The next day begins with the rest of the firm's invitations.
 	y, month, day := time.Now().Add(c.ahead).In(conversion.Paris).Date()
 	c.moveOn(time.Until(time.Date(y, month, day+1, 0, 1, 0, 0, conversion.Paris)) - c.ahead)
-	c.until("the firm has all its invitations", "spring", func(l campaignLine) bool { return l.Mailed == accepted-gone+malformed+1 })
+	c.until("the firm has all its invitations", "spring", func(l terminal.Campaign) bool { return l.Mailed == accepted-gone+malformed+1 })
 	c.addsUp("spring")
 
 	// Who has typed no code is reminded; the firm gets five mails a day.
@@ -266,17 +267,17 @@ func TestCourseOfACampaign(t *testing.T) {
 	}
 	answers, _ := hours.NextOpen(begun.Add(25 * time.Hour)) // not on a holiday
 	c.moveOn(max(0, time.Until(answers)-c.ahead) + 10*time.Minute)
-	c.until("they are reminded", "spring", func(l campaignLine) bool {
+	c.until("they are reminded", "spring", func(l terminal.Campaign) bool {
 		return l.Reminded+l.Started >= 2*(accepted-gone-firmRows+malformed+1)+10 && l.Mailed+l.Undeliverable+l.Held == accepted+malformed+1
 	})
 	c.addsUp("spring")
 
 	// Who let it expire is invited again as 30 days are left.
 	c.moveOn(50 * time.Hour)
-	c.until("they have expired", "spring", func(l campaignLine) bool { return l.ToInvite == accepted-gone+malformed+1 })
+	c.until("they have expired", "spring", func(l terminal.Campaign) bool { return l.ToInvite == accepted-gone+malformed+1 })
 	c.addsUp("spring")
 	c.moveOn(ends.AddDate(0, 0, -29).Sub(begun) - c.ahead)
-	c.until("they are invited again", "spring", func(l campaignLine) bool {
+	c.until("they are invited again", "spring", func(l terminal.Campaign) bool {
 		return l.ToInvite == 0 && l.Mailed >= accepted-gone-firmRows+malformed+1
 	})
 	c.addsUp("spring")
@@ -288,7 +289,7 @@ func TestCourseOfACampaign(t *testing.T) {
 	// It ends, and leaves its report.
 	report := filepath.Join(dir, "report.xlsx")
 	c.run("campaign", "close", "spring", "--report", report, "--yes")
-	c.until("it is closed", "spring", func(l campaignLine) bool { return l.State == sql.CampaignClosed })
+	c.until("it is closed", "spring", func(l terminal.Campaign) bool { return l.State == sql.CampaignClosed })
 	c.addsUp("spring")
 	book, err := excelize.OpenFile(report)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -51,22 +52,11 @@ func (a *app) cancel(ctx context.Context, db *sql.DB, numbers []conversion.Subsc
 	if err != nil {
 		return err
 	}
-	left := newLeftOut(plan, n)
+	left := terminal.NewLeftOut(plan, n)
 	result := struct {
 		Cancelled int64 `json:"cancelled"`
-		leftOut
+		terminal.LeftOut
 	}{n, left}
-	said := count(n, "request is", "requests are") + " cancelled. The certificate opens the space as before."
-	return a.reportBulk(f, true, n, result, said, left, cancelWords)
-}
-
-// cancelWords tell why cancel leaves a request alone.
-var cancelWords = map[sql.Obstacle]string{
-	sql.ObstacleUnknown:                         "no space has this number: check the number",
-	sql.ObstacleNeverInvited:                    "never invited: there is nothing to cancel",
-	sql.Obstacle(conversion.StateActivated):     "activated: the switch is irrevocable",
-	sql.Obstacle(conversion.StateExpired):       "the request has expired: there is nothing to cancel",
-	sql.Obstacle(conversion.StateUndeliverable): "the request is undeliverable: there is nothing to cancel",
-	sql.Obstacle(conversion.StateCancelled):     "the request is cancelled: there is nothing to cancel",
-	obstacleChanged:                             "changed meanwhile",
+	said := terminal.Count(n, "request is", "requests are") + " cancelled. The certificate opens the space as before."
+	return a.reportBulk(f, true, n, result, said, left, terminal.CancelWords)
 }

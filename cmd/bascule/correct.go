@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -75,7 +76,7 @@ func (a *app) correct(ctx context.Context, db *sql.DB, c sql.Correction, f corre
 		return fmt.Errorf("%s: %s: %s", c.Number, v.Kind, v.Reason)
 	case f.json:
 	case result.Accepted > 0:
-		a.printf("The contact address of %s is changed. %s\n", c.Number, afterImport(result))
+		a.printf("The contact address of %s is changed. %s\n", c.Number, terminal.AfterImport(result))
 	default:
 		a.printf("Nothing is changed: %s.\n", v.Reason)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"bascule/internal/atomicfile"
 	"bascule/internal/devenv"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -180,7 +181,7 @@ func (d *demo) leave(ctx context.Context) error {
 		return err
 	}
 	d.printf("\n")
-	d.printStatus(s, newStatusLine(s, &depth), statusFlags{})
+	terminal.NewStatus(s, 0, &depth).Print(d.stdout)
 	d.printf("\n%s\n%s: %d recaps\n%s: %d mails\n", report, filepath.Join(d.dir, "recaps"), recaps,
 		filepath.Join(d.dir, "mails"), d.inbox.Count())
 	return nil

@@ -10,6 +10,7 @@ import (
 	"bascule/importer"
 	"bascule/internal/certificate"
 	"bascule/internal/devenv"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -72,7 +73,7 @@ func (d *demo) importSheet(ctx context.Context, path string, certificates *certi
 	}
 	d.campaign = result.Campaign
 	d.printf("%s, ", path)
-	d.printImport(result, flags)
+	terminal.Import{ImportResult: result, Verdicts: flags.verdicts}.Print(d.stdout)
 	return nil
 }
 
@@ -162,7 +163,7 @@ func (d *demo) welcome(ctx context.Context) error {
 	}
 	env := program() + " demo --env"
 	if d.dir != demoDir {
-		env += " --dir " + shellWord(d.dir)
+		env += " --dir " + terminal.ShellWord(d.dir)
 	}
 	d.printf(`
 The campaign %[1]s is %[2]s: %[3]d invitations have left, %[4]d are held.
@@ -203,7 +204,7 @@ type demoStep struct{ command, does string }
 
 // demoSteps are the course of a campaign.
 func demoSteps(campaign, number string) []demoStep {
-	c := shellWord(campaign)
+	c := terminal.ShellWord(campaign)
 	return []demoStep{
 		{"bascule campaign show " + c, "how it stands"},
 		{"bascule campaign plan " + c + " --per-day 20", "what would leave on which day"},

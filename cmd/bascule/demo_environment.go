@@ -11,6 +11,7 @@ import (
 
 	"bascule/internal/atomicfile"
 	"bascule/internal/devenv"
+	"bascule/internal/terminal"
 )
 
 // The files of the folder by which other commands find a demonstration that runs.
@@ -37,7 +38,7 @@ func (d *demo) writeEnvironment() error {
 		{"DATABASE_URL", d.database}, {"REDIS_URL", d.redis.URL()}, {"SMTP_URL", d.inbox.URL()},
 		{"MAIL_FROM", d.sender}, {"PUBLIC_URL", d.public.String()}, {"SECRET_KEY", strings.TrimSpace(string(key))},
 	} {
-		fmt.Fprintf(&lines, "export %s=%s\n", v[0], shellWord(v[1]))
+		fmt.Fprintf(&lines, "export %s=%s\n", v[0], terminal.ShellWord(v[1]))
 	}
 	for _, name := range demoReads {
 		value := d.env.getenv(name)
@@ -45,7 +46,7 @@ func (d *demo) writeEnvironment() error {
 			value, _ = filepath.Abs(value)
 		}
 		if value != "" {
-			fmt.Fprintf(&lines, "export %s=%s\n", name, shellWord(value))
+			fmt.Fprintf(&lines, "export %s=%s\n", name, terminal.ShellWord(value))
 		}
 	}
 	if err := d.linkProgram(); err != nil {
@@ -76,7 +77,7 @@ func (d *demo) removeEnvironment() { os.Remove(filepath.Join(d.dir, demoEnvFile)
 func (a *app) demoEnvironment(dir string) error {
 	pid, runs := devenv.Owner(filepath.Join(dir, "postgres"))
 	if !runs {
-		return fmt.Errorf("no demonstration runs in %s: start one with `bascule demo --dir %s` in another terminal", dir, shellWord(dir))
+		return fmt.Errorf("no demonstration runs in %s: start one with `bascule demo --dir %s` in another terminal", dir, terminal.ShellWord(dir))
 	}
 	lines, err := os.ReadFile(filepath.Join(dir, demoEnvFile))
 	if errors.Is(err, os.ErrNotExist) || err == nil && !bytes.HasPrefix(lines, []byte(demoProcess(pid))) {
@@ -93,7 +94,7 @@ func (a *app) demoEnvironment(dir string) error {
 	if err != nil {
 		return err
 	}
-	a.printf("export PATH=%s:\"$PATH\"\n", shellWord(bin))
+	a.printf("export PATH=%s:\"$PATH\"\n", terminal.ShellWord(bin))
 	return nil
 }
 
@@ -104,7 +105,7 @@ func program() string {
 	if err == nil && isSelf(known) {
 		return "bascule"
 	}
-	return shellWord(os.Args[0])
+	return terminal.ShellWord(os.Args[0])
 }
 
 func isSelf(path string) bool {

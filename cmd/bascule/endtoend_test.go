@@ -27,6 +27,7 @@ import (
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
+	"bascule/internal/terminal"
 	"bascule/sql"
 	"bascule/sql/sqltest"
 )
@@ -62,7 +63,7 @@ func TestEndToEnd(t *testing.T) {
 	letters := w.letters(imported.Accepted)
 	w.activateAll(letters[:imported.Accepted/3])
 	activated, left := imported.Accepted/3, imported.Accepted-imported.Accepted/3
-	want := statusLine{Counts: Counts{Activated: activated, Mailed: left,
+	want := terminal.Status{Counts: terminal.Counts{Activated: activated, Mailed: left,
 		Spaces: map[conversion.Access]int{conversion.AccessPassword: activated, conversion.AccessCertificate: left}},
 		Paused: []sql.PausedCampaign{}, WaitsForKeys: []conversion.KeyID{}}
 	w.awaitStatus(want)
@@ -233,7 +234,7 @@ func (w *world) activate(v devenv.Visitor, l devenv.Letter) error {
 }
 
 // awaitStatus waits until the status is as wanted and nothing is left to do.
-func (w *world) awaitStatus(want statusLine) {
+func (w *world) awaitStatus(want terminal.Status) {
 	w.t.Helper()
 	var differs string
 	deadline := time.NewTimer(patience)
@@ -241,7 +242,7 @@ func (w *world) awaitStatus(want statusLine) {
 	again := time.NewTicker(200 * time.Millisecond)
 	defer again.Stop()
 	for {
-		got := ask[statusLine](w.operator, "status")
+		got := ask[terminal.Status](w.operator, "status")
 		got.MailsPerSecond, got.SecondsLeft, got.QueueDepth = 0, nil, nil
 		if differs = cmp.Diff(want, got); differs == "" {
 			return
@@ -381,7 +382,7 @@ func checkRecap(t testing.TB, document []byte, number string) {
 
 // checkReport wants the report to tell what the status tells, on its summary and
 // in its rows.
-func (w *world) checkReport(want statusLine, imported sql.ImportResult) {
+func (w *world) checkReport(want terminal.Status, imported sql.ImportResult) {
 	w.t.Helper()
 	path := filepath.Join(w.t.TempDir(), "report.xlsx")
 	w.run("report", path)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -96,7 +97,7 @@ func (a *app) exclude(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 	if err != nil {
 		return err
 	}
-	a.printf("The %s %s is left alone: %s named.\n", x.Kind, x.Key, count(n, "space is", "spaces are"))
+	a.printf("The %s %s is left alone: %s named.\n", x.Kind, x.Key, terminal.Count(n, "space is", "spaces are"))
 	return nil
 }
 
@@ -119,6 +120,6 @@ func (a *app) lift(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 		return err
 	}
 	a.printf("The exclusion is lifted: %s named. Whoever waited for a mail gets it; `bascule retry` invites the others again.\n",
-		count(n, "space is", "spaces are"))
+		terminal.Count(n, "space is", "spaces are"))
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"bascule/importer"
 	"bascule/internal/atomicfile"
 	"bascule/internal/conversion"
+	"bascule/internal/terminal"
 	"bascule/internal/text"
 	"bascule/sql"
 )
@@ -64,7 +65,7 @@ func (a *app) printExclusions(list iter.Seq2[sql.KeptExclusion, error]) error {
 
 // An excludedJSON is one exclusion for a program.
 type excludedJSON struct {
-	shownExclusion
+	terminal.Exclusion
 	Spaces int `json:"spaces"`
 }
 
@@ -74,7 +75,7 @@ func (a *app) exclusionsJSON(list iter.Seq2[sql.KeptExclusion, error]) error {
 		if err != nil {
 			return err
 		}
-		all = append(all, excludedJSON{newShownExclusion(x.SpaceExclusion), x.Spaces})
+		all = append(all, excludedJSON{terminal.NewExclusion(x.SpaceExclusion), x.Spaces})
 	}
 	return a.printJSON(map[string]any{"exclusions": all})
 }
@@ -210,7 +211,7 @@ func (a *app) readExclusions(ctx context.Context, db *sql.DB, path string) (list
 		list, cells = append(list, r.Exclusion), append(cells, r.Cell)
 	}
 	if wrong > 0 {
-		return nil, fmt.Errorf("%s of %d are wrong: nothing was changed", count(wrong, "line", "lines"), len(rows))
+		return nil, fmt.Errorf("%s of %d are wrong: nothing was changed", terminal.Count(wrong, "line", "lines"), len(rows))
 	}
 	return list, nil
 }

@@ -17,6 +17,7 @@ import (
 	"bascule/importer"
 	"bascule/internal/atomicfile"
 	"bascule/internal/conversion"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -127,7 +128,7 @@ func (a *app) writeFirms(dir string, keys *conversion.Keyring, spaces iter.Seq2[
 	if err := os.Rename(temporary, dir); err != nil {
 		return err
 	}
-	a.printf("%s with %s; %s tells for whom they are.\n", count(firms, "workbook", "workbooks"), count(all, "space", "spaces"), filepath.Join(dir, "index.xlsx"))
+	a.printf("%s with %s; %s tells for whom they are.\n", terminal.Count(firms, "workbook", "workbooks"), terminal.Count(all, "space", "spaces"), filepath.Join(dir, "index.xlsx"))
 	return nil
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -11,6 +10,7 @@ import (
 
 	"bascule/importer"
 	"bascule/internal/conversion"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -127,59 +127,7 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 	} else if err != nil {
 		return err
 	}
-	if f.json {
-		return a.printJSON(result)
-	}
-	a.printImport(result, f)
-	return nil
-}
-
-func (a *app) printImport(r sql.ImportResult, f importFlags) {
-	switch {
-	case f.dryRun:
-		a.printf("Dry run, nothing was stored: %d rows for the campaign %s\n", r.Rows, r.Campaign)
-	default:
-		a.printf("Batch %d of the campaign %s: %d rows\n", r.Batch, r.Campaign, r.Rows)
-	}
-	for _, line := range []struct {
-		n      int
-		what   string
-		always bool
-	}{
-		{r.Accepted, "accepted", true},
-		{r.Unchanged, "unchanged: known already, nothing to do", false},
-		{r.NotDue, "not due: they expire after --within", false},
-		{r.Excluded, "excluded: to be left alone, see `bascule exclude`", false},
-		{r.Rejected, "rejected", true},
-	} {
-		if line.n > 0 || line.always {
-			a.printf("%8d  %s\n", line.n, line.what)
-		}
-	}
-	if r.OrphanDossiers > 0 {
-		a.printf("%8d  rows of the sheet Dossiers not used: no row of the file has their number\n", r.OrphanDossiers)
-	}
-	switch {
-	case f.verdicts != "":
-		a.printf("The verdict for each row is in %s.\n", f.verdicts)
-	case r.Rejected+r.Excluded > 0:
-		a.printf("To see which rows and why, add --verdicts OUT.xlsx.\n")
-	}
-	if !f.dryRun {
-		a.printf("%s\n", afterImport(r))
-	}
-}
-
-// afterImport is the next step of the administrator.
-func afterImport(r sql.ImportResult) string {
-	name := shellWord(r.Campaign)
-	switch r.State {
-	case sql.CampaignPrepared:
-		return fmt.Sprintf("Nothing has left: `bascule campaign start %s` sends the invitations.", name)
-	case sql.CampaignPaused:
-		return fmt.Sprintf("The campaign is paused, nothing leaves: `bascule campaign resume %s` goes on.", name)
-	}
-	return fmt.Sprintf("The campaign is running, the invitations leave: `bascule campaign pause %s` stops them.", name)
+	return a.tell(f.json, terminal.Import{ImportResult: result, DryRun: f.dryRun, Verdicts: f.verdicts})
 }
 
 // progress shows a bar on a terminal, otherwise nothing.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -62,6 +63,6 @@ func (a *app) reissue(ctx context.Context, db *sql.DB, key conversion.KeyID, key
 			Reissued int64 `json:"reissued"`
 		}{n})
 	}
-	a.printf("%s dead that key %s made; new ones go out.\n", count(n, "code is", "codes are"), key)
+	a.printf("%s dead that key %s made; new ones go out.\n", terminal.Count(n, "code is", "codes are"), key)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
+	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -72,24 +73,10 @@ func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, n
 	if err != nil {
 		return err
 	}
-	left := newLeftOut(plan, n)
+	left := terminal.NewLeftOut(plan, n)
 	result := struct {
 		Retried int64 `json:"retried"`
-		leftOut
+		terminal.LeftOut
 	}{n, left}
-	return a.reportBulk(f.bulkFlags, len(numbers) > 0, n, result, count(n, "space is", "spaces are")+" invited again.", left, retryWords)
-}
-
-// retryWords tell why retry leaves a request alone.
-var retryWords = map[sql.Obstacle]string{
-	sql.ObstacleUnknown:      "no space has this number: check the number",
-	sql.ObstacleNeverInvited: "never invited: import a spreadsheet with this space",
-	sql.ObstacleSwitched:     "switched: entered by address and password, for good",
-	sql.ObstacleOpen:         "the request is still open",
-	sql.ObstacleCancelled:    "cancelled: invited again only by `bascule retry NUMBER`",
-	sql.ObstacleExcluded:     "left alone: `bascule exclude --lift` ends that",
-	sql.ObstacleClosed:       "its campaign is over: import the subscriber into another one",
-	sql.ObstacleRefused:      "the address was refused and has not changed: see --same-address",
-	sql.ObstacleBounced:      "the address is gone, as a bounce says, and has not changed: see --same-address",
-	obstacleChanged:          "changed meanwhile",
+	return a.reportBulk(f.bulkFlags, len(numbers) > 0, n, result, terminal.Count(n, "space is", "spaces are")+" invited again.", left, terminal.RetryWords)
 }

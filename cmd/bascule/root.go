@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -169,6 +170,20 @@ func isTerminal(stream any) bool {
 
 // printJSON prints one object on one line, as the last line of a command.
 func (a *app) printJSON(v any) error { return json.NewEncoder(a.stdout).Encode(v) }
+
+// A told value has two forms: its JSON, and what it prints.
+type told interface{ Print(io.Writer) }
+
+// tell tells a value in one of its forms.
+func (a *app) tell(asJSON bool, v told) error {
+	if asJSON {
+		return a.printJSON(v)
+	}
+	var b bytes.Buffer // a terminal shows it at once
+	v.Print(&b)
+	_, err := b.WriteTo(a.stdout)
+	return err
+}
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"fmt"
+	"io"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -43,6 +45,9 @@ func (v version) String() string {
 	return "bascule, commit " + commit + ", of " + v.Date + ", " + v.Go
 }
 
+// Print is String, in a line of its own.
+func (v version) Print(w io.Writer) { fmt.Fprintln(w, v) }
+
 func (a *app) versionCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -51,11 +56,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Example: "  bascule version --json",
 		Args:    noArg,
 		RunE: func(*cobra.Command, []string) error {
-			if asJSON {
-				return a.printJSON(thisVersion())
-			}
-			a.printf("%s\n", thisVersion())
-			return nil
+			return a.tell(asJSON, thisVersion())
 		},
 	}
 	addJSONTo(cmd, &asJSON, "print one JSON object")

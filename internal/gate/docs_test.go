@@ -85,7 +85,7 @@ func TestDocsNameFigures(t *testing.T) {
 		}
 	}
 	for _, s := range sources(t) {
-		if s.path != "cmd/bascule/status.go" {
+		if s.path != "internal/terminal/status.go" {
 			continue
 		}
 		ast.Inspect(s.syntax, func(n ast.Node) bool {

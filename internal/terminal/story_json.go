@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"time"
@@ -7,8 +7,8 @@ import (
 	"bascule/sql"
 )
 
-// A shownStory is the story of a space for a program. Unknown facts are left out.
-type shownStory struct {
+// A Story is the story of a space for a program. Unknown facts are left out.
+type Story struct {
 	Number      conversion.SubscriberNumber `json:"number"`
 	Holder      string                      `json:"holder"`
 	Contact     string                      `json:"contact"`
@@ -17,7 +17,7 @@ type shownStory struct {
 	SwitchedAt  time.Time                   `json:"switched_at,omitzero"`
 	Certificate shownCertificate            `json:"certificate"`
 	Companies   []shownCompany              `json:"companies"`
-	LeftAlone   []shownExclusion            `json:"left_alone"`
+	LeftAlone   []Exclusion                 `json:"left_alone"`
 	Requests    []shownRequest              `json:"requests"`
 	Log         []shownEntry                `json:"log"`
 	Next        string                      `json:"next"`
@@ -34,7 +34,8 @@ type shownCompany struct {
 	Name  string           `json:"name"`
 }
 
-type shownExclusion struct {
+// An Exclusion is whom nobody mails, and why.
+type Exclusion struct {
 	Kind   conversion.ExcludedKind `json:"kind"`
 	Key    string                  `json:"key"`
 	Reason string                  `json:"reason"`
@@ -69,19 +70,19 @@ type shownEntry struct {
 	Why     string    `json:"why,omitempty"`
 }
 
-func newShownStory(s sql.Story) *shownStory {
+func newStory(s sql.Story) *Story {
 	c := s.Space.Certificate
-	out := shownStory{
+	out := Story{
 		Number: s.Space.Number, Holder: s.Space.Holder, Contact: s.Space.Contact.String(), Access: s.Space.Access, Email: s.Email, SwitchedAt: s.SwitchedAt,
 		Certificate: shownCertificate{c.Serial, c.Issuer, c.Expires.Format(time.DateOnly)},
-		Companies:   []shownCompany{}, LeftAlone: []shownExclusion{}, Requests: []shownRequest{}, Log: []shownEntry{},
+		Companies:   []shownCompany{}, LeftAlone: []Exclusion{}, Requests: []shownRequest{}, Log: []shownEntry{},
 		Next: nextStep(s),
 	}
 	for _, c := range s.Companies.All {
 		out.Companies = append(out.Companies, shownCompany{c.SIREN, c.Name})
 	}
 	for _, x := range s.Exclusions {
-		out.LeftAlone = append(out.LeftAlone, newShownExclusion(x))
+		out.LeftAlone = append(out.LeftAlone, NewExclusion(x))
 	}
 	for _, r := range s.Requests {
 		out.Requests = append(out.Requests, shownRequest{
@@ -96,6 +97,7 @@ func newShownStory(s sql.Story) *shownStory {
 	return &out
 }
 
-func newShownExclusion(x sql.SpaceExclusion) shownExclusion {
-	return shownExclusion{x.Kind, x.Key, x.Reason, x.MadeBy, x.MadeAt, x.EndsAt.Time}
+// NewExclusion tells an exclusion to a program.
+func NewExclusion(x sql.SpaceExclusion) Exclusion {
+	return Exclusion{x.Kind, x.Key, x.Reason, x.MadeBy, x.MadeAt, x.EndsAt.Time}
 }

@@ -1,0 +1,156 @@
+package terminal
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// Campaigns are all campaigns.
+type Campaigns []sql.CampaignLine
+
+// MarshalJSON writes them as an object.
+func (l Campaigns) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Campaigns []sql.CampaignLine `json:"campaigns"`
+	}{append([]sql.CampaignLine{}, l...)})
+}
+
+// Print writes one campaign a line.
+func (l Campaigns) Print(w io.Writer) {
+	if len(l) == 0 {
+		fmt.Fprintf(w, "There is no campaign: `bascule import` makes one.\n")
+		return
+	}
+	fmt.Fprintf(w, "%-10s %10s %10s %10s  %s\n", "state", "requests", "held", "activated", "campaign")
+	for _, c := range l {
+		fmt.Fprintf(w, "%-10s %10d %10d %10d  %s\n", c.State, c.Requests, c.Held, c.Activated, c.Name+inBrackets(c.Why))
+	}
+}
+
+// A Campaign is what `campaign show --json` prints.
+type Campaign struct {
+	Campaign     string            `json:"campaign"`
+	State        sql.CampaignState `json:"state"`
+	Why          string            `json:"why"`
+	Rows         int               `json:"rows"`
+	Held         int               `json:"held"`
+	Started      int               `json:"started"`       // invitations
+	StartedToday int               `json:"started_today"` // invitations, today in Paris
+	Reminded     int               `json:"reminded"`      // reminders that went out
+	ToInvite     int               `json:"to_invite"`     // subscribers to invite again later
+	Counts
+	StartsAt *time.Time         `json:"starts_at"`
+	Pilot    int                `json:"pilot"`     // invitations; 0: no pilot
+	PerDay   int                `json:"per_day"`   // 0: no limit
+	MinHelp  float64            `json:"min_help"`  // hours; 0: any
+	LastMail *time.Time         `json:"last_mail"` // foreseen, while the campaign runs
+	Again    int                `json:"again"`     // times; 0: never
+	Message  conversion.Message `json:"message"`   // "": none
+
+	progress sql.CampaignProgress
+}
+
+// NewCampaign tells how a campaign stands. last is when its last invitation leaves, zero if
+// that is not known.
+func NewCampaign(p sql.CampaignProgress, last time.Time) Campaign {
+	l := Campaign{
+		progress: p,
+		Campaign: p.Name, State: p.State, Why: p.Why, Rows: p.Rows, Held: p.Held, Started: p.Started, StartedToday: p.StartedToday, Reminded: p.Reminded, ToInvite: p.ToInvite, Again: p.Again, Message: p.Message,
+		Counts: newCounts(p.States, p.NotDelivered, p.Spaces), Pilot: p.Pilot, PerDay: p.PerDay, MinHelp: p.MinHelp.Hours(),
+	}
+	if !p.StartsAt.IsZero() {
+		l.StartsAt = &p.StartsAt
+	}
+	if !last.IsZero() {
+		last = last.UTC()
+		l.LastMail = &last
+	}
+	return l
+}
+
+// Print tells the whole campaign, and what can be done next.
+func (l Campaign) Print(w io.Writer) {
+	p := l.progress
+	fmt.Fprintf(w, "Campaign %s: %s\n", p.Name, string(p.State)+inBrackets(p.Why))
+	for _, line := range append(Brakes(p.CampaignSettings), Message(p.Campaign)...) {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+	fmt.Fprintf(w, "\n%10d  rows handed in\n\nRequests\n", p.Rows)
+	writeStates(w, p.States, p.NotDelivered)
+	fmt.Fprintf(w, "\nInvitations\n%10d  held\n%10d  started, %d of them today\n%10d  reminders\n%10d  to come, again, before the certificate ends\n", p.Held, p.Started, p.StartedToday, p.Reminded, p.ToInvite)
+	if l.LastMail != nil {
+		fmt.Fprintf(w, "%10s  the last one leaves on %s, Paris time, as things go\n", "", ParisTime(*l.LastMail))
+	}
+	fmt.Fprintf(w, "\nLog (Paris time)\n")
+	for _, e := range p.Log {
+		fmt.Fprintf(w, "%s\n", strings.TrimRight(fmt.Sprintf("  %s  %-18s %-14s %s", ParisTime(e.At), e.Event, e.Actor, e.Why), " "))
+	}
+	fmt.Fprintf(w, "\nNext: %s\n", nextOfCampaign(p))
+}
+
+// Brakes tells each brake of a campaign in a line.
+func Brakes(s sql.CampaignSettings) (lines []string) {
+	if !s.StartsAt.IsZero() {
+		lines = append(lines, "none leaves before "+ParisTime(s.StartsAt))
+	}
+	if s.Pilot > 0 {
+		lines = append(lines, fmt.Sprintf("pauses once %d have started", s.Pilot))
+	}
+	if s.PerDay > 0 {
+		lines = append(lines, fmt.Sprintf("%d a day at the most, in Paris", s.PerDay))
+	}
+	if s.MinHelp > 0 {
+		lines = append(lines, fmt.Sprintf("%s of assistance in the lifetime of each code", ShortDuration(s.MinHelp)))
+	}
+	if s.Again > 0 {
+		lines = append(lines, fmt.Sprintf("invites again whose code expired, %s at the most", Count(s.Again, "time", "times")))
+	}
+	return lines
+}
+
+// Message writes the message of a campaign, one line each; none if it has no message.
+func Message(c sql.Campaign) []string {
+	if c.Message == "" {
+		return nil
+	}
+	lines := []string{"says in invitations and reminders:"}
+	for line := range strings.SplitSeq(string(c.Message), "\n") {
+		lines = append(lines, "  | "+line)
+	}
+	return lines
+}
+
+// nextOfCampaign is the next step that the administrator can take.
+func nextOfCampaign(p sql.CampaignProgress) string {
+	name := ShellWord(p.Name)
+	switch p.State {
+	case sql.CampaignPrepared:
+		return fmt.Sprintf("nothing has left; `bascule campaign start %s` sends the invitations, `bascule campaign cancel %s` drops them", name, name)
+	case sql.CampaignPaused:
+		return fmt.Sprintf("`bascule campaign resume %s` goes on, `bascule campaign cancel %s` ends it", name, name)
+	case sql.CampaignRunning:
+		if p.Held > 0 || p.States[conversion.StateRequested] > 0 {
+			return fmt.Sprintf("invitations are leaving; `bascule campaign pause %s` stops them", name)
+		}
+		return fmt.Sprintf("all have left; `bascule retry` invites again those whose code expired, `bascule campaign close %s` ends it", name)
+	}
+	return fmt.Sprintf("it is over; `bascule report OUT.xlsx --campaign %s` tells what became of each", name)
+}
+
+// AfterImport is the next step of the administrator after an import.
+func AfterImport(r sql.ImportResult) string {
+	name := ShellWord(r.Campaign)
+	switch r.State {
+	case sql.CampaignPrepared:
+		return fmt.Sprintf("Nothing has left: `bascule campaign start %s` sends the invitations.", name)
+	case sql.CampaignPaused:
+		return fmt.Sprintf("The campaign is paused, nothing leaves: `bascule campaign resume %s` goes on.", name)
+	}
+	return fmt.Sprintf("The campaign is running, the invitations leave: `bascule campaign pause %s` stops them.", name)
+}

@@ -1,0 +1,52 @@
+package terminal
+
+import (
+	"fmt"
+	"io"
+
+	"bascule/sql"
+)
+
+// An Import is what an import did.
+type Import struct {
+	sql.ImportResult
+	DryRun   bool   `json:"-"`
+	Verdicts string `json:"-"` // the workbook with them, "" for none
+}
+
+// Print counts the rows by verdict, and tells the next step.
+func (r Import) Print(w io.Writer) {
+	switch {
+	case r.DryRun:
+		fmt.Fprintf(w, "Dry run, nothing was stored: %d rows for the campaign %s\n", r.Rows, r.Campaign)
+	default:
+		fmt.Fprintf(w, "Batch %d of the campaign %s: %d rows\n", r.Batch, r.Campaign, r.Rows)
+	}
+	for _, line := range []struct {
+		n      int
+		what   string
+		always bool
+	}{
+		{r.Accepted, "accepted", true},
+		{r.Unchanged, "unchanged: known already, nothing to do", false},
+		{r.NotDue, "not due: they expire after --within", false},
+		{r.Excluded, "excluded: to be left alone, see `bascule exclude`", false},
+		{r.Rejected, "rejected", true},
+	} {
+		if line.n > 0 || line.always {
+			fmt.Fprintf(w, "%8d  %s\n", line.n, line.what)
+		}
+	}
+	if r.OrphanDossiers > 0 {
+		fmt.Fprintf(w, "%8d  rows of the sheet Dossiers not used: no row of the file has their number\n", r.OrphanDossiers)
+	}
+	switch {
+	case r.Verdicts != "":
+		fmt.Fprintf(w, "The verdict for each row is in %s.\n", r.Verdicts)
+	case r.Rejected+r.Excluded > 0:
+		fmt.Fprintf(w, "To see which rows and why, add --verdicts OUT.xlsx.\n")
+	}
+	if !r.DryRun {
+		fmt.Fprintf(w, "%s\n", AfterImport(r.ImportResult))
+	}
+}
