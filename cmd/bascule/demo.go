@@ -24,6 +24,7 @@ import (
 	"bascule/internal/atomicfile"
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
+	"bascule/internal/listen"
 	"bascule/internal/mail"
 	"bascule/internal/smtp"
 	"bascule/internal/web"
@@ -336,16 +337,16 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 	mux.Handle("/inbox", inbox)
 	mux.Handle("/inbox/", inbox)
 	ctx, cancel := context.WithCancel(ctx)
-	srv, certSrv := newServer(mux, d.log), newServer(devenv.OnLoopback(pages.CertificateHandler()), d.log)
+	srv, certSrv := listen.NewServer(mux, d.log), listen.NewServer(devenv.OnLoopback(pages.CertificateHandler()), d.log)
 	certSrv.TLSConfig.Certificates = []tls.Certificate{d.certs.server}
 	certSrv.TLSConfig = pages.AskCertificate(certSrv.TLSConfig)
 	ended := make(chan error, 3)
-	go func() { ended <- listener{name: "pages"}.serve(srv, ln) }()
-	go func() { ended <- listener{name: "certificates"}.serve(certSrv, d.certs.listener) }()
+	go func() { ended <- listen.Listener{Name: "pages"}.Serve(srv, ln) }()
+	go func() { ended <- listen.Listener{Name: "certificates"}.Serve(certSrv, d.certs.listener) }()
 	go func() { ended <- worker.Run(ctx) }()
 	return func() error {
 		cancel()
-		errs := stopServers([]*http.Server{srv, certSrv})
+		errs := listen.Stop([]*http.Server{srv, certSrv})
 		errs = errors.Join(errs, <-ended, <-ended, <-ended)
 		relay.Close()
 		return errs

@@ -2,24 +2,16 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
-	"fmt"
-	"log/slog"
-	"net"
-	"net/http"
-	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/net/netutil"
 
-	"bascule/internal/admission"
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
+	"bascule/internal/listen"
 	"bascule/internal/web"
 	"bascule/sql"
 )
@@ -93,7 +85,7 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return listenAndServe(ctx, a.log, a.listeners(cfg, pages, pair), func() { a.warnTexts(cfg) })
+	return listen.Serve(ctx, a.log, a.listeners(cfg, pages, pair), func() { a.warnTexts(cfg) })
 }
 
 // warnTexts warns of texts that subscribers should read and that are missing.
@@ -108,20 +100,20 @@ func (a *app) warnTexts(cfg web.Config) {
 
 // listeners are the addresses to serve, with their handlers. If subscribers come over
 // http, the TLS certificate is for the listener that asks for client certificates.
-func (a *app) listeners(cfg web.Config, pages *web.Server, pair *certificate.Pair) []listener {
+func (a *app) listeners(cfg web.Config, pages *web.Server, pair *certificate.Pair) []listen.Listener {
 	proxies := slices.Concat(cfg.TrustedProxies, cfg.CertProxies)
-	own := listener{name: "pages", variable: "LISTEN_ADDR", addr: a.env.listenAddr(), handler: pages.Handler(), proxies: proxies}
-	asking := listener{name: "certificates", variable: "CERT_LISTEN_ADDR", addr: a.env.certListenAddr(),
-		handler: pages.CertificateHandler(), pair: pair, tls: pages.AskCertificate, header: certificate.MaxHeader, proxies: proxies}
-	if asking.addr == "" || cfg.PublicURL.Scheme == "https" {
-		own.pair = pair
+	own := listen.Listener{Name: "pages", Variable: "LISTEN_ADDR", Addr: a.env.listenAddr(), Handler: pages.Handler(), Proxies: proxies}
+	asking := listen.Listener{Name: "certificates", Variable: "CERT_LISTEN_ADDR", Addr: a.env.certListenAddr(),
+		Handler: pages.CertificateHandler(), Pair: pair, TLS: pages.AskCertificate, Header: certificate.MaxHeader, Proxies: proxies}
+	if asking.Addr == "" || cfg.PublicURL.Scheme == "https" {
+		own.Pair = pair
 	}
-	all := []listener{own}
-	if asking.addr != "" {
+	all := []listen.Listener{own}
+	if asking.Addr != "" {
 		all = append(all, asking)
 	}
 	if addr := a.env.metricsAddr(); addr != "" {
-		all = append(all, listener{name: "metrics", variable: "METRICS_ADDR", addr: addr, handler: pages.Metrics()})
+		all = append(all, listen.Listener{Name: "metrics", Variable: "METRICS_ADDR", Addr: addr, Handler: pages.Metrics()})
 	}
 	return all
 }
@@ -136,128 +128,6 @@ func (a *app) webConfig() (cfg web.Config, err error) {
 		CodeLifetime: take(&err, a.env.codeLifetime), ThemeDir: take(&err, a.env.themeDir),
 	}
 	return cfg, err
-}
-
-// A listener is one address to serve, over TLS if it has a certificate.
-type listener struct {
-	name, variable, addr string
-	handler              http.Handler
-	pair                 *certificate.Pair             // nil for none
-	tls                  func(*tls.Config) *tls.Config // further settings of TLS; may be nil
-	header               int                           // bytes of headers that it takes beside maxHeaderBytes
-	proxies              []netip.Prefix                // they may hold more connections than one client
-}
-
-// The limits of a connection. No page needs more: an activation waits at most two
-// seconds for a hashing slot.
-const (
-	headerTimeout   = 10 * time.Second
-	requestTimeout  = 30 * time.Second
-	idleTimeout     = 30 * time.Second
-	shutdownTimeout = 10 * time.Second
-	maxHeaderBytes  = 16 << 10
-)
-
-// The limits of a listener (I8). Its memory stays under 256 MiB, with the passwords
-// that are being hashed, whatever clients send or leave half sent.
-const (
-	// maxConnections is how many connections are open at once. Further ones wait for
-	// one to be closed. A browser holds one, a proxy one for each request. One client
-	// gets half of them, so that others find room, and so do probes of the process.
-	maxConnections = 512
-	// maxStreams is how many requests a connection of HTTP/2 carries at once. A page
-	// with all its files needs half as many.
-	maxStreams = 16
-	// http2Buffer is how much HTTP/2 holds of bodies that no handler has read yet: the
-	// longest form, and the least that the protocol allows.
-	http2Buffer = 64 << 10
-)
-
-// listenAndServe serves until ctx ends or one listener fails. Then all listeners finish
-// the requests under way. It calls ready once all listen.
-func listenAndServe(ctx context.Context, log *slog.Logger, listeners []listener, ready func()) error {
-	servers := make([]*http.Server, len(listeners))
-	for i, l := range listeners {
-		servers[i] = newServer(l.handler, log)
-		l.fit(servers[i])
-	}
-	opened, err := listenAll(listeners)
-	if err != nil {
-		return err
-	}
-	ready()
-	failed := make(chan error, len(listeners))
-	for i, l := range listeners {
-		log.Info("listening", "for", l.name, "addr", opened[i].Addr().String())
-		go func() { failed <- l.serve(servers[i], opened[i]) }()
-	}
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	return errors.Join(err, stopServers(servers))
-}
-
-func listenAll(listeners []listener) ([]net.Listener, error) {
-	opened := make([]net.Listener, len(listeners))
-	for i, l := range listeners {
-		var err error
-		if opened[i], err = net.Listen("tcp", l.addr); err != nil {
-			for _, ln := range opened[:i] {
-				ln.Close()
-			}
-			return nil, fmt.Errorf("%s: %w", l.variable, err)
-		}
-	}
-	return opened, nil
-}
-
-func newServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: newServerLog(log),
-		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: 16 << 10,
-			MaxReceiveBufferPerConnection: http2Buffer, MaxReceiveBufferPerStream: http2Buffer},
-	}
-}
-
-// fit gives a server the settings of its listener. The certificate comes before other
-// settings of TLS, as they may copy it.
-func (l listener) fit(srv *http.Server) {
-	srv.MaxHeaderBytes += l.header
-	if l.pair == nil {
-		return
-	}
-	srv.TLSConfig.GetCertificate = l.pair.Get
-	if l.tls != nil {
-		srv.TLSConfig = l.tls(srv.TLSConfig)
-	}
-}
-
-// serve speaks TLS if the server has a certificate.
-func (l listener) serve(srv *http.Server, ln net.Listener) error {
-	ln = netutil.LimitListener(admission.LimitPerClient(ln, maxConnections/2, l.proxies), maxConnections)
-	err := error(nil)
-	if srv.TLSConfig.GetCertificate != nil || len(srv.TLSConfig.Certificates) > 0 {
-		err = srv.ServeTLS(ln, "", "")
-	} else {
-		err = srv.Serve(ln)
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serve %s: %w", l.name, err)
-}
-
-func stopServers(servers []*http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	var errs error
-	for _, srv := range servers {
-		errs = errors.Join(errs, srv.Shutdown(ctx))
-	}
-	return errs
 }
 
 // answerTimeout is how long serve and work wait for one statement. None of their

@@ -13,6 +13,7 @@ import (
 
 	"bascule/internal/assistance"
 	"bascule/internal/conversion"
+	"bascule/internal/listen"
 	"bascule/internal/mail"
 	"bascule/internal/smtp"
 	"bascule/jobs"
@@ -97,7 +98,7 @@ func (a *app) work(ctx context.Context) error {
 	if addr := a.env.metricsAddr(); addr != "" {
 		w.Mailer.Metrics = jobs.NewMetrics(db)
 		g.Go(func() error {
-			return listenAndServe(ctx, a.log, []listener{{name: "metrics", variable: "METRICS_ADDR", addr: addr, handler: w.Mailer.Metrics.Handler()}}, func() {})
+			return listen.Serve(ctx, a.log, []listen.Listener{{Name: "metrics", Variable: "METRICS_ADDR", Addr: addr, Handler: w.Mailer.Metrics.Handler()}}, func() {})
 		})
 	}
 	g.Go(func() error { return w.Run(ctx) })

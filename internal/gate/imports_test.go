@@ -17,7 +17,7 @@ const module = "bascule"
 var layers = map[string]int{
 	"cmd": 5, "internal/simulation": 5,
 
-	"importer": 4, "internal/web": 4, "jobs": 4, "internal/terminal": 4,
+	"importer": 4, "internal/web": 4, "jobs": 4, "internal/terminal": 4, "internal/listen": 4,
 
 	"internal/admission": 3, "internal/plan": 3, "internal/readiness": 3,
 

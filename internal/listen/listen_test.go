@@ -1,4 +1,4 @@
-package main
+package listen
 
 import (
 	"bufio"
@@ -20,6 +20,9 @@ import (
 	"golang.org/x/net/http2"
 )
 
+// patience is how long a test waits for what must happen.
+const patience = 3 * time.Minute
+
 // I8: the server tells a client of HTTP/2 how many requests and how much of bodies it
 // accepts at once.
 func TestHTTP2Limits(t *testing.T) {
@@ -33,10 +36,10 @@ func TestHTTP2Limits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	srv := NewServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	srv.TLSConfig.Certificates = []tls.Certificate{own}
 	ended := make(chan error, 1)
-	go func() { ended <- listener{name: "test"}.serve(srv, ln) }()
+	go func() { ended <- Listener{Name: "test"}.Serve(srv, ln) }()
 	t.Cleanup(func() { srv.Close(); <-ended })
 
 	roots := x509.NewCertPool()
@@ -115,9 +118,9 @@ func (c *crowd) wait(t *testing.T, n int) {
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	c := &crowd{most: 2 * maxConnections, closed: make(chan struct{})}
-	srv := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	srv := NewServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	ended := make(chan error, 1)
-	go func() { ended <- listener{name: "test"}.serve(srv, c) }()
+	go func() { ended <- Listener{Name: "test"}.Serve(srv, c) }()
 	t.Cleanup(func() { srv.Close(); <-ended })
 	for left := range 3 {
 		c.wait(t, maxConnections+left)
@@ -139,10 +142,10 @@ func TestOneClientLeavesRoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	srv := NewServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	srv.ReadHeaderTimeout, srv.ReadTimeout = 0, 0 // nobody makes room by being slow
 	ended := make(chan error, 1)
-	go func() { ended <- listener{name: "test"}.serve(srv, ln) }()
+	go func() { ended <- Listener{Name: "test"}.Serve(srv, ln) }()
 	t.Cleanup(func() { srv.Close(); <-ended })
 	from := func(addr string) net.Conn {
 		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(addr)}, Timeout: patience}
