@@ -1,0 +1,61 @@
+package terminal
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+)
+
+// C7: of each story the next step names the command that helps, and no other.
+func TestNextStep(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 6, 30, 10, 0, 0, 0, time.UTC)
+	request := func(state conversion.State) sql.ReportRequest { return sql.ReportRequest{State: state, ExpiresAt: at} }
+	bounced := func(b conversion.Bounce) sql.ReportRequest {
+		r := request(conversion.StateMailed)
+		r.Bounce, r.BouncedAt = b, at
+		return r
+	}
+	spent := errors.New("sent three times")
+	for _, c := range []struct {
+		name     string
+		story    sql.Story
+		says     string
+		commands string // those that it names
+	}{
+		{"switched", sql.Story{Space: conversion.Space{Access: conversion.AccessPassword}}, "irrevocable", ""},
+		{"never invited", sql.Story{}, "import a spreadsheet", ""},
+		{"in the queue", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateRequested)}}, "wait:", "status"},
+		{"mailed", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateMailed)}}, "before 2026-06-30 12:00:00", "resend"},
+		{"sent often", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateMailed)}, Next: sql.Next{Resend: spent}}, "as often as is allowed", ""},
+		{"left alone, with a code", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateMailed)}, Next: sql.Next{LeftAlone: true}}, "no mail follows", ""},
+		{"left alone", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateExpired)},
+			Exclusions: []sql.SpaceExclusion{{Key: "a@b.example", Reason: "asked"}}}, "(asked)", "exclude"},
+		{"late", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BounceLate)}}, "delayed", "retry"},
+		{"mailbox full", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BouncePolicy)}}, "once that is mended", "resend"},
+		{"mailbox full, sent often", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BouncePolicy)}, Next: sql.Next{Resend: spent}}, "import", ""},
+		{"gone", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BounceGone)}}, "import the space with another address", ""},
+		{"gone, identifiers given", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BounceGone)}, Next: sql.Next{Chose: true}}, "then import", "cancel"},
+		{"gone, another address chosen", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BounceGone)}, Next: sql.Next{Chose: true, ChoseOther: true}}, "the contact address", "cancel retry"},
+		{"expired", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateExpired)}}, "invites the space again", "retry"},
+		{"refused", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateUndeliverable)}, Next: sql.Next{Retry: sql.ObstacleRefused}}, "--same-address", "retry"},
+		{"its campaign is over", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateExpired)},
+			Next: sql.Next{Retry: sql.ObstacleClosed, RetryAnyway: sql.ObstacleClosed}}, "nothing: " + RetryWords[sql.ObstacleClosed], ""},
+	} {
+		got := nextStep(c.story)
+		var named []string
+		for _, part := range strings.Split(got, "`bascule ")[1:] {
+			named = append(named, strings.Fields(strings.Trim(part, "`"))[0])
+		}
+		for i := range named {
+			named[i] = strings.TrimRight(named[i], "`.,;")
+		}
+		if !strings.Contains(got, c.says) || strings.Join(named, " ") != c.commands {
+			t.Errorf("%s: %q names %q; want %q, and the commands %q", c.name, got, named, c.says, c.commands)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package terminal
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"bascule/internal/conversion"
+	"bascule/internal/plan"
+	"bascule/sql"
+)
+
+// Both forms of a status tell the same numbers.
+func TestStatusForms(t *testing.T) {
+	t.Parallel()
+	s := NewStatus(sql.Status{
+		States: map[conversion.State]int{conversion.StateMailed: 3, conversion.StateExpired: 1}, NotDelivered: 1,
+		Spaces: map[conversion.Access]int{conversion.AccessCertificate: 4}, ToSend: 120, Leaving: 60, Held: 70, LastMinute: 90,
+	}, 0, nil)
+	b, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"mailed":3`, `"not_delivered":1`, `"queue_depth":null`, `"mails_to_send":180`, `"held":70`, `"mails_per_second":1.5`, `"seconds_left":120`, `"paused_campaigns":[]`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%s has no %s", b, want)
+		}
+	}
+	var text strings.Builder
+	s.Print(&text)
+	for _, want := range []string{"All batches", "█ 75.0 %", "         4  total", "of the expired were not delivered", "       180  to send", "       1.5  a second", "      2m0s  left at this pace", "        10  held by campaigns", "–  wake-ups"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+}
+
+// Equal days that follow each other are one line of a plan.
+func TestPlanJoinsDays(t *testing.T) {
+	t.Parallel()
+	day := func(n, mails int) plan.Day {
+		return plan.Day{Date: time.Date(2026, 6, n, 0, 0, 0, 0, time.UTC), Mails: mails,
+			Parts: []plan.Group{{Priority: n, Expires: time.Date(2026, 7, n, 0, 0, 0, 0, time.UTC)}}}
+	}
+	var b strings.Builder
+	writeDays(&b, []plan.Day{day(1, 20), day(2, 20), day(4, 20), day(5, 7)})
+	var lines []string
+	for line := range strings.Lines(b.String()) {
+		lines = append(lines, strings.Join(strings.Fields(line), " "))
+	}
+	want := []string{
+		"from until days mails a day expired before priority certificates that expire",
+		"2026-06-01 2026-06-02 2 20 0 1-2 2026-07-01 to 2026-07-02", "2026-06-04 2026-06-04 1 20 0 4 2026-07-04", "2026-06-05 2026-06-05 1 7 0 5 2026-07-05",
+	}
+	if got := strings.Join(lines, "\n"); got != strings.Join(want, "\n") {
+		t.Errorf("%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+// A name is one word for a shell, whatever it holds.
+func TestShellWord(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"spring": "spring", "lot 3": "'lot 3'", "": "''", "l'été": `'l'\''été'`, "$(rm)": "'$(rm)'"} {
+		if got := ShellWord(name); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+}
