@@ -20,8 +20,8 @@ func TestWorkKnowsTheEntrance(t *testing.T) {
 		set := map[string]string{"SECRET_KEY": storyKey, "SMTP_URL": "smtp://relay.example", "MAIL_FROM": "a@b.example",
 			"PUBLIC_URL": "https://espace.example", "CERT_PUBLIC_URL": value}
 		a := &app{env: environment{func(name string) string { return set[name] }}}
-		if cfg, err := a.workConfig(); err != nil || cfg.office.Certificates != want {
-			t.Errorf("CERT_PUBLIC_URL=%s: %v, %v", value, cfg.office.Certificates, err)
+		if cfg, err := a.workConfig(); err != nil || cfg.Office.Certificates != want {
+			t.Errorf("CERT_PUBLIC_URL=%s: %v, %v", value, cfg.Office.Certificates, err)
 		}
 	}
 }

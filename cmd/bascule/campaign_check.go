@@ -228,7 +228,7 @@ func (a *app) relayLine(ctx context.Context, breaker string) readiness.Line {
 	if err != nil {
 		return unset("relay", err)
 	}
-	cfg.Hello = helloName()
+	cfg.Hello = smtp.HostName()
 	cfg.Limits = smtp.Limits{Connect: checkTimeout, Grace: time.Nanosecond}
 	return readiness.Relay(ctx, cfg, breaker)
 }

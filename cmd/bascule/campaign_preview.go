@@ -145,7 +145,7 @@ func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to string) err
 	if from.IsZero() {
 		from = t.from.Address
 	}
-	cfg.Hello = helloName()
+	cfg.Hello = smtp.HostName()
 	relay := smtp.NewClient(cfg, 1)
 	defer relay.Close()
 	var window []smtp.Message

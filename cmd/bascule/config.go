@@ -23,6 +23,7 @@ import (
 	"bascule/internal/assistance"
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
+	"bascule/internal/listen"
 	"bascule/internal/mail"
 	"bascule/internal/smtp"
 	"bascule/internal/web"
@@ -241,9 +242,7 @@ func (e environment) passwordProfile() (conversion.PasswordProfile, error) {
 	return parse(e.get("PASSWORD_PROFILE"), conversion.ParsePasswordProfile)
 }
 
-const defaultListen = "127.0.0.1:8080"
-
-func (e environment) listenAddr() string { return cmp.Or(e.get("LISTEN_ADDR").value, defaultListen) }
+func (e environment) listenAddr() string { return cmp.Or(e.get("LISTEN_ADDR").value, listen.Default) }
 
 func (e environment) metricsAddr() string { return e.get("METRICS_ADDR").value }
 

@@ -12,32 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
 )
-
-// The demonstration's key and sample belong to the account alone, even those of an
-// older run, whatever the umask.
-func TestDemoFilesAreTheOwners(t *testing.T) {
-	dir := t.TempDir()
-	key, sample := filepath.Join(dir, "secret.key"), filepath.Join(dir, demoSheet)
-	for run := range 2 {
-		if _, err := demoKey(key); err != nil {
-			t.Fatal(err)
-		}
-		if err := demoSample(sample); err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range []string{key, sample} {
-			if mode := modeOf(t, path); mode != 0o600 {
-				t.Errorf("run %d: %s has %v, want 0600", run, path, mode)
-			}
-			if err := os.Chmod(path, 0o644); err != nil { // as older releases left them
-				t.Fatal(err)
-			}
-		}
-	}
-}
 
 func modeOf(t *testing.T, path string) os.FileMode {
 	t.Helper()
@@ -67,7 +43,7 @@ func TestDemoPlaysItself(t *testing.T) {
 			t.Errorf("run %d: %d mails, %d recaps, %d reports:\n%s", run, mails, recaps, reports, out)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, demoEnvFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, "environment")); err == nil {
 		t.Error("a demonstration that is over has an environment")
 	}
 }
@@ -145,7 +121,7 @@ func TestDemoIsATrainingGround(t *testing.T) {
 	if len(steps) < 8 {
 		t.Fatalf("%d commands are printed:\n%s", len(steps), tr.service.output())
 	}
-	if mode := modeOf(t, filepath.Join(tr.dir, demoEnvFile)); mode != 0o600 {
+	if mode := modeOf(t, filepath.Join(tr.dir, "environment")); mode != 0o600 {
 		t.Errorf("the environment has %v, want 0600", mode)
 	}
 	if out := tr.must("bascule status --json"); !strings.Contains(out, `"mailed":0`) || !strings.Contains(out, `"held":51`) {
@@ -202,12 +178,12 @@ func TestDemoOfOnesOwnSheet(t *testing.T) {
 		t.Errorf("the inbox shows %s", page)
 	}
 	for _, foreign := range []http.Header{{"Sec-Fetch-Site": {"cross-site"}}, {"Origin": {"https://attaquant.example"}}} {
-		if page := press(t, public, pressStart, foreign); strings.Contains(page, "lancée") {
+		if page := press(t, public, "start", foreign); strings.Contains(page, "lancée") {
 			t.Errorf("a page of another site starts it: %s", page)
 		}
 	}
 	for _, step := range []struct{ button, want string }{
-		{pressStart, "est lancée"}, {pressStart, "est lancée"}, {pressPause, "est en pause"}, {pressResume, "est lancée"}, {"unknown", "est lancée"},
+		{"start", "est lancée"}, {"start", "est lancée"}, {"pause", "est en pause"}, {"resume", "est lancée"}, {"unknown", "est lancée"},
 	} {
 		if page := press(t, public, step.button, http.Header{"Origin": {public}}); !strings.Contains(page, step.want) {
 			t.Errorf("%s: the inbox shows %s", step.button, page)
@@ -268,30 +244,4 @@ func TestDemoRefusesAWrongFile(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("something is made for a file that is refused")
 	}
-}
-
-// The environment of a demonstration that was killed, or of one that starts, is none.
-func TestDemoEnvironmentIsOfWhoRuns(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, demoEnvFile), []byte(demoProcess(1)+"export X=1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := printEnvironment(dir); err == nil || out != "" || !strings.Contains(err.Error(), "no demonstration runs") {
-		t.Errorf("%q, %v", out, err)
-	}
-	postgres, err := devenv.StartPostgres(within(t), filepath.Join(dir, "postgres"), "fsync=off")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer postgres.Stop()
-	if out, err := printEnvironment(dir); err == nil || out != "" || !strings.Contains(err.Error(), "still starting") {
-		t.Errorf("%q, %v", out, err)
-	}
-}
-
-func printEnvironment(dir string) (string, error) {
-	var out bytes.Buffer
-	err := (&app{stdout: &out}).demoEnvironment(dir)
-	return out.String(), err
 }

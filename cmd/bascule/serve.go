@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -55,9 +54,6 @@ Environment, optional:
 	}
 }
 
-// serveConns leaves room for a visitor on every hashing slot, and for lookups.
-func serveConns() int { return 16 + 4*runtime.GOMAXPROCS(0) }
-
 func (a *app) serve(ctx context.Context) error {
 	cfg, err := a.webConfig()
 	if err != nil {
@@ -71,7 +67,7 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	a.warnCertificates(cfg, pair)
-	db, err := a.openDB(ctx, sql.OpenPages, serveConns())
+	db, err := a.openDB(ctx, sql.OpenPages, web.Connections())
 	if err != nil {
 		return err
 	}

@@ -2,20 +2,13 @@ package main
 
 import (
 	"context"
-	"net"
-	"os"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"bascule/internal/assistance"
-	"bascule/internal/conversion"
 	"bascule/internal/listen"
-	"bascule/internal/mail"
-	"bascule/internal/smtp"
 	"bascule/jobs"
 	"bascule/queue"
 	"bascule/sql"
@@ -55,9 +48,6 @@ Environment, optional:
 	}
 }
 
-// interactiveSlots are the slots for mails that somebody waits for.
-const interactiveSlots = 4
-
 func (a *app) work(ctx context.Context) error {
 	cfg, err := a.workConfig()
 	if err != nil {
@@ -72,28 +62,28 @@ func (a *app) work(ctx context.Context) error {
 		return err
 	}
 	defer q.Close()
-	db, err := a.openDB(ctx, sql.OpenWork, 2*(cfg.workers+interactiveSlots)+4)
+	db, err := a.openDB(ctx, sql.OpenWork, 2*(cfg.Workers+jobs.InteractiveSlots)+4)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	db.LimitAnswers(answerTimeout)
-	if err := a.checkStart(ctx, db, cfg.keys, sql.KeyUse{Worker: true}); err != nil {
+	if err := a.checkStart(ctx, db, cfg.Keys, sql.KeyUse{Worker: true}); err != nil {
 		return err
 	}
 	if err := q.CheckPolicy(ctx); err != nil {
 		a.log.Warn(err.Error())
 	}
-	w, relay, err := a.newWorker(cfg, db, q)
+	w, relay, err := jobs.NewWorker(cfg.Config, db, q)
 	if err != nil {
 		return err
 	}
 	defer relay.Close()
 	collectLess()
-	if cfg.office.Administration.IsZero() {
+	if cfg.Office.Administration.IsZero() {
 		a.log.Warn("ADMINISTRATION is not set: mails say nobody's name")
 	}
-	a.log.Info("working", "slots", cfg.workers, "relay", cfg.smtp.String(), "key", string(cfg.keys.Newest()))
+	a.log.Info("working", "slots", cfg.Workers, "relay", cfg.SMTP.String(), "key", string(cfg.Keys.Newest()))
 	g, ctx := errgroup.WithContext(ctx)
 	if addr := a.env.metricsAddr(); addr != "" {
 		w.Mailer.Metrics = jobs.NewMetrics(db)
@@ -103,7 +93,7 @@ func (a *app) work(ctx context.Context) error {
 	}
 	g.Go(func() error { return w.Run(ctx) })
 	if cfg.bounces != "" {
-		bouncer := &jobs.Bouncer{DB: db, Keys: cfg.keys, Dir: cfg.bounces, Now: time.Now, Log: a.log}
+		bouncer := &jobs.Bouncer{DB: db, Keys: cfg.Keys, Dir: cfg.bounces, Now: time.Now, Log: a.log}
 		g.Go(func() error { return bouncer.Run(ctx) })
 	}
 	return g.Wait()
@@ -119,62 +109,23 @@ func collectLess() {
 
 // workConfig is what a worker reads from its environment.
 type workConfig struct {
-	keys       *conversion.Keyring
-	smtp       smtp.Config
-	office     mail.Office
-	returnPath conversion.Email
-	signBounce bool   // BOUNCE_ADDRESS is set: its mailbox accepts addresses with +
-	bounces    string // the folder of the reports, "" for none
-	domain     string
-	rate       float64
-	workers    int
-	lifetime   time.Duration
-	helpHours  assistance.Hours
-	alert      conversion.Email
+	jobs.Config
+	bounces string // the folder of the reports, "" for none
 }
 
 func (a *app) workConfig() (cfg workConfig, err error) {
-	cfg.keys, cfg.smtp = take(&err, a.env.keys), take(&err, a.env.smtp)
+	cfg.Version, cfg.Log = thisVersion().String(), a.log
+	cfg.Keys, cfg.SMTP = take(&err, a.env.keys), take(&err, a.env.smtp)
 	if err == nil {
-		cfg.office, cfg.domain, err = a.env.office()
+		cfg.Office, cfg.Domain, err = a.env.office()
 	}
-	cfg.returnPath, cfg.bounces = take(&err, a.env.bounceAddress), take(&err, a.env.bounceDir)
-	if cfg.signBounce = !cfg.returnPath.IsZero(); !cfg.signBounce {
-		cfg.returnPath = cfg.office.From.Address
+	cfg.ReturnPath, cfg.bounces = take(&err, a.env.bounceAddress), take(&err, a.env.bounceDir)
+	if cfg.SignBounce = !cfg.ReturnPath.IsZero(); !cfg.SignBounce {
+		cfg.ReturnPath = cfg.Office.From.Address
 	}
-	cfg.office.Certificates = take(&err, a.env.certPublicURL) != nil
-	cfg.rate, cfg.workers = take(&err, a.env.mailRate), take(&err, a.env.workers)
-	cfg.alert, cfg.helpHours = take(&err, a.env.alertEmail), take(&err, a.env.helpHours)
-	cfg.lifetime = take(&err, a.env.codeLifetime)
+	cfg.Office.Certificates = take(&err, a.env.certPublicURL) != nil
+	cfg.Rate, cfg.Workers = take(&err, a.env.mailRate), take(&err, a.env.workers)
+	cfg.Alert, cfg.HelpHours = take(&err, a.env.alertEmail), take(&err, a.env.helpHours)
+	cfg.Lifetime = take(&err, a.env.codeLifetime)
 	return cfg, err
-}
-
-func (a *app) newWorker(cfg workConfig, db *sql.DB, q *queue.Client) (*jobs.Worker, *smtp.Client, error) {
-	composer, err := mail.NewComposer(cfg.office)
-	if err != nil {
-		return nil, nil, err
-	}
-	if cfg.smtp.Hello == "" {
-		cfg.smtp.Hello = helloName()
-	}
-	relay := smtp.NewClient(cfg.smtp, cfg.workers+interactiveSlots)
-	mailer := &jobs.Mailer{
-		DB: db, Keys: cfg.keys, Relay: relay, Composer: composer, Domain: cfg.domain,
-		ReturnPath: cfg.returnPath, SignBounce: cfg.signBounce, Lifetime: cfg.lifetime, Help: cfg.helpHours, Now: time.Now, Log: a.log,
-	}
-	if cfg.rate > 0 {
-		mailer.Limiter = queue.NewLimiter(q, cfg.rate)
-	}
-	slots := queue.Slots{Interactive: interactiveSlots, Batch: cfg.workers}
-	return &jobs.Worker{DB: db, Queue: q, Mailer: mailer, Slots: slots, Log: a.log, Alert: cfg.alert, Version: thisVersion().String()}, relay, nil
-}
-
-// helloName is this machine's full name, if it has one. Otherwise the sender tells its
-// network address, as RFC 5321 requires.
-func helloName() string {
-	name, err := os.Hostname()
-	if err != nil || !strings.Contains(name, ".") || net.ParseIP(name) != nil {
-		return ""
-	}
-	return name
 }

@@ -19,11 +19,11 @@ import (
 // guide, and the packages that write French.
 var (
 	spokenFiles = []string{
-		"internal/mail/testdata/*.txt", "internal/web/page/*.html", "internal/web/legal/*.txt", "cmd/bascule/demo/*.txt", "internal/devenv/page/*.html",
+		"internal/mail/testdata/*.txt", "internal/web/page/*.html", "internal/web/legal/*.txt", "internal/demo/texts/*.txt", "internal/devenv/page/*.html",
 		"docs/guide-administrateur.md",
 	}
 	spokenPackages = []string{
-		"cmd/bascule", "importer", "importer/xlsx", "internal/conversion", "internal/devenv", "internal/mail", "internal/recap",
+		"cmd/bascule", "importer", "importer/xlsx", "internal/conversion", "internal/demo", "internal/devenv", "internal/mail", "internal/recap",
 		"internal/report", "internal/web", "internal/workbook", "jobs", "sql",
 	}
 )

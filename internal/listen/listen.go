@@ -18,6 +18,9 @@ import (
 	"bascule/internal/certificate"
 )
 
+// Default is where pages are served unless somebody names another address.
+const Default = "127.0.0.1:8080"
+
 // A Listener is one address to serve, over TLS if it has a certificate.
 type Listener struct {
 	Name     string // for the log

@@ -107,6 +107,10 @@ const queueLength = 32
 // defaultHelp is the sheet's text on the assistance (R32).
 const defaultHelp = "L’assistance est joignable de 8\u00a0h\u00a000 à 19\u00a0h\u00a030, du lundi au vendredi, par téléphone et par formulaire électronique."
 
+// Connections is how many connections to the database the pages need: one for a visitor
+// on every hashing slot, and some for lookups.
+func Connections() int { return 16 + 4*runtime.GOMAXPROCS(0) }
+
 // New reads the theme and the templates. Its error names the setting that cannot be
 // used.
 func New(cfg Config) (*Server, error) {

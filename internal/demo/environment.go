@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -16,32 +16,28 @@ import (
 
 // The files of the folder by which other commands find a demonstration that runs.
 const (
-	demoEnvFile = "environment" // lines for a shell; the first one names the process
-	demoBin     = "bin"         // holds bascule, for a shell that does not know it
+	envFile = "environment" // lines for a shell; the first one names the process
+	binDir  = "bin"         // holds bascule, for a shell that does not know it
 )
 
-// demoReads are what a demonstration takes from the environment: the same texts and
-// hours are those of all commands.
-var demoReads = []string{"ADMINISTRATION", "HELP_TEXT_FILE", "LEGAL_DIR", "HELP_HOURS", "PASSWORD_PROFILE"}
-
-func demoProcess(pid int) string { return fmt.Sprintf("# bascule demo, process %d\n", pid) }
+func processLine(pid int) string { return fmt.Sprintf("# bascule demo, process %d\n", pid) }
 
 // writeEnvironment leaves in the folder what other commands need, for its owner alone.
 func (d *demo) writeEnvironment() error {
-	key, err := os.ReadFile(filepath.Join(d.dir, "secret.key"))
+	key, err := os.ReadFile(filepath.Join(d.Dir, "secret.key"))
 	if err != nil {
 		return err
 	}
 	var lines bytes.Buffer
-	lines.WriteString(demoProcess(os.Getpid()))
+	lines.WriteString(processLine(os.Getpid()))
 	for _, v := range [][2]string{
 		{"DATABASE_URL", d.database}, {"REDIS_URL", d.redis.URL()}, {"SMTP_URL", d.inbox.URL()},
 		{"MAIL_FROM", d.sender}, {"PUBLIC_URL", d.public.String()}, {"SECRET_KEY", strings.TrimSpace(string(key))},
 	} {
 		fmt.Fprintf(&lines, "export %s=%s\n", v[0], terminal.ShellWord(v[1]))
 	}
-	for _, name := range demoReads {
-		value := d.env.getenv(name)
+	for _, v := range d.Read {
+		name, value := v[0], v[1]
 		if _, err := os.Stat(value); err == nil { // the other shell may be in another folder
 			value, _ = filepath.Abs(value)
 		}
@@ -52,7 +48,7 @@ func (d *demo) writeEnvironment() error {
 	if err := d.linkProgram(); err != nil {
 		return err
 	}
-	return atomicfile.WriteBytes(filepath.Join(d.dir, demoEnvFile), lines.Bytes())
+	return atomicfile.WriteBytes(filepath.Join(d.Dir, envFile), lines.Bytes())
 }
 
 // linkProgram makes this program known as bascule in the folder.
@@ -61,41 +57,40 @@ func (d *demo) linkProgram() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(d.dir, demoBin), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(d.Dir, binDir), 0o700); err != nil {
 		return err
 	}
-	link := filepath.Join(d.dir, demoBin, "bascule")
+	link := filepath.Join(d.Dir, binDir, "bascule")
 	if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return os.Symlink(self, link)
 }
 
-func (d *demo) removeEnvironment() { os.Remove(filepath.Join(d.dir, demoEnvFile)) }
+func (d *demo) removeEnvironment() { os.Remove(filepath.Join(d.Dir, envFile)) }
 
-// demoEnvironment prints the environment of the demonstration that runs in dir.
-func (a *app) demoEnvironment(dir string) error {
+// Environment is the environment of the demonstration that runs in dir, as lines for a
+// shell.
+func Environment(dir string) (string, error) {
 	pid, runs := devenv.Owner(filepath.Join(dir, "postgres"))
 	if !runs {
-		return fmt.Errorf("no demonstration runs in %s: start one with `bascule demo --dir %s` in another terminal", dir, terminal.ShellWord(dir))
+		return "", fmt.Errorf("no demonstration runs in %s: start one with `bascule demo --dir %s` in another terminal", dir, terminal.ShellWord(dir))
 	}
-	lines, err := os.ReadFile(filepath.Join(dir, demoEnvFile))
-	if errors.Is(err, os.ErrNotExist) || err == nil && !bytes.HasPrefix(lines, []byte(demoProcess(pid))) {
-		return fmt.Errorf("the demonstration in %s is still starting: ask again in a moment", dir)
+	lines, err := os.ReadFile(filepath.Join(dir, envFile))
+	if errors.Is(err, os.ErrNotExist) || err == nil && !bytes.HasPrefix(lines, []byte(processLine(pid))) {
+		return "", fmt.Errorf("the demonstration in %s is still starting: ask again in a moment", dir)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	a.printf("%s", lines)
 	if program() == "bascule" {
-		return nil
+		return string(lines), nil
 	}
-	bin, err := filepath.Abs(filepath.Join(dir, demoBin))
+	bin, err := filepath.Abs(filepath.Join(dir, binDir))
 	if err != nil {
-		return err
+		return "", err
 	}
-	a.printf("export PATH=%s:\"$PATH\"\n", terminal.ShellWord(bin))
-	return nil
+	return fmt.Sprintf("%sexport PATH=%s:\"$PATH\"\n", lines, terminal.ShellWord(bin)), nil
 }
 
 // program is how a shell finds this program: by its name where PATH leads to it, or

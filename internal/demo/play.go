@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -164,11 +164,11 @@ func (d *demo) chooseOther(ctx context.Context, v devenv.Visitor, l devenv.Lette
 
 // leave writes the files that an administrator wants to look at.
 func (d *demo) leave(ctx context.Context) error {
-	report := filepath.Join(d.dir, "report.xlsx")
-	if err := writeReport(ctx, d.db, report, d.by, sql.Scope{}, writeBook); err != nil {
+	report := filepath.Join(d.Dir, "report.xlsx")
+	if err := d.Report(ctx, d.db, report, d.Administration); err != nil {
 		return err
 	}
-	recaps, err := d.writeRecaps(ctx, filepath.Join(d.dir, "recaps"))
+	recaps, err := d.writeRecaps(ctx, filepath.Join(d.Dir, "recaps"))
 	if err != nil {
 		return err
 	}
@@ -181,9 +181,9 @@ func (d *demo) leave(ctx context.Context) error {
 		return err
 	}
 	d.printf("\n")
-	terminal.NewStatus(s, 0, &depth).Print(d.stdout)
-	d.printf("\n%s\n%s: %d recaps\n%s: %d mails\n", report, filepath.Join(d.dir, "recaps"), recaps,
-		filepath.Join(d.dir, "mails"), d.inbox.Count())
+	terminal.NewStatus(s, 0, &depth).Print(d.Out)
+	d.printf("\n%s\n%s: %d recaps\n%s: %d mails\n", report, filepath.Join(d.Dir, "recaps"), recaps,
+		filepath.Join(d.Dir, "mails"), d.inbox.Count())
 	return nil
 }
 

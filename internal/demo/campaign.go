@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -8,14 +8,15 @@ import (
 	"path/filepath"
 
 	"bascule/importer"
+	"bascule/internal/atomicfile"
 	"bascule/internal/certificate"
 	"bascule/internal/devenv"
 	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
-// demoSheet is the sample in the folder; the guide's examples have that name.
-const demoSheet = "certificats.xlsx"
+// sampleSheet is the sample in the folder; the guide's examples have that name.
+const sampleSheet = "certificats.xlsx"
 
 // checkSheet refuses a file as an import does, before the demonstration makes anything.
 func checkSheet(ctx context.Context, file string) error {
@@ -35,7 +36,7 @@ func (d *demo) prepare(ctx context.Context, file string) error {
 	if file != "" {
 		return d.importSheet(ctx, file, nil) // its issuers are not our authority
 	}
-	sheet := filepath.Join(d.dir, demoSheet)
+	sheet := filepath.Join(d.Dir, sampleSheet)
 	known, err := d.db.Campaigns(ctx)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (d *demo) prepare(ctx context.Context, file string) error {
 }
 
 func (d *demo) importSample(ctx context.Context, sheet string) error {
-	if err := demoSample(sheet); err != nil {
+	if err := writeSample(sheet); err != nil {
 		return err
 	}
 	return d.importSheet(ctx, sheet, d.certs.store)
@@ -62,28 +63,28 @@ func (d *demo) importSheet(ctx context.Context, path string, certificates *certi
 	if err := d.db.LearnKeys(ctx, d.keys, sql.KeyUse{}); err != nil {
 		return err
 	}
-	flags := importFlags{verdicts: filepath.Join(d.dir, "verdicts.xlsx")}
-	if flags.checkVerdicts(path) != nil { // corrected there: they stay
-		flags.verdicts = ""
+	verdicts := filepath.Join(d.Dir, "verdicts.xlsx")
+	if importer.CheckVerdictsPath(path, verdicts) != nil || atomicfile.Free(verdicts, importer.VerdictsKind) != nil { // corrected there: they stay
+		verdicts = ""
 	}
-	result, err := importer.Run(ctx, d.db, importer.Options{Path: path, VerdictsPath: flags.verdicts, Actor: "demo", Keys: d.keys, Certificates: certificates,
-		Warn: func(w importer.Warning) { d.note(w.English) }})
+	result, err := importer.Run(ctx, d.db, importer.Options{Path: path, VerdictsPath: verdicts, Actor: "demo", Keys: d.keys, Certificates: certificates,
+		Warn: func(w importer.Warning) { d.Note(w.English) }})
 	if err != nil {
 		return err
 	}
 	d.campaign = result.Campaign
 	d.printf("%s, ", path)
-	terminal.Import{ImportResult: result, Verdicts: flags.verdicts}.Print(d.stdout)
+	terminal.Import{ImportResult: result, Verdicts: verdicts}.Print(d.Out)
 	return nil
 }
 
-// demoPilot is how many mails a pilot of the demonstration sends.
-const demoPilot = 10
+// pilot is how many mails a pilot of the demonstration sends.
+const pilot = 10
 
 // startPilot starts the campaign with a pilot.
 func (d *demo) startPilot(ctx context.Context, p sql.CampaignProgress) error {
 	s := p.CampaignSettings
-	s.Pilot = p.Started + demoPilot
+	s.Pilot = p.Started + pilot
 	return d.db.StartCampaign(ctx, p.Name, s, "demo")
 }
 
@@ -110,7 +111,7 @@ func (d *demo) showPanel(ctx context.Context) (string, []devenv.Button, error) {
 	switch p.State {
 	case sql.CampaignPrepared:
 		return campaign + "préparée\u00a0: " + counts + ".", []devenv.Button{
-			{Name: pressPilot, Label: fmt.Sprintf("Lancer un pilote de %d courriels", demoPilot)}, {Name: pressStart, Label: "Lancer la campagne"}}, nil
+			{Name: pressPilot, Label: fmt.Sprintf("Lancer un pilote de %d courriels", pilot)}, {Name: pressStart, Label: "Lancer la campagne"}}, nil
 	case sql.CampaignRunning:
 		return campaign + "lancée\u00a0: " + counts + ".", []devenv.Button{{Name: pressPause, Label: "Mettre en pause"}}, nil
 	case sql.CampaignPaused:
@@ -162,8 +163,8 @@ func (d *demo) welcome(ctx context.Context) error {
 		return err
 	}
 	env := program() + " demo --env"
-	if d.dir != demoDir {
-		env += " --dir " + terminal.ShellWord(d.dir)
+	if d.Dir != Dir {
+		env += " --dir " + terminal.ShellWord(d.Dir)
 	}
 	d.printf(`
 The campaign %[1]s is %[2]s: %[3]d invitations have left, %[4]d are held.
@@ -176,11 +177,11 @@ No mail leaves this machine. To try the commands, in another terminal:
   eval "$(%[6]s)"
 
 `, p.Name, p.State, p.Started, p.Held, d.public, env)
-	for _, step := range demoSteps(p.Name, number) {
+	for _, step := range steps(p.Name, number) {
 		d.printf("  %-60s # %s\n", step.command, step.does)
 	}
 	d.welcomeCertificates()
-	d.printf("\nEverything is kept in %s. Stop with Ctrl-C.\n", d.dir)
+	d.printf("\nEverything is kept in %s. Stop with Ctrl-C.\n", d.Dir)
 	return nil
 }
 
@@ -199,18 +200,18 @@ func (d *demo) someNumber(ctx context.Context, p sql.CampaignProgress) (string, 
 	return "NUMBER", nil
 }
 
-// A demoStep is a command to try next.
-type demoStep struct{ command, does string }
+// A step is a command to try next.
+type step struct{ command, does string }
 
-// demoSteps are the course of a campaign.
-func demoSteps(campaign, number string) []demoStep {
+// steps are the course of a campaign.
+func steps(campaign, number string) []step {
 	c := terminal.ShellWord(campaign)
-	return []demoStep{
+	return []step{
 		{"bascule campaign show " + c, "how it stands"},
 		{"bascule campaign plan " + c + " --per-day 20", "what would leave on which day"},
 		{"bascule campaign preview " + c + " --to me@office.example", "a trial: look into the inbox"},
 		{"bascule campaign check " + c, "whether it is ready"},
-		{fmt.Sprintf("bascule campaign start %s --pilot %d", c, demoPilot), "a few; then it pauses itself"},
+		{fmt.Sprintf("bascule campaign start %s --pilot %d", c, pilot), "a few; then it pauses itself"},
 		{"bascule campaign resume " + c, "the others; activate some"},
 		{"bascule show " + number, "one subscriber's story"},
 		{"bascule status", "how all of it stands"},
@@ -228,7 +229,7 @@ To enter a space with its certificate, import one of these into the browser
 (passphrase: %s), then open %s/certificat
 The browser does not know this server's authority and warns of it; %s is its certificate.
 
-`, demoPassphrase, d.certs.url(), d.certs.authority.CAFile())
+`, passphrase, d.certs.url(), d.certs.authority.CAFile())
 	for _, c := range d.certs.samples {
 		d.printf("  %s   %s\n", c.path, c.screen)
 	}

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -20,42 +20,43 @@ import (
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
+	"bascule/internal/listen"
 )
 
-// demoAuthority is the authority that the sample names as its issuer.
-var demoAuthority = pkix.Name{CommonName: "AC Exemple Professionnels",
+// authority is the authority that the sample names as its issuer.
+var authority = pkix.Name{CommonName: "AC Exemple Professionnels",
 	Organization: []string{"Autorité de certification d'exemple"}, Country: []string{"FR"}}
 
-// demoCertificates are the authority of the demonstration, the listener that asks
+// certificates are the authority of the demonstration, the listener that asks
 // browsers for a certificate, and three certificates: one for each home screen.
-type demoCertificates struct {
+type certificates struct {
 	dir       string
 	authority *devenv.Authority
 	store     *certificate.Store
 	listener  net.Listener
 	server    tls.Certificate
-	samples   []demoCertificate
+	samples   []browserCertificate
 }
 
-// A demoCertificate is a certificate to import into a browser.
-type demoCertificate struct {
+// A browserCertificate is a certificate to import into a browser.
+type browserCertificate struct {
 	screen string
 	number conversion.SubscriberNumber
 	path   string // PKCS #12
 }
 
-// demoPassphrase protects the PKCS #12 files, as browsers import none without a
+// passphrase protects the PKCS #12 files, as browsers import none without a
 // passphrase.
-const demoPassphrase = "bascule"
+const passphrase = "bascule"
 
-// newDemoCertificates makes the authority in the folder, or reads that of an earlier
+// newCertificates makes the authority in the folder, or reads that of an earlier
 // run. It listens beside the pages.
-func newDemoCertificates(dir string, pages net.Addr, log *slog.Logger) (c *demoCertificates, err error) {
-	c = &demoCertificates{dir: dir}
+func newCertificates(dir string, pages net.Addr, log *slog.Logger) (c *certificates, err error) {
+	c = &certificates{dir: dir}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if c.authority, err = devenv.OpenAuthority(dir, demoAuthority); err != nil {
+	if c.authority, err = devenv.OpenAuthority(dir, authority); err != nil {
 		return nil, err
 	}
 	now := time.Now()
@@ -73,29 +74,29 @@ func newDemoCertificates(dir string, pages net.Addr, log *slog.Logger) (c *demoC
 	return c, err
 }
 
-// demoCertPort is the port that asks browsers for a certificate, if it is free.
-const demoCertPort = "8443"
+// certPort is the port that asks browsers for a certificate, if it is free.
+const certPort = "8443"
 
 func listenBeside(pages net.Addr) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(pages.String())
 	if err != nil {
 		return nil, err
 	}
-	if pages.String() == defaultListen {
-		if ln, err := net.Listen("tcp", net.JoinHostPort(host, demoCertPort)); err == nil {
+	if pages.String() == listen.Default {
+		if ln, err := net.Listen("tcp", net.JoinHostPort(host, certPort)); err == nil {
 			return ln, nil
 		}
 	}
 	return net.Listen("tcp", net.JoinHostPort(host, "0"))
 }
 
-func (c *demoCertificates) url() *url.URL {
+func (c *certificates) url() *url.URL {
 	return &url.URL{Scheme: "https", Host: c.listener.Addr().String()}
 }
 
 // issueSamples makes certificates for three subscribers of the sample: one without a
 // company, one with one company, and one with several (R8–R10).
-func (c *demoCertificates) issueSamples(ctx context.Context, list string) error {
+func (c *certificates) issueSamples(ctx context.Context, list string) error {
 	screens, err := sampleScreens(ctx, list)
 	if err != nil {
 		return err
@@ -109,7 +110,7 @@ func (c *demoCertificates) issueSamples(ctx context.Context, list string) error 
 		if err := c.issue(space, path); err != nil {
 			return fmt.Errorf("certificate of %s: %w", space.Number, err)
 		}
-		c.samples = append(c.samples, demoCertificate{name, space.Number, path})
+		c.samples = append(c.samples, browserCertificate{name, space.Number, path})
 	}
 	return nil
 }
@@ -147,7 +148,7 @@ func sampleScreens(ctx context.Context, path string) (map[string]conversion.Spac
 }
 
 // issue writes a certificate, unless an earlier run wrote it.
-func (c *demoCertificates) issue(space conversion.Space, path string) error {
+func (c *certificates) issue(space conversion.Space, path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
@@ -160,7 +161,7 @@ func (c *demoCertificates) issue(space conversion.Space, path string) error {
 	if err != nil {
 		return err
 	}
-	p12, err := devenv.PKCS12(cert, demoPassphrase)
+	p12, err := devenv.PKCS12(cert, passphrase)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,338 @@
+// Package demo runs the real pages and a real worker among services of its own, on a
+// campaign of fictitious subscribers: to be looked at, to be tried by the commands, or to
+// play itself.
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"bascule/importer/sample"
+	"bascule/internal/assistance"
+	"bascule/internal/atomicfile"
+	"bascule/internal/conversion"
+	"bascule/internal/devenv"
+	"bascule/internal/listen"
+	"bascule/internal/mail"
+	"bascule/internal/smtp"
+	"bascule/internal/web"
+	"bascule/jobs"
+	"bascule/queue"
+	"bascule/sql"
+)
+
+// Dir is where a demonstration keeps its data unless somebody names another folder.
+const Dir = "bascule-demo"
+
+// Config is what a demonstration needs of its command.
+type Config struct {
+	Dir      string // keeps the data
+	Sheet    string // to import; "" is a sample
+	Auto     bool   // play the campaign and its subscribers, and end
+	Listener net.Listener
+	// Settings reads the environment. Its argument is for what that does not set.
+	Settings func(texts map[string]string) (Settings, error)
+	Report   func(ctx context.Context, db *sql.DB, path string, by conversion.Administration) error
+	Version  string
+	Out      io.Writer
+	Note     func(string)
+	Log      *slog.Logger
+}
+
+// Settings are those of the environment.
+type Settings struct {
+	Administration conversion.Administration
+	SenderName     string // behind the short form of the administration
+	Help           string
+	Legal          web.Legal
+	HelpHours      assistance.Hours
+	Profile        conversion.PasswordProfile
+	Read           [][2]string // the variables and their values, for other commands
+}
+
+// A demo is the real pages and a real worker among embedded services.
+type demo struct {
+	Config
+	Settings
+	public   *url.URL
+	sender   string // MAIL_FROM
+	campaign string
+	keys     *conversion.Keyring
+	database string // its URL, for the application's role
+	redis    *devenv.Redis
+	db       *sql.DB
+	pages    *sql.DB // for the pages alone
+	inbox    *devenv.Inbox
+	queue    *queue.Client
+	certs    *certificates
+	closers  []func() error
+}
+
+// Run runs a demonstration until ctx ends, or until it has played itself.
+func Run(ctx context.Context, c Config) (err error) {
+	d := &demo{Config: c, public: &url.URL{Scheme: "http", Host: c.Listener.Addr().String()}}
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := checkSheet(ctx, c.Sheet); err != nil {
+		return err
+	}
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	if d.certs, err = newCertificates(filepath.Join(c.Dir, "certificates"), c.Listener.Addr(), c.Log); err != nil {
+		return err
+	}
+	defer d.certs.listener.Close()
+	if err := d.prepare(ctx, c.Sheet); err != nil {
+		return err
+	}
+	stop, err := d.run(ctx, c.Listener)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	if c.Auto {
+		return d.auto(ctx)
+	}
+	if err := d.writeEnvironment(); err != nil {
+		return err
+	}
+	defer d.removeEnvironment()
+	if err := d.welcome(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	d.printf("\nStopped. The data are kept in %s; the same command goes on from there.\n", d.Dir)
+	return nil
+}
+
+// start starts the services. close stops them in reverse order.
+func (d *demo) start(ctx context.Context) (err error) {
+	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
+		return err
+	}
+	postgres, err := devenv.StartPostgres(ctx, filepath.Join(d.Dir, "postgres"))
+	if err != nil {
+		return err
+	}
+	d.onClose(postgres.Stop)
+	d.removeEnvironment() // of a demonstration that was killed
+	if err := d.migrate(ctx, postgres); err != nil {
+		return err
+	}
+	if d.db, err = sql.Open(ctx, d.database, 2*(workers+jobs.InteractiveSlots)+ownConns); err != nil {
+		return err
+	}
+	d.onClose(d.db.Close)
+	if d.pages, err = sql.OpenPages(ctx, d.database, web.Connections()); err != nil {
+		return err
+	}
+	d.onClose(d.pages.Close)
+	lasting := context.WithoutCancel(ctx) // the worker stops first, and needs the services for that
+	if d.redis, err = devenv.StartRedis(lasting); err != nil {
+		return err
+	}
+	d.onClose(func() error { d.redis.Stop(); return nil })
+	if d.queue, err = queue.Open(d.redis.URL()); err != nil {
+		return err
+	}
+	d.onClose(d.queue.Close)
+	if d.inbox, err = devenv.StartInbox(lasting); err != nil {
+		return err
+	}
+	d.onClose(func() error { d.inbox.Stop(); return nil })
+	if err := d.inbox.KeepIn(filepath.Join(d.Dir, "mails")); err != nil {
+		return err
+	}
+	return d.configure()
+}
+
+// ownConns is enough for whoever does one thing at a time.
+const ownConns = 4
+
+// role is the role of the demonstration. As in a production, it cannot change the
+// past.
+const role = "bascule_app"
+
+// migrate makes the database and the role, or brings them up to date.
+func (d *demo) migrate(ctx context.Context, postgres *devenv.Postgres) error {
+	const name = "bascule"
+	if err := postgres.EnsureDatabase(ctx, name); err != nil {
+		return err
+	}
+	if err := postgres.EnsureRole(ctx, role); err != nil {
+		return err
+	}
+	owner, err := sql.Open(ctx, postgres.URL(name), ownConns)
+	if err != nil {
+		return err
+	}
+	defer owner.Close()
+	if err := owner.Migrate(ctx); err != nil {
+		return err
+	}
+	d.database = postgres.URLOf(role, name)
+	return owner.Grant(ctx, role)
+}
+
+func (d *demo) configure() (err error) {
+	if d.keys, err = ownKey(filepath.Join(d.Dir, "secret.key")); err != nil {
+		return err
+	}
+	own, err := writeTexts(filepath.Join(d.Dir, "texts"))
+	if err != nil {
+		return err
+	}
+	d.Settings, err = d.Config.Settings(own)
+	d.sender = d.Administration.Short + " – " + d.SenderName + " <espace-abonne@" + domain + ">"
+	return err
+}
+
+// texts are what an operator writes: without them no campaign is ready to start.
+//
+//go:embed texts/*.txt
+var texts embed.FS
+
+const helpFile = "assistance.txt"
+
+// writeTexts keeps the demonstration's own texts in dir. They are variables, for whatever
+// the environment does not set.
+func writeTexts(dir string) (map[string]string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	for _, name := range append([]string{helpFile}, web.LegalFiles...) {
+		text, err := texts.ReadFile("texts/" + name)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, ownerOnly); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]string{
+		"ADMINISTRATION": "Direction départementale des finances publiques de l’Exemple; DDFiP Exemple",
+		"HELP_TEXT_FILE": filepath.Join(dir, helpFile), "LEGAL_DIR": dir,
+	}, nil
+}
+
+// domain is one that nobody asks DNS about.
+const domain = "bascule.test"
+
+func (d *demo) printf(format string, args ...any) { fmt.Fprintf(d.Out, format, args...) }
+
+func (d *demo) onClose(f func() error) { d.closers = append(d.closers, f) }
+
+func (d *demo) close() error {
+	var errs error
+	for i := len(d.closers) - 1; i >= 0; i-- {
+		errs = errors.Join(errs, d.closers[i]())
+	}
+	return errs
+}
+
+// ownerOnly is the mode of files that nobody else on this machine may read.
+const ownerOnly = 0o600
+
+// ownKey reads the demonstration's own key, or makes it.
+func ownKey(path string) (*conversion.Keyring, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		raw := make([]byte, 32)
+		rand.Read(raw)
+		b = []byte(base64.StdEncoding.EncodeToString(raw))
+		err = atomicfile.WriteBytes(path, b)
+	}
+	if err == nil {
+		err = os.Chmod(path, ownerOnly) // an older release may have made the file
+	}
+	if err != nil {
+		return nil, err
+	}
+	keys, err := conversion.ParseKeyring(string(b))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// workers is enough for the sample batch.
+const workers = 2
+
+// run starts the pages and the worker, as serve and work do. The caller calls stop.
+func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err error) {
+	pages, err := web.New(web.Config{DB: d.pages, Keys: d.keys, PublicURL: d.public, Profile: d.Profile, Administration: d.Administration, Help: d.Help, Legal: d.Legal, Log: d.Log,
+		Certificates: d.certs.store, CertURL: d.certs.url()})
+	if err != nil {
+		return nil, err
+	}
+	worker, relay, err := d.worker()
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", devenv.OnLoopback(pages.Handler()))
+	inbox := d.inbox.Handler(d.panel())
+	mux.Handle("/inbox", inbox)
+	mux.Handle("/inbox/", inbox)
+	ctx, cancel := context.WithCancel(ctx)
+	srv, certSrv := listen.NewServer(mux, d.Log), listen.NewServer(devenv.OnLoopback(pages.CertificateHandler()), d.Log)
+	certSrv.TLSConfig.Certificates = []tls.Certificate{d.certs.server}
+	certSrv.TLSConfig = pages.AskCertificate(certSrv.TLSConfig)
+	ended := make(chan error, 3)
+	go func() { ended <- listen.Listener{Name: "pages"}.Serve(srv, ln) }()
+	go func() { ended <- listen.Listener{Name: "certificates"}.Serve(certSrv, d.certs.listener) }()
+	go func() { ended <- worker.Run(ctx) }()
+	return func() error {
+		cancel()
+		errs := listen.Stop([]*http.Server{srv, certSrv})
+		errs = errors.Join(errs, <-ended, <-ended, <-ended)
+		relay.Close()
+		return errs
+	}, nil
+}
+
+func (d *demo) worker() (*jobs.Worker, *smtp.Client, error) {
+	relay, err := smtp.ParseURL(d.inbox.URL())
+	if err != nil {
+		return nil, nil, err
+	}
+	from, err := mail.ParseSender(d.sender)
+	if err != nil {
+		return nil, nil, err
+	}
+	return jobs.NewWorker(jobs.Config{
+		Keys: d.keys, SMTP: relay, ReturnPath: from.Address, Domain: domain,
+		Office:  mail.Office{From: from, Administration: d.Administration, PublicURL: d.public.String(), Help: d.Help, Certificates: true},
+		Workers: workers, Lifetime: conversion.DefaultCodeLifetime, HelpHours: d.HelpHours, Version: d.Version, Log: d.Log,
+	}, d.db, d.queue)
+}
+
+// seed makes the sample the same each time: a second run finds it known.
+const seed = 1
+
+// writeSample writes the sample, unless the file exists.
+func writeSample(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		err := atomicfile.Write(path, func(w io.Writer) error { return sample.Write(w, sample.Rows, seed) })
+		if err != nil {
+			return err
+		}
+	}
+	return os.Chmod(path, ownerOnly)
+}
