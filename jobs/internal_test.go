@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,13 +38,15 @@ func TestPersistTellsTheReason(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var told []error
-	err := persist(ctx, func(err error) { told = append(told, err) }, func(ctx context.Context) error {
+	s := scribe{turn: new(sync.Mutex), tell: func(err error) { told = append(told, err) }}
+	s.queue(write{count: 1, run: func(ctx context.Context) error {
 		if len(told) < 2 {
 			return full
 		}
 		cancel()
 		return fmt.Errorf("finish: %w", ctx.Err())
-	})
+	}})
+	err := s.finish(ctx)
 	if !errors.Is(err, full) || len(told) != 2 || !errors.Is(told[0], full) {
 		t.Errorf("ended with %v, told %v", err, told)
 	}
@@ -65,9 +68,10 @@ func TestPersistApart(t *testing.T) {
 		recorded = append(recorded, items...)
 		return nil
 	})
-	held, lost, err := persistApart(t.Context(), func(err error) { t.Errorf("tried again after %v", err) }, all[0])
-	if fmt.Sprint(recorded) != "[1 4]" || len(held) != 1 || held[0].count != 1 || lost != 1 || !errors.Is(err, never) {
-		t.Errorf("recorded %v, %d held, %d lost: %v", recorded, len(held), lost, err)
+	s := scribe{turn: new(sync.Mutex), tell: func(err error) { t.Errorf("tried again after %v", err) }, waiting: all}
+	err := s.try(t.Context())
+	if fmt.Sprint(recorded) != "[1 4]" || len(s.waiting) != 1 || s.waiting[0].count != 1 || s.lost != 1 || !errors.Is(err, never) {
+		t.Errorf("recorded %v, %d wait, %d lost: %v", recorded, len(s.waiting), s.lost, err)
 	}
 	if fmt.Sprint(tries) != "[4 1 1 1 1]" {
 		t.Errorf("tried sets of %v", tries)
@@ -91,19 +95,17 @@ func TestHeldIsNotRecorded(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		r := &recorder{w: &window{Mailer: &Mailer{Now: time.Now, Log: slog.New(slog.DiscardHandler)}}, out: ctx,
-			in: make(chan result), done: make(chan struct{})}
-		close(r.done)
-		r.write(writeAll(c.rows, func(context.Context, []int) (err error) {
+		s := scribe{turn: new(sync.Mutex), tell: func(err error) { t.Errorf("tried again after %v", err) }}
+		s.queue(writeAll(c.rows, func(context.Context, []int) (err error) {
 			err, c.ends = c.ends[0], c.ends[1:]
 			return err
-		}))
+		})...)
+		first := s.try(ctx)
 		if c.name == "held until the end" {
 			cancel()
 		}
-		r.write(r.waiting)
-		if stuck := r.close(); stuck != c.stuck || len(r.waiting) != 0 {
-			t.Errorf("%s: stuck %v, want %v; %d wait", c.name, stuck, c.stuck, len(r.waiting))
+		if err := errors.Join(first, s.finish(ctx)); s.stuck() != c.stuck || len(s.waiting) != 0 || (err != nil) != (s.lost > 0) {
+			t.Errorf("%s: stuck %v, want %v; %d wait; %v", c.name, s.stuck(), c.stuck, len(s.waiting), err)
 		}
 	}
 }

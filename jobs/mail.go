@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"bascule/internal/conversion"
@@ -36,10 +37,16 @@ type Mailer struct {
 	Now        func() time.Time // measures how long windows take, nothing else
 	Log        *slog.Logger
 
-	front   sql.Front // of bulk mail
-	said    complaints
-	Metrics *Metrics // may be nil
+	front       sql.Front // of bulk mail
+	bulk        turns
+	interactive turns
+	said        complaints
+	Metrics     *Metrics // may be nil
 }
+
+// turns let one slot of a lane start mails at a time, and one record outcomes. More
+// statements at once would only wait for each other in PostgreSQL.
+type turns struct{ starting, recording sync.Mutex }
 
 // complain logs a failure that many slots meet again and again.
 func (m *Mailer) complain(msg string, args ...any) { m.said.error(m.Log, m.Now(), msg, args...) }
@@ -132,8 +139,6 @@ func (w *window) run(ctx context.Context) error {
 // start starts as many mails as the pace and the rate allow. If the rate allows none,
 // it tells how long to wait.
 func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Duration, err error) {
-	ctx, cancel := outlive(ctx)
-	defer cancel()
 	w.token = newToken()
 	t := sql.Window{Lane: w.lane, Limit: w.pace.size, Token: w.token, Probe: w.probe, Another: w.another, Lifetime: w.Lifetime, Keys: w.Keys, Help: w.Help}
 	switch {
@@ -146,7 +151,7 @@ func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Durati
 			return mails[:n], err
 		}
 	}
-	s, err := w.DB.StartMail(ctx, t)
+	s, err := w.startNow(ctx, t)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -155,6 +160,26 @@ func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Durati
 	}
 	w.found, w.started = s.Found, len(s.Mails)
 	return s.Mails, wait, nil
+}
+
+func (w *window) turns() *turns {
+	if w.lane == sql.LaneInteractive {
+		return &w.interactive
+	}
+	return &w.bulk
+}
+
+// startNow starts a window once it is the slot's turn.
+func (w *window) startNow(ctx context.Context, t sql.Window) (sql.Start, error) {
+	turn := &w.turns().starting
+	turn.Lock()
+	defer turn.Unlock()
+	if ctx.Err() != nil { // the worker ended meanwhile
+		return sql.Start{}, ctx.Err()
+	}
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	return w.DB.StartMail(ctx, t)
 }
 
 // admit asks the limiter for n mails. The next window takes no more mails than were

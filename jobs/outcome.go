@@ -13,19 +13,17 @@ import (
 const flushEvery = 100 * time.Millisecond
 
 // A recorder writes outcomes down while the relay still works on the rest of the
-// window. So a crash leaves few mails in doubt.
+// window. So a crash leaves few mails in doubt. A mail whose outcome cannot be written
+// while the lease lasts is in doubt: it goes out again.
 type recorder struct {
-	w       *window
-	held    *holding
-	ctx     context.Context // the worker's: once it has ended, we may have broken a mail off ourselves
-	out     context.Context // ends when nothing can be written down any more
-	cancel  context.CancelFunc
-	in      chan result
-	waiting []write // outcomes that wait for somebody who holds their requests
-	done    chan struct{}
-
-	recorded bool // an outcome was written down
-	lost     int  // outcomes that could not be written down
+	scribe
+	w      *window
+	held   *holding
+	ctx    context.Context // the worker's: once it has ended, we may have broken a mail off ourselves
+	out    context.Context // ends when nothing can be written down any more
+	cancel context.CancelFunc
+	in     chan result
+	done   chan struct{}
 }
 
 type result struct {
@@ -42,7 +40,7 @@ func (w *window) record(ctx context.Context, mails []*sql.Mail) *recorder {
 	for _, m := range mails {
 		claim.IDs = append(claim.IDs, m.ID)
 	}
-	r := &recorder{w: w, held: hold(ctx, w.DB, claim, w.Log), ctx: ctx, in: make(chan result, maxWindow), done: make(chan struct{})}
+	r := &recorder{scribe: scribe{turn: &w.turns().recording, tell: w.tell}, w: w, held: hold(ctx, w.DB, claim, w.Log), ctx: ctx, in: make(chan result, maxWindow), done: make(chan struct{})}
 	r.out, r.cancel = r.held.recording(ctx)
 	go r.run()
 	return r
@@ -63,16 +61,15 @@ func (r *recorder) addUnwritten(m *sql.Mail) {
 func (r *recorder) close() (stuck bool) {
 	close(r.in)
 	<-r.done
-	return r.lost > 0 && !r.recorded
+	return r.stuck()
 }
 
 func (r *recorder) run() {
 	defer close(r.done)
 	defer r.held.release()
 	defer r.cancel()
-	flush, again := time.NewTicker(flushEvery), time.NewTicker(persistEvery)
-	defer flush.Stop()
-	defer again.Stop()
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
 	var pending []result
 	for open := true; open; {
 		var res result
@@ -81,69 +78,47 @@ func (r *recorder) run() {
 			if open {
 				pending = append(pending, res)
 			}
-		case <-flush.C:
-			r.flush(pending)
+		case <-tick.C:
+			r.judge(pending)
 			pending = nil
-		case <-again.C:
-			r.write(r.waiting)
+			r.complain(r.try(r.out))
 		}
 	}
-	r.flush(pending)
-	for len(r.waiting) > 0 {
-		pause(r.out, persistEvery, nil)
-		r.write(r.waiting)
+	r.judge(pending)
+	r.complain(r.finish(r.out))
+}
+
+func (w *window) tell(err error) {
+	w.complain("cannot record outcomes of mails; trying again", "err", err)
+}
+
+func (r *recorder) complain(err error) {
+	switch {
+	case err != nil && r.lost > 0:
+		r.w.complain("outcomes of mails could not be recorded; they are in doubt", "count", r.lost, "err", err)
+	case err != nil:
+		r.w.complain("cannot move the breaker", "err", err)
 	}
 }
 
-// flush writes outcomes down, set by set. A mail whose outcome cannot be written while
-// the lease lasts is in doubt: it goes out again.
-func (r *recorder) flush(results []result) {
+// judge makes the writes of outcomes, set by set. The breaker moves after them.
+func (r *recorder) judge(results []result) {
 	if len(results) == 0 {
 		return
 	}
 	db, token, v := r.w.DB, r.w.token, r.w.judge(results)
-	all := r.waiting
-	all = append(all, writeAll(v.accepted, func(ctx context.Context, mails []*sql.Mail) error { return db.FinishAccepted(ctx, token, mails) })...)
-	all = append(all, writeAll(v.inDoubt, func(ctx context.Context, ids []int64) error {
+	r.queue(writeAll(v.accepted, func(ctx context.Context, mails []*sql.Mail) error { return db.FinishAccepted(ctx, token, mails) })...)
+	r.queue(writeAll(v.inDoubt, func(ctx context.Context, ids []int64) error {
 		return db.FinishInDoubt(ctx, sql.Claim{Token: token, IDs: ids}, doubtDelay)
 	})...)
-	all = append(all, writeAll(v.refused, func(ctx context.Context, f []sql.Failure) error { return db.FinishRefused(ctx, token, f) })...)
-	all = append(all, writeAll(v.failed, func(ctx context.Context, f []sql.Failure) error { return db.FinishFailed(ctx, token, f) })...)
-	r.write(all)
-	r.moveBreaker(v)
-}
-
-// write records the rows that nobody holds, and leaves the others waiting.
-func (r *recorder) write(all []write) {
-	r.waiting = nil
-	for _, w := range all {
-		held, lost, err := persistApart(r.out, r.tell, w)
-		left := lost
-		for _, h := range held {
-			left += h.count
-		}
-		r.waiting = append(r.waiting, held...)
-		r.lost, r.recorded = r.lost+lost, r.recorded || left < w.count
-		if err != nil {
-			r.w.complain("outcomes of mails could not be recorded; they are in doubt", "count", lost, "err", err)
-		}
-	}
-}
-
-func (r *recorder) tell(err error) {
-	r.w.complain("cannot record outcomes of mails; trying again", "err", err)
-}
-
-func (r *recorder) moveBreaker(v verdict) {
-	err := persist(r.out, r.tell, func(ctx context.Context) error {
-		if err := r.w.DB.Blame(ctx, v.blamed); err != nil {
+	r.queue(writeAll(v.refused, func(ctx context.Context, f []sql.Failure) error { return db.FinishRefused(ctx, token, f) })...)
+	r.queue(writeAll(v.failed, func(ctx context.Context, f []sql.Failure) error { return db.FinishFailed(ctx, token, f) })...)
+	r.queue(write{run: func(ctx context.Context) error {
+		if err := db.Blame(ctx, v.blamed); err != nil {
 			return err
 		}
 		return r.w.moveBreaker(ctx, v)
-	})
-	if err != nil {
-		r.w.complain("cannot move the breaker", "err", err)
-	}
+	}})
 }
 
 // A verdict is what outcomes mean for their rows and for the breaker (D11).

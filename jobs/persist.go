@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -35,51 +36,72 @@ func writeAll[T any](items []T, record func(context.Context, []T) error) []write
 	return []write{w}
 }
 
-// persistEvery is the pause between two attempts.
-const persistEvery = 200 * time.Millisecond
+// A scribe writes down what must not be lost. It tries again what fails for now.
+type scribe struct {
+	turn *sync.Mutex // held by who runs a statement: crowds of them wait for each other in PostgreSQL
+	tell func(error) // a write failed for now
 
-// persist tries until it succeeds, somebody holds a row, ctx ends, or the error is
-// permanent. It calls tell before each further try. It returns the statement's own
-// error, even when ctx has ended.
-func persist(ctx context.Context, tell func(error), run func(context.Context) error) error {
-	var last error
-	for {
-		try, cancel := context.WithTimeout(ctx, statementTimeout)
-		err := run(try)
-		cancel()
-		if err == nil || errors.Is(err, sql.ErrLocked) {
-			return err
-		}
-		if last == nil || ctx.Err() == nil {
-			last = err
-		}
-		if ctx.Err() != nil || sql.IsPermanent(err) {
-			return last
-		}
-		tell(err)
-		pause(ctx, persistEvery, nil)
-	}
+	waiting  []write
+	failure  error // of the last write that failed for now
+	recorded bool  // something was written down
+	lost     int   // how many rows were given up
 }
 
-// persistApart is persist, but tries each row alone after a permanent error, so that
-// rows that can never be recorded hold up no others. It returns the writes whose rows
-// somebody holds, how many rows are lost, and why.
-func persistApart(ctx context.Context, tell func(error), w write) (held []write, lost int, err error) {
-	err = persist(ctx, tell, w.run)
-	switch {
-	case err == nil:
-		return nil, 0, nil
-	case errors.Is(err, sql.ErrLocked) && ctx.Err() == nil:
-		return []write{w}, 0, nil
-	case w.parts == nil || !sql.IsPermanent(err):
-		return nil, w.count, err
+func (s *scribe) queue(all ...write) { s.waiting = append(s.waiting, all...) }
+
+// try tries the writes that wait, in their order. Those whose rows somebody holds wait
+// on, and so do all from one on that fails for now. After a permanent error each row is
+// tried alone, so that rows that can never be recorded hold up no others. Once ctx has
+// ended, everything is given up. The error tells why writes were given up.
+func (s *scribe) try(ctx context.Context) (err error) {
+	all := s.waiting
+	s.waiting = nil
+	for len(all) > 0 {
+		w := all[0]
+		all = all[1:]
+		failed := s.once(ctx, w.run)
+		switch {
+		case failed == nil:
+			s.recorded, s.failure = s.recorded || w.count > 0, nil
+		case ctx.Err() != nil:
+			s.lost, err = s.lost+w.count, cmp.Or(s.failure, failed)
+		case errors.Is(failed, sql.ErrLocked):
+			s.waiting = append(s.waiting, w)
+		case !sql.IsPermanent(failed):
+			s.waiting, s.failure = append(append(s.waiting, w), all...), failed
+			s.tell(failed)
+			return err
+		case w.parts != nil:
+			all = append(w.parts(), all...)
+		default:
+			s.lost, err = s.lost+w.count, errors.Join(err, failed)
+		}
 	}
-	err = nil
-	for _, part := range w.parts() {
-		partHeld, partLost, partErr := persistApart(ctx, tell, part)
-		held, lost, err = append(held, partHeld...), lost+partLost, errors.Join(err, partErr)
+	return err
+}
+
+func (s *scribe) once(ctx context.Context, run func(context.Context) error) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	return run(ctx)
+}
+
+// stuck tells whether nothing could be written down.
+func (s *scribe) stuck() bool { return s.lost > 0 && !s.recorded }
+
+// tryEvery is the pause between two attempts.
+const tryEvery = 200 * time.Millisecond
+
+// finish tries until nothing waits.
+func (s *scribe) finish(ctx context.Context) error {
+	err := s.try(ctx)
+	for len(s.waiting) > 0 {
+		pause(ctx, tryEvery, nil)
+		err = errors.Join(err, s.try(ctx))
 	}
-	return held, lost, err
+	return err
 }
 
 // complaints keep a failure that repeats from filling the log.

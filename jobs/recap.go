@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"bascule/internal/recap"
 	"bascule/sql"
@@ -56,13 +57,9 @@ func (r *Recapper) render(ctx context.Context, token string, due []sql.DueRecap)
 	}
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	tell := func(err error) { r.Log.Error("cannot record recaps; trying again", "err", err) }
-	for _, w := range writeAll(rendered, func(ctx context.Context, some []sql.RenderedRecap) error { return r.DB.FinishRecaps(ctx, token, some) }) {
-		if _, _, err := persistApart(ctx, tell, w); err != nil {
-			return err
-		}
-	}
-	return nil
+	s := scribe{turn: new(sync.Mutex), tell: func(err error) { r.Log.Error("cannot record recaps; trying again", "err", err) }}
+	s.queue(writeAll(rendered, func(ctx context.Context, some []sql.RenderedRecap) error { return r.DB.FinishRecaps(ctx, token, some) })...)
+	return s.finish(ctx)
 }
 
 // renderRecap turns a panic of the PDF library into an error, so that it does not hold

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,8 +33,11 @@ func TestSetOfOutcomes(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	r := &recorder{w: w, out: ctx}
-	r.flush(results)
+	r := &recorder{scribe: scribe{turn: new(sync.Mutex), tell: func(err error) { t.Error(err) }}, w: w, out: ctx}
+	r.judge(results)
+	if err := r.finish(ctx); err != nil {
+		t.Fatal(err)
+	}
 	if got := db.Text(t, `SELECT string_agg(blame || attempts, ' ' ORDER BY id) FROM obligation`); got != "own1 own1 open1" {
 		t.Errorf("blame and attempts are %q", got)
 	}
