@@ -5,6 +5,8 @@ import (
 	_ "embed"
 
 	"github.com/lib/pq"
+
+	"bascule/internal/conversion"
 )
 
 var (
@@ -13,9 +15,6 @@ var (
 	//go:embed query/take_back_allowance.sql
 	takeBackAllowance string
 )
-
-// perAddress is how many mails of campaigns start on a day to one address (D16).
-const perAddress = 5
 
 // counts tells whether the mail is one of those that its address may have on a day:
 // one of a campaign, to an address that several spaces share. Of one space alone no
@@ -41,7 +40,7 @@ func (w *window) allow(ctx context.Context, f *fates) error {
 	}
 	keys, numbers := columns(wanted)
 	var list []allowance
-	if err := w.tx.SelectContext(ctx, &list, allowMails, keys, numbers, perAddress); err != nil {
+	if err := w.tx.SelectContext(ctx, &list, allowMails, keys, numbers, conversion.MailsPerAddress); err != nil {
 		return err
 	}
 	w.allowances = make(map[string]allowance, len(list))

@@ -31,9 +31,10 @@ func TestPending(t *testing.T) {
 	})
 	expires := time.Date(expiry.Year(), expiry.Month(), expiry.Day(), 0, 0, 0, 0, time.UTC)
 	for i := range groups {
-		groups[i].Expires = groups[i].Expires.UTC()
+		groups[i].Expires, groups[i].NotBefore = groups[i].Expires.UTC(), groups[i].NotBefore.UTC()
 	}
-	want := []sql.PendingGroup{{Released: true, Priority: 5, Expires: expires, Mails: 1}, {Priority: 5, Expires: expires, Mails: 5, Alone: 3}}
+	epoch := time.Unix(0, 0).UTC()
+	want := []sql.PendingGroup{{Released: true, Priority: 5, Expires: expires, NotBefore: epoch, Mails: 1}, {Priority: 5, Expires: expires, NotBefore: epoch, Mails: 5, Alone: 3}}
 	if !slices.Equal(groups, want) {
 		t.Errorf("what has not started: %+v, want %+v", groups, want)
 	}

@@ -47,3 +47,7 @@ func FrenchDate(t time.Time) string {
 	}
 	return fmt.Sprintf("%s %s %s %d", frenchDays[t.Weekday()], day, frenchMonths[t.Month()-1], t.Year())
 }
+
+// MailsPerAddress is how many mails of campaigns start on a day in Paris to one address
+// (D16).
+const MailsPerAddress = 5

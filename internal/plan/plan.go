@@ -14,11 +14,13 @@ import (
 
 // A Group is a number of invitations that are equal in their campaign's order (D13).
 type Group struct {
-	Released bool      // the invitations wait for a worker already: they leave before all others
-	Priority int       // 1 to 9
-	Expires  time.Time // midnight UTC of the last day of their certificates
-	Mails    int
-	Alone    int // invitations to subscribers who are left alone (D17): they stay
+	Released  bool      // the invitations wait for a worker already: they leave before all others
+	Priority  int       // 1 to 9
+	Expires   time.Time // midnight UTC of the last day of their certificates
+	Address   int       // the one address they all go to, which has few mails a day (D16); 0: other addresses
+	NotBefore time.Time // midnight UTC of the day before which they wait
+	Mails     int
+	Alone     int // invitations to subscribers who are left alone (D17): they stay
 }
 
 // Brakes are the limits of a campaign.
@@ -54,7 +56,7 @@ type Day struct {
 	Mails       int
 	Late        int
 	First, Last time.Time // when the first and the last leave
-	Parts       []Group
+	Parts       []Group   // without their addresses
 }
 
 // Horizon is how far a plan looks: a campaign that takes longer has no plan.
@@ -69,9 +71,8 @@ func Make(groups []Group, b Brakes) Plan {
 		m.plan.Alone += g.Alone
 		g.Mails -= g.Alone
 		g.Alone = 0
-		if m.left += g.Mails; g.Mails > 0 {
-			m.queue = append(m.queue, g)
-		}
+		m.left += g.Mails
+		m.groups = append(m.groups, g)
 	}
 	m.run()
 	m.weigh()
@@ -81,13 +82,20 @@ func Make(groups []Group, b Brakes) Plan {
 // A making is a plan under way.
 type making struct {
 	Brakes
-	plan  Plan
-	queue []Group // invitations that have not left, in the order of the day
-	left  int     // their number
-	help  map[time.Duration]int
+	plan   Plan
+	groups []Group // invitations that have not left
+	left   int     // their number
+	help   map[time.Duration]int
 
-	date time.Time // the day, as midnight in UTC
-	room int       // how many may still leave on it
+	date  time.Time // the day, as midnight in UTC
+	room  int       // how many may still leave on it
+	queue []leaving // those that do not wait for another day, in their order
+}
+
+// leaving is how many of a group leave today, if there is room.
+type leaving struct {
+	*Group
+	n int
 }
 
 func (m *making) run() {
@@ -107,7 +115,7 @@ func (m *making) run() {
 		}
 		m.enter(at)
 		midnight := midnightAfter(at)
-		if m.room == 0 {
+		if m.room == 0 || len(m.queue) == 0 {
 			at = midnight
 			continue
 		}
@@ -116,7 +124,7 @@ func (m *making) run() {
 			at = minuteAfter(at)
 			continue
 		}
-		n := min(m.left, m.room, m.between(at, closes))
+		n := min(m.waiting(), m.room, m.between(at, closes))
 		last := at.Add(time.Duration(n-1) * m.interval())
 		m.take(n, at, last)
 		at, next = closes, last.Add(m.interval())
@@ -155,10 +163,38 @@ func (m *making) enter(at time.Time) {
 		}
 	}
 	m.date = date
-	slices.SortFunc(m.queue, func(x, y Group) int {
+	m.line()
+}
+
+// line brings what may leave today into its order. An address gets a few mails a day,
+// and its other mails wait (D16).
+func (m *making) line() {
+	m.groups = slices.DeleteFunc(m.groups, func(g Group) bool { return g.Mails == 0 })
+	slices.SortStableFunc(m.groups, func(x, y Group) int {
 		return cmp.Or(compareBool(y.Released, x.Released), cmp.Compare(x.Priority, y.Priority),
-			compareBool(x.Expires.Before(date), y.Expires.Before(date)), x.Expires.Compare(y.Expires))
+			compareBool(x.Expires.Before(m.date), y.Expires.Before(m.date)), x.Expires.Compare(y.Expires))
 	})
+	m.queue = m.queue[:0]
+	had := make(map[int]int)
+	for i := range m.groups {
+		g := &m.groups[i]
+		n := g.Mails
+		if g.Address != 0 {
+			n = min(n, conversion.MailsPerAddress-had[g.Address])
+		}
+		if n > 0 && !g.NotBefore.After(m.date) {
+			had[g.Address] += n
+			m.queue = append(m.queue, leaving{g, n})
+		}
+	}
+}
+
+// waiting is how many may still leave today, if there is room.
+func (m *making) waiting() (n int) {
+	for _, l := range m.queue {
+		n += l.n
+	}
+	return n
 }
 
 // closes is the instant until which a code that starts has enough assistance ahead, at
@@ -197,15 +233,15 @@ func (m *making) take(n int, first, last time.Time) {
 	m.plan.Last = last
 	m.sample(n, first, last)
 	for n > 0 {
-		g := &m.queue[0]
-		part := *g
-		part.Mails = min(n, g.Mails)
-		if d.add(part); g.Expires.Before(m.date) {
+		next := &m.queue[0]
+		part := Group{Released: next.Released, Priority: next.Priority, Expires: next.Expires, Mails: min(n, next.n)}
+		if d.add(part); part.Expires.Before(m.date) {
 			d.Late += part.Mails
 			m.plan.Late += part.Mails
 		}
 		n -= part.Mails
-		if g.Mails -= part.Mails; g.Mails == 0 {
+		next.Mails -= part.Mails
+		if next.n -= part.Mails; next.n == 0 {
 			m.queue = m.queue[1:]
 		}
 	}

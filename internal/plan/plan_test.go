@@ -51,6 +51,7 @@ func TestAddsUp(t *testing.T) {
 			return plan.Group{
 				Released: rapid.IntRange(0, 9).Draw(t, "released") == 0,
 				Priority: rapid.IntRange(1, 9).Draw(t, "priority"), Expires: day(rapid.IntRange(-30, 60).Draw(t, "expires")),
+				Address: max(0, rapid.IntRange(-6, 3).Draw(t, "address")), NotBefore: day(rapid.IntRange(-60, 6).Draw(t, "not before")),
 				Mails: mails, Alone: rapid.IntRange(0, mails).Draw(t, "alone"),
 			}
 		}), 0, 30).Draw(t, "groups")
@@ -115,12 +116,15 @@ func checkDays(t *rapid.T, p plan.Plan, b plan.Brakes) {
 	}
 }
 
-// checkOrder finds what leaves of each day by looking at all mails one by one.
+// checkOrder finds what leaves of each day by looking at all mails one by one. An
+// address gets five of them on a day (D16).
 func checkOrder(t *rapid.T, groups []plan.Group, p plan.Plan) {
 	var mails []plan.Group
 	for _, g := range groups {
 		for range g.Mails - g.Alone {
-			mails = append(mails, plan.Group{Released: g.Released, Priority: g.Priority, Expires: g.Expires, Mails: 1})
+			one := g
+			one.Mails, one.Alone = 1, 0
+			mails = append(mails, one)
 		}
 	}
 	rank := func(g plan.Group, today time.Time) (r int) {
@@ -133,19 +137,37 @@ func checkOrder(t *rapid.T, groups []plan.Group, p plan.Plan) {
 		return r
 	}
 	for _, d := range p.Days {
-		slices.SortFunc(mails, func(x, y plan.Group) int {
+		slices.SortStableFunc(mails, func(x, y plan.Group) int {
 			return cmp.Or(cmp.Compare(rank(x, d.Date), rank(y, d.Date)), x.Expires.Compare(y.Expires))
 		})
-		for _, part := range d.Parts {
-			for range part.Mails {
-				one := part
-				if one.Mails = 1; one != mails[0] {
-					t.Fatalf("on %s leaves %+v, want %+v", d.Date, one, mails[0])
-				}
-				mails = mails[1:]
+		left, had := 0, make(map[int]int)
+		mails = slices.DeleteFunc(mails, func(m plan.Group) bool {
+			if left == d.Mails || m.NotBefore.After(d.Date) || m.Address != 0 && had[m.Address] == 5 {
+				return false
 			}
+			left++
+			had[m.Address]++
+			want := plan.Group{Released: m.Released, Priority: m.Priority, Expires: m.Expires, Mails: 1}
+			got := partOf(d, left)
+			if got.Mails = 1; got != want {
+				t.Fatalf("mail %d of %s is %+v, want %+v", left, d.Date, got, want)
+			}
+			return true
+		})
+		if left != d.Mails {
+			t.Fatalf("%d leave on %s, only %d may", d.Mails, d.Date, left)
 		}
 	}
+}
+
+// partOf is the part of a day's nth mail.
+func partOf(d plan.Day, n int) plan.Group {
+	for _, part := range d.Parts {
+		if n -= part.Mails; n <= 0 {
+			return part
+		}
+	}
+	return plan.Group{}
 }
 
 // D13, D14: one plan, worked out by hand. The code of a mail that leaves on Friday the 2nd of

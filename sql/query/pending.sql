@@ -1,21 +1,28 @@
 -- Counts the invitations of campaign $1 that have not started, by priority and expiry, and those that are left alone (D17).
--- The latter are found from the exclusions, which are fewer than the invitations of a campaign.
-WITH alone AS MATERIALIZED (
-    SELECT s.id FROM exclusion x JOIN space s ON s.number = x.key WHERE x.kind = 'number' AND x.ends_at > (SELECT bascule_now())
+-- The latter are found from the exclusions, which are fewer than the invitations of a campaign. An address that is to have
+-- more than $2 is counted for itself, under a number of its own; all others have the number 0 (D16).
+WITH clock AS MATERIALIZED (
+    SELECT bascule_now() AS now
+), alone AS MATERIALIZED (
+    SELECT s.id FROM clock, exclusion x JOIN space s ON s.number = x.key WHERE x.kind = 'number' AND x.ends_at > now
     UNION
-    SELECT s.id FROM exclusion x JOIN space s ON s.contact_key = x.key WHERE x.kind = 'address' AND x.ends_at > (SELECT bascule_now())
+    SELECT s.id FROM clock, exclusion x JOIN space s ON s.contact_key = x.key WHERE x.kind = 'address' AND x.ends_at > now
     UNION
-    SELECT s.id FROM exclusion x JOIN space s ON split_part(s.contact_key, '@', 2) = x.key
-    WHERE x.kind = 'domain' AND x.ends_at > (SELECT bascule_now())
-), released AS MATERIALIZED (
-    SELECT s.id, s.priority, s.certificate_expires AS expires FROM obligation o JOIN space s ON s.id = o.space_id
-    WHERE o.lane = 'bulk' AND o.campaign_id = $1 AND o.kind = 'code' AND o.copy = 0 AND o.started_at IS NULL
-), part AS (
-    SELECT false AS released, priority, expires, count(*) AS mails, 0 AS alone FROM held WHERE campaign_id = $1 GROUP BY priority, expires
-    UNION ALL
-    SELECT false, h.priority, h.expires, 0, count(*) FROM alone a JOIN request r ON r.space_id = a.id JOIN held h ON h.request_id = r.id
-    WHERE h.campaign_id = $1 GROUP BY h.priority, h.expires
-    UNION ALL
-    SELECT true, priority, expires, count(*), count(*) FILTER (WHERE id IN (SELECT id FROM alone)) FROM released GROUP BY priority, expires
+    SELECT s.id FROM clock, exclusion x JOIN space s ON split_part(s.contact_key, '@', 2) = x.key WHERE x.kind = 'domain' AND x.ends_at > now
+), invitation AS MATERIALIZED (
+    SELECT i.released, i.not_before, s.contact_key, s.priority, s.certificate_expires AS expires, s.id IN (SELECT id FROM alone) AS alone
+    FROM (
+        SELECT space_id, false AS released, not_before FROM held WHERE campaign_id = $1
+        UNION ALL
+        SELECT space_id, true, due_at FROM obligation
+        WHERE lane = 'bulk' AND campaign_id = $1 AND kind = 'code' AND copy = 0 AND started_at IS NULL
+    ) AS i JOIN space s ON s.id = i.space_id
+), crowded AS MATERIALIZED (
+    SELECT contact_key, row_number() OVER (ORDER BY contact_key) AS address
+    FROM invitation WHERE NOT alone GROUP BY contact_key HAVING count(*) > $2
 )
-SELECT released, priority, expires, sum(mails) AS mails, sum(alone) AS alone FROM part GROUP BY released, priority, expires
+SELECT i.released, i.priority, i.expires, coalesce(c.address, 0) AS address,
+       CASE WHEN i.not_before > clock.now AND i.not_before < 'infinity' THEN (i.not_before AT TIME ZONE 'Europe/Paris')::date ELSE 'epoch' END AS not_before,
+       count(*) AS mails, count(*) FILTER (WHERE i.alone) AS alone
+FROM clock, invitation i LEFT JOIN crowded c USING (contact_key)
+GROUP BY 1, 2, 3, 4, 5
