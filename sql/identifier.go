@@ -12,8 +12,8 @@ import (
 	"bascule/internal/conversion"
 )
 
-//go:embed query/ask_identifier.sql
-var askIdentifier string
+//go:embed query/ask_code.sql
+var askCode string
 
 // AskIdentifier makes a mail due with a code to another address. The owner wants this
 // address as the identifier of the space that a session is in. The code is good for
@@ -31,7 +31,7 @@ func (db *DB) AskIdentifier(ctx context.Context, s EnteredSpace, email conversio
 		if taken {
 			return conversion.ErrAddressTaken
 		}
-		_, err := tx.ExecContext(ctx, askIdentifier, s.RequestID, email.String(), email.Key(), keys.Newest())
+		_, err := tx.ExecContext(ctx, askCode, s.RequestID, purposeIdentifier, email.String(), email.Key(), keys.Newest())
 		return err
 	})
 	if err != nil {

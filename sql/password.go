@@ -13,9 +13,6 @@ import (
 //go:embed query/lock_request.sql
 var lockRequest string
 
-//go:embed query/ask_reset.sql
-var askReset string
-
 // AskReset makes a mail due to the identifier of a space whose trust answer has just
 // been matched (R31). Its code opens a new password. It is good for
 // conversion.ResetLifetime from the start of its mail; earlier codes are dead.
@@ -26,7 +23,7 @@ func (db *DB) AskReset(ctx context.Context, i Identifier, keys *conversion.Keyri
 		if _, err := tx.ExecContext(ctx, lockRequest, i.RequestID); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, askReset, i.RequestID, keys.Newest())
+		_, err := tx.ExecContext(ctx, askCode, i.RequestID, purposeReset, nil, nil, keys.Newest())
 		return err
 	})
 	if err != nil {
