@@ -10,7 +10,7 @@ import (
 )
 
 // flushEvery is how long an outcome waits for others to share its transaction.
-const flushEvery = 100 * time.Millisecond
+const flushEvery = 60 * time.Millisecond
 
 // A recorder writes outcomes down while the relay still works on the rest of the
 // window. So a crash leaves few mails in doubt. A mail whose outcome cannot be written
