@@ -4,18 +4,19 @@
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), done AS MATERIALIZED (
-    SELECT i.id, c.ctid AS place, c.started_at, c.mailed_at, c.void_at IS NOT NULL OR c.expires_at <= (SELECT now FROM clock) AS is_dead
+    SELECT i.id, c.mailed_at, c.void_at IS NOT NULL OR c.expires_at <= (SELECT now FROM clock) AS is_dead
     FROM unnest($2::bigint[], $3::bigint[], $4::int[]) AS i (id, request_id, generation)
     JOIN code c ON c.request_id = i.request_id AND c.generation = i.generation
     FOR NO KEY UPDATE OF c SKIP LOCKED
 ), gone AS (
     DELETE FROM obligation o USING done d WHERE o.id = d.id AND o.claim = $1
-    RETURNING o.id, o.kind, o.copy, o.space_id, o.request_id, o.generation, o.interruptions, d.place, d.started_at, d.mailed_at, d.is_dead
+    RETURNING o.id, o.kind, o.copy, o.space_id, o.request_id, o.generation, o.interruptions, d.mailed_at, d.is_dead
 ), mailed AS (
     UPDATE code c SET mailed_at = clock.now, doubts = d.interruptions
     FROM gone d, clock
     WHERE d.kind IN ('code', 'reset', 'identifier') AND d.copy = 0 AND NOT d.is_dead AND d.mailed_at IS NULL
-      AND d.started_at IS NOT NULL AND c.ctid = d.place -- they are locked, so they are still there
+      AND c.request_id = d.request_id AND c.generation = d.generation -- not by its place: it may have changed just before the lock
+      AND c.started_at IS NOT NULL
 ), told AS (
     SELECT d.id, d.space_id, d.request_id, CASE
                WHEN d.kind <> 'code' THEN d.kind || ' mailed'
