@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"bascule/internal/conversion"
 	"bascule/sql"
 )
 
@@ -87,6 +88,47 @@ func TestOptionWhileVerdictsAreTold(t *testing.T) {
 	})
 	if fmt.Sprint(told) != "[accepted unchanged]" || result.Unchanged != 1 {
 		t.Errorf("the result is %+v, told %q", result, told)
+	}
+	d.sound()
+}
+
+// D9, R4: the certificate holder opts and activates while the verdicts of an import are
+// told. The import leaves the switched space alone.
+func TestSwitchedWhileVerdictsAreTold(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, _ := d.invited("000001", "a@duvallon.example")
+	d.expire(request)
+	in := d.sheet(row("000001", "a@duvallon.example", holder("Renée Œuvrard")), row("000002", "b@duvallon.example"))
+	result, told := d.whileTold(in, func() {
+		_, err := d.opt("000001", "mine@duvallon.example")
+		d.must(err)
+		d.must(d.activate(d.mail(d.latest("000001"))))
+	})
+	if fmt.Sprint(told) != "[accepted accepted unchanged accepted]" || result.Unchanged != 1 || result.Accepted != 1 {
+		t.Errorf("the result is %+v, told %q", result, told)
+	}
+	if n := d.count(`SELECT count(*) FROM request r JOIN space s ON s.id = r.space_id WHERE s.number = '000001' AND request_is_open(r)`); n != 0 {
+		t.Errorf("the switched space has %d open requests", n)
+	}
+	d.sound()
+}
+
+// D10: the request that an import opens is the latest of its space, although another one
+// came and went while the verdicts were told.
+func TestEndedWhileVerdictsAreTold(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request, _ := d.invited("000001", "a@duvallon.example")
+	d.expire(request)
+	in := d.sheet(row("000001", "a@duvallon.example", holder("Renée Œuvrard")))
+	d.whileTold(in, func() {
+		_, err := d.opt("000001", "mine@duvallon.example")
+		d.must(err)
+		d.must(d.CancelNumber(d.ctx, "000001"))
+	})
+	if got := d.state(d.latest("000001")); got != conversion.StateRequested {
+		t.Errorf("the latest request is %s, want the one that the import opened", got)
 	}
 	d.sound()
 }

@@ -27,7 +27,14 @@ DO $do$ BEGIN
                    count(*) FILTER (WHERE NOT (others AND EXISTS (
                        SELECT FROM %1$I.request o WHERE o.space_id = n.space_id AND o.id <> n.id AND o.campaign_id = n.campaign_id)))
             FROM new n GROUP BY n.batch_id, n.campaign_id;
-            IF others THEN -- another request takes the place of an invitation to come (D16)
+            IF others THEN
+                -- The statement may have waited for a request that ended meanwhile. Whoever decided before looks anew.
+                IF EXISTS (SELECT FROM new n WHERE n.id < (SELECT max(o.id) FROM %1$I.request o WHERE o.space_id = n.space_id)
+                                                OR (SELECT s.access = 'password' FROM %1$I.space s WHERE s.id = n.space_id)) THEN
+                    RAISE EXCEPTION 'bascule: INSERT on request refused: the space was switched, or has a later request'
+                        USING ERRCODE = 'serialization_failure';
+                END IF;
+                -- another request takes the place of an invitation to come (D16)
                 DELETE FROM %1$I.reinvitation WHERE request_id = ANY (ARRAY(
                     SELECT o.id FROM new n, LATERAL (SELECT id FROM %1$I.request r WHERE r.space_id = n.space_id OFFSET 0) AS o));
             END IF;
