@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
-
 	"bascule/sql"
 )
 
@@ -14,7 +12,7 @@ import (
 // written down, and tells when a renewal fails.
 type holding struct {
 	db    *sql.DB
-	claim sql.Claim
+	mails []*sql.Mail
 	log   *slog.Logger
 	lost  context.Context // ends when a renewal failed
 	lose  context.CancelFunc
@@ -51,11 +49,9 @@ func notMuchLonger(ctx, out context.Context, cancel context.CancelFunc) (context
 	return out, func() { unwatch(); cancel() }
 }
 
-func newToken() string { return uuid.NewString() }
-
-func hold(ctx context.Context, db *sql.DB, claim sql.Claim, log *slog.Logger) *holding {
+func hold(ctx context.Context, db *sql.DB, mails []*sql.Mail, log *slog.Logger) *holding {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	h := &holding{db: db, claim: claim, log: log, stop: stop, done: make(chan struct{})}
+	h := &holding{db: db, mails: mails, log: log, stop: stop, done: make(chan struct{})}
 	h.lost, h.lose = context.WithCancel(context.Background())
 	go h.renew(ctx)
 	return h
@@ -72,7 +68,7 @@ func (h *holding) renew(ctx context.Context) {
 		case <-ticker.C:
 		}
 		renewCtx, cancel := context.WithTimeout(ctx, renewEvery)
-		err := h.db.RenewClaim(renewCtx, h.claim)
+		err := h.db.RenewClaim(renewCtx, h.mails)
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			h.lose()

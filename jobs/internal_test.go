@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,82 +30,98 @@ func failing(t *testing.T, state string) error {
 	return err
 }
 
+// recordOf is a recorder with one write of n rows of a window, and the mailer that it
+// is of. The log is what it complains.
+func recordOf(t *testing.T, n int, run func(context.Context, []result) error) (*recorder, *Mailer, *window, *bytes.Buffer) {
+	log := new(bytes.Buffer)
+	m := &Mailer{Now: time.Now, Log: slog.New(slog.NewTextHandler(log, nil))}
+	w := &window{Mailer: m, out: t.Context()}
+	rows := of(make([]smtp.Outcome, n)...)
+	for i := range rows {
+		rows[i].w = w
+	}
+	w.unsettled.Add(n)
+	return &recorder{waiting: []write{{rows: rows, run: run}}}, m, w, log
+}
+
 // A failure is logged while it is tried again. The last reason is the statement's own:
 // that a worker stopped explains nothing to an operator.
-func TestPersistTellsTheReason(t *testing.T) {
+func TestRecorderTellsTheReason(t *testing.T) {
 	full := failing(t, "53100")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var told []error
-	s := scribe{turn: new(sync.Mutex), tell: func(err error) { told = append(told, err) }}
-	s.queue(write{count: 1, run: func(ctx context.Context) error {
-		if len(told) < 2 {
+	tries := 0
+	r, m, w, log := recordOf(t, 1, func(ctx context.Context, _ []result) error {
+		if tries++; tries < 3 {
 			return full
 		}
 		cancel()
 		return fmt.Errorf("finish: %w", ctx.Err())
-	}})
-	err := s.finish(ctx)
-	if !errors.Is(err, full) || len(told) != 2 || !errors.Is(told[0], full) {
-		t.Errorf("ended with %v, told %v", err, told)
+	})
+	w.out = ctx
+	for range 2 {
+		if lost, err := r.try(m); lost != 0 || err != nil || len(r.waiting) != 1 {
+			t.Errorf("%d lost, %d wait: %v", lost, len(r.waiting), err)
+		}
+	}
+	if lost, err := r.try(m); lost != 1 || !errors.Is(err, full) || len(r.waiting) != 0 {
+		t.Errorf("%d lost, %d wait: %v", lost, len(r.waiting), err)
+	}
+	if got := log.String(); strings.Count(got, "in a test") != 1 {
+		t.Errorf("the log: %s", got)
 	}
 }
 
 // A permanent error is given up at once. The other rows are recorded all the same, and
 // rows that somebody holds wait.
-func TestPersistApart(t *testing.T) {
+func TestRecorderTriesRowsApart(t *testing.T) {
 	never := failing(t, "23514")
-	var recorded, tries []int
-	all := writeAll([]int{1, 2, 3, 4}, func(_ context.Context, items []int) error {
-		tries = append(tries, len(items))
-		switch {
-		case len(items) > 1 || items[0] == 2:
+	var recorded []int64
+	var tries []int
+	r, m, w, log := recordOf(t, 4, func(_ context.Context, rows []result) error {
+		tries = append(tries, len(rows))
+		switch id := rows[0].mail.ID; {
+		case len(rows) > 1 || id == 2:
 			return never
-		case items[0] == 3:
+		case id == 3:
 			return sql.ErrLocked
+		default:
+			recorded = append(recorded, id)
+			return nil
 		}
-		recorded = append(recorded, items...)
-		return nil
 	})
-	s := scribe{turn: new(sync.Mutex), tell: func(err error) { t.Errorf("tried again after %v", err) }, waiting: all}
-	err := s.try(t.Context())
-	if fmt.Sprint(recorded) != "[1 4]" || len(s.waiting) != 1 || s.waiting[0].count != 1 || s.lost != 1 || !errors.Is(err, never) {
-		t.Errorf("recorded %v, %d wait, %d lost: %v", recorded, len(s.waiting), s.lost, err)
+	lost, err := r.try(m)
+	if fmt.Sprint(recorded) != "[1 4]" || len(r.waiting) != 1 || len(r.waiting[0].rows) != 1 || lost != 1 || !errors.Is(err, never) {
+		t.Errorf("recorded %v, %d wait, %d lost: %v", recorded, len(r.waiting), lost, err)
 	}
-	if fmt.Sprint(tries) != "[4 1 1 1 1]" {
-		t.Errorf("tried sets of %v", tries)
+	if fmt.Sprint(tries) != "[4 1 1 1 1]" || w.recorded != 2 || w.lost != 1 || log.Len() > 0 {
+		t.Errorf("tried sets of %v; of the window %d are recorded, %d lost: %s", tries, w.recorded, w.lost, log)
 	}
 }
 
-// I5: a worker that could record nothing of a window is stuck, also where somebody
-// held the requests until the lease was over.
+// I5: of a window that somebody held until its claim was over, nothing is recorded.
 func TestHeldIsNotRecorded(t *testing.T) {
-	never := failing(t, "23514")
-	for _, c := range []struct {
-		name  string
-		rows  []int
-		ends  []error // of the first try and of those after it
-		stuck bool
-	}{
-		{"held until the end", []int{1}, []error{sql.ErrLocked, sql.ErrLocked}, true},
-		{"held, then recorded", []int{1}, []error{sql.ErrLocked, nil}, false},
-		{"never recorded", []int{1}, []error{never}, true},
-		{"one never, the other recorded", []int{1, 2}, []error{never, never, nil}, false},
-	} {
+	for _, until := range []error{sql.ErrLocked, nil} {
 		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		s := scribe{turn: new(sync.Mutex), tell: func(err error) { t.Errorf("tried again after %v", err) }}
-		s.queue(writeAll(c.rows, func(context.Context, []int) (err error) {
-			err, c.ends = c.ends[0], c.ends[1:]
+		answers := []error{sql.ErrLocked, sql.ErrLocked, until}
+		r, m, w, _ := recordOf(t, 1, func(context.Context, []result) (err error) {
+			err, answers = answers[0], answers[1:]
 			return err
-		})...)
-		first := s.try(ctx)
-		if c.name == "held until the end" {
+		})
+		w.out = ctx
+		for range 2 {
+			if _, err := r.try(m); err != nil || len(r.waiting) != 1 {
+				t.Errorf("%d wait: %v", len(r.waiting), err)
+			}
+		}
+		if until != nil {
 			cancel()
 		}
-		if err := errors.Join(first, s.finish(ctx)); s.stuck() != c.stuck || len(s.waiting) != 0 || (err != nil) != (s.lost > 0) {
-			t.Errorf("%s: stuck %v, want %v; %d wait; %v", c.name, s.stuck(), c.stuck, len(s.waiting), err)
+		lost, err := r.try(m)
+		if len(r.waiting) != 0 || (lost == 1) != (until != nil) || (err != nil) != (until != nil) || w.recorded+w.lost != 1 {
+			t.Errorf("%d wait, %d lost, %d recorded: %v", len(r.waiting), lost, w.recorded, err)
 		}
+		cancel()
 	}
 }
 
@@ -128,13 +143,17 @@ func TestJudge(t *testing.T) {
 		of    []result
 		want  string
 	}{
-		{"a row", false, of(unclear, doubt, accepted, unclear, later), "accepted 3, in doubt 2, failed 1+1m 4+1m 5+1m, to blame 1 2, unclear 4, spoke"},
-		{"accepted", false, of(accepted), "accepted 1, spoke"},
-		{"a person", false, of(person), "refused 1, spoke"},
-		{"for now", false, of(later), "failed 1+1m, spoke"},
+		{"a row", false, of(unclear, doubt, accepted, unclear, later), "accepted 3, in doubt 2, failed 1+1m 4+1m 5+1m, to blame 1 2, unclear 4"},
+		{"accepted", false, of(accepted), "accepted 1"},
+		{"a probe is accepted", true, of(accepted), "accepted 1, spoke"},
+		{"a person", false, of(person), "refused 1"},
+		{"a probe names a person", true, of(person), "refused 1, spoke"},
+		{"for now", false, of(later), "failed 1+1m"},
+		{"a probe, for now", true, of(later), "failed 1+1m, spoke"},
+		{"a probe, unclear", true, of(unclear), "failed 1+1m, unclear 1"},
 		{"unclear", false, of(unclear), "failed 1+1m, unclear 1"},
-		{"for long", false, change(of(later, unclear), tried(123)), "failed 1+60m 2+60m, unclear 2, spoke"},
-		{"too long", false, change(of(later, unclear), tried(124)), "refused 1 2, unclear 2, spoke"},
+		{"for long", false, change(of(later, unclear), tried(123)), "failed 1+60m 2+60m, unclear 2"},
+		{"too long", false, change(of(later, unclear), tried(124)), "refused 1 2, unclear 2"},
 		{"us", false, of(us, unsent), "failed 1 2, us 1"},
 		{"us at its own fault", false, change(of(us), own), "failed 1+1m, unclear 1"},
 		{"us at its own fault, no message", false, change(of(busy), own), "failed 1, us 1"},
@@ -146,7 +165,8 @@ func TestJudge(t *testing.T) {
 		{"not tried", false, of(unsent), "failed 1"},
 		{"not written", false, change(of(unsent), func(r *result) { r.unwritten, r.mail.Attempts = true, 200 }), "failed 1+60m"},
 	} {
-		if got := told((&window{probe: c.probe}).judge(c.of)); got != c.want {
+		w := &window{probe: c.probe}
+		if got := told(judge(change(c.of, func(r *result) { r.w = w }))); got != c.want {
 			t.Errorf("%s: %s; want %s", c.name, got, c.want)
 		}
 	}
@@ -181,14 +201,15 @@ func told(v verdict) string {
 		}
 		words = append(words, what)
 	}
-	failure := func(f sql.Failure) string {
+	failure := func(res result) string {
+		f := res.failure
 		if !f.Counts {
 			return fmt.Sprint(f.ID)
 		}
 		return fmt.Sprintf("%d+%.0fm", f.ID, f.Delay.Minutes())
 	}
-	say("accepted", len(v.accepted), func(i int) string { return fmt.Sprint(v.accepted[i].ID) })
-	say("in doubt", len(v.inDoubt), func(i int) string { return fmt.Sprint(v.inDoubt[i]) })
+	say("accepted", len(v.accepted), func(i int) string { return fmt.Sprint(v.accepted[i].mail.ID) })
+	say("in doubt", len(v.inDoubt), func(i int) string { return fmt.Sprint(v.inDoubt[i].mail.ID) })
 	say("refused", len(v.refused), func(i int) string { return failure(v.refused[i]) })
 	say("failed", len(v.failed), func(i int) string { return failure(v.failed[i]) })
 	say("to blame", len(v.blamed), func(i int) string { return fmt.Sprint(v.blamed[i]) })
@@ -236,7 +257,7 @@ func TestLastWords(t *testing.T) {
 	gone.Close() // it renews nothing
 	synctest.Test(t, func(t *testing.T) {
 		working, stop := context.WithCancel(t.Context())
-		h := hold(working, gone, sql.Claim{}, slog.New(slog.DiscardHandler))
+		h := hold(working, gone, nil, slog.New(slog.DiscardHandler))
 		out, cancel := h.recording(working)
 		lives("outcomes under a lease that is not renewed", out, sql.Lease-renewEvery)
 		cancel()

@@ -38,15 +38,18 @@ type Mailer struct {
 	Log        *slog.Logger
 
 	front       sql.Front // of bulk mail
-	bulk        turns
-	interactive turns
+	bulk        lane
+	interactive lane
 	said        complaints
 	Metrics     *Metrics // may be nil
 }
 
-// turns let one slot of a lane start mails at a time, and one record outcomes. More
+// A lane is what the slots of a lane share. One of them starts mails at a time: more
 // statements at once would only wait for each other in PostgreSQL.
-type turns struct{ starting, recording sync.Mutex }
+type lane struct {
+	starting sync.Mutex
+	outcomes recorder
+}
 
 // complain logs a failure that many slots meet again and again.
 func (m *Mailer) complain(msg string, args ...any) { m.said.error(m.Log, m.Now(), msg, args...) }
@@ -106,13 +109,16 @@ func (m *Mailer) tryOne(ctx context.Context, lane sql.Lane, another bool, until 
 type window struct {
 	*Mailer
 	lane    sql.Lane
-	token   string
 	pace    *pace
 	probe   bool // one mail, although the breaker is open
 	another bool // a mail that was not refused without a clear reason
 
 	found   int // mails that were due
 	started int // mails that were started
+
+	out            context.Context // ends when outcomes can be written down no longer
+	unsettled      sync.WaitGroup  // each mail counts twice: for its row, and for the breaker
+	recorded, lost int             // outcomes, once nothing is unsettled
 }
 
 // run starts a window of mails and sends them.
@@ -139,8 +145,7 @@ func (w *window) run(ctx context.Context) error {
 // start starts as many mails as the pace and the rate allow. If the rate allows none,
 // it tells how long to wait.
 func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Duration, err error) {
-	w.token = newToken()
-	t := sql.Window{Lane: w.lane, Limit: w.pace.size, Token: w.token, Probe: w.probe, Another: w.another, Lifetime: w.Lifetime, Keys: w.Keys, Help: w.Help}
+	t := sql.Window{Lane: w.lane, Limit: w.pace.size, Probe: w.probe, Another: w.another, Lifetime: w.Lifetime, Keys: w.Keys, Help: w.Help}
 	switch {
 	case w.Limiter == nil && w.lane == sql.LaneBulk && !w.probe:
 		t.Front = &w.front
@@ -162,7 +167,7 @@ func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Durati
 	return s.Mails, wait, nil
 }
 
-func (w *window) turns() *turns {
+func (w *window) shared() *lane {
 	if w.lane == sql.LaneInteractive {
 		return &w.interactive
 	}
@@ -171,7 +176,7 @@ func (w *window) turns() *turns {
 
 // startNow starts a window once it is the slot's turn.
 func (w *window) startNow(ctx context.Context, t sql.Window) (sql.Start, error) {
-	turn := &w.turns().starting
+	turn := &w.shared().starting
 	turn.Lock()
 	defer turn.Unlock()
 	if ctx.Err() != nil { // the worker ended meanwhile
@@ -204,20 +209,30 @@ const handOverWithin = 5 * time.Second
 // nothing. Each mail that it sent meanwhile would go out again.
 const stuckPause = 15 * time.Second
 
-// handOver sends the mails that were started, and records each outcome soon after it is
-// known. begin is an instant before the start. It tells whether no outcome could be
-// recorded.
+// handOver sends the mails that were started, and returns once each outcome was written
+// down or given up. begin is an instant before the start. It tells whether no outcome
+// could be recorded.
 func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Time) (stuck bool) {
-	r := w.record(ctx, mails)
-	defer func() {
-		stuck = r.close()
-		w.pace.adapt(w.Now().Sub(begin))
-	}()
+	held := hold(ctx, w.DB, mails, w.Log)
+	defer held.release()
+	out, cancel := held.recording(ctx)
+	defer cancel()
+	w.out = out
+	w.unsettled.Add(2 * len(mails))
+	w.shared().outcomes.expect(w.Mailer, len(mails))
+	w.send(ctx, mails, begin)
+	w.unsettled.Wait()
+	w.pace.adapt(w.Now().Sub(begin))
+	return w.lost > 0 && w.recorded == 0
+}
+
+func (w *window) send(ctx context.Context, mails []*sql.Mail, begin time.Time) {
+	outcomes := &w.shared().outcomes
 	going, outgoing := make([]*sql.Mail, 0, len(mails)), make([]smtp.Message, 0, len(mails))
 	for _, m := range mails {
 		out, err := w.write(m)
-		if err != nil {
-			r.addUnwritten(m)
+		if err != nil { // it certainly did not go out
+			outcomes.add(result{w: w, mail: m, outcome: smtp.Outcome{Kind: smtp.NotSent}, unwritten: true})
 			continue
 		}
 		going, outgoing = append(going, m), append(outgoing, out)
@@ -225,9 +240,9 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Tim
 	late := func() bool { return w.Now().Sub(begin) > handOverWithin }
 	w.Relay.Send(ctx, outgoing, late, func(i int, o smtp.Outcome) {
 		w.tellPanic(going[i], o)
-		r.add(going[i], o)
+		w.Metrics.mail(o.Kind)
+		outcomes.add(result{w: w, mail: going[i], outcome: o, stopping: ctx.Err() != nil})
 	})
-	return false
 }
 
 // write turns a panic into an error. A mail that cannot be written certainly did not go

@@ -9,133 +9,20 @@ import (
 	"bascule/sql"
 )
 
-// flushEvery is how long an outcome waits for others to share its transaction.
-const flushEvery = 60 * time.Millisecond
-
-// A recorder writes outcomes down while the relay still works on the rest of the
-// window. So a crash leaves few mails in doubt. A mail whose outcome cannot be written
-// while the lease lasts is in doubt: it goes out again.
-type recorder struct {
-	scribe
-	w      *window
-	held   *holding
-	ctx    context.Context // the worker's: once it has ended, we may have broken a mail off ourselves
-	out    context.Context // ends when nothing can be written down any more
-	cancel context.CancelFunc
-	in     chan result
-	done   chan struct{}
-}
-
-type result struct {
-	mail      *sql.Mail
-	outcome   smtp.Outcome
-	stopping  bool // the worker is stopping: we may have broken the mail off ourselves
-	unwritten bool // there were no bytes to hand over
-}
-
-// record starts a recorder of mails that were started. It goes on after ctx ended, as a
-// known outcome must not become a doubt.
-func (w *window) record(ctx context.Context, mails []*sql.Mail) *recorder {
-	claim := sql.Claim{Token: w.token}
-	for _, m := range mails {
-		claim.IDs = append(claim.IDs, m.ID)
-	}
-	r := &recorder{scribe: scribe{turn: &w.turns().recording, tell: w.tell}, w: w, held: hold(ctx, w.DB, claim, w.Log), ctx: ctx, in: make(chan result, maxWindow), done: make(chan struct{})}
-	r.out, r.cancel = r.held.recording(ctx)
-	go r.run()
-	return r
-}
-
-func (r *recorder) add(m *sql.Mail, o smtp.Outcome) {
-	r.w.Metrics.mail(o.Kind)
-	r.in <- result{mail: m, outcome: o, stopping: r.ctx.Err() != nil}
-}
-
-// addUnwritten records a mail that could not be written. It certainly did not go out.
-func (r *recorder) addUnwritten(m *sql.Mail) {
-	r.in <- result{mail: m, outcome: smtp.Outcome{Kind: smtp.NotSent}, unwritten: true}
-}
-
-// close returns once every outcome was written down or given up. It tells whether all
-// were given up.
-func (r *recorder) close() (stuck bool) {
-	close(r.in)
-	<-r.done
-	return r.stuck()
-}
-
-func (r *recorder) run() {
-	defer close(r.done)
-	defer r.held.release()
-	defer r.cancel()
-	tick := time.NewTicker(flushEvery)
-	defer tick.Stop()
-	var pending []result
-	for open := true; open; {
-		var res result
-		select {
-		case res, open = <-r.in:
-			if open {
-				pending = append(pending, res)
-			}
-		case <-tick.C:
-			r.judge(pending)
-			pending = nil
-			r.complain(r.try(r.out))
-		}
-	}
-	r.judge(pending)
-	r.complain(r.finish(r.out))
-}
-
-func (w *window) tell(err error) {
-	w.complain("cannot record outcomes of mails; trying again", "err", err)
-}
-
-func (r *recorder) complain(err error) {
-	switch {
-	case err != nil && r.lost > 0:
-		r.w.complain("outcomes of mails could not be recorded; they are in doubt", "count", r.lost, "err", err)
-	case err != nil:
-		r.w.complain("cannot move the breaker", "err", err)
-	}
-}
-
-// judge makes the writes of outcomes, set by set. The breaker moves after them.
-func (r *recorder) judge(results []result) {
-	if len(results) == 0 {
-		return
-	}
-	db, token, v := r.w.DB, r.w.token, r.w.judge(results)
-	r.queue(writeAll(v.accepted, func(ctx context.Context, mails []*sql.Mail) error { return db.FinishAccepted(ctx, token, mails) })...)
-	r.queue(writeAll(v.inDoubt, func(ctx context.Context, ids []int64) error {
-		return db.FinishInDoubt(ctx, sql.Claim{Token: token, IDs: ids}, doubtDelay)
-	})...)
-	r.queue(writeAll(v.refused, func(ctx context.Context, f []sql.Failure) error { return db.FinishRefused(ctx, token, f) })...)
-	r.queue(writeAll(v.failed, func(ctx context.Context, f []sql.Failure) error { return db.FinishFailed(ctx, token, f) })...)
-	r.queue(write{run: func(ctx context.Context) error {
-		if err := db.Blame(ctx, v.blamed); err != nil {
-			return err
-		}
-		return r.w.moveBreaker(ctx, v)
-	}})
-}
-
 // A verdict is what outcomes mean for their rows and for the breaker (D11).
 type verdict struct {
-	accepted        []*sql.Mail
-	inDoubt         []int64
-	refused, failed []sql.Failure
-	blamed          []int64 // refused without a clear reason or broken off, before another mail was accepted
-	unclear         []int64 // the same, after the last accepted mail
-	us              []int64
-	reason          string // of the last refusal that may speak about us
-	spoke           bool   // the relay said something about a recipient: it works
+	accepted, inDoubt []result
+	refused, failed   []result // with what is recorded of the failure
+	blamed            []int64  // refused without a clear reason or broken off, before another mail was accepted
+	unclear           []int64  // the same, after the last accepted mail
+	us                []int64
+	reason            string // of the last refusal that may speak about us
+	spoke             bool   // the relay said something about the recipient of a probe: it works
 }
 
 // accept ends a run of unclear refusals (D11).
-func (v *verdict) accept(m *sql.Mail) {
-	v.accepted, v.spoke = append(v.accepted, m), true
+func (v *verdict) accept(res result) {
+	v.accepted = append(v.accepted, res)
 	v.blamed, v.unclear = append(v.blamed, v.unclear...), nil
 }
 
@@ -144,14 +31,14 @@ func (v *verdict) suspect(id int64, o smtp.Outcome) {
 }
 
 // retry puts a mail off as the schedule says, or gives its address up.
-func (v *verdict) retry(f sql.Failure, attempts int) {
-	delay, ok := schedule(attempts)
+func (v *verdict) retry(res result) {
+	delay, ok := schedule(res.mail.Attempts)
 	if !ok {
-		v.refused = append(v.refused, f)
+		v.refused = append(v.refused, res)
 		return
 	}
-	f.Delay, f.Counts = delay, true
-	v.failed = append(v.failed, f)
+	res.failure.Delay, res.failure.Counts = delay, true
+	v.failed = append(v.failed, res)
 }
 
 // doubtDelay is how long a mail in doubt waits: time for the relay to recover.
@@ -160,51 +47,52 @@ const doubtDelay = 30 * time.Second
 // judge applies the table of D11, from the relay's words to the rows. A mail that the
 // relay breaks off, or whose dot it never answers, counts as unclear: the mail or the
 // relay may be the cause.
-func (w *window) judge(results []result) verdict {
+func judge(results []result) verdict {
 	var v verdict
 	for _, res := range results {
 		id, o := res.mail.ID, res.outcome
-		f := sql.Failure{ID: id, Refusal: refusalOf(o), Code: codeOf(o)}
-		switch w.kindOf(res) {
+		f := &res.failure
+		*f = sql.Failure{Mail: res.mail, Refusal: refusalOf(o), Reply: codeOf(o)}
+		kind := res.kind()
+		v.spoke = v.spoke || res.w.probe && (kind == smtp.Accepted || kind == smtp.Person || kind == smtp.Later)
+		switch kind {
 		case smtp.Accepted:
-			v.accept(res.mail)
+			v.accept(res)
 		case smtp.InDoubt:
-			v.inDoubt = append(v.inDoubt, id)
+			v.inDoubt = append(v.inDoubt, res)
 			if !res.stopping {
 				v.suspect(id, o)
 			}
 		case smtp.Person:
-			v.spoke = true
-			v.refused = append(v.refused, f)
+			v.refused = append(v.refused, res)
 		case smtp.Us:
 			v.us, v.reason = append(v.us, id), o.String()
-			v.failed = append(v.failed, f)
+			v.failed = append(v.failed, res)
 		case smtp.NotSent:
 			if res.unwritten { // the address is not to blame, and is never given up
 				f.Refusal, f.Counts = "the mail could not be written", true
 				f.Delay, _ = schedule(res.mail.Attempts)
 			}
-			v.failed = append(v.failed, f)
+			v.failed = append(v.failed, res)
 		case smtp.Unclear:
 			v.suspect(id, o)
-			v.retry(f, res.mail.Attempts)
+			v.retry(res)
 		case smtp.Later:
-			v.spoke = true
-			v.retry(f, res.mail.Attempts)
+			v.retry(res)
 		}
 	}
 	return v
 }
 
-// kindOf is the kind of an outcome, given what happened before. A mail that was broken
+// kind is the kind of an outcome, given what happened before. A mail that was broken
 // off is Unclear, unless we broke it off ourselves. If one mail alone meets a refusal
 // of us while others get through, the mail is the cause. Otherwise each of its attempts
 // would stop all mail.
-func (w *window) kindOf(res result) smtp.Kind {
+func (res result) kind() smtp.Kind {
 	switch o := res.outcome; {
 	case o.Kind == smtp.NotSent && o.Stage != "" && !res.stopping:
 		return smtp.Unclear
-	case o.Kind == smtp.Us && o.Stage.OfMessage() && res.mail.OwnFault && !w.probe:
+	case o.Kind == smtp.Us && o.Stage.OfMessage() && res.mail.OwnFault && !res.w.probe:
 		return smtp.Unclear
 	default:
 		return o.Kind
@@ -212,29 +100,32 @@ func (w *window) kindOf(res result) smtp.Kind {
 }
 
 // moveBreaker opens, keeps open or closes the breaker after outcomes.
-func (w *window) moveBreaker(ctx context.Context, v verdict) error {
+func (m *Mailer) moveBreaker(ctx context.Context, v verdict) error {
+	if err := m.DB.Blame(ctx, v.blamed); err != nil {
+		return err
+	}
 	switch {
 	case len(v.us) > 0:
-		if err := w.DB.OpenBreaker(ctx, v.reason, v.us); err != nil {
+		if err := m.DB.OpenBreaker(ctx, v.reason, v.us); err != nil {
 			return err
 		}
-		w.Log.Warn("the relay refuses us; no mail starts until it takes one", "reason", v.reason)
+		m.Log.Warn("the relay refuses us; no mail starts until it takes one", "reason", v.reason)
 	case len(v.unclear) > 0:
-		turn, err := w.DB.NoteUnclear(ctx, v.unclear, v.reason)
+		turn, err := m.DB.NoteUnclear(ctx, v.unclear, v.reason)
 		if err != nil {
 			return err
 		}
 		switch turn {
 		case sql.Opened:
-			w.Log.Warn("the relay fails one recipient after the other; no mail starts until it takes one", "reason", v.reason)
+			m.Log.Warn("the relay fails one recipient after the other; no mail starts until it takes one", "reason", v.reason)
 		case sql.Closed:
-			w.Log.Info("only mails are left that were refused twice; they follow their own schedule", "reason", v.reason)
+			m.Log.Info("only mails are left that were refused twice; they follow their own schedule", "reason", v.reason)
 		}
-	case w.probe && v.spoke:
-		if err := w.DB.CloseBreaker(ctx); err != nil {
+	case v.spoke:
+		if err := m.DB.CloseBreaker(ctx); err != nil {
 			return err
 		}
-		w.Log.Info("the relay takes mail again")
+		m.Log.Info("the relay takes mail again")
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"bascule/sql"
+
+	"github.com/google/uuid"
 )
 
 // Presence says again and again that a worker is alive, so that nobody starts a campaign
@@ -23,7 +25,7 @@ const presentEvery = sql.WorkerSilence / 4
 
 // Run says it until ctx ends; then it says that the worker stops.
 func (p *Presence) Run(ctx context.Context) {
-	id, failing := newToken(), false
+	id, failing := uuid.NewString(), false
 	for ctx.Err() == nil {
 		err := p.say(ctx, id)
 		if err != nil && !failing && ctx.Err() == nil {

@@ -5,9 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 
 	"bascule/internal/recap"
 	"bascule/sql"
@@ -25,8 +25,7 @@ const recapChunk = 32
 // Run renders until nothing is due or ctx ends.
 func (r *Recapper) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		token := newToken()
-		due, err := r.claim(ctx, token)
+		token, due, err := r.claim(ctx)
 		if err != nil || len(due) == 0 {
 			return err
 		}
@@ -37,10 +36,10 @@ func (r *Recapper) Run(ctx context.Context) error {
 	return nil
 }
 
-func (r *Recapper) claim(ctx context.Context, token string) ([]sql.DueRecap, error) {
+func (r *Recapper) claim(ctx context.Context) (token string, due []sql.DueRecap, err error) {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
-	return r.DB.ClaimRecaps(ctx, recapChunk, token)
+	return r.DB.ClaimRecaps(ctx, recapChunk)
 }
 
 // render keeps the recaps that it could render. A recap that cannot be rendered stays
@@ -57,9 +56,15 @@ func (r *Recapper) render(ctx context.Context, token string, due []sql.DueRecap)
 	}
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	s := scribe{turn: new(sync.Mutex), tell: func(err error) { r.Log.Error("cannot record recaps; trying again", "err", err) }}
-	s.queue(writeAll(rendered, func(ctx context.Context, some []sql.RenderedRecap) error { return r.DB.FinishRecaps(ctx, token, some) })...)
-	return s.finish(ctx)
+	err := r.DB.FinishRecaps(ctx, token, rendered)
+	if !sql.IsPermanent(err) {
+		return err
+	}
+	err = nil
+	for i := range rendered { // perhaps one of them alone can never be recorded
+		err = errors.Join(err, r.DB.FinishRecaps(ctx, token, rendered[i:i+1]))
+	}
+	return err
 }
 
 // renderRecap turns a panic of the PDF library into an error, so that it does not hold

@@ -333,7 +333,7 @@ func TestResend(t *testing.T) {
 		if m := h.mails[0]; !m.ExpiresAt.Equal(deadline) || !m.Date.After(deadline.Add(-conversion.DefaultCodeLifetime)) {
 			t.Errorf("resend %d starts %+v, want the deadline %s and a Date of its own", copyOf, m, deadline)
 		}
-		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+		d.must(d.FinishAccepted(d.ctx, h.mails))
 	}
 	refusedIn(number, conversion.StateMailed)
 	if got, want := d.audit(request), "requested by admin, mailed by worker"+strings.Repeat(", resend asked by admin, resent by worker", 3); got != want {
@@ -508,7 +508,7 @@ func (d *desk) resetCode(email string) proof {
 		if m.Kind != sql.MailReset {
 			continue
 		}
-		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+		d.must(d.FinishAccepted(d.ctx, h.mails))
 		return d.code(m)
 	}
 	d.t.Fatal("no code for a new password is due")

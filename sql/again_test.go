@@ -28,7 +28,7 @@ func (d *desk) lapsed(n, again int, at time.Time, days int) (mails []*sql.Mail) 
 	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{Again: again}, "admin"))
 	d.must(d.ReleaseAll(d.ctx))
 	h := d.start(n)
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+	d.must(d.FinishAccepted(d.ctx, h.mails))
 	d.expireAt(at, n)
 	return h.mails
 }
@@ -114,7 +114,7 @@ func TestAgainTimes(t *testing.T) {
 		}
 		d.must(d.ReleaseAll(d.ctx))
 		h := d.start(10)
-		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+		d.must(d.FinishAccepted(d.ctx, h.mails))
 		if len(h.mails) != 2 || h.mails[0].Code == first[0].Code {
 			t.Errorf("round %d: %d mails, the code %s", i, len(h.mails), h.mails[0].Code)
 		}

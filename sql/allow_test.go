@@ -30,7 +30,7 @@ func (d *desk) leave() map[sql.MailKind]int {
 		for _, m := range h.mails {
 			kinds[m.Kind]++
 		}
-		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+		d.must(d.FinishAccepted(d.ctx, h.mails))
 	}
 }
 
@@ -126,8 +126,8 @@ func TestFiveThatWentOut(t *testing.T) {
 		if len(h.mails) != 2 {
 			t.Fatalf("%d mails started, want 2", len(h.mails))
 		}
-		d.must(d.FinishFailed(d.ctx, h.Token, []sql.Failure{{ID: h.mails[0].ID, Delay: time.Minute, Counts: true, Refusal: "450"}}))
-		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails[1:]))
+		d.must(d.FinishFailed(d.ctx, []sql.Failure{{Mail: h.mails[0], Delay: time.Minute, Counts: true, Refusal: "450"}}))
+		d.must(d.FinishAccepted(d.ctx, h.mails[1:]))
 	}
 	d.Freeze(t, noon.Add(time.Hour))
 	if got := d.leave(); got[sql.MailCode] != 3 {
@@ -187,9 +187,9 @@ func TestTwoDays(t *testing.T) {
 		d.held("spring", rows(1)...)
 		d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
 		d.must(d.ReleaseAll(d.ctx))
-		s, err := d.StartMail(d.ctx, sql.Window{Lane: sql.LaneBulk, Limit: 1, Token: "4b3a5a1e-5d0e-4a8e-9d43-5f0a3a1d0a55", Lifetime: again, Keys: d.keys})
+		s, err := d.StartMail(d.ctx, sql.Window{Lane: sql.LaneBulk, Limit: 1, Lifetime: again, Keys: d.keys})
 		d.must(err)
-		d.must(d.FinishAccepted(d.ctx, "4b3a5a1e-5d0e-4a8e-9d43-5f0a3a1d0a55", s.Mails))
+		d.must(d.FinishAccepted(d.ctx, s.Mails))
 		d.expireAt(noon.Add(again), 1)
 		c.invite(d)
 		if got := d.leave(); got[sql.MailCode] != c.want {

@@ -78,7 +78,7 @@ func TestHeldMeansHeld(t *testing.T) {
 	if n := len(d.start(10).mails); n != 0 {
 		t.Errorf("%d mails started after the pause", n)
 	}
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails)) // mails that had started are mailed
+	d.must(d.FinishAccepted(d.ctx, h.mails)) // mails that had started are mailed
 	d.release(nil)
 	p := d.stands("spring", sql.CampaignPaused, 0, 2)
 	if p.Why != "too many calls" || p.States[conversion.StateMailed] != 2 || p.States[conversion.StateRequested] != 3 {
@@ -223,8 +223,8 @@ func TestPilot(t *testing.T) {
 	}
 	d.release(nil)
 	d.stands("spring", sql.CampaignRunning, 3, 3) // a worker is at it
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails[1:]))
-	d.must(d.FinishFailed(d.ctx, h.Token, []sql.Failure{{ID: h.mails[0].ID, Delay: time.Hour, Counts: true, Refusal: "450"}}))
+	d.must(d.FinishAccepted(d.ctx, h.mails[1:]))
+	d.must(d.FinishFailed(d.ctx, []sql.Failure{{Mail: h.mails[0], Delay: time.Hour, Counts: true, Refusal: "450"}}))
 	d.release(nil)
 	p := d.stands("spring", sql.CampaignPaused, 3, 2)
 	if p.Why != "pilot" {
@@ -261,10 +261,10 @@ func TestPerDay(t *testing.T) {
 				d.must(d.ReleaseAll(d.ctx))
 				h := d.start(2)
 				if hour%5 == 0 && len(h.mails) > 0 { // it fails, and counts no more
-					d.must(d.FinishFailed(d.ctx, h.Token, []sql.Failure{{ID: h.mails[0].ID, Delay: time.Minute, Counts: true, Refusal: "450"}}))
+					d.must(d.FinishFailed(d.ctx, []sql.Failure{{Mail: h.mails[0], Delay: time.Minute, Counts: true, Refusal: "450"}}))
 					h.mails = h.mails[1:]
 				}
-				d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+				d.must(d.FinishAccepted(d.ctx, h.mails))
 				perDay[at.In(conversion.Paris).Format(time.DateOnly)] += len(h.mails)
 			}
 			first, next := perDay[day], perDay[noon.AddDate(0, 0, 1).Format(time.DateOnly)]
@@ -445,8 +445,8 @@ func TestSignals(t *testing.T) {
 	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
 	d.must(d.ReleaseAll(d.ctx))
 	h := d.start(4)
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails[:3]))
-	d.must(d.FinishRefused(d.ctx, h.Token, []sql.Failure{{ID: h.mails[3].ID, Refusal: "550 5.1.1", Code: "550 5.1.1"}}))
+	d.must(d.FinishAccepted(d.ctx, h.mails[:3]))
+	d.must(d.FinishRefused(d.ctx, []sql.Failure{{Mail: h.mails[3], Refusal: "550 5.1.1", Reply: "550 5.1.1"}}))
 	for i, class := range []conversion.Bounce{conversion.BounceGone, conversion.BounceComplaint, conversion.BouncePolicy} {
 		if _, err := d.Bounced(d.ctx, h.mails[i].RequestID, h.mails[i].Generation, class); err != nil {
 			t.Fatal(err)

@@ -222,7 +222,7 @@ func TestExcludedInDoubt(t *testing.T) {
 	d := open(t)
 	request := d.invite("000001", "a@duvallon.example")
 	h := d.start(1)
-	d.must(d.FinishInDoubt(d.ctx, h.Claim, 0))
+	d.must(d.FinishInDoubt(d.ctx, h.mails, 0))
 	d.exclude("000001")
 	if n := d.deliver(); n != 0 {
 		t.Errorf("%d copies were sent", n)

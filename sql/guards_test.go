@@ -283,7 +283,7 @@ func TestExclusionKeepsTheSchedule(t *testing.T) {
 	d := open(t)
 	request := d.invite("000001", "a@duvallon.example")
 	h := d.startOf(request)
-	d.must(d.FinishFailed(d.ctx, h.Token, h.failures("451 later", true)))
+	d.must(d.FinishFailed(d.ctx, h.failures("451 later", true)))
 	d.Exec(t, `UPDATE obligation SET due_at = due_at + interval '1 hour'`) // as long as its schedule has it wait
 	due := func() string { return d.Text(t, `SELECT due_at::text FROM obligation`) }
 	want := due()
@@ -346,7 +346,7 @@ func TestTypedIsNoDoubt(t *testing.T) {
 	for range 3 {
 		h := d.startOf(request)
 		p = d.code(h.mails[0])
-		d.must(d.FinishInDoubt(d.ctx, h.Claim, 3))
+		d.must(d.FinishInDoubt(d.ctx, h.mails, 3))
 	}
 	d.Exec(t, `UPDATE code SET in_doubt = true, mailed_at = NULL`) // whatever the worker has concluded
 	d.accepted(p, request)
@@ -479,8 +479,7 @@ func TestRecapClaims(t *testing.T) {
 	d.switched("000001", "a@duvallon.example")
 	claim := func() (token string, ids []int64) {
 		t.Helper()
-		token = uuid.NewString()
-		due, err := d.ClaimRecaps(d.ctx, 10, token)
+		token, due, err := d.ClaimRecaps(d.ctx, 10)
 		d.must(err)
 		for _, r := range due {
 			ids = append(ids, r.ObligationID)

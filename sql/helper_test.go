@@ -205,7 +205,6 @@ func (d *desk) code(m *sql.Mail) proof { return proof{m.To, m.Code} }
 // A hand is a worker that holds started mails.
 type hand struct {
 	*desk
-	sql.Claim
 	mails []*sql.Mail
 }
 
@@ -233,18 +232,22 @@ func (d *desk) startSome(limit int, probe bool, admit func([]*sql.Mail) ([]*sql.
 
 func (d *desk) startBy(w sql.Window) *hand {
 	d.t.Helper()
-	h, limit := &hand{desk: d, Claim: sql.Claim{Token: uuid.NewString()}}, w.Limit
-	w.Token, w.Lifetime, w.Keys = h.Token, conversion.DefaultCodeLifetime, d.keys
+	h, limit := &hand{desk: d}, w.Limit
+	w.Lifetime, w.Keys = conversion.DefaultCodeLifetime, d.keys
 	for _, w.Lane = range []sql.Lane{sql.LaneInteractive, sql.LaneBulk} {
 		w.Limit = limit - len(h.mails)
 		s, err := d.StartMail(d.ctx, w)
 		d.must(errors.Join(err, s.Unwritten))
 		h.mails = append(h.mails, s.Mails...)
 	}
-	for _, m := range h.mails {
-		h.IDs = append(h.IDs, m.ID)
-	}
 	return h
+}
+
+func (h *hand) ids() (ids []int64) {
+	for _, m := range h.mails {
+		ids = append(ids, m.ID)
+	}
+	return ids
 }
 
 // deliver mails all that is due, as a worker with a perfect relay.
@@ -257,7 +260,7 @@ func (d *desk) deliver() int {
 			return n
 		}
 		n += len(h.mails)
-		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+		d.must(d.FinishAccepted(d.ctx, h.mails))
 	}
 }
 
@@ -265,7 +268,7 @@ func (d *desk) deliver() int {
 func (d *desk) mail(request int64) proof {
 	d.t.Helper()
 	h := d.startOf(request)
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+	d.must(d.FinishAccepted(d.ctx, h.mails))
 	for _, m := range h.mails {
 		if m.Kind == sql.MailCode && m.Copy == 0 {
 			return d.code(m)

@@ -58,8 +58,8 @@ func (d *desk) overdue(request int64) {
 func (d *desk) refuse(request int64) {
 	d.t.Helper()
 	h := d.startOf(request)
-	for _, id := range h.IDs {
-		d.must(d.FinishRefused(d.ctx, h.Token, []sql.Failure{{ID: id, Refusal: "550 5.1.1 no such user", Code: "550 5.1.1"}}))
+	for _, m := range h.mails {
+		d.must(d.FinishRefused(d.ctx, []sql.Failure{{Mail: m, Refusal: "550 5.1.1 no such user", Reply: "550 5.1.1"}}))
 	}
 }
 

@@ -44,15 +44,9 @@ const (
 // Lease is how long a claim lasts unless its holder renews it.
 const Lease = 60 * time.Second
 
-// A Claim is a set of obligations that one worker holds. The worker makes its token, a
-// UUID. A worker with another token changes nothing.
-type Claim struct {
-	Token string
-	IDs   pq.Int64Array
-}
-
 // A Mail is a mail that is due, with the facts to write it.
 type Mail struct {
+	Token string // of the claim, a UUID: with another token nobody changes what is due
 	obligation
 	about
 	contact
@@ -129,24 +123,31 @@ var finishAccepted string
 // are finished. The caller calls again for those that remain.
 var ErrLocked = errors.New("somebody holds a code or a request")
 
-// FinishAccepted records mails that the relay accepted. It leaves out mails that the
-// token does not hold any more (I5). It returns ErrLocked if some mails have to wait.
-func (db *DB) FinishAccepted(ctx context.Context, token string, mails []*Mail) error {
-	c := Claim{Token: token}
+// FinishAccepted records mails that the relay accepted. It leaves out mails that their
+// tokens do not hold any more (I5). It returns ErrLocked if some mails have to wait.
+func (db *DB) FinishAccepted(ctx context.Context, mails []*Mail) error {
 	var requests, generations pq.Int64Array
 	for _, m := range mails {
-		c.IDs, requests, generations = append(c.IDs, m.ID), append(requests, m.RequestID), append(generations, int64(m.Generation))
+		requests, generations = append(requests, m.RequestID), append(generations, int64(m.Generation))
 	}
-	return db.finishFree(ctx, c, "accepted", finishAccepted, token, c.IDs, requests, generations)
+	return db.finish(ctx, mails, "accepted", finishAccepted, requests, generations)
 }
 
 // A Failure is a mail that certainly did not go out.
 type Failure struct {
-	ID      int64
+	*Mail
 	Delay   time.Duration // until it is due again
 	Counts  bool          // towards giving up (D11)
 	Refusal string        // the relay's words, addresses masked
-	Code    string        // its reply code, for the audit log
+	Reply   string        // its reply code, for the audit log
+}
+
+func mailsOf(failures []Failure) []*Mail {
+	mails := make([]*Mail, len(failures))
+	for i, f := range failures {
+		mails[i] = f.Mail
+	}
+	return mails
 }
 
 //go:embed query/finish_failed.sql
@@ -154,24 +155,20 @@ var finishFailed string
 
 // FinishFailed records certain failures. The deadline is taken back, and the next
 // attempt gets a full one (D4). It returns ErrLocked if some mails have to wait.
-func (db *DB) FinishFailed(ctx context.Context, token string, failures []Failure) error {
+func (db *DB) FinishFailed(ctx context.Context, failures []Failure) error {
 	var (
-		c        = Claim{Token: token}
 		delays   pq.Float64Array
 		attempts pq.Int64Array
 		words    pq.StringArray
 	)
 	for _, f := range failures {
-		c.IDs = append(c.IDs, f.ID)
-		delays = append(delays, f.Delay.Seconds())
 		n := int64(0)
 		if f.Counts {
 			n = 1
 		}
-		attempts = append(attempts, n)
-		words = append(words, f.Refusal)
+		delays, attempts, words = append(delays, f.Delay.Seconds()), append(attempts, n), append(words, f.Refusal)
 	}
-	return db.finishFree(ctx, c, "failed", finishFailed, token, c.IDs, delays, attempts, words)
+	return db.finish(ctx, mailsOf(failures), "failed", finishFailed, delays, attempts, words)
 }
 
 //go:embed query/finish_in_doubt.sql
@@ -180,8 +177,8 @@ var finishInDoubt string
 // FinishInDoubt records mails whose outcome is unknown, one interruption each (I5). The
 // same message goes out again after delay. After the third interruption the code counts
 // as mailed instead.
-func (db *DB) FinishInDoubt(ctx context.Context, c Claim, delay time.Duration) error {
-	return db.finish(ctx, c, "in doubt", finishInDoubt, c.Token, c.IDs, delay.Seconds())
+func (db *DB) FinishInDoubt(ctx context.Context, mails []*Mail, delay time.Duration) error {
+	return db.finish(ctx, mails, "in doubt", finishInDoubt, delay.Seconds())
 }
 
 //go:embed query/finish_refused.sql
@@ -190,53 +187,47 @@ var finishRefused string
 // FinishRefused records addresses that were refused for good (D11). The request ends as
 // undeliverable, or drops the chosen address and falls back to the contact code (D1).
 // It returns ErrLocked if some mails have to wait.
-func (db *DB) FinishRefused(ctx context.Context, token string, failures []Failure) error {
-	c := Claim{Token: token}
-	var words, codes pq.StringArray
+func (db *DB) FinishRefused(ctx context.Context, failures []Failure) error {
+	var words, replies pq.StringArray
 	for _, f := range failures {
-		c.IDs = append(c.IDs, f.ID)
-		words = append(words, f.Refusal)
-		codes = append(codes, f.Code)
+		words, replies = append(words, f.Refusal), append(replies, f.Reply)
 	}
-	return db.finishFree(ctx, c, "refused", finishRefused, token, c.IDs, words, codes)
+	return db.finish(ctx, mailsOf(failures), "refused", finishRefused, words, replies)
 }
 
-// finishFree finishes the mails whose codes and requests nobody else holds.
-func (db *DB) finishFree(ctx context.Context, c Claim, how, query string, args ...any) error {
-	if len(c.IDs) == 0 {
+// finish records outcomes. The query counts the mails that it leaves out because somebody
+// holds their codes or requests.
+func (db *DB) finish(ctx context.Context, mails []*Mail, how, query string, args ...any) error {
+	if len(mails) == 0 {
 		return nil
 	}
+	tokens, ids := claims(mails)
 	var left int
-	err := again(func() error { return db.x.GetContext(ctx, &left, query, args...) })
+	err := again(func() error { return db.x.GetContext(ctx, &left, query, append([]any{tokens, ids}, args...)...) })
 	if err == nil && left > 0 {
 		err = ErrLocked
 	}
 	if err != nil {
-		return fmt.Errorf("finish %d mails as %s: %w", len(c.IDs), how, err)
+		return fmt.Errorf("finish %d mails as %s: %w", len(mails), how, err)
 	}
 	return nil
 }
 
-func (db *DB) finish(ctx context.Context, c Claim, how, query string, args ...any) error {
-	if len(c.IDs) == 0 {
-		return nil
+// claims are the tokens that hold mails, and the ids of their obligations.
+func claims(mails []*Mail) (tokens pq.StringArray, ids pq.Int64Array) {
+	for _, m := range mails {
+		tokens, ids = append(tokens, m.Token), append(ids, m.ID)
 	}
-	err := again(func() error {
-		_, err := db.x.ExecContext(ctx, query, args...)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("finish %d mails as %s: %w", len(c.IDs), how, err)
-	}
-	return nil
+	return tokens, ids
 }
 
 //go:embed query/renew_claim.sql
 var renewClaim string
 
-// RenewClaim keeps the obligations that a claim still holds for another Lease.
-func (db *DB) RenewClaim(ctx context.Context, c Claim) error {
-	if _, err := db.x.ExecContext(ctx, renewClaim, c.Token, c.IDs, Lease.Seconds()); err != nil {
+// RenewClaim keeps mails for another Lease, as far as their tokens still hold them.
+func (db *DB) RenewClaim(ctx context.Context, mails []*Mail) error {
+	tokens, ids := claims(mails)
+	if _, err := db.x.ExecContext(ctx, renewClaim, tokens, ids, Lease.Seconds()); err != nil {
 		return fmt.Errorf("renew a claim: %w", err)
 	}
 	return nil

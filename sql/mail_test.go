@@ -27,7 +27,7 @@ func TestFront(t *testing.T) {
 	var front sql.Front
 	next := func(want string) {
 		t.Helper()
-		s, err := d.StartMail(d.ctx, sql.Window{Lane: sql.LaneBulk, Limit: 2, Token: uuid.NewString(), Lifetime: time.Hour, Keys: d.keys, Front: &front})
+		s, err := d.StartMail(d.ctx, sql.Window{Lane: sql.LaneBulk, Limit: 2, Lifetime: time.Hour, Keys: d.keys, Front: &front})
 		d.must(err)
 		var got []string
 		for _, m := range s.Mails {
@@ -98,7 +98,7 @@ func TestSharingIsCounted(t *testing.T) {
 		for _, m := range h.mails {
 			told = append(told, fmt.Sprint(m.Sharing))
 		}
-		d.must(d.FinishFailed(d.ctx, h.Token, h.failures("421 busy", false)))
+		d.must(d.FinishFailed(d.ctx, h.failures("421 busy", false)))
 		return strings.Join(told, " ")
 	}
 	if got := claimed(); got != "2 2 1" {
@@ -125,17 +125,19 @@ func TestRenewClaim(t *testing.T) {
 	d.Freeze(t, now)
 	h := d.start(10)
 	d.Freeze(t, now.Add(sql.Lease-time.Second))
-	d.must(d.RenewClaim(d.ctx, h.Claim))
+	d.must(d.RenewClaim(d.ctx, h.mails))
 	d.Freeze(t, now.Add(2*sql.Lease-2*time.Second))
 	if n := len(d.start(10).mails); n != 0 {
 		t.Errorf("a renewed claim was taken by somebody else: %d", n)
 	}
-	d.must(d.RenewClaim(d.ctx, sql.Claim{Token: uuid.NewString(), IDs: h.IDs}))
+	lapsed := *h.mails[0]
+	lapsed.Token = uuid.NewString()
+	d.must(d.RenewClaim(d.ctx, []*sql.Mail{&lapsed}))
 	d.Freeze(t, now.Add(2*sql.Lease))
 	if n := len(d.start(10).mails); n != 1 {
 		t.Errorf("a claim that lapsed is not taken: %d", n)
 	}
-	d.must(d.RenewClaim(d.ctx, h.Claim))
+	d.must(d.RenewClaim(d.ctx, h.mails))
 	d.Freeze(t, now.Add(3*sql.Lease))
 	if n := len(d.start(10).mails); n != 1 {
 		t.Errorf("a former holder renewed another's claim: %d", n)
@@ -154,7 +156,7 @@ func TestBlame(t *testing.T) {
 	d.must(err)
 	d.Freeze(t, now)
 	h := d.start(12)
-	ids := h.IDs
+	ids := h.ids()
 	note := func(want sql.Turn, ids ...int64) {
 		t.Helper()
 		turn, err := d.NoteUnclear(d.ctx, ids, "550")
@@ -170,7 +172,7 @@ func TestBlame(t *testing.T) {
 		}
 	}
 	note(sql.Unturned, ids[:4]...)
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails[4:5]))
+	d.must(d.FinishAccepted(d.ctx, h.mails[4:5]))
 	blame("own own own own - - - - - - -")
 	note(sql.Unturned, ids[:4]...)
 	note(sql.Unturned, ids[4:9]...) // one of them is no mail any more
@@ -208,12 +210,12 @@ func TestRecipientsInARow(t *testing.T) {
 		d.invite(fmt.Sprintf("0000%02d", i+10), "shared@duvallon.example")
 	}
 	h := d.start(5)
-	turn, err := d.NoteUnclear(d.ctx, h.IDs, "550")
+	turn, err := d.NoteUnclear(d.ctx, h.ids(), "550")
 	d.must(err)
 	if turn != sql.Unturned {
 		t.Error("five mails to one address opened the breaker")
 	}
-	d.must(d.FinishFailed(d.ctx, h.Token, h.failures("550", true)))
+	d.must(d.FinishFailed(d.ctx, h.failures("550", true)))
 	for i := range 5 {
 		_, err := d.opt(fmt.Sprintf("0000%02d", i+10), fmt.Sprintf("mine%d@duvallon.example", i))
 		d.must(err)
@@ -238,7 +240,7 @@ func TestOptAfterDroppedAddress(t *testing.T) {
 	_, err := d.choose(contact, "mine@duvallon.example")
 	d.must(err)
 	h := d.startOf(request)
-	d.must(d.FinishRefused(d.ctx, h.Token, h.refusals("550 5.1.1")))
+	d.must(d.FinishRefused(d.ctx, h.refusals("550 5.1.1")))
 	d.accepted(contact, request)
 
 	choice, err := d.opt("000001", "contact@duvallon.example")
@@ -257,10 +259,10 @@ func TestRefusedAfterTyped(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	request := d.invite("000001", "contact@duvallon.example")
-	d.must(d.FinishInDoubt(d.ctx, d.startOf(request).Claim, 0)) // it arrived, but the answer was lost
+	d.must(d.FinishInDoubt(d.ctx, d.startOf(request).mails, 0)) // it arrived, but the answer was lost
 	h := d.startOf(request)
 	d.accepted(d.code(h.mails[0]), request)
-	d.must(d.FinishRefused(d.ctx, h.Token, h.refusals("552 5.2.2")))
+	d.must(d.FinishRefused(d.ctx, h.refusals("552 5.2.2")))
 	if d.state(request) != conversion.StateMailed {
 		t.Errorf("the request is %s", d.state(request))
 	}
@@ -277,7 +279,7 @@ func (h *hand) refusals(code string) []sql.Failure {
 	var list []sql.Failure
 	for _, m := range h.mails {
 		if m.Kind == sql.MailCode {
-			list = append(list, sql.Failure{ID: m.ID, Refusal: "no", Code: code})
+			list = append(list, sql.Failure{Mail: m, Refusal: "no", Reply: code})
 		}
 	}
 	return list
@@ -307,7 +309,7 @@ func TestStartedAgainLater(t *testing.T) {
 	d := open(t)
 	request := d.invite("000001", "contact@duvallon.example")
 	h := d.startOf(request)
-	d.must(d.FinishFailed(d.ctx, h.Token, h.failures("451", true)))
+	d.must(d.FinishFailed(d.ctx, h.failures("451", true)))
 	d.Shift(t, 20*time.Hour)
 	p := d.mail(request)
 	for _, at := range []time.Duration{49 * time.Hour, 51 * time.Hour, 67 * time.Hour} {

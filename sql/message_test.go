@@ -45,14 +45,14 @@ func TestMessage(t *testing.T) {
 	other := d.start(1)
 	says("of another campaign", other, "", sql.MailCode)
 	for _, h := range []*hand{first, second, other} {
-		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+		d.must(d.FinishAccepted(d.ctx, h.mails))
 	}
 	d.must(d.SetMessage(d.ctx, "SPRING", "Bonsoir", "admin"))
 	d.must(d.SetMessage(d.ctx, "spring", "Bonsoir", "admin"))
 	d.must(d.Resend(d.ctx, conversion.SubscriberNumber(first.mails[0].Number), "admin"))
 	repeated := d.start(1)
 	says("a repetition", repeated, "Bonsoir", sql.MailCode)
-	d.must(d.FinishAccepted(d.ctx, repeated.Token, repeated.mails))
+	d.must(d.FinishAccepted(d.ctx, repeated.mails))
 	d.Freeze(t, noon.Add(half))
 	if _, err := d.Remind(d.ctx, 100); err != nil {
 		t.Fatal(err)

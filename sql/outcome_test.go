@@ -26,7 +26,7 @@ var flights = []struct {
 	{"nothing", func(d *desk, number string) flight { return d.flight(d.invite(number, number+"@duvallon.example")) }},
 	{"in doubt before", func(d *desk, number string) flight {
 		request := d.invite(number, number+"@duvallon.example")
-		d.must(d.FinishInDoubt(d.ctx, d.startOf(request).Claim, 0))
+		d.must(d.FinishInDoubt(d.ctx, d.startOf(request).mails, 0))
 		return d.flight(request)
 	}},
 	{"typed", func(d *desk, number string) flight {
@@ -120,7 +120,9 @@ var flights = []struct {
 	}},
 	{"another's claim", func(d *desk, number string) flight {
 		f := d.flight(d.invite(number, number+"@duvallon.example"))
-		f.hand.Token = "00000000-0000-4000-8000-000000000000"
+		for _, m := range f.hand.mails {
+			m.Token = "00000000-0000-4000-8000-000000000000"
+		}
 		return f
 	}},
 }
@@ -129,7 +131,7 @@ var flights = []struct {
 func (d *desk) flight(request int64) flight {
 	d.t.Helper()
 	f := flight{request: request, hand: d.startOf(request)}
-	if len(f.hand.IDs) == 0 {
+	if len(f.hand.mails) == 0 {
 		d.t.Fatalf("no mail of request %d was started", request)
 	}
 	for _, m := range f.hand.mails {
@@ -143,10 +145,10 @@ func (d *desk) flight(request int64) flight {
 // only is the part of a flight that is of one kind.
 func (f flight) only(kind sql.MailKind) flight {
 	h := *f.hand
-	h.mails, h.IDs = nil, nil
+	h.mails = nil
 	for _, m := range f.hand.mails {
 		if m.Kind == kind {
-			h.mails, h.IDs = append(h.mails, m), append(h.IDs, m.ID)
+			h.mails = append(h.mails, m)
 		}
 	}
 	f.hand = &h
@@ -155,7 +157,7 @@ func (f flight) only(kind sql.MailKind) flight {
 
 // accept records that the relay took the mails of a flight.
 func (d *desk) accept(f flight) error {
-	return d.FinishAccepted(d.ctx, f.hand.Token, f.hand.mails)
+	return d.FinishAccepted(d.ctx, f.hand.mails)
 }
 
 // outcomes are what may become of such a mail.
@@ -163,16 +165,16 @@ var outcomes = []struct {
 	name   string
 	finish func(d *desk, h *hand) error
 }{
-	{"accepted", func(d *desk, h *hand) error { return d.FinishAccepted(d.ctx, h.Token, h.mails) }},
-	{"failed", func(d *desk, h *hand) error { return d.FinishFailed(d.ctx, h.Token, h.failures("451 later", true)) }},
-	{"given back", func(d *desk, h *hand) error { return d.FinishFailed(d.ctx, h.Token, h.failures("421 busy", false)) }},
-	{"refused", func(d *desk, h *hand) error { return d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)) }},
-	{"in doubt", func(d *desk, h *hand) error { return d.FinishInDoubt(d.ctx, h.Claim, 0) }},
+	{"accepted", func(d *desk, h *hand) error { return d.FinishAccepted(d.ctx, h.mails) }},
+	{"failed", func(d *desk, h *hand) error { return d.FinishFailed(d.ctx, h.failures("451 later", true)) }},
+	{"given back", func(d *desk, h *hand) error { return d.FinishFailed(d.ctx, h.failures("421 busy", false)) }},
+	{"refused", func(d *desk, h *hand) error { return d.FinishRefused(d.ctx, h.failures("550 5.1.1", false)) }},
+	{"in doubt", func(d *desk, h *hand) error { return d.FinishInDoubt(d.ctx, h.mails, 0) }},
 }
 
 func (h *hand) failures(words string, counts bool) (list []sql.Failure) {
-	for _, id := range h.IDs {
-		list = append(list, sql.Failure{ID: id, Refusal: words, Code: words, Counts: counts})
+	for _, m := range h.mails {
+		list = append(list, sql.Failure{Mail: m, Refusal: words, Reply: words, Counts: counts})
 	}
 	return list
 }

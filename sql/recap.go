@@ -8,6 +8,7 @@ import (
 
 	"bascule/internal/conversion"
 
+	"github.com/google/uuid"
 	"github.com/lib/pq"
 )
 
@@ -21,17 +22,17 @@ type DueRecap struct {
 //go:embed query/claim_recaps.sql
 var claimRecaps string
 
-// ClaimRecaps claims up to limit recaps for Lease.
-func (db *DB) ClaimRecaps(ctx context.Context, limit int, token string) ([]DueRecap, error) {
-	var recaps []DueRecap
-	err := again(func() error {
+// ClaimRecaps claims up to limit recaps for Lease. Who has the token may keep them.
+func (db *DB) ClaimRecaps(ctx context.Context, limit int) (token string, recaps []DueRecap, err error) {
+	token = uuid.NewString()
+	err = again(func() error {
 		recaps = nil
 		return db.x.SelectContext(ctx, &recaps, claimRecaps, limit, token, Lease.Seconds())
 	})
 	if err != nil {
-		return nil, fmt.Errorf("claim recaps: %w", err)
+		return "", nil, fmt.Errorf("claim recaps: %w", err)
 	}
-	return recaps, nil
+	return token, recaps, nil
 }
 
 // A RenderedRecap is a finished document.
@@ -47,15 +48,20 @@ var finishRecaps string
 // FinishRecaps keeps rendered documents, and makes due the mails that carry them.
 func (db *DB) FinishRecaps(ctx context.Context, token string, done []RenderedRecap) error {
 	var (
-		c            = Claim{Token: token}
+		ids          pq.Int64Array
 		pdfs, hashes pq.ByteaArray
 	)
 	for _, r := range done {
-		c.IDs = append(c.IDs, r.ObligationID)
-		pdfs = append(pdfs, r.PDF)
-		hashes = append(hashes, r.SHA256[:])
+		ids, pdfs, hashes = append(ids, r.ObligationID), append(pdfs, r.PDF), append(hashes, r.SHA256[:])
 	}
-	return db.finish(ctx, c, "rendered", finishRecaps, token, c.IDs, pdfs, hashes)
+	err := again(func() error {
+		_, err := db.x.ExecContext(ctx, finishRecaps, token, ids, pdfs, hashes)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep %d recaps: %w", len(done), err)
+	}
+	return nil
 }
 
 //go:embed query/recaps.sql

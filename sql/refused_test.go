@@ -21,7 +21,7 @@ func TestRefusedReset(t *testing.T) {
 	d.deliver()
 	d.askReset("a@duvallon.example")
 	h := d.start(10)
-	d.must(d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)))
+	d.must(d.FinishRefused(d.ctx, h.failures("550 5.1.1", false)))
 	if got := d.Text(t, `SELECT coalesce(refusal, '') || ' ' || (void_at IS NOT NULL) FROM code WHERE purpose = 'reset'`); got != "550 5.1.1 true" {
 		t.Errorf("the code says %q", got)
 	}
@@ -38,7 +38,7 @@ func TestRefusedAfterExpiry(t *testing.T) {
 	d.Shift(t, conversion.DefaultCodeLifetime+time.Hour)
 	_, err := d.Sweep(d.ctx, 10)
 	d.must(err)
-	d.must(d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)))
+	d.must(d.FinishRefused(d.ctx, h.failures("550 5.1.1", false)))
 	if d.state(request) != conversion.StateExpired || d.count(`SELECT count(*) FROM obligation WHERE kind = 'code'`) != 0 {
 		t.Errorf("the request is %s", d.state(request))
 	}
@@ -61,7 +61,7 @@ func TestRefusedAfterContactCode(t *testing.T) {
 		t.Fatalf("%d expired before, or a deadline is left", swept.Expired)
 	}
 	h := d.startOf(request)
-	d.must(d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)))
+	d.must(d.FinishRefused(d.ctx, h.failures("550 5.1.1", false)))
 	if swept, err = d.Sweep(d.ctx, 10); err != nil || swept.Expired != 1 {
 		t.Errorf("%d requests expired, error %v", swept.Expired, err)
 	}
@@ -74,7 +74,7 @@ func (d *desk) deliverAll(kind sql.MailKind) {
 	h := d.startSome(100, false, func(mails []*sql.Mail) ([]*sql.Mail, error) {
 		return slices.DeleteFunc(mails, func(m *sql.Mail) bool { return m.Kind != kind }), nil
 	})
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+	d.must(d.FinishAccepted(d.ctx, h.mails))
 }
 
 // I5: a refusal waits for nobody. An import may hold the request, and an opening of the
@@ -86,14 +86,14 @@ func TestRefusalOfWhatIsHeld(t *testing.T) {
 		held, free := d.invite("000001", "a@duvallon.example"), d.invite("000002", "b@duvallon.example")
 		h := d.start(10)
 		release := d.hold(lock, held)
-		if err := d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)); !errors.Is(err, sql.ErrLocked) {
+		if err := d.FinishRefused(d.ctx, h.failures("550 5.1.1", false)); !errors.Is(err, sql.ErrLocked) {
 			t.Fatalf("%s: error %v, want ErrLocked", lock, err)
 		}
 		if got := fmt.Sprint(d.state(held), " ", d.state(free)); got != "requested undeliverable" {
 			t.Errorf("%s: the requests are %s", lock, got)
 		}
 		release()
-		d.must(d.FinishRefused(d.ctx, h.Token, h.failures("550 5.1.1", false)))
+		d.must(d.FinishRefused(d.ctx, h.failures("550 5.1.1", false)))
 		d.sound()
 	}
 }
@@ -108,7 +108,7 @@ func TestRenewalOfWhatIsHeld(t *testing.T) {
 	h := d.start(10)
 	release := d.hold(`SELECT FROM obligation WHERE request_id = $1 FOR UPDATE`, held)
 	d.Freeze(t, now.Add(time.Second))
-	d.must(d.RenewClaim(d.ctx, h.Claim))
+	d.must(d.RenewClaim(d.ctx, h.mails))
 	release()
 	until := func(request int64) string {
 		return d.Text(t, `SELECT extract(epoch FROM claimed_until - $2)::int::text FROM obligation WHERE request_id = $1`, request, now)
@@ -172,7 +172,7 @@ func TestRefusalsAtOnce(t *testing.T) {
 	for i := range 5 {
 		d.invite(fmt.Sprintf("%06d", i), fmt.Sprintf("contact%d@duvallon.example", i))
 	}
-	ids := d.start(5).IDs
+	ids := d.start(5).ids()
 	tx, err := d.Raw.Begin()
 	d.must(err)
 	defer tx.Rollback()
@@ -222,7 +222,7 @@ func TestBlameLocksInOrder(t *testing.T) {
 			for i := range 5 {
 				d.invite(fmt.Sprintf("%06d", i), fmt.Sprintf("contact%d@duvallon.example", i))
 			}
-			ids := d.start(5).IDs
+			ids := d.start(5).ids()
 			slices.Reverse(ids)
 			for _, id := range ids { // the last one comes to stand first
 				d.Exec(t, `UPDATE obligation SET attempts = 1 WHERE id = $1`, id)

@@ -33,7 +33,7 @@ func (d *desk) running(n int, at time.Time) (mails []*sql.Mail) {
 	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
 	d.must(d.ReleaseAll(d.ctx))
 	h := d.start(n)
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+	d.must(d.FinishAccepted(d.ctx, h.mails))
 	return h.mails
 }
 
@@ -62,7 +62,7 @@ func TestReminder(t *testing.T) {
 			t.Errorf("the reminder is %+v, the invitation was %+v", m, first[i])
 		}
 	}
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+	d.must(d.FinishAccepted(d.ctx, h.mails))
 	if p := d.stands("spring", sql.CampaignRunning, 0, 2); p.Reminded != 2 {
 		t.Errorf("%d reminders are counted, want 2", p.Reminded)
 	}
@@ -177,7 +177,7 @@ func TestReminderIsHeld(t *testing.T) {
 	if len(h.mails) != 1 {
 		t.Errorf("%d reminders left the campaign that goes on, want 1", len(h.mails))
 	}
-	d.must(d.FinishFailed(d.ctx, h.Token, []sql.Failure{{ID: h.mails[0].ID, Delay: time.Minute, Counts: true, Refusal: "450"}}))
+	d.must(d.FinishFailed(d.ctx, []sql.Failure{{Mail: h.mails[0], Delay: time.Minute, Counts: true, Refusal: "450"}}))
 	d.must(d.PauseCampaign(d.ctx, "spring", "", "admin"))
 	d.Freeze(t, noon.Add(half+time.Hour))
 	d.start(10)
@@ -224,7 +224,7 @@ func TestReminderOfASecondStart(t *testing.T) {
 	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
 	d.must(d.ReleaseAll(d.ctx))
 	h := d.start(1)
-	d.must(d.FinishFailed(d.ctx, h.Token, []sql.Failure{{ID: h.mails[0].ID, Delay: time.Hour, Counts: true, Refusal: "450"}}))
+	d.must(d.FinishFailed(d.ctx, []sql.Failure{{Mail: h.mails[0], Delay: time.Hour, Counts: true, Refusal: "450"}}))
 	d.Freeze(t, noon.Add(time.Hour))
 	if n := d.deliver(); n != 1 {
 		t.Fatalf("%d mails left", n)
@@ -238,6 +238,6 @@ func TestReminderOfASecondStart(t *testing.T) {
 		if n := len(h.mails); n != c.want {
 			t.Errorf("%s after the first start %d reminders left, want %d", c.at, n, c.want)
 		}
-		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+		d.must(d.FinishAccepted(d.ctx, h.mails))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
@@ -19,7 +20,6 @@ import (
 type Window struct {
 	Lane     Lane
 	Limit    int
-	Token    string        // a UUID, under which the outcomes are recorded
 	Probe    bool          // although the breaker is open
 	Another  bool          // no mail that was refused without a clear reason (D11)
 	Lifetime time.Duration // of an activation code (R21)
@@ -47,7 +47,7 @@ type Start struct {
 func (db *DB) StartMail(ctx context.Context, t Window) (Start, error) {
 	var start Start
 	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
-		w := window{Window: t, tx: tx}
+		w := window{Window: t, tx: tx, token: uuid.NewString()}
 		start, err = w.run(ctx)
 		return err
 	})
@@ -86,6 +86,7 @@ var (
 type window struct {
 	Window
 	tx         *sqlx.Tx
+	token      string               // of the claim
 	allowances map[string]allowance // by address
 }
 
@@ -299,7 +300,7 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 	var first pq.BoolArray
 	byID := make(map[int64]*Mail, len(mails))
 	for _, m := range mails {
-		byID[m.ID], places = m, append(places, m.Place)
+		m.Token, byID[m.ID], places = w.token, m, append(places, m.Place)
 		if m.startsCode() {
 			codes, codePlaces = append(codes, m.ID), append(codePlaces, m.CodePlace)
 			tags, first = append(tags, *m.Tag), append(first, !m.Started)
@@ -310,7 +311,7 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 		ID   int64     `db:"id"`
 		Date time.Time `db:"message_date"`
 	}
-	if err := w.tx.SelectContext(ctx, &started, startMail, places, w.Token, Lease.Seconds()); err != nil {
+	if err := w.tx.SelectContext(ctx, &started, startMail, places, w.token, Lease.Seconds()); err != nil {
 		return err
 	}
 	if err := w.readMessages(ctx, mails); err != nil {

@@ -119,10 +119,10 @@ func TestNoStartAtTheDeadline(t *testing.T) {
 			now := d.frozen()
 			h := d.startOf(request)
 			if c.copy {
-				d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+				d.must(d.FinishAccepted(d.ctx, h.mails))
 				d.must(d.Resend(d.ctx, "000001", "admin"))
 			} else {
-				d.must(d.FinishInDoubt(d.ctx, h.Claim, 0))
+				d.must(d.FinishInDoubt(d.ctx, h.mails, 0))
 			}
 			d.Freeze(t, now.Add(conversion.DefaultCodeLifetime+c.at))
 			if n := len(d.start(10).mails); n != c.want {
@@ -144,12 +144,12 @@ func TestStartedAgain(t *testing.T) {
 		doubts int
 	}{
 		{"lapsed", func(*desk, *hand) {}, true, 1},
-		{"failed", func(d *desk, h *hand) { d.must(d.FinishFailed(d.ctx, h.Token, h.failures("451", true))) }, false, 0},
-		{"in doubt", func(d *desk, h *hand) { d.must(d.FinishInDoubt(d.ctx, h.Claim, 0)) }, true, 1},
+		{"failed", func(d *desk, h *hand) { d.must(d.FinishFailed(d.ctx, h.failures("451", true))) }, false, 0},
+		{"in doubt", func(d *desk, h *hand) { d.must(d.FinishInDoubt(d.ctx, h.mails, 0)) }, true, 1},
 		{"in doubt, then failed", func(d *desk, h *hand) {
-			d.must(d.FinishInDoubt(d.ctx, h.Claim, 0))
+			d.must(d.FinishInDoubt(d.ctx, h.mails, 0))
 			again := d.start(10)
-			d.must(d.FinishFailed(d.ctx, again.Token, again.failures("451", true)))
+			d.must(d.FinishFailed(d.ctx, again.failures("451", true)))
 		}, true, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestThirdInterruption(t *testing.T) {
 				if len(h.mails) != 1 {
 					t.Fatalf("interruption %d: %d mails start", i, len(h.mails))
 				}
-				d.must(d.FinishInDoubt(d.ctx, h.Claim, 0))
+				d.must(d.FinishInDoubt(d.ctx, h.mails, 0))
 			}
 			if n := len(d.start(10).mails); n != 0 {
 				t.Errorf("%d mails start after three interruptions", n)
@@ -245,7 +245,7 @@ func TestResetOfADay(t *testing.T) {
 		d.askReset("a@duvallon.example")
 		if c.doubts {
 			d.Freeze(t, now.Add(24*time.Hour-time.Minute))
-			d.must(d.FinishInDoubt(d.ctx, d.start(10).Claim, 0))
+			d.must(d.FinishInDoubt(d.ctx, d.start(10).mails, 0))
 		}
 		d.Freeze(t, now.Add(c.after))
 		h := d.start(10)
@@ -257,7 +257,7 @@ func TestResetOfADay(t *testing.T) {
 				t.Errorf("its code is good for %s", life)
 			}
 		}
-		d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+		d.must(d.FinishAccepted(d.ctx, h.mails))
 		if got := d.Text(t, `SELECT (mailed_at IS NOT NULL)::text FROM code ORDER BY generation DESC LIMIT 1`); got != fmt.Sprint(c.want == 1) {
 			t.Errorf("after %s: mailed is %s", c.after, got)
 		}
@@ -265,7 +265,7 @@ func TestResetOfADay(t *testing.T) {
 	}
 	d.askReset("a@duvallon.example")
 	h := d.start(10)
-	d.must(d.FinishFailed(d.ctx, h.Token, h.failures("421", false)))
+	d.must(d.FinishFailed(d.ctx, h.failures("421", false)))
 	if got := d.Text(t, `SELECT (started_at IS NULL AND expires_at IS NULL)::text FROM code ORDER BY generation DESC LIMIT 1`); got != "true" {
 		t.Error("the deadline of a code whose mail failed stands")
 	}
@@ -328,7 +328,7 @@ func TestNoticeOfAVoidCode(t *testing.T) {
 		if len(h.mails) != 2 {
 			t.Fatalf("%d mails, want code and notice", len(h.mails))
 		}
-		d.must(d.FinishInDoubt(d.ctx, h.Claim, 0))
+		d.must(d.FinishInDoubt(d.ctx, h.mails, 0))
 	}
 }
 
@@ -355,7 +355,7 @@ func TestAcceptedTooLate(t *testing.T) {
 	now := d.frozen()
 	h := d.start(1)
 	d.Freeze(t, now.Add(conversion.DefaultCodeLifetime))
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+	d.must(d.FinishAccepted(d.ctx, h.mails))
 	if got := d.audit(request); got != "requested by admin, dead code mailed by worker" {
 		t.Errorf("the audit log says %q", got)
 	}
@@ -373,13 +373,13 @@ func TestExcusedIsBlamed(t *testing.T) {
 		d.invite(fmt.Sprintf("00000%d", i), fmt.Sprintf("contact%d@duvallon.example", i))
 	}
 	h := d.start(6)
-	d.must(d.FinishFailed(d.ctx, h.Token, (&hand{desk: d, Claim: sql.Claim{IDs: h.IDs[:5]}}).failures("550", false)))
-	turn, err := d.NoteUnclear(d.ctx, h.IDs[:5], "550")
+	d.must(d.FinishFailed(d.ctx, (&hand{desk: d, mails: h.mails[:5]}).failures("550", false)))
+	turn, err := d.NoteUnclear(d.ctx, h.ids()[:5], "550")
 	d.must(err)
 	if got := d.Text(t, `SELECT string_agg(blame || attempts, ' ') FROM obligation`); turn != sql.Opened || got != "excused0 excused0 excused0 excused0 excused0" {
 		t.Fatalf("turned %d, blame and attempts are %q", turn, got)
 	}
-	d.must(d.FinishAccepted(d.ctx, h.Token, h.mails[5:]))
+	d.must(d.FinishAccepted(d.ctx, h.mails[5:]))
 	if got := d.Text(t, `SELECT string_agg(blame, ' ') FROM obligation`); got != "own own own own own" {
 		t.Errorf("blame is %q", got)
 	}

@@ -103,10 +103,10 @@ func (c *crowd) post() error {
 	h := c.start(1 + c.IntN(8))
 	accepted, refused := h.mails, []sql.Failure{}
 	for len(accepted) > 0 && c.IntN(3) == 0 {
-		refused = append(refused, sql.Failure{ID: accepted[0].ID, Refusal: "no", Code: "550 5.1.1"})
+		refused = append(refused, sql.Failure{Mail: accepted[0], Refusal: "no", Reply: "550 5.1.1"})
 		accepted = accepted[1:]
 	}
-	if err := errors.Join(c.FinishAccepted(c.ctx, h.Token, accepted), c.FinishRefused(c.ctx, h.Token, refused)); err != nil {
+	if err := errors.Join(c.FinishAccepted(c.ctx, accepted), c.FinishRefused(c.ctx, refused)); err != nil {
 		return err
 	}
 	for _, m := range h.mails {

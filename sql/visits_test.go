@@ -96,7 +96,7 @@ func (d *desk) pagesOfAMail(t *testing.T) {
 		visits := d.visits(sql.OpenWork, func(d *desk) {
 			for range windows {
 				h := d.start(window)
-				d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+				d.must(d.FinishAccepted(d.ctx, h.mails))
 			}
 		})
 		if a := float64(visits) / windows / window; a > c.pages {
@@ -158,7 +158,7 @@ func (d *desk) pagesOfASharedAddress(t *testing.T) {
 		for range windows {
 			h := d.start(window)
 			started += len(h.mails)
-			d.must(d.FinishAccepted(d.ctx, h.Token, h.mails))
+			d.must(d.FinishAccepted(d.ctx, h.mails))
 		}
 	})
 	if want := windows * window * 5 / 8; started != want || n/windows/window > most {

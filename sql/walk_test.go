@@ -141,23 +141,22 @@ func (w *walk) work() {
 		}
 	}
 	for _, m := range h.mails {
-		w.end(h, m)
+		w.end(m)
 	}
 }
 
 // end is how the hand-over of one mail ends.
-func (w *walk) end(h *hand, m *sql.Mail) {
-	one := sql.Claim{Token: h.Token, IDs: []int64{m.ID}}
-	failure := []sql.Failure{{ID: m.ID, Refusal: "no", Code: "550 5.1.1"}}
+func (w *walk) end(m *sql.Mail) {
+	failure := []sql.Failure{{Mail: m, Refusal: "no", Reply: "550 5.1.1"}}
 	ends := [...]struct {
 		name string
 		run  func() error
 	}{
-		{"accepted", func() error { return w.FinishAccepted(w.ctx, h.Token, []*sql.Mail{m}) }},
-		{"accepted", func() error { return w.FinishAccepted(w.ctx, h.Token, []*sql.Mail{m}) }},
-		{"in doubt", func() error { return w.FinishInDoubt(w.ctx, one, 0) }},
-		{"refused", func() error { return w.FinishRefused(w.ctx, h.Token, failure) }},
-		{"failed", func() error { return w.FinishFailed(w.ctx, h.Token, failure) }},
+		{"accepted", func() error { return w.FinishAccepted(w.ctx, []*sql.Mail{m}) }},
+		{"accepted", func() error { return w.FinishAccepted(w.ctx, []*sql.Mail{m}) }},
+		{"in doubt", func() error { return w.FinishInDoubt(w.ctx, []*sql.Mail{m}, 0) }},
+		{"refused", func() error { return w.FinishRefused(w.ctx, failure) }},
+		{"failed", func() error { return w.FinishFailed(w.ctx, failure) }},
 		{"its worker dies", func() error {
 			_, err := w.Raw.Exec(`UPDATE obligation SET claimed_until = bascule_now() WHERE id = $1`, m.ID)
 			return err

@@ -53,7 +53,7 @@ var doors = map[string][]string{
 
 	"net/smtp":                            nil, // internal/smtp is our client
 	"github.com/prometheus/client_golang": {"internal/web", "jobs", "cmd"},
-	"github.com/google/uuid":              {"internal/web", "jobs"},
+	"github.com/google/uuid":              {"internal/web", "jobs", "sql"},
 	"github.com/spf13/cobra":              {"cmd"},
 	"github.com/schollz/progressbar":      {"cmd"},
 

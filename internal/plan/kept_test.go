@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"bascule/internal/assistance"
 	"bascule/internal/conversion"
 	"bascule/internal/devenv/devtest"
@@ -134,14 +132,13 @@ func (d *desk) next(help sql.Assistance) *sql.Mail {
 	for range 20 {
 		_, err := d.Release(d.t.Context(), help, lifetime)
 		d.must(err)
-		token := uuid.NewString()
-		s, err := d.StartMail(d.t.Context(), sql.Window{Lane: sql.LaneBulk, Limit: 1, Token: token, Lifetime: lifetime, Keys: d.keys})
+		s, err := d.StartMail(d.t.Context(), sql.Window{Lane: sql.LaneBulk, Limit: 1, Lifetime: lifetime, Keys: d.keys})
 		d.must(err)
 		if s.Found == 0 {
 			return nil
 		}
 		if len(s.Mails) > 0 {
-			d.must(d.FinishAccepted(d.t.Context(), token, s.Mails))
+			d.must(d.FinishAccepted(d.t.Context(), s.Mails))
 			return s.Mails[0]
 		}
 	}

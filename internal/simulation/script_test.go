@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/uuid"
-
 	"bascule/importer"
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -247,7 +245,7 @@ func (s *simulation) die() {
 	s.judgeNow()
 	_, err := s.worker.DB.Release(s.t.Context(), s.help, lifetime)
 	s.must(err)
-	start, err := s.worker.DB.StartMail(s.t.Context(), sql.Window{Lane: sql.LaneBulk, Limit: 3, Token: uuid.NewString(), Lifetime: lifetime, Keys: s.keys, Help: s.help})
+	start, err := s.worker.DB.StartMail(s.t.Context(), sql.Window{Lane: sql.LaneBulk, Limit: 3, Lifetime: lifetime, Keys: s.keys, Help: s.help})
 	s.must(err)
 	s.tell("a worker dies with %d mails", len(start.Mails))
 	if len(start.Mails) > 0 {

@@ -1,15 +1,15 @@
--- Records that the relay has accepted the mails $2 of token $1, of the codes ($3, $4). A code that died meanwhile stays
+-- Records that the relay has accepted the mails $2 of the tokens $1, of the codes ($3, $4). A code that died meanwhile stays
 -- dead, and the audit log says so. Mails whose codes somebody holds, perhaps an import, are left out and counted: they must
 -- not hold up the others. Each change of what became of a mail locks its code.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), done AS MATERIALIZED (
-    SELECT i.id, c.mailed_at, c.void_at IS NOT NULL OR c.expires_at <= (SELECT now FROM clock) AS is_dead
-    FROM unnest($2::bigint[], $3::bigint[], $4::int[]) AS i (id, request_id, generation)
+    SELECT i.token, i.id, c.mailed_at, c.void_at IS NOT NULL OR c.expires_at <= (SELECT now FROM clock) AS is_dead
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[]) AS i (token, id, request_id, generation)
     JOIN code c ON c.request_id = i.request_id AND c.generation = i.generation
     FOR NO KEY UPDATE OF c SKIP LOCKED
 ), gone AS (
-    DELETE FROM obligation o USING done d WHERE o.id = d.id AND o.claim = $1
+    DELETE FROM obligation o USING done d WHERE o.id = d.id AND o.claim = d.token
     RETURNING o.id, o.kind, o.copy, o.space_id, o.request_id, o.generation, o.interruptions, d.mailed_at, d.is_dead
 ), mailed AS (
     UPDATE code c SET mailed_at = clock.now, doubts = d.interruptions
@@ -38,5 +38,5 @@ WITH clock AS MATERIALIZED (
 ), blamed AS (
     UPDATE obligation o SET blame = 'own' FROM refused WHERE o.id = refused.id
 )
-SELECT count(*) FROM obligation o
-WHERE o.claim = $1 AND o.id IN (SELECT i.id FROM unnest($2::bigint[]) AS i (id) WHERE i.id NOT IN (SELECT id FROM done))
+SELECT count(*) FROM unnest($1::uuid[], $2::bigint[]) AS i (token, id) JOIN obligation o ON o.id = i.id AND o.claim = i.token
+WHERE i.id NOT IN (SELECT id FROM done)

@@ -1,4 +1,4 @@
--- Makes each of the mails $2 of token $1 due again after $3 seconds, with $4 attempts more, for reason $5: it certainly did
+-- Makes each of the mails $2 of the tokens $1 due again after $3 seconds, with $4 attempts more, for reason $5: it certainly did
 -- not go out. The deadline is taken back, unless an earlier copy may have arrived (D4). Counts the mails that are left
 -- because somebody holds their codes.
 WITH clock AS MATERIALIZED (
@@ -6,10 +6,9 @@ WITH clock AS MATERIALIZED (
 ), failed AS MATERIALIZED (
     SELECT o.id, o.kind, o.copy, o.request_id, o.generation, o.campaign_id, o.interruptions, i.delay, i.attempts, i.reason,
            c.email_key, (o.started_at AT TIME ZONE 'Europe/Paris')::date AS day, c.started_at, c.void_at IS NULL AND c.mailed_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > (SELECT now FROM clock)) AS good
-    FROM unnest($2::bigint[], $3::float8[], $4::int[], $5::text[]) AS i (id, delay, attempts, reason)
-    JOIN obligation o ON o.id = i.id
+    FROM unnest($1::uuid[], $2::bigint[], $3::float8[], $4::int[], $5::text[]) AS i (token, id, delay, attempts, reason)
+    JOIN obligation o ON o.id = i.id AND o.claim = i.token
     JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
-    WHERE o.claim = $1
     FOR UPDATE OF o, c SKIP LOCKED
 ), taken_back AS (
     UPDATE code c
@@ -39,4 +38,5 @@ WITH clock AS MATERIALIZED (
         message_date = CASE WHEN o.interruptions > 0 THEN o.message_date END
     FROM failed f, clock WHERE o.id = f.id
 )
-SELECT count(*) FROM obligation o WHERE o.id = ANY ($2) AND o.claim = $1 AND o.id NOT IN (SELECT id FROM failed)
+SELECT count(*) FROM unnest($1::uuid[], $2::bigint[]) AS i (token, id) JOIN obligation o ON o.id = i.id AND o.claim = i.token
+WHERE i.id NOT IN (SELECT id FROM failed)

@@ -1,4 +1,4 @@
--- Records that the addresses of the mails $2 of token $1 were refused for good, with the words $3 and the codes $4 (D11).
+-- Records that the addresses of the mails $2 of the tokens $1 were refused for good, with the words $3 and the codes $4 (D11).
 -- If the address was chosen, it is dropped and its request falls back to the contact's code. If it is the contact's, its
 -- request ends. A code that was typed meanwhile goes on. Other mails never change a request. Counts the mails that are left
 -- because somebody holds their requests.
@@ -10,11 +10,10 @@ WITH clock AS MATERIALIZED (
            o.kind = 'code' AND c.mailed_at IS NULL AND request_is_open(r) AND r.generation = o.generation AS counts,
            (SELECT max(k.generation) FROM code k
             WHERE k.request_id = o.request_id AND k.generation < o.generation AND k.void_at IS NULL) AS fallback
-    FROM unnest($2::bigint[], $3::text[], $4::text[]) AS i (id, words, code)
-    JOIN obligation o ON o.id = i.id
+    FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) AS i (token, id, words, code)
+    JOIN obligation o ON o.id = i.id AND o.claim = i.token
     JOIN request r ON r.id = o.request_id
     JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
-    WHERE o.claim = $1
     FOR UPDATE OF o, r, c SKIP LOCKED
 ), fallen AS (
     UPDATE request r SET generation = f.fallback, password_hash = NULL, question = NULL, answer_hash = NULL
@@ -41,4 +40,5 @@ WITH clock AS MATERIALIZED (
 ), gone AS (
     DELETE FROM obligation o USING refused f WHERE o.id = f.id
 )
-SELECT count(*) FROM obligation o WHERE o.id = ANY ($2) AND o.claim = $1 AND o.id NOT IN (SELECT id FROM refused)
+SELECT count(*) FROM unnest($1::uuid[], $2::bigint[]) AS i (token, id) JOIN obligation o ON o.id = i.id AND o.claim = i.token
+WHERE i.id NOT IN (SELECT id FROM refused)
