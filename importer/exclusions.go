@@ -165,15 +165,8 @@ var frenchExcluded = map[conversion.ExcludedKind]string{
 
 // WriteExclusions writes a workbook of exclusions.
 func WriteExclusions(w io.Writer, list iter.Seq2[sql.KeptExclusion, error]) error {
-	book, err := workbook.New(w, "Exclusions")
-	if err != nil {
-		return err
-	}
-	out, err := newTable(book, "Exclusions", exclusionColumns)
-	if err != nil {
-		return err
-	}
-	if err := out.addAll(list); err != nil {
+	book := workbook.New(w, "Exclusions")
+	if err := newTable(book, "Exclusions", exclusionColumns).addAll(list); err != nil {
 		return err
 	}
 	return book.Close()

@@ -134,29 +134,21 @@ func firmColumns(book *workbook.Book, keys *conversion.Keyring) []column[sql.Sha
 
 // WriteFirm writes the workbook that a firm fills in: its own spaces, one on each line.
 func WriteFirm(w io.Writer, keys *conversion.Keyring, spaces iter.Seq2[sql.SharedSpace, error]) error {
-	book, err := workbook.New(w, "Espaces")
-	if err != nil {
-		return err
-	}
-	out, err := newTable(book, "Espaces", firmColumns(book, keys),
+	book := workbook.New(w, "Espaces")
+	out := newTable(book, "Espaces", firmColumns(book, keys),
 		"Une adresse électronique pour chaque espace",
 		"Ces espaces ont la même adresse. Indiquez une adresse différente pour chacun dans la colonne « nouvelle adresse ».",
 		"Ne modifiez pas les autres colonnes, puis renvoyez ce fichier à qui vous l’a envoyé. La feuille « Mode d’emploi » en dit plus.")
-	if err != nil {
-		return err
-	}
 	if err := out.addAll(spaces); err != nil {
 		return err
 	}
-	if err := explainFirm(book); err != nil {
-		return err
-	}
+	explainFirm(book)
 	return book.Close()
 }
 
 // explainFirm writes the sheet that explains the other one.
-func explainFirm(book *workbook.Book) error {
-	return writeExplanation(book, [2]float64{28, 100}, book.Style(textStyle), [][]string{
+func explainFirm(book *workbook.Book) {
+	writeExplanation(book, [2]float64{28, 100}, book.Style(textStyle), [][]string{
 		{"Une adresse électronique pour chaque espace"}, {},
 		{"Pourquoi", "Chaque espace abonné est bientôt ouvert par une adresse électronique et un mot de passe, sans certificat."},
 		{"", "Une adresse ouvre un seul espace. Les espaces de ce fichier ont la même."},
@@ -185,31 +177,25 @@ type indexedFirm struct {
 }
 
 // NewFirmIndex begins the index.
-func NewFirmIndex(w io.Writer) (*FirmIndex, error) {
-	book, err := workbook.New(w, "Adresses")
-	if err != nil {
-		return nil, err
-	}
-	out, err := newTable(book, "Adresses", []column[indexedFirm]{
+func NewFirmIndex(w io.Writer) *FirmIndex {
+	book := workbook.New(w, "Adresses")
+	return &FirmIndex{book, newTable(book, "Adresses", []column[indexedFirm]{
 		{title: "adresse", width: 48, style: textStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Text(f.address.String()) }},
 		{title: "espaces", width: 12, style: countStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Number(int64(f.spaces)) }},
 		{title: "fichier", width: 28, style: textStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Text(f.file) }},
 		{title: "jours", width: 12, style: countStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Number(int64(f.days)) }},
-	})
-	return &FirmIndex{book, out}, err
+	})}
 }
 
 // Add adds a file, which is for an address that so many spaces have, and on how many
 // days their invitations leave at the least.
-func (x *FirmIndex) Add(address conversion.Email, spaces int, file string, days int) error {
-	return x.out.add(indexedFirm{address, spaces, days, file})
+func (x *FirmIndex) Add(address conversion.Email, spaces int, file string, days int) {
+	x.out.add(indexedFirm{address, spaces, days, file})
 }
 
 // Close ends the index. It does not close the writer.
 func (x *FirmIndex) Close() error {
-	if err := x.out.Close(); err != nil {
-		return err
-	}
+	x.out.End()
 	return x.book.Close()
 }
 

@@ -33,7 +33,7 @@ type table[T any] struct {
 
 // newTable begins a sheet with a title and more lines above the header, or with the
 // header if there are none.
-func newTable[T any](book *workbook.Book, name string, columns []column[T], above ...string) (*table[T], error) {
+func newTable[T any](book *workbook.Book, name string, columns []column[T], above ...string) *table[T] {
 	l := &table[T]{columns: columns, line: 1}
 	if len(above) > 0 {
 		l.line += len(above) + 1
@@ -43,28 +43,23 @@ func newTable[T any](book *workbook.Book, name string, columns []column[T], abov
 		layout.Columns = append(layout.Columns, workbook.Column{Width: c.width, Style: book.Style(c.style), Rule: c.rule})
 		titles = append(titles, c.title)
 	}
-	var err error
-	if l.Sheet, err = book.Sheet(name, layout); err != nil {
-		return nil, err
-	}
+	l.Sheet = book.Sheet(name, layout)
 	style := titleStyle
 	for i, text := range above {
-		if err := l.Texts(i+1, book.Style(style), text); err != nil {
-			return nil, err
-		}
+		l.Texts(i+1, book.Style(style), text)
 		style = textStyle
 	}
-	return l, l.Texts(l.line, book.Style(headerStyle), titles...)
+	l.Texts(l.line, book.Style(headerStyle), titles...)
+	return l
 }
 
 // add writes the row of a value.
-func (l *table[T]) add(x T) error {
+func (l *table[T]) add(x T) {
 	l.line++
-	err := l.Row(l.line)
+	l.Row(l.line, 0)
 	for i, c := range l.columns {
 		l.Put(i+1, c.value(x))
 	}
-	return err
 }
 
 // addAll writes all rows, and ends the sheet.
@@ -73,28 +68,22 @@ func (l *table[T]) addAll(all iter.Seq2[T, error]) error {
 		if err != nil {
 			return err
 		}
-		if err := l.add(x); err != nil {
-			return err
-		}
+		l.add(x)
 	}
-	return l.Close()
+	l.End()
+	return nil
 }
 
 // writeExplanation writes a sheet of texts, one or two on a line. One alone is a title.
-func writeExplanation(book *workbook.Book, widths [2]float64, style int, lines [][]string) error {
-	out, err := book.Sheet(explainedHere, workbook.Layout{Columns: []workbook.Column{{Width: widths[0], Style: style}, {Width: widths[1], Style: style}}})
-	if err != nil {
-		return err
-	}
+func writeExplanation(book *workbook.Book, widths [2]float64, style int, lines [][]string) {
+	out := book.Sheet(explainedHere, workbook.Layout{Columns: []workbook.Column{{Width: widths[0], Style: style}, {Width: widths[1], Style: style}}})
 	title := book.Style(titleStyle)
 	for i, texts := range lines {
 		style := 0
 		if len(texts) == 1 {
 			style = title
 		}
-		if err := out.Texts(i+1, style, texts...); err != nil {
-			return err
-		}
+		out.Texts(i+1, style, texts...)
 	}
-	return out.Close()
+	out.End()
 }

@@ -13,7 +13,11 @@ const TemplateKind = "template"
 // WriteTemplate writes an empty workbook to fill in: the columns with the rules for
 // their cells, the sheet Dossiers, and a sheet that explains them.
 func WriteTemplate(w io.Writer) error {
-	if err := fillTemplate(w); err != nil {
+	book := workbook.New(w, listSheet)
+	writeList(book, listSheet, subscriberHeadings)
+	writeList(book, companySheet, dossierHeadings)
+	explain(book)
+	if err := book.Close(); err != nil {
 		return fmt.Errorf("template: %w", err)
 	}
 	return nil
@@ -26,32 +30,9 @@ const (
 	explainedHere = "Mode d’emploi"
 )
 
-func fillTemplate(w io.Writer) error {
-	book, err := workbook.New(w, listSheet)
-	if err != nil {
-		return err
-	}
-	for _, list := range []struct {
-		name     string
-		headings []heading
-	}{{listSheet, subscriberHeadings}, {companySheet, dossierHeadings}} {
-		out, err := startList(book, list.name, list.headings)
-		if err != nil {
-			return err
-		}
-		if err := out.Close(); err != nil {
-			return err
-		}
-	}
-	if err := explain(book); err != nil {
-		return err
-	}
-	return book.Close()
-}
-
-// startList begins a sheet with a header row. Below it the spreadsheet program refuses
+// writeList writes a sheet with a header row. Below it the spreadsheet program refuses
 // the cells that the import would refuse.
-func startList(book *workbook.Book, name string, headings []heading) (*workbook.Sheet, error) {
+func writeList(book *workbook.Book, name string, headings []heading) {
 	layout, names := workbook.Layout{Frozen: 1}, []string{}
 	for _, h := range headings {
 		column := workbook.Column{Width: columnWidth(h.name), Style: book.Style(textStyle), Rule: advices[h.name]}
@@ -61,11 +42,9 @@ func startList(book *workbook.Book, name string, headings []heading) (*workbook.
 		column.Rule.Title = h.name
 		layout.Columns, names = append(layout.Columns, column), append(names, h.name)
 	}
-	out, err := book.Sheet(name, layout)
-	if err != nil {
-		return nil, err
-	}
-	return out, out.Texts(1, book.Style(headerStyle), names...)
+	out := book.Sheet(name, layout)
+	out.Texts(1, book.Style(headerStyle), names...)
+	out.End()
 }
 
 // advices explain every column of both sheets, by its heading. The dates allowed are
@@ -95,7 +74,7 @@ var advices = map[string]workbook.Rule{
 
 // explain writes the sheet that explains the others. It lists the columns one below the
 // other, so that it is never taken for a header row.
-func explain(book *workbook.Book) error {
+func explain(book *workbook.Book) {
 	rows := [][]string{
 		{"Préparer une liste d’abonnés"}, {},
 		{"Feuille « Abonnés »", "Une ligne par espace. L’ordre des colonnes est libre ; vous pouvez en ajouter d’autres, elles sont conservées."},
@@ -106,7 +85,7 @@ func explain(book *workbook.Book) error {
 	rows = append(rows, []string{}, []string{"À savoir", "Pas de formule dans les colonnes obligatoires : collez les valeurs."},
 		[]string{"", "Chaque ligne reçoit un verdict ; corrigez le classeur des verdicts et importez-le de nouveau : seules les lignes corrigées seront prises."},
 		[]string{"", "Plusieurs espaces peuvent partager une adresse électronique : chacun reçoit son courriel, mais un seul pourra la garder comme identifiant."})
-	return writeExplanation(book, [2]float64{26, 110}, 0, rows)
+	writeExplanation(book, [2]float64{26, 110}, 0, rows)
 }
 
 func explained(headings []heading) [][]string {

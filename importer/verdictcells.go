@@ -105,10 +105,9 @@ func (s *sheet) carried(r row, c cell) string {
 	return text
 }
 
-func (b *verdictBook) writeRow(out *workbook.Sheet, line int) error {
-	err := out.RowOf(line, b.height, 0)
+func (b *verdictBook) writeRow(out *workbook.Sheet, line int) {
+	out.Row(line, b.height)
 	for i, c := range b.cells {
 		out.Put(i+1, c)
 	}
-	return err
 }

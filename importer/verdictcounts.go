@@ -42,48 +42,33 @@ var verdictKinds = []string{"rejected", "excluded", "accepted", "unchanged", "no
 
 // writeSummary writes the first sheet: how many rows have which verdict, and why. It
 // has no heading of a list, so it is never taken for one.
-func (b *verdictBook) writeSummary(file string) error {
+func (b *verdictBook) writeSummary(file string) {
 	count := b.Style(workbook.Style{Format: "[$-40C]#,##0"})
 	total := b.Style(workbook.Style{Format: "[$-40C]#,##0", Bold: true, Line: "top", LineInk: "1F3864"})
 	title := b.Style(workbook.Style{Size: 16, Bold: true, Ink: "1F3864"})
 	note := b.Style(workbook.Style{Ink: "5A6470"})
-	out, err := b.Sheet(b.summary, workbook.Layout{Columns: []workbook.Column{{Width: 14, Style: b.text}, {Width: summaryWidth, Style: b.text}, {Width: 12, Style: count}}})
-	if err != nil {
-		return err
-	}
-	line := 0
-	high := func(height float64, a, c, n workbook.Cell) {
+	out := b.Sheet(b.summary, workbook.Layout{Columns: []workbook.Column{{Width: 14, Style: b.text}, {Width: summaryWidth, Style: b.text}, {Width: 12, Style: count}}})
+	out.Texts(1, title, "Verdicts de l’import")
+	out.Texts(2, note, file)
+	out.Texts(3, note, "Corrigez les lignes rejetées dans la feuille suivante, puis importez ce classeur.")
+	out.Texts(5, b.header, "Verdict", "Motif", "Lignes")
+	line, all := 5, 0
+	row := func(height float64, cells ...workbook.Cell) {
 		line++
-		if e := out.RowOf(line, height, 0); err == nil {
-			err = e
+		out.Row(line, height)
+		for i, c := range cells {
+			out.Put(i+1, c)
 		}
-		out.Put(1, a)
-		out.Put(2, c)
-		out.Put(3, n)
 	}
-	row := func(a, c, n workbook.Cell) { high(0, a, c, n) }
-	none := workbook.Cell{}
-	row(workbook.Text("Verdicts de l’import").In(title), none, none)
-	row(workbook.Text(file).In(note), none, none)
-	row(workbook.Text("Corrigez les lignes rejetées dans la feuille suivante, puis importez ce classeur.").In(note), none, none)
-	row(none, none, none)
-	row(workbook.Text("Verdict").In(b.header), workbook.Text("Motif").In(b.header), workbook.Text("Lignes").In(b.header))
-	all := 0
 	for _, kind := range verdictKinds {
 		for _, of := range b.counts.largest(kind) {
-			why := of.reason
-			if why == "" {
-				why = "sans remarque"
-			}
-			high(heightOf(why, summaryWidth), workbook.Text(kindFrench(kind)).In(b.rows[kind]), workbook.Text(workbook.Cut(why)).In(b.reasons[kind]), workbook.Number(int64(b.counts.reasons[of])).In(count))
+			why := cmp.Or(of.reason, "sans remarque")
+			row(heightOf(why, summaryWidth), workbook.Text(kindFrench(kind)).In(b.rows[kind]), workbook.Text(workbook.Cut(why)).In(b.reasons[kind]), workbook.Number(int64(b.counts.reasons[of])).In(count))
 		}
 		all += b.counts.kinds[kind]
 	}
-	row(workbook.Text("Total").In(total), none.In(total), workbook.Number(int64(all)).In(total))
-	if err != nil {
-		return err
-	}
-	return out.Close()
+	row(0, workbook.Text("Total").In(total), workbook.Cell{}.In(total), workbook.Number(int64(all)).In(total))
+	out.End()
 }
 
 // largest lists the reasons of a verdict, the most frequent first.

@@ -30,13 +30,7 @@ func (f *File) writeVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error]
 
 func (f *File) fillVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error]) error {
 	name := validSheetName(f.Sheet)
-	book, err := newVerdictBook(w, name)
-	if err != nil {
-		return err
-	}
-	if _, err := book.Excelize.NewSheet(name); err != nil {
-		return err
-	}
+	book := newVerdictBook(w, name)
 	if err := book.writeRows(name, f.rows, verdicts); err != nil {
 		return err
 	}
@@ -45,9 +39,7 @@ func (f *File) fillVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error])
 			return err
 		}
 	}
-	if err := book.writeSummary(f.Name); err != nil {
-		return err
-	}
+	book.writeSummary(f.Name)
 	return book.Close()
 }
 
@@ -87,16 +79,12 @@ type verdictBook struct {
 	counts verdictCounts
 }
 
-func newVerdictBook(w io.Writer, name string) (*verdictBook, error) {
+func newVerdictBook(w io.Writer, name string) *verdictBook {
 	summary := "Synthèse"
 	if strings.EqualFold(name, summary) {
 		summary = "Synthèse des verdicts"
 	}
-	book, err := workbook.New(w, summary)
-	if err != nil {
-		return nil, err
-	}
-	b := &verdictBook{Book: book, summary: summary, rows: make(map[string]int), reasons: make(map[string]int), counts: newVerdictCounts(),
+	b := &verdictBook{Book: workbook.New(w, summary, name), summary: summary, rows: make(map[string]int), reasons: make(map[string]int), counts: newVerdictCounts(),
 		numbers: make(map[numberStyle]int), looks: make(map[int]workbook.Style)}
 	b.text = b.look(workbook.Style{Format: "@"})
 	b.header = b.Style(headerStyle)
@@ -107,7 +95,7 @@ func newVerdictBook(w io.Writer, name string) (*verdictBook, error) {
 		b.reasons[of.verdict] = b.Style(workbook.Style{Format: "@", Paper: of.paper, Align: workbook.Middle, Wrap: true})
 	}
 	b.culprit = b.look(workbook.Style{Format: "@", Bold: true, Ink: "9C0006", Paper: "F4B084", Align: workbook.Middle})
-	return b, nil
+	return b
 }
 
 // look makes a style that numbers may come in, too.
@@ -139,10 +127,7 @@ func (b *verdictBook) withFormat(style int, code string) int {
 // writeRows writes the data sheet. The rows come from the spool and their
 // verdicts from the database, both in the order of the lines.
 func (b *verdictBook) writeRows(name string, s *sheet, verdicts iter.Seq2[sql.Verdict, error]) error {
-	out, err := b.openSheet(name, s, 11, reasonWidth, 10)
-	if err != nil {
-		return err
-	}
+	out := b.openSheet(name, s, 11, reasonWidth, 10)
 	next, stop := iter.Pull2(s.all())
 	defer stop()
 	if err := b.writeHead(out, s, next); err != nil {
@@ -160,14 +145,13 @@ func (b *verdictBook) writeRows(name string, s *sheet, verdicts iter.Seq2[sql.Ve
 			return fmt.Errorf("the verdict of row %d has no row", v.Line)
 		}
 		b.mark(s, r, v)
-		if err := b.writeRow(out, r.line); err != nil {
-			return err
-		}
+		b.writeRow(out, r.line)
 	}
 	if r, err, ok := next(); ok {
 		return errors.Join(err, fmt.Errorf("row %d has no verdict", r.line))
 	}
-	return out.Close()
+	out.End()
+	return nil
 }
 
 // writeHead writes the rows above the header, and the header.
@@ -185,8 +169,9 @@ func (b *verdictBook) writeHead(out *workbook.Sheet, s *sheet, next func() (row,
 				b.cells[i] = workbook.Text(heading).In(b.header)
 			}
 		}
-		if err := b.writeRow(out, r.line); err != nil || isHeader {
-			return err
+		b.writeRow(out, r.line)
+		if isHeader {
+			return nil
 		}
 	}
 }
@@ -247,7 +232,7 @@ func (s *sheet) verdictColumn(column int) int {
 const maxFrozen = 12
 
 // openSheet begins a sheet of the same columns, behind added columns of these widths.
-func (b *verdictBook) openSheet(name string, s *sheet, added ...float64) (*workbook.Sheet, error) {
+func (b *verdictBook) openSheet(name string, s *sheet, added ...float64) *workbook.Sheet {
 	layout := workbook.Layout{Columns: make([]workbook.Column, s.right+len(verdictHeadings)), Header: s.layout.line, Side: len(added)}
 	for i := range layout.Columns {
 		layout.Columns[i] = workbook.Column{Width: 18, Style: b.text}
@@ -289,10 +274,7 @@ func columnWidth(heading string) float64 {
 
 // writeDossiers copies the second sheet.
 func (b *verdictBook) writeDossiers(name string, s *sheet) error {
-	out, err := b.openSheet(name, s)
-	if err != nil {
-		return err
-	}
+	out := b.openSheet(name, s)
 	for r, err := range s.all() {
 		if err != nil {
 			return err
@@ -302,9 +284,8 @@ func (b *verdictBook) writeDossiers(name string, s *sheet) error {
 			style = b.header
 		}
 		b.fill(s, r, style, 0)
-		if err := b.writeRow(out, r.line); err != nil {
-			return err
-		}
+		b.writeRow(out, r.line)
 	}
-	return out.Close()
+	out.End()
+	return nil
 }

@@ -90,10 +90,7 @@ func (a *app) writeFirms(dir string, keys *conversion.Keyring, spaces iter.Seq2[
 	defer os.RemoveAll(temporary)
 	var firms, all int
 	err = writeSealed(filepath.Join(temporary, "index.xlsx"), importer.FirmIndexKind, func(w io.Writer) error {
-		index, err := importer.NewFirmIndex(w)
-		if err != nil {
-			return err
-		}
+		index := importer.NewFirmIndex(w)
 		for firm, err := range byAddress(spaces) {
 			if err != nil {
 				return err
@@ -106,9 +103,7 @@ func (a *app) writeFirms(dir string, keys *conversion.Keyring, spaces iter.Seq2[
 			if err != nil {
 				return err
 			}
-			if err := index.Add(firm.address, firm.sharing, file, (firm.sharing+mailsADay-1)/mailsADay); err != nil {
-				return err
-			}
+			index.Add(firm.address, firm.sharing, file, (firm.sharing+mailsADay-1)/mailsADay)
 		}
 		return index.Close()
 	})

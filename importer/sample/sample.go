@@ -33,7 +33,17 @@ const MaxRows = 1_048_000
 // second sheet. The same rows and seed give the same cells. About one row in a
 // hundred must be rejected; up to 200 rows, the last eight show one reason each.
 func Write(w io.Writer, rows int, seed int64) error {
-	if err := (sample{rows: rows, seed: uint64(seed)}).write(w); err != nil {
+	out := workbook.New(w, peopleSheet)
+	s, b := sample{rows: rows, seed: uint64(seed)}, book{
+		Book:   out,
+		title:  out.Style(workbook.Style{Bold: true, Size: 14}),
+		header: out.Style(workbook.Style{Format: "@", Bold: true, Ink: "FFFFFF", Paper: "1F3864"}),
+		text:   out.Style(workbook.Style{Format: "@"}),
+		date:   out.Style(workbook.Style{Format: "dd/mm/yyyy"}),
+	}
+	s.writePeople(b)
+	s.writeCompanies(b)
+	if err := out.Close(); err != nil {
 		return fmt.Errorf("sample workbook: %w", err)
 	}
 	return nil
@@ -229,32 +239,11 @@ type book struct {
 
 const peopleSheet, companySheet = "Abonnés", "Dossiers"
 
-func (s sample) write(w io.Writer) error {
-	out, err := workbook.New(w, peopleSheet)
-	if err != nil {
-		return err
-	}
-	b := book{
-		Book:   out,
-		title:  out.Style(workbook.Style{Bold: true, Size: 14}),
-		header: out.Style(workbook.Style{Format: "@", Bold: true, Ink: "FFFFFF", Paper: "1F3864"}),
-		text:   out.Style(workbook.Style{Format: "@"}),
-		date:   out.Style(workbook.Style{Format: "dd/mm/yyyy"}),
-	}
-	if err := s.writePeople(b); err != nil {
-		return err
-	}
-	if err := s.writeCompanies(b); err != nil {
-		return err
-	}
-	return b.Close()
-}
-
 // headerLine is the line of the header, below a title.
 const headerLine = 3
 
 // begin begins a sheet with a title and a header.
-func (b book) begin(name, title string, headings []heading) (*workbook.Sheet, error) {
+func (b book) begin(name, title string, headings []heading) *workbook.Sheet {
 	layout := workbook.Layout{Frozen: headerLine}
 	for _, h := range headings {
 		column := workbook.Column{Width: h.width, Style: b.text}
@@ -263,27 +252,21 @@ func (b book) begin(name, title string, headings []heading) (*workbook.Sheet, er
 		}
 		layout.Columns = append(layout.Columns, column)
 	}
-	out, err := b.Sheet(name, layout)
-	if err != nil {
-		return nil, err
-	}
-	return out, errors.Join(out.Texts(1, b.title, title), out.Texts(headerLine, b.header, names(headings)...))
+	out := b.Sheet(name, layout)
+	out.Texts(1, b.title, title)
+	out.Texts(headerLine, b.header, names(headings)...)
+	return out
 }
 
-func (s sample) writePeople(b book) error {
-	out, err := b.begin(peopleSheet, "Certificats qui expirent : liste d'exemple, personnes et sociétés fictives", peopleColumns)
-	if err != nil {
-		return err
-	}
+func (s sample) writePeople(b book) {
+	out := b.begin(peopleSheet, "Certificats qui expirent : liste d'exemple, personnes et sociétés fictives", peopleColumns)
 	for i := range s.rows {
-		if err := out.Row(headerLine + 1 + i); err != nil {
-			return err
-		}
+		out.Row(headerLine+1+i, 0)
 		for j, c := range s.cells(s.row(i), i) {
 			out.Put(j+1, c)
 		}
 	}
-	return out.Close()
+	out.End()
 }
 
 // cells are the cells of a row: texts, real dates, and now and then a number, as
@@ -307,11 +290,8 @@ func (s sample) cells(r subscriber, i int) [6]workbook.Cell {
 
 // writeCompanies writes the sheet Dossiers. Every tenth subscriber has no company,
 // three in ten have several.
-func (s sample) writeCompanies(b book) error {
-	out, err := b.begin(companySheet, "Entreprises et services des espaces", firmColumns)
-	if err != nil {
-		return err
-	}
+func (s sample) writeCompanies(b book) {
+	out := b.begin(companySheet, "Entreprises et services des espaces", firmColumns)
 	line := headerLine
 	for i := range s.rows {
 		r := s.row(i)
@@ -320,12 +300,10 @@ func (s sample) writeCompanies(b book) error {
 		}
 		for _, c := range s.companies(i) {
 			line++
-			if err := out.Texts(line, b.text, r.number, c[0], c[1], c[2]); err != nil {
-				return err
-			}
+			out.Texts(line, b.text, r.number, c[0], c[1], c[2])
 		}
 	}
-	return out.Close()
+	out.End()
 }
 
 // manyRows is the size from which each subscriber has one company at most, so that the

@@ -21,17 +21,9 @@ type book struct {
 }
 
 // newBook begins a workbook with its sheets in the order that people read them.
-func newBook(w io.Writer, rowsPerSheet int) (*book, error) {
-	b, err := workbook.New(w, summaryName)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range []string{daySheet, monthSheet, domainSheet, issuerSheet, requestSheet} {
-		if _, err := b.Excelize.NewSheet(name); err != nil {
-			return nil, err
-		}
-	}
-	return &book{Book: b, styles: newStyles(b), rowsPerSheet: rowsPerSheet}, nil
+func newBook(w io.Writer, rowsPerSheet int) *book {
+	b := workbook.New(w, summaryName, daySheet, monthSheet, domainSheet, issuerSheet, requestSheet)
+	return &book{Book: b, styles: newStyles(b), rowsPerSheet: rowsPerSheet}
 }
 
 // A column of a table of T. A column with a group begins it; the next such column
@@ -49,12 +41,10 @@ const headerRow = 2
 // fill writes one table, over several sheets if one cannot hold it. see gets each row
 // once.
 func fill[T any](b *book, name string, columns []column[T], rows iter.Seq2[T, error], see func(*T)) error {
-	s, err := openTable(b, name, columns)
-	if err != nil {
-		return err
-	}
+	s := openTable(b, name, columns)
+	defer func() { s.End() }()
 	if rows == nil {
-		return s.Close()
+		return nil
 	}
 	count := 0
 	for row, err := range rows {
@@ -62,23 +52,16 @@ func fill[T any](b *book, name string, columns []column[T], rows iter.Seq2[T, er
 			return err
 		}
 		if s.rows == b.rowsPerSheet {
-			if err := s.Close(); err != nil {
-				return err
-			}
-			next := fmt.Sprintf("%s (%d)", name, 1+count/(b.rowsPerSheet-headerRow))
-			if s, err = openTable(b, next, columns); err != nil {
-				return err
-			}
+			s.End()
+			s = openTable(b, fmt.Sprintf("%s (%d)", name, 1+count/(b.rowsPerSheet-headerRow)), columns)
 		}
 		if see != nil {
 			see(&row)
 		}
-		if err := s.add(&row); err != nil {
-			return err
-		}
+		s.add(&row)
 		count++
 	}
-	return s.Close()
+	return nil
 }
 
 // A table is one sheet of a table.
@@ -89,7 +72,7 @@ type table[T any] struct {
 }
 
 // openTable begins a sheet with its header: the groups, then the titles.
-func openTable[T any](b *book, name string, columns []column[T]) (*table[T], error) {
+func openTable[T any](b *book, name string, columns []column[T]) *table[T] {
 	layout := workbook.Layout{Frozen: headerRow, Side: 1, Header: headerRow, Titles: 1}
 	width := 0.0
 	for _, c := range columns {
@@ -97,13 +80,8 @@ func openTable[T any](b *book, name string, columns []column[T]) (*table[T], err
 		width += c.width
 	}
 	layout.Wide = int(width/pageWidth) + 1
-	s, err := b.Sheet(name, layout)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.RowOf(1, 20, 0); err != nil {
-		return nil, err
-	}
+	s := b.Sheet(name, layout)
+	s.Row(1, 20)
 	band := 0
 	for i, c := range columns {
 		if c.group != "" {
@@ -111,11 +89,11 @@ func openTable[T any](b *book, name string, columns []column[T]) (*table[T], err
 		}
 		s.Put(i+1, text(c.group).In(b.styles.bands[band]))
 	}
-	err = s.RowOf(headerRow, 46, 0)
+	s.Row(headerRow, 46)
 	for i, c := range columns {
 		s.Put(i+1, text(c.title).In(b.headerOf(c.style)))
 	}
-	return &table[T]{s, columns, headerRow}, err
+	return &table[T]{s, columns, headerRow}
 }
 
 // pageWidth is how many characters a printed row can have and stay readable.
@@ -131,13 +109,12 @@ func (b *book) headerOf(style int) int {
 	return b.styles.header
 }
 
-func (t *table[T]) add(row *T) error {
+func (t *table[T]) add(row *T) {
 	t.rows++
-	err := t.Row(t.rows)
+	t.Row(t.rows, 0)
 	for i := range t.columns {
 		t.Put(i+1, t.columns[i].value(row))
 	}
-	return err
 }
 
 // text is a text cell, or no cell for an empty text.

@@ -96,34 +96,23 @@ var fates = [...]struct {
 	{"Demande annulée", func(s *Spaces) int { return s.Cancelled }},
 }
 
-func (b *book) writeGroups(g groups, t *tally) error {
-	if err := b.writeDays(t.byDay()); err != nil {
-		return err
-	}
-	if err := b.writeGroup(monthSheet, "Fin du certificat", 22, g.months, others{}, g.all); err != nil {
-		return err
-	}
-	if err := b.writeGroup(domainSheet, "Messagerie de l’adresse de contact", 40, g.domains, g.otherDomains, g.all); err != nil {
-		return err
-	}
-	return b.writeGroup(issuerSheet, "Émetteur du certificat", 60, g.issuers, g.otherIssuers, g.all)
+func (b *book) writeGroups(g groups, t *tally) {
+	b.writeDays(t.byDay())
+	b.writeGroup(monthSheet, "Fin du certificat", 22, g.months, others{}, g.all)
+	b.writeGroup(domainSheet, "Messagerie de l’adresse de contact", 40, g.domains, g.otherDomains, g.all)
+	b.writeGroup(issuerSheet, "Émetteur du certificat", 60, g.issuers, g.otherIssuers, g.all)
 }
 
 // writeGroup writes the sheet of one kind of groups.
-func (b *book) writeGroup(name, title string, width float64, list []Spaces, rest others, all Spaces) error {
+func (b *book) writeGroup(name, title string, width float64, list []Spaces, rest others, all Spaces) {
 	titles := []string{title, "Espaces", "Invités", "Sans certificat", "Taux de changement"}
 	layout := workbook.Layout{Frozen: 1, Side: 1, Header: 1, Total: true, Columns: []workbook.Column{{Width: width}, {Width: 12}, {Width: 12}, {Width: 12}, {Width: 12}}}
 	for _, f := range fates[1:] {
 		titles = append(titles, f.title)
 		layout.Columns = append(layout.Columns, workbook.Column{Width: 15})
 	}
-	s, err := b.Sheet(name, layout)
-	if err != nil {
-		return err
-	}
-	if err := s.RowOf(1, 46, 0); err != nil {
-		return err
-	}
+	s := b.Sheet(name, layout)
+	s.Row(1, 46)
 	for i, t := range titles {
 		style := b.styles.numberHeader
 		if i == 0 {
@@ -134,9 +123,7 @@ func (b *book) writeGroup(name, title string, width float64, list []Spaces, rest
 	row := 1
 	put := func(name workbook.Cell, g Spaces, count, share int) {
 		row++
-		if e := s.Row(row); err == nil {
-			err = e
-		}
+		s.Row(row, 0)
 		b.putGroup(s, name, g, count, share)
 	}
 	for _, g := range list {
@@ -146,10 +133,7 @@ func (b *book) writeGroup(name, title string, width float64, list []Spaces, rest
 		put(text(fmt.Sprintf("Autres (%d)", rest.groups)).In(b.styles.text), rest.Spaces, b.styles.count, b.styles.share)
 	}
 	put(text("Total").In(b.styles.totalText), all, b.styles.totalCount, b.styles.totalShare)
-	if err != nil {
-		return err
-	}
-	return s.Close()
+	s.End()
 }
 
 // groupName is the name of a group.
@@ -179,19 +163,14 @@ const periodColumn = 2 + len(dayColumns) + 1
 
 // writeDays writes the events of each day in Paris, and beside it the periods of the
 // summary's chart.
-func (b *book) writeDays(days []dayCounts) error {
+func (b *book) writeDays(days []dayCounts) {
 	of, periods := inPeriods(days)
 	layout := workbook.Layout{Frozen: 1, Side: 1, Header: 1, Total: true, Columns: []workbook.Column{{Width: 16}}}
 	for range periodColumn + len(charted) - 1 {
 		layout.Columns = append(layout.Columns, workbook.Column{Width: 16})
 	}
-	s, err := b.Sheet(daySheet, layout)
-	if err != nil {
-		return err
-	}
-	if err := s.RowOf(1, 32, 0); err != nil {
-		return err
-	}
+	s := b.Sheet(daySheet, layout)
+	s.Row(1, 32)
 	s.Put(1, text("Jour").In(b.styles.header))
 	for i, c := range dayColumns {
 		s.Put(2+i, text(c.title).In(b.styles.numberHeader))
@@ -204,9 +183,7 @@ func (b *book) writeDays(days []dayCounts) error {
 	}
 	var total [len(dayColumns)]int
 	for i := range max(len(days)+1, len(periods)) {
-		if err := s.Row(2 + i); err != nil {
-			return err
-		}
+		s.Row(2+i, 0)
 		switch {
 		case i < len(days):
 			b.putDay(s, workbook.DayOf(days[i].day).In(b.styles.day), days[i].counts, b.styles.count)
@@ -223,7 +200,7 @@ func (b *book) writeDays(days []dayCounts) error {
 			}
 		}
 	}
-	return s.Close()
+	s.End()
 }
 
 func (b *book) putDay(s *workbook.Sheet, name workbook.Cell, counts [len(dayColumns)]int, style int) {

@@ -121,10 +121,7 @@ func Write(w io.Writer, r Report) error { return write(w, r, maxRows) }
 const maxRows = 1 << 20
 
 func write(w io.Writer, r Report, rowsPerSheet int) error {
-	b, err := newBook(w, rowsPerSheet)
-	if err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
+	b := newBook(w, rowsPerSheet)
 	g, err := gather(r.Spaces)
 	if err != nil {
 		return fmt.Errorf("report: spaces: %w", err)
@@ -136,12 +133,8 @@ func write(w io.Writer, r Report, rowsPerSheet int) error {
 	if err := fill(b, rejectedSheet, b.rejectedColumns(), r.Rejected, nil); err != nil {
 		return fmt.Errorf("report: rejected rows: %w", err)
 	}
-	if err := b.writeGroups(g, t); err != nil {
-		return fmt.Errorf("report: groups: %w", err)
-	}
-	if err := b.summarize(r, g.all, t); err != nil {
-		return fmt.Errorf("report: summary: %w", err)
-	}
+	b.writeGroups(g, t)
+	b.summarize(r, g.all, t)
 	if err := b.Close(); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}

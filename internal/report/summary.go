@@ -24,47 +24,35 @@ const (
 
 // summarize writes the first sheet, with values: a formula would have no value until a
 // spreadsheet program computes it.
-func (b *book) summarize(r Report, all Spaces, t *tally) error {
+func (b *book) summarize(r Report, all Spaces, t *tally) {
 	layout := workbook.Layout{Charts: true, Columns: []workbook.Column{{Width: 42}, {Width: 16}, {Width: 16}, {Width: 18}, {Width: 20}}}
 	for range 5 {
 		layout.Columns = append(layout.Columns, workbook.Column{Width: 14})
 	}
-	s, err := b.Sheet(summaryName, layout)
-	if err != nil {
-		return err
-	}
-	p := &pen{book: b, sheet: s}
+	p := &pen{book: b, sheet: b.Sheet(summaryName, layout)}
 	p.title(r)
 	p.tiles(r.Rows, all)
 	p.fates(all)
 	p.rows(r.Rows)
 	p.states(t)
-	p.do(s.Close())
+	p.sheet.End()
 	p.fateChart()
 	p.periodChart(inPeriods(t.byDay()))
 	p.properties(r)
-	return p.err
 }
 
-// A pen writes on the summary, row by row, and remembers the first error.
+// A pen writes on the summary, row by row.
 type pen struct {
 	*book
 	sheet *workbook.Sheet
 	row   int
-	err   error
-}
-
-func (p *pen) do(err error) {
-	if p.err == nil {
-		p.err = err
-	}
 }
 
 // put writes a cell of the row, which may be the next one.
 func (p *pen) put(column, row, style int, c workbook.Cell) {
 	if row != p.row {
 		p.row = row
-		p.do(p.sheet.RowOf(row, cmp.Or(heights[row], 15), 0))
+		p.sheet.Row(row, cmp.Or(heights[row], 15))
 	}
 	p.sheet.Put(column, c.In(style))
 }
@@ -188,7 +176,7 @@ func (p *pen) heads(row int, titles ...string) {
 func (p *pen) fateChart() {
 	first, last := fatesRow+1, fatesRow+len(fates)
 	gap, vary := uint(45), false
-	p.do(p.Excelize.AddChart(summaryName, fateChart, &excelize.Chart{
+	p.Keep(p.Excelize.AddChart(summaryName, fateChart, &excelize.Chart{
 		Type:       excelize.Bar,
 		Format:     excelize.GraphicOptions{OffsetX: 40, AltText: "Où en sont les espaces\u00a0: les valeurs sont dans le tableau de gauche."},
 		Dimension:  excelize.ChartDimension{Width: 700, Height: 235},
@@ -229,7 +217,7 @@ func (p *pen) periodChart(of pitch, list []period) {
 		})
 	}
 	gap := uint(60)
-	p.do(p.Excelize.AddChart(summaryName, dayChart, &excelize.Chart{
+	p.Keep(p.Excelize.AddChart(summaryName, dayChart, &excelize.Chart{
 		Type:      excelize.Col,
 		Format:    excelize.GraphicOptions{OffsetX: 40, AltText: "Activité\u00a0: les valeurs sont dans la feuille «\u00a0Par jour\u00a0»."},
 		Dimension: excelize.ChartDimension{Width: 700, Height: 300},
@@ -259,7 +247,7 @@ func reference(sheet, column string, first, last int) string {
 
 func (p *pen) properties(r Report) {
 	at := r.GeneratedAt.UTC().Format(time.RFC3339)
-	p.do(p.Excelize.SetDocProps(&excelize.DocProperties{
+	p.Keep(p.Excelize.SetDocProps(&excelize.DocProperties{
 		Title: "Changement d’accès des espaces abonnés : rapport", Creator: "bascule", Language: "fr-FR", Created: at, Modified: at,
 	}))
 }

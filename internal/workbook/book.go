@@ -9,32 +9,48 @@ package workbook
 
 import (
 	"archive/zip"
+	"cmp"
 	"compress/flate"
 	"io"
 
 	"github.com/xuri/excelize/v2"
 )
 
-// Book is a workbook under construction. Its sheets are written one after the other.
+// Book is a workbook under construction. Its sheets are written one after the other. It
+// keeps its first error, writes nothing more, and returns the error from Close.
 type Book struct {
 	// Excelize is for what a Sheet does not do: charts and properties.
 	Excelize *excelize.File
 
 	zip  *zip.Writer
 	ours map[string]bool // the parts that this package began
-	err  error           // the first one of the styles
+	err  error           // the first one
 }
 
-// New begins a workbook that opens with a sheet of that name.
-func New(w io.Writer, first string) (*Book, error) {
+// New begins a workbook that opens with a sheet of that name. More sheets have their place
+// behind it if they are named here, in this order.
+func New(w io.Writer, first string, more ...string) *Book {
 	b := &Book{Excelize: excelize.NewFile(), zip: zip.NewWriter(w), ours: make(map[string]bool)}
 	b.zip.RegisterCompressor(zip.Deflate, func(to io.Writer) (io.WriteCloser, error) {
 		return flate.NewWriter(to, flate.BestSpeed) // it takes half the time, and a third more bytes
 	})
-	return b, b.Excelize.SetSheetName(b.Excelize.GetSheetName(0), first)
+	b.Keep(b.Excelize.SetSheetName(b.Excelize.GetSheetName(0), first))
+	for _, name := range more {
+		_, err := b.Excelize.NewSheet(name)
+		b.Keep(err)
+	}
+	return b
 }
 
-// Close writes the rest of the workbook. It does not close the writer.
+// Keep keeps an error, unless there was one before.
+func (b *Book) Keep(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// Close writes the rest of the workbook, or returns the first error. It does not close the
+// writer.
 func (b *Book) Close() error {
 	if b.err != nil {
 		return b.err
@@ -79,23 +95,22 @@ const (
 	MiddleRight // and wrapped
 )
 
-var alignments = [...]*excelize.Alignment{
+var alignments = [...]excelize.Alignment{
 	Middle:      {Vertical: "center"},
 	MiddleLeft:  {Vertical: "center", Horizontal: "left"},
 	MiddleRight: {Vertical: "center", Horizontal: "right", WrapText: true},
 }
 
-// Style makes a style and returns its number. Close returns its error.
+// Style makes a style and returns its number.
 func (b *Book) Style(s Style) int {
 	// Without a family, LibreOffice uses a font with serifs.
-	x := excelize.Style{Font: &excelize.Font{Family: "Calibri", Size: s.Size, Bold: s.Bold, Color: s.Ink}, Alignment: alignments[s.Align]}
+	x := excelize.Style{Font: &excelize.Font{Family: "Calibri", Size: s.Size, Bold: s.Bold, Color: s.Ink}}
+	align := alignments[s.Align]
 	if s.Wrap {
-		wrapped := excelize.Alignment{Vertical: "top"}
-		if x.Alignment != nil {
-			wrapped = *x.Alignment
-		}
-		wrapped.WrapText = true
-		x.Alignment = &wrapped
+		align.WrapText, align.Vertical = true, cmp.Or(align.Vertical, "top")
+	}
+	if align != alignments[Bottom] {
+		x.Alignment = &align
 	}
 	if s.Format != "" {
 		x.CustomNumFmt = &s.Format
@@ -107,9 +122,7 @@ func (b *Book) Style(s Style) int {
 		x.Border = []excelize.Border{{Type: s.Line, Color: s.LineInk, Style: 1}}
 	}
 	n, err := b.Excelize.NewStyle(&x)
-	if b.err == nil {
-		b.err = err
-	}
+	b.Keep(err)
 	return n
 }
 

@@ -1,6 +1,7 @@
 package workbook
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -53,41 +54,23 @@ type Sheet struct {
 // bufferSize is how much the compressor takes at once.
 const bufferSize = 1 << 16
 
-// Sheet begins a sheet; it ends the one before, which must be closed.
-func (b *Book) Sheet(name string, l Layout) (*Sheet, error) {
-	index, err := b.Excelize.NewSheet(name) // or the first sheet, which exists
-	if err != nil {
-		return nil, err
-	}
+// Sheet begins a sheet; it ends the one before, which must have ended.
+func (b *Book) Sheet(name string, l Layout) *Sheet {
+	index, err := b.Excelize.NewSheet(name) // or a sheet that New named
+	b.Keep(err)
 	path := fmt.Sprintf("xl/worksheets/sheet%d.xml", index+1)
 	b.ours[path] = true
 	part, err := b.zip.Create(path)
-	if err != nil {
-		return nil, err
-	}
+	b.Keep(err)
 	s := &Sheet{book: b, name: name, layout: l, part: part, buf: make([]byte, 0, 2*bufferSize)}
-	for i := range l.Columns {
-		letters, err := excelize.ColumnNumberToName(i + 1)
-		if err != nil {
-			return nil, err
+	for i, c := range l.Columns {
+		s.columns = append(s.columns, letters(i+1))
+		if l.Charts { // excelize places charts by the widths
+			b.Keep(b.Excelize.SetColWidth(name, s.columns[i], s.columns[i], c.Width))
 		}
-		s.columns = append(s.columns, letters)
 	}
 	s.head()
-	return s, s.placeCharts()
-}
-
-// placeCharts tells excelize the widths by which it places charts.
-func (s *Sheet) placeCharts() error {
-	if !s.layout.Charts {
-		return nil
-	}
-	for i, letters := range s.columns {
-		if err := s.book.Excelize.SetColWidth(s.name, letters, letters, s.layout.Columns[i].Width); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s
 }
 
 // head writes all parts before the first row.
@@ -114,19 +97,14 @@ func (s *Sheet) head() {
 // freeze keeps the first rows and columns in sight.
 func (s *Sheet) freeze() {
 	rows, columns := s.layout.Frozen, s.layout.Side
-	if rows == 0 && columns == 0 {
+	pane, split := "bottomRight", fmt.Sprintf(` xSplit="%d" ySplit="%d"`, columns, rows)
+	switch {
+	case rows == 0 && columns == 0:
 		return
-	}
-	pane, split := "bottomRight", ""
-	if rows > 0 {
-		split = fmt.Sprintf(` ySplit="%d"`, rows)
-	} else {
-		pane = "topRight"
-	}
-	if columns > 0 {
-		split = fmt.Sprintf(` xSplit="%d"`, columns) + split
-	} else {
-		pane = "bottomLeft"
+	case rows == 0:
+		pane, split = "topRight", fmt.Sprintf(` xSplit="%d"`, columns)
+	case columns == 0:
+		pane, split = "bottomLeft", fmt.Sprintf(` ySplit="%d"`, rows)
 	}
 	cell := fmt.Sprintf("%s%d", letters(columns+1), rows+1)
 	s.buf = fmt.Appendf(s.buf, `<pane%s topLeftCell="%s" activePane="%s" state="frozen"/><selection pane="%[3]s" activeCell="%[2]s" sqref="%[2]s"/>`, split, cell, pane)
@@ -143,38 +121,27 @@ func letters(column int) string {
 func (s *Sheet) add(xml string) { s.buf = append(s.buf, xml...) }
 
 // Texts writes a row of texts in one style; 0 is the columns' styles.
-func (s *Sheet) Texts(line, style int, texts ...string) error {
-	err := s.Row(line)
+func (s *Sheet) Texts(line, style int, texts ...string) {
+	s.Row(line, 0)
 	for i, text := range texts {
 		s.Put(i+1, Text(text).In(style))
 	}
-	return err
 }
 
-// Row begins a row below the earlier ones.
-func (s *Sheet) Row(line int) error { return s.RowOf(line, 0, 0) }
-
-// RowOf begins a row with a height, in points, and a style for the part beyond its
-// cells. 0 is the usual height or style.
-func (s *Sheet) RowOf(line int, height float64, style int) error {
+// Row begins a row below the earlier ones, with a height in points. 0 is the usual one.
+func (s *Sheet) Row(line int, height float64) {
 	s.endRow()
 	if len(s.buf) >= bufferSize {
-		if err := s.flush(); err != nil {
-			return err
-		}
+		s.flush()
 	}
 	s.line = line
 	s.digits = strconv.AppendInt(s.digits[:0], int64(line), 10)
 	s.add(`<row r="`)
 	s.buf = append(s.buf, s.digits...)
-	if style != 0 {
-		s.buf = fmt.Appendf(s.buf, `" s="%d" customFormat="1`, style)
-	}
 	if height != 0 {
 		s.buf = fmt.Appendf(s.buf, `" ht="%v" customHeight="1`, height)
 	}
 	s.add(`">`)
-	return nil
 }
 
 func (s *Sheet) endRow() {
@@ -199,20 +166,19 @@ func (s *Sheet) Put(column int, c Cell) {
 	s.buf = append(c.appendXML(b), `</c>`...)
 }
 
-func (s *Sheet) flush() error {
-	_, err := s.part.Write(s.buf)
+func (s *Sheet) flush() {
+	if s.book.err == nil {
+		_, s.book.err = s.part.Write(s.buf)
+	}
 	s.buf = s.buf[:0]
-	return err
 }
 
-// Close ends the sheet.
-func (s *Sheet) Close() error {
+// End ends the sheet.
+func (s *Sheet) End() {
 	s.endRow()
 	s.add(`</sheetData>`)
 	if s.layout.Header > 0 {
-		if err := s.filter(); err != nil {
-			return err
-		}
+		s.filter()
 	}
 	s.rules()
 	wide, high := max(s.layout.Wide, 1), 0 // any number of pages
@@ -226,29 +192,23 @@ func (s *Sheet) Close() error {
 		s.add(`<drawing r:id="rId1"/>`) // excelize uses this name
 	}
 	s.add(`</worksheet>`)
-	return s.flush()
+	s.flush()
 }
 
 // filter writes the filter. Excelize writes the part of it that is in the workbook. It
 // also writes the names of the header and columns that every printed page repeats.
-func (s *Sheet) filter() error {
+func (s *Sheet) filter() {
 	header := s.layout.Header
 	if !s.layout.Total {
 		area := fmt.Sprintf("A%d:%s%d", header, s.columns[len(s.columns)-1], s.line)
 		s.add(`<autoFilter ref="` + area + `"/>`)
-		if err := s.book.Excelize.AutoFilter(s.name, area, nil); err != nil {
-			return err
-		}
+		s.book.Keep(s.book.Excelize.AutoFilter(s.name, area, nil))
 	}
-	first := s.layout.Titles
-	if first == 0 {
-		first = header
-	}
-	titles := fmt.Sprintf("'%s'!$%d:$%d", s.name, first, header)
+	titles := fmt.Sprintf("'%s'!$%d:$%d", s.name, cmp.Or(s.layout.Titles, header), header)
 	if s.layout.Wide > 1 && s.layout.Side > 0 {
 		titles = fmt.Sprintf("'%s'!$A:$%s,", s.name, s.columns[s.layout.Side-1]) + titles
 	}
-	return s.book.Excelize.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: titles, Scope: s.name})
+	s.book.Keep(s.book.Excelize.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: titles, Scope: s.name}))
 }
 
 // rules writes the rules of the columns, in the form of excelize and Excel.

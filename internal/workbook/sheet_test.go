@@ -3,6 +3,8 @@ package workbook
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/rand"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -17,35 +19,29 @@ import (
 func write(t *testing.T) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	b, err := New(&out, "Un")
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := New(&out, "Un")
 	text, bold := b.Style(Style{Format: "@"}), b.Style(Style{Bold: true, Paper: "1F3864", Align: Middle})
 	first := Layout{Frozen: 3, Header: 3, Columns: make([]Column, 28)}
 	first.Columns[0] = Column{Width: 30, Style: text, Rule: Rule{Type: "textLength", From: 6, To: 20, Title: "numéro", Text: `"6" à 20 <signes>`}}
 	first.Columns[1] = Column{Width: 12, Rule: Rule{Type: "list", Title: "réponse", Text: "choisissez", Choices: []string{"a & b", "d’accord"}}}
 	first.Columns[27] = Column{Width: 12, Rule: Rule{Type: "date", From: 43_831, To: 2_958_465, Title: "date", Text: "un jour"}}
-	s, err := b.Sheet("Un", first)
-	must(t, err)
-	must(t, s.RowOf(1, 28, bold))
+	s := b.Sheet("Un", first)
+	s.Row(1, 28)
 	s.Put(1, Text("=1+1"))
-	must(t, s.Row(3))
+	s.Row(3, 0)
 	s.Put(1, Text("a").In(bold))
 	s.Put(2, Text(""))
 	s.Put(3, Text("").In(bold))
 	s.Put(28, Number(-42))
-	must(t, s.Row(5))
+	s.Row(5, 0)
 	s.Put(1, Decimal(0.25))
 	s.Put(2, Decimal(1.5e17))
 	s.Put(3, Instant(time.Date(2026, 12, 31, 6, 0, 0, 0, time.UTC)))
 	s.Put(4, Day(time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)))
 	s.Put(5, Formula(`A1&"<"`, "<é>"))
 	s.Put(6, Text("a "))
-	must(t, s.Close())
-	s, err = b.Sheet("Deux", Layout{Charts: true, Columns: []Column{{Width: 40}}})
-	must(t, err)
-	must(t, s.Close())
+	s.End()
+	b.Sheet("Deux", Layout{Charts: true, Columns: []Column{{Width: 40}}}).End()
 	must(t, b.Excelize.AddChart("Deux", "A2", &excelize.Chart{Type: excelize.Bar, Series: []excelize.ChartSeries{{Values: "'Un'!$A$1:$A$5"}}}))
 	must(t, b.Close())
 	return out.Bytes()
@@ -165,8 +161,7 @@ func unzip(t *testing.T, book []byte) map[string]string {
 
 // A style is what it says.
 func TestStyle(t *testing.T) {
-	b, err := New(io.Discard, "Un")
-	must(t, err)
+	b := New(io.Discard, "Un")
 	s, err := b.Excelize.GetStyle(b.Style(Style{Format: "0.0%", Size: 14, Bold: true, Ink: "112233", Paper: "445566", Align: MiddleRight, Line: "top", LineInk: "778899"}))
 	must(t, err)
 	if f := s.Font; f.Family != "Calibri" || f.Size != 14 || !f.Bold || f.Color != "112233" {
@@ -182,10 +177,33 @@ func TestStyle(t *testing.T) {
 
 // Close returns the error of a style.
 func TestWrongStyle(t *testing.T) {
-	b, err := New(io.Discard, "Un")
-	must(t, err)
+	b := New(io.Discard, "Un")
 	b.Style(Style{Size: excelize.MaxFontSize + 1})
 	if err := b.Close(); err == nil {
 		t.Error("a style that cannot be is taken")
 	}
+}
+
+// Close returns the first error of the writer, whatever is written after it.
+func TestFailingWriter(t *testing.T) {
+	w := &broken{}
+	b := New(w, "Un")
+	for range 2 {
+		s := b.Sheet("Un", Layout{Columns: make([]Column, 1)})
+		for line := range 20_000 {
+			s.Texts(1+line, 0, rand.Text())
+		}
+		s.End()
+	}
+	if err := b.Close(); err == nil || err.Error() != "broken 1" || w.times != 1 {
+		t.Errorf("%d writes, the error is %v", w.times, err)
+	}
+}
+
+// broken is a writer that fails each time.
+type broken struct{ times int }
+
+func (b *broken) Write([]byte) (int, error) {
+	b.times++
+	return 0, fmt.Errorf("broken %d", b.times)
 }
