@@ -53,7 +53,7 @@ func (w *window) allow(ctx context.Context, f *fates) error {
 	for _, m := range all {
 		if key := m.To.Key(); m.counts() {
 			if granted[key] == 0 {
-				f.holdAgain(m, w.allowances[key].Tomorrow)
+				f.delayed = append(f.delayed, delay{mail: m, until: w.allowances[key].Tomorrow})
 				continue
 			}
 			granted[key]--
@@ -106,13 +106,4 @@ func columns(perKey map[string]int) (keys pq.StringArray, numbers pq.Int64Array)
 		keys, numbers = append(keys, key), append(numbers, int64(n))
 	}
 	return keys, numbers
-}
-
-// holdAgain gives an invitation back to its campaign; another mail stays due.
-func (f *fates) holdAgain(m *Mail, until string) {
-	if !m.startsCode() || m.Attempts > 0 {
-		f.putOffUntil(m.ID, until)
-		return
-	}
-	f.back, f.backUntil = append(f.back, m.ID), append(f.backUntil, until)
 }

@@ -60,13 +60,14 @@ func (w *window) readInvited(ctx context.Context, mails map[int64]*Mail) error {
 		mails[id].contact = known[contacts[i]]
 	}
 	var alone []struct {
-		ID    int64  `db:"id"`
-		Until string `db:"until"`
+		ID        int64  `db:"id"`
+		Exclusion int64  `db:"exclusion"`
+		Until     string `db:"until"`
 	}
 	err = w.tx.SelectContext(ctx, &alone, leftAlone, ids, contacts, addresses, numbers)
 	for _, a := range alone {
 		if m := mails[a.ID]; m.Kind != MailCode || !m.IsChosen {
-			m.LeftUntil = a.Until
+			m.LeftUntil, m.LeftBy = a.Until, a.Exclusion
 		}
 	}
 	return err

@@ -33,6 +33,8 @@ type SpaceExclusion struct {
 }
 
 var (
+	//go:embed query/lock_exclusions.sql
+	lockExclusions string
 	//go:embed query/exclude.sql
 	excludeQuery string
 	//go:embed query/lift_exclusion.sql
@@ -156,6 +158,9 @@ func exclude(ctx context.Context, tx *sqlx.Tx, x Exclusion) (spaces int, err err
 	if !x.EndsAt.IsZero() {
 		ends = x.EndsAt
 	}
+	if _, err := tx.ExecContext(ctx, lockExclusions, x.Kind, x.Key); err != nil {
+		return 0, err
+	}
 	err = tx.GetContext(ctx, &spaces, excludeQuery, x.Kind, x.Key, ends, x.Reason, x.Actor)
 	return spaces, err
 }
@@ -168,7 +173,12 @@ func (db *DB) Lift(ctx context.Context, x conversion.Excluded, reason, actor str
 		Lifted int `db:"lifted"`
 		Spaces int `db:"spaces"`
 	}
-	err = db.x.GetContext(ctx, &row, liftExclusion, x.Kind, x.Key, reason, actor)
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, lockExclusions, x.Kind, x.Key); err != nil {
+			return err
+		}
+		return tx.GetContext(ctx, &row, liftExclusion, x.Kind, x.Key, reason, actor)
+	})
 	if err == nil && row.Lifted == 0 {
 		err = conversion.ErrNotFound
 	}

@@ -146,6 +146,7 @@ func TestExcludedIsNotInvited(t *testing.T) {
 			t.Fatalf("%d mails were sent", n)
 		}
 		d.Shift(t, time.Hour+time.Second)
+		d.must(d.ReleaseAll(d.ctx))
 		if n := d.deliver(); n != 1 {
 			t.Errorf("%d mails were sent once it is over, want 1", n)
 		}
@@ -385,6 +386,7 @@ func TestShorterExclusionEnds(t *testing.T) {
 			d.must(d.lift("a@duvallon.example"))
 		} else {
 			d.Shift(t, 25*time.Hour)
+			d.must(d.ReleaseAll(d.ctx))
 		}
 		if n := d.deliver(); n != 1 {
 			t.Errorf("lifted %v: %d mails were sent, want 1", lifted, n)

@@ -54,6 +54,7 @@ type Mail struct {
 	Code      conversion.Code    // zero unless the mail carries a code
 	Message   conversion.Message // of its campaign, in an invitation, its repetition and its reminder
 	LeftUntil string             // an instant, or infinity, while its space is left alone (D17); "" if it is not
+	LeftBy    int64              // the exclusion that lasts so long
 	Date      time.Time          // of the message; the same for every copy of it
 	ExpiresAt time.Time          `db:"expires_at"` // the code's deadline, in a notice that of the contact's code; the epoch if there is none
 }

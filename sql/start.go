@@ -113,6 +113,9 @@ func (w *window) run(ctx context.Context) (Start, error) {
 	if err := w.admit(ctx, &f); err != nil {
 		return Start{}, err
 	}
+	if err := w.delay(ctx, &f); err != nil {
+		return Start{}, err
+	}
 	if err := f.settle(ctx, w.tx); err != nil {
 		return Start{}, err
 	}
@@ -174,6 +177,7 @@ type fates struct {
 	void, doubt pq.Int64Array
 	held        pq.Int64Array
 	wait        pq.Float64Array // seconds until held mails are due again
+	delayed     []delay
 	putOff      pq.Int64Array
 	until       pq.StringArray // when mails put off are due again; infinity: until somebody wakes them
 	back        pq.Int64Array  // invitations that their campaign holds again, until backUntil
@@ -196,11 +200,11 @@ func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
 	case m.Campaign == campaignShut && first:
 		f.hold(m.ID, shutFor)
 	case m.Campaign == CampaignPrepared || m.Campaign == CampaignPaused:
-		f.putOffUntil(m.ID, "infinity") // its campaign wakes it
+		f.delayed = append(f.delayed, delay{mail: m, until: never, campaign: m.CampaignID})
 	case !m.Good || (m.Kind == MailReset || m.Kind == MailIdentifier) && !m.Started && !m.Recent:
 		f.void = append(f.void, m.ID)
 	case m.LeftUntil != "" && first && !m.Started:
-		f.putOffUntil(m.ID, m.LeftUntil)
+		f.delayed = append(f.delayed, delay{mail: m, until: m.LeftUntil, exclusion: m.LeftBy})
 	case m.LeftUntil != "" || m.Interruptions >= 3 && !first:
 		f.void = append(f.void, m.ID)
 	case m.Interruptions >= 3:
@@ -208,7 +212,7 @@ func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
 	case m.Kind == MailReminder && !at.Before(m.ExpiresAt):
 		f.void = append(f.void, m.ID)
 	case m.Kind == MailReminder && at.After(m.Now):
-		f.putOffUntil(m.ID, at.Format(time.RFC3339Nano))
+		f.delayed = append(f.delayed, delay{mail: m, until: at.Format(time.RFC3339Nano)})
 	default:
 		if err := m.address(keys); err != nil {
 			f.unwritten = fmt.Errorf("%s mail of request %d: %w", m.Kind, m.RequestID, err)
@@ -217,10 +221,6 @@ func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
 		}
 		f.start = append(f.start, m)
 	}
-}
-
-func (f *fates) putOffUntil(id int64, at string) {
-	f.putOff, f.until = append(f.putOff, id), append(f.until, at)
 }
 
 func (f *fates) hold(id int64, wait time.Duration) {

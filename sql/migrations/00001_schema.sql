@@ -385,7 +385,7 @@ CREATE TABLE held (
 COMMENT ON TABLE  held IS 'An invitation that its campaign has not released yet. A release makes it an obligation. Its request is open, and its code has never started.';
 COMMENT ON COLUMN held.priority IS '1 to 9, the first leaves first (D13).';
 COMMENT ON COLUMN held.expires IS 'The last day of the certificate.';
-COMMENT ON COLUMN held.not_before IS 'When its address may have another mail (D16). Null: now.';
+COMMENT ON COLUMN held.not_before IS 'When its address may have another mail (D16), or is no longer left alone (D17). Null: now.';
 CREATE INDEX held_order ON held (campaign_id, priority, expires, request_id) WHERE not_before IS NULL;
 CREATE INDEX held_waiting ON held (campaign_id, not_before) WHERE not_before IS NOT NULL;
 

@@ -1,6 +1,6 @@
 -- Leaves the address, domain or number ($1 says which) $2 alone until instant $3, for reason $4, by $5 (D17). It replaces
--- an exclusion of the same that still holds: mails that waited for that one are due again. Counts the spaces that $2 names,
--- and enters the exclusion into the audit log of each.
+-- an exclusion of the same that still holds: mails that waited for that one are due again, or their campaign may release
+-- them. A statement before locks that one. Counts the spaces that $2 names, and enters the exclusion into the audit log of each.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), replaced AS (
@@ -17,6 +17,10 @@ WITH clock AS MATERIALIZED (
     SELECT id FROM space WHERE $1 = 'domain' AND split_part(contact_key, '@', 2) = $2
     UNION ALL
     SELECT id FROM space WHERE $1 = 'number' AND number = $2
+), awake AS (
+    UPDATE held h SET not_before = invited_until(h.space_id, c.email_key, h.request_id)
+    FROM clock, request r JOIN code c ON c.request_id = r.id AND c.generation = r.generation
+    WHERE EXISTS (SELECT FROM replaced) AND r.space_id IN (SELECT id FROM named) AND h.request_id = r.id AND h.not_before > clock.now
 ), waiting AS MATERIALIZED (
     SELECT o.id, o.due_at FROM obligation o
     WHERE EXISTS (SELECT FROM replaced) AND o.space_id IN (SELECT id FROM named) AND o.kind = 'code' AND o.copy = 0

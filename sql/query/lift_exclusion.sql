@@ -1,12 +1,12 @@
 -- Lifts the exclusions of the address, domain or number ($1 says which) $2, for reason $3, by $4 (D17). Invitations that
--- waited for them go back to their campaign, which releases them as its brakes allow (D13). An invitation of no campaign,
--- or of one that is over, is due again. Counts the exclusions that it lifted, and the spaces that they named.
+-- waited for them go back to their campaign, or wait there no longer for the end of the exclusions; it releases them as its
+-- brakes allow (D13). An invitation of no campaign, or of one that is over, is due again. A statement before locks the
+-- exclusions. Counts the exclusions that it lifted, and the spaces that they named.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), held AS MATERIALIZED (
     SELECT x.id, x.ends_at FROM exclusion x, clock
     WHERE x.kind = $1 AND x.key = $2 AND x.ends_at > clock.now
-    FOR UPDATE OF x
 ), named AS MATERIALIZED (
     SELECT s.id AS space_id, h.id FROM (
         SELECT id FROM space WHERE $1 = 'address' AND contact_key = $2
@@ -18,6 +18,10 @@ WITH clock AS MATERIALIZED (
     UPDATE exclusion x SET ends_at = clock.now, lifted_by = $4, lift_reason = $3
     FROM held h, clock WHERE x.id = h.id
     RETURNING x.id
+), awake AS (
+    UPDATE held h SET not_before = invited_until(h.space_id, c.email_key, h.request_id)
+    FROM clock, request r JOIN code c ON c.request_id = r.id AND c.generation = r.generation
+    WHERE r.space_id IN (SELECT space_id FROM named) AND h.request_id = r.id AND h.not_before > clock.now
 ), waiting AS MATERIALIZED (
     SELECT o.id, o.due_at, o.request_id, o.generation, o.space_id, o.campaign_id,
            o.campaign_id IS NOT NULL AND campaign_is_open(o.campaign_id) AND request_is_open(r) AND r.generation = o.generation
