@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"time"
 
@@ -68,6 +69,9 @@ var (
 // the attempt back (D11). That happens to a mail once. If it is refused again, it is to
 // blame itself: it no longer counts, and follows its own schedule. When only such mails
 // are left, the open breaker closes, as no probe could tell anything about the relay.
+//
+// If nobody knows how its COMMIT ended, it counts as done. Said twice, one refusal would
+// count as two, and close the breaker. If it is not on record after all, the next one is.
 func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn Turn, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		var isOpen bool
@@ -89,7 +93,10 @@ func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn
 		turn = Opened
 		return openIn(ctx, tx, reason, nil)
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrUnknown):
+		return Unturned, nil
+	case err != nil:
 		return Unturned, fmt.Errorf("note unclear refusals: %w", err)
 	}
 	return turn, nil

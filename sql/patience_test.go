@@ -5,6 +5,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
@@ -140,6 +141,32 @@ func TestCommitAnswerLost(t *testing.T) {
 	})
 	if got := d.Text(t, `SELECT access FROM space`); got != "password" {
 		t.Errorf("the space is entered by %s", got)
+	}
+}
+
+// D11: five refusals open the breaker, and the answer to their COMMIT is lost. They are
+// not recorded a second time: each would count as two, and close the breaker.
+func TestUnclearCommitAnswerLost(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	for i := range sql.UnclearLimit {
+		d.invite(number(i), fmt.Sprintf("contact%d@duvallon.example", i))
+	}
+	h := d.start(10)
+	d.must(d.FinishFailed(d.ctx, h.failures("550 no", true)))
+	proxied, mute := muteCommits(t, d.URL)
+	pool, err := sql.OpenWork(t.Context(), proxied, 1)
+	d.must(err)
+	defer pool.Close()
+	pool.LimitAnswers(2 * time.Second)
+	mute.Store(true)
+	ends(t, "a COMMIT without an answer", func() {
+		if _, err := pool.NoteUnclear(d.ctx, h.ids(), "550 no"); err != nil {
+			t.Errorf("the caller will say it again: %v", err)
+		}
+	})
+	if got := d.Text(t, `SELECT (SELECT opened_at IS NOT NULL FROM breaker) || ' ' || string_agg(DISTINCT blame, ' ') FROM obligation`); got != "true excused" {
+		t.Errorf("the breaker is open, and the mails are excused: %s", got)
 	}
 }
 
