@@ -2,6 +2,8 @@ package sql_test
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -205,5 +207,25 @@ func TestTwoDays(t *testing.T) {
 			t.Errorf("%s: %v left after two days, want %d", name, got, 1-c.want)
 		}
 		d.sound()
+	}
+}
+
+// D16: whatever the locale of the database, a window locks the numbers of its addresses
+// in the order in which outcomes do, that of their column: no two wait for each other.
+func TestAllowanceLocksInOrder(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	query, err := os.ReadFile("query/allow.sql")
+	d.must(err)
+	rows, err := d.Raw.Query("EXPLAIN (VERBOSE) "+string(query), "{a@duvallon.example}", "{1}", 5)
+	d.must(err)
+	defer rows.Close()
+	var plan, line string
+	for rows.Next() {
+		d.must(rows.Scan(&line))
+		plan += line + "\n"
+	}
+	if d.must(rows.Err()); !strings.Contains(plan, `COLLATE "C"`) {
+		t.Errorf("no order of the column's:\n%s", plan)
 	}
 }

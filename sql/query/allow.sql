@@ -7,7 +7,7 @@ WITH today AS MATERIALIZED (
     SELECT key, n FROM unnest($1::text[], $2::int[]) AS i (key, n)
 ), counted AS (
     INSERT INTO allowance AS a (email_key, day, mails, granted)
-    SELECT key, day, least(n, $3::int), least(n, $3::int) FROM wanted, today ORDER BY key -- every statement that locks several uses this order
+    SELECT key, day, least(n, $3::int), least(n, $3::int) FROM wanted, today ORDER BY key COLLATE "C" -- every statement that locks several uses this order
     ON CONFLICT (email_key, day) DO UPDATE SET mails = least(a.mails + excluded.mails, $3::int), granted = least(excluded.mails, $3::int - a.mails)
     RETURNING email_key, day, granted
 )
