@@ -47,12 +47,9 @@ func TestBoundsOfTheConfiguration(t *testing.T) {
 		"CERT_PUBLIC_URL":     func(e environment) (any, error) { return e.certPublicURL() },
 		"HELP_TEXT_FILE":      func(e environment) (any, error) { _, err := e.help(); return "read", err },
 		"THEME_DIR":           func(e environment) (any, error) { _, err := e.themeDir(); return "read", err },
-		"--within":            func(e environment) (any, error) { var s span; err := s.Set(e.getenv("--within")); return s, err },
-		"--batch": func(e environment) (any, error) {
-			var n batchNumber
-			err := n.Set(e.getenv("--batch"))
-			return int64(n), err
-		},
+		"--within":            func(e environment) (any, error) { return parseSpan(e.getenv("--within")) },
+		"--batch":             func(e environment) (any, error) { return parseBatch(e.getenv("--batch")) },
+		"--min-help":          func(e environment) (any, error) { return parseHelp(e.getenv("--min-help")) },
 	}
 	for _, test := range []struct{ name, value, want string }{ // want "" is refused
 		{"MAIL_RATE", "0.001", "0.001"}, {"MAIL_RATE", "0.0009", ""}, {"MAIL_RATE", "1000000", "1e+06"}, {"MAIL_RATE", "1000001", ""}, {"MAIL_RATE", "NaN", ""}, {"MAIL_RATE", "-1", ""},
@@ -68,6 +65,7 @@ func TestBoundsOfTheConfiguration(t *testing.T) {
 		{"HELP_TEXT_FILE", file("good", maxHelp), "read"}, {"HELP_TEXT_FILE", file("long", maxHelp+1), ""},
 		{"THEME_DIR", folder, "read"}, {"THEME_DIR", file("file", 1), ""}, {"THEME_DIR", filepath.Join(folder, "none"), ""},
 		{"--within", "36600d", time.Duration(maxDays * 24 * time.Hour).String()}, {"--within", "36601d", ""}, {"--within", "213504d", ""}, {"--within", "0d", ""}, {"--within", "-1h", ""}, {"--within", "878400h1s", ""},
+		{"--min-help", "0", "0s"}, {"--min-help", "90s", "2m0s"}, {"--min-help", "-1h", ""}, {"--min-help", "36601d", ""},
 		{"--batch", "1", "1"}, {"--batch", "0", ""}, {"--batch", "-1", ""}, {"--batch", "x", ""},
 	} {
 		got, err := read[test.name](environment{func(name string) string {
@@ -77,9 +75,6 @@ func TestBoundsOfTheConfiguration(t *testing.T) {
 			return ""
 		}})
 		text := fmt.Sprint(got)
-		if s, ok := got.(span); ok {
-			text = s.String()
-		}
 		switch {
 		case (err != nil) != (test.want == ""), err == nil && text != test.want:
 			t.Errorf("%s=%s: %s, %v; want %q", test.name, test.value, text, err, test.want)
@@ -103,13 +98,13 @@ func TestConfirmWithoutTerminal(t *testing.T) {
 	plan := func(n int) sql.Plan {
 		return sql.Plan{Requests: make([]int64, n), States: map[conversion.State]int{conversion.StateExpired: n}}
 	}
-	a := &app{stdin: strings.NewReader("y\n"), stderr: &strings.Builder{}}
 	for _, test := range []struct {
 		n    int
 		yes  bool
 		done bool
 	}{{0, false, true}, {1, false, true}, {2, false, false}, {2, true, true}} {
-		err := a.confirm(context.Background(), bulkFlags{yes: test.yes}, plan(test.n), "end")
+		a := &app{stdin: strings.NewReader("y\n"), stderr: &strings.Builder{}, yes: test.yes}
+		err := a.confirm(context.Background(), plan(test.n), "end")
 		if (err == nil) != test.done || err != nil && !strings.Contains(err.Error(), "add --yes") {
 			t.Errorf("%d requests, --yes %v: %v", test.n, test.yes, err)
 		}

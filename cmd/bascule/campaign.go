@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,7 +12,6 @@ import (
 )
 
 func (a *app) campaignCommand() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "campaign",
 		Short: "List the campaigns; start, pause, resume, cancel or close one",
@@ -23,24 +24,18 @@ Environment: DATABASE_URL.`,
   bascule campaign show spring
   bascule campaign start spring --pilot 200`,
 		Args: noArg,
+		RunE: a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
+			list, err := db.Campaigns(ctx)
+			if err != nil {
+				return err
+			}
+			return a.tell(terminal.Campaigns(list))
+		}),
 	}
-	addJSONTo(cmd, &asJSON, "print one JSON object")
-	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.campaigns(ctx, db, asJSON) })
-	cmd.AddCommand(a.campaignShow(), a.campaignPlan(), a.campaignCheck(), a.campaignPreview(), a.campaignStart(), a.campaignSet(), a.campaignPause(), a.campaignResume(),
-		a.campaignEnd("cancel", "End a campaign and its open requests; their codes are dead at once",
-			`Ends a campaign and all its open requests. Their codes are dead at once, those in
-mails under way too. What is switched stays switched. It says how many requests
-there are, and how many it ended.`, (*sql.DB).CancelCampaign, "are cancelled; codes that were mailed are dead", new(string)),
-		a.campaignClose())
+	a.addJSONTo(cmd, "print one JSON object")
+	cmd.AddCommand(a.campaignShow(), a.campaignPlan(), a.campaignCheck(), a.campaignPreview(), a.campaignStart(), a.campaignSet(),
+		a.campaignPause(), a.campaignResume(), a.campaignCancel(), a.campaignClose())
 	return cmd
-}
-
-func (a *app) campaigns(ctx context.Context, db *sql.DB, asJSON bool) error {
-	list, err := db.Campaigns(ctx)
-	if err != nil {
-		return err
-	}
-	return a.tell(asJSON, terminal.Campaigns(list))
 }
 
 // ofCampaign makes a command about one campaign. A shell completes its name.
@@ -68,7 +63,6 @@ func (a *app) withCampaign(open opener, f func(context.Context, *sql.DB, sql.Cam
 }
 
 func (a *app) campaignShow() *cobra.Command {
-	var asJSON bool
 	cmd := a.ofCampaign(&cobra.Command{
 		Use:   "show NAME",
 		Short: "Tell how a campaign stands",
@@ -80,13 +74,29 @@ Environment: DATABASE_URL; HELP_HOURS, CODE_LIFETIME and MAIL_RATE, optional, as
 workers have them.`,
 		Example: "  bascule campaign show spring --json",
 	})
-	addJSONTo(cmd, &asJSON, "print one JSON object")
+	a.addJSONTo(cmd, "print one JSON object")
 	cmd.RunE = a.withCampaign(a.withDB, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		last, err := a.lastMail(ctx, db, p)
 		if err != nil {
 			return err
 		}
-		return a.tell(asJSON, terminal.NewCampaign(p, last))
+		return a.tell(terminal.NewCampaign(p, last))
 	})
 	return cmd
+}
+
+// addStateTo adds --json to a command that changes a campaign.
+func (a *app) addStateTo(cmd *cobra.Command) {
+	a.addJSONTo(cmd, "print how the campaign stands then as one JSON object")
+}
+
+// tellChanged tells what a command has done to a campaign or, with --json, how it stands
+// now: as campaign show does, but for the last mail. A signal comes too late for what is
+// done.
+func (a *app) tellChanged(ctx context.Context, db *sql.DB, name string, said func(now sql.CampaignProgress) string) error {
+	now, err := db.Progress(context.WithoutCancel(ctx), name)
+	if err != nil {
+		return fmt.Errorf("it is done, but cannot be told: %w", err)
+	}
+	return a.answer(terminal.NewCampaign(now, time.Time{}), "%s", said(now))
 }

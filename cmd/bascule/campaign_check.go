@@ -22,7 +22,6 @@ import (
 )
 
 func (a *app) campaignCheck() *cobra.Command {
-	var asJSON bool
 	cmd := a.ofCampaign(&cobra.Command{
 		Use:   "check NAME",
 		Short: "Tell whether a campaign is ready to start",
@@ -38,14 +37,14 @@ DKIM_SELECTOR, optional, the name of the key by which the relay signs mails;
 DNS_SERVER, optional, the resolver that it asks in place of the machine's.`,
 		Example: "  bascule campaign check spring",
 	})
-	addJSONTo(cmd, &asJSON, "print one JSON object")
+	a.addJSONTo(cmd, "print one JSON object")
 	cmd.RunE = a.withCampaign(a.withDB, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
-		lines, err := a.ready(ctx, db, p, p.CampaignSettings)
+		lines, err := a.ready(ctx, db, p)
 		if err != nil {
 			return err
 		}
 		red := readiness.Reds(lines)
-		err = a.tell(asJSON, terminal.Check{Campaign: p.Name, Ready: len(red) == 0, Lines: lines})
+		err = a.tell(terminal.Check{Campaign: p.Name, Ready: len(red) == 0, Lines: lines})
 		if err == nil && len(red) > 0 {
 			err = notReady(p.Name, red)
 		}
@@ -61,8 +60,8 @@ func notReady(name string, red []string) error {
 
 // mayStart returns an error unless the campaign is ready, or somebody gives a reason to
 // start it anyway. Then it returns that reason, for the log.
-func (a *app) mayStart(ctx context.Context, db *sql.DB, p sql.CampaignProgress, s sql.CampaignSettings, anyway string) (why string, err error) {
-	lines, err := a.ready(ctx, db, p, s)
+func (a *app) mayStart(ctx context.Context, db *sql.DB, p sql.CampaignProgress, anyway string) (why string, err error) {
+	lines, err := a.ready(ctx, db, p)
 	if err != nil {
 		return "", err
 	}
@@ -84,15 +83,13 @@ const (
 	dnsTimeout   = 5 * time.Second
 )
 
-// ready judges whether a campaign may start with these settings. Only a failure of
+// ready judges whether a campaign may start with its settings in p. Only a failure of
 // PostgreSQL is an error.
-func (a *app) ready(ctx context.Context, db *sql.DB, p sql.CampaignProgress, s sql.CampaignSettings) ([]readiness.Line, error) {
-	p.CampaignSettings = s
+func (a *app) ready(ctx context.Context, db *sql.DB, p sql.CampaignProgress) ([]readiness.Line, error) {
 	status, err := db.Status(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
-	asked := a.askOthers(ctx, status.Breaker)
 	workers, err := db.Workers(ctx)
 	if err != nil {
 		return nil, err
@@ -105,7 +102,7 @@ func (a *app) ready(ctx context.Context, db *sql.DB, p sql.CampaignProgress, s s
 	if err != nil {
 		return nil, err
 	}
-	answers := asked()
+	answers := a.askOthers(ctx, status.Breaker)
 	clocks := map[string]time.Duration{"this machine's clock": here}
 	if !answers.date.IsZero() { // whole seconds, rounded down
 		clocks["the clock of PUBLIC_URL"] = here + answers.date.Add(time.Second/2).Sub(answers.at)
@@ -125,66 +122,58 @@ func unset(name string, err error) readiness.Line {
 	return readiness.Bad(name, err.Error(), "give this command the environment of the workers and the pages")
 }
 
+// judged is the line about a value of the environment.
+func judged[T any](name string, read func() (T, error), judge func(T) readiness.Line) readiness.Line {
+	v, err := read()
+	if err != nil {
+		return unset(name, err)
+	}
+	return judge(v)
+}
+
 // textLines judge whether subscribers read the operator's own texts.
 func (a *app) textLines() []readiness.Line {
-	var lines []readiness.Line
-	by, err := a.env.administration()
-	switch {
-	case err != nil:
-		lines = append(lines, unset("administration", err))
-	case by.IsZero():
-		lines = append(lines, readiness.Bad("administration", "mails and pages say nobody's name", "set ADMINISTRATION"))
-	default:
-		lines = append(lines, readiness.Good("administration", by.String()))
+	return []readiness.Line{
+		judged("administration", a.env.administration, func(by conversion.Administration) readiness.Line {
+			if by.IsZero() {
+				return readiness.Bad("administration", "mails and pages say nobody's name", "set ADMINISTRATION")
+			}
+			return readiness.Good("administration", by.String())
+		}),
+		judged("help", a.env.help, func(text string) readiness.Line {
+			if text == strings.TrimSpace(defaultHelp) {
+				return readiness.Bad("help", "the text about the assistance is the built-in one", "write your own and set HELP_TEXT_FILE")
+			}
+			return readiness.Good("help", "the text about the assistance is your own")
+		}),
+		judged("legal", a.env.legal, func(own web.Legal) readiness.Line {
+			if drafts := own.Drafts(); len(drafts) > 0 {
+				return readiness.Bad("legal", "still a draft: "+strings.Join(drafts, ", "),
+					"write "+strings.Join(web.LegalFiles, " and ")+", without a gap, and set LEGAL_DIR")
+			}
+			return readiness.Good("legal", "the legal pages are your own")
+		}),
 	}
-	help, err := a.env.help()
-	switch {
-	case err != nil:
-		lines = append(lines, unset("help", err))
-	case help == strings.TrimSpace(defaultHelp):
-		lines = append(lines, readiness.Bad("help", "the text about the assistance is the built-in one", "write your own and set HELP_TEXT_FILE"))
-	default:
-		lines = append(lines, readiness.Good("help", "the text about the assistance is your own"))
-	}
-	legal, err := a.env.legal()
-	drafts := legal.Drafts()
-	switch {
-	case err != nil:
-		return append(lines, unset("legal", err))
-	case len(drafts) > 0:
-		return append(lines, readiness.Bad("legal", "still a draft: "+strings.Join(drafts, ", "),
-			"write "+strings.Join(web.LegalFiles, " and ")+", without a gap, and set LEGAL_DIR"))
-	}
-	return append(lines, readiness.Good("legal", "the legal pages are your own"))
 }
 
 func (a *app) keyLine(ctx context.Context, db *sql.DB) readiness.Line {
-	keys, err := a.env.keys()
-	if err != nil {
-		return unset("keys", err)
-	}
-	if err := db.CheckKeys(ctx, keys); err != nil {
-		return readiness.Bad("keys", err.Error(), "give all processes the same SECRET_KEY")
-	}
-	return readiness.Good("keys", "SECRET_KEY is the one of this database")
+	return judged("keys", a.env.keys, func(keys *conversion.Keyring) readiness.Line {
+		if err := db.CheckKeys(ctx, keys); err != nil {
+			return readiness.Bad("keys", err.Error(), "give all processes the same SECRET_KEY")
+		}
+		return readiness.Good("keys", "SECRET_KEY is the one of this database")
+	})
 }
 
 // mailLines judge whether a worker mails, and whether somebody looked at the mails.
 func (a *app) mailLines(c sql.Campaign, workers []sql.Worker) []readiness.Line {
 	office, _, err := a.env.office()
+	composer := take(&err, func() (*mail.Composer, error) { return mail.NewComposer(office) })
 	if err != nil {
 		return []readiness.Line{unset("workers", err), unset("trial", err)}
-	}
-	composer, err := mail.NewComposer(office)
-	if err != nil {
-		return []readiness.Line{unset("workers", err), unset("trial", err)}
-	}
-	list := make([]readiness.Worker, len(workers))
-	for i, w := range workers {
-		list[i] = readiness.Worker(w)
 	}
 	return []readiness.Line{
-		readiness.Workers(list, sql.WorkerSilence, thisVersion().String(), composer.Digest("")),
+		readiness.Workers(workers, thisVersion().String(), composer.Digest("")),
 		readiness.Trial(c.Tried, composer.Digest(c.Message), fmt.Sprintf("send yourself one: `bascule campaign preview %s --to ADDRESS`", terminal.ShellWord(c.Name))),
 	}
 }
@@ -204,11 +193,10 @@ type answers struct {
 	date, at     time.Time // of the pages' answer: as it says, and by the clock of this machine
 }
 
-// askOthers asks the relay, the pages and DNS at once. The returned function waits for
-// all of them.
-func (a *app) askOthers(ctx context.Context, breaker string) func() answers {
+// askOthers asks the relay, the pages and DNS at once.
+func (a *app) askOthers(ctx context.Context, breaker string) (all answers) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	var all answers
+	defer cancel()
 	var wg sync.WaitGroup
 	wg.Go(func() { all.relay = a.relayLine(ctx, breaker) })
 	wg.Go(func() {
@@ -216,31 +204,23 @@ func (a *app) askOthers(ctx context.Context, breaker string) func() answers {
 		all.at = time.Now()
 	})
 	wg.Go(func() { all.dns = a.dnsLines(ctx) })
-	return func() answers {
-		defer cancel()
-		wg.Wait()
-		return all
-	}
+	wg.Wait()
+	return all
 }
 
 func (a *app) relayLine(ctx context.Context, breaker string) readiness.Line {
-	cfg, err := a.env.smtp()
-	if err != nil {
-		return unset("relay", err)
-	}
-	cfg.Hello = smtp.HostName()
-	cfg.Limits = smtp.Limits{Connect: checkTimeout, Grace: time.Nanosecond}
-	return readiness.Relay(ctx, cfg, breaker)
+	return judged("relay", a.env.smtp, func(cfg smtp.Config) readiness.Line {
+		cfg.Hello = smtp.HostName()
+		cfg.Limits = smtp.Limits{Connect: checkTimeout, Grace: time.Nanosecond}
+		return readiness.Relay(ctx, cfg, breaker)
+	})
 }
 
-func (a *app) pagesLine(ctx context.Context) (readiness.Line, time.Time) {
-	u, err := a.env.publicURL()
+func (a *app) pagesLine(ctx context.Context) (line readiness.Line, date time.Time) {
+	var err error
+	u, keys := take(&err, a.env.publicURL), take(&err, a.env.keys)
 	if err != nil {
-		return unset("pages", err), time.Time{}
-	}
-	keys, err := a.env.keys()
-	if err != nil {
-		return unset("pages", err), time.Time{}
+		return unset("pages", err), date
 	}
 	challenge := rand.Text()
 	site := readiness.Site{URL: u, Proof: web.ProofHeader, Challenge: challenge,
@@ -250,24 +230,14 @@ func (a *app) pagesLine(ctx context.Context) (readiness.Line, time.Time) {
 
 func (a *app) dnsLines(ctx context.Context) []readiness.Line {
 	by, _ := a.env.administration() // an error has a line of its own
-	from, err := a.env.mailFrom(by)
+	var err error
+	from := take(&err, func() (mail.Sender, error) { return a.env.mailFrom(by) })
+	back, selector, resolver := take(&err, a.env.bounceAddress), take(&err, a.env.dkimSelector), take(&err, a.env.resolver)
 	if err != nil {
 		return []readiness.Line{unset("spf", err), unset("dmarc", err)}
-	}
-	back, err := a.env.bounceAddress()
-	if err != nil {
-		return []readiness.Line{unset("spf", err)}
 	}
 	if back.IsZero() {
 		back = from.Address
-	}
-	resolver, err := a.env.resolver()
-	if err != nil {
-		return []readiness.Line{unset("spf", err), unset("dmarc", err)}
-	}
-	selector, err := a.env.dkimSelector()
-	if err != nil {
-		return []readiness.Line{unset("dkim", err)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, dnsTimeout)
 	defer cancel()

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) campaignPause() *cobra.Command {
-	var why reason
+	var why string
 	cmd := a.ofCampaign(&cobra.Command{
 		Use:   "pause NAME",
 		Short: "Stop what has not left of a running campaign",
@@ -24,18 +24,16 @@ deadline.
 Environment: DATABASE_URL.`,
 		Example: `  bascule campaign pause spring --reason "too many calls"`,
 	})
-	cmd.Flags().Var(&why, "reason", "why, as bascule campaign show tells it")
+	addReasonTo(cmd, &why, "why, as bascule campaign show tells it")
+	a.addStateTo(cmd)
 	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
-		if err := db.PauseCampaign(ctx, args[0], why.String(), actor()); err != nil {
+		if err := db.PauseCampaign(ctx, args[0], why, actor()); err != nil {
 			return err
 		}
-		p, err := db.Progress(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		a.printf("The campaign %s is paused: %d have started, %d are held. `bascule campaign resume %s` goes on.\n",
-			p.Name, p.Started, p.Held, terminal.ShellWord(p.Name))
-		return nil
+		return a.tellChanged(ctx, db, args[0], func(now sql.CampaignProgress) string {
+			return fmt.Sprintf("The campaign %s is paused: %d have started, %d are held. `bascule campaign resume %s` goes on.\n",
+				now.Name, now.Started, now.Held, terminal.ShellWord(now.Name))
+		})
 	})
 	return cmd
 }
@@ -49,33 +47,73 @@ func (a *app) campaignResume() *cobra.Command {
 Environment: DATABASE_URL.`,
 		Example: "  bascule campaign resume spring",
 	})
+	a.addStateTo(cmd)
 	cmd.RunE = a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		if err := db.ResumeCampaign(ctx, p.Name, actor()); err != nil { // workers release what p says is held
 			return err
 		}
-		a.printf("The campaign %s is running: %s held leave.\n", p.Name, terminal.Count(p.Held, "invitation", "invitations"))
-		return nil
+		return a.tellChanged(ctx, db, p.Name, func(sql.CampaignProgress) string {
+			return fmt.Sprintf("The campaign %s is running: %s held leave.\n", p.Name, terminal.Count(p.Held, "invitation", "invitations"))
+		})
 	})
 	return cmd
 }
 
+func (a *app) campaignCancel() *cobra.Command {
+	return a.campaignEnd(ending{
+		verb: "cancel", short: "End a campaign and its open requests; their codes are dead at once",
+		long: `Ends a campaign and all its open requests. Their codes are dead at once, those in
+mails under way too. What is switched stays switched. It says how many requests
+there are, and how many it ended.`,
+		end: (*sql.DB).CancelCampaign, becomes: "are cancelled; codes that were mailed are dead",
+	})
+}
+
 // campaignClose makes a command that closes a campaign and may leave its report.
 func (a *app) campaignClose() *cobra.Command {
-	var path string
-	var force bool
-	cmd := a.campaignEnd("close", "End a campaign: nothing more is sent",
-		`Ends a campaign and those of its requests whose mail never left. A code that was
+	return a.campaignEnd(ending{
+		verb: "close", short: "End a campaign: nothing more is sent",
+		long: `Ends a campaign and those of its requests whose mail never left. A code that was
 mailed is good until its deadline. With --report it leaves the report of the
 campaign, as bascule report --campaign writes it: whose it is says ADMINISTRATION,
 which is optional.`,
-		(*sql.DB).CloseCampaign, "end if their mail has not left; codes that were mailed stay good", &path)
-	cmd.Example += "\n  bascule campaign close spring --report spring.xlsx"
-	cmd.Flags().StringVar(&path, "report", "", "write the report of the campaign to `OUT.xlsx`")
-	addForceTo(cmd, &force)
-	end := cmd.RunE
+		end: (*sql.DB).CloseCampaign, becomes: "end if their mail has not left; codes that were mailed stay good",
+		reports: true,
+	})
+}
+
+// An ending is a way to end a campaign for good.
+type ending struct {
+	verb, short, long string
+	end               func(db *sql.DB, ctx context.Context, name, why, actor string) (int64, error)
+	becomes           string // of the open requests
+	reports           bool   // it may leave a report
+}
+
+func (a *app) campaignEnd(e ending) *cobra.Command {
+	var path, why string
+	cmd := a.ofCampaign(&cobra.Command{
+		Use:   e.verb + " NAME",
+		Short: e.short,
+		Long: e.long + `
+
+Environment: DATABASE_URL.`,
+		Example: fmt.Sprintf("  bascule campaign %s spring --reason \"the wrong file\"", e.verb),
+	})
+	a.addYesTo(cmd)
+	a.addJSONTo(cmd, jsonOfBulk)
+	addReasonTo(cmd, &why, "why, as bascule campaign show tells it")
+	if e.reports {
+		cmd.Example += "\n  bascule campaign close spring --report spring.xlsx"
+		cmd.Flags().StringVar(&path, "report", "", "write the report of the campaign to `OUT.xlsx`")
+		a.addForceTo(cmd)
+	}
+	end := a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+		return a.end(ctx, db, p, e, path, why)
+	})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if path != "" {
-			if err := checkOutput(path, report.Kind, false, force); err != nil {
+			if err := a.checkOutput(path, report.Kind, false); err != nil {
 				return err
 			}
 		}
@@ -84,56 +122,33 @@ which is optional.`,
 	return cmd
 }
 
-// campaignEnd makes a command that ends a campaign for good, and writes its report to
-// path unless that is empty.
-func (a *app) campaignEnd(verb, short, long string, end func(db *sql.DB, ctx context.Context, name, why, actor string) (int64, error), what string, path *string) *cobra.Command {
-	var f bulkFlags
-	var why reason
-	cmd := a.ofCampaign(&cobra.Command{
-		Use:   verb + " NAME",
-		Short: short,
-		Long: long + `
-
-Environment: DATABASE_URL.`,
-		Example: fmt.Sprintf("  bascule campaign %s spring --reason \"the wrong file\"", verb),
-	})
-	f.addTo(cmd)
-	cmd.Flags().Var(&why, "reason", "why, as bascule campaign show tells it")
-	cmd.RunE = a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
-		if mailed := p.States[conversion.StateMailed]; !f.yes {
-			open := terminal.Count(p.States[conversion.StateRequested]+mailed, "open request", "open requests")
-			if err := a.askSomebody(ctx, "The campaign %s: %s, %d in mails; they %s", p.Name, open, mailed, what); err != nil {
-				return err
-			}
+// end ends a campaign, after a question to somebody at a terminal, and writes its report
+// to path unless that is empty.
+func (a *app) end(ctx context.Context, db *sql.DB, p sql.CampaignProgress, e ending, path, why string) error {
+	mailed := p.States[conversion.StateMailed]
+	open := terminal.Count(p.States[conversion.StateRequested]+mailed, "open request", "open requests")
+	if err := a.askSomebody(ctx, "The campaign %s: %s, %d in mails; they %s", p.Name, open, mailed, e.becomes); err != nil {
+		return err
+	}
+	by, err := a.env.administration()
+	if err != nil {
+		return err
+	}
+	n, err := e.end(db, ctx, p.Name, why, actor())
+	if err != nil {
+		return err
+	}
+	next := fmt.Sprintf("`bascule report OUT.xlsx --campaign %s` tells what became of each.", terminal.ShellWord(p.Name))
+	if path != "" {
+		if err := writeReport(ctx, db, path, by, sql.Scope{Campaign: p.Name}, writeBook); err != nil {
+			return fmt.Errorf("the campaign %s is over, but has no report yet: %w", p.Name, err)
 		}
-		by, err := a.env.administration()
-		if err != nil {
-			return err
-		}
-		n, err := end(db, ctx, p.Name, why.String(), actor())
-		if err != nil {
-			return err
-		}
-		if *path != "" {
-			if err := writeReport(ctx, db, *path, by, sql.Scope{Campaign: p.Name}, writeBook); err != nil {
-				return fmt.Errorf("the campaign %s is over, but has no report yet: %w", p.Name, err)
-			}
-		}
-		if f.json {
-			return a.printJSON(struct {
-				Campaign string `json:"campaign"`
-				Ended    int64  `json:"ended"`
-				Report   string `json:"report,omitempty"`
-			}{p.Name, n, *path})
-		}
-		a.printf("The campaign %s is over: %s ended, %s switched for good.\n", p.Name,
-			terminal.Count(n, "request", "requests"), terminal.Count(p.Spaces[conversion.AccessPassword], "space is", "spaces are"))
-		if *path != "" {
-			a.printf("%s is written.\n", *path)
-		} else {
-			a.printf("`bascule report OUT.xlsx --campaign %s` tells what became of each.\n", terminal.ShellWord(p.Name))
-		}
-		return nil
-	})
-	return cmd
+		next = path + " is written."
+	}
+	return a.answer(struct {
+		Campaign string `json:"campaign"`
+		Ended    int64  `json:"ended"`
+		Report   string `json:"report,omitempty"`
+	}{p.Name, n, path}, "The campaign %s is over: %s ended, %s switched for good.\n%s\n", p.Name,
+		terminal.Count(n, "request", "requests"), terminal.Count(p.Spaces[conversion.AccessPassword], "space is", "spaces are"), next)
 }

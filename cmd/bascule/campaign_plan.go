@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bascule/internal/assistance"
 	"bascule/internal/conversion"
 	"bascule/internal/plan"
 	"bascule/internal/terminal"
@@ -14,9 +15,8 @@ import (
 )
 
 func (a *app) campaignPlan() *cobra.Command {
-	var asJSON bool
 	var perDay int
-	var minHelp span
+	var minHelp time.Duration
 	var rate float64
 	cmd := a.ofCampaign(&cobra.Command{
 		Use:   "plan NAME",
@@ -32,9 +32,9 @@ workers have them.`,
 		Example: `  bascule campaign plan spring
   bascule campaign plan spring --per-day 20000 --min-help 12h --rate 5`,
 	})
-	addJSONTo(cmd, &asJSON, "print one JSON object")
+	a.addJSONTo(cmd, "print one JSON object")
 	cmd.Flags().IntVar(&perDay, "per-day", 0, "as if at most `N` invitations left a day, in Paris; 0: no limit")
-	cmd.Flags().Var(&minHelp, "min-help", "as if so much assistance had to lie in the lifetime of a code, such as 12h")
+	cmd.Flags().Var(parsing(&minHelp, parseHelp), "min-help", "as if this `time` of assistance had to lie in the lifetime of a code, such as 12h; 0: any")
 	cmd.Flags().Float64Var(&rate, "rate", 0, "as if MAIL_RATE were so many `mails` a second; 0: no limit")
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if perDay < 0 || perDay > maxBrake || rate != 0 && !isMailRate(rate) {
@@ -48,7 +48,7 @@ workers have them.`,
 				b.PerDay = perDay
 			}
 			if cmd.Flags().Changed("min-help") {
-				b.MinHelp = time.Duration(minHelp).Round(time.Minute)
+				b.MinHelp = minHelp
 			}
 			if cmd.Flags().Changed("rate") {
 				b.Rate = queue.BulkRate(rate)
@@ -61,7 +61,7 @@ workers have them.`,
 		if err != nil {
 			return err
 		}
-		return a.tell(asJSON, terminal.NewPlan(f, to))
+		return a.tell(terminal.NewPlan(f, to))
 	})
 	return cmd
 }
@@ -76,15 +76,15 @@ func (a *app) foresight(ctx context.Context, db *sql.DB, p sql.CampaignProgress,
 	if f.State == sql.CampaignCancelled || f.State == sql.CampaignClosed {
 		return f, &sql.CampaignStateError{Name: f.Name, State: f.State}
 	}
-	if f.Brakes, err = a.brakesFrom(ctx, db, f.CampaignProgress); err != nil {
+	now, err := db.Now(ctx)
+	if err != nil {
+		return f, err
+	}
+	if f.Brakes, err = a.brakesAt(now, p); err != nil {
 		return f, err
 	}
 	change(&f.Brakes)
 	pending, err := db.Pending(ctx, f.Campaign)
-	if err != nil {
-		return f, err
-	}
-	now, err := db.Now(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -99,22 +99,15 @@ func (a *app) foresight(ctx context.Context, db *sql.DB, p sql.CampaignProgress,
 	return f, nil
 }
 
-func (a *app) brakesFrom(ctx context.Context, db *sql.DB, p sql.CampaignProgress) (b plan.Brakes, err error) {
+func (a *app) brakesAt(now time.Time, p sql.CampaignProgress) (b plan.Brakes, err error) {
 	b.PerDay, b.MinHelp = p.PerDay, p.MinHelp
 	b.Help, b.Lifetime = take(&err, a.env.helpHours), take(&err, a.env.codeLifetime)
 	b.Rate = queue.BulkRate(take(&err, a.env.mailRate))
-	b.From = take(&err, func() (time.Time, error) { return db.Now(ctx) })
-	if err != nil {
-		return b, err
-	}
-	today := parisDay(b.From)
-	if p.StartsAt.After(b.From) {
-		b.From = p.StartsAt
-	}
-	if parisDay(b.From) == today {
+	b.From = assistance.Later(now, p.StartsAt)
+	if parisDay(b.From) == parisDay(now) {
 		b.Today = p.StartedToday
 	}
-	return b, nil
+	return b, err
 }
 
 func parisDay(t time.Time) string { return t.In(conversion.Paris).Format(time.DateOnly) }

@@ -74,7 +74,7 @@ type trial struct {
 
 // trial writes mails with the message in a file; with that of the campaign if file is nil.
 func (a *app) trial(ctx context.Context, db *sql.DB, args []string, file *string) (t trial, err error) {
-	numbers, err := a.numbers(ctx, args[1:], bulkFlags{})
+	numbers, err := parseNumbers(args[1:])
 	if err != nil {
 		return t, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,7 @@ type brakes struct {
 	after   time.Duration
 	pilot   int
 	perDay  int
-	minHelp span
+	minHelp time.Duration
 	again   int
 }
 
@@ -24,13 +25,13 @@ func (b *brakes) addTo(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&b.after, "after", 0, "no invitation leaves before this `time` is over, such as 15m")
 	cmd.Flags().IntVar(&b.pilot, "pilot", 0, "pause once `N` more invitations have started")
 	cmd.Flags().IntVar(&b.perDay, "per-day", 0, "at most `N` invitations a day, in Paris; 0: no limit")
-	cmd.Flags().Var(&b.minHelp, "min-help", "only if so much assistance lies in the lifetime of a code, such as 12h")
+	cmd.Flags().Var(parsing(&b.minHelp, parseHelp), "min-help", "only if this `time` of assistance lies in the lifetime of a code, such as 12h; 0: any")
 	cmd.Flags().IntVar(&b.again, "again", 0, "invite again whose code expired, at most `N` times, before the certificate ends (3 unless set); 0: never")
 }
 
 // check refuses values that make no sense, and values with which nothing could ever
 // start (D14).
-func (b *brakes) check(a *app) error {
+func (b *brakes) check(env environment) error {
 	if b.after < 0 || b.pilot < 0 || b.perDay < 0 {
 		return usagef("a number or time is below 0")
 	}
@@ -43,15 +44,14 @@ func (b *brakes) check(a *app) error {
 	if b.minHelp == 0 {
 		return nil
 	}
-	least := time.Duration(b.minHelp).Round(time.Minute)
 	var err error
-	hours, lifetime := take(&err, a.env.helpHours), take(&err, a.env.codeLifetime)
+	hours, lifetime := take(&err, env.helpHours), take(&err, env.codeLifetime)
 	if err != nil {
 		return err
 	}
-	if _, ok := hours.Next(time.Now(), lifetime, least); !ok {
+	if _, ok := hours.Next(time.Now(), lifetime, b.minHelp); !ok {
 		return usagef("--min-help %s: a code is good for %s, and HELP_HOURS (%s) never have so much in it: nothing could leave",
-			terminal.ShortDuration(least), terminal.ShortDuration(lifetime), hours)
+			terminal.ShortDuration(b.minHelp), terminal.ShortDuration(lifetime), hours)
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (b *brakes) apply(cmd *cobra.Command, s *sql.CampaignSettings, now time.Tim
 		s.PerDay = b.perDay
 	}
 	if cmd.Flags().Changed("min-help") {
-		s.MinHelp = time.Duration(b.minHelp).Round(time.Minute)
+		s.MinHelp = b.minHelp
 	}
 	if cmd.Flags().Changed("again") {
 		s.Again = b.again
@@ -84,7 +84,7 @@ func (b *brakes) apply(cmd *cobra.Command, s *sql.CampaignSettings, now time.Tim
 
 func (a *app) campaignStart() *cobra.Command {
 	var b brakes
-	var anyway reason
+	var anyway string
 	cmd := a.ofCampaign(&cobra.Command{
 		Use:   "start NAME",
 		Short: "Send the invitations of a prepared campaign",
@@ -99,26 +99,24 @@ Environment: that of bascule campaign check.`,
   bascule campaign start spring --per-day 20000 --min-help 12h`,
 	})
 	b.addTo(cmd)
-	cmd.Flags().Var(&anyway, "anyway", "start although a line of check is red; the `reason` is for the log")
+	a.addStateTo(cmd)
+	cmd.Flags().Var(parsing(&anyway, parseReason), "anyway", "start although a line of check is red; the `reason` is for the log")
 	cmd.RunE = a.withBrakes(&b, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error {
 		if p.State != sql.CampaignPrepared {
 			return &sql.CampaignStateError{Name: p.Name, State: p.State}
 		}
-		s := p.CampaignSettings
-		b.apply(cmd, &s, at, p.Started)
-		why, err := a.mayStart(ctx, db, p, s, anyway.String())
+		b.apply(cmd, &p.CampaignSettings, at, p.Started)
+		why, err := a.mayStart(ctx, db, p, anyway)
 		if err != nil {
 			return err
 		}
-		if err := db.StartAnyway(ctx, p.Name, s, why, actor()); err != nil {
+		if err := db.StartAnyway(ctx, p.Name, p.CampaignSettings, why, actor()); err != nil {
 			return err
 		}
-		a.printf("The campaign %s is running: %s.\n", p.Name, terminal.Count(p.Held, "invitation leaves", "invitations leave"))
-		for _, brake := range terminal.Brakes(s) {
-			a.printf("  %s\n", brake)
-		}
-		a.printf("`bascule campaign pause %s` stops what has not left.\n", terminal.ShellWord(p.Name))
-		return nil
+		return a.tellChanged(ctx, db, p.Name, func(sql.CampaignProgress) string {
+			return fmt.Sprintf("The campaign %s is running: %s.\n%s`bascule campaign pause %s` stops what has not left.\n", p.Name,
+				terminal.Count(p.Held, "invitation leaves", "invitations leave"), indented(terminal.Brakes(p.CampaignSettings)), terminal.ShellWord(p.Name))
+		})
 	})
 	return cmd
 }
@@ -142,6 +140,7 @@ PUBLIC_URL and MAIL_FROM for --message.`,
   bascule campaign set spring --message ''`,
 	})
 	b.addTo(cmd)
+	a.addStateTo(cmd)
 	cmd.Flags().StringVar(&file, "message", "", "the `FILE` with the message, UTF-8; '' takes it away")
 	cmd.MarkFlagsOneRequired("after", "pilot", "per-day", "min-help", "again", "message")
 	cmd.RunE = a.withBrakes(&b, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error {
@@ -153,23 +152,24 @@ PUBLIC_URL and MAIL_FROM for --message.`,
 			if err := db.SetMessage(ctx, p.Name, m, actor()); err != nil {
 				return err
 			}
-			p.Message = m
 		}
-		var now sql.CampaignSettings
-		err := db.SetCampaign(ctx, p.Name, func(s *sql.CampaignSettings) {
-			b.apply(cmd, s, at, p.Started)
-			now = *s
-		}, actor())
+		err := db.SetCampaign(ctx, p.Name, func(s *sql.CampaignSettings) { b.apply(cmd, s, at, p.Started) }, actor())
 		if err != nil {
 			return err
 		}
-		a.printf("The campaign %s is %s.\n", p.Name, p.State)
-		for _, line := range append(terminal.Brakes(now), terminal.Message(p.Campaign)...) {
-			a.printf("  %s\n", line)
-		}
-		return nil
+		return a.tellChanged(ctx, db, p.Name, func(now sql.CampaignProgress) string {
+			return fmt.Sprintf("The campaign %s is %s.\n%s", now.Name, now.State,
+				indented(append(terminal.Brakes(now.CampaignSettings), terminal.Message(now.Campaign)...)))
+		})
 	})
 	return cmd
+}
+
+func indented(lines []string) (text string) {
+	for _, line := range lines {
+		text += "  " + line + "\n"
+	}
+	return text
 }
 
 // withBrakes runs f on the named campaign, once its flags make sense. at is the time of
@@ -183,7 +183,7 @@ func (a *app) withBrakes(b *brakes, f func(ctx context.Context, db *sql.DB, p sq
 		return f(ctx, db, p, at)
 	})
 	return func(cmd *cobra.Command, args []string) error {
-		if err := b.check(a); err != nil {
+		if err := b.check(a.env); err != nil {
 			return err
 		}
 		return run(cmd, args)

@@ -11,7 +11,6 @@ import (
 )
 
 func (a *app) cancelCommand() *cobra.Command {
-	var f bulkFlags
 	cmd := &cobra.Command{
 		Use:   "cancel NUMBER…",
 		Short: "End open requests; their codes are dead at once",
@@ -26,37 +25,41 @@ Environment: DATABASE_URL.`,
   bascule cancel --file numbers.csv
   cut -d, -f1 wrong.csv | bascule cancel --file - --yes --json`,
 	}
-	f.addFileTo(cmd)
-	f.addTo(cmd)
+	a.addFileTo(cmd)
+	a.addYesTo(cmd)
+	a.addJSONTo(cmd, jsonOfBulk)
 	cmd.Args = func(_ *cobra.Command, args []string) error {
-		if len(args) == 0 && f.file == "" {
+		if len(args) == 0 && a.file == "" {
 			return usagef("a NUMBER is needed, or --file")
 		}
 		return nil
 	}
-	cmd.RunE = a.withNumbers(&f, func(cmd *cobra.Command, numbers []conversion.SubscriberNumber) error {
-		return a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error { return a.cancel(ctx, db, numbers, f) })(cmd, nil)
-	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		numbers, err := a.numbers(cmd.Context(), args)
+		if err != nil {
+			return err
+		}
+		return a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error { return a.cancel(ctx, db, numbers) })(cmd, nil)
+	}
 	return cmd
 }
 
-func (a *app) cancel(ctx context.Context, db *sql.DB, numbers []conversion.SubscriberNumber, f bulkFlags) error {
+func (a *app) cancel(ctx context.Context, db *sql.DB, numbers []conversion.SubscriberNumber) error {
 	plan, err := db.PlanCancel(ctx, numbers)
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, f, plan, "are cancelled"); err != nil {
-		return err
-	}
-	n, err := db.Cancel(ctx, plan, actor())
-	if err != nil {
-		return err
-	}
-	left := terminal.NewLeftOut(plan, n)
-	result := struct {
-		Cancelled int64 `json:"cancelled"`
-		terminal.LeftOut
-	}{n, left}
-	said := terminal.Count(n, "request is", "requests are") + " cancelled. The certificate opens the space as before."
-	return a.reportBulk(f, true, n, result, said, left, terminal.CancelWords)
+	return a.carryOut(ctx, plan, bulk{
+		asks: "are cancelled", words: terminal.CancelWords, named: true,
+		do: func() (int64, error) { return db.Cancel(ctx, plan, actor()) },
+		result: func(n int64, left terminal.LeftOut) any {
+			return struct {
+				Cancelled int64 `json:"cancelled"`
+				terminal.LeftOut
+			}{n, left}
+		},
+		said: func(n int64) string {
+			return terminal.Count(n, "request is", "requests are") + " cancelled. The certificate opens the space as before."
+		},
+	})
 }

@@ -51,13 +51,12 @@ func (e environment) get(name string) variable {
 	return variable{name, strings.TrimSpace(e.getenv(name))}
 }
 
-// required is a variable that must be set; hint tells how.
-func (e environment) required(name, hint string) (variable, error) {
-	v := e.get(name)
+// required reads a variable that must be set; hint tells how.
+func required[T any](v variable, hint string, read func(string) (T, error)) (t T, err error) {
 	if v.value == "" {
-		return v, fmt.Errorf("%s is not set: %s", name, hint)
+		return t, fmt.Errorf("%s is not set: %s", v.name, hint)
 	}
-	return v, nil
+	return parse(v, read)
 }
 
 // parse reads a variable that is set.
@@ -85,22 +84,19 @@ type misfit string
 func (m misfit) Error() string { return string(m) }
 
 func (e environment) databaseURL() (string, error) {
-	v, err := e.required("DATABASE_URL", "give the URL of the PostgreSQL database, such as postgres://user@host/bascule")
-	return v.value, err
+	return required(e.get("DATABASE_URL"), "give the URL of the PostgreSQL database, such as postgres://user@host/bascule", asItIs)
 }
 
 func (e environment) redisURL() (string, error) {
-	v, err := e.required("REDIS_URL", "give the URL of Redis, such as redis://localhost:6379")
-	return v.value, err
+	return required(e.get("REDIS_URL"), "give the URL of Redis, such as redis://localhost:6379", asItIs)
 }
+
+func asItIs(s string) (string, error) { return s, nil }
 
 // keys reads SECRET_KEY.
 func (e environment) keys() (*conversion.Keyring, error) {
-	v, err := e.required("SECRET_KEY", "give the one that the other processes have; for a new database make one with: openssl rand -base64 32")
-	if err != nil {
-		return nil, err
-	}
-	return parse(v, conversion.ParseKeyring)
+	return required(e.get("SECRET_KEY"), "give the one that the other processes have; for a new database make one with: openssl rand -base64 32",
+		conversion.ParseKeyring)
 }
 
 // keysIfSet reads SECRET_KEY; nil if it is not set.
@@ -110,19 +106,11 @@ func (e environment) keysIfSet() (*conversion.Keyring, error) {
 
 // publicURL reads PUBLIC_URL: scheme and host of the pages, as subscribers reach them.
 func (e environment) publicURL() (*url.URL, error) {
-	v, err := e.required("PUBLIC_URL", "give the address of the pages, such as https://espace.example")
-	if err != nil {
-		return nil, err
-	}
-	return parse(v, parseOrigin)
+	return required(e.get("PUBLIC_URL"), "give the address of the pages, such as https://espace.example", parseOrigin)
 }
 
 func (e environment) smtp() (smtp.Config, error) {
-	v, err := e.required("SMTP_URL", "give the relay, such as smtp://user:password@relay.example:587")
-	if err != nil {
-		return smtp.Config{}, err
-	}
-	return parse(v, smtp.ParseURL)
+	return required(e.get("SMTP_URL"), "give the relay, such as smtp://user:password@relay.example:587", smtp.ParseURL)
 }
 
 // administration reads ADMINISTRATION, "name; short form"; zero if it is not set.
@@ -136,11 +124,7 @@ const senderName = "Espace abonné"
 // mailFrom reads MAIL_FROM. It adds the short form of the administration to its name,
 // unless the name has it already.
 func (e environment) mailFrom(by conversion.Administration) (mail.Sender, error) {
-	v, err := e.required("MAIL_FROM", "give the address that mails come from")
-	if err != nil {
-		return mail.Sender{}, err
-	}
-	from, err := parse(v, mail.ParseSender)
+	from, err := required(e.get("MAIL_FROM"), "give the address that mails come from", mail.ParseSender)
 	if err != nil {
 		return mail.Sender{}, err
 	}
@@ -317,24 +301,21 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 // certificates reads CLIENT_CA_FILE and CLIENT_CRL_FILE; nil if nobody enters with a
 // certificate.
 func (e environment) certificates(log *slog.Logger) (*certificate.Store, error) {
-	ca, crl := e.get("CLIENT_CA_FILE").value, e.get("CLIENT_CRL_FILE").value
-	if ca == "" {
-		if crl != "" {
-			return nil, fmt.Errorf("CLIENT_CA_FILE is not set: CLIENT_CRL_FILE needs the authorities that its lists come from")
-		}
-		return nil, nil
+	crl := e.get("CLIENT_CRL_FILE").value
+	if crl != "" && e.get("CLIENT_CA_FILE").value == "" {
+		return nil, fmt.Errorf("CLIENT_CA_FILE is not set: CLIENT_CRL_FILE needs the authorities that its lists come from")
 	}
-	return certificate.Open(ca, crl, log)
+	return e.authorities(crl, log)
 }
 
-// authorities reads CLIENT_CA_FILE alone; nil without it. Commands that let nobody in
-// need no revocation list.
-func (e environment) authorities(log *slog.Logger) (*certificate.Store, error) {
+// authorities reads CLIENT_CA_FILE; nil without it. Commands that let nobody in need no
+// revocation list.
+func (e environment) authorities(crl string, log *slog.Logger) (*certificate.Store, error) {
 	ca := e.get("CLIENT_CA_FILE").value
 	if ca == "" {
 		return nil, nil
 	}
-	return certificate.Open(ca, "", log)
+	return certificate.Open(ca, crl, log)
 }
 
 // certPublicURL reads CERT_PUBLIC_URL: scheme and host of the pages that ask browsers

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -11,14 +12,8 @@ import (
 	"bascule/sql"
 )
 
-type correctFlags struct {
-	email  string
-	reason reason
-	json   bool
-}
-
 func (a *app) correctCommand() *cobra.Command {
-	var f correctFlags
+	c := sql.Correction{Actor: actor()}
 	cmd := &cobra.Command{
 		Use:   "correct NUMBER --email ADDRESS --reason R",
 		Short: "Give one subscriber another contact address, as an import of that row would",
@@ -30,29 +25,25 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 		Example: `  bascule correct 00123456 --email anne@cabinet.example --reason "typing error, call 1234"`,
 		Args:    oneArg("NUMBER"),
 	}
-	cmd.Flags().StringVar(&f.email, "email", "", "the contact `ADDRESS` from now on")
-	cmd.Flags().Var(&f.reason, "reason", "why, for the log; no personal data")
-	addJSONTo(cmd, &f.json, "print the verdict as one JSON object")
+	cmd.Flags().Var(parsing(&c.Email, conversion.ParseEmail), "email", "the contact `ADDRESS` from now on")
+	addReasonTo(cmd, &c.Reason, "why, for the log; no personal data")
+	a.addJSONTo(cmd, "print the verdict as one JSON object")
 	cmd.MarkFlagRequired("email")
 	cmd.MarkFlagRequired("reason")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c := sql.Correction{Reason: f.reason.String(), Actor: actor()}
 		var err error
 		if c.Number, err = conversion.ParseSubscriberNumber(args[0]); err != nil {
 			return usagef("%w", err)
 		}
-		if c.Email, err = conversion.ParseEmail(f.email); err != nil {
-			return usagef("--email: %w", err)
-		}
 		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
 			c.Keys = keys
-			return a.correct(ctx, db, c, f)
+			return a.correct(ctx, db, c)
 		})(cmd, args)
 	}
 	return cmd
 }
 
-func (a *app) correct(ctx context.Context, db *sql.DB, c sql.Correction, f correctFlags) error {
+func (a *app) correct(ctx context.Context, db *sql.DB, c sql.Correction) error {
 	if err := db.LearnKeys(ctx, c.Keys, sql.KeyUse{}); err != nil {
 		return err
 	}
@@ -60,25 +51,19 @@ func (a *app) correct(ctx context.Context, db *sql.DB, c sql.Correction, f corre
 	if err != nil {
 		return err
 	}
-	if f.json {
-		err := a.printJSON(struct {
-			Verdict  string `json:"verdict"`
-			Reason   string `json:"reason"`
-			Batch    int64  `json:"batch"`
-			Campaign string `json:"campaign"`
-		}{v.Kind, v.Reason, result.Batch, result.Campaign})
-		if err != nil {
-			return err
-		}
-	}
+	said := fmt.Sprintf("Nothing is changed: %s.\n", v.Reason)
 	switch {
 	case result.Rejected+result.Excluded > 0:
-		return fmt.Errorf("%s: %s: %s", c.Number, v.Kind, v.Reason)
-	case f.json:
+		said = "" // the error says it
+		err = fmt.Errorf("%s: %s: %s", c.Number, v.Kind, v.Reason)
 	case result.Accepted > 0:
-		a.printf("The contact address of %s is changed. %s\n", c.Number, terminal.AfterImport(result))
-	default:
-		a.printf("Nothing is changed: %s.\n", v.Reason)
+		said = fmt.Sprintf("The contact address of %s is changed. %s\n", c.Number, terminal.AfterImport(result))
 	}
-	return nil
+	told := a.answer(struct {
+		Verdict  string `json:"verdict"`
+		Reason   string `json:"reason"`
+		Batch    int64  `json:"batch"`
+		Campaign string `json:"campaign"`
+	}{v.Kind, v.Reason, result.Batch, result.Campaign}, "%s", said)
+	return cmp.Or(err, told)
 }

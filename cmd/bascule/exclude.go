@@ -13,8 +13,8 @@ import (
 )
 
 type excludeFlags struct {
-	reason reason
-	until  string
+	reason string
+	until  time.Time
 	lift   bool
 }
 
@@ -36,10 +36,11 @@ Environment: DATABASE_URL.`,
   bascule exclude anne@cabinet.example --lift --reason "asked to be invited, call 1240"`,
 		Args: oneArg("ADDRESS, DOMAIN or NUMBER"),
 	}
-	cmd.Flags().Var(&f.reason, "reason", "why, for the log and the verdicts; no personal data")
-	cmd.Flags().StringVar(&f.until, "until", "", "the last `DAY` on which it holds, in Paris, such as 2026-12-31 (default: until it is lifted)")
+	addReasonTo(cmd, &f.reason, "why, for the log and the verdicts; no personal data")
+	cmd.Flags().Var(parsing(&f.until, dayAfter), "until", "the last `DAY` on which it holds, in Paris, such as 2026-12-31 (default: until it is lifted)")
 	cmd.Flags().BoolVar(&f.lift, "lift", false, "end the exclusion")
 	cmd.MarkFlagRequired("reason")
+	cmd.MarkFlagsMutuallyExclusive("until", "lift")
 	cmd.AddCommand(a.excludeList(), a.excludeExport(), a.excludeImport())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		x, err := f.exclusion(args[0])
@@ -58,18 +59,11 @@ Environment: DATABASE_URL.`,
 
 // exclusion parses the arguments and flags.
 func (f excludeFlags) exclusion(whom string) (x sql.Exclusion, err error) {
-	x.Reason, x.Actor = f.reason.String(), actor()
+	x.Reason, x.EndsAt, x.Actor = f.reason, f.until, actor()
 	if x.Excluded, err = conversion.ParseExcluded(whom); err != nil {
 		return x, usagef("%w", err)
 	}
-	switch {
-	case f.until == "":
-		return x, nil
-	case f.lift:
-		return x, usagef("--until makes no sense with --lift")
-	}
-	x.EndsAt, err = dayAfter(f.until)
-	return x, err
+	return x, nil
 }
 
 // dayAfter is the end of a day in Paris.
@@ -79,7 +73,7 @@ func dayAfter(day string) (time.Time, error) {
 			return t.AddDate(0, 0, 1), nil
 		}
 	}
-	return time.Time{}, usagef("--until %s is no day such as 2026-12-31", day)
+	return time.Time{}, errors.New("it is no day such as 2026-12-31")
 }
 
 func (a *app) exclude(ctx context.Context, db *sql.DB, x sql.Exclusion) error {

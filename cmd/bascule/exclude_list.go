@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +18,6 @@ import (
 )
 
 func (a *app) excludeList() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Tell who is left alone now, since when, until when, by whom and why",
@@ -31,57 +28,21 @@ Environment: DATABASE_URL.`,
 		Example: "  bascule exclude list",
 		Args:    noArg,
 	}
-	addJSONTo(cmd, &asJSON, "print the list as one JSON object")
+	a.addJSONTo(cmd, "print the list as one JSON object")
 	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
-		if asJSON {
-			return a.exclusionsJSON(db.Exclusions(ctx))
+		var list terminal.Exclusions
+		for x, err := range db.Exclusions(ctx) {
+			if err != nil {
+				return err
+			}
+			list = append(list, x)
 		}
-		return a.printExclusions(db.Exclusions(ctx))
+		return a.tell(list)
 	})
 	return cmd
 }
 
-func (a *app) printExclusions(list iter.Seq2[sql.KeptExclusion, error]) error {
-	n := 0
-	for x, err := range list {
-		if err != nil {
-			return err
-		}
-		if n++; n == 1 {
-			a.printf("%-40s  %-7s  %6s  %-10s  %-10s  %-14s  %s\n", "who", "kind", "spaces", "until", "since", "by", "why")
-		}
-		until := "lifted"
-		if x.EndsAt.Valid {
-			until = x.LastDay().Format(time.DateOnly)
-		}
-		a.printf("%-40s  %-7s  %6d  %-10s  %-10s  %-14s  %s\n", x.Key, x.Kind, x.Spaces, until, x.MadeAt.In(conversion.Paris).Format(time.DateOnly),
-			x.MadeBy, text.OneLine(x.Reason))
-	}
-	if n == 0 {
-		a.printf("Nobody is excluded.\n")
-	}
-	return nil
-}
-
-// An excludedJSON is one exclusion for a program.
-type excludedJSON struct {
-	terminal.Exclusion
-	Spaces int `json:"spaces"`
-}
-
-func (a *app) exclusionsJSON(list iter.Seq2[sql.KeptExclusion, error]) error {
-	all := []excludedJSON{}
-	for x, err := range list {
-		if err != nil {
-			return err
-		}
-		all = append(all, excludedJSON{terminal.NewExclusion(x.SpaceExclusion), x.Spaces})
-	}
-	return a.printJSON(map[string]any{"exclusions": all})
-}
-
 func (a *app) excludeExport() *cobra.Command {
-	var force bool
 	cmd := &cobra.Command{
 		Use:   "export OUT.xlsx|OUT.csv",
 		Short: "Write who is left alone now as a workbook or CSV",
@@ -94,11 +55,11 @@ Environment: DATABASE_URL.`,
 		Args:              oneArg("OUT.xlsx or OUT.csv"),
 		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
-	addForceTo(cmd, &force)
+	a.addForceTo(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		path := args[0]
 		isCSV := strings.EqualFold(filepath.Ext(path), ".csv")
-		if err := checkOutput(path, importer.ExclusionsKind, isCSV, force); err != nil {
+		if err := a.checkOutput(path, importer.ExclusionsKind, isCSV); err != nil {
 			return err
 		}
 		return a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
@@ -120,7 +81,6 @@ Environment: DATABASE_URL.`,
 
 func (a *app) excludeImport() *cobra.Command {
 	var dryRun bool
-	var f bulkFlags
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Leave alone all who stand in a list, or nobody if a line is wrong",
@@ -137,7 +97,8 @@ Environment: DATABASE_URL.`,
 		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell what would change, and change nothing")
-	f.addTo(cmd)
+	a.addYesTo(cmd)
+	a.addJSONTo(cmd, jsonOfBulk)
 	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
 		list, err := a.readExclusions(ctx, db, args[0])
 		if err != nil {
@@ -147,26 +108,26 @@ Environment: DATABASE_URL.`,
 		if err != nil {
 			return err
 		}
+		said := "Dry run, nothing was changed.\n"
 		if !dryRun {
-			if n.New+n.Changed > 1 && !f.yes {
-				if err := a.askSomebody(ctx, "%d are left alone from now on, of %d others reason or end change", n.New, n.Changed); err != nil {
-					return err
-				}
-			}
-			if n, err = db.ExcludeAll(ctx, list, false); err != nil {
+			if n, err = a.excludeAll(ctx, db, list, n); err != nil {
 				return err
 			}
+			said = ""
 		}
-		if f.json {
-			return a.printJSON(n)
-		}
-		if dryRun {
-			a.printf("Dry run, nothing was changed.\n")
-		}
-		a.printf("%8d  new\n%8d  changed: another reason or end\n%8d  same as before\n", n.New, n.Changed, n.Same)
-		return nil
+		return a.answer(n, "%s%8d  new\n%8d  changed: another reason or end\n%8d  same as before\n", said, n.New, n.Changed, n.Same)
 	})
 	return cmd
+}
+
+// excludeAll asks at a terminal if more than one is to be left alone, then does it.
+func (a *app) excludeAll(ctx context.Context, db *sql.DB, list []sql.Exclusion, planned sql.ExclusionCount) (sql.ExclusionCount, error) {
+	if planned.New+planned.Changed > 1 {
+		if err := a.askSomebody(ctx, "%d are left alone from now on, of %d others reason or end change", planned.New, planned.Changed); err != nil {
+			return planned, err
+		}
+	}
+	return db.ExcludeAll(ctx, list, false)
 }
 
 // toldLines is how many wrong lines the error names.
@@ -187,9 +148,8 @@ func (a *app) readExclusions(ctx context.Context, db *sql.DB, path string) (list
 	wrong := 0
 	for _, r := range rows {
 		first, twice := seen[r.Excluded]
-		var why reason
-		wrongReason := why.Set(r.Reason)
-		r.Reason = why.String()
+		why, wrongReason := parseReason(r.Reason)
+		r.Reason = why
 		switch {
 		case r.Problem != "":
 		case wrongReason != nil:

@@ -63,9 +63,6 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 	return cmd
 }
 
-// mailsADay is how many mails an address gets a day at the most (D16).
-const mailsADay = 5
-
 // checkFolder refuses a folder that holds anything: a file in it may be one that a firm
 // has filled in.
 func checkFolder(dir string) error {
@@ -103,7 +100,7 @@ func (a *app) writeFirms(dir string, keys *conversion.Keyring, spaces iter.Seq2[
 			if err != nil {
 				return err
 			}
-			index.Add(firm.address, firm.sharing, file, (firm.sharing+mailsADay-1)/mailsADay)
+			index.Add(firm.address, firm.sharing, file, (firm.sharing+conversion.MailsPerAddress-1)/conversion.MailsPerAddress)
 		}
 		return index.Close()
 	})

@@ -12,57 +12,85 @@ import (
 	"bascule/internal/text"
 )
 
-// A span is a flag with a length of time, such as 90d.
-type span time.Duration
+// A parsed is the value of a flag that is read from a text.
+type parsed[T any] struct {
+	into *T
+	read func(string) (T, error)
+	text string
+}
 
 // Set reads the flag's value.
-func (s *span) Set(value string) error {
-	d, err := parseDuration(value)
+func (p *parsed[T]) Set(text string) (err error) {
+	*p.into, err = p.read(text)
+	p.text = text
+	return err
+}
+
+// String is the text; it is empty for none, so that the help shows no default.
+func (p *parsed[T]) String() string { return p.text }
+
+// Type is what the help calls the value, unless the usage quotes a word for it.
+func (p *parsed[T]) Type() string { return "string" }
+
+// parsing is the value of a flag that is read into a variable.
+func parsing[T any](into *T, read func(string) (T, error)) *parsed[T] {
+	return &parsed[T]{into: into, read: read}
+}
+
+// parseSpan reads a length of time, such as 90d.
+func parseSpan(s string) (time.Duration, error) {
+	d, err := parseDuration(s)
 	if err != nil || d <= 0 || d > maxDays*24*time.Hour {
-		return fmt.Errorf("it is not a time such as 90d or 36h, of %d days at the most", maxDays)
+		return 0, fmt.Errorf("it is not a time such as 90d or 36h, of %d days at the most", maxDays)
 	}
-	*s = span(d)
-	return nil
+	return d, nil
 }
 
-// String is empty for no time, so that the help shows no default.
-func (s *span) String() string {
-	if *s == 0 {
-		return ""
+// parseHelp reads how much assistance is wanted, in whole minutes.
+func parseHelp(s string) (time.Duration, error) {
+	if d, err := parseDuration(s); err == nil && d == 0 {
+		return 0, nil
 	}
-	return time.Duration(*s).String()
+	d, err := parseSpan(s)
+	return d.Round(time.Minute), err
 }
-
-// Type is what the flag holds.
-func (s *span) Type() string { return "time" }
 
 // maxReason is the most characters of a reason.
 const maxReason = 200
 
-// A reason is a flag with the reason of a command, for the log (I9). It is one line of
-// printable text.
-type reason string
-
-// Set reads the flag's value.
-func (r *reason) Set(value string) error {
-	said := text.Collapse(value)
+// parseReason reads the reason of a command, for the log (I9): one line of printable
+// text.
+func parseReason(s string) (string, error) {
+	said := text.Collapse(s)
 	switch {
 	case said == "":
-		return errors.New("it is empty: say why")
+		return "", errors.New("it is empty: say why")
 	case utf8.RuneCountInString(said) > maxReason:
-		return fmt.Errorf("it has more than %d characters", maxReason)
-	case !utf8.ValidString(value):
-		return errors.New("it is not UTF-8")
+		return "", fmt.Errorf("it has more than %d characters", maxReason)
+	case !utf8.ValidString(s):
+		return "", errors.New("it is not UTF-8")
 	}
-	*r = reason(said)
-	return nil
+	return said, nil
 }
 
-// String is the reason.
-func (r *reason) String() string { return string(*r) }
+func addReasonTo(cmd *cobra.Command, why *string, usage string) {
+	cmd.Flags().Var(parsing(why, parseReason), "reason", usage)
+}
 
-// Type is what the flag holds.
-func (r *reason) Type() string { return "string" }
+// addBatchTo adds the flag --batch; 0 is all batches. A shell completes it from the
+// database.
+func (a *app) addBatchTo(cmd *cobra.Command, batch *int64, usage string) {
+	cmd.Flags().Var(parsing(batch, parseBatch), "batch", usage)
+	a.complete(cmd, "batch", a.completeBatches)
+}
+
+func parseBatch(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 {
+		return 0, errors.New("it is not the number of a batch")
+	}
+	return n, nil
+}
 
 // addCampaignTo adds the flag --campaign; a shell completes it from the database.
 func (a *app) addCampaignTo(cmd *cobra.Command, name *string, usage string) {
@@ -79,36 +107,14 @@ func (a *app) complete(cmd *cobra.Command, flag string, with cobra.CompletionFun
 }
 
 // addJSONTo adds the flag that prints one JSON object in place of a text.
-func addJSONTo(cmd *cobra.Command, asJSON *bool, usage string) {
-	cmd.Flags().BoolVar(asJSON, "json", false, usage)
+func (a *app) addJSONTo(cmd *cobra.Command, usage string) {
+	cmd.Flags().BoolVar(&a.json, "json", false, usage)
 }
 
-// A batchNumber is the flag --batch; 0 is all batches.
-type batchNumber int64
+// jsonOfBulk is the usage of --json of commands that may change many requests.
+const jsonOfBulk = "print what was done as one JSON object"
 
-// addTo adds the flag; a shell completes it from the database.
-func (n *batchNumber) addTo(cmd *cobra.Command, a *app, usage string) {
-	cmd.Flags().Var(n, "batch", usage)
-	a.complete(cmd, "batch", a.completeBatches)
+// addYesTo adds the flag that answers the question of a command.
+func (a *app) addYesTo(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.yes, "yes", false, "do not ask, as scripts want it")
 }
-
-// Set reads the flag's value.
-func (n *batchNumber) Set(value string) error {
-	v, err := strconv.ParseInt(value, 10, 64)
-	if err != nil || v < 1 {
-		return errors.New("it is not the number of a batch")
-	}
-	*n = batchNumber(v)
-	return nil
-}
-
-// String is empty for all batches, so that the help shows no default.
-func (n *batchNumber) String() string {
-	if *n == 0 {
-		return ""
-	}
-	return strconv.FormatInt(int64(*n), 10)
-}
-
-// Type is what the flag holds.
-func (n *batchNumber) Type() string { return "N" }

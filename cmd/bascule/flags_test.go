@@ -17,9 +17,8 @@ func TestReason(t *testing.T) {
 		{"\u200b\n", "", "empty"},
 		{"a\xff", "", "UTF-8"},
 	} {
-		var r reason
-		err := r.Set(c.value)
-		if string(r) != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+		r, err := parseReason(c.value)
+		if r != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%q: got %q, %v", c.value, r, err)
 		}
 	}

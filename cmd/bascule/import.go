@@ -19,10 +19,8 @@ type importFlags struct {
 	campaign string
 	start    bool
 	firm     bool
-	within   span
+	within   time.Duration
 	verdicts string
-	force    bool
-	json     bool
 }
 
 func (a *app) importCommand() *cobra.Command {
@@ -57,10 +55,10 @@ Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 	a.addCampaignTo(cmd, &f.campaign, "the campaign that it belongs to, made if there is none of that `NAME`")
 	cmd.Flags().BoolVar(&f.start, "start", false, "start the campaign: the mails leave at once")
 	cmd.Flags().BoolVar(&f.firm, "firm", false, "FILE came back from a firm: take no other kind of list")
-	cmd.Flags().Var(&f.within, "within", "only certificates that expire within this `time`, such as 90d (default: all)")
+	cmd.Flags().Var(parsing(&f.within, parseSpan), "within", "only certificates that expire within this `time`, such as 90d (default: all)")
 	cmd.Flags().StringVar(&f.verdicts, "verdicts", "", "write the sheet with a verdict for each row to the new workbook `OUT.xlsx`")
-	addJSONTo(cmd, &f.json, "print the counts as one JSON object")
-	addForceTo(cmd, &f.force)
+	a.addJSONTo(cmd, "print the counts as one JSON object")
+	a.addForceTo(cmd)
 	judge := a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
 		return a.runImport(ctx, db, keys, args[0], f)
 	})
@@ -69,7 +67,7 @@ Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 		if err := checkCampaignName(f.campaign); err != nil {
 			return err
 		}
-		if err := f.checkVerdicts(args[0]); err != nil {
+		if err := a.checkVerdicts(args[0], f.verdicts); err != nil {
 			return err
 		}
 		return judge(cmd, args)
@@ -86,18 +84,18 @@ func checkCampaignName(name string) error {
 }
 
 // checkVerdicts refuses a bad name for the verdicts before the import judges anything.
-func (f *importFlags) checkVerdicts(path string) error {
-	if f.verdicts == "" {
+func (a *app) checkVerdicts(path, verdicts string) error {
+	if verdicts == "" {
 		return nil
 	}
-	if err := importer.CheckVerdictsPath(path, f.verdicts); err != nil {
+	if err := importer.CheckVerdictsPath(path, verdicts); err != nil {
 		return err
 	}
-	return checkOutput(f.verdicts, importer.VerdictsKind, false, f.force)
+	return a.checkOutput(verdicts, importer.VerdictsKind, false)
 }
 
 func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyring, path string, f importFlags) error {
-	certificates, err := a.env.authorities(a.log)
+	certificates, err := a.env.authorities("", a.log)
 	if err != nil {
 		return err
 	}
@@ -112,7 +110,7 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 	progress := newProgress(a)
 	defer progress.end()
 	result, err := importer.Run(ctx, db, importer.Options{
-		Path: path, Campaign: f.campaign, Start: f.start, Firm: f.firm, Within: time.Duration(f.within), DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys, Certificates: certificates,
+		Path: path, Campaign: f.campaign, Start: f.start, Firm: f.firm, Within: f.within, DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys, Certificates: certificates,
 		Progress: progress.show,
 		Warn: func(w importer.Warning) {
 			progress.end()
@@ -127,7 +125,7 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyrin
 	} else if err != nil {
 		return err
 	}
-	return a.tell(f.json, terminal.Import{ImportResult: result, DryRun: f.dryRun, Verdicts: f.verdicts})
+	return a.tell(terminal.Import{ImportResult: result, DryRun: f.dryRun, Verdicts: f.verdicts})
 }
 
 // progress shows a bar on a terminal, otherwise nothing.

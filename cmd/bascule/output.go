@@ -13,18 +13,18 @@ import (
 )
 
 // addForceTo adds the flag that lets an output replace an existing file.
-func addForceTo(cmd *cobra.Command, force *bool) {
-	cmd.Flags().BoolVar(force, "force", false, "replace whatever file has the name")
+func (a *app) addForceTo(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.force, "force", false, "replace whatever file has the name")
 }
 
 // checkOutput refuses a name that no workbook, or CSV file, should have, and an existing
 // file: without --force, only a workbook of the same kind, as bascule wrote it, is
 // replaced.
-func checkOutput(path, kind string, asCSV, force bool) error {
+func (a *app) checkOutput(path, kind string, asCSV bool) error {
 	if asCSV {
-		return checkTextOutput(path, force)
+		return checkTextOutput(path, a.force)
 	}
-	return checkBook(path, kind, force)
+	return checkBook(path, kind, a.force)
 }
 
 // checkTextOutput refuses any existing file: nobody can tell whether somebody changed it.

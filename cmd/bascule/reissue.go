@@ -12,7 +12,6 @@ import (
 )
 
 func (a *app) reissueCommand() *cobra.Command {
-	var f bulkFlags
 	var key string
 	cmd := &cobra.Command{
 		Use:   "reissue --key ID",
@@ -30,14 +29,15 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 	}
 	cmd.Flags().StringVar(&key, "key", "", "the `ID` of the key, as a worker names it when it starts")
 	cmd.MarkFlagRequired("key")
-	f.addTo(cmd)
+	a.addYesTo(cmd)
+	a.addJSONTo(cmd, jsonOfBulk)
 	cmd.RunE = a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
-		return a.reissue(ctx, db, conversion.KeyID(key), keys, f)
+		return a.reissue(ctx, db, conversion.KeyID(key), keys)
 	})
 	return cmd
 }
 
-func (a *app) reissue(ctx context.Context, db *sql.DB, key conversion.KeyID, keys *conversion.Keyring, f bulkFlags) error {
+func (a *app) reissue(ctx context.Context, db *sql.DB, key conversion.KeyID, keys *conversion.Keyring) error {
 	if key == keys.Newest() {
 		return usagef("%s is the newest key: put a new one before it in SECRET_KEY first", key)
 	}
@@ -48,7 +48,7 @@ func (a *app) reissue(ctx context.Context, db *sql.DB, key conversion.KeyID, key
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, f, plan, "get a new code, and a mail; those of key "+string(key)+" are dead"); err != nil {
+	if err := a.confirm(ctx, plan, "get a new code, and a mail; those of key "+string(key)+" are dead"); err != nil {
 		return err
 	}
 	if err := db.LearnKeys(ctx, keys, sql.KeyUse{Lost: key}); err != nil {
@@ -58,11 +58,5 @@ func (a *app) reissue(ctx context.Context, db *sql.DB, key conversion.KeyID, key
 	if err != nil {
 		return err
 	}
-	if f.json {
-		return a.printJSON(struct {
-			Reissued int64 `json:"reissued"`
-		}{n})
-	}
-	a.printf("%s dead that key %s made; new ones go out.\n", terminal.Count(n, "code is", "codes are"), key)
-	return nil
+	return a.answer(map[string]int64{"reissued": n}, "%s dead that key %s made; new ones go out.\n", terminal.Count(n, "code is", "codes are"), key)
 }

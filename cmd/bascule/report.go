@@ -14,9 +14,9 @@ import (
 )
 
 func (a *app) reportCommand() *cobra.Command {
-	var batch batchNumber
+	var batch int64
 	var campaign string
-	var force, asCSV bool
+	var asCSV bool
 	cmd := &cobra.Command{
 		Use:   "report OUT.xlsx",
 		Short: "Write the workbook that tells what became of every row",
@@ -37,11 +37,11 @@ Environment, optional:
 		Args:              oneArg("OUT.xlsx"),
 		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
-	batch.addTo(cmd, a, "only this batch")
+	a.addBatchTo(cmd, &batch, "only batch `N`")
 	a.addCampaignTo(cmd, &campaign, "only the campaign of this `NAME`")
 	cmd.MarkFlagsMutuallyExclusive("batch", "campaign")
 	cmd.Flags().BoolVar(&asCSV, "csv", false, "write the requests as CSV to OUT.csv")
-	addForceTo(cmd, &force)
+	a.addForceTo(cmd)
 	write := a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
 		form := writeBook
 		if asCSV {
@@ -51,14 +51,14 @@ Environment, optional:
 		if err != nil {
 			return err
 		}
-		if err := writeReport(ctx, db, args[0], by, sql.Scope{Batch: int64(batch), Campaign: campaign}, form); err != nil {
+		if err := writeReport(ctx, db, args[0], by, sql.Scope{Batch: batch, Campaign: campaign}, form); err != nil {
 			return err
 		}
 		a.printf("%s is written.\n", args[0])
 		return nil
 	})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkOutput(args[0], report.Kind, asCSV, force); err != nil {
+		if err := a.checkOutput(args[0], report.Kind, asCSV); err != nil {
 			return err
 		}
 		return write(cmd, args)

@@ -11,8 +11,7 @@ import (
 )
 
 type retryFlags struct {
-	bulkFlags
-	batch       batchNumber
+	batch       int64
 	campaign    string
 	sameAddress bool
 }
@@ -37,11 +36,12 @@ Environment: DATABASE_URL, SECRET_KEY.`,
   bascule retry --campaign spring
   bascule retry --file numbers.txt --yes --json`,
 	}
-	f.batch.addTo(cmd, a, "only the spaces of this batch")
+	a.addBatchTo(cmd, &f.batch, "only the spaces of batch `N`")
 	a.addCampaignTo(cmd, &f.campaign, "only the spaces of the campaign of this `NAME`")
-	f.addFileTo(cmd)
+	a.addFileTo(cmd)
 	cmd.Flags().BoolVar(&f.sameAddress, "same-address", false, "try refused and gone addresses again although they have not changed")
-	f.bulkFlags.addTo(cmd)
+	a.addYesTo(cmd)
+	a.addJSONTo(cmd, jsonOfBulk)
 	cmd.MarkFlagsMutuallyExclusive("file", "batch")
 	cmd.MarkFlagsMutuallyExclusive("file", "campaign")
 	cmd.Args = func(_ *cobra.Command, args []string) error {
@@ -50,11 +50,15 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 		}
 		return nil
 	}
-	cmd.RunE = a.withNumbers(&f.bulkFlags, func(cmd *cobra.Command, numbers []conversion.SubscriberNumber) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		numbers, err := a.numbers(cmd.Context(), args)
+		if err != nil {
+			return err
+		}
 		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
 			return a.retry(ctx, db, keys, numbers, f)
 		})(cmd, nil)
-	})
+	}
 	return cmd
 }
 
@@ -62,21 +66,19 @@ func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, n
 	if err := db.LearnKeys(ctx, keys, sql.KeyUse{}); err != nil {
 		return err
 	}
-	plan, err := db.PlanRetry(ctx, sql.RetryScope{Numbers: numbers, Batch: int64(f.batch), Campaign: f.campaign, SameAddress: f.sameAddress})
+	plan, err := db.PlanRetry(ctx, sql.RetryScope{Numbers: numbers, Batch: f.batch, Campaign: f.campaign, SameAddress: f.sameAddress})
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, f.bulkFlags, plan, "are followed by a new one, and a mail"); err != nil {
-		return err
-	}
-	n, err := db.Retry(ctx, plan, keys, actor())
-	if err != nil {
-		return err
-	}
-	left := terminal.NewLeftOut(plan, n)
-	result := struct {
-		Retried int64 `json:"retried"`
-		terminal.LeftOut
-	}{n, left}
-	return a.reportBulk(f.bulkFlags, len(numbers) > 0, n, result, terminal.Count(n, "space is", "spaces are")+" invited again.", left, terminal.RetryWords)
+	return a.carryOut(ctx, plan, bulk{
+		asks: "are followed by a new one, and a mail", words: terminal.RetryWords, named: len(numbers) > 0,
+		do: func() (int64, error) { return db.Retry(ctx, plan, keys, actor()) },
+		result: func(n int64, left terminal.LeftOut) any {
+			return struct {
+				Retried int64 `json:"retried"`
+				terminal.LeftOut
+			}{n, left}
+		},
+		said: func(n int64) string { return terminal.Count(n, "space is", "spaces are") + " invited again." },
+	})
 }

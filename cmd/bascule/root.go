@@ -46,6 +46,12 @@ type app struct {
 	stdout io.Writer
 	stderr io.Writer
 	log    *slog.Logger
+
+	// The flags that several commands have. Each process runs one command.
+	json  bool
+	yes   bool
+	force bool
+	file  string // of subscriber numbers; - is stdin
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -168,15 +174,12 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// printJSON prints one object on one line, as the last line of a command.
-func (a *app) printJSON(v any) error { return json.NewEncoder(a.stdout).Encode(v) }
-
 // A told value has two forms: its JSON, and what it prints.
 type told interface{ Print(io.Writer) }
 
-// tell tells a value in one of its forms.
-func (a *app) tell(asJSON bool, v told) error {
-	if asJSON {
+// tell tells a value in the form that --json names.
+func (a *app) tell(v told) error {
+	if a.json {
 		return a.printJSON(v)
 	}
 	var b bytes.Buffer // a terminal shows it at once
@@ -184,6 +187,18 @@ func (a *app) tell(asJSON bool, v told) error {
 	_, err := b.WriteTo(a.stdout)
 	return err
 }
+
+// answer prints a text or, with --json, a value.
+func (a *app) answer(v any, format string, args ...any) error {
+	if a.json {
+		return a.printJSON(v)
+	}
+	a.printf(format, args...)
+	return nil
+}
+
+// printJSON prints one object on one line, as the last line of a command.
+func (a *app) printJSON(v any) error { return json.NewEncoder(a.stdout).Encode(v) }
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 

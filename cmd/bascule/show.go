@@ -16,7 +16,6 @@ import (
 )
 
 func (a *app) showCommand() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show NUMBER|ADDRESS|SIREN|HOLDER",
 		Short: "Find a subscriber; tell the whole story, and what can be done next",
@@ -34,7 +33,7 @@ Environment: DATABASE_URL.`,
   bascule show "anne dupre"`,
 		Args: oneArg("NUMBER, ADDRESS, SIREN or HOLDER"),
 	}
-	addJSONTo(cmd, &asJSON, "print what is found as one JSON object")
+	a.addJSONTo(cmd, "print what is found as one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		w, err := parseWanted(args[0])
 		if err != nil {
@@ -45,7 +44,7 @@ Environment: DATABASE_URL.`,
 			if err != nil {
 				return err
 			}
-			return a.tell(asJSON, found)
+			return a.tell(found)
 		})(cmd, args)
 	}
 	return cmd

@@ -11,14 +11,9 @@ import (
 	"bascule/sql"
 )
 
-type statusFlags struct {
-	batch batchNumber
-	json  bool
-	watch bool
-}
-
 func (a *app) statusCommand() *cobra.Command {
-	var f statusFlags
+	var batch int64
+	var watch bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how requests, spaces and mail stand",
@@ -29,34 +24,34 @@ Environment: DATABASE_URL; REDIS_URL, optional, for the depth of the queue.`,
   bascule status --batch 3 --json`,
 		Args: noArg,
 	}
-	f.batch.addTo(cmd, a, "only this batch")
-	addJSONTo(cmd, &f.json, "print one JSON object")
-	cmd.Flags().BoolVar(&f.watch, "watch", false, "keep showing until interrupted")
-	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.status(ctx, db, f) })
+	a.addBatchTo(cmd, &batch, "only batch `N`")
+	a.addJSONTo(cmd, "print one JSON object")
+	cmd.Flags().BoolVar(&watch, "watch", false, "keep showing until interrupted")
+	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error { return a.status(ctx, db, batch, watch) })
 	return cmd
 }
 
 // watchEvery is how often --watch looks.
 const watchEvery = 2 * time.Second
 
-func (a *app) status(ctx context.Context, db *sql.DB, f statusFlags) error {
+func (a *app) status(ctx context.Context, db *sql.DB, batch int64, watch bool) error {
 	depth, closeQueue, err := a.queueDepth()
 	if err != nil {
 		return err
 	}
 	defer closeQueue()
 	for {
-		s, err := db.Status(ctx, int64(f.batch))
-		if f.watch && ctx.Err() != nil { // a signal ends the watch
+		s, err := db.Status(ctx, batch)
+		if watch && ctx.Err() != nil { // a signal ends the watch
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if f.watch && !f.json && isTerminal(a.stdout) {
+		if watch && !a.json && isTerminal(a.stdout) {
 			a.printf(clearScreen)
 		}
-		if err = a.tell(f.json, terminal.NewStatus(s, int64(f.batch), depth(ctx))); err != nil || !f.watch {
+		if err = a.tell(terminal.NewStatus(s, batch, depth(ctx))); err != nil || !watch {
 			return err
 		}
 		select {

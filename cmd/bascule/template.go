@@ -8,7 +8,6 @@ import (
 )
 
 func (a *app) templateCommand() *cobra.Command {
-	var force bool
 	cmd := &cobra.Command{
 		Use:               "template OUT.xlsx",
 		Short:             "Write an empty workbook with the columns, validation and an explanation",
@@ -16,7 +15,7 @@ func (a *app) templateCommand() *cobra.Command {
 		Args:              oneArg("OUT.xlsx"),
 		ValidArgsFunction: completeFiles("xlsx"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := checkOutput(args[0], importer.TemplateKind, false, force); err != nil {
+			if err := a.checkOutput(args[0], importer.TemplateKind, false); err != nil {
 				return err
 			}
 			if err := atomicfile.WriteSealed(args[0], importer.TemplateKind, importer.WriteTemplate); err != nil {
@@ -26,6 +25,6 @@ func (a *app) templateCommand() *cobra.Command {
 			return nil
 		},
 	}
-	addForceTo(cmd, &force)
+	a.addForceTo(cmd)
 	return cmd
 }

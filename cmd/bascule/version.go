@@ -49,17 +49,16 @@ func (v version) String() string {
 func (v version) Print(w io.Writer) { fmt.Fprintln(w, v) }
 
 func (a *app) versionCommand() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Tell which commit this program was built from, its date, and by which Go",
 		Example: "  bascule version --json",
 		Args:    noArg,
 		RunE: func(*cobra.Command, []string) error {
-			return a.tell(asJSON, thisVersion())
+			return a.tell(thisVersion())
 		},
 	}
-	addJSONTo(cmd, &asJSON, "print one JSON object")
+	a.addJSONTo(cmd, "print one JSON object")
 	return cmd
 }
 

@@ -6,6 +6,8 @@ package readiness
 import (
 	"fmt"
 	"time"
+
+	"bascule/sql"
 )
 
 // A State says how bad a line is.
@@ -45,30 +47,17 @@ func Reds(lines []Line) (names []string) {
 	return names
 }
 
-// A Worker is a process that mails, and has not said that it stopped.
-type Worker struct {
-	Version string        // of its program
-	Texts   string        // digest of the texts of its mails
-	Silent  time.Duration // since its last sign of life
-}
-
 // Workers judges whether a worker mails, with the same texts and the same program as
-// here. The latest sign of life is first. A worker that was silent for longer than
-// silence has died.
-func Workers(all []Worker, silence time.Duration, version, texts string) Line {
+// here. Those who said that they stopped are not among them. The latest sign of life is
+// first.
+func Workers(all []sql.Worker, version, texts string) Line {
 	const name = "workers"
-	alive := 0
-	for alive < len(all) && all[alive].Silent <= silence {
+	alive, others, older := 0, 0, 0
+	for _, w := range all {
+		if w.Silent > sql.WorkerSilence { // it has died
+			break
+		}
 		alive++
-	}
-	if alive == 0 && len(all) > 0 {
-		return Bad(name, fmt.Sprintf("none is alive, the last one was heard of %s ago", all[0].Silent.Round(time.Second)), "start `bascule work`")
-	}
-	if alive == 0 {
-		return Bad(name, "none is alive", "start `bascule work`")
-	}
-	said, others, older := fmt.Sprintf("%d alive", alive), 0, 0
-	for _, w := range all[:alive] {
 		if w.Texts != texts {
 			others++
 		}
@@ -76,7 +65,12 @@ func Workers(all []Worker, silence time.Duration, version, texts string) Line {
 			older++
 		}
 	}
+	said := fmt.Sprintf("%d alive", alive)
 	switch {
+	case len(all) == 0:
+		return Bad(name, "none is alive", "start `bascule work`")
+	case alive == 0:
+		return Bad(name, fmt.Sprintf("none is alive, the last one was heard of %s ago", all[0].Silent.Round(time.Second)), "start `bascule work`")
 	case others > 0:
 		return Bad(name, fmt.Sprintf("%s, of which %d would mail other texts than those of this command", said, others),
 			"give all the same ADMINISTRATION, MAIL_FROM, PUBLIC_URL, HELP_TEXT_FILE and program, and start them again")

@@ -3,12 +3,16 @@ package readiness
 import (
 	"testing"
 	"time"
+
+	"bascule/sql"
 )
 
 // Each line is as bad as its finding, and names the remedy unless it is green.
 func TestLines(t *testing.T) {
-	worker := func(texts, version string, silent time.Duration) Worker { return Worker{version, texts, silent} }
-	workers := func(all ...Worker) Line { return Workers(all, time.Minute, "v2", "new") }
+	worker := func(texts, version string, silent time.Duration) sql.Worker {
+		return sql.Worker{Version: version, Texts: texts, Silent: silent}
+	}
+	workers := func(all ...sql.Worker) Line { return Workers(all, "v2", "new") }
 	clock := func(here, pages time.Duration) Line {
 		return Clock(map[string]time.Duration{"here": here, "the pages": pages})
 	}

@@ -82,7 +82,7 @@ func newStory(s sql.Story) *Story {
 		out.Companies = append(out.Companies, shownCompany{c.SIREN, c.Name})
 	}
 	for _, x := range s.Exclusions {
-		out.LeftAlone = append(out.LeftAlone, NewExclusion(x))
+		out.LeftAlone = append(out.LeftAlone, newExclusion(x))
 	}
 	for _, r := range s.Requests {
 		out.Requests = append(out.Requests, shownRequest{
@@ -97,7 +97,7 @@ func newStory(s sql.Story) *Story {
 	return &out
 }
 
-// NewExclusion tells an exclusion to a program.
-func NewExclusion(x sql.SpaceExclusion) Exclusion {
+// newExclusion tells an exclusion to a program.
+func newExclusion(x sql.SpaceExclusion) Exclusion {
 	return Exclusion{x.Kind, x.Key, x.Reason, x.MadeBy, x.MadeAt, x.EndsAt.Time}
 }
