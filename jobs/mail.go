@@ -272,45 +272,22 @@ func (m *Mailer) compose(d *sql.Mail) mail.Message {
 	if d.Copy > 0 || d.Kind == sql.MailPassword || d.Kind == sql.MailMoved || d.Kind == sql.MailSiege {
 		copyOf = int(d.ID) // a resend is a mail of its own (D3), and so is a repeated notice
 	}
-	head := mail.Head{
-		ID:   mail.MessageID(string(d.Kind)+"."+fingerprint(d.Nonce), d.RequestID, d.Generation, copyOf, m.Domain),
-		Date: d.Date,
-		To:   d.To,
+	l := mail.Letter{
+		Head: mail.Head{
+			ID:   mail.MessageID(string(d.Kind)+"."+fingerprint(d.Nonce), d.RequestID, d.Generation, copyOf, m.Domain),
+			Date: d.Date, To: d.To,
+		},
+		Kind: mail.Kind(d.Kind), Number: d.Number, Holder: d.Holder, Code: d.Code, Certificate: d.Expires,
+		Sharing: d.Sharing, Taken: d.Taken, Chosen: d.IsChosen, Message: d.Message, At: d.HappenedAt, Recap: d.PDF,
 	}
-	switch d.Kind {
-	case sql.MailNotice:
-		chosen, _ := conversion.ParseEmail(d.CodeEmail)
-		n := mail.OtherAddress{Head: head, Number: d.Number, Holder: d.Holder, Chosen: chosen, At: d.HappenedAt}
-		if d.ExpiresAt.Unix() > 0 {
-			n.ContactUntil = d.ExpiresAt
-		}
-		return m.Composer.OtherAddress(n)
-	case sql.MailSwitched:
-		chosen, _ := conversion.ParseEmail(d.CodeEmail) // the space was switched to this address
-		return m.Composer.Switched(mail.Switched{Head: head, Number: d.Number, Holder: d.Holder, Chosen: chosen, At: d.HappenedAt})
-	case sql.MailPassword:
-		return m.Composer.PasswordChanged(mail.PasswordChanged{Head: head, Number: d.Number, Holder: d.Holder, At: d.HappenedAt})
-	case sql.MailSiege:
-		return m.Composer.Siege(mail.Siege{Head: head, Number: d.Number, Holder: d.Holder, At: d.HappenedAt})
-	case sql.MailConfirmation:
-		return m.Composer.Confirmation(mail.Confirmation{Head: head, Number: d.Number, Holder: d.Holder,
-			At: d.SwitchedAt, Recap: d.PDF})
-	case sql.MailReminder:
-		return m.Composer.Reminder(mail.Reminder{Head: head, Number: d.Number, Holder: d.Holder,
-			Code: d.Code, Deadline: d.ExpiresAt, Certificate: d.Expires, Message: d.Message})
-	case sql.MailExpired:
-		return m.Composer.Expired(mail.Expired{Head: head, Number: d.Number, Holder: d.Holder,
-			Deadline: d.ExpiresAt, Certificate: d.Expires})
-	case sql.MailIdentifier:
-		return m.Composer.Identifier(mail.Identifier{Head: head, Number: d.Number, Holder: d.Holder, Code: d.Code, Deadline: d.ExpiresAt})
-	case sql.MailMoved:
-		return m.Composer.IdentifierChanged(mail.IdentifierChanged{Head: head, Number: d.Number, Holder: d.Holder, At: d.HappenedAt})
-	case sql.MailReset:
-		return m.Composer.Reset(mail.Reset{Head: head, Number: d.Number, Holder: d.Holder,
-			Code: d.Code, Deadline: d.ExpiresAt})
+	l.Other, _ = conversion.ParseEmail(d.CodeEmail)
+	if d.ExpiresAt.Unix() > 0 {
+		l.Deadline = d.ExpiresAt
 	}
-	return m.Composer.Activation(mail.Activation{Head: head, Number: d.Number, Holder: d.Holder,
-		Code: d.Code, Deadline: d.ExpiresAt, Certificate: d.Expires, Sharing: d.Sharing, Taken: d.Taken, Chosen: d.IsChosen, Message: d.Message})
+	if d.Kind == sql.MailConfirmation {
+		l.At = d.SwitchedAt
+	}
+	return m.Composer.Write(l)
 }
 
 // fingerprint tells requests with the same id apart: a restored or a new database has

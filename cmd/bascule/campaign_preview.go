@@ -111,8 +111,8 @@ func (a *app) trial(ctx context.Context, db *sql.DB, args []string, file *string
 	for i, p := range held {
 		id := fmt.Sprintf("trial.%d.%d@%s", at.UnixMicro(), i, host)
 		t.numbers = append(t.numbers, p.Number)
-		t.mails = append(t.mails, composer.Trial(mail.Activation{
-			Head:   mail.Head{ID: id, Date: at.Truncate(time.Second), To: p.Contact},
+		t.mails = append(t.mails, composer.Write(mail.Letter{
+			Head: mail.Head{ID: id, Date: at.Truncate(time.Second), To: p.Contact}, Kind: mail.KindCode, Trial: true,
 			Number: p.Number, Holder: p.Holder, Deadline: at.Add(lifetime), Certificate: p.Certificate.Expires, Sharing: p.Sharing, Taken: p.Taken, Message: said,
 		}))
 	}

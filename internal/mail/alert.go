@@ -1,11 +1,6 @@
 package mail
 
-import (
-	"bytes"
-	"io"
-	"mime/quotedprintable"
-	"strings"
-)
+import "bytes"
 
 // Alert is a mail to the operator, about no subscriber.
 type Alert struct {
@@ -18,11 +13,7 @@ type Alert struct {
 func (c *Composer) Alert(a Alert) []byte {
 	var b bytes.Buffer
 	Message{Head: a.Head, From: c.from, Subject: a.Subject}.writeHead(&b)
-	writeHeader(&b, "Content-Type", "text/plain; charset=utf-8")
-	writeHeader(&b, "Content-Transfer-Encoding", "quoted-printable")
-	b.WriteString("\r\n")
-	w := quotedprintable.NewWriter(&b)
-	io.WriteString(w, strings.ReplaceAll(a.Text, "\n", "\r\n")+"\r\n") // a buffer takes all
-	w.Close()
+	writeType(&b, "text/plain; charset=utf-8", "quoted-printable")
+	writeQP(&b, a.Text+"\n")
 	return b.Bytes()
 }

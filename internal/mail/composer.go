@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"bascule/internal/conversion"
@@ -23,16 +22,8 @@ type Composer struct {
 
 // variant picks one wording of one mail.
 type variant struct {
-	name    string
-	chosen  bool
-	shared  bool
-	dated   bool // the certificate's last day is known
-	past    bool // the certificate's last day is over
-	again   bool // the contact's code still opens the identifiers
-	taken   bool // the address is another space's identifier already
-	dropped bool // the chosen address was refused and counts no more
-	trial   bool // it is to be looked at, its code opens nothing
-	message bool // the administration adds words of its own
+	kind   Kind
+	traits traits
 }
 
 // wording is a variant in its two formats.
@@ -72,7 +63,7 @@ func NewComposer(o Office) (*Composer, error) {
 func (c *Composer) Digest(message conversion.Message) string {
 	var sums []string
 	for v, w := range c.wordings {
-		if v.name == "activation" || v.name == "reminder" {
+		if v.kind == KindCode || v.kind == "reminder" {
 			sum := sha256.Sum256([]byte(Part{w.text, &values{}, verbatim}.String() + Part{w.html, &values{}, htmlEscape}.String()))
 			sums = append(sums, string(sum[:]))
 		}
@@ -97,10 +88,10 @@ func (c *Composer) compileAll(o Office) error {
 	}
 	for _, v := range variants() {
 		var w wording
-		if w.text, err = compile(text, v.name+".txt", o.data(v)); err != nil {
+		if w.text, err = compile(text, string(v.kind)+".txt", o.data(v)); err != nil {
 			return err
 		}
-		if w.html, err = compile(html, v.name+".html", o.data(v)); err != nil {
+		if w.html, err = compile(html, string(v.kind)+".html", o.data(v)); err != nil {
 			return err
 		}
 		c.wordings[v] = w
@@ -110,86 +101,26 @@ func (c *Composer) compileAll(o Office) error {
 
 // data is what a template knows beside the slots.
 func (o Office) data(v variant) map[string]any {
-	return map[string]any{
+	data := map[string]any{
 		"URL": o.PublicURL, "Help": strings.Split(o.Help, "\n"), "Administration": o.Administration.String(), "Short": o.Administration.Short,
-		"Chosen": v.chosen, "Shared": v.shared, "Dated": v.dated, "Past": v.past, "Again": v.again, "Taken": v.taken, "Dropped": v.dropped, "Trial": v.trial, "HasMessage": v.message,
 		"Certificates": o.Certificates,
 	}
+	for name, trait := range traitNames {
+		data[name] = v.traits&trait != 0
+	}
+	return data
 }
 
 // variants lists every wording of every mail.
-func variants() []variant {
-	var all []variant
-	for bits := range 512 {
-		on := func(i int) bool { return bits>>i&1 == 1 }
-		v := variant{chosen: on(0), shared: on(1), dated: on(2), past: on(3), again: on(4), taken: on(5), dropped: on(6), trial: on(7), message: on(8)}
-		for name, uses := range map[string]variant{
-			"activation":    {chosen: true, shared: true, dated: true, past: true, taken: true, trial: true, message: true},
-			"other_address": {again: true, dropped: true},
-			"confirmation":  {},
-			"reminder":      {dated: true, past: true, message: true},
-			"expired":       {dated: true, past: true},
-			"reset":         {},
-			"switched":      {},
-			"password":      {},
-			"siege":         {},
-			"identifier":    {},
-			"moved":         {},
-		} {
-			if v.within(uses) {
-				v.name = name
-				all = append(all, v)
+func variants() (all []variant) {
+	for kind, m := range manners {
+		for t := range allTraits {
+			if t&^m.uses == 0 && (t&past == 0 || t&dated != 0) {
+				all = append(all, variant{kind, t})
 			}
 		}
 	}
 	return all
-}
-
-func (v variant) within(uses variant) bool {
-	return !(v.chosen && !uses.chosen || v.shared && !uses.shared || v.dated && !uses.dated ||
-		v.past && !(uses.past && v.dated) || v.again && !uses.again || v.taken && !uses.taken || v.dropped && !uses.dropped || v.trial && !uses.trial || v.message && !uses.message)
-}
-
-// write fills a variant. The subject names the space, as an accounting firm gets many
-// of these mails. It never has the code, as a locked screen would show it.
-func (c *Composer) write(v variant, head Head, subject string, vals values) Message {
-	vals[slotAddress] = head.To.String()
-	vals[slotFragment] = url.QueryEscape(head.To.String())
-	w, ok := c.wordings[v]
-	if !ok {
-		panic("no form for a mail") // an empty mail must not go out
-	}
-	return Message{
-		Head:    head,
-		From:    c.from,
-		Subject: "Espace abonné " + vals[slotNumber] + "\u00a0: " + subject,
-		Text:    Part{w.text, &vals, verbatim},
-		HTML:    Part{w.html, &vals, htmlEscape},
-	}
-}
-
-// lastDay tells whether the certificate's last day is known, and whether it is over at
-// the time of the mail.
-func lastDay(certificate, now time.Time) (known, past bool) {
-	if certificate.IsZero() {
-		return false, false
-	}
-	y, m, d := now.In(conversion.Paris).Date()
-	return true, certificate.Before(time.Date(y, m, d, 0, 0, 0, 0, time.UTC))
-}
-
-func frenchDay(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return conversion.FrenchDate(t)
-}
-
-func frenchMinute(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return conversion.FrenchTime(t)
 }
 
 // Mask shows just enough of an address for its owner to know it: "j…@c….example".

@@ -88,7 +88,7 @@ func verbatim(_ slot, s string) string { return s }
 // String is the decoded content, lines ending in LF.
 func (p Part) String() string {
 	var b strings.Builder
-	for _, piece := range p.pieces() {
+	for _, piece := range p.form.pieces {
 		b.WriteString(piece.text)
 		if piece.line != nil {
 			b.Write(p.fill(nil, piece.line))
@@ -102,7 +102,7 @@ func (p Part) String() string {
 func (p Part) encode(b *bytes.Buffer) {
 	w := quotedprintable.NewWriter(b)
 	var line []byte
-	for _, piece := range p.pieces() {
+	for _, piece := range p.form.pieces {
 		b.Write(piece.encoded)
 		if piece.line != nil {
 			line = append(p.fill(line[:0], piece.line), '\n')
@@ -122,19 +122,7 @@ func (p Part) fill(b []byte, line []span) []byte {
 	return b
 }
 
-func (p Part) pieces() []piece {
-	if p.form == nil {
-		return nil
-	}
-	return p.form.pieces
-}
-
-func (p Part) size() int {
-	if p.form == nil {
-		return 0
-	}
-	return p.form.length + 256
-}
+func (p Part) size() int { return p.form.length + 256 }
 
 // htmlEscape is right in text and in quoted attributes, where slots may stand. A message,
 // which stands in text, has lines.
@@ -171,19 +159,11 @@ func compile(t template, name string, data map[string]any) (*form, error) {
 		return nil, fmt.Errorf("template %s: %w", name, err)
 	}
 	f := &form{}
-	var constant strings.Builder
-	flush := func() {
-		if constant.Len() > 0 {
-			f.addConstant(constant.String())
-			constant.Reset()
-		}
-	}
 	for line := range strings.Lines(strings.TrimSpace(out.String()) + "\n") {
 		if !strings.Contains(line, slotOpen) {
-			constant.WriteString(line)
+			f.addConstant(line)
 			continue
 		}
-		flush()
 		spans, err := cutLine(strings.TrimSuffix(line, "\n"))
 		if err != nil {
 			return nil, fmt.Errorf("template %s: %w", name, err)
@@ -191,15 +171,26 @@ func compile(t template, name string, data map[string]any) (*form, error) {
 		f.pieces = append(f.pieces, piece{line: spans})
 		f.length += 2 * len(line)
 	}
-	flush()
+	f.encode()
 	return f, nil
 }
 
-func (f *form) addConstant(text string) {
-	var b bytes.Buffer
-	encodeQP(&b, []byte(text))
-	f.pieces = append(f.pieces, piece{text: text, encoded: b.Bytes()})
-	f.length += b.Len()
+// addConstant adds a line without slots to those before it.
+func (f *form) addConstant(line string) {
+	if n := len(f.pieces); n == 0 || f.pieces[n-1].line != nil {
+		f.pieces = append(f.pieces, piece{})
+	}
+	f.pieces[len(f.pieces)-1].text += line
+}
+
+// encode encodes the constant lines.
+func (f *form) encode() {
+	for i, p := range f.pieces {
+		var b bytes.Buffer
+		writeQP(&b, p.text)
+		f.pieces[i].encoded = b.Bytes()
+		f.length += b.Len()
+	}
 }
 
 // cutLine cuts a line at its marks.

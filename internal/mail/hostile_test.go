@@ -39,7 +39,7 @@ func oracle(t *testing.T, v variant, o Office, vals values) string {
 	}
 	data["Fragment"] = string(vals[slotAddress]) // html/template escapes it itself
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, v.name+".html", data); err != nil {
+	if err := templates.ExecuteTemplate(&b, string(v.kind)+".html", data); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -78,7 +78,7 @@ func FuzzHolder(f *testing.F) {
 		a := activation(t)
 		a.Holder = holder
 		a.Number = conversion.SubscriberNumber(holder) // also in the subject
-		m := c.Activation(a)
+		m := c.Write(a)
 		raw := m.Bytes()
 		headers, _, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
 		wantHeaders, _, _ := bytes.Cut(plain.Bytes(), []byte("\r\n\r\n"))
@@ -214,7 +214,9 @@ func TestMessageID(t *testing.T) {
 func TestTrial(t *testing.T) {
 	c := composer(t)
 	a := activation(t)
-	m, real := c.Trial(a), c.Activation(a)
+	real := c.Write(a)
+	a.Trial = true
+	m := c.Write(a)
 	if m.Subject != "«\u00a0ESSAI\u00a0» "+real.Subject || !strings.HasPrefix(m.Text.String(), "« ESSAI » ") || !strings.Contains(m.HTML.String(), "<strong>«&nbsp;ESSAI&nbsp;» ") {
 		t.Errorf("the trial is %q: %s", m.Subject, m.Text)
 	}

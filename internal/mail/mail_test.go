@@ -62,77 +62,65 @@ func head(t testing.TB, kind, to string) Head {
 	}
 }
 
-func activation(t testing.TB) Activation {
-	return Activation{
-		Head: head(t, "activation", "jeanne.o'hara+fisc@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
-		Code: code(t), Deadline: deadline, Certificate: certificate, Sharing: 1,
-	}
+func letter(t testing.TB, kind Kind, to string) Letter {
+	return Letter{Head: head(t, string(kind), to), Kind: kind, Number: "0012345678", Holder: "Jeanne Éxemple & Fils", At: sentAt}
+}
+
+func activation(t testing.TB) Letter {
+	l := letter(t, KindCode, "jeanne.o'hara+fisc@cabinet.example")
+	l.ID = MessageID("activation", 42, 1, 0, "espace.example")
+	l.Code, l.Deadline, l.Certificate, l.Sharing = code(t), deadline, certificate, 1
+	return l
 }
 
 // samples are one mail of each wording that differs.
 func samples(t testing.TB) map[string]Message {
-	c := composer(t)
-	batch := activation(t)
-	shared, past, unknown, chosen, taken := batch, batch, batch, batch, batch
-	taken.Taken, taken.Sharing = true, 2
-	shared.Sharing = 3
-	past.Certificate = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	unknown.Certificate = time.Time{}
-	chosen.Chosen = true
-	other := OtherAddress{
-		Head: head(t, "other_address", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
-		Chosen: devtest.Email(t, "direction@fils.example"), At: sentAt, ContactUntil: deadline,
+	past := certificate.AddDate(0, 0, -39)
+	const said = "Permanence le 12 mars <à 8 h 30>\u00a0: venez\u00a0!\n\nVoir https://espace.example/aide & {0}."
+	none := func(*Letter) {}
+	other := func(l *Letter) { l.Other = devtest.Email(t, "direction@fils.example") }
+	coded := func(until time.Duration) func(*Letter) {
+		return func(l *Letter) { l.Code, l.Deadline = code(t), sentAt.Add(until) }
 	}
-	certified := other
-	certified.ContactUntil = time.Time{}
-	dropped, late := other, certified
-	dropped.Chosen, late.Chosen = conversion.Email{}, conversion.Email{}
-	expired := Expired{
-		Head: head(t, "expired", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
-		Deadline: sentAt.Add(-time.Hour), Certificate: certificate,
+	reminder := letter(t, "reminder", "jeanne.o'hara+fisc@cabinet.example")
+	reminder.Code, reminder.Deadline, reminder.Certificate = code(t), deadline.Add(-24*time.Hour), certificate
+	notice := letter(t, "notice", "jeanne@cabinet.example")
+	notice.ID = MessageID("other_address", 42, 1, 0, "espace.example")
+	expired := letter(t, "expired", "jeanne@cabinet.example")
+	expired.Deadline, expired.Certificate = sentAt.Add(-time.Hour), certificate
+	c, all := composer(t), make(map[string]Message)
+	for name, sample := range map[string]struct {
+		letter Letter
+		change func(*Letter)
+	}{
+		"activation":             {activation(t), none},
+		"activation_shared":      {activation(t), func(l *Letter) { l.Sharing = 3 }},
+		"activation_past":        {activation(t), func(l *Letter) { l.Certificate = past }},
+		"activation_unknown":     {activation(t), func(l *Letter) { l.Certificate = time.Time{} }},
+		"activation_chosen":      {activation(t), func(l *Letter) { l.Chosen = true }},
+		"activation_taken":       {activation(t), func(l *Letter) { l.Taken, l.Sharing = true, 2 }},
+		"activation_message":     {activation(t), func(l *Letter) { l.Sharing, l.Message = 3, said }},
+		"reminder":               {reminder, none},
+		"reminder_past":          {reminder, func(l *Letter) { l.Certificate = past }},
+		"reminder_message":       {reminder, func(l *Letter) { l.Message = said }},
+		"other_address":          {notice, func(l *Letter) { other(l); l.Deadline = deadline }},
+		"other_address_opted":    {notice, other},
+		"other_address_dropped":  {notice, func(l *Letter) { l.Deadline = deadline }},
+		"other_address_late":     {notice, none},
+		"confirmation":           {letter(t, "confirmation", "direction@fils.example"), func(l *Letter) { l.Recap = []byte("%PDF-1.3 a recap\n") }},
+		"expired":                {expired, none},
+		"expired_no_certificate": {expired, func(l *Letter) { l.Certificate = past }},
+		"switched":               {letter(t, "switch-notice", "jeanne@cabinet.example"), other},
+		"password":               {letter(t, "password-notice", "direction@fils.example"), none},
+		"siege":                  {letter(t, "siege-notice", "direction@fils.example"), none},
+		"identifier":             {letter(t, "identifier", "direction+fisc@fils.example"), coded(conversion.ResetLifetime)},
+		"moved":                  {letter(t, "identifier-notice", "direction@fils.example"), none},
+		"reset":                  {letter(t, "reset", "direction+fisc@fils.example"), coded(conversion.ResetLifetime)},
+	} {
+		sample.change(&sample.letter)
+		all[name] = c.Write(sample.letter)
 	}
-	reminder := Reminder{
-		Head: head(t, "reminder", "jeanne.o'hara+fisc@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
-		Code: code(t), Deadline: deadline.Add(-24 * time.Hour), Certificate: certificate,
-	}
-	worded, reworded := shared, reminder
-	worded.Message = "Permanence le 12 mars <à 8 h 30>\u00a0: venez\u00a0!\n\nVoir https://espace.example/aide & {0}."
-	reworded.Message = worded.Message
-	overdue := reminder
-	overdue.Certificate = past.Certificate
-	locked := expired
-	locked.Certificate = past.Certificate
-	return map[string]Message{
-		"activation":             c.Activation(batch),
-		"activation_shared":      c.Activation(shared),
-		"activation_past":        c.Activation(past),
-		"activation_unknown":     c.Activation(unknown),
-		"activation_chosen":      c.Activation(chosen),
-		"activation_taken":       c.Activation(taken),
-		"activation_message":     c.Activation(worded),
-		"reminder_message":       c.Reminder(reworded),
-		"other_address":          c.OtherAddress(other),
-		"other_address_opted":    c.OtherAddress(certified),
-		"other_address_dropped":  c.OtherAddress(dropped),
-		"other_address_late":     c.OtherAddress(late),
-		"confirmation":           c.Confirmation(Confirmation{Head: head(t, "confirmation", "direction@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils", At: sentAt, Recap: []byte("%PDF-1.3 a recap\n")}),
-		"reminder":               c.Reminder(reminder),
-		"reminder_past":          c.Reminder(overdue),
-		"expired":                c.Expired(expired),
-		"expired_no_certificate": c.Expired(locked),
-		"switched": c.Switched(Switched{Head: head(t, "switch-notice", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
-			Chosen: devtest.Email(t, "direction@fils.example"), At: sentAt}),
-		"password": c.PasswordChanged(PasswordChanged{Head: head(t, "password-notice", "direction@fils.example"), Number: "0012345678",
-			Holder: "Jeanne Éxemple & Fils", At: sentAt}),
-		"siege": c.Siege(Siege{Head: head(t, "siege-notice", "direction@fils.example"), Number: "0012345678",
-			Holder: "Jeanne Éxemple & Fils", At: sentAt}),
-		"identifier": c.Identifier(Identifier{Head: head(t, "identifier", "direction+fisc@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
-			Code: code(t), Deadline: sentAt.Add(conversion.ResetLifetime)}),
-		"moved": c.IdentifierChanged(IdentifierChanged{Head: head(t, "identifier-notice", "direction@fils.example"), Number: "0012345678",
-			Holder: "Jeanne Éxemple & Fils", At: sentAt}),
-		"reset": c.Reset(Reset{Head: head(t, "reset", "direction+fisc@fils.example"), Number: "0012345678", Holder: "Jeanne Éxemple & Fils",
-			Code: code(t), Deadline: sentAt.Add(conversion.ResetLifetime)}),
-	}
+	return all
 }
 
 // The goldens are read like code: the French, the structure, the bytes on the wire.
@@ -275,7 +263,7 @@ func TestOffice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := c.Activation(activation(t)).Text.String()
+	text := c.Write(activation(t)).Text.String()
 	if !strings.HasPrefix(text, "Bonjour") || !strings.HasSuffix(text, "\n\n--\nCourriel automatique, sans réponse possible.\n") {
 		t.Errorf("%s", text)
 	}
@@ -299,8 +287,9 @@ func TestExpiredProposes(t *testing.T) {
 		{composer(t), certificate, true}, {nowhere, certificate, false},
 		{composer(t), sentAt.AddDate(0, 0, -2), false}, {composer(t), time.Time{}, false},
 	} {
-		m := c.composer.Expired(Expired{Head: head(t, "expired", "jeanne@cabinet.example"), Number: "0012345678", Holder: "Jeanne",
-			Deadline: sentAt.Add(-time.Hour), Certificate: c.certificate})
+		l := letter(t, "expired", "jeanne@cabinet.example")
+		l.Deadline, l.Certificate = sentAt.Add(-time.Hour), c.certificate
+		m := c.composer.Write(l)
 		for _, part := range []string{m.Text.String(), m.HTML.String()} {
 			if strings.Contains(part, entry) != c.want || !strings.Contains(part, "nouveau code à l’assistance") {
 				t.Errorf("certificate until %v, proposed %v:\n%s", c.certificate, c.want, part)
@@ -320,7 +309,7 @@ func TestLastDay(t *testing.T) {
 	} {
 		a := activation(t)
 		a.Date = c.now
-		if got := composer(t).Activation(a).Text.String(); !strings.Contains(got, c.want) {
+		if got := composer(t).Write(a).Text.String(); !strings.Contains(got, c.want) {
 			t.Errorf("at %v lacks %q: %s", c.now, c.want, got)
 		}
 	}
@@ -337,7 +326,7 @@ func TestSharing(t *testing.T) {
 	}{{0, false, false}, {1, false, false}, {2, false, true}, {2, true, false}} {
 		a := activation(t)
 		a.Sharing, a.Chosen = c.sharing, c.chosen
-		m := composer(t).Activation(a)
+		m := composer(t).Write(a)
 		if got := strings.Contains(m.Text.String(), told); got != c.want || got != strings.Contains(m.HTML.String(), told) {
 			t.Errorf("%+v: told %v", c, got)
 		}
@@ -352,7 +341,7 @@ func TestSharingIsTold(t *testing.T) {
 	} {
 		a := activation(t)
 		a.Sharing = n
-		m := composer(t).Activation(a)
+		m := composer(t).Write(a)
 		if !strings.Contains(m.Text.String(), "\n"+want+" espaces abonnés ont cette adresse") ||
 			!strings.Contains(m.HTML.String(), "<p>"+want+" espaces abonnés ont cette adresse") {
 			t.Errorf("%d: %s", n, m.Text.String())
@@ -389,7 +378,7 @@ func TestMask(t *testing.T) {
 func BenchmarkActivation(b *testing.B) {
 	c, a := composer(b), activation(b)
 	for b.Loop() {
-		if len(c.Activation(a).Bytes()) == 0 {
+		if len(c.Write(a).Bytes()) == 0 {
 			b.Fatal("empty")
 		}
 	}

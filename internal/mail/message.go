@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"mime/quotedprintable"
 	netmail "net/mail"
@@ -129,9 +130,7 @@ func (m Message) writeAlternatives(b *bytes.Buffer, id string) {
 		part Part
 	}{{"text/plain; charset=utf-8", m.Text}, {"text/html; charset=utf-8", m.HTML}} {
 		alternative.next(b)
-		writeHeader(b, "Content-Type", p.kind)
-		writeHeader(b, "Content-Transfer-Encoding", "quoted-printable")
-		b.WriteString("\r\n")
+		writeType(b, p.kind, "quoted-printable")
 		p.part.encode(b)
 	}
 	alternative.close(b)
@@ -151,17 +150,9 @@ func openMultipart(b *bytes.Buffer, id, subtype string) boundary {
 	return boundary(at)
 }
 
-func (at boundary) next(b *bytes.Buffer) {
-	b.WriteString("\r\n--")
-	b.WriteString(string(at))
-	b.WriteString("\r\n")
-}
+func (at boundary) next(b *bytes.Buffer) { b.WriteString("\r\n--" + string(at) + "\r\n") }
 
-func (at boundary) close(b *bytes.Buffer) {
-	b.WriteString("\r\n--")
-	b.WriteString(string(at))
-	b.WriteString("--\r\n")
-}
+func (at boundary) close(b *bytes.Buffer) { b.WriteString("\r\n--" + string(at) + "--\r\n") }
 
 // writeHeader writes one field. Its value is ours, or was made harmless before. Encoded
 // words are folded between each other.
@@ -169,6 +160,13 @@ func writeHeader(b *bytes.Buffer, name, value string) {
 	b.WriteString(name)
 	b.WriteString(": ")
 	b.WriteString(strings.ReplaceAll(value, "?= =?", "?=\r\n =?"))
+	b.WriteString("\r\n")
+}
+
+// writeType writes the end of a header: what follows, and how it is encoded.
+func writeType(b *bytes.Buffer, media, encoding string) {
+	writeHeader(b, "Content-Type", media)
+	writeHeader(b, "Content-Transfer-Encoding", encoding)
 	b.WriteString("\r\n")
 }
 
@@ -196,8 +194,9 @@ func writeBase64(b *bytes.Buffer, data []byte) {
 	}
 }
 
-func encodeQP(b *bytes.Buffer, text []byte) {
+// writeQP writes a text as quoted-printable, its lines ending in CRLF.
+func writeQP(b *bytes.Buffer, text string) {
 	w := quotedprintable.NewWriter(b)
-	w.Write(text)
+	io.WriteString(w, text) // a buffer takes all
 	w.Close()
 }
