@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,7 +86,7 @@ func TestRecorderTriesRowsApart(t *testing.T) {
 		case len(rows) > 1 || id == 2:
 			return never
 		case id == 3:
-			return sql.ErrLocked
+			return &sql.LockedError{IDs: []int64{3}}
 		default:
 			recorded = append(recorded, id)
 			return nil
@@ -101,9 +103,10 @@ func TestRecorderTriesRowsApart(t *testing.T) {
 
 // I5: of a window that somebody held until its claim was over, nothing is recorded.
 func TestHeldIsNotRecorded(t *testing.T) {
-	for _, until := range []error{sql.ErrLocked, nil} {
+	held := &sql.LockedError{IDs: []int64{1}}
+	for _, until := range []error{held, nil} {
 		ctx, cancel := context.WithCancel(t.Context())
-		answers := []error{sql.ErrLocked, sql.ErrLocked, until}
+		answers := []error{held, held, until}
 		r, m, w, _ := recordOf(t, 1, func(context.Context, []result) (err error) {
 			err, answers = answers[0], answers[1:]
 			return err
@@ -331,3 +334,27 @@ func TestPace(t *testing.T) {
 
 // ms is a duration in milliseconds.
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// D4: a slot may wait long for its turn to start mails. They are not late for that, and
+// the next window is not smaller.
+func TestWaitForTurnIsNotLate(t *testing.T) {
+	var clock atomic.Int64
+	m := &Mailer{Now: func() time.Time { return time.Unix(clock.Load(), 0) }}
+	ctx, cancel := context.WithCancel(t.Context())
+	w := &window{Mailer: m, lane: sql.LaneBulk, pace: &pace{size: firstWindow, max: maxWindow}}
+	m.bulk.starting.Lock()
+	done := make(chan error, 1)
+	go func() { done <- w.run(ctx) }()
+	for stacks := make([]byte, 1<<20); !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("(*window).startNow")); {
+		runtime.Gosched()
+	}
+	clock.Store(60)
+	cancel() // it starts nothing once it has its turn
+	m.bulk.starting.Unlock()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("the start: %v", err)
+	}
+	if w.begun.Unix() != 60 {
+		t.Errorf("the window has begun at second %d, want 60", w.begun.Unix())
+	}
+}

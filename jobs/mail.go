@@ -113,8 +113,9 @@ type window struct {
 	probe   bool // one mail, although the breaker is open
 	another bool // a mail that was not refused without a clear reason
 
-	found   int // mails that were due
-	started int // mails that were started
+	begun   time.Time // shortly before the start was committed
+	found   int       // mails that were due
+	started int       // mails that were started
 
 	out            context.Context // ends when outcomes can be written down no longer
 	unsettled      sync.WaitGroup  // each mail counts twice: for its row, and for the breaker
@@ -123,7 +124,6 @@ type window struct {
 
 // run starts a window of mails and sends them.
 func (w *window) run(ctx context.Context) error {
-	begin := w.Now()
 	mails, wait, err := w.start(ctx)
 	if err != nil {
 		return err // if they were started after all, their next start counts a doubt
@@ -133,10 +133,10 @@ func (w *window) run(ctx context.Context) error {
 		return nil
 	}
 	if len(mails) == 0 {
-		w.pace.adapt(w.Now().Sub(begin))
+		w.pace.adapt(w.Now().Sub(w.begun))
 		return nil
 	}
-	if stuck := w.handOver(ctx, mails, begin); stuck && !w.probe {
+	if stuck := w.handOver(ctx, mails); stuck && !w.probe {
 		pause(ctx, stuckPause, nil)
 	}
 	return nil
@@ -179,6 +179,7 @@ func (w *window) startNow(ctx context.Context, t sql.Window) (sql.Start, error) 
 	turn := &w.shared().starting
 	turn.Lock()
 	defer turn.Unlock()
+	w.begun = w.Now()     // the wait for the turn makes no mail late
 	if ctx.Err() != nil { // the worker ended meanwhile
 		return sql.Start{}, ctx.Err()
 	}
@@ -210,9 +211,8 @@ const handOverWithin = 5 * time.Second
 const stuckPause = 15 * time.Second
 
 // handOver sends the mails that were started, and returns once each outcome was written
-// down or given up. begin is an instant before the start. It tells whether no outcome
-// could be recorded.
-func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Time) (stuck bool) {
+// down or given up. It tells whether no outcome could be recorded.
+func (w *window) handOver(ctx context.Context, mails []*sql.Mail) (stuck bool) {
 	held := hold(ctx, w.DB, mails, w.Log)
 	defer held.release()
 	out, cancel := held.recording(ctx)
@@ -220,13 +220,13 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail, begin time.Tim
 	w.out = out
 	w.unsettled.Add(2 * len(mails))
 	w.shared().outcomes.expect(w.Mailer, len(mails))
-	w.send(ctx, mails, begin)
+	w.send(ctx, mails)
 	w.unsettled.Wait()
-	w.pace.adapt(w.Now().Sub(begin))
+	w.pace.adapt(w.Now().Sub(w.begun))
 	return w.lost > 0 && w.recorded == 0
 }
 
-func (w *window) send(ctx context.Context, mails []*sql.Mail, begin time.Time) {
+func (w *window) send(ctx context.Context, mails []*sql.Mail) {
 	outcomes := &w.shared().outcomes
 	going, outgoing := make([]*sql.Mail, 0, len(mails)), make([]smtp.Message, 0, len(mails))
 	for _, m := range mails {
@@ -237,7 +237,7 @@ func (w *window) send(ctx context.Context, mails []*sql.Mail, begin time.Time) {
 		}
 		going, outgoing = append(going, m), append(outgoing, out)
 	}
-	late := func() bool { return w.Now().Sub(begin) > handOverWithin }
+	late := func() bool { return w.Now().Sub(w.begun) > handOverWithin }
 	w.Relay.Send(ctx, outgoing, late, func(i int, o smtp.Outcome) {
 		w.tellPanic(going[i], o)
 		w.Metrics.mail(o.Kind)

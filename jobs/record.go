@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -150,14 +151,15 @@ func (r *recorder) try(m *Mailer) (lost int, err error) {
 		w := all[0]
 		all = all[1:]
 		failed := w.once()
+		locked, isLocked := errors.AsType[*sql.LockedError](failed)
 		switch {
 		case failed == nil:
 			r.failure = nil
 			w.settle(true)
 		case w.until().Err() != nil:
 			lost, err = lost+w.settle(false), cmp.Or(r.failure, failed)
-		case errors.Is(failed, sql.ErrLocked):
-			r.waiting = append(r.waiting, w)
+		case isLocked:
+			r.waiting = append(r.waiting, w.rest(locked.IDs))
 		case !sql.IsPermanent(failed):
 			r.waiting, r.failure = append(append(r.waiting, w), all...), failed
 			m.complain("cannot record outcomes of mails; trying again", "err", failed)
@@ -179,6 +181,22 @@ func (w write) once() error {
 
 // until ends when the latest of the rows can be written no longer.
 func (w write) until() context.Context { return w.rows[len(w.rows)-1].w.out }
+
+// rest is the write of the rows that are left. The others are recorded, and their windows
+// wait for them no longer.
+func (w write) rest(ids []int64) write {
+	done, left := w, w
+	done.rows, left.rows = nil, nil
+	for _, res := range w.rows {
+		if slices.Contains(ids, res.mail.ID) {
+			left.rows = append(left.rows, res)
+		} else {
+			done.rows = append(done.rows, res)
+		}
+	}
+	done.settle(true)
+	return left
+}
 
 func (w write) apart() (parts []write) {
 	for i := range w.rows {

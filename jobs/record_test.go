@@ -76,3 +76,43 @@ func TestSlotsShareATransaction(t *testing.T) {
 		t.Errorf("recorded are %s transactions", got)
 	}
 }
+
+// An import may hold a code for long. Only the window of its mail waits for it.
+func TestOtherWindowsDoNotWait(t *testing.T) {
+	db, keys := sqltest.Open(t), sqltest.Keys(t)
+	for range 2 {
+		db.Requested(t, keys, sqltest.Invitation{})
+	}
+	m := &Mailer{DB: db.DB, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	var windows []*window
+	var results []result
+	for range 2 {
+		w := &window{Mailer: m, out: t.Context()}
+		s, err := db.StartMail(t.Context(), sql.Window{Lane: sql.LaneBulk, Limit: 1, Lifetime: conversion.DefaultCodeLifetime, Keys: keys})
+		if err != nil || len(s.Mails) != 1 {
+			t.Fatalf("%d mails started: %v", len(s.Mails), err)
+		}
+		w.unsettled.Add(2)
+		windows = append(windows, w)
+		results = append(results, result{w: w, mail: s.Mails[0], outcome: smtp.Outcome{Kind: smtp.Accepted, Stage: smtp.StageDot}})
+	}
+	holder, err := db.Raw.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Rollback()
+	if _, err := holder.Exec(`SELECT FROM code WHERE request_id = $1 FOR UPDATE`, results[0].mail.RequestID); err != nil {
+		t.Fatal(err)
+	}
+	r := new(recorder)
+	r.queue(m, results)
+	if lost, err := r.try(m); lost != 0 || err != nil || windows[0].recorded != 0 || windows[1].recorded != 1 {
+		t.Errorf("%d lost: %v; recorded are %d of the mail that is held, %d of the other one", lost, err, windows[0].recorded, windows[1].recorded)
+	}
+	if err := holder.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if lost, err := r.try(m); lost != 0 || err != nil || windows[0].recorded != 1 || len(r.waiting) != 0 {
+		t.Errorf("%d lost: %v; recorded are %d of the mail that was held", lost, err, windows[0].recorded)
+	}
+}

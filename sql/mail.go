@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"time"
 
@@ -120,12 +119,16 @@ func (m Mail) Space() (conversion.Space, error) { return m.space() }
 //go:embed query/finish_accepted.sql
 var finishAccepted string
 
-// ErrLocked says that somebody holds the codes or requests of some mails. The others
-// are finished. The caller calls again for those that remain.
-var ErrLocked = errors.New("somebody holds a code or a request")
+// A LockedError says that somebody holds the codes or requests of some mails, whose ids
+// it names. The others are finished. The caller calls again for those that remain.
+type LockedError struct{ IDs []int64 }
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("somebody holds the codes or requests of %d mails", len(e.IDs))
+}
 
 // FinishAccepted records mails that the relay accepted. It leaves out mails that their
-// tokens do not hold any more (I5). It returns ErrLocked if some mails have to wait.
+// tokens do not hold any more (I5). It returns a *LockedError if some mails have to wait.
 func (db *DB) FinishAccepted(ctx context.Context, mails []*Mail) error {
 	var requests, generations pq.Int64Array
 	for _, m := range mails {
@@ -155,7 +158,7 @@ func mailsOf(failures []Failure) []*Mail {
 var finishFailed string
 
 // FinishFailed records certain failures. The deadline is taken back, and the next
-// attempt gets a full one (D4). It returns ErrLocked if some mails have to wait.
+// attempt gets a full one (D4). It returns a *LockedError if some mails have to wait.
 func (db *DB) FinishFailed(ctx context.Context, failures []Failure) error {
 	var (
 		delays   pq.Float64Array
@@ -187,7 +190,7 @@ var finishRefused string
 
 // FinishRefused records addresses that were refused for good (D11). The request ends as
 // undeliverable, or drops the chosen address and falls back to the contact code (D1).
-// It returns ErrLocked if some mails have to wait.
+// It returns a *LockedError if some mails have to wait.
 func (db *DB) FinishRefused(ctx context.Context, failures []Failure) error {
 	var words, replies pq.StringArray
 	for _, f := range failures {
@@ -196,17 +199,20 @@ func (db *DB) FinishRefused(ctx context.Context, failures []Failure) error {
 	return db.finish(ctx, mailsOf(failures), "refused", finishRefused, words, replies)
 }
 
-// finish records outcomes. The query counts the mails that it leaves out because somebody
+// finish records outcomes. The query lists the mails that it leaves out because somebody
 // holds their codes or requests.
 func (db *DB) finish(ctx context.Context, mails []*Mail, how, query string, args ...any) error {
 	if len(mails) == 0 {
 		return nil
 	}
 	tokens, ids := claims(mails)
-	var left int
-	err := again(func() error { return db.x.GetContext(ctx, &left, query, append([]any{tokens, ids}, args...)...) })
-	if err == nil && left > 0 {
-		err = ErrLocked
+	var left []int64
+	err := again(func() error {
+		left = nil
+		return db.x.SelectContext(ctx, &left, query, append([]any{tokens, ids}, args...)...)
+	})
+	if err == nil && len(left) > 0 {
+		err = &LockedError{left}
 	}
 	if err != nil {
 		return fmt.Errorf("finish %d mails as %s: %w", len(mails), how, err)

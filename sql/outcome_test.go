@@ -2,6 +2,7 @@ package sql_test
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -307,4 +308,9 @@ func TestOutcomes(t *testing.T) {
 		}
 	}
 	d.sound()
+}
+
+func isLocked(err error) bool {
+	_, ok := errors.AsType[*sql.LockedError](err)
+	return ok
 }

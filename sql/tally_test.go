@@ -91,7 +91,7 @@ func (c *crowd) run(spaces int) {
 func unexpected(err error) bool {
 	var leftOut *sqltest.LeftOutError
 	var reserved *conversion.ReservedError
-	expected := err == nil || errors.As(err, &leftOut) || errors.As(err, &reserved) || errors.Is(err, sql.ErrBusy) || errors.Is(err, sql.ErrLocked)
+	expected := err == nil || errors.As(err, &leftOut) || errors.As(err, &reserved) || errors.Is(err, sql.ErrBusy) || isLocked(err)
 	for _, e := range []error{conversion.ErrNotFound, conversion.ErrAlreadyActivated, conversion.ErrTooManyAddresses, conversion.ErrCodeRefused, conversion.ErrAddressTaken} {
 		expected = expected || errors.Is(err, e)
 	}

@@ -1,5 +1,5 @@
 -- Records that the relay has accepted the mails $2 of the tokens $1, of the codes ($3, $4). A code that died meanwhile stays
--- dead, and the audit log says so. Mails whose codes somebody holds, perhaps an import, are left out and counted: they must
+-- dead, and the audit log says so. Mails whose codes somebody holds, perhaps an import, are left out and listed: they must
 -- not hold up the others. Each change of what became of a mail locks its code.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
@@ -38,5 +38,5 @@ WITH clock AS MATERIALIZED (
 ), blamed AS (
     UPDATE obligation o SET blame = 'own' FROM refused WHERE o.id = refused.id
 )
-SELECT count(*) FROM unnest($1::uuid[], $2::bigint[]) AS i (token, id) JOIN obligation o ON o.id = i.id AND o.claim = i.token
+SELECT i.id FROM unnest($1::uuid[], $2::bigint[]) AS i (token, id) JOIN obligation o ON o.id = i.id AND o.claim = i.token
 WHERE i.id NOT IN (SELECT id FROM done)

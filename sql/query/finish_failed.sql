@@ -1,5 +1,5 @@
 -- Makes each of the mails $2 of the tokens $1 due again after $3 seconds, with $4 attempts more, for reason $5: it certainly did
--- not go out. The deadline is taken back, unless an earlier copy may have arrived (D4). Counts the mails that are left
+-- not go out. The deadline is taken back, unless an earlier copy may have arrived (D4). Lists the mails that are left
 -- because somebody holds their codes.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
@@ -38,5 +38,5 @@ WITH clock AS MATERIALIZED (
         message_date = CASE WHEN o.interruptions > 0 THEN o.message_date END
     FROM failed f, clock WHERE o.id = f.id
 )
-SELECT count(*) FROM unnest($1::uuid[], $2::bigint[]) AS i (token, id) JOIN obligation o ON o.id = i.id AND o.claim = i.token
+SELECT i.id FROM unnest($1::uuid[], $2::bigint[]) AS i (token, id) JOIN obligation o ON o.id = i.id AND o.claim = i.token
 WHERE i.id NOT IN (SELECT id FROM failed)

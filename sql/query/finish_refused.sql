@@ -1,6 +1,6 @@
 -- Records that the addresses of the mails $2 of the tokens $1 were refused for good, with the words $3 and the codes $4 (D11).
 -- If the address was chosen, it is dropped and its request falls back to the contact's code. If it is the contact's, its
--- request ends. A code that was typed meanwhile goes on. Other mails never change a request. Counts the mails that are left
+-- request ends. A code that was typed meanwhile goes on. Other mails never change a request. Lists the mails that are left
 -- because somebody holds their requests.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
@@ -40,5 +40,5 @@ WITH clock AS MATERIALIZED (
 ), gone AS (
     DELETE FROM obligation o USING refused f WHERE o.id = f.id
 )
-SELECT count(*) FROM unnest($1::uuid[], $2::bigint[]) AS i (token, id) JOIN obligation o ON o.id = i.id AND o.claim = i.token
+SELECT i.id FROM unnest($1::uuid[], $2::bigint[]) AS i (token, id) JOIN obligation o ON o.id = i.id AND o.claim = i.token
 WHERE i.id NOT IN (SELECT id FROM refused)
