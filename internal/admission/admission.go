@@ -27,6 +27,11 @@ import (
 // wait already (I8).
 var ErrOverload = errors.New("overload")
 
+// Throttled says that somebody has failed too often, and how long to wait.
+type Throttled struct{ Wait time.Duration }
+
+func (t *Throttled) Error() string { return "throttled for " + t.Wait.String() }
+
 const (
 	// patience is how long anybody waits for a slot, a key or a lock.
 	patience = 2 * time.Second

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -92,45 +93,40 @@ func (g Guard) Split() (own, shared Guard) {
 // ErrWrong says that a secret was guessed wrong.
 var ErrWrong = errors.New("wrong secret")
 
-// Guess tries a secret, unless the guard tells how long to wait. It counts a try that
-// returns ErrWrong, and returns its error. Guesses with the same bucket run one after
-// the other, each from the look to the count. So no burst of guesses overfills the
-// bucket and locks its owner out for hours; between processes a few may pass. A look
-// before that keeps visitors who must wait anyway out of the queue. Guess also returns
-// ErrOverload, or ctx's error.
-func (l *Limiter) Guess(ctx context.Context, g Guard, try func() error) (wait time.Duration, err error) {
-	counts, wait, err := l.look(ctx, g)
-	if err != nil || wait > 0 {
-		return wait, err
+// Guess tries a secret, or returns *Throttled. It counts a try that returns ErrWrong,
+// and returns its error. Guesses with the same bucket run one after the other, each from
+// the look to the count. So no burst of guesses overfills the bucket and locks its owner
+// out for hours; between processes a few may pass. A look before that keeps visitors who
+// must wait anyway out of the queue. Guess also returns ErrOverload, or ctx's error.
+func (l *Limiter) Guess(ctx context.Context, g Guard, try func() error) error {
+	counts, err := l.look(ctx, g)
+	if err != nil {
+		return err
 	}
 	if len(counts) > 0 {
 		unlock, _, err := l.guesses.Lock(ctx, string(g.lock(counts).Name))
 		if err != nil {
-			return 0, err
+			return err
 		}
 		defer unlock()
 	}
-	if counts, wait, err = l.look(ctx, g); err != nil || wait > 0 {
-		return wait, err
+	if counts, err = l.look(ctx, g); err != nil {
+		return err
 	}
 	err = try()
-	if !errors.Is(err, ErrWrong) {
-		return 0, err
+	if errors.Is(err, ErrWrong) {
+		err = cmp.Or(l.record(ctx, g, counts), err)
 	}
-	if failed := l.record(ctx, g, counts); failed != nil {
-		return 0, failed
-	}
-	return 0, err
+	return err
 }
 
-// Admit counts an attempt, right or wrong. Or it counts none, and tells how long to
-// wait.
-func (l *Limiter) Admit(ctx context.Context, g Guard) (wait time.Duration, err error) {
-	wait, err = l.Guess(ctx, g, func() error { return ErrWrong })
+// Admit counts an attempt, right or wrong. Or it counts none, and returns *Throttled.
+func (l *Limiter) Admit(ctx context.Context, g Guard) error {
+	err := l.Guess(ctx, g, func() error { return ErrWrong })
 	if errors.Is(err, ErrWrong) {
-		err = nil
+		return nil
 	}
-	return wait, err
+	return err
 }
 
 // lock is the bucket that callers lock before they count in these. The count of all
@@ -143,50 +139,45 @@ func (g Guard) lock(counts []sql.Bucket) sql.Bucket {
 	return counts[len(counts)-1]
 }
 
-// look finds the buckets in which a failure counts, or tells how long to wait.
-func (l *Limiter) look(ctx context.Context, g Guard) (counts []sql.Bucket, wait time.Duration, err error) {
+// look finds the buckets in which a failure counts, or returns *Throttled.
+func (l *Limiter) look(ctx context.Context, g Guard) ([]sql.Bucket, error) {
 	if g.crowd == nil {
-		wait, err = l.Wait(ctx, g.own...)
-		return g.own, wait, err
+		return g.own, l.Wait(ctx, g.own...)
 	}
 	waits, err := l.db.Throttled(ctx, slices.Concat(g.own, []sql.Bucket{*g.known, *g.crowd}, g.reserve)...)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	counts, wait = g.choose(waits)
-	return counts, wait, nil
+	return g.choose(waits)
 }
 
 // choose is look for a stranger, with the wait of each bucket in the order of the
 // guard's fields.
-func (g Guard) choose(waits []time.Duration) (counts []sql.Bucket, wait time.Duration) {
+func (g Guard) choose(waits []time.Duration) ([]sql.Bucket, error) {
 	n := len(g.own)
-	known, crowd, reserve := waits[n], waits[n+1], longest(waits[n+2:])
-	switch wait := longest(waits[:n]); {
-	case wait > 0:
-		return nil, wait
+	own, known, crowd, reserve := longest(waits[:n]), waits[n], waits[n+1], longest(waits[n+2:])
+	switch {
+	case own > 0:
+		return nil, &Throttled{own}
 	case known > 0:
-		return g.own, 0
+		return g.own, nil
 	case crowd == 0:
-		return append(slices.Clip(g.own), *g.crowd), 0
+		return append(slices.Clip(g.own), *g.crowd), nil
 	case reserve == 0:
-		return slices.Concat(g.own, g.reserve), 0
+		return slices.Concat(g.own, g.reserve), nil
 	}
-	return nil, min(crowd, reserve)
+	return nil, &Throttled{min(crowd, reserve)}
 }
 
 // record adds a failure. It notes the siege of an address at which strangers have used
 // up their count.
 func (l *Limiter) record(ctx context.Context, g Guard, counts []sql.Bucket) error {
-	if err := l.Count(ctx, counts...); err != nil {
+	if err := l.Count(ctx, counts...); err != nil || g.crowd == nil || len(counts) == len(g.own) {
 		return err
 	}
-	if g.crowd == nil || len(counts) == len(g.own) {
-		return nil
+	err := l.Wait(ctx, *g.crowd)
+	if _, full := errors.AsType[*Throttled](err); full {
+		return l.db.NoteSiege(ctx, g.email)
 	}
-	full, err := l.Wait(ctx, *g.crowd)
-	if err != nil || full == 0 {
-		return err
-	}
-	return l.db.NoteSiege(ctx, g.email)
+	return err
 }

@@ -49,13 +49,13 @@ func (l *Limiter) ByAddress(form string, c Client, email conversion.Email) []sql
 	return []sql.Bucket{l.ByClient(form, c), l.Bucket(PerAddress, form+" client and address", c.line().String(), email.Key())}
 }
 
-// Wait tells how long to wait until none of the buckets is full, 0 for not at all.
-func (l *Limiter) Wait(ctx context.Context, buckets ...sql.Bucket) (time.Duration, error) {
+// Wait returns *Throttled if one of the buckets is full.
+func (l *Limiter) Wait(ctx context.Context, buckets ...sql.Bucket) error {
 	waits, err := l.db.Throttled(ctx, buckets...)
-	if err != nil {
-		return 0, err
+	if wait := longest(waits); err == nil && wait > 0 {
+		err = &Throttled{wait}
 	}
-	return longest(waits), nil
+	return err
 }
 
 // Count adds one failure to each of the buckets.

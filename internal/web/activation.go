@@ -34,10 +34,17 @@ type activationPage struct {
 // after "#", where no server sees them: the page's script fills them in (D5).
 func (s *Server) showActivation(w http.ResponseWriter, r *http.Request) error {
 	if to := mended(r.URL); to != "" {
-		http.Redirect(w, r, to, http.StatusSeeOther)
-		return nil
+		return seeOther(w, r, to)
 	}
-	return s.write(w, r, http.StatusOK, "activation", view{Step: stepOf(r), Either: stepOf(r) == stepActivation, Data: activationPage{Submission: newSubmission()}})
+	return s.askCode(w, r, correction{})
+}
+
+// askCode shows the first screen, with the typed values. Its wait is how long the site
+// looks at no code.
+func (s *Server) askCode(w http.ResponseWriter, r *http.Request, c correction) error {
+	step := stepOf(r)
+	return s.write(w, r, c.status(w), "activation", view{Step: step, Either: step == stepActivation, Problems: c.problems,
+		Data: activationPage{r.PostForm.Get("email"), r.PostForm.Get("code"), newSubmission()}})
 }
 
 // stepOf is the step of a visitor. The links tell whether the identifiers were chosen
@@ -52,11 +59,7 @@ func stepOf(r *http.Request) int {
 // activate takes every form of /activation: address and code, then the identifiers with
 // address and code again. It keeps nothing between the two.
 func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(r)
-	if err != nil {
-		return err
-	}
-	a := &attempt{Server: s, w: w, r: r, form: form, id: s.formID(form), step: stepOf(r)}
+	a := &attempt{Server: s, w: w, r: r, form: r.PostForm, id: s.formID(r.PostForm)}
 	end, err := a.run(r.Context())
 	s.metrics.activation(end, err)
 	s.entries.note(r.Context(), s.db, a.proven.CampaignID, end == outcomeFailed && r.Context().Err() == nil)
@@ -70,27 +73,22 @@ type attempt struct {
 	r      *http.Request
 	form   url.Values
 	id     string // see formID
-	step   int    // the step of the page for a refused code
 	email  conversion.Email
 	code   conversion.Code
-	counts []sql.Bucket  // the buckets that a refused code fills
-	wait   time.Duration // before the next address, if too many were taken
+	counts []sql.Bucket // the buckets that a refused code fills
 	proven sql.ProvenCode
 }
 
 func (a *attempt) run(ctx context.Context) (outcome, error) {
 	var wrong problems
-	a.email, a.code, wrong = parseProof(a.form)
+	a.email = parse(&wrong, a.form, "email", conversion.ParseEmail)
+	a.code = parse(&wrong, a.form, "code", conversion.ParseCode)
 	if len(wrong) > 0 {
-		return outcomeInvalid, a.askCodeAgain(wrong, 0)
+		return outcomeInvalid, a.askCodeAgain(correction{problems: wrong})
 	}
 	a.counts = a.limiter.ByAddress("activation", a.client(a.r), a.email)
-	wait, err := a.limiter.Wait(ctx, a.counts...)
-	if err != nil {
-		return outcomeFailed, err
-	}
-	if wait > 0 {
-		return outcomeThrottled, a.askCodeAgain(problems{tooMany("code", wait)}, wait)
+	if err := a.limiter.Wait(ctx, a.counts...); err != nil {
+		return throttled("code", err, a.askCodeAgain)
 	}
 	unlock, err := a.prove(ctx)
 	if errors.Is(err, conversion.ErrCodeRefused) {
@@ -103,13 +101,12 @@ func (a *attempt) run(ctx context.Context) (outcome, error) {
 	return a.decide(ctx)
 }
 
-func parseProof(form url.Values) (conversion.Email, conversion.Code, problems) {
-	var wrong problems
-	email, err := conversion.ParseEmail(form.Get("email"))
-	wrong.note("email", err)
-	code, err := conversion.ParseCode(form.Get("code"))
-	wrong.note("code", err)
-	return email, code, wrong
+// throttled answers when a limit cannot be passed: it asks again, if that is a wait.
+func throttled(field string, err error, ask func(correction) error) (outcome, error) {
+	if c, ok := errors.AsType[correction](delayed(field, err)); ok {
+		return outcomeThrottled, ask(c)
+	}
+	return outcomeFailed, err
 }
 
 // prove looks the code up and locks its request. After a wait it reads the request
@@ -149,7 +146,7 @@ func (a *attempt) decide(ctx context.Context) (outcome, error) {
 	case a.proven.Activates:
 		return a.switchSpace(ctx, a.proven.Proven, nil)
 	}
-	return outcomeIdentifiers, a.askIdentifiers(ctx, nil)
+	return outcomeIdentifiers, a.askIdentifiers(correction{})
 }
 
 // withIdentifiers takes the second screen. The address proven by the code activates;
@@ -158,20 +155,15 @@ func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
 	chosen, wrong := parseIdentifiers(a.form, a.profile, a.proven.Space.Number)
 	wrong.checkConsent(a.form)
 	if len(wrong) > 0 {
-		return outcomeInvalid, a.askIdentifiers(ctx, wrong)
+		return outcomeInvalid, a.askIdentifiers(correction{problems: wrong})
 	}
 	if a.proven.Submission == a.id && a.proven.Pending.Same(chosen.email) {
-		return outcomeRepeated, a.tellMail(chosen.email, sql.Choice{})
+		return outcomeRepeated, a.tellMailed(chosen.email, sql.Choice{})
 	}
 	own := chosen.email.Same(a.proven.Proven)
 	if !own { // the proven address tells nothing of others: it activates whatever was tried before
-		wait, err := a.limiter.Wait(ctx, a.conflicts(a.proven.Space.Number))
-		if err != nil {
-			return outcomeFailed, err
-		}
-		if wait > 0 {
-			a.wait = wait
-			return outcomeThrottled, a.askIdentifiers(ctx, problems{tooMany("new_email", wait)})
+		if err := a.limiter.Wait(ctx, a.conflicts(a.proven.Space.Number)); err != nil {
+			return throttled("new_email", err, a.askIdentifiers)
 		}
 	}
 	credentials, release, err := a.credentials(ctx, chosen)
@@ -195,20 +187,23 @@ func (a *attempt) switchSpace(ctx context.Context, email conversion.Email, crede
 	if err == nil {
 		return outcomeActivated, a.welcome(token, email)
 	}
-	return a.conflict(ctx, err)
+	return a.refused(ctx, err)
 }
 
-// conflict tells what is wrong with an address, ten times for each space. It also
-// answers the other errors of a form.
-func (a *attempt) conflict(ctx context.Context, err error) (outcome, error) {
-	refusal := refusedAddress(err)
-	if refusal == "" {
-		return a.lapsed(ctx, err)
+// refused tells what is wrong with an address, and answers the other errors of a form.
+func (a *attempt) refused(ctx context.Context, err error) (outcome, error) {
+	if refusal := refusedAddress(err); refusal != "" {
+		return a.conflict(ctx, a.conflicts(a.proven.Space.Number), refusal, a.askIdentifiers)
 	}
-	if err := a.limiter.Count(ctx, a.conflicts(a.proven.Space.Number)); err != nil {
+	return a.lapsed(ctx, err)
+}
+
+// conflict tells what is wrong with an address, ten times for each space.
+func (s *Server) conflict(ctx context.Context, bucket sql.Bucket, refusal string, ask func(correction) error) (outcome, error) {
+	if err := s.limiter.Count(ctx, bucket); err != nil {
 		return outcomeFailed, err
 	}
-	return outcomeConflict, a.askIdentifiers(ctx, problems{{"new_email", refusal}})
+	return outcomeConflict, ask(correction{problems: problems{{"new_email", refusal}}})
 }
 
 // repeat shows the same page for the same form again: its activation may have succeeded
@@ -234,9 +229,9 @@ func (a *attempt) chooseAddress(ctx context.Context, email conversion.Email, cre
 		return err
 	})
 	if err == nil {
-		return outcomeCodeSent, a.tellMail(email, choice)
+		return outcomeCodeSent, a.tellMailed(email, choice)
 	}
-	return a.conflict(ctx, err)
+	return a.refused(ctx, err)
 }
 
 // lapsed answers when a code was good at the arrival of the form and is not any more.
@@ -271,7 +266,7 @@ func (a *attempt) refuse(ctx context.Context, why error) (outcome, error) {
 	if err := a.limiter.Count(ctx, a.counts...); err != nil {
 		return outcomeFailed, err
 	}
-	return outcomeRefused, a.askCodeAgain(problems{{"code", codeRefused}}, 0)
+	return outcomeRefused, a.askCodeAgain(correction{problems: problems{{"code", codeRefused}}})
 }
 
 // latePage is the data of activation_late.html (R21).
@@ -289,14 +284,7 @@ func (a *attempt) tellDeadline(late *sql.LateCode) error {
 
 const codeRefused = "Cette adresse et ce code n’ouvrent aucun espace."
 
-// askCodeAgain shows the first screen with the typed values. wait is how long the site
-// looks at no code.
-func (a *attempt) askCodeAgain(wrong problems, wait time.Duration) error {
-	return a.write(a.w, a.r, refusalStatus(a.w, wait), "activation", view{
-		Step: a.step, Either: a.step == stepActivation, Problems: wrong,
-		Data: activationPage{Email: a.form.Get("email"), Code: a.form.Get("code"), Submission: newSubmission()},
-	})
-}
+func (a *attempt) askCodeAgain(c correction) error { return a.askCode(a.w, a.r, c) }
 
 func (a *attempt) submission(email conversion.Email, credentials func() (sql.Credentials, error)) sql.Submission {
 	return sql.Submission{
@@ -341,8 +329,11 @@ type mailPage struct {
 	Own               bool      // chosen in the space, entered with the certificate
 }
 
-func (a *attempt) tellMail(email conversion.Email, choice sql.Choice) error {
-	return a.write(a.w, a.r, http.StatusOK, "activation_mail", view{
-		Step: stepActivation, Own: !a.proven.ContactStands, Data: mailPage{Email: email.String(), Standing: choice.Standing, MailedAt: choice.MailedAt, Expires: choice.ExpiresAt, Own: !a.proven.ContactStands},
-	})
+func (a *attempt) tellMailed(email conversion.Email, choice sql.Choice) error {
+	return a.tellMail(a.w, a.r, email, choice, view{Own: !a.proven.ContactStands})
+}
+
+func (s *Server) tellMail(w http.ResponseWriter, r *http.Request, email conversion.Email, choice sql.Choice, v view) error {
+	v.Step, v.Data = stepActivation, mailPage{email.String(), choice.Standing, choice.MailedAt, choice.ExpiresAt, v.Own}
+	return s.write(w, r, http.StatusOK, "activation_mail", v)
 }

@@ -35,9 +35,6 @@ func (s *Server) byCertificate(r *http.Request) (entry, error) {
 		return entry{}, entryUnavailable
 	}
 	shown, err := s.shown(r)
-	if shown == nil && err == nil {
-		return entry{}, entryRefusal(certificate.None)
-	}
 	holder, err := s.verify(r, shown, err)
 	if err != nil {
 		return entry{}, err
@@ -68,16 +65,12 @@ func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) 
 	return holder, entryRefusal(refusal)
 }
 
-// countMadeUp counts a certificate that is none of ours. The failure that it may return
-// says how long to wait.
+// countMadeUp counts a certificate that is none of ours, or returns
+// *admission.Throttled.
 func (s *Server) countMadeUp(r *http.Request) error {
 	made := s.limiter.ByClient("certificate", s.client(r))
-	wait, err := s.limiter.Wait(r.Context(), made)
-	if err != nil {
+	if err := s.limiter.Wait(r.Context(), made); err != nil {
 		return err
-	}
-	if wait > 0 {
-		return failure{status: http.StatusTooManyRequests, wait: wait}
 	}
 	return s.limiter.Count(r.Context(), made)
 }
@@ -99,11 +92,11 @@ func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry,
 			refusal = entryUnmatched
 		}
 	}
-	switched := func(c sql.CertificateSpace) bool { return c.Space.Access != conversion.AccessCertificate }
+	entered := func(c sql.CertificateSpace) bool { return c.Space.Access == conversion.AccessCertificate }
 	switch {
 	case len(found) == 0:
 		return entry{}, refusal
-	case !slices.ContainsFunc(found, func(c sql.CertificateSpace) bool { return !switched(c) }):
+	case !slices.ContainsFunc(found, entered):
 		return entry{}, entrySwitched // R3
 	case len(found) > 1:
 		return entry{}, entryAmbiguous
@@ -191,10 +184,11 @@ type certificatePage struct{ CertURL string } // the address that asks browsers 
 // by it; the database does not change.
 func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
 	if !asksCertificate(r) {
-		if !s.offersCertificates() {
-			return s.write(w, r, http.StatusOK, "certificate", view{})
+		v := view{}
+		if s.offersCertificates() {
+			v.Data = certificatePage{CertURL: s.certURL}
 		}
-		return s.write(w, r, http.StatusOK, "certificate", view{Data: certificatePage{CertURL: s.certURL}})
+		return s.write(w, r, http.StatusOK, "certificate", v)
 	}
 	_, err := s.byCertificate(r)
 	var refusal entryRefusal
@@ -207,6 +201,5 @@ func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
 	if _, err := r.Cookie(s.cookieName(spaceCookie)); err == nil {
 		http.SetCookie(w, s.cookie(spaceCookie, "", -time.Second))
 	}
-	http.Redirect(w, r, "/espace", http.StatusSeeOther)
-	return nil
+	return seeOther(w, r, "/espace")
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"bascule/internal/admission"
@@ -18,69 +17,57 @@ type connectionPage struct {
 	Email string // as typed; a password is never sent back
 }
 
-// showConnection is "Accéder à mon espace" (R27). A visitor who is in the space already
-// goes on.
-func (s *Server) showConnection(w http.ResponseWriter, r *http.Request) error {
-	_, err := s.bySession(r)
-	if errors.Is(err, conversion.ErrNotFound) {
-		return s.write(w, r, http.StatusOK, "connection", view{Data: connectionPage{}})
+// connection is "Accéder à mon espace" (R27).
+func (s *Server) connection() formPage {
+	return formPage{"connection", func(r *http.Request, _ entry) (any, error) {
+		return connectionPage{Email: r.PostForm.Get("email")}, nil
+	}, s.connect}
+}
+
+// outside makes a page for visitors who are in no password space. Others go on to
+// theirs.
+func (s *Server) outside(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		_, err := s.bySession(r)
+		switch {
+		case errors.Is(err, conversion.ErrNotFound):
+			return h(w, r)
+		case err != nil:
+			return err
+		}
+		return seeOther(w, r, "/espace")
 	}
-	if err != nil {
-		return err
-	}
-	http.Redirect(w, r, "/espace", http.StatusSeeOther)
-	return nil
 }
 
 // connect opens the space that address and password fit (R3). An unknown address, the
 // address of a certificate space and a wrong password get one answer, after the same
 // work.
-func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) connect(w http.ResponseWriter, r *http.Request, _ entry) error {
 	start := time.Now()
-	form, err := readForm(r)
-	if err != nil {
-		return err
-	}
-	email, wrong := parseConnection(form)
+	var wrong problems
+	email := parse(&wrong, r.PostForm, "email", conversion.ParseEmail)
+	wrong.require(r.PostForm, "password", "saisissez votre mot de passe")
 	if len(wrong) > 0 {
-		return s.connectAgain(w, r, form, 0, wrong)
+		return correction{problems: wrong}
 	}
 	token := newToken()
-	wait, err := s.limiter.Guess(r.Context(), s.connectionGuard(r, email), func() error {
-		return s.open(r.Context(), email, form.Get("password"), token)
+	err := s.limiter.Guess(r.Context(), s.connectionGuard(r, email), func() error {
+		return s.open(r.Context(), email, r.PostForm.Get("password"), token)
 	})
-	switch {
-	case wait > 0:
-		return s.connectAgain(w, r, form, wait, problems{tooMany("password", wait)})
-	case errors.Is(err, admission.ErrWrong):
+	if errors.Is(err, admission.ErrWrong) {
 		if err := s.noteRefused(r.Context(), email, sql.RefusedSignIn); err != nil {
 			return err
 		}
 		onTheBeat(r.Context(), start) // a write for a known address takes longer
-		return s.connectAgain(w, r, form, 0, problems{{"password", connectionRefused}})
-	case err != nil:
-		return err
+		return corrected("password", connectionRefused)
+	}
+	if err != nil {
+		return delayed("password", err)
 	}
 	return s.connected(w, r, email, token)
 }
 
 const connectionRefused = "Cette adresse et ce mot de passe n’ouvrent aucun espace. Vérifiez-les\u00a0; majuscules et minuscules comptent dans le mot de passe."
-
-func parseConnection(form url.Values) (conversion.Email, problems) {
-	var wrong problems
-	email, err := conversion.ParseEmail(form.Get("email"))
-	wrong.note("email", err)
-	if form.Get("password") == "" {
-		wrong.add("password", "saisissez votre mot de passe")
-	}
-	return email, wrong
-}
-
-func (s *Server) connectAgain(w http.ResponseWriter, r *http.Request, form url.Values, wait time.Duration, wrong problems) error {
-	return s.write(w, r, refusalStatus(w, wait), "connection", view{
-		Problems: wrong, Data: connectionPage{Email: form.Get("email")},
-	})
-}
 
 // open opens a session with this token. It returns admission.ErrWrong.
 func (s *Server) open(ctx context.Context, email conversion.Email, password, token string) error {
@@ -111,8 +98,7 @@ func (s *Server) connected(w http.ResponseWriter, r *http.Request, email convers
 	}
 	http.SetCookie(w, s.cookie(spaceCookie, token, sql.SpaceSession))
 	s.remember(w, r, email)
-	http.Redirect(w, r, "/espace", http.StatusSeeOther)
-	return nil
+	return seeOther(w, r, "/espace")
 }
 
 // disconnect ends the sessions of a browser, and all sessions on the recap of its
@@ -131,17 +117,11 @@ func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) error {
 	for _, name := range []string{spaceCookie, recapCookie} {
 		http.SetCookie(w, s.cookie(name, "", -time.Second))
 	}
-	http.Redirect(w, r, "/deconnexion", http.StatusSeeOther)
-	return nil
+	return seeOther(w, r, "/deconnexion")
 }
 
-// showDisconnected says that nothing is open any more. A visitor who is still in the
-// space goes back to it.
+// showDisconnected says that nothing is open any more.
 func (s *Server) showDisconnected(w http.ResponseWriter, r *http.Request) error {
-	if s.signed(r) == conversion.AccessPassword {
-		http.Redirect(w, r, "/espace", http.StatusSeeOther)
-		return nil
-	}
 	return s.write(w, r, http.StatusOK, "connection_closed", view{})
 }
 

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -45,14 +44,10 @@ func (s *Server) answer(rt route, w http.ResponseWriter, r *http.Request) error 
 }
 
 func (rt route) handler(method string) (h handler, allowed string) {
-	var methods []string
-	if rt.get != nil {
-		methods = append(methods, http.MethodGet, http.MethodHead)
-	}
+	allowed = "GET, HEAD"
 	if rt.post != nil {
-		methods = append(methods, http.MethodPost)
+		allowed += ", POST"
 	}
-	allowed = strings.Join(methods, ", ")
 	switch method {
 	case http.MethodGet, http.MethodHead:
 		return rt.get, allowed
@@ -60,4 +55,10 @@ func (rt route) handler(method string) (h handler, allowed string) {
 		return rt.post, allowed
 	}
 	return nil, allowed
+}
+
+// seeOther leads a browser to another page.
+func seeOther(w http.ResponseWriter, r *http.Request, path string) error {
+	http.Redirect(w, r, path, http.StatusSeeOther)
+	return nil
 }

@@ -27,7 +27,7 @@ type entry struct {
 func (e entry) ByCertificate() bool { return e.session == nil }
 
 // inside makes a page of the space: only visitors in the space reach it.
-func (s *Server) inside(page func(http.ResponseWriter, *http.Request, entry) error) handler {
+func (s *Server) inside(p page) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		e, err := s.enter(r)
 		var refusal entryRefusal
@@ -35,33 +35,37 @@ func (s *Server) inside(page func(http.ResponseWriter, *http.Request, entry) err
 		case errors.As(err, &refusal):
 			return s.refuseEntry(w, r, refusal)
 		case errors.Is(err, conversion.ErrNotFound):
-			http.Redirect(w, r, "/connexion", http.StatusSeeOther)
-			return nil
+			return seeOther(w, r, "/connexion")
 		case err != nil:
 			return err
 		}
-		return page(w, r, e)
+		return p(w, r, e)
 	}
 }
 
 // withCertificate makes a page of a space entered by certificate. Other visitors learn
 // that their space is switched already.
-func (s *Server) withCertificate(page func(http.ResponseWriter, *http.Request, entry) error) handler {
+func (s *Server) withCertificate(p page) handler {
 	return s.inside(func(w http.ResponseWriter, r *http.Request, e entry) error {
 		if !e.ByCertificate() {
 			return s.write(w, r, http.StatusForbidden, "activation_already", view{Inside: e.space.Access})
 		}
-		return page(w, r, e)
+		return p(w, r, e)
 	})
 }
 
-// withPassword makes a page of a space entered by password.
-func (s *Server) withPassword(page func(http.ResponseWriter, *http.Request, entry) error) handler {
+// withPassword makes a page of a space entered by password. A change of the password
+// elsewhere may end the session meanwhile.
+func (s *Server) withPassword(p page) handler {
 	return s.inside(func(w http.ResponseWriter, r *http.Request, e entry) error {
 		if e.ByCertificate() {
 			return failure{status: http.StatusNotFound}
 		}
-		return page(w, r, e)
+		err := p(w, r, e)
+		if errors.Is(err, conversion.ErrNotFound) {
+			return seeOther(w, r, "/connexion")
+		}
+		return err
 	})
 }
 

@@ -33,9 +33,12 @@ const retryLater = 5 * time.Second
 
 // fail answers with a page of ours, and logs the failures that concern the operator.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var f failure
+	f, known := errors.AsType[failure](err)
+	throttled, tooMany := errors.AsType[*admission.Throttled](err)
 	switch {
-	case errors.As(err, &f):
+	case known:
+	case tooMany:
+		f = failure{status: http.StatusTooManyRequests, wait: throttled.Wait}
 	case errors.Is(err, sql.ErrBusy), errors.Is(err, admission.ErrOverload): // no concern of the operator
 		f = failure{status: http.StatusServiceUnavailable, wait: retryLater}
 	default:

@@ -2,8 +2,8 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"bascule/internal/admission"
@@ -19,30 +19,29 @@ type forgottenPage struct {
 	Questions []conversion.TrustQuestion
 }
 
-func (s *Server) showForgotten(w http.ResponseWriter, r *http.Request) error {
-	return s.write(w, r, http.StatusOK, "forgotten", view{Data: forgottenPage{Questions: conversion.TrustQuestions()}})
+func (s *Server) forgotten() formPage {
+	return formPage{"forgotten", func(r *http.Request, _ entry) (any, error) {
+		return forgottenPage{r.PostForm.Get("email"), conversion.TrustQuestion(r.PostForm.Get("question")), conversion.TrustQuestions()}, nil
+	}, s.forgot}
 }
 
 // forgot makes a mail due with a code for a new password, if address, question and
 // answer belong together (R31). It tells nobody whether they do: page, status, work and
 // time are the same.
-func (s *Server) forgot(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) forgot(w http.ResponseWriter, r *http.Request, _ entry) error {
 	start := time.Now()
-	form, err := readForm(r)
-	if err != nil {
-		return err
+	var wrong problems
+	asked := forgotten{
+		email:    parse(&wrong, r.PostForm, "email", conversion.ParseEmail),
+		question: parse(&wrong, r.PostForm, "question", conversion.ParseTrustQuestion),
+		answer:   parse(&wrong, r.PostForm, "answer", conversion.ParseTrustAnswer),
 	}
-	asked, wrong := parseForgotten(form)
 	if len(wrong) > 0 {
-		return s.forgotAgain(w, r, form, 0, wrong)
+		return correction{problems: wrong}
 	}
 	told, untold := s.forgottenGuards(r, asked.email)
-	wait, err := s.limiter.Admit(r.Context(), told)
-	if err != nil {
-		return err
-	}
-	if wait > 0 {
-		return s.forgotAgain(w, r, form, wait, problems{tooMany("answer", wait)})
+	if err := s.limiter.Admit(r.Context(), told); err != nil {
+		return delayed("answer", err)
 	}
 	if err := s.askReset(r.Context(), asked, untold); err != nil {
 		return err
@@ -61,25 +60,6 @@ type forgotten struct {
 	answer   conversion.TrustAnswer
 }
 
-func parseForgotten(form url.Values) (forgotten, problems) {
-	var f forgotten
-	var wrong problems
-	var err error
-	f.email, err = conversion.ParseEmail(form.Get("email"))
-	wrong.note("email", err)
-	f.question, err = conversion.ParseTrustQuestion(form.Get("question"))
-	wrong.note("question", err)
-	f.answer, err = conversion.ParseTrustAnswer(form.Get("answer"))
-	wrong.note("answer", err)
-	return f, wrong
-}
-
-func (s *Server) forgotAgain(w http.ResponseWriter, r *http.Request, form url.Values, wait time.Duration, wrong problems) error {
-	return s.write(w, r, refusalStatus(w, wait), "forgotten", view{Problems: wrong, Data: forgottenPage{
-		Email: form.Get("email"), Question: conversion.TrustQuestion(form.Get("question")), Questions: conversion.TrustQuestions(),
-	}})
-}
-
 // askReset does nothing, without a word, if the answer is wrong or a limit is reached:
 // a 429 for too many mails would tell.
 func (s *Server) askReset(ctx context.Context, asked forgotten, tries admission.Guard) error {
@@ -87,18 +67,25 @@ func (s *Server) askReset(ctx context.Context, asked forgotten, tries admission.
 	if err != nil {
 		return err
 	}
-	wait, err := s.limiter.Admit(ctx, tries)
-	if err != nil || wait > 0 {
-		return err
+	if err := s.limiter.Admit(ctx, tries); err != nil {
+		return unlessThrottled(err)
 	}
 	if !right {
 		return s.noteRefused(ctx, asked.email, sql.RefusedReset)
 	}
 	mails := admission.Own(s.limiter.Bucket(resetMails, "reset mails", asked.email.Key()))
-	if wait, err := s.limiter.Admit(ctx, mails); err != nil || wait > 0 {
-		return err
+	if err := s.limiter.Admit(ctx, mails); err != nil {
+		return unlessThrottled(err)
 	}
 	return s.db.AskReset(ctx, owner, s.keys)
+}
+
+// unlessThrottled leaves a wait out.
+func unlessThrottled(err error) error {
+	if _, throttled := errors.AsType[*admission.Throttled](err); throttled {
+		return nil
+	}
+	return err
 }
 
 // answered tells whether address, question and answer belong together. It computes one

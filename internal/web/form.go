@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"html/template"
 	"net/http"
@@ -14,19 +15,91 @@ import (
 
 	"github.com/google/uuid"
 
+	"bascule/internal/admission"
 	"bascule/internal/conversion"
 )
 
-// readForm reads a form of ours. A form that no browser sends is a 400.
-func readForm(r *http.Request) (url.Values, error) {
-	var tooLarge *http.MaxBytesError
-	switch err := r.ParseForm(); {
-	case errors.As(err, &tooLarge):
-		return nil, failure{status: http.StatusRequestEntityTooLarge}
-	case err != nil, len(r.PostForm) == 0:
-		return nil, failure{status: http.StatusBadRequest}
+// A page answers a visitor. Outside a space, the entry is the zero entry.
+type page func(http.ResponseWriter, *http.Request, entry) error
+
+// anybody makes a page that everybody may see.
+func anybody(p page) handler {
+	return func(w http.ResponseWriter, r *http.Request) error { return p(w, r, entry{}) }
+}
+
+// A formPage is a page with a form.
+type formPage struct {
+	name   string                                  // of its template
+	data   func(*http.Request, entry) (any, error) // what was typed, but never a secret
+	submit page                                    // takes the form; a correction shows it again
+}
+
+// form is the route of a page with a form, for those whom who lets pass.
+func (s *Server) form(path string, who func(page) handler, f formPage) route {
+	show := func(w http.ResponseWriter, r *http.Request, e entry, c correction) error {
+		data, err := f.data(r, e)
+		if err != nil {
+			return err
+		}
+		return s.write(w, r, c.status(w), f.name, view{Inside: e.space.Access, Problems: c.problems, Data: data})
 	}
-	return r.PostForm, nil
+	return route{
+		path: path,
+		get:  who(func(w http.ResponseWriter, r *http.Request, e entry) error { return show(w, r, e, correction{}) }),
+		post: posted(who(func(w http.ResponseWriter, r *http.Request, e entry) error {
+			err := f.submit(w, r, e)
+			if c, ok := errors.AsType[correction](err); ok {
+				return show(w, r, e, c)
+			}
+			return err
+		})),
+	}
+}
+
+// posted reads a form of ours into r.PostForm. A form that no browser sends is a 400.
+func posted(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := r.ParseForm()
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return failure{status: http.StatusRequestEntityTooLarge}
+		}
+		if err != nil || len(r.PostForm) == 0 {
+			return failure{status: http.StatusBadRequest}
+		}
+		return h(w, r)
+	}
+}
+
+// A correction shows a form again: it is to be corrected, or to be sent again after a
+// wait.
+type correction struct {
+	problems
+	wait time.Duration
+}
+
+func (correction) Error() string { return "the form is to be corrected" }
+
+func corrected(field, text string) error { return correction{problems: problems{{field, text}}} }
+
+// delayed is the correction of a field of which too many values were tried; any other
+// error as it is.
+func delayed(field string, err error) error {
+	if t, ok := errors.AsType[*admission.Throttled](err); ok {
+		return correction{problems{{field, "Trop d’essais. Attendez " + frenchWait(t.Wait) + " avant de réessayer."}}, t.Wait}
+	}
+	return err
+}
+
+// status is the status of the page, 200 for a form that is shown first.
+func (c correction) status(w http.ResponseWriter) int {
+	switch {
+	case c.wait > 0:
+		w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(c.wait), 10))
+		return http.StatusTooManyRequests
+	case len(c.problems) > 0:
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusOK
 }
 
 // newSubmission names a form, so that the same form again changes nothing.
@@ -35,11 +108,7 @@ func newSubmission() string { return uuid.NewString() }
 // formID names a form with all typed values: a visitor who goes back and types another
 // password has not sent the same form again.
 func (s *Server) formID(form url.Values) string {
-	submission := form.Get("submission")
-	if submission == "" {
-		submission = newSubmission()
-	}
-	id := s.keys.Bucket("form", submission, form.Get("email"), form.Get("code"),
+	id := s.keys.Bucket("form", cmp.Or(form.Get("submission"), newSubmission()), form.Get("email"), form.Get("code"),
 		form.Get("new_email"), form.Get("password"), form.Get("question"), form.Get("answer"))
 	return uuid.UUID(id).String()
 }
@@ -53,10 +122,8 @@ func (p *problems) add(field, text string) { *p = append(*p, problem{field, sent
 
 // Of is the problem of a field, nil if there is none.
 func (p problems) Of(field string) *problem {
-	for i := range p {
-		if p[i].Field == field {
-			return &p[i]
-		}
+	if i := slices.IndexFunc(p, func(p problem) bool { return p.Field == field }); i >= 0 {
+		return &p[i]
 	}
 	return nil
 }
@@ -70,11 +137,11 @@ func (p problems) Refused() bool {
 // Describe returns the attributes by which assistive software finds the hints and the
 // problem of a field. All parts are names of ours.
 func (p problems) Describe(field string, hints ...string) template.HTMLAttr {
-	if p.Of(field) == nil {
-		return template.HTMLAttr(`aria-describedby="` + strings.Join(hints, " ") + `"`)
+	invalid := ""
+	if p.Of(field) != nil {
+		hints, invalid = append(hints, field+"-erreur"), ` aria-invalid="true"`
 	}
-	hints = append(hints, field+"-erreur")
-	return template.HTMLAttr(`aria-describedby="` + strings.Join(hints, " ") + `" aria-invalid="true"`)
+	return template.HTMLAttr(`aria-describedby="` + strings.Join(hints, " ") + `"` + invalid)
 }
 
 // sentence makes a sentence of the domain's words.
@@ -98,16 +165,16 @@ func (p *problems) note(field string, err error) {
 	}
 }
 
-// refusalStatus is the status of a form that is shown again, to be corrected or to be
-// sent again after a wait.
-func refusalStatus(w http.ResponseWriter, wait time.Duration) int {
-	if wait == 0 {
-		return http.StatusUnprocessableEntity
-	}
-	w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(wait), 10))
-	return http.StatusTooManyRequests
+// parse reads a field, and notes why it is refused.
+func parse[T any](p *problems, form url.Values, field string, read func(string) (T, error)) T {
+	value, err := read(form.Get(field))
+	p.note(field, err)
+	return value
 }
 
-func tooMany(field string, wait time.Duration) problem {
-	return problem{field, "Trop d’essais. Attendez " + frenchWait(wait) + " avant de réessayer."}
+// require notes an empty field.
+func (p *problems) require(form url.Values, field, text string) {
+	if form.Get(field) == "" {
+		p.add(field, text)
+	}
 }

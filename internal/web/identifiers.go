@@ -2,11 +2,11 @@ package web
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"bascule/internal/conversion"
@@ -20,12 +20,7 @@ var identifierFields = [...]string{
 
 // hasIdentifiers tells the second screen's form from the first one's.
 func hasIdentifiers(form url.Values) bool {
-	for _, field := range identifierFields {
-		if form.Has(field) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(identifierFields[:], form.Has)
 }
 
 // identifiers are the choices of a subscriber on the second screen.
@@ -45,35 +40,29 @@ func (i identifiers) hash() sql.Credentials {
 // problems at once.
 func parseIdentifiers(form url.Values, profile conversion.PasswordProfile, number conversion.SubscriberNumber) (identifiers, problems) {
 	var i identifiers
-	var wrong problems
-	var err error
-
-	i.email, err = conversion.ParseEmail(form.Get("new_email"))
-	wrong.note("new_email", err)
-	if err == nil && !repeats(form.Get("new_email_confirmation"), i.email) {
-		wrong.add("new_email_confirmation", "les deux adresses électroniques ne sont pas identiques")
+	var wrong, password, trust problems
+	i.email = parse(&wrong, form, "new_email", conversion.ParseEmail)
+	if len(wrong) == 0 && !repeats(form.Get("new_email_confirmation"), i.email) {
+		wrong.add("new_email_confirmation", addressesDiffer)
 	}
-	password, more := parseNewPassword(form, profile, number)
-	i.password, wrong = password, append(wrong, more...)
-	var trust problems
+	i.password, password = parseNewPassword(form, profile, number)
 	i.question, i.answer, trust = parseTrust(form)
-	return i, append(wrong, trust...)
+	return i, slices.Concat(wrong, password, trust)
 }
 
-func parseTrust(form url.Values) (conversion.TrustQuestion, conversion.TrustAnswer, problems) {
-	var wrong problems
-	question, err := conversion.ParseTrustQuestion(form.Get("question"))
-	wrong.note("question", err)
-	answer, err := conversion.ChooseTrustAnswer(form.Get("answer"), question)
-	wrong.note("answer", err)
+const addressesDiffer = "les deux adresses électroniques ne sont pas identiques"
+
+func parseTrust(form url.Values) (question conversion.TrustQuestion, answer conversion.TrustAnswer, wrong problems) {
+	question = parse(&wrong, form, "question", conversion.ParseTrustQuestion)
+	answer = parse(&wrong, form, "answer", func(s string) (conversion.TrustAnswer, error) {
+		return conversion.ChooseTrustAnswer(s, question)
+	})
 	return question, answer, wrong
 }
 
 // checkConsent requires the ticked box (R12); in the space a button has confirmed it.
 func (p *problems) checkConsent(form url.Values) {
-	if form.Get("consent") == "" {
-		p.add("consent", "cochez la case si vous changez d’accès\u00a0: sans votre accord, rien n’est modifié")
-	}
+	p.require(form, "consent", "cochez la case si vous changez d’accès\u00a0: sans votre accord, rien n’est modifié")
 }
 
 func repeats(typed string, email conversion.Email) bool {
@@ -123,48 +112,41 @@ func (p identifiersPage) Stuck() bool { return p.NoOther && p.Offered() == "" }
 
 // askIdentifiers shows the second screen, first with the contact address (R13), later
 // with the typed values and their problems.
-func (a *attempt) askIdentifiers(ctx context.Context, wrong problems) error {
-	taken, err := a.db.AddressTaken(ctx, a.proven.Space.Contact)
-	if err != nil {
-		return err
+func (a *attempt) askIdentifiers(c correction) error {
+	page := identifiersPage{
+		Action: "/activation", Email: a.email.String(), Code: a.code.String(), ExpiresAt: a.proven.ExpiresAt,
+		Opted: !a.proven.ContactStands, Consent: a.proven.Activates || !a.proven.Pending.IsZero(), // consent was given when they were chosen
+		Pending: a.proven.Pending.String(), NoOther: a.proven.NoOther,
 	}
-	pendingTaken := false
 	if !a.proven.Pending.IsZero() {
-		if pendingTaken, err = a.db.AddressTaken(ctx, a.proven.Pending); err != nil {
+		var err error
+		if page.PendingTaken, err = a.db.AddressTaken(a.r.Context(), a.proven.Pending); err != nil {
 			return err
 		}
 	}
-	return a.writeIdentifiers(a.w, a.r, identifiersPage{
-		Action: "/activation", Email: a.email.String(), Code: a.code.String(), Submission: newSubmission(),
-		Number: a.proven.Space.Number, Holder: a.proven.Space.Holder, ExpiresAt: a.proven.ExpiresAt,
-		Opted: !a.proven.ContactStands, Consent: a.proven.Activates || !a.proven.Pending.IsZero(), // consent was given when they were chosen
-		Contact: a.proven.Space.Contact.String(), Taken: taken,
-		Pending: a.proven.Pending.String(), PendingTaken: pendingTaken, NoOther: a.proven.NoOther,
-		Questions: conversion.TrustQuestions(),
-	}, a.form, wrong, a.wait)
+	return a.writeIdentifiers(a.w, a.r, a.proven.Space, page, c)
 }
 
-// writeIdentifiers shows the form with the typed values, but never a secret. wait is
-// how long the site accepts no other address; 0 for no wait.
-func (s *Server) writeIdentifiers(w http.ResponseWriter, r *http.Request, page identifiersPage, form url.Values, wrong problems, wait time.Duration) error {
-	status := http.StatusOK
-	if len(wrong) > 0 {
-		status = refusalStatus(w, wait)
+// writeIdentifiers shows the form with the typed values, but never a secret.
+func (s *Server) writeIdentifiers(w http.ResponseWriter, r *http.Request, space conversion.Space, page identifiersPage, c correction) (err error) {
+	if page.Taken, err = s.db.AddressTaken(r.Context(), space.Contact); err != nil {
+		return err
 	}
+	page.Number, page.Holder, page.Contact = space.Number, space.Holder, space.Contact.String()
+	page.Submission, page.Questions = newSubmission(), conversion.TrustQuestions()
 	page.NewEmail = page.Offered()
-	if hasIdentifiers(form) {
+	if form := r.PostForm; hasIdentifiers(form) {
 		if !page.NoOther {
-			page.NewEmail = form.Get("new_email")
-			page.NewEmailConfirmation = form.Get("new_email_confirmation")
+			page.NewEmail, page.NewEmailConfirmation = form.Get("new_email"), form.Get("new_email_confirmation")
 		}
 		page.Question = conversion.TrustQuestion(form.Get("question"))
 		page.Consent = form.Get("consent") != ""
 	}
-	v := view{Step: stepIdentifiers, Own: page.Own || page.Opted, Problems: wrong, Data: page}
+	v := view{Step: stepIdentifiers, Own: page.Own || page.Opted, Problems: c.problems, Data: page}
 	if page.Own {
 		v.Inside = conversion.AccessCertificate
 	}
-	return s.write(w, r, status, "identifiers", v)
+	return s.write(w, r, c.status(w), "identifiers", v)
 }
 
 const (

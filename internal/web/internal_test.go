@@ -307,7 +307,7 @@ func TestTemplatesAreNamedAfterFiles(t *testing.T) {
 		rendered := `"` + name + `"`
 		source, err := os.ReadFile(file + ".go")
 		if errors.Is(err, fs.ErrNotExist) {
-			rendered = "s.fixed(" + rendered + ")"
+			rendered = "s.fixed(" + rendered + ","
 			source, err = os.ReadFile("web.go")
 		}
 		if err != nil || !strings.Contains(string(source), rendered) {

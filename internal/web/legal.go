@@ -2,7 +2,6 @@ package web
 
 import (
 	"embed"
-	"net/http"
 	"strings"
 )
 
@@ -108,10 +107,7 @@ func (l Legal) Drafts() []string {
 	return paths
 }
 
-// legalPage is a page of s.legal.
-func (s *Server) legalPage(i int) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		w.Header().Set("Cache-Control", "no-cache")
-		return s.write(w, r, http.StatusOK, "legal", view{Title: s.legal[i].Title, Data: s.legal[i]})
-	}
+// legalPage is the route of a page of s.legal.
+func (s *Server) legalPage(i int) route {
+	return route{path: s.legal[i].Path, get: s.fixed("legal", view{Title: s.legal[i].Title, Data: s.legal[i]})}
 }

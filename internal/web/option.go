@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -22,26 +21,30 @@ type optionPage struct {
 
 // showOption tells that the change is irrevocable, before it asks anything (R12).
 func (s *Server) showOption(w http.ResponseWriter, r *http.Request, e entry) error {
-	return s.write(w, r, http.StatusOK, "option", view{Step: stepOption, Own: true, Inside: e.space.Access,
+	return s.writeOption(w, r, e, http.StatusOK)
+}
+
+func (s *Server) writeOption(w http.ResponseWriter, r *http.Request, e entry, status int) error {
+	return s.write(w, r, status, "option", view{Step: stepOption, Own: true, Inside: e.space.Access,
 		Data: optionPage{spaceHeader: e.page(), Stale: e.holder.Stale, Pending: e.pending()}})
 }
 
-// confirmOption is the button. It leads to the identifiers and changes nothing.
-func (s *Server) confirmOption(w http.ResponseWriter, r *http.Request, e entry) error {
-	if e.holder.Stale {
-		return s.refuseStale(w, r, e)
-	}
-	http.Redirect(w, r, "/espace/identifiants", http.StatusSeeOther)
-	return nil
+// fresh makes a page of a space entered by a certificate that is known not to be
+// revoked. While nobody can tell, somebody who may not be its holder any more must not
+// switch the space for good.
+func (s *Server) fresh(p page) handler {
+	return s.withCertificate(func(w http.ResponseWriter, r *http.Request, e entry) error {
+		if e.holder.Stale {
+			w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(staleRetry), 10))
+			return s.writeOption(w, r, e, http.StatusServiceUnavailable)
+		}
+		return p(w, r, e)
+	})
 }
 
-// refuseStale is the answer while nobody can tell whether the certificate has been
-// revoked. Somebody who may not be its holder any more must not switch the space for
-// good.
-func (s *Server) refuseStale(w http.ResponseWriter, r *http.Request, e entry) error {
-	w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(staleRetry), 10))
-	return s.write(w, r, http.StatusServiceUnavailable, "option", view{Step: stepOption, Own: true, Inside: e.space.Access,
-		Data: optionPage{spaceHeader: e.page(), Stale: true, Pending: e.pending()}})
+// confirmOption is the button. It leads to the identifiers and changes nothing.
+func (s *Server) confirmOption(w http.ResponseWriter, r *http.Request, _ entry) error {
+	return seeOther(w, r, "/espace/identifiants")
 }
 
 // staleRetry is how long a visitor waits for the operator to fetch the lists.
@@ -52,24 +55,14 @@ const stepOption = 1
 
 // showIdentifiers shows the identifiers, with the address of the contact details (R13).
 func (s *Server) showIdentifiers(w http.ResponseWriter, r *http.Request, e entry) error {
-	if e.holder.Stale {
-		return s.refuseStale(w, r, e)
-	}
 	o := &option{Server: s, w: w, r: r, entry: e}
-	return o.ask(r.Context(), nil)
+	return o.ask(correction{})
 }
 
 // opt takes the identifiers of a certificate holder (R13–R18). A mail with a code goes
 // to the address chosen, or an earlier mail stands (R22, D8).
 func (s *Server) opt(w http.ResponseWriter, r *http.Request, e entry) error {
-	form, err := readForm(r)
-	if err != nil {
-		return err
-	}
-	if e.holder.Stale {
-		return s.refuseStale(w, r, e)
-	}
-	o := &option{Server: s, w: w, r: r, entry: e, form: form}
+	o := &option{Server: s, w: w, r: r, entry: e}
 	end, err := o.run(r.Context())
 	s.metrics.activation(end, err)
 	return err
@@ -81,23 +74,16 @@ type option struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	entry entry
-	form  url.Values
-	wait  time.Duration // before the next address, if too many were taken
 }
 
 func (o *option) run(ctx context.Context) (outcome, error) {
-	chosen, wrong := parseIdentifiers(o.form, o.profile, o.entry.space.Number)
+	chosen, wrong := parseIdentifiers(o.r.PostForm, o.profile, o.entry.space.Number)
 	if len(wrong) > 0 {
-		return outcomeInvalid, o.ask(ctx, wrong)
+		return outcomeInvalid, o.ask(correction{problems: wrong})
 	}
 	conflicts := o.conflicts(o.entry.space.Number)
-	wait, err := o.limiter.Wait(ctx, conflicts)
-	if err != nil {
-		return outcomeFailed, err
-	}
-	if wait > 0 {
-		o.wait = wait
-		return outcomeThrottled, o.ask(ctx, problems{tooMany("new_email", wait)})
+	if err := o.limiter.Wait(ctx, conflicts); err != nil {
+		return throttled("new_email", err, o.ask)
 	}
 	unlock, _, err := o.turns.Lock(ctx, turn{space: o.entry.id})
 	if err != nil {
@@ -109,10 +95,7 @@ func (o *option) run(ctx context.Context) (outcome, error) {
 		err = errTakenAlready
 	}
 	if refusal := refusedAddress(err); refusal != "" {
-		if err := o.limiter.Count(ctx, conflicts); err != nil {
-			return outcomeFailed, err
-		}
-		return outcomeConflict, o.ask(ctx, problems{{"new_email", refusal}})
+		return o.conflict(ctx, conflicts, refusal, o.ask)
 	}
 	return o.answer(chosen.email, choice, err)
 }
@@ -125,7 +108,7 @@ func (o *option) choose(ctx context.Context, chosen identifiers) (sql.Choice, er
 	defer release()
 	var choice sql.Choice
 	err = admission.Retry(ctx, func() (err error) {
-		choice, err = o.db.Opt(ctx, sql.Option{Space: o.entry.id, Serial: o.entry.holder.Serial, ID: o.formID(o.form),
+		choice, err = o.db.Opt(ctx, sql.Option{Space: o.entry.id, Serial: o.entry.holder.Serial, ID: o.formID(o.r.PostForm),
 			Email: chosen.email, Credentials: credentials, Keys: o.keys})
 		return err
 	})
@@ -135,8 +118,7 @@ func (o *option) choose(ctx context.Context, chosen identifiers) (sql.Choice, er
 func (o *option) answer(email conversion.Email, choice sql.Choice, err error) (outcome, error) {
 	switch {
 	case err == nil:
-		return outcomeCodeSent, o.write(o.w, o.r, http.StatusOK, "activation_mail", view{Step: stepActivation, Own: true, Inside: o.entry.space.Access,
-			Data: mailPage{Email: email.String(), Standing: choice.Standing, MailedAt: choice.MailedAt, Expires: choice.ExpiresAt, Own: true}})
+		return outcomeCodeSent, o.tellMail(o.w, o.r, email, choice, view{Own: true, Inside: o.entry.space.Access})
 	case errors.Is(err, conversion.ErrAlreadyActivated):
 		return outcomeAlready, o.write(o.w, o.r, http.StatusUnprocessableEntity, "activation_already", view{})
 	case errors.Is(err, conversion.ErrNotFound):
@@ -145,18 +127,10 @@ func (o *option) answer(email conversion.Email, choice sql.Choice, err error) (o
 	return outcomeFailed, err
 }
 
-func (o *option) ask(ctx context.Context, wrong problems) error {
-	taken, err := o.db.AddressTaken(ctx, o.entry.space.Contact)
-	if err != nil {
-		return err
-	}
-	page := identifiersPage{
-		Action: "/espace/identifiants", Own: true, Submission: newSubmission(),
-		Number: o.entry.space.Number, Holder: o.entry.space.Holder,
-		Contact: o.entry.space.Contact.String(), Taken: taken, NoOther: o.entry.last, Questions: conversion.TrustQuestions(),
-	}
+func (o *option) ask(c correction) error {
+	page := identifiersPage{Action: "/espace/identifiants", Own: true, NoOther: o.entry.last}
 	if p := o.entry.pending(); p != nil {
 		page.Pending, page.PendingTaken = p.Email, p.Taken
 	}
-	return o.writeIdentifiers(o.w, o.r, page, o.form, wrong, o.wait)
+	return o.writeIdentifiers(o.w, o.r, o.entry.space, page, c)
 }

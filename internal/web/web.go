@@ -191,17 +191,17 @@ type route struct {
 
 // routes lists the pages of the site.
 func (s *Server) routes() []route {
+	connection := s.form("/connexion", anybody, s.connection())
 	return []route{
 		// Around the switch.
-		{path: "/{$}", get: s.fixed("home")},
-		{path: "/sans-certificat", get: s.fixed("withoutcertificate")},
-		{path: "/adhesion", get: s.fixed("join")},
-		{path: "/aide", get: s.fixed("help")},
-		{path: "/accessibilite", get: s.fixed("accessibility")},
-		{path: s.legal[0].Path, get: s.legalPage(0)},
-		{path: s.legal[1].Path, get: s.legalPage(1)},
+		{path: "/{$}", get: s.fixed("home", view{})},
+		{path: "/sans-certificat", get: s.fixed("withoutcertificate", view{})},
+		{path: "/adhesion", get: s.fixed("join", view{})},
+		{path: "/aide", get: s.fixed("help", view{})},
+		{path: "/accessibilite", get: s.fixed("accessibility", view{})},
+		s.legalPage(0), s.legalPage(1),
 		// The switch by a mailed code.
-		{path: "/activation", get: s.showActivation, post: s.activate},
+		{path: "/activation", get: s.showActivation, post: posted(s.activate)},
 		{path: "/recapitulatif.pdf", get: s.recapPDF},
 		{path: "/recapitulatif", get: s.recapPage},
 		// The space (R7–R22, R29).
@@ -209,16 +209,16 @@ func (s *Server) routes() []route {
 		{path: "/espace", get: s.inside(s.showSpace)},
 		{path: "/espace/services", get: s.inside(s.showServices)},
 		{path: "/espace/coordonnees", get: s.inside(s.showContact)},
-		{path: "/espace/option", get: s.withCertificate(s.showOption), post: s.withCertificate(s.confirmOption)},
-		{path: "/espace/identifiants", get: s.withCertificate(s.showIdentifiers), post: s.withCertificate(s.opt)},
+		{path: "/espace/option", get: s.withCertificate(s.showOption), post: s.fresh(s.confirmOption)},
+		{path: "/espace/identifiants", get: s.fresh(s.showIdentifiers), post: posted(s.fresh(s.opt))},
 		// Life in a password space.
-		{path: "/connexion", get: s.showConnection, post: s.connect},
-		{path: "/deconnexion", get: s.showDisconnected, post: s.disconnect},
-		{path: "/mot-de-passe-oublie", get: s.showForgotten, post: s.forgot},
-		{path: "/nouveau-mot-de-passe", get: s.showRenewal, post: s.renew},
-		{path: "/espace/identifiant", get: s.withPassword(s.showIdentifier), post: s.withPassword(s.chooseIdentifier)},
-		{path: "/espace/question", get: s.withPassword(s.showQuestion), post: s.withPassword(s.changeQuestion)},
-		{path: "/espace/mot-de-passe", get: s.withPassword(s.showPassword), post: s.withPassword(s.changePassword)},
+		{path: connection.path, get: s.outside(connection.get), post: connection.post},
+		{path: "/deconnexion", get: s.outside(s.showDisconnected), post: s.disconnect},
+		s.form("/mot-de-passe-oublie", anybody, s.forgotten()),
+		s.form("/nouveau-mot-de-passe", anybody, s.renewal()),
+		s.form("/espace/identifiant", s.withPassword, s.ownIdentifier()),
+		s.form("/espace/question", s.withPassword, s.ownQuestion()),
+		s.form("/espace/mot-de-passe", s.withPassword, s.change()),
 		// The machinery.
 		{path: "/static/{version}/{file...}", get: s.static.serve},
 		{path: "/healthz", get: s.healthy},
@@ -246,17 +246,16 @@ func (s *Server) Handler() http.Handler {
 }
 
 // fixed makes a page that is the same for everybody.
-func (s *Server) fixed(name string) handler {
+func (s *Server) fixed(name string, v view) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Cache-Control", "no-cache")
-		return s.write(w, r, http.StatusOK, name, view{})
+		return s.write(w, r, http.StatusOK, name, v)
 	}
 }
 
 func (s *Server) unknown(w http.ResponseWriter, r *http.Request) error {
 	if to := mended(r.URL); to != "" {
-		http.Redirect(w, r, to, http.StatusSeeOther)
-		return nil
+		return seeOther(w, r, to)
 	}
 	return failure{status: http.StatusNotFound}
 }
