@@ -1,5 +1,7 @@
 package conversion
 
+import "cmp"
+
 // Bounce is the class of a report that came back to a mail (D11). The empty
 // Bounce is no failure.
 type Bounce string
@@ -21,17 +23,10 @@ const (
 // Bounces lists the classes, the lightest first.
 func Bounces() []Bounce { return []Bounce{BounceLate, BouncePolicy, BounceGone, BounceComplaint} }
 
-// French is the class as an administrator's workbook shows it.
-func (b Bounce) French() string {
-	switch b {
-	case BounceLate:
-		return "retardé"
-	case BouncePolicy:
-		return "boîte pleine ou courriel refusé"
-	case BounceGone:
-		return "adresse inexistante ou fermée"
-	case BounceComplaint:
-		return "plainte du destinataire"
-	}
-	return string(b)
+var frenchBounces = map[Bounce]string{
+	BounceLate: "retardé", BouncePolicy: "boîte pleine ou courriel refusé",
+	BounceGone: "adresse inexistante ou fermée", BounceComplaint: "plainte du destinataire",
 }
+
+// French is the class as an administrator's workbook shows it.
+func (b Bounce) French() string { return cmp.Or(frenchBounces[b], string(b)) }

@@ -124,10 +124,7 @@ func ParseKeyring(s string) (*Keyring, error) {
 		if len(raw) < minKeyBytes {
 			return nil, fmt.Errorf("key %d has %d bytes, at least %d are needed", i+1, len(raw), minKeyBytes)
 		}
-		k, err := deriveKey(raw)
-		if err != nil {
-			return nil, fmt.Errorf("key %d: %w", i+1, err)
-		}
+		k := deriveKey(raw)
 		if slices.Contains(ring.IDs(), k.id) {
 			return nil, fmt.Errorf("key %d stands twice", i+1)
 		}
@@ -150,26 +147,36 @@ func decodeBase64(s string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(s)
 }
 
-func deriveKey(raw []byte) (key, error) {
-	var k key
-	id := make([]byte, 4)
-	for _, d := range []struct {
-		label string
-		to    *[]byte
-		size  int
-	}{
-		{"bascule code", &k.code, 32}, {"bascule tag", &k.tag, 32}, {"bascule bucket", &k.bucket, 32},
-		{"bascule return path", &k.path, 32}, {"bascule proof", &k.proof, 32}, {"bascule firm sheet", &k.firm, 32},
-		{"bascule key check", &k.check, 16}, {"bascule key id", &id, 4},
-	} {
-		out, err := hkdf.Key(sha256.New, raw, nil, d.label, d.size)
+func deriveKey(raw []byte) key {
+	derive := func(label string) []byte {
+		secret, err := hkdf.Key(sha256.New, raw, nil, label, sha256.Size)
 		if err != nil {
-			return key{}, err
+			panic(err) // cannot happen: the key is long enough, and the secret short enough
 		}
-		*d.to = out
+		return secret
 	}
-	k.id = KeyID(hex.EncodeToString(id))
-	return k, nil
+	return key{
+		id:   KeyID(hex.EncodeToString(derive("bascule key id")[:4])),
+		code: derive("bascule code"), tag: derive("bascule tag"), bucket: derive("bascule bucket"), path: derive("bascule return path"),
+		proof: derive("bascule proof"), firm: derive("bascule firm sheet"), check: derive("bascule key check")[:16],
+	}
+}
+
+// mac authenticates a text, given in parts.
+func mac(secret []byte, parts ...string) []byte {
+	h := hmac.New(sha256.New, secret)
+	for _, p := range parts {
+		h.Write([]byte(p))
+	}
+	return h.Sum(nil)
+}
+
+// symbols are the first so many symbols that stand for some bytes.
+func symbols(b []byte, n int) string { return crockfordEncoding.EncodeToString(b)[:n] }
+
+// made tells whether one of the keys made a signature.
+func (r *Keyring) made(signature string, sign func(key) string) bool {
+	return slices.ContainsFunc(r.keys, func(k key) bool { return hmac.Equal([]byte(sign(k)), []byte(signature)) })
 }
 
 // Newest is the key that new requests are made with.
@@ -228,15 +235,8 @@ func (r *Keyring) compute(label string, id KeyID, nonce Nonce, generation int, t
 }
 
 func (k key) codeOf(label string, nonce Nonce, generation int, to Email) Code {
-	mac := hmac.New(sha256.New, k.code)
-	mac.Write([]byte(label))
-	mac.Write([]byte{0})
-	mac.Write(nonce[:])
-	var g [4]byte
-	binary.BigEndian.PutUint32(g[:], uint32(generation))
-	mac.Write(g[:])
-	mac.Write([]byte(to.Key()))
-	return Code{crockfordEncoding.EncodeToString(mac.Sum(nil))[:codeSymbols]}
+	number := binary.BigEndian.AppendUint32(nil, uint32(generation))
+	return Code{symbols(mac(k.code, label, "\x00", string(nonce[:]), string(number), to.Key()), codeSymbols)}
 }
 
 // FirstCode draws the random part of a request's first code. It computes the tag of the
@@ -268,63 +268,41 @@ func (r *Keyring) Tags(to Email, code Code) []Tag {
 }
 
 func (k key) tagOf(to Email, code Code) Tag {
-	mac := hmac.New(sha256.New, k.tag)
-	mac.Write([]byte(to.Key()))
-	mac.Write([]byte{0})
-	mac.Write([]byte(code.symbols))
-	return Tag(mac.Sum(nil)[:8])
+	return Tag(mac(k.tag, to.Key(), "\x00", code.symbols)[:8])
 }
 
 // Bucket names a throttling bucket without telling its owner (I6). The 16 bytes are the
 // same only for the same parts and the same newest key.
 func (r *Keyring) Bucket(parts ...string) []byte {
-	mac := hmac.New(sha256.New, r.keys[0].bucket)
+	var name strings.Builder
 	for _, p := range parts {
-		fmt.Fprintf(mac, "%d:%s,", len(p), p)
+		fmt.Fprintf(&name, "%d:%s,", len(p), p)
 	}
-	return mac.Sum(nil)[:16]
+	return mac(r.keys[0].bucket, name.String())[:16]
 }
 
 // SignPath signs a return path, so that only bounces of our own mails count:
 // ten lower-case symbols.
-func (r *Keyring) SignPath(s string) string { return signPath(r.keys[0], s) }
+func (r *Keyring) SignPath(s string) string { return r.keys[0].signPath(s) }
 
 // VerifyPath tells whether one of the keys made the signature. Case does not count, as
 // mail servers on the way may change it.
 func (r *Keyring) VerifyPath(s, signature string) bool {
-	for _, k := range r.keys {
-		if hmac.Equal([]byte(signPath(k, s)), []byte(strings.ToLower(signature))) {
-			return true
-		}
-	}
-	return false
+	return r.made(strings.ToLower(signature), func(k key) string { return k.signPath(s) })
 }
 
-func signPath(k key, s string) string {
-	mac := hmac.New(sha256.New, k.path)
-	mac.Write([]byte(s))
-	return strings.ToLower(crockfordEncoding.EncodeToString(mac.Sum(nil))[:10])
-}
+func (k key) signPath(s string) string { return strings.ToLower(symbols(mac(k.path, s), 10)) }
 
 // Prove answers a challenge, which only who holds the newest key can do. It tells
 // nothing of the key.
-func (r *Keyring) Prove(challenge string) string { return prove(r.keys[0], challenge) }
+func (r *Keyring) Prove(challenge string) string { return r.keys[0].prove(challenge) }
 
 // Proves tells whether one of the keys answered the challenge so.
 func (r *Keyring) Proves(challenge, answer string) bool {
-	for _, k := range r.keys {
-		if hmac.Equal([]byte(prove(k, challenge)), []byte(answer)) {
-			return true
-		}
-	}
-	return false
+	return r.made(answer, func(k key) string { return k.prove(challenge) })
 }
 
-func prove(k key, challenge string) string {
-	mac := hmac.New(sha256.New, k.proof)
-	mac.Write([]byte(challenge))
-	return hex.EncodeToString(mac.Sum(nil))
-}
+func (k key) prove(challenge string) string { return hex.EncodeToString(mac(k.proof, challenge)) }
 
 func (r *Keyring) key(id KeyID) (key, error) {
 	for _, k := range r.keys {

@@ -93,36 +93,30 @@ func (e *Email) UnmarshalText(b []byte) error {
 		return nil
 	}
 	parsed, err := ParseEmail(string(b))
-	if err != nil {
-		return err
+	if err == nil {
+		*e = parsed
 	}
-	*e = parsed
-	return nil
+	return err
 }
 
 // validLocal tells whether characters of an address make a dot-atom of RFC 5321.
 func validLocal(s string) bool {
-	if s == "" || len(s) > 64 || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
-		return false
-	}
-	return true
+	return s != "" && len(s) <= 64 && s[0] != '.' && s[len(s)-1] != '.' && !strings.Contains(s, "..")
 }
 
 // wrongInEmail finds the first character that no address has in that place.
 func wrongInEmail(local, domain string) (rune, bool) {
 	for _, r := range local {
-		if r >= utf8.RuneSelf || !isASCIILetter(byte(r)) && !isASCIIDigit(byte(r)) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~.", r) {
+		if !isASCIIAlnum(r) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~.", r) {
 			return r, true
 		}
 	}
 	for _, r := range domain { // IDNA finds what else is wrong
-		if r == utf8.RuneError || r < utf8.RuneSelf && !isASCIILetter(byte(r)) && !isASCIIDigit(byte(r)) && r != '.' && r != '-' {
+		if r == utf8.RuneError || r < utf8.RuneSelf && !isASCIIAlnum(r) && r != '.' && r != '-' {
 			return r, true
 		}
 	}
 	return 0, false
 }
 
-func allDigits(s string) bool {
-	return strings.Trim(s, "0123456789") == ""
-}
+func allDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }

@@ -1,8 +1,6 @@
 package conversion
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"fmt"
 	"strings"
 )
@@ -10,23 +8,16 @@ import (
 // SignFirm signs a line of the sheet that a firm fills in: we gave the space of this
 // number to whoever reads the mail of this address. It is 20 symbols.
 func (r *Keyring) SignFirm(number SubscriberNumber, to Email) string {
-	return signFirm(r.keys[0], number, to)
+	return r.keys[0].signFirm(number, to)
 }
 
 // VerifyFirm tells whether one of the keys made the signature. Case does not count.
 func (r *Keyring) VerifyFirm(number SubscriberNumber, to Email, signature string) bool {
-	for _, k := range r.keys {
-		if hmac.Equal([]byte(signFirm(k, number, to)), []byte(strings.ToUpper(signature))) {
-			return true
-		}
-	}
-	return false
+	return r.made(strings.ToUpper(signature), func(k key) string { return k.signFirm(number, to) })
 }
 
-func signFirm(k key, number SubscriberNumber, to Email) string {
-	mac := hmac.New(sha256.New, k.firm)
-	fmt.Fprintf(mac, "%d:%s,%s", len(number), number, to.Key())
-	return crockfordEncoding.EncodeToString(mac.Sum(nil))[:20]
+func (k key) signFirm(number SubscriberNumber, to Email) string {
+	return symbols(mac(k.firm, fmt.Sprintf("%d:%s,%s", len(number), number, to.Key())), 20)
 }
 
 // FirmFile names the file of a firm without telling its address: 16 lower-case symbols.

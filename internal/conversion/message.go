@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -54,12 +55,7 @@ func (o Own) has(host string) bool {
 	if host != "" && host == asciiHost(o.site.Hostname()) {
 		return true
 	}
-	for _, d := range o.domains {
-		if host == d || strings.HasSuffix(host, "."+d) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(o.domains, func(d string) bool { return host == d || strings.HasSuffix(host, "."+d) })
 }
 
 // asciiHost is a host in the form that DNS compares; "" if it is none.
@@ -137,11 +133,8 @@ func (o Own) String() string {
 // direction, invisible ones, other scripts, look-alikes. Ligatures and Turkish letters
 // that pass for others in a code are among them.
 func isForeign(r rune) bool {
-	switch {
-	case r >= ' ' && r <= '~', r >= 0xa0 && r < 0x17f && r != 0xad && r != 0x131:
-		return false
-	}
-	return !strings.ContainsRune("‐‑–—‘’‚“”„•…‹›€™−\u202f", r)
+	known := r >= ' ' && r <= '~' || r >= 0xa0 && r < 0x17f && r != 0xad && r != 0x131
+	return !known && !strings.ContainsRune("‐‑–—‘’‚“”„•…‹›€™−\u202f", r)
 }
 
 // separates tells what no address holds.

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -96,13 +97,8 @@ func checkFiche(s string) error {
 }
 
 func checkCNIL(s string) error {
-	if !utf8.ValidString(s) {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
 		return ErrPasswordUnreadable
-	}
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			return ErrPasswordUnreadable
-		}
 	}
 	switch n := utf8.RuneCountInString(s); {
 	case n < 12:
@@ -138,12 +134,8 @@ func isCommon(s string) bool {
 	if predictable(s) || predictable(core) || repeats(s) {
 		return true
 	}
-	for _, form := range [...]string{s, unleet.Replace(s), unleet.Replace(start), unleet.Replace(core)} {
-		if listed(text.Fold(form)) {
-			return true
-		}
-	}
-	return false
+	forms := []string{s, unleet.Replace(s), unleet.Replace(start), unleet.Replace(core)}
+	return slices.ContainsFunc(forms, func(form string) bool { return listed(text.Fold(form)) })
 }
 
 func notLetter(r rune) bool { return !unicode.IsLetter(r) }

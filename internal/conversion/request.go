@@ -1,6 +1,7 @@
 package conversion
 
 import (
+	"cmp"
 	"errors"
 	"time"
 )
@@ -24,24 +25,13 @@ func States() []State {
 	return []State{StateRequested, StateMailed, StateActivated, StateExpired, StateUndeliverable, StateCancelled}
 }
 
-// French is the state as an administrator's workbook shows it.
-func (s State) French() string {
-	switch s {
-	case StateRequested:
-		return "à envoyer"
-	case StateMailed:
-		return "courriel envoyé"
-	case StateActivated:
-		return "activée"
-	case StateExpired:
-		return "expirée"
-	case StateUndeliverable:
-		return "adresse refusée"
-	case StateCancelled:
-		return "annulée"
-	}
-	return string(s)
+var frenchStates = map[State]string{
+	StateRequested: "à envoyer", StateMailed: "courriel envoyé", StateActivated: "activée",
+	StateExpired: "expirée", StateUndeliverable: "adresse refusée", StateCancelled: "annulée",
 }
+
+// French is the state as an administrator's workbook shows it.
+func (s State) French() string { return cmp.Or(frenchStates[s], string(s)) }
 
 // Open tells whether the request can still lead to an activation.
 func (s State) Open() bool { return s == StateRequested || s == StateMailed }

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"bascule/internal/text"
@@ -65,7 +64,7 @@ func ParseSubscriberNumber(s string) (SubscriberNumber, error) {
 		return "", ErrNumberMissing
 	}
 	for _, r := range s {
-		if r >= utf8.RuneSelf || !isASCIILetter(byte(r)) && !isASCIIDigit(byte(r)) {
+		if !isASCIIAlnum(r) {
 			return "", ErrNumberFormat.naming(r)
 		}
 	}
@@ -91,15 +90,7 @@ const maxSerialDigits = 40
 // ParseSerialNumber reads hexadecimal digits; colons, white space, a leading
 // 0x and leading zeros are ignored. It returns ErrSerialMissing or ErrSerialFormat.
 func ParseSerialNumber(s string) (SerialNumber, error) {
-	var b strings.Builder
-	b.Grow(len(s))
-	for _, r := range text.Trim(s) {
-		if r == ':' || text.IsBlank(r) {
-			continue
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	digits := strings.TrimPrefix(b.String(), "0x")
+	digits := strings.TrimPrefix(strings.ToLower(withoutBlanks(strings.ReplaceAll(s, ":", ""))), "0x")
 	if digits == "" {
 		return "", ErrSerialMissing
 	}
@@ -153,21 +144,25 @@ func (s SIREN) Grouped() string {
 // ParseSIREN reads 9 digits, white space between them ignored. The check digit is not
 // verified, as the administration's own files are the reference. It returns ErrSIREN.
 func ParseSIREN(s string) (SIREN, error) {
-	var b strings.Builder
-	b.Grow(len(s))
+	s = withoutBlanks(s)
 	for _, r := range s {
-		switch {
-		case text.IsBlank(r):
-		case r >= '0' && r <= '9':
-			b.WriteRune(r)
-		default:
+		if r < '0' || r > '9' {
 			return "", ErrSIREN.naming(r)
 		}
 	}
-	if b.Len() != 9 {
+	if len(s) != 9 {
 		return "", ErrSIREN
 	}
-	return SIREN(b.String()), nil
+	return SIREN(s), nil
+}
+
+func withoutBlanks(s string) string {
+	return strings.Map(func(r rune) rune {
+		if text.IsBlank(r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // ParseCompanyName reads a company's name, 1 to 200 characters. It returns
@@ -194,5 +189,6 @@ func parseName(s string, limit int, missing, long error) (string, error) {
 	return s, nil
 }
 
-func isASCIILetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-func isASCIIDigit(c byte) bool  { return c >= '0' && c <= '9' }
+func isASCIIAlnum(r rune) bool {
+	return r >= '0' && r <= '9' || r|0x20 >= 'a' && r|0x20 <= 'z'
+}

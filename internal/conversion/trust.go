@@ -41,10 +41,8 @@ func TrustQuestions() []TrustQuestion {
 // ParseTrustQuestion reads the value of the drop-down list. It returns
 // ErrQuestionUnknown.
 func ParseTrustQuestion(s string) (TrustQuestion, error) {
-	for _, q := range trustQuestions {
-		if string(q.id) == s {
-			return q.id, nil
-		}
+	if q := TrustQuestion(s); q.Text() != "" {
+		return q, nil
 	}
 	return "", ErrQuestionUnknown
 }
