@@ -14,7 +14,7 @@ import (
 type Client struct {
 	opt   asynq.RedisConnOpt
 	asynq *asynq.Client
-	redis redis.UniversalClient
+	redis *redis.Client
 	door  *door
 }
 
@@ -26,24 +26,18 @@ func Open(url string) (*Client, error) {
 	if err != nil {
 		return nil, errors.New("REDIS_URL is not a redis, rediss or redis-sentinel URL")
 	}
-	return newClient(opt.MakeRedisClient)
+	return newClient(opt.MakeRedisClient), nil
 }
 
-func newClient(make func() any) (*Client, error) {
+func newClient(make func() any) *Client {
 	d := &door{}
 	opt := behind{d, make}
-	rdb, ok := opt.MakeRedisClient().(redis.UniversalClient)
-	if !ok {
-		return nil, errors.New("REDIS_URL leads to no Redis client")
-	}
-	return &Client{opt: opt, asynq: asynq.NewClientFromRedisClient(rdb), redis: rdb, door: d}, nil
+	rdb := opt.client()
+	return &Client{opt: opt, asynq: asynq.NewClientFromRedisClient(rdb), redis: rdb, door: d}
 }
 
 // Close closes the connections.
 func (c *Client) Close() error { return c.redis.Close() }
-
-// Ping tells whether Redis answers.
-func (c *Client) Ping(ctx context.Context) error { return c.redis.Ping(ctx).Err() }
 
 // ErrEviction says that Redis may throw tasks away when its memory is full. The
 // work is safe in PostgreSQL, but the ids of lost tasks can block new ones.
@@ -70,7 +64,7 @@ const taskTimeout = 30 * time.Minute
 // slot in the same period is one task, however many dispatchers ask.
 func (c *Client) Enqueue(ctx context.Context, w WakeUp, tick int64, n int) error {
 	for slot := range n {
-		_, err := c.asynq.EnqueueContext(ctx, asynq.NewTask(taskType, encode(w)),
+		_, err := c.asynq.EnqueueContext(ctx, asynq.NewTask(w.name(), nil),
 			asynq.Queue(w.name()),
 			asynq.TaskID(fmt.Sprintf("%s-%d-%d", w, slot, tick)),
 			asynq.MaxRetry(1), // a crash uses one up; without a retry asynq would archive the task

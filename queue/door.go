@@ -83,29 +83,30 @@ func troubleOf(err error) (kind, remedy string) {
 // enter notes how a command ended, and makes its caller wait after a failure.
 func (d *door) enter(ctx context.Context, err error) {
 	kind, remedy := troubleOf(err)
-	d.mu.Lock()
-	log, now := d.log, time.Now()
-	if log == nil || ctx.Err() != nil {
-		d.mu.Unlock()
-		return
-	}
-	before := d.trouble
-	switch {
-	case kind != "":
-		d.trouble, d.last = kind, now
-	case now.Sub(d.last) >= quietFor:
-		d.trouble = ""
-	}
-	after := d.trouble
-	d.mu.Unlock()
-	switch {
-	case kind != "" && before != kind:
-		log.Error("Redis is of no use; no mail starts, all work stays due: "+remedy, "err", err)
-	case before != "" && after == "":
-		log.Info("Redis answers again")
+	if ctx.Err() == nil {
+		d.note(kind, remedy, err)
 	}
 	if kind != "" {
 		d.hold(ctx, waitAfterFailure)
+	}
+}
+
+// note logs that trouble begins, changes or ends, while a server runs.
+func (d *door) note(kind, remedy string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.log == nil {
+		return
+	}
+	switch now := time.Now(); {
+	case kind != "":
+		if d.trouble != kind {
+			d.log.Error("Redis is of no use; no mail starts, all work stays due: "+remedy, "err", err)
+		}
+		d.trouble, d.last = kind, now
+	case d.trouble != "" && now.Sub(d.last) >= quietFor:
+		d.trouble = ""
+		d.log.Info("Redis answers again")
 	}
 }
 
@@ -198,15 +199,14 @@ type behind struct {
 }
 
 // MakeRedisClient implements [asynq.RedisConnOpt].
-func (b behind) MakeRedisClient() any {
-	made := b.make()
-	if rdb, ok := made.(redis.UniversalClient); ok {
-		rdb.AddHook(b.door)
-	}
-	if rdb, ok := made.(*redis.Client); ok {
-		rdb.Options().MaxRetries = 0 // Redis would try four times, and the caller asks again anyway
-	}
-	return made
+func (b behind) MakeRedisClient() any { return b.client() }
+
+// client makes a client. One of sentinels has the same type.
+func (b behind) client() *redis.Client {
+	rdb := b.make().(*redis.Client)
+	rdb.AddHook(b.door)
+	rdb.Options().MaxRetries = 0 // Redis would try four times, and the caller asks again anyway
+	return rdb
 }
 
 // unavailable is an error of Redis that the door has logged.

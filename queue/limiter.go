@@ -11,9 +11,14 @@ import (
 // Limiter shares MAIL_RATE among all workers. A fifth is reserved for
 // interactive mail, which may also use the rest.
 type Limiter struct {
-	limiter     *redis_rate.Limiter
-	interactive redis_rate.Limit
-	bulk        redis_rate.Limit
+	limiter           *redis_rate.Limiter
+	interactive, bulk share
+}
+
+// A share is a part of the rate.
+type share struct {
+	key   string // in Redis
+	limit redis_rate.Limit
 }
 
 // interactiveShare is the share of the rate that batches never take.
@@ -26,8 +31,8 @@ func BulkRate(perSecond float64) float64 { return perSecond * (1 - interactiveSh
 func NewLimiter(c *Client, perSecond float64) *Limiter {
 	return &Limiter{
 		limiter:     redis_rate.NewLimiter(c.redis),
-		interactive: limit(perSecond * interactiveShare),
-		bulk:        limit(BulkRate(perSecond)),
+		interactive: share{"bascule:mail:interactive", limit(perSecond * interactiveShare)},
+		bulk:        share{"bascule:mail:bulk", limit(BulkRate(perSecond))},
 	}
 }
 
@@ -41,29 +46,19 @@ func limit(perSecond float64) redis_rate.Limit {
 // Take tells how many of n mails may go now. If none may, it tells how long to wait. It
 // returns an error when Redis does not answer; then nothing may go.
 func (l *Limiter) Take(ctx context.Context, w WakeUp, n int) (allowed int, wait time.Duration, err error) {
-	if allowed, wait, err = l.take(ctx, w, n); err != nil {
-		return 0, 0, unavailable{fmt.Errorf("ask for mail rate: %w", err)}
-	}
-	return allowed, wait, nil
-}
-
-func (l *Limiter) take(ctx context.Context, w WakeUp, n int) (allowed int, wait time.Duration, err error) {
+	shares := []share{l.bulk}
 	if w == WakeInteractive {
-		res, err := l.limiter.AllowAtMost(ctx, "bascule:mail:interactive", l.interactive, n)
-		if err != nil || res.Allowed > 0 {
-			return allowedOf(res), 0, err
+		shares = []share{l.interactive, l.bulk}
+	}
+	for _, s := range shares {
+		res, err := l.limiter.AllowAtMost(ctx, s.key, s.limit, n)
+		if err != nil {
+			return 0, 0, unavailable{fmt.Errorf("ask for mail rate: %w", err)}
 		}
+		if res.Allowed > 0 {
+			return res.Allowed, 0, nil
+		}
+		wait = max(res.RetryAfter, time.Millisecond)
 	}
-	res, err := l.limiter.AllowAtMost(ctx, "bascule:mail:bulk", l.bulk, n)
-	if err != nil || res.Allowed > 0 {
-		return allowedOf(res), 0, err
-	}
-	return 0, max(res.RetryAfter, time.Millisecond), nil
-}
-
-func allowedOf(res *redis_rate.Result) int {
-	if res == nil {
-		return 0
-	}
-	return res.Allowed
+	return 0, wait, nil
 }

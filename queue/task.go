@@ -3,13 +3,6 @@
 // comes from a restored Redis changes nothing.
 package queue
 
-import (
-	"encoding/json"
-	"fmt"
-
-	"github.com/hibiken/asynq"
-)
-
 // A WakeUp wakes one worker for one kind of work. The wake-ups are the whole vocabulary
 // of background work.
 type WakeUp string
@@ -26,37 +19,8 @@ const (
 // WakeUps lists every wake-up.
 func WakeUps() []WakeUp { return []WakeUp{WakeInteractive, WakeBulk, WakeRecap, WakeExpiry} }
 
-// name is the asynq queue of the wake-up.
-func (w WakeUp) name() string { return "bascule-" + string(w) }
+// name is the asynq queue of the wake-up, and the type of its tasks: they have no payload,
+// so our data in Redis are these names.
+func (w WakeUp) name() string { return prefix + string(w) }
 
-// taskType is the asynq type of every task.
-const taskType = "bascule:wake-up"
-
-// payloadVersion is the version that Enqueue writes. Handlers accept this version and
-// the one before, so old and new workers can run side by side.
-const payloadVersion = 1
-
-// payload is all our data that Redis ever holds.
-type payload struct {
-	Version int    `json:"v"`
-	WakeUp  WakeUp `json:"wake"`
-}
-
-func encode(w WakeUp) []byte {
-	b, err := json.Marshal(payload{Version: payloadVersion, WakeUp: w})
-	if err != nil {
-		panic(err) // cannot happen: an int and a string
-	}
-	return b
-}
-
-func decode(t *asynq.Task) (WakeUp, error) {
-	var p payload
-	if err := json.Unmarshal(t.Payload(), &p); err != nil {
-		return "", fmt.Errorf("read a task: %w", err)
-	}
-	if p.Version != payloadVersion && p.Version != payloadVersion-1 {
-		return "", fmt.Errorf("task of version %d, this worker knows %d", p.Version, payloadVersion)
-	}
-	return p.WakeUp, nil
-}
+const prefix = "bascule-"
