@@ -100,6 +100,10 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 	if err != nil {
 		return result, false, err
 	}
+	before, err := r.before(ctx)
+	if err != nil {
+		return result, false, err
+	}
 	var batch int64
 	if err := r.tx.GetContext(ctx, &batch, keepBatch, r.Hash[:], r.FileName, r.Sheet, c.ID); err != nil {
 		return result, false, err
@@ -118,7 +122,7 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 	if result, err = r.count(ctx); err != nil {
 		return result, false, err
 	}
-	result.Batch, result.Campaign, result.State = batch, c.Name, c.State
+	result.Batch, result.Campaign, result.State, result.MovedFrom = batch, c.Name, c.State, before.unless(c)
 	err = r.steps(ctx, step{keepImport, []any{batch, r.Actor, result.Rows, result.Accepted, result.Unchanged, result.NotDue, result.Excluded, result.Rejected}})
 	if err != nil {
 		return result, false, err

@@ -71,7 +71,8 @@ type Import struct {
 type ImportResult struct {
 	Batch     int64         `json:"batch" db:"-"` // 0 for a dry run of an unknown file
 	Campaign  string        `json:"campaign" db:"-"`
-	State     CampaignState `json:"state" db:"-"` // of the campaign
+	MovedFrom string        `json:"moved_from,omitempty" db:"-"` // the campaign that the file was of until then; "" if it does not move
+	State     CampaignState `json:"state" db:"-"`                // of the campaign
 	Rows      int           `json:"rows" db:"rows"`
 	Accepted  int           `json:"accepted" db:"accepted"`
 	Unchanged int           `json:"unchanged" db:"unchanged"`
@@ -170,15 +171,34 @@ func (r *importRun) dry(ctx context.Context) (ImportResult, error) {
 	if err != nil {
 		return result, err
 	}
-	if err := r.tx.GetContext(ctx, &result.Batch, knownBatch, r.Hash[:]); err != nil {
+	before, err := r.before(ctx)
+	if err != nil {
 		return result, err
 	}
 	c, err := r.campaign(ctx)
 	if err != nil {
 		return result, err
 	}
-	result.Campaign, result.State = c.Name, c.State
+	result.Batch, result.Campaign, result.State, result.MovedFrom = before.ID, c.Name, c.State, before.unless(c)
 	return result, r.tell(ctx)
+}
+
+// An earlierBatch is the batch of the same file, and its campaign; zero if it is new.
+type earlierBatch struct {
+	ID       int64  `db:"id"`
+	Campaign string `db:"campaign"`
+}
+
+func (r *importRun) before(ctx context.Context) (b earlierBatch, err error) {
+	return b, r.tx.GetContext(ctx, &b, knownBatch, r.Hash[:])
+}
+
+// unless is the name of its campaign, unless that is c.
+func (b earlierBatch) unless(c Campaign) string {
+	if b.Campaign == c.Name {
+		return ""
+	}
+	return b.Campaign
 }
 
 // real judges and applies.

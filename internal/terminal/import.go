@@ -22,6 +22,9 @@ func (r Import) Print(w io.Writer) {
 	default:
 		fmt.Fprintf(w, "Batch %d of the campaign %s: %d rows\n", r.Batch, r.Campaign, r.Rows)
 	}
+	if r.MovedFrom != "" {
+		fmt.Fprintf(w, "The file moves: it was of the campaign %s, where the requests that it opened stay.\n", r.MovedFrom)
+	}
 	for _, line := range []struct {
 		n      int
 		what   string

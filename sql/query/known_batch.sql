@@ -1,2 +1,3 @@
--- Finds the batch of the file with hash $1; 0 if it was never imported.
-SELECT coalesce((SELECT id FROM batch WHERE sha256 = $1), 0)
+-- Finds the batch of the file with hash $1, and the name of its campaign; 0 and '' if it was never imported.
+SELECT coalesce(max(b.id), 0) AS id, coalesce(max(c.name), '') AS campaign
+FROM batch b JOIN campaign c ON c.id = b.campaign_id WHERE b.sha256 = $1
