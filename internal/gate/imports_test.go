@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"go/ast"
 	"os"
 	"path"
 	"slices"
@@ -242,5 +243,37 @@ func TestTopLevel(t *testing.T) {
 		if !used[library] {
 			t.Errorf("nothing imports %s", library)
 		}
+	}
+}
+
+// The packages that make test runs without the race detector start no goroutine and share
+// nothing under a lock.
+func TestQuietPackages(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(root + "/Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(makefile), "\nQUIET = ")
+	list, _, _ = strings.Cut(strings.ReplaceAll(list, "\\\n", ""), "\n")
+	quiet := strings.Fields(list)
+	if len(quiet) == 0 {
+		t.Fatal("the Makefile names no QUIET packages")
+	}
+	for _, s := range sources(t) {
+		if s.test || !slices.Contains(quiet, module+"/"+s.pkg) {
+			continue
+		}
+		for _, name := range []string{"sync", "sync/atomic"} {
+			if slices.Contains(s.imports, name) {
+				t.Errorf("%s imports %s", s.path, name)
+			}
+		}
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			if g, ok := n.(*ast.GoStmt); ok {
+				t.Errorf("%s starts a goroutine", s.files.Position(g.Go))
+			}
+			return true
+		})
 	}
 }

@@ -187,19 +187,7 @@ func (v *tour) mails() {
 		}
 		name := strings.TrimSuffix(filepath.Base(file), ".html")
 		v.do(chromedp.Navigate("data:text/html;base64," + base64.StdEncoding.EncodeToString(html)))
-		for _, look := range []struct {
-			scheme string
-			width  int64
-		}{{"light", 1280}, {"light", 360}, {"dark", 360}} {
-			v.look(look.scheme, look.width)
-			for _, violation := range devtest.Axe(t, v.ctx) {
-				t.Errorf("mail %s, %s, %d pixels: %s", name, look.scheme, look.width, violation)
-			}
-			if wide := js[int64](v.browser, `document.documentElement.scrollWidth`); wide > look.width {
-				t.Errorf("mail %s: %d pixels wide, the screen has %d", name, wide, look.width)
-			}
-			v.picture(fmt.Sprintf("mail-%s-%s-%d.png", name, look.scheme, look.width))
-		}
+		v.looks("mail", name)
 		const first = 640 // pixels
 		if bottom := js[int64](v.browser, `Math.ceil(document.querySelector('a[href*="#adresse="]')?.getBoundingClientRect().bottom || 0)`); bottom > first {
 			t.Errorf("mail %s: the button ends %d pixels below the top", name, bottom)
