@@ -72,8 +72,6 @@ var (
 	startCodes string
 	//go:embed query/give_in_to_doubt.sql
 	giveInToDoubt string
-	//go:embed query/hold_off_mail.sql
-	holdOffMail string
 	//go:embed query/put_off_mail.sql
 	putOffMail string
 	//go:embed query/hold_again.sql
@@ -104,7 +102,7 @@ func (w *window) run(ctx context.Context) (Start, error) {
 		if m := known[o.ID]; m != nil {
 			f.add(m, w.Keys, w.Help)
 		} else {
-			f.hold(o.ID, heldFor)
+			f.hold(&Mail{obligation: o}, heldFor)
 		}
 	}
 	if err := w.allow(ctx, &f); err != nil {
@@ -113,10 +111,7 @@ func (w *window) run(ctx context.Context) (Start, error) {
 	if err := w.admit(ctx, &f); err != nil {
 		return Start{}, err
 	}
-	if err := w.delay(ctx, &f); err != nil {
-		return Start{}, err
-	}
-	if err := f.settle(ctx, w.tx); err != nil {
+	if err := w.settle(ctx, &f); err != nil {
 		return Start{}, err
 	}
 	return Start{Found: len(due), Mails: f.start, Unwritten: f.unwritten}, w.start(ctx, f.start)
@@ -175,21 +170,9 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]*Mail, e
 type fates struct {
 	start       []*Mail
 	void, doubt pq.Int64Array
-	held        pq.Int64Array
-	wait        pq.Float64Array // seconds until held mails are due again
 	delayed     []delay
-	putOff      pq.Int64Array
-	until       pq.StringArray // when mails put off are due again; infinity: until somebody wakes them
-	back        pq.Int64Array  // invitations that their campaign holds again, until backUntil
-	backUntil   pq.StringArray
 	unwritten   error
 }
-
-const (
-	heldFor      = 2 * time.Second // how long a mail waits whose code somebody holds
-	unwrittenFor = time.Minute     // how long a mail waits that cannot be written
-	shutFor      = time.Minute     // how long a mail waits whose code would have too little assistance (D14)
-)
 
 // add decides about a mail whose code nobody else holds.
 func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
@@ -198,7 +181,7 @@ func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
 	case m.Campaign == CampaignCancelled || m.Campaign == CampaignClosed:
 		f.void = append(f.void, m.ID)
 	case m.Campaign == campaignShut && first:
-		f.hold(m.ID, shutFor)
+		f.hold(m, shutFor)
 	case m.Campaign == CampaignPrepared || m.Campaign == CampaignPaused:
 		f.delayed = append(f.delayed, delay{mail: m, until: never, campaign: m.CampaignID})
 	case !m.Good || (m.Kind == MailReset || m.Kind == MailIdentifier) && !m.Started && !m.Recent:
@@ -216,15 +199,16 @@ func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
 	default:
 		if err := m.address(keys); err != nil {
 			f.unwritten = fmt.Errorf("%s mail of request %d: %w", m.Kind, m.RequestID, err)
-			f.hold(m.ID, unwrittenFor)
+			f.hold(m, unwrittenFor)
 			return
 		}
 		f.start = append(f.start, m)
 	}
 }
 
-func (f *fates) hold(id int64, wait time.Duration) {
-	f.held, f.wait = append(f.held, id), append(f.wait, wait.Seconds())
+// hold lets a mail wait a little.
+func (f *fates) hold(m *Mail, wait time.Duration) {
+	f.delayed = append(f.delayed, delay{mail: m, wait: wait, until: past})
 }
 
 // answered is the instant from which assistance answers the reader of a reminder. It is
@@ -268,7 +252,19 @@ func (m *Mail) address(keys *conversion.Keyring) (err error) {
 }
 
 // settle records the fates of mails that do not start.
-func (f *fates) settle(ctx context.Context, tx *sqlx.Tx) error {
+func (w *window) settle(ctx context.Context, f *fates) error {
+	waiting, err := w.waiting(ctx, f.delayed)
+	if err != nil {
+		return err
+	}
+	var off, back delays
+	for _, d := range waiting {
+		if d.goesBack() {
+			back.add(d)
+		} else {
+			off.add(d)
+		}
+	}
 	for _, rest := range []struct {
 		query string
 		ids   pq.Int64Array
@@ -276,14 +272,13 @@ func (f *fates) settle(ctx context.Context, tx *sqlx.Tx) error {
 	}{
 		{dropMail, f.void, nil},
 		{giveInToDoubt, f.doubt, nil},
-		{holdOffMail, f.held, []any{f.wait}},
-		{putOffMail, f.putOff, []any{f.until}},
-		{holdAgain, f.back, []any{f.backUntil}},
+		{putOffMail, off.ids, []any{off.wait, off.until}},
+		{holdAgain, back.ids, []any{back.until}},
 	} {
 		if len(rest.ids) == 0 {
 			continue
 		}
-		if _, err := tx.ExecContext(ctx, rest.query, append([]any{rest.ids}, rest.args...)...); err != nil {
+		if _, err := w.tx.ExecContext(ctx, rest.query, append([]any{rest.ids}, rest.args...)...); err != nil {
 			return err
 		}
 	}
