@@ -30,8 +30,7 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 	a.addJSONTo(cmd, "print the verdict as one JSON object")
 	cmd.MarkFlagRequired("email")
 	cmd.MarkFlagRequired("reason")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var err error
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		if c.Number, err = conversion.ParseSubscriberNumber(args[0]); err != nil {
 			return usagef("%w", err)
 		}

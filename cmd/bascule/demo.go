@@ -15,15 +15,10 @@ import (
 	"bascule/sql"
 )
 
-type demoFlags struct {
-	auto   bool
-	env    bool
-	dir    string
-	listen string
-}
-
 func (a *app) demoCommand() *cobra.Command {
-	var f demoFlags
+	var c demo.Config
+	var env bool
+	var addr string
 	cmd := &cobra.Command{
 		Use:   "demo [FILE]",
 		Short: "Run everything on this machine with a campaign and an inbox in the browser",
@@ -44,38 +39,37 @@ works on the demonstration that runs in the folder.`,
 		ValidArgsFunction: completeFiles("xlsx", "csv"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case !f.env:
-				return a.demo(cmd.Context(), append(args, "")[0], f)
+			case !env:
+				c.Sheet = append(args, "")[0]
+				return a.demo(cmd.Context(), addr, c)
 			case len(args) > 0:
 				return usagef("--env is of a demonstration that runs, and takes no FILE")
 			}
-			lines, err := demo.Environment(f.dir)
+			lines, err := demo.Environment(c.Dir)
 			a.printf("%s", lines)
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&f.auto, "auto", false, "play the campaign and its subscribers, leave report, recaps and mails in the folder, and exit")
-	cmd.Flags().BoolVar(&f.env, "env", false, "print the environment of the demonstration that runs in the folder")
-	cmd.Flags().StringVar(&f.dir, "dir", demo.Dir, "the `folder` where the demonstration keeps its data")
-	cmd.Flags().StringVar(&f.listen, "listen", listen.Default, "the `address` of the pages, on loopback")
+	cmd.Flags().BoolVar(&c.Auto, "auto", false, "play the campaign and its subscribers, leave report, recaps and mails in the folder, and exit")
+	cmd.Flags().BoolVar(&env, "env", false, "print the environment of the demonstration that runs in the folder")
+	cmd.Flags().StringVar(&c.Dir, "dir", demo.Dir, "the `folder` where the demonstration keeps its data")
+	cmd.Flags().StringVar(&addr, "listen", listen.Default, "the `address` of the pages, on loopback")
 	cmd.MarkFlagsMutuallyExclusive("env", "auto")
 	cmd.MarkFlagsMutuallyExclusive("env", "listen")
 	return cmd
 }
 
-func (a *app) demo(ctx context.Context, sheet string, f demoFlags) error {
-	listener, err := listenLoopback(f.listen)
-	if err != nil {
+func (a *app) demo(ctx context.Context, addr string, c demo.Config) (err error) {
+	if c.Listener, err = listenLoopback(addr); err != nil {
 		return err
 	}
-	defer listener.Close()
-	return demo.Run(ctx, demo.Config{
-		Dir: f.dir, Sheet: sheet, Auto: f.auto, Listener: listener, Settings: a.demoSettings, Version: thisVersion().String(),
-		Report: func(ctx context.Context, db *sql.DB, path string, by conversion.Administration) error {
-			return writeReport(ctx, db, path, by, sql.Scope{}, writeBook)
-		},
-		Out: a.stdout, Note: a.note, Log: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	defer c.Listener.Close()
+	c.Settings, c.Version, c.Out, c.Note = a.demoSettings, thisVersion().String(), a.stdout, a.note
+	c.Log = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	c.Report = func(ctx context.Context, db *sql.DB, path string, by conversion.Administration) error {
+		return writeReport(ctx, db, path, by, sql.Scope{}, writeBook)
+	}
+	return demo.Run(ctx, c)
 }
 
 // listenLoopback refuses addresses that other machines can reach, as the inbox shows

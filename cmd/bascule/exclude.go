@@ -12,14 +12,9 @@ import (
 	"bascule/sql"
 )
 
-type excludeFlags struct {
-	reason string
-	until  time.Time
-	lift   bool
-}
-
 func (a *app) excludeCommand() *cobra.Command {
-	var f excludeFlags
+	x := sql.Exclusion{Actor: actor()}
+	var lift bool
 	cmd := &cobra.Command{
 		Use:   "exclude ADDRESS|DOMAIN|NUMBER --reason R",
 		Short: "Leave somebody alone: no invitation, no reminder, whatever is imported",
@@ -36,34 +31,24 @@ Environment: DATABASE_URL.`,
   bascule exclude anne@cabinet.example --lift --reason "asked to be invited, call 1240"`,
 		Args: oneArg("ADDRESS, DOMAIN or NUMBER"),
 	}
-	addReasonTo(cmd, &f.reason, "why, for the log and the verdicts; no personal data")
-	cmd.Flags().Var(parsing(&f.until, dayAfter), "until", "the last `DAY` on which it holds, in Paris, such as 2026-12-31 (default: until it is lifted)")
-	cmd.Flags().BoolVar(&f.lift, "lift", false, "end the exclusion")
+	addReasonTo(cmd, &x.Reason, "why, for the log and the verdicts; no personal data")
+	cmd.Flags().Var(parsing(&x.EndsAt, dayAfter), "until", "the last `DAY` on which it holds, in Paris, such as 2026-12-31 (default: until it is lifted)")
+	cmd.Flags().BoolVar(&lift, "lift", false, "end the exclusion")
 	cmd.MarkFlagRequired("reason")
 	cmd.MarkFlagsMutuallyExclusive("until", "lift")
 	cmd.AddCommand(a.excludeList(), a.excludeExport(), a.excludeImport())
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		x, err := f.exclusion(args[0])
-		if err != nil {
-			return err
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		if x.Excluded, err = conversion.ParseExcluded(args[0]); err != nil {
+			return usagef("%w", err)
 		}
 		return a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error {
-			if f.lift {
+			if lift {
 				return a.lift(ctx, db, x)
 			}
 			return a.exclude(ctx, db, x)
 		})(cmd, args)
 	}
 	return cmd
-}
-
-// exclusion parses the arguments and flags.
-func (f excludeFlags) exclusion(whom string) (x sql.Exclusion, err error) {
-	x.Reason, x.EndsAt, x.Actor = f.reason, f.until, actor()
-	if x.Excluded, err = conversion.ParseExcluded(whom); err != nil {
-		return x, usagef("%w", err)
-	}
-	return x, nil
 }
 
 // dayAfter is the end of a day in Paris.

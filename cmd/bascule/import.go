@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -14,17 +15,8 @@ import (
 	"bascule/sql"
 )
 
-type importFlags struct {
-	dryRun   bool
-	campaign string
-	start    bool
-	firm     bool
-	within   time.Duration
-	verdicts string
-}
-
 func (a *app) importCommand() *cobra.Command {
-	var f importFlags
+	in := importer.Options{Actor: actor()}
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Check a spreadsheet of expiring certificates and prepare its invitations",
@@ -51,23 +43,24 @@ Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 		Args:              oneArg("FILE"),
 		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
-	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "judge every row, store nothing")
-	a.addCampaignTo(cmd, &f.campaign, "the campaign that it belongs to, made if there is none of that `NAME`")
-	cmd.Flags().BoolVar(&f.start, "start", false, "start the campaign: the mails leave at once")
-	cmd.Flags().BoolVar(&f.firm, "firm", false, "FILE came back from a firm: take no other kind of list")
-	cmd.Flags().Var(parsing(&f.within, parseSpan), "within", "only certificates that expire within this `time`, such as 90d (default: all)")
-	cmd.Flags().StringVar(&f.verdicts, "verdicts", "", "write the sheet with a verdict for each row to the new workbook `OUT.xlsx`")
+	cmd.Flags().BoolVar(&in.DryRun, "dry-run", false, "judge every row, store nothing")
+	a.addCampaignTo(cmd, &in.Campaign, "the campaign that it belongs to, made if there is none of that `NAME`")
+	cmd.Flags().BoolVar(&in.Start, "start", false, "start the campaign: the mails leave at once")
+	cmd.Flags().BoolVar(&in.Firm, "firm", false, "FILE came back from a firm: take no other kind of list")
+	cmd.Flags().Var(parsing(&in.Within, parseSpan), "within", "only certificates that expire within this `time`, such as 90d (default: all)")
+	cmd.Flags().StringVar(&in.VerdictsPath, "verdicts", "", "write the sheet with a verdict for each row to the new workbook `OUT.xlsx`")
 	a.addJSONTo(cmd, "print the counts as one JSON object")
 	a.addForceTo(cmd)
 	judge := a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
-		return a.runImport(ctx, db, keys, args[0], f)
+		in.Path, in.Keys = args[0], keys
+		return a.runImport(ctx, db, in)
 	})
 	cmd.MarkFlagsMutuallyExclusive("start", "dry-run")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkCampaignName(f.campaign); err != nil {
+		if err := checkCampaignName(in.Campaign); err != nil {
 			return err
 		}
-		if err := a.checkVerdicts(args[0], f.verdicts); err != nil {
+		if err := a.checkVerdicts(args[0], in.VerdictsPath); err != nil {
 			return err
 		}
 		return judge(cmd, args)
@@ -94,38 +87,35 @@ func (a *app) checkVerdicts(path, verdicts string) error {
 	return a.checkOutput(verdicts, importer.VerdictsKind, false)
 }
 
-func (a *app) runImport(ctx context.Context, db *sql.DB, keys *conversion.Keyring, path string, f importFlags) error {
-	certificates, err := a.env.authorities("", a.log)
-	if err != nil {
+func (a *app) runImport(ctx context.Context, db *sql.DB, in importer.Options) (err error) {
+	if in.Certificates, err = a.env.authorities("", a.log); err != nil {
 		return err
 	}
-	if f.dryRun { // a dry run stores nothing
-		err = db.CheckKeys(ctx, keys)
+	if in.DryRun { // a dry run stores nothing
+		err = db.CheckKeys(ctx, in.Keys)
 	} else {
-		err = db.LearnKeys(ctx, keys, sql.KeyUse{})
+		err = db.LearnKeys(ctx, in.Keys, sql.KeyUse{})
 	}
 	if err != nil {
 		return err
 	}
 	progress := newProgress(a)
 	defer progress.end()
-	result, err := importer.Run(ctx, db, importer.Options{
-		Path: path, Campaign: f.campaign, Start: f.start, Firm: f.firm, Within: f.within, DryRun: f.dryRun, VerdictsPath: f.verdicts, Actor: actor(), Keys: keys, Certificates: certificates,
-		Progress: progress.show,
-		Warn: func(w importer.Warning) {
-			progress.end()
-			a.note(w.English)
-		},
-	})
+	in.Progress = progress.show
+	in.Warn = func(w importer.Warning) {
+		progress.end()
+		a.note(w.English)
+	}
+	result, err := importer.Run(ctx, db, in)
 	progress.end()
 	if unplaced, ok := errors.AsType[*importer.UnplacedError](err); ok {
 		// Exit status 1 would say that nothing was stored.
 		a.note(unplaced.Error())
-		f.verdicts = unplaced.Temporary
+		in.VerdictsPath = unplaced.Temporary
 	} else if err != nil {
 		return err
 	}
-	return a.tell(terminal.Import{ImportResult: result, DryRun: f.dryRun, Verdicts: f.verdicts})
+	return a.tell(terminal.Import{ImportResult: result, DryRun: in.DryRun, Verdicts: in.VerdictsPath})
 }
 
 // progress shows a bar on a terminal, otherwise nothing.
@@ -144,11 +134,7 @@ func (p *progress) show(stage string, done, total int64) {
 	if p.bar == nil || stage != p.stage {
 		p.end()
 		p.stage = stage
-		limit := total
-		if limit == 0 {
-			limit = -1
-		}
-		p.bar = progressbar.NewOptions64(limit,
+		p.bar = progressbar.NewOptions64(cmp.Or(total, -1), // -1 is an unknown end
 			progressbar.OptionSetDescription(stage), progressbar.OptionClearOnFinish(),
 			progressbar.OptionShowBytes(total > 0), progressbar.OptionThrottle(100*time.Millisecond))
 	}

@@ -14,8 +14,7 @@ import (
 )
 
 func (a *app) reportCommand() *cobra.Command {
-	var batch int64
-	var campaign string
+	var scope sql.Scope
 	var asCSV bool
 	cmd := &cobra.Command{
 		Use:   "report OUT.xlsx",
@@ -37,8 +36,8 @@ Environment, optional:
 		Args:              oneArg("OUT.xlsx"),
 		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
-	a.addBatchTo(cmd, &batch, "only batch `N`")
-	a.addCampaignTo(cmd, &campaign, "only the campaign of this `NAME`")
+	a.addBatchTo(cmd, &scope.Batch, "only batch `N`")
+	a.addCampaignTo(cmd, &scope.Campaign, "only the campaign of this `NAME`")
 	cmd.MarkFlagsMutuallyExclusive("batch", "campaign")
 	cmd.Flags().BoolVar(&asCSV, "csv", false, "write the requests as CSV to OUT.csv")
 	a.addForceTo(cmd)
@@ -51,7 +50,7 @@ Environment, optional:
 		if err != nil {
 			return err
 		}
-		if err := writeReport(ctx, db, args[0], by, sql.Scope{Batch: batch, Campaign: campaign}, form); err != nil {
+		if err := writeReport(ctx, db, args[0], by, scope, form); err != nil {
 			return err
 		}
 		a.printf("%s is written.\n", args[0])

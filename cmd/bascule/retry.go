@@ -10,14 +10,8 @@ import (
 	"bascule/sql"
 )
 
-type retryFlags struct {
-	batch       int64
-	campaign    string
-	sameAddress bool
-}
-
 func (a *app) retryCommand() *cobra.Command {
-	var f retryFlags
+	var scope sql.RetryScope
 	cmd := &cobra.Command{
 		Use:   "retry [NUMBER…]",
 		Short: "Invite again the spaces whose request expired or was undeliverable",
@@ -36,42 +30,41 @@ Environment: DATABASE_URL, SECRET_KEY.`,
   bascule retry --campaign spring
   bascule retry --file numbers.txt --yes --json`,
 	}
-	a.addBatchTo(cmd, &f.batch, "only the spaces of batch `N`")
-	a.addCampaignTo(cmd, &f.campaign, "only the spaces of the campaign of this `NAME`")
+	a.addBatchTo(cmd, &scope.Batch, "only the spaces of batch `N`")
+	a.addCampaignTo(cmd, &scope.Campaign, "only the spaces of the campaign of this `NAME`")
 	a.addFileTo(cmd)
-	cmd.Flags().BoolVar(&f.sameAddress, "same-address", false, "try refused and gone addresses again although they have not changed")
+	cmd.Flags().BoolVar(&scope.SameAddress, "same-address", false, "try refused and gone addresses again although they have not changed")
 	a.addYesTo(cmd)
 	a.addJSONTo(cmd, jsonOfBulk)
 	cmd.MarkFlagsMutuallyExclusive("file", "batch")
 	cmd.MarkFlagsMutuallyExclusive("file", "campaign")
 	cmd.Args = func(_ *cobra.Command, args []string) error {
-		if len(args) > 0 && (f.batch != 0 || f.campaign != "") {
+		if len(args) > 0 && (scope.Batch != 0 || scope.Campaign != "") {
 			return usagef("give NUMBER, or --batch or --campaign, not both")
 		}
 		return nil
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		numbers, err := a.numbers(cmd.Context(), args)
-		if err != nil {
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		if scope.Numbers, err = a.numbers(cmd.Context(), args); err != nil {
 			return err
 		}
 		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
-			return a.retry(ctx, db, keys, numbers, f)
+			return a.retry(ctx, db, keys, scope)
 		})(cmd, nil)
 	}
 	return cmd
 }
 
-func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, numbers []conversion.SubscriberNumber, f retryFlags) error {
+func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, scope sql.RetryScope) error {
 	if err := db.LearnKeys(ctx, keys, sql.KeyUse{}); err != nil {
 		return err
 	}
-	plan, err := db.PlanRetry(ctx, sql.RetryScope{Numbers: numbers, Batch: f.batch, Campaign: f.campaign, SameAddress: f.sameAddress})
+	plan, err := db.PlanRetry(ctx, scope)
 	if err != nil {
 		return err
 	}
 	return a.carryOut(ctx, plan, bulk{
-		asks: "are followed by a new one, and a mail", words: terminal.RetryWords, named: len(numbers) > 0,
+		asks: "are followed by a new one, and a mail", words: terminal.RetryWords, named: len(scope.Numbers) > 0,
 		do: func() (int64, error) { return db.Retry(ctx, plan, keys, actor()) },
 		result: func(n int64, left terminal.LeftOut) any {
 			return struct {

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -171,8 +172,8 @@ func (m *making) enter(at time.Time) {
 func (m *making) line() {
 	m.groups = slices.DeleteFunc(m.groups, func(g Group) bool { return g.Mails == 0 })
 	slices.SortStableFunc(m.groups, func(x, y Group) int {
-		return cmp.Or(compareBool(y.Released, x.Released), cmp.Compare(x.Priority, y.Priority),
-			compareBool(x.Expires.Before(m.date), y.Expires.Before(m.date)), x.Expires.Compare(y.Expires))
+		return cmp.Or(cmp.Compare(one(y.Released), one(x.Released)), cmp.Compare(x.Priority, y.Priority),
+			cmp.Compare(one(x.Expires.Before(m.date)), one(y.Expires.Before(m.date))), x.Expires.Compare(y.Expires))
 	})
 	m.queue = m.queue[:0]
 	had := make(map[int]int)
@@ -288,20 +289,12 @@ func (m *making) sample(n int, first, last time.Time) {
 
 // weigh finds the worst and the median of the assistance.
 func (m *making) weigh() {
-	var lengths []time.Duration
-	sum := 0
-	for length, n := range m.help {
-		lengths = append(lengths, length)
-		sum += n
-	}
-	if sum == 0 {
-		return
-	}
-	slices.Sort(lengths)
-	m.plan.Worst = lengths[0]
 	below := 0
-	for _, length := range lengths {
-		if below += m.help[length]; 2*below >= sum {
+	for i, length := range slices.Sorted(maps.Keys(m.help)) {
+		if i == 0 {
+			m.plan.Worst = length
+		}
+		if below += m.help[length]; 2*below >= m.plan.Mails {
 			m.plan.Median = length
 			return
 		}
@@ -322,13 +315,10 @@ func midnightAfter(at time.Time) time.Time {
 
 func minuteAfter(at time.Time) time.Time { return at.Truncate(time.Minute).Add(time.Minute) }
 
-// compareBool puts false first.
-func compareBool(x, y bool) int {
-	switch {
-	case x == y:
-		return 0
-	case y:
-		return -1
+// one is 1 for true, and 0 for false, which comes first.
+func one(is bool) int {
+	if is {
+		return 1
 	}
-	return 1
+	return 0
 }

@@ -47,20 +47,20 @@ type lookup struct {
 	resolver *net.Resolver
 }
 
-// txt returns the records of a name that begin with a tag; none if the name does not
-// exist. After an error nobody knows.
-func (d lookup) txt(name, tag string) (found []string, err error) {
+// txt returns the records of a name; none if the name does not exist. After an error
+// nobody knows.
+func (d lookup) txt(name string) ([]string, error) {
 	records, err := d.resolver.LookupTXT(d.ctx, name+".") // as it is, without a search list
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return nil, nil
 	}
-	for _, r := range records {
-		if begins(r, tag) {
-			found = append(found, r)
-		}
-	}
-	return found, err
+	return records, err
+}
+
+// tagged returns the records of a name that begin with a tag, as txt does.
+func (d lookup) tagged(name, tag string) ([]string, error) {
+	records, err := d.txt(name)
+	return slices.DeleteFunc(records, func(r string) bool { return !begins(r, tag) }), err
 }
 
 // begins tells whether a record begins with a tag, and a blank, a semicolon or nothing
@@ -78,7 +78,7 @@ func unanswered(name, domain string) Line {
 func (d lookup) spf(domains []string) Line {
 	const name = "spf"
 	for _, domain := range domains {
-		found, err := d.txt(domain, "v=spf1")
+		found, err := d.tagged(domain, "v=spf1")
 		switch {
 		case err != nil:
 			return unanswered(name, domain)
@@ -95,7 +95,7 @@ func (d lookup) spf(domains []string) Line {
 func (d lookup) dmarc(domain string) Line {
 	const name = "dmarc"
 	for at := domain; strings.Contains(at, "."); _, at, _ = strings.Cut(at, ".") {
-		found, err := d.txt("_dmarc."+at, "v=DMARC1")
+		found, err := d.tagged("_dmarc."+at, "v=DMARC1")
 		switch {
 		case err != nil:
 			return unanswered(name, "_dmarc."+at)
@@ -110,13 +110,12 @@ func (d lookup) dmarc(domain string) Line {
 
 func (d lookup) dkim(domain string) Line {
 	const name = "dkim"
-	found, err := d.resolver.LookupTXT(d.ctx, domain+".")
-	var dns *net.DNSError
+	found, err := d.txt(domain)
 	switch {
-	case errors.As(err, &dns) && dns.IsNotFound:
-		return Bad(name, domain+" has no record", "have the key of the relay published there, or set DKIM_SELECTOR to the right selector")
 	case err != nil:
 		return unanswered(name, domain)
+	case len(found) == 0:
+		return Bad(name, domain+" has no record", "have the key of the relay published there, or set DKIM_SELECTOR to the right selector")
 	case !slices.ContainsFunc(found, hasKey):
 		return Bad(name, domain+" has no key, or one that was taken back", "have the key of the relay published there")
 	}
