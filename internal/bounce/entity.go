@@ -2,11 +2,13 @@ package bounce
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"io"
 	"mime"
 	"mime/quotedprintable"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -116,16 +118,13 @@ func contentType(value string) (string, map[string]string) {
 	}
 	if media == "" {
 		media, _, _ = strings.Cut(strings.ToLower(value), ";")
-		media = strings.TrimSpace(media)
+		media = cmp.Or(strings.TrimSpace(media), "text/plain")
 	}
 	if params == nil {
 		params = make(map[string]string)
 	}
 	if m := looseBoundary.FindStringSubmatch(value); m != nil && params["boundary"] == "" {
 		params["boundary"] = m[1]
-	}
-	if media == "" {
-		media = "text/plain"
 	}
 	return media, params
 }
@@ -157,6 +156,8 @@ func split(body []byte, boundary string) (parts [][]byte) {
 
 // decode undoes a transfer encoding. A body that is not in it stays as it is.
 func decode(body []byte, encoding string) []byte {
+	var plain []byte
+	var err error
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "base64":
 		packed := bytes.Map(func(r rune) rune {
@@ -165,26 +166,23 @@ func decode(body []byte, encoding string) []byte {
 			}
 			return r
 		}, body)
-		plain, err := base64.RawStdEncoding.DecodeString(string(packed))
-		if err != nil && len(plain) == 0 {
-			return body
-		}
-		return plain
+		plain, err = base64.RawStdEncoding.DecodeString(string(packed))
 	case "quoted-printable":
-		plain, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(body)))
-		if err != nil && len(plain) == 0 {
-			return body
-		}
-		return plain
+		plain, err = io.ReadAll(quotedprintable.NewReader(bytes.NewReader(body)))
+	default:
+		return body
 	}
-	return body
+	if err != nil && len(plain) == 0 {
+		return body
+	}
+	return plain
 }
 
 // utf8Text turns a text into UTF-8. If no charset fits, it takes Windows-1252, in which
 // every byte means something.
 func utf8Text(b []byte, charset string) []byte {
-	switch charset = strings.ToLower(charset); {
-	case bytes.HasPrefix(b, []byte{0xff, 0xfe}), bytes.HasPrefix(b, []byte{0xfe, 0xff}), strings.HasPrefix(charset, "utf-16"):
+	charset = strings.ToLower(charset)
+	if bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff}) || strings.HasPrefix(charset, "utf-16") {
 		endian := unicode.BigEndian
 		if charset == "utf-16le" {
 			endian = unicode.LittleEndian
@@ -207,10 +205,8 @@ func utf8Text(b []byte, charset string) []byte {
 // find returns the first entity of one of the types, from the top down. It does not
 // look inside an attached mail: the reporter did not write that.
 func (e *entity) find(media ...string) *entity {
-	for _, m := range media {
-		if e.media == m {
-			return e
-		}
+	if slices.Contains(media, e.media) {
+		return e
 	}
 	for _, p := range e.parts {
 		if found := p.find(media...); found != nil {
@@ -228,11 +224,17 @@ const maxText = 64 << 10
 // text is the part of a mail for people: its first plain text, otherwise its HTML
 // without tags.
 func (e *entity) text() string {
-	if part := e.find("text/plain"); part != nil {
-		return string(part.body[:min(len(part.body), maxText)])
+	part := e.find("text/plain")
+	html := part == nil
+	if html {
+		part = e.find("text/html")
 	}
-	if part := e.find("text/html"); part != nil {
-		return tag.ReplaceAllString(string(part.body[:min(len(part.body), maxText)]), " ")
+	if part == nil {
+		return ""
 	}
-	return ""
+	text := string(part.body[:min(len(part.body), maxText)])
+	if html {
+		text = tag.ReplaceAllString(text, " ")
+	}
+	return text
 }

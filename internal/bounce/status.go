@@ -2,6 +2,7 @@ package bounce
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"bascule/internal/conversion"
@@ -19,14 +20,7 @@ func reported(status []byte, text string) (class conversion.Bounce) {
 	return class
 }
 
-func gravity(b conversion.Bounce) int {
-	for i, class := range conversion.Bounces() {
-		if b == class {
-			return i + 1
-		}
-	}
-	return 0
-}
+func gravity(b conversion.Bounce) int { return slices.Index(conversion.Bounces(), b) }
 
 // groups are the groups of fields of a delivery status, separated by blank lines. A
 // recipient begins a new group even without a blank line.
@@ -100,7 +94,7 @@ func enhanced(s string) string {
 	if m == nil {
 		return ""
 	}
-	return m[1] + "." + m[2] + "." + m[3]
+	return strings.Join(m[1:], ".")
 }
 
 // vague tells whether a code says only success or failure.

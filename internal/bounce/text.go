@@ -28,10 +28,11 @@ func textual(m *entity) conversion.Bounce {
 	case challenge().MatchString(all) && enhanced(said) == "" && !reply.MatchString(said):
 		return ""
 	}
-	if exact := enhanced(said); !vague(exact) {
-		return failure(exact, said)
+	exact := enhanced(said)
+	if vague(exact) {
+		exact = ""
 	}
-	return failure("", said)
+	return failure(exact, said)
 }
 
 // bySystem tells whether a mail system wrote a mail, and not a person or a mailbox.

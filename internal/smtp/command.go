@@ -11,19 +11,19 @@ import (
 func appendCommand(b []byte, stage Stage, e Envelope, dsn bool) []byte {
 	switch stage {
 	case StageMail:
-		b = append(append(append(b, "MAIL FROM:<"...), e.From.Mailbox()...), '>')
+		b = fmt.Appendf(b, "MAIL FROM:<%s>", e.From.Mailbox())
 		if dsn {
 			b = appendXtext(append(b, " RET=HDRS ENVID="...), e.EnvelopeID)
 		}
-		return append(b, "\r\n"...)
 	case StageRcpt:
-		b = append(append(append(b, "RCPT TO:<"...), e.To.Mailbox()...), '>')
+		b = fmt.Appendf(b, "RCPT TO:<%s>", e.To.Mailbox())
 		if dsn {
 			b = append(b, " NOTIFY=FAILURE,DELAY"...)
 		}
-		return append(b, "\r\n"...)
+	default:
+		b = append(b, "DATA"...)
 	}
-	return append(b, "DATA\r\n"...)
+	return append(b, "\r\n"...)
 }
 
 // appendXtext appends a text in the form of RFC 3461 §4.

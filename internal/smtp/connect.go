@@ -83,38 +83,44 @@ func (s *session) use(conn net.Conn) {
 }
 
 // open brings a connection from the greeting to AUTH.
-func (s *session) open(cfg Config) Outcome {
+func (s *session) open(cfg Config) (o Outcome) {
+	for _, step := range []func(Config) Outcome{s.greet, s.ehlo, s.upgrade, s.authenticate} {
+		if o = step(cfg); o.Kind != 0 {
+			break
+		}
+	}
+	return o
+}
+
+func (s *session) greet(cfg Config) Outcome {
 	if cfg.TLS == TLSImplicit {
 		if o := s.handshake(cfg); o.Kind != 0 {
 			return o
 		}
 	}
-	r, err := s.reply(s.limits.Connect)
-	if err != nil {
-		return s.fail(StageConnect, err)
-	}
-	if r.code/100 != 2 {
-		return r.outcome(StageConnect, Message{})
-	}
-	if o := s.ehlo(cfg); o.Kind != 0 {
-		return o
-	}
-	if o := s.upgrade(cfg); o.Kind != 0 {
-		return o
-	}
-	return s.authenticate(cfg)
+	_, o := s.positive(StageConnect)(s.reply(s.limits.Connect))
+	return o
 }
 
 func (s *session) ehlo(cfg Config) Outcome {
-	r, err := s.exchange("EHLO "+s.hello(cfg), s.limits.Connect)
-	if err != nil {
-		return s.fail(StageEhlo, err)
+	r, o := s.positive(StageEhlo)(s.exchange("EHLO "+s.hello(cfg), s.limits.Connect))
+	if o.Kind == 0 {
+		s.extensions = parseExtensions(r.lines[1:])
 	}
-	if r.code/100 != 2 {
-		return r.outcome(StageEhlo, Message{})
+	return o
+}
+
+// positive judges a reply that must be 2xx before the first message.
+func (s *session) positive(stage Stage) func(reply, error) (reply, Outcome) {
+	return func(r reply, err error) (reply, Outcome) {
+		switch {
+		case err != nil:
+			return r, s.fail(stage, err)
+		case r.code/100 != 2:
+			return r, r.outcome(stage, Message{})
+		}
+		return r, Outcome{}
 	}
-	s.extensions = parseExtensions(r.lines[1:])
-	return Outcome{}
 }
 
 // hello is our name, or the address of our side of the connection (RFC 5321 §4.1.3).
@@ -160,19 +166,13 @@ func parseExtensions(lines []string) extensions {
 // upgrade turns to TLS as the mode requires. Offers in clear text no longer count.
 func (s *session) upgrade(cfg Config) Outcome {
 	switch {
-	case cfg.TLS == TLSImplicit || cfg.TLS == TLSOff:
-		return Outcome{}
-	case !s.extensions.starttls && cfg.TLS == TLSOptional:
+	case cfg.TLS == TLSImplicit, cfg.TLS == TLSOff, cfg.TLS == TLSOptional && !s.extensions.starttls:
 		return Outcome{}
 	case !s.extensions.starttls:
 		return s.fail(StageTLS, errNoTLS)
 	}
-	r, err := s.exchange("STARTTLS", s.limits.Connect)
-	if err != nil {
-		return s.fail(StageTLS, err)
-	}
-	if r.code/100 != 2 {
-		return r.outcome(StageTLS, Message{})
+	if _, o := s.positive(StageTLS)(s.exchange("STARTTLS", s.limits.Connect)); o.Kind != 0 {
+		return o
 	}
 	if s.in.Buffered() > 0 {
 		return s.fail(StageTLS, errInjection)

@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 )
@@ -33,15 +34,11 @@ func readEnhanced(line string) (enhanced, text string) {
 // If one names the recipient and the other something else, the other counts: nobody is
 // given up because a relay contradicts itself.
 func moreTelling(known, found string) string {
+	vague := func(code string) bool { return code == "" || strings.HasSuffix(code, ".0.0") }
 	switch {
-	case found == "" || strings.HasSuffix(found, ".0.0"):
-		if known == "" {
-			return found
-		}
-		return known
-	case known == "" || strings.HasSuffix(known, ".0.0"):
-		return found
-	case aboutRecipient(known) && !aboutRecipient(found):
+	case vague(found):
+		return cmp.Or(known, found)
+	case vague(known), aboutRecipient(known) && !aboutRecipient(found):
 		return found
 	}
 	return known

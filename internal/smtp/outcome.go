@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -30,26 +31,10 @@ const (
 	InDoubt
 )
 
+var kindNames = [...]string{Accepted: "accepted", Us: "us", Person: "person", Unclear: "unclear", Later: "later", NotSent: "not_sent", InDoubt: "in_doubt"}
+
 // String is the name of the kind in logs and metrics.
-func (k Kind) String() string {
-	switch k {
-	case Accepted:
-		return "accepted"
-	case Us:
-		return "us"
-	case Person:
-		return "person"
-	case Unclear:
-		return "unclear"
-	case Later:
-		return "later"
-	case NotSent:
-		return "not_sent"
-	case InDoubt:
-		return "in_doubt"
-	}
-	return "none"
-}
+func (k Kind) String() string { return cmp.Or(kindNames[k], "none") }
 
 // Stage is a step of the dialogue with the relay.
 type Stage string
@@ -87,19 +72,18 @@ func (o Outcome) String() string {
 		code := strings.TrimSpace(fmt.Sprint(o.Code, " ", o.Enhanced))
 		return strings.TrimSpace("the relay refused user and password of SMTP_URL (" + code + ") " + o.Text)
 	}
-	parts := []string{o.Kind.String()}
+	s := o.Kind.String()
 	if o.Stage != "" {
-		parts = append(parts, "at", string(o.Stage))
+		s += " at " + string(o.Stage)
 	}
 	if o.Code != 0 {
-		parts = append(parts, fmt.Sprint(o.Code))
+		s += fmt.Sprint(" ", o.Code)
 	}
-	for _, s := range []string{o.Enhanced, o.Text} {
-		if s != "" {
-			parts = append(parts, s)
+	for _, more := range []string{o.Enhanced, o.Text} {
+		if more != "" {
+			s += " " + more
 		}
 	}
-	s := strings.Join(parts, " ")
 	if o.Err != nil {
 		s += ": " + sanitize(o.Err.Error(), Message{}) // it may quote the relay
 	}

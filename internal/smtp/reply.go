@@ -3,6 +3,7 @@ package smtp
 import (
 	"bufio"
 	"errors"
+	"strconv"
 	"strings"
 
 	"bascule/internal/conversion"
@@ -73,25 +74,16 @@ func readReplyLine(in *bufio.Reader, left *int) (string, error) {
 // parseReplyLine reads "250-text", "250 text" or "250". Some relays put a tab in the
 // place of the blank, or nothing: only a hyphen announces another line.
 func parseReplyLine(s string) (code int, last bool, text string, ok bool) {
-	if len(s) < 3 || s[0] < '1' || s[0] > '5' {
+	if len(s) < 3 {
 		return 0, false, "", false
 	}
-	for _, c := range []byte(s[:3]) {
-		if c < '0' || c > '9' {
-			return 0, false, "", false
-		}
-		code = code*10 + int(c-'0')
-	}
-	switch rest := s[3:]; {
-	case rest == "":
-		return code, true, "", true
-	case rest[0] >= '0' && rest[0] <= '9':
+	code, err := strconv.Atoi(s[:3])
+	rest := s[3:]
+	if err != nil || code < 100 || code > 599 || rest != "" && rest[0] >= '0' && rest[0] <= '9' {
 		return 0, false, "", false
-	case rest[0] == '-':
-		return code, false, rest[1:], true
-	default:
-		return code, true, strings.TrimLeft(rest, " \t"), true
 	}
+	text, more := strings.CutPrefix(rest, "-")
+	return code, !more, strings.TrimLeft(text, " \t"), true
 }
 
 // outcome is the meaning of a reply that ends a message. Before the first message, m is
