@@ -50,7 +50,7 @@ func (c counted) ReadAt(p []byte, off int64) (int, error) {
 func process(ctx context.Context, in io.ReaderAt, size int64) error {
 	f := &File{Name: "a", forms: subscriberForms}
 	defer f.Close()
-	if err := f.read(ctx, in, size, nil); err != nil {
+	if err := f.read(&source{ReaderAt: in, ctx: ctx, size: size}); err != nil {
 		return err
 	}
 	return f.writeVerdicts(io.Discard, func(yield func(sql.Verdict, error) bool) {
@@ -227,7 +227,7 @@ func TestListsAreBounded(t *testing.T) {
 		t.Errorf("%d issuers are kept", len(s.known))
 	}
 	var refused *FileError
-	if err := readCSV(t.Context(), bytes.NewReader(nil), xlsx.MaxInflated+1, subscriberForms, nil, nil); !errors.As(err, &refused) || !strings.Contains(refused.English, "too large") {
+	if err := readCSV(&source{size: xlsx.MaxInflated + 1}, subscriberForms, nil); !errors.As(err, &refused) || !strings.Contains(refused.English, "too large") {
 		t.Errorf("a text of more than 2 GiB: %v", err)
 	}
 }

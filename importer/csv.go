@@ -3,8 +3,8 @@ package importer
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"io"
+	"slices"
 	"unicode"
 
 	"bascule/importer/xlsx"
@@ -139,21 +139,20 @@ func (c *csvReader) put(b byte) error {
 
 // readCSV passes every row of the text that is not blank to emit. It finds the
 // delimiter by the header row of one of the forms.
-func readCSV(ctx context.Context, file io.ReaderAt, size int64, forms []form, progress func(done, total int64), emit func(*xlsx.Row) error) error {
-	if size > xlsx.MaxInflated {
+func readCSV(file *source, forms []form, emit func(*xlsx.Row) error) error {
+	if file.size > xlsx.MaxInflated {
 		return tooLarge()
 	}
-	encoding, skip, err := detectEncoding(file, size)
+	decode, skip, err := detectEncoding(file)
 	if err != nil {
 		return err
 	}
-	open := func(delimiter byte, progress func(done, total int64)) csvReader {
-		meter := &meteredReader{in: io.NewSectionReader(contextFile{ctx, file}, int64(skip), size-int64(skip)), total: size, progress: progress}
-		c := csvReader{in: bufio.NewReaderSize(encoding.decode(meter), 256<<10), delimiter: delimiter}
+	open := func(delimiter byte) csvReader {
+		c := csvReader{in: bufio.NewReaderSize(decode(file.from(skip)), 256<<10), delimiter: delimiter}
 		skipHint(c.in)
 		return c
 	}
-	c := open(detectDelimiter(forms, func(d byte) csvReader { return open(d, nil) }), progress)
+	c := open(detectDelimiter(forms, open))
 	for {
 		r, err := c.next()
 		if err == io.EOF {
@@ -186,69 +185,34 @@ func skipHint(in *bufio.Reader) {
 
 // detectDelimiter reads a text with each delimiter, row beside row, until one of them
 // finds the header row. It returns that delimiter, or the one that found most of the
-// header. Each reader holds one row in memory.
+// header. Each reader holds one row in memory. A bad row is refused later, when it is
+// read in earnest.
 func detectDelimiter(forms []form, open func(delimiter byte) csvReader) byte {
+	type candidate struct {
+		csvReader
+		find  collector
+		ended bool
+	}
 	var candidates []*candidate
 	for _, d := range delimiters {
 		candidates = append(candidates, &candidate{csvReader: open(d), find: collector{forms: forms}})
 	}
-	for {
-		best, going := candidates[0], false
+	for going := true; going; {
+		going = false
 		for _, c := range candidates {
-			going = c.step() || going
-			if c.better(best) {
-				best = c
+			if c.ended {
+				continue
 			}
+			r, err := c.next()
+			if err == nil {
+				err = c.find.add(r)
+			}
+			if c.find.found {
+				return c.delimiter
+			}
+			c.ended = err != nil
+			going = going || !c.ended
 		}
-		if best.find.found || !going {
-			return best.delimiter
-		}
 	}
-}
-
-// candidate is a delimiter on trial.
-type candidate struct {
-	csvReader
-	find  collector
-	ended bool
-}
-
-// step looks at one more row, if there is one. A bad row is refused later, when it is
-// read in earnest.
-func (c *candidate) step() bool {
-	if c.ended {
-		return false
-	}
-	r, err := c.next()
-	if err == nil {
-		err = c.find.add(r)
-	}
-	c.ended = err != nil
-	return !c.ended
-}
-
-func (c *candidate) better(than *candidate) bool {
-	if c.find.found != than.find.found {
-		return c.find.found
-	}
-	return c.find.layout.found() > than.find.layout.found()
-}
-
-// meteredReader tells how much was read.
-type meteredReader struct {
-	in                  io.Reader
-	read, report, total int64
-	progress            func(done, total int64) // may be nil
-}
-
-// meterStep is how often progress is reported, in bytes.
-const meterStep = 4 << 20
-
-func (m *meteredReader) Read(p []byte) (int, error) {
-	n, err := m.in.Read(p)
-	if m.read += int64(n); m.read >= m.report && m.progress != nil {
-		m.report = m.read + meterStep
-		m.progress(m.read, m.total)
-	}
-	return n, err
+	return slices.MaxFunc(candidates, func(a, b *candidate) int { return a.find.layout.found() - b.find.layout.found() }).delimiter
 }

@@ -11,53 +11,52 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// textEncoding is how a CSV file writes its characters.
-type textEncoding int
+// A decoder turns a text into UTF-8.
+type decoder func(io.Reader) io.Reader
 
-const (
-	encodingUTF8 textEncoding = iota
-	encodingUTF16LE
-	encodingUTF16BE
-	encodingWindows1252
-)
+func fromUTF8(in io.Reader) io.Reader { return in }
 
-// detectEncoding reads the whole text once. It takes a text that is not valid UTF-8 for
-// Windows-1252, unless most of its accents are UTF-8. Such a text was damaged, and
-// guessing would garble names.
-func detectEncoding(text io.ReaderAt, size int64) (textEncoding, int, error) {
-	head, err := io.ReadAll(io.NewSectionReader(text, 0, 4096))
+func fromWindows1252(in io.Reader) io.Reader { return charmap.Windows1252.NewDecoder().Reader(in) }
+
+func fromUTF16(order binary.ByteOrder) decoder {
+	return func(in io.Reader) io.Reader { return &utf16Reader{in: bufio.NewReaderSize(in, 64<<10), order: order} }
+}
+
+// detectEncoding reads the whole text once, and tells where it begins behind its mark. It
+// takes a text that is not valid UTF-8 for Windows-1252, unless most of its accents are
+// UTF-8. Such a text was damaged, and guessing would garble names.
+func detectEncoding(text *source) (d decoder, skip int64, err error) {
+	head, err := io.ReadAll(io.LimitReader(text.from(0), 4096))
 	if err != nil {
-		return 0, 0, err
+		return nil, 0, err
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte("\xff\xfe")):
-		return encodingUTF16LE, 2, nil
+		return fromUTF16(binary.LittleEndian), 2, nil
 	case bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return encodingUTF16BE, 2, nil
-	}
-	if e, ok := guessUTF16(head); ok {
-		return e, 0, nil
-	}
-	skip := 0
-	if bytes.HasPrefix(head, []byte("\ufeff")) {
+		return fromUTF16(binary.BigEndian), 2, nil
+	case bytes.HasPrefix(head, []byte("\ufeff")):
 		skip = 3
 	}
-	good, bad, undefined, err := countAccents(io.NewSectionReader(text, int64(skip), size))
+	if d := guessUTF16(head); d != nil {
+		return d, 0, nil
+	}
+	good, bad, undefined, err := countAccents(text.from(skip))
 	switch {
 	case err != nil:
-		return 0, 0, err
+		return nil, 0, err
 	case bad == 0:
-		return encodingUTF8, skip, nil
+		return fromUTF8, skip, nil
 	case skip > 0 || good >= bad || undefined:
-		return 0, 0, refuse("the text is damaged: its characters are neither UTF-8 nor Windows-1252: save it again as CSV UTF-8",
+		return nil, 0, refuse("the text is damaged: its characters are neither UTF-8 nor Windows-1252: save it again as CSV UTF-8",
 			"le texte est endommagé : ses caractères ne sont ni en UTF-8 ni en Windows-1252 ; enregistrez-le de nouveau au format CSV UTF-8")
 	}
-	return encodingWindows1252, 0, nil
+	return fromWindows1252, 0, nil
 }
 
 // guessUTF16 recognises UTF-16 without a byte order mark: every other byte of a text in
-// a European language is zero.
-func guessUTF16(head []byte) (textEncoding, bool) {
+// a European language is zero. It returns nil for any other text.
+func guessUTF16(head []byte) decoder {
 	var zeros [2]int
 	for i, c := range head {
 		if c == 0 {
@@ -67,11 +66,11 @@ func guessUTF16(head []byte) (textEncoding, bool) {
 	switch most := len(head) * 2 / 5; {
 	case most == 0:
 	case zeros[1] >= most && zeros[0] == 0:
-		return encodingUTF16LE, true
+		return fromUTF16(binary.LittleEndian)
 	case zeros[0] >= most && zeros[1] == 0:
-		return encodingUTF16BE, true
+		return fromUTF16(binary.BigEndian)
 	}
-	return 0, false
+	return nil
 }
 
 // countAccents counts the characters beyond ASCII that are valid UTF-8, and the other
@@ -107,19 +106,6 @@ func countAccents(text io.Reader) (good, bad int, undefined bool, err error) {
 }
 
 var undefined1252 = []byte{0x81, 0x8d, 0x8f, 0x90, 0x9d}
-
-// decode turns a text into UTF-8.
-func (e textEncoding) decode(in io.Reader) io.Reader {
-	switch e {
-	case encodingUTF16LE:
-		return &utf16Reader{in: bufio.NewReaderSize(in, 64<<10), order: binary.LittleEndian}
-	case encodingUTF16BE:
-		return &utf16Reader{in: bufio.NewReaderSize(in, 64<<10), order: binary.BigEndian}
-	case encodingWindows1252:
-		return charmap.Windows1252.NewDecoder().Reader(in)
-	}
-	return in
-}
 
 // utf16Reader decodes strictly: half a character is an error. The decoder of
 // golang.org/x/text would write a replacement character.

@@ -77,7 +77,7 @@ func openList(ctx context.Context, path string, forms []form, progress func(done
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	f := &File{Name: text.Printable(filepath.Base(path)), forms: forms}
-	if err := f.read(ctx, in, before.Size(), progress); err != nil {
+	if err := f.read(&source{ReaderAt: in, ctx: ctx, size: before.Size(), progress: progress}); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -132,35 +132,39 @@ func rowsAs[T any](s *sheet, read func(row) T) iter.Seq2[T, error] {
 }
 
 // read checks the whole file and returns a *FileError if it is refused.
-func (f *File) read(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64)) error {
-	in := contextFile{ctx, file}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, io.NewSectionReader(in, 0, size)); err != nil {
-		return err
-	}
-	hash.Sum(f.Hash[:0])
-	head, err := io.ReadAll(io.NewSectionReader(in, 0, 512))
+func (f *File) read(in *source) error {
+	head, err := io.ReadAll(io.NewSectionReader(in.ReaderAt, 0, 512))
 	if err != nil {
 		return err
 	}
-	if bytes.HasPrefix(head, []byte("PK")) {
-		return refusal(f.readWorkbook(ctx, in, size, progress))
+	in.times = 3 // for the hash, the encoding and the rows
+	isArchive := bytes.HasPrefix(head, []byte("PK"))
+	if isArchive {
+		in.times = 2
 	}
-	if err := recognise(in, size, head); err != nil {
+	hash := sha256.New()
+	if _, err := io.Copy(hash, in.from(0)); err != nil {
 		return err
 	}
-	return refusal(f.readText(ctx, in, size, progress))
+	hash.Sum(f.Hash[:0])
+	if isArchive {
+		return refusal(f.readWorkbook(in))
+	}
+	if err := recognise(in, in.size, head); err != nil {
+		return err
+	}
+	return refusal(f.readText(in))
 }
 
-func (f *File) readText(ctx context.Context, in io.ReaderAt, size int64, progress func(done, total int64)) error {
+func (f *File) readText(in *source) error {
 	f.Sheet = sheetNameOf(f.Name)
-	s, err := newSheet(ctx, f.Sheet, f.forms, true)
+	s, err := newSheet(in.ctx, f.Sheet, f.forms, true)
 	if err != nil {
 		return err
 	}
 	s.strict = true
 	f.rows = s
-	if err := readCSV(ctx, in, size, f.forms, progress, s.add); err != nil {
+	if err := readCSV(in, f.forms, s.add); err != nil {
 		return err
 	}
 	if err := s.complain(); err != nil {
@@ -296,18 +300,21 @@ func (s *sheet) data() iter.Seq2[row, error] {
 }
 
 // all yields the rows above the header, the header and the data rows, while the
-// context of the file lasts. A merged cell repeats its text on many rows: each
-// pass has a budget.
+// context of the file lasts. A merged cell repeats its text on many rows: each pass has
+// a bound.
 func (s *sheet) all() iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
-		work := budget{ctx: s.ctx}
+		spent := 0
 		merged := newUnmerger(s.merges)
 		for r, err := range s.spool.rows() {
 			if err == nil && r.line > s.layout.line {
 				merged.resolve(&r, s.layout.line)
 			}
 			if err == nil {
-				err = work.spend(r.size())
+				err = s.ctx.Err()
+			}
+			if spent += r.size(); err == nil && spent > xlsx.MaxInflated {
+				err = tooLarge()
 			}
 			if !yield(r, err) || err != nil {
 				return

@@ -20,7 +20,7 @@ const maxNumbers = 64 << 20
 // lines, and a first line without a digit, which is a header. It returns a *FileError
 // for anything else.
 func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, error) {
-	b, err := io.ReadAll(io.LimitReader(contextReader{ctx, in}, maxNumbers+1))
+	b, err := io.ReadAll(io.LimitReader(in, maxNumbers+1))
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, 
 		return nil, err
 	}
 	list := numberList{column: 1}
-	if err := readCSV(ctx, text, int64(len(b)), subscriberForms, nil, list.add); err != nil {
+	if err := readCSV(&source{ReaderAt: text, ctx: ctx, size: int64(len(b))}, subscriberForms, list.add); err != nil {
 		return nil, refusal(err)
 	}
 	if len(list.numbers) == 0 {

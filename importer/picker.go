@@ -2,19 +2,18 @@ package importer
 
 import (
 	"context"
-	"io"
 
 	"bascule/importer/xlsx"
 	"bascule/internal/text"
 )
 
-func (f *File) readWorkbook(ctx context.Context, in io.ReaderAt, size int64, progress func(done, total int64)) error {
-	book, err := xlsx.Open(ctx, in, size, progress)
+func (f *File) readWorkbook(in *source) error {
+	book, err := xlsx.Open(in.ctx, in, in.size)
 	if err != nil {
-		return recogniseArchive(in, size, err)
+		return recogniseArchive(in, in.size, err)
 	}
 	defer book.Close()
-	pick := picker{ctx: ctx, file: f, book: book}
+	pick := picker{ctx: in.ctx, file: f, book: book}
 	for _, sheet := range book.Sheets {
 		if err := pick.read(sheet); err != nil {
 			return err

@@ -253,3 +253,27 @@ func benchmarkBook(b *testing.B, rows int) []byte {
 			fmt.Sprintf(`<c r="F%d"><v>%d</v></c>`, i+2, i), fmt.Sprintf(`<c r="G%d" t="b"><v>1</v></c>`, i+2), "note"))
 	}
 }
+
+// What is done grows up to a total that never changes: a bar that shows it moves once from
+// one end to the other.
+func TestProgress(t *testing.T) {
+	for name, content := range map[string][]byte{
+		"a.xlsx": goodParts().with("xl/media/a.bin", mixed(48<<20)).zip(t),
+		"a.csv":  []byte(csvHeader + strings.Repeat(goodLine, 100_000)),
+	} {
+		var last, all int64
+		f, err := Open(t.Context(), write(t, name, content), func(done, total int64) {
+			if done < last || done > total || all != 0 && total != all {
+				t.Errorf("%s: %d of %d after %d of %d", name, done, total, last, all)
+			}
+			last, all = done, total
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		if last < all/2 {
+			t.Errorf("%s: it ends at %d of %d", name, last, all)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package importer
 import (
 	"errors"
 	"regexp"
-	"strings"
 	"time"
 
 	"bascule/importer/xlsx"
@@ -198,23 +197,6 @@ func parseExpiry(s string) (time.Time, error) {
 		return time.Time{}, errDateFormat
 	}
 	return t, nil
-}
-
-// kindFrench is the French word for a verdict.
-func kindFrench(kind string) string {
-	switch kind {
-	case "accepted":
-		return "accepté"
-	case "unchanged":
-		return "inchangé"
-	case "not_due":
-		return "pas encore"
-	case "excluded":
-		return "exclu"
-	case "rejected":
-		return "rejeté"
-	}
-	return strings.ToLower(kind)
 }
 
 var errPriority = &conversion.Invalid{English: "priority is no digit from 1 to 9", French: "priorité invalide\u00a0: un chiffre de 1 (part en premier) à 9, ou rien"}

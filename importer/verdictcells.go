@@ -25,27 +25,23 @@ func heightOf(text string, width int) float64 {
 	return min(15*float64(lines), 400)
 }
 
-// styleOf is the style of a cell, or that of a cell that a rejection names.
-func (b *verdictBook) styleOf(style int, blamed bool) int {
-	if blamed {
-		return b.culprit
-	}
-	return style
-}
-
 // fill prepares a row of the file. blamed is the column of the cell that a rejection
 // names, or 0.
-func (b *verdictBook) fill(s *sheet, r row, style, blamed int) {
+func (b *verdictBook) fill(s *sheet, r row, usual look, blamed int) {
 	b.height = 0
 	b.cells = slices.Grow(b.cells[:0], s.right+len(verdictHeadings))[:s.right+len(verdictHeadings)]
 	clear(b.cells)
 	for _, c := range r.cells {
-		of := b.styleOf(style, c.column == blamed)
+		of := usual
+		if c.column == blamed {
+			of = b.culprit
+		}
 		value, code := s.value(r, c)
 		if code != "" {
-			of = b.withFormat(of, code)
+			of.Format = code
+			of.number = b.Style(of.Style)
 		}
-		b.cells[s.verdictColumn(c.column)-1] = value.In(of)
+		b.cells[s.verdictColumn(c.column)-1] = value.In(of.number)
 	}
 }
 

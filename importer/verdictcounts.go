@@ -2,7 +2,6 @@ package importer
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"bascule/internal/workbook"
@@ -11,10 +10,7 @@ import (
 
 // verdictCounts counts rows by verdict and reason. There may be as many reasons as
 // rows: those beyond maxReasons are counted together (I8).
-type verdictCounts struct {
-	kinds   map[string]int
-	reasons map[verdictReason]int
-}
+type verdictCounts map[verdictReason]int
 
 type verdictReason struct{ kind, reason string }
 
@@ -24,21 +20,13 @@ const (
 	summaryWidth = 100 // of the reasons, in characters
 )
 
-func newVerdictCounts() verdictCounts {
-	return verdictCounts{kinds: make(map[string]int), reasons: make(map[verdictReason]int)}
-}
-
 func (c verdictCounts) add(v sql.Verdict) {
-	c.kinds[v.Kind]++
 	of := verdictReason{v.Kind, v.Reason}
-	if _, ok := c.reasons[of]; !ok && len(c.reasons) >= maxReasons {
+	if _, ok := c[of]; !ok && len(c) >= maxReasons {
 		of.reason = otherReasons
 	}
-	c.reasons[of]++
+	c[of]++
 }
-
-// verdictKinds are in the order in which an administrator looks at them.
-var verdictKinds = []string{"rejected", "excluded", "accepted", "unchanged", "not_due"}
 
 // writeSummary writes the first sheet: how many rows have which verdict, and why. It
 // has no heading of a list, so it is never taken for one.
@@ -47,11 +35,11 @@ func (b *verdictBook) writeSummary(file string) {
 	total := b.Style(workbook.Style{Format: "[$-40C]#,##0", Bold: true, Line: "top", LineInk: "1F3864"})
 	title := b.Style(workbook.Style{Size: 16, Bold: true, Ink: "1F3864"})
 	note := b.Style(workbook.Style{Ink: "5A6470"})
-	out := b.Sheet(b.summary, workbook.Layout{Columns: []workbook.Column{{Width: 14, Style: b.text}, {Width: summaryWidth, Style: b.text}, {Width: 12, Style: count}}})
+	out := b.Sheet(b.summary, workbook.Layout{Columns: []workbook.Column{{Width: 14, Style: b.text.number}, {Width: summaryWidth, Style: b.text.number}, {Width: 12, Style: count}}})
 	out.Texts(1, title, "Verdicts de l’import")
 	out.Texts(2, note, file)
 	out.Texts(3, note, "Corrigez les lignes rejetées dans la feuille suivante, puis importez ce classeur.")
-	out.Texts(5, b.header, "Verdict", "Motif", "Lignes")
+	out.Texts(5, b.header.number, "Verdict", "Motif", "Lignes")
 	line, all := 5, 0
 	row := func(height float64, cells ...workbook.Cell) {
 		line++
@@ -60,12 +48,12 @@ func (b *verdictBook) writeSummary(file string) {
 			out.Put(i+1, c)
 		}
 	}
-	for _, kind := range verdictKinds {
-		for _, of := range b.counts.largest(kind) {
-			why := cmp.Or(of.reason, "sans remarque")
-			row(heightOf(why, summaryWidth), workbook.Text(kindFrench(kind)).In(b.rows[kind]), workbook.Text(workbook.Cut(why)).In(b.reasons[kind]), workbook.Number(int64(b.counts.reasons[of])).In(count))
+	for _, v := range verdictKinds {
+		for _, of := range b.counts.largest(v.kind) {
+			n, why, look := b.counts[of], cmp.Or(of.reason, "sans remarque"), b.looks[v.kind]
+			row(heightOf(why, summaryWidth), workbook.Text(v.french).In(look.number), workbook.Text(workbook.Cut(why)).In(look.reason), workbook.Number(int64(n)).In(count))
+			all += n
 		}
-		all += b.counts.kinds[kind]
 	}
 	row(0, workbook.Text("Total").In(total), workbook.Cell{}.In(total), workbook.Number(int64(all)).In(total))
 	out.End()
@@ -74,13 +62,11 @@ func (b *verdictBook) writeSummary(file string) {
 // largest lists the reasons of a verdict, the most frequent first.
 func (c verdictCounts) largest(kind string) []verdictReason {
 	var list []verdictReason
-	for of := range maps.Keys(c.reasons) {
+	for of := range c {
 		if of.kind == kind {
 			list = append(list, of)
 		}
 	}
-	slices.SortFunc(list, func(a, b verdictReason) int {
-		return cmp.Or(cmp.Compare(c.reasons[b], c.reasons[a]), cmp.Compare(a.reason, b.reason))
-	})
+	slices.SortFunc(list, func(a, b verdictReason) int { return cmp.Or(c[b]-c[a], cmp.Compare(a.reason, b.reason)) })
 	return list
 }

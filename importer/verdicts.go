@@ -22,7 +22,7 @@ import (
 // never a live formula (I7): a text, or a date or number in the file's own format. An
 // identifier is always a text. A corrected workbook can be imported again.
 func (f *File) writeVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error]) error {
-	if err := f.fillVerdicts(contextWriter{f.rows.ctx, w}, verdicts); err != nil {
+	if err := f.fillVerdicts(w, verdicts); err != nil {
 		return fmt.Errorf("verdict workbook: %w", err)
 	}
 	return nil
@@ -40,6 +40,7 @@ func (f *File) fillVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error])
 		}
 	}
 	book.writeSummary(f.Name)
+	book.Keep(f.rows.ctx.Err())
 	return book.Close()
 }
 
@@ -67,16 +68,28 @@ func validSheetName(name string) string {
 type verdictBook struct {
 	*workbook.Book
 	summary      string // the name of the first sheet
-	text, header int
-	rows         map[string]int // by kind of verdict
-	reasons      map[string]int // likewise, of their reasons, which have several lines
-	culprit      int            // the cell that a rejection names
-	numbers      map[numberStyle]int
-	looks        map[int]workbook.Style // of those that numbers come in
+	text, header look
+	looks        map[string]look // by kind of verdict
+	culprit      look            // of the cell that a rejection names
 
 	cells  []workbook.Cell // of the row that is prepared
 	height float64         // of that row, 0 for one line
 	counts verdictCounts
+}
+
+// verdictKinds are in the order in which an administrator looks at them.
+var verdictKinds = []struct{ kind, french, paper string }{
+	{"rejected", "rejeté", "FCE4D6"}, {"excluded", "exclu", "DDEBF7"}, {"accepted", "accepté", "E2EFDA"},
+	{"unchanged", "inchangé", "EDEDED"}, {"not_due", "pas encore", "FFF2CC"},
+}
+
+// look is the style of the cells of a row. A number comes in that style with the format
+// of its own.
+type look struct {
+	workbook.Style
+	number int    // of the style
+	reason int    // of the style of the reason, which has several lines
+	french string // the verdict
 }
 
 func newVerdictBook(w io.Writer, name string) *verdictBook {
@@ -84,45 +97,20 @@ func newVerdictBook(w io.Writer, name string) *verdictBook {
 	if strings.EqualFold(name, summary) {
 		summary = "Synthèse des verdicts"
 	}
-	b := &verdictBook{Book: workbook.New(w, summary, name), summary: summary, rows: make(map[string]int), reasons: make(map[string]int), counts: newVerdictCounts(),
-		numbers: make(map[numberStyle]int), looks: make(map[int]workbook.Style)}
-	b.text = b.look(workbook.Style{Format: "@"})
-	b.header = b.Style(headerStyle)
-	for _, of := range []struct{ verdict, paper string }{
-		{"accepted", "E2EFDA"}, {"unchanged", "EDEDED"}, {"not_due", "FFF2CC"}, {"excluded", "DDEBF7"}, {"rejected", "FCE4D6"},
-	} {
-		b.rows[of.verdict] = b.look(workbook.Style{Format: "@", Paper: of.paper, Align: workbook.Middle})
-		b.reasons[of.verdict] = b.Style(workbook.Style{Format: "@", Paper: of.paper, Align: workbook.Middle, Wrap: true})
+	b := &verdictBook{Book: workbook.New(w, summary, name), summary: summary, looks: make(map[string]look), counts: make(verdictCounts)}
+	b.text, b.header = b.look(textStyle), b.look(headerStyle)
+	for _, v := range verdictKinds {
+		l := b.look(workbook.Style{Format: "@", Paper: v.paper, Align: workbook.Middle})
+		wrapped := l.Style
+		wrapped.Wrap = true
+		l.reason, l.french = b.Style(wrapped), v.french
+		b.looks[v.kind] = l
 	}
 	b.culprit = b.look(workbook.Style{Format: "@", Bold: true, Ink: "9C0006", Paper: "F4B084", Align: workbook.Middle})
 	return b
 }
 
-// look makes a style that numbers may come in, too.
-func (b *verdictBook) look(s workbook.Style) int {
-	n := b.Style(s)
-	b.looks[n] = s
-	return n
-}
-
-// numberStyle is a style with the format of a number.
-type numberStyle struct {
-	style int
-	code  string
-}
-
-// withFormat is a style of look that shows numbers by a format.
-func (b *verdictBook) withFormat(style int, code string) int {
-	of := numberStyle{style, code}
-	n, ok := b.numbers[of]
-	if !ok {
-		look := b.looks[style]
-		look.Format = code
-		n = b.Style(look)
-		b.numbers[of] = n
-	}
-	return n
-}
+func (b *verdictBook) look(s workbook.Style) look { return look{Style: s, number: b.Style(s)} }
 
 // writeRows writes the data sheet. The rows come from the spool and their
 // verdicts from the database, both in the order of the lines.
@@ -166,7 +154,7 @@ func (b *verdictBook) writeHead(out *workbook.Sheet, s *sheet, next func() (row,
 		if isHeader {
 			b.fill(s, r, b.header, 0)
 			for i, heading := range verdictHeadings {
-				b.cells[i] = workbook.Text(heading).In(b.header)
+				b.cells[i] = workbook.Text(heading).In(b.header.number)
 			}
 		}
 		b.writeRow(out, r.line)
@@ -178,7 +166,7 @@ func (b *verdictBook) writeHead(out *workbook.Sheet, s *sheet, next func() (row,
 
 // mark prepares a data row with its verdict.
 func (b *verdictBook) mark(s *sheet, r row, v sql.Verdict) {
-	style := b.rows[v.Kind]
+	look := b.looks[v.Kind]
 	b.counts.add(v)
 	cell, blamed := v.Cell, 0
 	for _, column := range s.layout.used() {
@@ -186,17 +174,19 @@ func (b *verdictBook) mark(s *sheet, r row, v sql.Verdict) {
 			cell, blamed = xlsx.CellName(s.verdictColumn(column), r.line), column
 		}
 	}
-	b.fill(s, r, style, blamed)
+	b.fill(s, r, look, blamed)
 	for _, column := range s.layout.used() {
-		if c := &b.cells[s.verdictColumn(column)-1]; *c == (workbook.Cell{}) {
-			*c = c.In(b.styleOf(style, column == blamed))
+		if c := &b.cells[s.verdictColumn(column)-1]; *c == (workbook.Cell{}) && column == blamed {
+			*c = c.In(b.culprit.number)
+		} else if *c == (workbook.Cell{}) {
+			*c = c.In(look.number)
 		}
 	}
-	b.cells[0] = workbook.Text(kindFrench(v.Kind)).In(style)
+	b.cells[0] = workbook.Text(look.french).In(look.number)
 	reason := s.readdressed(v.Reason, r.line)
-	b.cells[1] = workbook.Text(reason).In(b.reasons[v.Kind])
+	b.cells[1] = workbook.Text(reason).In(look.reason)
 	b.height = heightOf(reason, reasonWidth)
-	b.cells[2] = workbook.Text(cell).In(style)
+	b.cells[2] = workbook.Text(cell).In(look.number)
 }
 
 // readdressed is a reason with its further cells renamed to those of the verdict
@@ -235,7 +225,7 @@ const maxFrozen = 12
 func (b *verdictBook) openSheet(name string, s *sheet, added ...float64) *workbook.Sheet {
 	layout := workbook.Layout{Columns: make([]workbook.Column, s.right+len(verdictHeadings)), Header: s.layout.line, Side: len(added)}
 	for i := range layout.Columns {
-		layout.Columns[i] = workbook.Column{Width: 18, Style: b.text}
+		layout.Columns[i] = workbook.Column{Width: 18, Style: b.text.number}
 	}
 	for f, column := range s.layout.columns {
 		if column > 0 {

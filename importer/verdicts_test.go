@@ -282,13 +282,13 @@ func TestVerdictSummary(t *testing.T) {
 	if got := strings.Join(book.GetSheetList(), ", "); got != "Synthèse des verdicts, synthèse" {
 		t.Errorf("the sheets are %s", got)
 	}
-	c := newVerdictCounts()
+	c := make(verdictCounts)
 	for i := range 2 * maxReasons {
 		c.add(sql.Verdict{Kind: "rejected", Reason: strings.Repeat("x", i)})
 	}
 	c.add(sql.Verdict{Kind: "rejected", Reason: "xx"})
 	list := c.largest("rejected")
-	if len(list) != maxReasons+1 || list[0].reason != otherReasons || c.reasons[list[0]] != maxReasons || list[1].reason != "xx" {
+	if len(list) != maxReasons+1 || list[0].reason != otherReasons || c[list[0]] != maxReasons || list[1].reason != "xx" {
 		t.Errorf("%d reasons, the first are %.3v", len(list), list[:2])
 	}
 }

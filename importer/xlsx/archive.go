@@ -177,7 +177,6 @@ func (a *archive) add(f *zip.File) error {
 	}
 	a.byName[key] = e
 	a.entries = append(a.entries, e)
-	a.budget.total += int64(e.UncompressedSize64)
 	return nil
 }
 
@@ -210,7 +209,7 @@ func (a *archive) open(e *entry) (*entryReader, error) {
 	if err != nil {
 		return nil, a.refuse(misplaced(e.name))
 	}
-	packed := &countReader{r: raw}
+	packed := &io.LimitedReader{R: raw, N: int64(e.CompressedSize64)}
 	r := &entryReader{entry: e, packed: packed, crc: crc32.NewIEEE(), budget: a.budget}
 	r.buffer = bufio.NewReaderSize(packed, 64<<10)
 	switch e.Method {
@@ -226,7 +225,7 @@ func (a *archive) open(e *entry) (*entryReader, error) {
 
 type entryReader struct {
 	entry    *entry
-	packed   *countReader
+	packed   *io.LimitedReader // N is left of it
 	buffer   *bufio.Reader
 	inflated io.Reader
 	out      uint64
@@ -238,13 +237,13 @@ func (r *entryReader) Read(p []byte) (int, error) {
 	n, err := r.inflated.Read(p)
 	r.out += uint64(n)
 	r.crc.Write(p[:n])
-	if err := r.budget.advance(n); err != nil {
+	if err := r.budget.spend(n); err != nil {
 		return n, err
 	}
 	if r.out > r.entry.UncompressedSize64 {
 		return n, r.fault("it is longer than the directory says")
 	}
-	if r.out > ratioFrom && r.out > maxRatio*r.packed.n {
+	if r.out > ratioFrom && r.out > maxRatio*(r.entry.CompressedSize64-uint64(r.packed.N)) {
 		return n, &Error{Bomb, r.entry.name, strconv.Itoa(maxRatio)}
 	}
 	if err == nil {
@@ -261,7 +260,7 @@ func (r *entryReader) verify() error {
 	switch {
 	case r.out != r.entry.UncompressedSize64:
 		return r.fault("it is shorter than the directory says")
-	case r.packed.n != r.entry.CompressedSize64 || r.buffer.Buffered() != 0:
+	case r.packed.N != 0 || r.buffer.Buffered() != 0:
 		return r.fault("its compressed data ends too early")
 	case r.crc.Sum32() != r.entry.CRC32:
 		return r.fault("its checksum is wrong")
@@ -271,17 +270,6 @@ func (r *entryReader) verify() error {
 }
 
 func (r *entryReader) fault(reason string) *Error { return &Error{BadPart, r.entry.name, reason} }
-
-type countReader struct {
-	r io.Reader
-	n uint64
-}
-
-func (c *countReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += uint64(n)
-	return n, err
-}
 
 // readFull reads len(p) bytes at off; too few bytes are a damaged file.
 func readFull(file io.ReaderAt, p []byte, off int64) error {

@@ -11,18 +11,10 @@ import (
 // done. Two goroutines spend from it.
 type budget struct {
 	ctx   context.Context
-	spent atomic.Int64 // bytes inflated or read, and of texts referred to
+	spent atomic.Int64 // bytes inflated, and of texts referred to
 
-	// of the goroutine that reads
-	read, total, report int64
-	progress            func(done, total int64)
-
-	// of the one that reads cells
-	referred int64
+	referred int64 // of the goroutine that reads cells
 }
-
-// budgetStep is how often progress is reported, in bytes.
-const budgetStep = 4 << 20
 
 // spend accounts for n bytes of work. It is called at least once for some tens of
 // kilobytes, so that a context that ended is noticed within milliseconds.
@@ -31,17 +23,6 @@ func (b *budget) spend(n int) error {
 		return ErrTooLarge
 	}
 	return b.ctx.Err()
-}
-
-// advance accounts for n bytes that were inflated or read.
-func (b *budget) advance(n int) error {
-	if b.read += int64(n); b.read >= b.report {
-		b.report = b.read + budgetStep
-		if b.progress != nil {
-			b.progress(min(b.read, b.total), b.total)
-		}
-	}
-	return b.spend(n)
 }
 
 // refer accounts for n bytes of a text that a cell refers to. The smallest file can

@@ -45,7 +45,7 @@ func TestListsAreBounded(t *testing.T) {
 		fmt.Fprintf(&formats, `<numFmt numFmtId="%d"/>`, i)
 	}
 	for what, styles := range map[string]string{"styles": "<cellXfs>" + many("xf", maxStyles+1) + "</cellXfs>", "formats": "<numFmts>" + formats.String() + "</numFmts>"} {
-		if _, _, err := readStyles(newXMLReader(strings.NewReader("<styleSheet " + ns + ">" + styles + "</styleSheet>"))); err == nil || err.Error() != "it has too many "+what {
+		if _, err := readStyles(newXMLReader(strings.NewReader("<styleSheet " + ns + ">" + styles + "</styleSheet>"))); err == nil || err.Error() != "it has too many "+what {
 			t.Errorf("too many %s: %v", what, err)
 		}
 	}

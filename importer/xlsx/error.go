@@ -1,6 +1,7 @@
 package xlsx
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,14 +37,8 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	parts := []string{string(e.Problem)}
-	if e.Where != "" {
-		parts = append(parts, text.Excerpt(e.Where))
-	}
-	if e.Detail != "" {
-		parts = append(parts, e.Detail)
-	}
-	return strings.Join(parts, ": ")
+	parts := []string{string(e.Problem), text.Excerpt(e.Where), e.Detail}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
 }
 
 // ErrTooLarge is the Error of a file that is TooLarge, however that is found.

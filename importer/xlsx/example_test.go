@@ -19,7 +19,7 @@ func ExampleOpen() {
 	if err != nil {
 		panic(err)
 	}
-	book, err := xlsx.Open(context.Background(), file, info.Size(), nil)
+	book, err := xlsx.Open(context.Background(), file, info.Size())
 	if err != nil {
 		panic(err)
 	}
@@ -53,7 +53,7 @@ func ExampleError() {
 		panic(err)
 	}
 	defer file.Close()
-	_, err = xlsx.Open(context.Background(), file, 100, nil)
+	_, err = xlsx.Open(context.Background(), file, 100)
 	var refused *xlsx.Error
 	fmt.Println(errors.As(err, &refused) && refused.Problem == xlsx.BadArchive)
 	fmt.Println(err)

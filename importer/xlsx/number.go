@@ -3,6 +3,7 @@ package xlsx
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -19,19 +20,19 @@ var errNotNumber = errors.New("not a number")
 // Anything else has the shortest form. If digits may have been lost since somebody
 // typed the number, the text keeps the form that shows it: when it comes back as text,
 // it is rejected again.
-func appendNumber(dst, raw []byte, f numberFormat, date1904 bool) ([]byte, Kind, error) {
-	if n := len(raw); n > 0 && n <= maxExactDigits && (raw[0] != '0' || n == 1) && allDigits(raw) && !f.date {
+func appendNumber(dst, raw []byte, f Format, date1904 bool) ([]byte, Kind, error) {
+	if n := len(raw); n > 0 && n <= maxExactDigits && (raw[0] != '0' || n == 1) && allDigits(raw) && !f.Date {
 		return f.append(dst, raw), f.kind(), nil
 	}
 	d, ok := parseDecimal(string(raw))
 	if !ok {
 		return dst, 0, errNotNumber
 	}
-	if f.date {
+	if f.Date {
 		if t, ok := d.date(date1904); ok {
 			return appendDate(dst, t), Plain, nil
 		}
-		f = numberFormat{other: true} // ########
+		f = Format{other: true} // ########
 	}
 	switch {
 	case d.point < -maxExactDigits: // hundreds of zeros would follow
@@ -49,7 +50,7 @@ func appendNumber(dst, raw []byte, f numberFormat, date1904 bool) ([]byte, Kind,
 }
 
 // append writes a number with the leading zeros that are shown.
-func (f numberFormat) append(dst, number []byte) []byte {
+func (f Format) append(dst, number []byte) []byte {
 	if allDigits(number) {
 		for n := len(number); n < f.digits; n++ {
 			dst = append(dst, '0')
@@ -58,7 +59,7 @@ func (f numberFormat) append(dst, number []byte) []byte {
 	return append(dst, number...)
 }
 
-func (f numberFormat) kind() Kind {
+func (f Format) kind() Kind {
 	if f.other {
 		return ShownOtherwise
 	}
@@ -151,15 +152,7 @@ func (d decimal) appendScientific(dst []byte) []byte {
 	if len(d.digits) > 1 {
 		dst = append(append(dst, '.'), d.digits[1:]...)
 	}
-	exponent, sign := d.point-1, byte('+')
-	if exponent < 0 {
-		exponent, sign = -exponent, '-'
-	}
-	dst = append(dst, 'E', sign)
-	if exponent < 10 {
-		dst = append(dst, '0')
-	}
-	return strconv.AppendInt(dst, int64(exponent), 10)
+	return fmt.Appendf(dst, "E%+03d", d.point-1)
 }
 
 // date turns a spreadsheet's day number into a date. Day 1 is 1 January 1900, or day 0

@@ -13,7 +13,7 @@ import (
 // I8: a number too small for a cell keeps its short shape.
 func TestTinyNumbers(t *testing.T) {
 	for raw, want := range map[string]string{"1E-300": "1E-300", "-12E-99999": "-1.2E-99998", "1E-16": "0.0000000000000001", "1E-17": "1E-17"} {
-		if got, _, err := appendNumber(nil, []byte(raw), numberFormat{}, false); string(got) != want || err != nil {
+		if got, _, err := appendNumber(nil, []byte(raw), Format{}, false); string(got) != want || err != nil {
 			t.Errorf("%s is written %.40s, %v, want %s", raw, got, err, want)
 		}
 	}
@@ -54,7 +54,7 @@ func TestEndOfDay(t *testing.T) {
 			".9999999999": " 23:59:59", ".999999999999999999999999": " 23:59:59", ".000000000001": "",
 		} {
 			for _, raw := range []string{fmt.Sprint(day, fraction), scientific(fmt.Sprint(day), fraction)} {
-				got, k, err := appendNumber(nil, []byte(raw), numberFormat{date: true}, date1904)
+				got, k, err := appendNumber(nil, []byte(raw), Format{Date: true}, date1904)
 				if string(got) != "31/12/2026"+clock || k != Plain || err != nil {
 					t.Errorf("%s, 1904 %v: %s, %v", raw, date1904, got, err)
 				}
@@ -62,19 +62,19 @@ func TestEndOfDay(t *testing.T) {
 		}
 	}
 	for _, raw := range []string{"-1", "-0.5", "0", "0.99999", "2958466", "1E9", "1E308"} {
-		if got, k, err := appendNumber(nil, []byte(raw), numberFormat{date: true}, false); k == Plain || err != nil {
+		if got, k, err := appendNumber(nil, []byte(raw), Format{Date: true}, false); k == Plain || err != nil {
 			t.Errorf("%s is read as the date %s, %v", raw, got, err)
 		}
 	}
-	if got, k, err := appendNumber(nil, []byte("2958465"), numberFormat{date: true}, true); k == Plain || err != nil {
+	if got, k, err := appendNumber(nil, []byte("2958465"), Format{Date: true}, true); k == Plain || err != nil {
 		t.Errorf("a day beyond the year 9999 is read as the date %s, %v", got, err)
 	}
 	for raw, want := range map[string]string{"1": "01/01/1900", "59": "28/02/1900", "60": "28/02/1900", "61": "01/03/1900"} { // 29/02/1900 never was
-		if got, _, _ := appendNumber(nil, []byte(raw), numberFormat{date: true}, false); string(got) != want {
+		if got, _, _ := appendNumber(nil, []byte(raw), Format{Date: true}, false); string(got) != want {
 			t.Errorf("day %s is %s, want %s", raw, got, want)
 		}
 	}
-	if got, _, _ := appendNumber(nil, []byte("2958465.9999999999"), numberFormat{date: true}, false); string(got) != "31/12/9999 23:59:59" {
+	if got, _, _ := appendNumber(nil, []byte("2958465.9999999999"), Format{Date: true}, false); string(got) != "31/12/9999 23:59:59" {
 		t.Errorf("the last day is %s", got)
 	}
 }

@@ -1,75 +1,27 @@
 package xlsx
 
-import "io"
-
-// readAhead reads in a goroutine of its own. So inflating one piece and parsing the one
-// before use two cores.
-type readAhead struct {
-	full, free chan []byte
-	stopped    chan struct{} // tells the goroutine to end
-	ended      chan struct{} // the goroutine has ended
-	err        error         // why it ended; to be read after full is closed
-
-	piece, rest []byte
-}
-
-const (
-	aheadPieces = 4
-	aheadSize   = 128 << 10
+import (
+	"bufio"
+	"io"
+	"sync"
 )
 
-func newReadAhead(src io.Reader) *readAhead {
-	r := &readAhead{full: make(chan []byte, aheadPieces), free: make(chan []byte, aheadPieces),
-		stopped: make(chan struct{}), ended: make(chan struct{})}
-	for range aheadPieces {
-		r.free <- make([]byte, aheadSize)
-	}
-	go r.run(src)
-	return r
-}
+// aheadSize is how many bytes are read ahead.
+const aheadSize = 64 << 10
 
-func (r *readAhead) run(src io.Reader) {
-	defer close(r.ended)
-	defer close(r.full)
-	for {
-		var p []byte
-		select {
-		case <-r.stopped:
-			return
-		case p = <-r.free:
-		}
-		n, err := io.ReadFull(src, p)
-		if n > 0 {
-			r.full <- p[:n] // the channel has room for every piece
-		}
-		if err != nil {
-			if r.err = err; err == io.ErrUnexpectedEOF {
-				r.err = io.EOF // the last piece is not full
-			}
-			return
-		}
+// readAhead reads src in a goroutine of its own. So inflating one piece and parsing the
+// one before use two cores. After stop nothing touches src.
+func readAhead(src io.Reader) (ahead io.Reader, stop func()) {
+	out, in := io.Pipe()
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		piece := bufio.NewWriterSize(in, aheadSize)
+		_, err := piece.ReadFrom(src)
+		piece.Flush()
+		in.CloseWithError(err)
+	})
+	return out, func() {
+		out.Close()
+		reading.Wait()
 	}
-}
-
-func (r *readAhead) Read(p []byte) (int, error) {
-	if len(r.rest) == 0 {
-		if r.piece != nil {
-			r.free <- r.piece[:aheadSize]
-			r.piece = nil
-		}
-		piece, ok := <-r.full
-		if !ok {
-			return 0, r.err
-		}
-		r.piece, r.rest = piece, piece
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-// stop ends the goroutine and waits for it: nothing touches the source afterwards.
-func (r *readAhead) stop() {
-	close(r.stopped)
-	<-r.ended
 }

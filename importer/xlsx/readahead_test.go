@@ -9,9 +9,10 @@ import (
 func TestReadAheadWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &slow{release: make(chan struct{})}
-		ahead, stopped := newReadAhead(src), false
+		stopped := false
+		_, stop := readAhead(src)
 		synctest.Wait() // it reads
-		go func() { ahead.stop(); stopped = true }()
+		go func() { stop(); stopped = true }()
 		synctest.Wait()
 		if stopped {
 			t.Error("stopped while the source is read")

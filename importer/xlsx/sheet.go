@@ -1,6 +1,7 @@
 package xlsx
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -170,24 +171,8 @@ const (
 	dateType    cellType = 'd'
 )
 
-func parseCellType(b []byte) (cellType, bool) {
-	switch string(b) {
-	case "n":
-		return numberType, true
-	case "s":
-		return sharedType, true
-	case "inlineStr":
-		return inlineType, true
-	case "str":
-		return formulaType, true
-	case "b":
-		return boolType, true
-	case "e":
-		return errorType, true
-	case "d":
-		return dateType, true
-	}
-	return 0, false
+var cellTypes = map[string]cellType{
+	"n": numberType, "s": sharedType, "inlineStr": inlineType, "str": formulaType, "b": boolType, "e": errorType, "d": dateType,
 }
 
 // readCell reads one cell. A cell without an address follows the one before.
@@ -202,7 +187,7 @@ func (s *sheetReader) readCell() error {
 			column, line, ok = parseRef(a.value)
 			ok = ok && line == s.line && column >= next
 		case "t":
-			t, ok = parseCellType(a.value)
+			t, ok = cellTypes[string(a.value)]
 		case "s":
 			style, ok = parseDigits(a.value, 1<<20)
 		}
@@ -292,27 +277,18 @@ func (s *sheetReader) resolve(start int, t cellType, style int) (Kind, error) {
 	case boolType:
 		return Plain, s.resolveBool(start)
 	case numberType:
-		s.number = append(s.number[:0], trimSpace(raw)...)
-		text, k, err := appendNumber(s.row.text[:start], s.number, s.book.styles.at(style), s.book.date1904)
+		s.number, s.style = append(s.number[:0], trimSpace(raw)...), 1+style
+		text, k, err := appendNumber(s.row.text[:start], s.number, s.book.Format(s.style), s.book.date1904)
 		s.row.text = text
 		if err != nil {
 			return 0, xmlError("is said to be a number but is none")
 		}
-		s.style = 1 + style
 		return k, nil
 	}
 	return Plain, nil // dateType is ISO 8601, which needs no resolving
 }
 
-func trimSpace(b []byte) []byte {
-	for len(b) > 0 && b[0] <= ' ' {
-		b = b[1:]
-	}
-	for len(b) > 0 && b[len(b)-1] <= ' ' {
-		b = b[:len(b)-1]
-	}
-	return b
-}
+func trimSpace(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
 
 func (s *sheetReader) resolveShared(start int) error {
 	table := s.book.strings

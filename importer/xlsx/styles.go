@@ -1,7 +1,6 @@
 package xlsx
 
 import (
-	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -9,21 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// styles has the number format of each cell style.
-type styles []numberFormat
-
-// numberFormat has what matters of the format of a number. It shows a date, or it shows
-// something else than the number, or it shows a least number of digits (000000 shows 42
-// as 000042).
-type numberFormat struct {
-	date, other bool
-	digits      int
-}
-
-// Format is how a style shows a number, for a writer of the same cell.
+// Format is how a style shows a number: as a date, as something else than the number, or
+// with a least number of digits (000000 shows 42 as 000042).
 type Format struct {
-	Code string // "" for one that is not kept
+	Code string // for a writer of the same cell; "" for one that is not kept
 	Date bool
+
+	other  bool
+	digits int
 }
 
 // maxCodes bounds the format codes that are kept: a list has some ten.
@@ -42,21 +34,20 @@ var builtIn = map[int]string{
 // maxStyles is how many styles Excel allows.
 const maxStyles = 65_490
 
-func readStyles(x *xmlReader) (styles, []Format, error) {
-	custom, codes := make(map[int]numberFormat), maps.Clone(builtIn)
-	var list styles
-	var formats []Format
+func readStyles(x *xmlReader) (list []Format, err error) {
+	custom, kept := make(map[int]Format), 0
 	addFormat := func() error {
 		if len(custom) == maxStyles {
 			return xmlError("it has too many formats")
 		}
 		if id, err := strconv.Atoi(x.attr("numFmtId")); err == nil {
 			code := x.attr("formatCode")
-			custom[id] = parseFormat(code)
-			delete(codes, id)
-			if len(code) <= 255 && len(codes) < len(builtIn)+maxCodes && safeCode.MatchString(code) {
-				codes[id] = code
+			f := parseFormat(code)
+			if len(code) <= 255 && kept < maxCodes && safeCode.MatchString(code) {
+				f.Code = code
+				kept++
 			}
+			custom[id] = f
 		}
 		return nil
 	}
@@ -64,33 +55,32 @@ func readStyles(x *xmlReader) (styles, []Format, error) {
 		if len(list) == maxStyles {
 			return xmlError("it has too many styles")
 		}
-		id := x.attr("numFmtId")
-		list = append(list, formatOf(id, custom))
-		n, _ := strconv.Atoi(id)
-		formats = append(formats, Format{codes[n], list[len(list)-1].date})
+		list = append(list, formatOf(x.attr("numFmtId"), custom))
 		return nil
 	}
-	err := x.document("styleSheet", nsSpreadsheet, map[string]func() error{
+	err = x.document("styleSheet", nsSpreadsheet, map[string]func() error{
 		"numFmts": func() error { return x.leaves("numFmt", addFormat) },
 		"cellXfs": func() error { return x.leaves("xf", addStyle) },
 	})
-	return list, formats, err
+	return list, err
 }
 
 // formatOf reads a number format. Those with a code in the file are read by the code,
 // the built-in ones by their number (ECMA-376 part 1, 18.8.30).
-func formatOf(id string, custom map[int]numberFormat) numberFormat {
+func formatOf(id string, custom map[int]Format) Format {
 	n, _ := strconv.Atoi(id)
 	if f, ok := custom[n]; ok {
 		return f
 	}
+	f := Format{Code: builtIn[n]}
 	switch {
 	case n >= 14 && n <= 17 || n == 22 || n >= 27 && n <= 36 || n >= 50 && n <= 58:
-		return numberFormat{date: true}
+		f.Date = true
 	case n >= 0 && n <= 4 || n >= 37 && n <= 41 || n == 43 || n == 49: // General, whole, decimal, with thousands, text
-		return numberFormat{}
+	default:
+		f.other = true // money, percent, fraction, exponent, time, or unknown
 	}
-	return numberFormat{other: true} // money, percent, fraction, exponent, time, or unknown
+	return f
 }
 
 // maxFormat is the most bytes of a format code that are read; Excel allows 255
@@ -104,31 +94,31 @@ const maxZeros = 40
 // date. Placeholders of digits with nothing but blanks around them show the number
 // itself, with leading zeros where they are zeros. Any other code shows something else,
 // which is not imitated.
-func parseFormat(code string) numberFormat {
+func parseFormat(code string) Format {
 	if len(code) > maxFormat {
-		return numberFormat{other: true}
+		return Format{other: true}
 	}
 	bare, literal, rest := bareFormat(code)
 	switch {
 	case strings.ContainsAny(bare, "yd"):
-		return numberFormat{date: true}
+		return Format{Date: true}
 	case literal:
-		return numberFormat{other: true}
+		return Format{other: true}
 	case bare == "general" || bare == "@":
-		return numberFormat{}
+		return Format{}
 	}
 	m := digitsForm.FindStringSubmatch(bare)
 	if m == nil {
-		return numberFormat{other: true}
+		return Format{other: true}
 	}
 	digits := strings.Count(m[1], "0")
 	switch {
 	case digits <= 1:
-		return numberFormat{}
+		return Format{}
 	case digits > maxZeros || strings.Contains(rest, ";"): // zero has a section of its own
-		return numberFormat{other: true}
+		return Format{other: true}
 	}
-	return numberFormat{digits: digits}
+	return Format{digits: digits}
 }
 
 // digitsForm matches a code that shows all digits of a whole number and no other:
@@ -169,10 +159,3 @@ func bareFormat(code string) (bare string, literal bool, rest string) {
 
 // silentTag is a colour, or a language without currency or digits of its own.
 var silentTag = regexp.MustCompile(`^(?i:black|blue|cyan|green|magenta|red|white|yellow|color *\d+|\$-[0-9a-f]{1,4}|\$-[a-z]{2}-[a-z]{2})$`)
-
-func (s styles) at(i int) numberFormat {
-	if i < len(s) {
-		return s[i]
-	}
-	return numberFormat{}
-}

@@ -32,8 +32,7 @@ type Workbook struct {
 	archive  *archive
 	date1904 bool
 	strings  *sharedStrings
-	styles   styles
-	formats  []Format // of the same styles
+	formats  []Format // of the styles
 }
 
 // maxSheets is far above what people make; every sheet is checked whole. So is maxLink,
@@ -43,10 +42,9 @@ const (
 	maxLink   = 1024
 )
 
-// Open reads all of a workbook but its sheets. progress, which may be nil, is called
-// with the number of bytes that are inflated.
-func Open(ctx context.Context, file io.ReaderAt, size int64, progress func(done, total int64)) (*Workbook, error) {
-	a, err := openArchive(file, size, &budget{ctx: ctx, progress: progress})
+// Open reads all of a workbook but its sheets.
+func Open(ctx context.Context, file io.ReaderAt, size int64) (*Workbook, error) {
+	a, err := openArchive(file, size, &budget{ctx: ctx})
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +88,7 @@ func (w *Workbook) open(main *entry) error {
 	}
 	if e := rels.first(w.archive, "styles"); e != nil {
 		err = w.archive.parse(e, func(x *xmlReader) (err error) {
-			w.styles, w.formats, err = readStyles(x)
+			w.formats, err = readStyles(x)
 			return err
 		})
 		if err != nil {
@@ -128,8 +126,8 @@ func (a *archive) parse(e *entry, visit func(*xmlReader) error) error {
 	if err != nil {
 		return err
 	}
-	ahead := newReadAhead(r)
-	defer ahead.stop()
+	ahead, stop := readAhead(r)
+	defer stop()
 	err = visit(newXMLReader(ahead))
 	if bad, ok := errors.AsType[xmlError](err); ok {
 		return &Error{BadPart, e.name, bad.Error()}
