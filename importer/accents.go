@@ -105,7 +105,7 @@ func in1252(text string) (rune, int) {
 
 // wordAt is the word around a place in a text, and not much more of it.
 func wordAt(s string, at int) string {
-	from := max(strings.LastIndexFunc(s[:at], unicode.IsSpace)+1, 0)
+	from := strings.LastIndexFunc(s[:at], unicode.IsSpace) + 1
 	word := strings.ToValidUTF8(s[from:], "")
 	if end := strings.IndexFunc(word, unicode.IsSpace); end > 0 {
 		word = word[:end]

@@ -88,6 +88,3 @@ func (c *collector) dropAdded(r *xlsx.Row) {
 	}
 	r.Cells = slices.DeleteFunc(r.Cells, func(cell xlsx.Cell) bool { return c.layout.isAdded(cell.Column) })
 }
-
-// empty tells whether the sheet has no cell at all.
-func (c *collector) empty() bool { return !c.filled }

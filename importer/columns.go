@@ -113,13 +113,17 @@ func matchHeader(r row, headings []heading) layout {
 			continue
 		}
 		l.width = c.column
-		if !l.match(headings, foldHeading(c.text), c.column, nil) && len(c.text) <= maxHeading && strings.ContainsAny(c.text, "([{") {
+		if f := fieldOf(headings, c.text); f >= 0 {
+			l.put(headings, f, c.column)
+		} else if len(c.text) <= maxHeading && strings.ContainsAny(c.text, "([{") {
 			bracketed = append(bracketed, c)
 		}
 	}
 	exact := slices.Clone(l.columns)
 	for _, c := range bracketed {
-		l.match(headings, foldHeading(inBrackets.ReplaceAllString(c.text, " ")), c.column, exact)
+		if f := fieldOf(headings, inBrackets.ReplaceAllString(c.text, " ")); f >= 0 && exact[f] == 0 {
+			l.put(headings, f, c.column)
+		}
 	}
 	var choice []string
 	chosen := false
@@ -140,26 +144,21 @@ func matchHeader(r row, headings []heading) layout {
 // inBrackets is a remark such as "(obligatoire)".
 var inBrackets = regexp.MustCompile(`\([^)]*\)|\[[^\]]*\]|\{[^}]*\}`)
 
-// match gives a column to the field that its folded text names, if any. A field that
-// has a column already is named twice, except for those of exact.
-func (l *layout) match(headings []heading, folded string, column int, exact []int) bool {
-	if folded == "" {
-		return false
+// fieldOf is the field that a cell names, -1 if it names none.
+func fieldOf(headings []heading, cell string) int {
+	folded := foldHeading(cell)
+	return slices.IndexFunc(headings, func(h heading) bool {
+		return folded != "" && (folded == h.folded || slices.Contains(h.names, folded))
+	})
+}
+
+// put gives a column to a field. A field that has a column already is named twice.
+func (l *layout) put(headings []heading, f, column int) {
+	if l.columns[f] != 0 {
+		l.twice = append(l.twice, headings[f].name)
+		return
 	}
-	for f, h := range headings {
-		if folded != h.folded && !slices.Contains(h.names, folded) {
-			continue
-		}
-		switch {
-		case exact != nil && exact[f] != 0:
-		case l.columns[f] != 0:
-			l.twice = append(l.twice, h.name)
-		default:
-			l.columns[f] = column
-		}
-		return true
-	}
-	return false
+	l.columns[f] = column
 }
 
 // findAdded finds verdict, motif and cellule side by side.
@@ -183,15 +182,7 @@ func (l *layout) isAdded(column int) bool {
 }
 
 // found is how many fields the row names.
-func (l *layout) found() int {
-	n := 0
-	for _, c := range l.columns {
-		if c > 0 {
-			n++
-		}
-	}
-	return n
-}
+func (l *layout) found() int { return len(l.used()) }
 
 // used lists the columns of all fields that the sheet has.
 func (l *layout) used() []int {

@@ -198,17 +198,3 @@ func (x *FirmIndex) Close() error {
 	x.out.End()
 	return x.book.Close()
 }
-
-// notFirm refuses a file of another kind where a firm's is wanted.
-func (f *File) notFirm() error {
-	if f.rows.isFirm() {
-		return nil
-	}
-	return refuse("the sheet %q is none that was made for a firm: its columns are other ones", "la feuille « %s » n’a pas été faite pour un cabinet : elle a d’autres colonnes",
-		text.Excerpt(f.Sheet))
-}
-
-// firmColumnsOf are where the fields stand that a verdict may point at.
-func (s *sheet) firmColumnsOf() sql.Columns {
-	return sql.Columns{Number: s.letters(fieldNumber), Email: s.letters(fieldNew), Serial: s.letters(fieldNumber)}
-}

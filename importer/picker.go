@@ -59,42 +59,32 @@ func (p *picker) read(from *xlsx.Sheet) error {
 	}
 	s.hidden, s.widths, s.merges.areas = from.HiddenColumns, from.Widths, from.Merged
 	s.format = p.book.Format
-	if dossier {
-		return p.keepDossiers(s, from.Hidden)
-	}
-	return p.keepRows(s, from.Hidden)
+	return p.keep(s, from.Hidden, dossier)
 }
 
-func (p *picker) keepRows(s *sheet, hidden bool) error {
+func (p *picker) keep(s *sheet, hidden, dossier bool) error {
 	f := p.file
 	switch {
+	case hidden && (dossier || s.found):
+		if !dossier {
+			p.hidden = s.name
+		}
+		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n’a pas été lue", text.Excerpt(s.name))
+	case hidden, dossier && !s.filled:
+	case dossier && f.dossiers != nil:
+		return refuse("the workbook has two sheets called Dossiers", "le classeur a deux feuilles nommées Dossiers")
+	case dossier:
+		f.dossiers = s
+		return s.complain()
 	case !s.found:
-		if !hidden && (p.best == nil || s.layout.found() > p.best.layout.found()) {
+		if p.best == nil || s.layout.found() > p.best.layout.found() {
 			p.best = s
 		}
-	case hidden:
-		p.hidden = s.name
-		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n’a pas été lue", text.Excerpt(s.name))
 	case f.rows != nil:
 		f.warn("the sheet %q has the columns too: only the first such sheet was read",
 			"la feuille « %s » a aussi les colonnes voulues : seule la première de ces feuilles a été lue", text.Excerpt(s.name))
 	default:
 		f.rows = s
-		return s.complain()
-	}
-	return nil
-}
-
-func (p *picker) keepDossiers(s *sheet, hidden bool) error {
-	f := p.file
-	switch {
-	case hidden:
-		f.warn("the sheet %q is hidden: it was not read", "la feuille « %s » est masquée : elle n’a pas été lue", text.Excerpt(s.name))
-	case s.empty():
-	case f.dossiers != nil:
-		return refuse("the workbook has two sheets called Dossiers", "le classeur a deux feuilles nommées Dossiers")
-	default:
-		f.dossiers = s
 		return s.complain()
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"bascule/internal/atomicfile"
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
+	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -64,10 +65,9 @@ func Run(ctx context.Context, db *sql.DB, opts Options) (sql.ImportResult, error
 		return sql.ImportResult{}, err
 	}
 	defer f.Close()
-	if opts.Firm {
-		if err := f.notFirm(); err != nil {
-			return sql.ImportResult{}, err
-		}
+	if opts.Firm && !f.rows.isFirm() {
+		return sql.ImportResult{}, refuse("the sheet %q is none that was made for a firm: its columns are other ones",
+			"la feuille « %s » n’a pas été faite pour un cabinet : elle a d’autres colonnes", text.Excerpt(f.Sheet))
 	}
 	if opts.Warn != nil {
 		for _, w := range f.Warnings {
@@ -186,10 +186,11 @@ func (f *File) request(opts Options) sql.Import {
 
 // columns are the letters of the fields that a verdict may point at.
 func (f *File) columns() sql.Columns {
+	number := f.rows.letters(fieldNumber)
 	if f.rows.isFirm() {
-		return f.rows.firmColumnsOf()
+		return sql.Columns{Number: number, Email: f.rows.letters(fieldNew), Serial: number}
 	}
-	c := sql.Columns{Number: f.rows.letters(fieldNumber), Email: f.rows.letters(fieldEmail), Serial: f.rows.letters(fieldSerial)}
+	c := sql.Columns{Number: number, Email: f.rows.letters(fieldEmail), Serial: f.rows.letters(fieldSerial)}
 	if f.dossiers != nil {
 		c.SIREN = f.dossiers.letters(fieldSIREN)
 	}

@@ -4,11 +4,9 @@
 package sample
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/csv"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -53,8 +51,7 @@ func Write(w io.Writer, rows int, seed int64) error {
 // formulas and no second sheet.
 func WriteCSV(w io.Writer, rows int, seed int64) error {
 	s := sample{rows: rows, seed: uint64(seed)}
-	buffered := bufio.NewWriter(w)
-	out := csv.NewWriter(buffered)
+	out := csv.NewWriter(w)
 	out.Comma = ';'
 	out.Write(names(peopleColumns))
 	for i := range rows {
@@ -62,7 +59,7 @@ func WriteCSV(w io.Writer, rows int, seed int64) error {
 		out.Write([]string{r.number, r.holder, r.email, r.serial, r.issuer, r.date()})
 	}
 	out.Flush()
-	if err := errors.Join(out.Error(), buffered.Flush()); err != nil {
+	if err := out.Error(); err != nil {
 		return fmt.Errorf("sample CSV: %w", err)
 	}
 	return nil
