@@ -52,16 +52,11 @@ func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conv
 	case !row.activating() || !row.Activated && !(row.Live && row.Open):
 		return ProvenCode{}, conversion.ErrCodeRefused
 	}
-	proven := ProvenCode{RequestID: row.RequestID, Generation: row.Generation, ExpiresAt: row.ExpiresAt,
+	proven := ProvenCode{RequestID: row.RequestID, Generation: row.Generation, Proven: row.Email.Email, ExpiresAt: row.ExpiresAt,
 		Activates: row.Purpose == purposeActivate, Activated: row.Activated, Submission: row.Submission, CampaignID: row.CampaignID, ContactStands: row.ContactStands,
 		NoOther: row.Others >= conversion.MaxOtherAddresses}
-	if proven.Proven, err = conversion.ParseEmail(row.Email); err != nil {
-		return ProvenCode{}, fmt.Errorf("address of a code of request %d: %w", row.RequestID, err)
-	}
-	if row.Pending != "" && !proven.Activates {
-		if proven.Pending, err = conversion.ParseEmail(row.Pending); err != nil {
-			return ProvenCode{}, fmt.Errorf("chosen address of request %d: %w", row.RequestID, err)
-		}
+	if !proven.Activates {
+		proven.Pending = row.Pending.Email
 	}
 	if proven.Space, err = row.space(); err != nil {
 		return ProvenCode{}, err
@@ -92,11 +87,8 @@ func (r codeRow) activating() bool {
 
 func (r codeRow) tooLate() error {
 	late := &LateCode{ExpiresAt: r.ExpiresAt, Number: r.Number, Certificate: r.Expires, Renewed: r.Renewed}
-	if r.Open && r.Pending != "" && r.PendingStands && r.Purpose == purposeIdentify {
-		var err error
-		if late.Pending, err = conversion.ParseEmail(r.Pending); err != nil {
-			return fmt.Errorf("chosen address of request %d: %w", r.RequestID, err)
-		}
+	if r.Open && r.PendingStands && r.Purpose == purposeIdentify {
+		late.Pending = r.Pending.Email
 	}
 	return late
 }
@@ -118,10 +110,8 @@ func (db *DB) markTyped(ctx context.Context, row codeRow) error {
 	case row.Mailed:
 		query = noteTyped
 	}
-	if _, err := db.x.ExecContext(ctx, query, row.RequestID, row.Generation); err != nil {
-		return fmt.Errorf("mark a code of request %d as typed: %w", row.RequestID, busy(err))
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, query, row.RequestID, row.Generation)
+	return wrap(busy(err), "mark a code of request %d as typed", row.RequestID)
 }
 
 // Credentials are what a subscriber chose, already hashed.
@@ -171,10 +161,7 @@ func (db *DB) Activate(ctx context.Context, a Activation) error {
 	if errors.Is(err, errRepeated) {
 		err = db.openSession(ctx, a.Request, a.SessionHash)
 	}
-	if err != nil {
-		return fmt.Errorf("activate request %d: %w", a.Request, err)
-	}
-	return nil
+	return wrap(err, "activate request %d", a.Request)
 }
 
 //go:embed query/switch_request.sql
@@ -201,15 +188,8 @@ func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r lockedRequest, c
 	if n != 1 {
 		return conversion.ErrCodeRefused
 	}
-	n, err = affected(tx.ExecContext(ctx, switchSpace, a.Request, r.Now, a.Email.String(), a.Email.Key(),
-		c.Password, c.Question, c.Answer, facts, a.SessionHash[:], RecapSession.Seconds()))
-	if err != nil {
-		return err
-	}
-	if n != 1 {
-		return conversion.ErrAlreadyActivated
-	}
-	return nil
+	return run(ctx, tx, do(switchSpace, a.Request, r.Now, a.Email.String(), a.Email.Key(),
+		c.Password, c.Question, c.Answer, facts, a.SessionHash[:], RecapSession.Seconds()).or(conversion.ErrAlreadyActivated))
 }
 
 // errRepeated says that the same form was submitted before.
@@ -266,7 +246,7 @@ func lockSubmission(ctx context.Context, tx *sqlx.Tx, s Submission, done func(lo
 			return r, c, err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, seizeRequest, s.Request); err != nil {
+	if err := run(ctx, tx, do(seizeRequest, s.Request)); err != nil {
 		return r, c, err
 	}
 	if err := tx.GetContext(ctx, &r, lockedRequestQuery, s.Request, s.Generation); err != nil {
@@ -280,8 +260,7 @@ func lockSubmission(ctx context.Context, tx *sqlx.Tx, s Submission, done func(lo
 	}
 	// The mail was started anew after its code was typed. The request becomes mailed
 	// before anything else.
-	_, err = tx.ExecContext(ctx, markTyped, s.Request, s.Generation)
-	return r, c, err
+	return r, c, run(ctx, tx, do(markTyped, s.Request, s.Generation))
 }
 
 // check tells whether the locked request may take the form.
@@ -306,7 +285,7 @@ type lockedRequest struct {
 	Valid      bool                     `db:"valid"`
 	Mailed     bool                     `db:"mailed"` // the code is
 	Submission string                   `db:"submission"`
-	Chosen     string                   `db:"chosen_email"`
+	Chosen     address                  `db:"chosen_email"`
 	Password   conversion.Hash          `db:"password_hash"`
 	Question   conversion.TrustQuestion `db:"question"`
 	Answer     conversion.Hash          `db:"answer_hash"`
@@ -321,10 +300,7 @@ func (r lockedRequest) kept() Credentials {
 }
 
 // chosen tells whether e is the other address that the request waits for.
-func (r lockedRequest) chosen(e conversion.Email) bool {
-	c, err := conversion.ParseEmail(r.Chosen)
-	return err == nil && c.Same(e)
-}
+func (r lockedRequest) chosen(e conversion.Email) bool { return r.Chosen.Same(e) }
 
 // rereading is how long it may take to find out a lost answer.
 const rereading = 5 * time.Second
@@ -332,8 +308,7 @@ const rereading = 5 * time.Second
 //go:embed query/has_submission.sql
 var hasSubmission string
 
-func (db *DB) hasForm(ctx context.Context, s Submission) (bool, error) {
-	var done bool
-	err := db.x.GetContext(ctx, &done, hasSubmission, s.Request, s.ID)
+func (db *DB) hasForm(ctx context.Context, s Submission) (done bool, err error) {
+	err = db.x.GetContext(ctx, &done, hasSubmission, s.Request, s.ID)
 	return done, err
 }

@@ -45,10 +45,7 @@ func (db *DB) ChooseAddress(ctx context.Context, s Submission) (Choice, error) {
 	if errors.Is(err, errRepeated) {
 		return Choice{}, nil
 	}
-	if err != nil {
-		return Choice{}, fmt.Errorf("choose another address for request %d: %w", s.Request, err)
-	}
-	return choice, nil
+	return choice, wrap(err, "choose another address for request %d", s.Request)
 }
 
 func choose(ctx context.Context, tx *sqlx.Tx, s Submission, r lockedRequest, c Credentials) (Choice, error) {
@@ -59,15 +56,8 @@ func choose(ctx context.Context, tx *sqlx.Tx, s Submission, r lockedRequest, c C
 	if err := reserve(ctx, tx, s.Email, r.Now); err != nil {
 		return Choice{}, err
 	}
-	n, err := affected(tx.ExecContext(ctx, chooseAddress, s.Request, s.Email.String(), s.Email.Key(),
-		c.Password, c.Question, c.Answer, s.ID, conversion.MaxOtherAddresses, r.Now))
-	if err != nil {
-		return Choice{}, err
-	}
-	if n != 1 {
-		return Choice{}, conversion.ErrTooManyAddresses
-	}
-	return Choice{}, nil
+	return Choice{}, run(ctx, tx, do(chooseAddress, s.Request, s.Email.String(), s.Email.Key(), c.Password, c.Question, c.Answer, s.ID, r.Now,
+		true, conversion.MaxOtherAddresses, false).or(conversion.ErrTooManyAddresses))
 }
 
 //go:embed query/close_overdue_address.sql
@@ -82,24 +72,27 @@ func reserve(ctx context.Context, tx *sqlx.Tx, e conversion.Email, at time.Time)
 	if _, err := tx.ExecContext(ctx, closeOverdueAddress, e.Key(), at); err != nil {
 		return fmt.Errorf("close overdue requests: %w", err)
 	}
-	var taken bool
-	if err := tx.GetContext(ctx, &taken, addressTaken, e.Key()); err != nil {
-		return fmt.Errorf("look the address up: %w", err)
+	return checkFree(ctx, tx, e)
+}
+
+// checkFree returns conversion.ErrAddressTaken if the address is an identifier.
+func checkFree(ctx context.Context, tx *sqlx.Tx, e conversion.Email) error {
+	taken, err := isTaken(ctx, tx, e)
+	if err == nil && taken {
+		err = conversion.ErrAddressTaken
 	}
-	if taken {
-		return conversion.ErrAddressTaken
-	}
-	return nil
+	return err
 }
 
 // AddressTaken tells whether an address is the identifier of a password space (R6).
 // Only a person who has proven the address may learn it.
 func (db *DB) AddressTaken(ctx context.Context, e conversion.Email) (bool, error) {
-	var taken bool
-	if err := db.x.GetContext(ctx, &taken, addressTaken, e.Key()); err != nil {
-		return false, fmt.Errorf("look an address up: %w", err)
-	}
-	return taken, nil
+	return isTaken(ctx, db.x, e)
+}
+
+func isTaken(ctx context.Context, q sqlx.QueryerContext, e conversion.Email) (taken bool, err error) {
+	err = sqlx.GetContext(ctx, q, &taken, addressTaken, e.Key())
+	return taken, wrap(err, "look an address up")
 }
 
 //go:embed query/reserved_until.sql

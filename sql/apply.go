@@ -40,7 +40,7 @@ func (r *importRun) store(ctx context.Context) (ImportResult, error) {
 		if err := r.tell(ctx); err != nil {
 			return ImportResult{}, err
 		}
-		if err := r.steps(ctx, step{`SAVEPOINT apply`, nil}); err != nil {
+		if err := run(ctx, r.tx, do(`SAVEPOINT apply`)); err != nil {
 			return ImportResult{}, err
 		}
 		r.Stage("storing")
@@ -60,7 +60,7 @@ func (r *importRun) store(ctx context.Context) (ImportResult, error) {
 		if err != nil {
 			return ImportResult{}, err
 		}
-		if err := r.steps(ctx, step{judgeAgain, nil}); err != nil {
+		if err := run(ctx, r.tx, do(judgeAgain)); err != nil {
 			return ImportResult{}, err
 		}
 		if err := r.known(ctx, 1, at); err != nil {
@@ -71,7 +71,7 @@ func (r *importRun) store(ctx context.Context) (ImportResult, error) {
 
 // back undoes all that apply did, and gives the locks back.
 func (r *importRun) back(ctx context.Context) (time.Time, error) {
-	if err := r.steps(ctx, step{`ROLLBACK TO SAVEPOINT apply`, nil}); err != nil {
+	if err := run(ctx, r.tx, do(`ROLLBACK TO SAVEPOINT apply`)); err != nil {
 		return time.Time{}, err
 	}
 	return now(ctx, r.tx)
@@ -111,11 +111,11 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 	if err := r.openRequests(ctx, batch, c.ID); err != nil {
 		return result, false, err
 	}
-	err = r.steps(ctx,
-		step{applyUpdates, []any{batch, r.Actor}},
-		step{applyRedirects, []any{batch, r.Actor}},
-		step{forgetRejected, []any{batch}},
-		step{replaceRejected, []any{batch, c.ID}})
+	err = run(ctx, r.tx,
+		do(applyUpdates, batch, r.Actor),
+		do(applyRedirects, batch, r.Actor),
+		do(forgetRejected, batch),
+		do(replaceRejected, batch, c.ID))
 	if err != nil {
 		return result, false, err
 	}
@@ -123,7 +123,7 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 		return result, false, err
 	}
 	result.Batch, result.Campaign, result.State, result.MovedFrom = batch, c.Name, c.State, before.unless(c)
-	err = r.steps(ctx, step{keepImport, []any{batch, r.Actor, result.Rows, result.Accepted, result.Unchanged, result.NotDue, result.Excluded, result.Rejected}})
+	err = run(ctx, r.tx, do(keepImport, batch, r.Actor, result.Rows, result.Accepted, result.Unchanged, result.NotDue, result.Excluded, result.Rejected))
 	if err != nil {
 		return result, false, err
 	}
@@ -150,7 +150,7 @@ var (
 // is overtaken. Overdue requests are closed first. A row whose space got or lost its
 // request in the meantime goes another round.
 func (r *importRun) openRequests(ctx context.Context, batch, campaign int64) error {
-	if err := r.steps(ctx, step{openFirst, []any{batch, campaign, r.Keys.Newest(), r.Actor}}); err != nil {
+	if err := run(ctx, r.tx, do(openFirst, batch, campaign, r.Keys.Newest(), r.Actor)); err != nil {
 		return err
 	}
 	for round := 1; round <= maxJudgements; round++ {
@@ -170,8 +170,8 @@ func (r *importRun) openRequests(ctx context.Context, batch, campaign int64) err
 // has an open request already.
 func (r *importRun) openRound(ctx context.Context, batch, campaign int64, round int) (contested bool, err error) {
 	// The statement joins what it has opened itself, where no key helps.
-	err = r.steps(ctx, step{`SET LOCAL enable_hashjoin = on`, nil},
-		step{openAgain, []any{batch, round, campaign, r.Campaign != "", r.Keys.Newest(), r.Actor}}, step{keysOnly, nil})
+	err = run(ctx, r.tx, do(`SET LOCAL enable_hashjoin = on`),
+		do(openAgain, batch, round, campaign, r.Campaign != "", r.Keys.Newest(), r.Actor), do(keysOnly))
 	if err != nil {
 		return false, err
 	}
@@ -182,14 +182,14 @@ func (r *importRun) openRound(ctx context.Context, batch, campaign int64, round 
 // judgeContested locks the open requests of contested rows and judges these rows again.
 // It tells whether some of them must go another round.
 func (r *importRun) judgeContested(ctx context.Context, round int) (moved bool, err error) {
-	if err := r.steps(ctx, step{lockContested, nil}); err != nil {
+	if err := run(ctx, r.tx, do(lockContested)); err != nil {
 		return false, err
 	}
 	at, err := now(ctx, r.tx)
 	if err != nil {
 		return false, err
 	}
-	if err := r.steps(ctx, step{closeOverdueContested, []any{r.Actor, at}}); err != nil {
+	if err := run(ctx, r.tx, do(closeOverdueContested, r.Actor, at)); err != nil {
 		return false, err
 	}
 	if err := r.known(ctx, round, at); err != nil {
@@ -206,11 +206,11 @@ var campaignOfFile string
 // a new one is 0.
 func (r *importRun) campaign(ctx context.Context) (Campaign, error) {
 	if r.Campaign != "" {
-		c, err := campaignOf(ctx, r.tx, r.Campaign)
+		c, err := campaignOf(ctx, r.tx, campaignNamed, r.Campaign)
 		switch {
 		case errors.Is(err, ErrNoCampaign):
 			return Campaign{Name: r.Campaign, State: CampaignPrepared}, nil
-		case err == nil && (c.State == CampaignCancelled || c.State == CampaignClosed):
+		case err == nil && c.over():
 			return c, &CampaignStateError{c.Name, c.State}
 		}
 		return c, err
@@ -228,7 +228,7 @@ func (r *importRun) newCampaign(ctx context.Context) (Campaign, error) {
 	base := strings.TrimSuffix(r.FileName, filepath.Ext(r.FileName))
 	for n := 1; ; n++ {
 		name := campaignName(base, n)
-		_, err := campaignOf(ctx, r.tx, name)
+		_, err := campaignOf(ctx, r.tx, campaignNamed, name)
 		if errors.Is(err, ErrNoCampaign) {
 			return Campaign{Name: name, State: CampaignPrepared}, nil
 		}

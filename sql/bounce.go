@@ -5,7 +5,6 @@ import (
 	stdsql "database/sql"
 	_ "embed"
 	"errors"
-	"fmt"
 
 	"github.com/jmoiron/sqlx"
 
@@ -25,7 +24,7 @@ var (
 // address is left alone, even if the request is activated (D17).
 func (db *DB) Bounced(ctx context.Context, request int64, generation int, class conversion.Bounce) (news bool, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, lockRequest, request); err != nil {
+		if err := run(ctx, tx, do(lockRequest, request)); err != nil {
 			return err
 		}
 		n, err := affected(tx.ExecContext(ctx, bounced, request, generation, class))
@@ -40,10 +39,7 @@ func (db *DB) Bounced(ctx context.Context, request int64, generation int, class 
 		news = news || made
 		return err
 	})
-	if err != nil {
-		return false, fmt.Errorf("record the bounce of request %d: %w", request, err)
-	}
-	return news, nil
+	return news, wrap(err, "record the bounce of request %d", request)
 }
 
 // complained excludes the address that one mail went to, unless it is excluded without
@@ -54,9 +50,8 @@ func complained(ctx context.Context, tx *sqlx.Tx, request int64, generation int)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
+	if err == nil {
+		_, err = exclude(ctx, tx, Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedAddress, Key: key}, Reason: "complaint", Actor: "worker"})
 	}
-	_, err = exclude(ctx, tx, Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedAddress, Key: key}, Reason: "complaint", Actor: "worker"})
 	return err == nil, err
 }

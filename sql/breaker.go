@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -28,19 +27,11 @@ var excuse string
 // obligations whose mails met that refusal. The mails that were refused without a clear
 // reason since the last success get their attempt back.
 func (db *DB) OpenBreaker(ctx context.Context, reason string, met []int64) error {
-	err := db.inTx(ctx, func(tx *sqlx.Tx) error { return openIn(ctx, tx, reason, met) })
-	if err != nil {
-		return fmt.Errorf("open the breaker: %w", err)
-	}
-	return nil
+	return wrap(db.steps(ctx, openSteps(reason, met)...), "open the breaker")
 }
 
-func openIn(ctx context.Context, tx *sqlx.Tx, reason string, met []int64) error {
-	if _, err := tx.ExecContext(ctx, openBreaker, reason, ProbeEvery.Seconds()); err != nil {
-		return err
-	}
-	_, err := tx.ExecContext(ctx, excuse, pq.Int64Array(met), ProbeEvery.Seconds())
-	return err
+func openSteps(reason string, met []int64) []step {
+	return []step{do(openBreaker, reason, ProbeEvery.Seconds()), do(excuse, pq.Int64Array(met), ProbeEvery.Seconds())}
 }
 
 // A Turn is what a refusal did to the breaker.
@@ -78,10 +69,10 @@ func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn
 		if err := tx.GetContext(ctx, &isOpen, holdBreaker); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, noteUnclear, pq.Int64Array(ids)); err != nil {
+		if err := run(ctx, tx, do(noteUnclear, pq.Int64Array(ids))); err != nil {
 			return err
 		}
-		turn, err = Unturned, nil
+		turn = Unturned
 		if isOpen {
 			turn, err = whileOpen(ctx, tx)
 			return err
@@ -91,29 +82,25 @@ func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn
 			return err
 		}
 		turn = Opened
-		return openIn(ctx, tx, reason, nil)
+		return run(ctx, tx, openSteps(reason, nil)...)
 	})
-	switch {
-	case errors.Is(err, ErrUnknown):
+	if errors.Is(err, ErrUnknown) {
 		return Unturned, nil
-	case err != nil:
-		return Unturned, fmt.Errorf("note unclear refusals: %w", err)
 	}
-	return turn, nil
+	return turn, wrap(err, "note unclear refusals")
 }
 
 // whileOpen excuses the mails that were refused for the first time. It closes the
 // breaker if each mail has been refused again.
 func whileOpen(ctx context.Context, tx *sqlx.Tx) (Turn, error) {
-	if _, err := tx.ExecContext(ctx, excuse, pq.Int64Array{}, ProbeEvery.Seconds()); err != nil {
+	if err := run(ctx, tx, do(excuse, pq.Int64Array{}, ProbeEvery.Seconds())); err != nil {
 		return Unturned, err
 	}
 	var left bool
 	if err := tx.GetContext(ctx, &left, anyExcused); err != nil || left {
 		return Unturned, err
 	}
-	_, err := tx.ExecContext(ctx, closeBreaker)
-	return Closed, err
+	return Closed, run(ctx, tx, do(closeBreaker))
 }
 
 //go:embed query/blame.sql
@@ -125,10 +112,8 @@ func (db *DB) Blame(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	if _, err := db.x.ExecContext(ctx, blame, pq.Int64Array(ids)); err != nil {
-		return fmt.Errorf("blame refused mails: %w", err)
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, blame, pq.Int64Array(ids))
+	return wrap(err, "blame refused mails")
 }
 
 //go:embed query/claim_probe.sql
@@ -143,10 +128,8 @@ type Passage struct {
 // ClaimProbe looks whether the breaker is open, and takes the probe if one is due.
 func (db *DB) ClaimProbe(ctx context.Context) (Passage, error) {
 	var p Passage
-	if err := db.x.GetContext(ctx, &p, claimProbe, ProbeEvery.Seconds()); err != nil {
-		return Passage{}, fmt.Errorf("claim the probe: %w", err)
-	}
-	return p, nil
+	err := db.x.GetContext(ctx, &p, claimProbe, ProbeEvery.Seconds())
+	return p, wrap(err, "claim the probe")
 }
 
 //go:embed query/close_breaker.sql
@@ -154,8 +137,6 @@ var closeBreaker string
 
 // CloseBreaker lets mail flow again.
 func (db *DB) CloseBreaker(ctx context.Context) error {
-	if _, err := db.x.ExecContext(ctx, closeBreaker); err != nil {
-		return fmt.Errorf("close the breaker: %w", err)
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, closeBreaker)
+	return wrap(err, "close the breaker")
 }

@@ -48,23 +48,26 @@ func CheckCampaignName(name string) error {
 
 // A Campaign stands above batches (D12).
 type Campaign struct {
-	ID        int64
-	Name      string
-	State     CampaignState
-	Why       string // the reason of this state, if somebody gave one
-	CreatedAt time.Time
-	Message   conversion.Message // stands in its invitations and reminders
-	Tried     string             // digest of the texts of the latest trial that was sent; "" if none was
+	ID        int64              `db:"id"`
+	Name      string             `db:"name"`
+	State     CampaignState      `db:"state"`
+	Why       string             `db:"why"` // the reason of this state, if somebody gave one
+	CreatedAt time.Time          `db:"created_at"`
+	Message   conversion.Message `db:"message"` // stands in its invitations and reminders
+	Tried     string             `db:"tried"`   // digest of the texts of the latest trial that was sent; "" if none was
 	CampaignSettings
 }
 
+// over tells whether nothing is added to the campaign, nor sent by it any more.
+func (c Campaign) over() bool { return c.State == CampaignCancelled || c.State == CampaignClosed }
+
 // CampaignSettings are the brakes of a campaign. The zero value brakes nothing.
 type CampaignSettings struct {
-	StartsAt time.Time     // no invitation starts before this instant; zero: at once
-	Pilot    int           // the campaign pauses once so many invitations have started; 0: it does not
-	PerDay   int           // at most so many invitations start on a day in Paris; 0: no limit (D13)
-	MinHelp  time.Duration // so much assistance lies in the lifetime of a code; whole minutes (D14)
-	Again    int           // a subscriber whose code expired is invited again so often, at most MaxAgain times (D16)
+	StartsAt time.Time     `db:"starts_at"` // no invitation starts before this instant; zero: at once
+	Pilot    int           `db:"pilot"`     // the campaign pauses once so many invitations have started; 0: it does not
+	PerDay   int           `db:"per_day"`   // at most so many invitations start on a day in Paris; 0: no limit (D13)
+	MinHelp  time.Duration `db:"-"`         // so much assistance lies in the lifetime of a code; whole minutes (D14)
+	Again    int           `db:"again"`     // a subscriber whose code expired is invited again so often, at most MaxAgain times (D16)
 }
 
 // MaxAgain is how often a campaign invites again at the most: on 30, 15, 7 and 2 days
@@ -90,24 +93,14 @@ func (e *CampaignStateError) Error() string {
 }
 
 type campaignRow struct {
-	ID        int64              `db:"id"`
-	Name      string             `db:"name"`
-	State     CampaignState      `db:"state"`
-	Why       string             `db:"why"`
-	CreatedAt time.Time          `db:"created_at"`
-	StartsAt  time.Time          `db:"starts_at"`
-	Pilot     int                `db:"pilot"`
-	PerDay    int                `db:"per_day"`
-	MinHelp   int                `db:"min_help"` // minutes
-	Again     int                `db:"again"`
-	Tried     string             `db:"tried"`
-	Message   conversion.Message `db:"message"`
+	Campaign
+	MinHelp int `db:"min_help"` // minutes
 }
 
 func (r campaignRow) campaign() Campaign {
-	return Campaign{ID: r.ID, Name: r.Name, State: r.State, Why: r.Why, CreatedAt: r.CreatedAt, Message: r.Message, Tried: r.Tried, CampaignSettings: CampaignSettings{
-		StartsAt: known(r.StartsAt), Pilot: r.Pilot, PerDay: r.PerDay, MinHelp: time.Duration(r.MinHelp) * time.Minute, Again: r.Again,
-	}}
+	c := r.Campaign
+	c.StartsAt, c.MinHelp = known(c.StartsAt), time.Duration(r.MinHelp)*time.Minute
+	return c
 }
 
 //go:embed query/campaign_named.sql
@@ -119,19 +112,16 @@ var ErrNoCampaign = errors.New("there is no campaign")
 // Campaign finds a campaign by its name, whatever the case. It returns
 // ErrNoCampaign.
 func (db *DB) Campaign(ctx context.Context, name string) (Campaign, error) {
-	return campaignOf(ctx, db.x, name)
+	return campaignOf(ctx, db.x, campaignNamed, name)
 }
 
-func campaignOf(ctx context.Context, q sqlx.QueryerContext, name string) (Campaign, error) {
+func campaignOf(ctx context.Context, q sqlx.QueryerContext, query, name string) (Campaign, error) {
 	var row campaignRow
-	err := sqlx.GetContext(ctx, q, &row, campaignNamed, name)
+	err := sqlx.GetContext(ctx, q, &row, query, name)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return Campaign{}, fmt.Errorf("%w %q: `bascule campaign` lists them", ErrNoCampaign, name)
 	}
-	if err != nil {
-		return Campaign{}, fmt.Errorf("read campaign %q: %w", name, err)
-	}
-	return row.campaign(), nil
+	return row.campaign(), wrap(err, "read campaign %q", name)
 }
 
 // A CampaignLine is a campaign in a list of campaigns.
@@ -151,25 +141,28 @@ var campaigns string
 
 // Campaigns lists all campaigns, newest first.
 func (db *DB) Campaigns(ctx context.Context) (list []CampaignLine, err error) {
-	if err := db.x.SelectContext(ctx, &list, campaigns); err != nil {
-		return nil, fmt.Errorf("list the campaigns: %w", err)
-	}
-	return list, nil
+	err = db.x.SelectContext(ctx, &list, campaigns)
+	return list, wrap(err, "list the campaigns")
 }
 
 // CampaignProgress is how far a campaign has come.
 type CampaignProgress struct {
 	Campaign
-	Rows         int // of its spreadsheets, each as it was handed in last
-	Held         int // invitations that it has not released
-	Started      int // invitations whose hand-over began, and did not certainly fail
-	StartedToday int // of them, today in Paris
-	Reminded     int // reminders that went out (D16)
-	ToInvite     int // subscribers to invite again later, as their code expired (D16), unless they are left alone then
+	CampaignCounts
 	States       map[conversion.State]int
 	NotDelivered int // of the expired (D11)
 	Spaces       map[conversion.Access]int
 	Log          []CampaignEvent // the latest, oldest first
+}
+
+// CampaignCounts count rows, invitations and reminders of a campaign.
+type CampaignCounts struct {
+	Rows         int `db:"rows"`          // of its spreadsheets, each as it was handed in last
+	Held         int `db:"held"`          // invitations that it has not released
+	Started      int `db:"started"`       // invitations whose hand-over began, and did not certainly fail
+	StartedToday int `db:"started_today"` // of them, today in Paris
+	Reminded     int `db:"reminded"`      // reminders that went out (D16)
+	ToInvite     int `db:"again"`         // subscribers to invite again later, as their code expired (D16), unless they are left alone then
 }
 
 // A CampaignEvent is an entry of a campaign's log (I9).
@@ -180,12 +173,8 @@ type CampaignEvent struct {
 	Why   string    `db:"why"`
 }
 
-var (
-	//go:embed query/campaign_counts.sql
-	campaignCounts string
-	//go:embed query/campaign_audit.sql
-	campaignAudit string
-)
+//go:embed query/campaign_audit.sql
+var campaignAudit string
 
 // campaignLog is how many events Progress returns.
 const campaignLog = 20
@@ -195,29 +184,14 @@ func (db *DB) Progress(ctx context.Context, name string) (p CampaignProgress, er
 	if p.Campaign, err = db.Campaign(ctx, name); err != nil {
 		return p, err
 	}
-	at, err := db.Now(ctx)
+	c, err := db.count(ctx, 0, p.ID)
 	if err != nil {
 		return p, err
 	}
-	var c struct {
-		counted
-		Rows         int `db:"rows"`
-		Held         int `db:"held"`
-		Started      int `db:"started"`
-		StartedToday int `db:"started_today"`
-		Reminded     int `db:"reminded"`
-		ToInvite     int `db:"again"`
+	p.CampaignCounts, p.States, p.NotDelivered, p.Spaces = c.CampaignCounts, c.states(), c.NotDelivered, c.spaces()
+	if p.over() {
+		p.ToInvite = 0
 	}
-	if err := db.x.GetContext(ctx, &c, campaignCounts, p.ID, at); err != nil {
-		return p, fmt.Errorf("count campaign %q: %w", name, err)
-	}
-	p.Rows, p.Held, p.Started, p.StartedToday, p.Reminded = c.Rows, c.Held, c.Started, c.StartedToday, c.Reminded
-	if p.State != CampaignCancelled && p.State != CampaignClosed {
-		p.ToInvite = c.ToInvite
-	}
-	p.States, p.NotDelivered, p.Spaces = c.states(), c.NotDelivered, c.spaces()
-	if err := db.x.SelectContext(ctx, &p.Log, campaignAudit, p.ID, campaignLog); err != nil {
-		return p, fmt.Errorf("read the log of campaign %q: %w", name, err)
-	}
-	return p, nil
+	err = db.x.SelectContext(ctx, &p.Log, campaignAudit, p.ID, campaignLog)
+	return p, wrap(err, "read the log of campaign %q", name)
 }

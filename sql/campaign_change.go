@@ -6,6 +6,7 @@ import (
 	stdsql "database/sql"
 	_ "embed"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -41,7 +42,7 @@ func (db *DB) StartAnyway(ctx context.Context, name string, s CampaignSettings, 
 			return err
 		}
 		if why != "" {
-			if _, err := tx.ExecContext(ctx, noteStartAnyway, c.ID, actor, why); err != nil {
+			if err := run(ctx, tx, do(noteStartAnyway, c.ID, actor, why)); err != nil {
 				return fmt.Errorf("record why campaign %q starts: %w", c.Name, err)
 			}
 		}
@@ -70,8 +71,7 @@ func (db *DB) ResumeCampaign(ctx context.Context, name, actor string) error {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, wakeCampaign, c.ID)
-		return err
+		return run(ctx, tx, do(wakeCampaign, c.ID))
 	})
 }
 
@@ -79,7 +79,7 @@ func (db *DB) ResumeCampaign(ctx context.Context, name, actor string) error {
 // ErrNoCampaign or a *CampaignStateError.
 func (db *DB) SetCampaign(ctx context.Context, name string, change func(*CampaignSettings), actor string) error {
 	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
-		if c.State == CampaignCancelled || c.State == CampaignClosed {
+		if c.over() {
 			return &CampaignStateError{c.Name, c.State}
 		}
 		s := c.CampaignSettings
@@ -96,7 +96,7 @@ var setMessage string
 // *CampaignStateError.
 func (db *DB) SetMessage(ctx context.Context, name string, m conversion.Message, actor string) error {
 	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
-		if c.State == CampaignCancelled || c.State == CampaignClosed {
+		if c.over() {
 			return &CampaignStateError{c.Name, c.State}
 		}
 		if m == c.Message {
@@ -106,24 +106,17 @@ func (db *DB) SetMessage(ctx context.Context, name string, m conversion.Message,
 		if m != "" {
 			why = fmt.Sprintf("%d characters, sha256 %.8x", len([]rune(m)), sha256.Sum256([]byte(m)))
 		}
-		if _, err := tx.ExecContext(ctx, setMessage, c.ID, m, actor, why); err != nil {
-			return fmt.Errorf("change the message of campaign %q: %w", c.Name, err)
-		}
-		return nil
+		return wrap(run(ctx, tx, do(setMessage, c.ID, m, actor, why)), "change the message of campaign %q", c.Name)
 	})
 }
+
+var lockCampaign = campaignNamed + ` FOR NO KEY UPDATE`
 
 // changeCampaign runs f in a transaction that holds the campaign.
 func (db *DB) changeCampaign(ctx context.Context, name string, f func(*sqlx.Tx, Campaign) error) error {
 	return db.inTx(ctx, func(tx *sqlx.Tx) error {
-		c, err := campaignOf(ctx, tx, name)
+		c, err := campaignOf(ctx, tx, lockCampaign, name)
 		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `SELECT FROM campaign WHERE id = $1 FOR NO KEY UPDATE`, c.ID); err != nil {
-			return fmt.Errorf("lock campaign %q: %w", name, err)
-		}
-		if c, err = campaignOf(ctx, tx, name); err != nil { // as it is now that it is locked
 			return err
 		}
 		return f(tx, c)
@@ -149,10 +142,7 @@ func set(ctx context.Context, tx *sqlx.Tx, c Campaign, s CampaignSettings, actor
 	startsAt := stdsql.NullTime{Time: s.StartsAt, Valid: !s.StartsAt.IsZero()}
 	positive := func(n int) stdsql.NullInt64 { return stdsql.NullInt64{Int64: int64(n), Valid: n > 0} }
 	_, err := tx.ExecContext(ctx, setCampaign, c.ID, startsAt, positive(s.Pilot), positive(s.PerDay), positive(int(s.MinHelp/time.Minute)), actor, s.String(), s.Again)
-	if err != nil {
-		return fmt.Errorf("change the settings of campaign %q: %w", c.Name, err)
-	}
-	return nil
+	return wrap(err, "change the settings of campaign %q", c.Name)
 }
 
 // String tells the settings in a line, for the log.
@@ -196,9 +186,7 @@ func (db *DB) endCampaign(ctx context.Context, name string, to CampaignState, wh
 	if err := db.x.SelectContext(ctx, &open, openOfCampaign, c.ID, to == CampaignClosed); err != nil {
 		return 0, fmt.Errorf("list the open requests of campaign %q: %w", name, err)
 	}
-	for len(open) > 0 {
-		chunk := open[:min(endChunk, len(open))]
-		open = open[len(chunk):]
+	for chunk := range slices.Chunk(open, endChunk) {
 		done, err := db.end(ctx, chunk, to == CampaignClosed, actor)
 		n += done
 		if err != nil {

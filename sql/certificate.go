@@ -37,7 +37,7 @@ var spacesOfCertificate string
 func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialNumber) ([]CertificateSpace, error) {
 	var rows []struct {
 		ID        int64     `db:"id"`
-		Chosen    string    `db:"chosen_email"`
+		Chosen    address   `db:"chosen_email"`
 		Taken     bool      `db:"chosen_taken"`
 		StartedAt time.Time `db:"started_at"`
 		ExpiresAt time.Time `db:"expires_at"`
@@ -54,14 +54,9 @@ func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialN
 			return nil, err
 		}
 		spaces[i] = CertificateSpace{ID: r.ID, Space: space, NoOther: r.Others >= conversion.MaxOtherAddresses}
-		if r.Chosen == "" {
-			continue
+		if !r.Chosen.IsZero() {
+			spaces[i].Open = OpenChoice{Email: r.Chosen.Email, Taken: r.Taken, StartedAt: known(r.StartedAt), ExpiresAt: known(r.ExpiresAt)}
 		}
-		chosen, err := conversion.ParseEmail(r.Chosen)
-		if err != nil {
-			return nil, fmt.Errorf("chosen address of space %s: %w", space.Number, err)
-		}
-		spaces[i].Open = OpenChoice{Email: chosen, Taken: r.Taken, StartedAt: known(r.StartedAt), ExpiresAt: known(r.ExpiresAt)}
 	}
 	return spaces, nil
 }

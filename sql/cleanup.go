@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	_ "embed"
-	"fmt"
 )
 
 //go:embed query/clean_up.sql
@@ -13,10 +12,8 @@ var cleanUp string
 // and mails that wait without end for nothing (D16, D17). It returns the largest of these
 // numbers.
 func (db *DB) CleanUp(ctx context.Context, limit int) (n int, err error) {
-	if err := db.x.GetContext(ctx, &n, cleanUp, limit); err != nil {
-		return 0, fmt.Errorf("clean up: %w", err)
-	}
-	return n, nil
+	err = db.x.GetContext(ctx, &n, cleanUp, limit)
+	return n, wrap(err, "clean up")
 }
 
 // foldLock lets one process at a time fold; see importLock.
@@ -27,8 +24,6 @@ var fold string
 
 // Fold shortens the tally, so that reading it stays fast. Its sums do not change.
 func (db *DB) Fold(ctx context.Context) error {
-	if _, err := db.x.ExecContext(ctx, fold, foldLock); err != nil {
-		return fmt.Errorf("fold the tally: %w", err)
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, fold, foldLock)
+	return wrap(err, "fold the tally")
 }

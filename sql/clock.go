@@ -42,8 +42,6 @@ func (db *DB) Now(ctx context.Context) (time.Time, error) {
 
 func now(ctx context.Context, q sqlx.QueryerContext) (time.Time, error) {
 	var t time.Time
-	if err := sqlx.GetContext(ctx, q, &t, `SELECT bascule_now()`); err != nil {
-		return t, fmt.Errorf("read the clock: %w", err)
-	}
-	return t, nil
+	err := sqlx.GetContext(ctx, q, &t, `SELECT bascule_now()`)
+	return t, wrap(err, "read the clock")
 }

@@ -28,7 +28,7 @@ type codeRow struct {
 	RequestID     int64            `db:"request_id"`
 	Generation    int              `db:"generation"`
 	Purpose       purpose          `db:"purpose"`
-	Email         string           `db:"email"`
+	Email         address          `db:"email"`
 	KeyID         conversion.KeyID `db:"key_id"`
 	Nonce         []byte           `db:"nonce"`
 	ExpiresAt     time.Time        `db:"expires_at"`
@@ -39,7 +39,7 @@ type codeRow struct {
 	Activated     bool             `db:"activated"`
 	CampaignID    int64            `db:"campaign_id"`
 	Submission    string           `db:"submission"`
-	Pending       string           `db:"pending"`
+	Pending       address          `db:"pending"`
 	ContactStands bool             `db:"contact_stands"`
 	PendingStands bool             `db:"pending_stands"`
 	Late          bool             `db:"late"`
@@ -77,10 +77,6 @@ func (db *DB) findCode(ctx context.Context, keys *conversion.Keyring, email conv
 
 // proves recomputes the code and compares all of it. The tag alone proves nothing.
 func (r codeRow) proves(keys *conversion.Keyring, email conversion.Email, code conversion.Code) (bool, error) {
-	to, err := conversion.ParseEmail(r.Email)
-	if err != nil {
-		return false, err
-	}
 	codeOf := keys.Code
 	switch r.Purpose {
 	case purposeReset:
@@ -88,8 +84,8 @@ func (r codeRow) proves(keys *conversion.Keyring, email conversion.Email, code c
 	case purposeIdentifier:
 		codeOf = keys.IdentifierCode
 	}
-	want, err := codeOf(r.KeyID, conversion.Nonce(r.Nonce), r.Generation, to)
-	return err == nil && to.Same(email) && want.Equal(code), err
+	want, err := codeOf(r.KeyID, conversion.Nonce(r.Nonce), r.Generation, r.Email.Email)
+	return err == nil && r.Email.Same(email) && want.Equal(code), err
 }
 
 func tagValue(t conversion.Tag) int64 { return int64(binary.BigEndian.Uint64(t[:])) }

@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"bascule/internal/conversion"
 )
@@ -37,8 +36,5 @@ func (db *DB) CompaniesOf(ctx context.Context, space int64, siren string) (Compa
 	if err == nil {
 		err = errors.Join(json.Unmarshal(row.All, &c.All), json.Unmarshal(row.Chosen, &c.Chosen))
 	}
-	if err != nil {
-		return Companies{}, fmt.Errorf("read the companies of space %d: %w", space, err)
-	}
-	return c, nil
+	return c, wrap(err, "read the companies of space %d", space)
 }

@@ -26,7 +26,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	l := &link{patience: &c.patience}
-	inner.Dialer(l)
+	inner.Dialer(dialFunc(l.dial))
 	unwatch := context.AfterFunc(ctx, l.part) // the handshake knows no context
 	made, err := inner.Connect(ctx)
 	if !unwatch() && err == nil {
@@ -120,9 +120,7 @@ func (c *conn) statement(ctx context.Context, query string) (driver.Stmt, error)
 }
 
 func (c *conn) noted(err error) error {
-	if server, ok := errors.AsType[*pq.Error](err); ok && (server.Code == "0A000" || server.Code == "26000") {
-		c.stale = true
-	}
+	c.stale = c.stale || sqlState(err) == "0A000" || sqlState(err) == "26000"
 	return err
 }
 

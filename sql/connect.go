@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 )
 
 // newConnector reads a DATABASE_URL. No error repeats any part of it, as any part may
@@ -37,16 +38,13 @@ func connectError(err error) error {
 }
 
 func remedyOf(err error) string {
-	if server, ok := errors.AsType[*pq.Error](err); ok {
-		return remedyOfServer(server)
-	}
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return "its host is not known: check the host's name, and that special characters of the password are written as %XX"
-	}
+	var host *net.DNSError
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	var certificate *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &host):
+		return "its host is not known: check the host's name, and that special characters of the password are written as %XX"
 	case errors.Is(err, pq.ErrSSLNotSupported):
 		return "the server offers no TLS: set it up there (ssl = on), or add ?sslmode=disable where nobody can listen on the network"
 	case errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &certificate):
@@ -60,47 +58,36 @@ func remedyOf(err error) string {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, syscall.EHOSTUNREACH):
 		return "no answer: check host and port, and what the firewall lets through"
 	}
-	return ""
+	return Advice(err)
 }
 
 // Advice is what the operator can do about a refusal of PostgreSQL; "" for any other
 // error.
 func Advice(err error) string {
-	if server, ok := errors.AsType[*pq.Error](err); ok {
-		return remedyOfServer(server)
-	}
-	return ""
-}
-
-// remedyOfServer is what the operator can do about a refusal of PostgreSQL, by its
-// SQLSTATE.
-func remedyOfServer(err *pq.Error) string {
-	remedy := ""
-	switch err.Code {
-	case "28P01":
-		remedy = "user or password is wrong: correct it, with special characters of the password as %XX"
-	case "28000":
-		remedy = "the role is missing, or pg_hba.conf does not let it in from here: CREATE ROLE … LOGIN, or add a line there"
-	case "3D000":
-		remedy = "the database is missing: createdb it, then run `bascule migrate`"
-	case "42501":
-		remedy = "the role lacks a right: run `bascule migrate --grant ROLE` as the owner, which alone may migrate"
-	case "53300":
-		remedy = "the server has no connection left: raise max_connections, or run less beside it"
-	case "57P03":
-		remedy = "the server is starting or stopping: try again in a moment"
-	case "42704":
-		remedy = "an option of the URL is not one of PostgreSQL's: take it out"
-	case "42P01", "42703", "42883":
-		remedy = "the schema is not the one of this program: run `bascule migrate`"
-	case "25006", "0A000": // a standby refuses to begin with 0A000
-		remedy = "this server is a standby, or read-only: give the primary"
-	case "53100":
-		remedy = "the disk of the database is full: make room"
-	case "57P01", "57P02":
-		remedy = "the server was stopped: try again when it is back"
-	default:
+	server, ok := errors.AsType[*pq.Error](err)
+	if !ok || remedies[server.Code] == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s): %s", err.Message, err.Code, remedy)
+	return fmt.Sprintf("%s (%s): %s", server.Message, server.Code, remedies[server.Code])
 }
+
+// remedies are what the operator can do about a refusal of PostgreSQL, by its SQLSTATE.
+var remedies = map[pqerror.Code]string{
+	"28P01": "user or password is wrong: correct it, with special characters of the password as %XX",
+	"28000": "the role is missing, or pg_hba.conf does not let it in from here: CREATE ROLE … LOGIN, or add a line there",
+	"3D000": "the database is missing: createdb it, then run `bascule migrate`",
+	"42501": "the role lacks a right: run `bascule migrate --grant ROLE` as the owner, which alone may migrate",
+	"53300": "the server has no connection left: raise max_connections, or run less beside it",
+	"57P03": "the server is starting or stopping: try again in a moment",
+	"42704": "an option of the URL is not one of PostgreSQL's: take it out",
+	"42P01": anotherSchema, "42703": anotherSchema, "42883": anotherSchema,
+	"25006": standby, "0A000": standby, // a standby refuses to begin with 0A000
+	"53100": "the disk of the database is full: make room",
+	"57P01": stopped, "57P02": stopped,
+}
+
+const (
+	anotherSchema = "the schema is not the one of this program: run `bascule migrate`"
+	standby       = "this server is a standby, or read-only: give the primary"
+	stopped       = "the server was stopped: try again when it is back"
+)

@@ -3,13 +3,13 @@ package sql
 import (
 	"context"
 	"crypto/sha256"
-	stdsql "database/sql"
 	_ "embed"
-	"errors"
 	"fmt"
 	"iter"
 
 	"bascule/internal/conversion"
+
+	"github.com/lib/pq"
 )
 
 // A Correction is another contact address for one space.
@@ -21,23 +21,13 @@ type Correction struct {
 	Keys   *conversion.Keyring
 }
 
-//go:embed query/space_to_correct.sql
-var spaceToCorrect string
-
 // Correct imports one row: what is known of the space, with another contact address.
 // The judge and the verdicts are those of a spreadsheet (D9). It returns
 // conversion.ErrNotFound for an unknown number.
 func (db *DB) Correct(ctx context.Context, c Correction) (v Verdict, result ImportResult, err error) {
-	var row struct {
-		spaceRow
-		Priority int `db:"priority"`
-	}
-	err = db.x.GetContext(ctx, &row, spaceToCorrect, c.Number)
-	if errors.Is(err, stdsql.ErrNoRows) {
-		return v, result, fmt.Errorf("subscriber number %s: %w", c.Number, conversion.ErrNotFound)
-	}
-	if err != nil {
-		return v, result, fmt.Errorf("read space %s: %w", c.Number, err)
+	var row answeredSpace
+	if err := found(db.x.GetContext(ctx, &row, answeredSpaces, pq.Array([]conversion.SubscriberNumber{c.Number}))); err != nil {
+		return v, result, wrap(err, "subscriber number %s", c.Number)
 	}
 	space, err := row.space()
 	if err != nil {

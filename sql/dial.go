@@ -13,11 +13,26 @@ import (
 // an hour. It does not limit how long PostgreSQL works on a statement.
 const silence = 30 * time.Second
 
-// dialer connects to PostgreSQL. It implements pq.Dialer and pq.DialerContext.
-type dialer struct{ net.Dialer }
+// A dialFunc connects to PostgreSQL. It implements pq.Dialer and pq.DialerContext.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-func newDialer() *dialer {
-	return &dialer{net.Dialer{
+func (dial dialFunc) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return dial(ctx, network, address)
+}
+
+func (dial dialFunc) Dial(network, address string) (net.Conn, error) {
+	return dial(context.Background(), network, address)
+}
+
+func (dial dialFunc) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return dial(ctx, network, address)
+}
+
+// dial connects, and limits the silence.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence / 2, Interval: silence / 6, Count: 3},
 		Control: func(network, _ string, c syscall.RawConn) (err error) {
 			if network == "unix" {
@@ -28,11 +43,6 @@ func newDialer() *dialer {
 			}
 			return err
 		},
-	}}
-}
-
-func (d *dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
+	}
 	return d.DialContext(ctx, network, address)
 }

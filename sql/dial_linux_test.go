@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	_ pq.Dialer        = (*dialer)(nil)
-	_ pq.DialerContext = (*dialer)(nil)
+	_ pq.Dialer        = dialFunc(dial)
+	_ pq.DialerContext = dialFunc(dial)
 )
 
 // I1: a database machine that vanishes without a word is noticed within the
@@ -23,7 +23,7 @@ func TestSilence(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	c, err := newDialer().DialTimeout("tcp", l.Addr().String(), time.Minute)
+	c, err := dialFunc(dial).DialTimeout("tcp", l.Addr().String(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

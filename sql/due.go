@@ -24,10 +24,8 @@ var due string
 // Due counts what is due in each lane, up to limit.
 func (db *DB) Due(ctx context.Context, limit int) ([]Due, error) {
 	var lanes []Due
-	if err := db.x.SelectContext(ctx, &lanes, due, limit); err != nil {
-		return nil, fmt.Errorf("count what is due: %w", err)
-	}
-	return lanes, nil
+	err := db.x.SelectContext(ctx, &lanes, due, limit)
+	return lanes, wrap(err, "count what is due")
 }
 
 // dueChannel is notified by every statement that adds an obligation.
@@ -37,7 +35,7 @@ const dueChannel = "bascule_due"
 // ends. Notifications are lost while the connection is down, so the caller also needs a
 // tick. It waits for the first connection. It returns an error if ctx ends before.
 func (db *DB) WatchDue(ctx context.Context, log *slog.Logger) (<-chan struct{}, error) {
-	l := pq.NewDialListener(listenDialer{newDialer()}, db.pool.url, time.Second, 30*time.Second, func(e pq.ListenerEventType, err error) {
+	l := pq.NewDialListener(dialFunc(dialToListen), db.pool.url, time.Second, 30*time.Second, func(e pq.ListenerEventType, err error) {
 		if err != nil {
 			log.Warn("the connection that listens for work is down", "err", err)
 		}

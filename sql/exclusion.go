@@ -39,8 +39,6 @@ var (
 	excludeQuery string
 	//go:embed query/lift_exclusion.sql
 	liftExclusion string
-	//go:embed query/story_exclusions.sql
-	storyExclusions string
 )
 
 // A KeptExclusion is an exclusion that holds now.
@@ -133,10 +131,8 @@ var countNamed string
 
 // CountNamed tells how many spaces an exclusion would name.
 func (db *DB) CountNamed(ctx context.Context, x conversion.Excluded) (n int, err error) {
-	if err := db.x.GetContext(ctx, &n, countNamed, x.Kind, x.Key); err != nil {
-		return 0, fmt.Errorf("count whom an exclusion names: %w", err)
-	}
-	return n, nil
+	err = db.x.GetContext(ctx, &n, countNamed, x.Kind, x.Key)
+	return n, wrap(err, "count whom an exclusion names")
 }
 
 // Exclude leaves somebody alone from now on: no import leads to an invitation or a
@@ -147,10 +143,7 @@ func (db *DB) Exclude(ctx context.Context, x Exclusion) (spaces int, err error) 
 		spaces, err = exclude(ctx, tx, x)
 		return err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("exclude: %w", err)
-	}
-	return spaces, nil
+	return spaces, wrap(err, "exclude")
 }
 
 func exclude(ctx context.Context, tx *sqlx.Tx, x Exclusion) (spaces int, err error) {
@@ -158,7 +151,7 @@ func exclude(ctx context.Context, tx *sqlx.Tx, x Exclusion) (spaces int, err err
 	if !x.EndsAt.IsZero() {
 		ends = x.EndsAt
 	}
-	if _, err := tx.ExecContext(ctx, lockExclusions, x.Kind, x.Key); err != nil {
+	if err := run(ctx, tx, do(lockExclusions, x.Kind, x.Key)); err != nil {
 		return 0, err
 	}
 	err = tx.GetContext(ctx, &spaces, excludeQuery, x.Kind, x.Key, ends, x.Reason, x.Actor)
@@ -174,7 +167,7 @@ func (db *DB) Lift(ctx context.Context, x conversion.Excluded, reason, actor str
 		Spaces int `db:"spaces"`
 	}
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, lockExclusions, x.Kind, x.Key); err != nil {
+		if err := run(ctx, tx, do(lockExclusions, x.Kind, x.Key)); err != nil {
 			return err
 		}
 		return tx.GetContext(ctx, &row, liftExclusion, x.Kind, x.Key, reason, actor)
@@ -182,15 +175,5 @@ func (db *DB) Lift(ctx context.Context, x conversion.Excluded, reason, actor str
 	if err == nil && row.Lifted == 0 {
 		err = conversion.ErrNotFound
 	}
-	if err != nil {
-		return 0, fmt.Errorf("lift the exclusion of this %s: %w", x.Kind, err)
-	}
-	return row.Spaces, nil
-}
-
-// exclusions are the exclusions that leave a space alone at an instant.
-func exclusions(ctx context.Context, q sqlx.QueryerContext, space int64, at time.Time) ([]SpaceExclusion, error) {
-	var list []SpaceExclusion
-	err := sqlx.SelectContext(ctx, q, &list, storyExclusions, space, at)
-	return list, err
+	return row.Spaces, wrap(err, "lift the exclusion of this %s", x.Kind)
 }

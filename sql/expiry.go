@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	_ "embed"
-	"fmt"
 )
 
 // Swept is what one sweep did.
@@ -30,10 +29,7 @@ var (
 func (db *DB) Remind(ctx context.Context, limit int) (Looked, error) {
 	var l Looked
 	err := db.look(ctx, &l, remind, limit)
-	if err != nil {
-		return Looked{}, fmt.Errorf("remind: %w", err)
-	}
-	return l, nil
+	return l, wrap(err, "remind")
 }
 
 // Sweep looks at up to limit deadlines that have passed, and expires their requests
@@ -42,10 +38,7 @@ func (db *DB) Remind(ctx context.Context, limit int) (Looked, error) {
 func (db *DB) Sweep(ctx context.Context, limit int) (Swept, error) {
 	var s Swept
 	err := db.look(ctx, &s, sweep, limit)
-	if err != nil {
-		return Swept{}, fmt.Errorf("sweep: %w", err)
-	}
-	return s, nil
+	return s, wrap(err, "sweep")
 }
 
 func (db *DB) look(ctx context.Context, into any, query string, limit int) error {

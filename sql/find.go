@@ -66,14 +66,11 @@ func (db *DB) FindSpaces(ctx context.Context, by Search, limit int) (spaces []Fo
 		Total int `db:"total"`
 	}
 	err = tx.SelectContext(ctx, &rows, findSpaces, args...)
-	if answer, ok := errors.AsType[*pq.Error](err); ok && answer.Code == "57014" && ctx.Err() == nil {
+	if sqlState(err) == "57014" && ctx.Err() == nil {
 		return nil, 0, ErrSearchLong
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("find spaces: %w", err)
 	}
 	for _, r := range rows {
 		spaces, total = append(spaces, r.FoundSpace), r.Total
 	}
-	return spaces, total, nil
+	return spaces, total, wrap(err, "find spaces")
 }

@@ -14,11 +14,11 @@ import (
 
 // A SharedSpace is a space whose contact address others of its campaign have, too.
 type SharedSpace struct {
-	Number  conversion.SubscriberNumber
-	Holder  string
-	Contact conversion.Email
-	Expires time.Time // its certificate
-	Sharing int       // how many spaces have the address
+	Number  conversion.SubscriberNumber `db:"number"`
+	Holder  string                      `db:"holder"`
+	Contact conversion.Email            `db:"-"`
+	Expires time.Time                   `db:"certificate_expires"`
+	Sharing int                         `db:"sharing"` // how many spaces have the address
 }
 
 //go:embed query/shared_spaces.sql
@@ -28,19 +28,14 @@ var sharedSpaces string
 // one address after the other.
 func (db *DB) SharedSpaces(ctx context.Context, c Campaign, sharing int) iter.Seq2[SharedSpace, error] {
 	type row struct {
-		Number  conversion.SubscriberNumber `db:"number"`
-		Holder  string                      `db:"holder"`
-		Contact string                      `db:"contact_email"`
-		Expires time.Time                   `db:"certificate_expires"`
-		Sharing int                         `db:"sharing"`
+		SharedSpace
+		Contact address `db:"contact_email"`
 	}
 	return func(yield func(SharedSpace, error) bool) {
 		for r, err := range readRows[row](ctx, db.x, sharedSpaces, c.ID, sharing) {
-			s := SharedSpace{Number: r.Number, Holder: r.Holder, Expires: r.Expires, Sharing: r.Sharing}
-			if err == nil {
-				s.Contact, err = conversion.ParseEmail(r.Contact)
-			}
-			if !yield(s, err) || err != nil {
+			s := r.SharedSpace
+			s.Contact = r.Contact.Email
+			if !yield(s, err) {
 				return
 			}
 		}
@@ -98,18 +93,19 @@ func (db *DB) rowsOf(ctx context.Context, answers iter.Seq2[Answer, error], c Co
 //go:embed query/answered_spaces.sql
 var answeredSpaces string
 
+// An answeredSpace is a space as a spreadsheet tells it.
 type answeredSpace struct {
 	spaceRow
 	Priority int `db:"priority"`
 }
 
 func (db *DB) answered(ctx context.Context, answers []Answer, c Columns) ([]ImportRow, error) {
-	var numbers []string
+	var numbers pq.StringArray
 	for _, a := range answers {
 		numbers = append(numbers, string(a.Number))
 	}
 	known := make(map[conversion.SubscriberNumber]answeredSpace)
-	for s, err := range readRows[answeredSpace](ctx, db.x, answeredSpaces, pq.Array(numbers)) {
+	for s, err := range readRows[answeredSpace](ctx, db.x, answeredSpaces, numbers) {
 		if err != nil {
 			return nil, fmt.Errorf("read the spaces of a firm: %w", err)
 		}

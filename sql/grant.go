@@ -75,7 +75,7 @@ func (db *DB) Grant(ctx context.Context, role string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, script); err != nil {
+		if err := run(ctx, tx, do(script)); err != nil {
 			return err
 		}
 		if err := checkGranted(ctx, tx, role); err != nil {
@@ -83,10 +83,7 @@ func (db *DB) Grant(ctx context.Context, role string) error {
 		}
 		return checkExcess(ctx, tx, role)
 	})
-	if err != nil {
-		return fmt.Errorf("grant to role %q: %w", role, err)
-	}
-	return nil
+	return wrap(err, "grant to role %q", role)
 }
 
 func checkGrantee(ctx context.Context, tx *sqlx.Tx, role string) error {
@@ -112,11 +109,8 @@ func (db *DB) OwnerWarning(ctx context.Context) (string, error) {
 		Owns bool   `db:"owns"`
 	}
 	err := db.x.GetContext(ctx, &r, `SELECT current_user AS name, pg_has_role(relowner, 'MEMBER') AS owns FROM pg_class WHERE oid = 'space'::regclass`)
-	if err != nil {
-		return "", fmt.Errorf("look at the role: %w", err)
-	}
-	if !r.Owns {
-		return "", nil
+	if err != nil || !r.Owns {
+		return "", wrap(err, "look at the role")
 	}
 	return fmt.Sprintf("the role %s owns the tables, or is a superuser: nothing keeps switched spaces and the audit log from it;"+
 		" give DATABASE_URL a role of its own and run `bascule migrate --grant ROLE`", r.Name), nil
@@ -148,20 +142,12 @@ func (db *DB) QuietLog(ctx context.Context, role string) (string, error) {
 			role, settings); err != nil || isSet {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, grantLock); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, quiet(role, database))
-		return err
+		return run(ctx, tx, do(lockExclusively, grantLock), do(quiet(role, database)))
 	})
-	var pqErr *pq.Error
-	switch {
-	case errors.As(err, &pqErr) && pqErr.Code == "42501":
+	if sqlState(err) == "42501" {
 		return "PostgreSQL's own log may show addresses; have a superuser say: " + quiet(role, database), nil
-	case err != nil:
-		return "", fmt.Errorf("quiet the log of role %q: %w", role, err)
 	}
-	return "", nil
+	return "", wrap(err, "quiet the log of role %q", role)
 }
 
 // grantLock makes changes to one role wait for each other; see importLock.

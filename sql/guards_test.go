@@ -532,7 +532,7 @@ func TestReportOfABatch(t *testing.T) {
 	d.Freeze(t, time.Date(2027, 7, 6, 12, 0, 0, 0, time.UTC))
 	read := func(batch int64) (requests, rejected string) {
 		t.Helper()
-		d.must(d.ReadReport(d.ctx, sql.Scope{Batch: batch}, func(r sql.Report) error {
+		d.must(d.ReadReport(d.ctx, sql.Scope{Batch: batch}, func(r conversion.Report) error {
 			for q, err := range r.Requests {
 				d.must(err)
 				requests += fmt.Sprintf("%s %s", q.Number, q.State)

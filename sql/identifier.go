@@ -2,10 +2,7 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
-	"errors"
-	"fmt"
 
 	"github.com/jmoiron/sqlx"
 
@@ -21,23 +18,15 @@ var askCode string
 // returns conversion.ErrAddressTaken (R6).
 func (db *DB) AskIdentifier(ctx context.Context, s EnteredSpace, email conversion.Email, keys *conversion.Keyring) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, lockRequest, s.RequestID); err != nil {
+		if err := run(ctx, tx, do(lockRequest, s.RequestID)); err != nil {
 			return err
 		}
-		var taken bool
-		if err := tx.GetContext(ctx, &taken, addressTaken, email.Key()); err != nil {
+		if err := checkFree(ctx, tx, email); err != nil {
 			return err
 		}
-		if taken {
-			return conversion.ErrAddressTaken
-		}
-		_, err := tx.ExecContext(ctx, askCode, s.RequestID, purposeIdentifier, email.String(), email.Key(), keys.Newest())
-		return err
+		return run(ctx, tx, do(askCode, s.RequestID, purposeIdentifier, email.String(), email.Key(), keys.Newest()))
 	})
-	if err != nil {
-		return fmt.Errorf("ask for another identifier of space %d: %w", s.ID, err)
-	}
-	return nil
+	return wrap(err, "ask for another identifier of space %d", s.ID)
 }
 
 //go:embed query/pending_identifier.sql
@@ -46,15 +35,9 @@ var pendingIdentifier string
 // PendingIdentifier is the address that a code has yet to prove. It returns
 // conversion.ErrNotFound if there is none.
 func (db *DB) PendingIdentifier(ctx context.Context, s EnteredSpace) (conversion.Email, error) {
-	var email string
-	err := db.x.GetContext(ctx, &email, pendingIdentifier, s.RequestID)
-	if errors.Is(err, stdsql.ErrNoRows) {
-		return conversion.Email{}, conversion.ErrNotFound
-	}
-	if err != nil {
-		return conversion.Email{}, fmt.Errorf("read the address that space %d awaits: %w", s.ID, err)
-	}
-	return conversion.ParseEmail(email)
+	var a address
+	err := found(db.x.GetContext(ctx, &a, pendingIdentifier, s.RequestID))
+	return a.Email, wrap(err, "read the address that space %d awaits", s.ID)
 }
 
 //go:embed query/change_identifier.sql
@@ -72,26 +55,12 @@ func (db *DB) ChangeIdentifier(ctx context.Context, s EnteredSpace, keys *conver
 	if row.Purpose != purposeIdentifier || row.RequestID != s.RequestID || !row.Live {
 		return conversion.ErrCodeRefused
 	}
-	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, lockSpace, s.RequestID); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, lockCode, s.RequestID, row.Generation); err != nil {
-			return err
-		}
-		n, err := affected(tx.ExecContext(ctx, changeIdentifier, s.ID, s.RequestID, row.Generation, s.Password, tokenHash[:]))
-		if err == nil && n == 0 {
-			err = conversion.ErrCodeRefused
-		}
-		return err
-	})
+	err = db.steps(ctx, do(lockSpace, s.RequestID), do(lockCode, s.RequestID, row.Generation),
+		do(changeIdentifier, s.ID, s.RequestID, row.Generation, s.Password, tokenHash[:]).or(conversion.ErrCodeRefused))
 	if violates(err, "space_password_email") {
 		err = conversion.ErrAddressTaken
 	}
-	if err != nil {
-		return fmt.Errorf("change the identifier of space %d: %w", s.ID, err)
-	}
-	return nil
+	return wrap(err, "change the identifier of space %d", s.ID)
 }
 
 //go:embed query/change_question.sql
@@ -100,18 +69,7 @@ var changeQuestion string
 // ChangeQuestion replaces the trust question and its answer. It returns
 // conversion.ErrNotFound if the password was changed meanwhile.
 func (db *DB) ChangeQuestion(ctx context.Context, s EnteredSpace, question conversion.TrustQuestion, answer conversion.Hash) error {
-	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, lockSpace, s.RequestID); err != nil {
-			return err
-		}
-		n, err := affected(tx.ExecContext(ctx, changeQuestion, s.ID, s.Password, question, answer, s.RequestID))
-		if err == nil && n == 0 {
-			err = conversion.ErrNotFound
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("change the trust question of space %d: %w", s.ID, err)
-	}
-	return nil
+	err := db.steps(ctx, do(lockSpace, s.RequestID),
+		do(changeQuestion, s.ID, s.Password, question, answer, s.RequestID).or(conversion.ErrNotFound))
+	return wrap(err, "change the trust question of space %d", s.ID)
 }

@@ -97,10 +97,10 @@ type Verdict struct {
 // positive.
 const importLock = -1
 
-func waitForImports(ctx context.Context, tx *sqlx.Tx) error {
-	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, importLock)
-	return err
-}
+// waitForImports waits for importLock.
+var waitForImports = do(lockExclusively, importLock)
+
+const lockExclusively = `SELECT pg_advisory_xact_lock($1)`
 
 // Import judges one spreadsheet and applies it in one transaction: all of it or nothing
 // (D9). Imports wait for each other. They take locks on the rows that subscribers use
@@ -161,7 +161,7 @@ func (r *importRun) dry(ctx context.Context) (ImportResult, error) {
 	if err := r.read(ctx); err != nil {
 		return ImportResult{}, err
 	}
-	if err := r.steps(ctx, step{`SET TRANSACTION READ ONLY`, nil}); err != nil {
+	if err := run(ctx, r.tx, do(`SET TRANSACTION READ ONLY`)); err != nil {
 		return ImportResult{}, err
 	}
 	if err := r.judge(ctx); err != nil {
@@ -204,7 +204,7 @@ func (b earlierBatch) unless(c Campaign) string {
 // real judges and applies.
 func (r *importRun) real(ctx context.Context) (ImportResult, error) {
 	r.Stage("waiting for other imports")
-	if err := waitForImports(ctx, r.tx); err != nil {
+	if err := run(ctx, r.tx, waitForImports); err != nil {
 		return ImportResult{}, err
 	}
 	if err := r.read(ctx); err != nil {
@@ -217,7 +217,7 @@ func (r *importRun) real(ctx context.Context) (ImportResult, error) {
 	if err != nil || result.Accepted < manyRows {
 		return result, err
 	}
-	return result, r.steps(ctx, step{`SELECT analyze_filled()`, nil})
+	return result, run(ctx, r.tx, do(`SELECT analyze_filled()`))
 }
 
 // manyRows is how many rows make an import analyze the tables that it fills. Queries
@@ -240,7 +240,7 @@ var stage string
 // rows have arrived and are counted.
 func (r *importRun) read(ctx context.Context) error {
 	r.Stage("reading")
-	if err := r.steps(ctx, step{stage, nil}); err != nil {
+	if err := run(ctx, r.tx, do(stage)); err != nil {
 		return err
 	}
 	n, err := copyRows(ctx, r.tx, r.Rows,
@@ -257,7 +257,7 @@ func (r *importRun) read(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.steps(ctx, step{`CREATE UNIQUE INDEX ON staged (line)`, nil})
+	return run(ctx, r.tx, do(`CREATE UNIQUE INDEX ON staged (line)`))
 }
 
 // usualPriority is the priority of a row without one (D13).
@@ -313,17 +313,17 @@ func (r *importRun) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = r.steps(ctx,
-		step{judgeDossiers, []any{r.Columns.SIREN, conversion.MaxCompanies, conversion.MaxCompanyServices, conversion.MaxSpaceServices}},
-		step{judgeFile, []any{r.Columns.Number, r.Columns.Serial}},
-		step{rejectedBefore, []any{r.Corrected, r.Sheet, r.Expect}})
+	err = run(ctx, r.tx,
+		do(judgeDossiers, r.Columns.SIREN, conversion.MaxCompanies, conversion.MaxCompanyServices, conversion.MaxSpaceServices),
+		do(judgeFile, r.Columns.Number, r.Columns.Serial),
+		do(rejectedBefore, r.Corrected, r.Sheet, r.Expect))
 	if err != nil {
 		return err
 	}
 	if err := r.tx.GetContext(ctx, &r.orphans, countOrphans); err != nil {
 		return err
 	}
-	if err := r.steps(ctx, step{keysOnly, nil}); err != nil {
+	if err := run(ctx, r.tx, do(keysOnly)); err != nil {
 		return err
 	}
 	return r.known(ctx, 1, at)
@@ -335,24 +335,10 @@ const keysOnly = `SET LOCAL enable_nestloop = on; SET LOCAL enable_seqscan = off
 
 // known judges the rows without a verdict by what the database knows at an instant.
 func (r *importRun) known(ctx context.Context, round int, at time.Time) error {
-	return r.steps(ctx, step{judgeKnown, []any{r.Within.Seconds(), r.Columns.Email, at, round, !r.DryRun}})
+	return run(ctx, r.tx, do(judgeKnown, r.Within.Seconds(), r.Columns.Email, at, round, !r.DryRun))
 }
 
 func (r *importRun) count(ctx context.Context) (result ImportResult, err error) {
 	result.OrphanDossiers = r.orphans
 	return result, r.tx.GetContext(ctx, &result, countVerdicts, r.Expect)
-}
-
-type step struct {
-	query string
-	args  []any
-}
-
-func (r *importRun) steps(ctx context.Context, steps ...step) error {
-	for _, s := range steps {
-		if _, err := r.tx.ExecContext(ctx, s.query, s.args...); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -54,7 +54,7 @@ func (db *DB) CheckKeys(ctx context.Context, keys *conversion.Keyring) error {
 // two processes bring the first keys at once, one wins.
 func (db *DB) LearnKeys(ctx context.Context, keys *conversion.Keyring, use KeyUse) error {
 	return db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, keyLock); err != nil {
+		if err := run(ctx, tx, do(lockExclusively, keyLock)); err != nil {
 			return fmt.Errorf("check keys: %w", err)
 		}
 		if err := db.checkKeys(ctx, tx, keys, use); err != nil {
@@ -65,7 +65,7 @@ func (db *DB) LearnKeys(ctx context.Context, keys *conversion.Keyring, use KeyUs
 			if err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, knowKey, id, check, use.Worker); err != nil {
+			if err := run(ctx, tx, do(knowKey, id, check, use.Worker)); err != nil {
 				return fmt.Errorf("remember key %s: %w", id, err)
 			}
 		}

@@ -24,33 +24,28 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	fsys, err := migrationFiles()
+	p, err := db.migrator(goose.WithSessionLocker(locker))
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	p, err := goose.NewProvider(goose.DialectPostgres, db.x.DB, fsys,
-		goose.WithSessionLocker(locker), goose.WithSlog(slog.New(slog.DiscardHandler)))
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
+	_, err = p.Up(ctx)
+	return wrap(err, "migrate")
 }
 
-func migrationFiles() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
+func (db *DB) migrator(options ...goose.ProviderOption) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectPostgres, db.x.DB, files, append(options, goose.WithSlog(slog.New(slog.DiscardHandler)))...)
+}
 
 // ErrSchema says that the schema of the database is not that of this program.
 var ErrSchema = errors.New("the database schema is not up to date: run `bascule migrate`")
 
 // CheckSchema returns ErrSchema unless the schema is the one of this program.
 func (db *DB) CheckSchema(ctx context.Context) error {
-	fsys, err := migrationFiles()
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectPostgres, db.x.DB, fsys, goose.WithSlog(slog.New(slog.DiscardHandler)))
+	p, err := db.migrator()
 	if err != nil {
 		return fmt.Errorf("check schema: %w", err)
 	}
@@ -62,11 +57,8 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 		return ErrSchema
 	}
 	pending, err := p.HasPending(ctx)
-	if err != nil {
-		return fmt.Errorf("check schema: %w", err)
-	}
-	if pending {
+	if err == nil && pending {
 		return ErrSchema
 	}
-	return nil
+	return wrap(err, "check schema")
 }

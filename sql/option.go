@@ -4,10 +4,10 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
 )
@@ -29,17 +29,11 @@ var lockOpenRequest string
 //go:embed query/locked_space.sql
 var lockedSpaceQuery string
 
-//go:embed query/close_overdue_request.sql
-var closeOverdueRequest string
-
 //go:embed query/opt.sql
 var opt string
 
 //go:embed query/opt_standing.sql
 var optStanding string
-
-//go:embed query/opt_again.sql
-var optAgain string
 
 // errMoved says that another request was opened while this one waited.
 var errMoved = errors.New("the open request has changed")
@@ -71,10 +65,7 @@ func (db *DB) Opt(ctx context.Context, o Option) (Choice, error) {
 		// changes nothing if it was taken before.
 		err = ErrBusy
 	}
-	if err != nil {
-		return Choice{}, fmt.Errorf("opt for space %d: %w", o.Space, err)
-	}
-	return choice, nil
+	return choice, wrap(err, "opt for space %d", o.Space)
 }
 
 // optIn locks the request, then the space, in the order of an activation.
@@ -117,7 +108,7 @@ type lockedSpace struct {
 	Now        time.Time `db:"now"`
 	RequestID  int64     `db:"request_id"` // of the open request, 0 if there is none
 	Submission string    `db:"submission"`
-	Current    string    `db:"current_email"` // the address of the code that counts
+	Current    address   `db:"current_email"` // the address of the code that counts
 	Bounced    bool      `db:"bounced"`
 	StartedAt  time.Time `db:"started_at"`
 	ExpiresAt  time.Time `db:"expires_at"`
@@ -127,7 +118,7 @@ type lockedSpace struct {
 func (s lockedSpace) opt(ctx context.Context, tx *sqlx.Tx, o Option, c Credentials) (Choice, error) {
 	overdue := !known(s.ExpiresAt).IsZero() && !s.ExpiresAt.After(s.Now)
 	if s.RequestID != 0 && overdue {
-		if _, err := tx.ExecContext(ctx, closeOverdueRequest, s.RequestID, s.Now); err != nil {
+		if err := run(ctx, tx, do(closeOverdue, pq.Array([]int64{s.RequestID}), "subscriber")); err != nil {
 			return Choice{}, err
 		}
 		s.RequestID = 0
@@ -139,8 +130,7 @@ func (s lockedSpace) opt(ctx context.Context, tx *sqlx.Tx, o Option, c Credentia
 		return Choice{}, err
 	}
 	if s.RequestID == 0 {
-		_, err := tx.ExecContext(ctx, opt, o.Space, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now, o.Keys.Newest())
-		return Choice{}, err
+		return Choice{}, run(ctx, tx, do(opt, o.Space, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now, o.Keys.Newest()))
 	}
 	return s.prevail(ctx, tx, o, c)
 }
@@ -148,26 +138,17 @@ func (s lockedSpace) opt(ctx context.Context, tx *sqlx.Tx, o Option, c Credentia
 // prevail attaches the credentials to the open request (D8). A mail that was sent
 // stands.
 func (s lockedSpace) prevail(ctx context.Context, tx *sqlx.Tx, o Option, c Credentials) (Choice, error) {
-	current, err := conversion.ParseEmail(s.Current)
-	if err != nil {
-		return Choice{}, fmt.Errorf("address of request %d: %w", s.RequestID, err)
-	}
-	same := current.Same(o.Email)
+	same := s.Current.Same(o.Email)
 	if same && !s.Bounced && !known(s.StartedAt).IsZero() {
-		_, err := tx.ExecContext(ctx, optStanding, s.RequestID, c.Password, c.Question, c.Answer, o.ID, s.Now)
-		return s.standing(), err
+		return s.standing(), run(ctx, tx, do(optStanding, s.RequestID, c.Password, c.Question, c.Answer, o.ID, s.Now))
 	}
 	space, err := s.space()
 	if err != nil {
 		return Choice{}, err
 	}
 	other := !same && !space.Contact.Same(o.Email)
-	n, err := affected(tx.ExecContext(ctx, optAgain, s.RequestID, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now,
-		other, conversion.MaxOtherAddresses))
-	if err == nil && n == 0 {
-		err = conversion.ErrTooManyAddresses
-	}
-	return Choice{}, err
+	return Choice{}, run(ctx, tx, do(chooseAddress, s.RequestID, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now,
+		other, conversion.MaxOtherAddresses, true).or(conversion.ErrTooManyAddresses))
 }
 
 func (s lockedSpace) standing() Choice {

@@ -3,9 +3,6 @@ package sql
 import (
 	"context"
 	_ "embed"
-	"fmt"
-
-	"github.com/jmoiron/sqlx"
 
 	"bascule/internal/conversion"
 )
@@ -17,19 +14,10 @@ var lockRequest string
 // been matched (R31). Its code opens a new password. It is good for
 // conversion.ResetLifetime from the start of its mail; earlier codes are dead.
 func (db *DB) AskReset(ctx context.Context, i Identifier, keys *conversion.Keyring) error {
-	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		// The lock lets two visitors who ask at once pass one after the other.
-		// Otherwise both would take the same generation, and one would get no mail.
-		if _, err := tx.ExecContext(ctx, lockRequest, i.RequestID); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, askCode, i.RequestID, purposeReset, nil, nil, keys.Newest())
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("ask for a new password of space %d: %w", i.SpaceID, err)
-	}
-	return nil
+	// The lock lets two visitors who ask at once pass one after the other. Otherwise both
+	// would take the same generation, and one would get no mail.
+	err := db.steps(ctx, do(lockRequest, i.RequestID), do(askCode, i.RequestID, purposeReset, nil, nil, keys.Newest()))
+	return wrap(err, "ask for a new password of space %d", i.SpaceID)
 }
 
 // A Reset is what a right code for a new password opens.
@@ -67,23 +55,9 @@ var useReset string
 // database's clock, read behind the locks, decides whether the code is still good. It
 // returns conversion.ErrCodeRefused.
 func (db *DB) UseReset(ctx context.Context, r Reset, password conversion.Hash) error {
-	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, lockSpace, r.RequestID); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, lockCode, r.RequestID, r.Generation); err != nil {
-			return err
-		}
-		n, err := affected(tx.ExecContext(ctx, useReset, r.RequestID, r.Generation, password))
-		if err == nil && n == 0 {
-			err = conversion.ErrCodeRefused
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("use the reset of request %d: %w", r.RequestID, err)
-	}
-	return nil
+	err := db.steps(ctx, do(lockSpace, r.RequestID), do(lockCode, r.RequestID, r.Generation),
+		do(useReset, r.RequestID, r.Generation, password).or(conversion.ErrCodeRefused))
+	return wrap(err, "use the reset of request %d", r.RequestID)
 }
 
 //go:embed query/lock_space.sql
@@ -96,18 +70,7 @@ var changePassword string
 // its other sessions. It returns conversion.ErrNotFound if the password was changed
 // meanwhile.
 func (db *DB) ChangePassword(ctx context.Context, s EnteredSpace, password conversion.Hash, tokenHash [32]byte) error {
-	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, lockSpace, s.RequestID); err != nil {
-			return err
-		}
-		n, err := affected(tx.ExecContext(ctx, changePassword, s.ID, s.Password, password, s.RequestID, tokenHash[:]))
-		if err == nil && n == 0 {
-			err = conversion.ErrNotFound
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("change the password of space %d: %w", s.ID, err)
-	}
-	return nil
+	err := db.steps(ctx, do(lockSpace, s.RequestID),
+		do(changePassword, s.ID, s.Password, password, s.RequestID, tokenHash[:]).or(conversion.ErrNotFound))
+	return wrap(err, "change the password of space %d", s.ID)
 }

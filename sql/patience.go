@@ -39,28 +39,18 @@ type link struct {
 	main      *patientConn
 }
 
-func (l *link) Dial(network, address string) (net.Conn, error) {
-	return l.DialContext(context.Background(), network, address)
-}
-
-func (l *link) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	return l.DialContext(ctx, network, address)
-}
-
-func (l *link) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if l.connected.Load() {
 		l.part()
 		ctx, cancel := context.WithTimeout(ctx, parting)
 		defer cancel()
-		c, err := newDialer().DialContext(ctx, network, address)
+		c, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
 		return c, c.SetDeadline(time.Now().Add(parting))
 	}
-	c, err := newDialer().DialContext(ctx, network, address)
+	c, err := dial(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
@@ -161,17 +151,11 @@ func (errSilent) Timeout() bool { return true }
 // Unwrap tells that the deadline is ours.
 func (errSilent) Unwrap() error { return os.ErrDeadlineExceeded }
 
-// A listenDialer dials for the connection that waits for notifications.
-type listenDialer struct{ *dialer }
-
-func (d listenDialer) Dial(network, address string) (net.Conn, error) {
-	return d.DialContext(context.Background(), network, address)
-}
-
-func (d listenDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+// dialToListen dials for the connection that waits for notifications.
+func dialToListen(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connecting)
 	defer cancel()
-	c, err := d.dialer.DialContext(ctx, network, address)
+	c, err := dial(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"bascule/internal/conversion"
 	"bascule/internal/devenv/devtest"
 	"bascule/sql"
 )
@@ -74,7 +75,7 @@ func TestFrozenPostgres(t *testing.T) {
 		"a transaction": func(ctx context.Context, db *sql.DB) error { return db.Resend(ctx, "00000A", "admin") },
 		"a look":        func(ctx context.Context, db *sql.DB) error { return db.Ready(ctx) },
 		"a read snapshot": func(ctx context.Context, db *sql.DB) error {
-			return db.ReadReport(ctx, sql.Scope{}, func(sql.Report) error { return nil })
+			return db.ReadReport(ctx, sql.Scope{}, func(conversion.Report) error { return nil })
 		},
 	}
 	pools := make(map[string]*sql.DB) // each with a connection that stands

@@ -26,10 +26,8 @@ var pending string
 
 // Pending counts the invitations of a campaign that have not started, in no order.
 func (db *DB) Pending(ctx context.Context, c Campaign) (groups []PendingGroup, err error) {
-	if err := db.x.SelectContext(ctx, &groups, pending, c.ID, conversion.MailsPerAddress); err != nil {
-		return nil, fmt.Errorf("group the invitations of campaign %q: %w", c.Name, err)
-	}
-	return groups, nil
+	err = db.x.SelectContext(ctx, &groups, pending, c.ID, conversion.MailsPerAddress)
+	return groups, wrap(err, "group the invitations of campaign %q", c.Name)
 }
 
 // Recipients counts the addresses of invitations that have not started.

@@ -48,8 +48,17 @@ type LeftOut struct {
 	Why    Obstacle                    `json:"why"`
 }
 
-func newPlan() Plan {
-	return Plan{States: make(map[conversion.State]int), LeftOut: make(map[Obstacle]int)}
+// plan makes a plan of the requests that a query finds. why tells what keeps the command
+// from a request.
+func (db *DB) plan(ctx context.Context, byNumber bool, why func(candidate) Obstacle, query string, args ...any) (Plan, error) {
+	p := Plan{States: make(map[conversion.State]int), LeftOut: make(map[Obstacle]int), byNumber: byNumber}
+	for r, err := range readRows[candidate](ctx, db.x, query, args...) {
+		if err != nil {
+			return Plan{}, err
+		}
+		p.add(r, why(r))
+	}
+	return p, nil
 }
 
 func (p *Plan) add(r candidate, why Obstacle) {
@@ -70,6 +79,18 @@ type candidate struct {
 	RequestID int64                       `db:"request_id"`
 	State     conversion.State            `db:"state"`
 	Retry     Obstacle                    `db:"retry_obstacle"`
+}
+
+func (c candidate) retry() Obstacle { return c.Retry }
+
+func (c candidate) cancel() Obstacle {
+	switch {
+	case c.RequestID == 0:
+		return c.Retry
+	case c.State.Open():
+		return ""
+	}
+	return Obstacle(c.State)
 }
 
 // A RetryScope says which spaces are invited again: those of the numbers, if there are
@@ -95,66 +116,28 @@ var (
 // finds a cancelled request by its number alone. It returns conversion.ErrNotFound for
 // an unknown batch, and ErrNoCampaign.
 func (db *DB) PlanRetry(ctx context.Context, scope RetryScope) (Plan, error) {
-	p := newPlan()
-	p.byNumber, p.sameAddress = len(scope.Numbers) > 0, scope.SameAddress
 	query, args, err := db.retryQuery(ctx, scope)
 	if err != nil {
 		return Plan{}, err
 	}
-	for r, err := range readRows[candidate](ctx, db.x, query, args...) {
-		if err != nil {
-			return Plan{}, fmt.Errorf("find whom to invite again: %w", err)
-		}
-		p.add(r, r.Retry)
-	}
-	return p, nil
+	p, err := db.plan(ctx, len(scope.Numbers) > 0, candidate.retry, query, args...)
+	p.sameAddress = scope.SameAddress
+	return p, wrap(err, "find whom to invite again")
 }
 
 // retryQuery is the query that finds the candidates of a scope, with its arguments.
 func (db *DB) retryQuery(ctx context.Context, scope RetryScope) (query string, args []any, err error) {
 	if len(scope.Numbers) > 0 {
-		return planNamed, []any{pq.Array(distinct(scope.Numbers)), scope.SameAddress}, nil
+		return planNamed, []any{pq.Array(scope.Numbers), scope.SameAddress}, nil
 	}
-	var c Campaign
-	if scope.Campaign != "" {
-		if c, err = db.Campaign(ctx, scope.Campaign); err != nil {
-			return "", nil, err
-		}
-	}
-	return planAll, []any{scope.Batch, scope.SameAddress, c.ID}, db.checkBatch(ctx, scope.Batch)
+	c, err := db.scope(ctx, scope.Batch, scope.Campaign)
+	return planAll, []any{scope.Batch, scope.SameAddress, c.ID}, err
 }
 
 // PlanCancel finds the open requests of these numbers.
 func (db *DB) PlanCancel(ctx context.Context, numbers []conversion.SubscriberNumber) (Plan, error) {
-	p := newPlan()
-	p.byNumber = true
-	for r, err := range readRows[candidate](ctx, db.x, planNamed, pq.Array(distinct(numbers)), false) {
-		if err != nil {
-			return Plan{}, fmt.Errorf("find what to cancel: %w", err)
-		}
-		switch {
-		case r.RequestID == 0:
-			p.add(r, r.Retry)
-		case r.State.Open():
-			p.add(r, "")
-		default:
-			p.add(r, Obstacle(r.State))
-		}
-	}
-	return p, nil
-}
-
-// distinct keeps the first of equal numbers.
-func distinct(numbers []conversion.SubscriberNumber) []string {
-	seen := make(map[conversion.SubscriberNumber]bool, len(numbers))
-	var list []string
-	for _, n := range numbers {
-		if !seen[n] {
-			seen[n] = true
-			list = append(list, string(n))
-		}
-	}
-	return list
+	p, err := db.plan(ctx, true, candidate.cancel, planNamed, pq.Array(numbers), false)
+	return p, wrap(err, "find what to cancel")
 }
 
 var (
@@ -176,20 +159,14 @@ var (
 func (db *DB) Retry(ctx context.Context, p Plan, keys *conversion.Keyring, actor string) (int64, error) {
 	var opened int64
 	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
-		if err := waitForImports(ctx, tx); err != nil {
-			return err
-		}
 		chosen := pq.Array(p.Requests)
-		if _, err := tx.ExecContext(ctx, closeOverdue, chosen, actor); err != nil {
+		if err := run(ctx, tx, waitForImports, do(closeOverdue, chosen, actor)); err != nil {
 			return err
 		}
 		opened, err = affected(tx.ExecContext(ctx, retry, chosen, p.sameAddress, p.byNumber, keys.Newest(), actor, "retry"))
 		return err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("retry: %w", err)
-	}
-	return opened, nil
+	return opened, wrap(err, "retry")
 }
 
 // Cancel ends the chosen requests that are still open. Their codes are dead at once; a
@@ -197,10 +174,7 @@ func (db *DB) Retry(ctx context.Context, p Plan, keys *conversion.Keyring, actor
 // requests it ended.
 func (db *DB) Cancel(ctx context.Context, p Plan, actor string) (int64, error) {
 	n, err := db.end(ctx, p.Requests, false, actor)
-	if err != nil {
-		return 0, fmt.Errorf("cancel: %w", err)
-	}
-	return n, nil
+	return n, wrap(err, "cancel")
 }
 
 // end cancels the open ones of these requests; if unsent, only those whose code never
@@ -208,10 +182,8 @@ func (db *DB) Cancel(ctx context.Context, p Plan, actor string) (int64, error) {
 func (db *DB) end(ctx context.Context, requests []int64, unsent bool, actor string) (n int64, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
 		chosen := pq.Array(requests)
-		for _, lock := range []string{lockRequests, lockCodes} {
-			if _, err := tx.ExecContext(ctx, lock, chosen); err != nil {
-				return err
-			}
+		if err := run(ctx, tx, do(lockRequests, chosen), do(lockCodes, chosen)); err != nil {
+			return err
 		}
 		n, err = affected(tx.ExecContext(ctx, cancel, chosen, unsent, actor))
 		return err
@@ -231,26 +203,17 @@ var (
 // PlanReissue finds the open requests whose codes a key makes. If the key never made
 // any, it returns conversion.ErrKeyUnknown, with the keys in use.
 func (db *DB) PlanReissue(ctx context.Context, key conversion.KeyID) (Plan, error) {
-	p := newPlan()
-	for r, err := range readRows[candidate](ctx, db.x, planReissue, key) {
-		if err != nil {
-			return Plan{}, fmt.Errorf("find the codes of key %s: %w", key, err)
-		}
-		p.add(r, "")
-	}
-	if len(p.Requests) > 0 {
-		return p, nil
+	p, err := db.plan(ctx, false, candidate.retry, planReissue, key)
+	if err != nil || len(p.Requests) > 0 {
+		return p, wrap(err, "find the codes of key %s", key)
 	}
 	return p, db.checkUsed(ctx, key)
 }
 
 func (db *DB) checkUsed(ctx context.Context, key conversion.KeyID) error {
 	var used bool
-	if err := db.x.GetContext(ctx, &used, keyUsed, key); err != nil {
-		return fmt.Errorf("look for key %s: %w", key, err)
-	}
-	if used {
-		return nil
+	if err := db.x.GetContext(ctx, &used, keyUsed, key); err != nil || used {
+		return wrap(err, "look for key %s", key)
 	}
 	var known pq.StringArray
 	if err := db.x.SelectContext(ctx, &known, `SELECT id FROM key`); err != nil {
@@ -274,19 +237,10 @@ func (db *DB) checkUsed(ctx context.Context, key conversion.KeyID) error {
 func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conversion.Keyring, actor string) (int64, error) {
 	var n int64
 	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
-		if err := waitForImports(ctx, tx); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, closeOverdue, nil, actor); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, giveUpKey, leaked); err != nil {
+		if err := run(ctx, tx, waitForImports, do(closeOverdue, nil, actor), do(giveUpKey, leaked)); err != nil {
 			return err
 		}
 		return tx.GetContext(ctx, &n, reissue, leaked, keys.Newest(), actor)
 	})
-	if err != nil {
-		return 0, fmt.Errorf("reissue the codes of key %s: %w", leaked, err)
-	}
-	return n, nil
+	return n, wrap(err, "reissue the codes of key %s", leaked)
 }

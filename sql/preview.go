@@ -25,17 +25,12 @@ var preview string
 // certificate, and the first to leave. It leaves out numbers whose invitations are not
 // held.
 func (db *DB) Previews(ctx context.Context, c Campaign, numbers []conversion.SubscriberNumber) (list []Preview, err error) {
-	names := make(pq.StringArray, 0, len(numbers))
-	for _, n := range numbers {
-		names = append(names, string(n))
-	}
 	var rows []struct {
 		spaceRow
 		ContactKey string `db:"contact_key"`
 	}
-	failed := fmt.Sprintf("pick invitations of campaign %q", c.Name)
-	if err := db.x.SelectContext(ctx, &rows, preview, c.ID, names); err != nil {
-		return nil, fmt.Errorf("%s: %w", failed, err)
+	if err := db.x.SelectContext(ctx, &rows, preview, c.ID, pq.Array(numbers)); err != nil {
+		return nil, fmt.Errorf("pick invitations of campaign %q: %w", c.Name, err)
 	}
 	var keys []string
 	for _, row := range rows {
@@ -43,7 +38,7 @@ func (db *DB) Previews(ctx context.Context, c Campaign, numbers []conversion.Sub
 	}
 	contacts, err := contactsOf(ctx, db.x, keys)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", failed, err)
+		return nil, fmt.Errorf("read the contacts of campaign %q: %w", c.Name, err)
 	}
 	for _, row := range rows {
 		s, err := row.space()
@@ -62,8 +57,6 @@ var notePreview string
 // NotePreview records that a preview was made; what contains no address (I9). texts is a
 // digest of the texts that somebody was sent; "" if nobody was.
 func (db *DB) NotePreview(ctx context.Context, c Campaign, what, texts, actor string) error {
-	if _, err := db.x.ExecContext(ctx, notePreview, c.ID, actor, what, texts); err != nil {
-		return fmt.Errorf("record a preview of campaign %q: %w", c.Name, err)
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, notePreview, c.ID, actor, what, texts)
+	return wrap(err, "record a preview of campaign %q", c.Name)
 }

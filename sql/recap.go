@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"iter"
 
 	"bascule/internal/conversion"
@@ -29,10 +28,7 @@ func (db *DB) ClaimRecaps(ctx context.Context, limit int) (token string, recaps 
 		recaps = nil
 		return db.x.SelectContext(ctx, &recaps, claimRecaps, limit, token, Lease.Seconds())
 	})
-	if err != nil {
-		return "", nil, fmt.Errorf("claim recaps: %w", err)
-	}
-	return token, recaps, nil
+	return token, recaps, wrap(err, "claim recaps")
 }
 
 // A RenderedRecap is a finished document.
@@ -58,10 +54,7 @@ func (db *DB) FinishRecaps(ctx context.Context, token string, done []RenderedRec
 		_, err := db.x.ExecContext(ctx, finishRecaps, token, ids, pdfs, hashes)
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("keep %d recaps: %w", len(done), err)
-	}
-	return nil
+	return wrap(err, "keep %d recaps", len(done))
 }
 
 //go:embed query/recaps.sql

@@ -20,89 +20,6 @@ type Scope struct {
 	Campaign string // its name
 }
 
-// A Report is everything about its scope at one instant. Its sequences are read once,
-// one after the other, while ReadReport runs.
-type Report struct {
-	At       time.Time
-	FileName string // of the batch
-	Campaign string // its name as it is stored
-	Rows     ReportRows
-	Spaces   iter.Seq2[ReportSpaces, error]
-	Requests iter.Seq2[ReportRequest, error]
-	Rejected iter.Seq2[ReportRejected, error]
-}
-
-// ReportRows counts the rows of spreadsheets, each as it was handed in last.
-type ReportRows struct {
-	Files   int `db:"files"`
-	Rows    int `db:"rows"`
-	Taken   int `db:"taken"`
-	NotDue  int `db:"not_due"`
-	Refused int `db:"refused"` // rejected or excluded rows
-	// These are the refused rows that no later file has again.
-	StillExcluded int `db:"still_excluded"`
-	StillRejected int `db:"still_rejected"`
-}
-
-// The kinds of ReportSpaces.
-const (
-	AllSpaces      = ""
-	SpacesByMonth  = "month"
-	SpacesByDomain = "domain"
-	SpacesByIssuer = "issuer"
-)
-
-// ReportSpaces counts the spaces of one group, each once. Switched to Cancelled add up
-// to Spaces.
-type ReportSpaces struct {
-	Kind        string    `db:"kind"`
-	Month       time.Time `db:"month"` // its first day
-	Name        string    `db:"name"`  // of the domain or issuer
-	Spaces      int       `db:"spaces"`
-	Invited     int       `db:"invited"` // a mail went out, or the space is switched
-	Switched    int       `db:"switched"`
-	ToInvite    int       `db:"to_invite"`
-	Open        int       `db:"open"` // the code is good
-	Late        int       `db:"late"` // the code is not good any more
-	Unreachable int       `db:"unreachable"`
-	Cancelled   int       `db:"cancelled"`
-}
-
-// A ReportRequest is one request. Instants that have not come are zero.
-type ReportRequest struct {
-	ID                 int64
-	Number             conversion.SubscriberNumber
-	Holder             string
-	Email              string
-	Batch              int64
-	State              conversion.State
-	Origin             string
-	Generation         int
-	InDoubt            bool
-	Refusal            string
-	CertificateExpires time.Time
-	RequestedAt        time.Time
-	StartedAt          time.Time
-	MailedAt           time.Time
-	ExpiresAt          time.Time
-	ActivatedAt        time.Time
-	EndedAt            time.Time
-	BouncedAt          time.Time
-	Bounce             conversion.Bounce
-	NotDelivered       bool // the code sat in a queue until it was dead (D11)
-}
-
-// A ReportRejected is one row of a spreadsheet that was not taken.
-type ReportRejected struct {
-	Batch    int64  `db:"batch"`
-	FileName string `db:"file_name"`
-	Line     int    `db:"line"`
-	Verdict  string `db:"verdict"` // rejected or excluded
-	Cell     string `db:"cell"`
-	Reason   string `db:"reason"`
-	Number   string `db:"number"`
-}
-
 var (
 	//go:embed query/report_requests.sql
 	reportRequests string
@@ -119,16 +36,10 @@ var (
 // ReadReport calls use with one consistent picture of a scope: its counts equal its
 // rows, whatever goes on meanwhile. It returns conversion.ErrNotFound for an unknown
 // batch, and ErrNoCampaign.
-func (db *DB) ReadReport(ctx context.Context, of Scope, use func(Report) error) error {
-	if err := db.checkBatch(ctx, of.Batch); err != nil {
+func (db *DB) ReadReport(ctx context.Context, of Scope, use func(conversion.Report) error) error {
+	c, err := db.scope(ctx, of.Batch, of.Campaign)
+	if err != nil {
 		return err
-	}
-	var c Campaign
-	if of.Campaign != "" {
-		var err error
-		if c, err = db.Campaign(ctx, of.Campaign); err != nil {
-			return err
-		}
 	}
 	tx, err := db.begin(ctx, &stdsql.TxOptions{Isolation: stdsql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
@@ -142,12 +53,12 @@ func (db *DB) ReadReport(ctx context.Context, of Scope, use func(Report) error) 
 	return use(r)
 }
 
-func readReport(ctx context.Context, tx *sqlx.Tx, batch int64, c Campaign) (Report, error) {
+func readReport(ctx context.Context, tx *sqlx.Tx, batch int64, c Campaign) (conversion.Report, error) {
 	at, err := now(ctx, tx)
 	if err != nil {
-		return Report{}, err
+		return conversion.Report{}, err
 	}
-	r := Report{At: at, Campaign: c.Name}
+	r := conversion.Report{At: at, Batch: batch, Campaign: c.Name}
 	if batch != 0 {
 		if err := tx.GetContext(ctx, &r.FileName, batchFile, batch); err != nil {
 			return r, err
@@ -156,11 +67,11 @@ func readReport(ctx context.Context, tx *sqlx.Tx, batch int64, c Campaign) (Repo
 	if err := tx.GetContext(ctx, &r.Rows, reportRows, batch, c.ID); err != nil {
 		return r, err
 	}
-	r.Spaces = readRows[ReportSpaces](ctx, tx, reportSpaces, batch, c.ID, at)
-	r.Rejected = readRows[ReportRejected](ctx, tx, reportRejected, batch, c.ID)
-	r.Requests = func(yield func(ReportRequest, error) bool) {
+	r.Spaces = readRows[conversion.ReportSpaces](ctx, tx, reportSpaces, batch, c.ID, at)
+	r.Rejected = readRows[conversion.ReportRejected](ctx, tx, reportRejected, batch, c.ID)
+	r.Requests = func(yield func(conversion.ReportRequest, error) bool) {
 		if _, err := tx.ExecContext(ctx, rowByRow); err != nil {
-			yield(ReportRequest{}, err)
+			yield(conversion.ReportRequest{}, err)
 			return
 		}
 		readRequests(ctx, tx, batch, 0, c.ID, at)(yield)
@@ -174,9 +85,9 @@ const rowByRow = `SET LOCAL jit = off; SET LOCAL enable_sort = off; SET LOCAL en
 
 // readRequests reads the requests of a batch, a space and a campaign, 0 for any. There
 // may be millions of rows, so each is read into the same variables.
-func readRequests(ctx context.Context, q sqlx.QueryerContext, batch, space, campaign int64, at time.Time) iter.Seq2[ReportRequest, error] {
-	return func(yield func(ReportRequest, error) bool) {
-		var r ReportRequest
+func readRequests(ctx context.Context, q sqlx.QueryerContext, batch, space, campaign int64, at time.Time) iter.Seq2[conversion.ReportRequest, error] {
+	return func(yield func(conversion.ReportRequest, error) bool) {
+		var r conversion.ReportRequest
 		rows, err := q.QueryContext(ctx, reportRequests, batch, at, space, campaign)
 		if err != nil {
 			yield(r, err)

@@ -11,16 +11,16 @@ import (
 
 // picture is what a report tells of a scope, in one snapshot.
 type picture struct {
-	rows     sql.ReportRows
-	spaces   map[string][]sql.ReportSpaces // by kind
+	rows     conversion.ReportRows
+	spaces   map[string][]conversion.ReportSpaces // by kind
 	states   map[conversion.State]int
 	rejected []string // the numbers
 }
 
 func (d *desk) picture(of sql.Scope) picture {
 	d.t.Helper()
-	p := picture{spaces: make(map[string][]sql.ReportSpaces), states: make(map[conversion.State]int)}
-	d.must(d.ReadReport(d.ctx, of, func(r sql.Report) error {
+	p := picture{spaces: make(map[string][]conversion.ReportSpaces), states: make(map[conversion.State]int)}
+	d.must(d.ReadReport(d.ctx, of, func(r conversion.Report) error {
 		p.rows = r.Rows
 		for s, err := range r.Spaces {
 			d.must(err)
@@ -40,12 +40,12 @@ func (d *desk) picture(of sql.Scope) picture {
 }
 
 // all is the group of all spaces.
-func (d *desk) all(p picture) sql.ReportSpaces {
+func (d *desk) all(p picture) conversion.ReportSpaces {
 	d.t.Helper()
-	if n := len(p.spaces[sql.AllSpaces]); n != 1 {
+	if n := len(p.spaces[conversion.AllSpaces]); n != 1 {
 		d.t.Fatalf("%d groups of all spaces", n)
 	}
-	return p.spaces[sql.AllSpaces][0]
+	return p.spaces[conversion.AllSpaces][0]
 }
 
 // C8, D12: a list of 200 rows that is corrected twice is 200 spaces, and none of its
@@ -91,7 +91,7 @@ func TestReportOfAListCorrectedTwice(t *testing.T) {
 	p := d.picture(sql.Scope{Campaign: "lot"})
 	progress, err := d.Progress(d.ctx, "lot")
 	d.must(err)
-	if want := (sql.ReportRows{Files: 3, Rows: progress.Rows, Taken: 525, Refused: 75}); p.rows != want || p.rows.Rows != 600 {
+	if want := (conversion.ReportRows{Files: 3, Rows: progress.Rows, Taken: 525, Refused: 75}); p.rows != want || p.rows.Rows != 600 {
 		t.Errorf("rows %+v, want %+v", p.rows, want)
 	}
 	d.agree(p, progress.States, progress.Spaces)
@@ -118,14 +118,14 @@ func (d *desk) agree(p picture, states map[conversion.State]int, spaces map[conv
 		d.t.Errorf("the report has %+v, elsewhere there are %v", all, spaces)
 	}
 	for kind, groups := range p.spaces {
-		var sum sql.ReportSpaces
+		var sum conversion.ReportSpaces
 		for _, g := range groups {
 			if g.Switched+g.ToInvite+g.Open+g.Late+g.Unreachable+g.Cancelled != g.Spaces || g.Invited > g.Spaces || g.Invited < g.Switched {
 				d.t.Errorf("%s: a space counts twice, or not: %+v", kind, g)
 			}
 			sum.Spaces, sum.Invited, sum.Switched, sum.Open = sum.Spaces+g.Spaces, sum.Invited+g.Invited, sum.Switched+g.Switched, sum.Open+g.Open
 		}
-		if want := (sql.ReportSpaces{Spaces: all.Spaces, Invited: all.Invited, Switched: all.Switched, Open: all.Open}); sum != want {
+		if want := (conversion.ReportSpaces{Spaces: all.Spaces, Invited: all.Invited, Switched: all.Switched, Open: all.Open}); sum != want {
 			d.t.Errorf("the groups by %q add up to %+v, all are %+v", kind, sum, want)
 		}
 	}
@@ -152,19 +152,19 @@ func TestReportCountsSpaces(t *testing.T) {
 	d.mail(d.latest("000004")) // waits for its subscriber
 	d.must(d.activate(d.mail(d.latest("000005"))))
 	p := d.picture(sql.Scope{})
-	want := sql.ReportSpaces{Month: time.Unix(0, 0), Spaces: 7, Invited: 5, Switched: 1, ToInvite: 3, Open: 1, Late: 1, Unreachable: 1}
+	want := conversion.ReportSpaces{Month: time.Unix(0, 0), Spaces: 7, Invited: 5, Switched: 1, ToInvite: 3, Open: 1, Late: 1, Unreachable: 1}
 	got := d.all(p)
 	if got.Month = want.Month; got != want {
 		t.Errorf("all: %+v, want %+v", got, want)
 	}
 	var names string
-	for _, g := range p.spaces[sql.SpacesByDomain] {
+	for _, g := range p.spaces[conversion.SpacesByDomain] {
 		names += fmt.Sprintf("%s %d/%d, ", g.Name, g.Switched, g.Spaces)
 	}
 	if names != "a.example 0/3, b.example 1/2, c.example 0/2, " {
 		t.Errorf("by domain: %s", names)
 	}
-	if m := p.spaces[sql.SpacesByMonth]; len(m) != 1 || m[0].Month.Format(time.DateOnly) != "2027-04-01" || m[0].Spaces != 7 {
+	if m := p.spaces[conversion.SpacesByMonth]; len(m) != 1 || m[0].Month.Format(time.DateOnly) != "2027-04-01" || m[0].Spaces != 7 {
 		t.Errorf("by month: %+v", m)
 	}
 }

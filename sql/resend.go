@@ -2,9 +2,7 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
-	"errors"
 	"fmt"
 	"time"
 
@@ -49,11 +47,7 @@ type latest struct {
 func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, actor string) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		var id int64
-		err := tx.GetContext(ctx, &id, lockLatestRequest, number)
-		if errors.Is(err, stdsql.ErrNoRows) {
-			return conversion.ErrNotFound
-		}
-		if err != nil {
+		if err := found(tx.GetContext(ctx, &id, lockLatestRequest, number)); err != nil {
 			return err
 		}
 		var r latest
@@ -63,13 +57,9 @@ func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, ac
 		if err := resendRefusal(number, r.State, r.Resends, r.LeftAlone); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, resend, r.ID, r.Generation, r.Now, actor)
-		return err
+		return run(ctx, tx, do(resend, r.ID, r.Generation, r.Now, actor))
 	})
-	if err != nil {
-		return fmt.Errorf("resend to %s: %w", number, err)
-	}
-	return nil
+	return wrap(err, "resend to %s", number)
 }
 
 // resendRefusal is the reason why a code cannot be sent again, nil if it can (D3, D17).

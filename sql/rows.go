@@ -2,10 +2,65 @@ package sql
 
 import (
 	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/jmoiron/sqlx"
+
+	"bascule/internal/conversion"
 )
+
+// wrap names the operation that met an error. Without an error it returns nil.
+func wrap(err error, operation string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", fmt.Sprintf(operation, args...), err)
+}
+
+// found makes conversion.ErrNotFound of the lack of a row.
+func found(err error) error {
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return conversion.ErrNotFound
+	}
+	return err
+}
+
+// A step is a statement of a transaction that returns no rows.
+type step struct {
+	query string
+	args  []any
+	none  error // the error if no row changes; nil: that is right, too
+}
+
+func do(query string, args ...any) step { return step{query: query, args: args} }
+
+// or is the step that returns none if it changes no row.
+func (s step) or(none error) step {
+	s.none = none
+	return s
+}
+
+// run runs the steps, one after the other.
+func run(ctx context.Context, tx *sqlx.Tx, steps ...step) error {
+	for _, s := range steps {
+		n, err := affected(tx.ExecContext(ctx, s.query, s.args...))
+		if err == nil && n == 0 {
+			err = s.none
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// steps runs the steps in a transaction.
+func (db *DB) steps(ctx context.Context, steps ...step) error {
+	return db.inTx(ctx, func(tx *sqlx.Tx) error { return run(ctx, tx, steps...) })
+}
 
 // readRows streams the rows of a query. The rows are closed when the loop ends.
 func readRows[T any](ctx context.Context, q sqlx.QueryerContext, query string, args ...any) iter.Seq2[T, error] {

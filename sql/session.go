@@ -2,13 +2,9 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
@@ -25,20 +21,11 @@ var openSession string
 // returns conversion.ErrAlreadyActivated. A session with this token may be open
 // already: it belongs to an activation whose COMMIT was not answered, and it stays.
 func (db *DB) openSession(ctx context.Context, request int64, tokenHash [32]byte) error {
-	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, lockSpace, request); err != nil {
-			return err
-		}
-		n, err := affected(tx.ExecContext(ctx, openSession, request, tokenHash[:]))
-		if err == nil && n == 0 {
-			err = conversion.ErrAlreadyActivated
-		}
-		return err
-	})
+	err := db.steps(ctx, do(lockSpace, request), do(openSession, request, tokenHash[:]).or(conversion.ErrAlreadyActivated))
 	if violates(err, "session_pkey") {
 		return nil
 	}
-	return busy(err)
+	return err
 }
 
 //go:embed query/recap_of_session.sql
@@ -48,14 +35,8 @@ var recapOfSession string
 // may see. It returns conversion.ErrNotFound if the session is unknown or over.
 func (db *DB) RecapOfSession(ctx context.Context, tokenHash [32]byte) (Recap, error) {
 	var r Recap
-	err := db.x.GetContext(ctx, &r, recapOfSession, tokenHash[:])
-	if errors.Is(err, stdsql.ErrNoRows) {
-		return Recap{}, conversion.ErrNotFound
-	}
-	if err != nil {
-		return Recap{}, fmt.Errorf("read the recap: %w", err)
-	}
-	return r, nil
+	err := found(db.x.GetContext(ctx, &r, recapOfSession, tokenHash[:]))
+	return r, wrap(err, "read the recap")
 }
 
 // SpaceSession is how long a session opened by address and password lasts.
@@ -79,14 +60,8 @@ var findIdentifier string
 // hashes all the same.
 func (db *DB) FindIdentifier(ctx context.Context, email conversion.Email) (Identifier, error) {
 	var i Identifier
-	err := db.x.GetContext(ctx, &i, findIdentifier, email.Key())
-	if errors.Is(err, stdsql.ErrNoRows) {
-		return Identifier{}, conversion.ErrNotFound
-	}
-	if err != nil {
-		return Identifier{}, fmt.Errorf("find an identifier: %w", err)
-	}
-	return i, nil
+	err := found(db.x.GetContext(ctx, &i, findIdentifier, email.Key()))
+	return i, wrap(err, "find an identifier")
 }
 
 //go:embed query/enter_space.sql
@@ -100,22 +75,19 @@ func (db *DB) EnterSpace(ctx context.Context, i Identifier, tokenHash [32]byte) 
 	if err == nil && n == 0 {
 		err = conversion.ErrNotFound
 	}
-	if err != nil {
-		return fmt.Errorf("enter space %d: %w", i.SpaceID, busy(err))
-	}
-	return nil
+	return wrap(busy(err), "enter space %d", i.SpaceID)
 }
 
 // An EnteredSpace is the password space that a session is in.
 type EnteredSpace struct {
-	ID         int64
-	RequestID  int64 // the request that switched it
-	Space      conversion.Space
-	Email      string // the identifier
-	Question   conversion.TrustQuestion
-	Password   conversion.Hash
-	SwitchedAt time.Time
-	Facts      []byte // of the recap, JSON
+	ID         int64                    `db:"id"`
+	RequestID  int64                    `db:"request_id"` // the request that switched it
+	Space      conversion.Space         `db:"-"`
+	Email      string                   `db:"email"` // the identifier
+	Question   conversion.TrustQuestion `db:"question"`
+	Password   conversion.Hash          `db:"password_hash"`
+	SwitchedAt time.Time                `db:"switched_at"`
+	Facts      []byte                   `db:"facts"` // of the recap, JSON
 }
 
 //go:embed query/space_of_session.sql
@@ -126,26 +98,15 @@ var spaceOfSession string
 // recap alone.
 func (db *DB) SpaceOfSession(ctx context.Context, tokenHash [32]byte) (EnteredSpace, error) {
 	var row struct {
-		ID         int64                    `db:"id"`
-		RequestID  int64                    `db:"request_id"`
-		Email      string                   `db:"email"`
-		Question   conversion.TrustQuestion `db:"question"`
-		Password   conversion.Hash          `db:"password_hash"`
-		SwitchedAt time.Time                `db:"switched_at"`
-		Facts      []byte                   `db:"facts"`
+		EnteredSpace
 		spaceRow
 	}
-	err := db.x.GetContext(ctx, &row, spaceOfSession, tokenHash[:])
-	if errors.Is(err, stdsql.ErrNoRows) {
-		return EnteredSpace{}, conversion.ErrNotFound
-	}
+	err := found(db.x.GetContext(ctx, &row, spaceOfSession, tokenHash[:]))
 	if err != nil {
-		return EnteredSpace{}, fmt.Errorf("read the space of a session: %w", err)
+		return EnteredSpace{}, wrap(err, "read the space of a session")
 	}
-	s := EnteredSpace{ID: row.ID, RequestID: row.RequestID, Email: row.Email, Question: row.Question,
-		Password: row.Password, SwitchedAt: row.SwitchedAt, Facts: row.Facts}
-	s.Space, err = row.space()
-	return s, err
+	row.EnteredSpace.Space, err = row.space()
+	return row.EnteredSpace, err
 }
 
 //go:embed query/leave_space.sql
@@ -153,10 +114,8 @@ var leaveSpace string
 
 // LeaveSpace ends a session. An unknown session is over already.
 func (db *DB) LeaveSpace(ctx context.Context, tokenHash [32]byte) error {
-	if _, err := db.x.ExecContext(ctx, leaveSpace, tokenHash[:]); err != nil {
-		return fmt.Errorf("end a session: %w", busy(err))
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, leaveSpace, tokenHash[:])
+	return wrap(busy(err), "end a session")
 }
 
 //go:embed query/sign_out.sql
@@ -169,8 +128,6 @@ func (db *DB) SignOut(ctx context.Context, tokenHashes ...[32]byte) error {
 	for _, h := range tokenHashes {
 		hashes = append(hashes, h[:])
 	}
-	if _, err := db.x.ExecContext(ctx, signOut, hashes); err != nil {
-		return fmt.Errorf("sign out: %w", busy(err))
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, signOut, hashes)
+	return wrap(busy(err), "sign out")
 }

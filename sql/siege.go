@@ -5,7 +5,6 @@ import (
 	stdsql "database/sql"
 	_ "embed"
 	"errors"
-	"fmt"
 	"time"
 
 	"bascule/internal/conversion"
@@ -17,10 +16,8 @@ var noteSiege string
 // NoteSiege records that strangers guess at an address, and are stopped. A mail tells
 // the owner, once a day. If no password space has the address, nothing is recorded.
 func (db *DB) NoteSiege(ctx context.Context, email conversion.Email) error {
-	if _, err := db.x.ExecContext(ctx, noteSiege, email.Key()); err != nil {
-		return fmt.Errorf("note a siege: %w", busy(err))
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, noteSiege, email.Key())
+	return wrap(busy(err), "note a siege")
 }
 
 //go:embed query/besieged.sql
@@ -29,10 +26,8 @@ var besieged string
 // Besieged counts the password spaces at which strangers were stopped within the last
 // hour.
 func (db *DB) Besieged(ctx context.Context) (n int, err error) {
-	if err := db.x.GetContext(ctx, &n, besieged); err != nil {
-		return 0, fmt.Errorf("count besieged spaces: %w", err)
-	}
-	return n, nil
+	err = db.x.GetContext(ctx, &n, besieged)
+	return n, wrap(err, "count besieged spaces")
 }
 
 // A Siege tells since when strangers guess at a space, when they were last stopped, and
@@ -50,7 +45,7 @@ var siegeQuery string
 func (db *DB) siege(ctx context.Context, space int64) (s Siege, err error) {
 	err = db.x.GetContext(ctx, &s, siegeQuery, space)
 	if errors.Is(err, stdsql.ErrNoRows) {
-		return Siege{}, nil
+		err = nil
 	}
 	return s, err
 }
@@ -76,8 +71,6 @@ var (
 // also counts an address of no space: the time that a refusal takes must not tell known
 // addresses from others.
 func (db *DB) NoteRefused(ctx context.Context, email conversion.Email, r Refusal, b Bucket) error {
-	if _, err := db.x.ExecContext(ctx, noteRefused, b.Name, b.Every.Seconds(), b.Burst, email.Key(), r.Event, r.Why); err != nil {
-		return fmt.Errorf("note a refusal: %w", busy(err))
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, noteRefused, b.Name, b.Every.Seconds(), b.Burst, email.Key(), r.Event, r.Why)
+	return wrap(busy(err), "note a refusal")
 }

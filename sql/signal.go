@@ -5,7 +5,6 @@ import (
 	stdsql "database/sql"
 	_ "embed"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -39,10 +38,8 @@ var (
 // Signals counts for each running campaign what it did in the last hour, then in the
 // last 24. A campaign that did nothing is missing.
 func (db *DB) Signals(ctx context.Context) (list []CampaignSignals, err error) {
-	if err := db.x.SelectContext(ctx, &list, campaignSignals); err != nil {
-		return nil, fmt.Errorf("read what campaigns do wrong: %w", err)
-	}
-	return list, nil
+	err = db.x.SelectContext(ctx, &list, campaignSignals)
+	return list, wrap(err, "read what campaigns do wrong")
 }
 
 // Entries counts forms with a right code of one campaign.
@@ -54,10 +51,8 @@ func (db *DB) NoteEntries(ctx context.Context, byCampaign map[int64]Entries) err
 	for id, e := range byCampaign {
 		ids, all, failed = append(ids, id), append(all, int64(e.All)), append(failed, int64(e.Failed))
 	}
-	if _, err := db.x.ExecContext(ctx, noteEntries, ids, all, failed); err != nil {
-		return fmt.Errorf("note entries: %w", err)
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, noteEntries, ids, all, failed)
+	return wrap(err, "note entries")
 }
 
 // An Alert is a mail to the operator.
@@ -80,13 +75,9 @@ func (db *DB) StopCampaign(ctx context.Context, id int64, why string, a Alert) (
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, makeAlert, a.Subject, a.Text)
-		return err
+		return run(ctx, tx, do(makeAlert, a.Subject, a.Text))
 	})
-	if err != nil {
-		return false, fmt.Errorf("stop campaign %d: %w", id, err)
-	}
-	return stopped, nil
+	return stopped && err == nil, wrap(err, "stop campaign %d", id)
 }
 
 // SendAlert gives the oldest alert to send, and forgets it if that returns nil. It
@@ -106,11 +97,7 @@ func (db *DB) SendAlert(ctx context.Context, send func(Alert) error) (found bool
 		if err := send(a); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM alert WHERE id = $1`, a.ID)
-		return err
+		return run(ctx, tx, do(`DELETE FROM alert WHERE id = $1`, a.ID))
 	})
-	if err != nil {
-		return found, fmt.Errorf("send an alert: %w", err)
-	}
-	return found, nil
+	return found, wrap(err, "send an alert")
 }

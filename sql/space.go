@@ -19,6 +19,18 @@ type spaceRow struct {
 	Access  conversion.Access           `db:"access"`
 }
 
+// An address is an Email in a row; ” is the zero Email.
+type address struct{ conversion.Email }
+
+// Scan implements sql.Scanner.
+func (a *address) Scan(value any) error {
+	text, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("an address is told by a %T", value)
+	}
+	return a.UnmarshalText([]byte(text))
+}
+
 func (r spaceRow) space() (conversion.Space, error) {
 	contact, err := conversion.ParseEmail(r.Contact)
 	if err != nil {

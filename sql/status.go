@@ -4,9 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"bascule/internal/conversion"
 )
@@ -18,13 +15,13 @@ type Status struct {
 	// They are expired.
 	NotDelivered int
 	Spaces       map[conversion.Access]int // both accesses
-	ToSend       int                       // mails due now or later
-	Held         int                       // invitations that campaigns hold (D12)
-	Leaving      int                       // held invitations of running campaigns
-	ToRender     int                       // recaps due
+	ToSend       int                       `db:"to_send"`   // mails due now or later
+	Held         int                       `db:"held"`      // invitations that campaigns hold (D12)
+	Leaving      int                       `db:"leaving"`   // held invitations of running campaigns
+	ToRender     int                       `db:"to_render"` // recaps due
 	// LastMinute is how many mails the relay took in the last 60 seconds.
-	LastMinute int
-	Breaker    string           // why the relay's breaker is open, "" while mail flows
+	LastMinute int              `db:"last_minute"`
+	Breaker    string           `db:"breaker"` // why the relay's breaker is open, "" while mail flows
 	Paused     []PausedCampaign // newest first
 	// WaitsForKeys are keys that mails to send need and that no worker has started
 	// with.
@@ -32,8 +29,8 @@ type Status struct {
 }
 
 var (
-	//go:embed query/count.sql
-	countQuery string
+	//go:embed query/counts.sql
+	counts string
 	//go:embed query/mail_pace.sql
 	mailPace string
 	//go:embed query/batch_exists.sql
@@ -52,11 +49,7 @@ func (db *DB) Status(ctx context.Context, batch int64) (Status, error) {
 	if err := db.checkBatch(ctx, batch); err != nil {
 		return Status{}, err
 	}
-	at, err := db.Now(ctx)
-	if err != nil {
-		return Status{}, err
-	}
-	c, err := count(ctx, db.x, batch, at)
+	c, err := db.count(ctx, batch, 0)
 	if err != nil {
 		return Status{}, err
 	}
@@ -64,7 +57,7 @@ func (db *DB) Status(ctx context.Context, batch int64) (Status, error) {
 	return s, db.readPace(ctx, &s)
 }
 
-// counted is what the tally tells of a batch, or of everything, at one instant.
+// counted is what the tally tells of a batch, of a campaign, or of everything.
 type counted struct {
 	Requested     int `db:"requested"`
 	Mailed        int `db:"mailed"`
@@ -75,13 +68,15 @@ type counted struct {
 	NotDelivered  int `db:"not_delivered"` // of the expired
 	Certificate   int `db:"certificate"`   // spaces
 	Password      int `db:"password"`      // likewise
+	CampaignCounts
 }
 
-func count(ctx context.Context, q sqlx.QueryerContext, batch int64, at time.Time) (c counted, err error) {
-	if err := sqlx.GetContext(ctx, q, &c, countQuery, batch, at); err != nil {
-		return c, fmt.Errorf("count requests and spaces: %w", err)
+func (db *DB) count(ctx context.Context, batch, campaign int64) (c counted, err error) {
+	at, err := db.Now(ctx)
+	if err == nil {
+		err = db.x.GetContext(ctx, &c, counts, batch, campaign, at)
 	}
-	return c, nil
+	return c, wrap(err, "count requests and spaces")
 }
 
 func (c counted) states() map[conversion.State]int {
@@ -96,26 +91,23 @@ func (c counted) spaces() map[conversion.Access]int {
 }
 
 func (db *DB) readPace(ctx context.Context, s *Status) error {
-	var pace struct {
-		LastMinute int    `db:"last_minute"`
-		ToSend     int    `db:"to_send"`
-		ToRender   int    `db:"to_render"`
-		Held       int    `db:"held"`
-		Leaving    int    `db:"leaving"`
-		Breaker    string `db:"breaker"`
-	}
-	if err := db.x.GetContext(ctx, &pace, mailPace); err != nil {
+	if err := db.x.GetContext(ctx, s, mailPace); err != nil {
 		return fmt.Errorf("read the pace of mail: %w", err)
 	}
-	s.LastMinute, s.ToSend, s.ToRender, s.Breaker = pace.LastMinute, pace.ToSend, pace.ToRender, pace.Breaker
-	s.Held, s.Leaving = pace.Held, pace.Leaving
 	if err := db.x.SelectContext(ctx, &s.Paused, `SELECT name, why FROM campaign WHERE state = 'paused' ORDER BY id DESC`); err != nil {
 		return fmt.Errorf("look for paused campaigns: %w", err)
 	}
-	if err := db.x.SelectContext(ctx, &s.WaitsForKeys, keysWaitedFor); err != nil {
-		return fmt.Errorf("look for keys that mail waits for: %w", err)
+	err := db.x.SelectContext(ctx, &s.WaitsForKeys, keysWaitedFor)
+	return wrap(err, "look for keys that mail waits for")
+}
+
+// scope finds the campaign of a name, the zero Campaign if it is "". It returns
+// ErrNoCampaign, and conversion.ErrNotFound for an unknown batch other than 0.
+func (db *DB) scope(ctx context.Context, batch int64, campaign string) (c Campaign, err error) {
+	if err := db.checkBatch(ctx, batch); err != nil || campaign == "" {
+		return c, err
 	}
-	return nil
+	return db.Campaign(ctx, campaign)
 }
 
 func (db *DB) checkBatch(ctx context.Context, batch int64) error {

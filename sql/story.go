@@ -2,9 +2,7 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
-	"errors"
 	"fmt"
 	"time"
 
@@ -19,7 +17,7 @@ type Story struct {
 	SwitchedAt time.Time // zero for a certificate space
 	At         time.Time // of the reading
 	Siege      Siege     // the zero Siege if nobody guesses
-	Requests   []ReportRequest
+	Requests   []conversion.ReportRequest
 	Exclusions []SpaceExclusion // exclusions that hold now
 	Audit      []AuditEntry
 	Next       Next
@@ -49,6 +47,8 @@ type AuditEntry struct {
 var (
 	//go:embed query/story_space.sql
 	storySpace string
+	//go:embed query/story_exclusions.sql
+	storyExclusions string
 	//go:embed query/story_audit.sql
 	storyAudit string
 	//go:embed query/story_next.sql
@@ -64,12 +64,9 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 		Email      string    `db:"email"`
 		spaceRow
 	}
-	err := db.x.GetContext(ctx, &row, storySpace, number)
-	if errors.Is(err, stdsql.ErrNoRows) {
-		return Story{}, fmt.Errorf("subscriber number %s: %w", number, conversion.ErrNotFound)
-	}
+	err := found(db.x.GetContext(ctx, &row, storySpace, number))
 	if err != nil {
-		return Story{}, fmt.Errorf("read space %s: %w", number, err)
+		return Story{}, wrap(err, "subscriber number %s", number)
 	}
 	s := Story{Email: row.Email}
 	if row.Access == conversion.AccessPassword {
@@ -93,17 +90,15 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 		}
 		s.Requests = append(s.Requests, r)
 	}
-	if s.Exclusions, err = exclusions(ctx, db.x, row.ID, s.At); err != nil {
+	if err := db.x.SelectContext(ctx, &s.Exclusions, storyExclusions, row.ID, s.At); err != nil {
 		return Story{}, fmt.Errorf("read who leaves %s alone: %w", number, err)
 	}
 	if err := db.x.SelectContext(ctx, &s.Audit, storyAudit, row.ID); err != nil {
 		return Story{}, fmt.Errorf("read the audit log of %s: %w", number, err)
 	}
-	if err := db.x.GetContext(ctx, &s.Next, storyNext, row.ID, s.At); err != nil {
-		return Story{}, fmt.Errorf("read what can be done for %s: %w", number, err)
-	}
+	err = db.x.GetContext(ctx, &s.Next, storyNext, row.ID, s.At)
 	if n := len(s.Requests); n > 0 {
 		s.Next.Resend = resendRefusal(number, s.Requests[n-1].State, s.Next.Resends, s.Next.LeftAlone)
 	}
-	return s, nil
+	return s, wrap(err, "read what can be done for %s", number)
 }

@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"time"
 
 	"github.com/lib/pq"
@@ -27,17 +26,10 @@ var throttled string
 
 // Throttled tells for each bucket how long it refuses further attempts; 0 if it does
 // not.
-func (db *DB) Throttled(ctx context.Context, buckets ...Bucket) ([]time.Duration, error) {
+func (db *DB) Throttled(ctx context.Context, buckets ...Bucket) (waits []time.Duration, err error) {
 	names, every, bursts := bucketArrays(buckets)
-	var seconds []float64
-	if err := db.x.SelectContext(ctx, &seconds, throttled, names, every, bursts); err != nil {
-		return nil, fmt.Errorf("read throttles: %w", err)
-	}
-	waits := make([]time.Duration, len(seconds))
-	for i, s := range seconds {
-		waits[i] = time.Duration(s * float64(time.Second))
-	}
-	return waits, nil
+	err = db.x.SelectContext(ctx, &waits, throttled, names, every, bursts)
+	return waits, wrap(err, "read throttles")
 }
 
 //go:embed query/count_failure.sql
@@ -46,10 +38,8 @@ var countFailure string
 // CountFailure adds one failed attempt to each bucket.
 func (db *DB) CountFailure(ctx context.Context, buckets ...Bucket) error {
 	names, every, _ := bucketArrays(buckets)
-	if _, err := db.x.ExecContext(ctx, countFailure, names, every); err != nil {
-		return fmt.Errorf("count a failure: %w", busy(err))
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, countFailure, names, every)
+	return wrap(busy(err), "count a failure")
 }
 
 func bucketArrays(buckets []Bucket) (names pq.ByteaArray, every pq.Float64Array, bursts pq.Int64Array) {
@@ -66,8 +56,6 @@ var fillBucket string
 
 // FillBucket makes a bucket refuse for one Every from now, whatever it counted.
 func (db *DB) FillBucket(ctx context.Context, b Bucket) error {
-	if _, err := db.x.ExecContext(ctx, fillBucket, b.Name, b.Every.Seconds(), b.Burst); err != nil {
-		return fmt.Errorf("fill a throttle: %w", busy(err))
-	}
-	return nil
+	_, err := db.x.ExecContext(ctx, fillBucket, b.Name, b.Every.Seconds(), b.Burst)
+	return wrap(busy(err), "fill a throttle")
 }

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 )
 
 // txAttempts is how often a transaction is tried that PostgreSQL ended for the sake of
@@ -36,14 +38,10 @@ func (db *DB) tryTx(ctx context.Context, f func(*sqlx.Tx) error) error {
 		return ctx.Err()
 	}
 	err = tx.Commit()
-	var answer *pq.Error
-	if err != nil && !errors.As(err, &answer) {
+	if err != nil && sqlState(err) == "" {
 		return fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
-	if err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return wrap(err, "commit")
 }
 
 // ErrUnknown says that PostgreSQL did not tell how a COMMIT ended: its connection
@@ -98,15 +96,16 @@ func affected(res stdsql.Result, err error) (int64, error) {
 // lack of resources (a full disk, too many connections) or of the server is not
 // permanent.
 func IsPermanent(err error) bool {
-	var pqErr *pq.Error
-	if !errors.As(err, &pqErr) {
-		return false
+	answer, ok := errors.AsType[*pq.Error](err)
+	return ok && slices.Contains([]pqerror.Class{"22", "23", "42", "P0"}, answer.Code.Class())
+}
+
+// sqlState is the code by which PostgreSQL refused a statement; "" for any other error.
+func sqlState(err error) pqerror.Code {
+	if answer, ok := errors.AsType[*pq.Error](err); ok {
+		return answer.Code
 	}
-	switch pqErr.Code.Class() {
-	case "22", "23", "42", "P0":
-		return true
-	}
-	return false
+	return ""
 }
 
 // ErrBusy says that somebody else is at work on the same space or request.
@@ -114,7 +113,7 @@ var ErrBusy = errors.New("somebody else is at work on it")
 
 // busy makes ErrBusy of the refusal to wait for a lock any longer, or at all.
 func busy(err error) error {
-	if pqErr, ok := errors.AsType[*pq.Error](err); ok && pqErr.Code == "55P03" {
+	if sqlState(err) == "55P03" {
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}
 	return err
@@ -131,21 +130,13 @@ func isLost(err error) bool {
 // IsCanceled tells whether err says that its context was cancelled: before a statement,
 // or during one. The server then ended the statement, or did not answer any more.
 func IsCanceled(err error) bool {
-	var pqErr *pq.Error
-	return errors.Is(err, context.Canceled) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, errSilent{}) ||
-		errors.As(err, &pqErr) && pqErr.Code == "57014"
+	return errors.Is(err, context.Canceled) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, errSilent{}) || sqlState(err) == "57014"
 }
 
-func isVictim(err error) bool {
-	var pqErr *pq.Error
-	if !errors.As(err, &pqErr) {
-		return false
-	}
-	return pqErr.Code == "40P01" || pqErr.Code == "40001"
-}
+func isVictim(err error) bool { return sqlState(err) == "40P01" || sqlState(err) == "40001" }
 
 // violates tells whether err is the refusal of the named constraint or unique index.
 func violates(err error, constraint string) bool {
-	var pqErr *pq.Error
-	return errors.As(err, &pqErr) && pqErr.Constraint == constraint
+	answer, ok := errors.AsType[*pq.Error](err)
+	return ok && answer.Constraint == constraint
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"iter"
 
 	"github.com/spf13/cobra"
 
@@ -67,46 +66,16 @@ Environment, optional:
 
 // writeReport writes one consistent picture to a file in one form. The file is complete
 // or absent (I7).
-func writeReport(ctx context.Context, db *sql.DB, path string, by conversion.Administration, of sql.Scope, form func(string, report.Report) error) error {
-	return db.ReadReport(ctx, of, func(r sql.Report) error {
-		return form(path, report.Report{
-			GeneratedAt: r.At, Administration: by.String(), Batch: of.Batch, FileName: r.FileName, Campaign: r.Campaign, Rows: report.Rows(r.Rows),
-			Spaces:   mapSeq(r.Spaces, func(s sql.ReportSpaces) report.Spaces { return report.Spaces(s) }),
-			Requests: mapSeq(r.Requests, reportRequest), Rejected: mapSeq(r.Rejected, reportRejected),
-		})
+func writeReport(ctx context.Context, db *sql.DB, path string, by conversion.Administration, of sql.Scope, form func(string, conversion.Report) error) error {
+	return db.ReadReport(ctx, of, func(r conversion.Report) error {
+		r.Administration = by.String()
+		return form(path, r)
 	})
 }
 
 // The forms of a report.
 var writeBook = report.WriteFile
 
-func writeRequests(path string, r report.Report) error {
+func writeRequests(path string, r conversion.Report) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return report.WriteCSV(w, r.Requests) })
-}
-
-// frenchOrigins are the words for the origin of a request (D7).
-var frenchOrigins = map[string]string{"import": "l’import d’un lot", "retry": "une relance", "space": "l’abonné lui-même"}
-
-func reportRequest(r sql.ReportRequest) report.Request {
-	return report.Request{
-		ID: r.ID, Number: string(r.Number), Holder: r.Holder, Email: r.Email, Batch: r.Batch, State: r.State,
-		Origin: frenchOrigins[r.Origin], Generation: r.Generation, InDoubt: r.InDoubt,
-		RequestedAt: r.RequestedAt, StartedAt: r.StartedAt, MailedAt: r.MailedAt, ExpiresAt: r.ExpiresAt,
-		ActivatedAt: r.ActivatedAt, EndedAt: r.EndedAt, BouncedAt: r.BouncedAt, Bounce: r.Bounce, NotDelivered: r.NotDelivered,
-		CertificateExpires: r.CertificateExpires, Reason: r.Refusal,
-	}
-}
-
-func reportRejected(r sql.ReportRejected) report.Rejected {
-	return report.Rejected{Batch: r.Batch, FileName: r.FileName, Line: r.Line, Excluded: r.Verdict == "excluded", Cell: r.Cell, Reason: r.Reason, Number: r.Number}
-}
-
-func mapSeq[A, B any](in iter.Seq2[A, error], f func(A) B) iter.Seq2[B, error] {
-	return func(yield func(B, error) bool) {
-		for a, err := range in {
-			if !yield(f(a), err) {
-				return
-			}
-		}
-	}
 }

@@ -89,11 +89,17 @@ func openTable[T any](b *book, name string, columns []column[T]) *table[T] {
 		}
 		s.Put(i+1, text(c.group).In(b.styles.bands[band]))
 	}
-	s.Row(headerRow, 46)
-	for i, c := range columns {
-		s.Put(i+1, text(c.title).In(b.headerOf(c.style)))
+	t := &table[T]{s, columns, headerRow}
+	t.titles(b)
+	return t
+}
+
+// titles writes the titles into the last row of the header.
+func (t *table[T]) titles(b *book) {
+	t.Row(t.rows, 46)
+	for i, c := range t.columns {
+		t.Put(i+1, text(c.title).In(b.headerOf(c.style)))
 	}
-	return &table[T]{s, columns, headerRow}
 }
 
 // pageWidth is how many characters a printed row can have and stay readable.

@@ -1,6 +1,9 @@
 package report
 
-import "bascule/internal/workbook"
+import (
+	"bascule/internal/conversion"
+	"bascule/internal/workbook"
+)
 
 // The sheets of the detail.
 const (
@@ -8,62 +11,66 @@ const (
 	rejectedSheet = "Lignes refusées"
 )
 
-func (b *book) requestColumns() []column[Request] {
+type (
+	request  = conversion.ReportRequest
+	rejected = conversion.ReportRejected
+)
+
+func (b *book) requestColumns() []column[request] {
 	s := b.styles
-	return []column[Request]{
-		{"Abonné", "Numéro d’abonné", 17, s.text, func(r *Request) workbook.Cell { return text(r.Number) }},
-		{"", "Titulaire", 28, s.text, func(r *Request) workbook.Cell { return text(r.Holder) }},
-		{"", "Adresse électronique", 36, s.text, func(r *Request) workbook.Cell { return text(r.Email) }},
-		{"", "Certificat valable jusqu’au", 16, s.day, func(r *Request) workbook.Cell { return day(r.CertificateExpires) }},
+	return []column[request]{
+		{"Abonné", "Numéro d’abonné", 17, s.text, func(r *request) workbook.Cell { return text(string(r.Number)) }},
+		{"", "Titulaire", 28, s.text, func(r *request) workbook.Cell { return text(r.Holder) }},
+		{"", "Adresse électronique", 36, s.text, func(r *request) workbook.Cell { return text(r.Email) }},
+		{"", "Certificat valable jusqu’au", 16, s.day, func(r *request) workbook.Cell { return day(r.CertificateExpires) }},
 		{"Demande", "État", 17, s.text, b.stateCell},
-		{"", "Invité par", 18, s.text, func(r *Request) workbook.Cell { return text(r.Origin) }},
-		{"", "Lot", 8, s.id, func(r *Request) workbook.Cell { return id(r.Batch) }},
-		{"", "Demandée le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.RequestedAt) }},
-		{"Courriel", "Envoi commencé le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.StartedAt) }},
-		{"", "Envoyé le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.MailedAt) }},
-		{"", "À activer avant le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.ExpiresAt) }},
-		{"", "Nombre de codes", 11, s.count, func(r *Request) workbook.Cell { return number(r.Generation) }},
-		{"", "Arrivée du courriel inconnue", 14, s.text, func(r *Request) workbook.Cell { return yes(r.InDoubt) }},
-		{"", "Revenu le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.BouncedAt) }},
-		{"", "Motif du retour", 30, s.text, func(r *Request) workbook.Cell { return text(r.cameBack()) }},
-		{"", "Refus de la messagerie", 38, s.text, func(r *Request) workbook.Cell { return text(frenchRefusal(r.Reason)) }},
-		{"", "Réponse de la messagerie", 38, s.text, func(r *Request) workbook.Cell { return text(r.Reason) }},
-		{"Issue", "Activée le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.ActivatedAt) }},
-		{"", "Terminée sans activation le", 17, s.instant, func(r *Request) workbook.Cell { return instant(r.EndedAt) }},
-		{"", "Numéro de la demande", 13, s.id, func(r *Request) workbook.Cell { return id(r.ID) }},
+		{"", "Invité par", 18, s.text, func(r *request) workbook.Cell { return text(origins[r.Origin]) }},
+		{"", "Lot", 8, s.id, func(r *request) workbook.Cell { return id(r.Batch) }},
+		{"", "Demandée le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.RequestedAt) }},
+		{"Courriel", "Envoi commencé le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.StartedAt) }},
+		{"", "Envoyé le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.MailedAt) }},
+		{"", "À activer avant le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.ExpiresAt) }},
+		{"", "Nombre de codes", 11, s.count, func(r *request) workbook.Cell { return number(r.Generation) }},
+		{"", "Arrivée du courriel inconnue", 14, s.text, func(r *request) workbook.Cell { return yes(r.InDoubt) }},
+		{"", "Revenu le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.BouncedAt) }},
+		{"", "Motif du retour", 30, s.text, func(r *request) workbook.Cell { return text(cameBack(r)) }},
+		{"", "Refus de la messagerie", 38, s.text, func(r *request) workbook.Cell { return text(frenchRefusal(r.Refusal)) }},
+		{"", "Réponse de la messagerie", 38, s.text, func(r *request) workbook.Cell { return text(r.Refusal) }},
+		{"Issue", "Activée le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.ActivatedAt) }},
+		{"", "Terminée sans activation le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.EndedAt) }},
+		{"", "Numéro de la demande", 13, s.id, func(r *request) workbook.Cell { return id(r.ID) }},
 	}
 }
 
 // stateCell colours a state as the summary does.
-func (b *book) stateCell(r *Request) workbook.Cell {
+func (b *book) stateCell(r *request) workbook.Cell {
 	return text(r.State.French()).In(b.styles.states[r.State])
 }
 
-func (b *book) rejectedColumns() []column[Rejected] {
+func (b *book) rejectedColumns() []column[rejected] {
 	s := b.styles
-	return []column[Rejected]{
-		{"Fichier", "Lot", 8, s.id, func(r *Rejected) workbook.Cell { return id(r.Batch) }},
-		{"", "Nom du fichier", 36, s.text, func(r *Rejected) workbook.Cell { return text(r.FileName) }},
-		{"", "Ligne", 10, s.count, func(r *Rejected) workbook.Cell { return number(r.Line) }},
-		{"", "Cellule", 11, s.text, func(r *Rejected) workbook.Cell { return text(r.Cell) }},
-		{"Ligne", "Numéro d’abonné", 18, s.text, func(r *Rejected) workbook.Cell { return text(r.Number) }},
-		{"", "Verdict", 10, s.text, func(r *Rejected) workbook.Cell { return text(r.verdict()) }},
-		{"", "Motif", 90, s.wrapped, func(r *Rejected) workbook.Cell { return text(r.Reason) }},
+	return []column[rejected]{
+		{"Fichier", "Lot", 8, s.id, func(r *rejected) workbook.Cell { return id(r.Batch) }},
+		{"", "Nom du fichier", 36, s.text, func(r *rejected) workbook.Cell { return text(r.FileName) }},
+		{"", "Ligne", 10, s.count, func(r *rejected) workbook.Cell { return number(r.Line) }},
+		{"", "Cellule", 11, s.text, func(r *rejected) workbook.Cell { return text(r.Cell) }},
+		{"Ligne", "Numéro d’abonné", 18, s.text, func(r *rejected) workbook.Cell { return text(r.Number) }},
+		{"", "Verdict", 10, s.text, func(r *rejected) workbook.Cell { return text(verdicts[r.Verdict]) }},
+		{"", "Motif", 90, s.wrapped, func(r *rejected) workbook.Cell { return text(r.Reason) }},
 	}
 }
 
 // cameBack tells the class of the bounce. A mail is not delivered if it was late and
 // its code died meanwhile.
-func (r Request) cameBack() string {
+func cameBack(r *request) string {
 	if r.NotDelivered {
 		return "non remis à temps"
 	}
 	return r.Bounce.French()
 }
 
-func (r Rejected) verdict() string {
-	if r.Excluded {
-		return "exclu"
-	}
-	return "rejeté"
-}
+// origins are the words for the origin of a request (D7).
+var origins = map[string]string{"import": "l’import d’un lot", "retry": "une relance", "space": "l’abonné lui-même"}
+
+// verdicts are the words for the verdict on a row (D7).
+var verdicts = map[string]string{"rejected": "rejeté", "excluded": "exclu"}

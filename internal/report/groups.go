@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
 
+	"bascule/internal/conversion"
 	"bascule/internal/workbook"
 )
 
@@ -19,35 +21,37 @@ const (
 // maxGroups is how many domains and issuers are listed; the others are added up.
 const maxGroups = 20
 
+type spaces = conversion.ReportSpaces
+
 // groups are the groups of spaces that the report lists.
 type groups struct {
-	all                        Spaces
-	months, domains, issuers   []Spaces
+	all                        spaces
+	months, domains, issuers   []spaces
 	otherDomains, otherIssuers others
 }
 
 // others adds up the groups that are not listed.
 type others struct {
-	Spaces
+	spaces
 	groups int
 }
 
-func gather(spaces iter.Seq2[Spaces, error]) (g groups, err error) {
-	if spaces == nil {
+func gather(all iter.Seq2[spaces, error]) (g groups, err error) {
+	if all == nil {
 		return g, nil
 	}
-	for s, err := range spaces {
+	for s, err := range all {
 		if err != nil {
 			return g, err
 		}
 		switch s.Kind {
-		case AllSpaces:
+		case conversion.AllSpaces:
 			g.all = s
-		case ByMonth:
+		case conversion.SpacesByMonth:
 			g.months = append(g.months, s)
-		case ByDomain:
+		case conversion.SpacesByDomain:
 			g.domains = g.otherDomains.keep(g.domains, s)
-		case ByIssuer:
+		case conversion.SpacesByIssuer:
 			g.issuers = g.otherIssuers.keep(g.issuers, s)
 		}
 	}
@@ -56,8 +60,8 @@ func gather(spaces iter.Seq2[Spaces, error]) (g groups, err error) {
 
 // keep adds a group to the largest, which are in order, and adds the group that drops
 // out to the others. Memory does not grow with the groups (I8).
-func (o *others) keep(largest []Spaces, s Spaces) []Spaces {
-	at, _ := slices.BinarySearchFunc(largest, s, func(a, b Spaces) int {
+func (o *others) keep(largest []spaces, s spaces) []spaces {
+	at, _ := slices.BinarySearchFunc(largest, s, func(a, b spaces) int {
 		if a.Spaces >= b.Spaces {
 			return -1
 		}
@@ -71,9 +75,9 @@ func (o *others) keep(largest []Spaces, s Spaces) []Spaces {
 	return largest
 }
 
-func (o *others) add(s Spaces) {
+func (o *others) add(s spaces) {
 	o.groups++
-	o.Spaces.Spaces += s.Spaces
+	o.Spaces += s.Spaces
 	o.Invited += s.Invited
 	o.Switched += s.Switched
 	o.ToInvite += s.ToInvite
@@ -86,14 +90,14 @@ func (o *others) add(s Spaces) {
 // fates are the parts of all spaces, with their names in the summary.
 var fates = [...]struct {
 	title string
-	count func(*Spaces) int
+	count func(*spaces) int
 }{
-	{"Sans certificat", func(s *Spaces) int { return s.Switched }},
-	{"En attente de l’abonné, code valable", func(s *Spaces) int { return s.Open }},
-	{"Pas encore invités", func(s *Spaces) int { return s.ToInvite }},
-	{"Délai dépassé", func(s *Spaces) int { return s.Late }},
-	{"Injoignables", func(s *Spaces) int { return s.Unreachable }},
-	{"Demande annulée", func(s *Spaces) int { return s.Cancelled }},
+	{"Sans certificat", func(s *spaces) int { return s.Switched }},
+	{"En attente de l’abonné, code valable", func(s *spaces) int { return s.Open }},
+	{"Pas encore invités", func(s *spaces) int { return s.ToInvite }},
+	{"Délai dépassé", func(s *spaces) int { return s.Late }},
+	{"Injoignables", func(s *spaces) int { return s.Unreachable }},
+	{"Demande annulée", func(s *spaces) int { return s.Cancelled }},
 }
 
 func (b *book) writeGroups(g groups, t *tally) {
@@ -103,59 +107,63 @@ func (b *book) writeGroups(g groups, t *tally) {
 	b.writeGroup(issuerSheet, "Émetteur du certificat", 60, g.issuers, g.otherIssuers, g.all)
 }
 
-// writeGroup writes the sheet of one kind of groups.
-func (b *book) writeGroup(name, title string, width float64, list []Spaces, rest others, all Spaces) {
-	titles := []string{title, "Espaces", "Invités", "Sans certificat", "Taux de changement"}
-	layout := workbook.Layout{Frozen: 1, Side: 1, Header: 1, Total: true, Columns: []workbook.Column{{Width: width}, {Width: 12}, {Width: 12}, {Width: 12}, {Width: 12}}}
+// groupColumns are the columns of a sheet of groups.
+func (b *book) groupColumns(title string, width float64) []column[spaces] {
+	s := b.styles
+	columns := []column[spaces]{
+		{"", title, width, s.text, b.groupName},
+		{"", "Espaces", 12, s.count, func(g *spaces) workbook.Cell { return number(g.Spaces) }},
+		{"", "Invités", 12, s.count, func(g *spaces) workbook.Cell { return number(g.Invited) }},
+		{"", "Sans certificat", 12, s.count, func(g *spaces) workbook.Cell { return number(g.Switched) }},
+		{"", "Taux de changement", 12, s.share, func(g *spaces) workbook.Cell { return share(g.Switched, g.Invited) }},
+	}
 	for _, f := range fates[1:] {
-		titles = append(titles, f.title)
-		layout.Columns = append(layout.Columns, workbook.Column{Width: 15})
+		columns = append(columns, column[spaces]{"", f.title, 15, s.count, func(g *spaces) workbook.Cell { return number(f.count(g)) }})
 	}
-	s := b.Sheet(name, layout)
-	s.Row(1, 46)
-	for i, t := range titles {
-		style := b.styles.numberHeader
-		if i == 0 {
-			style = b.styles.header
-		}
-		s.Put(i+1, text(t).In(style))
-	}
-	row := 1
-	put := func(name workbook.Cell, g Spaces, count, share int) {
-		row++
-		s.Row(row, 0)
-		b.putGroup(s, name, g, count, share)
-	}
-	for _, g := range list {
-		put(b.groupName(g), g, b.styles.count, b.styles.share)
-	}
-	if rest.groups > 0 {
-		put(text(fmt.Sprintf("Autres (%d)", rest.groups)).In(b.styles.text), rest.Spaces, b.styles.count, b.styles.share)
-	}
-	put(text("Total").In(b.styles.totalText), all, b.styles.totalCount, b.styles.totalShare)
-	s.End()
+	return columns
 }
 
 // groupName is the name of a group.
-func (b *book) groupName(g Spaces) workbook.Cell {
-	switch {
-	case g.Kind == ByMonth:
+func (b *book) groupName(g *spaces) workbook.Cell {
+	if g.Kind == conversion.SpacesByMonth {
 		return day(g.Month).In(b.styles.month)
-	case g.Name == "":
-		return text("non précisé").In(b.styles.text)
 	}
-	return text(g.Name).In(b.styles.text)
+	return text(cmp.Or(g.Name, "non précisé"))
 }
 
-func (b *book) putGroup(s *workbook.Sheet, name workbook.Cell, g Spaces, count, rate int) {
-	s.Put(1, name)
-	s.Put(2, number(g.Spaces).In(count))
-	s.Put(3, number(g.Invited).In(count))
-	s.Put(4, number(g.Switched).In(count))
-	s.Put(5, share(g.Switched, g.Invited).In(rate))
-	for i, f := range fates[1:] {
-		s.Put(6+i, number(f.count(&g)).In(count))
+// writeGroup writes the sheet of one kind of groups.
+func (b *book) writeGroup(name, title string, width float64, list []spaces, rest others, all spaces) {
+	columns := b.groupColumns(title, width)
+	layout := workbook.Layout{Frozen: 1, Side: 1, Header: 1, Total: true}
+	for _, c := range columns {
+		layout.Columns = append(layout.Columns, workbook.Column{Width: c.width, Style: c.style})
 	}
+	t := &table[spaces]{b.Sheet(name, layout), columns, 1}
+	t.titles(b)
+	if rest.groups > 0 {
+		rest.Name = fmt.Sprintf("Autres (%d)", rest.groups)
+		list = append(list, rest.spaces)
+	}
+	for _, g := range list {
+		t.add(&g)
+	}
+	all.Name = "Total"
+	t.Row(t.rows+1, 0)
+	for i, c := range columns {
+		t.Put(i+1, c.value(&all).In(b.totalOf(c.style)))
+	}
+	t.End()
+}
+
+// totalOf is the style of the total below cells of a style.
+func (b *book) totalOf(style int) int {
+	switch style {
+	case b.styles.count:
+		return b.styles.totalCount
+	case b.styles.share:
+		return b.styles.totalShare
+	}
+	return b.styles.totalText
 }
 
 // periodColumn is the first column of the data of the summary's chart, beside the days.

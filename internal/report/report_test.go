@@ -34,10 +34,10 @@ func rowsOf[T any](rows ...T) iter.Seq2[T, error] {
 	}
 }
 
-func numbered(n int) []Request {
-	list := make([]Request, n)
+func numbered(n int) []conversion.ReportRequest {
+	list := make([]conversion.ReportRequest, n)
 	for i := range list {
-		list[i] = Request{ID: int64(i + 1), Number: fmt.Sprintf("%07d", i), State: conversion.StateMailed}
+		list[i] = conversion.ReportRequest{ID: int64(i + 1), Number: conversion.SubscriberNumber(fmt.Sprintf("%07d", i)), State: conversion.StateMailed}
 	}
 	return list
 }
@@ -47,12 +47,12 @@ func numbered(n int) []Request {
 // never shown later than it is (D4).
 func TestRequests(t *testing.T) {
 	at := func(hour int) time.Time { return time.Date(2026, 11, 25, hour, 0, 59, 999_999_999, time.UTC) }
-	w := written(t, Report{Requests: rowsOf(Request{
+	w := written(t, conversion.Report{Requests: rowsOf(conversion.ReportRequest{
 		ID: 7, Number: "0012345", Holder: "Mme Camille Duvallon", Email: "camille@duvallon.example", Batch: 12,
-		State: conversion.StateUndeliverable, Origin: "l’import d’un lot", Generation: 2, InDoubt: true, RequestedAt: at(6), StartedAt: at(7), MailedAt: at(8),
+		State: conversion.StateUndeliverable, Origin: "import", Generation: 2, InDoubt: true, RequestedAt: at(6), StartedAt: at(7), MailedAt: at(8),
 		ExpiresAt: at(9), ActivatedAt: at(10), EndedAt: at(11), BouncedAt: at(12), Bounce: conversion.BounceGone,
-		CertificateExpires: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), Reason: "550 5.1.1 unknown",
-	}, Request{State: conversion.StateRequested})})
+		CertificateExpires: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), Refusal: "550 5.1.1 unknown",
+	}, conversion.ReportRequest{State: conversion.StateRequested})})
 	want := []struct{ group, title, typ, value string }{
 		{"Abonné", "Numéro d’abonné", "inlineStr", "0012345"},
 		{"", "Titulaire", "inlineStr", "Mme Camille Duvallon"},
@@ -103,15 +103,15 @@ func TestRequests(t *testing.T) {
 // D11: the report tells a late mail from a mail whose code died meanwhile.
 func TestCameBack(t *testing.T) {
 	for _, tt := range []struct {
-		r    Request
+		r    request
 		want string
 	}{
-		{Request{}, ""},
-		{Request{Bounce: conversion.BounceLate}, "retardé"},
-		{Request{Bounce: conversion.BounceLate, NotDelivered: true}, "non remis à temps"},
-		{Request{Bounce: conversion.BounceComplaint}, "plainte du destinataire"},
+		{request{}, ""},
+		{request{Bounce: conversion.BounceLate}, "retardé"},
+		{request{Bounce: conversion.BounceLate, NotDelivered: true}, "non remis à temps"},
+		{request{Bounce: conversion.BounceComplaint}, "plainte du destinataire"},
 	} {
-		if got := tt.r.cameBack(); got != tt.want {
+		if got := cameBack(&tt.r); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.r.Bounce, got, tt.want)
 		}
 	}
@@ -119,9 +119,9 @@ func TestCameBack(t *testing.T) {
 
 // C1, C8, D17: the rows that were not taken say where and why.
 func TestRejected(t *testing.T) {
-	w := written(t, Report{Rejected: rowsOf(
-		Rejected{12, "abonnés.xlsx", 7, false, "C7", "adresse électronique invalide", "000123"},
-		Rejected{Line: 9, Excluded: true, Reason: "à ne pas inviter", Number: "000124"})})
+	w := written(t, conversion.Report{Rejected: rowsOf(
+		conversion.ReportRejected{Batch: 12, FileName: "abonnés.xlsx", Line: 7, Verdict: "rejected", Cell: "C7", Reason: "adresse électronique invalide", Number: "000123"},
+		conversion.ReportRejected{Line: 9, Verdict: "excluded", Reason: "à ne pas inviter", Number: "000124"})})
 	rows := w.sheet(t, "Lignes refusées").rows
 	if len(rows) != 4 {
 		t.Fatalf("%d rows, want 4", len(rows))
@@ -175,11 +175,11 @@ func TestDates(t *testing.T) {
 		{utc(7, 1, 22, 0, 0), "02/07/2026 00:00", "01/07/2026"},
 		{utc(2, 28, 11, 59, 59), "28/02/2026 12:59", "28/02/2026"},
 	}
-	var requests []Request
+	var requests []conversion.ReportRequest
 	for _, tt := range tests {
-		requests = append(requests, Request{ExpiresAt: tt.at, CertificateExpires: tt.at})
+		requests = append(requests, conversion.ReportRequest{ExpiresAt: tt.at, CertificateExpires: tt.at})
 	}
-	f := openExcelize(t, Report{Requests: rowsOf(requests...)})
+	f := openExcelize(t, conversion.Report{Requests: rowsOf(requests...)})
 	for i, tt := range tests {
 		if got := value(t, f, "Demandes", fmt.Sprintf("K%d", i+3)); got != tt.instant {
 			t.Errorf("%v is shown as %q, want %q", tt.at, got, tt.instant)
@@ -196,16 +196,16 @@ func TestHostileTexts(t *testing.T) {
 		"=1+1", "+33", "-1", "@SUM(A1)", "\t=1", "=HYPERLINK(\"http://x.example\")", "=cmd|'/c calc'!A0", "＝1",
 		"<f>1+1</f>", "]]>&amp;", `"'`, "_x0041_", "_x003D_1", " blank ", "two\nlines", "0001", "1e5", "TRUE", "#REF!", "😀 Ω é", "12/12/2026",
 	}
-	var requests []Request
-	var rejected []Rejected
+	var requests []conversion.ReportRequest
+	var rejected []conversion.ReportRejected
 	for _, s := range texts {
-		requests = append(requests, Request{Number: s, Holder: s, Email: s, Origin: s, Reason: s, State: conversion.State(s)})
-		rejected = append(rejected, Rejected{FileName: s, Cell: s, Number: s, Reason: s})
+		requests = append(requests, conversion.ReportRequest{Number: conversion.SubscriberNumber(s), Holder: s, Email: s, Refusal: s, State: conversion.State(s)})
+		rejected = append(rejected, conversion.ReportRejected{FileName: s, Cell: s, Number: s, Reason: s})
 	}
-	r := Report{Batch: 1, FileName: "=1+1", Requests: rowsOf(requests...), Rejected: rowsOf(rejected...)}
+	r := conversion.Report{Batch: 1, FileName: "=1+1", Requests: rowsOf(requests...), Rejected: rowsOf(rejected...)}
 	w := written(t, r)
 	f := openExcelize(t, r)
-	for sheet, columns := range map[string]string{"Demandes": "ABCEFQ", "Lignes refusées": "BDEG"} {
+	for sheet, columns := range map[string]string{"Demandes": "ABCEQ", "Lignes refusées": "BDEG"} {
 		for i, want := range texts {
 			for _, column := range strings.Split(columns, "") {
 				got := w.sheet(t, sheet).rows[i+2][column]
@@ -224,7 +224,7 @@ func TestHostileTexts(t *testing.T) {
 // I7: control characters, which XML cannot hold, are escaped as the format wants
 // it; broken UTF-8 does not break the workbook.
 func TestUnwritableTexts(t *testing.T) {
-	w := written(t, Report{Requests: rowsOf(Request{Holder: "a\x00b\x0bc\xff\uFFFEd"})})
+	w := written(t, conversion.Report{Requests: rowsOf(conversion.ReportRequest{Holder: "a\x00b\x0bc\xff\uFFFEd"})})
 	if got, want := w.sheet(t, "Demandes").rows[2]["B"].value, "a_x0000_b_x000B_c\uFFFD_xFFFE_d"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -242,7 +242,7 @@ func TestLongTexts(t *testing.T) {
 		{"surrogates fit", strings.Repeat("😀", 16383), false},
 		{"surrogates too long", strings.Repeat("😀", 16384), true},
 	} {
-		got := written(t, Report{Requests: rowsOf(Request{Reason: tt.give})}).sheet(t, "Demandes").rows[2]["Q"].value
+		got := written(t, conversion.Report{Requests: rowsOf(conversion.ReportRequest{Refusal: tt.give})}).sheet(t, "Demandes").rows[2]["Q"].value
 		if !tt.cut && got != tt.give {
 			t.Errorf("%s: was changed", tt.name)
 		}
@@ -257,7 +257,7 @@ func TestLongTexts(t *testing.T) {
 func TestSplit(t *testing.T) {
 	for n, want := range map[int][]int{0: {0}, 1: {1}, 3: {3}, 4: {3, 1}, 6: {3, 3}, 7: {3, 3, 1}} {
 		var b bytes.Buffer
-		if err := write(&b, Report{Requests: rowsOf(numbered(n)...), Rejected: rowsOf(make([]Rejected, n)...)}, 5); err != nil {
+		if err := write(&b, conversion.Report{Requests: rowsOf(numbered(n)...), Rejected: rowsOf(make([]rejected, n)...)}, 5); err != nil {
 			t.Fatal(err)
 		}
 		w := parse(t, b.Bytes())
@@ -297,11 +297,11 @@ func TestSheetLimit(t *testing.T) {
 // C8: the summary counts every state, access and day in Paris, as values, with shares.
 func TestSummary(t *testing.T) {
 	made, later := time.Date(2026, 11, 24, 23, 30, 0, 0, time.UTC), time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC) // half past midnight in Paris
-	var requests []Request
+	var requests []conversion.ReportRequest
 	for state, n := range map[conversion.State]int{conversion.StateMailed: 2, conversion.StateActivated: 20, conversion.StateExpired: 5,
 		conversion.StateUndeliverable: 6, conversion.StateCancelled: 7} {
 		for i := range n {
-			r := Request{State: state, RequestedAt: made, NotDelivered: state == conversion.StateExpired && i < 2}
+			r := conversion.ReportRequest{State: state, RequestedAt: made, NotDelivered: state == conversion.StateExpired && i < 2}
 			if state != conversion.StateCancelled {
 				r.MailedAt = made.Add(time.Hour)
 			}
@@ -316,12 +316,12 @@ func TestSummary(t *testing.T) {
 			requests = append(requests, r)
 		}
 	}
-	all := Spaces{Spaces: 36, Invited: 32, Switched: 20, ToInvite: 1, Open: 2, Late: 5, Unreachable: 6, Cancelled: 2}
+	all := conversion.ReportSpaces{Spaces: 36, Invited: 32, Switched: 20, ToInvite: 1, Open: 2, Late: 5, Unreachable: 6, Cancelled: 2}
 	april := all
-	april.Kind, april.Month = ByMonth, time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)
-	r := Report{
-		GeneratedAt: generated, Batch: 12, FileName: "abonnés.xlsx", Administration: "Direction des essais publics",
-		Rows:   Rows{Files: 3, Rows: 100, Taken: 80, NotDue: 5, Refused: 15, StillExcluded: 2, StillRejected: 3},
+	april.Kind, april.Month = conversion.SpacesByMonth, time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)
+	r := conversion.Report{
+		At: generated, Batch: 12, FileName: "abonnés.xlsx", Administration: "Direction des essais publics",
+		Rows:   conversion.ReportRows{Files: 3, Rows: 100, Taken: 80, NotDue: 5, Refused: 15, StillExcluded: 2, StillRejected: 3},
 		Spaces: rowsOf(all, april), Requests: rowsOf(requests...),
 	}
 	f := openExcelize(t, r)
@@ -363,7 +363,7 @@ func TestSummary(t *testing.T) {
 
 // D12: a report names its campaign.
 func TestScope(t *testing.T) {
-	for want, r := range map[string]Report{
+	for want, r := range map[string]conversion.Report{
 		"Campagne «\u00a0certificats\u00a0»": {Campaign: "certificats"}, "Toutes les campagnes": {}, "Lot 7": {Batch: 7},
 	} {
 		if got := scope(r); got != want {
@@ -374,11 +374,11 @@ func TestScope(t *testing.T) {
 
 // C8, I8: the twenty largest domains are listed, the others are added up.
 func TestLargestGroups(t *testing.T) {
-	var spaces []Spaces
+	var spaces []conversion.ReportSpaces
 	for i := range 30 {
-		spaces = append(spaces, Spaces{Kind: ByDomain, Name: fmt.Sprintf("d%02d.example", i), Spaces: i % 10 * 100, Invited: i % 10})
+		spaces = append(spaces, conversion.ReportSpaces{Kind: conversion.SpacesByDomain, Name: fmt.Sprintf("d%02d.example", i), Spaces: i % 10 * 100, Invited: i % 10})
 	}
-	f := openExcelize(t, Report{Spaces: rowsOf(append(spaces, Spaces{Spaces: 13500, Invited: 135}, Spaces{Kind: ByIssuer, Spaces: 1})...)})
+	f := openExcelize(t, conversion.Report{Spaces: rowsOf(append(spaces, conversion.ReportSpaces{Spaces: 13500, Invited: 135}, conversion.ReportSpaces{Kind: conversion.SpacesByIssuer, Spaces: 1})...)})
 	for cell, want := range map[string]string{
 		"Par messagerie!A2": "d09.example", "Par messagerie!A3": "d19.example", "Par messagerie!B4": "900", "Par messagerie!A21": "d13.example",
 		"Par messagerie!A22": "Autres (10)", "Par messagerie!A23": "Total", "Par messagerie!B23": "13,500", "Par messagerie!C23": "135",
@@ -406,8 +406,8 @@ func TestLargestGroups(t *testing.T) {
 func TestCSV(t *testing.T) {
 	var b bytes.Buffer
 	err := WriteCSV(&b, rowsOf(
-		Request{ID: 1, Number: "0012345", Holder: "=1+1", Email: `a;"b"`, RequestedAt: generated, CertificateExpires: generated, State: conversion.StateMailed},
-		Request{Number: " ＝1", Holder: "-1", Email: "\t@SUM(A1)"}))
+		conversion.ReportRequest{ID: 1, Number: "0012345", Holder: "=1+1", Email: `a;"b"`, RequestedAt: generated, CertificateExpires: generated, State: conversion.StateMailed},
+		conversion.ReportRequest{Number: " ＝1", Holder: "-1", Email: "\t@SUM(A1)"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -423,7 +423,7 @@ func TestCSV(t *testing.T) {
 		t.Errorf("%q, want it to begin with %q", lines[2], want)
 	}
 	broken := errors.New("database went away")
-	if err := WriteCSV(&b, func(yield func(Request, error) bool) { yield(Request{}, broken) }); !errors.Is(err, broken) {
+	if err := WriteCSV(&b, func(yield func(conversion.ReportRequest, error) bool) { yield(conversion.ReportRequest{}, broken) }); !errors.Is(err, broken) {
 		t.Errorf("error %v, want %v", err, broken)
 	}
 	if err := WriteCSV(&fullDisk{10}, rowsOf(numbered(10)...)); !errors.Is(err, errFull) {
@@ -433,7 +433,7 @@ func TestCSV(t *testing.T) {
 
 // Counts of nothing are zeros: no division by zero, no empty chart by day.
 func TestSummaryOfNothing(t *testing.T) {
-	w := written(t, Report{GeneratedAt: generated})
+	w := written(t, conversion.Report{At: generated})
 	rows := w.sheet(t, summaryName).rows
 	text := fmt.Sprint(rows)
 	for _, want := range []string{"Toutes les campagnes", "Espaces concernés"} {
@@ -460,7 +460,7 @@ func TestCharts(t *testing.T) {
 			requests[i].MailedAt = generated.AddDate(0, 0, i)
 		}
 		requests = append(requests[:1], requests[len(requests)-1:]...) // what lies between is shown, too
-		w := written(t, Report{Requests: rowsOf(requests...)})
+		w := written(t, conversion.Report{Requests: rowsOf(requests...)})
 		charts := w.charts()
 		if len(charts) != 2 {
 			t.Fatalf("%d charts, want 2", len(charts))
@@ -494,16 +494,16 @@ func TestCharts(t *testing.T) {
 
 // I7: no sheet holds a formula, no name or link leads out of the workbook.
 func TestNoFormula(t *testing.T) {
-	w := written(t, Report{
+	w := written(t, conversion.Report{
 		Batch: 1, FileName: "=1+1",
-		Requests: rowsOf(Request{RequestedAt: generated, Holder: "=1"}), Rejected: rowsOf(Rejected{Reason: "=1"}),
+		Requests: rowsOf(conversion.ReportRequest{RequestedAt: generated, Holder: "=1"}), Rejected: rowsOf(conversion.ReportRejected{Reason: "=1"}),
 	})
 	w.assertNoFormula(t)
 }
 
 // A printed page repeats the header.
 func TestPrintTitles(t *testing.T) {
-	w := written(t, Report{})
+	w := written(t, conversion.Report{})
 	names := elements(t, w.parts["xl/workbook.xml"], "definedName")
 	for _, want := range []string{"'Demandes'!$A:$A,'Demandes'!$1:$2", "'Lignes refusées'!$1:$2", "'Par jour'!$1:$1"} {
 		if !slices.Contains(names, want) {
@@ -516,7 +516,7 @@ func TestPrintTitles(t *testing.T) {
 func TestError(t *testing.T) {
 	broken := errors.New("database went away")
 	out := t.TempDir()
-	half := func(yield func(Request, error) bool) {
+	half := func(yield func(conversion.ReportRequest, error) bool) {
 		for _, r := range numbered(70_000) {
 			r.Holder = strings.Repeat("x", 100)
 			if !yield(r, nil) {
@@ -526,14 +526,14 @@ func TestError(t *testing.T) {
 		if size := growing(t, out); size == 0 {
 			t.Error("the rows are kept in memory (I8)")
 		}
-		yield(Request{}, broken)
+		yield(conversion.ReportRequest{}, broken)
 	}
-	err := WriteFile(filepath.Join(out, "report.xlsx"), Report{Requests: half})
+	err := WriteFile(filepath.Join(out, "report.xlsx"), conversion.Report{Requests: half})
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "requests") {
 		t.Errorf("error %v, want %v and what it was reading", err, broken)
 	}
-	rejected := func(yield func(Rejected, error) bool) { yield(Rejected{}, broken) }
-	if err := WriteFile(filepath.Join(out, "report.xlsx"), Report{Rejected: rejected}); !errors.Is(err, broken) {
+	rejected := func(yield func(conversion.ReportRejected, error) bool) { yield(conversion.ReportRejected{}, broken) }
+	if err := WriteFile(filepath.Join(out, "report.xlsx"), conversion.Report{Rejected: rejected}); !errors.Is(err, broken) {
 		t.Errorf("error %v, want %v", err, broken)
 	}
 	if left, err := os.ReadDir(out); err != nil || len(left) > 0 {
@@ -568,9 +568,9 @@ func (d *fullDisk) Write(b []byte) (int, error) {
 
 // I7: wherever the disk is full, Write says so.
 func TestWriteError(t *testing.T) {
-	whole := len(written(t, Report{}).raw)
+	whole := len(written(t, conversion.Report{}).raw)
 	for room := 0; room < whole; room += 1000 {
-		if err := Write(&fullDisk{room}, Report{}); !errors.Is(err, errFull) {
+		if err := Write(&fullDisk{room}, conversion.Report{}); !errors.Is(err, errFull) {
 			t.Errorf("room for %d of %d bytes: error %v, want %v", room, whole, err, errFull)
 		}
 	}
@@ -581,7 +581,7 @@ func TestWriteFile(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	path := filepath.Join(t.TempDir(), "report.xlsx")
-	if err := WriteFile(path, Report{Requests: rowsOf(numbered(5)...)}); err != nil {
+	if err := WriteFile(path, conversion.Report{Requests: rowsOf(numbered(5)...)}); err != nil {
 		t.Fatal(err)
 	}
 	raw, err := os.ReadFile(path)
@@ -608,12 +608,12 @@ func BenchmarkWrite(b *testing.B) {
 		r.Batch, r.Generation = 1, 1
 	}
 	product := func() {
-		if err := Write(io.Discard, Report{Requests: rowsOf(requests...)}); err != nil {
+		if err := Write(io.Discard, conversion.Report{Requests: rowsOf(requests...)}); err != nil {
 			b.Fatal(err)
 		}
 	}
 	var cells [][]any
-	for _, row := range written(b, Report{Requests: rowsOf(requests...)}).sheet(b, "Demandes").rows {
+	for _, row := range written(b, conversion.Report{Requests: rowsOf(requests...)}).sheet(b, "Demandes").rows {
 		cells = append(cells, values(b, row))
 	}
 	timed := func(f func()) time.Duration {
@@ -660,7 +660,7 @@ func writeAlone(t testing.TB, cells [][]any) {
 	}
 }
 
-func written(t testing.TB, r Report) *parsedBook {
+func written(t testing.TB, r conversion.Report) *parsedBook {
 	t.Helper()
 	var b bytes.Buffer
 	if err := Write(&b, r); err != nil {
@@ -669,7 +669,7 @@ func written(t testing.TB, r Report) *parsedBook {
 	return parse(t, b.Bytes())
 }
 
-func openExcelize(t testing.TB, r Report) *excelize.File {
+func openExcelize(t testing.TB, r conversion.Report) *excelize.File {
 	t.Helper()
 	f, err := excelize.OpenReader(bytes.NewReader(written(t, r).raw))
 	if err != nil {

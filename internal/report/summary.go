@@ -24,7 +24,7 @@ const (
 
 // summarize writes the first sheet, with values: a formula would have no value until a
 // spreadsheet program computes it.
-func (b *book) summarize(r Report, all Spaces, t *tally) {
+func (b *book) summarize(r conversion.Report, all conversion.ReportSpaces, t *tally) {
 	layout := workbook.Layout{Charts: true, Columns: []workbook.Column{{Width: 42}, {Width: 16}, {Width: 16}, {Width: 18}, {Width: 20}}}
 	for range 5 {
 		layout.Columns = append(layout.Columns, workbook.Column{Width: 14})
@@ -60,16 +60,16 @@ func (p *pen) put(column, row, style int, c workbook.Cell) {
 // heights are the heights of rows that are higher than others, in points.
 var heights = map[int]float64{2: 28, 3: 20, tilesRow: 20, tilesRow + 1: 32}
 
-func (p *pen) title(r Report) {
+func (p *pen) title(r conversion.Report) {
 	if r.Administration != "" {
 		p.put(1, 1, p.styles.owner, text(r.Administration))
 	}
 	p.put(1, 2, p.styles.title, text("Changement d’accès des espaces abonnés"))
 	p.put(1, 3, p.styles.scope, text(scope(r)))
-	p.put(1, 4, p.styles.note, text("Rapport établi le "+conversion.FrenchTime(r.GeneratedAt)+". Toutes les heures sont celles de Paris."))
+	p.put(1, 4, p.styles.note, text("Rapport établi le "+conversion.FrenchTime(r.At)+". Toutes les heures sont celles de Paris."))
 }
 
-func scope(r Report) string {
+func scope(r conversion.Report) string {
 	switch {
 	case r.Campaign != "":
 		return "Campagne « " + r.Campaign + " »"
@@ -82,7 +82,7 @@ func scope(r Report) string {
 }
 
 // tiles are the figures that a reader looks for first.
-func (p *pen) tiles(rows Rows, all Spaces) {
+func (p *pen) tiles(rows conversion.ReportRows, all conversion.ReportSpaces) {
 	tiles := []struct {
 		name  string
 		value workbook.Cell
@@ -102,7 +102,7 @@ func (p *pen) tiles(rows Rows, all Spaces) {
 	}
 }
 
-func (p *pen) fates(all Spaces) {
+func (p *pen) fates(all conversion.ReportSpaces) {
 	p.heads(fatesRow, "Où en sont les espaces", "Espaces", "Part")
 	for i, f := range fates {
 		p.line(fatesRow+1+i, p.styles.text, f.title, f.count(&all), all.Spaces)
@@ -110,7 +110,7 @@ func (p *pen) fates(all Spaces) {
 	p.total(fatesRow+1+len(fates), "Espaces concernés", all.Spaces)
 }
 
-func (p *pen) rows(r Rows) {
+func (p *pen) rows(r conversion.ReportRows) {
 	p.heads(rowsRow, fmt.Sprintf("Lignes remises (%s)", files(r.Files)), "Lignes", "Part")
 	for i, line := range []struct {
 		name  string
@@ -245,8 +245,8 @@ func reference(sheet, column string, first, last int) string {
 	return fmt.Sprintf("'%s'!$%s$%d:$%s$%d", sheet, column, first, column, last)
 }
 
-func (p *pen) properties(r Report) {
-	at := r.GeneratedAt.UTC().Format(time.RFC3339)
+func (p *pen) properties(r conversion.Report) {
+	at := r.At.UTC().Format(time.RFC3339)
 	p.Keep(p.Excelize.SetDocProps(&excelize.DocProperties{
 		Title: "Changement d’accès des espaces abonnés : rapport", Creator: "bascule", Language: "fr-FR", Created: at, Modified: at,
 	}))

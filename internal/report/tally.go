@@ -21,11 +21,11 @@ type tally struct {
 var dayColumns = [...]struct {
 	title   string
 	state   conversion.State
-	instant func(*Request) time.Time
+	instant func(*conversion.ReportRequest) time.Time
 }{
-	{"Demandes ouvertes", conversion.StateRequested, func(r *Request) time.Time { return r.RequestedAt }},
-	{"Courriels envoyés", conversion.StateMailed, func(r *Request) time.Time { return r.MailedAt }},
-	{"Espaces activés", conversion.StateActivated, func(r *Request) time.Time { return r.ActivatedAt }},
+	{"Demandes ouvertes", conversion.StateRequested, func(r *conversion.ReportRequest) time.Time { return r.RequestedAt }},
+	{"Courriels envoyés", conversion.StateMailed, func(r *conversion.ReportRequest) time.Time { return r.MailedAt }},
+	{"Espaces activés", conversion.StateActivated, func(r *conversion.ReportRequest) time.Time { return r.ActivatedAt }},
 	{"Délais dépassés", conversion.StateExpired, ended(conversion.StateExpired)},
 	{"Adresses refusées", conversion.StateUndeliverable, ended(conversion.StateUndeliverable)},
 	{"Demandes annulées", conversion.StateCancelled, ended(conversion.StateCancelled)},
@@ -35,8 +35,8 @@ var dayColumns = [...]struct {
 var charted = []int{1, 2, 3}
 
 // ended returns the instant at which a request of that state ended.
-func ended(s conversion.State) func(*Request) time.Time {
-	return func(r *Request) time.Time {
+func ended(s conversion.State) func(*conversion.ReportRequest) time.Time {
+	return func(r *conversion.ReportRequest) time.Time {
 		if r.State != s {
 			return time.Time{}
 		}
@@ -48,7 +48,7 @@ func newTally() *tally {
 	return &tally{states: make(map[conversion.State]int), days: make(map[int64]*[len(dayColumns)]int)}
 }
 
-func (t *tally) add(r *Request) {
+func (t *tally) add(r *conversion.ReportRequest) {
 	t.states[r.State]++
 	if r.NotDelivered {
 		t.notDelivered++

@@ -36,7 +36,7 @@ func nextStep(s sql.Story) string {
 }
 
 // nextMailed is the next step while a code is good.
-func nextMailed(s sql.Story, r sql.ReportRequest) string {
+func nextMailed(s sql.Story, r conversion.ReportRequest) string {
 	until := ParisTime(r.ExpiresAt)
 	switch {
 	case s.Next.LeftAlone:

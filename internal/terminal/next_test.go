@@ -14,8 +14,10 @@ import (
 func TestNextStep(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 6, 30, 10, 0, 0, 0, time.UTC)
-	request := func(state conversion.State) sql.ReportRequest { return sql.ReportRequest{State: state, ExpiresAt: at} }
-	bounced := func(b conversion.Bounce) sql.ReportRequest {
+	request := func(state conversion.State) conversion.ReportRequest {
+		return conversion.ReportRequest{State: state, ExpiresAt: at}
+	}
+	bounced := func(b conversion.Bounce) conversion.ReportRequest {
 		r := request(conversion.StateMailed)
 		r.Bounce, r.BouncedAt = b, at
 		return r
@@ -29,21 +31,21 @@ func TestNextStep(t *testing.T) {
 	}{
 		{"switched", sql.Story{Space: conversion.Space{Access: conversion.AccessPassword}}, "irrevocable", ""},
 		{"never invited", sql.Story{}, "import a spreadsheet", ""},
-		{"in the queue", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateRequested)}}, "wait:", "status"},
-		{"mailed", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateMailed)}}, "before 2026-06-30 12:00:00", "resend"},
-		{"sent often", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateMailed)}, Next: sql.Next{Resend: spent}}, "as often as is allowed", ""},
-		{"left alone, with a code", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateMailed)}, Next: sql.Next{LeftAlone: true}}, "no mail follows", ""},
-		{"left alone", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateExpired)},
+		{"in the queue", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateRequested)}}, "wait:", "status"},
+		{"mailed", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateMailed)}}, "before 2026-06-30 12:00:00", "resend"},
+		{"sent often", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateMailed)}, Next: sql.Next{Resend: spent}}, "as often as is allowed", ""},
+		{"left alone, with a code", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateMailed)}, Next: sql.Next{LeftAlone: true}}, "no mail follows", ""},
+		{"left alone", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateExpired)},
 			Exclusions: []sql.SpaceExclusion{{Key: "a@b.example", Reason: "asked"}}}, "(asked)", "exclude"},
-		{"late", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BounceLate)}}, "delayed", "retry"},
-		{"mailbox full", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BouncePolicy)}}, "once that is mended", "resend"},
-		{"mailbox full, sent often", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BouncePolicy)}, Next: sql.Next{Resend: spent}}, "import", ""},
-		{"gone", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BounceGone)}}, "import the space with another address", ""},
-		{"gone, identifiers given", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BounceGone)}, Next: sql.Next{Chose: true}}, "then import", "cancel"},
-		{"gone, another address chosen", sql.Story{Requests: []sql.ReportRequest{bounced(conversion.BounceGone)}, Next: sql.Next{Chose: true, ChoseOther: true}}, "the contact address", "cancel retry"},
-		{"expired", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateExpired)}}, "invites the space again", "retry"},
-		{"refused", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateUndeliverable)}, Next: sql.Next{Retry: sql.ObstacleRefused}}, "--same-address", "retry"},
-		{"its campaign is over", sql.Story{Requests: []sql.ReportRequest{request(conversion.StateExpired)},
+		{"late", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BounceLate)}}, "delayed", "retry"},
+		{"mailbox full", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BouncePolicy)}}, "once that is mended", "resend"},
+		{"mailbox full, sent often", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BouncePolicy)}, Next: sql.Next{Resend: spent}}, "import", ""},
+		{"gone", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BounceGone)}}, "import the space with another address", ""},
+		{"gone, identifiers given", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BounceGone)}, Next: sql.Next{Chose: true}}, "then import", "cancel"},
+		{"gone, another address chosen", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BounceGone)}, Next: sql.Next{Chose: true, ChoseOther: true}}, "the contact address", "cancel retry"},
+		{"expired", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateExpired)}}, "invites the space again", "retry"},
+		{"refused", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateUndeliverable)}, Next: sql.Next{Retry: sql.ObstacleRefused}}, "--same-address", "retry"},
+		{"its campaign is over", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateExpired)},
 			Next: sql.Next{Retry: sql.ObstacleClosed, RetryAnyway: sql.ObstacleClosed}}, "nothing: " + RetryWords[sql.ObstacleClosed], ""},
 	} {
 		got := nextStep(c.story)

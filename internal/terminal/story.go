@@ -82,7 +82,7 @@ func accessOf(s sql.Story) string {
 	return "certificate"
 }
 
-func printRequest(w io.Writer, r sql.ReportRequest) {
+func printRequest(w io.Writer, r conversion.ReportRequest) {
 	origin := r.Origin
 	if r.Batch != 0 {
 		origin = fmt.Sprintf("%s, batch %d", r.Origin, r.Batch)

@@ -3,7 +3,7 @@
 WITH pending AS (
     SELECT h.priority, h.expires, h.request_id, s.id, s.number, s.holder, s.contact_key
     FROM held h JOIN space s ON s.id = h.space_id
-    WHERE h.campaign_id = $1 AND (cardinality($2::text[]) = 0 OR s.number = ANY ($2::text[]))
+    WHERE h.campaign_id = $1 AND (coalesce(cardinality($2::text[]), 0) = 0 OR s.number = ANY ($2::text[]))
 ), picked AS (
     SELECT id FROM pending WHERE cardinality($2::text[]) > 0
     UNION (SELECT id FROM pending ORDER BY length(holder) DESC, id LIMIT 1)

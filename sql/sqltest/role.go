@@ -47,9 +47,7 @@ func CreateRole(url, name string) error {
 func As(t testing.TB, dbURL, role string) string {
 	t.Helper()
 	u, err := url.Parse(dbURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	u.User = url.User(role)
 	return u.String()
 }

@@ -38,13 +38,9 @@ func Open(t testing.TB) *DB {
 	t.Helper()
 	url := devtest.Database(t, migrate)
 	db, err := sql.Open(context.Background(), As(t, url, Application), conns)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	raw, err := stdsql.Open("postgres", url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() { db.Close(); raw.Close() })
 	return &DB{DB: db, URL: url, Raw: raw}
 }
@@ -53,9 +49,7 @@ func Open(t testing.TB) *DB {
 func (db *DB) Pages(t testing.TB) *sql.DB {
 	t.Helper()
 	pages, err := sql.OpenPages(context.Background(), As(t, db.URL, Application), conns)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() { pages.Close() })
 	return pages
 }
@@ -64,9 +58,7 @@ func (db *DB) Pages(t testing.TB) *sql.DB {
 func Keys(t testing.TB) *conversion.Keyring {
 	t.Helper()
 	keys, err := conversion.ParseKeyring("dGVzdHMgYWxvbmUgdXNlIHRoaXMga2V5LCBub2JvZHkgZWxzZSE=")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return keys
 }
 
@@ -131,9 +123,7 @@ func (db *DB) Requested(t testing.TB, keys *conversion.Keyring, in Invitation) R
 	in = db.complete(t, in)
 	contact := Email(t, in.Contact)
 	companies, err := json.Marshal(in.Companies)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	r := Request{Number: in.Number, Holder: in.Holder, Contact: contact}
 	nonce := conversion.Nonce(uuid.New())
 	db.get(t, &r.SpaceID, `
@@ -172,70 +162,50 @@ func (db *DB) complete(t testing.TB, in Invitation) Invitation {
 // [conversion.DefaultCodeLifetime], and the address it goes to.
 func (db *DB) Mail(t testing.TB, keys *conversion.Keyring, request int64) (conversion.Email, conversion.Code) {
 	t.Helper()
-	var id conversion.KeyID
-	var nonce []byte
-	var generation int
-	var to string
-	err := db.Raw.QueryRow(`SELECT key_id, nonce, generation, email FROM request_code WHERE id = $1`, request).Scan(&id, &nonce, &generation, &to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	email := Email(t, to)
-	code, err := keys.Code(id, conversion.Nonce(nonce), generation, email)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.start(t, keys, request, generation, email, code, conversion.DefaultCodeLifetime)
-	return email, code
+	c := db.readCode(t, `JOIN request r ON r.id = c.request_id AND r.generation = c.generation WHERE r.id = $1`, request)
+	return c.email, db.start(t, keys, c, keys.Code, conversion.DefaultCodeLifetime)
 }
 
 // MailReset does the same to the latest code for a new password of a password
 // space, whose identifier is email. It is good for [conversion.ResetLifetime].
 func (db *DB) MailReset(t testing.TB, keys *conversion.Keyring, email string) (request int64, code conversion.Code) {
 	t.Helper()
-	var id conversion.KeyID
-	var nonce []byte
-	var generation int
-	err := db.Raw.QueryRow(`SELECT c.key_id, c.nonce, c.generation, c.request_id FROM code c
-		WHERE c.purpose = 'reset' AND c.email = $1 AND c.void_at IS NULL`, email).Scan(&id, &nonce, &generation, &request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	code, err = keys.ResetCode(id, conversion.Nonce(nonce), generation, Email(t, email))
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.start(t, keys, request, generation, Email(t, email), code, conversion.ResetLifetime)
-	return request, code
+	c := db.readCode(t, `WHERE c.purpose = 'reset' AND c.email = $1 AND c.void_at IS NULL`, email)
+	return c.request, db.start(t, keys, c, keys.ResetCode, conversion.ResetLifetime)
 }
 
 // MailIdentifier does the same to the code that proves another identifier.
 func (db *DB) MailIdentifier(t testing.TB, keys *conversion.Keyring, email string) conversion.Code {
 	t.Helper()
-	var id conversion.KeyID
-	var nonce []byte
-	var generation int
-	var request int64
-	err := db.Raw.QueryRow(`SELECT key_id, nonce, generation, request_id FROM code
-		WHERE purpose = 'identifier' AND email = $1 AND void_at IS NULL`, email).Scan(&id, &nonce, &generation, &request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	code, err := keys.IdentifierCode(id, conversion.Nonce(nonce), generation, Email(t, email))
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.start(t, keys, request, generation, Email(t, email), code, conversion.ResetLifetime)
-	return code
+	c := db.readCode(t, `WHERE c.purpose = 'identifier' AND c.email = $1 AND c.void_at IS NULL`, email)
+	return db.start(t, keys, c, keys.IdentifierCode, conversion.ResetLifetime)
+}
+
+// code is a code that is to be mailed.
+type code struct {
+	request    int64
+	generation int
+	key        conversion.KeyID
+	nonce      []byte
+	email      conversion.Email
+}
+
+func (db *DB) readCode(t testing.TB, where string, arg any) (c code) {
+	t.Helper()
+	var email string
+	must(t, db.Raw.QueryRow(`SELECT c.request_id, c.generation, c.key_id, c.nonce, c.email FROM code c `+where, arg).
+		Scan(&c.request, &c.generation, &c.key, &c.nonce, &email))
+	c.email = Email(t, email)
+	return c
 }
 
 // start mails a code.
-func (db *DB) start(t testing.TB, keys *conversion.Keyring, request int64, generation int, email conversion.Email, code conversion.Code, life time.Duration) {
+func (db *DB) start(t testing.TB, keys *conversion.Keyring, c code, of func(conversion.KeyID, conversion.Nonce, int, conversion.Email) (conversion.Code, error), life time.Duration) conversion.Code {
 	t.Helper()
-	tag, err := keys.Tag(keys.Newest(), email, code)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text, err := of(c.key, conversion.Nonce(c.nonce), c.generation, c.email)
+	must(t, err)
+	tag, err := keys.Tag(keys.Newest(), c.email, text)
+	must(t, err)
 	db.Exec(t, `
 		WITH started AS (
 			UPDATE code SET tag = $4, started_at = now.t, expires_at = now.t + make_interval(secs => $3), mailed_at = now.t
@@ -246,7 +216,8 @@ func (db *DB) start(t testing.TB, keys *conversion.Keyring, request int64, gener
 			INSERT INTO tally (batch_id, requested) SELECT r.batch_id, -1 FROM started s JOIN request r ON r.id = s.request_id AND r.generation = s.generation
 		)
 		INSERT INTO deadline (at, requests) SELECT expires_at, ARRAY[request_id] FROM started`,
-		request, generation, life.Seconds(), int64(binary.BigEndian.Uint64(tag[:])))
+		c.request, c.generation, life.Seconds(), int64(binary.BigEndian.Uint64(tag[:])))
+	return text
 }
 
 // Overdue lets the deadline of the code that counts of a request pass: it was
@@ -315,9 +286,8 @@ func (db *DB) Deadline(t testing.TB, request int64) (at time.Time) {
 // Exec runs one statement.
 func (db *DB) Exec(t testing.TB, query string, args ...any) {
 	t.Helper()
-	if _, err := db.Raw.Exec(query, args...); err != nil {
-		t.Fatal(err)
-	}
+	_, err := db.Raw.Exec(query, args...)
+	must(t, err)
 }
 
 // Text is the one value that the query selects.
@@ -338,9 +308,7 @@ func (db *DB) Dump(t testing.TB) string {
 
 func (db *DB) get(t testing.TB, to any, query string, args ...any) {
 	t.Helper()
-	if err := db.Raw.QueryRow(query, args...).Scan(to); err != nil {
-		t.Fatal(err)
-	}
+	must(t, db.Raw.QueryRow(query, args...).Scan(to))
 }
 
 // Email parses an address that is certainly one.
