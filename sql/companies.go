@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -28,10 +27,7 @@ func (db *DB) CompaniesOf(ctx context.Context, space int64, siren string) (Compa
 		Services int    `db:"services"`
 		Chosen   []byte `db:"chosen"`
 	}
-	err := db.x.GetContext(ctx, &row, companiesOf, space, siren)
-	if errors.Is(err, stdsql.ErrNoRows) {
-		err = conversion.ErrNotFound
-	}
+	err := found(db.x.GetContext(ctx, &row, companiesOf, space, siren))
 	c := Companies{Services: row.Services}
 	if err == nil {
 		err = errors.Join(json.Unmarshal(row.All, &c.All), json.Unmarshal(row.Chosen, &c.Chosen))

@@ -25,8 +25,8 @@ type Correction struct {
 // The judge and the verdicts are those of a spreadsheet (D9). It returns
 // conversion.ErrNotFound for an unknown number.
 func (db *DB) Correct(ctx context.Context, c Correction) (v Verdict, result ImportResult, err error) {
-	var row answeredSpace
-	if err := found(db.x.GetContext(ctx, &row, answeredSpaces, pq.Array([]conversion.SubscriberNumber{c.Number}))); err != nil {
+	var row numberedSpace
+	if err := found(db.x.GetContext(ctx, &row, numberedSpaces, pq.Array([]conversion.SubscriberNumber{c.Number}))); err != nil {
 		return v, result, wrap(err, "subscriber number %s", c.Number)
 	}
 	space, err := row.space()

@@ -4,8 +4,6 @@ import (
 	"context"
 	stdsql "database/sql"
 	_ "embed"
-	"errors"
-	"fmt"
 	"iter"
 	"time"
 
@@ -70,9 +68,6 @@ type ExclusionCount struct {
 //go:embed query/held_exclusions.sql
 var heldExclusions string
 
-// errDryRun ends a transaction that only wanted to know.
-var errDryRun = errors.New("dry run")
-
 // ExcludeAll excludes all of a list, or nobody. An exclusion that holds already stays
 // as it is. A dry run only counts.
 func (db *DB) ExcludeAll(ctx context.Context, list []Exclusion, dryRun bool) (n ExclusionCount, err error) {
@@ -101,15 +96,9 @@ func (db *DB) ExcludeAll(ctx context.Context, list []Exclusion, dryRun bool) (n 
 				return err
 			}
 		}
-		if dryRun {
-			return errDryRun
-		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, errDryRun) {
-		return n, fmt.Errorf("exclude a list: %w", err)
-	}
-	return n, nil
+	return n, wrap(err, "exclude a list")
 }
 
 func (x Exclusion) same(y Exclusion) bool { return x.Reason == y.Reason && x.EndsAt.Equal(y.EndsAt) }

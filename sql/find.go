@@ -2,10 +2,8 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/lib/pq"
@@ -53,20 +51,14 @@ func (db *DB) FindSpaces(ctx context.Context, by Search, limit int) (spaces []Fo
 	case len(words) == 0: // all holders would match
 		return nil, 0, nil
 	}
-	tx, err := db.begin(ctx, &stdsql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return nil, 0, fmt.Errorf("find spaces: %w", err)
-	}
-	defer tx.Rollback() // it has only read
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = %d`, searchPatience.Milliseconds())); err != nil {
-		return nil, 0, fmt.Errorf("find spaces: %w", err)
-	}
+	limited, cancel := context.WithTimeout(ctx, searchPatience)
+	defer cancel()
 	var rows []struct {
 		FoundSpace
 		Total int `db:"total"`
 	}
-	err = tx.SelectContext(ctx, &rows, findSpaces, args...)
-	if sqlState(err) == "57014" && ctx.Err() == nil {
+	err = db.x.SelectContext(limited, &rows, findSpaces, args...)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		return nil, 0, ErrSearchLong
 	}
 	for _, r := range rows {

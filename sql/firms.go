@@ -90,22 +90,13 @@ func (db *DB) rowsOf(ctx context.Context, answers iter.Seq2[Answer, error], c Co
 	}
 }
 
-//go:embed query/answered_spaces.sql
-var answeredSpaces string
-
-// An answeredSpace is a space as a spreadsheet tells it.
-type answeredSpace struct {
-	spaceRow
-	Priority int `db:"priority"`
-}
-
 func (db *DB) answered(ctx context.Context, answers []Answer, c Columns) ([]ImportRow, error) {
 	var numbers pq.StringArray
 	for _, a := range answers {
 		numbers = append(numbers, string(a.Number))
 	}
-	known := make(map[conversion.SubscriberNumber]answeredSpace)
-	for s, err := range readRows[answeredSpace](ctx, db.x, answeredSpaces, numbers) {
+	known := make(map[conversion.SubscriberNumber]numberedSpace)
+	for s, err := range readRows[numberedSpace](ctx, db.x, numberedSpaces, numbers) {
 		if err != nil {
 			return nil, fmt.Errorf("read the spaces of a firm: %w", err)
 		}
@@ -121,7 +112,7 @@ func (db *DB) answered(ctx context.Context, answers []Answer, c Columns) ([]Impo
 	return rows, nil
 }
 
-func rowOf(a Answer, known map[conversion.SubscriberNumber]answeredSpace, c Columns) (ImportRow, error) {
+func rowOf(a Answer, known map[conversion.SubscriberNumber]numberedSpace, c Columns) (ImportRow, error) {
 	r := ImportRow{Line: a.Line, Space: conversion.Space{Number: a.Number}, Cell: a.Cell, Reason: a.Reason, Warning: a.Warning}
 	if r.Reason != "" {
 		return r, nil

@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"time"
 
 	"bascule/internal/conversion"
@@ -33,10 +32,10 @@ func (db *DB) Pending(ctx context.Context, c Campaign) (groups []PendingGroup, e
 // Recipients counts the addresses of invitations that have not started.
 type Recipients struct {
 	Domains   []DomainMails // the domains with the most invitations
-	Addresses int
-	Shared    int // addresses that several spaces share
-	Sharing   int // the spaces of these addresses
-	Largest   int // the spaces of the address with the most
+	Addresses int           `db:"addresses"`
+	Shared    int           `db:"shared"`  // addresses that several spaces share
+	Sharing   int           `db:"sharing"` // the spaces of these addresses
+	Largest   int           `db:"largest"` // the spaces of the address with the most
 }
 
 // DomainMails is how many invitations go to addresses of a mail domain.
@@ -53,17 +52,12 @@ var recipients string
 func (db *DB) Recipients(ctx context.Context, c Campaign, domains int) (r Recipients, err error) {
 	var rows []struct {
 		DomainMails
-		Addresses int `db:"addresses"`
-		Shared    int `db:"shared"`
-		Sharing   int `db:"sharing"`
-		Largest   int `db:"largest"`
+		Recipients
 	}
-	if err := db.x.SelectContext(ctx, &rows, recipients, c.ID, domains); err != nil {
-		return r, fmt.Errorf("count the recipients of campaign %q: %w", c.Name, err)
-	}
+	err = db.x.SelectContext(ctx, &rows, recipients, c.ID, domains)
 	for _, row := range rows {
-		r.Domains = append(r.Domains, row.DomainMails)
-		r.Addresses, r.Shared, r.Sharing, r.Largest = row.Addresses, row.Shared, row.Sharing, row.Largest
+		row.Domains = append(r.Domains, row.DomainMails)
+		r = row.Recipients
 	}
-	return r, nil
+	return r, wrap(err, "count the recipients of campaign %q", c.Name)
 }

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	_ "embed"
 	"fmt"
 	"time"
 
@@ -29,6 +30,18 @@ func (a *address) Scan(value any) error {
 		return fmt.Errorf("an address is told by a %T", value)
 	}
 	return a.UnmarshalText([]byte(text))
+}
+
+//go:embed query/numbered_spaces.sql
+var numberedSpaces string
+
+// A numberedSpace is a space that was asked for by its number.
+type numberedSpace struct {
+	ID         int64     `db:"id"`
+	Priority   int       `db:"priority"`
+	SwitchedAt time.Time `db:"switched_at"`
+	Email      string    `db:"email"` // the identifier
+	spaceRow
 }
 
 func (r spaceRow) space() (conversion.Space, error) {

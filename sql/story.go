@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"bascule/internal/conversion"
+
+	"github.com/lib/pq"
 )
 
 // A Story is all that is known of one space.
@@ -45,8 +47,6 @@ type AuditEntry struct {
 }
 
 var (
-	//go:embed query/story_space.sql
-	storySpace string
 	//go:embed query/story_exclusions.sql
 	storyExclusions string
 	//go:embed query/story_audit.sql
@@ -58,20 +58,12 @@ var (
 // Story tells the whole story of a subscriber number. It returns
 // conversion.ErrNotFound for an unknown one.
 func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (Story, error) {
-	var row struct {
-		ID         int64     `db:"id"`
-		SwitchedAt time.Time `db:"switched_at"`
-		Email      string    `db:"email"`
-		spaceRow
-	}
-	err := found(db.x.GetContext(ctx, &row, storySpace, number))
+	var row numberedSpace
+	err := found(db.x.GetContext(ctx, &row, numberedSpaces, pq.Array([]conversion.SubscriberNumber{number})))
 	if err != nil {
 		return Story{}, wrap(err, "subscriber number %s", number)
 	}
-	s := Story{Email: row.Email}
-	if row.Access == conversion.AccessPassword {
-		s.SwitchedAt = row.SwitchedAt
-	}
+	s := Story{Email: row.Email, SwitchedAt: known(row.SwitchedAt)}
 	if s.Space, err = row.space(); err != nil {
 		return Story{}, err
 	}
