@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,10 +75,8 @@ func (b *bench) prepare(ctx context.Context) error {
 		return err
 	}
 	b.postmaster = parentOf(backend)
-	for _, statement := range []string{"CREATE ROLE " + application + " LOGIN", "CREATE DATABASE " + template} {
-		if _, err := b.admin.ExecContext(ctx, statement); err != nil {
-			return err
-		}
+	if err := execute(ctx, b.admin, "CREATE ROLE "+application+" LOGIN", "CREATE DATABASE "+template); err != nil {
+		return err
 	}
 	if err := b.postgres.Exec(ctx, template, "CREATE EXTENSION pg_stat_statements"); err != nil {
 		return err
@@ -116,33 +113,17 @@ func (b *bench) list(rows int, seed int64, extension string) (string, error) {
 
 // autovacuum turns autovacuum on or off for all later measurements.
 func (b *bench) autovacuum(ctx context.Context, on bool) error {
-	for _, statement := range []string{fmt.Sprintf("ALTER SYSTEM SET autovacuum = %t", on), "SELECT pg_reload_conf()"} {
-		if _, err := b.admin.ExecContext(ctx, statement); err != nil {
-			return err
-		}
-	}
-	return nil
+	return execute(ctx, b.admin, fmt.Sprintf("ALTER SYSTEM SET autovacuum = %t", on), "SELECT pg_reload_conf()")
 }
 
 // newDatabase copies a database that nobody uses.
 func (b *bench) newDatabase(ctx context.Context, from string) (*database, error) {
 	b.made++
 	d := &database{name: fmt.Sprintf("bench_%d", b.made), bench: b}
-	if _, err := b.admin.ExecContext(ctx, "CREATE DATABASE "+d.name+" TEMPLATE "+from); err != nil {
+	if err := execute(ctx, b.admin, "CREATE DATABASE "+d.name+" TEMPLATE "+from); err != nil {
 		return nil, err
 	}
-	d.url = b.postgres.URL(d.name)
 	return d, d.open()
-}
-
-// asApplication is the address of a database for the product's role.
-func asApplication(owner string) string {
-	u, err := url.Parse(owner)
-	if err != nil {
-		panic(err) // devenv made the URL
-	}
-	u.User = url.User(application)
-	return u.String()
 }
 
 // close ends all processes and removes the folder.

@@ -14,12 +14,11 @@ import (
 type database struct {
 	*stdsql.DB
 	name  string
-	url   string // of the owner
 	bench *bench
 }
 
 func (d *database) open() (err error) {
-	d.DB, err = stdsql.Open("postgres", d.url)
+	d.DB, err = stdsql.Open("postgres", d.bench.postgres.URL(d.name))
 	return err
 }
 
@@ -30,29 +29,31 @@ func (d *database) drop() error {
 	return errors.Join(err, dropped)
 }
 
-// forgetStatistics brings the database into the state before its first analysis. The
+// forgetStatistics brings a database into the state before its first analysis. The
 // owner of the cluster may write the catalogues.
-func (d *database) forgetStatistics(ctx context.Context) error {
-	for _, statement := range []string{
-		`DELETE FROM pg_statistic`,
-		`UPDATE pg_class SET reltuples = -1, relpages = 0, relallvisible = 0 WHERE relnamespace = 'public'::regnamespace`,
-	} {
-		if _, err := d.ExecContext(ctx, statement); err != nil {
-			return err
+var forgetStatistics = []string{
+	`DELETE FROM pg_statistic`,
+	`UPDATE pg_class SET reltuples = -1, relpages = 0, relallvisible = 0 WHERE relnamespace = 'public'::regnamespace`,
+}
+
+const (
+	checkpoint = `CHECKPOINT` // each measurement starts from the same state
+	vacuum     = `VACUUM ANALYZE`
+)
+
+// An executor is a pool or a transaction.
+type executor interface {
+	ExecContext(ctx context.Context, query string, args ...any) (stdsql.Result, error)
+}
+
+// execute runs statements, one after another.
+func execute(ctx context.Context, db executor, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%.60s: %w", statement, err)
 		}
 	}
 	return nil
-}
-
-func (d *database) vacuumAnalyze(ctx context.Context) error {
-	_, err := d.ExecContext(ctx, `VACUUM ANALYZE`)
-	return err
-}
-
-// checkpoint starts each measurement from the same state.
-func (d *database) checkpoint(ctx context.Context) error {
-	_, err := d.ExecContext(ctx, `CHECKPOINT`)
-	return err
 }
 
 func (d *database) count(ctx context.Context, query string, args ...any) (n int, err error) {
@@ -153,7 +154,7 @@ func (d *database) copyOut(ctx context.Context) (files []copied, err error) {
 	}
 	for i, table := range tables {
 		c := copied{table, filepath.Join(d.bench.dir, fmt.Sprintf("%s-%d.copy", d.name, i))}
-		if _, err := d.ExecContext(ctx, "COPY "+c.table+" TO '"+c.path+"'"); err != nil {
+		if err := execute(ctx, d, "COPY "+c.table+" TO '"+c.path+"'"); err != nil {
 			return nil, err
 		}
 		files = append(files, c)
@@ -170,12 +171,12 @@ func (b *bench) copyIn(ctx context.Context, files []copied) (took time.Duration,
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, d.drop()) }()
+	var quieten, fill []string
 	for _, c := range files {
-		if _, err := d.ExecContext(ctx, "ALTER TABLE "+c.table+" DISABLE TRIGGER USER"); err != nil {
-			return 0, err
-		}
+		quieten = append(quieten, "ALTER TABLE "+c.table+" DISABLE TRIGGER USER")
+		fill = append(fill, "COPY "+c.table+" FROM '"+c.path+"'")
 	}
-	if err := d.checkpoint(ctx); err != nil {
+	if err := execute(ctx, d, append(quieten, checkpoint)...); err != nil {
 		return 0, err
 	}
 	began := time.Now()
@@ -184,10 +185,8 @@ func (b *bench) copyIn(ctx context.Context, files []copied) (took time.Duration,
 		return 0, err
 	}
 	defer tx.Rollback()
-	for _, c := range files {
-		if _, err := tx.ExecContext(ctx, "COPY "+c.table+" FROM '"+c.path+"'"); err != nil {
-			return 0, fmt.Errorf("%s: %w", c.table, err)
-		}
+	if err := execute(ctx, tx, fill...); err != nil {
+		return 0, err
 	}
 	if err := tx.Commit(); err != nil {
 		return 0, err

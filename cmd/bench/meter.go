@@ -30,10 +30,7 @@ type meter struct {
 // meter begins a measurement, after a checkpoint and with all counters at zero.
 func (s *site) meter(ctx context.Context, processes ...*process) (*meter, error) {
 	m := &meter{site: s, processes: processes, before: make(map[*process]usage)}
-	if err := s.db.checkpoint(ctx); err != nil {
-		return nil, err
-	}
-	if _, err := s.db.ExecContext(ctx, `SELECT pg_stat_statements_reset()`); err != nil {
+	if err := execute(ctx, s.db, checkpoint, `SELECT pg_stat_statements_reset()`); err != nil {
 		return nil, err
 	}
 	var err error

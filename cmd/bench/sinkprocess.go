@@ -16,33 +16,11 @@ type sinkAddresses struct{ SMTP, Control string }
 // handler answers the bench's questions to a sink.
 func (s *sink) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /reset", func(_ http.ResponseWriter, r *http.Request) {
-		var f faults
-		if json.NewDecoder(r.Body).Decode(&f) == nil {
-			s.reset(f)
-		}
-	})
-	mux.HandleFunc("POST /keep", func(_ http.ResponseWriter, r *http.Request) {
-		var n int
-		if json.NewDecoder(r.Body).Decode(&n) == nil {
-			s.keep(n)
-		}
-	})
-	mux.HandleFunc("GET /tally", func(w http.ResponseWriter, _ *http.Request) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		json.NewEncoder(w).Encode(s.tally)
-	})
-	mux.HandleFunc("GET /letters", func(w http.ResponseWriter, _ *http.Request) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		json.NewEncoder(w).Encode(s.letters)
-	})
-	mux.HandleFunc("GET /sample", func(w http.ResponseWriter, _ *http.Request) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		json.NewEncoder(w).Encode(s.sample)
-	})
+	mux.HandleFunc("POST /reset", taking(s.reset))
+	mux.HandleFunc("POST /keep", taking(s.keep))
+	mux.HandleFunc("GET /tally", s.telling(&s.tally))
+	mux.HandleFunc("GET /letters", s.telling(&s.letters))
+	mux.HandleFunc("GET /sample", s.telling(&s.sample))
 	mux.HandleFunc("GET /await", func(w http.ResponseWriter, r *http.Request) {
 		l, ok := s.await(r.FormValue("to"), awaitPatience)
 		if !ok {
@@ -52,6 +30,27 @@ func (s *sink) handler() http.Handler {
 		json.NewEncoder(w).Encode(l)
 	})
 	return mux
+}
+
+// taking passes on what a question brings.
+func taking[T any](take func(T)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var value T
+		if err := json.NewDecoder(r.Body).Decode(&value); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		take(value)
+	}
+}
+
+// telling answers with the present value.
+func (s *sink) telling(value any) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		json.NewEncoder(w).Encode(value)
+	}
 }
 
 // awaitPatience is how long await waits for a mail.

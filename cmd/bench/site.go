@@ -41,7 +41,7 @@ func (b *bench) newSite(ctx context.Context, embedded bool, f faults) (s *site, 
 	if err := b.sink.reset(ctx, f); err != nil {
 		return nil, err
 	}
-	s.env = []string{"DATABASE_URL=" + asApplication(s.db.url), "REDIS_URL=" + redis, "SMTP_URL=" + b.sink.smtpURL(),
+	s.env = []string{"DATABASE_URL=" + b.postgres.URLOf(application, s.db.name), "REDIS_URL=" + redis, "SMTP_URL=" + b.sink.smtpURL(),
 		"MAIL_FROM=espace-abonne@bascule.example", "PUBLIC_URL=http://espace.example"}
 	return s, nil
 }

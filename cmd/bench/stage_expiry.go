@@ -83,7 +83,7 @@ func (e *expiry) prepare(ctx context.Context) (err error) {
 
 // copyDatabase lets product and reference begin with the same tables.
 func (e *expiry) copyDatabase(ctx context.Context) (err error) {
-	if err := e.db.vacuumAnalyze(ctx); err != nil {
+	if err := execute(ctx, e.db, vacuum); err != nil {
 		return err
 	}
 	if err := e.db.Close(); err != nil { // a database is copied while nobody uses it
@@ -100,9 +100,8 @@ func (e *expiry) copyDatabase(ctx context.Context) (err error) {
 
 // shift moves the database's clock away from the real one.
 func (d *database) shift(ctx context.Context, by time.Duration) error {
-	_, err := d.ExecContext(ctx, fmt.Sprintf(`CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+	return execute(ctx, d, fmt.Sprintf(`CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE
 		AS 'SELECT clock_timestamp() + interval ''%d seconds'''`, int(by.Seconds())))
-	return err
 }
 
 // alone runs the reference on a copy.
@@ -112,12 +111,10 @@ func (e *expiry) alone(ctx context.Context, l *line) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.drop()) }()
-	for _, table := range []string{"request", "audit"} {
-		if _, err := d.ExecContext(ctx, "ALTER TABLE "+table+" DISABLE TRIGGER USER"); err != nil {
-			return err
-		}
+	if err := d.shift(ctx, afterDeadline); err != nil {
+		return err
 	}
-	if err := errors.Join(d.shift(ctx, afterDeadline), d.checkpoint(ctx)); err != nil {
+	if err := execute(ctx, d, `ALTER TABLE request DISABLE TRIGGER USER`, `ALTER TABLE audit DISABLE TRIGGER USER`, checkpoint); err != nil {
 		return err
 	}
 	began := time.Now()
