@@ -18,7 +18,8 @@ import (
 )
 
 func (a *app) campaignPreview() *cobra.Command {
-	var dir, to, file string
+	var dir, file string
+	var to conversion.Email
 	cmd := &cobra.Command{
 		Use:   "preview NAME [NUMBER...]",
 		Short: "Write or send real mails of a campaign as a trial",
@@ -42,7 +43,7 @@ as the workers have them.`,
 		ValidArgsFunction: a.completeCampaigns,
 	}
 	cmd.Flags().StringVar(&dir, "out", "", "write one .eml file for each mail into the folder `DIR`")
-	cmd.Flags().StringVar(&to, "to", "", "send them by the relay to this `ADDRESS` alone")
+	cmd.Flags().Var(parsing(&to, conversion.ParseEmail), "to", "send them by the relay to this `ADDRESS` alone")
 	cmd.Flags().StringVar(&file, "message", "", "as if the message in this `FILE` were that of the campaign, see bascule campaign set")
 	cmd.MarkFlagsOneRequired("out", "to")
 	cmd.MarkFlagsMutuallyExclusive("out", "to")
@@ -133,11 +134,8 @@ func (a *app) writeTrial(ctx context.Context, db *sql.DB, t trial, dir string) e
 	return a.noteTrial(ctx, db, t, "written", "")
 }
 
-func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to string) error {
-	recipient, err := conversion.ParseEmail(to)
-	if err != nil {
-		return usagef("--to: %w", err)
-	}
+func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to conversion.Email) error {
+	var err error
 	cfg, from := take(&err, a.env.smtp), take(&err, a.env.bounceAddress)
 	if err != nil {
 		return err
@@ -150,7 +148,7 @@ func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to string) err
 	defer relay.Close()
 	var window []smtp.Message
 	for _, m := range t.mails {
-		window = append(window, smtp.Message{Envelope: smtp.Envelope{From: from, To: recipient}, Body: m.Bytes()})
+		window = append(window, smtp.Message{Envelope: smtp.Envelope{From: from, To: to}, Body: m.Bytes()})
 	}
 	var failed error
 	relay.Send(ctx, window, nil, func(_ int, o smtp.Outcome) {

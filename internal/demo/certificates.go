@@ -101,7 +101,7 @@ func (c *certificates) issueSamples(ctx context.Context, list string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"no service", "one company", "several companies"} {
+	for _, name := range homeScreens {
 		space, ok := screens[name]
 		if !ok {
 			continue
@@ -114,6 +114,9 @@ func (c *certificates) issueSamples(ctx context.Context, list string) error {
 	}
 	return nil
 }
+
+// homeScreens are the home screens, by the number of companies (R8–R10).
+var homeScreens = [...]string{"no service", "one company", "several companies"}
 
 // sampleScreens are the first subscribers of the sample for each home screen.
 func sampleScreens(ctx context.Context, path string) (map[string]conversion.Space, error) {
@@ -139,7 +142,7 @@ func sampleScreens(ctx context.Context, path string) (map[string]conversion.Spac
 		if err != nil {
 			return nil, err
 		}
-		name := [...]string{"no service", "one company", "several companies"}[min(2, len(companies[row.Space.Number]))]
+		name := homeScreens[min(2, len(companies[row.Space.Number]))]
 		if _, known := screens[name]; !known && row.Reason == "" && row.Space.Certificate.Issuer == sample.Issuer {
 			screens[name] = row.Space
 		}
