@@ -55,16 +55,11 @@ func issuersOf(c *x509.Certificate, all []*authority) (issuers []*authority) {
 func decodePEM(content []byte, kind string) ([][]byte, error) {
 	var blocks [][]byte
 	begun := bytes.Count(content, []byte("-----BEGIN "))
-	for {
-		block, rest := pem.Decode(content)
-		if block == nil {
-			break
-		}
+	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != kind {
 			return nil, fmt.Errorf("block %d is a %s, only %s is expected", len(blocks)+1, block.Type, kind)
 		}
 		blocks = append(blocks, block.Bytes)
-		content = rest
 	}
 	switch {
 	case begun == 0:

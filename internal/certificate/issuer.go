@@ -81,10 +81,8 @@ func (t *trust) match(issuer string) (*x509.Certificate, error) {
 // bears tells whether the authority's subject has all the attributes; there must be at
 // least one.
 func (a *authority) bears(named []attribute) bool {
-	for _, n := range named {
-		if !slices.ContainsFunc(a.name, func(own attribute) bool { return n.oid == own.oid && strings.EqualFold(n.value, own.value) }) {
-			return false
-		}
+	missing := func(n attribute) bool {
+		return !slices.ContainsFunc(a.name, func(own attribute) bool { return n.oid == own.oid && strings.EqualFold(n.value, own.value) })
 	}
-	return len(named) > 0
+	return len(named) > 0 && !slices.ContainsFunc(named, missing)
 }

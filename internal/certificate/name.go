@@ -6,9 +6,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
 
 	"bascule/internal/text"
 )
@@ -37,29 +40,18 @@ func normalize(s string) string { return text.Collapse(readable(s)) }
 // it becomes one line end, as programs show one attribute a line.
 func normalizeLines(s string) string {
 	lines := strings.FieldsFunc(readable(s), func(r rune) bool { return unicode.IsSpace(r) && !unicode.Is(unicode.Zs, r) })
-	kept := lines[:0]
-	for _, line := range lines {
-		if line = text.Collapse(line); line != "" {
-			kept = append(kept, line)
-		}
+	for i, line := range lines {
+		lines[i] = text.Collapse(line)
 	}
-	return strings.Join(kept, "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool { return line == "" }), "\n")
 }
 
 // readable takes bytes that are not UTF-8 for Latin-1, which older authorities wrote.
 func readable(s string) string {
 	if !utf8.ValidString(s) {
-		s = latin1(s)
+		s, _ = charmap.ISO8859_1.NewDecoder().String(s) // never fails: each byte is a character
 	}
 	return strings.ReplaceAll(s, "’", "'")
-}
-
-func latin1(s string) string {
-	runes := make([]rune, len(s))
-	for i := range len(s) {
-		runes[i] = rune(s[i])
-	}
-	return string(runes)
 }
 
 // maxName is more than a sheet's cell may hold (500 characters, of four bytes at most).
@@ -201,12 +193,10 @@ func decodeHex(s string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	der, err := hex.DecodeString(digits)
-	if err != nil {
-		return "", false
-	}
+	der, errHex := hex.DecodeString(digits)
 	var value any
-	if rest, err := asn1.Unmarshal(der, &value); err != nil || len(rest) > 0 {
+	rest, err := asn1.Unmarshal(der, &value)
+	if errHex != nil || err != nil || len(rest) > 0 {
 		return "", false
 	}
 	text, ok := value.(string)
@@ -228,44 +218,45 @@ func cutType(s string) (oid, value string, ok bool) {
 	if oid, ok := attributeNames[name]; ok {
 		return oid, value, true
 	}
-	return name, value, isOID(name)
+	return name, value, dotted.MatchString(name)
 }
 
-// isOID tells whether s is a dotted number: digits with single dots between them.
-func isOID(s string) bool {
-	parts := strings.Split(s, ".")
-	for _, p := range parts {
-		if p == "" || strings.Trim(p, "0123456789") != "" {
-			return false
+// dotted matches a number with dots, as RFC 4514 writes types without a name.
+var dotted = regexp.MustCompile(`^[0-9]+(\.[0-9]+)+$`)
+
+// attributeNames are the OIDs of the names of attributes in RFC 4514, OpenSSL, Java and
+// Windows, where they mean the same.
+var attributeNames = byName(map[string]string{
+	"2.5.4.3":                    "CN COMMONNAME",
+	"2.5.4.4":                    "SN SURNAME",
+	"2.5.4.5":                    "SERIALNUMBER",
+	"2.5.4.6":                    "C COUNTRY COUNTRYNAME",
+	"2.5.4.7":                    "L LOCALITY LOCALITYNAME",
+	"2.5.4.8":                    "ST S SP STATEORPROVINCENAME",
+	"2.5.4.9":                    "STREET STREETADDRESS",
+	"2.5.4.10":                   "O ORGANIZATION ORGANIZATIONNAME",
+	"2.5.4.11":                   "OU ORGANIZATIONALUNIT ORGANIZATIONALUNITNAME",
+	"2.5.4.12":                   "T TITLE",
+	"2.5.4.13":                   "DESCRIPTION",
+	"2.5.4.15":                   "BUSINESSCATEGORY",
+	"2.5.4.17":                   "POSTALCODE",
+	"2.5.4.42":                   "G GN GIVENNAME",
+	"2.5.4.43":                   "INITIALS",
+	"2.5.4.44":                   "GENERATION GENERATIONQUALIFIER",
+	"2.5.4.46":                   "DNQ DNQUALIFIER",
+	"2.5.4.65":                   "PSEUDONYM",
+	"2.5.4.97":                   "ORGANIZATIONIDENTIFIER",
+	"0.9.2342.19200300.100.1.25": "DC DOMAINCOMPONENT",
+	"0.9.2342.19200300.100.1.1":  "UID USERID",
+	"1.2.840.113549.1.9.1":       "E EMAIL EMAILADDRESS",
+})
+
+func byName(namesOf map[string]string) map[string]string {
+	oids := make(map[string]string)
+	for oid, names := range namesOf {
+		for name := range strings.FieldsSeq(names) {
+			oids[name] = oid
 		}
 	}
-	return len(parts) > 1
-}
-
-// attributeNames are the names of attributes in RFC 4514, OpenSSL, Java and
-// Windows, where they mean the same.
-var attributeNames = map[string]string{
-	"CN": "2.5.4.3", "COMMONNAME": "2.5.4.3",
-	"SN": "2.5.4.4", "SURNAME": "2.5.4.4",
-	"SERIALNUMBER": "2.5.4.5",
-	"C":            "2.5.4.6", "COUNTRY": "2.5.4.6", "COUNTRYNAME": "2.5.4.6",
-	"L": "2.5.4.7", "LOCALITY": "2.5.4.7", "LOCALITYNAME": "2.5.4.7",
-	"ST": "2.5.4.8", "S": "2.5.4.8", "SP": "2.5.4.8", "STATEORPROVINCENAME": "2.5.4.8",
-	"STREET": "2.5.4.9", "STREETADDRESS": "2.5.4.9",
-	"O": "2.5.4.10", "ORGANIZATION": "2.5.4.10", "ORGANIZATIONNAME": "2.5.4.10",
-	"OU": "2.5.4.11", "ORGANIZATIONALUNIT": "2.5.4.11", "ORGANIZATIONALUNITNAME": "2.5.4.11",
-	"T": "2.5.4.12", "TITLE": "2.5.4.12",
-	"DESCRIPTION":      "2.5.4.13",
-	"BUSINESSCATEGORY": "2.5.4.15",
-	"POSTALCODE":       "2.5.4.17",
-	"G":                "2.5.4.42", "GN": "2.5.4.42", "GIVENNAME": "2.5.4.42",
-	"INITIALS":            "2.5.4.43",
-	"GENERATION":          "2.5.4.44",
-	"GENERATIONQUALIFIER": "2.5.4.44",
-	"DNQ":                 "2.5.4.46", "DNQUALIFIER": "2.5.4.46",
-	"PSEUDONYM":              "2.5.4.65",
-	"ORGANIZATIONIDENTIFIER": "2.5.4.97",
-	"DC":                     "0.9.2342.19200300.100.1.25", "DOMAINCOMPONENT": "0.9.2342.19200300.100.1.25",
-	"UID": "0.9.2342.19200300.100.1.1", "USERID": "0.9.2342.19200300.100.1.1",
-	"E": "1.2.840.113549.1.9.1", "EMAIL": "1.2.840.113549.1.9.1", "EMAILADDRESS": "1.2.840.113549.1.9.1",
+	return oids
 }

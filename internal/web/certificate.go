@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -15,9 +16,9 @@ import (
 )
 
 // An entryRefusal is the reason why a certificate opens no space.
-type entryRefusal string
+type entryRefusal = certificate.Refusal
 
-// These refusals add to those of package certificate, which have the same names here.
+// These refusals add to those of package certificate.
 const (
 	entryUnavailable entryRefusal = "entry by certificate is not configured"
 	entryUnknown     entryRefusal = "no space has this certificate"
@@ -25,8 +26,6 @@ const (
 	entryUnmatched   entryRefusal = "the issuer in the sheet names no authority, or several"
 	entrySwitched    entryRefusal = "the space is entered by address and password"
 )
-
-func (r entryRefusal) Error() string { return string(r) }
 
 // byCertificate finds the space of a certificate. It verifies issuer, use, dates and
 // revocation with each request, so a revocation also ends work under way (R7).
@@ -53,16 +52,10 @@ func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) 
 	if unread == nil {
 		holder, err = s.certificates.Verify(shown, s.now())
 	}
-	var refusal certificate.Refusal
-	if !errors.As(err, &refusal) {
-		return holder, err
+	if errors.Is(err, certificate.Malformed) || errors.Is(err, certificate.Untrusted) {
+		err = cmp.Or(s.countMadeUp(r), err)
 	}
-	if refusal == certificate.Malformed || refusal == certificate.Untrusted {
-		if err := s.countMadeUp(r); err != nil {
-			return holder, err
-		}
-	}
-	return holder, entryRefusal(refusal)
+	return holder, err
 }
 
 // countMadeUp counts a certificate that is none of ours, or returns
@@ -153,18 +146,18 @@ type refusedPage struct{ Reason entryRefusal }
 
 // refusedTitles name each refusal; the page tells the remedy.
 var refusedTitles = map[entryRefusal]string{
-	entryRefusal(certificate.None):        "Aucun certificat n’a été présenté",
-	entryRefusal(certificate.Malformed):   "Votre certificat n’a pas pu être lu",
-	entryRefusal(certificate.Untrusted):   "Votre certificat n’est pas reconnu",
-	entryRefusal(certificate.WrongUsage):  "Ce certificat ne sert pas à s’identifier",
-	entryRefusal(certificate.Revoked):     "Votre certificat a été révoqué",
-	entryRefusal(certificate.NotYetValid): "Votre certificat n’est pas encore valide",
-	entryRefusal(certificate.Expired):     "Votre certificat a expiré",
-	entryUnavailable:                      "L’accès avec certificat n’est pas proposé ici",
-	entryUnknown:                          "Aucun espace n’est associé à ce certificat",
-	entryAmbiguous:                        "Plusieurs espaces sont associés à ce certificat",
-	entryUnmatched:                        "L’émetteur de votre certificat n’a pas pu être vérifié",
-	entrySwitched:                         "Votre espace est déjà sans certificat",
+	certificate.None:        "Aucun certificat n’a été présenté",
+	certificate.Malformed:   "Votre certificat n’a pas pu être lu",
+	certificate.Untrusted:   "Votre certificat n’est pas reconnu",
+	certificate.WrongUsage:  "Ce certificat ne sert pas à s’identifier",
+	certificate.Revoked:     "Votre certificat a été révoqué",
+	certificate.NotYetValid: "Votre certificat n’est pas encore valide",
+	certificate.Expired:     "Votre certificat a expiré",
+	entryUnavailable:        "L’accès avec certificat n’est pas proposé ici",
+	entryUnknown:            "Aucun espace n’est associé à ce certificat",
+	entryAmbiguous:          "Plusieurs espaces sont associés à ce certificat",
+	entryUnmatched:          "L’émetteur de votre certificat n’a pas pu être vérifié",
+	entrySwitched:           "Votre espace est déjà sans certificat",
 }
 
 // refuseEntry names the refusal and the remedy (R7). The refusal tells nothing about
