@@ -11,7 +11,7 @@ import (
 // is its /64. Proxies are not counted, as they have the connections of all their
 // clients. Clients without a network address are not counted either.
 func LimitPerClient(ln net.Listener, most int, proxies Proxies) net.Listener {
-	return newPerClient(ln, most, proxies)
+	return &perClient{Listener: ln, most: most, proxies: proxies, open: make(map[netip.Prefix]int)}
 }
 
 type perClient struct {
@@ -21,10 +21,6 @@ type perClient struct {
 
 	mu   sync.Mutex
 	open map[netip.Prefix]int // connections of each line
-}
-
-func newPerClient(ln net.Listener, most int, proxies Proxies) *perClient {
-	return &perClient{Listener: ln, most: most, proxies: proxies, open: make(map[netip.Prefix]int)}
 }
 
 // Accept implements [net.Listener].

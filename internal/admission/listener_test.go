@@ -12,7 +12,7 @@ import (
 func TestLimitPerClient(t *testing.T) {
 	t.Parallel()
 	const most = 3
-	l := newPerClient(nil, most, Proxies{netip.MustParsePrefix("10.0.0.0/8")})
+	l := LimitPerClient(nil, most, Proxies{netip.MustParsePrefix("10.0.0.0/8")}).(*perClient)
 	for addr, want := range map[string]string{"192.0.2.1": "192.0.2.1/32", "::ffff:192.0.2.1": "192.0.2.1/32",
 		"2001:db8::1": "2001:db8::/64", "10.1.1.1": "", "::ffff:10.1.1.1": ""} {
 		got, counts := l.client(&net.TCPAddr{IP: net.ParseIP(addr)})

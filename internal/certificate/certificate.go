@@ -6,15 +6,13 @@ package certificate
 
 import (
 	"crypto/x509"
-	"time"
 
 	"bascule/internal/conversion"
 )
 
 // A Holder is what is known of a client with a good certificate.
 type Holder struct {
-	Serial  conversion.SerialNumber
-	Expires time.Time
+	Serial conversion.SerialNumber
 	// Issuer is the certificate of CLIENT_CA_FILE that issued this one. It is shared,
 	// and must not be changed.
 	Issuer *x509.Certificate

@@ -49,7 +49,7 @@ func (t *trust) verify(leaf *x509.Certificate, at time.Time) (Holder, error) {
 		return Holder{}, Expired
 	}
 	return Holder{
-		Serial: conversion.SerialNumberOf(leaf.SerialNumber), Expires: leaf.NotAfter,
+		Serial: conversion.SerialNumberOf(leaf.SerialNumber),
 		Issuer: issuers[0].certificate, Stale: t.listed && !fresh,
 	}, nil
 }

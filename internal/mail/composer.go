@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -33,25 +32,20 @@ type wording struct{ text, html *form }
 type Office struct {
 	From           Sender
 	Administration conversion.Administration // stands at the head and the foot; may be zero
-	PublicURL      string                    // PUBLIC_URL, http or https, with neither query nor fragment
+	PublicURL      string                    // PUBLIC_URL: scheme and host
 	Help           string                    // about the assistance (R32), one line per line; may not be empty
 	Certificates   bool                      // the site lets holders of a certificate enter with it
 }
 
 // NewComposer prepares every mail.
 func NewComposer(o Office) (*Composer, error) {
-	base, err := baseURL(o.PublicURL)
-	if err != nil {
-		return nil, err
-	}
-	o.PublicURL = base
 	o.Help = strings.TrimSpace(strings.ReplaceAll(o.Help, "\r\n", "\n"))
 	switch {
 	case o.From.Address.IsZero():
 		return nil, errors.New("mails need a sender")
 	case o.Help == "" || !utf8.ValidString(o.Help):
 		return nil, errors.New("the help text must be UTF-8 and not empty: every mail holds it")
-	case strings.Contains(base+o.Help+o.Administration.String(), slotOpen):
+	case strings.Contains(o.PublicURL+o.Help+o.Administration.String(), slotOpen):
 		return nil, fmt.Errorf("the text %q is reserved", slotOpen)
 	}
 	c := &Composer{from: o.From, wordings: make(map[variant]wording)}
@@ -71,14 +65,6 @@ func (c *Composer) Digest(message conversion.Message) string {
 	slices.Sort(sums)
 	sum := sha256.Sum256([]byte(c.from.Name + "\n" + c.from.Address.Mailbox() + "\n" + strings.Join(sums, "") + string(message)))
 	return hex.EncodeToString(sum[:8])
-}
-
-func baseURL(s string) (string, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("public URL %q is not of the form https://host", s)
-	}
-	return strings.TrimRight(u.String(), "/"), nil
 }
 
 func (c *Composer) compileAll(o Office) error {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"bascule/internal/admission"
@@ -59,10 +58,10 @@ func stepOf(r *http.Request) int {
 // activate takes every form of /activation: address and code, then the identifiers with
 // address and code again. It keeps nothing between the two.
 func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
-	a := &attempt{Server: s, w: w, r: r, form: r.PostForm, id: s.formID(r.PostForm)}
+	a := &attempt{Server: s, w: w, r: r, id: s.formID(r.PostForm)}
 	end, err := a.run(r.Context())
 	s.metrics.activation(end, err)
-	s.entries.note(r.Context(), s.db, a.proven.CampaignID, end == outcomeFailed && r.Context().Err() == nil)
+	s.entries.note(r.Context(), s.cfg.DB, a.proven.CampaignID, end == outcomeFailed && r.Context().Err() == nil)
 	return err
 }
 
@@ -71,7 +70,6 @@ type attempt struct {
 	*Server
 	w      http.ResponseWriter
 	r      *http.Request
-	form   url.Values
 	id     string // see formID
 	email  conversion.Email
 	code   conversion.Code
@@ -81,8 +79,8 @@ type attempt struct {
 
 func (a *attempt) run(ctx context.Context) (outcome, error) {
 	var wrong problems
-	a.email = parse(&wrong, a.form, "email", conversion.ParseEmail)
-	a.code = parse(&wrong, a.form, "code", conversion.ParseCode)
+	a.email = parse(&wrong, a.r.PostForm, "email", conversion.ParseEmail)
+	a.code = parse(&wrong, a.r.PostForm, "code", conversion.ParseCode)
 	if len(wrong) > 0 {
 		return outcomeInvalid, a.askCodeAgain(correction{problems: wrong})
 	}
@@ -129,14 +127,14 @@ func (a *attempt) prove(ctx context.Context) (unlock func(), err error) {
 // find looks the code up.
 func (a *attempt) find(ctx context.Context) error {
 	return admission.Retry(ctx, func() (err error) {
-		a.proven, err = a.db.FindCode(ctx, a.keys, a.email, a.code)
+		a.proven, err = a.cfg.DB.FindCode(ctx, a.cfg.Keys, a.email, a.code)
 		return err
 	})
 }
 
 // decide answers a form with a right code.
 func (a *attempt) decide(ctx context.Context) (outcome, error) {
-	switch full := hasIdentifiers(a.form); {
+	switch full := hasIdentifiers(a.r.PostForm); {
 	case a.proven.Activated && a.proven.Submission == a.id:
 		return a.repeat(ctx)
 	case a.proven.Activated:
@@ -152,8 +150,8 @@ func (a *attempt) decide(ctx context.Context) (outcome, error) {
 // withIdentifiers takes the second screen. The address proven by the code activates;
 // another one must be proven first (D1).
 func (a *attempt) withIdentifiers(ctx context.Context) (outcome, error) {
-	chosen, wrong := parseIdentifiers(a.form, a.profile, a.proven.Space.Number)
-	wrong.checkConsent(a.form)
+	chosen, wrong := parseIdentifiers(a.r.PostForm, a.cfg.Profile, a.proven.Space.Number)
+	wrong.checkConsent(a.r.PostForm)
 	if len(wrong) > 0 {
 		return outcomeInvalid, a.askIdentifiers(correction{problems: wrong})
 	}
@@ -183,7 +181,7 @@ func (a *attempt) switchSpace(ctx context.Context, email conversion.Email, crede
 	activation := sql.Activation{
 		Submission: a.submission(email, credentials), Facts: a.facts(email), SessionHash: sha256.Sum256([]byte(token)),
 	}
-	err := admission.Retry(ctx, func() error { return a.db.Activate(ctx, activation) })
+	err := admission.Retry(ctx, func() error { return a.cfg.DB.Activate(ctx, activation) })
 	if err == nil {
 		return outcomeActivated, a.welcome(token, email)
 	}
@@ -211,7 +209,7 @@ func (s *Server) conflict(ctx context.Context, bucket sql.Bucket, refusal string
 // any other.
 func (a *attempt) repeat(ctx context.Context) (outcome, error) {
 	email := a.proven.Proven
-	if typed, err := conversion.ParseEmail(a.form.Get("new_email")); err == nil && typed.Same(email) {
+	if typed, err := conversion.ParseEmail(a.r.PostForm.Get("new_email")); err == nil && typed.Same(email) {
 		email = typed
 	}
 	end, err := a.switchSpace(ctx, email, nil)
@@ -225,7 +223,7 @@ func (a *attempt) repeat(ctx context.Context) (outcome, error) {
 func (a *attempt) chooseAddress(ctx context.Context, email conversion.Email, credentials func() (sql.Credentials, error)) (outcome, error) {
 	var choice sql.Choice
 	err := admission.Retry(ctx, func() (err error) {
-		choice, err = a.db.ChooseAddress(ctx, a.submission(email, credentials))
+		choice, err = a.cfg.DB.ChooseAddress(ctx, a.submission(email, credentials))
 		return err
 	})
 	if err == nil {
@@ -248,7 +246,7 @@ func (a *attempt) lapsed(ctx context.Context, err error) (outcome, error) {
 // tooLate answers a form that comes after another one, or long after it did its work.
 // Address and code alone get no better answer than a wrong code.
 func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
-	if !hasIdentifiers(a.form) && a.proven.Submission != a.id {
+	if !hasIdentifiers(a.r.PostForm) && a.proven.Submission != a.id {
 		return a.refuse(ctx, conversion.ErrCodeRefused)
 	}
 	return outcomeAlready, a.write(a.w, a.r, http.StatusUnprocessableEntity, "activation_already", view{})
@@ -278,7 +276,7 @@ type latePage struct {
 
 func (a *attempt) tellDeadline(late *sql.LateCode) error {
 	return a.write(a.w, a.r, http.StatusUnprocessableEntity, "activation_late", view{Data: latePage{
-		LateCode: late, Email: a.email.String(), ByCertificate: a.offersCertificates() && a.now().Before(late.Certificate.AddDate(0, 0, 1)),
+		LateCode: late, Email: a.email.String(), ByCertificate: a.offersCertificates() && a.cfg.Now().Before(late.Certificate.AddDate(0, 0, 1)),
 	}})
 }
 
@@ -298,7 +296,7 @@ func (a *attempt) facts(email conversion.Email) func(conversion.Space, conversio
 		return json.Marshal(recap.Facts{
 			Version: recap.Version,
 			Number:  space.Number, Holder: space.Holder, Email: email, Question: question.Text(),
-			SwitchedAt: at.UTC(), PublicURL: a.origin, Help: a.help, Administration: a.by.Name,
+			SwitchedAt: at.UTC(), PublicURL: a.origin, Help: a.cfg.Help, Administration: a.cfg.Administration.Name,
 		})
 	}
 }

@@ -30,7 +30,7 @@ const (
 // byCertificate finds the space of a certificate. It verifies issuer, use, dates and
 // revocation with each request, so a revocation also ends work under way (R7).
 func (s *Server) byCertificate(r *http.Request) (entry, error) {
-	if s.certificates == nil {
+	if s.cfg.Certificates == nil {
 		return entry{}, entryUnavailable
 	}
 	shown, err := s.shown(r)
@@ -50,7 +50,7 @@ func (s *Server) byCertificate(r *http.Request) (entry, error) {
 func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) (certificate.Holder, error) {
 	holder, err := certificate.Holder{}, unread
 	if unread == nil {
-		holder, err = s.certificates.Verify(shown, s.now())
+		holder, err = s.cfg.Certificates.Verify(shown, s.cfg.Now())
 	}
 	if errors.Is(err, certificate.Malformed) || errors.Is(err, certificate.Untrusted) {
 		err = cmp.Or(s.countMadeUp(r), err)
@@ -71,14 +71,14 @@ func (s *Server) countMadeUp(r *http.Request) error {
 // spaceOf finds the one space whose sheet named this serial number and this authority.
 // It never finds a space by the serial number alone.
 func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry, error) {
-	spaces, err := s.db.SpacesOfCertificate(ctx, holder.Serial)
+	spaces, err := s.cfg.DB.SpacesOfCertificate(ctx, holder.Serial)
 	if err != nil {
 		return entry{}, err
 	}
 	var found []sql.CertificateSpace
 	refusal := entryUnknown
 	for _, c := range spaces {
-		switch err := s.certificates.Issued(c.Space.Certificate.Issuer, holder); {
+		switch err := s.cfg.Certificates.Issued(c.Space.Certificate.Issuer, holder); {
 		case err == nil:
 			found = append(found, c)
 		case !errors.Is(err, certificate.ErrOtherAuthority):
@@ -102,9 +102,9 @@ func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry,
 // headers of others do not count, nor does the proxy's own certificate.
 func (s *Server) shown(r *http.Request) (*x509.Certificate, error) {
 	switch {
-	case len(s.certProxies) > 0 && s.certProxies.Sent(r):
+	case len(s.cfg.CertProxies) > 0 && s.cfg.CertProxies.Sent(r):
 		return certificate.FromHeader(r.Header)
-	case len(s.certProxies) > 0, r.TLS == nil, len(r.TLS.PeerCertificates) == 0:
+	case len(s.cfg.CertProxies) > 0, r.TLS == nil, len(r.TLS.PeerCertificates) == 0:
 		return nil, nil
 	}
 	return r.TLS.PeerCertificates[0], nil
@@ -119,7 +119,7 @@ func (s *Server) shown(r *http.Request) (*x509.Certificate, error) {
 // If proxies ask for the certificate (Config.CertProxies), base is returned as it is: a
 // certificate shown here would not count.
 func (s *Server) AskCertificate(base *tls.Config) *tls.Config {
-	if len(s.certProxies) > 0 {
+	if len(s.cfg.CertProxies) > 0 {
 		return base
 	}
 	config := base.Clone()
@@ -127,7 +127,7 @@ func (s *Server) AskCertificate(base *tls.Config) *tls.Config {
 	config.NextProtos = []string{"h2", "http/1.1"}
 	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		now := config.Clone()
-		now.GetConfigForClient, now.ClientCAs = nil, s.certificates.ClientCAs()
+		now.GetConfigForClient, now.ClientCAs = nil, s.cfg.Certificates.ClientCAs()
 		return now, nil
 	}
 	return config
@@ -139,7 +139,7 @@ type certificateKey struct{}
 func asksCertificate(r *http.Request) bool { return r.Context().Value(certificateKey{}) != nil }
 
 // offersCertificates tells whether anybody can enter with a certificate here.
-func (s *Server) offersCertificates() bool { return s.certificates != nil && s.certURL != "" }
+func (s *Server) offersCertificates() bool { return s.cfg.Certificates != nil && s.certURL != "" }
 
 // refusedPage is the data of certificate_refused.html.
 type refusedPage struct{ Reason entryRefusal }
@@ -163,7 +163,7 @@ var refusedTitles = map[entryRefusal]string{
 // refuseEntry names the refusal and the remedy (R7). The refusal tells nothing about
 // the holder, so it may be logged.
 func (s *Server) refuseEntry(w http.ResponseWriter, r *http.Request, refusal entryRefusal) error {
-	s.log.Info("entry refused", "why", string(refusal))
+	s.cfg.Log.Info("entry refused", "why", string(refusal))
 	return s.write(w, r, http.StatusForbidden, "certificate_refused", view{
 		Title: refusedTitles[refusal], Data: refusedPage{Reason: refusal},
 	})

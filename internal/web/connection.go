@@ -82,7 +82,7 @@ func (s *Server) open(ctx context.Context, email conversion.Email, password, tok
 	if !known || !right {
 		return admission.ErrWrong
 	}
-	err = s.db.EnterSpace(ctx, found, sha256.Sum256([]byte(token)))
+	err = s.cfg.DB.EnterSpace(ctx, found, sha256.Sum256([]byte(token)))
 	if errors.Is(err, conversion.ErrNotFound) {
 		return admission.ErrWrong // the password was changed a moment ago
 	}
@@ -92,7 +92,7 @@ func (s *Server) open(ctx context.Context, email conversion.Email, password, tok
 // connected lets the browser into the space, and out of the one where it was.
 func (s *Server) connected(w http.ResponseWriter, r *http.Request, email conversion.Email, token string) error {
 	if before, ok := s.sessionHash(r, spaceCookie); ok {
-		if err := s.db.LeaveSpace(r.Context(), before); err != nil {
+		if err := s.cfg.DB.LeaveSpace(r.Context(), before); err != nil {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) error {
 			hashes = append(hashes, hash)
 		}
 	}
-	if err := s.db.SignOut(r.Context(), hashes...); err != nil {
+	if err := s.cfg.DB.SignOut(r.Context(), hashes...); err != nil {
 		return err
 	}
 	for _, name := range []string{spaceCookie, recapCookie} {

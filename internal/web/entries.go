@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -28,44 +27,43 @@ func (e *entries) note(ctx context.Context, db *sql.DB, campaign int64, failed b
 	if campaign == 0 {
 		return
 	}
-	counts := e.add(campaign, failed)
+	form := sql.Entries{All: 1}
+	if failed {
+		form.Failed = 1
+	}
+	e.add(map[int64]sql.Entries{campaign: form})
+	counts := e.take(failed)
 	if counts == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEvery)
 	defer cancel()
 	if err := db.NoteEntries(ctx, counts); err != nil {
-		e.giveBack(counts)
+		e.add(counts)
 		e.log.Warn("cannot add up entries; it is tried again with the next one", "err", err)
 	}
 }
 
-// add counts a form, and returns the counts to save now; nil for nothing.
-func (e *entries) add(campaign int64, failed bool) map[int64]sql.Entries {
+func (e *entries) add(counts map[int64]sql.Entries) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.counts == nil {
 		e.counts = make(map[int64]sql.Entries)
 	}
-	n := e.counts[campaign]
-	n.All++
-	if failed {
-		n.Failed++
+	for campaign, n := range counts {
+		sum := e.counts[campaign]
+		e.counts[campaign] = sql.Entries{All: sum.All + n.All, Failed: sum.Failed + n.Failed}
 	}
-	e.counts[campaign] = n
-	if !failed && time.Since(e.saved) < saveEvery {
+}
+
+// take returns the counts to save now; nil for nothing.
+func (e *entries) take(now bool) map[int64]sql.Entries {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !now && time.Since(e.saved) < saveEvery {
 		return nil
 	}
 	counts := e.counts
 	e.counts, e.saved = nil, time.Now()
 	return counts
-}
-
-func (e *entries) giveBack(counts map[int64]sql.Entries) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for campaign, n := range e.counts {
-		counts[campaign] = sql.Entries{All: counts[campaign].All + n.All, Failed: counts[campaign].Failed + n.Failed}
-	}
-	e.counts = maps.Clone(counts)
 }

@@ -100,7 +100,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, name 
 // does not count certificates: nothing is opened or written for them here.
 func (s *Server) signed(r *http.Request) conversion.Access {
 	e, err := s.bySession(r)
-	if errors.Is(err, conversion.ErrNotFound) && asksCertificate(r) && s.certificates != nil {
+	if errors.Is(err, conversion.ErrNotFound) && asksCertificate(r) && s.cfg.Certificates != nil {
 		e, err = s.uncounted(r)
 	}
 	if err != nil {
@@ -114,7 +114,7 @@ func (s *Server) uncounted(r *http.Request) (entry, error) {
 	if shown == nil || err != nil {
 		return entry{}, conversion.ErrNotFound
 	}
-	holder, err := s.certificates.Verify(shown, s.now())
+	holder, err := s.cfg.Certificates.Verify(shown, s.cfg.Now())
 	if err != nil {
 		return entry{}, err
 	}
@@ -126,7 +126,7 @@ func (s *Server) bySession(r *http.Request) (entry, error) {
 	if !ok {
 		return entry{}, conversion.ErrNotFound
 	}
-	session, err := s.db.SpaceOfSession(r.Context(), token)
+	session, err := s.cfg.DB.SpaceOfSession(r.Context(), token)
 	if err != nil {
 		return entry{}, err
 	}

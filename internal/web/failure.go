@@ -46,7 +46,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		f = failure{status: http.StatusServiceUnavailable, wait: retryLater, cause: err}
 	}
 	if f.cause != nil && f.status >= 500 && r.Context().Err() != context.Canceled {
-		s.log.Error("request failed", "route", r.Pattern, "error", f.cause)
+		s.cfg.Log.Error("request failed", "route", r.Pattern, "error", f.cause)
 	}
 	if f.wait > 0 {
 		w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(f.wait), 10))
@@ -59,7 +59,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if err := write(w, r, f.status, "failure", v); err != nil {
-		s.log.Error("page not written", "route", r.Pattern, "error", err)
+		s.cfg.Log.Error("page not written", "route", r.Pattern, "error", err)
 	}
 }
 

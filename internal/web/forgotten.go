@@ -77,7 +77,7 @@ func (s *Server) askReset(ctx context.Context, asked forgotten, tries admission.
 	if err := s.limiter.Admit(ctx, mails); err != nil {
 		return unlessThrottled(err)
 	}
-	return s.db.AskReset(ctx, owner, s.keys)
+	return s.cfg.DB.AskReset(ctx, owner, s.cfg.Keys)
 }
 
 // unlessThrottled leaves a wait out.

@@ -108,7 +108,7 @@ func newSubmission() string { return uuid.NewString() }
 // formID names a form with all typed values: a visitor who goes back and types another
 // password has not sent the same form again.
 func (s *Server) formID(form url.Values) string {
-	id := s.keys.Bucket("form", cmp.Or(form.Get("submission"), newSubmission()), form.Get("email"), form.Get("code"),
+	id := s.cfg.Keys.Bucket("form", cmp.Or(form.Get("submission"), newSubmission()), form.Get("email"), form.Get("code"),
 		form.Get("new_email"), form.Get("password"), form.Get("question"), form.Get("answer"))
 	return uuid.UUID(id).String()
 }

@@ -18,7 +18,7 @@ const maxChallenge = 64
 
 func (s *Server) healthy(w http.ResponseWriter, r *http.Request) error {
 	if challenge := r.URL.Query().Get("challenge"); challenge != "" && len(challenge) <= maxChallenge {
-		w.Header().Set(ProofHeader, s.keys.Prove(challenge))
+		w.Header().Set(ProofHeader, s.cfg.Keys.Prove(challenge))
 	}
 	return writeText(w, http.StatusOK, "ok\n")
 }
@@ -30,8 +30,8 @@ const readyPatience = 2 * time.Second
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readyPatience)
 	defer cancel()
-	if err := s.db.Ready(ctx); err != nil {
-		s.log.Warn("not ready", "error", err)
+	if err := s.cfg.DB.Ready(ctx); err != nil {
+		s.cfg.Log.Warn("not ready", "error", err)
 		return writeText(w, http.StatusServiceUnavailable, "PostgreSQL does not answer\n")
 	}
 	return writeText(w, http.StatusOK, "ok\n")

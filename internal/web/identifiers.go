@@ -120,7 +120,7 @@ func (a *attempt) askIdentifiers(c correction) error {
 	}
 	if !a.proven.Pending.IsZero() {
 		var err error
-		if page.PendingTaken, err = a.db.AddressTaken(a.r.Context(), a.proven.Pending); err != nil {
+		if page.PendingTaken, err = a.cfg.DB.AddressTaken(a.r.Context(), a.proven.Pending); err != nil {
 			return err
 		}
 	}
@@ -129,7 +129,7 @@ func (a *attempt) askIdentifiers(c correction) error {
 
 // writeIdentifiers shows the form with the typed values, but never a secret.
 func (s *Server) writeIdentifiers(w http.ResponseWriter, r *http.Request, space conversion.Space, page identifiersPage, c correction) (err error) {
-	if page.Taken, err = s.db.AddressTaken(r.Context(), space.Contact); err != nil {
+	if page.Taken, err = s.cfg.DB.AddressTaken(r.Context(), space.Contact); err != nil {
 		return err
 	}
 	page.Number, page.Holder, page.Contact = space.Number, space.Holder, space.Contact.String()

@@ -100,7 +100,7 @@ func TestShownInOneWay(t *testing.T) {
 	} {
 		s := &Server{}
 		if test.proxies != "" {
-			s.certProxies = admission.Proxies{netip.MustParsePrefix(test.proxies)}
+			s.cfg.CertProxies = admission.Proxies{netip.MustParsePrefix(test.proxies)}
 		}
 		if got, err := s.shown(&http.Request{RemoteAddr: "192.0.2.1:443", TLS: test.tls}); err != nil || got != test.want {
 			t.Errorf("%s: %v, %v", name, got, err)
@@ -249,7 +249,7 @@ func TestFrenchWait(t *testing.T) {
 // R27: a form is the same one only with all that was typed into it; one without a
 // name is never the same.
 func TestFormID(t *testing.T) {
-	s := &Server{keys: sqltest.Keys(t)}
+	s := &Server{cfg: Config{Keys: sqltest.Keys(t)}}
 	form := url.Values{}
 	for _, field := range []string{"submission", "email", "code", "new_email", "password", "question", "answer"} {
 		form.Set(field, "same")

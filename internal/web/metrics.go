@@ -108,7 +108,7 @@ func (s *Server) Metrics() http.Handler {
 func (s *Server) besieged() float64 {
 	ctx, cancel := context.WithTimeout(context.Background(), readyPatience)
 	defer cancel()
-	n, err := s.db.Besieged(ctx)
+	n, err := s.cfg.DB.Besieged(ctx)
 	if err != nil {
 		return math.NaN()
 	}

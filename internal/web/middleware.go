@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -65,7 +66,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			took := time.Since(start)
 			method, route := knownMethod(r.Method), routeName(r.Pattern)
 			s.metrics.request(method, route, watched.code(), took)
-			s.log.Log(r.Context(), logLevel(route), "request", "method", method, "route", route, "status", watched.code(), "took", took)
+			s.cfg.Log.Log(r.Context(), logLevel(route), "request", "method", method, "route", route, "status", watched.code(), "took", took)
 		}()
 		next.ServeHTTP(watched, r)
 	})
@@ -76,7 +77,7 @@ func (s *Server) panicked(w *watcher, r *http.Request, p any) {
 	if p == http.ErrAbortHandler {
 		panic(p)
 	}
-	s.log.Error("panic", "route", routeName(r.Pattern), "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	s.cfg.Log.Error("panic", "route", routeName(r.Pattern), "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 	if w.status == 0 {
 		s.fail(w, r, failure{status: http.StatusInternalServerError})
 	}
@@ -116,25 +117,16 @@ type watcher struct {
 }
 
 func (w *watcher) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
+	w.status = cmp.Or(w.status, status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *watcher) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.status = cmp.Or(w.status, http.StatusOK)
 	return w.ResponseWriter.Write(b)
 }
 
 // Unwrap is for http.ResponseController.
 func (w *watcher) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (w *watcher) code() int {
-	if w.status == 0 {
-		return http.StatusOK
-	}
-	return w.status
-}
+func (w *watcher) code() int { return cmp.Or(w.status, http.StatusOK) }

@@ -77,7 +77,7 @@ type option struct {
 }
 
 func (o *option) run(ctx context.Context) (outcome, error) {
-	chosen, wrong := parseIdentifiers(o.r.PostForm, o.profile, o.entry.space.Number)
+	chosen, wrong := parseIdentifiers(o.r.PostForm, o.cfg.Profile, o.entry.space.Number)
 	if len(wrong) > 0 {
 		return outcomeInvalid, o.ask(correction{problems: wrong})
 	}
@@ -108,8 +108,8 @@ func (o *option) choose(ctx context.Context, chosen identifiers) (sql.Choice, er
 	defer release()
 	var choice sql.Choice
 	err = admission.Retry(ctx, func() (err error) {
-		choice, err = o.db.Opt(ctx, sql.Option{Space: o.entry.id, Serial: o.entry.holder.Serial, ID: o.formID(o.r.PostForm),
-			Email: chosen.email, Credentials: credentials, Keys: o.keys})
+		choice, err = o.cfg.DB.Opt(ctx, sql.Option{Space: o.entry.id, Serial: o.entry.holder.Serial, ID: o.formID(o.r.PostForm),
+			Email: chosen.email, Credentials: credentials, Keys: o.cfg.Keys})
 		return err
 	})
 	return choice, err

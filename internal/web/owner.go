@@ -62,7 +62,7 @@ func (s *Server) byOwner(r *http.Request, e entry, what sql.Refusal, f func() er
 // ownIdentifier asks for another identifier, or for the code that one waits for.
 func (s *Server) ownIdentifier() formPage {
 	return formPage{"owner_identifier", func(r *http.Request, e entry) (any, error) {
-		pending, err := s.db.PendingIdentifier(r.Context(), *e.session)
+		pending, err := s.cfg.DB.PendingIdentifier(r.Context(), *e.session)
 		if err != nil && !errors.Is(err, conversion.ErrNotFound) {
 			return nil, err
 		}
@@ -96,7 +96,7 @@ func (s *Server) chooseIdentifier(w http.ResponseWriter, r *http.Request, e entr
 		if err != nil {
 			return err
 		}
-		return s.db.AskIdentifier(r.Context(), *e.session, email, s.keys)
+		return s.cfg.DB.AskIdentifier(r.Context(), *e.session, email, s.cfg.Keys)
 	})
 	if errors.Is(err, conversion.ErrAddressTaken) {
 		return cmp.Or(s.limiter.Count(r.Context(), s.conflicts(e.space.Number)), corrected("new_email", addressTakenAlready))
@@ -125,7 +125,7 @@ const identifierRefused = "Ce code ne confirme pas cette adresse. Vérifiez-le\u
 
 // proveIdentifier takes the code. It ends all sessions but this one.
 func (s *Server) proveIdentifier(w http.ResponseWriter, r *http.Request, e entry) error {
-	email, err := s.db.PendingIdentifier(r.Context(), *e.session)
+	email, err := s.cfg.DB.PendingIdentifier(r.Context(), *e.session)
 	if errors.Is(err, conversion.ErrNotFound) {
 		return corrected("new_email", "Aucun code n’est attendu, ou son délai est dépassé. Choisissez à nouveau votre adresse.")
 	}
@@ -139,7 +139,7 @@ func (s *Server) proveIdentifier(w http.ResponseWriter, r *http.Request, e entry
 	}
 	tries := admission.Own(s.limiter.Bucket(admission.PerAddress, "identifier code", string(e.space.Number)))
 	err = s.limiter.Guess(r.Context(), tries, func() error {
-		err := s.db.ChangeIdentifier(r.Context(), *e.session, s.keys, email, code, e.token)
+		err := s.cfg.DB.ChangeIdentifier(r.Context(), *e.session, s.cfg.Keys, email, code, e.token)
 		if errors.Is(err, conversion.ErrCodeRefused) {
 			return admission.ErrWrong
 		}
@@ -174,7 +174,7 @@ func (s *Server) changeQuestion(w http.ResponseWriter, r *http.Request, e entry)
 		if err := s.hashing(r.Context(), func() { hash = answer.Hash() }); err != nil {
 			return err
 		}
-		return s.db.ChangeQuestion(r.Context(), *e.session, question, hash)
+		return s.cfg.DB.ChangeQuestion(r.Context(), *e.session, question, hash)
 	})
 	if err != nil {
 		return err

@@ -76,13 +76,12 @@ func (v view) Steps() []step {
 		names[0], names[1] = "Code ou accord", "Identifiants"
 	}
 	for i, name := range names {
-		steps = append(steps, step{Number: i + 1, Name: name, Current: i+1 == v.Step, Done: i+1 < v.Step})
+		steps = append(steps, step{Name: name, Current: i+1 == v.Step, Done: i+1 < v.Step})
 	}
 	return steps
 }
 
 type step struct {
-	Number        int
 	Name          string
 	Current, Done bool
 }

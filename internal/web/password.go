@@ -49,7 +49,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request, _ entry) error {
 			return delayed("code", err)
 		}
 	}
-	password, more := parseNewPassword(r.PostForm, s.profile, reset.Number)
+	password, more := parseNewPassword(r.PostForm, s.cfg.Profile, reset.Number)
 	if wrong = append(wrong, more...); len(wrong) > 0 {
 		return correction{problems: wrong}
 	}
@@ -71,7 +71,7 @@ const resetRefused = "Cette adresse et ce code ne permettent pas de choisir un m
 // findReset returns admission.ErrWrong for every bad code, or *admission.Throttled.
 func (s *Server) findReset(r *http.Request, email conversion.Email, code conversion.Code) (reset sql.Reset, err error) {
 	err = s.limiter.Guess(r.Context(), admission.Own(s.limiter.ByAddress("reset", s.client(r), email)...), func() (err error) {
-		reset, err = s.db.FindReset(r.Context(), s.keys, email, code)
+		reset, err = s.cfg.DB.FindReset(r.Context(), s.cfg.Keys, email, code)
 		_, late := errors.AsType[*sql.LateCode](err) // the code was right
 		if !late && errors.Is(err, conversion.ErrCodeRefused) {
 			return admission.ErrWrong
@@ -113,7 +113,7 @@ func (s *Server) useReset(ctx context.Context, reset sql.Reset, password convers
 	if same {
 		return errSamePassword
 	}
-	return s.db.UseReset(ctx, reset, hash)
+	return s.cfg.DB.UseReset(ctx, reset, hash)
 }
 
 // change is the form for a visitor in the space.
@@ -126,7 +126,7 @@ func (s *Server) change() formPage {
 func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry) error {
 	var wrong problems
 	wrong.requireCurrent(r.PostForm)
-	password, more := parseNewPassword(r.PostForm, s.profile, e.space.Number)
+	password, more := parseNewPassword(r.PostForm, s.cfg.Profile, e.space.Number)
 	if len(more) == 0 && r.PostForm.Get("password") == r.PostForm.Get("current") {
 		more.add("password", "choisissez un mot de passe différent de l’actuel")
 	}
@@ -138,7 +138,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 		if err := s.hashing(r.Context(), func() { hash = password.Hash() }); err != nil {
 			return err
 		}
-		return s.db.ChangePassword(r.Context(), *e.session, hash, e.token)
+		return s.cfg.DB.ChangePassword(r.Context(), *e.session, hash, e.token)
 	})
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func (s *Server) recapOf(r *http.Request) (sql.Recap, error) {
 		if !ok {
 			continue
 		}
-		found, err := s.db.RecapOfSession(r.Context(), hash)
+		found, err := s.cfg.DB.RecapOfSession(r.Context(), hash)
 		if !errors.Is(err, conversion.ErrNotFound) {
 			return found, err
 		}

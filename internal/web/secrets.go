@@ -42,7 +42,7 @@ func (s *Server) credentials(ctx context.Context, i identifiers) (hash func() (s
 // decoy for the comparison of secrets.
 func (s *Server) identifier(ctx context.Context, email conversion.Email) (found sql.Identifier, known bool, err error) {
 	blind := decoy() // made for a known address, too: the first unknown one must not take longer
-	found, err = s.db.FindIdentifier(ctx, email)
+	found, err = s.cfg.DB.FindIdentifier(ctx, email)
 	if errors.Is(err, conversion.ErrNotFound) {
 		return sql.Identifier{Password: blind, Answer: blind}, false, nil
 	}
@@ -65,7 +65,7 @@ var decoy = sync.OnceValue(func() conversion.Hash {
 var refusedNoted = sql.Limit{Burst: 10, Every: time.Hour}
 
 func (s *Server) noteRefused(ctx context.Context, email conversion.Email, what sql.Refusal) error {
-	return s.db.NoteRefused(ctx, email, what, s.limiter.Bucket(refusedNoted, "noted refusals", email.Key()))
+	return s.cfg.DB.NoteRefused(ctx, email, what, s.limiter.Bucket(refusedNoted, "noted refusals", email.Key()))
 }
 
 // beat is longer than an answer takes on an idle server.

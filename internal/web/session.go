@@ -70,7 +70,7 @@ func (s *Server) remember(w http.ResponseWriter, r *http.Request, email conversi
 	known := s.limiter.DeviceCookie(s.cookieValue(r, browserCookie), newToken(), email)
 	http.SetCookie(w, s.cookie(browserCookie, known, browserLife))
 	if err := s.limiter.NoteNetwork(r.Context(), s.client(r), email); err != nil {
-		s.log.Warn("the network of an entry was not noted", "error", err)
+		s.cfg.Log.Warn("the network of an entry was not noted", "error", err)
 	}
 }
 
@@ -79,4 +79,6 @@ func (s *Server) knownBrowser(r *http.Request, email conversion.Email) string {
 	return s.limiter.Device(s.cookieValue(r, browserCookie), email)
 }
 
-func (s *Server) client(r *http.Request) admission.Client { return s.proxies.Client(r) }
+func (s *Server) client(r *http.Request) admission.Client {
+	return s.cfg.TrustedProxies.Client(r)
+}

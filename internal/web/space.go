@@ -59,7 +59,7 @@ const companiesPerPage = 30
 // of companies and the chosen one's services (R8–R11).
 func (s *Server) showSpace(w http.ResponseWriter, r *http.Request, e entry) error {
 	q := r.URL.Query()
-	companies, err := s.db.CompaniesOf(r.Context(), e.id, q.Get("dossier"))
+	companies, err := s.cfg.DB.CompaniesOf(r.Context(), e.id, q.Get("dossier"))
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ type servicesPage struct {
 
 // showServices is "Gérer mes services" (R29).
 func (s *Server) showServices(w http.ResponseWriter, r *http.Request, e entry) error {
-	companies, err := s.db.CompaniesOf(r.Context(), e.id, "")
+	companies, err := s.cfg.DB.CompaniesOf(r.Context(), e.id, "")
 	if err != nil {
 		return err
 	}

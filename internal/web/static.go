@@ -35,24 +35,18 @@ func loadStatic(themeDir string) (*static, error) {
 	if err := s.load(builtIn); err != nil {
 		return nil, err
 	}
-	if themeDir != "" {
-		if err := s.loadTheme(themeDir); err != nil {
+	if themeDir != "" { // a link that leads out of it, to a folder or nowhere is an error that names it
+		root, err := os.OpenRoot(themeDir)
+		if err != nil {
+			return nil, err
+		}
+		defer root.Close()
+		if err := s.load(root.FS()); err != nil {
 			return nil, err
 		}
 	}
 	s.version = s.digest()
 	return s, nil
-}
-
-// loadTheme reads a folder. A link that leads out of it, to a folder or nowhere is an
-// error that names it.
-func (s *static) loadTheme(dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	return s.load(root.FS())
 }
 
 // maxStatic is the most bytes of a file: the start names a file that does not belong

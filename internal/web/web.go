@@ -15,14 +15,13 @@ package web
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,8 +37,8 @@ import (
 type Config struct {
 	DB   *sql.DB
 	Keys *conversion.Keyring
-	// PublicURL is the address of the pages: scheme and host, no path. With https,
-	// cookies are Secure and HSTS is sent.
+	// PublicURL is the address of the pages: http or https and a host, nothing else. With
+	// https, cookies are Secure and HSTS is sent.
 	PublicURL *url.URL
 	Profile   conversion.PasswordProfile // "" is conversion.ProfileFiche (D6)
 	// Administration is the author of the pages; zero for nobody.
@@ -49,18 +48,17 @@ type Config struct {
 	Help  string
 	Legal Legal // the zero value has a draft of every page
 	// TrustedProxies are believed about X-Forwarded-For, and nothing else.
-	TrustedProxies []netip.Prefix
+	TrustedProxies admission.Proxies
 	// CertProxies are believed about Client-Cert, on CertificateHandler alone; they
 	// have a list of their own, as they decide who a client is. If there are any, only
 	// the certificates that they show count.
-	CertProxies []netip.Prefix
+	CertProxies admission.Proxies
 	// Certificates judges client certificates (R7); nil if nobody can enter with one.
 	Certificates *certificate.Store
 	CertURL      *url.URL         // the address that asks browsers for a certificate; nil for none
 	Now          func() time.Time // the clock for certificates; nil is time.Now
 	ThemeDir     string           // "" for the built-in look
 	CodeLifetime time.Duration    // as the pages tell it; 0 is conversion.DefaultCodeLifetime (R21)
-	HashSlots    int              // Argon2id computations at once; 0 is one for each core
 	Log          *slog.Logger
 	Registry     *prometheus.Registry // where the metrics are registered; nil for one of its own
 }
@@ -68,21 +66,11 @@ type Config struct {
 // Server holds what all requests share. It is safe for concurrent use, and may be one
 // of several in front of the same database.
 type Server struct {
-	db      *sql.DB
-	keys    *conversion.Keyring
-	profile conversion.PasswordProfile
+	cfg     Config // every default filled in
 	origin  string // scheme and host, without a slash at the end
+	certURL string // as origin; "" for none
 	secure  bool   // the origin is https
-	by      conversion.Administration
-	help    string
 	legal   []legalPage
-	proxies admission.Proxies
-	log     *slog.Logger
-
-	certProxies  admission.Proxies
-	certificates *certificate.Store
-	certURL      string // as origin; "" for none
-	now          func() time.Time
 
 	pages       *pages
 	static      *static
@@ -93,7 +81,7 @@ type Server struct {
 	limiter   *admission.Limiter
 	requests  *admission.Semaphore // one slot for each request that is being answered
 	turns     admission.KeyedMutex[turn]
-	hashes    *admission.Semaphore // each takes a core and 19 MiB
+	hashes    *admission.Semaphore // each takes a core and 19 MiB for Argon2id
 	documents *admission.Semaphore // recaps: each may be made anew, and a space at its bounds takes some megabytes
 }
 
@@ -114,67 +102,42 @@ func Connections() int { return 16 + 4*runtime.GOMAXPROCS(0) }
 // New reads the theme and the templates. Its error names the setting that cannot be
 // used.
 func New(cfg Config) (*Server, error) {
-	origin, err := originOf(cfg.PublicURL)
-	if err != nil {
-		return nil, err
-	}
-	static, err := loadStatic(cfg.ThemeDir)
-	if err != nil {
-		return nil, fmt.Errorf("theme folder (THEME_DIR): %w", err)
-	}
-	certURL := ""
-	if cfg.CertURL != nil {
-		if certURL, err = originOf(cfg.CertURL); err != nil {
-			return nil, fmt.Errorf("for certificates: %w", err)
-		}
-	}
-	crossOrigin, err := protect(origin, certURL)
-	if err != nil {
-		return nil, err
+	cfg.Profile = cmp.Or(cfg.Profile, conversion.ProfileFiche)
+	cfg.Help = cmp.Or(text.Trim(cfg.Help), defaultHelp)
+	cfg.CodeLifetime = cmp.Or(cfg.CodeLifetime, conversion.DefaultCodeLifetime)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	s := &Server{
-		db: cfg.DB, keys: cfg.Keys,
-		profile: cmp.Or(cfg.Profile, conversion.ProfileFiche),
-		origin:  origin,
-		secure:  cfg.PublicURL.Scheme == "https",
-		by:      cfg.Administration,
-		help:    cmp.Or(text.Trim(cfg.Help), defaultHelp),
-		legal:   legalPages(cfg.Legal),
-		proxies: cfg.TrustedProxies, log: cfg.Log,
-		certProxies: cfg.CertProxies, certificates: cfg.Certificates, certURL: certURL, now: cfg.Now,
-		static: static, crossOrigin: crossOrigin,
+		cfg: cfg, origin: cfg.PublicURL.String(), secure: cfg.PublicURL.Scheme == "https", legal: legalPages(cfg.Legal),
+		entries:   entries{log: cfg.Log},
 		limiter:   admission.NewLimiter(cfg.DB, cfg.Keys),
 		requests:  admission.NewSemaphore(maxRequests, 0),
-		hashes:    admission.NewSemaphore(cmp.Or(cfg.HashSlots, runtime.GOMAXPROCS(0)), queueLength),
+		hashes:    admission.NewSemaphore(runtime.GOMAXPROCS(0), queueLength),
 		documents: admission.NewSemaphore(runtime.GOMAXPROCS(0), queueLength),
 	}
-	if s.now == nil {
-		s.now = time.Now
+	if cfg.CertURL != nil {
+		s.certURL = cfg.CertURL.String()
 	}
-	s.entries.log = s.log
+	var err error
+	if s.static, err = loadStatic(cfg.ThemeDir); err != nil {
+		return nil, fmt.Errorf("theme folder (THEME_DIR): %w", err)
+	}
+	if s.crossOrigin, err = protect(s.origin, s.certURL); err != nil {
+		return nil, err
+	}
 	s.metrics = newMetrics(cmp.Or(cfg.Registry, prometheus.NewRegistry()), s.hashes, s.besieged)
 	s.pages = newPages(site{
-		Administration: s.by,
-		Help:           s.help, Lifetime: frenchDuration(cmp.Or(cfg.CodeLifetime, conversion.DefaultCodeLifetime)),
-		Profile: s.profile, Certificates: s.offersCertificates(), static: static,
+		Administration: cfg.Administration, Help: cfg.Help, Lifetime: frenchDuration(cfg.CodeLifetime), Profile: cfg.Profile,
+		Certificates: s.offersCertificates(), static: s.static,
 	})
 	return s, nil
-}
-
-func originOf(u *url.URL) (string, error) {
-	if u == nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" && u.Path != "/" {
-		return "", errors.New("public URL: http:// or https:// and a host are needed, without a path")
-	}
-	return u.Scheme + "://" + u.Host, nil
 }
 
 // protect refuses forms of other sites.
 func protect(origins ...string) (*http.CrossOriginProtection, error) {
 	p := http.NewCrossOriginProtection()
-	for _, origin := range origins {
-		if origin == "" {
-			continue
-		}
+	for _, origin := range slices.DeleteFunc(origins, func(s string) bool { return s == "" }) {
 		if err := p.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("public URL: %w", err)
 		}

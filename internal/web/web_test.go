@@ -163,18 +163,9 @@ func TestMalformed(t *testing.T) {
 
 // A setting that cannot be used stops the start and is named.
 func TestNewRefuses(t *testing.T) {
-	good := &url.URL{Scheme: "https", Host: "espace.example"}
-	for want, cfg := range map[string]web.Config{
-		"public URL":          {},
-		"public URL: ":        {PublicURL: &url.URL{Scheme: "https", Host: "espace.example", Path: "/sub"}},
-		"a host are needed":   {PublicURL: &url.URL{Scheme: "https"}},
-		"http:// or https://": {PublicURL: &url.URL{Scheme: "ftp", Host: "espace.example"}},
-		"for certificates: ":  {PublicURL: good, CertURL: &url.URL{Scheme: "https", Host: "espace.example", Path: "/sub"}},
-		"theme folder":        {PublicURL: good, ThemeDir: filepath.Join(t.TempDir(), "missing")},
-	} {
-		if _, err := web.New(cfg); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want one about the %s", err, want)
-		}
+	cfg := web.Config{PublicURL: &url.URL{Scheme: "https", Host: "espace.example"}, ThemeDir: filepath.Join(t.TempDir(), "missing")}
+	if _, err := web.New(cfg); err == nil || !strings.Contains(err.Error(), "theme folder") {
+		t.Errorf("error %v, want one about the theme folder", err)
 	}
 }
 
