@@ -229,3 +229,31 @@ func TestAllowanceLocksInOrder(t *testing.T) {
 		t.Errorf("no order of the column's:\n%s", plan)
 	}
 }
+
+// D16: an address that several spaces come to share on a day on which its first one was
+// mailed, or reminded: that mail is one of the five.
+func TestFiveOfAnAddressThatIsShared(t *testing.T) {
+	t.Parallel()
+	for _, reminded := range []bool{false, true} {
+		d := open(t)
+		d.Freeze(t, noon)
+		d.held("spring", firm(1)...)
+		d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+		had := d.leave()
+		if reminded {
+			d.Freeze(t, noon.AddDate(0, 0, 1))
+			_, err := d.Remind(d.ctx, 1)
+			d.must(err)
+			had = d.leave()
+		}
+		d.held("spring", firm(9)...)
+		if got := d.leave(); had[sql.MailCode]+had[sql.MailReminder] != 1 || got[sql.MailCode] != 4 {
+			t.Errorf("reminded %v: %v left to the first, %v to the others, want 4", reminded, had, got)
+		}
+		d.Freeze(t, midnight(noon.AddDate(0, 0, 3)))
+		if got := d.leave(); got[sql.MailCode] != 4 {
+			t.Errorf("reminded %v: %v left on another day, want 4", reminded, got)
+		}
+		d.sound()
+	}
+}
