@@ -118,11 +118,7 @@ var excludedKinds = map[field]conversion.ExcludedKind{
 
 // whom reads the address, domain or number in one column of a row, if there is one.
 func (s *sheet) whom(r row, f field) (x conversion.Excluded, some bool, err error) {
-	column := s.layout.columns[f]
-	if column == 0 {
-		return x, false, nil
-	}
-	c := r.at(column)
+	c := r.at(s.layout.columns[f])
 	typed := text.Trim(c.text)
 	if typed == "" && !c.kind.IsFormula() {
 		return x, false, nil

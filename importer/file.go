@@ -17,6 +17,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"bascule/importer/xlsx"
@@ -274,13 +275,10 @@ func (f *finding) add(cell string) {
 // warnHidden warns of columns that were read and that nobody sees.
 func (f *File) warnHidden(s *sheet) {
 	for field, column := range s.layout.columns {
-		for _, h := range s.hidden {
-			if column > 0 && h.First <= column && column <= h.Last {
-				name := s.headings[field].name
-				f.warn("column %s (%s) of sheet %q is hidden: it was read all the same", "la colonne %s (%s) de la feuille « %s » est masquée : elle a été lue quand même",
-					xlsx.ColumnName(column), name, text.Excerpt(s.name))
-				break
-			}
+		if column > 0 && slices.ContainsFunc(s.hidden, func(h xlsx.Columns) bool { return h.First <= column && column <= h.Last }) {
+			name := s.headings[field].name
+			f.warn("column %s (%s) of sheet %q is hidden: it was read all the same", "la colonne %s (%s) de la feuille « %s » est masquée : elle a été lue quand même",
+				xlsx.ColumnName(column), name, text.Excerpt(s.name))
 		}
 	}
 }

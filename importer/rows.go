@@ -39,12 +39,7 @@ func (s *sheet) subscriber(r row) sql.ImportRow {
 
 // text is the text of a field in a row; "" if the sheet has no such column.
 func (s *sheet) text(r row, f field) string {
-	column := s.layout.columns[f]
-	if column == 0 {
-		return ""
-	}
-	c := r.at(column)
-	return c.text
+	return r.at(s.layout.columns[f]).text // no cell is in column 0
 }
 
 // hiddenWarning warns of a hidden row that was read all the same.

@@ -59,5 +59,5 @@ func ExampleError() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// the archive is damaged or cut off: its end is missing
+	// the file is a damaged or cut-off workbook (its end is missing): fetch or save it again
 }

@@ -61,7 +61,8 @@ type sheetReader struct {
 }
 
 func (s *sheetReader) read() error {
-	rows := map[string]func() error{"row": s.rowReader()}
+	cells := map[string]func() error{"c": s.readCell}
+	rows := map[string]func() error{"row": func() error { return s.readRow(cells) }}
 	found := false
 	err := s.x.document("worksheet", nsSpreadsheet, map[string]func() error{
 		"cols":       func() error { return s.x.leaves("col", s.addColumns) },
@@ -121,18 +122,14 @@ func (s *sheetReader) addMerged() error {
 	return nil
 }
 
-// rowReader makes the function that reads a row. The function's helpers are made once.
-func (s *sheetReader) rowReader() func() error {
-	cells := map[string]func() error{"c": s.readCell}
-	return func() error {
-		if err := s.beginRow(); err != nil {
-			return err
-		}
-		if err := s.x.children(cells); err != nil || len(s.row.Cells) == 0 {
-			return err
-		}
-		return s.emit(&s.row)
+func (s *sheetReader) readRow(cells map[string]func() error) error {
+	if err := s.beginRow(); err != nil {
+		return err
 	}
+	if err := s.x.children(cells); err != nil || len(s.row.Cells) == 0 {
+		return err
+	}
+	return s.emit(&s.row)
 }
 
 func (s *sheetReader) beginRow() error {
