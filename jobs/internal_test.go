@@ -358,3 +358,19 @@ func TestWaitForTurnIsNotLate(t *testing.T) {
 		t.Errorf("the window has begun at second %d, want 60", w.begun.Unix())
 	}
 }
+
+// I5: a window whose claim is over takes the outcomes of no other one with it.
+func TestRecorderOfSeveralClaims(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, m, w, _ := recordOf(t, 3, func(ctx context.Context, _ []result) error { return ctx.Err() })
+	over := &window{out: ctx}
+	over.unsettled.Add(2)
+	for _, i := range []int{0, 2} {
+		r.waiting[0].rows[i].w = over
+	}
+	cancel()
+	if lost, err := r.try(m); lost != 0 || err != nil || w.recorded != 1 {
+		t.Errorf("%d lost, %d recorded: %v", lost, w.recorded, err)
+	}
+}

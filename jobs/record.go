@@ -179,8 +179,11 @@ func (w write) once() error {
 	return w.run(ctx, w.rows)
 }
 
-// until ends when the latest of the rows can be written no longer.
-func (w write) until() context.Context { return w.rows[len(w.rows)-1].w.out }
+// until ends when a row can be written no longer. It has ended when none of them can.
+func (w write) until() context.Context {
+	alive := slices.IndexFunc(w.rows, func(res result) bool { return res.w.out.Err() == nil })
+	return w.rows[max(alive, 0)].w.out
+}
 
 // rest is the write of the rows that are left. The others are recorded, and their windows
 // wait for them no longer.
