@@ -11,31 +11,45 @@ import (
 	"bascule/sql/sqltest"
 )
 
+// accepted are windows of so many mails each that were started, and the relay's answers:
+// it has accepted all of them.
+func accepted(t *testing.T, n, each int) (*sqltest.DB, *Mailer, []*window, []result) {
+	t.Helper()
+	db, keys := sqltest.Open(t), sqltest.Keys(t)
+	m := &Mailer{DB: db.DB, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	var windows []*window
+	var results []result
+	for range n {
+		for range each {
+			db.Requested(t, keys, sqltest.Invitation{})
+		}
+		w := &window{Mailer: m, out: t.Context()}
+		s, err := db.StartMail(t.Context(), sql.Window{Lane: sql.LaneBulk, Limit: each, Lifetime: conversion.DefaultCodeLifetime, Keys: keys})
+		if err != nil || len(s.Mails) != each {
+			t.Fatalf("%d mails started: %v", len(s.Mails), err)
+		}
+		w.unsettled.Add(2 * each)
+		windows = append(windows, w)
+		for _, mail := range s.Mails {
+			results = append(results, result{w: w, mail: mail, outcome: smtp.Outcome{Kind: smtp.Accepted, Stage: smtp.StageDot}})
+		}
+	}
+	return db, m, windows, results
+}
+
 // D11: in one set of outcomes, mails refused before another one was accepted are to
 // blame, each time. A mail refused after the last is not.
 func TestSetOfOutcomes(t *testing.T) {
-	db, keys := sqltest.Open(t), sqltest.Keys(t)
-	for range 5 {
-		db.Requested(t, keys, sqltest.Invitation{})
+	db, m, windows, results := accepted(t, 1, 5)
+	for _, i := range []int{0, 2, 4} {
+		results[i].outcome = smtp.Outcome{Kind: smtp.Unclear, Stage: smtp.StageRcpt, Code: 550, Text: "no"}
 	}
-	m := &Mailer{DB: db.DB, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
-	w := &window{Mailer: m, out: t.Context()}
-	s, err := db.StartMail(t.Context(), sql.Window{Lane: sql.LaneBulk, Limit: 5, Lifetime: conversion.DefaultCodeLifetime, Keys: keys})
-	if err != nil || len(s.Mails) != 5 {
-		t.Fatalf("%d mails started: %v", len(s.Mails), err)
-	}
-	accepted, unclear := smtp.Outcome{Kind: smtp.Accepted, Stage: smtp.StageDot}, smtp.Outcome{Kind: smtp.Unclear, Stage: smtp.StageRcpt, Code: 550, Text: "no"}
-	results := of(unclear, accepted, unclear, accepted, unclear)
-	for i := range results {
-		results[i].w, results[i].mail = w, s.Mails[i]
-	}
-	w.unsettled.Add(2 * len(results))
 	r := new(recorder)
 	r.queue(m, results)
 	if lost, err := r.try(m); lost != 0 || err != nil || len(r.waiting) != 0 {
 		t.Fatalf("%d lost, %d wait: %v", lost, len(r.waiting), err)
 	}
-	w.unsettled.Wait()
+	windows[0].unsettled.Wait()
 	if got := db.Text(t, `SELECT string_agg(blame || attempts, ' ' ORDER BY id) FROM obligation`); got != "own1 own1 open1" {
 		t.Errorf("blame and attempts are %q", got)
 	}
@@ -44,25 +58,7 @@ func TestSetOfOutcomes(t *testing.T) {
 // What slots have at the same time is written down in one transaction. A slot waits for
 // its own mails alone.
 func TestSlotsShareATransaction(t *testing.T) {
-	db, keys := sqltest.Open(t), sqltest.Keys(t)
-	for range 4 {
-		db.Requested(t, keys, sqltest.Invitation{})
-	}
-	m := &Mailer{DB: db.DB, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
-	var windows []*window
-	var results []result
-	for range 2 {
-		w := &window{Mailer: m, out: t.Context()}
-		s, err := db.StartMail(t.Context(), sql.Window{Lane: sql.LaneBulk, Limit: 2, Lifetime: conversion.DefaultCodeLifetime, Keys: keys})
-		if err != nil || len(s.Mails) != 2 {
-			t.Fatalf("%d mails started: %v", len(s.Mails), err)
-		}
-		w.unsettled.Add(2 * len(s.Mails))
-		windows = append(windows, w)
-		for _, mail := range s.Mails {
-			results = append(results, result{w: w, mail: mail, outcome: smtp.Outcome{Kind: smtp.Accepted, Stage: smtp.StageDot}})
-		}
-	}
+	db, m, windows, results := accepted(t, 2, 2)
 	r := &recorder{known: results[:3]}
 	r.expect(m, 1)
 	windows[0].unsettled.Wait()
@@ -79,23 +75,7 @@ func TestSlotsShareATransaction(t *testing.T) {
 
 // An import may hold a code for long. Only the window of its mail waits for it.
 func TestOtherWindowsDoNotWait(t *testing.T) {
-	db, keys := sqltest.Open(t), sqltest.Keys(t)
-	for range 2 {
-		db.Requested(t, keys, sqltest.Invitation{})
-	}
-	m := &Mailer{DB: db.DB, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
-	var windows []*window
-	var results []result
-	for range 2 {
-		w := &window{Mailer: m, out: t.Context()}
-		s, err := db.StartMail(t.Context(), sql.Window{Lane: sql.LaneBulk, Limit: 1, Lifetime: conversion.DefaultCodeLifetime, Keys: keys})
-		if err != nil || len(s.Mails) != 1 {
-			t.Fatalf("%d mails started: %v", len(s.Mails), err)
-		}
-		w.unsettled.Add(2)
-		windows = append(windows, w)
-		results = append(results, result{w: w, mail: s.Mails[0], outcome: smtp.Outcome{Kind: smtp.Accepted, Stage: smtp.StageDot}})
-	}
+	db, m, windows, results := accepted(t, 2, 1)
 	holder, err := db.Raw.Begin()
 	if err != nil {
 		t.Fatal(err)
