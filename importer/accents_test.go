@@ -102,6 +102,20 @@ func TestWrongAccentsAreTold(t *testing.T) {
 	}
 }
 
+// C1: who saved a list in the encoding of a Macintosh or of DOS is told so, not only that
+// its columns are missing.
+func TestHeadingsInWrongEncoding(t *testing.T) {
+	for name, code := range map[string]*charmap.Charmap{"Macintosh": charmap.Macintosh, "DOS": charmap.CodePage850} {
+		content, err := code.NewEncoder().String(csvHeader + goodLine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openBytes(t, "a.csv", []byte(content)); err == nil || !strings.Contains(err.Error(), "wrong encoding («\u00a0num") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // C1: a Ctrl-Z that ends a file of an old program is no row and no part of one,
 // whatever follows it. Elsewhere it is a character like others.
 func TestCtrlZ(t *testing.T) {

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -101,6 +102,7 @@ type layout struct {
 	added   int   // first of the columns that an earlier verdict added, 0 if there are none
 
 	missing, twice []string // names of the columns that are wrong
+	garbled        string   // a heading that lost its accents, "" if there is none
 }
 
 // matchHeader looks for the fields in a row. A cell with a remark in brackets is the
@@ -115,8 +117,11 @@ func matchHeader(r row, headings []heading) layout {
 		l.width = c.column
 		if f := fieldOf(headings, c.text); f >= 0 {
 			l.put(headings, f, c.column)
-		} else if len(c.text) <= maxHeading && strings.ContainsAny(c.text, "([{") {
-			bracketed = append(bracketed, c)
+		} else if len(c.text) <= maxHeading {
+			l.garbled = cmp.Or(l.garbled, wrongAccents(c.text))
+			if strings.ContainsAny(c.text, "([{") {
+				bracketed = append(bracketed, c)
+			}
 		}
 	}
 	exact := slices.Clone(l.columns)
@@ -195,6 +200,10 @@ func (l *layout) complain(sheet string) error {
 	case len(l.missing) > 0 && l.found() == 0:
 		return refuse("no header row was found on sheet %q: the columns needed are %s", "aucune ligne d’en-tête trouvée dans la feuille « %s » : il faut les colonnes %s",
 			text.Excerpt(sheet), strings.Join(l.missing, ", "))
+	case len(l.missing) > 0 && l.garbled != "":
+		return refuse("sheet %q lacks a column: %s; headings look as if read in a wrong encoding (%s): save the file as CSV UTF-8",
+			"il manque une colonne dans la feuille « %s » : %s ; des en-têtes ont sans doute perdu leurs accents (%s) : enregistrez le fichier au format CSV UTF-8",
+			text.Excerpt(sheet), strings.Join(l.missing, ", "), l.garbled)
 	case len(l.missing) > 0:
 		return refuse("sheet %q lacks a column: %s", "il manque une colonne dans la feuille « %s » : %s", text.Excerpt(sheet), strings.Join(l.missing, ", "))
 	case len(l.twice) > 0:

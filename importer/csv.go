@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"io"
 	"slices"
-	"unicode"
 
 	"bascule/importer/xlsx"
 )
@@ -77,7 +76,7 @@ func (c *csvReader) field(column int) (more bool, err error) {
 	if b == '\r' && err == nil {
 		c.skipLineFeed()
 	}
-	return err == nil && b == c.delimiter, c.row.Add(column, c.kind(), c.text)
+	return err == nil && b == c.delimiter, c.row.Add(column, xlsx.Plain, c.text)
 }
 
 // endOfFile is Ctrl-Z, which old programs write after the last line.
@@ -87,15 +86,6 @@ const endOfFile = 0x1a
 func (c *csvReader) atEnd() bool {
 	rest, err := c.in.Peek(1 << 10)
 	return err == io.EOF && len(bytes.Trim(rest, "\x1a\r\n \x00")) == 0
-}
-
-// kind finds texts that a spreadsheet program would compute: such a cell may show
-// anything but this text.
-func (c *csvReader) kind() xlsx.Kind {
-	if bytes.HasPrefix(bytes.TrimLeftFunc(c.text, unicode.IsSpace), []byte("=")) {
-		return xlsx.Formula
-	}
-	return xlsx.Plain
 }
 
 func (c *csvReader) skipLineFeed() {

@@ -92,7 +92,11 @@ func (s *sheet) excluded(r row) (out ExcludedRow) {
 	if out.Reason = s.written(s.text(r, fieldReason)); out.Reason == "" {
 		return blame(fieldReason, errors.New("a reason is needed"))
 	}
-	if until := text.Trim(s.text(r, fieldUntil)); until != "" {
+	last := r.at(s.layout.columns[fieldUntil])
+	if last.kind == xlsx.Uncomputed || last.merged {
+		return blame(fieldUntil, errors.New("a formula without a value, or a merged cell: type the last day"))
+	}
+	if until := text.Trim(last.text); until != "" {
 		day, err := parseExpiry(until)
 		if err != nil {
 			return blame(fieldUntil, fmt.Errorf("%q is no day such as 31/12/2026", text.Excerpt(until)))
@@ -120,10 +124,10 @@ var excludedKinds = map[field]conversion.ExcludedKind{
 func (s *sheet) whom(r row, f field) (x conversion.Excluded, some bool, err error) {
 	c := r.at(s.layout.columns[f])
 	typed := text.Trim(c.text)
-	if typed == "" && !c.kind.IsFormula() {
+	if typed == "" && c.kind == xlsx.Plain && !c.merged {
 		return x, false, nil
 	}
-	if c.kind != xlsx.Plain || c.merged {
+	if c.kind != xlsx.Plain || c.merged || s.strict && c.isFormula() {
 		return x, true, errors.New("a formula, a merged cell, or a number whose digits are not certain: make it a cell of text and type it again")
 	}
 	x, err = conversion.ParseExcluded(s.written(typed))

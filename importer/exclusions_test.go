@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,26 @@ func TestReadExclusions(t *testing.T) {
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("row %d is %s, want\n%s", i, got[i], want[i])
+		}
+	}
+}
+
+// D17: an end that nobody can read is named, and is not an exclusion without an end.
+func TestUnreadableEnd(t *testing.T) {
+	header := rowXML(1, "qui", "motif", "jusqu'au")
+	for name, book := range map[string]parts{
+		"uncomputed": goodParts().with(sheetPath, strings.Replace(sheetXML(rowXML(2, "00123456", "x", `<c r="C2"><f>A1</f></c>`)), headerXML, header, 1)),
+		"failed":     goodParts().with(sheetPath, strings.Replace(sheetXML(rowXML(2, "00123456", "x", "#N/A")), headerXML, header, 1)),
+		"merged": goodParts().with(sheetPath, strings.Replace(sheetXML(rowXML(2, "00123456", "x")), headerXML, header, 1)).
+			replace(t, sheetPath, "</sheetData>", `</sheetData><mergeCells><mergeCell ref="B2:C2"/></mergeCells>`),
+	} {
+		path := filepath.Join(t.TempDir(), "a.xlsx")
+		if err := os.WriteFile(path, book.zip(t), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := ReadExclusions(t.Context(), path)
+		if err != nil || len(rows) != 1 || rows[0].Cell != "C2" || rows[0].Problem == "" {
+			t.Errorf("%s: %+v, %v", name, rows, err)
 		}
 	}
 }

@@ -8,7 +8,6 @@
 package importer
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -139,7 +138,7 @@ func (f *File) read(in *source) error {
 		return err
 	}
 	in.times = 3 // for the hash, the encoding and the rows
-	isArchive := bytes.HasPrefix(head, []byte("PK"))
+	isArchive := isZip(head)
 	if isArchive {
 		in.times = 2
 	}

@@ -120,7 +120,8 @@ func TestLastMillisecondFiles(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	for _, text := range []string{"31/12/2026", "31/12/2026 23:59:59.999", "2026-12-31T23:59:59.999Z", "2026-12-31 23:59"} {
+	for _, text := range []string{"31/12/2026", "31/12/2026 23:59:59.999", "2026-12-31T23:59:59.999Z", "2026-12-31 23:59",
+		"31/12/2026 0:00", "2026-12-31T23:59:59+01:00", "2026-12-31 23:59:59.999999+01"} {
 		if got, err := parseExpiry(text); got != want || err != nil {
 			t.Errorf("%s: %s, %v", text, got, err)
 		}

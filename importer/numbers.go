@@ -43,7 +43,7 @@ func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, 
 
 // recogniseList refuses a file that is no text, and names the form that it should have.
 func recogniseList(in io.ReaderAt, b []byte) error {
-	if bytes.HasPrefix(b, []byte("PK")) {
+	if isZip(b) {
 		return refuse("the list is a workbook: save the sheet with the numbers as CSV, or write one number on each line of a text",
 			"la liste est un classeur\u00a0: enregistrez la feuille des numéros au format CSV, ou écrivez un numéro par ligne dans un texte")
 	}

@@ -30,7 +30,7 @@ func (f *File) readWorkbook(in *source) error {
 }
 
 // picker reads all sheets of a workbook. It keeps the first visible sheet with the
-// header row, and the sheet named Dossiers.
+// header row, and the sheet named Dossiers that has its columns.
 type picker struct {
 	ctx    context.Context
 	file   *File
@@ -42,8 +42,8 @@ type picker struct {
 func (p *picker) read(from *xlsx.Sheet) error {
 	dossier := text.Fold(from.Name) == dossierSheet
 	forms := p.file.forms
-	if dossier {
-		forms = []form{dossierHeadings}
+	if dossier { // the list of subscribers may be called so, too
+		forms = append([]form{dossierHeadings}, forms...)
 	}
 	s, err := newSheet(p.ctx, from.Name, forms, !from.Hidden && (dossier || p.file.rows == nil))
 	if err != nil {
@@ -59,7 +59,7 @@ func (p *picker) read(from *xlsx.Sheet) error {
 	}
 	s.hidden, s.widths, s.merges.areas = from.HiddenColumns, from.Widths, from.Merged
 	s.format = p.book.Format
-	return p.keep(s, from.Hidden, dossier)
+	return p.keep(s, from.Hidden, s.isDossiers())
 }
 
 func (p *picker) keep(s *sheet, hidden, dossier bool) error {

@@ -11,6 +11,11 @@ import (
 	"bascule/importer/xlsx"
 )
 
+// isZip tells whether a file begins as an archive. A text may begin with PK alone.
+func isZip(head []byte) bool {
+	return len(head) >= 4 && head[0] == 'P' && head[1] == 'K' && head[2] < ' ' && head[3] < ' '
+}
+
 // recognise refuses a file that is neither a workbook nor text, and says what it is.
 func recognise(in io.ReaderAt, size int64, head []byte) error {
 	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n\x00"))
@@ -27,6 +32,7 @@ func recognise(in io.ReaderAt, size int64, head []byte) error {
 		{"%pdf", "a PDF document", "un document PDF"},
 		{"{\\rtf", "a text document (RTF)", "un document de texte (RTF)"},
 		{"<?xml", "an XML document", "un document XML"},
+		{"mime-version:", "a web page (MHTML)", "une page web (MHTML)"},
 		{"<", "a web page (HTML)", "une page web (HTML)"},
 		{"\x1f\x8b", "a compressed archive (gzip)", "une archive compressée (gzip)"},
 		{"7z\xbc\xaf\x27\x1c", "a compressed archive (7z)", "une archive compressée (7z)"},

@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"regexp"
+	"strings"
 	"time"
 
 	"bascule/importer/xlsx"
@@ -114,26 +115,35 @@ func (p *fieldParser) refuseKind(f field, c cell) string {
 	if c.merged {
 		return "cellule fusionnée avec une autre colonne ou avec l’en-tête : séparez les cellules"
 	}
-	switch c.kind {
-	case xlsx.Formula:
-		if p.sheet.headings[f].required {
-			return formulaReason
-		}
-	case xlsx.Uncomputed: // in an optional column too: its value must not be lost in silence
-		return formulaReason
-	case xlsx.ErrorValue:
-		return "erreur de formule : " + text.Excerpt(c.text)
-	case xlsx.LostDigits:
-		if p.sheet.headings[f].identifier {
-			return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
-		}
-	case xlsx.ShownOtherwise:
-		if p.sheet.headings[f].identifier {
-			return "nombre affiché avec un format particulier : mettez la cellule au format Texte et ressaisissez la valeur telle qu’elle est affichée"
-		}
+	h := p.sheet.headings[f]
+	switch {
+	case c.kind == xlsx.Uncomputed, h.required && c.isFormula():
+		return formulaReason // in an optional column too, an uncomputed value must not be lost in silence
+	case c.isError():
+		return "erreur de formule : " + text.Excerpt(text.Trim(c.text))
+	case h.identifier && c.kind == xlsx.LostDigits:
+		return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
+	case h.identifier && c.kind == xlsx.ShownOtherwise:
+		return "nombre affiché avec un format particulier : mettez la cellule au format Texte et ressaisissez la valeur telle qu’elle est affichée"
 	}
 	return ""
 }
+
+// isFormula tells whether a cell is a formula, or a text that looks like one: CSV has
+// formulas as texts, as has a column in text format.
+func (c cell) isFormula() bool {
+	return c.kind.IsFormula() || strings.HasPrefix(text.Trim(c.text), "=")
+}
+
+// isError tells whether a cell shows that a formula failed. CSV has errors as texts, as
+// has a verdict workbook.
+func (c cell) isError() bool {
+	return c.kind == xlsx.ErrorValue || strings.ContainsAny(c.text, "#:") && errorText.MatchString(text.Trim(c.text))
+}
+
+// errorText is an error as spreadsheet programs show it, in English or in French:
+// #REF!, #NOM?, #VALEUR !, #N/A, Err:502.
+var errorText = regexp.MustCompile(`^(?:#N/[AD]|#[\p{Lu}\d_/]+\pZ?[!?]|Err\pZ?:\pZ?\d{3})$`)
 
 // checkWidth rejects a row of a CSV file with more fields than the header has columns:
 // an undoubled delimiter has shifted its values.
@@ -160,9 +170,9 @@ var (
 	errDateYear    = &conversion.Invalid{English: "year of the expiry date has two digits", French: "date d’expiration dont l’année n’a que deux chiffres : écrivez-la sur quatre chiffres, comme 31/12/2026"}
 )
 
-// dateForm is a French or an ISO date, with or without a time of day. The time does not
-// count: a certificate is used until the day that its sheet names.
-var dateForm = regexp.MustCompile(`^(?:(\d{1,2}/\d{1,2}/\d{4})|(\d{4}-\d{2}-\d{2}))(?:[ T]([01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?Z?)?$`)
+// dateForm is a French or an ISO date, with or without a time of day and its zone. The time
+// does not count: a certificate is used until the day that its sheet names.
+var dateForm = regexp.MustCompile(`^(?:(\d{1,2}/\d{1,2}/\d{4})|(\d{4}-\d{2}-\d{2}))(?:[ T](?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?$`)
 
 // shortYear is a date with two digits for each of its parts.
 var shortYear = regexp.MustCompile(`^\d{1,2}[-/. ]\d{1,2}[-/. ]\d{2}(?:\D.*)?$`)

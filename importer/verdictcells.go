@@ -86,20 +86,25 @@ func dateCell(text string) (workbook.Cell, bool) {
 	return workbook.Instant(t), err == nil && t.Year() > 1900
 }
 
-// carried is a cell's text in the verdict workbook. An identifier may have been
-// rejected because it was shown as something else. It must not be accepted when it
-// comes back as text, so it gets the form of lost digits.
+// carried is a cell's text in the verdict workbook. What was rejected must not be
+// accepted when it comes back as text. So an identifier that was shown as something else
+// gets the form of lost digits, and a value that nobody knows becomes an error.
 func (s *sheet) carried(r row, c cell) string {
 	f := slices.Index(s.layout.columns, c.column)
-	if c.kind != xlsx.ShownOtherwise || r.line <= s.layout.line || f < 0 || !s.headings[f].identifier {
-		return c.text
+	switch {
+	case r.line <= s.layout.line || f < 0:
+	case c.kind == xlsx.Uncomputed || c.merged:
+		return unknownValue
+	case c.kind == xlsx.ShownOtherwise && s.headings[f].identifier:
+		if text, ok := xlsx.Scientific(c.text); ok {
+			return text
+		}
 	}
-	text, ok := xlsx.Scientific(c.text)
-	if !ok {
-		return c.text
-	}
-	return text
+	return c.text
 }
+
+// unknownValue is the error of spreadsheet programs for a value that is not available.
+const unknownValue = "#N/A"
 
 func (b *verdictBook) writeRow(out *workbook.Sheet, line int) {
 	out.Row(line, b.height)

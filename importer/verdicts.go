@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
+	"regexp"
 	"strings"
 	"unicode/utf16"
 
@@ -30,12 +30,15 @@ func (f *File) writeVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error]
 
 func (f *File) fillVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error]) error {
 	name := validSheetName(f.Sheet)
+	if f.dossiers != nil && strings.EqualFold(name, companySheet) {
+		name = defaultSheetName
+	}
 	book := newVerdictBook(w, name)
 	if err := book.writeRows(name, f.rows, verdicts); err != nil {
 		return err
 	}
 	if f.dossiers != nil {
-		if err := book.writeDossiers("Dossiers", f.dossiers); err != nil {
+		if err := book.writeDossiers(companySheet, f.dossiers); err != nil {
 			return err
 		}
 	}
@@ -168,12 +171,7 @@ func (b *verdictBook) writeHead(out *workbook.Sheet, s *sheet, next func() (row,
 func (b *verdictBook) mark(s *sheet, r row, v sql.Verdict) {
 	look := b.looks[v.Kind]
 	b.counts.add(v)
-	cell, blamed := v.Cell, 0
-	for _, column := range s.layout.used() {
-		if v.Cell == xlsx.CellName(column, r.line) {
-			cell, blamed = xlsx.CellName(s.verdictColumn(column), r.line), column
-		}
-	}
+	cell, blamed := s.verdictCell(v.Cell)
 	b.fill(s, r, look, blamed)
 	for _, column := range s.layout.used() {
 		if c := &b.cells[s.verdictColumn(column)-1]; *c == (workbook.Cell{}) && column == blamed {
@@ -183,25 +181,36 @@ func (b *verdictBook) mark(s *sheet, r row, v sql.Verdict) {
 		}
 	}
 	b.cells[0] = workbook.Text(look.french).In(look.number)
-	reason := s.readdressed(v.Reason, r.line)
+	reason := s.readdressed(v.Reason)
 	b.cells[1] = workbook.Text(reason).In(look.reason)
 	b.height = heightOf(reason, reasonWidth)
 	b.cells[2] = workbook.Text(cell).In(look.number)
 }
 
+// verdictCell is the name that a cell of the file has in the verdict workbook, and the
+// cell's column in the file. That is 0 for a cell of another sheet.
+func (s *sheet) verdictCell(name string) (string, int) {
+	column, line, ok := xlsx.ParseCell(name)
+	if !ok {
+		return name, 0
+	}
+	return xlsx.CellName(s.verdictColumn(column), line), column
+}
+
 // readdressed is a reason with its further cells renamed to those of the verdict
 // workbook.
-func (s *sheet) readdressed(reason string, line int) string {
+func (s *sheet) readdressed(reason string) string {
 	if !strings.Contains(reason, further) {
 		return reason
 	}
-	columns := s.layout.used()
-	slices.Sort(columns)
-	for _, column := range slices.Backward(columns) { // backwards, so that no new name is renamed again
-		reason = strings.ReplaceAll(reason, further+xlsx.CellName(column, line)+"\u00a0", further+xlsx.CellName(s.verdictColumn(column), line)+"\u00a0")
-	}
-	return reason
+	return furtherCell.ReplaceAllStringFunc(reason, func(of string) string {
+		cell, _ := s.verdictCell(strings.TrimSuffix(strings.TrimPrefix(of, further), "\u00a0:"))
+		return further + cell + "\u00a0:"
+	})
 }
+
+// furtherCell is the cell of a further problem in a reason.
+var furtherCell = regexp.MustCompile(further + `[A-Z]+\d+\x{a0}:`)
 
 // isDossiers tells whether this is the sheet whose rows have no verdict.
 func (s *sheet) isDossiers() bool { return &s.headings[0] == &dossierHeadings[0] }

@@ -81,10 +81,9 @@ func TestVerdictWorkbook(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		content []byte
-		verdict string // of the holder that begins with "=": a formula in CSV, a text in a workbook
 	}{
-		{"liste.csv", csvList(t, hostile, ';'), "rejeté"},
-		{"liste.xlsx", excelizeList(t, hostile), "accepté"},
+		{"liste.csv", csvList(t, hostile, ';')},
+		{"liste.xlsx", excelizeList(t, hostile)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := mustOpen(t, test.name, test.content)
@@ -101,7 +100,7 @@ func TestVerdictWorkbook(t *testing.T) {
 			if diff := cmp.Diff([]string{"verdict", "motif", "cellule"}, rows[2][:3]); diff != "" {
 				t.Error(diff)
 			}
-			if rows[3][0] != test.verdict || rows[4][0] != "accepté" || rows[5][0] != "rejeté" || !strings.Contains(rows[5][1], "numéro d’abonné invalide") || rows[5][2] != "E6" {
+			if rows[3][0] != "rejeté" || rows[4][0] != "accepté" || rows[5][0] != "rejeté" || !strings.Contains(rows[5][1], "numéro d’abonné invalide") || rows[5][2] != "E6" {
 				t.Errorf("verdicts are %q, %q and %q", rows[3][:3], rows[4][:3], rows[5][:3])
 			}
 			summary := sheetRows(t, verdictsOf(t, f), "Synthèse")

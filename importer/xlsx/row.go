@@ -114,6 +114,9 @@ func ColumnName(column int) string {
 // CellName writes the address of a cell as spreadsheets do: C14.
 func CellName(column, line int) string { return ColumnName(column) + strconv.Itoa(line) }
 
+// ParseCell reads the address of a cell; ok tells that it is one within a sheet.
+func ParseCell(name string) (column, line int, ok bool) { return parseRef([]byte(name)) }
+
 // parseRef reads an address like C14; ok tells that the address is within a sheet.
 func parseRef(ref []byte) (column, line int, ok bool) {
 	i := 0
