@@ -202,7 +202,7 @@ func (l *layout) complain(sheet string) error {
 			text.Excerpt(sheet), strings.Join(l.missing, ", "))
 	case len(l.missing) > 0 && l.garbled != "":
 		return refuse("sheet %q lacks a column: %s; headings look as if read in a wrong encoding (%s): save the file as CSV UTF-8",
-			"il manque une colonne dans la feuille « %s » : %s ; des en-têtes ont sans doute perdu leurs accents (%s) : enregistrez le fichier au format CSV UTF-8",
+			"il manque une colonne dans la feuille « %s » : %s. Des en-têtes ont perdu leurs accents (%s) : enregistrez le fichier au format CSV UTF-8",
 			text.Excerpt(sheet), strings.Join(l.missing, ", "), l.garbled)
 	case len(l.missing) > 0:
 		return refuse("sheet %q lacks a column: %s", "il manque une colonne dans la feuille « %s » : %s", text.Excerpt(sheet), strings.Join(l.missing, ", "))
