@@ -278,6 +278,9 @@ func checkHTML(t *testing.T, name string, page answered) {
 	if inline := regexp.MustCompile(`(?i)<script>|<style|style="| on\w+="|target=`).FindString(page.body); inline != "" {
 		t.Errorf("%s: %q, which the policy forbids, or a new window (R26)", name, inline)
 	}
+	if value := regexp.MustCompile(`\[\{|map\[|%!`).FindString(page.body); value != "" {
+		t.Errorf("%s: %q begins a value of the program, not a text", name, value)
+	}
 	ids := make(map[string]bool)
 	for _, m := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(page.body, -1) {
 		if ids[m[1]] {
