@@ -12,6 +12,8 @@ import (
 )
 
 var (
+	//go:embed query/lock_request.sql
+	lockRequest string
 	//go:embed query/bounced.sql
 	bounced string
 	//go:embed query/complained_address.sql

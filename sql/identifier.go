@@ -15,16 +15,18 @@ var askCode string
 // AskIdentifier makes a mail due with a code to another address. The owner wants this
 // address as the identifier of the space that a session is in. The code is good for
 // conversion.ResetLifetime from the start of its mail; earlier ones are dead. It
-// returns conversion.ErrAddressTaken (R6).
+// returns conversion.ErrAddressTaken (R6), or conversion.ErrNotFound if the password or
+// the identifier was changed meanwhile.
 func (db *DB) AskIdentifier(ctx context.Context, s EnteredSpace, email conversion.Email, keys *conversion.Keyring) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if err := run(ctx, tx, do(lockRequest, s.RequestID)); err != nil {
+		if err := run(ctx, tx, do(lockSpace, s.RequestID)); err != nil {
 			return err
 		}
 		if err := checkFree(ctx, tx, email); err != nil {
 			return err
 		}
-		return run(ctx, tx, do(askCode, s.RequestID, purposeIdentifier, email.String(), email.Key(), keys.Newest()))
+		return run(ctx, tx, do(askCode, s.RequestID, purposeIdentifier, email.String(), email.Key(), keys.Newest(),
+			s.Email, s.Password).or(conversion.ErrNotFound))
 	})
 	return wrap(err, "ask for another identifier of space %d", s.ID)
 }

@@ -7,16 +7,15 @@ import (
 	"bascule/internal/conversion"
 )
 
-//go:embed query/lock_request.sql
-var lockRequest string
-
 // AskReset makes a mail due to the identifier of a space whose trust answer has just
 // been matched (R31). Its code opens a new password. It is good for
-// conversion.ResetLifetime from the start of its mail; earlier codes are dead.
+// conversion.ResetLifetime from the start of its mail; earlier codes are dead. It returns
+// conversion.ErrNotFound if the answer or the identifier was changed meanwhile.
 func (db *DB) AskReset(ctx context.Context, i Identifier, keys *conversion.Keyring) error {
-	// The lock lets two visitors who ask at once pass one after the other. Otherwise both
-	// would take the same generation, and one would get no mail.
-	err := db.steps(ctx, do(lockRequest, i.RequestID), do(askCode, i.RequestID, purposeReset, nil, nil, keys.Newest()))
+	// Behind the lock, two visitors who ask at once do not take the same generation, and
+	// a change of the answer finds every code that the old one opened.
+	err := db.steps(ctx, do(lockSpace, i.RequestID),
+		do(askCode, i.RequestID, purposeReset, nil, nil, keys.Newest(), i.Email, i.Answer).or(conversion.ErrNotFound))
 	return wrap(err, "ask for a new password of space %d", i.SpaceID)
 }
 

@@ -68,10 +68,10 @@ func (db *DB) FindIdentifier(ctx context.Context, email conversion.Email) (Ident
 var enterSpace string
 
 // EnterSpace opens a session of SpaceSession on a password space whose password has
-// just been matched. It returns conversion.ErrNotFound if the password was changed
-// meanwhile. No session opened with the old password outlives a change.
+// just been matched. It returns conversion.ErrNotFound if the password or the identifier
+// was changed meanwhile. No session opened with the old one outlives a change.
 func (db *DB) EnterSpace(ctx context.Context, i Identifier, tokenHash [32]byte) error {
-	n, err := affected(db.x.ExecContext(ctx, enterSpace, i.SpaceID, i.Password, tokenHash[:], SpaceSession.Seconds(), i.RequestID))
+	n, err := affected(db.x.ExecContext(ctx, enterSpace, i.SpaceID, i.Password, tokenHash[:], SpaceSession.Seconds(), i.RequestID, i.Email))
 	if err == nil && n == 0 {
 		err = conversion.ErrNotFound
 	}

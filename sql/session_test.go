@@ -67,6 +67,70 @@ func TestNewPasswordEndsSessionsUnderWay(t *testing.T) {
 	}
 }
 
+// R6, R31: address and answer were right, and the owner changes them before they have
+// led to anything. Then they open no session and no code.
+func TestOwnerChangesUnderWay(t *testing.T) {
+	t.Parallel()
+	changeQuestion := func(d *desk) error {
+		s, err := d.SpaceOfSession(d.ctx, token("own"))
+		d.must(err)
+		return d.ChangeQuestion(d.ctx, s, "livre", "$new")
+	}
+	noReset := func(t *testing.T, d *desk) {
+		t.Helper()
+		if n := d.count(`SELECT count(*) FROM code WHERE purpose = 'reset' AND void_at IS NULL`); n != 0 {
+			t.Errorf("%d codes for a new password are good", n)
+		}
+	}
+	t.Run("another address, then a session", func(t *testing.T) {
+		d, i := entered(t)
+		d.moves("new@duvallon.example")
+		if err := d.EnterSpace(d.ctx, i, token("old")); !errors.Is(err, conversion.ErrNotFound) {
+			t.Errorf("entered with the old address: %v", err)
+		}
+	})
+	t.Run("another address, then a code", func(t *testing.T) {
+		d, i := entered(t)
+		d.moves("new@duvallon.example")
+		if err := d.AskReset(d.ctx, i, d.keys); !errors.Is(err, conversion.ErrNotFound) {
+			t.Errorf("asked with the old address: %v", err)
+		}
+		noReset(t, d)
+	})
+	t.Run("another answer, then a code", func(t *testing.T) {
+		d, i := entered(t)
+		d.must(changeQuestion(d))
+		if err := d.AskReset(d.ctx, i, d.keys); !errors.Is(err, conversion.ErrNotFound) {
+			t.Errorf("asked with the old answer: %v", err)
+		}
+		noReset(t, d)
+	})
+	t.Run("a code, then another answer", func(t *testing.T) {
+		d, i := entered(t)
+		d.Exec(t, `CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(-7); RETURN NEW; END $$`)
+		d.Exec(t, `CREATE TRIGGER stay BEFORE INSERT ON code FOR EACH ROW EXECUTE FUNCTION stay()`)
+		release := d.hold(`SELECT pg_advisory_xact_lock(-7)`)
+		asked := later(func() error { return d.AskReset(d.ctx, i, d.keys) })
+		d.waiting(1)
+		changed := later(func() error { return changeQuestion(d) })
+		d.waiting(2)
+		release()
+		d.must(<-asked)
+		d.must(<-changed)
+		noReset(t, d)
+	})
+}
+
+// moves gives the space of the session "own" another identifier.
+func (d *desk) moves(email string) {
+	d.t.Helper()
+	s, err := d.SpaceOfSession(d.ctx, token("own"))
+	d.must(err)
+	to := sqltest.Email(d.t, email)
+	d.must(d.AskIdentifier(d.ctx, s, to, d.keys))
+	d.must(d.ChangeIdentifier(d.ctx, s, d.keys, to, d.MailIdentifier(d.t, d.keys, email), token("own")))
+}
+
 // entered is a password space with one session in it, the token "own", and a good
 // code for a new password.
 func entered(t *testing.T) (*desk, sql.Identifier) {

@@ -77,7 +77,11 @@ func (s *Server) askReset(ctx context.Context, asked forgotten, tries admission.
 	if err := s.limiter.Admit(ctx, mails); err != nil {
 		return unlessThrottled(err)
 	}
-	return s.cfg.DB.AskReset(ctx, owner, s.cfg.Keys)
+	err = s.cfg.DB.AskReset(ctx, owner, s.cfg.Keys)
+	if errors.Is(err, conversion.ErrNotFound) {
+		return nil // the owner changed the answer or the identifier a moment ago
+	}
+	return err
 }
 
 // unlessThrottled leaves a wait out.

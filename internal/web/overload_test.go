@@ -74,7 +74,7 @@ func TestPagesGiveUpWaiting(t *testing.T) {
 		"a sign-out": {`SELECT FROM session FOR UPDATE`, func() answered { return v.submit("/deconnexion", url.Values{"": {""}}) }},
 		"a change of password": {`SELECT FROM space FOR UPDATE`,
 			func() answered { return v.submit("/espace/mot-de-passe", change(password, "Another9Secret")) }},
-		"a forgotten password": {`SELECT FROM request FOR UPDATE`, func() answered { return v.submit("/mot-de-passe-oublie", trust("owner@a.example")) }},
+		"a forgotten password": {`SELECT FROM space FOR UPDATE`, func() answered { return v.submit("/mot-de-passe-oublie", trust("owner@a.example")) }},
 		"a new password":       {`SELECT FROM code FOR UPDATE`, func() answered { return v.submit("/nouveau-mot-de-passe", newPassword(reset, "Another9Secret")) }},
 	} {
 		before := s.dump()

@@ -1,6 +1,7 @@
 -- Makes a code that the owner of the space asks for, which request $1 switched: to reset the password, or for another
 -- identifier (the purpose $2). It goes to the address $3 with key $4, or to the identifier if they are null, and the key $5
--- makes it. Its mail is due (R31). Codes for the same that were made before are dead. A statement before locks the request.
+-- makes it. Its mail is due (R31). Codes for the same that were made before are dead. There is none if the identifier is no
+-- longer $6, or if the hash of the secret that was matched is no longer $7. A statement before locks the space.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), dead AS (
@@ -10,6 +11,7 @@ WITH clock AS MATERIALIZED (
     SELECT r.id, (SELECT max(c.generation) + 1 FROM code c WHERE c.request_id = r.id), $2, coalesce($3, s.email), coalesce($4, s.email_key), $5, uuid_send(gen_random_uuid())
     FROM request r JOIN space s ON s.id = r.space_id
     WHERE r.id = $1 AND r.activated_at IS NOT NULL AND s.access = 'password'
+      AND s.email = $6 AND CASE $2 WHEN 'reset' THEN s.answer_hash ELSE s.password_hash END = $7
     RETURNING request_id, generation
 ), due AS (
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at, happened_at)
