@@ -309,8 +309,12 @@ type welcomePage struct {
 }
 
 // welcome opens the recap to the browser. Its user has just proven the address, so
-// strangers cannot keep the browser out of the space from now on.
+// strangers cannot keep the browser out of the space from now on. The browser leaves
+// another space: its recap would be shown in place of this one.
 func (a *attempt) welcome(token string, email conversion.Email) error {
+	if err := a.leave(a.r, a.proven.Space.Number); err != nil {
+		return err
+	}
 	http.SetCookie(a.w, a.cookie(recapCookie, token, sql.RecapSession))
 	a.remember(a.w, a.r, email)
 	space := a.proven.Space

@@ -84,21 +84,32 @@ func (s *Server) open(ctx context.Context, email conversion.Email, password, tok
 	}
 	err = s.cfg.DB.EnterSpace(ctx, found, sha256.Sum256([]byte(token)))
 	if errors.Is(err, conversion.ErrNotFound) {
-		return admission.ErrWrong // the password was changed a moment ago
+		return admission.ErrWrong // the password or the identifier was changed a moment ago
 	}
 	return err
 }
 
 // connected lets the browser into the space, and out of the one where it was.
 func (s *Server) connected(w http.ResponseWriter, r *http.Request, email conversion.Email, token string) error {
-	if before, ok := s.sessionHash(r, spaceCookie); ok {
-		if err := s.cfg.DB.LeaveSpace(r.Context(), before); err != nil {
-			return err
-		}
+	if err := s.leave(r, ""); err != nil {
+		return err
 	}
 	http.SetCookie(w, s.cookie(spaceCookie, token, sql.SpaceSession))
 	s.remember(w, r, email)
 	return seeOther(w, r, "/espace")
+}
+
+// leave ends the session of a browser, unless it is in the space of that number: a
+// browser is in one space at a time.
+func (s *Server) leave(r *http.Request, unless conversion.SubscriberNumber) error {
+	e, err := s.bySession(r)
+	switch {
+	case errors.Is(err, conversion.ErrNotFound):
+		return nil
+	case err != nil, e.space.Number == unless:
+		return err
+	}
+	return s.cfg.DB.LeaveSpace(r.Context(), e.token)
 }
 
 // disconnect ends the sessions of a browser, and all sessions on the recap of its

@@ -245,6 +245,36 @@ func TestConnectionElsewhere(t *testing.T) {
 	}
 }
 
+// R28: the browser of an accountant is in one space and activates another. The recap is
+// that of the space just activated, and the links lead to no other space. The same form
+// again does not lead out of the space that it activated. A new password leads out of
+// other spaces, too.
+func TestActivationElsewhere(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	one := s.switched(sqltest.Invitation{Contact: "one@a.example"})
+	two, proof := s.mailed(sqltest.Invitation{Contact: "two@a.example"})
+	form, v := full(proof, "two@a.example"), s.visitor("192.0.2.1")
+	before := v.connect("one@a.example").leadsTo(t, "/espace").value("espace")
+	page := v.submit("/activation", form).expect(t, http.StatusOK, success)
+	if strings.Contains(page.body, "Mon espace") {
+		t.Error("the page leads to the space before")
+	}
+	v.get("/recapitulatif").expect(t, http.StatusOK, string(two.Number))
+	if pdf := v.get("/recapitulatif.pdf"); !strings.Contains(pdf.header.Get("Content-Disposition"), string(two.Number)) {
+		t.Errorf("the document is %s, want that of %s", pdf.header.Get("Content-Disposition"), two.Number)
+	}
+	v.get("/connexion").expect(t, http.StatusOK)
+	thief := s.visitor("192.0.2.3")
+	thief.do(thief.request(http.MethodGet, "/espace", nil, "Cookie", "espace="+before)).leadsTo(t, "/connexion")
+
+	v.connect("two@a.example").leadsTo(t, "/espace")
+	v.submit("/activation", form).expect(t, http.StatusOK, success)
+	v.get("/espace").expect(t, http.StatusOK, string(two.Number))
+	v.submit("/nouveau-mot-de-passe", newPassword(s.asked(one), "Another9Secret")).expect(t, http.StatusOK)
+	v.get("/connexion").expect(t, http.StatusOK)
+}
+
 // Ten wrong passwords for one address from one network, and it must wait, with
 // the right one too; the owner elsewhere need not, and codes are not blocked.
 // Successes never count. The wait ends by itself.

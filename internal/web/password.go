@@ -53,6 +53,9 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request, _ entry) error {
 	if wrong = append(wrong, more...); len(wrong) > 0 {
 		return correction{problems: wrong}
 	}
+	if err := s.leave(r, reset.Number); err != nil { // "Accéder à mon espace" would lead to another one
+		return err
+	}
 	err = s.useReset(r.Context(), reset, password, r.PostForm.Get("password"))
 	switch {
 	case errors.Is(err, errSamePassword): // it tells the password, so it is counted
