@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"html/template"
+	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -59,15 +61,32 @@ func (s *Server) form(path string, who func(page) handler, f formPage) route {
 // posted reads a form of ours into r.PostForm. A form that no browser sends is a 400.
 func posted(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		err := r.ParseForm()
+		body, err := io.ReadAll(r.Body)
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			return failure{status: http.StatusRequestEntityTooLarge}
 		}
-		if err != nil || len(r.PostForm) == 0 {
+		if r.PostForm = readForm(r.Header.Get("Content-Type"), string(body)); err != nil || len(r.PostForm) == 0 {
 			return failure{status: http.StatusBadRequest}
 		}
 		return h(w, r)
 	}
+}
+
+// maxFields is several times the fields of the longest form. Each takes some hundred
+// bytes of memory, however short it is (I8).
+const maxFields = 32
+
+// readForm reads the form in a body; it is empty if it is none of ours.
+func readForm(kind, body string) url.Values {
+	media, _, _ := mime.ParseMediaType(kind)
+	if media != "application/x-www-form-urlencoded" || strings.Count(body, "&") >= maxFields {
+		return nil
+	}
+	form, err := url.ParseQuery(body)
+	if err != nil {
+		return nil
+	}
+	return form
 }
 
 // A correction shows a form again: it is to be corrected, or to be sent again after a

@@ -131,6 +131,8 @@ func TestMalformed(t *testing.T) {
 	}{
 		{"too large", "POST", "/activation", "email=" + strings.Repeat("a", 65<<10), []string{"Content-Type", urlencoded}, 413},
 		{"bad escape", "POST", "/activation", "email=%zz", []string{"Content-Type", urlencoded}, 400},
+		{"as many fields as can be", "POST", "/activation", strings.Repeat("a&", 31) + "email=x", []string{"Content-Type", urlencoded}, 422},
+		{"one more", "POST", "/activation", strings.Repeat("a&", 32) + "email=x", []string{"Content-Type", urlencoded}, 400},
 		{"JSON", "POST", "/activation", `{"email":"x"}`, []string{"Content-Type", "application/json"}, 400},
 		{"empty", "POST", "/activation", "", []string{"Content-Type", urlencoded}, 400},
 		{"form in the URL", "POST", "/activation?" + form.Encode(), "", []string{"Content-Type", urlencoded}, 400},
