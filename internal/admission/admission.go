@@ -5,6 +5,7 @@
 // Each process bounds by itself how many are served at once:
 //   - [Semaphore]: so many hold a slot, so many wait, the others are sent away;
 //   - [KeyedMutex]: one at a time for each key, such as a request;
+//   - [Room]: so many places for each client;
 //   - [LimitPerClient]: so many connections of one listener for each client.
 //
 // All processes together bound how often somebody may fail: a [Limiter] keeps its

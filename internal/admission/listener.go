@@ -1,26 +1,18 @@
 package admission
 
-import (
-	"net"
-	"net/netip"
-	"sync"
-)
+import "net"
 
 // LimitPerClient gives each client at most so many connections of a listener, and
-// closes further ones at once. So no client keeps all others out (I8). An IPv6 client
-// is its /64. Proxies are not counted, as they have the connections of all their
-// clients. Clients without a network address are not counted either.
+// closes further ones at once (I8). Proxies are not counted, as they have the
+// connections of all their clients.
 func LimitPerClient(ln net.Listener, most int, proxies Proxies) net.Listener {
-	return &perClient{Listener: ln, most: most, proxies: proxies, open: make(map[netip.Prefix]int)}
+	return &perClient{Listener: ln, room: NewRoom(most), proxies: proxies}
 }
 
 type perClient struct {
 	net.Listener
-	most    int
+	room    *Room
 	proxies Proxies
-
-	mu   sync.Mutex
-	open map[netip.Prefix]int // connections of each line
 }
 
 // Accept implements [net.Listener].
@@ -30,53 +22,35 @@ func (l *perClient) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		client, counts := l.client(c.RemoteAddr())
-		switch {
-		case !counts:
-			return c, nil
-		case l.acquire(client):
-			return &counted{Conn: c, release: sync.OnceFunc(func() { l.release(client) })}, nil
+		leave, err := l.room.Enter(l.client(c.RemoteAddr()))
+		if err == nil {
+			return &counted{Conn: c, leave: leave}, nil
 		}
 		c.Close()
 	}
 }
 
-func (l *perClient) client(remote net.Addr) (line netip.Prefix, counts bool) {
+// client is the zero Client for a proxy.
+func (l *perClient) client(remote net.Addr) Client {
 	tcp, ok := remote.(*net.TCPAddr)
 	if !ok {
-		return netip.Prefix{}, false
+		return Client{}
 	}
-	c := Client{canonical(tcp.AddrPort().Addr())}
-	line = c.line()
-	return line, line.IsValid() && !l.proxies.contain(c.addr)
-}
-
-func (l *perClient) acquire(client netip.Prefix) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[client] >= l.most {
-		return false
+	addr := canonical(tcp.AddrPort().Addr())
+	if l.proxies.contain(addr) {
+		return Client{}
 	}
-	l.open[client]++
-	return true
-}
-
-func (l *perClient) release(client netip.Prefix) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[client]--; l.open[client] == 0 {
-		delete(l.open, client)
-	}
+	return Client{addr}
 }
 
 // A counted connection counts for its client until it is closed.
 type counted struct {
 	net.Conn
-	release func()
+	leave func()
 }
 
 // Close implements [net.Conn].
 func (c *counted) Close() error {
-	c.release()
+	c.leave()
 	return c.Conn.Close()
 }

@@ -15,7 +15,9 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,6 +61,43 @@ func TestAdmit(t *testing.T) {
 		if w := get("/"); w.Code != http.StatusOK {
 			t.Errorf("a place is free: status %d", w.Code)
 		}
+	}
+}
+
+// I8: a client whose forms do not arrive has half of the places. Others find room, also
+// behind a proxy or on other connections of HTTP/2.
+func TestAdmitEachClient(t *testing.T) {
+	s, err := New(Config{PublicURL: &url.URL{Scheme: "http", Host: "espace.example"}, Log: slog.New(slog.DiscardHandler),
+		TrustedProxies: admission.Proxies{netip.MustParsePrefix("192.0.2.0/24")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := s.Handler()
+	from := func(addr string, method string, body io.Reader) *httptest.ResponseRecorder {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(method, "/connexion", body)
+		r.Header.Set("X-Forwarded-For", addr)
+		h.ServeHTTP(w, r)
+		return w
+	}
+	slow, arrives := io.Pipe()
+	var held sync.WaitGroup
+	t.Cleanup(func() { arrives.Close(); held.Wait() })
+	for range maxRequests / 2 {
+		held.Go(func() { from("198.51.100.1", http.MethodPost, slow) })
+	}
+	for s.requests.InUse() < maxRequests/2 {
+		runtime.Gosched()
+	}
+	if w := from("198.51.100.1", http.MethodGet, nil); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one too many of a client: status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	}
+	if w := from("198.51.100.2", http.MethodGet, nil); w.Code != http.StatusOK {
+		t.Errorf("another client: status %d", w.Code)
+	}
+	arrives.Close()
+	held.Wait()
+	if w := from("198.51.100.1", http.MethodGet, nil); w.Code != http.StatusOK {
+		t.Errorf("room is made: status %d", w.Code)
 	}
 }
 

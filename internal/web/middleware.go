@@ -14,14 +14,21 @@ import (
 // 64 KiB in memory. This is many times what the database and the hashing can serve.
 const maxRequests = 512
 
-// admit refuses requests beyond maxRequests at once. It lets probes of the process
-// pass: overload is no reason to kill it.
+// admit refuses requests beyond maxRequests at once, and of one client those beyond half
+// of them: its forms may arrive slowly, or never. It lets probes of the process pass:
+// overload is no reason to kill it.
 func (s *Server) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isProbe(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
+		leave, err := s.clients.Enter(s.client(r))
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		defer leave()
 		release, err := s.requests.Acquire(r.Context())
 		if err != nil {
 			s.fail(w, r, err)

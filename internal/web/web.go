@@ -79,6 +79,7 @@ type Server struct {
 	entries     entries
 
 	limiter   *admission.Limiter
+	clients   *admission.Room      // half of the requests for each client
 	requests  *admission.Semaphore // one slot for each request that is being answered
 	turns     admission.KeyedMutex[turn]
 	hashes    *admission.Semaphore // each takes a core and 19 MiB for Argon2id
@@ -112,6 +113,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, origin: cfg.PublicURL.String(), secure: cfg.PublicURL.Scheme == "https", legal: legalPages(cfg.Legal),
 		entries:   entries{log: cfg.Log},
 		limiter:   admission.NewLimiter(cfg.DB, cfg.Keys),
+		clients:   admission.NewRoom(maxRequests / 2),
 		requests:  admission.NewSemaphore(maxRequests, 0),
 		hashes:    admission.NewSemaphore(runtime.GOMAXPROCS(0), queueLength),
 		documents: admission.NewSemaphore(runtime.GOMAXPROCS(0), queueLength),
