@@ -327,6 +327,24 @@ func TestMinHelp(t *testing.T) {
 	}
 }
 
+// D14, I5: a copy of an invitation in doubt waits for no assistance: its code has started,
+// and its deadline stands.
+func TestMinHelpOfDoubt(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	at := time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
+	d.Freeze(t, at)
+	d.held("spring", rows(1)...)
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{MinHelp: time.Hour}, "admin"))
+	d.release(firstHours{})
+	h := d.start(1)
+	d.must(d.FinishInDoubt(d.ctx, h.mails, time.Minute))
+	d.Freeze(t, at.Add(10*time.Minute)) // too late for another invitation
+	if n := d.deliver(); n != 1 {
+		t.Errorf("%d copies left, want 1", n)
+	}
+}
+
 // D14: a lifetime reaches into two of these hours. An hour and a half of them is enough
 // from the minute on in which it reaches so far, and until the second.
 func TestMinHelpEnds(t *testing.T) {

@@ -180,7 +180,7 @@ func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
 	switch {
 	case m.Campaign == CampaignCancelled || m.Campaign == CampaignClosed:
 		f.void = append(f.void, m.ID)
-	case m.Campaign == campaignShut && first:
+	case m.Campaign == campaignShut && first && !m.Started:
 		f.hold(m, shutFor)
 	case m.Campaign == CampaignPrepared || m.Campaign == CampaignPaused:
 		f.delayed = append(f.delayed, delay{mail: m, until: never, campaign: m.CampaignID})
