@@ -53,7 +53,7 @@ func classify(m *entity) conversion.Bounce {
 		return complaint(part)
 	}
 	if part := m.find("message/delivery-status", "message/global-delivery-status"); part != nil {
-		return reported(part.body, m.text())
+		return reported(part.body, m.text(), address(m.returned().get("to")))
 	}
 	if m.find("message/disposition-notification", "message/global-disposition-notification") != nil {
 		return "" // somebody read or deleted it: it arrived
@@ -79,10 +79,17 @@ func complainedOf(m *entity) (paths []string) {
 		fields := firstGroup(part.body)
 		paths = append(paths, fields["original-mail-from"]...)
 	}
-	if part := m.find("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"); part != nil {
-		original, _ := readHeader(part.body)
-		paths = append(paths, original["return-path"]...)
-		paths = append(paths, original["x-envelope-from"]...)
+	original := m.returned()
+	paths = append(paths, original["return-path"]...)
+	return append(paths, original["x-envelope-from"]...)
+}
+
+// returned are the headers of our mail, which comes back whole or in part.
+func (m *entity) returned() fields {
+	part := m.find("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
+	if part == nil {
+		return nil
 	}
-	return paths
+	header, _ := readHeader(part.body)
+	return header
 }

@@ -129,8 +129,37 @@ func TestRecipient(t *testing.T) {
 		"Action: faild\nStatus: 5.1.1\n":                                                 conversion.BounceGone,
 		"Status: 2.1.5\n":                                                                "",
 	} {
-		if got := reported([]byte(status), ""); got != want {
+		if got := reported([]byte(status), "", ""); got != want {
 			t.Errorf("%q: %q, want %q", status, got, want)
+		}
+	}
+}
+
+// D11: a mail of ours has one recipient, and its own headers name it. What a report tells
+// of others does not count, unless it names only those to whom a server passed it on.
+func TestOneRecipient(t *testing.T) {
+	t.Parallel()
+	const gone, late = conversion.BounceGone, conversion.BounceLate
+	group := func(recipient, action, code string) string {
+		return "Final-Recipient: rfc822; " + recipient + "\nAction: " + action + "\nStatus: " + code + "\n\n"
+	}
+	ours, other, another := "<Anne@x.example>", "other@x.example", "another@x.example"
+	for name, test := range map[string]struct {
+		status string
+		want   conversion.Bounce
+	}{
+		"ours delivered, another failed":  {group(ours, "delivered", "2.0.0") + group(other, "failed", "5.1.1"), ""},
+		"another failed, ours late":       {group(other, "failed", "5.1.1") + group(ours, "delayed", "4.4.1"), late},
+		"another delivered, ours failed":  {group(other, "delivered", "2.0.0") + group(ours, "failed", "5.1.1"), gone},
+		"passed on, and one of them late": {group(other, "failed", "5.1.1") + group(another, "delayed", "4.4.1"), gone},
+		"passed on by name": {"Original-Recipient: rfc822;anne@x.example\n" + group(other, "delayed", "4.4.1") +
+			group(another, "failed", "5.1.1"), late},
+	} {
+		mail := "From: MAILER-DAEMON@relay.example\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n" +
+			"Reporting-MTA: dns; relay.example\n\n" + test.status +
+			"--b\nContent-Type: text/rfc822-headers\n\nTo: anne@x.example\nSubject: x\n\n--b--\n"
+		if got := Read([]byte(mail)).Class; got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
 }

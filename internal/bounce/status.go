@@ -8,16 +8,33 @@ import (
 	"bascule/internal/conversion"
 )
 
-// reported is the class of a delivery status (RFC 3464). It is the gravest of its
-// recipients, as a mail of ours has one. The words for people help if the codes say
-// nothing.
-func reported(status []byte, text string) (class conversion.Bounce) {
-	for _, group := range groups(status) { // a group about the message, not about a recipient, tells nothing
+// reported is the class of a delivery status (RFC 3464) of a mail to one address, if that
+// is known. Only its fields count where a group names it. Otherwise the gravest recipient
+// does, as servers pass mails on. The words for people help if the codes say nothing.
+func reported(status []byte, text, to string) (class conversion.Bounce) {
+	list := groups(status) // a group about the message, not about a recipient, tells nothing
+	if slices.ContainsFunc(list, func(group fields) bool { return group.names(to) }) {
+		list = slices.DeleteFunc(list, func(group fields) bool { return !group.names(to) })
+	}
+	for _, group := range list {
 		if c := recipient(group, text); gravity(c) > gravity(class) {
 			class = c
 		}
 	}
 	return class
+}
+
+// names tells whether a group is about the mail to an address.
+func (f fields) names(to string) bool {
+	return to != "" && (address(f.get("final-recipient")) == to || address(f.get("original-recipient")) == to)
+}
+
+// address is the address of a field, in lower case, without its type and brackets.
+func address(field string) string {
+	if at := strings.LastIndexByte(field, ';'); at >= 0 {
+		field = field[at+1:]
+	}
+	return strings.ToLower(strings.Trim(field, "<> \t"))
 }
 
 func gravity(b conversion.Bounce) int { return slices.Index(conversion.Bounces(), b) }

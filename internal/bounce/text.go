@@ -20,7 +20,7 @@ func textual(m *entity) conversion.Bounce {
 	all := strings.ToLower(m.header.get("subject")) + "\n" + said
 	switch {
 	case statusLines.MatchString(text): // a report that lost its form
-		return reported([]byte(text), text)
+		return reported([]byte(text), text, "")
 	case waiting().MatchString(all):
 		return conversion.BounceLate
 	case m.header.get("x-failed-recipients") == "" && !failed().MatchString(all):
