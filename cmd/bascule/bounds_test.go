@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,6 +110,20 @@ func TestConfirmWithoutTerminal(t *testing.T) {
 		if (err == nil) != test.done || err != nil && !strings.Contains(err.Error(), "add --yes") {
 			t.Errorf("%d requests, --yes %v: %v", test.n, test.yes, err)
 		}
+	}
+}
+
+// A signal ends the wait for a list that somebody types.
+func TestSignalEndsTypedList(t *testing.T) {
+	typed, w := io.Pipe()
+	a := &app{stdin: typed, file: "-"}
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		io.WriteString(w, "00123456\n") // returns once it is read
+		stop()
+	}()
+	if list, err := a.numbers(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", list, err)
 	}
 }
 

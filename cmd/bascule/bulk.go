@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func (a *app) numbers(ctx context.Context, args []string) ([]conversion.Subscrib
 	case len(args) > 0:
 		return nil, usagef("give the numbers as arguments or by --file, not both")
 	case a.file == "-":
-		return importer.Numbers(ctx, a.stdin)
+		return importer.Numbers(ctx, interruptible(ctx, a.stdin))
 	}
 	in, err := os.Open(a.file)
 	if err != nil {
@@ -43,6 +44,17 @@ func (a *app) numbers(ctx context.Context, args []string) ([]conversion.Subscrib
 		return nil, fmt.Errorf("%s: %w", a.file, err)
 	}
 	return list, nil
+}
+
+// interruptible reads in until ctx ends, even while in has nothing to read.
+func interruptible(ctx context.Context, in io.Reader) io.Reader {
+	r, w := io.Pipe()
+	go func() {
+		_, err := io.Copy(w, in)
+		w.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
+	return r
 }
 
 func parseNumbers(args []string) (list []conversion.SubscriberNumber, err error) {
