@@ -27,6 +27,20 @@ func TestRefusedReset(t *testing.T) {
 	d.sound()
 }
 
+// I5: an address is refused for good after a doubt. The code keeps how many copies may have
+// gone out.
+func TestRefusedAfterDoubt(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request := d.invite("000001", "a@duvallon.example")
+	d.must(d.FinishInDoubt(d.ctx, d.start(1).mails, 0))
+	d.must(d.FinishRefused(d.ctx, d.start(1).failures("550 5.1.1", false)))
+	if n := d.count(`SELECT doubts FROM code`); n != 1 || d.state(request) != conversion.StateUndeliverable {
+		t.Errorf("%d doubts are on record; the request is %s", n, d.state(request))
+	}
+	d.sound()
+}
+
 // R21, D11: a mail is refused for good once its request has expired: it stays
 // expired, and the worker is done with it.
 func TestRefusedAfterExpiry(t *testing.T) {

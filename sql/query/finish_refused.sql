@@ -5,7 +5,7 @@
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), refused AS MATERIALIZED (
-    SELECT o.id, o.kind, o.copy, o.space_id, o.request_id, o.generation, i.words, i.code,
+    SELECT o.id, o.kind, o.copy, o.space_id, o.request_id, o.generation, o.interruptions, i.words, i.code,
            o.kind IN ('code', 'reset', 'identifier') AND c.mailed_at IS NULL AS ends_code,
            o.kind = 'code' AND c.mailed_at IS NULL AND request_is_open(r) AND r.generation = o.generation AS counts,
            (SELECT max(k.generation) FROM code k
@@ -26,9 +26,9 @@ WITH clock AS MATERIALIZED (
     UPDATE request r SET undeliverable_at = clock.now, password_hash = NULL, question = NULL, answer_hash = NULL
     FROM refused f, clock WHERE r.id = f.request_id AND f.counts AND f.fallback IS NULL
 ), marked AS (
-    UPDATE code c SET refusal = k.words, void_at = k.void_at
-    FROM (SELECT f.request_id, f.generation, f.words, clock.now AS void_at FROM refused f, clock WHERE f.ends_code
-          UNION ALL SELECT id, generation, words, NULL FROM fallen) AS k
+    UPDATE code c SET refusal = k.words, void_at = k.void_at, doubts = coalesce(k.interruptions, c.doubts)
+    FROM (SELECT f.request_id, f.generation, f.words, clock.now AS void_at, f.interruptions FROM refused f, clock WHERE f.ends_code
+          UNION ALL SELECT id, generation, words, NULL, NULL FROM fallen) AS k
     WHERE c.request_id = k.request_id AND c.generation = k.generation AND c.void_at IS NULL
 ), audited AS (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)
