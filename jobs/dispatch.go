@@ -125,13 +125,11 @@ func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 }
 
 // Dispatch looks once, and enqueues the wake-ups that are missing. It tells whether
-// there is work.
+// there is work. What is due leaves, even if a campaign cannot release what it holds.
 func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	if err := d.release(ctx); err != nil {
-		return false, err
-	}
+	unreleased := d.release(ctx)
 	now, err := d.DB.Now(ctx)
 	if err != nil {
 		return false, err
@@ -155,7 +153,7 @@ func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
 			return busy, err
 		}
 	}
-	return busy, nil
+	return busy, unreleased
 }
 
 // releaseEvery is the shortest time between two releases of a Dispatcher.

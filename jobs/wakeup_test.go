@@ -314,3 +314,26 @@ func TestDispatchIsBounded(t *testing.T) {
 		s.pass(time.Second) // other wake-ups than before have other names
 	}
 }
+
+// What is due leaves, though a campaign cannot release what it holds.
+func TestDispatchDespiteRelease(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.invite(1)
+	s.db.Exec(t, `INSERT INTO campaign (name, created_at) VALUES ('spring', bascule_now())`)
+	s.db.Exec(t, `UPDATE campaign SET state = 'running'`)
+	s.db.Exec(t, `INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires) SELECT 99, 1, 99, id, 5, '2099-01-01' FROM campaign`)
+	s.db.Exec(t, `CREATE TRIGGER broken BEFORE DELETE ON held FOR EACH ROW EXECUTE FUNCTION refuse('a test')`)
+	q, err := queue.Open(s.redis.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	d := &jobs.Dispatcher{DB: s.db.DB, Queue: q, Slots: queue.Slots{Interactive: 2, Batch: 3}, Log: slog.New(slog.DiscardHandler)}
+	if busy, err := d.Dispatch(t.Context()); err == nil || !busy {
+		t.Errorf("busy %v, error %v", busy, err)
+	}
+	if n, err := q.Pending(t.Context(), queue.WakeUp(sql.LaneBulk)); err != nil || n != 1 {
+		t.Errorf("%d wake-ups wait, want 1; error %v", n, err)
+	}
+}

@@ -555,3 +555,18 @@ func TestPerDayBesideExclusions(t *testing.T) {
 		t.Errorf("%d mails left, want 2", left)
 	}
 }
+
+// A campaign whose invitations cannot be released holds up no other.
+func TestReleaseDespiteAnother(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	for i, name := range []string{"broken", "spring"} {
+		d.held(name, row(number(i), fmt.Sprintf("a%d@duvallon.example", i)))
+		d.must(d.StartCampaign(d.ctx, name, sql.CampaignSettings{}, "admin"))
+	}
+	d.Exec(t, `CREATE TRIGGER broken BEFORE DELETE ON held FOR EACH ROW WHEN (OLD.campaign_id = 1) EXECUTE FUNCTION refuse('a test')`)
+	if n, err := d.Release(d.ctx, nil, conversion.DefaultCodeLifetime); n != 1 || err == nil {
+		t.Errorf("%d were released, error %v", n, err)
+	}
+	d.stands("broken", sql.CampaignRunning, 1, 0)
+}

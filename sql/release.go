@@ -47,24 +47,27 @@ var (
 // releases as many as workers are about to start and the campaigns' settings allow. So
 // a pause finds little to stop, and held invitations are in nobody's way. Any number of
 // processes may call it; one at a time releases for a campaign. lifetime is that of a
-// code. It returns how many invitations it released.
+// code. It returns how many invitations it released. A campaign whose invitations cannot
+// be released holds up no other; the errors are joined.
 func (db *DB) Release(ctx context.Context, help Assistance, lifetime time.Duration) (n int, err error) {
 	var ids []int64
 	if err := db.x.SelectContext(ctx, &ids, runningCampaigns); err != nil {
 		return 0, fmt.Errorf("look for running campaigns: %w", err)
 	}
 	for _, id := range ids {
-		err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		var released int
+		failed := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
 			r := releasing{tx: tx, help: help, lifetime: lifetime}
-			released, err := r.run(ctx, id)
-			n += released
+			released, err = r.run(ctx, id)
 			return err
 		})
-		if err != nil {
-			return n, fmt.Errorf("release invitations of campaign %d: %w", id, err)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("release invitations of campaign %d: %w", id, failed))
+			continue
 		}
+		n += released
 	}
-	return n, nil
+	return n, err
 }
 
 // A releasing is the transaction that releases invitations of one campaign.
