@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lib/pq"
+
 	"bascule/internal/text"
 )
 
@@ -141,6 +143,8 @@ var (
 	lockContested string
 	//go:embed query/close_overdue_contested.sql
 	closeOverdueContested string
+	//go:embed query/outlived.sql
+	outlived string
 	//go:embed query/contested_moved.sql
 	contestedMoved string
 )
@@ -180,7 +184,8 @@ func (r *importRun) openRound(ctx context.Context, batch, campaign int64, round 
 }
 
 // judgeContested locks the open requests of contested rows and judges these rows again.
-// It tells whether some of them must go another round.
+// It ends those that others of another campaign follow. It tells whether some rows must
+// go another round.
 func (r *importRun) judgeContested(ctx context.Context, round int) (moved bool, err error) {
 	if err := run(ctx, r.tx, do(lockContested)); err != nil {
 		return false, err
@@ -193,6 +198,13 @@ func (r *importRun) judgeContested(ctx context.Context, round int) (moved bool, 
 		return false, err
 	}
 	if err := r.known(ctx, round, at); err != nil {
+		return false, err
+	}
+	var ended pq.Int64Array
+	if err := r.tx.SelectContext(ctx, &ended, outlived, round); err != nil {
+		return false, err
+	}
+	if err := run(ctx, r.tx, do(lockCodes, ended), do(cancel, ended, false, r.Actor)); err != nil {
 		return false, err
 	}
 	return moved, r.tx.GetContext(ctx, &moved, contestedMoved, round)

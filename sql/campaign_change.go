@@ -182,15 +182,35 @@ func (db *DB) endCampaign(ctx context.Context, name string, to CampaignState, wh
 	if err != nil {
 		return 0, err
 	}
-	var open []int64
-	if err := db.x.SelectContext(ctx, &open, openOfCampaign, c.ID, to == CampaignClosed); err != nil {
-		return 0, fmt.Errorf("list the open requests of campaign %q: %w", name, err)
-	}
-	for chunk := range slices.Chunk(open, endChunk) {
-		done, err := db.end(ctx, chunk, to == CampaignClosed, actor)
+	for _, before := range [][]step{nil, {waitForImports}} { // an import may have read that the campaign is open
+		done, err := db.endOpen(ctx, c.ID, to == CampaignClosed, actor, before)
 		n += done
 		if err != nil {
 			return n, fmt.Errorf("cancel requests of campaign %q; the same command goes on: %w", name, err)
+		}
+	}
+	return n, nil
+}
+
+// endOpen ends the open requests that a campaign has after steps; if unsent, only those
+// whose code never started.
+func (db *DB) endOpen(ctx context.Context, campaign int64, unsent bool, actor string, before []step) (n int64, err error) {
+	var open []int64
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if err := run(ctx, tx, before...); err != nil {
+			return err
+		}
+		open = nil
+		return tx.SelectContext(ctx, &open, openOfCampaign, campaign, unsent)
+	})
+	if err != nil {
+		return 0, err
+	}
+	for chunk := range slices.Chunk(open, endChunk) {
+		done, err := db.end(ctx, chunk, unsent, actor)
+		n += done
+		if err != nil {
+			return n, err
 		}
 	}
 	return n, nil

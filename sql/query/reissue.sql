@@ -1,5 +1,6 @@
 -- Replaces the codes of open requests made with key $1 by codes made with key $2, by $3. A chosen address keeps its
--- credentials and gets a code of its own again. The contact's code beside it is dead.
+-- credentials and gets a code of its own again. The contact's code beside it is dead. A campaign that is over holds no new
+-- code: it replaces one that was mailed, and goes out at once.
 -- The bounce of the old code is forgotten, unless the address would then be reserved twice. An address whose mail bounced
 -- may be another subscriber's since (R22).
 -- Codes for a new password or identifier are dead, mailed or not: their owner asks again.
@@ -15,7 +16,7 @@ WITH clock AS MATERIALIZED (
 ), reissued AS (
     UPDATE request r SET generation = (SELECT max(c.generation) + 1 FROM code c WHERE c.request_id = r.id)
     FROM leaked l WHERE r.id = l.id
-    RETURNING r.id, r.space_id, r.generation, r.campaign_id
+    RETURNING r.id, r.space_id, r.generation, CASE WHEN campaign_is_open(r.campaign_id) THEN r.campaign_id END AS campaign_id
 ), dead AS (
     UPDATE code c SET void_at = clock.now
     FROM clock

@@ -89,9 +89,9 @@ var requestInvariants = map[string]string{
 			AND NOT EXISTS (SELECT FROM obligation o WHERE o.request_id = r.id AND o.generation = r.generation AND o.kind = 'code' AND o.copy = 0)
 			AND NOT EXISTS (SELECT FROM held h WHERE h.request_id = r.id)
 			AND NOT EXISTS (SELECT FROM deadline d WHERE r.id = ANY (d.requests))`,
-	"D12: an invitation is held of an open request, whose code never started": `
+	"D12: an open campaign holds an invitation of an open request, whose code never started": `
 		SELECT h.request_id AS id FROM held h LEFT JOIN request_code r ON r.id = h.request_id AND r.generation = h.generation AND r.campaign_id = h.campaign_id
-		WHERE r.id IS NULL OR NOT is_open(r) OR r.started_at IS NOT NULL OR r.purpose <> 'identify'`,
+		WHERE r.id IS NULL OR NOT is_open(r) OR r.started_at IS NOT NULL OR r.purpose <> 'identify' OR NOT campaign_is_open(h.campaign_id)`,
 	"I5: the code that counts of an open request is its latest good one": `
 		SELECT r.id FROM request r WHERE request_is_open(r) AND r.generation IS DISTINCT FROM
 			(SELECT max(c.generation) FROM code c WHERE c.request_id = r.id AND c.void_at IS NULL AND c.purpose <> 'reset')`,

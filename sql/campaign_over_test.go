@@ -1,0 +1,108 @@
+package sql_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"bascule/internal/conversion"
+	"bascule/sql"
+	"bascule/sql/sqltest"
+)
+
+// D12, I1: a campaign ends while an import that has found it open adds to it. Nothing
+// waits for it for ever.
+func TestEndedWhileImporting(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*sql.DB, context.Context, string, string, string) (int64, error){
+		"cancelled": (*sql.DB).CancelCampaign, "closed": (*sql.DB).CloseCampaign,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			d.held("spring", row("000001", "a@duvallon.example"))
+			tx, err := d.Raw.BeginTx(d.ctx, nil)
+			d.must(err)
+			defer tx.Rollback()
+			_, err = tx.Exec(`LOCK TABLE import IN SHARE MODE`) // an import writes there at its end
+			d.must(err)
+			var both sync.WaitGroup
+			both.Go(func() { d.held("spring", row("000002", "b@duvallon.example")) })
+			d.must(d.untilSoMany(1, func() bool { return false }))
+			ended := make(chan int64, 1)
+			both.Go(func() {
+				n, err := end(d.DB.DB, d.ctx, "spring", "", "admin")
+				if err != nil {
+					t.Error(err)
+				}
+				ended <- n
+			})
+			d.must(d.untilSoMany(2, func() bool { return len(ended) > 0 }))
+			d.must(tx.Rollback())
+			both.Wait()
+			if n := <-ended; n != 2 || d.state(d.latest("000002")) != conversion.StateCancelled {
+				t.Errorf("%d requests ended, want 2; the latest is %s", n, d.state(d.latest("000002")))
+			}
+			d.tallies(0)
+			d.sound()
+		})
+	}
+}
+
+// untilSoMany waits until that many connections wait for a lock, or until done.
+func (d *desk) untilSoMany(n int, done func() bool) error {
+	for d.ctx.Err() == nil && !done() {
+		if d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) >= n {
+			return nil
+		}
+	}
+	return d.ctx.Err()
+}
+
+// D9, D12: another address for a subscriber whose code a closed campaign mailed. The
+// code is dead. The invitation belongs to the campaign of the file.
+func TestRedirectAfterClose(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", row("000001", "a@duvallon.example"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	old := d.mail(d.latest("000001"))
+	_, err := d.CloseCampaign(d.ctx, "spring", "", "admin")
+	d.must(err)
+	v, result, err := d.Correct(d.ctx, sql.Correction{Number: "000001", Email: sqltest.Email(t, "b@duvallon.example"), Reason: "typing error", Actor: "admin", Keys: d.keys})
+	if err != nil || v.Kind != "accepted" {
+		t.Fatalf("the verdict is %+v, error %v", v, err)
+	}
+	d.refused(old)
+	d.tallies(0)
+	d.sound()
+	d.must(d.StartCampaign(d.ctx, result.Campaign, sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	d.must(d.activate(d.mail(d.latest("000001"))))
+	d.tallies(0)
+	d.sound()
+}
+
+// D12: a code is reissued that a closed campaign had mailed. Its owner gets the new one
+// at once.
+func TestReissueAfterClose(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", row("000001", "a@duvallon.example"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	old := d.mail(d.latest("000001"))
+	_, err := d.CloseCampaign(d.ctx, "spring", "", "admin")
+	d.must(err)
+	leaked := d.keys.Newest()
+	d.keys = otherKeys(t)
+	if n, err := d.Reissue(d.ctx, leaked, d.keys, "admin"); n != 1 || err != nil {
+		t.Fatalf("%d codes were reissued, error %v", n, err)
+	}
+	d.refused(old)
+	d.sound()
+	d.must(d.activate(d.mail(d.latest("000001"))))
+	d.tallies(0)
+	d.sound()
+}
