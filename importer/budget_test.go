@@ -232,6 +232,29 @@ func TestListsAreBounded(t *testing.T) {
 	}
 }
 
+// I8: a list that is kept in memory has a bound, and so has what is kept of a row. The
+// bug it would catch: a gigabyte for a list of exclusions.
+func TestKeptListsAreBounded(t *testing.T) {
+	long := func(row string) []byte { return []byte(strings.Repeat(row, maxKept+1)) }
+	for name, list := range map[string]struct {
+		forms  []form
+		header string
+	}{
+		"exclusions": {[]form{exclusionHeadings}, "qui;motif\n"},
+		"firm":       {subscriberForms, "numéro d'abonné;adresse actuelle;nouvelle adresse;référence\n"},
+	} {
+		path := write(t, "a.csv", append([]byte(list.header), long("x;y\n")...))
+		if _, err := openList(t.Context(), path, list.forms, nil); err == nil || !strings.Contains(err.Error(), "more than 100000 rows") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	list := "qui;motif\n00123456;" + strings.Repeat("é", 30_000) + "\n"
+	rows, err := ReadExclusions(t.Context(), write(t, "b.csv", []byte(list)))
+	if err != nil || len(rows) != 1 || len([]rune(rows[0].Reason)) != maxReason {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+}
+
 // I8: a temporary file that is full refuses the spreadsheet.
 func TestFullSpill(t *testing.T) {
 	err := refusal(fmt.Errorf("row 1: %w", spill.ErrFull))

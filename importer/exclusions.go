@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"time"
 
 	"bascule/importer/xlsx"
@@ -65,6 +66,9 @@ func ReadExclusions(ctx context.Context, path string) (rows []ExcludedRow, err e
 	return rows, nil
 }
 
+// maxReason is the most characters that are kept of a reason: far more than it may have.
+const maxReason = 1000
+
 // errNotOne says that a row names nobody, or several.
 var errNotOne = errors.New("one address, domain or number is needed")
 
@@ -89,9 +93,11 @@ func (s *sheet) excluded(r row) (out ExcludedRow) {
 	if !named {
 		return blame(fieldWhom, errNotOne)
 	}
-	if out.Reason = s.written(s.text(r, fieldReason)); out.Reason == "" {
+	if out.Reason = text.Cut(s.written(s.text(r, fieldReason)), maxReason); out.Reason == "" {
 		return blame(fieldReason, errors.New("a reason is needed"))
 	}
+	// They are parts of a text, which is the whole row.
+	out.Key, out.Reason = strings.Clone(out.Key), strings.Clone(out.Reason)
 	last := r.at(s.layout.columns[fieldUntil])
 	if last.kind == xlsx.Uncomputed || last.merged {
 		return blame(fieldUntil, errors.New("a formula without a value, or a merged cell: type the last day"))

@@ -203,8 +203,20 @@ func (f *File) warn(english, french string, args ...any) {
 // width times its rows, however small the file is.
 const maxWidth = 512
 
+// maxKept is how many rows a list may have that is kept in memory, as those of exclusions
+// and of firms are in part.
+const maxKept = 100_000
+
+// isLong tells whether the list has too many rows of its form.
+func (f *File) isLong() bool {
+	return f.rows.count > maxKept && &f.rows.headings[0] != &subscriberHeadings[0]
+}
+
 // finish makes the checks that need the whole file.
 func (f *File) finish() error {
+	if f.isLong() {
+		return refuse("the list has more than %d rows: split it into several files", "la liste compte plus de %d lignes : répartissez-la en plusieurs fichiers", maxKept)
+	}
 	if f.rows.count == 0 {
 		return refuse("the sheet %q has a header row but no data row", "la feuille « %s » a une ligne d’en-tête mais aucune ligne de données", text.Excerpt(f.Sheet))
 	}
