@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -187,10 +186,5 @@ func (r *RedisServer) URL() string { return "redis://" + r.Addr() + "/0" }
 // PID is the server's process.
 func (r *RedisServer) PID() int { return r.server.cmd.Process.Pid }
 
-// redisStop is how long a clean stop may take; there is nothing to save.
-const redisStop = 5 * time.Second
-
-// Stop stops the server. The caller may call it again.
-func (r *RedisServer) Stop() error {
-	return r.server.stop(stopStep{syscall.SIGTERM, redisStop})
-}
+// Stop ends the server at once: there is nothing to save. The caller may call it again.
+func (r *RedisServer) Stop() error { return r.server.Kill() }

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	_ "github.com/lib/pq" // the driver "postgres"
+	"golang.org/x/sync/errgroup"
 )
 
 // shared is the cluster of this test process, the one state that a package's tests have
@@ -32,6 +33,7 @@ type cluster struct {
 	postgres *ephemeral
 	admin    *sql.DB // makes and drops databases: a psql for each would take longer than most tests
 	copying  string  // the clause that copies files, "" where nothing else is known
+	drops    errgroup.Group
 	err      error
 
 	mu        sync.Mutex
@@ -61,7 +63,7 @@ func Run(m *testing.M) int {
 	if shared.postgres == nil {
 		return code
 	}
-	if err := errors.Join(shared.admin.Close(), shared.postgres.Stop()); err != nil {
+	if err := errors.Join(shared.drops.Wait(), shared.admin.Close(), shared.postgres.Stop()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return max(code, 1)
 	}
@@ -69,7 +71,7 @@ func Run(m *testing.M) int {
 }
 
 // Postgres gives the test an empty database of its own and returns its URL. The
-// database is dropped when the test ends, even if somebody is still connected.
+// database is dropped after the test, even if somebody is still connected.
 func Postgres(t testing.TB) string {
 	t.Helper()
 	return shared.database(t, "template1")
@@ -121,7 +123,8 @@ func (c *cluster) launch() (err error) {
 	if c.admin, err = sql.Open("postgres", c.postgres.URL("postgres")); err != nil {
 		return err
 	}
-	c.admin.SetMaxIdleConns(1)
+	c.admin.SetMaxIdleConns(dropsAtOnce)
+	c.drops.SetLimit(dropsAtOnce)
 	// A copy of the files takes half as long as a copy through the log, and its drop a
 	// third. PostgreSQL before 15 copies files without a word for it.
 	return c.admin.QueryRow(`SELECT CASE WHEN current_setting('server_version_num')::int >= 150000 THEN 'STRATEGY file_copy' ELSE '' END`).Scan(&c.copying)
@@ -140,7 +143,11 @@ func (c *cluster) template(migrate func(url string) error) *template {
 	return c.templates[key]
 }
 
-// database makes a database from a template, until the test ends.
+// dropsAtOnce bounds the databases whose tests have ended. PostgreSQL waits for a tenth
+// of a second if a connection is just ending, so the next test does not wait for a drop.
+const dropsAtOnce = 4
+
+// database makes a database from a template, and drops it after the test.
 func (c *cluster) database(t testing.TB, from string) string {
 	t.Helper()
 	p := c.start(t)
@@ -152,9 +159,10 @@ func (c *cluster) database(t testing.TB, from string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := c.admin.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
-			t.Error(err)
-		}
+		c.drops.Go(func() error {
+			_, err := c.admin.Exec("DROP DATABASE " + name + " WITH (FORCE)")
+			return err
+		})
 	})
 	return p.URL(name)
 }
