@@ -49,15 +49,20 @@ func (db *DB) ChooseAddress(ctx context.Context, s Submission) (Choice, error) {
 }
 
 func choose(ctx context.Context, tx *sqlx.Tx, s Submission, r lockedRequest, c Credentials) (Choice, error) {
+	if err := reserve(ctx, tx, s.Email, r.Now); err != nil {
+		return Choice{}, err
+	}
 	if r.chosen(s.Email) && !r.Bounced {
 		_, err := tx.ExecContext(ctx, replaceCredentials, s.Request, c.Password, c.Question, c.Answer, s.ID)
 		return Choice{Standing: true, MailedAt: known(r.StartedAt), ExpiresAt: known(r.ExpiresAt)}, err
 	}
-	if err := reserve(ctx, tx, s.Email, r.Now); err != nil {
+	space, err := r.space()
+	if err != nil {
 		return Choice{}, err
 	}
+	other := !space.Contact.Same(s.Email) // the contact's is chosen with the code of another address
 	return Choice{}, run(ctx, tx, do(chooseAddress, s.Request, s.Email.String(), s.Email.Key(), c.Password, c.Question, c.Answer, s.ID, r.Now,
-		true, conversion.MaxOtherAddresses, false).or(conversion.ErrTooManyAddresses))
+		other, conversion.MaxOtherAddresses, false).or(conversion.ErrTooManyAddresses))
 }
 
 //go:embed query/close_overdue_address.sql

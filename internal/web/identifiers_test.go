@@ -274,3 +274,44 @@ func TestOwnAddressAfterTooManyOthers(t *testing.T) {
 	s.post(full(proof, "taken@a.example")).expect(t, http.StatusTooManyRequests, "Attendez ")
 	s.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
 }
+
+// D1, R13: the third other address has become another space's, and its code is typed.
+// The page offers the contact's address. It is none of the three, so it can be chosen:
+// a code of its own proves it, and nobody is told of another address.
+func TestContactAddressAfterThreeOthers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	_, owner := s.mailed(sqltest.Invitation{Contact: "third@a.example"})
+	for _, other := range []string{"first@a.example", "second@a.example", "third@a.example"} {
+		s.post(full(proof, other)).expect(t, http.StatusOK, mailSent)
+	}
+	third := s.mailAgain(r)
+	s.post(full(owner, "third@a.example")).expect(t, http.StatusOK, success)
+	page := s.post(third).expect(t, http.StatusUnprocessableEntity, askPassword, taken)
+	if got := page.field("new_email"); got != "contact@a.example" {
+		t.Fatalf("the page offers %q", got)
+	}
+	notices := s.db.Text(t, `SELECT count(*) FROM obligation WHERE kind = 'notice'`)
+	s.post(full(third, "contact@a.example")).expect(t, http.StatusOK, mailSent, "contact@a.example")
+	if got := s.db.Text(t, `SELECT count(*) FROM obligation WHERE kind = 'notice'`); got != notices {
+		t.Errorf("%s notices, want %s", got, notices)
+	}
+	s.post(s.mailAgain(r)).expect(t, http.StatusOK, success)
+	s.checkSwitched(r, "contact@a.example")
+}
+
+// D3: an address that was chosen has become another space's. Who chooses it again learns
+// so, and is not told to wait for its code.
+func TestPendingAddressLost(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	_, owner := s.mailed(sqltest.Invitation{Contact: "wanted@a.example"})
+	s.post(full(proof, "wanted@a.example")).expect(t, http.StatusOK, mailSent)
+	s.mailAgain(r)
+	s.post(full(owner, "wanted@a.example")).expect(t, http.StatusOK, success)
+	again := with(full(proof, "wanted@a.example"), "submission", "00000000-0000-4000-8000-0000000000aa")
+	s.post(again).expect(t, http.StatusUnprocessableEntity, askPassword, taken)
+	s.post(full(proof, "contact@a.example")).expect(t, http.StatusOK, success)
+}
