@@ -21,7 +21,7 @@ var companiesOf string
 
 // CompaniesOf reads the companies of a space. It reads the company with this SIREN with
 // its services. It returns conversion.ErrNotFound for an unknown space.
-func (db *DB) CompaniesOf(ctx context.Context, space int64, siren string) (Companies, error) {
+func (db *DB) CompaniesOf(ctx context.Context, space int64, siren conversion.SIREN) (Companies, error) {
 	var row struct {
 		All      []byte `db:"companies"`
 		Services int    `db:"services"`

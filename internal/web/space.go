@@ -59,7 +59,8 @@ const companiesPerPage = 30
 // of companies and the chosen one's services (R8–R11).
 func (s *Server) showSpace(w http.ResponseWriter, r *http.Request, e entry) error {
 	q := r.URL.Query()
-	companies, err := s.cfg.DB.CompaniesOf(r.Context(), e.id, q.Get("dossier"))
+	chosen, _ := conversion.ParseSIREN(q.Get("dossier")) // any other text chooses the first
+	companies, err := s.cfg.DB.CompaniesOf(r.Context(), e.id, chosen)
 	if err != nil {
 		return err
 	}

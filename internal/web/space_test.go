@@ -87,7 +87,8 @@ func TestManyCompanies(t *testing.T) {
 		"/espace": "Page 1 sur 17", "/espace?page=17": "Page 17 sur 17", "/espace?page=99": "Page 17 sur 17", "/espace?page=x": "Page 1 sur 17",
 		"/espace?recherche=duvallon+499": "1 de vos 500 entreprises correspond", "/espace?recherche=100+000+007": "1 de vos 500 entreprises correspond",
 		"/espace?recherche=etablissements+DUVALLON+duvallon": "Aucune de vos 500 entreprises", "/espace?recherche=%C3%89TABLISSEMENTS": "500 de vos 500 entreprises", "/espace?recherche=etablissements": "500 de vos 500 entreprises",
-		"/espace?recherche=zzz": "Aucune de vos 500 entreprises",
+		"/espace?recherche=zzz": "Aucune de vos 500 entreprises", "/espace?dossier=100000007": "Entreprise choisie : Établissements Duvallon Établissements Duvallon Établissements Duvallon 7",
+		"/espace?dossier=%00": "Entreprise choisie : Établissements Duvallon", "/espace?dossier=%FF": "Entreprise choisie", "/espace?recherche=%00%FF": "de vos 500 entreprises",
 	} {
 		checkHTML(t, path, c.visit(client, path).expect(t, http.StatusOK, want))
 	}
