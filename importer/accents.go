@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,8 +24,14 @@ func accentsWarning(what, text string) string {
 
 // wrongAccents finds the traces of a wrong encoding in a name, for people to read:
 // U+FFFD, control characters of Latin-1, UTF-8 read as Windows-1252 or MacRoman,
-// MacRoman or DOS text read as Windows-1252. It is "" for a text without any.
+// MacRoman, DOS or Latin-9 text read as Windows-1252, question marks for letters,
+// references of HTML. It is "" for a text without any.
 func wrongAccents(s string) string {
+	if strings.ContainsAny(s, "?&") {
+		if at := lostLetter.FindStringIndex(s); at != nil {
+			return "«\u00a0" + wordAt(s, at[0]) + "\u00a0»"
+		}
+	}
 	if text.IsASCII(s) {
 		return ""
 	}
@@ -48,12 +55,15 @@ func wrongAccents(s string) string {
 	return ""
 }
 
+// lostLetter is a question mark inside a word, or a reference of HTML.
+var lostLetter = regexp.MustCompile(`\pL\?\pL|&(?:#x?[[:xdigit:]]+|[[:alpha:]][[:lower:]]+);`)
+
 // oddAt tells whether a character beyond ASCII between these two is in no name, and
 // stands for a letter in another encoding. é of MacRoman is Ž of Windows-1252, é of DOS
-// its low quote.
+// its low quote, œ of Latin-9 its ½.
 func oddAt(before, r, after rune) bool {
 	switch {
-	case strings.ContainsRune("ƒˆ‡‰√", r):
+	case strings.ContainsRune("ƒˆ‡‰√¼½¾", r):
 		return unicode.IsLetter(before) || unicode.IsLetter(after)
 	case strings.ContainsRune("‚„†•¬˜", r):
 		return unicode.IsLetter(before)

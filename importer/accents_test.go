@@ -54,6 +54,11 @@ func TestWrongAccents(t *testing.T) {
 			}
 		}
 	}
+	for _, text := range []string{"Fran?ois", "B?uf", "Andr&eacute; Durand", "Andr&#233;", "Andr&#xE9;", "Durand &amp; Fils", misread(t, "Cœur", charmap.ISO8859_15, windows)} {
+		if wrongAccents(text) == "" {
+			t.Errorf("%q passes", text)
+		}
+	}
 	if got := wrongAccents("Ren\ufffd"); !strings.Contains(got, "U+FFFD") {
 		t.Errorf("U+FFFD gives %q", got)
 	}
@@ -79,7 +84,7 @@ func TestRightAccents(t *testing.T) {
 		names = append(names, string(d.Company), string(d.Service))
 	}
 	for _, name := range append(names, "", "Anne Durand", "ÉLÉONORE CŒURDEVEY", "CAFÉ «ÉTÉ»", "Café™ & Cie – S.A.R.L.", "L’Œuvre “Zoé”", "l'Âge d'or", "LES CÂBLES", "Ångström AS", "Žofie Šimková",
-		"N°\u00a05", "« Chez Noé »", "Đorđe Žilić", "ESPAÑA", "São João", "Ÿvonne", "René-Élie", "d’Éon", "Δέλτα", "日本", "Société • Élan") {
+		"N°\u00a05", "« Chez Noé »", "Đorđe Žilić", "ESPAÑA", "São João", "Ÿvonne", "René-Élie", "d’Éon", "Δέλτα", "日本", "Société • Élan", "Quoi ? Oui", "Pourquoi?", "R&D; Conseil", "A & B; C", "Durand & Fils", "½ tarif") {
 		if got := wrongAccents(name); got != "" {
 			t.Errorf("%s is told of: %s", name, got)
 		}
