@@ -90,7 +90,7 @@ func TestUnreadableEnd(t *testing.T) {
 // I7: no cell of an exported list is a formula, and what it holds comes back.
 func TestExclusionsComeBack(t *testing.T) {
 	list := func(yield func(sql.KeptExclusion, error) bool) {
-		for i, reason := range []string{"=1+1", "a;b\"c", "'", "-1", "déménagement"} {
+		for i, reason := range []string{"=1+1", "'=1", "''-", "a;b\"c", "'", "-1", "déménagement"} {
 			x := sql.KeptExclusion{SpaceExclusion: sql.SpaceExclusion{Kind: conversion.ExcludedAddress, Key: fmt.Sprintf("+%d@exemple.example", i), Reason: reason, MadeBy: "admin"}}
 			if i%2 == 0 {
 				x.EndsAt = stdsql.NullTime{Time: time.Date(2099, 7, 1, 0, 0, 0, 0, conversion.Paris), Valid: true}

@@ -39,7 +39,7 @@ func AppendLine(b []byte, cells ...Cell) []byte {
 
 // FromCSV is a text as it was before AppendCSV put an apostrophe in front.
 func FromCSV(text string) string {
-	if rest, ok := strings.CutPrefix(text, "'"); ok && isLive(rest) {
+	if rest, ok := strings.CutPrefix(text, "'"); ok && needsApostrophe(rest) {
 		return rest
 	}
 	return text
@@ -50,7 +50,7 @@ var dayZero = time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
 
 // appendField quotes a text if it must.
 func appendField(b []byte, text string) []byte {
-	if isLive(text) {
+	if needsApostrophe(text) {
 		text = "'" + text
 	}
 	if !strings.ContainsAny(text, ";\"\t\r\n") && strings.TrimSpace(text) == text {
@@ -60,6 +60,10 @@ func appendField(b []byte, text string) []byte {
 	b = append(b, strings.ReplaceAll(text, `"`, `""`)...)
 	return append(b, '"')
 }
+
+// needsApostrophe tells whether a text is live, or would lose an apostrophe of its own
+// in FromCSV.
+func needsApostrophe(text string) bool { return isLive(strings.TrimLeft(text, "'")) }
 
 // isLive tells whether some spreadsheet program computes a text, even after blanks.
 func isLive(text string) bool {
