@@ -68,6 +68,38 @@ func TestLiftedWhileMailsArePutOff(t *testing.T) {
 	}
 }
 
+// D17, D12: an exclusion is lifted while a command ends the request whose invitation waits
+// for that. Nothing is held of a request that has ended.
+func TestLiftedWhileCancelled(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	request := d.invite("000001", "a@duvallon.example")
+	d.exclude("a@duvallon.example")
+	d.deliver() // it is put off
+	tx, err := d.Raw.BeginTx(d.ctx, nil)
+	d.must(err)
+	defer tx.Rollback()
+	_, err = tx.Exec(`WITH cancelled AS (
+			UPDATE request SET cancelled_at = bascule_now() WHERE id = $1 RETURNING id, space_id, cancelled_at
+		), dead AS (
+			UPDATE code SET void_at = cancelled_at FROM cancelled c WHERE request_id = c.id
+		) INSERT INTO audit (at, space_id, request_id, event, actor, why) SELECT cancelled_at, space_id, id, 'cancelled', 'admin', 'test' FROM cancelled`, request)
+	d.must(err)
+	lifted := make(chan error, 1)
+	go func() {
+		_, err := d.DB.DB.Lift(d.ctx, conversion.Excluded{Kind: conversion.ExcludedAddress, Key: "a@duvallon.example"}, "r", "admin")
+		lifted <- err
+	}()
+	d.must(d.untilSoMany(1, func() bool { return len(lifted) > 0 }))
+	d.must(tx.Commit())
+	d.must(<-lifted)
+	if n := d.deliver(); n != 0 {
+		t.Errorf("%d mails left", n)
+	}
+	d.tallies(0)
+	d.sound()
+}
+
 // D13, D17: invitations whose exclusion ends leave as the campaign's brakes allow, like
 // those of one that is lifted.
 func TestExclusionEndsWithinTheDay(t *testing.T) {

@@ -1,7 +1,7 @@
 -- Lifts the exclusions of the address, domain or number ($1 says which) $2, for reason $3, by $4 (D17). Invitations that
 -- waited for them go back to their campaign, or wait there no longer for the end of the exclusions; it releases them as its
 -- brakes allow (D13). An invitation of no campaign, or of one that is over, is due again. A statement before locks the
--- exclusions. Counts the exclusions that it lifted, and the spaces that they named.
+-- exclusions; this one waits for who ends the requests. Counts the exclusions that it lifted, and the spaces that they named.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), held AS MATERIALIZED (
@@ -29,7 +29,7 @@ WITH clock AS MATERIALIZED (
     FROM obligation o JOIN request r ON r.id = o.request_id JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
     WHERE o.space_id IN (SELECT space_id FROM named) AND o.kind = 'code' AND o.copy = 0
       AND o.attempts = 0 AND o.started_at IS NULL AND o.due_at > (SELECT now FROM clock)
-    FOR UPDATE OF o
+    FOR UPDATE OF o FOR SHARE OF r
 ), back AS (
     INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires)
     SELECT w.request_id, w.generation, s.id, w.campaign_id, s.priority, s.certificate_expires
