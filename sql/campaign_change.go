@@ -22,6 +22,8 @@ var (
 	moveCampaign string
 	//go:embed query/set_campaign.sql
 	setCampaign string
+	//go:embed query/hold_released.sql
+	holdReleased string
 	//go:embed query/wake_campaign.sql
 	wakeCampaign string
 	//go:embed query/note_start_anyway.sql
@@ -135,13 +137,16 @@ func move(ctx context.Context, tx *sqlx.Tx, c Campaign, to CampaignState, why, a
 	return nil
 }
 
+// set changes settings. What was released under other brakes is held again.
 func set(ctx context.Context, tx *sqlx.Tx, c Campaign, s CampaignSettings, actor string) error {
 	if s == c.CampaignSettings {
 		return nil
 	}
 	startsAt := stdsql.NullTime{Time: s.StartsAt, Valid: !s.StartsAt.IsZero()}
 	positive := func(n int) stdsql.NullInt64 { return stdsql.NullInt64{Int64: int64(n), Valid: n > 0} }
-	_, err := tx.ExecContext(ctx, setCampaign, c.ID, startsAt, positive(s.Pilot), positive(s.PerDay), positive(int(s.MinHelp/time.Minute)), actor, s.String(), s.Again)
+	err := run(ctx, tx,
+		do(setCampaign, c.ID, startsAt, positive(s.Pilot), positive(s.PerDay), positive(int(s.MinHelp/time.Minute)), actor, s.String(), s.Again),
+		do(holdReleased, c.ID))
 	return wrap(err, "change the settings of campaign %q", c.Name)
 }
 

@@ -556,6 +556,48 @@ func TestPerDayBesideExclusions(t *testing.T) {
 	}
 }
 
+// D12, D13: brakes that change while a campaign runs hold what it has released already.
+func TestBrakesHoldReleased(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*sql.CampaignSettings, time.Time)
+		want   int // mails that leave today
+		state  sql.CampaignState
+	}{
+		"per day":  {func(s *sql.CampaignSettings, _ time.Time) { s.PerDay = 3 }, 3, sql.CampaignRunning},
+		"pilot":    {func(s *sql.CampaignSettings, _ time.Time) { s.Pilot = 3 }, 3, sql.CampaignPaused},
+		"later":    {func(s *sql.CampaignSettings, at time.Time) { s.StartsAt = at.Add(time.Hour) }, 1, sql.CampaignRunning},
+		"min help": {func(s *sql.CampaignSettings, _ time.Time) { s.MinHelp = 72 * time.Hour }, 1, sql.CampaignRunning},
+		"again":    {func(s *sql.CampaignSettings, _ time.Time) { s.Again = 1 }, 9, sql.CampaignRunning},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			at := time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
+			d.Freeze(t, at)
+			d.held("spring", rows(10)...)
+			d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+			d.release(nil)
+			d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number(9))))
+			h := d.start(1) // under way
+			d.must(d.SetCampaign(d.ctx, "spring", func(s *sql.CampaignSettings) { test.change(s, at) }, "admin"))
+			d.tallies(0)
+			d.must(d.FinishAccepted(d.ctx, h.mails))
+			left := 1
+			for range 3 {
+				d.release(firstHours{})
+				left += d.deliver()
+			}
+			if left != test.want {
+				t.Errorf("%d left, want %d", left, test.want)
+			}
+			d.stands("spring", test.state, 9-test.want, test.want)
+			d.tallies(0)
+			d.sound()
+		})
+	}
+}
+
 // A campaign whose invitations cannot be released holds up no other.
 func TestReleaseDespiteAnother(t *testing.T) {
 	t.Parallel()

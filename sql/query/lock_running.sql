@@ -1,3 +1,3 @@
--- Locks campaign $1 if it is running and nobody else releases its invitations.
+-- Locks campaign $1 if it may release invitations now, and nobody else does.
 SELECT id, coalesce(pilot, 0) AS pilot, coalesce(per_day, 0) AS per_day, coalesce(min_help, 0) AS min_help
-FROM campaign WHERE id = $1 AND state = 'running' FOR NO KEY UPDATE SKIP LOCKED
+FROM campaign WHERE id = $1 AND state = 'running' AND (starts_at IS NULL OR starts_at <= (SELECT bascule_now())) FOR NO KEY UPDATE SKIP LOCKED
