@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -103,6 +104,32 @@ func TestReissueAfterClose(t *testing.T) {
 	d.refused(old)
 	d.sound()
 	d.must(d.activate(d.mail(d.latest("000001"))))
+	d.tallies(0)
+	d.sound()
+}
+
+// D12, I1: a campaign is closed while the relay is at an invitation, and the hand-over
+// fails. The request ends, as it would have a moment before.
+func TestFailedAfterClose(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", row("000001", "a@duvallon.example"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	h := d.start(1)
+	if n, err := d.CloseCampaign(d.ctx, "spring", "", "admin"); n != 0 || err != nil {
+		t.Errorf("%d requests ended, error %v: the mail is under way", n, err)
+	}
+	d.must(d.FinishFailed(d.ctx, h.failures("421", false)))
+	for range 2 {
+		if n := d.deliver(); n != 0 {
+			t.Errorf("%d mails left", n)
+		}
+		d.Shift(t, time.Minute)
+	}
+	if got := d.state(d.latest("000001")); got != conversion.StateCancelled || d.count(`SELECT count(*) FROM obligation`) != 0 {
+		t.Errorf("the request is %s", got)
+	}
 	d.tallies(0)
 	d.sound()
 }

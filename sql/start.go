@@ -36,14 +36,16 @@ type Start struct {
 	Found     int     // how many were due and free
 	Mails     []*Mail // mails to hand to the relay: their start is committed
 	Unwritten error   // why a mail that stays due cannot be written
+
+	over []int64 // requests whose mail was under way when their campaign was closed, and failed
 }
 
 // StartMail takes the mails of a lane that have been due for longest and starts their
 // hand-over, in one transaction: workers never wait for each other, and nobody is
 // mailed unless the start is on record (I5). The deadline of a code counts from now
-// (D4). A mail that has become void is dropped. A mail that was interrupted three times
-// counts as mailed. A mail waits if somebody holds its code, or if its space is left
-// alone.
+// (D4). A mail that has become void is dropped. A request of a closed campaign ends if its
+// code never started. A mail that was interrupted three times counts as mailed. A mail
+// waits if somebody holds its code, or if its space is left alone.
 func (db *DB) StartMail(ctx context.Context, t Window) (Start, error) {
 	var start Start
 	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
@@ -53,6 +55,10 @@ func (db *DB) StartMail(ctx context.Context, t Window) (Start, error) {
 	})
 	if err != nil {
 		return Start{}, fmt.Errorf("start %s mail: %w", t.Lane, err)
+	}
+	if len(start.over) > 0 {
+		_, err = db.end(ctx, start.over, true, "worker") // if it fails, the mails are looked at again
+		start.Unwritten = cmp.Or(start.Unwritten, wrap(err, "end requests of a closed campaign"))
 	}
 	return start, nil
 }
@@ -114,7 +120,7 @@ func (w *window) run(ctx context.Context) (Start, error) {
 	if err := w.settle(ctx, &f); err != nil {
 		return Start{}, err
 	}
-	return Start{Found: len(due), Mails: f.start, Unwritten: f.unwritten}, w.start(ctx, f.start)
+	return Start{Found: len(due), Mails: f.start, Unwritten: f.unwritten, over: f.over}, w.start(ctx, f.start)
 }
 
 // lockDue locks mails that are due after the front. If there are none, it looks at all
@@ -169,6 +175,7 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]*Mail, e
 // fates say what becomes of the mails that were found.
 type fates struct {
 	start       []*Mail
+	over        []int64 // requests
 	void, doubt pq.Int64Array
 	delayed     []delay
 	unwritten   error
@@ -178,6 +185,9 @@ type fates struct {
 func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
 	first, at := m.startsCode(), m.answered(help)
 	switch {
+	case m.Campaign == CampaignClosed && first && m.Good && !m.Started:
+		f.over = append(f.over, m.RequestID)
+		f.hold(m, heldFor)
 	case m.Campaign == CampaignCancelled || m.Campaign == CampaignClosed:
 		f.void = append(f.void, m.ID)
 	case m.Campaign == campaignShut && first && !m.Started:
