@@ -182,7 +182,10 @@ func (db *DB) endCampaign(ctx context.Context, name string, to CampaignState, wh
 	var c Campaign
 	err = db.changeCampaign(ctx, name, func(tx *sqlx.Tx, found Campaign) error {
 		c = found
-		return move(ctx, tx, c, to, why, actor, from...)
+		if err := move(ctx, tx, c, to, why, actor, from...); err != nil {
+			return err
+		}
+		return run(ctx, tx, do(wakeCampaign, c.ID)) // a worker drops what was put off
 	})
 	if err != nil {
 		return 0, err

@@ -133,3 +133,27 @@ func TestFailedAfterClose(t *testing.T) {
 	d.tallies(0)
 	d.sound()
 }
+
+// D12: a mail that waits without end for a paused campaign waits no longer once that is
+// over.
+func TestEndedWhilePaused(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", row("000001", "a@duvallon.example"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	d.must(d.FinishInDoubt(d.ctx, d.start(1).mails, 0))
+	d.must(d.PauseCampaign(d.ctx, "spring", "", "admin"))
+	d.deliver()
+	if n := d.count(`SELECT count(*) FROM obligation WHERE due_at = 'infinity'`); n != 1 {
+		t.Fatalf("%d mails are put off", n)
+	}
+	_, err := d.CloseCampaign(d.ctx, "spring", "", "admin")
+	d.must(err)
+	d.tallies(0)
+	if n := d.deliver(); n != 0 || d.count(`SELECT count(*) FROM obligation`) != 0 {
+		t.Errorf("%d mails left, or some wait for ever", n)
+	}
+	d.tallies(0)
+	d.sound()
+}
