@@ -133,7 +133,7 @@ func (s *sheet) whom(r row, f field) (x conversion.Excluded, some bool, err erro
 	if typed == "" && c.kind == xlsx.Plain && !c.merged {
 		return x, false, nil
 	}
-	if c.kind != xlsx.Plain || c.merged || s.strict && c.isFormula() {
+	if c.kind != xlsx.Plain || c.merged || s.strict && isFormula(typed) {
 		return x, true, errors.New("a formula, a merged cell, or a number whose digits are not certain: make it a cell of text and type it again")
 	}
 	x, err = conversion.ParseExcluded(s.written(typed))

@@ -115,12 +115,12 @@ func (p *fieldParser) refuseKind(f field, c cell) string {
 	if c.merged {
 		return "cellule fusionnée avec une autre colonne ou avec l’en-tête : séparez les cellules"
 	}
-	h := p.sheet.headings[f]
+	h, shown := p.sheet.headings[f], text.Trim(c.text)
 	switch {
-	case c.kind == xlsx.Uncomputed, h.required && c.isFormula():
+	case c.kind == xlsx.Uncomputed, h.required && (c.kind == xlsx.Formula || isFormula(shown)):
 		return formulaReason // in an optional column too, an uncomputed value must not be lost in silence
-	case c.isError():
-		return "erreur de formule : " + text.Excerpt(text.Trim(c.text))
+	case c.kind == xlsx.ErrorValue || isError(shown):
+		return "erreur de formule : " + text.Excerpt(shown)
 	case h.identifier && c.kind == xlsx.LostDigits:
 		return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
 	case h.identifier && c.kind == xlsx.ShownOtherwise:
@@ -129,16 +129,14 @@ func (p *fieldParser) refuseKind(f field, c cell) string {
 	return ""
 }
 
-// isFormula tells whether a cell is a formula, or a text that looks like one: CSV has
-// formulas as texts, as has a column in text format.
-func (c cell) isFormula() bool {
-	return c.kind.IsFormula() || strings.HasPrefix(text.Trim(c.text), "=")
-}
+// isFormula tells whether a text is a formula. CSV has formulas as texts, as has a
+// column in text format.
+func isFormula(shown string) bool { return strings.HasPrefix(shown, "=") }
 
-// isError tells whether a cell shows that a formula failed. CSV has errors as texts, as
+// isError tells whether a text is the error of a formula. CSV has errors as texts, as
 // has a verdict workbook.
-func (c cell) isError() bool {
-	return c.kind == xlsx.ErrorValue || strings.ContainsAny(c.text, "#:") && errorText.MatchString(text.Trim(c.text))
+func isError(shown string) bool {
+	return (strings.HasPrefix(shown, "#") || strings.HasPrefix(shown, "Err")) && errorText.MatchString(shown)
 }
 
 // errorText is an error as spreadsheet programs show it, in English or in French:

@@ -6,7 +6,9 @@ package xlsx
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -292,34 +294,31 @@ func appendReference(dst, b []byte) ([]byte, int, error) {
 	if semi < 0 {
 		return dst, 0, errShort
 	}
-	name := string(b[1:semi])
-	switch name {
-	case "lt":
-		return append(dst, '<'), semi + 1, nil
-	case "gt":
-		return append(dst, '>'), semi + 1, nil
-	case "amp":
-		return append(dst, '&'), semi + 1, nil
-	case "quot":
-		return append(dst, '"'), semi + 1, nil
-	case "apos":
-		return append(dst, '\''), semi + 1, nil
+	r, err := referred(string(b[1:semi]))
+	return utf8.AppendRune(dst, r), semi + 1, err
+}
+
+// entities are those that need no DOCTYPE.
+var entities = map[string]rune{"lt": '<', "gt": '>', "amp": '&', "quot": '"', "apos": '\''}
+
+// referred is the character that a reference names, between & and semicolon.
+func referred(name string) (rune, error) {
+	if r := entities[name]; r != 0 {
+		return r, nil
 	}
-	if len(name) < 2 || name[0] != '#' {
-		return dst, 0, errEntity
-	}
-	digits, base := name[1:], 10
-	if digits[0] == 'x' {
+	digits, numbered := strings.CutPrefix(name, "#")
+	base := 10
+	if strings.HasPrefix(digits, "x") {
 		digits, base = digits[1:], 16
 	}
 	code, err := strconv.ParseUint(digits, base, 32)
-	if err != nil {
-		return dst, 0, errEntity
+	switch r := rune(code); {
+	case !numbered || err != nil:
+		return 0, errEntity
+	case xmlChar(r):
+		return r, nil
 	}
-	if r := rune(code); xmlChar(r) {
-		return utf8.AppendRune(dst, r), semi + 1, nil
-	}
-	return dst, 0, errChar
+	return 0, errChar
 }
 
 // xmlChar tells whether XML 1.0 allows the character.
@@ -452,12 +451,7 @@ func (x *xmlReader) readBang(b []byte) (xmlToken, bool, error) {
 
 // cleanText tells whether b holds no control characters.
 func cleanText(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(b, func(c byte) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' })
 }
 
 // readStart reads a start tag with its attributes.
