@@ -15,9 +15,9 @@ type PendingGroup struct {
 	Priority  int       `db:"priority"`
 	Expires   time.Time `db:"expires"`    // midnight UTC
 	Address   int       `db:"address"`    // a number for an address that is to have more mails than it may have on a day (D16); 0: other addresses
-	NotBefore time.Time `db:"not_before"` // the day in Paris, as midnight UTC, before which they wait (D16); the epoch if they do not
+	NotBefore time.Time `db:"not_before"` // the day in Paris, as midnight UTC, before which they wait (D16, D17); the epoch if they do not
 	Mails     int       `db:"mails"`
-	Alone     int       `db:"alone"` // invitations to subscribers who are left alone (D17)
+	Alone     int       `db:"alone"` // invitations to subscribers who are left alone without end (D17)
 }
 
 //go:embed query/pending.sql

@@ -61,11 +61,11 @@ func (d *desk) hold(campaign string, n int) {
 	d.must(err)
 }
 
-func (d *desk) exclude(whom string) {
+func (d *desk) exclude(whom string, end time.Time) {
 	d.t.Helper()
 	x, err := conversion.ParseExcluded(whom)
 	d.must(err)
-	_, err = d.Exclude(d.t.Context(), sql.Exclusion{Excluded: x, Reason: "asked by phone", Actor: "admin"})
+	_, err = d.Exclude(d.t.Context(), sql.Exclusion{Excluded: x, Reason: "asked by phone", Actor: "admin", EndsAt: end})
 	d.must(err)
 }
 
@@ -95,8 +95,9 @@ func TestPlanIsKept(t *testing.T) {
 	at := time.Date(2031, 10, 23, 9, 0, 0, 0, conversion.Paris) // a Thursday; the clocks change on Sunday, All Saints is on the next Saturday
 	d.Freeze(t, at)
 	d.hold("spring", 70)
-	d.exclude("0000004")
-	d.exclude("a9@duvallon.example")
+	d.exclude("0000004", time.Time{})
+	d.exclude("a9@duvallon.example", time.Time{})
+	d.exclude("0000000", time.Date(2031, 10, 29, 0, 0, 0, 0, conversion.Paris))
 	help, err := assistance.Parse("Mon-Fri 08:00-12:00 13:30-19:30")
 	d.must(err)
 	d.must(d.StartCampaign(d.t.Context(), "spring", sql.CampaignSettings{PerDay: 8, MinHelp: 12 * time.Hour}, "admin"))

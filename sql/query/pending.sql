@@ -1,22 +1,25 @@
--- Counts the invitations of campaign $1 that have not started, by priority and expiry, and those that are left alone (D17).
--- The latter are found from the exclusions, which are fewer than the invitations of a campaign. An address that is to have
+-- Counts the invitations of campaign $1 that have not started, by priority and expiry, and those that are left alone without
+-- end (D17). Others wait for the end. They are found from the exclusions, which are fewer than the invitations. An address that is to have
 -- more than $2 is counted for itself, under a number of its own; all others have the number 0 (D16).
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), alone AS MATERIALIZED (
-    SELECT s.id FROM clock, exclusion x JOIN space s ON s.number = x.key WHERE x.kind = 'number' AND x.ends_at > now
-    UNION
-    SELECT s.id FROM clock, exclusion x JOIN space s ON s.contact_key = x.key WHERE x.kind = 'address' AND x.ends_at > now
-    UNION
-    SELECT s.id FROM clock, exclusion x JOIN space s ON split_part(s.contact_key, '@', 2) = x.key WHERE x.kind = 'domain' AND x.ends_at > now
+    SELECT id, max(ends_at) AS ends_at FROM (
+        SELECT s.id, x.ends_at FROM clock, exclusion x JOIN space s ON s.number = x.key WHERE x.kind = 'number' AND x.ends_at > now
+        UNION ALL
+        SELECT s.id, x.ends_at FROM clock, exclusion x JOIN space s ON s.contact_key = x.key WHERE x.kind = 'address' AND x.ends_at > now
+        UNION ALL
+        SELECT s.id, x.ends_at FROM clock, exclusion x JOIN space s ON split_part(s.contact_key, '@', 2) = x.key WHERE x.kind = 'domain' AND x.ends_at > now) AS named
+    GROUP BY id
 ), invitation AS MATERIALIZED (
-    SELECT i.released, i.not_before, s.contact_key, s.priority, s.certificate_expires AS expires, s.id IN (SELECT id FROM alone) AS alone
+    SELECT i.released, greatest(i.not_before, a.ends_at) AS not_before, s.contact_key, s.priority, s.certificate_expires AS expires,
+           coalesce(a.ends_at = 'infinity', false) AS alone
     FROM (
         SELECT space_id, false AS released, not_before FROM held WHERE campaign_id = $1
         UNION ALL
         SELECT space_id, true, due_at FROM obligation
         WHERE lane = 'bulk' AND campaign_id = $1 AND kind = 'code' AND copy = 0 AND started_at IS NULL
-    ) AS i JOIN space s ON s.id = i.space_id
+    ) AS i JOIN space s ON s.id = i.space_id LEFT JOIN alone a ON a.id = s.id
 ), crowded AS MATERIALIZED (
     SELECT contact_key, row_number() OVER (ORDER BY contact_key) AS address
     FROM invitation WHERE NOT alone GROUP BY contact_key HAVING count(*) > $2
