@@ -161,6 +161,9 @@ func TestOptionLosesItsAddress(t *testing.T) {
 	if strings.Contains(page.body, "premier code") {
 		t.Error("the page promises that the first code opens the identifiers again")
 	}
+	if !strings.Contains(page.body, `<a href="/certificat">choisissez-en une autre</a>`) {
+		t.Error("the page does not lead into the space, where another address can be chosen")
+	}
 }
 
 // R6, R13, R22: an address of another password space, or one with somebody else's open
