@@ -27,35 +27,35 @@ const (
 	entrySwitched    entryRefusal = "the space is entered by address and password"
 )
 
-// byCertificate finds the space of a certificate. It verifies issuer, use, dates and
-// revocation with each request, so a revocation also ends work under way (R7).
+// byCertificate finds the space of a certificate (R7). A certificate that no authority
+// of ours issued is counted. After too many the client waits, and nothing more is written
+// for it (I8). Refusals of our authorities' certificates are not counted: an office may
+// have many that have expired.
 func (s *Server) byCertificate(r *http.Request) (entry, error) {
+	e, err := s.ofCertificate(r)
+	if errors.Is(err, certificate.Malformed) || errors.Is(err, certificate.Untrusted) {
+		err = cmp.Or(s.countMadeUp(r), err)
+	}
+	return e, err
+}
+
+// ofCertificate finds the space of a certificate, and counts nothing. It verifies issuer,
+// use, dates and revocation with each request, so a revocation also ends work under way.
+// That costs no more than a signature for each authority of that name. So a client with a
+// certificate of ours gets in, whatever neighbours behind the same address have shown.
+func (s *Server) ofCertificate(r *http.Request) (entry, error) {
 	if s.cfg.Certificates == nil {
 		return entry{}, entryUnavailable
 	}
 	shown, err := s.shown(r)
-	holder, err := s.verify(r, shown, err)
+	if err != nil {
+		return entry{}, err
+	}
+	holder, err := s.cfg.Certificates.Verify(shown, s.cfg.Now())
 	if err != nil {
 		return entry{}, err
 	}
 	return s.spaceOf(r.Context(), holder)
-}
-
-// verify judges a certificate; unread is the error if it could not be read. That costs
-// no more than a signature for each authority of that name. So a client with a
-// certificate of ours gets in, whatever neighbours behind the same address have shown.
-// A certificate that no authority of ours issued is counted. After too many the client
-// waits, and nothing more is written for it (I8). Refusals of our authorities'
-// certificates are not counted: an office may have many that have expired.
-func (s *Server) verify(r *http.Request, shown *x509.Certificate, unread error) (certificate.Holder, error) {
-	holder, err := certificate.Holder{}, unread
-	if unread == nil {
-		holder, err = s.cfg.Certificates.Verify(shown, s.cfg.Now())
-	}
-	if errors.Is(err, certificate.Malformed) || errors.Is(err, certificate.Untrusted) {
-		err = cmp.Or(s.countMadeUp(r), err)
-	}
-	return holder, err
 }
 
 // countMadeUp counts a certificate that is none of ours, or returns

@@ -100,25 +100,13 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, name 
 // does not count certificates: nothing is opened or written for them here.
 func (s *Server) signed(r *http.Request) conversion.Access {
 	e, err := s.bySession(r)
-	if errors.Is(err, conversion.ErrNotFound) && asksCertificate(r) && s.cfg.Certificates != nil {
-		e, err = s.uncounted(r)
+	if errors.Is(err, conversion.ErrNotFound) && asksCertificate(r) {
+		e, err = s.ofCertificate(r)
 	}
 	if err != nil {
 		return ""
 	}
 	return e.space.Access
-}
-
-func (s *Server) uncounted(r *http.Request) (entry, error) {
-	shown, err := s.shown(r)
-	if shown == nil || err != nil {
-		return entry{}, conversion.ErrNotFound
-	}
-	holder, err := s.cfg.Certificates.Verify(shown, s.cfg.Now())
-	if err != nil {
-		return entry{}, err
-	}
-	return s.spaceOf(r.Context(), holder)
 }
 
 func (s *Server) bySession(r *http.Request) (entry, error) {
