@@ -108,6 +108,7 @@ func TestFailure(t *testing.T) {
 		{"4.4.7", "", late}, {"5.4.7", "", late}, {"4.4.1", "no such user", late}, {"4.1.1", "", late}, {"4.2.1", "", late}, {"4.0.0", "", late},
 		{"5.4.1", "", late}, {"5.4.4", "Host not found", late}, {"5.4.4", "Host or domain name not found", gone}, {"5.4.6", "", late},
 		{"", "550 no such user here", gone}, {"", "550 Invalid recipient", gone}, {"", "554 user does not exist", gone},
+		{"", "552 1 Requested mail action aborted, mailbox not found", gone}, {"5.4.310", "DNS domain cabinet.example does not exist", gone},
 		{"", "552 too much mail data", policy}, {"", "550 mailbox is full", policy}, {"", "554 rejected by our policy", policy},
 		{"", "451 try again later", late}, {"", "550 5.1.1", policy}, {"", "", policy}, {"5.0.0", "", policy}, {"", "account expired: no such account", gone}, {"5.4.7", "no such user", late},
 	} {

@@ -95,14 +95,14 @@ var (
 		`i'm not going to try again`, `too long in (?:the )?queue`, `been in the queue too long`, `maximum queue`, `giving up on`, `could not be delivered for \d`,
 		`for (?:more than )?\d+ (?:hours|days)[,;.]? .{0,60}(?:give|gave|giving) up`, `delivery attempts .{0,30}(?:exceeded|failed)`, `cannot send message for \d`, `délai .{0,30}(?:expiré|dépassé)`)
 	full = words(`(?:mail)?box .{0,30}\bfull`, `\bfull mailbox`, `over ?quota`, `quota .{0,20}exceeded`, `exceed\w* .{0,40}quota`, `out of storage`, `mailbox size limit`,
-		`insufficient (?:disk|storage|system storage)`, `not enough (?:disk )?space`, `boîte .{0,30}pleine`, `quota .{0,20}dépassé`, `exceeded storage`, `\b552\b`)
+		`insufficient (?:disk|storage|system storage)`, `not enough (?:disk )?space`, `boîte .{0,30}pleine`, `quota .{0,20}dépassé`, `exceeded storage`)
 	gone = words(`(?:no such|unknown|invalid|nonexistent|non-existent) (?:local )?(?:user|mailbox|recipient|address|account|person|domain)`, `(?:user|mailbox|recipient|account|address)(?: name)? (?:is )?(?:unknown|not found|invalid|disabled|inactive|deactivated|closed|suspended|terminated|deleted|does ?n[o']t exist|do(?:es)? not exist)`,
 		`no mailbox here`, `unrout?eable (?:address|domain|mail domain)`, `this user doesn't have`, `there is no .{0,40}(?:user|mailbox|account)`, `not a (?:valid|known) (?:user|mailbox|recipient|address)`,
 		`user .{0,80}does(?: not|n't) exist`, `mailbox .{0,80}does(?: not|n't) exist`, `account .{0,60}(?:has been|is) (?:disabled|closed|deleted|suspended|discontinued)`, `mailbox .{0,60}(?:has been|is) (?:disabled|closed|deleted)`,
 		`recipient address rejected: (?:access denied|user unknown|undeliverable|unknown)`, `recipientnotfound`, `recipnotfound`, `address (?:not found|couldn't be found|wasn't found)`,
-		`couldn't be found`, `wasn't found at`, `host or domain name not found`, `domain (?:name )?(?:does not exist|not found)`, `couldn't find any host`, `user not (?:found|known|exist)`, `not our customer`,
+		`couldn't be found`, `wasn't found at`, `host or domain name not found`, `domain (?:\S+ )?(?:does not exist|not found)`, `couldn't find any host`, `user not (?:found|known|exist)`, `not our customer`,
 		`no longer (?:valid|available|exists|in use|active)`, `(?:adresse|utilisateur|compte|boîte|destinataire) .{0,30}(?:inconnue?|inexistante?|introuvable|désactivée?|fermée?)`, `n'existe pas`, `unbekannt`)
-	policy = words(`spam`, `policy`, `blocked`, `black ?list`, `block ?list`, `reputation`, `access denied`, `not (?:allowed|permitted|accepted|authorized)`, `rejected`, `virus`, `content`, `dmarc`, `spf`, `dkim`, `too large`)
+	policy = words(`spam`, `policy`, `blocked`, `black ?list`, `block ?list`, `reputation`, `access denied`, `not (?:allowed|permitted|accepted|authorized)`, `rejected`, `virus`, `content`, `dmarc`, `spf`, `dkim`, `too large`, `\b552\b`)
 
 	reply       = regexp.MustCompile(`(?:^|[\s:])([45])\d\d[ -]`)
 	statusLines = regexp.MustCompile(`(?im)^[ >]*action:\s*[a-z]+.*(?:\r?\n.*){0,6}^[ >]*status:\s*[245]\.|^[ >]*status:\s*[245]\..*(?:\r?\n.*){0,6}^[ >]*action:\s*[a-z]`)
