@@ -157,3 +157,28 @@ func TestEndedWhilePaused(t *testing.T) {
 	d.tallies(0)
 	d.sound()
 }
+
+// D12, D1, D8: a campaign is closed while the mail is due by which a subscriber proves an
+// address of their own. It leaves, and activates.
+func TestChoiceOutlivesCampaign(t *testing.T) {
+	t.Parallel()
+	for name, choose := range map[string]func(d *desk, contact proof) error{
+		"another address": func(d *desk, contact proof) error { _, err := d.choose(contact, "mine@duvallon.example"); return err },
+		"by certificate":  func(d *desk, _ proof) error { _, err := d.opt("000001", "mine@duvallon.example"); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			d.held("spring", row("000001", "a@duvallon.example"))
+			d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+			d.must(d.ReleaseAll(d.ctx))
+			d.must(choose(d, d.mail(d.latest("000001"))))
+			if n, err := d.CloseCampaign(d.ctx, "spring", "", "admin"); n != 0 || err != nil {
+				t.Errorf("%d requests ended, error %v", n, err)
+			}
+			d.must(d.activate(d.mail(d.latest("000001"))))
+			d.tallies(0)
+			d.sound()
+		})
+	}
+}

@@ -1,11 +1,12 @@
--- Ends those of the requests $1 that are open and not overdue, by $3. If $2, it ends only requests whose code never
--- started. A statement before locks the requests with their codes. Their codes are dead from now on.
+-- Ends those of the requests $1 that are open and not overdue, by $3. If $2, it ends only invitations whose code never
+-- started: what a subscriber chose goes on (D12). A statement before locks the requests with their codes. Their codes are
+-- dead from now on.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), cancelled AS (
     UPDATE request r SET cancelled_at = clock.now, password_hash = NULL, question = NULL, answer_hash = NULL
     FROM clock, request_code k
-    WHERE k.id = ANY ($1) AND request_state(k, clock.now) IN ('requested', 'mailed') AND (NOT $2 OR k.started_at IS NULL) AND r.id = k.id
+    WHERE k.id = ANY ($1) AND request_state(k, clock.now) IN ('requested', 'mailed') AND (NOT $2 OR k.started_at IS NULL AND k.purpose = 'identify') AND r.id = k.id
     RETURNING r.id, r.space_id
 ), released AS (
     DELETE FROM held h USING cancelled r WHERE h.request_id = r.id
