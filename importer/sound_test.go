@@ -144,6 +144,18 @@ func TestSheetThatIsNearest(t *testing.T) {
 	}
 }
 
+// A size of nothing hides rows and columns, too: Apache POI writes 0.0.
+func TestHiddenBySize(t *testing.T) {
+	book := goodParts().replace(t, sheetPath, "<sheetData>", `<cols><col min="2" max="2" width="0.0"/><col min="3" max="3" width="10"/></cols><sheetData>`)
+	f := mustOpen(t, "a.xlsx", book.replace(t, sheetPath, `<row r="2">`, `<row r="2" hidden="0" ht="0.0">`).replace(t, sheetPath, `<row r="3">`, `<row r="3" ht="10">`).zip(t))
+	if len(f.Warnings) != 1 || !strings.Contains(f.Warnings[0].English, "column B") {
+		t.Errorf("warnings: %v", f.Warnings)
+	}
+	if rows := rowsOf(t, f); !strings.Contains(rows[0].Warning, "masquée") || rows[1].Warning != "" {
+		t.Errorf("rows %+v", rows)
+	}
+}
+
 // A hidden column causes one warning, however often the sheet says that it is hidden.
 func TestHiddenOnce(t *testing.T) {
 	f := mustOpen(t, "a.xlsx", goodParts().replace(t, sheetPath, "<sheetData>",

@@ -72,6 +72,8 @@ func checkFolder(dir string) error {
 		return nil
 	case err != nil:
 		return err
+	case dir == ".":
+		return errors.New("DIR is made anew: name another folder than the present one")
 	case len(entries) > 0:
 		return fmt.Errorf("the folder %s is not empty: name a new one", dir)
 	}

@@ -85,7 +85,7 @@ func (s *sheetReader) read() error {
 const maxWidth = 255
 
 func (s *sheetReader) addColumns() error {
-	hidden := isTrue(s.x.attr("hidden"))
+	hidden := isTrue(s.x.attr("hidden")) || isZero(s.x.attr("width"))
 	width, _ := strconv.ParseFloat(s.x.attr("width"), 64)
 	known := width > 0 && width <= maxWidth
 	if !hidden && !known {
@@ -103,6 +103,9 @@ func (s *sheetReader) addColumns() error {
 	}
 	return nil
 }
+
+// isZero tells whether a size leaves nothing to see.
+func isZero(size string) bool { return size != "" && strings.Trim(size, "0.") == "" }
 
 func (s *sheetReader) addMerged() error {
 	ref := s.x.attr("ref")
@@ -143,7 +146,9 @@ func (s *sheetReader) beginRow() error {
 			}
 			line = n
 		case "hidden":
-			hidden = isTrue(string(a.value))
+			hidden = hidden || isTrue(string(a.value))
+		case "ht":
+			hidden = hidden || isZero(string(a.value))
 		}
 	}
 	if line > MaxRows {
