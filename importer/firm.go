@@ -82,8 +82,8 @@ func (s *sheet) answer(r row, keys *conversion.Keyring, lines map[string][]strin
 		Number:  parse(&p, fieldNumber, conversion.ParseSubscriberNumber),
 		Current: parse(&p, fieldCurrent, conversion.ParseEmail),
 		New:     parse(&p, fieldNew, parseNewAddress),
-		Warning: hiddenWarning(r),
 	}
+	a.Warning = join(hiddenWarning(r), addressWarning(a.New))
 	answer := text.Fold(parse(&p, fieldAnswer, func(s string) (string, error) { return s, nil }))
 	blame := func(f field, reason string) { p.blame(s.layout.columns[f], reason) }
 	shared := lines[a.New.Key()]

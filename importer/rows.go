@@ -33,6 +33,7 @@ func (s *sheet) subscriber(r row) sql.ImportRow {
 		out.Space = conversion.Space{Number: space.Number}
 		return out
 	}
+	out.Warning = join(out.Warning, addressWarning(space.Contact))
 	out.Warning = join(out.Warning, accentsWarning("le titulaire", s.text(r, fieldHolder)))
 	out.Warning = join(out.Warning, accentsWarning("l’émetteur", s.text(r, fieldIssuer)))
 	return out
