@@ -117,7 +117,7 @@ func (s *Server) leave(r *http.Request, unless conversion.SubscriberNumber) erro
 // form that activated again there.
 func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) error {
 	var hashes [][32]byte
-	for _, name := range []string{spaceCookie, recapCookie} {
+	for _, name := range sessionCookies {
 		if hash, ok := s.sessionHash(r, name); ok {
 			hashes = append(hashes, hash)
 		}
@@ -125,7 +125,7 @@ func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) error {
 	if err := s.cfg.DB.SignOut(r.Context(), hashes...); err != nil {
 		return err
 	}
-	for _, name := range []string{spaceCookie, recapCookie} {
+	for _, name := range sessionCookies {
 		http.SetCookie(w, s.cookie(name, "", -time.Second))
 	}
 	return seeOther(w, r, "/deconnexion")

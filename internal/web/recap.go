@@ -17,11 +17,8 @@ import (
 // URL holds nothing that somebody could pass on.
 func (s *Server) recapPDF(w http.ResponseWriter, r *http.Request) error {
 	found, pdf, err := s.documentOf(r)
-	if errors.Is(err, conversion.ErrNotFound) {
-		return s.noSession(w, r)
-	}
 	if err != nil {
-		return err
+		return s.noRecap(w, r, err)
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "private, no-store")
@@ -53,7 +50,7 @@ func (s *Server) documentOf(r *http.Request) (found sql.Recap, pdf []byte, err e
 // recapOf is the recap that one of the two sessions may see. It returns
 // conversion.ErrNotFound.
 func (s *Server) recapOf(r *http.Request) (sql.Recap, error) {
-	for _, name := range []string{spaceCookie, recapCookie} {
+	for _, name := range sessionCookies {
 		hash, ok := s.sessionHash(r, name)
 		if !ok {
 			continue
@@ -83,19 +80,20 @@ func document(r sql.Recap) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (s *Server) noSession(w http.ResponseWriter, r *http.Request) error {
-	return s.write(w, r, http.StatusForbidden, "recap_nosession", view{})
+// noRecap answers a visitor without a session, or returns any other error.
+func (s *Server) noRecap(w http.ResponseWriter, r *http.Request, err error) error {
+	if errors.Is(err, conversion.ErrNotFound) {
+		return s.write(w, r, http.StatusForbidden, "recap_nosession", view{})
+	}
+	return err
 }
 
 // recapPage shows the content of the PDF as a page, for subscribers who cannot read the
 // PDF: its library knows no tags (R28).
 func (s *Server) recapPage(w http.ResponseWriter, r *http.Request) error {
 	found, err := s.recapOf(r)
-	if errors.Is(err, conversion.ErrNotFound) {
-		return s.noSession(w, r)
-	}
 	if err != nil {
-		return err
+		return s.noRecap(w, r, err)
 	}
 	var facts recap.Facts
 	if err := json.Unmarshal(found.Facts, &facts); err != nil {

@@ -18,6 +18,9 @@ const (
 	spaceCookie = "espace"
 )
 
+// sessionCookies are both of them. A visitor in a space sees its recap.
+var sessionCookies = [...]string{spaceCookie, recapCookie}
+
 // browserCookie tells known browsers from strangers. Such a browser has been in a
 // space, or has proven its address by a code that was used up. The cookie opens
 // nothing.
