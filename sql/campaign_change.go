@@ -167,8 +167,8 @@ func (db *DB) CancelCampaign(ctx context.Context, name, why, actor string) (n in
 }
 
 // CloseCampaign ends a campaign, and its invitations whose code never started. It sends
-// nothing more. What subscribers chose goes on. A code that was mailed is good until its deadline. It returns the
-// same as CancelCampaign.
+// nothing more. What subscribers chose goes on. A code that was mailed is good until its
+// deadline. It returns the same as CancelCampaign.
 func (db *DB) CloseCampaign(ctx context.Context, name, why, actor string) (n int64, err error) {
 	return db.endCampaign(ctx, name, CampaignClosed, why, actor, CampaignPrepared, CampaignRunning, CampaignPaused, CampaignCancelled, CampaignClosed)
 }

@@ -182,3 +182,38 @@ func TestChoiceOutlivesCampaign(t *testing.T) {
 		})
 	}
 }
+
+// D8, D12: the certificate holder chooses the address to which an invitation is under way,
+// and the hand-over fails. The mail is the holder's now: no campaign holds it back.
+func TestStandingMailIsFree(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]func(d *desk) error{
+		"paused": func(d *desk) error { return d.PauseCampaign(d.ctx, "spring", "", "admin") },
+		"closed": func(d *desk) error { _, err := d.CloseCampaign(d.ctx, "spring", "", "admin"); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			d.held("spring", row("000001", "a@duvallon.example"))
+			d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+			d.must(d.ReleaseAll(d.ctx))
+			h := d.start(1)
+			_, err := d.opt("000001", "a@duvallon.example")
+			d.must(err)
+			d.must(stop(d))
+			for range 2 {
+				d.must(d.FinishFailed(d.ctx, h.failures("421", false)))
+				if h = d.start(1); len(h.mails) != 1 {
+					t.Fatalf("%d mails start", len(h.mails))
+				}
+			}
+			d.must(d.FinishAccepted(d.ctx, h.mails))
+			d.must(d.activate(d.code(h.mails[0])))
+			if n := d.count(`SELECT coalesce(sum(started), 0) FROM tally`); n != 0 {
+				t.Errorf("the campaign has started %d", n)
+			}
+			d.tallies(0)
+			d.sound()
+		})
+	}
+}

@@ -41,7 +41,7 @@ var grants = [...]struct{ table, rights string }{
 	{"exclusion", "SELECT, INSERT (kind, key, reason, made_at, made_by, ends_at), UPDATE (ends_at, lifted_by, lift_reason)"},
 	{"space_exclusion", "SELECT"},
 	{"obligation", "SELECT, INSERT (lane, kind, space_id, request_id, generation, campaign_id, copy, due_at, happened_at), DELETE," +
-		" UPDATE (due_at, claim, claimed_until, started_at, message_date, attempts, interruptions, blame)"},
+		" UPDATE (campaign_id, due_at, claim, claimed_until, started_at, message_date, attempts, interruptions, blame)"},
 	{"held", "SELECT, INSERT, UPDATE (generation, priority, expires, not_before), DELETE"},
 	{"allowance", "SELECT, INSERT, UPDATE (mails, granted), DELETE"},
 	{"reinvitation", "SELECT, INSERT, UPDATE (at), DELETE"},

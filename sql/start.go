@@ -167,9 +167,18 @@ func (w *window) read(ctx context.Context, due []obligation) (map[int64]*Mail, e
 	for _, o := range due {
 		if m := known[o.ID]; m != nil {
 			m.obligation = o
+			m.free()
 		}
 	}
 	return known, w.readInvited(ctx, known)
+}
+
+// free takes a mail out of the hands of its campaign if a subscriber has chosen its address
+// while it was under way (D8, D12).
+func (m *Mail) free() {
+	if m.IsChosen && m.startsCode() {
+		m.CampaignID, m.Campaign = 0, CampaignRunning
+	}
 }
 
 // fates say what becomes of the mails that were found.
@@ -300,7 +309,7 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 	if len(mails) == 0 {
 		return nil
 	}
-	var codes, tags, campaigns pq.Int64Array
+	var codes, tags, campaigns, free pq.Int64Array
 	var places, codePlaces pq.StringArray
 	var first pq.BoolArray
 	byID := make(map[int64]*Mail, len(mails))
@@ -311,12 +320,15 @@ func (w *window) start(ctx context.Context, mails []*Mail) error {
 			tags, first = append(tags, *m.Tag), append(first, !m.Started)
 			campaigns = append(campaigns, m.CampaignID)
 		}
+		if m.CampaignID == 0 {
+			free = append(free, m.ID)
+		}
 	}
 	var started []struct {
 		ID   int64     `db:"id"`
 		Date time.Time `db:"message_date"`
 	}
-	if err := w.tx.SelectContext(ctx, &started, startMail, places, w.token, Lease.Seconds()); err != nil {
+	if err := w.tx.SelectContext(ctx, &started, startMail, places, w.token, Lease.Seconds(), free); err != nil {
 		return err
 	}
 	if err := w.readMessages(ctx, mails); err != nil {
