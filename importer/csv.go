@@ -57,6 +57,9 @@ func (c *csvReader) field(column int) (more bool, err error) {
 		if err = c.quoted(); err == nil {
 			b, err = c.in.ReadByte()
 		}
+		for err == nil && b == ' ' { // columns of one width
+			b, err = c.in.ReadByte()
+		}
 		if err == nil && b != c.delimiter && b != '\n' && b != '\r' && (b != endOfFile || !c.atEnd()) {
 			return false, refuse("line %d of the CSV file has text behind a closing quote (column %s): double the quotes inside a text",
 				"la ligne %d du fichier CSV comporte du texte après un guillemet fermant (colonne %s) : doublez les guillemets à l’intérieur d’un texte", c.line, xlsx.ColumnName(column))

@@ -406,6 +406,13 @@ func TestDates1904(t *testing.T) {
 // Rows of a CSV file that are too short have empty cells; those that are too
 // long are rejected, for an unquoted delimiter has shifted their values.
 func TestRaggedCSV(t *testing.T) {
+	padded := strings.ReplaceAll("\""+strings.ReplaceAll(csvHeader+strings.TrimSpace(goodLine), ";", "\";\"")+"\"", "\n", "\"\n\"")
+	for _, end := range []string{"", " ", "  \n", " \r\n", " \n\x1a"} {
+		f := mustOpen(t, "a.csv", []byte(strings.ReplaceAll(padded, "\";", "\"  ;")+end))
+		if rows := rowsOf(t, f); len(rows) != 1 || rows[0].Reason != "" {
+			t.Errorf("blanks behind quotes, %q: %+v", end, rows)
+		}
+	}
 	f := mustOpen(t, "a.csv", []byte("Export;;\n\n"+csvHeader+"00123456;Anne\n\n"+goodLine+"00123457;Anne;Marie;a@b.example;1;31/12/2026\n"+
 		"00123458;Anne;a@b.example;1;31/12/2026;;;\n00123459;Anne;a@b.example;1;31/12/2026;;suite\n00123460;Anne;a@b.example;1;31/12/2026;x\n"))
 	var got []string
