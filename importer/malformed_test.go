@@ -67,6 +67,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"wrong checksum", flipChecksum(t, sheetPath), "checksum"},
 		{"wrong checksum of an entry nobody needs", flipChecksum(t, "docProps/app.xml"), "checksum"},
 		{"wrong size", wrongSize(t), "shorter than the directory says"},
+		{"flat bomb", goodParts().with("xl/media/bomb.bin", strings.Repeat("\x00", 8<<20)).zip(t), "times its size"},
 		{"bomb in the sheet", goodParts().with(sheetPath, sheetXML(goodRows+strings.Repeat(" ", 8<<20))).zip(t), "times its size"},
 		{"nested bomb", parts{"inner.zip": string(goodParts().with("b", strings.Repeat("\x00", 1<<20)).zip(t))}.zip(t), "without a workbook"},
 		{"too many entries", manyEntries(t), "entries"},

@@ -231,7 +231,6 @@ type entryReader struct {
 	out      uint64
 	crc      hash.Hash32
 	budget   *budget
-	parsed   bool // its text is read; a picture may deflate to nearly nothing
 }
 
 func (r *entryReader) Read(p []byte) (int, error) {
@@ -244,7 +243,7 @@ func (r *entryReader) Read(p []byte) (int, error) {
 	if r.out > r.entry.UncompressedSize64 {
 		return n, r.fault("it is longer than the directory says")
 	}
-	if r.parsed && r.out > ratioFrom && r.out > maxRatio*(r.entry.CompressedSize64-uint64(r.packed.N)) {
+	if r.out > ratioFrom && r.out > maxRatio*(r.entry.CompressedSize64-uint64(r.packed.N)) {
 		return n, &Error{Bomb, r.entry.name, strconv.Itoa(maxRatio)}
 	}
 	if err == nil {

@@ -126,7 +126,6 @@ func (a *archive) parse(e *entry, visit func(*xmlReader) error) error {
 	if err != nil {
 		return err
 	}
-	r.parsed = true
 	ahead, stop := readAhead(r)
 	defer stop()
 	err = visit(newXMLReader(ahead))
