@@ -217,3 +217,27 @@ func TestStandingMailIsFree(t *testing.T) {
 		})
 	}
 }
+
+// D12, R21: a paused campaign holds back the mail that tells an invited person that the
+// code has expired. A subscriber who chose another address is told.
+func TestExpiredChoiceIsTold(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", row("000001", "a@duvallon.example"), row("000002", "b@duvallon.example"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+	d.mail(d.latest("000001"))
+	_, err := d.choose(d.mail(d.latest("000002")), "other@duvallon.example")
+	d.must(err)
+	d.deliver()
+	d.must(d.PauseCampaign(d.ctx, "spring", "", "admin"))
+	d.Shift(t, 49*time.Hour)
+	swept, err := d.Sweep(d.ctx, 10)
+	if err != nil || swept.Expired != 2 {
+		t.Fatalf("%+v, %v; want 2 expired", swept, err)
+	}
+	h := d.start(10)
+	if len(h.mails) != 1 || h.mails[0].Kind != sql.MailExpired || h.mails[0].To.String() != "other@duvallon.example" {
+		t.Errorf("%d mails start, want the one to the address that was chosen", len(h.mails))
+	}
+}
