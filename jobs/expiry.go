@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"bascule/sql"
@@ -13,6 +14,8 @@ import (
 type Expirer struct {
 	DB  *sql.DB
 	Log *slog.Logger
+
+	running sync.Mutex
 }
 
 // sweepSize is how many deadlines one transaction handles, one for each window of
@@ -22,8 +25,14 @@ const sweepSize = 80
 // sweepTimeout bounds one statement. On a loaded database a sweep is slow.
 const sweepTimeout = time.Minute
 
-// Run reminds, and sweeps until nothing is overdue.
+// Run reminds, and sweeps until nothing is overdue. Wake-ups that come meanwhile have
+// nothing to do: sweeps side by side would take the slots of mails, and the processor of
+// activations, and be no faster.
 func (e *Expirer) Run(ctx context.Context) error {
+	if !e.running.TryLock() {
+		return nil
+	}
+	defer e.running.Unlock()
 	if err := e.remind(ctx); err != nil {
 		return err
 	}

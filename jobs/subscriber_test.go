@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -638,4 +639,33 @@ func (s *stage) changePassword(r sqltest.Request, token string) time.Time {
 		s.t.Fatal(err)
 	}
 	return now
+}
+
+// A sweep takes all that is overdue. A wake-up that comes meanwhile leaves its slot to
+// the mails.
+func TestOneSweepAtATime(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	expirer := &jobs.Expirer{DB: s.db.DB, Log: slog.New(slog.DiscardHandler)}
+	tx, err := s.db.Raw.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec(`LOCK TABLE deadline`); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 2)
+	for range 2 {
+		go func() { ended <- expirer.Run(t.Context()) }()
+	}
+	if err := <-ended; err != nil { // the other one waits for the table
+		t.Error(err)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
