@@ -119,9 +119,7 @@ func TestFiveThatWentOut(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.Freeze(t, noon)
-	d.held("spring", firm(9)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.released("spring", firm(9)...)
 	two := func(mails []*sql.Mail) ([]*sql.Mail, error) { return mails[:2], nil }
 	for range 2 {
 		h := d.startSome(5, false, two)
@@ -186,9 +184,7 @@ func TestTwoDays(t *testing.T) {
 	} {
 		d := open(t)
 		d.Freeze(t, noon)
-		d.held("spring", rows(1)...)
-		d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-		d.must(d.ReleaseAll(d.ctx))
+		d.released("spring", rows(1)...)
 		s, err := d.StartMail(d.ctx, sql.Window{Lane: sql.LaneBulk, Limit: 1, Lifetime: again, Keys: d.keys})
 		d.must(err)
 		d.must(d.FinishAccepted(d.ctx, s.Mails))

@@ -65,9 +65,7 @@ func (d *desk) untilSoMany(n int, done func() bool) error {
 func TestRedirectAfterClose(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	d.held("spring", row("000001", "a@duvallon.example"))
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.released("spring", row("000001", "a@duvallon.example"))
 	old := d.mail(d.latest("000001"))
 	_, err := d.CloseCampaign(d.ctx, "spring", "", "admin")
 	d.must(err)
@@ -78,8 +76,7 @@ func TestRedirectAfterClose(t *testing.T) {
 	d.refused(old)
 	d.tallies(0)
 	d.sound()
-	d.must(d.StartCampaign(d.ctx, result.Campaign, sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.launch(result.Campaign, sql.CampaignSettings{})
 	d.must(d.activate(d.mail(d.latest("000001"))))
 	d.tallies(0)
 	d.sound()
@@ -90,9 +87,7 @@ func TestRedirectAfterClose(t *testing.T) {
 func TestReissueAfterClose(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	d.held("spring", row("000001", "a@duvallon.example"))
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.released("spring", row("000001", "a@duvallon.example"))
 	old := d.mail(d.latest("000001"))
 	_, err := d.CloseCampaign(d.ctx, "spring", "", "admin")
 	d.must(err)
@@ -113,9 +108,7 @@ func TestReissueAfterClose(t *testing.T) {
 func TestFailedAfterClose(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	d.held("spring", row("000001", "a@duvallon.example"))
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.released("spring", row("000001", "a@duvallon.example"))
 	h := d.start(1)
 	if n, err := d.CloseCampaign(d.ctx, "spring", "", "admin"); n != 0 || err != nil {
 		t.Errorf("%d requests ended, error %v: the mail is under way", n, err)
@@ -139,9 +132,7 @@ func TestFailedAfterClose(t *testing.T) {
 func TestEndedWhilePaused(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	d.held("spring", row("000001", "a@duvallon.example"))
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.released("spring", row("000001", "a@duvallon.example"))
 	d.must(d.FinishInDoubt(d.ctx, d.start(1).mails, 0))
 	d.must(d.PauseCampaign(d.ctx, "spring", "", "admin"))
 	d.deliver()
@@ -169,9 +160,7 @@ func TestChoiceOutlivesCampaign(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t)
-			d.held("spring", row("000001", "a@duvallon.example"))
-			d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-			d.must(d.ReleaseAll(d.ctx))
+			d.released("spring", row("000001", "a@duvallon.example"))
 			d.must(choose(d, d.mail(d.latest("000001"))))
 			if n, err := d.CloseCampaign(d.ctx, "spring", "", "admin"); n != 0 || err != nil {
 				t.Errorf("%d requests ended, error %v", n, err)
@@ -194,9 +183,7 @@ func TestStandingMailIsFree(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t)
-			d.held("spring", row("000001", "a@duvallon.example"))
-			d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-			d.must(d.ReleaseAll(d.ctx))
+			d.released("spring", row("000001", "a@duvallon.example"))
 			h := d.start(1)
 			_, err := d.opt("000001", "a@duvallon.example")
 			d.must(err)
@@ -223,9 +210,7 @@ func TestStandingMailIsFree(t *testing.T) {
 func TestExpiredChoiceIsTold(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	d.held("spring", row("000001", "a@duvallon.example"), row("000002", "b@duvallon.example"))
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.released("spring", row("000001", "a@duvallon.example"), row("000002", "b@duvallon.example"))
 	d.mail(d.latest("000001"))
 	_, err := d.choose(d.mail(d.latest("000002")), "other@duvallon.example")
 	d.must(err)

@@ -24,6 +24,20 @@ func (d *desk) held(campaign string, rows ...sql.ImportRow) sql.ImportResult {
 	return result
 }
 
+// released imports rows into a campaign of no settings, which releases them.
+func (d *desk) released(campaign string, rows ...sql.ImportRow) {
+	d.t.Helper()
+	d.held(campaign, rows...)
+	d.launch(campaign, sql.CampaignSettings{})
+}
+
+// launch starts a campaign, and has it release what it may.
+func (d *desk) launch(campaign string, s sql.CampaignSettings) {
+	d.t.Helper()
+	d.must(d.StartCampaign(d.ctx, campaign, s, "admin"))
+	d.must(d.ReleaseAll(d.ctx))
+}
+
 // release has the running campaigns release what they may.
 func (d *desk) release(help sql.Assistance) int {
 	d.t.Helper()
@@ -102,9 +116,7 @@ func TestHeldMeansHeld(t *testing.T) {
 func TestNeverHeld(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	d.held("spring", rows(2)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.released("spring", rows(2)...)
 	chooser := d.mail(d.latest(number(0)))
 	d.must(d.PauseCampaign(d.ctx, "spring", "", "admin"))
 	if _, err := d.choose(chooser, "other@duvallon.example"); err != nil {
@@ -126,8 +138,7 @@ func TestCancelCampaign(t *testing.T) {
 	d := open(t)
 	d.held("wrong", rows(4)...)
 	d.held("right", row("R00001", "r@duvallon.example"))
-	d.must(d.StartCampaign(d.ctx, "wrong", sql.CampaignSettings{Pilot: 2}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.launch("wrong", sql.CampaignSettings{Pilot: 2})
 	d.must(d.activate(d.mail(d.latest(number(0)))))
 	mailed := d.mail(d.latest(number(1)))
 	for i, want := range []int64{3, 0} {
@@ -163,11 +174,8 @@ func TestSwitchedByAnotherCampaign(t *testing.T) {
 	d := open(t)
 	d.held("spring", rows(3)...)
 	d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number(0))))
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
-	d.held("autumn", row(number(0), "b0@duvallon.example"))
-	d.must(d.StartCampaign(d.ctx, "autumn", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.launch("spring", sql.CampaignSettings{})
+	d.released("autumn", row(number(0), "b0@duvallon.example"))
 	d.must(d.activate(d.mail(d.latest(number(0)))))
 	d.must(d.activate(d.mail(d.latest(number(1)))))
 	for name, want := range map[string]map[conversion.Access]int{
@@ -190,8 +198,7 @@ func TestCloseCampaign(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.held("spring", rows(3)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{Pilot: 1}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.launch("spring", sql.CampaignSettings{Pilot: 1})
 	mailed := d.mail(d.latest(number(0)))
 	for i, want := range []int64{2, 0} { // a call that broke off is made again
 		if n, err := d.CloseCampaign(d.ctx, "spring", "", "admin"); n != want || err != nil {
@@ -215,8 +222,7 @@ func TestPilot(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.held("spring", rows(6)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{Pilot: 3}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.launch("spring", sql.CampaignSettings{Pilot: 3})
 	h := d.start(10)
 	if len(h.mails) != 3 {
 		t.Fatalf("%d mails started, want 3", len(h.mails))
@@ -382,8 +388,7 @@ func TestOrder(t *testing.T) {
 	d.held("spring",
 		in("LATER1", 0, "2031-06-01"), in("PAST01", 5, "2031-05-05"), in("SOON01", 5, "2031-05-06"), in("LATER2", 5, "2031-06-01"),
 		in("LAST01", 9, "2031-05-06"), in("FIRST1", 1, "2031-01-01"), in("FIRST2", 1, "2033-01-01"))
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.launch("spring", sql.CampaignSettings{})
 	want := []string{"FIRST2", "FIRST1", "SOON01", "LATER1", "LATER2", "PAST01", "LAST01"}
 	if got := d.start(10).numbers(); !slices.Equal(got, want) {
 		t.Errorf("they leave as %v, want %v", got, want)
@@ -459,9 +464,7 @@ func TestSignals(t *testing.T) {
 	d := open(t)
 	start := time.Date(2031, 5, 6, 9, 0, 30, 0, time.UTC)
 	d.Freeze(t, start)
-	d.held("spring", rows(6)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.released("spring", rows(6)...)
 	h := d.start(4)
 	d.must(d.FinishAccepted(d.ctx, h.mails[:3]))
 	d.must(d.FinishRefused(d.ctx, []sql.Failure{{Mail: h.mails[3], Refusal: "550 5.1.1", Reply: "550 5.1.1"}}))

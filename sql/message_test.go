@@ -34,8 +34,7 @@ func TestMessage(t *testing.T) {
 	d.held("spring", rows(2)...)
 	d.held("autumn", row("B00001", "b@other.example"))
 	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.StartCampaign(d.ctx, "autumn", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.launch("autumn", sql.CampaignSettings{})
 
 	first := d.start(1)
 	says("none was given", first, "", sql.MailCode)

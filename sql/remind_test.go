@@ -29,9 +29,7 @@ func (d *desk) reminders(help sql.Assistance) *hand {
 func (d *desk) running(n int, at time.Time) (mails []*sql.Mail) {
 	d.t.Helper()
 	d.Freeze(d.t, at)
-	d.held("spring", rows(n)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.released("spring", rows(n)...)
 	h := d.start(n)
 	d.must(d.FinishAccepted(d.ctx, h.mails))
 	return h.mails
@@ -220,9 +218,7 @@ func TestReminderOfASecondStart(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.Freeze(t, noon)
-	d.held("spring", rows(1)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.ReleaseAll(d.ctx))
+	d.released("spring", rows(1)...)
 	h := d.start(1)
 	d.must(d.FinishFailed(d.ctx, []sql.Failure{{Mail: h.mails[0], Delay: time.Hour, Counts: true, Refusal: "450"}}))
 	d.Freeze(t, noon.Add(time.Hour))
