@@ -1,7 +1,8 @@
 -- Judges the rows without a verdict by what the database knows, for dry runs and real ones (D2, D9, D17). $1 seconds is
 -- --within (0 for all), counted as days in Paris, whatever summer time does. $2 is the column of the address, $3 the
 -- instant, $4 the round. Requests that are overdue at $3 count as expired. $5 tells whether accepted rows get the ids of
--- their spaces and requests. Another address for a request of a campaign that is over is a request of another one (D12). Each row looks up by index what it needs: the tables may hold far more rows than the file.
+-- their spaces and requests. Another address for a request of a campaign that is over is a request of another one (D12).
+-- Each row looks up by index what it needs: the tables may hold far more rows than the file.
 WITH horizon AS MATERIALIZED (
     SELECT CASE WHEN $1::float8 > 0 THEN ($3::timestamptz AT TIME ZONE 'Europe/Paris' + make_interval(secs => $1))::date ELSE 'infinity' END AS day
 )
