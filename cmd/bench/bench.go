@@ -26,7 +26,8 @@ type bench struct {
 	admin      *stdsql.DB // the database postgres
 	postmaster int        // its process
 	sink       *sinkProcess
-	made       int // databases so far
+	site       *site // the present one
+	made       int   // databases so far
 }
 
 // The role of the product's commands, and the database that is copied for each
@@ -62,7 +63,7 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 	if b.admin, err = stdsql.Open("postgres", b.postgres.URL("postgres")); err != nil {
 		return nil, err
 	}
-	if b.sink, err = startSink(ctx, b.dir); err != nil {
+	if b.sink, err = startSink(b.dir); err != nil {
 		return nil, err
 	}
 	return b, b.prepare(ctx)
@@ -129,6 +130,9 @@ func (b *bench) newDatabase(ctx context.Context, from string) (*database, error)
 // close ends all processes and removes the folder.
 func (b *bench) close() error {
 	var errs []error
+	if b.site != nil {
+		errs = append(errs, b.site.end())
+	}
 	if b.admin != nil {
 		errs = append(errs, b.admin.Close())
 	}

@@ -20,54 +20,48 @@ import (
 )
 
 func main() {
-	if isRole(os.Args[1:]) {
-		if err := runRole(os.Args[1]); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			os.Exit(1)
+	run := runSink
+	if !isSink(os.Args) {
+		o, ok := parseOptions()
+		if !ok {
+			flag.Usage()
+			os.Exit(2)
 		}
-		return
+		run = func() error { return runStages(o) }
 	}
-	o, ok := parseOptions()
-	if !ok {
-		flag.Usage()
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := measure(ctx, o, os.Stdout); err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
+// runStages measures until a signal comes.
+func runStages(o options) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return measure(ctx, o, os.Stdout)
+}
+
 // options are the flags of a run.
 type options struct {
-	rows       int
-	repeat     int
-	stages     []string
-	json       string
-	dir        string
-	bascule    string
-	smtpSource string
-	limit      time.Duration // of one measurement
-	slow       time.Duration // how long a slow answer of the sink takes
-	verbose    bool
-	render     time.Duration // how long each way of rendering renders
-	settings   []string      // of PostgreSQL, for tests of the bench that need no durability
+	rows     int
+	stages   []string
+	json     string
+	dir      string
+	bascule  string
+	limit    time.Duration // of one measurement
+	verbose  bool
+	settings []string // of PostgreSQL, for tests of the bench that need no durability
 }
 
 func parseOptions() (o options, ok bool) {
 	var stages string
-	flag.IntVar(&o.rows, "rows", 20_000, "rows of the list that is imported, mailed, expired, reported")
-	flag.IntVar(&o.repeat, "repeat", 1, "how often product and reference alternate")
+	flag.IntVar(&o.rows, "rows", 20_000, "rows of the list that is imported, mailed, expired")
 	flag.StringVar(&stages, "stage", "", "only these stages, by commas: "+strings.Join(stageNames(), ", "))
 	flag.StringVar(&o.json, "json", "", "write everything that was measured to this `file`")
 	flag.StringVar(&o.dir, "dir", "", "the `folder` for the databases, which is emptied again (default: a temporary one)")
 	flag.StringVar(&o.bascule, "bascule", "bin/bascule", "the `program` that is measured")
-	flag.StringVar(&o.smtpSource, "smtp-source", "", "Postfix's smtp-source (default: found, else a sender of our own)")
 	flag.DurationVar(&o.limit, "limit", 2*time.Minute, "how long one measurement may take")
-	flag.DurationVar(&o.slow, "slow", 50*time.Millisecond, "how long a slow answer of the sink takes")
-	flag.DurationVar(&o.render, "render", time.Second, "how long each way of rendering renders")
 	flag.BoolVar(&o.verbose, "statements", false, "show where PostgreSQL's time goes")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [flags]")
@@ -82,7 +76,7 @@ func parseOptions() (o options, ok bool) {
 			return o, false
 		}
 	}
-	return o, flag.NArg() == 0 && o.rows >= minRows && o.repeat >= 1
+	return o, flag.NArg() == 0 && o.rows >= minRows
 }
 
 // minRows is the shortest list with which the stages mean anything.
@@ -102,8 +96,6 @@ func stages() []stage {
 		{"interactive", interactiveStage},
 		{"activation", activationStage},
 		{"expiry", expiryStage},
-		{"recaps", recapsStage},
-		{"report", reportStage},
 		{"status", statusStage},
 	}
 }
@@ -123,7 +115,7 @@ func measure(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	r := newReport(o, b)
+	r := newReport(o)
 	failed := r.run(ctx, b)
 	r.print(out, o.verbose)
 	if o.json != "" {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -20,7 +21,7 @@ import (
 type report struct {
 	At              time.Time
 	Commit          string
-	Rows, Repeat    int
+	Rows            int
 	Cores           int
 	LoadBefore      string // of the machine, as /proc/loadavg has it
 	LoadAfter       string
@@ -33,8 +34,8 @@ type line struct {
 	Stage, Name string
 	Rows        int
 	Unit        string
-	Product     []float64 // one value for each round
-	Reference   []float64 // likewise; a limit is the only value
+	Product     []float64
+	Reference   []float64 // a limit is the only value
 	Against     string    // what the reference is
 	Limit       bool      // less is better: the product's value must stay below the reference
 	Ratio       float64   // product by reference, or limit by product: 1 and more is good
@@ -85,22 +86,10 @@ func limit(name, unit string, rows int, value, most float64) *line {
 	return &line{Name: name, Rows: rows, Unit: unit, Product: []float64{value}, Reference: []float64{most}, Against: "the limit", Limit: true, Goal: 1}
 }
 
-// take keeps the cost of the last round. It also keeps the most memory and all
-// imbalances of the rounds before.
-func (l *line) take(d *detail) {
-	if l.Detail != nil {
-		for name, most := range l.Detail.Memory {
-			d.Memory[name] = max(d.Memory[name], most)
-		}
-		d.Ledger = append(l.Detail.imbalances(), d.Ledger...)
-	}
-	l.Detail = d
-}
-
-func newReport(o options, b *bench) *report {
+func newReport(o options) *report {
 	commit, _ := exec.Command("git", "describe", "--always", "--dirty").Output() // "" outside of a checkout
-	return &report{At: time.Now().UTC(), Commit: strings.TrimSpace(string(commit)), Rows: o.rows, Repeat: o.repeat, Cores: cores(),
-		LoadBefore: load(), ReferenceSender: b.sender().name}
+	return &report{At: time.Now().UTC(), Commit: strings.TrimSpace(string(commit)), Rows: o.rows, Cores: cores(),
+		LoadBefore: load(), ReferenceSender: sender()}
 }
 
 func load() string {
@@ -229,11 +218,7 @@ func (d *detail) print(w io.Writer, l *line, statements bool) {
 
 // pairs writes a map in the order of its values, the largest first.
 func pairs(m map[string]float64) string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), strings.Compare(a, b)) })
+	names := slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), strings.Compare(a, b)) })
 	for i, name := range names {
 		names[i] = fmt.Sprintf("%s %s", name, short(m[name]))
 	}

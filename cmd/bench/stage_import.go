@@ -1,9 +1,6 @@
 package main
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // The goals of an import: against COPY, and of xlsx against CSV.
 const (
@@ -17,21 +14,23 @@ const (
 func importStage(ctx context.Context, b *bench) ([]*line, error) {
 	csv := &line{Name: "CSV, all committed", Unit: "rows/s", Against: "by COPY", Goal: importGoal, Rows: b.rows}
 	xlsx := &line{Name: "xlsx", Unit: "rows/s", Against: "from CSV", Goal: xlsxGoal, Rows: b.rows}
-	for range b.repeat {
-		files, err := b.importOnce(ctx, csv, "csv", true)
+	s, err := b.importOnce(ctx, csv, "csv")
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.db.copyOut(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for range 2 {
+		took, err := b.copyIn(ctx, files)
 		if err != nil {
 			return nil, err
 		}
-		for range 2 {
-			took, err := b.copyIn(ctx, files)
-			if err != nil {
-				return nil, err
-			}
-			csv.Reference = append(csv.Reference, float64(b.rows)/took.Seconds())
-		}
-		if _, err := b.importOnce(ctx, xlsx, "xlsx", false); err != nil {
-			return nil, err
-		}
+		csv.Reference = append(csv.Reference, float64(b.rows)/took.Seconds())
+	}
+	if _, err := b.importOnce(ctx, xlsx, "xlsx"); err != nil {
+		return nil, err
 	}
 	xlsx.Reference = csv.Product
 	lines := []*line{csv, xlsx}
@@ -41,18 +40,16 @@ func importStage(ctx context.Context, b *bench) ([]*line, error) {
 	return lines, nil
 }
 
-// importOnce imports a list into a fresh database. files are the rows that it left, if
-// rows is true.
-func (b *bench) importOnce(ctx context.Context, l *line, extension string, rows bool) (files []copied, err error) {
+// importOnce imports a list into a fresh database.
+func (b *bench) importOnce(ctx context.Context, l *line, extension string) (*site, error) {
 	path, err := b.list(b.rows, 1, extension)
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.newSite(ctx, false, faults{})
+	s, err := b.newSite(ctx, Faults{})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.end()) }()
 	m, err := s.meter(ctx)
 	if err != nil {
 		return nil, err
@@ -62,17 +59,10 @@ func (b *bench) importOnce(ctx context.Context, l *line, extension string, rows 
 		return nil, err
 	}
 	m.add(in.process)
-	d, err := m.read(ctx, b.rows)
-	if err != nil {
+	if l.Detail, err = m.read(ctx, b.rows); err != nil {
 		return nil, err
 	}
 	l.Product = append(l.Product, float64(in.Rows)/in.process.took.Seconds())
-	if d.Ledger, err = s.ledger(ctx, in.Accepted); err != nil {
-		return nil, err
-	}
-	l.take(d)
-	if !rows {
-		return nil, nil
-	}
-	return s.db.copyOut(ctx)
+	l.Detail.Ledger, err = s.ledger(ctx, in.Accepted)
+	return s, err
 }

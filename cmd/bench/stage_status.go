@@ -1,9 +1,6 @@
 package main
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // The goal of `bascule status`, and how often the stage asks it.
 const (
@@ -12,16 +9,15 @@ const (
 )
 
 // statusStage asks for the status of a list right after its import.
-func statusStage(ctx context.Context, b *bench) (lines []*line, err error) {
+func statusStage(ctx context.Context, b *bench) ([]*line, error) {
 	path, err := b.list(b.rows, 1, "csv")
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.newSite(ctx, false, faults{})
+	s, err := b.newSite(ctx, Faults{})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.end()) }()
 	in, err := s.importList(ctx, path)
 	if err != nil {
 		return nil, err

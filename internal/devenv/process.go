@@ -21,9 +21,12 @@ type Process struct {
 
 // StartProcess starts a server. The kernel ties the death signal to the thread that
 // forked, not to the process. So one thread starts it, waits for it and does nothing
-// else.
+// else. Without attributes of its own, the server has those of a program of the machine.
 func StartProcess(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{cmd: cmd, done: make(chan struct{})}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = identity{}.attributes()
+	}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -40,6 +43,12 @@ func StartProcess(cmd *exec.Cmd) (*Process, error) {
 
 // Done is closed once the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Wait waits for the end of the process, and tells how it ended.
+func (p *Process) Wait() error {
+	<-p.done
+	return p.err
+}
 
 // Kill ends the process at once. The caller may call it again.
 func (p *Process) Kill() error { return p.stop() }
