@@ -39,11 +39,11 @@ type Next struct {
 
 // An AuditEntry is one transition.
 type AuditEntry struct {
-	At        time.Time `db:"at"`
-	RequestID int64     `db:"request_id"`
-	Event     string    `db:"event"`
-	Actor     string    `db:"actor"`
-	Why       string    `db:"why"`
+	At        time.Time `db:"at" json:"at"`
+	RequestID int64     `db:"request_id" json:"request"`
+	Event     string    `db:"event" json:"event"`
+	Actor     string    `db:"actor" json:"actor"`
+	Why       string    `db:"why" json:"why,omitempty"`
 }
 
 var (

@@ -55,28 +55,29 @@ type ReportSpaces struct {
 	Cancelled   int       `db:"cancelled"`
 }
 
-// A ReportRequest is one request. Instants that have not come are zero.
+// A ReportRequest is one request. Instants that have not come are zero. Its JSON is for
+// whoever knows the space already.
 type ReportRequest struct {
-	ID                 int64
-	Number             SubscriberNumber
-	Holder             string
-	Email              string
-	Batch              int64 // 0: made by the subscriber
-	State              State
-	Origin             string // import, retry or space
-	Generation         int
-	InDoubt            bool      // a mail may have been sent twice, or not at all (I5)
-	Refusal            string    // the relay's last, in its words
-	CertificateExpires time.Time // midnight UTC of the day
-	RequestedAt        time.Time
-	StartedAt          time.Time
-	MailedAt           time.Time
-	ExpiresAt          time.Time
-	ActivatedAt        time.Time
-	EndedAt            time.Time
-	BouncedAt          time.Time
-	Bounce             Bounce
-	NotDelivered       bool // the code sat in a queue until it was dead (D11)
+	ID                 int64            `json:"id"`
+	Number             SubscriberNumber `json:"-"`
+	Holder             string           `json:"-"`
+	Origin             string           `json:"origin"`          // import, retry or space
+	Batch              int64            `json:"batch,omitempty"` // 0: made by the subscriber
+	State              State            `json:"state"`
+	Email              string           `json:"email"`
+	Generation         int              `json:"-"`
+	CertificateExpires time.Time        `json:"-"` // midnight UTC of the day
+	RequestedAt        time.Time        `json:"requested_at"`
+	StartedAt          time.Time        `json:"started_at,omitzero"`
+	MailedAt           time.Time        `json:"mailed_at,omitzero"`
+	ExpiresAt          time.Time        `json:"deadline,omitzero"`
+	BouncedAt          time.Time        `json:"bounced_at,omitzero"`
+	Bounce             Bounce           `json:"bounce,omitempty"`
+	NotDelivered       bool             `json:"-"` // the code sat in a queue until it was dead (D11)
+	ActivatedAt        time.Time        `json:"activated_at,omitzero"`
+	EndedAt            time.Time        `json:"ended_at,omitzero"`
+	Refusal            string           `json:"refusal,omitempty"`  // the relay's last, in its words
+	InDoubt            bool             `json:"in_doubt,omitempty"` // a mail may have been sent twice, or not at all (I5)
 }
 
 // A ReportRejected is one row of a spreadsheet that was not taken.

@@ -79,7 +79,7 @@ func waitLock(ctx context.Context, lock *os.File) error {
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return err
 		}
-		if ownerLives(lock) {
+		if pid, ok := owner(lock); ok && alive(pid) {
 			return ErrFolderInUse
 		}
 		select {
@@ -98,11 +98,6 @@ func writeOwner(lock *os.File) error {
 	}
 	_, err := lock.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
 	return err
-}
-
-func ownerLives(lock *os.File) bool {
-	pid, ok := owner(lock)
-	return ok && alive(pid)
 }
 
 // owner is the process number in a lock.

@@ -73,7 +73,7 @@ func (p *Postgres) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.programs, err = findPrograms(ctx, major); err != nil {
+	if p.programs, err = findPrograms(installations(ctx), major); err != nil {
 		return err
 	}
 	if p.who, err = postgresIdentity(ctx, p.programs.path("postgres")); err != nil {
@@ -154,21 +154,14 @@ func (p *Postgres) settings() []string {
 // quoteDirectory protects a path in a list of directories.
 func quoteDirectory(path string) string { return `"` + strings.ReplaceAll(path, `"`, `""`) + `"` }
 
-// readyPoll is how often we look at the server's own state file.
-const readyPoll = 4 * time.Millisecond
-
 // waitReady waits until the server accepts connections.
 func (p *Postgres) waitReady(ctx context.Context) error {
-	tick := time.NewTicker(readyPoll)
-	defer tick.Stop()
-	for !p.folder.ready(p.server.cmd.Process.Pid) {
-		select {
-		case <-p.server.done:
-			return fmt.Errorf("the server did not start%s", p.lastLog())
-		case <-ctx.Done():
-			return fmt.Errorf("the server is not ready: %w%s", ctx.Err(), p.lastLog())
-		case <-tick.C:
-		}
+	err := p.server.waitReady(ctx, func() (bool, error) { return p.folder.ready(p.server.cmd.Process.Pid), nil })
+	switch {
+	case errors.Is(err, errEnded):
+		return fmt.Errorf("the server did not start%s", p.lastLog())
+	case err != nil:
+		return fmt.Errorf("the server is not ready: %w%s", err, p.lastLog())
 	}
 	return nil
 }
@@ -195,16 +188,17 @@ func (p *Postgres) URLOf(role, database string) string {
 
 // EnsureDatabase makes a database if the cluster has none of that name.
 func (p *Postgres) EnsureDatabase(ctx context.Context, name string) error {
-	script := fmt.Sprintf("SELECT 'CREATE DATABASE %s' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = %s)\n\\gexec\n",
-		strings.ReplaceAll(quoteName(name), "'", "''"), quoteText(name))
-	return p.Exec(ctx, "postgres", script)
+	return p.ensure(ctx, "CREATE DATABASE "+quoteName(name), "SELECT FROM pg_database WHERE datname = "+quoteText(name))
 }
 
 // EnsureRole makes a role that may log in if the cluster has none of that name.
 func (p *Postgres) EnsureRole(ctx context.Context, name string) error {
-	script := fmt.Sprintf("SELECT 'CREATE ROLE %s LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)\n\\gexec\n",
-		strings.ReplaceAll(quoteName(name), "'", "''"), quoteText(name))
-	return p.Exec(ctx, "postgres", script)
+	return p.ensure(ctx, "CREATE ROLE "+quoteName(name)+" LOGIN", "SELECT FROM pg_roles WHERE rolname = "+quoteText(name))
+}
+
+// ensure executes a statement unless a query finds something.
+func (p *Postgres) ensure(ctx context.Context, statement, found string) error {
+	return p.Exec(ctx, "postgres", fmt.Sprintf("SELECT %s WHERE NOT EXISTS (%s)\n\\gexec\n", quoteText(statement), found))
 }
 
 // Exec runs a psql script as the superuser. It stops at the first error.

@@ -207,16 +207,16 @@ func TestPostgresLogHoldsNoData(t *testing.T) {
 
 // On a machine without PostgreSQL the error says in one line what to install.
 func TestPostgresMissing(t *testing.T) {
-	if _, err := findIn(nil, 0); !errors.Is(err, ErrNoPostgres) {
+	if _, err := findPrograms(nil, 0); !errors.Is(err, ErrNoPostgres) {
 		t.Errorf("error %v, want %v", err, ErrNoPostgres)
 	}
 	installed := []programs{{"/a", 14}, {"/b", 16}}
 	for major, want := range map[int]string{0: "/b", 14: "/a", 16: "/b"} {
-		if p, err := findIn(installed, major); err != nil || p.dir != want {
+		if p, err := findPrograms(installed, major); err != nil || p.dir != want {
 			t.Errorf("version %d: %s, %v; want %s", major, p.dir, err, want)
 		}
 	}
-	if _, err := findIn(installed, 15); err == nil || !strings.Contains(err.Error(), "[14 16]") {
+	if _, err := findPrograms(installed, 15); err == nil || !strings.Contains(err.Error(), "[14 16]") {
 		t.Errorf("version 15: %v, want an error that tells what there is", err)
 	}
 }

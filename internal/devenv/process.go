@@ -3,6 +3,7 @@ package devenv
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -48,6 +49,31 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 func (p *Process) Wait() error {
 	<-p.done
 	return p.err
+}
+
+// readyPoll is how often a server that starts is looked at.
+const readyPoll = 4 * time.Millisecond
+
+// errEnded says that a server ended before it was ready.
+var errEnded = errors.New("it has ended")
+
+// waitReady looks until the server is ready, until that cannot be told, or until it or
+// ctx ends.
+func (p *Process) waitReady(ctx context.Context, ready func() (bool, error)) error {
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	for {
+		if ok, err := ready(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-p.done:
+			return errEnded
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
 }
 
 // Kill ends the process at once. The caller may call it again.

@@ -27,14 +27,9 @@ const minMajor = 14
 // ErrNoPostgres says that the machine has no PostgreSQL programs.
 var ErrNoPostgres = errors.New("no PostgreSQL 14 or newer on this machine: install its programs (Debian, Ubuntu: apt-get install postgresql); no server needs to run")
 
-// findPrograms returns the newest installation found, or, if major is not 0,
-// one of that major version. It returns ErrNoPostgres if there is none at all.
-func findPrograms(ctx context.Context, major int) (programs, error) {
-	return findIn(installations(ctx), major)
-}
-
-// findIn chooses among installations, oldest first.
-func findIn(all []programs, major int) (programs, error) {
+// findPrograms chooses among installations, oldest first: the newest or, if major is not
+// 0, one of that major version. It returns ErrNoPostgres if there is none at all.
+func findPrograms(all []programs, major int) (programs, error) {
 	if len(all) == 0 {
 		return programs{}, ErrNoPostgres
 	}

@@ -1,6 +1,7 @@
 package devenv
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -145,33 +145,19 @@ func (r *RedisServer) start(ctx context.Context) error {
 // waitReady waits until the server itself says that it accepts connections: an answer
 // at the port may be another server's.
 func (r *RedisServer) waitReady(ctx context.Context) error {
-	tick := time.NewTicker(readyPoll)
-	defer tick.Stop()
-	for {
-		log, err := os.ReadFile(r.log())
-		if err != nil {
-			return err
-		}
-		if strings.Contains(string(log), "Ready to accept connections") {
-			return nil
-		}
-		select {
-		case <-r.server.done:
-			return r.startError()
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
+	var log []byte
+	read := func() (ready bool, err error) {
+		log, err = os.ReadFile(r.log())
+		return bytes.Contains(log, []byte("Ready to accept connections")), err
 	}
-}
-
-// startError tells why the server ended.
-func (r *RedisServer) startError() error {
-	log, err := os.ReadFile(r.log())
-	if err != nil {
+	err := r.server.waitReady(ctx, read)
+	if !errors.Is(err, errEnded) {
 		return err
 	}
-	if strings.Contains(string(log), "Address already in use") {
+	if _, err := read(); err != nil { // what it said in the end
+		return err
+	}
+	if bytes.Contains(log, []byte("Address already in use")) {
 		return errPortTaken
 	}
 	return fmt.Errorf("did not start%s", lastWords(log))
