@@ -162,7 +162,7 @@ func (d *demo) welcome(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	env := program() + " demo --env"
+	env := terminal.ShellWord(os.Args[0]) + " demo --env"
 	if d.Dir != Dir {
 		env += " --dir " + terminal.ShellWord(d.Dir)
 	}

@@ -290,20 +290,22 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 	inbox := d.inbox.Handler(d.panel())
 	mux.Handle("/inbox", inbox)
 	mux.Handle("/inbox/", inbox)
+	asking := func(base *tls.Config) *tls.Config {
+		base.Certificates = []tls.Certificate{d.certs.server}
+		return pages.AskCertificate(base)
+	}
+	listeners := []listen.Listener{
+		{Name: "pages", Open: ln, Handler: mux},
+		{Name: "certificates", Open: d.certs.listener, Handler: devenv.OnLoopback(pages.CertificateHandler()), TLS: asking},
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	srv, certSrv := listen.NewServer(mux, d.Log), listen.NewServer(devenv.OnLoopback(pages.CertificateHandler()), d.Log)
-	certSrv.TLSConfig.Certificates = []tls.Certificate{d.certs.server}
-	certSrv.TLSConfig = pages.AskCertificate(certSrv.TLSConfig)
-	ended := make(chan error, 3)
-	go func() { ended <- listen.Listener{Name: "pages"}.Serve(srv, ln) }()
-	go func() { ended <- listen.Listener{Name: "certificates"}.Serve(certSrv, d.certs.listener) }()
+	ended := make(chan error, 2)
+	go func() { ended <- listen.Serve(ctx, d.Log, listeners, func() {}) }()
 	go func() { ended <- worker.Run(ctx) }()
 	return func() error {
 		cancel()
-		errs := listen.Stop([]*http.Server{srv, certSrv})
-		errs = errors.Join(errs, <-ended, <-ended, <-ended)
-		relay.Close()
-		return errs
+		defer relay.Close()
+		return errors.Join(<-ended, <-ended)
 	}, nil
 }
 

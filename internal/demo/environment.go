@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -83,7 +82,7 @@ func Environment(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if program() == "bascule" {
+	if os.Args[0] == "bascule" { // the shell found it by PATH
 		return string(lines), nil
 	}
 	bin, err := filepath.Abs(filepath.Join(dir, binDir))
@@ -91,24 +90,4 @@ func Environment(dir string) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%sexport PATH=%s:\"$PATH\"\n", lines, terminal.ShellWord(bin)), nil
-}
-
-// program is how a shell finds this program: by its name where PATH leads to it, or
-// else as it was called.
-func program() string {
-	known, err := exec.LookPath("bascule")
-	if err == nil && isSelf(known) {
-		return "bascule"
-	}
-	return terminal.ShellWord(os.Args[0])
-}
-
-func isSelf(path string) bool {
-	self, err := os.Executable()
-	if err != nil {
-		return false
-	}
-	a, errA := os.Stat(self)
-	b, errB := os.Stat(path)
-	return errA == nil && errB == nil && os.SameFile(a, b)
 }

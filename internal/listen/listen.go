@@ -26,6 +26,7 @@ type Listener struct {
 	Name     string // for the log
 	Variable string // that names Addr
 	Addr     string
+	Open     net.Listener // listens already, in place of Addr; may be nil
 	Handler  http.Handler
 	Pair     *certificate.Pair             // nil for none
 	TLS      func(*tls.Config) *tls.Config // further settings of TLS; may be nil
@@ -63,8 +64,7 @@ const (
 func Serve(ctx context.Context, log *slog.Logger, listeners []Listener, ready func()) error {
 	servers := make([]*http.Server, len(listeners))
 	for i, l := range listeners {
-		servers[i] = NewServer(l.Handler, log)
-		l.fit(servers[i])
+		servers[i] = l.server(log)
 	}
 	opened, err := listenAll(listeners)
 	if err != nil {
@@ -74,18 +74,21 @@ func Serve(ctx context.Context, log *slog.Logger, listeners []Listener, ready fu
 	failed := make(chan error, len(listeners))
 	for i, l := range listeners {
 		log.Info("listening", "for", l.Name, "addr", opened[i].Addr().String())
-		go func() { failed <- l.Serve(servers[i], opened[i]) }()
+		go func() { failed <- l.serve(servers[i], opened[i]) }()
 	}
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	return errors.Join(err, Stop(servers))
+	return errors.Join(err, stop(servers))
 }
 
 func listenAll(listeners []Listener) ([]net.Listener, error) {
 	opened := make([]net.Listener, len(listeners))
 	for i, l := range listeners {
+		if opened[i] = l.Open; l.Open != nil {
+			continue
+		}
 		var err error
 		if opened[i], err = net.Listen("tcp", l.Addr); err != nil {
 			for _, ln := range opened[:i] {
@@ -97,32 +100,27 @@ func listenAll(listeners []Listener) ([]net.Listener, error) {
 	return opened, nil
 }
 
-// NewServer is a server with the limits of a listener.
-func NewServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: newServerLog(log),
+// server is a server with the limits and settings of a listener. The certificate comes
+// before other settings of TLS, as they may copy it.
+func (l Listener) server(log *slog.Logger) *http.Server {
+	srv := &http.Server{
+		Handler: l.Handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes + l.Header, ErrorLog: newServerLog(log),
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: 16 << 10,
 			MaxReceiveBufferPerConnection: http2Buffer, MaxReceiveBufferPerStream: http2Buffer},
 	}
-}
-
-// fit gives a server the settings of its listener. The certificate comes before other
-// settings of TLS, as they may copy it.
-func (l Listener) fit(srv *http.Server) {
-	srv.MaxHeaderBytes += l.Header
-	if l.Pair == nil {
-		return
+	if l.Pair != nil {
+		srv.TLSConfig.GetCertificate = l.Pair.Get
 	}
-	srv.TLSConfig.GetCertificate = l.Pair.Get
 	if l.TLS != nil {
 		srv.TLSConfig = l.TLS(srv.TLSConfig)
 	}
+	return srv
 }
 
-// Serve speaks TLS if the server has a certificate.
-func (l Listener) Serve(srv *http.Server, ln net.Listener) error {
+// serve speaks TLS if the server has a certificate.
+func (l Listener) serve(srv *http.Server, ln net.Listener) error {
 	ln = netutil.LimitListener(admission.LimitPerClient(ln, maxConnections/2, l.Proxies), maxConnections)
 	err := error(nil)
 	if srv.TLSConfig.GetCertificate != nil || len(srv.TLSConfig.Certificates) > 0 {
@@ -136,8 +134,8 @@ func (l Listener) Serve(srv *http.Server, ln net.Listener) error {
 	return fmt.Errorf("serve %s: %w", l.Name, err)
 }
 
-// Stop stops servers once the requests under way are finished, or take too long.
-func Stop(servers []*http.Server) error {
+// stop stops servers once the requests under way are finished, or take too long.
+func stop(servers []*http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	var errs error

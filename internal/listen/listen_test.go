@@ -36,10 +36,10 @@ func TestHTTP2Limits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := NewServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	srv := Listener{Handler: http.NotFoundHandler()}.server(slog.New(slog.DiscardHandler))
 	srv.TLSConfig.Certificates = []tls.Certificate{own}
 	ended := make(chan error, 1)
-	go func() { ended <- Listener{Name: "test"}.Serve(srv, ln) }()
+	go func() { ended <- Listener{Name: "test"}.serve(srv, ln) }()
 	t.Cleanup(func() { srv.Close(); <-ended })
 
 	roots := x509.NewCertPool()
@@ -118,9 +118,9 @@ func (c *crowd) wait(t *testing.T, n int) {
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	c := &crowd{most: 2 * maxConnections, closed: make(chan struct{})}
-	srv := NewServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	srv := Listener{Handler: http.NotFoundHandler()}.server(slog.New(slog.DiscardHandler))
 	ended := make(chan error, 1)
-	go func() { ended <- Listener{Name: "test"}.Serve(srv, c) }()
+	go func() { ended <- Listener{Name: "test"}.serve(srv, c) }()
 	t.Cleanup(func() { srv.Close(); <-ended })
 	for left := range 3 {
 		c.wait(t, maxConnections+left)
@@ -142,10 +142,10 @@ func TestOneClientLeavesRoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := NewServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	srv := Listener{Handler: http.NotFoundHandler()}.server(slog.New(slog.DiscardHandler))
 	srv.ReadHeaderTimeout, srv.ReadTimeout = 0, 0 // nobody makes room by being slow
 	ended := make(chan error, 1)
-	go func() { ended <- Listener{Name: "test"}.Serve(srv, ln) }()
+	go func() { ended <- Listener{Name: "test"}.serve(srv, ln) }()
 	t.Cleanup(func() { srv.Close(); <-ended })
 	from := func(addr string) net.Conn {
 		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(addr)}, Timeout: patience}
