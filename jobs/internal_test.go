@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,7 +18,6 @@ import (
 	"bascule/internal/devenv/devtest"
 	"bascule/internal/mail"
 	"bascule/internal/smtp"
-	"bascule/queue"
 	"bascule/sql"
 	"bascule/sql/sqltest"
 )
@@ -296,24 +296,55 @@ func TestWriteNamesTheSecret(t *testing.T) {
 	}
 }
 
-// C2: a window asks for the rate of what it may start. The next one takes no more
-// than that one was allowed, and never nothing.
-func TestAdmit(t *testing.T) {
-	q, err := queue.Open(devtest.Redis(t).URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer q.Close()
-	w := &window{Mailer: &Mailer{Limiter: queue.NewLimiter(q, 0.01)}, lane: sql.LaneBulk, pace: &pace{size: 8, max: maxWindow}}
+// C2: if the rate held mails back, the next windows take no more than these were given,
+// and never nothing.
+func TestDeal(t *testing.T) {
 	for _, c := range []struct {
-		mails, allowed int
-		waits          bool
-		size           int
-	}{{0, 0, false, 8}, {8, 1, false, 1}, {0, 0, false, 1}, {1, 0, true, 1}} {
-		n, wait, err := w.admit(t.Context(), c.mails)
-		if err != nil || n != c.allowed || (wait > 0) != c.waits || w.pace.size != c.size {
-			t.Errorf("of %d mails %d are allowed, wait %s, the next window is of %d: %v", c.mails, n, wait, w.pace.size, err)
+		found, started   int
+		held             bool
+		mails, due, size []int
+	}{
+		{20, 20, false, []int{8, 8, 4}, []int{8, 8, 4}, []int{8, 8, 8}},
+		{24, 9, true, []int{8, 1, 0}, []int{8, 8, 8}, []int{8, 1, 1}},
+		{24, 0, false, []int{0, 0, 0}, []int{8, 8, 8}, []int{8, 8, 8}}, // all void
+		{0, 0, false, []int{0, 0, 0}, []int{0, 0, 0}, []int{8, 8, 8}},
+	} {
+		g := windows(3)
+		g.deal(sql.Start{Found: c.found, Mails: make([]*sql.Mail, c.started)}, c.held)
+		for i, w := range g {
+			if len(w.mails) != c.mails[i] || w.found != c.due[i] || w.pace.size != c.size[i] {
+				t.Errorf("%d of %d mails: window %d has %d of %d, the next takes %d", c.started, c.found, i, len(w.mails), w.found, w.pace.size)
+			}
 		}
+	}
+}
+
+// windows are windows of eight mails.
+func windows(n int) (g group) {
+	for range n {
+		g = append(g, &window{Mailer: &Mailer{Now: time.Now}, lane: sql.LaneBulk, pace: &pace{size: 8, max: maxWindow}})
+	}
+	return g
+}
+
+// A slot starts the windows of those that wait with its own, and each once. A probe has no
+// company, and takes none away.
+func TestStartersCompany(t *testing.T) {
+	g := windows(4)
+	g[1].probe, g[3].pace.size = true, maxStart-7
+	s := starter{waiting: slices.Clone(g)}
+	for _, c := range []struct {
+		first   *window
+		company bool
+		want    group
+	}{{g[0], false, g[:1]}, {g[2], true, group{g[2]}}, {g[3], true, g[3:]}, {g[1], false, g[1:2]}} {
+		if got := s.take(c.first, c.company); !slices.Equal(got, c.want) {
+			t.Errorf("%d windows start together, want %d", len(got), len(c.want))
+		}
+	}
+	s.waiting = windows(3)
+	if got := s.take(s.waiting[1], true); len(got) != 3 || len(s.waiting) != 0 {
+		t.Errorf("%d of 3 windows start together, %d wait", len(got), len(s.waiting))
 	}
 }
 
@@ -342,15 +373,15 @@ func TestWaitForTurnIsNotLate(t *testing.T) {
 	m := &Mailer{Now: func() time.Time { return time.Unix(clock.Load(), 0) }}
 	ctx, cancel := context.WithCancel(t.Context())
 	w := &window{Mailer: m, lane: sql.LaneBulk, pace: &pace{size: firstWindow, max: maxWindow}}
-	m.bulk.starting.Lock()
+	m.bulk.turn.Lock()
 	done := make(chan error, 1)
 	go func() { done <- w.run(ctx) }()
-	for stacks := make([]byte, 1<<20); !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("(*window).startNow")); {
+	for stacks := make([]byte, 1<<20); !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("(*starter).start")); {
 		runtime.Gosched()
 	}
 	clock.Store(60)
 	cancel() // it starts nothing once it has its turn
-	m.bulk.starting.Unlock()
+	m.bulk.turn.Unlock()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("the start: %v", err)
 	}

@@ -44,10 +44,9 @@ type Mailer struct {
 	Metrics     *Metrics // may be nil
 }
 
-// A lane is what the slots of a lane share. One of them starts mails at a time: more
-// statements at once would only wait for each other in PostgreSQL.
+// A lane is what the slots of a lane share.
 type lane struct {
-	starting sync.Mutex
+	starter
 	outcomes recorder
 }
 
@@ -98,8 +97,8 @@ func (m *Mailer) probe(ctx context.Context) error {
 func (m *Mailer) tryOne(ctx context.Context, lane sql.Lane, another bool, until time.Time) (tried bool, err error) {
 	for ctx.Err() == nil && m.Now().Before(until) {
 		w := &window{Mailer: m, lane: lane, pace: &pace{size: 1, max: 1}, probe: true, another: another}
-		if err := w.run(ctx); err != nil || w.started > 0 || w.found == 0 {
-			return w.started > 0, err
+		if err := w.run(ctx); err != nil || len(w.mails) > 0 || w.found == 0 {
+			return len(w.mails) > 0, err
 		}
 	}
 	return false, nil
@@ -113,9 +112,11 @@ type window struct {
 	probe   bool // one mail, although the breaker is open
 	another bool // a mail that was not refused without a clear reason
 
-	begun   time.Time // shortly before the start was committed
-	found   int       // mails that were due
-	started int       // mails that were started
+	begun time.Time     // shortly before the start was committed; zero until it is tried
+	found int           // mails that were due
+	mails []*sql.Mail   // those that were started
+	wait  time.Duration // until the rate allows a mail; 0 if it allowed some
+	err   error         // of the start
 
 	out            context.Context // ends when outcomes can be written down no longer
 	unsettled      sync.WaitGroup  // each mail counts twice: for its row, and for the breaker
@@ -124,47 +125,21 @@ type window struct {
 
 // run starts a window of mails and sends them.
 func (w *window) run(ctx context.Context) error {
-	mails, wait, err := w.start(ctx)
-	if err != nil {
+	if err := w.shared().start(ctx, w); err != nil {
 		return err // if they were started after all, their next start counts a doubt
 	}
-	if wait > 0 {
-		pause(ctx, wait, nil)
+	if w.wait > 0 {
+		pause(ctx, w.wait, nil)
 		return nil
 	}
-	if len(mails) == 0 {
+	if len(w.mails) == 0 {
 		w.pace.adapt(w.Now().Sub(w.begun))
 		return nil
 	}
-	if stuck := w.handOver(ctx, mails); stuck && !w.probe {
+	if stuck := w.handOver(ctx, w.mails); stuck && !w.probe {
 		pause(ctx, stuckPause, nil)
 	}
 	return nil
-}
-
-// start starts as many mails as the pace and the rate allow. If the rate allows none,
-// it tells how long to wait.
-func (w *window) start(ctx context.Context) (mails []*sql.Mail, wait time.Duration, err error) {
-	t := sql.Window{Lane: w.lane, Limit: w.pace.size, Probe: w.probe, Another: w.another, Lifetime: w.Lifetime, Keys: w.Keys, Help: w.Help}
-	switch {
-	case w.Limiter == nil && w.lane == sql.LaneBulk && !w.probe:
-		t.Front = &w.front
-	case w.Limiter != nil:
-		t.Admit = func(mails []*sql.Mail) (_ []*sql.Mail, err error) {
-			n := 0
-			n, wait, err = w.admit(ctx, len(mails))
-			return mails[:n], err
-		}
-	}
-	s, err := w.startNow(ctx, t)
-	if err != nil {
-		return nil, 0, err
-	}
-	if s.Unwritten != nil {
-		w.complain("cannot write mails; they stay due", "err", s.Unwritten)
-	}
-	w.found, w.started = s.Found, len(s.Mails)
-	return s.Mails, wait, nil
 }
 
 func (w *window) shared() *lane {
@@ -172,32 +147,6 @@ func (w *window) shared() *lane {
 		return &w.interactive
 	}
 	return &w.bulk
-}
-
-// startNow starts a window once it is the slot's turn.
-func (w *window) startNow(ctx context.Context, t sql.Window) (sql.Start, error) {
-	turn := &w.shared().starting
-	turn.Lock()
-	defer turn.Unlock()
-	w.begun = w.Now()     // the wait for the turn makes no mail late
-	if ctx.Err() != nil { // the worker ended meanwhile
-		return sql.Start{}, ctx.Err()
-	}
-	ctx, cancel := outlive(ctx)
-	defer cancel()
-	return w.DB.StartMail(ctx, t)
-}
-
-// admit asks the limiter for n mails. The next window takes no more mails than were
-// allowed now.
-func (w *window) admit(ctx context.Context, n int) (allowed int, wait time.Duration, err error) {
-	if n == 0 {
-		return 0, 0, nil
-	}
-	if allowed, wait, err = w.Limiter.Take(ctx, queue.WakeUp(w.lane), n); err == nil && allowed < n {
-		w.pace.size = max(allowed, 1)
-	}
-	return allowed, wait, err
 }
 
 // handOverWithin is how long after the start of its window the hand-over of a mail may
