@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,8 @@ import (
 	"bascule/internal/conversion"
 	"bascule/internal/demo"
 	"bascule/internal/listen"
+	"bascule/internal/web"
+	"bascule/jobs"
 	"bascule/sql"
 )
 
@@ -64,8 +65,15 @@ func (a *app) demo(ctx context.Context, addr string, c demo.Config) (err error) 
 		return err
 	}
 	defer c.Listener.Close()
-	c.Settings, c.Version, c.Out, c.Note = a.demoSettings, thisVersion().String(), a.stdout, a.note
+	c.Getenv, c.Out, c.Note = a.env.getenv, a.stdout, a.note
 	c.Log = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	c.Pages = func(getenv func(string) string) (web.Config, error) {
+		return (&app{env: environment{getenv}}).webConfig()
+	}
+	c.Worker = func(getenv func(string) string) (jobs.Config, error) {
+		cfg, err := (&app{env: environment{getenv}}).workConfig()
+		return cfg.Config, err
+	}
 	c.Report = func(ctx context.Context, db *sql.DB, path string, by conversion.Administration) error {
 		return writeReport(ctx, db, path, by, sql.Scope{}, writeBook)
 	}
@@ -87,21 +95,4 @@ func listenLoopback(addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("%w: choose another address with --listen 127.0.0.1:0", err)
 	}
 	return ln, nil
-}
-
-// demoReads are what a demonstration takes from the environment: the same texts and
-// hours are those of all commands.
-var demoReads = []string{"ADMINISTRATION", "HELP_TEXT_FILE", "LEGAL_DIR", "HELP_HOURS", "PASSWORD_PROFILE"}
-
-// demoSettings reads the environment; texts are for what it does not set.
-func (a *app) demoSettings(texts map[string]string) (s demo.Settings, err error) {
-	env := environment{func(name string) string { return cmp.Or(a.env.getenv(name), texts[name]) }}
-	s = demo.Settings{
-		Administration: take(&err, env.administration), SenderName: senderName, Help: take(&err, env.help), Legal: take(&err, env.legal),
-		HelpHours: take(&err, env.helpHours), Profile: take(&err, env.passwordProfile),
-	}
-	for _, name := range demoReads {
-		s.Read = append(s.Read, [2]string{name, env.getenv(name)})
-	}
-	return s, err
 }

@@ -2,6 +2,7 @@ package certificate
 
 import (
 	"crypto/x509"
+	_ "embed"
 	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
@@ -226,34 +227,16 @@ var dotted = regexp.MustCompile(`^[0-9]+(\.[0-9]+)+$`)
 
 // attributeNames are the OIDs of the names of attributes in RFC 4514, OpenSSL, Java and
 // Windows, where they mean the same.
-var attributeNames = byName(map[string]string{
-	"2.5.4.3":                    "CN COMMONNAME",
-	"2.5.4.4":                    "SN SURNAME",
-	"2.5.4.5":                    "SERIALNUMBER",
-	"2.5.4.6":                    "C COUNTRY COUNTRYNAME",
-	"2.5.4.7":                    "L LOCALITY LOCALITYNAME",
-	"2.5.4.8":                    "ST S SP STATEORPROVINCENAME",
-	"2.5.4.9":                    "STREET STREETADDRESS",
-	"2.5.4.10":                   "O ORGANIZATION ORGANIZATIONNAME",
-	"2.5.4.11":                   "OU ORGANIZATIONALUNIT ORGANIZATIONALUNITNAME",
-	"2.5.4.12":                   "T TITLE",
-	"2.5.4.13":                   "DESCRIPTION",
-	"2.5.4.15":                   "BUSINESSCATEGORY",
-	"2.5.4.17":                   "POSTALCODE",
-	"2.5.4.42":                   "G GN GIVENNAME",
-	"2.5.4.43":                   "INITIALS",
-	"2.5.4.44":                   "GENERATION GENERATIONQUALIFIER",
-	"2.5.4.46":                   "DNQ DNQUALIFIER",
-	"2.5.4.65":                   "PSEUDONYM",
-	"2.5.4.97":                   "ORGANIZATIONIDENTIFIER",
-	"0.9.2342.19200300.100.1.25": "DC DOMAINCOMPONENT",
-	"0.9.2342.19200300.100.1.1":  "UID USERID",
-	"1.2.840.113549.1.9.1":       "E EMAIL EMAILADDRESS",
-})
+var attributeNames = byName(attributeList)
 
-func byName(namesOf map[string]string) map[string]string {
+//go:embed attributes.txt
+var attributeList string
+
+// byName reads lines of an OID and its names.
+func byName(list string) map[string]string {
 	oids := make(map[string]string)
-	for oid, names := range namesOf {
+	for line := range strings.Lines(list) {
+		oid, names, _ := strings.Cut(line, " ")
 		for name := range strings.FieldsSeq(names) {
 			oids[name] = oid
 		}

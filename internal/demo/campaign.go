@@ -60,14 +60,14 @@ func (d *demo) importSample(ctx context.Context, sheet string) error {
 }
 
 func (d *demo) importSheet(ctx context.Context, path string, certificates *certificate.Store) error {
-	if err := d.db.LearnKeys(ctx, d.keys, sql.KeyUse{}); err != nil {
+	if err := d.db.LearnKeys(ctx, d.web.Keys, sql.KeyUse{}); err != nil {
 		return err
 	}
 	verdicts := filepath.Join(d.Dir, "verdicts.xlsx")
 	if importer.CheckVerdictsPath(path, verdicts) != nil || atomicfile.Free(verdicts, importer.VerdictsKind) != nil { // corrected there: they stay
 		verdicts = ""
 	}
-	result, err := importer.Run(ctx, d.db, importer.Options{Path: path, VerdictsPath: verdicts, Actor: "demo", Keys: d.keys, Certificates: certificates,
+	result, err := importer.Run(ctx, d.db, importer.Options{Path: path, VerdictsPath: verdicts, Actor: "demo", Keys: d.web.Keys, Certificates: certificates,
 		Warn: func(w importer.Warning) { d.Note(w.English) }})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -20,12 +21,10 @@ import (
 	"path/filepath"
 
 	"bascule/importer/sample"
-	"bascule/internal/assistance"
 	"bascule/internal/atomicfile"
 	"bascule/internal/conversion"
 	"bascule/internal/devenv"
 	"bascule/internal/listen"
-	"bascule/internal/mail"
 	"bascule/internal/smtp"
 	"bascule/internal/web"
 	"bascule/jobs"
@@ -42,34 +41,23 @@ type Config struct {
 	Sheet    string // to import; "" is a sample
 	Auto     bool   // play the campaign and its subscribers, and end
 	Listener net.Listener
-	// Settings reads the environment. Its argument is for what that does not set.
-	Settings func(texts map[string]string) (Settings, error)
-	Report   func(ctx context.Context, db *sql.DB, path string, by conversion.Administration) error
-	Version  string
-	Out      io.Writer
-	Note     func(string)
-	Log      *slog.Logger
-}
-
-// Settings are those of the environment.
-type Settings struct {
-	Administration conversion.Administration
-	SenderName     string // behind the short form of the administration
-	Help           string
-	Legal          web.Legal
-	HelpHours      assistance.Hours
-	Profile        conversion.PasswordProfile
-	Read           [][2]string // the variables and their values, for other commands
+	Getenv   func(string) string
+	// Pages and Worker are the settings of serve and work in an environment.
+	Pages  func(getenv func(string) string) (web.Config, error)
+	Worker func(getenv func(string) string) (jobs.Config, error)
+	Report func(ctx context.Context, db *sql.DB, path string, by conversion.Administration) error
+	Out    io.Writer
+	Note   func(string)
+	Log    *slog.Logger
 }
 
 // A demo is the real pages and a real worker among embedded services.
 type demo struct {
 	Config
-	Settings
+	env      environment
+	web      web.Config
 	public   *url.URL
-	sender   string // MAIL_FROM
 	campaign string
-	keys     *conversion.Keyring
 	database string // its URL, for the application's role
 	redis    *devenv.Redis
 	db       *sql.DB
@@ -186,16 +174,24 @@ func (d *demo) migrate(ctx context.Context, postgres *devenv.Postgres) error {
 	return owner.Grant(ctx, role)
 }
 
-func (d *demo) configure() (err error) {
-	if d.keys, err = ownKey(filepath.Join(d.Dir, "secret.key")); err != nil {
+// configure makes the environment of the demonstration, and reads it as serve does.
+func (d *demo) configure() error {
+	key, err := ownKey(filepath.Join(d.Dir, "secret.key"))
+	if err != nil {
 		return err
 	}
 	own, err := writeTexts(filepath.Join(d.Dir, "texts"))
 	if err != nil {
 		return err
 	}
-	d.Settings, err = d.Config.Settings(own)
-	d.sender = d.Administration.Short + " – " + d.SenderName + " <espace-abonne@" + domain + ">"
+	d.env = environment{
+		{"DATABASE_URL", d.database}, {"REDIS_URL", d.redis.URL()}, {"SMTP_URL", d.inbox.URL()},
+		{"MAIL_FROM", "espace-abonne@" + domain}, {"PUBLIC_URL", d.public.String()}, {"SECRET_KEY", key},
+	}
+	for _, name := range read {
+		d.env = append(d.env, variable{name, cmp.Or(d.Getenv(name), own[name])})
+	}
+	d.web, err = d.Pages(d.env.get)
 	return err
 }
 
@@ -221,7 +217,7 @@ func writeTexts(dir string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, ownerOnly); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -246,29 +242,16 @@ func (d *demo) close() error {
 	return errs
 }
 
-// ownerOnly is the mode of files that nobody else on this machine may read.
-const ownerOnly = 0o600
-
-// ownKey reads the demonstration's own key, or makes it.
-func ownKey(path string) (*conversion.Keyring, error) {
-	b, err := os.ReadFile(path)
+// ownKey reads the demonstration's own SECRET_KEY, or makes it.
+func ownKey(path string) (string, error) {
+	key, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		raw := make([]byte, 32)
 		rand.Read(raw)
-		b = []byte(base64.StdEncoding.EncodeToString(raw))
-		err = atomicfile.WriteBytes(path, b)
+		key = []byte(base64.StdEncoding.EncodeToString(raw))
+		err = atomicfile.WriteBytes(path, key)
 	}
-	if err == nil {
-		err = os.Chmod(path, ownerOnly) // an older release may have made the file
-	}
-	if err != nil {
-		return nil, err
-	}
-	keys, err := conversion.ParseKeyring(string(b))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return keys, nil
+	return string(key), err
 }
 
 // workers is enough for the sample batch.
@@ -276,8 +259,8 @@ const workers = 2
 
 // run starts the pages and the worker, as serve and work do. The caller calls stop.
 func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err error) {
-	pages, err := web.New(web.Config{DB: d.pages, Keys: d.keys, PublicURL: d.public, Profile: d.Profile, Administration: d.Administration, Help: d.Help, Legal: d.Legal, Log: d.Log,
-		Certificates: d.certs.store, CertURL: d.certs.url()})
+	d.web.DB, d.web.Log, d.web.Certificates, d.web.CertURL = d.pages, d.Log, d.certs.store, d.certs.url()
+	pages, err := web.New(d.web)
 	if err != nil {
 		return nil, err
 	}
@@ -310,19 +293,12 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 }
 
 func (d *demo) worker() (*jobs.Worker, *smtp.Client, error) {
-	relay, err := smtp.ParseURL(d.inbox.URL())
+	cfg, err := d.Worker(d.env.get)
 	if err != nil {
 		return nil, nil, err
 	}
-	from, err := mail.ParseSender(d.sender)
-	if err != nil {
-		return nil, nil, err
-	}
-	return jobs.NewWorker(jobs.Config{
-		Keys: d.keys, SMTP: relay, ReturnPath: from.Address, Domain: domain,
-		Office:  mail.Office{From: from, Administration: d.Administration, PublicURL: d.public.String(), Help: d.Help, Certificates: true},
-		Workers: workers, Lifetime: conversion.DefaultCodeLifetime, HelpHours: d.HelpHours, Version: d.Version, Log: d.Log,
-	}, d.db, d.queue)
+	cfg.Log, cfg.Workers, cfg.Domain, cfg.Office.Certificates = d.Log, workers, domain, true
+	return jobs.NewWorker(cfg, d.db, d.queue)
 }
 
 // seed makes the sample the same each time: a second run finds it known.
@@ -330,11 +306,8 @@ const seed = 1
 
 // writeSample writes the sample, unless the file exists.
 func writeSample(path string) error {
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		err := atomicfile.Write(path, func(w io.Writer) error { return sample.Write(w, sample.Rows, seed) })
-		if err != nil {
-			return err
-		}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
-	return os.Chmod(path, ownerOnly)
+	return atomicfile.Write(path, func(w io.Writer) error { return sample.Write(w, sample.Rows, seed) })
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"bascule/internal/atomicfile"
 	"bascule/internal/devenv"
@@ -21,27 +20,34 @@ const (
 
 func processLine(pid int) string { return fmt.Sprintf("# bascule demo, process %d\n", pid) }
 
+// An environment is variables in the order in which a shell gets them.
+type environment []variable
+
+type variable struct{ name, value string }
+
+func (e environment) get(name string) string {
+	for _, v := range e {
+		if v.name == name {
+			return v.value
+		}
+	}
+	return ""
+}
+
+// read are what a demonstration takes from the environment of its command: the same texts
+// and hours are those of all commands.
+var read = []string{"ADMINISTRATION", "HELP_TEXT_FILE", "LEGAL_DIR", "HELP_HOURS", "PASSWORD_PROFILE"}
+
 // writeEnvironment leaves in the folder what other commands need, for its owner alone.
 func (d *demo) writeEnvironment() error {
-	key, err := os.ReadFile(filepath.Join(d.Dir, "secret.key"))
-	if err != nil {
-		return err
-	}
 	var lines bytes.Buffer
 	lines.WriteString(processLine(os.Getpid()))
-	for _, v := range [][2]string{
-		{"DATABASE_URL", d.database}, {"REDIS_URL", d.redis.URL()}, {"SMTP_URL", d.inbox.URL()},
-		{"MAIL_FROM", d.sender}, {"PUBLIC_URL", d.public.String()}, {"SECRET_KEY", strings.TrimSpace(string(key))},
-	} {
-		fmt.Fprintf(&lines, "export %s=%s\n", v[0], terminal.ShellWord(v[1]))
-	}
-	for _, v := range d.Read {
-		name, value := v[0], v[1]
-		if _, err := os.Stat(value); err == nil { // the other shell may be in another folder
-			value, _ = filepath.Abs(value)
+	for _, v := range d.env {
+		if _, err := os.Stat(v.value); err == nil { // the other shell may be in another folder
+			v.value, _ = filepath.Abs(v.value)
 		}
-		if value != "" {
-			fmt.Fprintf(&lines, "export %s=%s\n", name, terminal.ShellWord(value))
+		if v.value != "" {
+			fmt.Fprintf(&lines, "export %s=%s\n", v.name, terminal.ShellWord(v.value))
 		}
 	}
 	if err := d.linkProgram(); err != nil {

@@ -165,7 +165,7 @@ func (d *demo) chooseOther(ctx context.Context, v devenv.Visitor, l devenv.Lette
 // leave writes the files that an administrator wants to look at.
 func (d *demo) leave(ctx context.Context) error {
 	report := filepath.Join(d.Dir, "report.xlsx")
-	if err := d.Report(ctx, d.db, report, d.Administration); err != nil {
+	if err := d.Report(ctx, d.db, report, d.web.Administration); err != nil {
 		return err
 	}
 	recaps, err := d.writeRecaps(ctx, filepath.Join(d.Dir, "recaps"))

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 )
@@ -23,32 +24,20 @@ func frenchRefusal(words string) string {
 		return "motif inconnu"
 	}
 	subject, _, _ := strings.Cut(code[2], ".")
-	for _, meaning := range []string{enhanced[code[2]], subjects[subject], replies[code[1]]} {
-		if meaning != "" {
-			return meaning + " (" + code[0] + ")"
-		}
-	}
-	return "motif inconnu (" + code[0] + ")"
+	return cmp.Or(meanings[code[2]], meanings[subject], meanings[code[1]], "motif inconnu") + " (" + code[0] + ")"
 }
 
-// enhanced are the meanings of enhanced status codes, whatever their class.
-var enhanced = map[string]string{
+// meanings are those of enhanced status codes, whatever their class; of the subjects of
+// all others; and of reply codes alone.
+var meanings = map[string]string{
 	"1.0": "adresse refusée", "1.1": "adresse inconnue", "1.2": "domaine inconnu", "1.3": "adresse mal formée",
 	"1.6": "boîte déplacée, sans nouvelle adresse", "1.10": "ce domaine ne reçoit pas de courriel",
 	"2.1": "boîte fermée", "2.2": "boîte pleine", "2.3": "courriel trop long pour cette boîte", "2.4": "liste de diffusion en panne",
 	"3.4": "courriel trop long pour la messagerie",
 	"4.1": "la messagerie du destinataire ne répond pas", "4.4": "messagerie du destinataire introuvable", "4.7": "délai de remise dépassé",
 	"7.1": "refusé par une règle de la messagerie",
-}
-
-// subjects are the meanings of all other enhanced status codes.
-var subjects = map[string]string{
-	"1": "adresse refusée", "2": "boîte indisponible", "3": "messagerie du destinataire indisponible", "4": "incident de réseau",
+	"1":   "adresse refusée", "2": "boîte indisponible", "3": "messagerie du destinataire indisponible", "4": "incident de réseau",
 	"5": "incident d’échange entre messageries", "6": "contenu refusé", "7": "refusé par une règle de la messagerie",
-}
-
-// replies are the meanings of the reply codes alone.
-var replies = map[string]string{
 	"421": "messagerie momentanément indisponible", "450": "boîte momentanément indisponible", "451": "incident de la messagerie",
 	"452": "place insuffisante", "550": "adresse refusée", "551": "adresse d’une autre messagerie", "552": "place insuffisante",
 	"553": "adresse mal formée", "554": "courriel refusé",

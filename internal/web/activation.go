@@ -41,18 +41,12 @@ func (s *Server) showActivation(w http.ResponseWriter, r *http.Request) error {
 // askCode shows the first screen, with the typed values. Its wait is how long the site
 // looks at no code.
 func (s *Server) askCode(w http.ResponseWriter, r *http.Request, c correction) error {
-	step := stepOf(r)
+	step := stepCode
+	if r.URL.Query().Get("etape") == "3" { // the links tell whether the identifiers were chosen already
+		step = stepActivation
+	}
 	return s.write(w, r, c.status(w), "activation", view{Step: step, Either: step == stepActivation, Problems: c.problems,
 		Data: activationPage{r.PostForm.Get("email"), r.PostForm.Get("code"), newSubmission()}})
-}
-
-// stepOf is the step of a visitor. The links tell whether the identifiers were chosen
-// already.
-func stepOf(r *http.Request) int {
-	if r.URL.Query().Get("etape") == "3" {
-		return stepActivation
-	}
-	return stepCode
 }
 
 // activate takes every form of /activation: address and code, then the identifiers with

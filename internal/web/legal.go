@@ -1,7 +1,8 @@
 package web
 
 import (
-	"embed"
+	"cmp"
+	_ "embed"
 	"strings"
 )
 
@@ -15,8 +16,13 @@ type Legal struct {
 // LegalFiles are the names of the texts in a folder, in the order of Legal.
 var LegalFiles = []string{"mentions-legales.txt", "donnees-personnelles.txt"}
 
-//go:embed legal/*.txt
-var legalDrafts embed.FS
+// The drafts.
+var (
+	//go:embed legal/mentions-legales.txt
+	noticeDraft string
+	//go:embed legal/donnees-personnelles.txt
+	privacyDraft string
+)
 
 // A legalPage is the data of legal.html.
 type legalPage struct {
@@ -40,14 +46,7 @@ type legalSpan struct {
 // legalPages reads both texts.
 func legalPages(l Legal) []legalPage {
 	pages := []legalPage{{Path: "/mentions-legales", Title: "Mentions légales"}, {Path: "/donnees-personnelles", Title: "Données personnelles"}}
-	for i, text := range []string{l.Notice, l.Privacy} {
-		if text == "" {
-			draft, err := legalDrafts.ReadFile("legal/" + LegalFiles[i])
-			if err != nil {
-				panic(err) // cannot happen: the file is embedded
-			}
-			text = string(draft)
-		}
+	for i, text := range []string{cmp.Or(l.Notice, noticeDraft), cmp.Or(l.Privacy, privacyDraft)} {
 		pages[i].Blocks = readLegal(text)
 		pages[i].Draft = strings.Contains(text, gapOpen)
 	}

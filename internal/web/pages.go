@@ -5,7 +5,9 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -90,15 +92,10 @@ func newPages(s site) *pages {
 	funcs := template.FuncMap{"french": conversion.FrenchTime, "day": conversion.FrenchDate, "machine": machineTime}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(pageFiles, "page/layout.html"))
 	p := &pages{site: s, templates: make(map[string]*template.Template)}
-	entries, err := pageFiles.ReadDir("page")
-	if err != nil {
-		panic(err) // cannot happen: the folder is embedded
-	}
-	for _, e := range entries {
-		if name := strings.TrimSuffix(e.Name(), ".html"); name != "layout" {
-			t := template.Must(layout.Clone())
-			p.templates[name] = template.Must(t.ParseFS(pageFiles, "page/"+e.Name()))
-		}
+	files, _ := fs.Glob(pageFiles, "page/*.html") // the pattern is well formed
+	for _, file := range files {
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		p.templates[name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, file))
 	}
 	return p
 }
