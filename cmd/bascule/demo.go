@@ -71,8 +71,7 @@ func (a *app) demo(ctx context.Context, addr string, c demo.Config) (err error) 
 		return (&app{env: environment{getenv}}).webConfig()
 	}
 	c.Worker = func(getenv func(string) string) (jobs.Config, error) {
-		cfg, err := (&app{env: environment{getenv}}).workConfig()
-		return cfg.Config, err
+		return (&app{env: environment{getenv}}).workConfig()
 	}
 	c.Report = func(ctx context.Context, db *sql.DB, path string, by conversion.Administration) error {
 		return writeReport(ctx, db, path, by, sql.Scope{}, writeBook)

@@ -50,10 +50,7 @@ Environment, optional:
 
 func (a *app) work(ctx context.Context) error {
 	cfg, err := a.workConfig()
-	if err != nil {
-		return err
-	}
-	redisURL, err := a.env.redisURL()
+	bounces, redisURL := take(&err, a.env.bounceDir), take(&err, a.env.redisURL)
 	if err != nil {
 		return err
 	}
@@ -74,7 +71,7 @@ func (a *app) work(ctx context.Context) error {
 	if err := q.CheckPolicy(ctx); err != nil {
 		a.log.Warn(err.Error())
 	}
-	w, relay, err := jobs.NewWorker(cfg.Config, db, q)
+	w, relay, err := jobs.NewWorker(cfg, db, q)
 	if err != nil {
 		return err
 	}
@@ -92,8 +89,8 @@ func (a *app) work(ctx context.Context) error {
 		})
 	}
 	g.Go(func() error { return w.Run(ctx) })
-	if cfg.bounces != "" {
-		bouncer := &jobs.Bouncer{DB: db, Keys: cfg.Keys, Dir: cfg.bounces, Now: time.Now, Log: a.log}
+	if bounces != "" {
+		bouncer := &jobs.Bouncer{DB: db, Keys: cfg.Keys, Dir: bounces, Now: time.Now, Log: a.log}
 		g.Go(func() error { return bouncer.Run(ctx) })
 	}
 	return g.Wait()
@@ -107,19 +104,13 @@ func collectLess() {
 	}
 }
 
-// workConfig is what a worker reads from its environment.
-type workConfig struct {
-	jobs.Config
-	bounces string // the folder of the reports, "" for none
-}
-
-func (a *app) workConfig() (cfg workConfig, err error) {
+func (a *app) workConfig() (cfg jobs.Config, err error) {
 	cfg.Version, cfg.Log = thisVersion().String(), a.log
 	cfg.Keys, cfg.SMTP = take(&err, a.env.keys), take(&err, a.env.smtp)
 	if err == nil {
 		cfg.Office, cfg.Domain, err = a.env.office()
 	}
-	cfg.ReturnPath, cfg.bounces = take(&err, a.env.bounceAddress), take(&err, a.env.bounceDir)
+	cfg.ReturnPath = take(&err, a.env.bounceAddress)
 	if cfg.SignBounce = !cfg.ReturnPath.IsZero(); !cfg.SignBounce {
 		cfg.ReturnPath = cfg.Office.From.Address
 	}

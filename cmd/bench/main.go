@@ -39,14 +39,14 @@ func main() {
 func runStages(o options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return measure(ctx, o, os.Stdout)
+	_, err := measure(ctx, o, os.Stdout)
+	return err
 }
 
 // options are the flags of a run.
 type options struct {
 	rows     int
 	stages   []string
-	json     string
 	dir      string
 	bascule  string
 	limit    time.Duration // of one measurement
@@ -58,7 +58,6 @@ func parseOptions() (o options, ok bool) {
 	var stages string
 	flag.IntVar(&o.rows, "rows", 20_000, "rows of the list that is imported, mailed, expired")
 	flag.StringVar(&stages, "stage", "", "only these stages, by commas: "+strings.Join(stageNames(), ", "))
-	flag.StringVar(&o.json, "json", "", "write everything that was measured to this `file`")
 	flag.StringVar(&o.dir, "dir", "", "the `folder` for the databases, which is emptied again (default: a temporary one)")
 	flag.StringVar(&o.bascule, "bascule", "bin/bascule", "the `program` that is measured")
 	flag.DurationVar(&o.limit, "limit", 2*time.Minute, "how long one measurement may take")
@@ -109,19 +108,16 @@ func stageNames() (names []string) {
 
 // measure runs the stages and shows their results, even if one stage could not be
 // measured. That is an error, and so is a ledger that does not balance.
-func measure(ctx context.Context, o options, out io.Writer) (err error) {
+func measure(ctx context.Context, o options, out io.Writer) (r *report, err error) {
 	b, err := newBench(ctx, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	r := newReport(o)
+	r = newReport()
 	failed := r.run(ctx, b)
 	r.print(out, o.verbose)
-	if o.json != "" {
-		err = r.write(o.json)
-	}
-	return errors.Join(failed, err, r.unbalanced())
+	return r, errors.Join(failed, r.unbalanced())
 }
 
 // run runs the chosen stages, until one fails.

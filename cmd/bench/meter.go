@@ -7,7 +7,7 @@ import (
 
 // A statement is the cost of one statement, as pg_stat_statements tells it.
 type statement struct {
-	Query      string `json:",omitempty"`
+	Query      string
 	Calls      float64
 	Rows       float64
 	PlanMS     float64

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,20 +12,14 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"bascule/internal/atomicfile"
 )
 
 // A report is everything that one run measured.
 type report struct {
-	At              time.Time
-	Commit          string
-	Rows            int
-	Cores           int
-	LoadBefore      string // of the machine, as /proc/loadavg has it
-	LoadAfter       string
-	ReferenceSender string // the reference of the mails
-	Lines           []*line
+	At     time.Time
+	Commit string
+	Load   string // of the machine before, as /proc/loadavg has it
+	Lines  []*line
 }
 
 // A line is one goal, and how near the product comes to it.
@@ -86,21 +79,15 @@ func limit(name, unit string, rows int, value, most float64) *line {
 	return &line{Name: name, Rows: rows, Unit: unit, Product: []float64{value}, Reference: []float64{most}, Against: "the limit", Limit: true, Goal: 1}
 }
 
-func newReport(o options) *report {
+func newReport() *report {
 	commit, _ := exec.Command("git", "describe", "--always", "--dirty").Output() // "" outside of a checkout
-	return &report{At: time.Now().UTC(), Commit: strings.TrimSpace(string(commit)), Rows: o.rows, Cores: cores(),
-		LoadBefore: load(), ReferenceSender: sender()}
-}
-
-func load() string {
-	text, _ := os.ReadFile("/proc/loadavg") // "" where there is none
-	return strings.TrimSpace(string(text))
+	load, _ := os.ReadFile("/proc/loadavg")                                      // "" where there is none
+	return &report{At: time.Now().UTC(), Commit: strings.TrimSpace(string(commit)), Load: strings.TrimSpace(string(load))}
 }
 
 // print writes the table.
 func (r *report) print(w io.Writer, statements bool) {
-	r.LoadAfter = load()
-	fmt.Fprintf(w, "%s, commit %s, %d cores, load before %s\n\n", r.At.Format("2006-01-02 15:04"), r.Commit, r.Cores, r.LoadBefore)
+	fmt.Fprintf(w, "%s, commit %s, %d cores, load before %s\n\n", r.At.Format("2006-01-02 15:04"), r.Commit, cores(), r.Load)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "stage\twhat\trows\tproduct\treference\tratio\tgoal\t\t")
 	for _, l := range r.Lines {
@@ -151,14 +138,6 @@ func short(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.2f", v)
-}
-
-func (r *report) write(path string) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
-	})
 }
 
 // unbalanced returns an error if a ledger does not balance.

@@ -144,20 +144,7 @@ func yes(b bool) workbook.Cell {
 }
 
 // instant shows Paris time, whatever the settings of the reader's program.
-func instant(t time.Time) workbook.Cell {
-	if t.IsZero() {
-		return workbook.Cell{}
-	}
-	return workbook.Instant(t.In(conversion.Paris))
-}
-
-// day is a date cell without a time of day.
-func day(t time.Time) workbook.Cell {
-	if t.IsZero() {
-		return workbook.Cell{}
-	}
-	return workbook.Day(t)
-}
+func instant(t time.Time) workbook.Cell { return workbook.Instant(t.In(conversion.Paris)) }
 
 // share is a part of a whole, or no cell if there is none.
 func share(n, of int) workbook.Cell {

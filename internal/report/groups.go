@@ -126,7 +126,7 @@ func (b *book) groupColumns(title string, width float64) []column[spaces] {
 // groupName is the name of a group.
 func (b *book) groupName(g *spaces) workbook.Cell {
 	if g.Kind == conversion.SpacesByMonth {
-		return day(g.Month).In(b.styles.month)
+		return workbook.Day(g.Month).In(b.styles.month)
 	}
 	return text(cmp.Or(g.Name, "non précisé"))
 }

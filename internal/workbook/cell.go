@@ -49,11 +49,21 @@ func Number(n int64) Cell { return Cell{kind: numberCell, n: n} }
 func Decimal(x float64) Cell { return Cell{kind: decimalCell, n: int64(math.Float64bits(x))} }
 
 // Instant is a real date and time. It shows the clock of t, as spreadsheets have no
-// time zones.
-func Instant(t time.Time) Cell { return Cell{kind: instantCell, n: wallSeconds(t)} }
+// time zones. The zero time is no cell.
+func Instant(t time.Time) Cell {
+	if t.IsZero() {
+		return Cell{}
+	}
+	return Cell{kind: instantCell, n: wallSeconds(t)}
+}
 
-// Day is a real date without a time of day: that of Instant.
-func Day(t time.Time) Cell { return DayOf(DayNumber(t)) }
+// Day is a real date without a time of day: that of Instant. The zero time is no cell.
+func Day(t time.Time) Cell {
+	if t.IsZero() {
+		return Cell{}
+	}
+	return DayOf(DayNumber(t))
+}
 
 // DayOf is the day with that number in spreadsheets.
 func DayOf(number int64) Cell { return Cell{kind: dayCell, n: number} }
