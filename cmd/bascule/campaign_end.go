@@ -140,7 +140,7 @@ func (a *app) end(ctx context.Context, db *sql.DB, p sql.CampaignProgress, e end
 	}
 	next := fmt.Sprintf("`bascule report OUT.xlsx --campaign %s` tells what became of each.", terminal.ShellWord(p.Name))
 	if path != "" {
-		if err := writeReport(ctx, db, path, by, sql.Scope{Campaign: p.Name}, writeBook); err != nil {
+		if err := writeReport(ctx, db, path, by, sql.Scope{Campaign: p.Name}, report.WriteFile); err != nil {
 			return fmt.Errorf("the campaign %s is over, but has no report yet: %w", p.Name, err)
 		}
 		next = path + " is written."

@@ -11,6 +11,7 @@ import (
 	"bascule/internal/conversion"
 	"bascule/internal/demo"
 	"bascule/internal/listen"
+	"bascule/internal/report"
 	"bascule/internal/web"
 	"bascule/jobs"
 	"bascule/sql"
@@ -74,7 +75,7 @@ func (a *app) demo(ctx context.Context, addr string, c demo.Config) (err error) 
 		return (&app{env: environment{getenv}}).workConfig()
 	}
 	c.Report = func(ctx context.Context, db *sql.DB, path string, by conversion.Administration) error {
-		return writeReport(ctx, db, path, by, sql.Scope{}, writeBook)
+		return writeReport(ctx, db, path, by, sql.Scope{}, report.WriteFile)
 	}
 	return demo.Run(ctx, c)
 }

@@ -41,7 +41,7 @@ Environment, optional:
 	cmd.Flags().BoolVar(&asCSV, "csv", false, "write the requests as CSV to OUT.csv")
 	a.addForceTo(cmd)
 	write := a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
-		form := writeBook
+		form := report.WriteFile
 		if asCSV {
 			form = writeRequests
 		}
@@ -73,9 +73,7 @@ func writeReport(ctx context.Context, db *sql.DB, path string, by conversion.Adm
 	})
 }
 
-// The forms of a report.
-var writeBook = report.WriteFile
-
+// writeRequests is the form of --csv.
 func writeRequests(path string, r conversion.Report) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return report.WriteCSV(w, r.Requests) })
 }

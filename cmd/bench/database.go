@@ -71,7 +71,7 @@ func (d *database) withRows(ctx context.Context) (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range strings.Fields(all) {
+	for name := range strings.FieldsSeq(all) {
 		n, err := d.count(ctx, `SELECT count(*) FROM (SELECT FROM `+name+` LIMIT 1) AS t`)
 		if err != nil {
 			return nil, err

@@ -175,14 +175,13 @@ func (p *pen) heads(row int, titles ...string) {
 
 func (p *pen) fateChart() {
 	first, last := fatesRow+1, fatesRow+len(fates)
-	gap, vary := uint(45), false
 	p.Keep(p.Excelize.AddChart(summaryName, fateChart, &excelize.Chart{
 		Type:       excelize.Bar,
 		Format:     excelize.GraphicOptions{OffsetX: 40, AltText: "Où en sont les espaces\u00a0: les valeurs sont dans le tableau de gauche."},
 		Dimension:  excelize.ChartDimension{Width: 700, Height: 235},
 		Title:      chartTitle("Où en sont les espaces"),
 		Legend:     excelize.ChartLegend{Position: "none"},
-		VaryColors: &vary,
+		VaryColors: new(false),
 		Series: []excelize.ChartSeries{{
 			Name:       reference(summaryName, "A", fatesRow, fatesRow),
 			Categories: reference(summaryName, "A", first, last),
@@ -192,7 +191,7 @@ func (p *pen) fateChart() {
 		PlotArea: excelize.ChartPlotArea{ShowVal: true, NumFmt: excelize.ChartNumFmt{CustomNumFmt: countFormat}},
 		XAxis:    excelize.ChartAxis{ReverseOrder: true, Font: axisFont()},
 		YAxis:    excelize.ChartAxis{None: true},
-		GapWidth: &gap,
+		GapWidth: new(uint(45)),
 	}))
 }
 
@@ -216,7 +215,6 @@ func (p *pen) periodChart(of pitch, list []period) {
 			Fill:       workbook.Fill(bar),
 		})
 	}
-	gap := uint(60)
 	p.Keep(p.Excelize.AddChart(summaryName, dayChart, &excelize.Chart{
 		Type:      excelize.Col,
 		Format:    excelize.GraphicOptions{OffsetX: 40, AltText: "Activité\u00a0: les valeurs sont dans la feuille «\u00a0Par jour\u00a0»."},
@@ -227,7 +225,7 @@ func (p *pen) periodChart(of pitch, list []period) {
 		PlotArea:  excelize.ChartPlotArea{ShowVal: periods <= fewPeriods, NumFmt: excelize.ChartNumFmt{CustomNumFmt: countFormat}},
 		XAxis:     excelize.ChartAxis{Font: axisFont()},
 		YAxis:     excelize.ChartAxis{MajorGridLines: true, NumFmt: excelize.ChartNumFmt{CustomNumFmt: countFormat}, Font: axisFont()},
-		GapWidth:  &gap,
+		GapWidth:  new(uint(60)),
 	}))
 }
 

@@ -68,8 +68,7 @@ func NewCampaign(p sql.CampaignProgress, last time.Time) Campaign {
 		l.StartsAt = &p.StartsAt
 	}
 	if !last.IsZero() {
-		last = last.UTC()
-		l.LastMail = &last
+		l.LastMail = new(last.UTC())
 	}
 	return l
 }

@@ -74,8 +74,7 @@ func NewPlan(f Foresight, to sql.Recipients) Plan {
 		Domains: append([]sql.DomainMails{}, to.Domains...), Addresses: to.Addresses, Shared: to.Shared, Sharing: to.Sharing, Largest: to.Largest,
 	}
 	if !f.Last.IsZero() {
-		last := f.Last.UTC()
-		l.LastMail = &last
+		l.LastMail = new(f.Last.UTC())
 	}
 	for _, d := range f.Days {
 		day := planDay{Day: d.Date.Format(time.DateOnly), Mails: d.Mails, ExpiredFirst: d.Late, First: d.First.UTC(), Last: d.Last.UTC()}

@@ -58,8 +58,7 @@ func NewStatus(s sql.Status, batch int64, depth *int) Status {
 	case l.MailsToSend == 0:
 		l.SecondsLeft = new(float64)
 	case s.LastMinute > 0:
-		left := float64(l.MailsToSend) / l.MailsPerSecond
-		l.SecondsLeft = &left
+		l.SecondsLeft = new(float64(l.MailsToSend) / l.MailsPerSecond)
 	}
 	return l
 }

@@ -94,8 +94,9 @@ func newPages(s site) *pages {
 	p := &pages{site: s, templates: make(map[string]*template.Template)}
 	files, _ := fs.Glob(pageFiles, "page/*.html") // the pattern is well formed
 	for _, file := range files {
-		name := strings.TrimSuffix(path.Base(file), ".html")
-		p.templates[name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, file))
+		if name := strings.TrimSuffix(path.Base(file), ".html"); name != "layout" {
+			p.templates[name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, file))
+		}
 	}
 	return p
 }
