@@ -18,9 +18,9 @@ type Expirer struct {
 	running sync.Mutex
 }
 
-// sweepSize is how many deadlines one transaction handles, one for each window of
-// mails. So many are fast, and hold nobody up.
-const sweepSize = 80
+// sweepSize is how many deadlines one transaction handles, one for each start of codes.
+// So many are fast, and hold nobody up.
+const sweepSize = 40
 
 // sweepTimeout bounds one statement. On a loaded database a sweep is slow.
 const sweepTimeout = time.Minute
