@@ -26,8 +26,7 @@ type bench struct {
 	admin      *stdsql.DB // the database postgres
 	postmaster int        // its process
 	sink       *sinkProcess
-	site       *site // the present one
-	made       int   // databases so far
+	made       int // databases so far
 }
 
 // The role of the product's commands, and the database that is copied for each
@@ -63,7 +62,7 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 	if b.admin, err = stdsql.Open("postgres", b.postgres.URL("postgres")); err != nil {
 		return nil, err
 	}
-	if b.sink, err = startSink(b.dir); err != nil {
+	if b.sink, err = startSink(ctx, b.dir); err != nil {
 		return nil, err
 	}
 	return b, b.prepare(ctx)
@@ -130,9 +129,6 @@ func (b *bench) newDatabase(ctx context.Context, from string) (*database, error)
 // close ends all processes and removes the folder.
 func (b *bench) close() error {
 	var errs []error
-	if b.site != nil {
-		errs = append(errs, b.site.end())
-	}
 	if b.admin != nil {
 		errs = append(errs, b.admin.Close())
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -57,21 +56,39 @@ func execute(ctx context.Context, db executor, statements ...string) error {
 	return nil
 }
 
-func (d *database) count(ctx context.Context, query string) (n int, err error) {
-	err = d.QueryRowContext(ctx, query).Scan(&n)
+func (d *database) count(ctx context.Context, query string, args ...any) (n int, err error) {
+	err = d.QueryRowContext(ctx, query, args...).Scan(&n)
 	return n, err
 }
 
-// withRows lists the tables that are not empty, in the order in which they were made: a
-// table refers to earlier ones alone.
-func (d *database) withRows(ctx context.Context) (names []string, err error) {
-	var all string
-	err = d.QueryRowContext(ctx, `SELECT string_agg(quote_ident(relname), ' ' ORDER BY oid) FROM pg_class
-		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'`).Scan(&all)
+// filled lists the tables that hold rows here and none in the template. Their order
+// lets foreign keys hold while they are filled. So the reference follows the schema.
+func (d *database) filled(ctx context.Context) ([]string, error) {
+	before, err := d.bench.newDatabase(ctx, template)
 	if err != nil {
 		return nil, err
 	}
-	for name := range strings.FieldsSeq(all) {
+	defer before.drop()
+	was, err := before.withRows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	is, err := d.withRows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	is = slices.DeleteFunc(is, func(t string) bool { return slices.Contains(was, t) })
+	return d.inOrder(ctx, is)
+}
+
+// withRows lists the tables that are not empty.
+func (d *database) withRows(ctx context.Context) (names []string, err error) {
+	all, err := d.strings(ctx, `SELECT quote_ident(relname) FROM pg_class
+		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1`)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range all {
 		n, err := d.count(ctx, `SELECT count(*) FROM (SELECT FROM `+name+` LIMIT 1) AS t`)
 		if err != nil {
 			return nil, err
@@ -83,12 +100,55 @@ func (d *database) withRows(ctx context.Context) (names []string, err error) {
 	return names, nil
 }
 
+// inOrder puts each table behind those that it refers to. Tables that refer to each
+// other keep their order.
+func (d *database) inOrder(ctx context.Context, tables []string) (sorted []string, err error) {
+	needs := make(map[string][]string)
+	for _, table := range tables {
+		needs[table], err = d.strings(ctx, `SELECT quote_ident(t.relname) FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid
+			WHERE c.contype = 'f' AND c.conrelid = $1::regclass AND c.confrelid <> c.conrelid`, table)
+		if err != nil {
+			return nil, err
+		}
+	}
+	for range tables {
+		for _, table := range tables {
+			ready := !slices.ContainsFunc(needs[table], func(n string) bool { return slices.Contains(tables, n) && !slices.Contains(sorted, n) })
+			if ready && !slices.Contains(sorted, table) {
+				sorted = append(sorted, table)
+			}
+		}
+	}
+	for _, table := range tables {
+		if !slices.Contains(sorted, table) {
+			sorted = append(sorted, table)
+		}
+	}
+	return sorted, nil
+}
+
+func (d *database) strings(ctx context.Context, query string, args ...any) (list []string, err error) {
+	rows, err := d.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, rows.Err()
+}
+
 // A copied table has its rows in a file.
 type copied struct{ table, path string }
 
-// copyOut writes the rows of all tables to files. So the reference follows the schema.
+// copyOut writes the rows of the filled tables to files.
 func (d *database) copyOut(ctx context.Context) (files []copied, err error) {
-	tables, err := d.withRows(ctx)
+	tables, err := d.filled(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -103,24 +163,16 @@ func (d *database) copyOut(ctx context.Context) (files []copied, err error) {
 }
 
 // copyIn fills a fresh database of the product from files, in one transaction, and
-// tells how long that took. Tables that have rows already stay as they are. Indexes,
-// checks and foreign keys are the product's. Its own triggers, which run for each row,
-// are off.
+// tells how long that took. Indexes, checks and foreign keys are the product's. Its own
+// triggers, which run for each row, are off.
 func (b *bench) copyIn(ctx context.Context, files []copied) (took time.Duration, err error) {
 	d, err := b.newDatabase(ctx, template)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, d.drop()) }()
-	had, err := d.withRows(ctx)
-	if err != nil {
-		return 0, err
-	}
 	var quieten, fill []string
 	for _, c := range files {
-		if slices.Contains(had, c.table) {
-			continue
-		}
 		quieten = append(quieten, "ALTER TABLE "+c.table+" DISABLE TRIGGER USER")
 		fill = append(fill, "COPY "+c.table+" FROM '"+c.path+"'")
 	}

@@ -35,7 +35,7 @@ func (s *site) ledger(ctx context.Context, accepted int) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	mails, err := s.sink.tally()
+	mails, err := s.sink.tally(ctx)
 	if err != nil {
 		return nil, err
 	}

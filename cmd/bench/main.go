@@ -20,47 +20,54 @@ import (
 )
 
 func main() {
-	run := runSink
-	if !isSink(os.Args) {
-		o, ok := parseOptions()
-		if !ok {
-			flag.Usage()
-			os.Exit(2)
+	if isRole(os.Args[1:]) {
+		if err := runRole(os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
 		}
-		run = func() error { return runStages(o) }
+		return
 	}
-	if err := run(); err != nil {
+	o, ok := parseOptions()
+	if !ok {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := measure(ctx, o, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// runStages measures until a signal comes.
-func runStages(o options) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	_, err := measure(ctx, o, os.Stdout)
-	return err
-}
-
 // options are the flags of a run.
 type options struct {
-	rows     int
-	stages   []string
-	dir      string
-	bascule  string
-	limit    time.Duration // of one measurement
-	verbose  bool
-	settings []string // of PostgreSQL, for tests of the bench that need no durability
+	rows       int
+	repeat     int
+	stages     []string
+	json       string
+	dir        string
+	bascule    string
+	smtpSource string
+	limit      time.Duration // of one measurement
+	slow       time.Duration // how long a slow answer of the sink takes
+	verbose    bool
+	render     time.Duration // how long each way of rendering renders
+	settings   []string      // of PostgreSQL, for tests of the bench that need no durability
 }
 
 func parseOptions() (o options, ok bool) {
 	var stages string
-	flag.IntVar(&o.rows, "rows", 20_000, "rows of the list that is imported, mailed, expired")
+	flag.IntVar(&o.rows, "rows", 20_000, "rows of the list that is imported, mailed, expired, reported")
+	flag.IntVar(&o.repeat, "repeat", 1, "how often product and reference alternate")
 	flag.StringVar(&stages, "stage", "", "only these stages, by commas: "+strings.Join(stageNames(), ", "))
+	flag.StringVar(&o.json, "json", "", "write everything that was measured to this `file`")
 	flag.StringVar(&o.dir, "dir", "", "the `folder` for the databases, which is emptied again (default: a temporary one)")
 	flag.StringVar(&o.bascule, "bascule", "bin/bascule", "the `program` that is measured")
+	flag.StringVar(&o.smtpSource, "smtp-source", "", "Postfix's smtp-source (default: found, else a sender of our own)")
 	flag.DurationVar(&o.limit, "limit", 2*time.Minute, "how long one measurement may take")
+	flag.DurationVar(&o.slow, "slow", 50*time.Millisecond, "how long a slow answer of the sink takes")
+	flag.DurationVar(&o.render, "render", time.Second, "how long each way of rendering renders")
 	flag.BoolVar(&o.verbose, "statements", false, "show where PostgreSQL's time goes")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [flags]")
@@ -75,7 +82,7 @@ func parseOptions() (o options, ok bool) {
 			return o, false
 		}
 	}
-	return o, flag.NArg() == 0 && o.rows >= minRows
+	return o, flag.NArg() == 0 && o.rows >= minRows && o.repeat >= 1
 }
 
 // minRows is the shortest list with which the stages mean anything.
@@ -95,6 +102,8 @@ func stages() []stage {
 		{"interactive", interactiveStage},
 		{"activation", activationStage},
 		{"expiry", expiryStage},
+		{"recaps", recapsStage},
+		{"report", reportStage},
 		{"status", statusStage},
 	}
 }
@@ -108,16 +117,19 @@ func stageNames() (names []string) {
 
 // measure runs the stages and shows their results, even if one stage could not be
 // measured. That is an error, and so is a ledger that does not balance.
-func measure(ctx context.Context, o options, out io.Writer) (r *report, err error) {
+func measure(ctx context.Context, o options, out io.Writer) (err error) {
 	b, err := newBench(ctx, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	r = newReport()
+	r := newReport(o, b)
 	failed := r.run(ctx, b)
 	r.print(out, o.verbose)
-	return r, errors.Join(failed, r.unbalanced())
+	if o.json != "" {
+		err = r.write(o.json)
+	}
+	return errors.Join(failed, err, r.unbalanced())
 }
 
 // run runs the chosen stages, until one fails.

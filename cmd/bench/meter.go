@@ -7,7 +7,7 @@ import (
 
 // A statement is the cost of one statement, as pg_stat_statements tells it.
 type statement struct {
-	Query      string
+	Query      string `json:",omitempty"`
 	Calls      float64
 	Rows       float64
 	PlanMS     float64
@@ -37,7 +37,7 @@ func (s *site) meter(ctx context.Context, processes ...*process) (*meter, error)
 	if m.wal, err = m.walPosition(ctx); err != nil {
 		return nil, err
 	}
-	m.postgresCPU, m.redisCPU = cpuOfTree(s.postmaster), cpuOf(s.redis.PID())
+	m.postgresCPU, m.redisCPU = cpuOfTree(s.postmaster), cpuOf(s.redisPID)
 	for _, p := range processes {
 		m.before[p] = p.now()
 	}
@@ -59,7 +59,7 @@ func (m *meter) read(ctx context.Context, rows int) (*detail, error) {
 	n := float64(max(rows, 1))
 	d := &detail{Memory: make(map[string]float64), CPU: make(map[string]float64)}
 	d.CPU["PostgreSQL"] = float64((cpuOfTree(m.postmaster) - m.postgresCPU).Microseconds()) / n
-	d.CPU["Redis"] = float64((cpuOf(m.redis.PID()) - m.redisCPU).Microseconds()) / n
+	d.CPU["Redis"] = float64((cpuOf(m.redisPID) - m.redisCPU).Microseconds()) / n
 	for _, p := range m.processes {
 		u := p.now()
 		d.CPU[p.name] += float64((u.cpu - m.before[p].cpu).Microseconds()) / n

@@ -7,25 +7,24 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"bascule/internal/devenv"
 )
 
 // A process is a process that the bench started: a command of the product, the sink, or
 // a sender. Its usage is read from /proc while it runs.
 type process struct {
-	*devenv.Process
 	name   string
 	cmd    *exec.Cmd
 	stdout bytes.Buffer
 	log    string // the file of its standard error
+	done   chan struct{}
+	err    error // how it ended; read after done
 	peak   atomic.Int64
 	began  time.Time
-	done   chan struct{} // closed once it has ended
 	took   time.Duration // read after done
 }
 
@@ -42,13 +41,25 @@ func start(name string, cmd *exec.Cmd, log string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer stderr.Close()
 	if cmd.Stdout == nil {
 		cmd.Stdout = &p.stdout
 	}
-	cmd.Stderr = stderr
-	p.began = time.Now()
-	if p.Process, err = devenv.StartProcess(cmd); err != nil {
+	cmd.Stderr, cmd.SysProcAttr = stderr, endsWithUs()
+	started := make(chan error)
+	go func() {
+		defer stderr.Close()
+		runtime.LockOSThread() // the kernel ties the death signal to the thread that forked
+		defer runtime.UnlockOSThread()
+		p.began = time.Now()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = cmd.Wait()
+			p.took = time.Since(p.began)
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	go p.watch()
@@ -65,9 +76,7 @@ func (p *process) watch() {
 	for {
 		p.peak.Store(max(p.peak.Load(), peakMemory(p.cmd.Process.Pid)))
 		select {
-		case <-p.Done():
-			p.took = time.Since(p.began)
-			close(p.done)
+		case <-p.done:
 			return
 		case <-tick.C:
 		}
@@ -81,8 +90,8 @@ func (p *process) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), p.stop())
 	}
-	if err := p.Wait(); err != nil {
-		return fmt.Errorf("%s: %w: %s", p.name, err, p.lastWords())
+	if p.err != nil {
+		return fmt.Errorf("%s: %w: %s", p.name, p.err, p.lastWords())
 	}
 	return nil
 }
@@ -118,7 +127,7 @@ func (p *process) ready(ctx context.Context, word string) error {
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s ended: %w: %s", p.name, p.Wait(), p.lastWords())
+			return fmt.Errorf("%s ended: %w: %s", p.name, p.err, p.lastWords())
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:

@@ -2,24 +2,30 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"bascule/internal/atomicfile"
 )
 
 // A report is everything that one run measured.
 type report struct {
-	At     time.Time
-	Commit string
-	Load   string // of the machine before, as /proc/loadavg has it
-	Lines  []*line
+	At              time.Time
+	Commit          string
+	Rows, Repeat    int
+	Cores           int
+	LoadBefore      string // of the machine, as /proc/loadavg has it
+	LoadAfter       string
+	ReferenceSender string // the reference of the mails
+	Lines           []*line
 }
 
 // A line is one goal, and how near the product comes to it.
@@ -27,8 +33,8 @@ type line struct {
 	Stage, Name string
 	Rows        int
 	Unit        string
-	Product     []float64
-	Reference   []float64 // a limit is the only value
+	Product     []float64 // one value for each round
+	Reference   []float64 // likewise; a limit is the only value
 	Against     string    // what the reference is
 	Limit       bool      // less is better: the product's value must stay below the reference
 	Ratio       float64   // product by reference, or limit by product: 1 and more is good
@@ -79,15 +85,33 @@ func limit(name, unit string, rows int, value, most float64) *line {
 	return &line{Name: name, Rows: rows, Unit: unit, Product: []float64{value}, Reference: []float64{most}, Against: "the limit", Limit: true, Goal: 1}
 }
 
-func newReport() *report {
+// take keeps the cost of the last round. It also keeps the most memory and all
+// imbalances of the rounds before.
+func (l *line) take(d *detail) {
+	if l.Detail != nil {
+		for name, most := range l.Detail.Memory {
+			d.Memory[name] = max(d.Memory[name], most)
+		}
+		d.Ledger = append(l.Detail.imbalances(), d.Ledger...)
+	}
+	l.Detail = d
+}
+
+func newReport(o options, b *bench) *report {
 	commit, _ := exec.Command("git", "describe", "--always", "--dirty").Output() // "" outside of a checkout
-	load, _ := os.ReadFile("/proc/loadavg")                                      // "" where there is none
-	return &report{At: time.Now().UTC(), Commit: strings.TrimSpace(string(commit)), Load: strings.TrimSpace(string(load))}
+	return &report{At: time.Now().UTC(), Commit: strings.TrimSpace(string(commit)), Rows: o.rows, Repeat: o.repeat, Cores: cores(),
+		LoadBefore: load(), ReferenceSender: b.sender().name}
+}
+
+func load() string {
+	text, _ := os.ReadFile("/proc/loadavg") // "" where there is none
+	return strings.TrimSpace(string(text))
 }
 
 // print writes the table.
 func (r *report) print(w io.Writer, statements bool) {
-	fmt.Fprintf(w, "%s, commit %s, %d cores, load before %s\n\n", r.At.Format("2006-01-02 15:04"), r.Commit, cores(), r.Load)
+	r.LoadAfter = load()
+	fmt.Fprintf(w, "%s, commit %s, %d cores, load before %s\n\n", r.At.Format("2006-01-02 15:04"), r.Commit, r.Cores, r.LoadBefore)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "stage\twhat\trows\tproduct\treference\tratio\tgoal\t\t")
 	for _, l := range r.Lines {
@@ -138,6 +162,14 @@ func short(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.2f", v)
+}
+
+func (r *report) write(path string) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	})
 }
 
 // unbalanced returns an error if a ledger does not balance.
@@ -197,7 +229,11 @@ func (d *detail) print(w io.Writer, l *line, statements bool) {
 
 // pairs writes a map in the order of its values, the largest first.
 func pairs(m map[string]float64) string {
-	names := slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), strings.Compare(a, b)) })
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), strings.Compare(a, b)) })
 	for i, name := range names {
 		names[i] = fmt.Sprintf("%s %s", name, short(m[name]))
 	}

@@ -14,23 +14,21 @@ import (
 	"sync"
 )
 
-// smtpSource is Postfix's own sender; "" if this machine does not have it.
-func smtpSource() string {
-	for _, path := range []string{"smtp-source", "/usr/sbin/smtp-source"} {
-		if found, err := exec.LookPath(path); err == nil {
-			return found
-		}
-	}
-	return ""
+// A sender hands the same mail over many times, with kept sessions. It does nothing
+// else.
+type sender struct {
+	name string
+	path string // of smtp-source; "" for our own
 }
 
-// sender names what hands the same mail over many times, with kept sessions, and does
-// nothing else.
-func sender() string {
-	if smtpSource() == "" {
-		return "by a bare sender"
+// sender is Postfix's smtp-source, if this machine has it.
+func (b *bench) sender() sender {
+	for _, path := range []string{b.smtpSource, "smtp-source", "/usr/sbin/smtp-source"} {
+		if found, err := exec.LookPath(path); err == nil {
+			return sender{"by smtp-source", found}
+		}
 	}
-	return "by smtp-source"
+	return sender{"by a bare sender", ""}
 }
 
 // The numbers of sessions to try, and how much a sender sends.
@@ -43,19 +41,19 @@ const (
 
 // sendAlone is the best rate at which the sink takes a mail of the product.
 func (b *bench) sendAlone(ctx context.Context) (best float64, err error) {
-	mail, err := b.sink.sample()
+	mail, err := b.sink.sample(ctx)
 	if err != nil {
 		return 0, err
 	}
 	n := min(max(b.rows, minSent), maxSent)
 	for _, k := range sessions {
-		if err := b.sink.reset(Faults{}); err != nil {
+		if err := b.sink.reset(ctx, faults{}); err != nil {
 			return 0, err
 		}
-		if err := b.send(ctx, mail, n, k); err != nil {
+		if err := b.sender().send(ctx, b, mail, n, k); err != nil {
 			return 0, err
 		}
-		t, err := b.sink.tally()
+		t, err := b.sink.tally(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -64,10 +62,9 @@ func (b *bench) sendAlone(ctx context.Context) (best float64, err error) {
 	return best, nil
 }
 
-func (b *bench) send(ctx context.Context, mail []byte, n, sessions int) error {
-	program := smtpSource()
-	if program == "" {
-		return sendBare(ctx, b.sink.addr, mail, n, sessions)
+func (s sender) send(ctx context.Context, b *bench, mail []byte, n, sessions int) error {
+	if s.path == "" {
+		return sendBare(ctx, b.sink.at.SMTP, mail, n, sessions)
 	}
 	path := filepath.Join(b.dir, "mail.eml")
 	// smtp-source ends lines itself, and doubles dots.
@@ -75,8 +72,8 @@ func (b *bench) send(ctx context.Context, mail []byte, n, sessions int) error {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return err
 	}
-	cmd := exec.Command(program, "-d", "-F", path, "-s", strconv.Itoa(sessions), "-m", strconv.Itoa(n),
-		"-f", "espace-abonne@bascule.example", "-t", "personne@reference.example", b.sink.addr)
+	cmd := exec.Command(s.path, "-d", "-F", path, "-s", strconv.Itoa(sessions), "-m", strconv.Itoa(n),
+		"-f", "espace-abonne@bascule.example", "-t", "personne@reference.example", b.sink.at.SMTP)
 	p, err := start("smtp-source", cmd, filepath.Join(b.dir, "smtp-source.log"))
 	if err != nil {
 		return err

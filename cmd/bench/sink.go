@@ -3,13 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"hash/maphash"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,30 +15,29 @@ import (
 )
 
 // A sink is an SMTP server that takes every mail and keeps only what the ledger needs.
-// It is a process of its own, so that its processor time is counted apart: what it
-// exports is for net/rpc.
+// It is a process of its own, so that its processor time is counted apart.
 type sink struct {
-	listener net.Listener
-	seed     maphash.Seed
+	seed maphash.Seed
 
 	mu      sync.Mutex
-	faults  Faults
-	tally   Tally
+	faults  faults
+	tally   tally
 	copies  map[uint64]int    // by the hash of the Message-ID
-	letters []Letter          // the first code mails, at most faults.Keep
-	watched map[string]Letter // by recipient of watchedDomain
+	letters []letter          // the first code mails, at most faults.Keep
+	watched map[string]letter // by recipient of watchedDomain
 	arrived *sync.Cond
 	sample  []byte // the first mail
 }
 
-// Faults say how a sink misbehaves, and what it keeps.
-type Faults struct {
+// faults say how a sink misbehaves, and what it keeps.
+type faults struct {
 	Defer, Refuse, Slow int // per cent of the recipients, and of the answers to the dot
+	Delay               time.Duration
 	Keep                int // of so many code mails the sink keeps the codes
 }
 
-// A Tally counts what came.
-type Tally struct {
+// A tally counts what came.
+type tally struct {
 	Mails    int            // accepted at the dot
 	Distinct map[string]int // Message-IDs, by the kind that they begin with
 	Deferred int            // answers 4xx to a recipient
@@ -51,10 +47,10 @@ type Tally struct {
 }
 
 // answered is how many mails have got a final answer.
-func (t Tally) answered() int { return t.Mails + t.Deferred + t.Refused }
+func (t tally) answered() int { return t.Mails + t.Deferred + t.Refused }
 
 // rate is the number of answers a second, from the first to the last one.
-func (t Tally) rate() float64 {
+func (t tally) rate() float64 {
 	span := t.Last.Sub(t.First).Seconds()
 	if span <= 0 {
 		return 0
@@ -62,8 +58,8 @@ func (t Tally) rate() float64 {
 	return float64(t.answered()-1) / span
 }
 
-// A Letter is what a subscriber reads in a code mail.
-type Letter struct {
+// A letter is what a subscriber reads in a code mail.
+type letter struct {
 	devenv.Letter
 	At time.Time // when the sink accepted it
 }
@@ -74,85 +70,26 @@ const codeKind = "code"
 // watchedDomain is the domain of recipients for whose mails the bench waits.
 const watchedDomain = "attente.example"
 
-// newSink listens on a loopback port of its own.
-func newSink() (*sink, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	s := &sink{listener: l, seed: maphash.MakeSeed()}
+func newSink() *sink {
+	s := &sink{seed: maphash.MakeSeed()}
 	s.arrived = sync.NewCond(&s.mu)
-	return s, s.Reset(Faults{}, nil)
+	s.reset(faults{})
+	return s
 }
 
-// Reset forgets everything that came, except the sample.
-func (s *sink) Reset(f Faults, _ *int) error {
+// reset forgets everything that came, except the sample.
+func (s *sink) reset(f faults) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults, s.tally = f, Tally{Distinct: make(map[string]int)}
-	s.copies, s.letters, s.watched = make(map[uint64]int), nil, make(map[string]Letter)
-	return nil
+	s.faults, s.tally = f, tally{Distinct: make(map[string]int)}
+	s.copies, s.letters, s.watched = make(map[uint64]int), nil, make(map[string]letter)
 }
 
-// Keep makes the sink keep the codes of the next mails, in place of the ones before.
-func (s *sink) Keep(n int, _ *int) error {
+// keep makes the sink keep the codes of the next mails, in place of the ones before.
+func (s *sink) keep(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.Keep, s.letters = n, nil
-	return nil
-}
-
-// Addr tells where the sink takes mails.
-func (s *sink) Addr(_ int, addr *string) error {
-	*addr = s.listener.Addr().String()
-	return nil
-}
-
-// Tally tells what came.
-func (s *sink) Tally(_ int, t *Tally) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*t = s.tally
-	t.Distinct = maps.Clone(t.Distinct)
-	return nil
-}
-
-// Letters tells the code mails that were kept.
-func (s *sink) Letters(_ int, list *[]Letter) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*list = slices.Clone(s.letters)
-	return nil
-}
-
-// Sample tells the first mail as it came, with doubled dots.
-func (s *sink) Sample(_ int, mail *[]byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*mail = s.sample
-	return nil
-}
-
-// awaitPatience is how long Await waits for a mail.
-const awaitPatience = 30 * time.Second
-
-// Await waits for the mail to a recipient of watchedDomain.
-func (s *sink) Await(to string, l *Letter) error {
-	late := time.Now().Add(awaitPatience)
-	defer time.AfterFunc(awaitPatience, s.arrived.Broadcast).Stop()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for {
-		found, ok := s.watched[to]
-		switch {
-		case ok:
-			*l = found
-			return nil
-		case time.Now().After(late):
-			return errors.New("no mail came")
-		}
-		s.arrived.Wait()
-	}
 }
 
 // decide counts a final answer for a mail. The caller holds the lock.
@@ -183,15 +120,12 @@ func (s *sink) recipient() string {
 	return "250 2.1.5 ok\r\n"
 }
 
-// slowAnswer is how long a slow answer to a dot takes.
-const slowAnswer = 50 * time.Millisecond
-
 // delay is how long the answer to a dot takes.
 func (s *sink) delay() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.faults.Slow > 0 && rand.IntN(100) < s.faults.Slow {
-		return slowAnswer
+		return s.faults.Delay
 	}
 	return 0
 }
@@ -214,7 +148,7 @@ func (s *sink) accept(to string, id, body []byte) {
 	if !awaited && len(s.letters) >= s.faults.Keep {
 		return
 	}
-	l := Letter{devenv.Letter{Email: to, Code: devenv.CodeIn(body)}, s.tally.Last}
+	l := letter{devenv.Letter{Email: to, Code: devenv.CodeIn(body)}, s.tally.Last}
 	if awaited {
 		s.watched[to] = l
 		s.arrived.Broadcast()
@@ -223,10 +157,25 @@ func (s *sink) accept(to string, id, body []byte) {
 	}
 }
 
-// serve takes connections until the listener is closed.
-func (s *sink) serve() error {
+// await waits for a mail to a recipient of watchedDomain, at most for some seconds.
+func (s *sink) await(to string, patience time.Duration) (letter, bool) {
+	late := time.Now().Add(patience)
+	timer := time.AfterFunc(patience, s.arrived.Broadcast)
+	defer timer.Stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for {
-		conn, err := s.listener.Accept()
+		if l, ok := s.watched[to]; ok || time.Now().After(late) {
+			return l, ok
+		}
+		s.arrived.Wait()
+	}
+}
+
+// serve takes connections until the listener is closed.
+func (s *sink) serve(l net.Listener) error {
+	for {
+		conn, err := l.Accept()
 		if err != nil {
 			return err
 		}

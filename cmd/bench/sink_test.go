@@ -2,22 +2,24 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 // listening is a sink of this process, and where it takes mail.
-func listening(t *testing.T, f Faults) (*sink, string) {
+func listening(t *testing.T, f faults) (*sink, string) {
 	t.Helper()
-	s, err := newSink()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.listener.Close() })
-	s.Reset(f, nil)
-	go s.serve()
-	return s, s.listener.Addr().String()
+	t.Cleanup(func() { l.Close() })
+	s := newSink()
+	s.reset(f)
+	go s.serve(l)
+	return s, l.Addr().String()
 }
 
 func mailOf(kind string, n int, text string) []byte {
@@ -26,7 +28,7 @@ func mailOf(kind string, n int, text string) []byte {
 
 // I5: the sink tells a mail that comes twice from two mails, whatever the session.
 func TestSinkCountsMessageIDs(t *testing.T) {
-	s, addr := listening(t, Faults{Keep: 1})
+	s, addr := listening(t, faults{Keep: 1})
 	for _, mail := range [][]byte{mailOf("code", 1, "ABCD-EFGH-JKMN"), mailOf("code", 1, "ABCD-EFGH-JKMN"), mailOf("code", 2, "0000-1111-2222"), mailOf("expired", 1, "..")} {
 		if err := sendBare(t.Context(), addr, mail, 1, 1); err != nil {
 			t.Fatal(err)
@@ -48,11 +50,11 @@ func TestSinkCountsMessageIDs(t *testing.T) {
 // Recipients that the sink defers or refuses count as answers, and as no mail.
 func TestSinkFaults(t *testing.T) {
 	for _, c := range []struct {
-		faults            Faults
+		faults            faults
 		deferred, refused int
 	}{
-		{Faults{Defer: 100}, 1, 0},
-		{Faults{Refuse: 100}, 0, 1},
+		{faults{Defer: 100}, 1, 0},
+		{faults{Refuse: 100}, 0, 1},
 	} {
 		s, addr := listening(t, c.faults)
 		if err := sendBare(t.Context(), addr, mailOf("code", 1, "x"), 1, 1); err == nil {

@@ -1,91 +1,131 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
-	"io"
-	"net/rpc"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"net/http"
+	"net/url"
+	"time"
 )
 
-// isSink tells whether this program runs as the sink of another one.
-func isSink(args []string) bool { return len(args) == 2 && args[1] == "sink" }
+// sinkAddresses are the addresses on which a sink listens.
+type sinkAddresses struct{ SMTP, Control string }
 
-// runSink is the process `bench sink`. It answers the bench's questions on its standard
-// input and output, until the input ends: this happens at the end of the bench.
-func runSink() error {
-	s, err := newSink()
-	if err != nil {
-		return err
-	}
-	go s.serve()
-	server := rpc.NewServer()
-	if err := server.RegisterName("Sink", s); err != nil {
-		return err
-	}
-	server.ServeConn(stream{os.Stdin, os.Stdout})
-	return nil
+// handler answers the bench's questions to a sink.
+func (s *sink) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /reset", taking(s.reset))
+	mux.HandleFunc("POST /keep", taking(s.keep))
+	mux.HandleFunc("GET /tally", s.telling(&s.tally))
+	mux.HandleFunc("GET /letters", s.telling(&s.letters))
+	mux.HandleFunc("GET /sample", s.telling(&s.sample))
+	mux.HandleFunc("GET /await", func(w http.ResponseWriter, r *http.Request) {
+		l, ok := s.await(r.FormValue("to"), awaitPatience)
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		json.NewEncoder(w).Encode(l)
+	})
+	return mux
 }
 
-// A stream is a pipe from a process and one to it.
-type stream struct {
-	io.ReadCloser
-	io.Writer
+// taking passes on what a question brings.
+func taking[T any](take func(T)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var value T
+		if err := json.NewDecoder(r.Body).Decode(&value); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		take(value)
+	}
 }
+
+// telling answers with the present value.
+func (s *sink) telling(value any) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		json.NewEncoder(w).Encode(value)
+	}
+}
+
+// awaitPatience is how long await waits for a mail.
+const awaitPatience = 30 * time.Second
 
 // A sinkProcess is a running sink, seen from the bench.
 type sinkProcess struct {
 	*process
-	client *rpc.Client
-	addr   string
+	at sinkAddresses
 }
 
-func startSink(dir string) (*sinkProcess, error) {
-	self, err := os.Executable()
+func startSink(ctx context.Context, dir string) (*sinkProcess, error) {
+	p, line, err := startRole(ctx, "sink", dir)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "sink")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	p, err := start("sink", cmd, filepath.Join(dir, "sink.log"))
-	if err != nil {
-		return nil, err
-	}
-	s := &sinkProcess{process: p, client: rpc.NewClient(stream{out, in})}
-	s.addr, err = ask[string](s, "Addr", 0)
-	return s, err
+	s := &sinkProcess{process: p}
+	return s, json.Unmarshal([]byte(line), &s.at)
 }
 
 // smtpURL is the sink's address in the form of SMTP_URL.
-func (s *sinkProcess) smtpURL() string { return "smtp://" + s.addr + "?starttls=off" }
+func (s *sinkProcess) smtpURL() string { return "smtp://" + s.at.SMTP + "?starttls=off" }
 
-func (s *sinkProcess) reset(f Faults) error {
-	_, err := ask[int](s, "Reset", f)
-	return err
+func (s *sinkProcess) reset(ctx context.Context, f faults) error {
+	return s.tell(ctx, "reset", f)
 }
 
-func (s *sinkProcess) keep(n int) error {
-	_, err := ask[int](s, "Keep", n)
-	return err
-}
+func (s *sinkProcess) keep(ctx context.Context, n int) error { return s.tell(ctx, "keep", n) }
 
-func (s *sinkProcess) tally() (Tally, error)           { return ask[Tally](s, "Tally", 0) }
-func (s *sinkProcess) letters() ([]Letter, error)      { return ask[[]Letter](s, "Letters", 0) }
-func (s *sinkProcess) sample() ([]byte, error)         { return ask[[]byte](s, "Sample", 0) }
-func (s *sinkProcess) await(to string) (Letter, error) { return ask[Letter](s, "Await", to) }
-
-// ask asks a question.
-func ask[T any](s *sinkProcess, question string, about any) (answer T, err error) {
-	if err := s.client.Call("Sink."+question, about, &answer); err != nil {
-		return answer, fmt.Errorf("the sink, asked %s: %w: %s", question, err, s.lastWords())
+func (s *sinkProcess) tell(ctx context.Context, what string, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
 	}
-	return answer, nil
+	return s.ask(ctx, http.MethodPost, what, nil, body, nil)
+}
+
+func (s *sinkProcess) tally(ctx context.Context) (t tally, err error) {
+	err = s.ask(ctx, http.MethodGet, "tally", nil, nil, &t)
+	return t, err
+}
+
+func (s *sinkProcess) letters(ctx context.Context) (list []letter, err error) {
+	err = s.ask(ctx, http.MethodGet, "letters", nil, nil, &list)
+	return list, err
+}
+
+// sample is one mail as it came, with doubled dots.
+func (s *sinkProcess) sample(ctx context.Context) (mail []byte, err error) {
+	err = s.ask(ctx, http.MethodGet, "sample", nil, nil, &mail)
+	return mail, err
+}
+
+// await waits for the mail to an address of watchedDomain.
+func (s *sinkProcess) await(ctx context.Context, to string) (l letter, err error) {
+	err = s.ask(ctx, http.MethodGet, "await", url.Values{"to": {to}}, nil, &l)
+	return l, err
+}
+
+func (s *sinkProcess) ask(ctx context.Context, method, path string, query url.Values, body []byte, to any) error {
+	u := url.URL{Scheme: "http", Host: s.at.Control, Path: "/" + path, RawQuery: query.Encode()}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("the sink answers %s to %s", res.Status, path)
+	}
+	if to == nil {
+		return nil
+	}
+	return json.NewDecoder(res.Body).Decode(to)
 }

@@ -15,35 +15,55 @@ import (
 type site struct {
 	*bench
 	db       *database
-	env      []string // the environment of its commands
-	redis    *devenv.RedisServer
+	env      []string     // the environment of its commands
+	redis    func() error // it stops Redis
+	redisPID int
 	services []*process
 	logs     int
 }
 
-// newSite copies the template, and ends the site before. The sink forgets what came, and
-// misbehaves by f from now on.
-func (b *bench) newSite(ctx context.Context, f Faults) (s *site, err error) {
-	if b.site != nil {
-		if err := b.site.end(); err != nil {
-			return nil, err
-		}
-	}
+// newSite copies the template. The sink forgets what came, and misbehaves by f from now
+// on.
+func (b *bench) newSite(ctx context.Context, embedded bool, f faults) (s *site, err error) {
 	s = &site{bench: b}
-	b.site = s // whatever fails, it is ended
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.end())
+		}
+	}()
 	if s.db, err = b.newDatabase(ctx, template); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(s.dir, "redis-")
+	redis, err := s.startRedis(ctx, embedded)
 	if err != nil {
 		return nil, err
 	}
-	if s.redis, err = devenv.StartRedisServer(ctx, dir); err != nil {
+	if err := b.sink.reset(ctx, f); err != nil {
 		return nil, err
 	}
-	s.env = []string{"DATABASE_URL=" + b.postgres.URLOf(application, s.db.name), "REDIS_URL=" + s.redis.URL(), "SMTP_URL=" + b.sink.smtpURL(),
+	s.env = []string{"DATABASE_URL=" + b.postgres.URLOf(application, s.db.name), "REDIS_URL=" + redis, "SMTP_URL=" + b.sink.smtpURL(),
 		"MAIL_FROM=espace-abonne@bascule.example", "PUBLIC_URL=http://espace.example"}
-	return s, b.sink.reset(f)
+	return s, nil
+}
+
+func (s *site) startRedis(ctx context.Context, embedded bool) (url string, err error) {
+	if embedded {
+		p, url, err := startRole(ctx, "redis", s.dir)
+		if err == nil {
+			s.redis, s.redisPID = p.stop, p.cmd.Process.Pid
+		}
+		return url, err
+	}
+	dir, err := os.MkdirTemp(s.dir, "redis-")
+	if err != nil {
+		return "", err
+	}
+	r, err := devenv.StartRedisServer(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	s.redis, s.redisPID = r.Stop, r.PID()
+	return r.URL(), nil
 }
 
 // start starts a service of the product and waits until its log has a word.
@@ -90,7 +110,7 @@ func (s *site) stop() error {
 func (s *site) end() error {
 	err := s.stop()
 	if s.redis != nil {
-		err = errors.Join(err, s.redis.Stop())
+		err = errors.Join(err, s.redis())
 	}
 	if s.db != nil {
 		err = errors.Join(err, s.db.drop())

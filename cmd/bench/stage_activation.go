@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -22,12 +23,13 @@ func (b *bench) activations() int { return min(b.rows/activationShare, maxActiva
 
 // activationStage lets subscribers activate through the pages, as fast as the pages
 // allow. The reference is the two hashes that each activation costs.
-func activationStage(ctx context.Context, b *bench) ([]*line, error) {
+func activationStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	l := &line{Name: "with the address of the list", Rows: b.activations(), Unit: "/s", Against: "two Argon2id", Goal: activationGoal}
-	s, err := b.newSite(ctx, Faults{Keep: b.activations()})
+	s, err := b.newSite(ctx, false, faults{Keep: b.activations()})
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, s.end()) }()
 	letters, accepted, err := s.invite(ctx, b.activations(), 1)
 	if err != nil {
 		return nil, err
@@ -40,7 +42,7 @@ func activationStage(ctx context.Context, b *bench) ([]*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	const parts = 2
+	parts := 2 * b.repeat
 	for i := range parts {
 		part := letters[len(letters)*i/parts : len(letters)*(i+1)/parts]
 		l.Reference = append(l.Reference, hashesAlone(len(part)))

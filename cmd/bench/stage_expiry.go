@@ -29,10 +29,11 @@ const (
 // activate. The reference is one statement on a copy of the database. The relay is down
 // meanwhile, so that mails about expired codes do not count.
 func expiryStage(ctx context.Context, b *bench) (lines []*line, err error) {
-	s, err := b.newSite(ctx, Faults{})
+	s, err := b.newSite(ctx, false, faults{})
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, s.end()) }()
 	e := expiry{site: s}
 	if err := e.prepare(ctx); err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func expiryStage(ctx context.Context, b *bench) (lines []*line, err error) {
 type expiry struct {
 	*site
 	before   *database // a copy at the deadline; no connection is open, so that it can be copied
-	letters  []Letter
+	letters  []letter
 	overdue  int // requests that will expire
 	accepted int
 	expired  int
@@ -69,7 +70,7 @@ func (e *expiry) prepare(ctx context.Context) (err error) {
 	if _, e.overdue, err = e.invite(ctx, e.rows, 1); err != nil {
 		return err
 	}
-	if err := e.sink.keep(e.activations()); err != nil {
+	if err := e.sink.keep(ctx, e.activations()); err != nil {
 		return err
 	}
 	others := 0

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -41,10 +42,11 @@ func interactiveStage(ctx context.Context, b *bench) (lines []*line, err error) 
 }
 
 func (b *bench) interactOnce(ctx context.Context, env []string) (took []float64, d *detail, err error) {
-	s, err := b.newSite(ctx, Faults{Keep: b.activations()})
+	s, err := b.newSite(ctx, false, faults{Keep: b.activations()})
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() { err = errors.Join(err, s.end()) }()
 	letters, accepted, err := s.invite(ctx, b.activations(), 2)
 	if err != nil {
 		return nil, nil, err
@@ -69,7 +71,7 @@ func (b *bench) interactOnce(ctx context.Context, env []string) (took []float64,
 	if err != nil {
 		return nil, nil, err
 	}
-	if took, err = crowd(ctx, visitorsAtATime, letters, b.sink.through(accepted+in.Accepted), v.another(b.sink)); err != nil {
+	if took, err = crowd(ctx, visitorsAtATime, letters, b.sink.through(ctx, accepted+in.Accepted), v.another(b.sink)); err != nil {
 		return nil, nil, err
 	}
 	if d, err = m.read(ctx, len(took)); err != nil {
@@ -83,17 +85,17 @@ func (b *bench) interactOnce(ctx context.Context, env []string) (took []float64,
 }
 
 // through tells whether the sink has answered so many mails.
-func (s *sinkProcess) through(n int) func() bool {
+func (s *sinkProcess) through(ctx context.Context, n int) func() bool {
 	return func() bool {
-		t, err := s.tally()
+		t, err := s.tally(ctx)
 		return err == nil && t.answered() >= n
 	}
 }
 
 // another chooses another address. It measures the time from the form to the sink's
 // answer to the mail with the code.
-func (v visitor) another(sink *sinkProcess) func(context.Context, Letter) (time.Duration, error) {
-	return func(ctx context.Context, l Letter) (time.Duration, error) {
+func (v visitor) another(sink *sinkProcess) func(context.Context, letter) (time.Duration, error) {
+	return func(ctx context.Context, l letter) (time.Duration, error) {
 		submission, err := v.prove(ctx, l)
 		if err != nil {
 			return 0, err
@@ -103,7 +105,7 @@ func (v visitor) another(sink *sinkProcess) func(context.Context, Letter) (time.
 		if err := v.choose(ctx, l, submission, to); err != nil {
 			return 0, err
 		}
-		mail, err := sink.await(to)
+		mail, err := sink.await(ctx, to)
 		return mail.At.Sub(began), err
 	}
 }

@@ -1,6 +1,9 @@
 package main
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // The goal of `bascule status`, and how often the stage asks it.
 const (
@@ -9,15 +12,16 @@ const (
 )
 
 // statusStage asks for the status of a list right after its import.
-func statusStage(ctx context.Context, b *bench) ([]*line, error) {
+func statusStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	path, err := b.list(b.rows, 1, "csv")
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.newSite(ctx, Faults{})
+	s, err := b.newSite(ctx, false, faults{})
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, s.end()) }()
 	in, err := s.importList(ctx, path)
 	if err != nil {
 		return nil, err

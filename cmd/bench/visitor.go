@@ -30,15 +30,24 @@ func (s *site) serve(ctx context.Context) (visitor, *process, error) {
 }
 
 // prove types in a code. It returns the name of the form that asks for identifiers.
-func (v visitor) prove(ctx context.Context, l Letter) (submission string, err error) {
+func (v visitor) prove(ctx context.Context, l letter) (submission string, err error) {
 	page, err := v.insist(ctx, l.Form())
 	return devenv.Field(page, "submission"), err
 }
 
 // choose sends the identifiers, with an address that may be another one.
-func (v visitor) choose(ctx context.Context, l Letter, submission, email string) error {
+func (v visitor) choose(ctx context.Context, l letter, submission, email string) error {
 	_, err := v.insist(ctx, l.Identifiers(submission, email))
 	return err
+}
+
+// activate plays a subscriber who keeps the address.
+func (v visitor) activate(ctx context.Context, l letter) error {
+	submission, err := v.prove(ctx, l)
+	if err != nil {
+		return err
+	}
+	return v.choose(ctx, l, submission, l.Email)
 }
 
 // insist returns an error for any answer but a page that goes on.
@@ -52,10 +61,10 @@ func (v visitor) insist(ctx context.Context, form url.Values) (page string, err 
 
 // crowd lets some visitors do something with letters, each at least once, until there
 // are no letters or enough says so. It returns how many milliseconds each took.
-func crowd(ctx context.Context, visitors int, letters []Letter, enough func() bool, do func(context.Context, Letter) (time.Duration, error)) (took []float64, err error) {
+func crowd(ctx context.Context, visitors int, letters []letter, enough func() bool, do func(context.Context, letter) (time.Duration, error)) (took []float64, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	queue := make(chan Letter, len(letters))
+	queue := make(chan letter, len(letters))
 	for _, l := range letters {
 		queue <- l
 	}
@@ -85,25 +94,22 @@ func crowd(ctx context.Context, visitors int, letters []Letter, enough func() bo
 
 func never() bool { return false }
 
-// timed measures the activation of a subscriber who keeps the address.
-func (v visitor) timed(ctx context.Context, l Letter) (time.Duration, error) {
+// timed measures one activation.
+func (v visitor) timed(ctx context.Context, l letter) (time.Duration, error) {
 	began := time.Now()
-	submission, err := v.prove(ctx, l)
-	if err == nil {
-		err = v.choose(ctx, l, submission, l.Email)
-	}
+	err := v.activate(ctx, l)
 	return time.Since(began), err
 }
 
 // invite imports a list of so many people and mails their codes. It returns one letter
 // for each address, so that no two visitors want the same. env is the worker's
 // environment.
-func (s *site) invite(ctx context.Context, people int, seed int64, env ...string) (letters []Letter, accepted int, err error) {
+func (s *site) invite(ctx context.Context, people int, seed int64, env ...string) (letters []letter, accepted int, err error) {
 	path, err := s.list(people, seed, "csv")
 	if err != nil {
 		return nil, 0, err
 	}
-	before, err := s.sink.tally()
+	before, err := s.sink.tally(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -114,7 +120,7 @@ func (s *site) invite(ctx context.Context, people int, seed int64, env ...string
 	if err := s.mailAll(ctx, before.answered()+in.Accepted, env); err != nil {
 		return nil, 0, err
 	}
-	all, err := s.sink.letters()
+	all, err := s.sink.letters(ctx)
 	known := make(map[string]bool)
 	for _, l := range all {
 		if !known[l.Email] {

@@ -49,8 +49,8 @@ var doors = map[string][]string{
 	"github.com/redis/go-redis":      {"queue"},
 	"github.com/go-redis/redis_rate": {"queue"},
 
-	"github.com/jung-kurt/gofpdf": {"internal/recap"},
-	"github.com/xuri/excelize":    {"internal/workbook", "internal/report"}, // the report for its charts
+	"github.com/jung-kurt/gofpdf": {"internal/recap", "cmd/bench"},                       // cmd/bench: as a reference
+	"github.com/xuri/excelize":    {"internal/workbook", "internal/report", "cmd/bench"}, // the report for its charts
 
 	"net/smtp":                            nil, // internal/smtp is our client
 	"github.com/prometheus/client_golang": {"internal/web", "jobs", "cmd"},

@@ -407,6 +407,22 @@ func FuzzWrite(f *testing.F) {
 	})
 }
 
+func BenchmarkWrite(b *testing.B) {
+	for name, edit := range map[string]func(*recap.Facts){
+		"core font":     nil,
+		"Go font":       func(f *recap.Facts) { f.Holder = "Жанна" },
+		"500 companies": func(f *recap.Facts) { f.Companies = manyCompanies(500) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			f := facts(b, edit)
+			b.ReportAllocs()
+			for b.Loop() {
+				write(b, f)
+			}
+		})
+	}
+}
+
 // extract is the document's text in reading order, white space squeezed.
 func extract(t testing.TB, pdf []byte) string {
 	t.Helper()

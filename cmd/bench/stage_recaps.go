@@ -1,8 +1,10 @@
-package recap_test
+package main
 
 import (
+	"bytes"
+	"context"
 	"io"
-	"testing"
+	"time"
 
 	"github.com/jung-kurt/gofpdf"
 	"golang.org/x/image/font/gofont/gobold"
@@ -12,29 +14,69 @@ import (
 	"bascule/internal/recap"
 )
 
-// The product, and gofpdf as its documentation shows it: with a core font, and with a
-// font of its own.
-func BenchmarkWrite(b *testing.B) {
-	for name, edit := range map[string]func(*recap.Facts){
-		"ordinary":      nil,
-		"Go font":       func(f *recap.Facts) { f.Holder = "Жанна" },
-		"500 companies": func(f *recap.Facts) { f.Companies = manyCompanies(500) },
-	} {
-		f := facts(b, edit)
-		for way, write := range map[string]func() error{
-			"product":             func() error { return recap.Write(io.Discard, f) },
-			"gofpdf, core font":   func() error { return writePlainly(f, coreFont) },
-			"gofpdf, its own one": func() error { return writePlainly(f, utf8Font) },
+// The goals of recaps, against gofpdf as its documentation shows it.
+const (
+	coreFontGoal = 3.0
+	utf8FontGoal = 1.0
+)
+
+// recapsStage renders the same facts with the product and with gofpdf alone, on one
+// core.
+func recapsStage(ctx context.Context, b *bench) ([]*line, error) {
+	core := &line{Name: "against a core font", Unit: "/s", Against: "by gofpdf", Goal: coreFontGoal}
+	utf8 := &line{Name: "against a UTF-8 font", Unit: "/s", Against: "by gofpdf", Goal: utf8FontGoal}
+	f := sampleFacts()
+	for range 2 * b.repeat {
+		for _, way := range []struct {
+			render func(io.Writer) error
+			lists  []*[]float64
+		}{
+			{func(w io.Writer) error { return recap.Write(w, f) }, []*[]float64{&core.Product, &utf8.Product}},
+			{func(w io.Writer) error { return renderPlainly(w, f, coreFont) }, []*[]float64{&core.Reference}},
+			{func(w io.Writer) error { return renderPlainly(w, f, utf8Font) }, []*[]float64{&utf8.Reference}},
 		} {
-			b.Run(name+"/"+way, func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					if err := write(); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
+			rate, n, err := renderFor(ctx, b.render, way.render)
+			if err != nil {
+				return nil, err
+			}
+			core.Rows, utf8.Rows = max(core.Rows, n), max(utf8.Rows, n)
+			for _, list := range way.lists {
+				*list = append(*list, rate)
+			}
 		}
+	}
+	return []*line{core, utf8}, nil
+}
+
+// renderFor renders for some time. It returns how many documents it rendered, also per
+// second.
+func renderFor(ctx context.Context, d time.Duration, render func(io.Writer) error) (rate float64, n int, err error) {
+	var out bytes.Buffer
+	began := time.Now()
+	for time.Since(began) < d && ctx.Err() == nil {
+		out.Reset()
+		if err := render(&out); err != nil {
+			return 0, 0, err
+		}
+		n++
+	}
+	return float64(n) / time.Since(began).Seconds(), n, ctx.Err()
+}
+
+func sampleFacts() recap.Facts {
+	email, err := conversion.ParseEmail("camille.duvallon@cabinet-duvallon.example")
+	if err != nil {
+		panic(err) // the address is valid
+	}
+	return recap.Facts{
+		Version: recap.Version, Number: "0012345", Holder: "Mme Camille Duvallon", Email: email,
+		Question:   "Quel est le nom de votre premier professeur ?",
+		SwitchedAt: time.Date(2026, 11, 25, 7, 0, 12, 0, time.UTC), PublicURL: "https://espace.bascule.example",
+		Help: "Par téléphone : 01 99 00 00 00.",
+		Companies: []conversion.Company{
+			{SIREN: "123456789", Name: "Boulangerie Duvallon & Fils", Services: []string{"TVA", "Paiement"}},
+			{SIREN: "012345678", Name: "Œuvres d'art réunies", Services: []string{"Compte fiscal"}},
+		},
 	}
 }
 
@@ -51,9 +93,9 @@ func utf8Font(pdf *gofpdf.Fpdf) (string, func(string) string) {
 	return "Go", func(s string) string { return s }
 }
 
-// writePlainly writes about the product's document in the way of gofpdf's
+// renderPlainly writes about the product's document in the way of gofpdf's
 // documentation: a new document, a font, cells.
-func writePlainly(f recap.Facts, choose font) error {
+func renderPlainly(w io.Writer, f recap.Facts, choose font) error {
 	pdf := gofpdf.New("P", "mm", "A4", "")
 	family, encode := choose(pdf)
 	pdf.AddPage()
@@ -97,5 +139,5 @@ func writePlainly(f recap.Facts, choose font) error {
 			pdf.CellFormat(0, 6, encode(s), "", 1, "", false, 0, "")
 		}
 	}
-	return pdf.Output(io.Discard)
+	return pdf.Output(w)
 }
