@@ -30,7 +30,6 @@ import (
 type office struct {
 	t       *testing.T
 	db      *sqltest.DB
-	move    func(time.Time) // the clock
 	keys    *conversion.Keyring
 	help    assistance.Hours
 	log     *devtest.Log
@@ -53,8 +52,7 @@ const lifetime = conversion.DefaultCodeLifetime
 func newOffice(t *testing.T, s *simulation) *office {
 	o := &office{t: t, db: sqltest.Open(t), keys: sqltest.Keys(t), log: &devtest.Log{}, bounces: t.TempDir()}
 	o.relay = newRelay(t, s.mailbox)
-	o.move = o.db.Wind(t)
-	o.move(s.now)
+	o.db.Freeze(t, s.now)
 	var err error
 	if o.help, err = assistance.Parse("Mon-Fri 08:00-19:30"); err != nil {
 		t.Fatal(err)

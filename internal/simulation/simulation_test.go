@@ -153,7 +153,7 @@ func (s *simulation) run() {
 				fmt.Fprintln(os.Stderr, "simulation: it is", due.Format(time.DateOnly))
 			}
 			s.now = due
-			s.move(due)
+			s.db.Freeze(s.t, due)
 		}
 		if s.events.Len() > 0 && !s.events[0].at.After(s.now) {
 			s.next().run()

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,8 @@ type DB struct {
 	*sql.DB
 	URL string     // of the owner
 	Raw *stdsql.DB // the owner's
+
+	wound sync.Once
 }
 
 // conns is enough for a hundred concurrent submissions to be in each other's way.
@@ -246,34 +249,30 @@ func (db *DB) Mailed(t testing.TB, keys *conversion.Keyring, in Invitation) (Req
 // connections and until the next Shift or Freeze.
 func (db *DB) Shift(t testing.TB, d time.Duration) {
 	t.Helper()
-	db.clock(t, fmt.Sprintf("clock_timestamp() + interval ''%d microseconds''", d.Microseconds()))
+	db.wind(t)
+	db.Exec(t, `SELECT setval('clock_stands', 1, false), setval('clock_ahead', $1)`, d.Microseconds())
 }
 
 // Freeze stops the database's clock at an instant, until the next Shift.
 func (db *DB) Freeze(t testing.TB, at time.Time) {
 	t.Helper()
-	db.clock(t, fmt.Sprintf("timestamptz ''%s''", at.UTC().Format("2006-01-02 15:04:05.999999Z07:00")))
+	db.wind(t)
+	db.Exec(t, `SELECT setval('clock_stands', $1)`, at.UnixMicro())
 }
 
-// Wind makes the database's clock stand still, and returns what moves it. To move it
-// costs next to nothing: after Shift and Freeze every connection plans its statements
-// anew. It may be called once.
-func (db *DB) Wind(t testing.TB) func(time.Time) {
+// wind makes the clock one that can be moved. To move it costs next to nothing: after
+// another body of its function every connection would plan its statements anew.
+func (db *DB) wind(t testing.TB) {
 	t.Helper()
-	db.Exec(t, `CREATE SEQUENCE clockwork`)
-	db.Exec(t, `GRANT USAGE ON SEQUENCE clockwork TO `+Application)
-	move := func(at time.Time) {
-		t.Helper()
-		db.Exec(t, `SELECT setval('clockwork', $1)`, at.UnixMicro())
-	}
-	move(time.Now())
-	db.clock(t, `timestamptz ''epoch'' + pg_sequence_last_value(''clockwork''::regclass) * interval ''1 microsecond''`)
-	return move
-}
-
-func (db *DB) clock(t testing.TB, now string) {
-	t.Helper()
-	db.Exec(t, `CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT `+now+`'`)
+	db.wound.Do(func() {
+		db.Exec(t, `
+			CREATE SEQUENCE IF NOT EXISTS clock_stands MINVALUE -9223372036854775808;
+			CREATE SEQUENCE IF NOT EXISTS clock_ahead MINVALUE -9223372036854775808;
+			GRANT USAGE ON SEQUENCE clock_stands, clock_ahead TO PUBLIC;
+			CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE RETURN coalesce(
+				timestamptz 'epoch' + pg_sequence_last_value('clock_stands'::regclass) * interval '1 microsecond',
+				clock_timestamp() + pg_sequence_last_value('clock_ahead'::regclass) * interval '1 microsecond')`)
+	})
 }
 
 // Deadline is when the code that counts of a request stops working.

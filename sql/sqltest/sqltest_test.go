@@ -49,16 +49,15 @@ func TestDump(t *testing.T) {
 	}
 }
 
-// Wind moves the clock of every connection to the microsecond, also where it was
+// Freeze moves the clock of every connection to the microsecond, also where it was
 // planned before.
-func TestWind(t *testing.T) {
+func TestFreeze(t *testing.T) {
 	db := sqltest.Open(t)
-	move := db.Wind(t)
 	for _, at := range []time.Time{
 		time.Date(2031, 10, 26, 2, 59, 59, 999_999_000, conversion.Paris),
 		time.Date(2032, 2, 29, 0, 0, 0, 1_000, conversion.Paris),
 	} {
-		move(at)
+		db.Freeze(t, at)
 		if now, err := db.Now(t.Context()); err != nil || !now.Equal(at) {
 			t.Errorf("it is %s, %v; want %s", now, err, at)
 		}
