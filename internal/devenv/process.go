@@ -144,7 +144,9 @@ func command(ctx context.Context, who identity, dir, path string, args ...string
 }
 
 // neutralEnvironment is ours without PostgreSQL's own variables (PGDATA, PGHOST,
-// PGOPTIONS …), in UTC and with English messages.
+// PGOPTIONS …), in UTC and with English messages. Memory comes in pages of 2 MiB where
+// the system has the GNU library: a session of PostgreSQL takes a thousand small ones
+// otherwise, and a fifth more of the processor on a virtual machine.
 func neutralEnvironment() []string {
 	var env []string
 	for _, v := range os.Environ() {
@@ -152,5 +154,5 @@ func neutralEnvironment() []string {
 			env = append(env, v)
 		}
 	}
-	return append(env, "LC_ALL=C", "TZ=UTC")
+	return append(env, "LC_ALL=C", "TZ=UTC", "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.top_pad=8388608")
 }
