@@ -24,12 +24,12 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%s (%s): %s\n%s\n%s\n%s", v.ID, v.Impact, v.Help, v.Target, v.HTML, v.Summary)
 }
 
-// Axe judges the page that the browser shows, as it looks now, by all rules of axe-core
-// but these: WCAG 2.2 up to AAA, best practices, and experimental rules. It leaves out
-// the rules that axe-core calls deprecated. A result that axe-core leaves to a human
+// Axe judges the page that the browser shows, as it looks now, by these rules of
+// axe-core alone, or by all if none is named: WCAG 2.2 up to AAA, best practices, and
+// experimental rules. It leaves out the rules that axe-core calls deprecated. A result that axe-core leaves to a human
 // eye is no violation, and frames are not seen. The page's policy for scripts does not
 // matter. In the page, window.axe is left behind.
-func Axe(t testing.TB, browser context.Context, except ...string) []Violation {
+func Axe(t testing.TB, browser context.Context, only ...string) []Violation {
 	t.Helper()
 	program, err := axeFiles.ReadFile("axe/node_modules/axe-core/axe.min.js")
 	if err != nil {
@@ -42,12 +42,12 @@ func Axe(t testing.TB, browser context.Context, except ...string) []Violation {
 	if there { // the page was judged before, in another look
 		program = nil
 	}
-	left, err := json.Marshal(append([]string{}, except...))
+	rules, err := json.Marshal(append([]string{}, only...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	found, err := chromedp.Run(browser, chromedp.Evaluate[[]Violation](
-		fmt.Sprintf("%s;\n(%s)(%s)", program, findViolations, left), chromedp.EvalAwaitPromise))
+		fmt.Sprintf("%s;\n(%s)(%s)", program, findViolations, rules), chromedp.EvalAwaitPromise))
 	if err != nil {
 		t.Fatalf("axe-core: %v", err)
 	}
@@ -60,11 +60,11 @@ func Axe(t testing.TB, browser context.Context, except ...string) []Violation {
 //go:embed axe
 var axeFiles embed.FS
 
-// findViolations runs axe-core without some rules and returns its violations, one for
+// findViolations runs axe-core and returns its violations, one for
 // each element. A target is a list of selectors; a list within it has one for each
 // shadow tree.
-const findViolations = `async except => {
-	const wanted = axe.getRules().filter(r => !r.tags.includes('deprecated') && !except.includes(r.ruleId));
+const findViolations = `async only => {
+	const wanted = axe.getRules().filter(r => only.length ? only.includes(r.ruleId) : !r.tags.includes('deprecated'));
 	const { violations } = await axe.run(document, {
 		runOnly: { type: 'rule', values: wanted.map(r => r.ruleId) },
 		resultTypes: ['violations'],
