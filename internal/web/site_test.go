@@ -198,11 +198,6 @@ func (a answered) expect(t testing.TB, status int, texts ...string) answered {
 	return a
 }
 
-var (
-	tags   = regexp.MustCompile(`<[^>]*>`)
-	blanks = regexp.MustCompile(`\s+`)
-)
-
 // metric is the value of a line of the metrics.
 func (s *site) metric(name string) string {
 	s.t.Helper()
@@ -227,10 +222,14 @@ func (s *site) hashed(want string) {
 
 // text is what a page says, blanks made plain.
 func text(body string) string {
-	s := tags.ReplaceAllString(body, "")
-	s = strings.NewReplacer("&nbsp;", " ", "\u00a0", " ", "&#39;", "'", "&#43;", "+", "&amp;", "&", "&gt;", ">").Replace(s)
-	return blanks.ReplaceAllString(s, " ")
+	words := strings.Split(body, "<")
+	for i, tagged := range words[1:] {
+		_, words[i+1], _ = strings.Cut(tagged, ">")
+	}
+	return strings.Join(strings.Fields(characters.Replace(strings.Join(words, ""))), " ")
 }
+
+var characters = strings.NewReplacer("&nbsp;", " ", "&#39;", "'", "&#43;", "+", "&amp;", "&", "&gt;", ">")
 
 // title is the page's <title>.
 func (a answered) title() string {
