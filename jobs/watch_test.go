@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"bascule/internal/conversion"
-	"bascule/internal/mail"
 	"bascule/internal/smtp"
 	"bascule/jobs"
 	"bascule/sql"
@@ -46,14 +45,13 @@ func (s *stage) watch(alert conversion.Email) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	from := mail.Sender{Address: sqltest.Email(s.t, "ne-pas-repondre@bascule.example")}
-	composer, err := mail.NewComposer(mail.Office{From: from, PublicURL: "https://espace.example", Help: "Assistance"})
+	text, err := composer()
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	relay := smtp.NewClient(cfg, 1)
 	w := &jobs.Watcher{DB: s.db.DB, Every: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(s.log, nil)), Alert: alert,
-		Composer: composer, Relay: relay, From: from.Address, Domain: "espace.example"}
+		Composer: text, Relay: relay, From: sqltest.Email(s.t, "ne-pas-repondre@bascule.example"), Domain: "espace.example"}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); w.Run(ctx) }()
