@@ -269,11 +269,12 @@ func awaitCampaign(ts *testscript.TestScript, _ bool, args []string) {
 	}))
 }
 
-// poll calls f until it has no complaint.
+// poll calls f until it has no complaint. Most ask a command, which takes a tenth of a
+// second.
 func poll(f func() error) error {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
-	again := time.NewTicker(20 * time.Millisecond)
+	again := time.NewTicker(200 * time.Millisecond)
 	defer again.Stop()
 	for {
 		err := f()
