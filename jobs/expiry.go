@@ -53,7 +53,7 @@ func (e *Expirer) Run(ctx context.Context) error {
 	return nil
 }
 
-// remind makes reminders due until all windows at half time have been looked at (D16).
+// remind makes reminders due until all deadlines at half time have been looked at (D16).
 func (e *Expirer) remind(ctx context.Context) error {
 	reminded := 0
 	for {
@@ -62,7 +62,7 @@ func (e *Expirer) remind(ctx context.Context) error {
 			return err
 		}
 		reminded += looked.Reminded
-		if looked.Windows < sweepSize {
+		if looked.Deadlines < sweepSize {
 			break
 		}
 	}

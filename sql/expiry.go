@@ -13,8 +13,8 @@ type Swept struct {
 
 // Looked is what one look at half time did.
 type Looked struct {
-	Windows  int `db:"looked"`   // of codes that started together
-	Reminded int `db:"reminded"` // codes whose reminder is due
+	Deadlines int `db:"looked"`   // of codes that started together
+	Reminded  int `db:"reminded"` // codes whose reminder is due
 }
 
 var (
@@ -24,7 +24,7 @@ var (
 	remind string
 )
 
-// Remind looks at up to limit windows of codes that have reached half time, and makes
+// Remind looks at up to limit deadlines that have reached half time, and makes
 // the reminders due (D16).
 func (db *DB) Remind(ctx context.Context, limit int) (Looked, error) {
 	var l Looked

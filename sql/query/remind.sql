@@ -1,4 +1,4 @@
--- Makes reminders due for the codes of up to $1 windows that have reached half time, once (D16). Each code is good, was not
+-- Makes reminders due for the codes of up to $1 deadlines that have reached half time, once (D16). Each code is good, was not
 -- typed and did not bounce. The start of a reminder finds out whether it may leave. A code that somebody holds is looked at
 -- again.
 WITH clock AS MATERIALIZED (
