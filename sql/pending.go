@@ -3,28 +3,15 @@ package sql
 import (
 	"context"
 	_ "embed"
-	"time"
 
 	"bascule/internal/conversion"
 )
-
-// A PendingGroup counts invitations that have not started, of one priority and one day
-// of expiry.
-type PendingGroup struct {
-	Released  bool      `db:"released"` // the invitations wait for a worker, no longer for their campaign
-	Priority  int       `db:"priority"`
-	Expires   time.Time `db:"expires"`    // midnight UTC
-	Address   int       `db:"address"`    // a number for an address that is to have more mails than it may have on a day (D16); 0: other addresses
-	NotBefore time.Time `db:"not_before"` // the day in Paris, as midnight UTC, before which they wait (D16, D17); the epoch if they do not
-	Mails     int       `db:"mails"`
-	Alone     int       `db:"alone"` // invitations to subscribers who are left alone without end (D17)
-}
 
 //go:embed query/pending.sql
 var pending string
 
 // Pending counts the invitations of a campaign that have not started, in no order.
-func (db *DB) Pending(ctx context.Context, c Campaign) (groups []PendingGroup, err error) {
+func (db *DB) Pending(ctx context.Context, c Campaign) (groups []conversion.PendingGroup, err error) {
 	err = db.x.SelectContext(ctx, &groups, pending, c.ID, conversion.MailsPerAddress)
 	return groups, wrap(err, "group the invitations of campaign %q", c.Name)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"bascule/internal/conversion"
 	"bascule/sql"
 )
 
@@ -23,7 +24,7 @@ func TestPending(t *testing.T) {
 	p := d.stands("spring", sql.CampaignRunning, 5, 1)
 	groups, err := d.Pending(d.ctx, p.Campaign)
 	d.must(err)
-	slices.SortFunc(groups, func(x, _ sql.PendingGroup) int {
+	slices.SortFunc(groups, func(x, _ conversion.PendingGroup) int {
 		if x.Released {
 			return -1
 		}
@@ -34,7 +35,7 @@ func TestPending(t *testing.T) {
 		groups[i].Expires, groups[i].NotBefore = groups[i].Expires.UTC(), groups[i].NotBefore.UTC()
 	}
 	epoch := time.Unix(0, 0).UTC()
-	want := []sql.PendingGroup{{Released: true, Priority: 5, Expires: expires, NotBefore: epoch, Mails: 1}, {Priority: 5, Expires: expires, NotBefore: epoch, Mails: 5, Alone: 3}}
+	want := []conversion.PendingGroup{{Released: true, Priority: 5, Expires: expires, NotBefore: epoch, Mails: 1}, {Priority: 5, Expires: expires, NotBefore: epoch, Mails: 5, Alone: 3}}
 	if !slices.Equal(groups, want) {
 		t.Errorf("what has not started: %+v, want %+v", groups, want)
 	}

@@ -88,14 +88,12 @@ func (a *app) foresight(ctx context.Context, db *sql.DB, p sql.CampaignProgress,
 	if err != nil {
 		return f, err
 	}
-	groups := make([]plan.Group, len(pending))
-	for i, g := range pending {
-		groups[i] = plan.Group(g)
+	for _, g := range pending {
 		if g.Expires.Format(time.DateOnly) < parisDay(now) {
 			f.Dead += g.Mails - g.Alone
 		}
 	}
-	f.Plan = plan.Make(groups, f.Brakes)
+	f.Plan = plan.Make(pending, f.Brakes)
 	return f, nil
 }
 

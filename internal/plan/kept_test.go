@@ -76,14 +76,10 @@ func (d *desk) foresee(name string, b plan.Brakes) plan.Plan {
 	d.must(err)
 	pending, err := d.Pending(d.t.Context(), p.Campaign)
 	d.must(err)
-	var groups []plan.Group
-	for _, g := range pending {
-		groups = append(groups, plan.Group(g))
-	}
 	b.From, err = d.Now(d.t.Context())
 	d.must(err)
 	b.PerDay, b.Today, b.MinHelp = p.PerDay, p.StartedToday, p.MinHelp
-	return plan.Make(groups, b)
+	return plan.Make(pending, b)
 }
 
 // D13, D14, D16: a campaign runs day by day, and hour by hour, as its plan says: over

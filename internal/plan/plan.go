@@ -13,17 +13,6 @@ import (
 	"bascule/internal/conversion"
 )
 
-// A Group is a number of invitations that are equal in their campaign's order (D13).
-type Group struct {
-	Released  bool      // the invitations wait for a worker already: they leave before all others
-	Priority  int       // 1 to 9
-	Expires   time.Time // midnight UTC of the last day of their certificates
-	Address   int       // the one address they all go to, which has few mails a day (D16); 0: other addresses
-	NotBefore time.Time // midnight UTC of the day before which they wait
-	Mails     int
-	Alone     int // invitations to subscribers who are left alone (D17): they stay
-}
-
 // Brakes are the limits of a campaign.
 type Brakes struct {
 	From     time.Time     // nothing leaves before this instant
@@ -56,8 +45,8 @@ type Day struct {
 	Date        time.Time // its midnight, told in UTC
 	Mails       int
 	Late        int
-	First, Last time.Time // when the first and the last leave
-	Parts       []Group   // without their addresses
+	First, Last time.Time                 // when the first and the last leave
+	Parts       []conversion.PendingGroup // without their addresses
 }
 
 // Horizon is how far a plan looks: a campaign that takes longer has no plan.
@@ -66,7 +55,7 @@ const Horizon = 10 * 366 * 24 * time.Hour
 // Make foresees the fates of the groups. It assumes that nothing fails, that nobody
 // changes the brakes, and that workers are fast enough. The first invitations in the
 // order of a day leave first.
-func Make(groups []Group, b Brakes) Plan {
+func Make(groups []conversion.PendingGroup, b Brakes) Plan {
 	m := making{Brakes: b, help: make(map[time.Duration]int)}
 	for _, g := range groups {
 		m.plan.Alone += g.Alone
@@ -84,8 +73,8 @@ func Make(groups []Group, b Brakes) Plan {
 type making struct {
 	Brakes
 	plan   Plan
-	groups []Group // invitations that have not left
-	left   int     // their number
+	groups []conversion.PendingGroup // invitations that have not left
+	left   int                       // their number
 	help   map[time.Duration]int
 
 	date  time.Time // the day, as midnight in UTC
@@ -95,7 +84,7 @@ type making struct {
 
 // leaving is how many of a group leave today, if there is room.
 type leaving struct {
-	*Group
+	*conversion.PendingGroup
 	n int
 }
 
@@ -170,8 +159,8 @@ func (m *making) enter(at time.Time) {
 // line brings what may leave today into its order. An address gets a few mails a day,
 // and its other mails wait (D16).
 func (m *making) line() {
-	m.groups = slices.DeleteFunc(m.groups, func(g Group) bool { return g.Mails == 0 })
-	slices.SortStableFunc(m.groups, func(x, y Group) int {
+	m.groups = slices.DeleteFunc(m.groups, func(g conversion.PendingGroup) bool { return g.Mails == 0 })
+	slices.SortStableFunc(m.groups, func(x, y conversion.PendingGroup) int {
 		return cmp.Or(cmp.Compare(one(y.Released), one(x.Released)), cmp.Compare(x.Priority, y.Priority),
 			cmp.Compare(one(x.Expires.Before(m.date)), one(y.Expires.Before(m.date))), x.Expires.Compare(y.Expires))
 	})
@@ -235,7 +224,7 @@ func (m *making) take(n int, first, last time.Time) {
 	m.sample(n, first, last)
 	for n > 0 {
 		next := &m.queue[0]
-		part := Group{Released: next.Released, Priority: next.Priority, Expires: next.Expires, Mails: min(n, next.n)}
+		part := conversion.PendingGroup{Released: next.Released, Priority: next.Priority, Expires: next.Expires, Mails: min(n, next.n)}
 		if d.add(part); part.Expires.Before(m.date) {
 			d.Late += part.Mails
 			m.plan.Late += part.Mails
@@ -257,7 +246,7 @@ func (m *making) day(at time.Time) *Day {
 }
 
 // add joins a part to the one before, if it goes on from the hour before.
-func (d *Day) add(part Group) {
+func (d *Day) add(part conversion.PendingGroup) {
 	if n := len(d.Parts); n > 0 {
 		last := &d.Parts[n-1]
 		if last.Released == part.Released && last.Priority == part.Priority && last.Expires.Equal(part.Expires) {

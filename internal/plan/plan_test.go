@@ -46,9 +46,9 @@ func dateOf(at time.Time) time.Time {
 func TestAddsUp(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		groups := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) plan.Group {
+		groups := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) conversion.PendingGroup {
 			mails := rapid.IntRange(1, 40).Draw(t, "mails")
-			return plan.Group{
+			return conversion.PendingGroup{
 				Released: rapid.IntRange(0, 9).Draw(t, "released") == 0,
 				Priority: rapid.IntRange(1, 9).Draw(t, "priority"), Expires: day(rapid.IntRange(-30, 60).Draw(t, "expires")),
 				Address: max(0, rapid.IntRange(-6, 3).Draw(t, "address")), NotBefore: day(rapid.IntRange(-60, 6).Draw(t, "not before")),
@@ -72,7 +72,7 @@ func TestAddsUp(t *testing.T) {
 	})
 }
 
-func checkSum(t *rapid.T, groups []plan.Group, p plan.Plan) {
+func checkSum(t *rapid.T, groups []conversion.PendingGroup, p plan.Plan) {
 	held, alone, sum, late := 0, 0, 0, 0
 	for _, g := range groups {
 		held, alone = held+g.Mails, alone+g.Alone
@@ -118,8 +118,8 @@ func checkDays(t *rapid.T, p plan.Plan, b plan.Brakes) {
 
 // checkOrder finds what leaves of each day by looking at all mails one by one. An
 // address gets five of them on a day (D16).
-func checkOrder(t *rapid.T, groups []plan.Group, p plan.Plan) {
-	var mails []plan.Group
+func checkOrder(t *rapid.T, groups []conversion.PendingGroup, p plan.Plan) {
+	var mails []conversion.PendingGroup
 	for _, g := range groups {
 		for range g.Mails - g.Alone {
 			one := g
@@ -127,7 +127,7 @@ func checkOrder(t *rapid.T, groups []plan.Group, p plan.Plan) {
 			mails = append(mails, one)
 		}
 	}
-	rank := func(g plan.Group, today time.Time) (r int) {
+	rank := func(g conversion.PendingGroup, today time.Time) (r int) {
 		if !g.Released {
 			r = 100
 		}
@@ -137,17 +137,17 @@ func checkOrder(t *rapid.T, groups []plan.Group, p plan.Plan) {
 		return r
 	}
 	for _, d := range p.Days {
-		slices.SortStableFunc(mails, func(x, y plan.Group) int {
+		slices.SortStableFunc(mails, func(x, y conversion.PendingGroup) int {
 			return cmp.Or(cmp.Compare(rank(x, d.Date), rank(y, d.Date)), x.Expires.Compare(y.Expires))
 		})
 		left, had := 0, make(map[int]int)
-		mails = slices.DeleteFunc(mails, func(m plan.Group) bool {
+		mails = slices.DeleteFunc(mails, func(m conversion.PendingGroup) bool {
 			if left == d.Mails || m.NotBefore.After(d.Date) || m.Address != 0 && had[m.Address] == 5 {
 				return false
 			}
 			left++
 			had[m.Address]++
-			want := plan.Group{Released: m.Released, Priority: m.Priority, Expires: m.Expires, Mails: 1}
+			want := conversion.PendingGroup{Released: m.Released, Priority: m.Priority, Expires: m.Expires, Mails: 1}
 			got := partOf(d, left)
 			if got.Mails = 1; got != want {
 				t.Fatalf("mail %d of %s is %+v, want %+v", left, d.Date, got, want)
@@ -161,20 +161,20 @@ func checkOrder(t *rapid.T, groups []plan.Group, p plan.Plan) {
 }
 
 // partOf is the part of a day's nth mail.
-func partOf(d plan.Day, n int) plan.Group {
+func partOf(d plan.Day, n int) conversion.PendingGroup {
 	for _, part := range d.Parts {
 		if n -= part.Mails; n <= 0 {
 			return part
 		}
 	}
-	return plan.Group{}
+	return conversion.PendingGroup{}
 }
 
 // D13, D14: one plan, worked out by hand. The code of a mail that leaves on Friday the 2nd of
 // May 2031 at 19:30 has no assistance before Monday.
 func TestByHand(t *testing.T) {
 	t.Parallel()
-	p := plan.Make([]plan.Group{
+	p := plan.Make([]conversion.PendingGroup{
 		{Priority: 5, Expires: day(2), Mails: 12},
 		{Priority: 5, Expires: day(31), Mails: 3, Alone: 1},
 		{Priority: 1, Expires: day(31), Mails: 2},
@@ -201,7 +201,7 @@ func TestByHand(t *testing.T) {
 // D13: a rate spreads the mails of a day, and goes on over midnight as if there were none.
 func TestRate(t *testing.T) {
 	t.Parallel()
-	p := plan.Make([]plan.Group{{Priority: 5, Expires: day(31), Mails: 10}}, plan.Brakes{
+	p := plan.Make([]conversion.PendingGroup{{Priority: 5, Expires: day(31), Mails: 10}}, plan.Brakes{
 		From: paris(t, "2031-05-01 22:50"), Rate: 1.0 / 1200, Lifetime: lifetime, Help: hours(t, "Mon-Fri 08:00-19:30"),
 	})
 	if len(p.Days) != 2 || p.Days[0].Mails != 4 || !p.Days[1].First.Equal(paris(t, "2031-05-02 00:10")) || !p.Last.Equal(paris(t, "2031-05-02 01:50")) {
@@ -212,7 +212,7 @@ func TestRate(t *testing.T) {
 // D14: a plan tells which invitations can never start.
 func TestNever(t *testing.T) {
 	t.Parallel()
-	p := plan.Make([]plan.Group{{Priority: 5, Expires: day(2), Mails: 3}}, plan.Brakes{
+	p := plan.Make([]conversion.PendingGroup{{Priority: 5, Expires: day(2), Mails: 3}}, plan.Brakes{
 		From: day(1), MinHelp: 30 * time.Hour, Lifetime: lifetime, Help: hours(t, "Mon-Fri 08:00-19:30"),
 	})
 	if p.Never != 3 || p.Mails != 0 || !p.Last.IsZero() {

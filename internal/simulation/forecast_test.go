@@ -36,11 +36,7 @@ func (s *simulation) foreseeAnew() {
 	s.must(err)
 	pending, err := s.db.Pending(s.t.Context(), p.Campaign)
 	s.must(err)
-	var groups []plan.Group
-	for _, g := range pending {
-		groups = append(groups, plan.Group(g))
-	}
-	s.forecast = forecast{from: s.now, known: true, waiting: len(s.deferred), Plan: plan.Make(groups, plan.Brakes{
+	s.forecast = forecast{from: s.now, known: true, waiting: len(s.deferred), Plan: plan.Make(pending, plan.Brakes{
 		From: s.now, PerDay: p.PerDay, Today: p.StartedToday, MinHelp: p.MinHelp, Lifetime: lifetime, Help: s.help})}
 }
 

@@ -41,7 +41,7 @@ func TestPlanJoinsDays(t *testing.T) {
 	t.Parallel()
 	day := func(n, mails int) plan.Day {
 		return plan.Day{Date: time.Date(2026, 6, n, 0, 0, 0, 0, time.UTC), Mails: mails,
-			Parts: []plan.Group{{Priority: n, Expires: time.Date(2026, 7, n, 0, 0, 0, 0, time.UTC)}}}
+			Parts: []conversion.PendingGroup{{Priority: n, Expires: time.Date(2026, 7, n, 0, 0, 0, 0, time.UTC)}}}
 	}
 	var b strings.Builder
 	writeDays(&b, []plan.Day{day(1, 20), day(2, 20), day(4, 20), day(5, 7)})
