@@ -319,10 +319,9 @@ func (a *attempt) welcome(token string, email conversion.Email) error {
 
 // mailPage is the data of activation_mail.html (R19–R22).
 type mailPage struct {
-	Email             string
-	Standing          bool      // an earlier mail to this address stands
-	MailedAt, Expires time.Time // of that mail; zero if the page does not tell them
-	Own               bool      // chosen in the space, entered with the certificate
+	sql.Choice
+	Email string
+	Own   bool // chosen in the space, entered with the certificate
 }
 
 func (a *attempt) tellMailed(email conversion.Email, choice sql.Choice) error {
@@ -330,6 +329,6 @@ func (a *attempt) tellMailed(email conversion.Email, choice sql.Choice) error {
 }
 
 func (s *Server) tellMail(w http.ResponseWriter, r *http.Request, email conversion.Email, choice sql.Choice, v view) error {
-	v.Step, v.Data = stepActivation, mailPage{email.String(), choice.Standing, choice.MailedAt, choice.ExpiresAt, v.Own}
+	v.Step, v.Data = stepActivation, mailPage{choice, email.String(), v.Own}
 	return s.write(w, r, http.StatusOK, "activation_mail", v)
 }

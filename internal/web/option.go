@@ -16,7 +16,7 @@ import (
 type optionPage struct {
 	spaceHeader
 	Stale   bool // the revocation lists are out of date: nothing irrevocable may happen now
-	Pending *pendingChoice
+	Pending *sql.OpenChoice
 }
 
 // showOption tells that the change is irrevocable, before it asks anything (R12).
@@ -130,7 +130,7 @@ func (o *option) answer(email conversion.Email, choice sql.Choice, err error) (o
 func (o *option) ask(c correction) error {
 	page := identifiersPage{Action: "/espace/identifiants", Own: true, NoOther: o.entry.last}
 	if p := o.entry.pending(); p != nil {
-		page.Pending, page.PendingTaken = p.Email, p.Taken
+		page.Pending, page.PendingTaken = p.Email.String(), p.Taken
 	}
 	return o.writeIdentifiers(o.w, o.r, o.entry.space, page, c)
 }

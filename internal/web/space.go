@@ -10,6 +10,7 @@ import (
 
 	"bascule/internal/conversion"
 	"bascule/internal/text"
+	"bascule/sql"
 )
 
 // spaceHeader is the common part of the pages of a space.
@@ -35,21 +36,15 @@ type spacePage struct {
 	Pages     int
 	Page      int // from 1
 	Expires   time.Time
-	Pending   *pendingChoice
+	Pending   *sql.OpenChoice
 }
 
-// pendingChoice is an option whose code has not been typed yet (R20–R23).
-type pendingChoice struct {
-	Email             string
-	Taken             bool      // the address has become another space's identifier meanwhile
-	MailedAt, Expires time.Time // zero while the mail is queued
-}
-
-func (e entry) pending() *pendingChoice {
+// pending is an option whose code has not been typed yet (R20–R23); nil for none.
+func (e entry) pending() *sql.OpenChoice {
 	if e.open.Email.IsZero() {
 		return nil
 	}
-	return &pendingChoice{Email: e.open.Email.String(), Taken: e.open.Taken, MailedAt: e.open.StartedAt, Expires: e.open.ExpiresAt}
+	return &e.open
 }
 
 // companiesPerPage keeps a page small for accountants with hundreds of companies.
