@@ -36,7 +36,8 @@ var recipients = []string{"delivered-to", "x-original-to", "envelope-to", "x-env
 
 // Read reads one mail. It never fails: bytes that are no mail tell nothing.
 func Read(raw []byte) Report {
-	m := parse(raw[:min(len(raw), maxMail)])
+	left := maxParts
+	m := parseEntity(utf8Text(raw[:min(len(raw), maxMail)], ""), 0, &left)
 	r := Report{Class: classify(m)}
 	for _, name := range recipients {
 		r.Paths = append(r.Paths, m.header[name]...)

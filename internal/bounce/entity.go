@@ -41,11 +41,6 @@ type entity struct {
 	parts  []*entity
 }
 
-func parse(raw []byte) *entity {
-	left := maxParts
-	return parseEntity(utf8Text(raw, ""), 0, &left)
-}
-
 // parseEntity takes an entity apart as far as it can be understood. Mail servers make
 // mistakes, and so do servers that pass mails on.
 func parseEntity(raw []byte, depth int, left *int) *entity {

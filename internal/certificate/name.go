@@ -74,7 +74,7 @@ func parseName(text string) []attribute {
 		return nil
 	}
 	var p parser
-	p.skip(cutTitle(text))
+	p.skip(text[len(title.FindString(text)):])
 	var all []attribute
 	for p.rest != "" {
 		all = append(all, p.attribute())
@@ -84,8 +84,6 @@ func parseName(text string) []attribute {
 
 // title is the word that OpenSSL, certutil and keytool write before an issuer's name.
 var title = regexp.MustCompile(`^(?i:issuer|[ée]metteur)\s*[:=]`)
-
-func cutTitle(text string) string { return text[len(title.FindString(text)):] }
 
 const (
 	separators = ",;+/\n"

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -105,7 +106,7 @@ func listenAll(listeners []Listener) ([]net.Listener, error) {
 func (l Listener) server(log *slog.Logger) *http.Server {
 	srv := &http.Server{
 		Handler: l.Handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes + l.Header, ErrorLog: newServerLog(log),
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes + l.Header, ErrorLog: stdlog.New(serverLog{log}, "", 0),
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: 16 << 10,
 			MaxReceiveBufferPerConnection: http2Buffer, MaxReceiveBufferPerStream: http2Buffer},

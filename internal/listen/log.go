@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"log"
 	"log/slog"
 	"strings"
 )
@@ -10,8 +9,6 @@ import (
 // clients that hang up, with their network address: they are dropped (I6). Two kinds
 // concern the operator.
 type serverLog struct{ log *slog.Logger }
-
-func newServerLog(l *slog.Logger) *log.Logger { return log.New(serverLog{l}, "", 0) }
 
 func (l serverLog) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"iter"
 	"time"
 
@@ -18,12 +17,6 @@ type book struct {
 	*workbook.Book
 	styles       styles
 	rowsPerSheet int // with the header
-}
-
-// newBook begins a workbook with its sheets in the order that people read them.
-func newBook(w io.Writer, rowsPerSheet int) *book {
-	b := workbook.New(w, summaryName, daySheet, monthSheet, domainSheet, issuerSheet, requestSheet)
-	return &book{Book: b, styles: newStyles(b), rowsPerSheet: rowsPerSheet}
 }
 
 // A column of a table of T. A column with a group begins it; the next such column

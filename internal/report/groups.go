@@ -100,13 +100,6 @@ var fates = [...]struct {
 	{"Demande annulée", func(s *spaces) int { return s.Cancelled }},
 }
 
-func (b *book) writeGroups(g groups, t *tally) {
-	b.writeDays(t.byDay())
-	b.writeGroup(monthSheet, "Fin du certificat", 22, g.months, others{}, g.all)
-	b.writeGroup(domainSheet, "Messagerie de l’adresse de contact", 40, g.domains, g.otherDomains, g.all)
-	b.writeGroup(issuerSheet, "Émetteur du certificat", 60, g.issuers, g.otherIssuers, g.all)
-}
-
 // groupColumns are the columns of a sheet of groups.
 func (b *book) groupColumns(title string, width float64) []column[spaces] {
 	s := b.styles

@@ -32,19 +32,24 @@ func Write(w io.Writer, r conversion.Report) error { return write(w, r, maxRows)
 const maxRows = 1 << 20
 
 func write(w io.Writer, r conversion.Report, rowsPerSheet int) error {
-	b := newBook(w, rowsPerSheet)
+	// The sheets are in the order in which people read them.
+	b := &book{Book: workbook.New(w, summaryName, daySheet, monthSheet, domainSheet, issuerSheet, requestSheet), rowsPerSheet: rowsPerSheet}
+	b.styles = newStyles(b.Book)
 	g, err := gather(r.Spaces)
 	if err != nil {
 		return fmt.Errorf("report: spaces: %w", err)
 	}
-	t := newTally()
+	t := &tally{states: make(map[conversion.State]int), days: make(map[int64]*[len(dayColumns)]int)}
 	if err := fill(b, requestSheet, b.requestColumns(), r.Requests, t.add); err != nil {
 		return fmt.Errorf("report: requests: %w", err)
 	}
 	if err := fill(b, rejectedSheet, b.rejectedColumns(), r.Rejected, nil); err != nil {
 		return fmt.Errorf("report: rejected rows: %w", err)
 	}
-	b.writeGroups(g, t)
+	b.writeDays(t.byDay())
+	b.writeGroup(monthSheet, "Fin du certificat", 22, g.months, others{}, g.all)
+	b.writeGroup(domainSheet, "Messagerie de l’adresse de contact", 40, g.domains, g.otherDomains, g.all)
+	b.writeGroup(issuerSheet, "Émetteur du certificat", 60, g.issuers, g.otherIssuers, g.all)
 	b.summarize(r, g.all, t)
 	if err := b.Close(); err != nil {
 		return fmt.Errorf("report: %w", err)

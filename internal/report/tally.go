@@ -44,10 +44,6 @@ func ended(s conversion.State) func(*conversion.ReportRequest) time.Time {
 	}
 }
 
-func newTally() *tally {
-	return &tally{states: make(map[conversion.State]int), days: make(map[int64]*[len(dayColumns)]int)}
-}
-
 func (t *tally) add(r *conversion.ReportRequest) {
 	t.states[r.State]++
 	if r.NotDelivered {
