@@ -13,7 +13,8 @@ import (
 // A connector makes the connections of a pool.
 type connector struct {
 	url      string
-	settings string       // the first statement of each connection; "": none, and nothing is prepared
+	settings string       // the first statement of each connection
+	prepares bool         // each statement with arguments, once
 	patience atomic.Int64 // a time.Duration
 }
 
@@ -37,10 +38,14 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, fmt.Errorf("no connection within %s: %w", connecting, err)
 	}
 	l.connected.Store(true)
-	if err != nil || c.settings == "" {
-		return made, err
+	if err != nil {
+		return nil, err
 	}
-	return prepare(ctx, made, l, c.settings)
+	conn, err := setUp(ctx, made, l, c.settings)
+	if err == nil && !c.prepares {
+		return made, nil
+	}
+	return conn, err
 }
 
 // Driver implements driver.Connector.
@@ -69,9 +74,9 @@ type pqConn interface {
 	driver.Validator
 }
 
-// prepare makes a conn, and runs settings as a statement. Poolers refuse parameters of
-// the connection.
-func prepare(ctx context.Context, made driver.Conn, l *link, settings string) (*conn, error) {
+// setUp makes a conn, and runs settings as a statement. Poolers refuse parameters of the
+// connection.
+func setUp(ctx context.Context, made driver.Conn, l *link, settings string) (driver.Conn, error) {
 	c := &conn{pqConn: made.(pqConn), link: l, statements: make(map[string]driver.Stmt)}
 	if _, err := c.ExecContext(ctx, settings, nil); err != nil {
 		c.Close()
