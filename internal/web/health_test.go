@@ -19,7 +19,7 @@ func TestWithoutDatabase(t *testing.T) {
 	s := newSite(t)
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	s.get("/readyz").expect(t, http.StatusOK)
-	s.pages.Close()
+	s.db.DB.Close()
 	s.get("/healthz").expect(t, http.StatusOK)
 	s.get("/readyz").expect(t, http.StatusServiceUnavailable)
 	page := s.post(full(proof, "contact@a.example")).expect(t, http.StatusServiceUnavailable, "Service momentanément indisponible")

@@ -225,7 +225,7 @@ func TestPasswordPagesWithoutDatabase(t *testing.T) {
 	v.submit("/mot-de-passe-oublie", trust("contact@a.example")).expect(t, http.StatusOK, perhaps)
 	proof := s.mailReset(r)
 	v.connect("contact@a.example").leadsTo(t, "/espace")
-	s.pages.Close()
+	s.db.DB.Close()
 	for path, form := range map[string]url.Values{
 		"/connexion": login("contact@a.example", password), "/mot-de-passe-oublie": trust("contact@a.example"), "/deconnexion": nil,
 		"/nouveau-mot-de-passe": newPassword(proof, "Another9Secret"), "/espace/mot-de-passe": change(password, "Another9Secret"),

@@ -37,10 +37,15 @@ const conns = 20
 
 // Open makes a database that is gone when the test ends. The package's TestMain
 // calls devtest.Main.
-func Open(t testing.TB) *DB {
+func Open(t testing.TB) *DB { return open(t, sql.Open) }
+
+// OpenPages is Open with a pool for pages, as serve has one.
+func OpenPages(t testing.TB) *DB { return open(t, sql.OpenPages) }
+
+func open(t testing.TB, connect func(context.Context, string, int) (*sql.DB, error)) *DB {
 	t.Helper()
 	url := devtest.Database(t, migrate)
-	db, err := sql.Open(context.Background(), As(t, url, Application), conns)
+	db, err := connect(context.Background(), As(t, url, Application), conns)
 	must(t, err)
 	raw, err := stdsql.Open("postgres", url)
 	must(t, err)
