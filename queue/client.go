@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -20,14 +21,38 @@ type Client struct {
 
 // Open prepares a client for a REDIS_URL (redis, rediss, redis-sentinel). The client
 // connects when it is first used. The caller closes it.
-func Open(url string) (*Client, error) {
+func Open(address string) (*Client, error) {
 	redis.SetLogger(silence{}) // the library's only logger writes on stderr
-	opt, err := asynq.ParseRedisURI(url)
+	make, err := parseURL(address)
 	if err != nil {
-		return nil, errors.New("REDIS_URL is not a redis, rediss or redis-sentinel URL")
+		return nil, err
 	}
-	return newClient(opt.MakeRedisClient), nil
+	return newClient(make), nil
 }
+
+// parseURL reads a REDIS_URL. asynq reads the ones of sentinels; of others it would
+// ignore the user and want a port. No error repeats any part of the URL, as any part may
+// be a mistyped password. A fragment is what follows a # in one.
+func parseURL(s string) (func() any, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Fragment != "" {
+		return nil, errURL
+	}
+	switch u.Scheme {
+	case "redis", "rediss":
+		if opt, err := redis.ParseURL(s); err == nil {
+			return func() any { return redis.NewClient(opt) }, nil
+		}
+	case "redis-sentinel":
+		if opt, err := asynq.ParseRedisURI(s); err == nil && u.Query().Get("master") != "" {
+			return opt.MakeRedisClient, nil
+		}
+	}
+	return nil, errURL
+}
+
+var errURL = errors.New("REDIS_URL is not of the form redis://user:password@host:6379/0, rediss://… or" +
+	" redis-sentinel://:password@host:26379/0?master=NAME (write special characters of the password as %XX)")
 
 func newClient(make func() any) *Client {
 	d := &door{}

@@ -21,6 +21,7 @@ type door struct {
 	trouble string       // the kind that was logged; "" while Redis answers
 	last    time.Time    // of a failure
 	closed  chan struct{}
+	gaveUp  bool // the server ended while Redis was in trouble
 }
 
 const (
@@ -138,7 +139,7 @@ func (d *door) shut() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.log != nil {
-		d.log = nil
+		d.log, d.gaveUp = nil, d.trouble != ""
 		close(d.closed)
 	}
 }
@@ -149,9 +150,23 @@ func (d *door) inTrouble() bool {
 	return d.trouble != ""
 }
 
+// errGivenUp ends the attempts to connect that asynq makes as it stops. Each would wait
+// for seconds where a firewall swallows what it sends, minutes in all, and there is
+// nothing to tidy up: the rows know what is due.
+var errGivenUp = errors.New("no answer of Redis, and this worker stops")
+
+func (d *door) givenUp() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.gaveUp
+}
+
 // DialHook, ProcessHook and ProcessPipelineHook make a door a [redis.Hook].
 func (d *door) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if d.givenUp() {
+			return nil, errGivenUp
+		}
 		conn, err := next(ctx, network, addr)
 		if err != nil {
 			d.hold(ctx, waitAfterDial)

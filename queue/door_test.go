@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -150,5 +151,73 @@ func TestTroubleOf(t *testing.T) {
 	}
 	if kind, _ := troubleOf(errors.New("dial tcp: connection refused")); kind != unreachable {
 		t.Errorf("nobody there: %q", kind)
+	}
+}
+
+// A worker stops within seconds, also where a firewall swallows what it sends to Redis.
+func TestStopWithoutRedis(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(func() any {
+			return redis.NewClient(&redis.Options{Addr: "192.0.2.1:6379", Dialer: swallowed})
+		})
+		var log devtest.Log
+		ctx, cancel := context.WithCancel(t.Context())
+		s, err := Serve(ctx, c, Slots{Interactive: 4, Batch: 8}, Handlers{}, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(2 * time.Minute)
+		cancel()
+		begin := time.Now()
+		s.Shutdown()
+		if took := time.Since(begin); took > 20*time.Second {
+			t.Errorf("stopping took %s of waiting", took)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		<-time.After(time.Minute) // the library's goroutines end
+	})
+}
+
+// swallowed is a connection that nobody answers.
+func swallowed(ctx context.Context, _, _ string) (net.Conn, error) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(5 * time.Second):
+	}
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+}
+
+// A REDIS_URL is read as other programs read it, and an error repeats nothing of it.
+func TestParseURL(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"redis://localhost":                         "localhost:6379  0",
+		"redis://u:p%40s@r.example:7000/3":          "r.example:7000 u 3",
+		"rediss://:hunter2@r.example":               "r.example:6379  0",
+		"redis-sentinel://r.example:26379?master=m": "FailoverClient  0",
+		"redis-sentinel://r.example:26379":          "",
+		"redis://:hunter2#x/r@r.example:6379":       "",
+		"redis://:p@hunter2/x@r.example:6379":       "",
+		"redis://:hunter2%@r.example":               "",
+		"hunter2@r.example:6379":                    "",
+		"http://hunter2":                            "",
+		"redis:///1":                                "",
+	} {
+		c, err := Open(address)
+		if (err != nil) != (want == "") || err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", address, err)
+		}
+		if err != nil {
+			continue
+		}
+		if o := c.redis.Options(); fmt.Sprintf("%s %s %d", o.Addr, o.Username, o.DB) != want {
+			t.Errorf("%s: %s %s %d, want %s", address, o.Addr, o.Username, o.DB, want)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

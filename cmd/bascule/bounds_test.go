@@ -64,6 +64,8 @@ func TestBoundsOfTheConfiguration(t *testing.T) {
 		{"CERT_PUBLIC_URL", "https://c.example/", "https://c.example"}, {"CERT_PUBLIC_URL", "https://c.example:65535", "https://c.example:65535"}, {"CERT_PUBLIC_URL", "https://c.example:65536", ""},
 		{"CERT_PUBLIC_URL", "https://u@c.example", ""}, {"CERT_PUBLIC_URL", "https://c.example/a", ""}, {"CERT_PUBLIC_URL", "https://c.example/?a", ""}, {"CERT_PUBLIC_URL", "https://c.example/?a=1", ""},
 		{"CERT_PUBLIC_URL", "https://c.example/#a", ""}, {"CERT_PUBLIC_URL", "ftp://c.example", ""}, {"CERT_PUBLIC_URL", "c.example", ""},
+		{"CERT_PUBLIC_URL", "https://Impôts.example:8443", "https://xn--impts-8ta.example:8443"}, {"CERT_PUBLIC_URL", "https://[::1]:8443", "https://[::1]:8443"}, {"CERT_PUBLIC_URL", "https://127.0.0.1", "https://127.0.0.1"},
+		{"CERT_PUBLIC_URL", "https://c..example", ""}, {"CERT_PUBLIC_URL", "https://c.example'", ""}, {"CERT_PUBLIC_URL", "https://c_d.example", ""},
 		{"HELP_TEXT_FILE", file("good", maxHelp), "read"}, {"HELP_TEXT_FILE", file("long", maxHelp+1), ""},
 		{"THEME_DIR", folder, "read"}, {"THEME_DIR", file("file", 1), ""}, {"THEME_DIR", filepath.Join(folder, "none"), ""},
 		{"--within", "36600d", time.Duration(maxDays * 24 * time.Hour).String()}, {"--within", "36601d", ""}, {"--within", "213504d", ""}, {"--within", "0d", ""}, {"--within", "-1h", ""}, {"--within", "878400h1s", ""},

@@ -352,6 +352,11 @@ func parseOrigin(v string) (*url.URL, error) {
 	if _, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && err != nil {
 		return nil, wrong
 	}
+	ascii := conversion.ASCIIHost(u.Hostname()) // as mails and Message-IDs show it
+	if ascii == "" {
+		return nil, wrong
+	}
+	u.Host = strings.Replace(u.Host, u.Hostname(), ascii, 1)
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 

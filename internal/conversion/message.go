@@ -39,7 +39,7 @@ type Own struct {
 func NewOwn(site *url.URL, from Email) Own {
 	o := Own{site: site}
 	_, mail, _ := strings.Cut(from.Key(), "@")
-	for _, host := range []string{asciiHost(site.Hostname()), mail} {
+	for _, host := range []string{ASCIIHost(site.Hostname()), mail} {
 		if _, err := netip.ParseAddr(host); err == nil {
 			continue
 		}
@@ -51,15 +51,15 @@ func NewOwn(site *url.URL, from Email) Own {
 }
 
 func (o Own) has(host string) bool {
-	host = asciiHost(host)
-	if host != "" && host == asciiHost(o.site.Hostname()) {
+	host = ASCIIHost(host)
+	if host != "" && host == ASCIIHost(o.site.Hostname()) {
 		return true
 	}
 	return slices.ContainsFunc(o.domains, func(d string) bool { return host == d || strings.HasSuffix(host, "."+d) })
 }
 
-// asciiHost is a host in the form that DNS compares; "" if it is none.
-func asciiHost(host string) string {
+// ASCIIHost is a host in the form that DNS compares; "" if it is none.
+func ASCIIHost(host string) string {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return host
 	}
