@@ -17,7 +17,11 @@ var migrations embed.FS
 
 // Migrate creates or upgrades the schema. It is safe to run twice, and by two processes
 // at once: one waits for the other.
+// It refuses a database that cannot keep every name.
 func (db *DB) Migrate(ctx context.Context) error {
+	if err := db.checkEncoding(ctx); err != nil {
+		return err
+	}
 	// A process that waits for another's migration looks once a second, for five
 	// minutes.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
@@ -32,6 +36,17 @@ func (db *DB) Migrate(ctx context.Context) error {
 	return wrap(err, "migrate")
 }
 
+// checkEncoding returns an error unless the database keeps all characters, and knows
+// where each one ends. It can be chosen only as a database is made.
+func (db *DB) checkEncoding(ctx context.Context) error {
+	var encoding string
+	err := db.x.GetContext(ctx, &encoding, `SHOW server_encoding`)
+	if err == nil && encoding != "UTF8" {
+		err = fmt.Errorf("the database is encoded in %s: make one by CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0", encoding)
+	}
+	return wrap(err, "migrate")
+}
+
 func (db *DB) migrator(options ...goose.ProviderOption) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -43,18 +58,25 @@ func (db *DB) migrator(options ...goose.ProviderOption) (*goose.Provider, error)
 // ErrSchema says that the schema of the database is not that of this program.
 var ErrSchema = errors.New("the database schema is not up to date: run `bascule migrate`")
 
+var errHidden = errors.New("bascule's tables are in a schema that this role does not see:" +
+	" let its search_path name the schema, and run `bascule migrate --grant ROLE` as the owner")
+
 // CheckSchema returns ErrSchema unless the schema is the one of this program.
 func (db *DB) CheckSchema(ctx context.Context) error {
 	p, err := db.migrator()
 	if err != nil {
 		return fmt.Errorf("check schema: %w", err)
 	}
-	var exists bool
-	if err := db.x.GetContext(ctx, &exists, `SELECT to_regclass('goose_db_version') IS NOT NULL`); err != nil {
+	var seen, exists bool
+	if err := db.x.QueryRowxContext(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL,
+		EXISTS (SELECT FROM pg_class WHERE relname = 'goose_db_version')`).Scan(&seen, &exists); err != nil {
 		return fmt.Errorf("check schema: %w", err)
 	}
-	if !exists {
+	switch {
+	case !exists:
 		return ErrSchema
+	case !seen:
+		return errHidden
 	}
 	pending, err := p.HasPending(ctx)
 	if err == nil && pending {

@@ -2,6 +2,7 @@ package sql_test
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -57,5 +58,39 @@ func TestReadOnly(t *testing.T) {
 		if refused := err != nil && strings.Contains(err.Error(), "give the primary"); refused != (name != "commands") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Tables that exist where the role does not look are not taken for missing: to migrate
+// again would not help.
+func TestHiddenSchema(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	db, err := sql.Open(d.ctx, under(d, "search_path=nowhere"), 1)
+	d.must(err)
+	defer db.Close()
+	if err := db.CheckSchema(d.ctx); err == nil || errors.Is(err, sql.ErrSchema) || !strings.Contains(err.Error(), "search_path") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A database that cannot keep every name is refused before anything is stored.
+func TestEncoding(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	u, err := url.Parse(d.URL)
+	d.must(err)
+	for _, encoding := range []string{"LATIN1", "SQL_ASCII"} {
+		name := strings.TrimPrefix(u.Path, "/") + "_" + strings.ToLower(encoding)
+		d.Exec(t, `CREATE DATABASE `+name+` ENCODING `+encoding+` LOCALE 'C' TEMPLATE template0`)
+		t.Cleanup(func() { d.Exec(t, `DROP DATABASE `+name) })
+		other := *u
+		other.Path = "/" + name
+		db, err := sql.Open(d.ctx, other.String(), 1)
+		d.must(err)
+		if err := db.Migrate(d.ctx); err == nil || !strings.Contains(err.Error(), "'UTF8'") {
+			t.Errorf("%s: %v", encoding, err)
+		}
+		db.Close()
 	}
 }
