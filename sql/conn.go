@@ -14,7 +14,7 @@ import (
 type connector struct {
 	url      string
 	settings string       // the first statement of each connection
-	prepares bool         // each statement with arguments, once
+	serves   bool         // pages or work: it writes, and prepares each statement with arguments once
 	patience atomic.Int64 // a time.Duration
 }
 
@@ -22,7 +22,7 @@ type connector struct {
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connecting)
 	defer cancel()
-	inner, err := newConnector(c.url)
+	inner, err := newConnector(c.url, c.serves)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	conn, err := setUp(ctx, made, l, c.settings)
-	if err == nil && !c.prepares {
+	if err == nil && !c.serves {
 		return made, nil
 	}
 	return conn, err

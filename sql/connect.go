@@ -17,7 +17,11 @@ import (
 
 // newConnector reads a DATABASE_URL. No error repeats any part of it, as any part may
 // be a mistyped password.
-func newConnector(url string) (*pq.Connector, error) {
+//
+// If writes is true, it refuses a connection that cannot write. While a standby takes
+// over, a name may still lead to the other server. A pool that kept such a connection
+// would fail on it for as long as that server lives.
+func newConnector(url string, writes bool) (*pq.Connector, error) {
 	cfg, err := pq.NewConfig(url)
 	if err != nil {
 		return nil, errors.New("DATABASE_URL is not of the form postgres://user:password@host:5432/bascule?sslmode=require" +
@@ -25,6 +29,9 @@ func newConnector(url string) (*pq.Connector, error) {
 	}
 	if len(cfg.Multi) > 0 {
 		return nil, errors.New("DATABASE_URL names several hosts: give one name that leads to the primary, such as the address of a proxy or of the cluster")
+	}
+	if writes {
+		cfg.TargetSessionAttrs = pq.TargetSessionAttrsReadWrite
 	}
 	return pq.NewConnectorConfig(cfg)
 }
@@ -55,6 +62,8 @@ func remedyOf(err error) string {
 		return "there is no such socket: check the folder, and that PostgreSQL runs"
 	case errors.Is(err, fs.ErrPermission):
 		return "this account may not use the socket"
+	case err.Error() == "session is read-only", err.Error() == "server is in hot standby mode": // in the words of lib/pq
+		return standby
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, syscall.EHOSTUNREACH):
 		return "no answer: check host and port, and what the firewall lets through"
 	}

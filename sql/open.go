@@ -20,25 +20,19 @@ func Open(ctx context.Context, url string, conns int) (*DB, error) {
 // None waits longer for a lock than PagePatience: then it returns ErrBusy and has
 // changed nothing.
 func OpenPages(ctx context.Context, url string, conns int) (*DB, error) {
-	settings := fmt.Sprintf("%s; %s; %s; SET lock_timeout = %d", durable, primary, byIndex, PagePatience.Milliseconds())
-	return open(ctx, &connector{url: url, settings: settings, prepares: true}, conns)
+	settings := fmt.Sprintf("%s; %s; SET lock_timeout = %d", durable, byIndex, PagePatience.Milliseconds())
+	return open(ctx, &connector{url: url, settings: settings, serves: true}, conns)
 }
 
 // OpenWork is Open for workers: each statement is prepared once and goes by the indexes.
 func OpenWork(ctx context.Context, url string, conns int) (*DB, error) {
-	return open(ctx, &connector{url: url, settings: durable + "; " + primary + "; " + byIndex, prepares: true}, conns)
+	return open(ctx, &connector{url: url, settings: durable + "; " + byIndex, serves: true}, conns)
 }
 
 // durable undoes a setting of the role or the database. With it a COMMIT would return
 // before it is on the disk, and a crash of PostgreSQL would forget a switch (R4) or the
 // start of a mail (I5).
 const durable = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-
-// primary refuses a connection that cannot write. While a standby takes over, a name may
-// still lead to the other server. A pool that kept such a connection would fail on it
-// for as long as that server lives.
-const primary = "DO $$BEGIN IF current_setting('transaction_read_only')::bool THEN" +
-	" RAISE read_only_sql_transaction USING MESSAGE = 'this session can only read'; END IF; END$$"
 
 // byIndex leaves the planner no choice. Statements of workers and pages find a bounded
 // number of rows by their keys. Without statistics, the planner could choose to read a
@@ -54,7 +48,7 @@ const byIndex = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET en
 const PagePatience = 2 * time.Second
 
 func open(ctx context.Context, pool *connector, conns int) (*DB, error) {
-	if _, err := newConnector(pool.url); err != nil {
+	if _, err := newConnector(pool.url, pool.serves); err != nil {
 		return nil, err
 	}
 	pool.patience.Store(int64(longest))
