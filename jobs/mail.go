@@ -118,6 +118,7 @@ type window struct {
 	wait  time.Duration // until the rate allows a mail; 0 if it allowed some
 	err   error         // of the start
 
+	awaited        int             // mails whose outcome is not known; the recorder counts
 	out            context.Context // ends when outcomes can be written down no longer
 	unsettled      sync.WaitGroup  // each mail counts twice: for its row, and for the breaker
 	recorded, lost int             // outcomes, once nothing is unsettled
@@ -168,7 +169,8 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail) (stuck bool) {
 	defer cancel()
 	w.out = out
 	w.unsettled.Add(2 * len(mails))
-	w.shared().outcomes.expect(w.Mailer, len(mails))
+	w.awaited = len(mails)
+	w.shared().outcomes.expect(w)
 	w.send(ctx, mails)
 	w.unsettled.Wait()
 	w.pace.adapt(w.Now().Sub(w.begun))

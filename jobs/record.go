@@ -21,10 +21,11 @@ const flushEvery = 60 * time.Millisecond
 // that a crash leaves few mails in doubt. It tries again what fails for now. A mail whose
 // outcome cannot be written while the claim lasts is in doubt: it goes out again.
 type recorder struct {
-	mu       sync.Mutex
-	known    []result      // outcomes that nobody has judged yet
-	awaited  int           // mails whose outcome is not known yet
-	complete chan struct{} // nothing is awaited; nil while the recorder rests
+	mu    sync.Mutex
+	known []result      // outcomes that nobody has judged yet
+	open  int           // windows with outcomes to come
+	full  int           // windows without, that wait until the last ones are written down
+	now   chan struct{} // write; nil while the recorder rests
 
 	waiting []write // in the order in which they run
 	failure error   // of the last write that failed for now
@@ -40,37 +41,41 @@ type result struct {
 	failure   sql.Failure
 }
 
-// expect announces n outcomes. From now on they may be added.
-func (r *recorder) expect(m *Mailer, n int) {
+// expect announces the outcomes of a window. From now on they may be added.
+func (r *recorder) expect(w *window) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.awaited += n
-	if r.complete == nil {
-		r.complete = make(chan struct{}, 1)
-		go r.run(m, r.complete)
+	r.open++
+	if r.now == nil {
+		r.now = make(chan struct{}, 1)
+		go r.run(w.Mailer, r.now)
 	}
 }
 
-// add hands an outcome over to be written down.
+// add hands an outcome over to be written down: at once if half of the windows wait for
+// that. The relay works on the others meanwhile.
 func (r *recorder) add(res result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.known = append(r.known, res)
-	if r.awaited--; r.awaited == 0 {
+	if res.w.awaited--; res.w.awaited > 0 {
+		return
+	}
+	if r.open, r.full = r.open-1, r.full+1; r.full >= r.open {
 		select {
-		case r.complete <- struct{}{}:
+		case r.now <- struct{}{}:
 		default: // it knows
 		}
 	}
 }
 
 // run writes outcomes down until nothing is awaited and nothing waits.
-func (r *recorder) run(m *Mailer, complete <-chan struct{}) {
+func (r *recorder) run(m *Mailer, now <-chan struct{}) {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for !r.rest() {
 		select {
-		case <-complete:
+		case <-now:
 		case <-tick.C:
 		}
 		r.queue(m, r.take())
@@ -86,7 +91,7 @@ func (r *recorder) take() []result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known := r.known
-	r.known = nil
+	r.known, r.full = nil, 0
 	return known
 }
 
@@ -94,10 +99,10 @@ func (r *recorder) take() []result {
 func (r *recorder) rest() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.awaited > 0 || len(r.known) > 0 || len(r.waiting) > 0 {
+	if r.open > 0 || len(r.known) > 0 || len(r.waiting) > 0 {
 		return false
 	}
-	r.complete = nil
+	r.now = nil
 	return true
 }
 

@@ -60,7 +60,8 @@ func TestSetOfOutcomes(t *testing.T) {
 func TestSlotsShareATransaction(t *testing.T) {
 	db, m, windows, results := accepted(t, 2, 2)
 	r := &recorder{known: results[:3]}
-	r.expect(m, 1)
+	windows[1].Mailer, windows[1].awaited = m, 1
+	r.expect(windows[1])
 	windows[0].unsettled.Wait()
 	const transactions = `SELECT count(*) || ' mails in ' || count(DISTINCT xmin::text) FROM audit WHERE event = 'mailed'`
 	if got := db.Text(t, transactions); got != "3 mails in 1" {
@@ -70,6 +71,24 @@ func TestSlotsShareATransaction(t *testing.T) {
 	windows[1].unsettled.Wait()
 	if got := db.Text(t, transactions); got != "4 mails in 2" || windows[1].recorded != 2 {
 		t.Errorf("recorded are %s transactions", got)
+	}
+}
+
+// Outcomes are written down once half of the windows wait for that, whatever the relay
+// does with the others.
+func TestHalfOfTheWindowsWait(t *testing.T) {
+	r := &recorder{now: make(chan struct{}, 1)}
+	windows := []*window{{awaited: 1}, {awaited: 1}, {awaited: 2}, {awaited: 1}}
+	for _, w := range windows {
+		r.expect(w)
+	}
+	for i, want := range []int{0, 0, 1} {
+		if r.add(result{w: windows[[]int{2, 0, 3}[i]]}); len(r.now) != want {
+			t.Errorf("after %d outcomes, %d of 4 windows wait: written down %d times, want %d", i+1, r.full, len(r.now), want)
+		}
+	}
+	if n := len(r.take()); n != 3 || r.full != 0 || r.open != 2 {
+		t.Errorf("%d outcomes are written down; %d windows wait, %d are open", n, r.full, r.open)
 	}
 }
 
