@@ -36,12 +36,13 @@ func (db *DB) Migrate(ctx context.Context) error {
 	return wrap(err, "migrate")
 }
 
-// checkEncoding returns an error unless the database keeps all characters, and knows
-// where each one ends. It can be chosen only as a database is made.
+// checkEncoding returns an error unless the database keeps all characters. SQL_ASCII does:
+// it keeps bytes as they come, and bascule's are UTF-8. An encoding can be chosen only as
+// a database is made.
 func (db *DB) checkEncoding(ctx context.Context) error {
 	var encoding string
 	err := db.x.GetContext(ctx, &encoding, `SHOW server_encoding`)
-	if err == nil && encoding != "UTF8" {
+	if err == nil && encoding != "UTF8" && encoding != "SQL_ASCII" {
 		err = fmt.Errorf("the database is encoded in %s: make one by CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0", encoding)
 	}
 	return wrap(err, "migrate")
