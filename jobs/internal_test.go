@@ -229,13 +229,15 @@ func told(v verdict) string {
 // renewed, and no longer than it lasts.
 func TestLastWords(t *testing.T) {
 	const moment = time.Second
+	// The clock of a synctest bubble stands still while anything runs: to sleep moves it,
+	// takes no time, and ends at the very instant.
 	lives := func(what string, ctx context.Context, d time.Duration) {
 		t.Helper()
-		time.Sleep(d - moment) // virtual
+		time.Sleep(d - moment)
 		if ctx.Err() != nil {
 			t.Errorf("%s: over after less than %s", what, d)
 		}
-		time.Sleep(2 * moment) // virtual
+		time.Sleep(2 * moment)
 		if ctx.Err() == nil {
 			t.Errorf("%s: not over after %s", what, d)
 		}
@@ -269,7 +271,7 @@ func TestLastWords(t *testing.T) {
 		h = &holding{}
 		h.lost, h.lose = context.WithCancel(context.Background())
 		out, cancel = h.recording(working)
-		time.Sleep(10 * sql.Lease) // virtual: that no timer ends it takes time to show
+		time.Sleep(10 * sql.Lease) // in the bubble: no timer ends it
 		stop()
 		lives("outcomes under a lease that is renewed", out, lastWords)
 		cancel()

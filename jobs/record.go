@@ -12,7 +12,8 @@ import (
 	"bascule/sql"
 )
 
-// flushEvery is how long an outcome waits for others to share its transaction.
+// flushEvery is how long an outcome waits, at the most, for others to share its
+// transaction.
 const flushEvery = 60 * time.Millisecond
 
 // A recorder writes down what became of the mails of a lane, for all its slots: a set of

@@ -147,7 +147,7 @@ func TestLimiter(t *testing.T) {
 				t.Fatal(n, wait, err)
 			}
 			sent += n
-			time.Sleep(wait) // virtual
+			time.Sleep(wait) // moves the clock of the bubble, and takes no time
 		}
 		if sent < 700 || sent > 850 {
 			t.Errorf("%d bulk mails in 10 s, want about 800", sent)

@@ -24,11 +24,11 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%s (%s): %s\n%s\n%s\n%s", v.ID, v.Impact, v.Help, v.Target, v.HTML, v.Summary)
 }
 
-// Axe judges the page that the browser shows, as it looks now, by these rules of
-// axe-core alone, or by all if none is named: WCAG 2.2 up to AAA, best practices, and
-// experimental rules. It leaves out the rules that axe-core calls deprecated. A result that axe-core leaves to a human
-// eye is no violation, and frames are not seen. The page's policy for scripts does not
-// matter. In the page, window.axe is left behind.
+// Axe judges the page that the browser shows, as it looks now, by these rules of axe-core
+// alone, or by all if none is named: WCAG 2.2 up to AAA, best practices, and experimental
+// rules. It leaves out the rules that axe-core calls deprecated. A result that axe-core
+// leaves to a human eye is no violation, and frames are not seen. The page's policy for
+// scripts does not matter. In the page, window.axe is left behind.
 func Axe(t testing.TB, browser context.Context, only ...string) []Violation {
 	t.Helper()
 	program, err := axeFiles.ReadFile("axe/node_modules/axe-core/axe.min.js")
