@@ -213,15 +213,8 @@ func TestAllowanceLocksInOrder(t *testing.T) {
 	d := open(t)
 	query, err := os.ReadFile("query/allow.sql")
 	d.must(err)
-	rows, err := d.Raw.Query("EXPLAIN (VERBOSE) "+string(query), "{a@duvallon.example}", "{1}", 5)
-	d.must(err)
-	defer rows.Close()
-	var plan, line string
-	for rows.Next() {
-		d.must(rows.Scan(&line))
-		plan += line + "\n"
-	}
-	if d.must(rows.Err()); !strings.Contains(plan, `COLLATE "C"`) {
+	plan := d.plan(d.Raw, string(query), "{a@duvallon.example}", "{1}", 5)
+	if !strings.Contains(plan, `COLLATE "C"`) {
 		t.Errorf("no order of the column's:\n%s", plan)
 	}
 }

@@ -3,6 +3,7 @@ package sql_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,25 @@ func (d *desk) exclude(whom string, until ...time.Time) int {
 	n, err := d.Exclude(d.ctx, e)
 	d.must(err)
 	return n
+}
+
+// I8: an import looks up by index whether a row is left alone. With a thousand exclusions
+// the planner would rather keep them all, and compare each row with each.
+func TestExclusionsAreLookedUp(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.Exec(t, `INSERT INTO exclusion (kind, key, reason, made_at, made_by)
+		SELECT 'address', i || '@b.example', 'asked by phone', bascule_now(), 'admin' FROM generate_series(1, 1000) i`)
+	query, err := os.ReadFile("query/judge_known.sql")
+	d.must(err)
+	tx, err := d.Raw.BeginTx(d.ctx, nil)
+	d.must(err)
+	defer tx.Rollback()
+	_, err = tx.Exec(sql.Stage + sql.KeysOnly)
+	d.must(err)
+	if plan := d.plan(tx, string(query), 0, "C", noon, 1, true); !strings.Contains(plan, "Index Cond: (left_alone.id =") {
+		t.Errorf("the plan is\n%s", plan)
+	}
 }
 
 func (d *desk) lift(whom string) error {

@@ -16,3 +16,9 @@ const ImportLock = importLock
 
 // Pool is the pool of connections itself.
 func (db *DB) Pool() *sqlx.DB { return db.x }
+
+// KeysOnly is what the transaction of an import is set to before it looks at what the
+// database holds, and Stage makes its tables.
+const KeysOnly = keysOnly
+
+var Stage = stage

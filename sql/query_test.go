@@ -83,6 +83,23 @@ var seconds = regexp.MustCompile(`secs => \$(\d+)`)
 // parameter matches one of a query's.
 var parameter = regexp.MustCompile(`\$([0-9]+)`)
 
+// plan is how PostgreSQL would run a query.
+func (d *desk) plan(in interface {
+	Query(query string, args ...any) (*stdsql.Rows, error)
+}, query string, args ...any) (plan string) {
+	d.t.Helper()
+	rows, err := in.Query("EXPLAIN (VERBOSE) "+query, args...)
+	d.must(err)
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		d.must(rows.Scan(&line))
+		plan += line + "\n"
+	}
+	d.must(rows.Err())
+	return plan
+}
+
 // explain has a query planned with parameters that are all NULL, which looks at
 // the rights too, and runs nothing.
 func explain(tx *stdsql.Tx, query string) error {

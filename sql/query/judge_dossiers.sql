@@ -1,6 +1,7 @@
 -- Gives each number its companies, and its staged rows the first error in them. Numbers without a dossier keep what they
 -- have. Only the few numbers with an error have its place looked up. $1 are the letters of the sheet's column of SIRENs. A
--- space has at most $2 companies, $3 services of each and $4 of all.
+-- space has at most $2 companies, $3 services of each and $4 of all. The dossiers stand in the order of the rows, as later
+-- statements look them up in that order.
 WITH company AS MATERIALIZED (
     SELECT number, siren, min(low) AS name, min(low) <> max(high) AS two_names, min(line) AS line,
            count(*) FILTER (WHERE service <> '') AS services,
@@ -43,6 +44,9 @@ WITH company AS MATERIALIZED (
     FROM wrong w WHERE s.number = w.number AND s.reason = ''
 )
 INSERT INTO dossier (number, companies)
-SELECT number, companies FROM space WHERE number <> '' AND number NOT IN (SELECT number FROM wrong)
-UNION ALL
-SELECT number, NULL FROM wrong
+SELECT number, companies FROM (
+    SELECT number, companies FROM space WHERE number <> '' AND number NOT IN (SELECT number FROM wrong)
+    UNION ALL
+    SELECT number, NULL FROM wrong
+) AS told JOIN (SELECT number, min(line) AS line FROM staged GROUP BY number) AS place USING (number)
+ORDER BY place.line

@@ -63,8 +63,8 @@ FROM (
     ) AS first
     LEFT JOIN exclusion AS left_alone ON left_alone.id = first.id
     CROSS JOIN LATERAL (
-        SELECT coalesce(k.contents = t.contents::uuid AND NOT EXISTS (
-            SELECT FROM dossier d WHERE d.number = t.number AND d.companies <> k.companies), false) AS contents
+        SELECT CASE WHEN k.contents = t.contents::uuid THEN NOT EXISTS (
+            SELECT FROM dossier d WHERE d.number = t.number AND d.companies <> k.companies) ELSE false END AS contents
     ) AS same
     WHERE NOT EXISTS (SELECT FROM judged j WHERE j.line = t.line)
     ORDER BY t.line
