@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+	"golang.org/x/text/unicode/norm"
 
 	"bascule/internal/text"
 )
@@ -269,14 +270,14 @@ func (r *importRun) keepCampaign(ctx context.Context) (Campaign, error) {
 	return c, err
 }
 
-// campaignName makes the nth campaign name of a file's name: printable, and not too
-// long.
+// campaignName makes the nth campaign name of a file's name: one that
+// ParseCampaignName takes as it is.
 func campaignName(base string, n int) string {
-	name := []rune(text.OneLine(base))
+	name := []rune(text.OneLine(norm.NFC.String(base)))
 	suffix := ""
 	if n > 1 {
 		suffix = " " + strconv.Itoa(n)
 	}
 	name = name[:min(len(name), MaxCampaignName-len(suffix))]
-	return cmp.Or(string(name), "import") + suffix
+	return cmp.Or(strings.TrimRight(string(name), " "), "import") + suffix
 }

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
+	"golang.org/x/text/unicode/norm"
 
 	"bascule/internal/conversion"
 	"bascule/internal/text"
@@ -33,17 +34,19 @@ const (
 // MaxCampaignName is how many characters the name of a campaign has at the most.
 const MaxCampaignName = 100
 
-// CheckCampaignName returns an error if a campaign may not have this name.
-func CheckCampaignName(name string) error {
+// ParseCampaignName reads the name of a campaign, in NFC: files of some systems have
+// their accents apart, and keyboards do not.
+func ParseCampaignName(s string) (string, error) {
+	name := norm.NFC.String(s)
 	switch {
 	case name == "" || text.Trim(name) != name:
-		return errors.New("a campaign's name is not empty, and has no blank at an end")
+		return "", errors.New("a campaign's name is not empty, and has no blank at an end")
 	case len([]rune(name)) > MaxCampaignName:
-		return fmt.Errorf("a campaign's name has %d characters at the most", MaxCampaignName)
+		return "", fmt.Errorf("a campaign's name has %d characters at the most", MaxCampaignName)
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return errors.New("a campaign's name has printable characters alone")
+		return "", errors.New("a campaign's name has printable characters alone")
 	}
-	return nil
+	return name, nil
 }
 
 // A Campaign stands above batches (D12).

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/unicode/norm"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -614,4 +615,29 @@ func TestReleaseDespiteAnother(t *testing.T) {
 		t.Errorf("%d were released, error %v", n, err)
 	}
 	d.stands("broken", sql.CampaignRunning, 1, 0)
+}
+
+// D12: a campaign that is named after a file can be named again: as a keyboard writes its
+// accents, and without the blank before which a long name was cut.
+func TestCampaignNamedAfterFile(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	number := 10000000
+	for file, want := range map[string]string{
+		"e\u0301te\u0301 2027.csv":              "été 2027",
+		strings.Repeat("x", 99) + " spring.csv": strings.Repeat("x", 99),
+		strings.Repeat("e\u0301", 100) + ".csv": strings.Repeat("é", 100),
+		" \u200b .csv":                          "import",
+	} {
+		number++
+		in := d.sheet(row(fmt.Sprint(number), "anne@exemple.example"))
+		in.FileName = file
+		got, _ := d.run(in)
+		if got.Campaign != want {
+			t.Errorf("%q is imported as the campaign %q, want %q", file, got.Campaign, want)
+		}
+		if name, err := sql.ParseCampaignName(norm.NFD.String(want)); name != want || err != nil {
+			t.Errorf("the name of %q reads as %q, %v", want, name, err)
+		}
+	}
 }

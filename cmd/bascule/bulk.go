@@ -20,7 +20,7 @@ import (
 
 // addFileTo adds the flag that names many subscribers.
 func (a *app) addFileTo(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.file, "file", "", "the numbers in `FILE`, one on each line or in a column of a CSV file; - is stdin")
+	cmd.Flags().Var(parsing(&a.file, given), "file", "the numbers in `FILE`, one on each line or in a column of a CSV file; - is stdin")
 }
 
 // numbers are the subscriber numbers of the command line or of --file; nil if there are

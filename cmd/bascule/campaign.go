@@ -45,10 +45,16 @@ func (a *app) ofCampaign(cmd *cobra.Command) *cobra.Command {
 		if err := one(cmd, args); err != nil {
 			return err
 		}
-		return sql.CheckCampaignName(args[0])
+		return parseCampaign(args)
 	}
 	cmd.ValidArgsFunction = a.completeCampaigns
 	return cmd
+}
+
+// parseCampaign reads the first argument, NAME, in its place.
+func parseCampaign(args []string) (err error) {
+	args[0], err = sql.ParseCampaignName(args[0])
+	return err
 }
 
 // withCampaign runs a command on the campaign that its first argument names.

@@ -105,7 +105,7 @@ Environment: DATABASE_URL.`,
 	addReasonTo(cmd, &why, "why, as bascule campaign show tells it")
 	if e.reports {
 		cmd.Example += "\n  bascule campaign close spring --report spring.xlsx"
-		cmd.Flags().StringVar(&path, "report", "", "write the report of the campaign to `OUT.xlsx`")
+		cmd.Flags().Var(parsing(&path, given), "report", "write the report of the campaign to `OUT.xlsx`")
 		a.addForceTo(cmd)
 	}
 	end := a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {

@@ -38,11 +38,11 @@ as the workers have them.`,
 			if len(args) == 0 {
 				return fmt.Errorf("an argument is needed, NAME")
 			}
-			return nil
+			return parseCampaign(args)
 		},
 		ValidArgsFunction: a.completeCampaigns,
 	}
-	cmd.Flags().StringVar(&dir, "out", "", "write one .eml file for each mail into the folder `DIR`")
+	cmd.Flags().Var(parsing(&dir, given), "out", "write one .eml file for each mail into the folder `DIR`")
 	cmd.Flags().Var(parsing(&to, conversion.ParseEmail), "to", "send them by the relay to this `ADDRESS` alone")
 	cmd.Flags().StringVar(&file, "message", "", "as if the message in this `FILE` were that of the campaign, see bascule campaign set")
 	cmd.MarkFlagsOneRequired("out", "to")

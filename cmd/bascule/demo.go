@@ -54,7 +54,8 @@ works on the demonstration that runs in the folder.`,
 	}
 	cmd.Flags().BoolVar(&c.Auto, "auto", false, "play the campaign and its subscribers, leave report, recaps and mails in the folder, and exit")
 	cmd.Flags().BoolVar(&env, "env", false, "print the environment of the demonstration that runs in the folder")
-	cmd.Flags().StringVar(&c.Dir, "dir", demo.Dir, "the `folder` where the demonstration keeps its data")
+	c.Dir = demo.Dir
+	cmd.Flags().Var(&parsed[string]{&c.Dir, given, demo.Dir}, "dir", "the `folder` where the demonstration keeps its data")
 	cmd.Flags().StringVar(&addr, "listen", listen.Default, "the `address` of the pages, on loopback")
 	cmd.MarkFlagsMutuallyExclusive("env", "auto")
 	cmd.MarkFlagsMutuallyExclusive("env", "listen")

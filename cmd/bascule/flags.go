@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/text"
+	"bascule/sql"
 )
 
 // A parsed is the value of a flag that is read from a text.
@@ -35,6 +36,15 @@ func (p *parsed[T]) Type() string { return "string" }
 // parsing is the value of a flag that is read into a variable.
 func parsing[T any](into *T, read func(string) (T, error)) *parsed[T] {
 	return &parsed[T]{into: into, read: read}
+}
+
+// given takes any text but an empty one: a variable of a script that is not set must
+// not count as a flag that is not there, which means all of them.
+func given(s string) (string, error) {
+	if s == "" {
+		return "", errors.New("it is empty")
+	}
+	return s, nil
 }
 
 // parseSpan reads a length of time, such as 90d.
@@ -94,7 +104,7 @@ func parseBatch(s string) (int64, error) {
 
 // addCampaignTo adds the flag --campaign; a shell completes it from the database.
 func (a *app) addCampaignTo(cmd *cobra.Command, name *string, usage string) {
-	cmd.Flags().StringVar(name, "campaign", "", usage)
+	cmd.Flags().Var(parsing(name, sql.ParseCampaignName), "campaign", usage)
 	a.complete(cmd, "campaign", func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		return a.completeCampaigns(cmd, nil, typed) // whatever arguments come before it
 	})

@@ -48,7 +48,7 @@ Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 	cmd.Flags().BoolVar(&in.Start, "start", false, "start the campaign: the mails leave at once")
 	cmd.Flags().BoolVar(&in.Firm, "firm", false, "FILE came back from a firm: take no other kind of list")
 	cmd.Flags().Var(parsing(&in.Within, parseSpan), "within", "only certificates that expire within this `time`, such as 90d (default: all)")
-	cmd.Flags().StringVar(&in.VerdictsPath, "verdicts", "", "write the sheet with a verdict for each row to the new workbook `OUT.xlsx`")
+	cmd.Flags().Var(parsing(&in.VerdictsPath, given), "verdicts", "write the sheet with a verdict for each row to the new workbook `OUT.xlsx`")
 	a.addJSONTo(cmd, "print the counts as one JSON object")
 	a.addForceTo(cmd)
 	judge := a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
@@ -57,23 +57,12 @@ Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 	})
 	cmd.MarkFlagsMutuallyExclusive("start", "dry-run")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkCampaignName(in.Campaign); err != nil {
-			return err
-		}
 		if err := a.checkVerdicts(args[0], in.VerdictsPath); err != nil {
 			return err
 		}
 		return judge(cmd, args)
 	}
 	return cmd
-}
-
-// checkCampaignName refuses a name that no campaign may have; "" is none.
-func checkCampaignName(name string) error {
-	if err := sql.CheckCampaignName(name); name != "" && err != nil {
-		return usagef("--campaign: %w", err)
-	}
-	return nil
 }
 
 // checkVerdicts refuses a bad name for the verdicts before the import judges anything.

@@ -61,6 +61,6 @@ Environment: DATABASE_URL, that of the owner; SECRET_KEY, optional.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&role, "grant", "", "give this role what the other commands need, and no more")
+	cmd.Flags().Var(parsing(&role, given), "grant", "give this role what the other commands need, and no more")
 	return cmd
 }

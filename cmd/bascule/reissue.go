@@ -27,7 +27,7 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 		Example: `  bascule reissue --key 24372fa5`,
 		Args:    noArg,
 	}
-	cmd.Flags().StringVar(&key, "key", "", "the `ID` of the key, as a worker names it when it starts")
+	cmd.Flags().Var(parsing(&key, given), "key", "the `ID` of the key, as a worker names it when it starts")
 	cmd.MarkFlagRequired("key")
 	a.addYesTo(cmd)
 	a.addJSONTo(cmd, jsonOfBulk)
