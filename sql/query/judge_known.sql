@@ -38,7 +38,7 @@ FROM (
            CASE
                WHEN k.id IS NULL THEN 'new'
                WHEN o.id IS NULL THEN 'restart'
-               WHEN o.email_key <> t.email_key AND o.campaign_id IS NOT NULL AND NOT campaign_is_open(o.campaign_id) THEN 'restart'
+               WHEN o.email_key <> t.email_key AND o.campaign_id IS NOT NULL AND o.campaign_id <> ALL (ARRAY(SELECT id FROM campaign WHERE campaign_is_open(id))) THEN 'restart'
                WHEN o.email_key <> t.email_key THEN 'redirect'
                ELSE 'update'
            END AS action
