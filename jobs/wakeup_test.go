@@ -154,7 +154,7 @@ func TestProbe(t *testing.T) {
 	s.due(later, sql.LaneInteractive, 0)
 	s.due(waits, sql.LaneInteractive, -time.Minute)
 	s.due(bulk, sql.LaneBulk, -time.Hour)
-	s.relay.follow(at("rcpt", "421 4.3.2 busy"))
+	s.relay.follow(at("rcpt", "530 5.7.0 busy"))
 	s.openBreaker()
 	s.wake(m, sql.LaneBulk)
 	if got, want := s.asked(), names(first, waits); got != want {

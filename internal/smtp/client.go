@@ -73,10 +73,10 @@ var (
 // before do not count. As the reply to that message may take its time, the connection
 // is given up instead.
 //
-// A used connection may end before it answers MAIL. That says nothing about us: relays
-// close idle connections and limit the messages of one connection. Not a byte of the
-// message was handed over, so it goes on over another connection. Only the failure of a
-// fresh connection is Us.
+// A used connection may end before it asks for a message. That says nothing about us, nor
+// about the recipient: relays close idle connections, and limit the messages or the
+// recipients of one connection (421, 452). Not a byte of the message was handed over, so
+// it goes on over another connection. Only what a fresh connection answers counts.
 func (c *Client) Send(ctx context.Context, window []Message, late func() bool, done func(i int, o Outcome)) {
 	if late == nil {
 		late = func() bool { return false }

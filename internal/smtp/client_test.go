@@ -134,7 +134,14 @@ func TestTrouble(t *testing.T) {
 		{"lost at RSET", &toy{answer: afterRefusal(drop)}, "accepted person accepted", "0 2", 2},
 		{"unclear at RCPT", &toy{answer: at(1, StageRcpt, "554 5.7.1 denied")}, "accepted unclear accepted", "0 2", 1},
 		{"later at RCPT", &toy{answer: at(1, StageRcpt, "450 4.2.0 greylisted")}, "accepted later accepted", "0 2", 1},
-		{"421 at RCPT", &toy{answer: at(1, StageRcpt, "421 4.3.2 closing")}, "accepted us not_sent", "0", 1},
+		{"421 at RCPT", &toy{answer: at(1, StageRcpt, "421 4.3.2 closing")}, "accepted us not_sent", "0", 2},
+		{"421 at RCPT of a used connection", &toy{answer: onceAt(1, StageRcpt, "421 4.7.0 too many messages")}, "accepted accepted accepted", "0 1 2", 2},
+		{"421 at DATA of a used connection", &toy{answer: onceAt(1, StageData, "421 4.7.0 too many messages")}, "accepted accepted accepted", "0 1 2", 2},
+		{"452 at RCPT of a used connection", &toy{answer: onceAt(1, StageRcpt, "452 too many recipients")}, "accepted accepted accepted", "0 1 2", 2},
+		{"too many recipients", &toy{answer: onceAt(1, StageRcpt, "452 4.5.3 too many recipients")}, "accepted accepted accepted", "0 1 2", 2},
+		{"too many recipients, then 354", &toy{always: true, answer: onceAt(1, StageRcpt, "452 4.5.3 too many")}, "accepted accepted accepted", "0 1 2", 2},
+		{"too many recipients on a fresh connection", &toy{answer: at(1, StageRcpt, "452 4.5.3 too many")}, "accepted later accepted", "0 2", 2},
+		{"full, for now", &toy{answer: at(1, StageRcpt, "452 4.2.2 full")}, "accepted later accepted", "0 2", 1},
 		{"lost at RCPT", &toy{answer: at(1, StageRcpt, drop)}, "accepted not_sent not_sent", "0", 1},
 		{"refused at MAIL", &toy{answer: at(1, StageMail, "550 5.7.1 not you")}, "accepted us not_sent", "0", 1},
 		{"busy at MAIL", &toy{answer: at(1, StageMail, "451 4.3.0 busy")}, "accepted us not_sent", "0", 1},
@@ -191,7 +198,7 @@ func TestTrouble(t *testing.T) {
 func TestAnyTrouble(t *testing.T) {
 	answers := map[Stage][]string{
 		StageMail: {drop, "421 4.0.0 x", "451 4.0.0 x", "550 5.1.8 x", "zzz"},
-		StageRcpt: {drop, "421 4.0.0 x", "450 4.2.1 x", "550 5.1.1 x", "550 x", "zzz", "354 x"},
+		StageRcpt: {drop, "421 4.0.0 x", "450 4.2.1 x", "452 4.5.3 x", "550 5.1.1 x", "550 x", "zzz", "354 x"},
 		StageData: {drop, cut, "421 4.0.0 x", "451 4.0.0 x", "554 5.0.0 x", "250 x", "zzz"},
 		StageDot:  {drop, take, "421 4.0.0 x", "451 4.0.0 x", "552 5.2.2 x", "554 5.7.1 x", "354 x", "zzz", "250-\r\n250 ok", "251\tx", "250x"},
 	}

@@ -83,11 +83,18 @@ func (s *session) mayBegin(ctx context.Context, late func() bool) ending {
 	return finished
 }
 
-// wentStale tells whether a used connection ended before it answered MAIL: the relay
-// closed it for its own reasons (see Send).
+// wentStale tells whether a used connection is at its end, for the relay's own reasons,
+// before the relay asked for the message (see Send).
 func wentStale(o Outcome) bool {
-	return o.Kind == Us && o.Stage == StageMail && (o.Err != nil || o.Code == 421)
+	if o.Err != nil {
+		return o.Kind == Us && o.Stage == StageMail
+	}
+	return o.Code == 421 && o.Stage != StageDot || o.Code == 452 && o.Stage == StageRcpt && (o.Enhanced == "" || o.Enhanced == tooMany)
 }
+
+// tooMany counts the recipients of all messages of a connection, with some relays. It
+// says nothing of the recipient who was one too many.
+const tooMany = "4.5.3"
 
 // A PanicError is a fault of our own code. It must cost no more than the message that
 // met it.
