@@ -22,7 +22,7 @@ type brakes struct {
 }
 
 func (b *brakes) addTo(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&b.after, "after", 0, "no invitation leaves before this `time` is over, such as 15m")
+	cmd.Flags().Var(parsing(&b.after, parseWait), "after", "no invitation leaves before this `time` is over, such as 15m")
 	cmd.Flags().IntVar(&b.pilot, "pilot", 0, "pause once `N` more invitations have started")
 	cmd.Flags().IntVar(&b.perDay, "per-day", 0, "at most `N` invitations a day, in Paris; 0: no limit")
 	cmd.Flags().Var(parsing(&b.minHelp, parseHelp), "min-help", "only if this `time` of assistance lies in the lifetime of a code, such as 12h; 0: any")
@@ -32,8 +32,8 @@ func (b *brakes) addTo(cmd *cobra.Command) {
 // check refuses values that make no sense, and values with which nothing could ever
 // start (D14).
 func (b *brakes) check(env environment) error {
-	if b.after < 0 || b.pilot < 0 || b.perDay < 0 {
-		return usagef("a number or time is below 0")
+	if b.pilot < 0 || b.perDay < 0 {
+		return usagef("a number is below 0")
 	}
 	if b.pilot > maxBrake || b.perDay > maxBrake {
 		return usagef("a number is above %d", maxBrake)

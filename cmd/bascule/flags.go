@@ -56,12 +56,17 @@ func parseSpan(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// parseHelp reads how much assistance is wanted, in whole minutes.
-func parseHelp(s string) (time.Duration, error) {
+// parseWait is parseSpan, and takes 0.
+func parseWait(s string) (time.Duration, error) {
 	if d, err := parseDuration(s); err == nil && d == 0 {
 		return 0, nil
 	}
-	d, err := parseSpan(s)
+	return parseSpan(s)
+}
+
+// parseHelp reads how much assistance is wanted, in whole minutes.
+func parseHelp(s string) (time.Duration, error) {
+	d, err := parseWait(s)
 	return d.Round(time.Minute), err
 }
 
