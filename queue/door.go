@@ -36,7 +36,7 @@ const (
 	quietFor = 10 * time.Second
 )
 
-// remedies tell the remedy for an error of Redis, by its first word.
+// remedies tell the remedy for an error of Redis, by words of it.
 var remedies = []struct{ word, remedy string }{
 	{"MISCONF", "it cannot save its data: make room on its disk, or see its log"},
 	{"OOM", "its memory is full: raise its maxmemory"},
@@ -49,6 +49,9 @@ var remedies = []struct{ word, remedy string }{
 	{"CLUSTERDOWN", "bascule needs a single Redis or sentinels, not a cluster"},
 	{"MOVED", "bascule needs a single Redis or sentinels, not a cluster"},
 	{"NOREPLICAS", "it misses replicas: see min-replicas-to-write"},
+	{"WRONGTYPE", "another program has its keys there: let REDIS_URL end in the number of another database, such as /1"},
+	{"DB index", "it has no database of that number: correct the number in REDIS_URL"},
+	{"unknown command", "it must be 6.2 or newer, and rename no command away"},
 	{"BUSY", "somebody's script keeps it busy: see SCRIPT KILL"},
 }
 

@@ -77,7 +77,10 @@ func TestRedisInTrouble(t *testing.T) {
 		{"CLUSTERDOWN The cluster is down", false, "not a cluster"},
 		{"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", false, "without its primary"},
 		{"BUSY Redis is busy running a script.", false, "SCRIPT KILL"},
-		{"ERR unknown command 'evalsha'", false, "see its log"},
+		{"ERR unknown command 'evalsha'", false, "rename no command away"},
+		{"ERR DB index is out of range", false, "correct the number"},
+		{"WRONGTYPE Operation against a key holding the wrong kind of value", true, "another database"},
+		{"ERR what nobody has seen", false, "see its log"},
 	} {
 		t.Run(c.answer[:12], func(t *testing.T) {
 			t.Parallel()
