@@ -46,7 +46,7 @@ func (db *DB) tryTx(ctx context.Context, f func(*sqlx.Tx) error) error {
 
 // ErrUnknown says that PostgreSQL did not tell how a COMMIT ended: its connection
 // broke, or the context ended meanwhile.
-var ErrUnknown = errors.New("the connection ended during the commit, so it is not known whether all is stored")
+var ErrUnknown = errors.New("the connection ended during the commit, so it is not known whether all is stored (`bascule status` and `bascule show NUMBER` tell)")
 
 // begin begins a transaction. lib/pq does not look at ctx while it waits for the answer
 // to BEGIN. If ctx ends meanwhile, begin rolls back.
