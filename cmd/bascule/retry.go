@@ -38,6 +38,7 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 	a.addJSONTo(cmd, jsonOfBulk)
 	cmd.MarkFlagsMutuallyExclusive("file", "batch")
 	cmd.MarkFlagsMutuallyExclusive("file", "campaign")
+	cmd.MarkFlagsMutuallyExclusive("batch", "campaign")
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) > 0 && (scope.Batch != 0 || scope.Campaign != "") {
 			return usagef("give NUMBER, or --batch or --campaign, not both")
