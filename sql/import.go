@@ -330,7 +330,8 @@ func (r *importRun) judge(ctx context.Context) error {
 }
 
 // keysOnly makes each later statement look rows up by their keys. The planner does not
-// know the rows that this transaction has judged and made.
+// know the rows that this transaction has judged and made. Nor may it keep a small table
+// and compare each row of the file with all of it.
 const keysOnly = `SET LOCAL enable_nestloop = on; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off`
 
 // known judges the rows without a verdict by what the database knows at an instant.

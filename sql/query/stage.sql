@@ -1,7 +1,7 @@
 -- These temporary tables hold the rows of one import while they are judged; its transaction drops them. A judge adds
 -- verdicts and changes none. A verdict that does not hold is deleted, and another one is added.
 -- staged has the rows of the file, with the first error in a row or in its dossier. staged_dossier is the sheet Dossiers.
--- dossier has the companies that the sheet gives to a number, null if they are wrong.
+-- dossier has the companies that the sheet gives to a number of the file, null if they are wrong.
 CREATE TEMP TABLE staged (
     line       integer NOT NULL,
     number     text COLLATE "C" NOT NULL,
