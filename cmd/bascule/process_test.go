@@ -262,18 +262,19 @@ func (s *spoiledImport) check(exit, batches int, says string) {
 	}
 }
 
-// holdImports lets no import judge until the function it returns is called.
+// holdImports lets no import judge until the function it returns is called. A dry run
+// waits for no import, but for the table.
 func holdImports(t testing.TB, db *sqltest.DB) (letGo func()) {
 	t.Helper()
 	conn, err := db.Raw.Conn(within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.ExecContext(t.Context(), `SELECT pg_advisory_lock(-1)`); err != nil { // importLock of package sql
+	if _, err := conn.ExecContext(t.Context(), `BEGIN; SELECT pg_advisory_xact_lock(-1); LOCK TABLE space`); err != nil { // importLock of package sql
 		t.Fatal(err)
 	}
 	return func() {
-		if _, err := conn.ExecContext(t.Context(), `SELECT pg_advisory_unlock(-1)`); err != nil {
+		if _, err := conn.ExecContext(t.Context(), `ROLLBACK`); err != nil {
 			t.Error(err)
 		}
 		conn.Close()
