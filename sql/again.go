@@ -35,7 +35,7 @@ func (db *DB) InviteAgain(ctx context.Context, keys *conversion.Keyring, limit i
 		if len(due.Requests) == 0 {
 			return nil
 		}
-		opened, err = affected(tx.ExecContext(ctx, retry, due.Requests, false, false, keys.Newest(), "worker", "the code expired, the certificate ends soon"))
+		opened, err = affected(tx.ExecContext(ctx, retry, due.Requests, false, false, keys.Newest(), "worker", "the code expired, the certificate ends soon", 0))
 		return err
 	})
 	if err != nil {

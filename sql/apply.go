@@ -219,14 +219,7 @@ var campaignOfFile string
 // a new one is 0.
 func (r *importRun) campaign(ctx context.Context) (Campaign, error) {
 	if r.Campaign != "" {
-		c, err := campaignOf(ctx, r.tx, campaignNamed, r.Campaign)
-		switch {
-		case errors.Is(err, ErrNoCampaign):
-			return Campaign{Name: r.Campaign, State: CampaignPrepared}, nil
-		case err == nil && c.over():
-			return c, &CampaignStateError{c.Name, c.State}
-		}
-		return c, err
+		return campaignToJoin(ctx, r.tx, r.Campaign)
 	}
 	var found campaignRow
 	err := r.tx.GetContext(ctx, &found, campaignOfFile, r.Hash[:])
@@ -258,10 +251,8 @@ func (r *importRun) keepCampaign(ctx context.Context) (Campaign, error) {
 	if err != nil {
 		return c, err
 	}
-	if c.ID == 0 {
-		if err := r.tx.GetContext(ctx, &c.ID, makeCampaign, c.Name, r.Actor); err != nil {
-			return c, fmt.Errorf("make campaign %q: %w", c.Name, err)
-		}
+	if c.ID, err = c.make(ctx, r.tx, r.Actor); err != nil {
+		return c, err
 	}
 	if r.Start && c.State == CampaignPrepared {
 		err = move(ctx, r.tx, c, CampaignRunning, "", r.Actor, CampaignPrepared)

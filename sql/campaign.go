@@ -89,8 +89,8 @@ func (e *CampaignStateError) Error() string {
 		CampaignPrepared:  "start it first: `bascule campaign start`",
 		CampaignRunning:   "nothing is to be done; `bascule campaign pause` stops it",
 		CampaignPaused:    "`bascule campaign resume` goes on",
-		CampaignCancelled: "it is over; import the subscribers into another one",
-		CampaignClosed:    "it is over; import the subscribers into another one",
+		CampaignCancelled: "it is over; import into another one, or `bascule retry --into` another one",
+		CampaignClosed:    "it is over; import into another one, or `bascule retry --into` another one",
 	}[e.State]
 	return fmt.Sprintf("the campaign %q is %s: %s", e.Name, e.State, advice)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	stdsql "database/sql"
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -29,6 +30,28 @@ var (
 	//go:embed query/note_start_anyway.sql
 	noteStartAnyway string
 )
+
+// campaignToJoin finds the campaign of that name that requests are added to. The ID of one
+// that is still to be made is 0. It returns a *CampaignStateError if the campaign is over.
+func campaignToJoin(ctx context.Context, q sqlx.QueryerContext, name string) (Campaign, error) {
+	c, err := campaignOf(ctx, q, campaignNamed, name)
+	switch {
+	case errors.Is(err, ErrNoCampaign):
+		return Campaign{Name: name, State: CampaignPrepared}, nil
+	case err == nil && c.over():
+		return c, &CampaignStateError{c.Name, c.State}
+	}
+	return c, err
+}
+
+// make makes the campaign, unless it has an ID. It returns the ID.
+func (c Campaign) make(ctx context.Context, tx *sqlx.Tx, actor string) (int64, error) {
+	if c.ID != 0 {
+		return c.ID, nil
+	}
+	err := tx.GetContext(ctx, &c.ID, makeCampaign, c.Name, actor)
+	return c.ID, wrap(err, "make campaign %q", c.Name)
+}
 
 // StartCampaign lets a prepared campaign send its invitations, with these settings
 // (D12). It returns ErrNoCampaign or a *CampaignStateError.

@@ -435,7 +435,7 @@ func TestCampaignOfAFile(t *testing.T) {
 }
 
 // D12, D10: a retry goes on in the campaign of the request before, and is held with it.
-// If that campaign is over, the space needs another import.
+// If that campaign is over, the retry names another one, which is made if need be.
 func TestRetryInCampaign(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -455,6 +455,43 @@ func TestRetryInCampaign(t *testing.T) {
 	if len(plan.Named) != 1 || plan.Named[0].Why != sql.ObstacleClosed {
 		t.Errorf("the plan is %+v", plan)
 	}
+	autumn := sql.RetryScope{Numbers: []conversion.SubscriberNumber{conversion.SubscriberNumber(number(0))}, Into: "autumn"}
+	plan, err = d.PlanRetry(d.ctx, autumn)
+	d.must(err)
+	for _, want := range []int64{1, 0} { // twice is once
+		if n, err := d.DB.DB.Retry(d.ctx, plan, d.keys, "admin"); n != want || err != nil {
+			t.Errorf("%d were invited in another campaign, error %v; want %d", n, err, want)
+		}
+	}
+	d.stands("autumn", sql.CampaignPrepared, 1, 0)
+	d.launch("autumn", sql.CampaignSettings{})
+	d.must(d.activate(d.mail(d.latest(number(0)))))
+	d.tallies(0)
+	d.sound()
+}
+
+// D12: no request goes into a campaign that is over, even if it ends after the plan.
+func TestRetryIntoEndedCampaign(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", row("000001", "a@duvallon.example"))
+	d.held("autumn", row("000002", "b@duvallon.example"))
+	d.must(d.CancelNumber(d.ctx, "000001"))
+	into := sql.RetryScope{Numbers: []conversion.SubscriberNumber{"000001"}, Into: "autumn"}
+	plan, err := d.PlanRetry(d.ctx, into)
+	d.must(err)
+	_, err = d.CloseCampaign(d.ctx, "autumn", "", "admin")
+	d.must(err)
+	refused := func(err error) {
+		t.Helper()
+		if over, ok := errors.AsType[*sql.CampaignStateError](err); !ok || over.State != sql.CampaignClosed {
+			t.Errorf("the error is %v", err)
+		}
+	}
+	_, err = d.DB.DB.Retry(d.ctx, plan, d.keys, "admin")
+	refused(err)
+	_, err = d.PlanRetry(d.ctx, into)
+	refused(err)
 	d.sound()
 }
 

@@ -40,6 +40,7 @@ type Plan struct {
 
 	byNumber    bool
 	sameAddress bool
+	into        string
 }
 
 // LeftOut is a number that a command leaves alone, and why.
@@ -101,6 +102,7 @@ type RetryScope struct {
 	Batch       int64
 	Campaign    string // the name of a campaign; "": any
 	SameAddress bool   // refused and gone addresses too, even if they did not change
+	Into        string // the campaign of the new requests, made if there is none; "": that of each request before
 }
 
 var (
@@ -114,29 +116,33 @@ var (
 // undeliverable (D10). It finds refused addresses and addresses that a bounce calls
 // gone only if they changed since. It leaves out spaces that are left alone (D17). It
 // finds a cancelled request by its number alone. It returns conversion.ErrNotFound for
-// an unknown batch, and ErrNoCampaign.
+// an unknown batch, ErrNoCampaign, and a *CampaignStateError if the campaign that
+// the new requests go into is over.
 func (db *DB) PlanRetry(ctx context.Context, scope RetryScope) (Plan, error) {
 	query, args, err := db.retryQuery(ctx, scope)
+	if err == nil && scope.Into != "" {
+		_, err = campaignToJoin(ctx, db.x, scope.Into)
+	}
 	if err != nil {
 		return Plan{}, err
 	}
 	p, err := db.plan(ctx, len(scope.Numbers) > 0, candidate.retry, query, args...)
-	p.sameAddress = scope.SameAddress
+	p.sameAddress, p.into = scope.SameAddress, scope.Into
 	return p, wrap(err, "find whom to invite again")
 }
 
 // retryQuery is the query that finds the candidates of a scope, with its arguments.
 func (db *DB) retryQuery(ctx context.Context, scope RetryScope) (query string, args []any, err error) {
 	if len(scope.Numbers) > 0 {
-		return planNamed, []any{pq.Array(scope.Numbers), scope.SameAddress}, nil
+		return planNamed, []any{pq.Array(scope.Numbers), scope.SameAddress, scope.Into != ""}, nil
 	}
 	c, err := db.scope(ctx, scope.Batch, scope.Campaign)
-	return planAll, []any{scope.Batch, scope.SameAddress, c.ID}, err
+	return planAll, []any{scope.Batch, scope.SameAddress, c.ID, scope.Into != ""}, err
 }
 
 // PlanCancel finds the open requests of these numbers.
 func (db *DB) PlanCancel(ctx context.Context, numbers []conversion.SubscriberNumber) (Plan, error) {
-	p, err := db.plan(ctx, true, candidate.cancel, planNamed, pq.Array(numbers), false)
+	p, err := db.plan(ctx, true, candidate.cancel, planNamed, pq.Array(numbers), false, false)
 	return p, wrap(err, "find what to cancel")
 }
 
@@ -154,8 +160,8 @@ var (
 )
 
 // Retry opens a new request for each one chosen, without credentials, for the present
-// contact address (D10). It does all or nothing, and nothing the second time. It
-// returns how many requests it opened.
+// contact address (D10), in the campaign that the plan's scope names (D12). It does all
+// or nothing, and nothing the second time. It returns how many requests it opened.
 func (db *DB) Retry(ctx context.Context, p Plan, keys *conversion.Keyring, actor string) (int64, error) {
 	var opened int64
 	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
@@ -163,10 +169,27 @@ func (db *DB) Retry(ctx context.Context, p Plan, keys *conversion.Keyring, actor
 		if err := run(ctx, tx, waitForImports, do(closeOverdue, chosen, actor)); err != nil {
 			return err
 		}
-		opened, err = affected(tx.ExecContext(ctx, retry, chosen, p.sameAddress, p.byNumber, keys.Newest(), actor, "retry"))
+		into, err := p.campaign(ctx, tx, actor)
+		if err != nil {
+			return err
+		}
+		opened, err = affected(tx.ExecContext(ctx, retry, chosen, p.sameAddress, p.byNumber, keys.Newest(), actor, "retry", into))
 		return err
 	})
 	return opened, wrap(err, "retry")
+}
+
+// campaign is the campaign that the new requests go into, made if there is none; 0 if
+// each stays in its own.
+func (p Plan) campaign(ctx context.Context, tx *sqlx.Tx, actor string) (id int64, err error) {
+	if p.into == "" || len(p.Requests) == 0 {
+		return 0, nil
+	}
+	c, err := campaignToJoin(ctx, tx, p.into)
+	if err != nil {
+		return 0, err
+	}
+	return c.make(ctx, tx, actor)
 }
 
 // Cancel ends the chosen requests that are still open. Their codes are dead at once; a

@@ -28,11 +28,17 @@ func (a *app) completeBatches(cmd *cobra.Command, _ []string, _ string) ([]cobra
 	})
 }
 
-// completeCampaigns offers the campaigns to a shell, with their states.
-func (a *app) completeCampaigns(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+// completeCampaigns offers the campaigns to a shell as the only argument.
+func (a *app) completeCampaigns(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	return a.completeCampaign(cmd, args, typed)
+}
+
+// completeCampaign offers the campaigns to a shell, with their states, whatever
+// arguments come before.
+func (a *app) completeCampaign(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.offer(cmd.Context(), func(ctx context.Context, db *sql.DB) (names []cobra.Completion, err error) {
 		campaigns, err := db.Campaigns(ctx)
 		for _, c := range campaigns[:min(len(campaigns), maxCompletions)] {

@@ -56,7 +56,7 @@ func (a *app) correct(ctx context.Context, db *sql.DB, c sql.Correction) error {
 		said = "" // the error says it
 		err = fmt.Errorf("%s: %s: %s", c.Number, v.Kind, v.Reason)
 	case result.Accepted > 0:
-		said = fmt.Sprintf("The contact address of %s is changed. %s\n", c.Number, terminal.AfterImport(result))
+		said = fmt.Sprintf("The contact address of %s is changed. %s\n", c.Number, terminal.AfterInviting(result.Campaign, result.State))
 	}
 	told := a.answer(struct {
 		Verdict  string `json:"verdict"`

@@ -110,9 +110,7 @@ func parseBatch(s string) (int64, error) {
 // addCampaignTo adds the flag --campaign; a shell completes it from the database.
 func (a *app) addCampaignTo(cmd *cobra.Command, name *string, usage string) {
 	cmd.Flags().Var(parsing(name, sql.ParseCampaignName), "campaign", usage)
-	a.complete(cmd, "campaign", func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return a.completeCampaigns(cmd, nil, typed) // whatever arguments come before it
-	})
+	a.complete(cmd, "campaign", a.completeCampaign)
 }
 
 func (a *app) complete(cmd *cobra.Command, flag string, with cobra.CompletionFunc) {

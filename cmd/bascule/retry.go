@@ -22,16 +22,22 @@ bascule exclude) not at all. Without NUMBER or --file, for all such spaces, or t
 of --batch or --campaign; cancelled requests stay cancelled then. A number that is named is also
 invited again after a cancel.
 
+The new request is of the campaign of the one before. If that campaign is over, --into
+names another one, which holds the invitation until it is started.
+
 Above one request it says how many there are and asks; a script answers by --yes.
 Running it twice is the same as running it once.
 
 Environment: DATABASE_URL, SECRET_KEY.`,
 		Example: `  bascule retry 00123456
   bascule retry --campaign spring
+  bascule retry --campaign spring --into autumn
   bascule retry --file numbers.txt --yes --json`,
 	}
 	a.addBatchTo(cmd, &scope.Batch, "only the spaces of batch `N`")
 	a.addCampaignTo(cmd, &scope.Campaign, "only the spaces of the campaign of this `NAME`")
+	cmd.Flags().Var(parsing(&scope.Into, sql.ParseCampaignName), "into", "the campaign of the new requests, made if there is none of that `NAME` (default: that of each request before)")
+	a.complete(cmd, "into", a.completeCampaign)
 	a.addFileTo(cmd)
 	cmd.Flags().BoolVar(&scope.SameAddress, "same-address", false, "try refused and gone addresses again although they have not changed")
 	a.addYesTo(cmd)
@@ -64,7 +70,7 @@ func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, s
 	if err != nil {
 		return err
 	}
-	return a.carryOut(ctx, plan, bulk{
+	err = a.carryOut(ctx, plan, bulk{
 		asks: "are followed by a new one, and a mail", words: terminal.RetryWords, named: len(scope.Numbers) > 0,
 		do: func() (int64, error) { return db.Retry(ctx, plan, keys, actor()) },
 		result: func(n int64, left terminal.LeftOut) any {
@@ -75,4 +81,12 @@ func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, s
 		},
 		said: func(n int64) string { return terminal.Count(n, "space is", "spaces are") + " invited again." },
 	})
+	if err != nil || a.json || scope.Into == "" || len(plan.Requests) == 0 {
+		return err
+	}
+	c, err := db.Campaign(ctx, scope.Into)
+	if err == nil {
+		a.printf("%s\n", terminal.AfterInviting(c.Name, c.State))
+	}
+	return err
 }

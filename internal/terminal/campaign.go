@@ -142,10 +142,11 @@ func nextOfCampaign(p sql.CampaignProgress) string {
 	return fmt.Sprintf("it is over; `bascule report OUT.xlsx --campaign %s` tells what became of each", name)
 }
 
-// AfterImport is the next step of the administrator after an import.
-func AfterImport(r sql.ImportResult) string {
-	name := ShellWord(r.Campaign)
-	switch r.State {
+// AfterInviting is the next step of the administrator after an import, or after a retry
+// in another campaign.
+func AfterInviting(campaign string, state sql.CampaignState) string {
+	name := ShellWord(campaign)
+	switch state {
 	case sql.CampaignPrepared:
 		return fmt.Sprintf("Nothing has left: `bascule campaign start %s` sends the invitations.", name)
 	case sql.CampaignPaused:

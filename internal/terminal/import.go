@@ -31,7 +31,7 @@ func (r Import) Print(w io.Writer) {
 		always bool
 	}{
 		{r.Accepted, "accepted", true},
-		{r.Unchanged, "unchanged: known already, nothing to do", false},
+		{r.Unchanged, "unchanged: known already, see `bascule retry`", false},
 		{r.NotDue, "not due: they expire after --within", false},
 		{r.Excluded, "excluded: to be left alone, see `bascule exclude`", false},
 		{r.Rejected, "rejected", true},
@@ -50,6 +50,6 @@ func (r Import) Print(w io.Writer) {
 		fmt.Fprintf(w, "To see which rows and why, add --verdicts OUT.xlsx.\n")
 	}
 	if !r.DryRun {
-		fmt.Fprintf(w, "%s\n", AfterImport(r.ImportResult))
+		fmt.Fprintf(w, "%s\n", AfterInviting(r.Campaign, r.State))
 	}
 }

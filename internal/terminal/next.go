@@ -32,6 +32,9 @@ func nextStep(s sql.Story) string {
 		return fmt.Sprintf("the address was refused or the mail came back: import the space with another address, which invites it again;"+
 			" if the address is right all the same, `bascule retry %s --same-address`.", number)
 	}
+	if s.Next.Retry == sql.ObstacleClosed {
+		return fmt.Sprintf("its campaign is over: `bascule retry %s --into NAME` invites the space again in another one.", number)
+	}
 	return "nothing: " + RetryWords[s.Next.Retry] + "."
 }
 

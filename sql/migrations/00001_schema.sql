@@ -321,15 +321,16 @@ CREATE FUNCTION campaign_is_open(campaign bigint) RETURNS boolean LANGUAGE sql S
     RETURN EXISTS (SELECT FROM campaign c WHERE c.id = campaign AND c.state IN ('prepared', 'running', 'paused'));
 
 -- D10: the reason why retry may not open another request after r, the latest of space s; '' if there is none. Retry
--- decides by it, and show tells it. A cancelled request is followed by another only if its number was named.
-CREATE FUNCTION retry_obstacle(r request_code, s space, at timestamptz, same_address boolean, named boolean) RETURNS text LANGUAGE sql STABLE AS $$
+-- decides by it, and show tells it. A cancelled request is followed by another only if its number was named. A campaign
+-- that is over takes no request; another campaign may.
+CREATE FUNCTION retry_obstacle(r request_code, s space, at timestamptz, same_address boolean, named boolean, elsewhere boolean) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE
         WHEN r.id IS NULL THEN 'never_invited'
         WHEN s.access = 'password' THEN 'switched'
         WHEN request_state(r, at) IN ('requested', 'mailed') THEN 'open'
         WHEN left_alone(s.id, at) THEN 'excluded'
         WHEN r.cancelled_at IS NOT NULL AND NOT named THEN 'cancelled'
-        WHEN r.campaign_id IS NOT NULL AND NOT campaign_is_open(r.campaign_id) THEN 'closed'
+        WHEN r.campaign_id IS NOT NULL AND NOT elsewhere AND NOT campaign_is_open(r.campaign_id) THEN 'closed'
         WHEN same_address OR r.email_key <> s.contact_key THEN ''
         WHEN r.undeliverable_at IS NOT NULL THEN 'refused'
         WHEN r.bounce = 'gone' THEN 'bounced'

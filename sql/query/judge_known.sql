@@ -28,7 +28,7 @@ FROM (
                WHEN left_alone.reason IS NOT NULL
                    THEN 'à ne pas inviter (exclusion du ' || to_char(left_alone.made_at AT TIME ZONE 'Europe/Paris', 'DD/MM/YYYY') || ') : '
                    || CASE left_alone.reason WHEN 'complaint' THEN 'plainte du destinataire' ELSE left_alone.reason END
-               WHEN same.contents THEN 'déjà connu, sans changement'
+               WHEN same.contents THEN 'déjà connu, sans changement' || CASE WHEN o.id IS NULL THEN ' ; aucune demande n’est en cours (voir bascule retry)' ELSE '' END
                WHEN taken.id IS NOT NULL THEN 'cette adresse électronique est déjà l’identifiant d’un autre espace sans certificat'
                WHEN o.purpose = 'activate' THEN 'l’abonné a lui-même une demande en cours'
                    || coalesce(', jusqu’au ' || to_char(o.expires_at AT TIME ZONE 'Europe/Paris', 'DD/MM/YYYY "à" FMHH24 "h" MI') || ' (heure de Paris)', '')
