@@ -55,7 +55,7 @@ func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 	a := &attempt{Server: s, w: w, r: r, id: s.formID(r.PostForm)}
 	end, err := a.run(r.Context())
 	s.metrics.activation(end, err)
-	s.entries.note(r.Context(), s.cfg.DB, a.proven.CampaignID, end == outcomeFailed && r.Context().Err() != context.Canceled)
+	s.entries.note(r.Context(), s.cfg.DB, a.proven.CampaignID, end == outcomeFailed && !isBusy(err) && r.Context().Err() != context.Canceled)
 	return err
 }
 

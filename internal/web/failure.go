@@ -39,7 +39,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case known:
 	case tooMany:
 		f = failure{status: http.StatusTooManyRequests, wait: throttled.Wait}
-	case errors.Is(err, sql.ErrBusy), errors.Is(err, admission.ErrOverload): // no concern of the operator
+	case isBusy(err): // no concern of the operator
 		f = failure{status: http.StatusServiceUnavailable, wait: retryLater}
 	default:
 		// Most likely PostgreSQL failed: it may be back in a moment.
@@ -61,6 +61,12 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if err := write(w, r, f.status, "failure", v); err != nil {
 		s.cfg.Log.Error("page not written", "route", r.Pattern, "error", err)
 	}
+}
+
+// isBusy tells whether others were served in place of somebody, who is to come again.
+// Nothing has failed.
+func isBusy(err error) bool {
+	return errors.Is(err, sql.ErrBusy) || errors.Is(err, admission.ErrOverload)
 }
 
 // wholeSeconds rounds up: a client that waits so long comes back late enough.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -84,7 +83,7 @@ const (
 
 // activation counts a submission; an error tells an overload from a fault.
 func (m *metrics) activation(o outcome, err error) {
-	if errors.Is(err, admission.ErrOverload) {
+	if isBusy(err) {
 		o = outcomeOverload
 	}
 	m.activations.WithLabelValues(string(o)).Inc()
