@@ -303,6 +303,42 @@ func TestExclusionKeepsTheSchedule(t *testing.T) {
 	}
 }
 
+// `status` tells why no mail goes out: no worker is alive, the relay does not answer, or
+// it has put the mails off.
+func TestStandstill(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.Freeze(t, time.Date(2031, 5, 6, 9, 0, 0, 0, time.UTC))
+	is := func(want sql.Standstill) {
+		t.Helper()
+		s, err := d.Status(d.ctx, 0)
+		d.must(err)
+		s.Standstill.NextAt = s.Standstill.NextAt.UTC()
+		if s.Standstill != want {
+			t.Errorf("%+v, want %+v", s.Standstill, want)
+		}
+	}
+	is(sql.Standstill{})
+	d.held("spring", row("000001", "a@duvallon.example"))
+	is(sql.Standstill{})
+	d.launch("spring", sql.CampaignSettings{})
+	is(sql.Standstill{NoWorker: true})
+	d.must(d.NoteWorker(d.ctx, uuid.NewString(), "v1", "texts"))
+	is(sql.Standstill{})
+	d.release(nil)
+	h := d.start(1)
+	d.Freeze(t, time.Date(2031, 5, 6, 9, 0, 45, 0, time.UTC))
+	is(sql.Standstill{Handed: 45 * time.Second})
+	failures := h.failures("450 4.2.0 try again later", true)
+	failures[0].Delay = 5 * time.Minute
+	d.must(d.FinishFailed(d.ctx, failures))
+	is(sql.Standstill{NextAt: time.Date(2031, 5, 6, 9, 5, 45, 0, time.UTC), Refusal: "450 4.2.0 try again later"})
+	d.Freeze(t, time.Date(2031, 5, 6, 9, 6, 0, 0, time.UTC))
+	is(sql.Standstill{NoWorker: true, Refusal: "450 4.2.0 try again later"})
+	d.deliver()
+	is(sql.Standstill{})
+}
+
 // `status`: mails of the last minute, recaps to render; a notice needs no key.
 func TestStatusOfTheLastMinute(t *testing.T) {
 	t.Parallel()

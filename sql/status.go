@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"time"
 
 	"bascule/internal/conversion"
 )
@@ -23,6 +24,7 @@ type Status struct {
 	LastMinute int              `db:"last_minute"`
 	Breaker    string           `db:"breaker"` // why the relay's breaker is open, "" while mail flows
 	Paused     []PausedCampaign // newest first
+	Standstill Standstill       // why mails are to be sent and none went out in the last minute
 	// WaitsForKeys are keys that mails to send need and that no worker has started
 	// with.
 	WaitsForKeys []conversion.KeyID
@@ -33,9 +35,19 @@ var (
 	counts string
 	//go:embed query/mail_pace.sql
 	mailPace string
+	//go:embed query/standstill.sql
+	standstill string
 	//go:embed query/batch_exists.sql
 	batchExists string
 )
+
+// A Standstill is what keeps mails that are to be sent; zero while they go out.
+type Standstill struct {
+	NoWorker bool          // none is alive
+	Handed   time.Duration // how long the relay has had the mail that it has had for longest
+	NextAt   time.Time     // when the first mail is due; zero if that is past
+	Refusal  string        // how the relay refused that mail before; "" if it did not
+}
 
 // A PausedCampaign is a campaign that waits for somebody to resume it.
 type PausedCampaign struct {
@@ -94,11 +106,33 @@ func (db *DB) readPace(ctx context.Context, s *Status) error {
 	if err := db.x.GetContext(ctx, s, mailPace); err != nil {
 		return fmt.Errorf("read the pace of mail: %w", err)
 	}
+	if s.ToSend+s.Leaving > 0 && s.LastMinute == 0 {
+		if err := db.readStandstill(ctx, &s.Standstill); err != nil {
+			return err
+		}
+	}
 	if err := db.x.SelectContext(ctx, &s.Paused, `SELECT name, why FROM campaign WHERE state = 'paused' ORDER BY id DESC`); err != nil {
 		return fmt.Errorf("look for paused campaigns: %w", err)
 	}
 	err := db.x.SelectContext(ctx, &s.WaitsForKeys, keysWaitedFor)
 	return wrap(err, "look for keys that mail waits for")
+}
+
+// firstMails is how many mails of each lane tell why none goes out.
+const firstMails = 50
+
+func (db *DB) readStandstill(ctx context.Context, s *Standstill) error {
+	var row struct {
+		Workers int       `db:"workers"`
+		Handed  int       `db:"handed"` // seconds
+		NextAt  time.Time `db:"next_at"`
+		Refusal string    `db:"refusal"`
+	}
+	if err := db.x.GetContext(ctx, &row, standstill, WorkerSilence.Seconds(), firstMails); err != nil {
+		return fmt.Errorf("look why no mail goes out: %w", err)
+	}
+	*s = Standstill{row.Workers == 0, time.Duration(row.Handed) * time.Second, known(row.NextAt), row.Refusal}
+	return nil
 }
 
 // scope finds the campaign of a name, the zero Campaign if it is "". It returns

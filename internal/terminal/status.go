@@ -37,6 +37,7 @@ type Status struct {
 	MailsPerSecond float64              `json:"mails_per_second"` // over the last minute
 	SecondsLeft    *float64             `json:"seconds_left"`     // at this pace; null if nothing moves
 	Breaker        string               `json:"relay_refuses"`    // why, "" while mail flows
+	Standstill     string               `json:"standstill"`       // why mails to send stand still, "" while they go out or if it is not known
 	Paused         []sql.PausedCampaign `json:"paused_campaigns"` // with their reasons
 	WaitsForKeys   []conversion.KeyID   `json:"waits_for_keys"`   // keys that no worker has
 
@@ -50,7 +51,7 @@ func NewStatus(s sql.Status, batch int64, depth *int) Status {
 	l := Status{
 		status: s, batch: batch,
 		Counts: newCounts(s.States, s.NotDelivered, s.Spaces), QueueDepth: depth, MailsToSend: s.ToSend + s.Leaving, Held: s.Held, RecapsToRender: s.ToRender,
-		MailsPerSecond: float64(s.LastMinute) / 60, Breaker: s.Breaker,
+		MailsPerSecond: float64(s.LastMinute) / 60, Breaker: s.Breaker, Standstill: whyStill(s),
 		Paused:       append([]sql.PausedCampaign{}, s.Paused...),
 		WaitsForKeys: append([]conversion.KeyID{}, s.WaitsForKeys...),
 	}
@@ -93,12 +94,36 @@ func (l Status) Print(w io.Writer) {
 	if l.Breaker != "" {
 		fmt.Fprintf(w, "\nThe relay refuses our mail, one is tried every %s: %s\n", sql.ProbeEvery, l.Breaker)
 	}
+	if l.Standstill != "" {
+		fmt.Fprintf(w, "\nNo mail goes out: %s\n", l.Standstill)
+	}
 	for _, c := range l.Paused {
 		fmt.Fprintf(w, "\nThe campaign %s is paused%s: `bascule campaign show %s` tells more\n", c.Name, inBrackets(c.Why), ShellWord(c.Name))
 	}
 	for _, key := range l.WaitsForKeys {
 		fmt.Fprintf(w, "\nMails wait for key %s, which no `bascule work` has started with: start one with the SECRET_KEY of whoever imports\n", key)
 	}
+}
+
+// slowRelay is after how long a relay that does not answer is told of.
+const slowRelay = 10 * time.Second
+
+// whyStill tells why mails to send stand still; "" while they go out, or if it is not known.
+func whyStill(s sql.Status) string {
+	why := s.Standstill
+	switch {
+	case why.NoWorker:
+		return "no worker is alive: start `bascule work`"
+	case s.Breaker != "":
+		return ""
+	case why.Handed > slowRelay:
+		return fmt.Sprintf("the relay has had a mail for %s without an answer", why.Handed)
+	case why.NextAt.IsZero():
+		return ""
+	case why.Refusal != "":
+		return fmt.Sprintf("the next one is tried %s, as the relay put it off: %s", ParisTime(why.NextAt), why.Refusal)
+	}
+	return fmt.Sprintf("the next one is due %s", ParisTime(why.NextAt))
 }
 
 // writeStates tells how many requests are in each state.

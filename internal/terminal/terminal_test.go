@@ -36,6 +36,29 @@ func TestStatusForms(t *testing.T) {
 	}
 }
 
+// Both forms tell why no mail goes out, if that is known.
+func TestStandstill(t *testing.T) {
+	t.Parallel()
+	next := time.Date(2031, 5, 6, 9, 5, 45, 0, time.UTC)
+	for want, s := range map[string]sql.Status{
+		"": {Standstill: sql.Standstill{Handed: 9 * time.Second}},
+		"no worker is alive: start `bascule work`":                                           {Standstill: sql.Standstill{NoWorker: true, NextAt: next}, Breaker: "421"},
+		"the relay has had a mail for 45s without an answer":                                 {Standstill: sql.Standstill{Handed: 45 * time.Second}},
+		"the next one is due 2031-05-06 11:05:45":                                            {Standstill: sql.Standstill{NextAt: next}},
+		"the next one is tried 2031-05-06 11:05:45, as the relay put it off: 450 4.2.0 full": {Standstill: sql.Standstill{NextAt: next, Refusal: "450 4.2.0 full"}},
+	} {
+		got := NewStatus(s, 0, nil)
+		var text strings.Builder
+		got.Print(&text)
+		if got.Standstill != want || strings.Contains(text.String(), "No mail goes out: "+want) != (want != "") {
+			t.Errorf("%q, want %q, in\n%s", got.Standstill, want, text.String())
+		}
+	}
+	if got := NewStatus(sql.Status{Standstill: sql.Standstill{NextAt: next}, Breaker: "421"}, 0, nil); got.Standstill != "" {
+		t.Errorf("%q beside the breaker", got.Standstill)
+	}
+}
+
 // Equal days that follow each other are one line of a plan.
 func TestPlanJoinsDays(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,7 @@ func (db *DB) Tallies(t testing.TB, space int64) {
 		must(t, rows.Scan(&batch))
 		got, err := db.Status(t.Context(), batch)
 		must(t, err)
-		got.LastMinute, got.Breaker, got.WaitsForKeys, got.Paused = 0, "", nil, nil
+		got.LastMinute, got.Breaker, got.WaitsForKeys, got.Paused, got.Standstill = 0, "", nil, nil, sql.Standstill{}
 		if diff := cmp.Diff(db.recount(t, batch), got); diff != "" {
 			t.Errorf("status of batch %d (-counted, +told):\n%s", batch, diff)
 		}
