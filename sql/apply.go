@@ -138,6 +138,8 @@ var (
 	openFirst string
 	//go:embed query/open_again.sql
 	openAgain string
+	//go:embed query/invite_again.sql
+	inviteAgain string
 	//go:embed query/contest.sql
 	contest string
 	//go:embed query/lock_contested.sql
@@ -174,9 +176,9 @@ func (r *importRun) openRequests(ctx context.Context, batch, campaign int64) err
 // openRound opens the requests of one round. It tells whether rows remain whose space
 // has an open request already.
 func (r *importRun) openRound(ctx context.Context, batch, campaign int64, round int) (contested bool, err error) {
-	// The statement joins what it has opened itself, where no key helps.
-	err = run(ctx, r.tx, do(`SET LOCAL enable_hashjoin = on`),
-		do(openAgain, batch, round, campaign, r.Campaign != "", r.Keys.Newest(), r.Actor), do(keysOnly))
+	err = run(ctx, r.tx,
+		do(openAgain, batch, round, campaign, r.Campaign != ""),
+		do(inviteAgain, round, r.Keys.Newest(), r.Actor))
 	if err != nil {
 		return false, err
 	}

@@ -6,8 +6,9 @@ WITH clock AS MATERIALIZED (
 SELECT number, holder, contact_email, certificate_expires, sharing
 FROM (
     SELECT s.number, s.holder, s.contact_email, s.contact_key, s.certificate_expires, count(*) OVER (PARTITION BY s.contact_key) AS sharing
-    FROM clock, (SELECT max(id) AS id FROM request GROUP BY space_id) AS latest JOIN request r USING (id) JOIN space s ON s.id = r.space_id
-    WHERE r.campaign_id = $1 AND r.cancelled_at IS NULL AND s.access = 'certificate' AND NOT left_alone(s.id, clock.now)
+    FROM clock, request r JOIN space s ON s.id = r.space_id
+    WHERE r.campaign_id = $1 AND r.cancelled_at IS NULL AND r.id = (SELECT max(l.id) FROM request l WHERE l.space_id = r.space_id)
+      AND s.access = 'certificate' AND NOT left_alone(s.id, clock.now)
 ) AS of_campaign
 WHERE sharing >= $2
 ORDER BY contact_key, number
