@@ -21,7 +21,7 @@ type door struct {
 	trouble string       // the kind that was logged; "" while Redis answers
 	last    time.Time    // of a failure
 	closed  chan struct{}
-	gaveUp  bool // the server ended while Redis was in trouble
+	gaveUp  bool // Redis is in trouble, and the server has ended
 }
 
 const (
@@ -95,11 +95,13 @@ func (d *door) enter(ctx context.Context, err error) {
 	}
 }
 
-// note logs that trouble begins, changes or ends, while a server runs.
+// note logs that trouble begins, changes or ends, while a server runs. Redis has one
+// chance to fail a server that stops.
 func (d *door) note(kind, remedy string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.log == nil {
+		d.gaveUp = d.gaveUp || kind != "" && d.closed != nil
 		return
 	}
 	switch now := time.Now(); {
@@ -147,15 +149,9 @@ func (d *door) shut() {
 	}
 }
 
-func (d *door) inTrouble() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.trouble != ""
-}
-
-// errGivenUp ends the attempts to connect that asynq makes as it stops. Each would wait
-// for seconds where a firewall swallows what it sends, minutes in all, and there is
-// nothing to tidy up: the rows know what is due.
+// errGivenUp ends the commands with which asynq tidies up as it stops. Each would wait for
+// seconds where nobody answers, a minute in all, and there is nothing to tidy up: the rows
+// know what is due.
 var errGivenUp = errors.New("no answer of Redis, and this worker stops")
 
 func (d *door) givenUp() bool {
@@ -181,6 +177,9 @@ func (d *door) DialHook(next redis.DialHook) redis.DialHook {
 // ProcessHook handles one command.
 func (d *door) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
+		if d.givenUp() {
+			return errGivenUp
+		}
 		err := next(ctx, cmd)
 		if !greets(cmd) {
 			d.enter(ctx, err)
@@ -192,6 +191,9 @@ func (d *door) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // ProcessPipelineHook handles several commands.
 func (d *door) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if d.givenUp() {
+			return errGivenUp
+		}
 		err := next(ctx, cmds)
 		if len(cmds) > 0 && !greets(cmds[len(cmds)-1]) {
 			d.enter(ctx, err)

@@ -25,8 +25,22 @@ import (
 type troubled struct {
 	*miniredis.Miniredis
 	asked  atomic.Int64
-	answer atomic.Pointer[string] // to every command; nil while all is well
-	reads  atomic.Bool            // but for those that only read
+	answer atomic.Pointer[string]        // to every command; nil while all is well
+	reads  atomic.Bool                   // but for those that only read
+	thawed atomic.Pointer[chan struct{}] // until it is closed nobody gets an answer; nil: all do
+}
+
+// newTroubled is one that is well, with a client.
+func newTroubled(t *testing.T) (*troubled, *Client) {
+	r := &troubled{Miniredis: miniredis.NewMiniRedis()}
+	c := newClient(func() any {
+		return redis.NewClient(&redis.Options{Addr: "192.0.2.1:6379", Dialer: r.dial, DisableIdentity: true}) // never dialled by name
+	})
+	if err := c.redis.Ping(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.Server().SetPreHook(r.hook)
+	return r, c
 }
 
 func (r *troubled) dial(context.Context, string, string) (net.Conn, error) {
@@ -36,6 +50,9 @@ func (r *troubled) dial(context.Context, string, string) (net.Conn, error) {
 // hook answers in place of Redis.
 func (r *troubled) hook(c *server.Peer, cmd string, _ ...string) bool {
 	r.asked.Add(1)
+	if thawed := r.thawed.Load(); thawed != nil {
+		<-*thawed
+	}
 	answer := r.answer.Load()
 	if answer == nil || r.reads.Load() && (cmd == "HELLO" || cmd == "PING" || cmd == "SUBSCRIBE" || cmd == "LLEN") {
 		return false
@@ -50,6 +67,13 @@ func (r *troubled) trouble(answer string) {
 	if answer == "" {
 		r.answer.Store(nil)
 	}
+}
+
+// freeze makes it answer nobody, until thaw.
+func (r *troubled) freeze() (thaw func()) {
+	thawed := make(chan struct{})
+	r.thawed.Store(&thawed)
+	return func() { close(thawed) }
 }
 
 func lines(log *devtest.Log) []string {
@@ -90,15 +114,8 @@ func TestRedisInTrouble(t *testing.T) {
 }
 
 func inTrouble(t *testing.T, answer string, reads bool, advice string) {
-	r := &troubled{Miniredis: miniredis.NewMiniRedis()}
+	r, c := newTroubled(t)
 	r.reads.Store(reads)
-	c := newClient(func() any {
-		return redis.NewClient(&redis.Options{Addr: "192.0.2.1:6379", Dialer: r.dial, DisableIdentity: true}) // never dialled by name
-	})
-	if err := c.redis.Ping(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	r.Server().SetPreHook(r.hook)
 	var log devtest.Log
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan WakeUp, 10)
@@ -181,6 +198,32 @@ func TestStopWithoutRedis(t *testing.T) {
 			t.Error(err)
 		}
 		<-time.After(time.Minute) // the library's goroutines end
+	})
+}
+
+// A worker stops within seconds also if Redis freezes at that very moment.
+func TestStopAsRedisFreezes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, c := newTroubled(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		s, err := Serve(ctx, c, Slots{Interactive: 4, Batch: 8}, Handlers{}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Minute)
+		time.AfterFunc(time.Minute, r.freeze())
+		cancel()
+		begin := time.Now()
+		s.Shutdown()
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("stopping took %s", took)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		<-time.After(time.Minute) // the library's goroutines end
+		r.Close()
 	})
 }
 

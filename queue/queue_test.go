@@ -120,6 +120,35 @@ func TestHandlersMayFail(t *testing.T) {
 	server.Shutdown()
 }
 
+// A Redis that loses everything loses the tasks that run. They end all the same, and
+// nobody is told: the rows know what is due.
+func TestEmptiedRedisIsNoTrouble(t *testing.T) {
+	t.Parallel()
+	c := open(t, devtest.Redis(t).URL())
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, end := make(chan struct{}), make(chan struct{})
+	var log devtest.Log
+	server, err := Serve(ctx, c, Slots{Interactive: 1, Batch: 1}, Handlers{
+		WakeBulk: func(context.Context) error { close(begun); <-end; return nil },
+	}, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Enqueue(t.Context(), WakeBulk, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	if err := c.redis.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	close(end)
+	cancel()
+	server.Shutdown()
+	if log.String() != "" {
+		t.Errorf("the log says %s", log.String())
+	}
+}
+
 // poll waits for something that is certain to come.
 func poll(t *testing.T, what string, holds func() bool) {
 	t.Helper()

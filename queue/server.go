@@ -74,7 +74,7 @@ func Serve(ctx context.Context, c *Client, slots Slots, handlers Handlers, log *
 			Queues:            config.queues,
 			TaskCheckInterval: checkInterval,
 			ShutdownTimeout:   shutdownTimeout,
-			Logger:            asynqLog{log, c.door},
+			Logger:            asynqLog{log},
 			LogLevel:          asynq.WarnLevel,
 
 			DelayedTaskCheckInterval: tidyInterval,
@@ -155,22 +155,13 @@ func (s *Server) survive() {
 	}
 }
 
-// asynqLog hands asynq's own words to slog. While Redis is in trouble, each part of
-// asynq complains every few seconds; the door has logged that already.
-type asynqLog struct {
-	log  *slog.Logger
-	door *door
-}
+// asynqLog keeps asynq's own words out of the way. They tell of commands that failed,
+// which the door has logged once for all, or of tasks that Redis has lost. A lost task is
+// nobody's concern: the rows know what is due.
+type asynqLog struct{ log *slog.Logger }
 
 func (l asynqLog) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
-func (l asynqLog) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
-func (l asynqLog) Warn(args ...any)  { l.complain(slog.LevelWarn, args) }
-func (l asynqLog) Error(args ...any) { l.complain(slog.LevelError, args) }
-func (l asynqLog) Fatal(args ...any) { l.complain(slog.LevelError, args) }
-
-func (l asynqLog) complain(level slog.Level, args []any) {
-	if l.door.inTrouble() {
-		level = slog.LevelDebug
-	}
-	l.log.Log(context.Background(), level, fmt.Sprint(args...))
-}
+func (l asynqLog) Info(args ...any)  { l.Debug(args...) }
+func (l asynqLog) Warn(args ...any)  { l.Debug(args...) }
+func (l asynqLog) Error(args ...any) { l.Debug(args...) }
+func (l asynqLog) Fatal(args ...any) { l.Debug(args...) }
