@@ -117,10 +117,13 @@ func (d *desk) pagesOfAMail(t *testing.T) {
 	})
 }
 
-// pagesOfAnImport is about new rows, and rows of spaces that have an open request,
-// under the same address or another one.
+// pagesOfAnImport is about new rows, and rows of spaces that have an open request, under
+// the same address or another one, or whose request has ended.
 func (d *desk) pagesOfAnImport(t *testing.T) {
 	const rows = 200
+	d.visits(sql.Open, func(d *desk) {
+		d.Exec(t, `UPDATE request SET cancelled_at = bascule_now() WHERE id IN (SELECT 50 * i + 2 FROM generate_series(0, $1::int - 1) i)`, rows)
+	})
 	for _, c := range []struct {
 		name string
 		most int // pages a row
@@ -128,8 +131,9 @@ func (d *desk) pagesOfAnImport(t *testing.T) {
 	}{
 		{"new", 60, func(i int) sql.ImportRow { return row(fmt.Sprintf("%06d", i), fmt.Sprintf("n%d@a.example", i)) }},
 		{"the same", 25, func(i int) sql.ImportRow { return row(fmt.Sprintf("%06d", i), fmt.Sprintf("n%d@a.example", i)) }},
-		{"changed", 135, func(i int) sql.ImportRow { return row(fmt.Sprintf("N%d", 50*i+1), fmt.Sprintf("%d@a.example", 50*i+1)) }},
-		{"another address", 175, func(i int) sql.ImportRow { return row(fmt.Sprintf("N%d", 50*i+1), fmt.Sprintf("other%d@a.example", i)) }},
+		{"changed", 128, func(i int) sql.ImportRow { return row(fmt.Sprintf("N%d", 50*i+1), fmt.Sprintf("%d@a.example", 50*i+1)) }},
+		{"another address", 166, func(i int) sql.ImportRow { return row(fmt.Sprintf("N%d", 50*i+1), fmt.Sprintf("other%d@a.example", i)) }},
+		{"opened again", 150, func(i int) sql.ImportRow { return row(fmt.Sprintf("N%d", 50*i+2), fmt.Sprintf("%d@a.example", 50*i+2)) }},
 	} {
 		var list []sql.ImportRow
 		for i := range rows {

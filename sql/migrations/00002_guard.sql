@@ -109,20 +109,20 @@ CREATE TRIGGER request_space_is_fixed BEFORE UPDATE OF id, space_id, campaign_id
     FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.space_id <> OLD.space_id OR NEW.campaign_id IS DISTINCT FROM OLD.campaign_id
         OR NEW.origin <> OLD.origin OR NEW.requested_at <> OLD.requested_at)
     EXECUTE FUNCTION refuse('what a request is never changes');
--- The statement that points at the code that counts may make that code, too. So the trigger looks at the statement's end.
+-- The statement that points at the code that counts may make that code, too. So the trigger looks at the statement's end. An
+-- import changes many requests, so the trigger keeps its plan.
 -- +goose StatementBegin
-CREATE FUNCTION check_code_counts() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
-DECLARE
-    counts boolean;
-BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %I.code WHERE request_id = $1 AND generation = $2 AND purpose IN (''identify'', ''activate''))',
-        TG_TABLE_SCHEMA) INTO counts USING NEW.id, NEW.generation;
-    IF NOT counts THEN
-        RAISE EXCEPTION 'bascule: % on % refused: it has no such code', TG_OP, TG_TABLE_NAME
-            USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
-    RETURN NULL;
-END $$;
+DO $do$ BEGIN
+    EXECUTE format($f$
+        CREATE FUNCTION check_code_counts() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+        BEGIN
+            IF NOT EXISTS (SELECT FROM %1$I.code c WHERE c.request_id = NEW.id AND c.generation = NEW.generation AND c.purpose IN ('identify', 'activate')) THEN
+                RAISE EXCEPTION 'bascule: %% on %% refused: it has no such code', TG_OP, TG_TABLE_NAME
+                    USING ERRCODE = 'integrity_constraint_violation';
+            END IF;
+            RETURN NULL;
+        END $$ $f$, current_schema());
+END $do$;
 -- +goose StatementEnd
 CREATE CONSTRAINT TRIGGER request_counts_a_code AFTER UPDATE OF generation ON request
     DEFERRABLE INITIALLY DEFERRED

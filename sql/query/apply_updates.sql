@@ -9,7 +9,7 @@ WITH updated AS (
     RETURNING k.id, k.priority, k.certificate_expires, j.action, j.request_id
 ), reordered AS (
     UPDATE held h SET priority = u.priority, expires = u.certificate_expires
-    FROM updated u WHERE u.action = 'update' AND h.request_id = u.request_id
+    FROM updated u WHERE u.action = 'update' AND h.request_id = u.request_id AND (h.priority, h.expires) <> (u.priority, u.certificate_expires)
 ), moved AS (
     UPDATE request r SET batch_id = $1
     FROM updated u WHERE u.action = 'update' AND r.id = u.request_id AND request_is_open(r)
