@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -367,30 +365,6 @@ func TestPace(t *testing.T) {
 
 // ms is a duration in milliseconds.
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
-
-// D4: a slot may wait long for its turn to start mails. They are not late for that, and
-// the next window is not smaller.
-func TestWaitForTurnIsNotLate(t *testing.T) {
-	var clock atomic.Int64
-	m := &Mailer{Now: func() time.Time { return time.Unix(clock.Load(), 0) }}
-	ctx, cancel := context.WithCancel(t.Context())
-	w := &window{Mailer: m, lane: sql.LaneBulk, pace: &pace{size: firstWindow, max: maxWindow}}
-	m.bulk.turn.Lock()
-	done := make(chan error, 1)
-	go func() { done <- w.run(ctx) }()
-	for stacks := make([]byte, 1<<20); !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("(*starter).start")); {
-		runtime.Gosched()
-	}
-	clock.Store(60)
-	cancel() // it starts nothing once it has its turn
-	m.bulk.turn.Unlock()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Errorf("the start: %v", err)
-	}
-	if w.begun.Unix() != 60 {
-		t.Errorf("the window has begun at second %d, want 60", w.begun.Unix())
-	}
-}
 
 // I5: a window whose claim is over takes the outcomes of no other one with it.
 func TestRecorderOfSeveralClaims(t *testing.T) {

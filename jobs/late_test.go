@@ -1,7 +1,10 @@
 package jobs_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,15 +26,15 @@ type slowRelay struct {
 }
 
 // slow starts a worker with one slot, whose clock only the test moves forward.
-func (s *stage) slow(sc script) *slowRelay {
+func (s *stage) slow(sc script, changes ...func(*jobs.Worker)) *slowRelay {
 	s.t.Helper()
 	r := &slowRelay{s: s, stands: make(chan struct{}), goOn: make(chan struct{})}
 	r.follow(sc)
 	begin := time.Now()
-	s.work(func(w *jobs.Worker) {
+	s.work(append(changes, func(w *jobs.Worker) {
 		w.Slots = queue.Slots{Interactive: 1, Batch: 1}
 		w.Mailer.Now = func() time.Time { return begin.Add(time.Duration(r.passed.Load())) }
-	})
+	})...)
 	return r
 }
 
@@ -111,6 +114,41 @@ func TestSlowWindow(t *testing.T) {
 		t.Errorf("%d copies of %d mails", n, len(requests))
 	}
 }
+
+// D4, I1: a database takes long to start a window. That makes no mail late, and no window
+// small: its clock is read once it is about to commit. Otherwise nothing would leave while
+// it is slow.
+func TestSlowStart(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.invite(3 * 4) // a window of four, then one of eight
+	holder, err := s.db.Raw.Begin()
+	if err == nil {
+		_, err = holder.Exec(`LOCK TABLE code IN EXCLUSIVE MODE`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var metrics *jobs.Metrics
+	relay := s.slow(accept, func(w *jobs.Worker) { metrics = jobs.NewMetrics(w.DB); w.Mailer.Metrics = metrics })
+	s.until("a window waits to be started", `SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'code'::regclass`)
+	relay.pass(6 * time.Second)
+	if err := holder.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	s.until("all are mailed", allMailed)
+	told := httptest.NewRecorder()
+	metrics.Handler().ServeHTTP(told, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if !strings.Contains(told.Body.String(), `{outcome="accepted"} 12`) || strings.Contains(told.Body.String(), "not_sent") {
+		t.Errorf("some mail was late: %s", told.Body.String())
+	}
+	if n := s.db.Text(t, `SELECT count(DISTINCT started_at) FROM code`); n != "2" {
+		t.Errorf("%s windows, want 2", n)
+	}
+}
+
+// accept is the script of a relay that takes every mail.
+func accept(string, string, string) string { return "" }
 
 // I5: a worker whose relay stands still renews its lease, so that nobody sends the
 // mail again meanwhile, however long it takes. The outcome of the mail before it is

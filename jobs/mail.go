@@ -112,7 +112,8 @@ type window struct {
 	probe   bool // one mail, although the breaker is open
 	another bool // a mail that was not refused without a clear reason
 
-	begun time.Time     // shortly before the start was committed; zero until it is tried
+	tried bool          // its start
+	begun time.Time     // shortly before the instant that counts as the start of its mails
 	found int           // mails that were due
 	mails []*sql.Mail   // those that were started
 	wait  time.Duration // until the rate allows a mail; 0 if it allowed some
@@ -134,7 +135,7 @@ func (w *window) run(ctx context.Context) error {
 		return nil
 	}
 	if len(w.mails) == 0 {
-		w.pace.adapt(w.Now().Sub(w.begun))
+		w.pace.adapt(0)
 		return nil
 	}
 	if stuck := w.handOver(ctx, w.mails); stuck && !w.probe {
@@ -153,7 +154,8 @@ func (w *window) shared() *lane {
 // handOverWithin is how long after the start of its window the hand-over of a mail may
 // begin. The deadline counts from that start and is printed to the minute (D4). If the
 // relay becomes slow when windows are large, the last mails are late. They certainly
-// did not go out, and are started anew with a full deadline.
+// did not go out, and are started anew with a full deadline. A slow database makes no mail
+// late: its clock is read at the end of the transaction.
 const handOverWithin = 5 * time.Second
 
 // stuckPause is how long a worker waits after a window of which it could record
@@ -171,9 +173,10 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail) (stuck bool) {
 	w.unsettled.Add(2 * len(mails))
 	w.awaited = len(mails)
 	w.shared().outcomes.expect(w)
+	sent := w.Now()
 	w.send(ctx, mails)
+	w.pace.adapt(w.Now().Sub(sent))
 	w.unsettled.Wait()
-	w.pace.adapt(w.Now().Sub(w.begun))
 	return w.lost > 0 && w.recorded == 0
 }
 
@@ -277,10 +280,11 @@ func (m *Mailer) returnPath(d *sql.Mail) conversion.Email {
 	return signed
 }
 
-// pace chooses how many mails are started at once, so that they take about half a
-// second. The deadline of a code counts from the start of its window (D4), which must
-// be shortly before the mail. A small window also leaves mails of a small batch to
-// other workers, and holds few recaps in memory.
+// pace chooses how many mails are started at once, so that they are with the relay within
+// about half a second. The deadline of a code counts from the start of its window (D4),
+// which must be shortly before the mail. A small window also leaves mails of a small batch
+// to other workers, and holds few recaps in memory. How long the database takes makes no
+// window smaller: it is asked once for each.
 type pace struct{ size, max int }
 
 const (

@@ -30,7 +30,7 @@ func (s *starter) start(ctx context.Context, w *window) error {
 	s.mu.Unlock()
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if !w.begun.IsZero() {
+	if w.tried {
 		return w.err
 	}
 	over := ctx.Err() // the worker ended meanwhile; the others find out themselves
@@ -50,11 +50,11 @@ func (s *starter) take(first *window, company bool) group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := group{first}
-	first.begun = first.Now() // the wait for the turn makes no mail late
+	first.tried = true
 	s.waiting = slices.DeleteFunc(s.waiting, func(w *window) bool {
 		joins := w != first && company && !w.probe && g.size()+w.pace.size <= maxStart
 		if joins {
-			g, w.begun = append(g, w), first.begun
+			g, w.tried = append(g, w), true
 		}
 		return joins || w == first
 	})
@@ -67,25 +67,25 @@ type group []*window
 // start starts as many mails as the paces of the windows and the rate allow.
 func (g group) start(ctx context.Context) {
 	w := g[0]
-	asked, allowed, wait := 0, 0, time.Duration(0)
+	asked, allowed, wait, begun := 0, 0, time.Duration(0), time.Time{}
 	t := sql.Window{Lane: w.lane, Limit: g.size(), Probe: w.probe, Another: w.another, Lifetime: w.Lifetime, Keys: w.Keys, Help: w.Help}
-	switch {
-	case w.Limiter == nil && w.lane == sql.LaneBulk && !w.probe:
+	if w.Limiter == nil && w.lane == sql.LaneBulk && !w.probe {
 		t.Front = &w.front
-	case w.Limiter != nil:
-		t.Admit = func(mails []*sql.Mail) (_ []*sql.Mail, err error) {
-			if asked, allowed, wait = len(mails), 0, 0; asked > 0 {
-				allowed, wait, err = w.Limiter.Take(ctx, queue.WakeUp(w.lane), asked)
-			}
-			return mails[:allowed], err
+	}
+	t.Admit = func(mails []*sql.Mail) (_ []*sql.Mail, err error) {
+		asked, allowed, wait = len(mails), len(mails), 0
+		if w.Limiter != nil && asked > 0 {
+			allowed, wait, err = w.Limiter.Take(ctx, queue.WakeUp(w.lane), asked)
 		}
+		begun = w.Now()
+		return mails[:allowed], err
 	}
 	s, err := w.DB.StartMail(ctx, t)
 	if s.Unwritten != nil {
 		w.complain("cannot write mails; they stay due", "err", s.Unwritten)
 	}
 	for _, w := range g {
-		w.wait, w.err = wait, err
+		w.begun, w.wait, w.err = begun, wait, err
 	}
 	g.deal(s, err == nil && allowed < asked)
 }
