@@ -270,7 +270,7 @@ func TestResend(t *testing.T) {
 	s.until("it is mailed", allMailed)
 	for i := range 2 {
 		s.pass(2 * time.Hour)
-		if err := s.db.Resend(t.Context(), r.Number, "admin"); err != nil {
+		if err := s.db.Resend(t.Context(), r.Number, "", "admin"); err != nil {
 			t.Fatal(err)
 		}
 		s.until("it is sent again", `SELECT count(*) = $1 FROM audit WHERE event = 'resent'`, i+1)
@@ -284,7 +284,7 @@ func TestResend(t *testing.T) {
 		t.Errorf("%d mails with %d Message-IDs and %d dates, want 3 of each", len(kept), len(ids), len(dates))
 	}
 	s.relay.down()
-	if err := s.db.Resend(t.Context(), r.Number, "admin"); err != nil {
+	if err := s.db.Resend(t.Context(), r.Number, "", "admin"); err != nil {
 		t.Fatal(err)
 	}
 	s.until("the breaker is open", breakerOpen)

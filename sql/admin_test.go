@@ -305,7 +305,7 @@ func TestResend(t *testing.T) {
 	refusedIn := func(number string, want conversion.State) {
 		t.Helper()
 		var state *sql.StateError
-		if err := d.Resend(d.ctx, conversion.SubscriberNumber(number), "admin"); !errors.As(err, &state) || state.State != want {
+		if err := d.Resend(d.ctx, conversion.SubscriberNumber(number), "", "admin"); !errors.As(err, &state) || state.State != want {
 			t.Errorf("%s: %v, want a refusal in state %s", number, err, want)
 		}
 	}
@@ -316,7 +316,7 @@ func TestResend(t *testing.T) {
 			refusedIn(number, way.state)
 		}
 	}
-	if err := d.Resend(d.ctx, "999999", "admin"); !errors.Is(err, conversion.ErrNotFound) {
+	if err := d.Resend(d.ctx, "999999", "", "admin"); !errors.Is(err, conversion.ErrNotFound) {
 		t.Errorf("an unknown number: %v, want ErrNotFound", err)
 	}
 	const number = "000001" // the mailed one
@@ -324,7 +324,7 @@ func TestResend(t *testing.T) {
 	d.deliver()
 	deadline := d.Deadline(t, request)
 	for copyOf := 1; copyOf <= conversion.MaxResends; copyOf++ {
-		d.must(d.Resend(d.ctx, number, "admin"))
+		d.must(d.Resend(d.ctx, number, "", "admin"))
 		h := d.startOf(request)
 		if len(h.mails) != 1 || h.mails[0].Copy != copyOf {
 			t.Fatalf("resend %d makes %+v due", copyOf, h.mails)
@@ -353,7 +353,7 @@ func TestResendsOfAGeneration(t *testing.T) {
 	resends := func(want int) {
 		t.Helper()
 		n := 0
-		for n < 10 && d.Resend(d.ctx, "000001", "admin") == nil {
+		for n < 10 && d.Resend(d.ctx, "000001", "", "admin") == nil {
 			n++
 		}
 		if n != want {
@@ -378,7 +378,7 @@ func TestResendAfterTheDeadline(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	request, _ := d.invited("000001", "contact@duvallon.example")
-	d.must(d.Resend(d.ctx, "000001", "admin"))
+	d.must(d.Resend(d.ctx, "000001", "", "admin"))
 	d.overdue(request)
 	if n := d.deliver(); n != 0 {
 		t.Errorf("%d mails were started", n)
@@ -580,7 +580,7 @@ func TestResendBehindLock(t *testing.T) {
 		_, err = tx.Exec(`SELECT FROM request WHERE id = $1 FOR UPDATE`, request)
 		d.must(err)
 		answer := make(chan error, 1)
-		go func() { answer <- d.Resend(d.ctx, "000001", "admin") }()
+		go func() { answer <- d.Resend(d.ctx, "000001", "", "admin") }()
 		d.waiting(1)
 		d.Shift(t, late)
 		d.must(tx.Rollback())

@@ -126,6 +126,9 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 		return result, false, err
 	}
 	result.Batch, result.Campaign, result.State, result.MovedFrom = batch, c.Name, c.State, before.unless(c)
+	if r.fourEyes != nil && c.State == CampaignRunning && result.Accepted > *r.fourEyes {
+		return result, false, &FourEyesError{c.Name, r.Actor, *r.fourEyes}
+	}
 	err = run(ctx, r.tx, do(keepImport, batch, r.Actor, result.Rows, result.Accepted, result.Unchanged, result.NotDue, result.Excluded, result.Rejected))
 	if err != nil {
 		return result, false, err
@@ -207,7 +210,7 @@ func (r *importRun) judgeContested(ctx context.Context, round int) (moved bool, 
 	if err := r.tx.SelectContext(ctx, &ended, outlived, round); err != nil {
 		return false, err
 	}
-	if err := run(ctx, r.tx, do(lockCodes, ended), do(cancel, ended, false, r.Actor)); err != nil {
+	if err := run(ctx, r.tx, do(lockCodes, ended), do(cancel, ended, false, r.Actor, byAdministrator)); err != nil {
 		return false, err
 	}
 	return moved, r.tx.GetContext(ctx, &moved, contestedMoved, round)

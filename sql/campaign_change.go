@@ -63,6 +63,9 @@ func (db *DB) StartCampaign(ctx context.Context, name string, s CampaignSettings
 // why, unless that is "".
 func (db *DB) StartAnyway(ctx context.Context, name string, s CampaignSettings, why, actor string) error {
 	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if err := db.checkLaunch(ctx, tx, c, actor); err != nil {
+			return err
+		}
 		if err := set(ctx, tx, c, s, actor); err != nil {
 			return err
 		}
@@ -87,6 +90,9 @@ func (db *DB) PauseCampaign(ctx context.Context, name, why, actor string) error 
 // ErrNoCampaign or a *CampaignStateError.
 func (db *DB) ResumeCampaign(ctx context.Context, name, actor string) error {
 	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if err := db.checkLaunch(ctx, tx, c, actor); err != nil {
+			return err
+		}
 		if err := move(ctx, tx, c, CampaignRunning, "", actor, CampaignPaused); err != nil {
 			return err
 		}
@@ -238,7 +244,7 @@ func (db *DB) endOpen(ctx context.Context, campaign int64, unsent bool, actor st
 		return 0, err
 	}
 	for chunk := range slices.Chunk(open, endChunk) {
-		done, err := db.end(ctx, chunk, unsent, actor)
+		done, err := db.end(ctx, chunk, unsent, actor, byAdministrator)
 		n += done
 		if err != nil {
 			return n, err

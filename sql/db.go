@@ -17,6 +17,8 @@ type DB struct {
 	x     *sqlx.DB
 	probe *stdsql.DB // one connection, for Ready alone
 	pool  *connector // of both
+
+	fourEyes *int // see RequireFourEyes; nil: one person may do everything
 }
 
 // LimitAnswers sets how long PostgreSQL may take for one statement, and for each

@@ -264,13 +264,13 @@ func TestExcludedIsNotReminded(t *testing.T) {
 func (d *desk) notReminded(whom string) {
 	t := d.t
 	request, p := d.invited("000001", "a@duvallon.example")
-	d.must(d.Resend(d.ctx, "000001", "admin"))
+	d.must(d.Resend(d.ctx, "000001", "", "admin"))
 	d.exclude(whom)
 	if n := d.deliver(); n != 0 {
 		t.Errorf("%d repetitions were sent that waited", n)
 	}
 	var state *sql.StateError
-	if err := wantAs(d.Resend(d.ctx, "000001", "admin"), &state); err != nil || !strings.Contains(state.Advice, "bascule exclude --lift") {
+	if err := wantAs(d.Resend(d.ctx, "000001", "", "admin"), &state); err != nil || !strings.Contains(state.Advice, "bascule exclude --lift") {
 		t.Errorf("resend: %v, %v", err, state)
 	}
 	d.accepted(p, request)

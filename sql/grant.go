@@ -19,6 +19,7 @@ import (
 var grants = [...]struct{ table, rights string }{
 	{"goose_db_version", "SELECT"},
 	{"campaign", "SELECT, INSERT (name, created_at), UPDATE (state, why, starts_at, pilot, per_day, min_help, again, open_until, watched_from, message, tried)"},
+	{"person", "SELECT, INSERT (at, account, name, roles, actor)"},
 	{"alert", "SELECT, INSERT (made_at, subject, text), UPDATE (subject), DELETE"},
 	{"worker", "SELECT, INSERT, UPDATE (seen_at), DELETE"},
 	{"campaign_audit", "SELECT, INSERT (at, campaign_id, event, actor, why)"},

@@ -46,7 +46,7 @@ func TestGrant(t *testing.T) {
 	}
 	d.must(d.activate(d.mail(request)))
 	d.invited("00000B", "b@duvallon.example")
-	d.must(d.Resend(t.Context(), "00000B", "admin"))
+	d.must(d.Resend(t.Context(), "00000B", "", "admin"))
 	d.must(d.CancelNumber(t.Context(), "00000B"))
 	d.deliver()
 	d.sound()

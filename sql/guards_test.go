@@ -350,7 +350,7 @@ func TestStatusOfTheLastMinute(t *testing.T) {
 		return s
 	}
 	request, p := d.invited("000001", "a@duvallon.example")
-	d.must(d.Resend(d.ctx, "000001", "admin"))
+	d.must(d.Resend(d.ctx, "000001", "", "admin"))
 	d.deliver()
 	if s := status(); s.LastMinute != 2 || s.ToRender != 0 || s.ToSend != 0 {
 		t.Errorf("after two mails: %+v", s)

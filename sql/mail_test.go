@@ -64,7 +64,7 @@ func TestTakenIsTold(t *testing.T) {
 	d.deliver()
 	d.Exec(t, `UPDATE space SET contact_email = $1, contact_key = $1 WHERE number = '000001'`, "mine@duvallon.example")
 	for _, number := range []conversion.SubscriberNumber{"000001", "000002"} {
-		d.must(d.Resend(d.ctx, number, "admin"))
+		d.must(d.Resend(d.ctx, number, "", "admin"))
 	}
 	d.invite("000004", "mine2@duvallon.example")
 	d.Exec(t, `UPDATE space SET contact_email = $1, contact_key = $1 WHERE number = '000004'`, "mine@duvallon.example")

@@ -48,7 +48,7 @@ func TestMessage(t *testing.T) {
 	}
 	d.must(d.SetMessage(d.ctx, "SPRING", "Bonsoir", "admin"))
 	d.must(d.SetMessage(d.ctx, "spring", "Bonsoir", "admin"))
-	d.must(d.Resend(d.ctx, conversion.SubscriberNumber(first.mails[0].Number), "admin"))
+	d.must(d.Resend(d.ctx, conversion.SubscriberNumber(first.mails[0].Number), "", "admin"))
 	repeated := d.start(1)
 	says("a repetition", repeated, "Bonsoir", sql.MailCode)
 	d.must(d.FinishAccepted(d.ctx, repeated.mails))

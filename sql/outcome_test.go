@@ -72,7 +72,7 @@ var flights = []struct {
 	}},
 	{"a copy", func(d *desk, number string) flight {
 		request, _ := d.invited(number, number+"@duvallon.example")
-		d.must(d.Resend(d.ctx, conversion.SubscriberNumber(number), "admin"))
+		d.must(d.Resend(d.ctx, conversion.SubscriberNumber(number), "", "admin"))
 		return d.flight(request)
 	}},
 	{"to a chosen address, typed", func(d *desk, number string) flight {

@@ -72,7 +72,7 @@ func TestFrozenPostgres(t *testing.T) {
 	}
 	calls := map[string]func(context.Context, *sql.DB) error{
 		"a statement":   func(ctx context.Context, db *sql.DB) error { _, err := db.Now(ctx); return err },
-		"a transaction": func(ctx context.Context, db *sql.DB) error { return db.Resend(ctx, "00000A", "admin") },
+		"a transaction": func(ctx context.Context, db *sql.DB) error { return db.Resend(ctx, "00000A", "", "admin") },
 		"a look":        func(ctx context.Context, db *sql.DB) error { return db.Ready(ctx) },
 		"a read snapshot": func(ctx context.Context, db *sql.DB) error {
 			return db.ReadReport(ctx, sql.Scope{}, func(conversion.Report) error { return nil })
@@ -289,7 +289,7 @@ func TestCancelledStatement(t *testing.T) {
 	release := d.hold(`LOCK TABLE space`)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	done := later(func() error { return d.Resend(ctx, "00000A", "admin") })
+	done := later(func() error { return d.Resend(ctx, "00000A", "", "admin") })
 	d.waiting(1)
 	cancel()
 	if err := <-done; err == nil {

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -37,6 +38,7 @@ type Plan struct {
 	States   map[conversion.State]int // of the requests
 	LeftOut  map[Obstacle]int
 	Named    []LeftOut // the named numbers that are left out, in their order
+	Why      string    // the reason that the command gives, for the audit log; "" for none
 
 	byNumber    bool
 	sameAddress bool
@@ -173,7 +175,7 @@ func (db *DB) Retry(ctx context.Context, p Plan, keys *conversion.Keyring, actor
 		if err != nil {
 			return err
 		}
-		opened, err = affected(tx.ExecContext(ctx, retry, chosen, p.sameAddress, p.byNumber, keys.Newest(), actor, "retry", into))
+		opened, err = affected(tx.ExecContext(ctx, retry, chosen, p.sameAddress, p.byNumber, keys.Newest(), actor, cmp.Or(p.Why, "retry"), into))
 		return err
 	})
 	return opened, wrap(err, "retry")
@@ -196,19 +198,22 @@ func (p Plan) campaign(ctx context.Context, tx *sqlx.Tx, actor string) (id int64
 // mail under way arrives with a dead code. It does all or nothing. It returns how many
 // requests it ended.
 func (db *DB) Cancel(ctx context.Context, p Plan, actor string) (int64, error) {
-	n, err := db.end(ctx, p.Requests, false, actor)
+	n, err := db.end(ctx, p.Requests, false, actor, cmp.Or(p.Why, byAdministrator))
 	return n, wrap(err, "cancel")
 }
 
+// byAdministrator is the reason of a cancel that gives none.
+const byAdministrator = "administrator"
+
 // end cancels the open ones of these requests; if unsent, only those whose code never
 // started. It waits for workers that start one of the codes.
-func (db *DB) end(ctx context.Context, requests []int64, unsent bool, actor string) (n int64, err error) {
+func (db *DB) end(ctx context.Context, requests []int64, unsent bool, actor, why string) (n int64, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
 		chosen := pq.Array(requests)
 		if err := run(ctx, tx, do(lockRequests, chosen), do(lockCodes, chosen)); err != nil {
 			return err
 		}
-		n, err = affected(tx.ExecContext(ctx, cancel, chosen, unsent, actor))
+		n, err = affected(tx.ExecContext(ctx, cancel, chosen, unsent, actor, why))
 		return err
 	})
 	return n, err

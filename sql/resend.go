@@ -43,8 +43,8 @@ type latest struct {
 // Resend makes one more mail due with the same code and the same deadline (D3). An
 // administrator may ask for conversion.MaxResends of them while the code is good.
 // Resend refuses if the recipient is left alone (D17). It returns
-// conversion.ErrNotFound or a *StateError.
-func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, actor string) error {
+// conversion.ErrNotFound or a *StateError. why is for the audit log, and may be "".
+func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, why, actor string) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		var id int64
 		if err := found(tx.GetContext(ctx, &id, lockLatestRequest, number)); err != nil {
@@ -57,7 +57,7 @@ func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, ac
 		if err := resendRefusal(number, r.State, r.Resends, r.LeftAlone); err != nil {
 			return err
 		}
-		return run(ctx, tx, do(resend, r.ID, r.Generation, r.Now, actor))
+		return run(ctx, tx, do(resend, r.ID, r.Generation, r.Now, actor, why))
 	})
 	return wrap(err, "resend to %s", number)
 }

@@ -181,7 +181,7 @@ func TestNothingTouchesASwitchedSpace(t *testing.T) {
 		"retry":               func() error { return wantNone(d.RetryAll(d.ctx, 0, true, d.keys)) },
 		"reissue":             func() error { return wantNone(d.Reissue(d.ctx, d.keys.Newest(), d.keys, "admin")) },
 		"cancel":              func() error { return wantAs(d.CancelNumber(d.ctx, "00000A"), &left) },
-		"resend":              func() error { return wantAs(d.Resend(d.ctx, "00000A", "admin"), &state) },
+		"resend":              func() error { return wantAs(d.Resend(d.ctx, "00000A", "", "admin"), &state) },
 		"bounce":              func() error { _, err := d.Bounced(d.ctx, request, 1, conversion.BounceGone); return err },
 		"sweep":               func() error { d.Shift(t, 100*24*3600e9); _, err := d.Sweep(d.ctx, 100); d.Shift(t, 0); return err },
 		"clean up":            func() error { _, err := d.CleanUp(d.ctx, 10); return err },

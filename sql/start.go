@@ -57,7 +57,7 @@ func (db *DB) StartMail(ctx context.Context, t Window) (Start, error) {
 		return Start{}, fmt.Errorf("start %s mail: %w", t.Lane, err)
 	}
 	if len(start.over) > 0 {
-		_, err = db.end(ctx, start.over, true, "worker") // if it fails, the mails are looked at again
+		_, err = db.end(ctx, start.over, true, "worker", byAdministrator) // if it fails, the mails are looked at again
 		start.Unwritten = cmp.Or(start.Unwritten, wrap(err, "end requests of a closed campaign"))
 	}
 	return start, nil

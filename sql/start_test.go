@@ -45,7 +45,7 @@ func TestHeldIsLeftOut(t *testing.T) {
 			held := d.invite("000001", "a@duvallon.example")
 			if c.name == "copy" {
 				d.mail(held)
-				d.must(d.Resend(d.ctx, "000001", "admin"))
+				d.must(d.Resend(d.ctx, "000001", "", "admin"))
 			}
 			free := d.invite("000002", "b@duvallon.example")
 			now := d.frozen()
@@ -119,7 +119,7 @@ func TestNoStartAtTheDeadline(t *testing.T) {
 			h := d.startOf(request)
 			if c.copy {
 				d.must(d.FinishAccepted(d.ctx, h.mails))
-				d.must(d.Resend(d.ctx, "000001", "admin"))
+				d.must(d.Resend(d.ctx, "000001", "", "admin"))
 			} else {
 				d.must(d.FinishInDoubt(d.ctx, h.mails, 0))
 			}
@@ -191,7 +191,7 @@ func TestThirdInterruption(t *testing.T) {
 		"code": {func(d *desk) string { d.invite("000001", "a@duvallon.example"); return "code" }, "mailed in doubt: true 3"},
 		"copy": {func(d *desk) string {
 			d.invited("000001", "a@duvallon.example")
-			d.must(d.Resend(d.ctx, "000001", "admin"))
+			d.must(d.Resend(d.ctx, "000001", "", "admin"))
 			return "code"
 		}, "resend asked mail 1 of generation 1: false 0"},
 		"reset": {func(d *desk) string {

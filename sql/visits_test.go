@@ -253,7 +253,7 @@ func (d *desk) pagesOfARequest(t *testing.T) {
 			_, err := d.opt(string(number(300, i)), fmt.Sprintf("opted%d@a.example", i))
 			return err
 		}},
-		{"resend", 70, sql.Open, func(d *desk, i int) { mailed(d, 400, i) }, func(d *desk, i int) error { return d.Resend(d.ctx, number(400, i), "admin") }},
+		{"resend", 70, sql.Open, func(d *desk, i int) { mailed(d, 400, i) }, func(d *desk, i int) error { return d.Resend(d.ctx, number(400, i), "", "admin") }},
 		{"cancel", 100, sql.Open, func(d *desk, i int) { mailed(d, 500, i) }, func(d *desk, i int) error { return d.CancelNumber(d.ctx, number(500, i)) }},
 		{"expiry", 73, sql.OpenWork, late, func(d *desk, i int) error {
 			swept, err := d.Sweep(d.ctx, 1)

@@ -84,7 +84,7 @@ func (w *walk) step() {
 		counts, err := w.Bounced(w.ctx, w.latest(w.number), generation, bounces[w.IntN(len(bounces))])
 		w.tell("bounces: %v, %v", counts, err)
 	case what == 14:
-		w.tell("resend: %v", w.Resend(w.ctx, number, "admin"))
+		w.tell("resend: %v", w.Resend(w.ctx, number, "", "admin"))
 	case what == 15:
 		w.ahead += 20 * time.Hour
 		w.Shift(w.t, w.ahead)

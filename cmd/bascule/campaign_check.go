@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -32,7 +33,8 @@ then refuses, unless it is given --anyway.
 
 Environment: DATABASE_URL; all that the workers and the pages have beside it, for what
 is missing is a red line: ADMINISTRATION, HELP_TEXT_FILE, LEGAL_DIR, SECRET_KEY,
-SMTP_URL, MAIL_FROM, BOUNCE_ADDRESS, PUBLIC_URL, HELP_HOURS, CODE_LIFETIME, MAIL_RATE;
+SMTP_URL, MAIL_FROM, BOUNCE_ADDRESS, PUBLIC_URL, HELP_HOURS, CODE_LIFETIME, MAIL_RATE,
+FOUR_EYES;
 DKIM_SELECTOR, optional, the name of the key by which the relay signs mails;
 DNS_SERVER, optional, the resolver that it asks in place of the machine's.`,
 		Example: "  bascule campaign check spring",
@@ -107,6 +109,10 @@ func (a *app) ready(ctx context.Context, db *sql.DB, p sql.CampaignProgress) ([]
 	if !answers.date.IsZero() { // whole seconds, rounded down
 		clocks["the clock of PUBLIC_URL"] = here + answers.date.Add(time.Second/2).Sub(answers.at)
 	}
+	launch, err := launchLines(ctx, db, p.Campaign)
+	if err != nil {
+		return nil, err
+	}
 	lines := append(a.textLines(), a.keyLine(ctx, db), answers.relay, answers.pages)
 	lines = append(lines, a.mailLines(p.Campaign, workers)...)
 	lines = append(lines, answers.dns...)
@@ -114,7 +120,17 @@ func (a *app) ready(ctx context.Context, db *sql.DB, p sql.CampaignProgress) ([]
 	if free, ok := freeBytes(os.TempDir()); ok {
 		lines = append(lines, readiness.Room(os.TempDir(), free))
 	}
-	return append(lines, planned), nil
+	return append(append(lines, launch...), planned), nil
+}
+
+// launchLines has a red line if whoever runs the command prepared the campaign (D18).
+func launchLines(ctx context.Context, db *sql.DB, c sql.Campaign) ([]readiness.Line, error) {
+	err := db.CheckLaunch(ctx, c, actor())
+	if _, ok := errors.AsType[*sql.FourEyesError](err); ok {
+		return []readiness.Line{readiness.Bad("launch", "above FOUR_EYES mails, somebody else launches than "+actor()+", who prepared it",
+			"have a person start it who has not prepared it")}, nil
+	}
+	return nil, err
 }
 
 // unset is a line that the environment leaves without an answer.

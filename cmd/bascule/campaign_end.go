@@ -44,7 +44,7 @@ func (a *app) campaignResume() *cobra.Command {
 		Short: "Go on with a paused campaign",
 		Long: `Goes on with a paused campaign; its pilot is over.
 
-Environment: DATABASE_URL.`,
+Environment: DATABASE_URL; FOUR_EYES, optional.`,
 		Example: "  bascule campaign resume spring",
 	})
 	a.addStateTo(cmd)

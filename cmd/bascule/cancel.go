@@ -27,6 +27,7 @@ Environment: DATABASE_URL.`,
 	}
 	a.addFileTo(cmd)
 	a.addYesTo(cmd)
+	addReasonTo(cmd, &a.why, whyTouched)
 	a.addJSONTo(cmd, jsonOfBulk)
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 && a.file == "" {
@@ -49,6 +50,7 @@ func (a *app) cancel(ctx context.Context, db *sql.DB, numbers []conversion.Subsc
 	if err != nil {
 		return err
 	}
+	plan.Why = a.why
 	return a.carryOut(ctx, plan, bulk{
 		asks: "are cancelled", words: terminal.CancelWords, named: true,
 		do: func() (int64, error) { return db.Cancel(ctx, plan, actor()) },

@@ -195,6 +195,18 @@ func (e environment) workers() (int, error) {
 	})
 }
 
+// fourEyes reads FOUR_EYES: above so many mails somebody else launches than prepared
+// (D18); 0 if it is not set.
+func (e environment) fourEyes() (int, error) {
+	return optional(e.get("FOUR_EYES"), 0, func(s string) (int, error) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return 0, misfit("not a number of mails from 1 on")
+		}
+		return n, nil
+	})
+}
+
 // The bounds of CODE_LIFETIME. Nobody can type a code in less time. A longer one
 // outlives what is known of its mailbox. Both are mistakes in the configuration.
 const (

@@ -92,6 +92,9 @@ func addReasonTo(cmd *cobra.Command, why *string, usage string) {
 	cmd.Flags().Var(parsing(why, parseReason), "reason", usage)
 }
 
+// whyTouched is the usage of the reason of a command that may go without.
+const whyTouched = "why, for the log; no personal data; needed once persons are registered"
+
 // addBatchTo adds the flag --batch; 0 is all batches. A shell completes it from the
 // database.
 func (a *app) addBatchTo(cmd *cobra.Command, batch *int64, usage string) {

@@ -96,3 +96,28 @@ func readVariables(t *testing.T) map[string]map[string]bool {
 	}
 	return reads
 }
+
+// D18: every command on the database of an administration has its role. The others are
+// for whoever runs the processes, or need no database.
+func TestCommandsHaveRoles(t *testing.T) {
+	t.Parallel()
+	free := []string{"demo", "migrate", "serve", "work", "template", "version", "person"}
+	left := maps.Clone(roleOf)
+	var look func(cmd *cobra.Command)
+	look = func(cmd *cobra.Command) {
+		name := nameOf(cmd)
+		delete(left, name)
+		if roleOf[name] == "" != slices.Contains(free, name) {
+			t.Errorf("the role of %s is %q", name, roleOf[name])
+		}
+		for _, sub := range cmd.Commands() {
+			look(sub)
+		}
+	}
+	for _, cmd := range commandsOf(t) {
+		look(cmd)
+	}
+	if len(left) > 0 {
+		t.Errorf("no such commands: %v", left)
+	}
+}

@@ -35,7 +35,7 @@ A workbook of ` + "`bascule firms`" + ` that a firm has filled in gives its spac
 and changes nothing else. With --firm no other kind of list is taken: whatever came
 from outside could name any space.
 
-Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
+Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE and FOUR_EYES, optional.`,
 		Example: `  bascule import list.xlsx --dry-run --verdicts verdicts.xlsx
   bascule import list.xlsx --within 90d --campaign spring
   bascule import list.xlsx --start --json
@@ -57,6 +57,9 @@ Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE, optional.`,
 	})
 	cmd.MarkFlagsMutuallyExclusive("start", "dry-run")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if in.Start {
+			a.roles = append(a.roles, sql.RoleLaunch)
+		}
 		if err := a.checkVerdicts(args[0], in.VerdictsPath); err != nil {
 			return err
 		}

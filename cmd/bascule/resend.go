@@ -10,21 +10,22 @@ import (
 )
 
 func (a *app) resendCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "resend NUMBER",
 		Short: "Send a subscriber's code once more, with the same deadline",
 		Long: `Sends a subscriber's code once more, in a new mail, with the same deadline.
 
 Environment: DATABASE_URL.`,
-		Example: "  bascule resend 00123456",
-		Args:    oneArg("NUMBER"),
+		Example: `  bascule resend 00123456
+  bascule resend 00123456 --reason "call 12"`,
+		Args: oneArg("NUMBER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := conversion.ParseSubscriberNumber(args[0])
 			if err != nil {
 				return usagef("%w", err)
 			}
 			return a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error {
-				if err := db.Resend(ctx, n, actor()); err != nil {
+				if err := db.Resend(ctx, n, a.why, actor()); err != nil {
 					return err
 				}
 				a.printf("The code of %s goes out again, in a new mail, with the same deadline.\n", n)
@@ -32,4 +33,6 @@ Environment: DATABASE_URL.`,
 			})(cmd, args)
 		},
 	}
+	addReasonTo(cmd, &a.why, whyTouched)
+	return cmd
 }

@@ -41,6 +41,7 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 	a.addFileTo(cmd)
 	cmd.Flags().BoolVar(&scope.SameAddress, "same-address", false, "try refused and gone addresses again although they have not changed")
 	a.addYesTo(cmd)
+	addReasonTo(cmd, &a.why, whyTouched)
 	a.addJSONTo(cmd, jsonOfBulk)
 	cmd.MarkFlagsMutuallyExclusive("file", "batch")
 	cmd.MarkFlagsMutuallyExclusive("file", "campaign")
@@ -54,6 +55,9 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		if scope.Numbers, err = a.numbers(cmd.Context(), args); err != nil {
 			return err
+		}
+		if len(scope.Numbers) == 0 {
+			a.roles = append(a.roles, sql.RoleLaunch)
 		}
 		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
 			return a.retry(ctx, db, keys, scope)
@@ -70,6 +74,7 @@ func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, s
 	if err != nil {
 		return err
 	}
+	plan.Why = a.why
 	err = a.carryOut(ctx, plan, bulk{
 		asks: "are followed by a new one, and a mail", words: terminal.RetryWords, named: len(scope.Numbers) > 0,
 		do: func() (int64, error) { return db.Retry(ctx, plan, keys, actor()) },

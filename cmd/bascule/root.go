@@ -52,6 +52,9 @@ type app struct {
 	yes   bool
 	force bool
 	file  string // of subscriber numbers; - is stdin
+	why   string // the reason of what is done to subscribers, for the log
+
+	roles []sql.Role // that the flags of the command need, beside that of roleOf
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -110,7 +113,7 @@ Start with "bascule demo": it needs no configuration.`,
 	root.AddCommand(
 		a.demoCommand(), a.migrateCommand(), a.importCommand(), a.serveCommand(), a.workCommand(),
 		a.statusCommand(), a.reportCommand(), a.showCommand(), a.resendCommand(), a.cancelCommand(),
-		a.retryCommand(), a.correctCommand(), a.campaignCommand(), a.excludeCommand(), a.firmsCommand(), a.reissueCommand(), a.templateCommand(), a.versionCommand(),
+		a.retryCommand(), a.correctCommand(), a.campaignCommand(), a.excludeCommand(), a.firmsCommand(), a.personCommand(), a.reissueCommand(), a.templateCommand(), a.versionCommand(),
 	)
 	tellRunning(root, running)
 	return root
@@ -239,6 +242,9 @@ func (a *app) withDB(f func(ctx context.Context, db *sql.DB, args []string) erro
 			return err
 		}
 		defer db.Close()
+		if err := a.mayRun(cmd.Context(), db, cmd); err != nil {
+			return err
+		}
 		return f(cmd.Context(), db, args)
 	}
 }

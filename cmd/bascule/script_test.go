@@ -109,6 +109,7 @@ func newStory(env *testscript.Env) error {
 		"MAIL_FROM": "espace-abonne@bascule.example", "SECRET_KEY": storyKey,
 		"LISTEN_ADDR": listen, "PUBLIC_URL": "http://" + listen, "DNS_SERVER": s.dns.Addr(),
 		"MIGRATED": application, "KEY": storyKey, // what scripts set again
+		"ACCOUNT": actor(),
 	} {
 		env.Setenv(name, value)
 	}

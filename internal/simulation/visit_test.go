@@ -254,7 +254,7 @@ func (s *simulation) resend(b *subscriber, l *letter) {
 	if !l.good(s.now) || !b.done.IsZero() || b.alone {
 		return
 	}
-	if err := s.db.Resend(s.t.Context(), conversion.SubscriberNumber(b.number), "assistance"); err != nil {
+	if err := s.db.Resend(s.t.Context(), conversion.SubscriberNumber(b.number), "", "assistance"); err != nil {
 		s.fail(b, "the mail cannot be sent again: %v", err)
 	}
 	b.tell(s.now, "has the mail sent again")

@@ -45,6 +45,18 @@ CREATE TABLE campaign_audit (
 COMMENT ON TABLE campaign_audit IS 'One row for each change of a campaign, append-only (I9).';
 CREATE INDEX campaign_audit_campaign ON campaign_audit (campaign_id, id);
 
+CREATE TABLE person (
+    id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at      timestamptz NOT NULL,
+    account text        COLLATE "C" NOT NULL CHECK (account <> '' AND length(account) <= 256 AND account !~ '[[:cntrl:]]'),
+    name    text        NOT NULL CHECK (name <> ''),
+    roles   text[]      NOT NULL CHECK (roles <@ ARRAY['lecture', 'assistance', 'préparation', 'lancement']),
+    actor   text        NOT NULL CHECK (actor <> '' AND length(actor) <= 256 AND actor !~ '[[:cntrl:]]')
+);
+COMMENT ON TABLE  person IS 'Who may act (D18): one row for each change, append-only. The latest row of an account counts; without roles the person is removed.';
+COMMENT ON COLUMN person.account IS 'The account on the machine, by which the audit log names the person.';
+CREATE INDEX person_account ON person (account, id);
+
 CREATE TABLE alert (
     id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     made_at timestamptz NOT NULL,

@@ -240,6 +240,11 @@ CREATE TRIGGER campaign_audit_is_of_now BEFORE INSERT ON campaign_audit
     EXECUTE FUNCTION refuse('the entry is not of the present');
 CREATE TRIGGER campaign_audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON campaign_audit
     EXECUTE FUNCTION refuse('the audit log is append-only');
+CREATE TRIGGER person_is_of_now BEFORE INSERT ON person
+    FOR EACH ROW WHEN (NOT is_present(NEW.at))
+    EXECUTE FUNCTION refuse('the entry is not of the present');
+CREATE TRIGGER person_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON person
+    EXECUTE FUNCTION refuse('who may act stays on record');
 
 -- These triggers refuse in every session, also in one that replicates or loads data with session_replication_role =
 -- replica. The other triggers look at what the present transaction does. A replica does that at another time.

@@ -1,4 +1,4 @@
--- Ends those of the requests $1 that are open and not overdue, by $3. If $2, it ends only invitations whose code never
+-- Ends those of the requests $1 that are open and not overdue, by $3 for reason $4. If $2, it ends only invitations whose code never
 -- started: what a subscriber chose goes on (D12). A statement before locks the requests with their codes. Their codes are
 -- dead from now on.
 WITH clock AS MATERIALIZED (
@@ -14,4 +14,4 @@ WITH clock AS MATERIALIZED (
     UPDATE code c SET void_at = clock.now FROM cancelled r, clock WHERE c.request_id = r.id AND c.void_at IS NULL
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
-SELECT clock.now, space_id, id, 'cancelled', $3, 'administrator' FROM cancelled, clock
+SELECT clock.now, space_id, id, 'cancelled', $3, $4 FROM cancelled, clock

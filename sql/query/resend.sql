@@ -1,4 +1,4 @@
--- Makes one more mail with the same code due, for request $1, generation $2, at instant $3, by $4 (D3). Statements before
+-- Makes one more mail with the same code due, for request $1, generation $2, at instant $3, by $4 for reason $5 (D3). Statements before
 -- lock the request and find that it may have one more.
 WITH counted AS (
     UPDATE code c SET resends = c.resends + 1
@@ -10,4 +10,4 @@ WITH counted AS (
     SELECT 'interactive', 'code', space_id, id, $2, resends, $3 FROM counted
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
-SELECT $3, space_id, id, 'resend asked', $4, 'mail ' || resends || ' of generation ' || $2::int FROM counted
+SELECT $3, space_id, id, 'resend asked', $4, 'mail ' || resends || ' of generation ' || $2::int || CASE $5::text WHEN '' THEN '' ELSE ': ' || $5 END FROM counted

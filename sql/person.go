@@ -1,0 +1,206 @@
+package sql
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"bascule/internal/text"
+)
+
+// A Role is what a person may do (D18).
+type Role string
+
+// The roles. Whoever has one may read.
+const (
+	RoleRead    Role = "lecture"     // look at everything
+	RoleAssist  Role = "assistance"  // help one subscriber
+	RolePrepare Role = "préparation" // import, write a message, correct
+	RoleLaunch  Role = "lancement"   // let mails leave, end campaigns, say who may act
+)
+
+var roleNames = map[string]Role{
+	"lecture": RoleRead, "read": RoleRead, "assistance": RoleAssist, "assist": RoleAssist,
+	"preparation": RolePrepare, "prepare": RolePrepare, "lancement": RoleLaunch, "launch": RoleLaunch,
+}
+
+// ParseRoles reads roles by their names in French or English, whatever case and accents.
+func ParseRoles(names ...string) (roles []Role, err error) {
+	for _, name := range names {
+		role, ok := roleNames[text.Fold(name)]
+		if !ok {
+			return nil, fmt.Errorf("%q is no role: give lecture, assistance, préparation or lancement", name)
+		}
+		if !slices.Contains(roles, role) {
+			roles = append(roles, role)
+		}
+	}
+	return roles, nil
+}
+
+// A Person may act by the account of the machine.
+type Person struct {
+	Account string `db:"account" json:"account"`
+	Name    string `db:"name" json:"name"`
+	Roles   []Role `db:"-" json:"roles"` // at least one
+}
+
+// may tells whether the roles of a person include one.
+func (p Person) may(r Role) bool { return r == RoleRead || slices.Contains(p.Roles, r) }
+
+// A RoleError says that somebody may not do something.
+type RoleError struct {
+	Account string
+	Role    Role // that is missing
+}
+
+func (e *RoleError) Error() string {
+	return fmt.Sprintf("the account %s has not the role %s: `bascule person list` tells who has", e.Account, e.Role)
+}
+
+var (
+	//go:embed query/persons.sql
+	persons string
+	//go:embed query/four_eyes.sql
+	fourEyes string
+)
+
+// Persons lists who may act, by account. Without any, everybody may.
+func (db *DB) Persons(ctx context.Context) ([]Person, error) { return personsOf(ctx, db.x) }
+
+func personsOf(ctx context.Context, q sqlx.QueryerContext) (list []Person, err error) {
+	var rows []struct {
+		Person
+		Roles pq.StringArray `db:"roles"`
+	}
+	err = sqlx.SelectContext(ctx, q, &rows, persons)
+	for _, r := range rows {
+		for _, role := range r.Roles {
+			r.Person.Roles = append(r.Person.Roles, Role(role))
+		}
+		list = append(list, r.Person)
+	}
+	return list, wrap(err, "list the persons")
+}
+
+// CheckRoles returns a *RoleError unless the account has the roles, or nobody is
+// registered. It tells whether somebody is.
+func (db *DB) CheckRoles(ctx context.Context, account string, roles []Role) (registered bool, err error) {
+	list, err := db.Persons(ctx)
+	if err != nil || len(list) == 0 {
+		return false, err
+	}
+	at := slices.IndexFunc(list, func(p Person) bool { return p.Account == account })
+	for _, role := range roles {
+		if at < 0 || !list[at].may(role) {
+			return true, &RoleError{account, role}
+		}
+	}
+	return true, nil
+}
+
+// Errors of changes of persons.
+var (
+	ErrPersonKnown   = errors.New("the account is a person's already: `bascule person role` changes the roles")
+	ErrPersonUnknown = errors.New("no person has the account: `bascule person list` tells who has one")
+	ErrFirstPerson   = errors.New("register your own account first, with the role lancement: from then on each needs a role")
+	ErrNoLauncher    = errors.New("nobody would have the role lancement, which says who may act: give it to somebody first")
+)
+
+// AddPerson registers a person. It returns ErrPersonKnown, and ErrFirstPerson unless the
+// first one is the actor, who may register others.
+func (db *DB) AddPerson(ctx context.Context, p Person, actor string) error {
+	return db.changePerson(ctx, p.Account, actor, func(known Person) (Person, error) {
+		if known.Account != "" {
+			return known, ErrPersonKnown
+		}
+		return p, nil
+	})
+}
+
+// SetRoles gives a person other roles, and removes the person if there are none. It
+// returns ErrPersonUnknown and ErrNoLauncher. The last person may be removed.
+func (db *DB) SetRoles(ctx context.Context, account string, roles []Role, actor string) error {
+	return db.changePerson(ctx, account, actor, func(known Person) (Person, error) {
+		if known.Account == "" {
+			return known, ErrPersonUnknown
+		}
+		known.Roles = roles
+		return known, nil
+	})
+}
+
+// personLock makes changes of persons wait for each other; see importLock.
+const personLock = -3
+
+func (db *DB) changePerson(ctx context.Context, account, actor string, change func(known Person) (Person, error)) error {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if err := run(ctx, tx, do(lockExclusively, personLock)); err != nil {
+			return err
+		}
+		list, err := personsOf(ctx, tx)
+		if err != nil {
+			return err
+		}
+		var known Person
+		if at := slices.IndexFunc(list, func(p Person) bool { return p.Account == account }); at >= 0 {
+			known = list[at]
+			list = slices.Delete(list, at, at+1)
+		}
+		first := known.Account == "" && len(list) == 0
+		p, err := change(known)
+		if err != nil {
+			return err
+		}
+		if first && (account != actor || !p.may(RoleLaunch)) {
+			return ErrFirstPerson
+		}
+		if len(p.Roles) > 0 {
+			list = append(list, p)
+		}
+		if len(list) > 0 && !slices.ContainsFunc(list, func(p Person) bool { return p.may(RoleLaunch) }) {
+			return ErrNoLauncher
+		}
+		return run(ctx, tx, do(`INSERT INTO person (at, account, name, roles, actor) VALUES ((SELECT bascule_now()), $1, $2, $3, $4)`,
+			account, p.Name, pq.Array(append([]Role{}, p.Roles...)), actor)) // not NULL
+	})
+	return wrap(err, "account %s", account)
+}
+
+// A FourEyesError says that who prepared a campaign wants to launch it.
+type FourEyesError struct {
+	Campaign string
+	Account  string
+	Above    int // mails
+}
+
+func (e *FourEyesError) Error() string {
+	return fmt.Sprintf("%s prepared the campaign %q, and above %d mails (FOUR_EYES) somebody else launches: ask a person who has neither imported nor"+
+		" corrected rows nor written the message", e.Account, e.Campaign, e.Above)
+}
+
+// RequireFourEyes keeps whoever prepared a campaign from launching more than so many
+// mails of it (D18). The caller says so before the pool is used.
+func (db *DB) RequireFourEyes(above int) { db.fourEyes = &above }
+
+// CheckLaunch returns a *FourEyesError if the actor may not launch the campaign.
+func (db *DB) CheckLaunch(ctx context.Context, c Campaign, actor string) error {
+	return db.checkLaunch(ctx, db.x, c, actor)
+}
+
+func (db *DB) checkLaunch(ctx context.Context, q sqlx.QueryerContext, c Campaign, actor string) error {
+	if db.fourEyes == nil {
+		return nil
+	}
+	var refused bool
+	err := sqlx.GetContext(ctx, q, &refused, fourEyes, c.ID, actor, *db.fourEyes)
+	if err == nil && refused {
+		err = &FourEyesError{c.Name, actor, *db.fourEyes}
+	}
+	return err
+}
