@@ -101,7 +101,7 @@ func readVariables(t *testing.T) map[string]map[string]bool {
 // for whoever runs the processes, or need no database.
 func TestCommandsHaveRoles(t *testing.T) {
 	t.Parallel()
-	free := []string{"demo", "migrate", "serve", "work", "template", "version", "person"}
+	free := []string{"demo", "migrate", "serve", "work", "template", "version", "person", "person list"}
 	left := maps.Clone(roleOf)
 	var look func(cmd *cobra.Command)
 	look = func(cmd *cobra.Command) {
