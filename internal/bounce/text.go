@@ -20,7 +20,7 @@ func textual(m *entity) conversion.Bounce {
 	said := strings.ToLower(quoteless(text))
 	all := strings.ToLower(m.header.get("subject")) + "\n" + said
 	switch {
-	case statusLines.MatchString(text): // a report that lost its form
+	case statusLines().MatchString(text): // a report that lost its form
 		return reported([]byte(text), text, "")
 	case tell("waiting", all):
 		return conversion.BounceLate
@@ -48,7 +48,7 @@ func bySystem(m *entity, text string) bool {
 // quoteless is the text before the mail that it returns. That mail is ours and could
 // say anything.
 func quoteless(text string) string {
-	if at := original.FindStringIndex(text); at != nil && at[0] > 0 {
+	if at := original().FindStringIndex(text); at != nil && at[0] > 0 {
 		return text[:at[0]]
 	}
 	return text
@@ -89,8 +89,13 @@ var phrases = sync.OnceValue(func() map[string]*regexp.Regexp {
 // tell says whether a text in lower case has one of the phrases of a name.
 func tell(name, said string) bool { return phrases()[name].MatchString(said) }
 
+// atFirstUse compiles a large pattern once: no other command waits for it when it starts.
+func atFirstUse(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 var (
 	reply       = regexp.MustCompile(`(?:^|[\s:])([45])\d\d[ -]`)
-	statusLines = regexp.MustCompile(`(?im)^[ >]*action:\s*[a-z]+.*(?:\r?\n.*){0,6}^[ >]*status:\s*[245]\.|^[ >]*status:\s*[245]\..*(?:\r?\n.*){0,6}^[ >]*action:\s*[a-z]`)
-	original    = regexp.MustCompile(`(?im)^[-=\s]*(?:this is a copy of|below this line is a copy|original message|here is your|message d'origine|unsent message|returned message|included is a copy|----- (?:original|message) )`)
+	statusLines = atFirstUse(`(?im)^[ >]*action:\s*[a-z]+.*(?:\r?\n.*){0,6}^[ >]*status:\s*[245]\.|^[ >]*status:\s*[245]\..*(?:\r?\n.*){0,6}^[ >]*action:\s*[a-z]`)
+	original    = atFirstUse(`(?im)^[-=\s]*(?:this is a copy of|below this line is a copy|original message|here is your|message d'origine|unsent message|returned message|included is a copy|----- (?:original|message) )`)
 )
