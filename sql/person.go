@@ -66,8 +66,10 @@ func (e *RoleError) Error() string {
 var (
 	//go:embed query/persons.sql
 	persons string
-	//go:embed query/four_eyes.sql
-	fourEyes string
+	//go:embed query/prepared_by.sql
+	preparedBy string
+	//go:embed query/more_wait.sql
+	moreWait string
 )
 
 // Persons lists who may act, by account. Without any, everybody may.
@@ -174,14 +176,13 @@ func (db *DB) changePerson(ctx context.Context, account, actor string, change fu
 
 // A FourEyesError says that who prepared a campaign wants to launch it.
 type FourEyesError struct {
-	Campaign string
-	Account  string
-	Above    int // mails
+	Account string
+	Above   int // mails
 }
 
 func (e *FourEyesError) Error() string {
-	return fmt.Sprintf("%s prepared the campaign %q, and above %d mails (FOUR_EYES) somebody else launches: ask a person who has neither imported nor"+
-		" corrected rows nor written the message", e.Account, e.Campaign, e.Above)
+	return fmt.Sprintf("%s prepared the campaign, and above %d mails (FOUR_EYES) somebody else launches: ask a person who has neither imported nor"+
+		" corrected rows nor written the message", e.Account, e.Above)
 }
 
 // RequireFourEyes keeps whoever prepared a campaign from launching more than so many
@@ -197,10 +198,34 @@ func (db *DB) checkLaunch(ctx context.Context, q sqlx.QueryerContext, c Campaign
 	if db.fourEyes == nil {
 		return nil
 	}
-	var refused bool
-	err := sqlx.GetContext(ctx, q, &refused, fourEyes, c.ID, actor, *db.fourEyes)
-	if err == nil && refused {
-		err = &FourEyesError{c.Name, actor, *db.fourEyes}
+	var more bool
+	if err := sqlx.GetContext(ctx, q, &more, moreWait, c.ID, *db.fourEyes); err != nil || !more {
+		return err
+	}
+	return db.checkPrepared(ctx, q, pq.Int64Array{c.ID}, actor)
+}
+
+// checkPrepared returns a *FourEyesError if the actor prepared one of the campaigns.
+func (db *DB) checkPrepared(ctx context.Context, q sqlx.QueryerContext, campaigns pq.Int64Array, actor string) error {
+	var prepared bool
+	err := sqlx.GetContext(ctx, q, &prepared, preparedBy, campaigns, actor)
+	if err == nil && prepared {
+		err = &FourEyesError{actor, *db.fourEyes}
 	}
 	return err
+}
+
+// checkRetry is checkLaunch for further requests after these, which go into a campaign;
+// if it is 0, into those of the requests before.
+func (db *DB) checkRetry(ctx context.Context, q sqlx.QueryerContext, requests []int64, into int64, actor string) error {
+	if db.fourEyes == nil || len(requests) <= *db.fourEyes {
+		return nil
+	}
+	campaigns := pq.Int64Array{into}
+	if into == 0 {
+		if err := sqlx.SelectContext(ctx, q, &campaigns, `SELECT DISTINCT campaign_id FROM request WHERE id = ANY ($1) AND campaign_id IS NOT NULL`, pq.Array(requests)); err != nil {
+			return err
+		}
+	}
+	return db.checkPrepared(ctx, q, campaigns, actor)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"bascule/internal/conversion"
 	"bascule/sql"
@@ -70,8 +71,8 @@ func TestPersons(t *testing.T) {
 }
 
 // D18: above so many mails, who imported, corrected or wrote the message does not launch,
-// whatever the way: start, resume, or an import into a running campaign. Nothing is
-// changed then.
+// whatever the way: start, resume, retry, or an import into a running campaign. Nothing
+// is changed then.
 func TestFourEyes(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -111,6 +112,23 @@ func TestFourEyes(t *testing.T) {
 	refused("admin", err)
 	if _, err := d.Campaign(d.ctx, "autumn"); !errors.Is(err, sql.ErrNoCampaign) {
 		t.Errorf("a refused import leaves a campaign: %v", err)
+	}
+	d.must(d.ReleaseAll(d.ctx))
+	d.deliver()
+	d.Shift(t, 49*time.Hour)
+	for _, into := range []string{"", "spring"} {
+		plan, err := d.PlanRetry(d.ctx, sql.RetryScope{Campaign: "spring", Into: into})
+		d.must(err)
+		if len(plan.Requests) != 5 {
+			t.Errorf("%d requests have expired, want 5", len(plan.Requests))
+		}
+		_, err = d.DB.DB.Retry(d.ctx, plan, d.keys, "admin")
+		refused("admin", err)
+	}
+	plan, err := d.PlanRetry(d.ctx, sql.RetryScope{Campaign: "spring"})
+	d.must(err)
+	if n, err := d.DB.DB.Retry(d.ctx, plan, d.keys, "other"); n != 5 || err != nil {
+		t.Errorf("%d invited again by somebody else, error %v", n, err)
 	}
 	d.held("winter", row("700001", "w@duvallon.example"))
 	d.must(d.StartCampaign(d.ctx, "winter", sql.CampaignSettings{}, "admin")) // not above

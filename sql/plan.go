@@ -175,6 +175,9 @@ func (db *DB) Retry(ctx context.Context, p Plan, keys *conversion.Keyring, actor
 		if err != nil {
 			return err
 		}
+		if err := db.checkRetry(ctx, tx, p.Requests, into, actor); err != nil {
+			return err
+		}
 		opened, err = affected(tx.ExecContext(ctx, retry, chosen, p.sameAddress, p.byNumber, keys.Newest(), actor, cmp.Or(p.Why, "retry"), into))
 		return err
 	})

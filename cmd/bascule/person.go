@@ -56,7 +56,7 @@ func (a *app) mayRun(ctx context.Context, db *sql.DB, cmd *cobra.Command) error 
 }
 
 // launches are the commands that read FOUR_EYES.
-var launches = map[string]bool{"import": true, "campaign check": true, "campaign start": true, "campaign resume": true}
+var launches = map[string]bool{"import": true, "retry": true, "campaign check": true, "campaign start": true, "campaign resume": true}
 
 // nameOf is the name of a command without that of the program.
 func nameOf(cmd *cobra.Command) string {

@@ -28,7 +28,7 @@ names another one, which holds the invitation until it is started.
 Above one request it says how many there are and asks; a script answers by --yes.
 Running it twice is the same as running it once.
 
-Environment: DATABASE_URL, SECRET_KEY.`,
+Environment: DATABASE_URL, SECRET_KEY; FOUR_EYES, optional.`,
 		Example: `  bascule retry 00123456
   bascule retry --campaign spring
   bascule retry --campaign spring --into autumn
