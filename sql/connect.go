@@ -70,9 +70,12 @@ func remedyOf(err error) string {
 	return Advice(err)
 }
 
-// Advice is what the operator can do about a refusal of PostgreSQL; "" for any other
-// error.
+// Advice is what the operator can do about a refusal of PostgreSQL, or about its loss under
+// a command; "" for any other error.
 func Advice(err error) string {
+	if _, lost := errors.AsType[*lostError](err); lost && !errors.Is(err, ErrUnknown) {
+		return fmt.Sprintf("%v: the connection to PostgreSQL is lost, and what was under way is not stored: try again when it is back", err)
+	}
 	server, ok := errors.AsType[*pq.Error](err)
 	if !ok || remedies[server.Code] == "" {
 		return ""

@@ -1,15 +1,19 @@
 package sql_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 
+	"bascule/internal/conversion"
+	"bascule/internal/devenv/devtest"
 	"bascule/sql"
 )
 
@@ -60,6 +64,41 @@ func TestStandbyIsTold(t *testing.T) {
 		if got := sql.Advice(fmt.Errorf("begin: %w", &pq.Error{Code: code})); !strings.Contains(got, "give the primary") {
 			t.Errorf("%s: %q", code, got)
 		}
+	}
+}
+
+// A command that loses its connection, or finds none any more, tells the remedy.
+func TestLossIsTold(t *testing.T) {
+	t.Parallel()
+	server := devtest.OwnPostgres(t)
+	db, err := sql.Open(t.Context(), server.URL("postgres"), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		_, err := db.Now(t.Context())
+		if got := sql.Advice(err); !strings.Contains(got, "try again when it is back") {
+			t.Errorf("a statement: %v: %q", err, got)
+		}
+		err = db.Resend(t.Context(), "00000A", "admin", "")
+		if got := sql.Advice(err); !strings.Contains(got, "try again when it is back") {
+			t.Errorf("a transaction: %v: %q", err, got)
+		}
+	}
+}
+
+// A full disk of this machine is no loss of PostgreSQL, whichever read or write of a
+// transaction meets it.
+func TestFullDiskIsNoLoss(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	err := d.ReadReport(t.Context(), sql.Scope{}, func(conversion.Report) error { return syscall.ENOSPC })
+	if got := sql.Advice(err); !errors.Is(err, syscall.ENOSPC) || got != "" {
+		t.Errorf("%v: %q", err, got)
 	}
 }
 

@@ -43,14 +43,14 @@ func (db *DB) ReadReport(ctx context.Context, of Scope, use func(conversion.Repo
 	}
 	tx, err := db.begin(ctx, &stdsql.TxOptions{Isolation: stdsql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
-		return fmt.Errorf("read the report: %w", err)
+		return wrap(err, "read the report")
 	}
 	defer tx.Rollback()
 	r, err := readReport(ctx, tx, of.Batch, c)
 	if err != nil {
-		return fmt.Errorf("read the report: %w", err)
+		return wrap(err, "read the report")
 	}
-	return use(r)
+	return marked(use(r))
 }
 
 func readReport(ctx context.Context, tx *sqlx.Tx, batch int64, c Campaign) (conversion.Report, error) {

@@ -17,7 +17,7 @@ func wrap(err error, operation string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", fmt.Sprintf(operation, args...), err)
+	return marked(fmt.Errorf("%s: %w", fmt.Sprintf(operation, args...), err))
 }
 
 // found makes conversion.ErrNotFound of the lack of a row.

@@ -27,11 +27,11 @@ func (db *DB) inTx(ctx context.Context, f func(*sqlx.Tx) error) error {
 func (db *DB) tryTx(ctx context.Context, f func(*sqlx.Tx) error) error {
 	tx, err := db.begin(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return wrap(err, "begin")
 	}
 	if err := f(tx); err != nil {
 		tx.Rollback() // fails only when the connection is gone, and the transaction with it
-		return err
+		return marked(err)
 	}
 	if ctx.Err() != nil {
 		tx.Rollback()
@@ -125,6 +125,20 @@ func isLost(err error) bool {
 	var netErr net.Error
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, stdsql.ErrConnDone) || errors.As(err, &netErr)
+}
+
+// A lostError is the error of a connection to PostgreSQL, and of none to anybody else.
+type lostError struct{ error }
+
+func (e *lostError) Unwrap() error { return e.error }
+
+// marked makes a lostError of the error of a connection. It is narrower than isLost: a
+// transaction may write a file, whose errors have the methods of a net.Error.
+func marked(err error) error {
+	if _, broken := errors.AsType[*net.OpError](err); broken || errors.Is(err, driver.ErrBadConn) || errors.Is(err, stdsql.ErrConnDone) {
+		return &lostError{err}
+	}
+	return err
 }
 
 // IsCanceled tells whether err says that its context was cancelled: before a statement,
