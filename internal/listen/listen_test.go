@@ -10,8 +10,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +25,32 @@ import (
 
 // patience is how long a test waits for what must happen.
 const patience = 3 * time.Minute
+
+// I8: a process without descriptors says what to do.
+func TestNoDescriptorLeft(t *testing.T) {
+	t.Parallel()
+	var log devtest.Log
+	accept := &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	srv := Listener{Handler: http.NotFoundHandler()}.server(slog.New(slog.NewTextHandler(&log, nil)))
+	if err := srv.Serve(&starved{crowd{closed: make(chan struct{})}, []error{accept, net.ErrClosed}}); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the server ended with %v", err)
+	}
+	if said := log.String(); !strings.Contains(said, "LimitNOFILE") || strings.Count(said, "\n") != 1 {
+		t.Errorf("the log says %q", said)
+	}
+}
+
+// starved is a listener whose calls fail, one after the other.
+type starved struct {
+	crowd
+	errs []error
+}
+
+func (s *starved) Accept() (net.Conn, error) {
+	err := s.errs[0]
+	s.errs = s.errs[1:]
+	return nil, err
+}
 
 // I8: the server tells a client of HTTP/2 how many requests and how much of bodies it
 // accepts at once.

@@ -3,6 +3,7 @@ package listen
 import (
 	"log/slog"
 	"strings"
+	"syscall"
 )
 
 // serverLog takes the lines that net/http writes about connections. Most lines tell of
@@ -19,9 +20,18 @@ func (l serverLog) Write(line []byte) (int, error) {
 			"behind a proxy of CLIENT_CERT_PROXIES a page says so", "why", withoutQuotation(why))
 	}
 	if why, ok := strings.CutPrefix(text, "http: Accept error: "); ok {
-		l.log.Error("connections are not accepted", "error", why)
+		l.log.Error("connections are not accepted"+remedy(why), "error", why)
 	}
 	return len(line), nil
+}
+
+// remedy is what the operator can do about a connection that is not accepted. While the
+// process has no descriptor left, a single client can keep out all others.
+func remedy(why string) string {
+	if strings.Contains(why, syscall.EMFILE.Error()) {
+		return ": let the process have 2048 open files (ulimit -n, or LimitNOFILE of systemd)"
+	}
+	return ""
 }
 
 // withoutQuotation cuts a reason before the text that it quotes from a certificate:
