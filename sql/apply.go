@@ -126,8 +126,8 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 		return result, false, err
 	}
 	result.Batch, result.Campaign, result.State, result.MovedFrom = batch, c.Name, c.State, before.unless(c)
-	if r.fourEyes != nil && c.State == CampaignRunning && result.Accepted > *r.fourEyes {
-		return result, false, &FourEyesError{r.Actor, *r.fourEyes}
+	if err := r.checkRows(ctx); err != nil {
+		return result, false, err
 	}
 	err = run(ctx, r.tx, do(keepImport, batch, r.Actor, result.Rows, result.Accepted, result.Unchanged, result.NotDue, result.Excluded, result.Rejected))
 	if err != nil {

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	stdsql "database/sql"
@@ -62,10 +63,7 @@ func (db *DB) StartCampaign(ctx context.Context, name string, s CampaignSettings
 // StartAnyway is StartCampaign for a campaign that was not found ready; the log tells
 // why, unless that is "".
 func (db *DB) StartAnyway(ctx context.Context, name string, s CampaignSettings, why, actor string) error {
-	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
-		if err := db.checkLaunch(ctx, tx, c, actor); err != nil {
-			return err
-		}
+	return db.launch(ctx, name, actor, func(tx *sqlx.Tx, c Campaign) error {
 		if err := set(ctx, tx, c, s, actor); err != nil {
 			return err
 		}
@@ -89,10 +87,7 @@ func (db *DB) PauseCampaign(ctx context.Context, name, why, actor string) error 
 // ResumeCampaign lets a paused campaign go on. Its pilot is over. It returns
 // ErrNoCampaign or a *CampaignStateError.
 func (db *DB) ResumeCampaign(ctx context.Context, name, actor string) error {
-	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
-		if err := db.checkLaunch(ctx, tx, c, actor); err != nil {
-			return err
-		}
+	return db.launch(ctx, name, actor, func(tx *sqlx.Tx, c Campaign) error {
 		if err := move(ctx, tx, c, CampaignRunning, "", actor, CampaignPaused); err != nil {
 			return err
 		}
@@ -109,10 +104,7 @@ func (db *DB) ResumeCampaign(ctx context.Context, name, actor string) error {
 // SetCampaign changes the settings of a campaign, even of a running one. It returns
 // ErrNoCampaign or a *CampaignStateError.
 func (db *DB) SetCampaign(ctx context.Context, name string, change func(*CampaignSettings), actor string) error {
-	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
-		if c.over() {
-			return &CampaignStateError{c.Name, c.State}
-		}
+	return db.changeOpen(ctx, name, actor, func(tx *sqlx.Tx, c Campaign) error {
 		s := c.CampaignSettings
 		change(&s)
 		return set(ctx, tx, c, s, actor)
@@ -126,10 +118,7 @@ var setMessage string
 // then on; "" takes it away. The log has a digest of it. It returns ErrNoCampaign or a
 // *CampaignStateError.
 func (db *DB) SetMessage(ctx context.Context, name string, m conversion.Message, actor string) error {
-	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
-		if c.over() {
-			return &CampaignStateError{c.Name, c.State}
-		}
+	return db.changeOpen(ctx, name, actor, func(tx *sqlx.Tx, c Campaign) error {
 		if m == c.Message {
 			return nil
 		}
@@ -143,15 +132,47 @@ func (db *DB) SetMessage(ctx context.Context, name string, m conversion.Message,
 
 var lockCampaign = campaignNamed + ` FOR NO KEY UPDATE`
 
-// changeCampaign runs f in a transaction that holds the campaign.
-func (db *DB) changeCampaign(ctx context.Context, name string, f func(*sqlx.Tx, Campaign) error) error {
+// changeCampaign runs f in a transaction that holds the campaign, after steps.
+func (db *DB) changeCampaign(ctx context.Context, name string, f func(*sqlx.Tx, Campaign) error, before ...step) error {
 	return db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if err := run(ctx, tx, before...); err != nil {
+			return err
+		}
 		c, err := campaignOf(ctx, tx, lockCampaign, name)
 		if err != nil {
 			return err
 		}
 		return f(tx, c)
 	})
+}
+
+// changeOpen is changeCampaign for a campaign that is not over. If it is running, the
+// change takes effect at once, so the actor must not have prepared it (D18).
+func (db *DB) changeOpen(ctx context.Context, name, actor string, f func(*sqlx.Tx, Campaign) error) error {
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if c.over() {
+			return &CampaignStateError{c.Name, c.State}
+		}
+		if err := f(tx, c); err != nil || c.State != CampaignRunning {
+			return err
+		}
+		return db.checkLaunch(ctx, tx, c, actor) // who wrote a message has prepared it by now
+	})
+}
+
+// launch is changeCampaign for what lets mails leave, if the actor may (D18). It waits for
+// an import, which may add to the campaign.
+func (db *DB) launch(ctx context.Context, name, actor string, f func(*sqlx.Tx, Campaign) error) error {
+	var before []step
+	if db.fourEyes != nil {
+		before = append(before, waitForImports)
+	}
+	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		if err := db.checkLaunch(ctx, tx, c, actor); err != nil {
+			return err
+		}
+		return f(tx, c)
+	}, before...)
 }
 
 // move brings a campaign to another state, if its state is one of from.
@@ -220,7 +241,7 @@ func (db *DB) endCampaign(ctx context.Context, name string, to CampaignState, wh
 		return 0, err
 	}
 	for _, before := range [][]step{nil, {waitForImports}} { // an import may have read that the campaign is open
-		done, err := db.endOpen(ctx, c.ID, to == CampaignClosed, actor, before)
+		done, err := db.endOpen(ctx, c.ID, to == CampaignClosed, actor, cmp.Or(why, byAdministrator), before)
 		n += done
 		if err != nil {
 			return n, fmt.Errorf("cancel requests of campaign %q; the same command goes on: %w", name, err)
@@ -231,7 +252,7 @@ func (db *DB) endCampaign(ctx context.Context, name string, to CampaignState, wh
 
 // endOpen ends the open requests that a campaign has after steps; if unsent, only those
 // whose code never started.
-func (db *DB) endOpen(ctx context.Context, campaign int64, unsent bool, actor string, before []step) (n int64, err error) {
+func (db *DB) endOpen(ctx context.Context, campaign int64, unsent bool, actor, why string, before []step) (n int64, err error) {
 	var open []int64
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if err := run(ctx, tx, before...); err != nil {
@@ -244,7 +265,7 @@ func (db *DB) endOpen(ctx context.Context, campaign int64, unsent bool, actor st
 		return 0, err
 	}
 	for chunk := range slices.Chunk(open, endChunk) {
-		done, err := db.end(ctx, chunk, unsent, actor, byAdministrator)
+		done, err := db.end(ctx, chunk, unsent, actor, why)
 		n += done
 		if err != nil {
 			return n, err

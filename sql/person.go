@@ -70,6 +70,8 @@ var (
 	preparedBy string
 	//go:embed query/more_wait.sql
 	moreWait string
+	//go:embed query/more_leave.sql
+	moreLeave string
 )
 
 // Persons lists who may act, by account. Without any, everybody may.
@@ -97,13 +99,17 @@ func (db *DB) CheckRoles(ctx context.Context, account string, roles []Role) (reg
 	if err != nil || len(list) == 0 {
 		return false, err
 	}
+	return true, checkRoles(list, account, roles...)
+}
+
+func checkRoles(list []Person, account string, roles ...Role) error {
 	at := slices.IndexFunc(list, func(p Person) bool { return p.Account == account })
 	for _, role := range roles {
 		if at < 0 || !list[at].may(role) {
-			return true, &RoleError{account, role}
+			return &RoleError{account, role}
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // Errors of changes of persons.
@@ -140,6 +146,8 @@ func (db *DB) SetRoles(ctx context.Context, account string, roles []Role, actor 
 // personLock makes changes of persons wait for each other; see importLock.
 const personLock = -3
 
+// changePerson changes what is known of an account. It looks at the actor's role anew:
+// somebody may have taken it meanwhile.
 func (db *DB) changePerson(ctx context.Context, account, actor string, change func(known Person) (Person, error)) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
 		if err := run(ctx, tx, do(lockExclusively, personLock)); err != nil {
@@ -149,24 +157,9 @@ func (db *DB) changePerson(ctx context.Context, account, actor string, change fu
 		if err != nil {
 			return err
 		}
-		var known Person
-		if at := slices.IndexFunc(list, func(p Person) bool { return p.Account == account }); at >= 0 {
-			known = list[at]
-			list = slices.Delete(list, at, at+1)
-		}
-		first := known.Account == "" && len(list) == 0
-		p, err := change(known)
+		p, err := changed(list, account, actor, change)
 		if err != nil {
 			return err
-		}
-		if first && (account != actor || !p.may(RoleLaunch)) {
-			return ErrFirstPerson
-		}
-		if len(p.Roles) > 0 {
-			list = append(list, p)
-		}
-		if len(list) > 0 && !slices.ContainsFunc(list, func(p Person) bool { return p.may(RoleLaunch) }) {
-			return ErrNoLauncher
 		}
 		return run(ctx, tx, do(`INSERT INTO person (at, account, name, roles, actor) VALUES ((SELECT bascule_now()), $1, $2, $3, $4)`,
 			account, p.Name, pq.Array(append([]Role{}, p.Roles...)), actor)) // not NULL
@@ -174,15 +167,48 @@ func (db *DB) changePerson(ctx context.Context, account, actor string, change fu
 	return wrap(err, "account %s", account)
 }
 
+// changed is a person after a change, if somebody could say who may act then, or nobody
+// is left.
+func changed(list []Person, account, actor string, change func(known Person) (Person, error)) (p Person, err error) {
+	first := len(list) == 0
+	if !first {
+		err = checkRoles(list, actor, RoleLaunch)
+	}
+	if err != nil {
+		return p, err
+	}
+	if at := slices.IndexFunc(list, func(p Person) bool { return p.Account == account }); at >= 0 {
+		p = list[at]
+		list = slices.Delete(list, at, at+1)
+	}
+	if p, err = change(p); err != nil {
+		return p, err
+	}
+	if first && (account != actor || !p.may(RoleLaunch)) {
+		return p, ErrFirstPerson
+	}
+	if len(p.Roles) > 0 {
+		list = append(list, p)
+	}
+	if len(list) > 0 && !slices.ContainsFunc(list, func(p Person) bool { return p.may(RoleLaunch) }) {
+		return p, ErrNoLauncher
+	}
+	return p, nil
+}
+
 // A FourEyesError says that who prepared a campaign wants to launch it.
 type FourEyesError struct {
 	Account string
-	Above   int // mails
+	Above   int  // mails
+	Running bool // the campaign is running: what is prepared leaves at once
 }
 
 func (e *FourEyesError) Error() string {
-	return fmt.Sprintf("%s prepared the campaign, and above %d mails (FOUR_EYES) somebody else launches: ask a person who has neither imported nor"+
-		" corrected rows nor written the message", e.Account, e.Above)
+	advice := "ask a person who has neither imported nor corrected rows nor written the message"
+	if e.Running {
+		advice = "do this without --start, while the campaign is not running; somebody else starts or resumes it then"
+	}
+	return fmt.Sprintf("%s prepared the campaign, and above %d mails (FOUR_EYES) somebody else launches: %s", e.Account, e.Above, advice)
 }
 
 // RequireFourEyes keeps whoever prepared a campaign from launching more than so many
@@ -202,15 +228,15 @@ func (db *DB) checkLaunch(ctx context.Context, q sqlx.QueryerContext, c Campaign
 	if err := sqlx.GetContext(ctx, q, &more, moreWait, c.ID, *db.fourEyes); err != nil || !more {
 		return err
 	}
-	return db.checkPrepared(ctx, q, pq.Int64Array{c.ID}, actor)
+	return db.checkPrepared(ctx, q, pq.Int64Array{c.ID}, c.State == CampaignRunning, actor)
 }
 
 // checkPrepared returns a *FourEyesError if the actor prepared one of the campaigns.
-func (db *DB) checkPrepared(ctx context.Context, q sqlx.QueryerContext, campaigns pq.Int64Array, actor string) error {
+func (db *DB) checkPrepared(ctx context.Context, q sqlx.QueryerContext, campaigns pq.Int64Array, running bool, actor string) error {
 	var prepared bool
 	err := sqlx.GetContext(ctx, q, &prepared, preparedBy, campaigns, actor)
 	if err == nil && prepared {
-		err = &FourEyesError{actor, *db.fourEyes}
+		err = &FourEyesError{actor, *db.fourEyes, running}
 	}
 	return err
 }
@@ -221,11 +247,23 @@ func (db *DB) checkRetry(ctx context.Context, q sqlx.QueryerContext, requests []
 	if db.fourEyes == nil || len(requests) <= *db.fourEyes {
 		return nil
 	}
-	campaigns := pq.Int64Array{into}
-	if into == 0 {
-		if err := sqlx.SelectContext(ctx, q, &campaigns, `SELECT DISTINCT campaign_id FROM request WHERE id = ANY ($1) AND campaign_id IS NOT NULL`, pq.Array(requests)); err != nil {
-			return err
-		}
+	var campaigns pq.Int64Array
+	err := sqlx.SelectContext(ctx, q, &campaigns, `SELECT campaign_id FROM request WHERE id = ANY ($1) AND campaign_id IS NOT NULL UNION SELECT $2`, pq.Array(requests), into)
+	if err != nil {
+		return err
 	}
-	return db.checkPrepared(ctx, q, campaigns, actor)
+	return db.checkPrepared(ctx, q, campaigns, false, actor)
+}
+
+// checkRows is checkLaunch for the rows of an import, which its actor prepares.
+func (r *importRun) checkRows(ctx context.Context) error {
+	if r.fourEyes == nil {
+		return nil
+	}
+	var more bool
+	err := r.tx.GetContext(ctx, &more, moreLeave, *r.fourEyes)
+	if err == nil && more {
+		err = &FourEyesError{r.Actor, *r.fourEyes, true}
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -133,6 +134,111 @@ func TestFourEyes(t *testing.T) {
 	d.held("winter", row("700001", "w@duvallon.example"))
 	d.must(d.StartCampaign(d.ctx, "winter", sql.CampaignSettings{}, "admin")) // not above
 	d.sound()
+}
+
+// D18: what a person prepared stays so wherever its file or its rows go: another person
+// launches. What would leave from a running campaign at once is not prepared there.
+func TestFourEyesHasNoWayAround(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.RequireFourEyes(2)
+	refused := func(what string, err error) {
+		t.Helper()
+		if e, ok := errors.AsType[*sql.FourEyesError](err); !ok || e.Account != "admin" {
+			t.Errorf("%s: the error is %v", what, err)
+		}
+	}
+	d.held("spring", rows(3)...)
+	d.held("summer", rows(3)...) // the file moves on, its rows do not
+	refused("the file is elsewhere", d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{Pilot: 1}, "other"))
+	refused("the pilot is over", d.SetCampaign(d.ctx, "spring", func(s *sql.CampaignSettings) { s.Pilot = 0 }, "admin"))
+	refused("a message", d.SetMessage(d.ctx, "spring", "Bonjour", "admin"))
+	d.must(d.SetCampaign(d.ctx, "spring", func(s *sql.CampaignSettings) { s.Pilot = 0 }, "other"))
+	d.must(d.ReleaseAll(d.ctx))
+	d.deliver()
+
+	// The rows of a file go where their spaces are.
+	d.held("autumn", rows(8)[3:]...)
+	moving := rows(8)
+	for i := range moving {
+		moving[i] = row(number(i), fmt.Sprintf("b%d@duvallon.example", i))
+	}
+	_, err := d.DB.DB.Import(d.ctx, d.sheet(moving...), nil)
+	refused("other addresses for a running campaign", err)
+	if e, ok := errors.AsType[*sql.FourEyesError](err); ok && !strings.Contains(e.Error(), "while the campaign is not running") {
+		t.Errorf("the error is %v", err)
+	}
+	named := rows(8)
+	for i := range named {
+		named[i].Space.Holder = "Camille Noël"
+	}
+	_, err = d.DB.DB.Import(d.ctx, d.sheet(named...), nil) // sends nothing
+	d.must(err)
+
+	// Rows that are invited again elsewhere.
+	d.Shift(t, 49*time.Hour)
+	others := d.sheet(row("700001", "w@duvallon.example"))
+	others.Campaign, others.Actor, others.Start = "winter", "other", true
+	_, err = d.DB.DB.Import(d.ctx, others, nil)
+	d.must(err)
+	plan, err := d.PlanRetry(d.ctx, sql.RetryScope{Campaign: "spring", Into: "winter"})
+	d.must(err)
+	_, err = d.Retry(d.ctx, plan, d.keys, "admin")
+	refused("a retry in another campaign", err)
+	plan, err = d.PlanRetry(d.ctx, sql.RetryScope{Campaign: "spring", Into: "next"})
+	d.must(err)
+	_, err = d.DB.DB.Retry(d.ctx, plan, d.keys, "other")
+	d.must(err)
+	refused("rows of another campaign", d.StartCampaign(d.ctx, "next", sql.CampaignSettings{}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "next", sql.CampaignSettings{}, "third"))
+	d.tallies(0)
+	d.sound()
+}
+
+// D18: a start waits for an import, which may add to the campaign.
+func TestFourEyesWhileImporting(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.RequireFourEyes(2)
+	d.held("spring", row("000001", "a@duvallon.example"))
+	tx, err := d.Raw.BeginTx(d.ctx, nil)
+	d.must(err)
+	defer tx.Rollback()
+	_, err = tx.Exec(`LOCK TABLE import IN SHARE MODE`) // an import writes there at its end
+	d.must(err)
+	var both sync.WaitGroup
+	both.Go(func() { d.held("spring", rows(3)...) })
+	d.must(d.untilSoMany(1, func() bool { return false }))
+	started := make(chan error, 1)
+	both.Go(func() { started <- d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin") })
+	d.must(d.untilSoMany(2, func() bool { return len(started) > 0 }))
+	d.must(tx.Rollback())
+	both.Wait()
+	if _, ok := errors.AsType[*sql.FourEyesError](<-started); !ok {
+		t.Error("admin has started what admin imported meanwhile")
+	}
+}
+
+// D18: who lost the role lancement a moment ago does not say who may act.
+func TestPersonsAtOnce(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	launcher := func(account string) sql.Person {
+		return sql.Person{Account: account, Name: account, Roles: []sql.Role{sql.RoleLaunch}}
+	}
+	d.must(d.AddPerson(d.ctx, launcher("adurand"), "adurand"))
+	d.must(d.AddPerson(d.ctx, launcher("pnoel"), "adurand"))
+	d.must(d.SetRoles(d.ctx, "pnoel", nil, "adurand"))
+	for what, err := range map[string]error{
+		"removes":   d.SetRoles(d.ctx, "adurand", nil, "pnoel"),
+		"registers": d.AddPerson(d.ctx, launcher("pnoel"), "pnoel"),
+	} {
+		if e, ok := errors.AsType[*sql.RoleError](err); !ok || e.Account != "pnoel" {
+			t.Errorf("pnoel %s: the error is %v", what, err)
+		}
+	}
+	d.must(d.SetRoles(d.ctx, "adurand", nil, "adurand"))
 }
 
 // I9, D18: the audit log keeps the reason that an administrator gives.

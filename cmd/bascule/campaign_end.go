@@ -102,7 +102,7 @@ Environment: DATABASE_URL.`,
 	})
 	a.addYesTo(cmd)
 	a.addJSONTo(cmd, jsonOfBulk)
-	addReasonTo(cmd, &why, "why, as bascule campaign show tells it")
+	addReasonTo(cmd, &why, whyTouched)
 	if e.reports {
 		cmd.Example += "\n  bascule campaign close spring --report spring.xlsx"
 		cmd.Flags().Var(parsing(&path, given), "report", "write the report of the campaign to `OUT.xlsx`")

@@ -132,8 +132,8 @@ message is a paragraph of your own in its invitations and reminders, from the ne
 mail on: at most 1000 characters in 20 lines of plain text, with links and addresses
 on the domains of PUBLIC_URL and MAIL_FROM alone.
 
-Environment: DATABASE_URL; HELP_HOURS and CODE_LIFETIME, optional, for --min-help;
-PUBLIC_URL and MAIL_FROM for --message.`,
+Environment: DATABASE_URL; FOUR_EYES, optional; HELP_HOURS and CODE_LIFETIME,
+optional, for --min-help; PUBLIC_URL and MAIL_FROM for --message.`,
 		Example: `  bascule campaign set spring --per-day 5000
   bascule campaign set spring --per-day 0
   bascule campaign set spring --message message.txt

@@ -42,7 +42,7 @@ func (a *app) mayRun(ctx context.Context, db *sql.DB, cmd *cobra.Command) error 
 	if err != nil {
 		return err
 	}
-	if f := cmd.Flags().Lookup("reason"); registered && roleOf[nameOf(cmd)] == sql.RoleAssist && f != nil && !f.Changed {
+	if f := cmd.Flags().Lookup("reason"); registered && roleOf[nameOf(cmd)] != sql.RoleRead && f != nil && !f.Changed {
 		return usagef("--reason is needed, as persons are registered (bascule person): say why, for the log")
 	}
 	if !launches[nameOf(cmd)] {
@@ -56,7 +56,7 @@ func (a *app) mayRun(ctx context.Context, db *sql.DB, cmd *cobra.Command) error 
 }
 
 // launches are the commands that read FOUR_EYES.
-var launches = map[string]bool{"import": true, "retry": true, "campaign check": true, "campaign start": true, "campaign resume": true}
+var launches = map[string]bool{"import": true, "retry": true, "campaign check": true, "campaign set": true, "campaign start": true, "campaign resume": true}
 
 // nameOf is the name of a command without that of the program.
 func nameOf(cmd *cobra.Command) string {
@@ -73,11 +73,12 @@ what is done names the account. As long as nobody is registered, everybody may d
 everything. The roles:
 
   lecture      look at everything, and pause a campaign
-  assistance   help a subscriber: resend, cancel, retry, correct, exclude
+  assistance   help a subscriber: resend, cancel, retry of one, correct, exclude
   preparation  import, firms, a campaign's message and brakes, its preview
-  lancement    start, resume, cancel and close a campaign; reissue; say who may act
+  lancement    start, resume, cancel and close a campaign; import --start, retry of more
+               than one, reissue; say who may act
 
-Commands that touch a subscriber need --reason then. With FOUR_EYES, whoever prepared a
+Commands that touch subscribers need --reason then. With FOUR_EYES, whoever prepared a
 campaign does not launch more than so many mails of it. Whoever has DATABASE_URL
 can also use psql: roles keep from mistakes.
 

@@ -56,7 +56,7 @@ Environment: DATABASE_URL, SECRET_KEY; FOUR_EYES, optional.`,
 		if scope.Numbers, err = a.numbers(cmd.Context(), args); err != nil {
 			return err
 		}
-		if len(scope.Numbers) == 0 {
+		if len(scope.Numbers) != 1 {
 			a.roles = append(a.roles, sql.RoleLaunch)
 		}
 		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
