@@ -129,6 +129,40 @@ func TestAgainTimes(t *testing.T) {
 	}
 }
 
+// D16: a retry in another campaign is its first invitation; further ones are counted there.
+func TestAgainElsewhere(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	at := time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
+	d.lapsed(2, 3, at, 60)
+	plan, err := d.PlanRetry(d.ctx, sql.RetryScope{Campaign: "spring", Into: "autumn"})
+	d.must(err)
+	_, err = d.Retry(d.ctx, plan, d.keys, "admin")
+	d.must(err)
+	d.must(d.StartCampaign(d.ctx, "autumn", sql.CampaignSettings{Again: 1}, "admin"))
+	if p := d.stands("spring", sql.CampaignRunning, 0, 2); p.ToInvite != 0 {
+		t.Errorf("spring is to invite %d again, which autumn does", p.ToInvite)
+	}
+	first := at
+	at = at.AddDate(0, 0, 3)
+	for i, before := range []int{30, 15} {
+		want := 2 - 2*i
+		d.Freeze(t, at)
+		d.must(d.ReleaseAll(d.ctx))
+		d.deliver()
+		d.expireAt(at.Add(conversion.DefaultCodeLifetime), 2)
+		if p, err := d.Progress(d.ctx, "autumn"); err != nil || p.ToInvite != want {
+			t.Errorf("autumn is to invite %d again, want %d, error %v", p.ToInvite, want, err)
+		}
+		at = midnight(first.AddDate(0, 0, 60-before))
+		if n := d.invitedAgain(at); n != want {
+			t.Errorf("%d were invited again, want %d", n, want)
+		}
+		d.tallies(0)
+		d.sound()
+	}
+}
+
 // D16: never after an exclusion, for a campaign that is over, or who has another
 // request meanwhile; nor more often than the campaign says by then.
 func TestNotAgain(t *testing.T) {

@@ -621,7 +621,7 @@ CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURN
     ), expired AS ( -- by the place of the locked row; one that moved since the snapshot is left to the next sweep
         UPDATE request r SET expired_at = at, password_hash = NULL, question = NULL, answer_hash = NULL
         FROM overdue o WHERE r.ctid = o.ctid
-        RETURNING r.id, r.space_id, r.generation, r.campaign_id, r.origin, o.invited, o.has_others, o.reached
+        RETURNING r.id, r.space_id, r.generation, r.campaign_id, o.invited, o.has_others, o.reached
     ), void AS (
         UPDATE code c SET void_at = at
         FROM expired e
@@ -637,8 +637,8 @@ CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURN
         SELECT e.id, e.campaign_id, before.n + 1, s.next
         FROM expired e JOIN inviting c ON c.id = e.campaign_id,
              LATERAL (SELECT next_invitation(s.certificate_expires, at) AS next FROM space s WHERE s.id = e.space_id LIMIT 1) AS s,
-             LATERAL (SELECT count(*) + (e.origin = 'retry')::int AS n FROM request r
-                      WHERE r.space_id = e.space_id AND r.id < e.id AND r.campaign_id = e.campaign_id AND r.origin = 'retry') AS before
+             LATERAL (SELECT count(*) FILTER (WHERE r.origin = 'retry') - (min(r.id) FILTER (WHERE r.origin = 'retry') IS NOT DISTINCT FROM min(r.id))::int AS n
+                      FROM request r WHERE r.space_id = e.space_id AND r.id <= e.id AND r.campaign_id = e.campaign_id) AS before -- a retry may be the first
         WHERE s.next IS NOT NULL AND before.n < c.again
     ), audited AS (
         INSERT INTO audit (at, space_id, request_id, event, actor, why)
