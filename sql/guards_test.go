@@ -337,6 +337,11 @@ func TestStandstill(t *testing.T) {
 	is(sql.Standstill{NoWorker: true, Refusal: "450 4.2.0 try again later"})
 	d.deliver()
 	is(sql.Standstill{})
+	d.must(d.Resend(d.ctx, "000001", "", "admin"))
+	next := time.Date(2031, 5, 6, 9, 30, 0, 0, time.UTC)
+	d.Exec(t, `UPDATE obligation SET due_at = $1`, next) // nobody has refused this mail
+	d.Freeze(t, next.Add(-time.Minute))
+	is(sql.Standstill{NoWorker: true, NextAt: next})
 }
 
 // `status`: mails of the last minute, recaps to render; a notice needs no key.
