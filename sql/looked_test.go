@@ -98,6 +98,7 @@ func TestRowsAreLookedAtOnce(t *testing.T) {
 	}
 	accepted := func(list []sql.ImportRow) func(d *desk) error {
 		return func(d *desk) error {
+			d.RequireFourEyes(rows)
 			result, err := d.DB.DB.Import(d.ctx, d.sheet(list...), nil)
 			if err == nil && result.Accepted != rows {
 				err = fmt.Errorf("%+v", result)
