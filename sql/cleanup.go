@@ -16,9 +16,6 @@ func (db *DB) CleanUp(ctx context.Context, limit int) (n int, err error) {
 	return n, wrap(err, "clean up")
 }
 
-// foldLock lets one process at a time fold; see importLock.
-const foldLock = -4
-
 //go:embed query/fold.sql
 var fold string
 

@@ -151,9 +151,6 @@ func (db *DB) QuietLog(ctx context.Context, role string) (string, error) {
 	return "", wrap(err, "quiet the log of role %q", role)
 }
 
-// grantLock makes changes to one role wait for each other; see importLock.
-const grantLock = -2
-
 func quiet(role, database string) string {
 	var b strings.Builder
 	for _, s := range quietSettings {

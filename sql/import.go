@@ -92,15 +92,8 @@ type Verdict struct {
 	Cell   string `db:"cell"`
 }
 
-// importLock is the advisory lock of imports and of other commands that open or change
-// many requests: they run one at a time. The locks of requests are their ids, which are
-// positive.
-const importLock = -1
-
 // waitForImports waits for importLock.
 var waitForImports = do(lockExclusively, importLock)
-
-const lockExclusively = `SELECT pg_advisory_xact_lock($1)`
 
 // Import judges one spreadsheet and applies it in one transaction: all of it or nothing
 // (D9). Imports wait for each other. They take locks on the rows that subscribers use

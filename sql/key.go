@@ -34,9 +34,6 @@ var (
 	keysWaitedFor string
 )
 
-// keyLock is the advisory lock of processes that bring keys; see importLock.
-const keyLock = -3
-
 // A KeyUse is what a process wants with its keys.
 type KeyUse struct {
 	Worker bool             // the process mails codes

@@ -143,9 +143,6 @@ func (db *DB) SetRoles(ctx context.Context, account string, roles []Role, actor 
 	})
 }
 
-// personLock makes changes of persons wait for each other; see importLock.
-const personLock = -3
-
 // changePerson changes what is known of an account. It looks at the actor's role anew:
 // somebody may have taken it meanwhile.
 func (db *DB) changePerson(ctx context.Context, account, actor string, change func(known Person) (Person, error)) error {

@@ -154,3 +154,15 @@ func violates(err error, constraint string) bool {
 	answer, ok := errors.AsType[*pq.Error](err)
 	return ok && answer.Constraint == constraint
 }
+
+// The advisory locks: those who take one wait for each other. The locks of requests are
+// their ids, which are positive.
+const (
+	importLock = -1 - iota // imports, and other commands that open or change many requests
+	grantLock              // changes to the rights of a role
+	keyLock                // processes that bring keys
+	foldLock               // one process at a time folds the tally
+	personLock             // changes of who may act
+)
+
+const lockExclusively = `SELECT pg_advisory_xact_lock($1)`
