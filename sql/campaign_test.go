@@ -492,6 +492,11 @@ func TestRetryIntoEndedCampaign(t *testing.T) {
 	refused(err)
 	_, err = d.PlanRetry(d.ctx, into)
 	refused(err)
+	for number, over := range map[conversion.SubscriberNumber]bool{"000001": false, "000002": true} {
+		if s, err := d.Story(d.ctx, number); err != nil || s.Next.Retry != "" || s.Next.Over != over {
+			t.Errorf("%s: next %+v, error %v", number, s.Next, err)
+		}
+	}
 	d.sound()
 }
 

@@ -28,8 +28,9 @@ type Story struct {
 // Next is what an administrator's commands would do now. A command decides by the same
 // conditions when it runs.
 type Next struct {
-	Retry       Obstacle `db:"retry"`              // to retry with the number
-	RetryAnyway Obstacle `db:"retry_same_address"` // to retry with --same-address
+	Retry       Obstacle `db:"retry"`              // to retry with the number, and with --into if Over
+	RetryAnyway Obstacle `db:"retry_same_address"` // the same with --same-address
+	Over        bool     `db:"over"`               // the campaign of the latest request is over: retry names another one
 	Chose       bool     `db:"chose"`              // the subscriber gave identifiers: no import replaces the address (D9)
 	ChoseOther  bool     `db:"chose_other"`        // with another address than the contact's
 	Resends     int      `db:"resends"`

@@ -10,14 +10,16 @@ import (
 // nextStep is the next step that the administrator can take. It names a command only if
 // the command would do it now: sql.Next asks the same conditions.
 func nextStep(s sql.Story) string {
-	number := s.Space.Number
 	if s.Space.Access == conversion.AccessPassword {
 		return "nothing; the switch is irrevocable, and the space is entered by address and password."
 	}
 	if len(s.Requests) == 0 {
 		return "import a spreadsheet that holds this space."
 	}
-	r := s.Requests[len(s.Requests)-1]
+	r, retried := s.Requests[len(s.Requests)-1], string(s.Space.Number)
+	if s.Next.Over {
+		retried += " --into NAME"
+	}
 	switch {
 	case len(s.Exclusions) > 0 && r.State != conversion.StateMailed:
 		x := s.Exclusions[len(s.Exclusions)-1]
@@ -27,13 +29,10 @@ func nextStep(s sql.Story) string {
 	case r.State == conversion.StateMailed:
 		return nextMailed(s, r)
 	case s.Next.Retry == "":
-		return fmt.Sprintf("`bascule retry %s` invites the space again.", number)
+		return fmt.Sprintf("`bascule retry %s` invites the space again.", retried)
 	case s.Next.RetryAnyway == "":
 		return fmt.Sprintf("the address was refused or the mail came back: import the space with another address, which invites it again;"+
-			" if the address is right all the same, `bascule retry %s --same-address`.", number)
-	}
-	if s.Next.Retry == sql.ObstacleClosed {
-		return fmt.Sprintf("its campaign is over: `bascule retry %s --into NAME` invites the space again in another one.", number)
+			" if the address is right all the same, `bascule retry %s --same-address`.", retried)
 	}
 	return "nothing: " + RetryWords[s.Next.Retry] + "."
 }

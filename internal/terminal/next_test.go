@@ -46,7 +46,9 @@ func TestNextStep(t *testing.T) {
 		{"expired", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateExpired)}}, "invites the space again", "retry"},
 		{"refused", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateUndeliverable)}, Next: sql.Next{Retry: sql.ObstacleRefused}}, "--same-address", "retry"},
 		{"its campaign is over", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateExpired)},
-			Next: sql.Next{Retry: sql.ObstacleClosed, RetryAnyway: sql.ObstacleClosed}}, "in another one", "retry"},
+			Next: sql.Next{Over: true}}, " --into NAME` invites", "retry"},
+		{"refused, its campaign is over", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateUndeliverable)},
+			Next: sql.Next{Over: true, Retry: sql.ObstacleRefused}}, " --into NAME --same-address", "retry"},
 	} {
 		got := nextStep(c.story)
 		var named []string

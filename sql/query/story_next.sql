@@ -1,5 +1,6 @@
 -- Tells what retry and resend would do at instant $2 after the latest request of space $1.
-SELECT retry_obstacle(r, s, $2, false, true, false) AS retry, retry_obstacle(r, s, $2, true, true, false) AS retry_same_address,
+SELECT retry_obstacle(r, s, $2, false, true, true) AS retry, retry_obstacle(r, s, $2, true, true, true) AS retry_same_address,
+       r.campaign_id IS NOT NULL AND NOT campaign_is_open(r.campaign_id) AS over,
        coalesce(r.resends, 0) AS resends,
        coalesce(code_left_alone(r, $2), false) AS left_alone,
        coalesce(r.purpose = 'activate', false) AS chose, coalesce(r.purpose = 'activate' AND r.email_key <> s.contact_key, false) AS chose_other
