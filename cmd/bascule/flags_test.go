@@ -23,3 +23,16 @@ func TestReason(t *testing.T) {
 		}
 	}
 }
+
+// D18: the database and the log take every account that may be registered.
+func TestParseAccount(t *testing.T) {
+	t.Parallel()
+	for account, want := range map[string]bool{
+		"adurand": true, `IMPOTS\Anne Durand`: true, "anne@office.example": true,
+		"": false, " adurand": false, "a\u0085b": false, "a\xffb": false, "a\tb": false, strings.Repeat("a", 257): false,
+	} {
+		if got, err := parseAccount(account); (err == nil) != want || want && got != account {
+			t.Errorf("%q: %q, error %v", account, got, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/user"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -204,7 +205,7 @@ func parseRoles(s string) ([]sql.Role, error) { return sql.ParseRoles(strings.Sp
 
 // parseAccount reads the name of an account, which need not exist on this machine.
 func parseAccount(s string) (string, error) {
-	if s == "" || len(s) > 256 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+	if text.Trim(s) != s || s == "" || len(s) > 256 || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return "", usagef("%q is no account of a machine", s)
 	}
 	return s, nil

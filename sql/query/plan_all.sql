@@ -1,6 +1,5 @@
 -- Lists the latest request of each space, and what keeps retry from another one (D10). $1 is the batch and $3 the campaign,
--- 0 for any. $2 is --same-address, $4 tells whether the new
--- requests are of a campaign that is named.
+-- 0 for any. $2 is --same-address, $4 tells whether the new requests are of a campaign that is named.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), latest AS (

@@ -1,6 +1,6 @@
 -- Opens new requests after the requests $1, where nothing has come in the way meanwhile (D10). $2 is --same-address, $3
--- tells whether they were named, $4 is the key id, $5 the actor, $6 the reason, $7 their
--- campaign; 0: each stays in the campaign of the request before.
+-- tells whether they were named, $4 is the key id, $5 the actor, $6 the reason, $7 their campaign; 0: each stays in the
+-- campaign of the request before.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), opened AS (
