@@ -120,8 +120,8 @@ var (
 	ErrNoLauncher    = errors.New("nobody would have the role lancement, which says who may act: give it to somebody first")
 )
 
-// AddPerson registers a person. It returns ErrPersonKnown, and ErrFirstPerson unless the
-// first one is the actor, who may register others.
+// AddPerson registers a person. It returns ErrPersonKnown, a *RoleError unless the actor
+// may register others, and ErrFirstPerson unless the first one is the actor.
 func (db *DB) AddPerson(ctx context.Context, p Person, actor string) error {
 	return db.changePerson(ctx, p.Account, actor, func(known Person) (Person, error) {
 		if known.Account != "" {
@@ -132,7 +132,8 @@ func (db *DB) AddPerson(ctx context.Context, p Person, actor string) error {
 }
 
 // SetRoles gives a person other roles, and removes the person if there are none. It
-// returns ErrPersonUnknown and ErrNoLauncher. The last person may be removed.
+// returns ErrPersonUnknown, a *RoleError and ErrNoLauncher. The last person may be
+// removed.
 func (db *DB) SetRoles(ctx context.Context, account string, roles []Role, actor string) error {
 	return db.changePerson(ctx, account, actor, func(known Person) (Person, error) {
 		if known.Account == "" {
