@@ -115,7 +115,8 @@ Environment: DATABASE_URL.`,
 			return err
 		}
 		if known, err := user.Lookup(p.Account); err == nil && p.Name == "" {
-			p.Name, _, _ = strings.Cut(known.Name, ",") // what follows is an office and a telephone
+			name, _, _ := strings.Cut(known.Name, ",") // what follows is an office and a telephone
+			p.Name = text.Collapse(name)
 		}
 		if p.Name == "" {
 			return usagef("the machine knows no name of %s: give --name", p.Account)
