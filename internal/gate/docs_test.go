@@ -216,7 +216,7 @@ func TestDocsLinks(t *testing.T) {
 	span := regexp.MustCompile("`((?:cmd|docs|importer|internal|jobs|queue|sql)/[\\w./*-]+)`(, a new file)?")
 	query := regexp.MustCompile("`([a-z_*]+\\.sql)`")
 	for name, text := range documents(t) {
-		for _, l := range link.FindAllStringSubmatch(text, -1) {
+		for _, l := range append(link.FindAllStringSubmatch(text, -1), defined(t, name, text)...) {
 			if !strings.Contains(l[1], "://") {
 				checkLink(t, name, l[1])
 			}
@@ -230,6 +230,27 @@ func TestDocsLinks(t *testing.T) {
 			checkPath(t, name, q[1], "sql/query/"+q[1])
 		}
 	}
+}
+
+// defined are the targets that stand below a text, as in "[The recap]: recap.png".
+// Each picture without a target of its own has one, and none is of no use.
+func defined(t *testing.T, name, text string) (targets [][]string) {
+	t.Helper()
+	named := make(map[string]bool)
+	for _, picture := range regexp.MustCompile(`!\[([^\]]+)\](?:[^(]|$)`).FindAllStringSubmatch(text, -1) {
+		named[picture[1]] = true
+	}
+	for _, d := range regexp.MustCompile(`(?m)^\[([^\]]+)\]: (\S+)$`).FindAllStringSubmatch(text, -1) {
+		if !named[d[1]] {
+			t.Errorf("%s names no picture %q, or has it twice", name, d[1])
+		}
+		delete(named, d[1])
+		targets = append(targets, d[1:])
+	}
+	for picture := range named {
+		t.Errorf("%s does not say where the picture %q is", name, picture)
+	}
+	return targets
 }
 
 func checkPath(t *testing.T, document, named, file string) {
