@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// I9: the table of events in docs/operations/watch.md is what bascule writes into the
+// I9: the list of events in docs/operations/watch.md is what bascule writes into the
 // audit log, no event more and none less.
 func TestDocsNameEvents(t *testing.T) {
 	told, written := toldEvents(t), writtenEvents(t)
@@ -27,18 +27,19 @@ func TestDocsNameEvents(t *testing.T) {
 	}
 }
 
-// toldEvents are those of the table: several in a cell, and KIND for each of the
-// kinds that the sentence below it lists.
+// toldEvents are those with which an item begins, several in one, and KIND for each of
+// the kinds that the sentence below the items lists.
 func toldEvents(t *testing.T) (events []string) {
 	t.Helper()
-	_, table, found := strings.Cut(document(t, "docs/operations/watch.md"), "| event | meaning |\n|---|---|\n")
-	table, below, ends := strings.Cut(table, "\n\nKIND is ")
+	_, items, found := strings.Cut(document(t, "docs/operations/watch.md"), "\n\nThe actor is ")
+	items, below, ends := strings.Cut(items, "\n\nKIND is ")
 	if !found || !ends {
-		t.Fatal("docs/operations/watch.md has no table of events with the kinds below it")
+		t.Fatal("docs/operations/watch.md has no list of events with the kinds below it")
 	}
 	kinds, _, _ := strings.Cut(below, ".")
-	for row := range strings.Lines(table) {
-		for _, event := range regexp.MustCompile(` · |, `).Split(strings.TrimSpace(strings.Split(row, "|")[1]), -1) {
+	for _, item := range regexp.MustCompile(`(?m)^- ([^:]*)`).FindAllStringSubmatch(items, -1) {
+		for _, event := range regexp.MustCompile(`,\s`).Split(item[1], -1) {
+			event = strings.Trim(event, "`")
 			suffix, each := strings.CutPrefix(event, "KIND")
 			if !each {
 				events = append(events, event)
