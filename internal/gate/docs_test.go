@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"fmt"
 	"go/ast"
 	"go/token"
 	"io/fs"
@@ -115,43 +114,17 @@ func TestDocsNameTables(t *testing.T) {
 	}
 }
 
-// The documents read well in a terminal and in a narrow window. No line is longer than
-// maxLine, except for tables, code and words that cannot be broken. No cell of a table
-// is longer than maxCell: a longer text is prose.
+// The documents read well in a terminal, in a narrow window and in a difference: no line
+// is longer than maxLine, be it text, a row of a table or code.
 func TestDocsWidth(t *testing.T) {
+	const maxLine = 100
 	for name, text := range documents(t) {
-		for _, problem := range tooWide(text) {
-			t.Errorf("%s, %s", name, problem)
-		}
-	}
-}
-
-const maxLine, maxCell = 100, 160
-
-var (
-	linkTarget = regexp.MustCompile(`\]\([^)\s]*\)`)
-	cellBorder = regexp.MustCompile(`(?:^|[^\\])\|`)
-)
-
-// tooWide names the lines and cells of a document that are too wide.
-func tooWide(text string) (problems []string) {
-	fenced := false
-	for i, line := range strings.Split(text, "\n") {
-		switch {
-		case strings.HasPrefix(strings.TrimSpace(line), "```"):
-			fenced = !fenced
-		case fenced:
-		case strings.HasPrefix(line, "|"):
-			for _, cell := range cellBorder.Split(linkTarget.ReplaceAllString(line, "]"), -1) {
-				if n := utf8.RuneCountInString(strings.TrimSpace(cell)); n > maxCell {
-					problems = append(problems, fmt.Sprintf("line %d: a cell of %d characters", i+1, n))
-				}
+		for i, line := range strings.Split(text, "\n") {
+			if n := utf8.RuneCountInString(line); n > maxLine {
+				t.Errorf("%s, line %d: %d characters, at most %d are meant", name, i+1, n, maxLine)
 			}
-		case utf8.RuneCountInString(line) > maxLine && strings.Contains(strings.TrimLeft(line, " -"), " "):
-			problems = append(problems, fmt.Sprintf("line %d: %d characters", i+1, utf8.RuneCountInString(line)))
 		}
 	}
-	return problems
 }
 
 // A page says first what its reader can do afterwards.
@@ -160,26 +133,6 @@ func TestDocsBegin(t *testing.T) {
 	for name, text := range documents(t) {
 		if strings.HasPrefix(name, "docs/") && !first.MatchString(text) {
 			t.Errorf("%s does not begin with what one can do after reading it", name)
-		}
-	}
-}
-
-// The measure itself: it finds a text that is too wide, and nothing else.
-func TestTooWide(t *testing.T) {
-	wide, cell := strings.Repeat("é ", 51), strings.Repeat("é", 161)
-	for text, want := range map[string]int{
-		wide:                                            1,
-		strings.Repeat("é", 100):                        0,
-		"- " + strings.Repeat("é", 120):                 0,
-		"```\n" + wide + "\n```\n":                      0,
-		"```\n```\n" + wide:                             1,
-		"| a | " + cell + " |":                          1,
-		"| " + cell[2:] + " | b |":                      0,
-		"| [a](" + cell + ") |":                         0,
-		"| a" + cell[:160] + ` \| ` + cell[:160] + " |": 1,
-	} {
-		if got := tooWide(text); len(got) != want {
-			t.Errorf("%.20q: %q, want %d", text, got, want)
 		}
 	}
 }
