@@ -53,7 +53,7 @@ func complained(ctx context.Context, tx *sqlx.Tx, request int64, generation int)
 		return false, nil
 	}
 	if err == nil {
-		_, err = exclude(ctx, tx, Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedAddress, Key: key}, Reason: "complaint", Actor: "worker"})
+		_, err = excludeOne(ctx, tx, Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedAddress, Key: key}, Reason: "complaint"}, "worker")
 	}
 	return err == nil, err
 }

@@ -589,7 +589,7 @@ func TestPerDayBesideExclusions(t *testing.T) {
 	d.must(err)
 	d.held("spring", rows(3)...)
 	_, err = d.Exclude(d.ctx, sql.Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedNumber, Key: number(0)},
-		Reason: "asked", Actor: "admin", EndsAt: at.AddDate(0, 0, 10)})
+		Reason: "asked", EndsAt: at.AddDate(0, 0, 10)}, "admin")
 	d.must(err)
 	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{PerDay: 2}, "admin"))
 	left := 0

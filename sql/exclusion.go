@@ -5,9 +5,12 @@ import (
 	stdsql "database/sql"
 	_ "embed"
 	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
 )
@@ -16,7 +19,6 @@ import (
 type Exclusion struct {
 	conversion.Excluded
 	Reason string
-	Actor  string
 	EndsAt time.Time // it holds until this instant; zero: until it is lifted
 }
 
@@ -69,43 +71,50 @@ type ExclusionCount struct {
 var heldExclusions string
 
 // ExcludeAll excludes all of a list, or nobody. An exclusion that holds already stays
-// as it is. A dry run only counts.
-func (db *DB) ExcludeAll(ctx context.Context, list []Exclusion, dryRun bool) (n ExclusionCount, err error) {
+// as it is. The list has nobody twice with another reason or end. A dry run only counts.
+func (db *DB) ExcludeAll(ctx context.Context, list []Exclusion, actor string, dryRun bool) (n ExclusionCount, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
-		n = ExclusionCount{}
 		held, err := exclusionsHeld(ctx, tx)
 		if err != nil {
 			return err
 		}
-		for _, x := range list {
-			before, known := held[x.Excluded]
-			switch {
-			case known && before.same(x):
-				n.Same++
-				continue
-			case known:
-				n.Changed++
-			default:
-				n.New++
-			}
-			held[x.Excluded] = x
-			if dryRun {
-				continue
-			}
-			if _, err := exclude(ctx, tx, x); err != nil {
-				return err
-			}
+		var others []Exclusion
+		if others, n = held.others(list); dryRun {
+			return nil
 		}
-		return nil
+		_, err = exclude(ctx, tx, others, actor)
+		return err
 	})
 	return n, wrap(err, "exclude a list")
+}
+
+// exclusions are those that hold.
+type exclusions map[conversion.Excluded]Exclusion
+
+// others adds those of a list that do not hold already, and returns them.
+func (held exclusions) others(list []Exclusion) (others []Exclusion, n ExclusionCount) {
+	for _, x := range list {
+		before, known := held[x.Excluded]
+		switch {
+		case known && before.same(x):
+			n.Same++
+			continue
+		case known:
+			n.Changed++
+		default:
+			n.New++
+		}
+		held[x.Excluded] = x
+		others = append(others, x)
+	}
+	return others, n
 }
 
 func (x Exclusion) same(y Exclusion) bool { return x.Reason == y.Reason && x.EndsAt.Equal(y.EndsAt) }
 
 // exclusionsHeld reads and locks the exclusions that hold.
-func exclusionsHeld(ctx context.Context, tx *sqlx.Tx) (map[conversion.Excluded]Exclusion, error) {
-	held := make(map[conversion.Excluded]Exclusion)
+func exclusionsHeld(ctx context.Context, tx *sqlx.Tx) (exclusions, error) {
+	held := make(exclusions)
 	for x, err := range readRows[SpaceExclusion](ctx, tx, heldExclusions) {
 		if err != nil {
 			return nil, err
@@ -127,24 +136,52 @@ func (db *DB) CountNamed(ctx context.Context, x conversion.Excluded) (n int, err
 // Exclude leaves somebody alone from now on: no import leads to an invitation or a
 // reminder (D17). It replaces an exclusion of the same that holds already. It returns
 // how many spaces the exclusion names.
-func (db *DB) Exclude(ctx context.Context, x Exclusion) (spaces int, err error) {
+func (db *DB) Exclude(ctx context.Context, x Exclusion, actor string) (spaces int, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
-		spaces, err = exclude(ctx, tx, x)
+		spaces, err = excludeOne(ctx, tx, x, actor)
 		return err
 	})
 	return spaces, wrap(err, "exclude")
 }
 
-func exclude(ctx context.Context, tx *sqlx.Tx, x Exclusion) (spaces int, err error) {
-	var ends any = "infinity"
-	if !x.EndsAt.IsZero() {
-		ends = x.EndsAt
-	}
+func excludeOne(ctx context.Context, tx *sqlx.Tx, x Exclusion, actor string) (spaces int, err error) {
 	if err := run(ctx, tx, do(lockExclusions, x.Kind, x.Key)); err != nil {
 		return 0, err
 	}
-	err = tx.GetContext(ctx, &spaces, excludeQuery, x.Kind, x.Key, ends, x.Reason, x.Actor)
-	return spaces, err
+	return exclude(ctx, tx, []Exclusion{x}, actor)
+}
+
+// exclude makes new exclusions. The caller has locked those that they replace.
+func exclude(ctx context.Context, tx *sqlx.Tx, list []Exclusion, actor string) (spaces int, err error) {
+	columns := make(map[conversion.ExcludedKind]*exclusionColumns)
+	for _, x := range list {
+		c := columns[x.Kind]
+		if c == nil {
+			c = &exclusionColumns{}
+			columns[x.Kind] = c
+		}
+		c.add(x)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(columns)) {
+		var named int
+		c := columns[kind]
+		if err := tx.GetContext(ctx, &named, excludeQuery, kind, c.keys, c.ends, c.reasons, actor); err != nil {
+			return 0, err
+		}
+		spaces += named
+	}
+	return spaces, nil
+}
+
+// exclusionColumns are exclusions of one kind.
+type exclusionColumns struct{ keys, ends, reasons pq.StringArray }
+
+func (c *exclusionColumns) add(x Exclusion) {
+	ends := "infinity"
+	if !x.EndsAt.IsZero() {
+		ends = x.EndsAt.Format(time.RFC3339Nano)
+	}
+	c.keys, c.ends, c.reasons = append(c.keys, x.Key), append(c.ends, ends), append(c.reasons, x.Reason)
 }
 
 // Lift ends an exclusion by Exclude or by a complaint, for a reason. The invitations

@@ -17,10 +17,10 @@ func (d *desk) exclude(whom string, until ...time.Time) int {
 	d.t.Helper()
 	x, err := conversion.ParseExcluded(whom)
 	d.must(err)
-	e := sql.Exclusion{Excluded: x, Reason: "asked by phone", Actor: "admin"}
+	e := sql.Exclusion{Excluded: x, Reason: "asked by phone"}
 	for _, e.EndsAt = range until {
 	}
-	n, err := d.Exclude(d.ctx, e)
+	n, err := d.Exclude(d.ctx, e, "admin")
 	d.must(err)
 	return n
 }
@@ -423,13 +423,13 @@ func TestExcludeAll(t *testing.T) {
 	d.invite("000001", "a@duvallon.example")
 	list := func(reasons ...string) (all []sql.Exclusion) {
 		for i, reason := range reasons {
-			all = append(all, sql.Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedAddress, Key: string(rune('a'+i)) + "@duvallon.example"}, Reason: reason, Actor: "admin"})
+			all = append(all, sql.Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedAddress, Key: string(rune('a'+i)) + "@duvallon.example"}, Reason: reason})
 		}
 		return all
 	}
 	wrong := list("R", "R")
 	wrong[1].Kind = "nobody"
-	if _, err := d.ExcludeAll(d.ctx, wrong, false); err == nil {
+	if _, err := d.ExcludeAll(d.ctx, wrong, "admin", false); err == nil {
 		t.Error("an exclusion of nobody is taken")
 	}
 	for _, c := range []struct {
@@ -444,7 +444,7 @@ func TestExcludeAll(t *testing.T) {
 		{list("R", "S", "T"), false, sql.ExclusionCount{New: 1, Changed: 1, Same: 1}, "4"},
 		{append(list("R"), list("R")...), false, sql.ExclusionCount{Same: 2}, "4"},
 	} {
-		n, err := d.ExcludeAll(d.ctx, c.list, c.dryRun)
+		n, err := d.ExcludeAll(d.ctx, c.list, "admin", c.dryRun)
 		d.must(err)
 		if kept := d.Text(t, `SELECT count(*) FROM exclusion`); n != c.want || kept != c.kept {
 			t.Errorf("%+v of %d, dry run %v, and %s rows; want %+v and %s", n, len(c.list), c.dryRun, kept, c.want, c.kept)

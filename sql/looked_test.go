@@ -121,8 +121,18 @@ func TestRowsAreLookedAtOnce(t *testing.T) {
 	domain, err := conversion.ParseExcluded("a.example")
 	d.must(err)
 	exclude := func(d *desk) error {
-		n, err := d.Exclude(d.ctx, sql.Exclusion{Excluded: domain, Reason: "asked by phone", Actor: "admin"})
+		n, err := d.Exclude(d.ctx, sql.Exclusion{Excluded: domain, Reason: "asked by phone"}, "admin")
 		return exactly(int64(n), err)
+	}
+	excludeAll := func(kind conversion.ExcludedKind, key, reason string) func(d *desk) error {
+		var list []sql.Exclusion
+		for i := range rows {
+			list = append(list, sql.Exclusion{Excluded: conversion.Excluded{Kind: kind, Key: fmt.Sprintf(key, i)}, Reason: reason})
+		}
+		return func(d *desk) error {
+			n, err := d.ExcludeAll(d.ctx, list, "admin", false)
+			return exactly(int64(n.New+n.Changed), err)
+		}
 	}
 	for _, c := range []struct {
 		name string
@@ -152,6 +162,10 @@ func TestRowsAreLookedAtOnce(t *testing.T) {
 			n, err := d.DB.DB.Lift(d.ctx, domain, "a mistake", "admin")
 			return exactly(int64(n), err)
 		}},
+		{"exclude numbers", excludeAll(conversion.ExcludedNumber, "F%d", "asked by phone")},
+		{"exclude the numbers again", excludeAll(conversion.ExcludedNumber, "F%d", "asked by mail")},
+		{"exclude addresses", excludeAll(conversion.ExcludedAddress, "%d@firm.example", "asked by phone")},
+		{"exclude domains", excludeAll(conversion.ExcludedDomain, "%d.example", "asked by phone")},
 		{"cancel", func(d *desk) error {
 			plan, err := d.PlanCancel(d.ctx, numbers())
 			d.must(err)

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) excludeCommand() *cobra.Command {
-	x := sql.Exclusion{Actor: actor()}
+	var x sql.Exclusion
 	var lift bool
 	cmd := &cobra.Command{
 		Use:   "exclude ADDRESS|DOMAIN|NUMBER --reason R",
@@ -72,7 +72,7 @@ func (a *app) exclude(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 	if err := a.confirmExclusion(ctx, db, x); err != nil {
 		return err
 	}
-	n, err := db.Exclude(ctx, x)
+	n, err := db.Exclude(ctx, x, actor())
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (a *app) confirmExclusion(ctx context.Context, db *sql.DB, x sql.Exclusion)
 }
 
 func (a *app) lift(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
-	n, err := db.Lift(ctx, x.Excluded, x.Reason, x.Actor)
+	n, err := db.Lift(ctx, x.Excluded, x.Reason, actor())
 	if errors.Is(err, conversion.ErrNotFound) {
 		return errors.New("nothing is excluded by that name: see `bascule show NUMBER`")
 	}

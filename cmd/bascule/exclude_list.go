@@ -104,7 +104,7 @@ Environment: DATABASE_URL.`,
 		if err != nil {
 			return err
 		}
-		n, err := db.ExcludeAll(ctx, list, true)
+		n, err := db.ExcludeAll(ctx, list, actor(), true)
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func (a *app) excludeAll(ctx context.Context, db *sql.DB, list []sql.Exclusion, 
 			return planned, err
 		}
 	}
-	return db.ExcludeAll(ctx, list, false)
+	return db.ExcludeAll(ctx, list, actor(), false)
 }
 
 // toldLines is how many wrong lines the error names.
@@ -167,7 +167,6 @@ func (a *app) readExclusions(ctx context.Context, db *sql.DB, path string) (list
 			}
 			continue
 		}
-		r.Actor = actor()
 		list, cells = append(list, r.Exclusion), append(cells, r.Cell)
 	}
 	if wrong > 0 {

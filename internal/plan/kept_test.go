@@ -65,7 +65,7 @@ func (d *desk) exclude(whom string, end time.Time) {
 	d.t.Helper()
 	x, err := conversion.ParseExcluded(whom)
 	d.must(err)
-	_, err = d.Exclude(d.t.Context(), sql.Exclusion{Excluded: x, Reason: "asked by phone", Actor: "admin", EndsAt: end})
+	_, err = d.Exclude(d.t.Context(), sql.Exclusion{Excluded: x, Reason: "asked by phone", EndsAt: end}, "admin")
 	d.must(err)
 }
 

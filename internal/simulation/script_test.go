@@ -192,7 +192,7 @@ func (s *simulation) exclude(b *subscriber, alone bool) {
 	x, err := conversion.ParseExcluded(b.number)
 	s.must(err)
 	if alone {
-		_, err = s.db.Exclude(s.t.Context(), sql.Exclusion{Excluded: x, Reason: "asked by phone", Actor: admin})
+		_, err = s.db.Exclude(s.t.Context(), sql.Exclusion{Excluded: x, Reason: "asked by phone"}, admin)
 	} else {
 		_, err = s.db.DB.Lift(s.t.Context(), x, "asked by phone", admin)
 	}

@@ -1,29 +1,33 @@
--- Leaves the address, domain or number ($1 says which) $2 alone until instant $3, for reason $4, by $5 (D17). It replaces
--- an exclusion of the same that still holds: mails that waited for that one are due again, or their campaign may release
--- them. A statement before locks that one. Counts the spaces that $2 names, and enters the exclusion into the audit log of each.
+-- Leaves the addresses, domains or numbers ($1 says which) $2 alone, each until its instant of $3, for its reason of $4, by $5
+-- (D17). They replace exclusions of the same that still hold: mails that waited for those are due again, or their campaign may
+-- release them. A statement before locks those. Counts the spaces that $2 names, and enters the exclusion into the audit log of each.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
-), replaced AS (
+), line AS MATERIALIZED (
+    SELECT * FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS l (key, ends_at, reason)
+), replaced AS MATERIALIZED (
     UPDATE exclusion x SET ends_at = clock.now, lifted_by = $5, lift_reason = 'replaced'
-    FROM clock WHERE x.kind = $1 AND x.key = $2 AND x.ends_at > clock.now
-    RETURNING x.id
+    FROM line l, clock WHERE x.kind = $1 AND x.key = l.key AND x.ends_at > clock.now
+    RETURNING x.key
 ), made AS (
     INSERT INTO exclusion (kind, key, reason, made_at, made_by, ends_at)
-    SELECT $1, $2, $4, clock.now, $5, $3 FROM clock
-    RETURNING id
+    SELECT $1, l.key, l.reason, clock.now, $5, l.ends_at FROM line l, clock
+    RETURNING id, key
 ), named AS MATERIALIZED (
-    SELECT id FROM space WHERE $1 = 'address' AND contact_key = $2
+    SELECT s.id, l.key FROM line l JOIN space s ON s.contact_key = l.key WHERE $1 = 'address'
     UNION ALL
-    SELECT id FROM space WHERE $1 = 'domain' AND split_part(contact_key, '@', 2) = $2
+    SELECT s.id, l.key FROM line l JOIN space s ON split_part(s.contact_key, '@', 2) = l.key WHERE $1 = 'domain'
     UNION ALL
-    SELECT id FROM space WHERE $1 = 'number' AND number = $2
+    SELECT s.id, l.key FROM line l JOIN space s ON s.number = l.key WHERE $1 = 'number'
+), again AS MATERIALIZED (
+    SELECT id FROM named WHERE key IN (SELECT key FROM replaced)
 ), awake AS (
     UPDATE held h SET not_before = invited_until(h.space_id, c.email_key, h.request_id)
     FROM clock, request r JOIN code c ON c.request_id = r.id AND c.generation = r.generation
-    WHERE EXISTS (SELECT FROM replaced) AND r.space_id IN (SELECT id FROM named) AND h.request_id = r.id AND h.not_before > clock.now
+    WHERE r.space_id IN (SELECT id FROM again) AND h.request_id = r.id AND h.not_before > clock.now
 ), waiting AS MATERIALIZED (
     SELECT o.id, o.due_at FROM obligation o
-    WHERE EXISTS (SELECT FROM replaced) AND o.space_id IN (SELECT id FROM named) AND o.kind = 'code' AND o.copy = 0
+    WHERE EXISTS (SELECT FROM again) AND o.space_id IN (SELECT id FROM again) AND o.kind = 'code' AND o.copy = 0
       AND o.attempts = 0 AND o.started_at IS NULL AND o.due_at > (SELECT now FROM clock)
     FOR UPDATE OF o
 ), woken AS (
@@ -33,7 +37,7 @@ WITH clock AS MATERIALIZED (
 ), audited AS (
     INSERT INTO audit (at, space_id, request_id, event, actor, why)
     SELECT clock.now, n.id, max(r.id), 'excluded', $5::text, 'exclusion ' || made.id
-    FROM named n JOIN request r ON r.space_id = n.id, made, clock
+    FROM named n JOIN made USING (key) JOIN request r ON r.space_id = n.id, clock
     GROUP BY clock.now, n.id, made.id
 )
 SELECT count(*) FROM named
