@@ -36,6 +36,9 @@ type Next struct {
 	Resends     int      `db:"resends"`
 	LeftAlone   bool     `db:"left_alone"` // the recipient of the code is (D17)
 	Resend      error    `db:"-"`          // why resend is refused
+
+	Campaign      string        `db:"campaign"` // the one that holds the invitation; "" if none does
+	CampaignState CampaignState `db:"campaign_state"`
 }
 
 // An AuditEntry is one transition.

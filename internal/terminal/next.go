@@ -20,11 +20,14 @@ func nextStep(s sql.Story) string {
 	if s.Next.Over {
 		retried += " --into NAME"
 	}
+	waits := r.State == conversion.StateRequested
 	switch {
-	case len(s.Exclusions) > 0 && r.State != conversion.StateMailed:
+	case len(s.Exclusions) > 0 && r.State != conversion.StateMailed && !(waits && s.Next.Chose):
 		x := s.Exclusions[len(s.Exclusions)-1]
 		return fmt.Sprintf("nothing: the space is left alone (%s); `bascule exclude %s --lift --reason R` ends that.", x.Reason, x.Key)
-	case r.State == conversion.StateRequested:
+	case waits && s.Next.Campaign != "":
+		return nextHeld(s.Next)
+	case waits:
 		return "wait: the mail goes out as soon as the workers and the relay allow; see `bascule status`."
 	case r.State == conversion.StateMailed:
 		return nextMailed(s, r)
@@ -35,6 +38,14 @@ func nextStep(s sql.Story) string {
 			" if the address is right all the same, `bascule retry %s --same-address`.", retried)
 	}
 	return "nothing: " + RetryWords[s.Next.Retry] + "."
+}
+
+// nextHeld is the next step while a campaign holds the invitation.
+func nextHeld(n sql.Next) string {
+	if n.CampaignState == sql.CampaignRunning {
+		return fmt.Sprintf("wait: the invitation leaves in its turn; `bascule campaign plan %s` tells when.", ShellWord(n.Campaign))
+	}
+	return AfterInviting(n.Campaign, n.CampaignState)
 }
 
 // nextMailed is the next step while a code is good.
