@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"mime/quotedprintable"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -104,7 +103,7 @@ func isName(s string) bool {
 }
 
 // looseBoundary finds a boundary that is not quoted though it should be.
-var looseBoundary = regexp.MustCompile(`(?i)boundary\s*=\s*"?([^";\s]+)`)
+var looseBoundary = atFirstUse(`(?i)boundary\s*=\s*"?([^";\s]+)`)
 
 func contentType(value string) (string, map[string]string) {
 	media, params, err := mime.ParseMediaType(value)
@@ -118,7 +117,7 @@ func contentType(value string) (string, map[string]string) {
 	if params == nil {
 		params = make(map[string]string)
 	}
-	if m := looseBoundary.FindStringSubmatch(value); m != nil && params["boundary"] == "" {
+	if m := looseBoundary().FindStringSubmatch(value); m != nil && params["boundary"] == "" {
 		params["boundary"] = m[1]
 	}
 	return media, params
@@ -211,7 +210,7 @@ func (e *entity) find(media ...string) *entity {
 	return nil
 }
 
-var tag = regexp.MustCompile(`<[^>]{0,500}>`)
+var tag = atFirstUse(`<[^>]{0,500}>`)
 
 // maxText is how much of a text is looked at: its subject is at the beginning.
 const maxText = 64 << 10
@@ -229,7 +228,7 @@ func (e *entity) text() string {
 	}
 	text := string(part.body[:min(len(part.body), maxText)])
 	if html {
-		text = tag.ReplaceAllString(text, " ")
+		text = tag().ReplaceAllString(text, " ")
 	}
 	return text
 }

@@ -1,7 +1,6 @@
 package bounce
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -75,13 +74,13 @@ func firstGroup(body []byte) fields {
 }
 
 // word is the first word of an Action, whatever follows it.
-var word = regexp.MustCompile(`[a-z]+`)
+var word = atFirstUse(`[a-z]+`)
 
 // recipient is the class of the fate of one recipient.
 func recipient(group fields, text string) conversion.Bounce {
 	said := group.get("diagnostic-code")
 	code := enhanced(group.get("status"))
-	switch word.FindString(strings.ToLower(group.get("action"))) {
+	switch word().FindString(strings.ToLower(group.get("action"))) {
 	case "delivered", "relayed", "expanded":
 		return ""
 	case "delayed", "expired":
@@ -104,10 +103,10 @@ func recipient(group fields, text string) conversion.Bounce {
 }
 
 // code finds an enhanced status code (RFC 3463) with anything around it.
-var code = regexp.MustCompile(`(?:^|[^0-9.])([245])\.(\d{1,3})\.(\d{1,3})(?:$|[^0-9.]|\.(?:$|\D))`)
+var code = atFirstUse(`(?:^|[^0-9.])([245])\.(\d{1,3})\.(\d{1,3})(?:$|[^0-9.]|\.(?:$|\D))`)
 
 func enhanced(s string) string {
-	m := code.FindStringSubmatch(s)
+	m := code().FindStringSubmatch(s)
 	if m == nil {
 		return ""
 	}

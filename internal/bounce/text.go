@@ -26,7 +26,7 @@ func textual(m *entity) conversion.Bounce {
 		return conversion.BounceLate
 	case m.header.get("x-failed-recipients") == "" && !tell("failed", all):
 		return ""
-	case tell("challenge", all) && enhanced(said) == "" && !reply.MatchString(said):
+	case tell("challenge", all) && enhanced(said) == "" && !reply().MatchString(said):
 		return ""
 	}
 	exact := enhanced(said)
@@ -66,7 +66,7 @@ func spoken(said string) conversion.Bounce {
 		return conversion.BounceGone
 	case tell("policy", said):
 		return conversion.BouncePolicy
-	case reply.MatchString(said) && reply.FindStringSubmatch(said)[1] == "4":
+	case reply().MatchString(said) && reply().FindStringSubmatch(said)[1] == "4":
 		return conversion.BounceLate
 	}
 	return ""
@@ -89,13 +89,13 @@ var phrases = sync.OnceValue(func() map[string]*regexp.Regexp {
 // tell says whether a text in lower case has one of the phrases of a name.
 func tell(name, said string) bool { return phrases()[name].MatchString(said) }
 
-// atFirstUse compiles a large pattern once: no other command waits for it when it starts.
+// atFirstUse compiles a pattern once: no other command waits for it when it starts.
 func atFirstUse(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
 var (
-	reply       = regexp.MustCompile(`(?:^|[\s:])([45])\d\d[ -]`)
+	reply       = atFirstUse(`(?:^|[\s:])([45])\d\d[ -]`)
 	statusLines = atFirstUse(`(?im)^[ >]*action:\s*[a-z]+.*(?:\r?\n.*){0,6}^[ >]*status:\s*[245]\.|^[ >]*status:\s*[245]\..*(?:\r?\n.*){0,6}^[ >]*action:\s*[a-z]`)
 	original    = atFirstUse(`(?im)^[-=\s]*(?:this is a copy of|below this line is a copy|original message|here is your|message d'origine|unsent message|returned message|included is a copy|----- (?:original|message) )`)
 )
