@@ -269,7 +269,7 @@ func (r *importRun) keepCampaign(ctx context.Context) (Campaign, error) {
 // campaignName makes the nth campaign name of a file's name: one that
 // ParseCampaignName takes as it is.
 func campaignName(base string, n int) string {
-	name := []rune(text.OneLine(norm.NFC.String(base)))
+	name := []rune(strings.TrimLeft(text.OneLine(norm.NFC.String(base)), "- "))
 	suffix := ""
 	if n > 1 {
 		suffix = " " + strconv.Itoa(n)

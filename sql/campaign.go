@@ -41,6 +41,8 @@ func ParseCampaignName(s string) (string, error) {
 	switch {
 	case name == "" || text.Trim(name) != name:
 		return "", errors.New("a campaign's name is not empty, and has no blank at an end")
+	case name[0] == '-':
+		return "", errors.New("a campaign's name does not begin with -, as flags do")
 	case len([]rune(name)) > MaxCampaignName:
 		return "", fmt.Errorf("a campaign's name has %d characters at the most", MaxCampaignName)
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):

@@ -670,6 +670,7 @@ func TestCampaignNamedAfterFile(t *testing.T) {
 		strings.Repeat("x", 99) + " spring.csv": strings.Repeat("x", 99),
 		strings.Repeat("e\u0301", 100) + ".csv": strings.Repeat("é", 100),
 		" \u200b .csv":                          "import",
+		"--yes - x.csv":                         "yes - x",
 	} {
 		number++
 		in := d.sheet(row(fmt.Sprint(number), "anne@exemple.example"))

@@ -24,7 +24,7 @@ func nextStep(s sql.Story) string {
 	switch {
 	case len(s.Exclusions) > 0 && r.State != conversion.StateMailed && !(waits && s.Next.Chose):
 		x := s.Exclusions[len(s.Exclusions)-1]
-		return fmt.Sprintf("nothing: the space is left alone (%s); `bascule exclude %s --lift --reason R` ends that.", x.Reason, x.Key)
+		return fmt.Sprintf("nothing: the space is left alone (%s); `bascule exclude %s --lift --reason R` ends that.", x.Reason, ShellWord(x.Key))
 	case waits && s.Next.Campaign != "":
 		return nextHeld(s.Next)
 	case waits:

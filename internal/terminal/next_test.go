@@ -47,6 +47,8 @@ func TestNextStep(t *testing.T) {
 		{"left alone, with a code", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateMailed)}, Next: sql.Next{LeftAlone: true}}, "no mail follows", ""},
 		{"left alone", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateExpired)},
 			Exclusions: []sql.SpaceExclusion{{Key: "a@b.example", Reason: "asked"}}}, "(asked)", "exclude"},
+		{"left alone, by an address that a shell would read", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateExpired)},
+			Exclusions: []sql.SpaceExclusion{{Key: "o'neil@b.example", Reason: "asked"}}}, `exclude 'o'\''neil@b.example'`, "exclude"},
 		{"late", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BounceLate)}}, "delayed", "retry"},
 		{"mailbox full", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BouncePolicy)}}, "once that is mended", "resend"},
 		{"mailbox full, sent often", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BouncePolicy)}, Next: sql.Next{Resend: spent}}, "import", ""},

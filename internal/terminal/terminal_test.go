@@ -84,7 +84,7 @@ func TestPlanJoinsDays(t *testing.T) {
 // A name is one word for a shell, whatever it holds.
 func TestShellWord(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"spring": "spring", "lot 3": "'lot 3'", "": "''", "l'été": `'l'\''été'`, "$(rm)": "'$(rm)'"} {
+	for name, want := range map[string]string{"spring": "spring", "lot 3": "'lot 3'", "": "''", "l'été": `'l'\''été'`, "$(rm)": "'$(rm)'", "a+b@c.example": "a+b@c.example"} {
 		if got := ShellWord(name); got != want {
 			t.Errorf("%q: %s, want %s", name, got, want)
 		}
