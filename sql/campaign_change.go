@@ -77,11 +77,25 @@ func (db *DB) StartAnyway(ctx context.Context, name string, s CampaignSettings, 
 }
 
 // PauseCampaign stops the invitations of a running campaign that have not started.
-// Commands show why. It returns ErrNoCampaign or a *CampaignStateError.
+// Commands show why. It returns ErrNoCampaign or a *CampaignStateError. What was released
+// is held again.
 func (db *DB) PauseCampaign(ctx context.Context, name, why, actor string) error {
-	return db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+	var id int64
+	err := db.changeCampaign(ctx, name, func(tx *sqlx.Tx, c Campaign) error {
+		id = c.ID
 		return move(ctx, tx, c, CampaignPaused, why, actor, CampaignRunning)
 	})
+	if err != nil {
+		return err
+	}
+	return db.takeBack(ctx, id)
+}
+
+// takeBack holds again what a stopped campaign has released. It is no part of the stop,
+// which so takes effect at once: it lets the numbers of the campaign add up.
+func (db *DB) takeBack(ctx context.Context, id int64) error {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error { return run(ctx, tx, do(holdReleased, id)) })
+	return wrap(err, "hold what the stopped campaign %d has released", id)
 }
 
 // ResumeCampaign lets a paused campaign go on. Its pilot is over. It returns

@@ -95,7 +95,7 @@ func TestHeldMeansHeld(t *testing.T) {
 	}
 	d.must(d.FinishAccepted(d.ctx, h.mails)) // mails that had started are mailed
 	d.release(nil)
-	p := d.stands("spring", sql.CampaignPaused, 0, 2)
+	p := d.stands("spring", sql.CampaignPaused, 3, 2)
 	if p.Why != "too many calls" || p.States[conversion.StateMailed] != 2 || p.States[conversion.StateRequested] != 3 {
 		t.Errorf("it stands so: %+v", p)
 	}
@@ -104,6 +104,7 @@ func TestHeldMeansHeld(t *testing.T) {
 		t.Errorf("%d mails are to send, error %v", s.ToSend, err)
 	}
 	d.must(d.ResumeCampaign(d.ctx, "spring", "admin"))
+	d.release(nil)
 	if n := d.deliver(); n != 3 {
 		t.Errorf("%d mails left after the pause, want 3", n)
 	}

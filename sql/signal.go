@@ -77,6 +77,9 @@ func (db *DB) StopCampaign(ctx context.Context, id int64, why string, a Alert) (
 		}
 		return run(ctx, tx, do(makeAlert, a.Subject, a.Text))
 	})
+	if stopped && err == nil {
+		err = db.takeBack(ctx, id)
+	}
 	return stopped && err == nil, wrap(err, "stop campaign %d", id)
 }
 

@@ -1,5 +1,5 @@
--- Takes the invitations back that campaign $1 has released and nobody has tried to send: its brakes have changed, and it
--- releases them anew (D13). Those that somebody is at work on leave.
+-- Takes the invitations back that campaign $1 has released and nobody has tried to send: its brakes have changed, or it is
+-- stopped, and it releases them anew (D13). Those that somebody is at work on leave.
 WITH released AS MATERIALIZED (
     SELECT o.id FROM obligation o JOIN request r ON r.id = o.request_id AND r.generation = o.generation
     WHERE o.lane = 'bulk' AND o.campaign_id = $1 AND o.kind = 'code' AND o.copy = 0
