@@ -38,7 +38,7 @@ func (b *verdictBook) writeSummary(file string) {
 	out := b.Sheet(b.summary, workbook.Layout{Columns: []workbook.Column{{Width: 14, Style: b.text.number}, {Width: summaryWidth, Style: b.text.number}, {Width: 12, Style: count}}})
 	out.Texts(1, title, "Verdicts de l’import")
 	out.Texts(2, note, file)
-	out.Texts(3, note, "Corrigez les lignes rejetées dans la feuille suivante, puis importez ce classeur.")
+	out.Texts(3, note, "Corrigez les lignes rejetées dans la feuille suivante, sans ajouter ni supprimer de ligne, puis importez ce classeur.")
 	out.Texts(5, b.header.number, "Verdict", "Motif", "Lignes")
 	line, all := 5, 0
 	row := func(height float64, cells ...workbook.Cell) {

@@ -163,6 +163,7 @@ type CampaignProgress struct {
 // CampaignCounts count rows, invitations and reminders of a campaign.
 type CampaignCounts struct {
 	Rows         int `db:"rows"`          // of its spreadsheets, each as it was handed in last
+	Files        int `db:"files"`         // those spreadsheets
 	Held         int `db:"held"`          // invitations that it has not released
 	Started      int `db:"started"`       // invitations whose hand-over began, and did not certainly fail
 	StartedToday int `db:"started_today"` // of them, today in Paris

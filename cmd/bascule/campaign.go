@@ -74,7 +74,7 @@ func (a *app) campaignShow() *cobra.Command {
 		Short: "Tell how a campaign stands",
 		Long: `Tells a campaign's state and why, its brakes, what it holds, and what became of its
 requests. The requests by state add up to all of them. Of a running one it foresees
-the last mail, as bascule campaign plan does.
+the next mail and the last, as bascule campaign plan does.
 
 Environment: DATABASE_URL; HELP_HOURS, CODE_LIFETIME and MAIL_RATE, optional, as the
 workers have them.`,
@@ -82,11 +82,11 @@ workers have them.`,
 	})
 	a.addJSONTo(cmd, "print one JSON object")
 	cmd.RunE = a.withCampaign(a.withDB, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
-		last, err := a.lastMail(ctx, db, p)
+		next, last, err := a.comingMails(ctx, db, p)
 		if err != nil {
 			return err
 		}
-		return a.tell(terminal.NewCampaign(p, last))
+		return a.tell(terminal.NewCampaign(p, next, last))
 	})
 	return cmd
 }
@@ -104,5 +104,5 @@ func (a *app) tellChanged(ctx context.Context, db *sql.DB, name string, said fun
 	if err != nil {
 		return fmt.Errorf("it is done, but cannot be told: %w", err)
 	}
-	return a.answer(terminal.NewCampaign(now, time.Time{}), "%s", said(now))
+	return a.answer(terminal.NewCampaign(now, time.Time{}, time.Time{}), "%s", said(now))
 }

@@ -46,7 +46,7 @@ DNS_SERVER, optional, the resolver that it asks in place of the machine's.`,
 			return err
 		}
 		red := readiness.Reds(lines)
-		err = a.tell(terminal.Check{Campaign: p.Name, Ready: len(red) == 0, Lines: lines})
+		err = a.tell(terminal.Check{Campaign: p.Name, Ready: len(red) == 0, Lines: lines, Prepared: p.State == sql.CampaignPrepared})
 		if err == nil && len(red) > 0 {
 			err = notReady(p.Name, red)
 		}

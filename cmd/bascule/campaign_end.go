@@ -52,8 +52,9 @@ Environment: DATABASE_URL; FOUR_EYES, optional.`,
 		if err := db.ResumeCampaign(ctx, p.Name, actor()); err != nil { // workers release what p says is held
 			return err
 		}
-		return a.tellChanged(ctx, db, p.Name, func(sql.CampaignProgress) string {
-			return fmt.Sprintf("The campaign %s is running: %s held leave.\n", p.Name, terminal.Count(p.Held, "invitation", "invitations"))
+		return a.tellChanged(ctx, db, p.Name, func(now sql.CampaignProgress) string {
+			now.Held = p.Held
+			return terminal.Leaving(now)
 		})
 	})
 	return cmd
@@ -65,7 +66,7 @@ func (a *app) campaignCancel() *cobra.Command {
 		long: `Ends a campaign and all its open requests. Their codes are dead at once, those in
 mails under way too. What is switched stays switched. It says how many requests
 there are, and how many it ended.`,
-		end: (*sql.DB).CancelCampaign, becomes: "are cancelled; codes that were mailed are dead",
+		end: (*sql.DB).CancelCampaign, becomes: "end for good, and the codes that were mailed are dead at once",
 	})
 }
 
@@ -77,7 +78,7 @@ func (a *app) campaignClose() *cobra.Command {
 mailed is good until its deadline. With --report it leaves the report of the
 campaign, as bascule report --campaign writes it: whose it is says ADMINISTRATION,
 which is optional.`,
-		end: (*sql.DB).CloseCampaign, becomes: "end if their mail has not left; codes that were mailed stay good",
+		end: (*sql.DB).CloseCampaign, becomes: "end for good if their mail has not left; the codes that were mailed stay good",
 		reports: true,
 	})
 }
@@ -127,7 +128,7 @@ Environment: DATABASE_URL.`,
 func (a *app) end(ctx context.Context, db *sql.DB, p sql.CampaignProgress, e ending, path, why string) error {
 	mailed := p.States[conversion.StateMailed]
 	open := terminal.Count(p.States[conversion.StateRequested]+mailed, "open request", "open requests")
-	if err := a.askSomebody(ctx, "The campaign %s: %s, %d in mails; they %s", p.Name, open, mailed, e.becomes); err != nil {
+	if err := a.askSomebody(ctx, "The campaign %s ends, with %s, %d of them mailed. They %s", p.Name, open, mailed, e.becomes); err != nil {
 		return err
 	}
 	by, err := a.env.administration()

@@ -110,23 +110,27 @@ func (a *app) brakesAt(now time.Time, p sql.CampaignProgress) (b plan.Brakes, er
 
 func parisDay(t time.Time) string { return t.In(conversion.Paris).Format(time.DateOnly) }
 
-// lastMail foresees when a running campaign sends its last invitation; zero if that
-// cannot be known. Without MAIL_RATE, it assumes the pace of the last minute.
-func (a *app) lastMail(ctx context.Context, db *sql.DB, p sql.CampaignProgress) (time.Time, error) {
+// comingMails foresees when a running campaign sends its next invitation, zero if that is
+// at once, and its last one. Each is zero if it cannot be known. Without MAIL_RATE, it
+// assumes the pace of the last minute.
+func (a *app) comingMails(ctx context.Context, db *sql.DB, p sql.CampaignProgress) (next, last time.Time, err error) {
 	if p.State != sql.CampaignRunning {
-		return time.Time{}, nil
+		return next, last, nil
 	}
 	status, err := db.Status(ctx, 0)
 	if err != nil {
-		return time.Time{}, err
+		return next, last, err
 	}
 	f, err := a.foresight(ctx, db, p, func(b *plan.Brakes) {
 		if b.Rate == 0 {
 			b.Rate = float64(status.LastMinute) / 60
 		}
 	})
-	if f.Never+f.Beyond > 0 {
-		return time.Time{}, err
+	if len(f.Days) > 0 && (f.Days[0].First.After(f.From) || f.From.Equal(p.StartsAt)) {
+		next = f.Days[0].First
 	}
-	return f.Last, err
+	if f.Never+f.Beyond == 0 {
+		last = f.Last
+	}
+	return next, last, err
 }

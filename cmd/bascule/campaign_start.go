@@ -114,8 +114,7 @@ Environment: that of bascule campaign check.`,
 			return err
 		}
 		return a.tellChanged(ctx, db, p.Name, func(sql.CampaignProgress) string {
-			return fmt.Sprintf("The campaign %s is running: %s.\n%s`bascule campaign pause %s` stops what has not left.\n", p.Name,
-				terminal.Count(p.Held, "invitation leaves", "invitations leave"), indented(terminal.Brakes(p.CampaignSettings)), terminal.ShellWord(p.Name))
+			return fmt.Sprintf("%s`bascule campaign pause %s` stops what has not left.\n", terminal.Leaving(p), terminal.ShellWord(p.Name))
 		})
 	})
 	return cmd
@@ -159,17 +158,10 @@ optional, for --min-help; PUBLIC_URL and MAIL_FROM for --message.`,
 		}
 		return a.tellChanged(ctx, db, p.Name, func(now sql.CampaignProgress) string {
 			return fmt.Sprintf("The campaign %s is %s.\n%s", now.Name, now.State,
-				indented(append(terminal.Brakes(now.CampaignSettings), terminal.Message(now.Campaign)...)))
+				terminal.Indented(append(terminal.Brakes(now.CampaignSettings), terminal.Message(now.Campaign)...)))
 		})
 	})
 	return cmd
-}
-
-func indented(lines []string) (text string) {
-	for _, line := range lines {
-		text += "  " + line + "\n"
-	}
-	return text
 }
 
 // withBrakes runs f on the named campaign, once its flags make sense. at is the time of

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bascule/internal/conversion"
-	"bascule/internal/terminal"
 	"bascule/sql"
 )
 
@@ -56,7 +55,7 @@ func (a *app) correct(ctx context.Context, db *sql.DB, c sql.Correction) error {
 		said = "" // the error says it
 		err = fmt.Errorf("%s: %s: %s", c.Number, v.Kind, v.Reason)
 	case result.Accepted > 0:
-		said = fmt.Sprintf("The contact address of %s is changed. %s\n", c.Number, terminal.AfterInviting(result.Campaign, result.State))
+		said = fmt.Sprintf("The contact address of %s is changed.\n", c.Number)
 	}
 	told := a.answer(struct {
 		Verdict  string `json:"verdict"`
@@ -64,5 +63,8 @@ func (a *app) correct(ctx context.Context, db *sql.DB, c sql.Correction) error {
 		Batch    int64  `json:"batch"`
 		Campaign string `json:"campaign"`
 	}{v.Kind, v.Reason, result.Batch, result.Campaign}, "%s", said)
-	return cmp.Or(err, told)
+	if err != nil || told != nil || a.json || result.Accepted == 0 {
+		return cmp.Or(err, told)
+	}
+	return a.tellNext(ctx, db, c.Number)
 }

@@ -76,8 +76,16 @@ func (a *app) exclude(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 	if err != nil {
 		return err
 	}
-	a.printf("The %s %s is left alone: %s named.\n", x.Kind, x.Key, terminal.Count(n, "space is", "spaces are"))
+	a.printf("The %s %s is left alone: %s named.%s\n", x.Kind, x.Key, terminal.Count(n, "space is", "spaces are"), ifNone(n))
 	return nil
+}
+
+// ifNone warns of an exclusion that names nobody.
+func ifNone(n int) string {
+	if n > 0 {
+		return ""
+	}
+	return " Nobody has it so far: check the spelling."
 }
 
 // confirmExclusion says which spaces an exclusion names before it is made. It asks at a
@@ -87,7 +95,7 @@ func (a *app) confirmExclusion(ctx context.Context, db *sql.DB, x sql.Exclusion)
 	if err != nil || n <= 1 {
 		return err
 	}
-	return a.askSomebody(ctx, "The %s %s names %d spaces, which are left alone", x.Kind, x.Key, n)
+	return a.askSomebody(ctx, "The %s %s names %d spaces. From now on they are left alone", x.Kind, x.Key, n)
 }
 
 func (a *app) lift(ctx context.Context, db *sql.DB, x sql.Exclusion) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -86,12 +87,33 @@ func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, s
 		},
 		said: func(n int64) string { return terminal.Count(n, "space is", "spaces are") + " invited again." },
 	})
-	if err != nil || a.json || scope.Into == "" || len(plan.Requests) == 0 {
+	if err != nil || a.json || len(plan.Requests) == 0 {
 		return err
 	}
-	c, err := db.Campaign(ctx, scope.Into)
+	return a.afterRetry(ctx, db, scope)
+}
+
+// afterRetry tells what the mails of a retry wait for.
+func (a *app) afterRetry(ctx context.Context, db *sql.DB, scope sql.RetryScope) error {
+	if name := cmp.Or(scope.Into, scope.Campaign); name != "" {
+		c, err := db.Campaign(ctx, name)
+		if err == nil {
+			a.printf("%s\n", terminal.AfterInviting(c.Name, c.State))
+		}
+		return err
+	}
+	if len(scope.Numbers) == 1 {
+		return a.tellNext(ctx, db, scope.Numbers[0])
+	}
+	a.printf("Their campaigns send the mails: `bascule campaign` tells which are running.\n")
+	return nil
+}
+
+// tellNext tells the next step for one subscriber.
+func (a *app) tellNext(ctx context.Context, db *sql.DB, number conversion.SubscriberNumber) error {
+	s, err := db.Story(ctx, number)
 	if err == nil {
-		a.printf("%s\n", terminal.AfterInviting(c.Name, c.State))
+		a.printf("Next: %s\n", terminal.NextStep(s))
 	}
 	return err
 }

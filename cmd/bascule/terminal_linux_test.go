@@ -91,7 +91,7 @@ func TestExclusionAsks(t *testing.T) {
 		_, err := person.WriteString("n\n")
 		return err
 	}, "exclude", "duvallon.example", "--reason", "asked")
-	if exit != exitFailed || !strings.Contains(said, "The domain duvallon.example names 2 spaces, which are left alone. Go on?") {
+	if exit != exitFailed || !strings.Contains(said, "The domain duvallon.example names 2 spaces. From now on they are left alone. Go on?") {
 		t.Errorf("exit status %d after %q", exit, said)
 	}
 	if n := db.Text(t, `SELECT count(*)::text FROM exclusion`); n != "0" {

@@ -60,7 +60,7 @@ func (d *demo) importSample(ctx context.Context, sheet string) error {
 }
 
 func (d *demo) importSheet(ctx context.Context, path string, certificates *certificate.Store) error {
-	if err := d.db.LearnKeys(ctx, d.web.Keys, sql.KeyUse{}); err != nil {
+	if err := d.db.LearnKeys(ctx, d.web.Keys, sql.KeyUse{Worker: true}); err != nil {
 		return err
 	}
 	verdicts := filepath.Join(d.Dir, "verdicts.xlsx")

@@ -49,6 +49,7 @@ type Campaign struct {
 	Pilot    int                `json:"pilot"`     // invitations; 0: no pilot
 	PerDay   int                `json:"per_day"`   // 0: no limit
 	MinHelp  float64            `json:"min_help"`  // hours; 0: any
+	NextMail *time.Time         `json:"next_mail"` // foreseen, while the campaign runs and a brake holds all
 	LastMail *time.Time         `json:"last_mail"` // foreseen, while the campaign runs
 	Again    int                `json:"again"`     // times; 0: never
 	Message  conversion.Message `json:"message"`   // "": none
@@ -56,9 +57,9 @@ type Campaign struct {
 	progress sql.CampaignProgress
 }
 
-// NewCampaign tells how a campaign stands. last is when its last invitation leaves, zero if
-// that is not known.
-func NewCampaign(p sql.CampaignProgress, last time.Time) Campaign {
+// NewCampaign tells how a campaign stands. next is when its next invitation leaves, zero
+// if that is now; last is when the last one leaves. Either is zero if it is not known.
+func NewCampaign(p sql.CampaignProgress, next, last time.Time) Campaign {
 	l := Campaign{
 		progress: p,
 		Campaign: p.Name, State: p.State, Why: p.Why, Rows: p.Rows, Held: p.Held, Started: p.Started, StartedToday: p.StartedToday, Reminded: p.Reminded, ToInvite: p.ToInvite, Again: p.Again, Message: p.Message,
@@ -66,6 +67,9 @@ func NewCampaign(p sql.CampaignProgress, last time.Time) Campaign {
 	}
 	if !p.StartsAt.IsZero() {
 		l.StartsAt = &p.StartsAt
+	}
+	if !next.IsZero() {
+		l.NextMail = new(next.UTC())
 	}
 	if !last.IsZero() {
 		l.LastMail = new(last.UTC())
@@ -80,9 +84,12 @@ func (l Campaign) Print(w io.Writer) {
 	for _, line := range append(Brakes(p.CampaignSettings), Message(p.Campaign)...) {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
-	fmt.Fprintf(w, "\n%10d  rows handed in\n\nRequests\n", p.Rows)
+	fmt.Fprintf(w, "\n%10d  rows handed in, in %s\n\nRequests\n", p.Rows, Count(p.Files, "file", "files"))
 	writeStates(w, p.States, p.NotDelivered)
-	fmt.Fprintf(w, "\nInvitations\n%10d  held\n%10d  started, %d of them today\n%10d  reminders\n%10d  to come, again, before the certificate ends\n", p.Held, p.Started, p.StartedToday, p.Reminded, p.ToInvite)
+	fmt.Fprintf(w, "\nInvitations\n%10d  held\n%10d  started, %d of them today\n%10d  reminders\n%10d  to invite again before their certificate ends\n", p.Held, p.Started, p.StartedToday, p.Reminded, p.ToInvite)
+	if l.NextMail != nil {
+		fmt.Fprintf(w, "%10s  the next one leaves on %s, Paris time\n", "", ParisTime(*l.NextMail))
+	}
 	if l.LastMail != nil {
 		fmt.Fprintf(w, "%10s  the last one leaves on %s, Paris time, as things go\n", "", ParisTime(*l.LastMail))
 	}
@@ -90,7 +97,7 @@ func (l Campaign) Print(w io.Writer) {
 	for _, e := range p.Log {
 		fmt.Fprintf(w, "%s\n", strings.TrimRight(fmt.Sprintf("  %s  %-18s %-14s %s", ParisTime(e.At), e.Event, e.Actor, e.Why), " "))
 	}
-	fmt.Fprintf(w, "\nNext: %s\n", nextOfCampaign(p))
+	fmt.Fprintf(w, "\nNext: %s\n", l.next())
 }
 
 // Brakes tells each brake of a campaign in a line.
@@ -125,21 +132,42 @@ func Message(c sql.Campaign) []string {
 	return lines
 }
 
-// nextOfCampaign is the next step that the administrator can take.
-func nextOfCampaign(p sql.CampaignProgress) string {
-	name := ShellWord(p.Name)
+// next is the next step that the administrator can take.
+func (l Campaign) next() string {
+	p, name := l.progress, ShellWord(l.Campaign)
 	switch p.State {
 	case sql.CampaignPrepared:
-		return fmt.Sprintf("nothing has left; `bascule campaign start %s` sends the invitations, `bascule campaign cancel %s` drops them", name, name)
+		return fmt.Sprintf("nothing has left; `bascule campaign check %s` tells whether it is ready, `bascule campaign start %s` sends the invitations, `bascule campaign cancel %s` drops them", name, name, name)
 	case sql.CampaignPaused:
-		return fmt.Sprintf("`bascule campaign resume %s` goes on, `bascule campaign cancel %s` ends it", name, name)
+		return fmt.Sprintf("`bascule campaign resume %s` goes on; `bascule campaign close %s` ends it, and codes that were mailed stay good", name, name)
 	case sql.CampaignRunning:
+		if l.NextMail != nil {
+			return fmt.Sprintf("wait until %s, as its brakes want it; `bascule campaign pause %s` stops the invitations", ParisTime(*l.NextMail), name)
+		}
 		if p.Held > 0 || p.States[conversion.StateRequested] > 0 {
 			return fmt.Sprintf("invitations are leaving; `bascule campaign pause %s` stops them", name)
 		}
 		return fmt.Sprintf("all have left; `bascule retry` invites again those whose code expired, `bascule campaign close %s` ends it", name)
 	}
 	return fmt.Sprintf("it is over; `bascule report OUT.xlsx --campaign %s` tells what became of each", name)
+}
+
+// Leaving tells how many invitations of a campaign that starts or goes on leave, and its
+// brakes.
+func Leaving(p sql.CampaignProgress) string {
+	leave := Count(p.Held, "invitation leaves", "invitations leave")
+	if first := p.Pilot - p.Started; first > 0 && first < p.Held {
+		leave = fmt.Sprintf("%d of %d invitations leave, then it pauses", first, p.Held)
+	}
+	return fmt.Sprintf("The campaign %s is running: %s.\n%s", p.Name, leave, Indented(Brakes(p.CampaignSettings)))
+}
+
+// Indented writes lines below another one.
+func Indented(lines []string) (text string) {
+	for _, line := range lines {
+		text += "  " + line + "\n"
+	}
+	return text
 }
 
 // AfterInviting is the next step of the administrator after an import, or after a retry

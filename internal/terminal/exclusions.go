@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"text/tabwriter"
 	"time"
 
 	"bascule/internal/conversion"
@@ -33,13 +34,15 @@ func (l Exclusions) Print(w io.Writer) {
 		fmt.Fprintf(w, "Nobody is excluded.\n")
 		return
 	}
-	fmt.Fprintf(w, "%-40s  %-7s  %6s  %-10s  %-10s  %-14s  %s\n", "who", "kind", "spaces", "until", "since", "by", "why")
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	defer table.Flush()
+	fmt.Fprintf(table, "who\tkind\tspaces\tuntil\tsince\tby\twhy\n")
 	for _, x := range l {
-		until := "lifted"
+		until := "no end"
 		if x.EndsAt.Valid {
 			until = x.LastDay().Format(time.DateOnly)
 		}
-		fmt.Fprintf(w, "%-40s  %-7s  %6d  %-10s  %-10s  %-14s  %s\n", x.Key, x.Kind, x.Spaces, until,
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", x.Key, x.Kind, x.Spaces, until,
 			x.MadeAt.In(conversion.Paris).Format(time.DateOnly), x.MadeBy, text.OneLine(x.Reason))
 	}
 }

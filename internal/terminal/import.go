@@ -31,7 +31,7 @@ func (r Import) Print(w io.Writer) {
 		always bool
 	}{
 		{r.Accepted, "accepted", true},
-		{r.Unchanged, "unchanged: known already, see `bascule retry`", false},
+		{r.Unchanged, "unchanged: repeated, or known already (see `bascule retry`)", false},
 		{r.NotDue, "not due: they expire after --within", false},
 		{r.Excluded, "excluded: to be left alone, see `bascule exclude`", false},
 		{r.Rejected, "rejected", true},
@@ -41,7 +41,7 @@ func (r Import) Print(w io.Writer) {
 		}
 	}
 	if r.OrphanDossiers > 0 {
-		fmt.Fprintf(w, "%8d  rows of the sheet Dossiers not used: no row of the file has their number\n", r.OrphanDossiers)
+		fmt.Fprintf(w, "%8d  not used of the sheet Dossiers: no row of the file has the number\n", r.OrphanDossiers)
 	}
 	switch {
 	case r.Verdicts != "":

@@ -7,9 +7,9 @@ import (
 	"bascule/sql"
 )
 
-// nextStep is the next step that the administrator can take. It names a command only if
+// NextStep is the next step that the administrator can take. It names a command only if
 // the command would do it now: sql.Next asks the same conditions.
-func nextStep(s sql.Story) string {
+func NextStep(s sql.Story) string {
 	if s.Space.Access == conversion.AccessPassword {
 		return "nothing; the switch is irrevocable, and the space is entered by address and password."
 	}
@@ -34,8 +34,7 @@ func nextStep(s sql.Story) string {
 	case s.Next.Retry == "":
 		return fmt.Sprintf("`bascule retry %s` invites the space again.", retried)
 	case s.Next.RetryAnyway == "":
-		return fmt.Sprintf("the address was refused or the mail came back: import the space with another address, which invites it again;"+
-			" if the address is right all the same, `bascule retry %s --same-address`.", retried)
+		return fmt.Sprintf("the address was refused or the mail came back: %s; if the address is right all the same, `bascule retry %s --same-address`.", corrects(s), retried)
 	}
 	return "nothing: " + RetryWords[s.Next.Retry] + "."
 }
@@ -46,6 +45,11 @@ func nextHeld(n sql.Next) string {
 		return fmt.Sprintf("wait: the invitation leaves in its turn; `bascule campaign plan %s` tells when.", ShellWord(n.Campaign))
 	}
 	return AfterInviting(n.Campaign, n.CampaignState)
+}
+
+// corrects tells how to give a subscriber another address.
+func corrects(s sql.Story) string {
+	return fmt.Sprintf("`bascule correct %s --email ADDRESS --reason R` gives another address, and invites there", s.Space.Number)
 }
 
 // nextMailed is the next step while a code is good.
@@ -63,9 +67,9 @@ func nextMailed(s sql.Story, r conversion.ReportRequest) string {
 		return fmt.Sprintf("the mail came back from the address that the subscriber chose: `bascule cancel %[1]s`, then `bascule retry %[1]s` invites"+
 			" at the contact address.", s.Space.Number)
 	case !r.BouncedAt.IsZero() && s.Next.Chose:
-		return fmt.Sprintf("the mail came back: `bascule cancel %s`, then import the space with another address, which invites it again.", s.Space.Number)
+		return fmt.Sprintf("the mail came back: `bascule cancel %s`, then %s.", s.Space.Number, corrects(s))
 	case !r.BouncedAt.IsZero():
-		return "the mail came back: import the space with another address, which invites it again."
+		return fmt.Sprintf("the mail came back: %s.", corrects(s))
 	case s.Next.Resend != nil:
 		return fmt.Sprintf("the subscriber activates before %s; the code was sent again as often as is allowed.", until)
 	}

@@ -51,18 +51,18 @@ func TestNextStep(t *testing.T) {
 			Exclusions: []sql.SpaceExclusion{{Key: "o'neil@b.example", Reason: "asked"}}}, `exclude 'o'\''neil@b.example'`, "exclude"},
 		{"late", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BounceLate)}}, "delayed", "retry"},
 		{"mailbox full", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BouncePolicy)}}, "once that is mended", "resend"},
-		{"mailbox full, sent often", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BouncePolicy)}, Next: sql.Next{Resend: spent}}, "import", ""},
-		{"gone", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BounceGone)}}, "import the space with another address", ""},
-		{"gone, identifiers given", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BounceGone)}, Next: sql.Next{Chose: true}}, "then import", "cancel"},
+		{"mailbox full, sent often", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BouncePolicy)}, Next: sql.Next{Resend: spent}}, "another address", "correct"},
+		{"gone", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BounceGone)}}, "gives another address, and invites there", "correct"},
+		{"gone, identifiers given", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BounceGone)}, Next: sql.Next{Chose: true}}, "then `bascule correct", "cancel correct"},
 		{"gone, another address chosen", sql.Story{Requests: []conversion.ReportRequest{bounced(conversion.BounceGone)}, Next: sql.Next{Chose: true, ChoseOther: true}}, "the contact address", "cancel retry"},
 		{"expired", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateExpired)}}, "invites the space again", "retry"},
-		{"refused", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateUndeliverable)}, Next: sql.Next{Retry: sql.ObstacleRefused}}, "--same-address", "retry"},
+		{"refused", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateUndeliverable)}, Next: sql.Next{Retry: sql.ObstacleRefused}}, "--same-address", "correct retry"},
 		{"its campaign is over", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateExpired)},
 			Next: sql.Next{Over: true}}, " --into NAME` invites", "retry"},
 		{"refused, its campaign is over", sql.Story{Requests: []conversion.ReportRequest{request(conversion.StateUndeliverable)},
-			Next: sql.Next{Over: true, Retry: sql.ObstacleRefused}}, " --into NAME --same-address", "retry"},
+			Next: sql.Next{Over: true, Retry: sql.ObstacleRefused}}, " --into NAME --same-address", "correct retry"},
 	} {
-		got := nextStep(c.story)
+		got := NextStep(c.story)
 		var named []string
 		for _, part := range strings.Split(got, "`bascule ")[1:] {
 			named = append(named, strings.Fields(strings.Trim(part, "`"))[0])

@@ -116,7 +116,7 @@ func (l Plan) Print(w io.Writer) {
 		fmt.Fprintf(w, "\nAssistance in the %s of a code: %s at worst, %s for half of them\n",
 			ShortDuration(f.Lifetime), ShortDuration(f.Worst.Round(time.Minute)), ShortDuration(f.Median.Round(time.Minute)))
 	}
-	printRecipients(w, l.to)
+	printRecipients(w, l.to, f.held())
 }
 
 // brakes tells each brake of the plan in a line.
@@ -138,10 +138,11 @@ func (f Foresight) until() string {
 	return ", the last one on " + ParisTime(f.Last)
 }
 
-// writeDays writes one line for equal days that follow each other.
+// writeDays writes one line for equal days that follow each other. A line fits on 80
+// columns.
 func writeDays(out io.Writer, days []plan.Day) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "from\tuntil\tdays\tmails a day\texpired before\tpriority\tcertificates that expire\t")
+	fmt.Fprintln(w, "from\tuntil\tdays\ta day\texpired\tpriority\tcertificates expire\t")
 	for len(days) > 0 {
 		n := 1
 		for n < len(days) && days[n].Mails == days[0].Mails && days[n].Date.Equal(days[0].Date.AddDate(0, 0, n)) {
@@ -169,7 +170,7 @@ func writeRun(w io.Writer, days []plan.Day) {
 		}
 	}
 	fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\t\n", days[0].Date.Format(time.DateOnly), days[len(days)-1].Date.Format(time.DateOnly), len(days),
-		days[0].Mails, late, between(fmt.Sprint(low), fmt.Sprint(high), "-"), between(first.Format(time.DateOnly), last.Format(time.DateOnly), " to "))
+		days[0].Mails, late, between(fmt.Sprint(low), fmt.Sprint(high), "-"), between(first.Format(time.DateOnly), last.Format(time.DateOnly), ".."))
 }
 
 // between tells a range, or one value if both ends are equal.
@@ -180,7 +181,8 @@ func between(first, last, to string) string {
 	return first + to + last
 }
 
-func printRecipients(w io.Writer, to sql.Recipients) {
+// printRecipients tells to whom so many mails go.
+func printRecipients(w io.Writer, to sql.Recipients, mails int) {
 	if to.Addresses == 0 {
 		return
 	}
@@ -190,5 +192,9 @@ func printRecipients(w io.Writer, to sql.Recipients) {
 	}
 	for _, d := range to.Domains {
 		fmt.Fprintf(w, "%10d  mails to %s\n", d.Mails, d.Domain)
+		mails -= d.Mails
+	}
+	if mails > 0 {
+		fmt.Fprintf(w, "%10d  mails to other domains\n", mails)
 	}
 }

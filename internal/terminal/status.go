@@ -78,7 +78,7 @@ func (l Status) Print(w io.Writer) {
 		s.Spaces[conversion.AccessCertificate], s.Spaces[conversion.AccessPassword])
 	fmt.Fprintf(w, "\nMail\n%10d  to send\n%10.1f  a second, over the last minute\n", l.MailsToSend, l.MailsPerSecond)
 	if l.MailsToSend > 0 && l.SecondsLeft != nil {
-		fmt.Fprintf(w, "%10s  left at this pace\n", time.Duration(*l.SecondsLeft*float64(time.Second)).Round(time.Second))
+		fmt.Fprintf(w, "%10s  left at this pace%s\n", time.Duration(*l.SecondsLeft*float64(time.Second)).Round(time.Second), l.braked())
 	}
 	if held := s.Held - s.Leaving; held > 0 {
 		fmt.Fprintf(w, "%10d  held by campaigns that are not running\n", held)
@@ -103,6 +103,14 @@ func (l Status) Print(w io.Writer) {
 	for _, key := range l.WaitsForKeys {
 		fmt.Fprintf(w, "\nMails wait for key %s, which no `bascule work` has started with: start one with the SECRET_KEY of whoever imports\n", key)
 	}
+}
+
+// braked tells what the pace leaves out.
+func (l Status) braked() string {
+	if l.status.Leaving == 0 {
+		return ""
+	}
+	return ", if no brake of a campaign holds them"
 }
 
 // slowRelay is after how long a relay that does not answer is told of.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"bascule/internal/conversion"
@@ -30,10 +31,12 @@ func (f Found) Print(w io.Writer) {
 		return
 	}
 	fmt.Fprintf(w, "%d spaces\n", f.Found)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range f.Spaces {
-		line := fmt.Sprintf("  %-20s  %-30s  %-40s  %-13s  %s", s.Number, text.Cut(s.Holder, 30), s.Email, cmp.Or(string(s.State), "no request"), s.Campaign)
-		fmt.Fprintf(w, "%s\n", strings.TrimRight(line, " "))
+		line := fmt.Sprintf("  %s\t%s\t%s\t%s\t%s", s.Number, text.Cut(s.Holder, 30), s.Email, cmp.Or(string(s.State), "no request"), s.Campaign)
+		fmt.Fprintf(table, "%s\n", strings.TrimRight(line, "\t"))
 	}
+	table.Flush()
 	if more := f.Found - len(f.Spaces); more > 0 {
 		fmt.Fprintf(w, "  … and %d more: look for something more precise.\n", more)
 	}
@@ -65,7 +68,7 @@ func printStory(w io.Writer, s sql.Story) {
 		line := fmt.Sprintf("  %s  request %-6d %-20s %-14s %s", ParisTime(e.At), e.RequestID, e.Event, e.Actor, e.Why)
 		fmt.Fprintf(w, "%s\n", strings.TrimRight(line, " "))
 	}
-	fmt.Fprintf(w, "\nNext: %s\n", nextStep(s))
+	fmt.Fprintf(w, "\nNext: %s\n", NextStep(s))
 }
 
 func issuedBy(issuer string) string {

@@ -50,7 +50,7 @@ func newStory(s sql.Story) *Story {
 		Number: s.Space.Number, Holder: s.Space.Holder, Contact: s.Space.Contact.String(), Access: s.Space.Access, Email: s.Email, SwitchedAt: s.SwitchedAt,
 		Certificate: shownCertificate{c.Serial, c.Issuer, c.Expires.Format(time.DateOnly)},
 		Companies:   []shownCompany{}, LeftAlone: []Exclusion{},
-		Requests: append([]conversion.ReportRequest{}, s.Requests...), Log: append([]sql.AuditEntry{}, s.Audit...), Next: nextStep(s),
+		Requests: append([]conversion.ReportRequest{}, s.Requests...), Log: append([]sql.AuditEntry{}, s.Audit...), Next: NextStep(s),
 	}
 	for _, c := range s.Companies.All {
 		out.Companies = append(out.Companies, shownCompany{c.SIREN, c.Name})

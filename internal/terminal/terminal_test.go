@@ -29,7 +29,7 @@ func TestStatusForms(t *testing.T) {
 	}
 	var text strings.Builder
 	s.Print(&text)
-	for _, want := range []string{"All batches", "█ 75.0 %", "         4  total", "of the expired were not delivered", "       180  to send", "       1.5  a second", "      2m0s  left at this pace", "        10  held by campaigns", "–  wake-ups"} {
+	for _, want := range []string{"All batches", "█ 75.0 %", "         4  total", "of the expired were not delivered", "       180  to send", "       1.5  a second", "      2m0s  left at this pace, if no brake of a campaign holds them", "        10  held by campaigns", "–  wake-ups"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}
@@ -73,8 +73,8 @@ func TestPlanJoinsDays(t *testing.T) {
 		lines = append(lines, strings.Join(strings.Fields(line), " "))
 	}
 	want := []string{
-		"from until days mails a day expired before priority certificates that expire",
-		"2026-06-01 2026-06-02 2 20 0 1-2 2026-07-01 to 2026-07-02", "2026-06-04 2026-06-04 1 20 0 4 2026-07-04", "2026-06-05 2026-06-05 1 7 0 5 2026-07-05",
+		"from until days a day expired priority certificates expire",
+		"2026-06-01 2026-06-02 2 20 0 1-2 2026-07-01..2026-07-02", "2026-06-04 2026-06-04 1 20 0 4 2026-07-04", "2026-06-05 2026-06-05 1 7 0 5 2026-07-05",
 	}
 	if got := strings.Join(lines, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("%s\nwant\n%s", got, strings.Join(want, "\n"))
@@ -87,6 +87,69 @@ func TestShellWord(t *testing.T) {
 	for name, want := range map[string]string{"spring": "spring", "lot 3": "'lot 3'", "": "''", "l'été": `'l'\''été'`, "$(rm)": "'$(rm)'", "a+b@c.example": "a+b@c.example"} {
 		if got := ShellWord(name); got != want {
 			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+}
+
+// A duration has no zeros behind it that say nothing.
+func TestShortDuration(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "0h", 10 * time.Second: "10s", 30 * time.Minute: "30m", 7*time.Hour + 30*time.Minute: "7h30m", 12 * time.Hour: "12h", 20*time.Hour + time.Minute: "20h1m",
+	} {
+		if got := ShortDuration(d); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// The mails to the domains that are named and to the others add up to all.
+func TestRecipientsAddUp(t *testing.T) {
+	t.Parallel()
+	to := sql.Recipients{Addresses: 9, Domains: []sql.DomainMails{{Domain: "a.example", Mails: 4}, {Domain: "b.example", Mails: 3}}}
+	for mails, want := range map[int]string{9: "3  mails to b.example\n         2  mails to other domains\n", 7: "3  mails to b.example\n"} {
+		var b strings.Builder
+		printRecipients(&b, to, mails)
+		if !strings.HasSuffix(b.String(), want) {
+			t.Errorf("%d mails: %s", mails, b.String())
+		}
+	}
+}
+
+// The pace says nothing about brakes: a campaign that has reached its limit of the day
+// tells when it goes on.
+func TestNextMail(t *testing.T) {
+	t.Parallel()
+	p := sql.CampaignProgress{Campaign: sql.Campaign{Name: "lot 3", State: sql.CampaignRunning}, CampaignCounts: sql.CampaignCounts{Held: 8}}
+	next := time.Date(2026, 6, 30, 22, 0, 0, 0, time.UTC)
+	for want, c := range map[string]Campaign{
+		"Next: wait until 2026-07-01 00:00:00, as its brakes want it; `bascule campaign pause 'lot 3'` stops the invitations\n": NewCampaign(p, next, time.Time{}),
+		"Next: invitations are leaving; `bascule campaign pause 'lot 3'` stops them\n":                                          NewCampaign(p, time.Time{}, time.Time{}),
+	} {
+		var b strings.Builder
+		c.Print(&b)
+		if !strings.HasSuffix(b.String(), want) || strings.Contains(b.String(), "the next one leaves on 2026-07-01") != (c.NextMail != nil) {
+			t.Errorf("want %q at the end of\n%s", want, b.String())
+		}
+	}
+}
+
+// A campaign that may start is told how; what is red, or has started, is not.
+func TestCheckTellsTheStart(t *testing.T) {
+	t.Parallel()
+	const start = "\nNo line is red: `bascule campaign start 'lot 3'` sends the invitations.\n"
+	for _, c := range []struct {
+		Check
+		tells bool
+	}{
+		{Check{Campaign: "lot 3", Ready: true, Prepared: true}, true},
+		{Check{Campaign: "lot 3", Prepared: true}, false},
+		{Check{Campaign: "lot 3", Ready: true}, false},
+	} {
+		var b strings.Builder
+		c.Print(&b)
+		if (b.String() == start) != c.tells {
+			t.Errorf("%+v says %q", c.Check, b.String())
 		}
 	}
 }

@@ -4,6 +4,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -22,9 +23,16 @@ func Count[N int | int64](n N, one, many string) string {
 // ParisTime is a moment to the second, in Paris.
 func ParisTime(t time.Time) string { return t.In(conversion.Paris).Format("2006-01-02 15:04:05") }
 
-// ShortDuration writes 12h for 12h0m0s.
+// ShortDuration writes 12h for 12h0m0s, and 30m for 30m0s.
 func ShortDuration(d time.Duration) string {
-	return strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
+	s := d.String()
+	if d%time.Minute == 0 {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if d%time.Hour == 0 {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return cmp.Or(s, "0h")
 }
 
 // ShellWord quotes a name, so that a shell takes it as one word.
