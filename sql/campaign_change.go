@@ -98,18 +98,12 @@ func (db *DB) takeBack(ctx context.Context, id int64) error {
 	return wrap(err, "hold what the stopped campaign %d has released", id)
 }
 
-// ResumeCampaign lets a paused campaign go on. Its pilot is over. It returns
-// ErrNoCampaign or a *CampaignStateError.
+// ResumeCampaign lets a paused campaign go on. Its brakes stay. It returns ErrNoCampaign
+// or a *CampaignStateError.
 func (db *DB) ResumeCampaign(ctx context.Context, name, actor string) error {
 	return db.launch(ctx, name, actor, func(tx *sqlx.Tx, c Campaign) error {
 		if err := move(ctx, tx, c, CampaignRunning, "", actor, CampaignPaused); err != nil {
 			return err
-		}
-		if s := c.CampaignSettings; s.Pilot > 0 {
-			s.Pilot = 0
-			if err := set(ctx, tx, c, s, actor); err != nil {
-				return err
-			}
 		}
 		return run(ctx, tx, do(wakeCampaign, c.ID))
 	})

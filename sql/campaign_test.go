@@ -250,6 +250,31 @@ func TestPilot(t *testing.T) {
 	d.stands("spring", sql.CampaignRunning, 0, 6)
 }
 
+// D12: a pilot holds until its mails have left, whoever paused the campaign meanwhile, and
+// so does another one that the paused campaign was given.
+func TestPilotOutlastsPauses(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.held("spring", rows(6)...)
+	d.launch("spring", sql.CampaignSettings{Pilot: 2})
+	for _, pilot := range []int{3, 5} {
+		d.deliver()
+		d.release(nil)
+		d.must(d.SetCampaign(d.ctx, "spring", func(s *sql.CampaignSettings) { s.Pilot = pilot }, "admin"))
+		if pilot == 5 {
+			d.must(d.ResumeCampaign(d.ctx, "spring", "admin"))
+			d.must(d.PauseCampaign(d.ctx, "spring", "too many calls", "admin"))
+		}
+		d.must(d.ResumeCampaign(d.ctx, "spring", "admin"))
+		d.must(d.ReleaseAll(d.ctx))
+	}
+	d.deliver()
+	d.release(nil)
+	if p := d.stands("spring", sql.CampaignPaused, 1, 5); p.Why != "pilot" || p.Pilot != 0 {
+		t.Errorf("it paused because of %q, with a pilot of %d", p.Why, p.Pilot)
+	}
+}
+
 // D13: at most so many invitations start on a day in Paris, over midnight and over both
 // nights in which the clocks change. A start that certainly failed does not count.
 func TestPerDay(t *testing.T) {

@@ -101,12 +101,23 @@ func (r *releasing) run(ctx context.Context, id int64) (int, error) {
 		return 0, err
 	}
 	if c.Pilot > 0 && m.Total+m.Unstarted >= c.Pilot && !m.Busy {
-		return 0, move(ctx, r.tx, c.campaign(), CampaignPaused, "pilot", "worker", CampaignRunning)
+		return 0, endPilot(ctx, r.tx, c.campaign())
 	}
 	if open, err := r.open(ctx, c, m.Now); err != nil || !open {
 		return 0, err
 	}
 	return r.release(ctx, id, m.free(c))
+}
+
+// endPilot pauses a campaign whose pilot is over: it goes on without one, unless it is
+// given another.
+func endPilot(ctx context.Context, tx *sqlx.Tx, c Campaign) error {
+	if err := move(ctx, tx, c, CampaignPaused, "pilot", "worker", CampaignRunning); err != nil {
+		return err
+	}
+	over := c.CampaignSettings
+	over.Pilot = 0
+	return set(ctx, tx, c, over, "worker")
 }
 
 // free is how many invitations the campaign may release; it may be negative.

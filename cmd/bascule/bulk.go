@@ -63,7 +63,9 @@ func parseNumbers(args []string) (list []conversion.SubscriberNumber, err error)
 		if err != nil {
 			return nil, usagef("%q: %w", arg, err)
 		}
-		list = append(list, n)
+		if !slices.Contains(list, n) {
+			list = append(list, n)
+		}
 	}
 	return list, nil
 }

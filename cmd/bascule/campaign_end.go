@@ -42,7 +42,7 @@ func (a *app) campaignResume() *cobra.Command {
 	cmd := a.ofCampaign(&cobra.Command{
 		Use:   "resume NAME",
 		Short: "Go on with a paused campaign",
-		Long: `Goes on with a paused campaign; its pilot is over.
+		Long: `Goes on with a paused campaign. Its brakes stay, but for a pilot that is over.
 
 Environment: DATABASE_URL; FOUR_EYES, optional.`,
 		Example: "  bascule campaign resume spring",

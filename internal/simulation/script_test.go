@@ -147,8 +147,7 @@ func (s *simulation) pauseCampaign(name string) {
 func (s *simulation) resume(name string) {
 	s.must(s.db.ResumeCampaign(s.t.Context(), name, admin))
 	s.tell("%s goes on", name)
-	c := s.campaigns[name]
-	c.state, c.Pilot = "running", 0
+	s.campaigns[name].state = "running"
 	s.foresee()
 	s.soon()
 }

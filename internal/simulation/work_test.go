@@ -101,6 +101,7 @@ func (s *simulation) noticeStops() {
 			if len(c.left) > c.Pilot {
 				s.t.Errorf("a pilot of %d mailed %d", c.Pilot, len(c.left))
 			}
+			c.Pilot = 0
 		} else {
 			s.did("stopped by itself")
 		}
