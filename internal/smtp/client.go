@@ -35,19 +35,25 @@ type Message struct {
 // dials them when needed. It is safe for concurrent use.
 type Client struct {
 	cfg   Config
-	slots chan struct{} // one token for each connection in use
+	slots chan struct{} // one token for each connection in use, and each that the relay has refused
 	quits sync.WaitGroup
 
-	mu     sync.Mutex
-	idle   []*session // most recently used last
-	closed bool
+	mu       sync.Mutex
+	idle     []*session // most recently used last
+	open     int        // sessions, idle ones too
+	dialling int        // sessions that may open
+	dialled  *sync.Cond // one of them did, or did not
+	left     time.Time  // when a session ended in good order
+	closed   bool
 }
 
 // NewClient makes a client with at most conns connections. It connects to nothing yet.
 // The caller calls Close.
 func NewClient(cfg Config, conns int) *Client {
 	cfg.Limits = cfg.Limits.orDefault()
-	return &Client{cfg: cfg, slots: make(chan struct{}, max(conns, 1))}
+	c := &Client{cfg: cfg, slots: make(chan struct{}, max(conns, 1))}
+	c.dialled = sync.NewCond(&c.mu)
+	return c
 }
 
 // LogValue is the address of the relay, without credentials.
@@ -77,6 +83,10 @@ var (
 // about the recipient: relays close idle connections, and limit the messages or the
 // recipients of one connection (421, 452). Not a byte of the message was handed over, so
 // it goes on over another connection. Only what a fresh connection answers counts.
+//
+// A relay may take fewer connections than the client may have. If it refuses one while
+// others of the client are open, or have just ended, that says nothing about us either: the
+// window waits for one of those, or a moment.
 func (c *Client) Send(ctx context.Context, window []Message, late func() bool, done func(i int, o Outcome)) {
 	if late == nil {
 		late = func() bool { return false }
@@ -99,14 +109,15 @@ func (c *Client) Send(ctx context.Context, window []Message, late func() bool, d
 // send works until the window is done or stopped. It returns how many messages have
 // their outcome, and what ended it.
 func (c *Client) send(ctx context.Context, window []Message, late func() bool, done func(int, Outcome)) (next int, end ending) {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
+	if !c.occupy(ctx) {
 		return 0, stopped
 	}
+	defer func() { <-c.slots }()
 	for end = reconnect; end == reconnect && next < len(window) && ctx.Err() == nil; {
 		s, failure := c.acquire(ctx)
+		if failure.Kind == Us && c.makeDo(ctx) {
+			continue
+		}
 		if s == nil {
 			if failure.Kind == 0 { // closed
 				return next, stopped
@@ -120,6 +131,50 @@ func (c *Client) send(ctx context.Context, window []Message, late func() bool, d
 		c.release(s, (end == finished || end == tooLate) && untouched)
 	}
 	return next, end
+}
+
+const (
+	// fewerFor is how long the client makes do with a connection less after the relay has
+	// refused one.
+	fewerFor = time.Minute
+	// leftFor is how long a relay may count a connection that has ended.
+	leftFor   = 5 * time.Second
+	leftPause = 500 * time.Millisecond
+)
+
+// makeDo waits after the relay has refused a connection, until there may be another one, or
+// until ctx ends. It returns false if there is none to wait for: the relay refuses us. The
+// slot of the refused connection stays occupied for a while, and its window takes the next
+// one that is free.
+func (c *Client) makeDo(ctx context.Context) bool {
+	c.mu.Lock()
+	for c.open == 0 && c.dialling > 0 {
+		c.dialled.Wait()
+	}
+	open, left := c.open > 0, time.Since(c.left) < leftFor
+	c.mu.Unlock()
+	switch {
+	case open:
+		if c.occupy(ctx) {
+			time.AfterFunc(fewerFor, func() { <-c.slots })
+		}
+	case left:
+		select {
+		case <-time.After(leftPause):
+		case <-ctx.Done():
+		}
+	}
+	return open || left
+}
+
+// occupy waits for a slot. It returns false if ctx ends before.
+func (c *Client) occupy(ctx context.Context) bool {
+	select {
+	case c.slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // acquire returns a kept connection or a new one, or the reason why there is none. It
@@ -137,8 +192,17 @@ func (c *Client) acquire(ctx context.Context) (*session, Outcome) {
 		s.expiry.Stop()
 		return s, Outcome{}
 	}
+	c.dialling++
 	c.mu.Unlock()
-	return connect(ctx, c.cfg)
+	s, failure := connect(ctx, c.cfg)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dialling--
+	if s != nil {
+		c.open++
+	}
+	c.dialled.Broadcast()
+	return s, failure
 }
 
 // release keeps a connection in good order for the next window and ends any other.
@@ -148,6 +212,8 @@ func (c *Client) release(s *session, good bool) {
 	if keep {
 		c.idle = append(c.idle, s)
 		s.expiry = time.AfterFunc(s.limits.Idle, func() { c.expire(s) })
+	} else {
+		c.leave(s)
 	}
 	c.mu.Unlock()
 	if !keep {
@@ -161,12 +227,21 @@ func (c *Client) expire(s *session) {
 	at := slices.Index(c.idle, s)
 	if at >= 0 {
 		c.idle = slices.Delete(c.idle, at, at+1)
+		c.leave(s)
 		c.quits.Add(1)
 	}
 	c.mu.Unlock()
 	if at >= 0 {
 		defer c.quits.Done()
 		s.end()
+	}
+}
+
+// leave notes that a connection is about to end.
+func (c *Client) leave(s *session) {
+	c.open--
+	if !s.broken {
+		c.left = time.Now()
 	}
 }
 

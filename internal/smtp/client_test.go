@@ -380,6 +380,99 @@ func TestStaleConnection(t *testing.T) {
 	}
 }
 
+// D11: a relay that takes one connection of ours does not refuse us: all windows go over
+// that one. The client asks for another one a minute later. A relay that takes none of
+// several refuses us at once.
+func TestFewerConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin, most := time.Now(), 0
+		var mu sync.Mutex
+		open := make(map[int]bool) // connections that greeted and have not left
+		s := &toy{answer: func(conn, _ int, stage Stage) string {
+			mu.Lock()
+			defer mu.Unlock()
+			switch stage {
+			case StageEhlo:
+				if len(open) >= most {
+					return "421 4.7.0 too many connections"
+				}
+				open[conn] = true
+			case stageQuit:
+				delete(open, conn)
+			case StageMail:
+				mu.Unlock()
+				<-time.After(time.Second)
+				mu.Lock()
+			}
+			return ""
+		}}
+		r := s.relay(t, Config{}, 4)
+		hand := func(want string) (took time.Duration) {
+			began := time.Now()
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					if got := kinds(send(t.Context(), t, r, window(t, 1))); got != want {
+						t.Errorf("%d connections are allowed, a mail is %s", most, got)
+					}
+				})
+			}
+			all.Wait()
+			return time.Since(began)
+		}
+		if took := hand("us"); took != 0 || s.conns != 4 {
+			t.Errorf("the relay refused all after %v and %d connections", took, s.conns)
+		}
+		most = 1
+		for range 5 {
+			if took := hand("accepted"); took != 4*time.Second {
+				t.Errorf("four windows took %v, one after the other 4 s", took)
+			}
+		}
+		if s.conns > 4+4 {
+			t.Errorf("%d connections in %v", s.conns, time.Since(begin))
+		}
+		most = 4
+		<-time.After(fewerFor)
+		if took := hand("accepted"); took != time.Second {
+			t.Errorf("with four connections again they took %v", took)
+		}
+	})
+}
+
+// D11: a relay that refuses a connection while it takes leave of another one is asked
+// again; one that goes on to refuse us has refused us.
+func TestRefusedAfterLeave(t *testing.T) {
+	for _, c := range []struct {
+		refuses time.Duration
+		want    string
+	}{
+		{leftPause, "accepted accepted"},
+		{2 * leftFor, "accepted us"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var left time.Time
+			s := &toy{answer: func(conn, _ int, stage Stage) string {
+				switch {
+				case stage == stageQuit:
+					left = time.Now()
+				case stage == StageEhlo && conn > 0 && time.Since(left) < c.refuses:
+					return "421 4.7.0 too many connections"
+				}
+				return ""
+			}}
+			begin := time.Now()
+			got := send(t.Context(), t, s.relay(t, Config{Limits: Limits{PerConn: 1}}, 1), window(t, 2))
+			if kinds(got) != c.want {
+				t.Errorf("refused for %v: %v", c.refuses, got)
+			}
+			if took := time.Since(begin); took > leftFor {
+				t.Errorf("refused for %v, it took %v", c.refuses, took)
+			}
+		})
+	}
+}
+
 // Every wait ends: at the limit that RFC 5321 gives, whatever the relay does.
 func TestWaitsEnd(t *testing.T) {
 	limits := DefaultLimits()
