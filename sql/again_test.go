@@ -70,6 +70,9 @@ func TestAgainDays(t *testing.T) {
 			continue
 		}
 		day := midnight(expired.AddDate(0, 0, days-want))
+		if s, err := d.Story(d.ctx, conversion.SubscriberNumber(number(0))); err != nil || !s.Next.InvitesAt.Equal(day) {
+			t.Errorf("%d days before the end: the story tells of %v, error %v", days, s.Next.InvitesAt, err)
+		}
 		if n := d.invitedAgain(day.Add(-time.Second)); n != 0 {
 			t.Errorf("%d days before the end: invited again too early", days)
 		}

@@ -39,6 +39,7 @@ type Next struct {
 
 	Campaign      string        `db:"campaign"` // the one that holds the invitation; "" if none does
 	CampaignState CampaignState `db:"campaign_state"`
+	InvitesAt     time.Time     `db:"invites_at"` // when the campaign of the latest request invites again by itself (D16); zero if it does not
 }
 
 // An AuditEntry is one transition.
@@ -93,6 +94,7 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 		return Story{}, fmt.Errorf("read the audit log of %s: %w", number, err)
 	}
 	err = db.x.GetContext(ctx, &s.Next, storyNext, row.ID, s.At)
+	s.Next.InvitesAt = known(s.Next.InvitesAt)
 	if n := len(s.Requests); n > 0 {
 		s.Next.Resend = resendRefusal(number, s.Requests[n-1].State, s.Next.Resends, s.Next.LeftAlone)
 	}

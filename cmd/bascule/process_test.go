@@ -193,7 +193,7 @@ func TestImportWhoseVerdictsFindNoPlace(t *testing.T) {
 	t.Run("the same, for people", func(t *testing.T) {
 		s := spoilImport(t, mkdir)
 		s.check(exitDone, 1, "bascule: note: the import is stored, but ")
-		if !strings.Contains(s.stdout, "Batch 1 of the campaign list: 20 rows\n") || !strings.Contains(s.stdout, "The verdict for each row is in "+s.temporary+".\n") {
+		if !strings.Contains(s.stdout, "Batch 1 of the campaign list: 20 rows\n") || !strings.Contains(s.stdout, "The verdict for each row is in "+s.temporary) {
 			t.Errorf("stdout is %q", s.stdout)
 		}
 	})

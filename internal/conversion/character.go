@@ -15,10 +15,13 @@ func (e *Invalid) naming(r rune) *Invalid {
 }
 
 // Character names a character in French, for people. A visible character stands for
-// itself, one beyond ASCII also gets its number, and an invisible one its name.
+// itself, one beyond ASCII also gets its number, and an invisible one its name. Everybody
+// knows the space without its number.
 func Character(r rune) string {
 	number := fmt.Sprintf("U+%04X", r)
 	switch {
+	case r == ' ':
+		return "espace"
 	case r > ' ' && r < 0x7f:
 		return "«\u00a0" + string(r) + "\u00a0»"
 	case characters[r] != "":
@@ -38,7 +41,7 @@ func Character(r rune) string {
 // characters are the invisible characters that spreadsheets hide.
 var characters = map[rune]string{
 	0: "caractère nul", '\t': "tabulation", '\n': "saut de ligne", '\v': "tabulation verticale", '\f': "saut de page", '\r': "retour chariot",
-	0x1a: "fin de fichier, Ctrl-Z", ' ': "espace", 0x85: "saut de ligne", 0xa0: "espace insécable", 0xad: "trait d’union conditionnel",
+	0x1a: "fin de fichier, Ctrl-Z", 0x85: "saut de ligne", 0xa0: "espace insécable", 0xad: "trait d’union conditionnel",
 	0x200b: "espace sans chasse", 0x200c: "antiliant sans chasse", 0x200d: "liant sans chasse", 0x200e: "marque gauche à droite", 0x200f: "marque droite à gauche",
 	0x2028: "saut de ligne", 0x2029: "saut de paragraphe", 0x202f: "espace fine insécable", 0x2060: "gluon de mots", 0xfeff: "marque d’ordre des octets",
 	0xfffd: "caractère de remplacement",

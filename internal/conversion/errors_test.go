@@ -92,7 +92,7 @@ func TestRefusalsNameTheCharacter(t *testing.T) {
 		{number, "123-456", ErrNumberFormat, "caractère refusé\u00a0: «\u00a0-\u00a0»"},
 		{number, "12345é", ErrNumberFormat, "«\u00a0é\u00a0» (U+00E9)"},
 		{number, "123\u200b456", ErrNumberFormat, "U+200B (espace sans chasse)"},
-		{number, "123 456", ErrNumberFormat, "U+0020 (espace)"},
+		{number, "123 456", ErrNumberFormat, "caractère refusé\u00a0: espace"},
 		{number, "123\u206a456", ErrNumberFormat, "U+206A (caractère invisible)"},
 		{number, "123\ue000456", ErrNumberFormat, "U+E000 (caractère invisible)"},
 		{number, "123456\x1a", ErrNumberFormat, "U+001A (fin de fichier, Ctrl-Z)"},
@@ -104,7 +104,7 @@ func TestRefusalsNameTheCharacter(t *testing.T) {
 		{serial, "0G:1A", ErrSerialFormat, "«\u00a0g\u00a0»"},
 		{siren, "12345678O", ErrSIREN, "«\u00a0O\u00a0»"},
 		{email, "zoé@exemple.example", ErrEmailFormat, "«\u00a0é\u00a0» (U+00E9)"},
-		{email, "zoe@exemple .example", ErrEmailFormat, "U+0020 (espace)"},
+		{email, "zoe@exemple .example", ErrEmailFormat, "caractère refusé\u00a0: espace"},
 		{email, "zoe@exemple.example;paul@exemple.example", ErrEmailFormat, "«\u00a0;\u00a0»"},
 		{email, "zoe@ex\ufffdmple.example", ErrEmailFormat, "U+FFFD"},
 	} {

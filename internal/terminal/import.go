@@ -14,6 +14,18 @@ type Import struct {
 	Verdicts string `json:"-"` // the workbook with them, "" for none
 }
 
+// remedy tells where rejected rows are corrected. The verdicts of a dry run would be
+// imported as a list of their own.
+func (r Import) remedy() string {
+	switch {
+	case r.Rejected == 0:
+		return ""
+	case r.DryRun:
+		return ": correct in your list what is rejected"
+	}
+	return ": correct there what is rejected, and import it"
+}
+
 // Print counts the rows by verdict, and tells the next step.
 func (r Import) Print(w io.Writer) {
 	switch {
@@ -45,7 +57,7 @@ func (r Import) Print(w io.Writer) {
 	}
 	switch {
 	case r.Verdicts != "":
-		fmt.Fprintf(w, "The verdict for each row is in %s.\n", r.Verdicts)
+		fmt.Fprintf(w, "The verdict for each row is in %s%s.\n", r.Verdicts, r.remedy())
 	case r.Rejected+r.Excluded > 0:
 		fmt.Fprintf(w, "To see which rows and why, add --verdicts OUT.xlsx.\n")
 	}

@@ -32,11 +32,19 @@ func NextStep(s sql.Story) string {
 	case r.State == conversion.StateMailed:
 		return nextMailed(s, r)
 	case s.Next.Retry == "":
-		return fmt.Sprintf("`bascule retry %s` invites the space again.", retried)
+		return fmt.Sprintf("`bascule retry %s` invites the space again%s.", retried, byItself(s.Next))
 	case s.Next.RetryAnyway == "":
 		return fmt.Sprintf("the address was refused or the mail came back: %s; if the address is right all the same, `bascule retry %s --same-address`.", corrects(s), retried)
 	}
 	return "nothing: " + RetryWords[s.Next.Retry] + "."
+}
+
+// byItself tells when the campaign invites again without a command.
+func byItself(n sql.Next) string {
+	if n.Over || n.InvitesAt.IsZero() {
+		return ""
+	}
+	return "; its campaign does so by itself on " + ParisTime(n.InvitesAt)
 }
 
 // nextHeld is the next step while a campaign holds the invitation.

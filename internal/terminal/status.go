@@ -76,9 +76,13 @@ func (l Status) Print(w io.Writer) {
 	io.WriteString(w, "\nSpaces\n")
 	fmt.Fprintf(w, "%10d  entered by certificate\n%10d  entered by address and password\n",
 		s.Spaces[conversion.AccessCertificate], s.Spaces[conversion.AccessPassword])
-	fmt.Fprintf(w, "\nMail\n%10d  to send\n%10.1f  a second, over the last minute\n", l.MailsToSend, l.MailsPerSecond)
+	fmt.Fprintf(w, "\nMail\n%10d  to send\n", l.MailsToSend)
+	if s.Leaving > 0 {
+		fmt.Fprintf(w, "%10d  of them in their turn, as the brakes of their campaigns allow\n", s.Leaving)
+	}
+	fmt.Fprintf(w, "%10.1f  a second, over the last minute\n", l.MailsPerSecond)
 	if l.MailsToSend > 0 && l.SecondsLeft != nil {
-		fmt.Fprintf(w, "%10s  left at this pace%s\n", time.Duration(*l.SecondsLeft*float64(time.Second)).Round(time.Second), l.braked())
+		fmt.Fprintf(w, "%10s  left at this pace\n", time.Duration(*l.SecondsLeft*float64(time.Second)).Round(time.Second))
 	}
 	if held := s.Held - s.Leaving; held > 0 {
 		fmt.Fprintf(w, "%10d  held by campaigns that are not running\n", held)
@@ -103,14 +107,6 @@ func (l Status) Print(w io.Writer) {
 	for _, key := range l.WaitsForKeys {
 		fmt.Fprintf(w, "\nMails wait for key %s, which no `bascule work` has started with: start one with the SECRET_KEY of whoever imports\n", key)
 	}
-}
-
-// braked tells what the pace leaves out.
-func (l Status) braked() string {
-	if l.status.Leaving == 0 {
-		return ""
-	}
-	return ", if no brake of a campaign holds them"
 }
 
 // slowRelay is after how long a relay that does not answer is told of.

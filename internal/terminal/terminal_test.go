@@ -29,7 +29,7 @@ func TestStatusForms(t *testing.T) {
 	}
 	var text strings.Builder
 	s.Print(&text)
-	for _, want := range []string{"All batches", "█ 75.0 %", "         4  total", "of the expired were not delivered", "       180  to send", "       1.5  a second", "      2m0s  left at this pace, if no brake of a campaign holds them", "        10  held by campaigns", "–  wake-ups"} {
+	for _, want := range []string{"All batches", "█ 75.0 %", "         4  total", "of the expired were not delivered", "       180  to send", "       1.5  a second", "        60  of them in their turn, as the brakes", "      2m0s  left at this pace", "        10  held by campaigns", "–  wake-ups"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}
