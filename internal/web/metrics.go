@@ -99,7 +99,7 @@ func (s *Server) Metrics() http.Handler {
 			mux.Handle(r.path, s.dispatch(r))
 		}
 	}
-	mux.Handle("/", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
 	return mux
 }
 

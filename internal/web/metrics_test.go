@@ -37,4 +37,11 @@ func TestMetrics(t *testing.T) {
 	if strings.Contains(w.Body.String(), "@") {
 		t.Errorf("an address:\n%s", w.Body)
 	}
+	for _, path := range []string{"/", "/activation", "/metrics/x"} {
+		w := httptest.NewRecorder()
+		s.server.Metrics().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != http.StatusNotFound {
+			t.Errorf("beside the metrics, %s: status %d", path, w.Code)
+		}
+	}
 }
