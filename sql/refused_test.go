@@ -41,6 +41,19 @@ func TestRefusedAfterDoubt(t *testing.T) {
 	d.sound()
 }
 
+// D4: a hand-over that certainly failed leaves no deadline, nor one that failed for good.
+func TestRefusedHasNoDeadline(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.invite("000001", "a@duvallon.example")
+	d.must(d.FinishRefused(d.ctx, d.start(1).failures("550 5.1.1", false)))
+	s, err := d.Story(d.ctx, "000001")
+	d.must(err)
+	if r := s.Requests[0]; !r.ExpiresAt.IsZero() || r.State != conversion.StateUndeliverable {
+		t.Errorf("the request is %s, with the deadline %s", r.State, r.ExpiresAt)
+	}
+}
+
 // R21, D11: a mail is refused for good once its request has expired: it stays
 // expired, and the worker is done with it.
 func TestRefusedAfterExpiry(t *testing.T) {
