@@ -52,7 +52,7 @@ func (a *app) cancel(ctx context.Context, db *sql.DB, numbers []conversion.Subsc
 	}
 	plan.Why = a.why
 	return a.carryOut(ctx, plan, bulk{
-		asks: "are cancelled", words: terminal.CancelWords, named: true,
+		asks: "would be cancelled", words: terminal.CancelWords, named: true,
 		do: func() (int64, error) { return db.Cancel(ctx, plan, actor()) },
 		result: func(n int64, left terminal.LeftOut) any {
 			return struct {

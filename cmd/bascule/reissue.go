@@ -48,7 +48,7 @@ func (a *app) reissue(ctx context.Context, db *sql.DB, key conversion.KeyID, key
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, plan, "get a new code, and a mail; those of key "+string(key)+" are dead"); err != nil {
+	if err := a.confirm(ctx, plan, "would get a new code, and a mail; those of key "+string(key)+" would be dead"); err != nil {
 		return err
 	}
 	if err := db.LearnKeys(ctx, keys, sql.KeyUse{Lost: key}); err != nil {

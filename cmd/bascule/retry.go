@@ -77,7 +77,7 @@ func (a *app) retry(ctx context.Context, db *sql.DB, keys *conversion.Keyring, s
 	}
 	plan.Why = a.why
 	err = a.carryOut(ctx, plan, bulk{
-		asks: "are each followed by a new one, and a mail", words: terminal.RetryWords, named: len(scope.Numbers) > 0,
+		asks: "would each be followed by a new one, and a mail", words: terminal.RetryWords, named: len(scope.Numbers) > 0,
 		do: func() (int64, error) { return db.Retry(ctx, plan, keys, actor()) },
 		result: func(n int64, left terminal.LeftOut) any {
 			return struct {

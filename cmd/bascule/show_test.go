@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -99,9 +100,9 @@ func TestShowProposesWhatIsGranted(t *testing.T) {
 			c.mail()
 			c.Exec(t, `UPDATE code SET resends = 3 WHERE request_id = $1`, c.request())
 		}, "as often as is allowed"},
-		{"mailed and bounced", func(c *counter) { c.mail(); c.bounce() }, "import"},
+		{"mailed and bounced", func(c *counter) { c.mail(); c.bounce() }, "bascule correct"},
 		{"another address chosen, bounced", func(c *counter) { c.mail(); c.choose("other@exemple.example"); c.bounce() }, "bascule retry"},
-		{"the contact address chosen, bounced", func(c *counter) { c.mail(); c.choose(contact); c.bounce() }, "import"},
+		{"the contact address chosen, bounced", func(c *counter) { c.mail(); c.choose(contact); c.bounce() }, "bascule correct"},
 		{"overdue", func(c *counter) { c.mail(); c.overdue() }, "bascule retry"},
 		{"expired", func(c *counter) { c.mail(); c.expire() }, "bascule retry"},
 		{"expired, the certificate too", func(c *counter) {
@@ -109,14 +110,14 @@ func TestShowProposesWhatIsGranted(t *testing.T) {
 			c.expire()
 			c.Exec(t, `UPDATE space SET certificate_expires = '2020-01-01' WHERE number = $1`, c.number)
 		}, "bascule retry"},
-		{"bounced, then expired", func(c *counter) { c.mail(); c.bounce(); c.expire() }, "import"},
-		{"bounced, then overdue", func(c *counter) { c.mail(); c.bounce(); c.overdue() }, "import"},
+		{"bounced, then expired", func(c *counter) { c.mail(); c.bounce(); c.expire() }, "bascule correct"},
+		{"bounced, then overdue", func(c *counter) { c.mail(); c.bounce(); c.overdue() }, "bascule correct"},
 		{"bounced, expired, address changed", func(c *counter) { c.mail(); c.bounce(); c.expire(); c.move() }, "bascule retry"},
-		{"undeliverable", func(c *counter) { c.set(`undeliverable_at = bascule_now()`) }, "import"},
+		{"undeliverable", func(c *counter) { c.set(`undeliverable_at = bascule_now()`) }, "bascule correct"},
 		{"undeliverable, address changed", func(c *counter) { c.set(`undeliverable_at = bascule_now()`); c.move() }, "bascule retry"},
 		{"cancelled", func(c *counter) { c.cancel() }, "bascule retry"},
 		{"cancelled after its mail", func(c *counter) { c.mail(); c.cancel() }, "bascule retry"},
-		{"cancelled after a bounce", func(c *counter) { c.mail(); c.bounce(); c.cancel() }, "import"},
+		{"cancelled after a bounce", func(c *counter) { c.mail(); c.bounce(); c.cancel() }, "bascule correct"},
 		{"invited again", func(c *counter) { c.mail(); c.expire(); c.bascule("retry", string(c.number)) }, "wait"},
 		{"activated", func(c *counter) {
 			c.mail()
@@ -169,10 +170,18 @@ func (c *counter) follow(step string) {
 			if said := c.importWith("another@exemple.example"); !strings.Contains(said, `"accepted":1`) {
 				c.t.Errorf("%q: the import said %s", step, said)
 			}
-		} else if exit, stdout, stderr := c.bascule(strings.Fields(do[1])...); exit != exitDone {
+		} else if exit, stdout, stderr := c.bascule(words(do[1])...); exit != exitDone {
 			c.t.Errorf("%q ended with %d: %s%s", do[0], exit, stdout, stderr)
 		}
 	}
+}
+
+// words splits a command as a shell does, and fills in the address.
+func words(command string) (list []string) {
+	for _, word := range regexp.MustCompile(`'([^']*)'|\S+`).FindAllStringSubmatch(command, -1) {
+		list = append(list, cmp.Or(word[1], strings.Replace(word[0], "ADDRESS", "another@exemple.example", 1)))
+	}
+	return list
 }
 
 // `show` tells of guesses that were stopped, as long as they are of this day.

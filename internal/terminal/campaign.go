@@ -147,7 +147,8 @@ func (l Campaign) next() string {
 		if p.Held > 0 || p.States[conversion.StateRequested] > 0 {
 			return fmt.Sprintf("invitations are leaving; `bascule campaign pause %s` stops them", name)
 		}
-		return fmt.Sprintf("all have left; `bascule retry` invites again those whose code expired, `bascule campaign close %s` ends it", name)
+		return fmt.Sprintf("all have left; `bascule report OUT.xlsx --campaign %s` tells what became of each, `bascule retry --campaign %s` invites again those whose code expired,"+
+			" `bascule campaign close %s` ends it", name, name, name)
 	}
 	return fmt.Sprintf("it is over; `bascule report OUT.xlsx --campaign %s` tells what became of each", name)
 }

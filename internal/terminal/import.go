@@ -59,7 +59,7 @@ func (r Import) Print(w io.Writer) {
 	case r.Verdicts != "":
 		fmt.Fprintf(w, "The verdict for each row is in %s%s.\n", r.Verdicts, r.remedy())
 	case r.Rejected+r.Excluded > 0:
-		fmt.Fprintf(w, "To see which rows and why, add --verdicts OUT.xlsx.\n")
+		fmt.Fprintf(w, "To see which rows and why, repeat it with --verdicts OUT.xlsx: nothing happens twice.\n")
 	}
 	if !r.DryRun {
 		fmt.Fprintf(w, "%s\n", AfterInviting(r.Campaign, r.State))
