@@ -256,7 +256,7 @@ func TestPilotOutlastsPauses(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.held("spring", rows(6)...)
-	d.launch("spring", sql.CampaignSettings{Pilot: 2})
+	d.launch("spring", sql.CampaignSettings{Pilot: 2, Again: 2, PerDay: 50, StartsAt: time.Unix(1_000_000_000, 0)})
 	for _, pilot := range []int{3, 5} {
 		d.deliver()
 		d.release(nil)
@@ -270,8 +270,12 @@ func TestPilotOutlastsPauses(t *testing.T) {
 	}
 	d.deliver()
 	d.release(nil)
-	if p := d.stands("spring", sql.CampaignPaused, 1, 5); p.Why != "pilot" || p.Pilot != 0 {
+	p := d.stands("spring", sql.CampaignPaused, 1, 5)
+	if p.Why != "pilot" || p.Pilot != 0 {
 		t.Errorf("it paused because of %q, with a pilot of %d", p.Why, p.Pilot)
+	}
+	if p.Again != 2 || p.PerDay != 50 || p.StartsAt.Unix() != 1_000_000_000 {
+		t.Errorf("the end of the pilot changed other settings: %+v", p.CampaignSettings)
 	}
 }
 
