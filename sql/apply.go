@@ -193,14 +193,11 @@ func (r *importRun) openRound(ctx context.Context, batch, campaign int64, round 
 // It ends those that others of another campaign follow. It tells whether some rows must
 // go another round.
 func (r *importRun) judgeContested(ctx context.Context, round int) (moved bool, err error) {
-	if err := run(ctx, r.tx, do(lockContested)); err != nil {
+	if err := run(ctx, r.tx, do(lockContested), do(closeOverdueContested, r.Actor)); err != nil {
 		return false, err
 	}
 	at, err := now(ctx, r.tx)
 	if err != nil {
-		return false, err
-	}
-	if err := run(ctx, r.tx, do(closeOverdueContested, r.Actor, at)); err != nil {
 		return false, err
 	}
 	if err := r.known(ctx, round, at); err != nil {

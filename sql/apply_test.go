@@ -193,3 +193,50 @@ func (d *desk) until(query string) {
 	}
 	d.t.Error("never: " + query)
 }
+
+// I8, I9: minutes may pass from one statement of a transaction to the next, as with a
+// million rows. Each writes what it does at its own present.
+func TestMinutesBetweenStatements(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	from := func(ahead string) {
+		d.Exec(t, `DO $$ BEGIN EXECUTE format('CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+			RETURN clock_timestamp() + interval %L + 1000000 * (statement_timestamp() - %L::timestamptz)', '`+ahead+`', clock_timestamp()); END $$`)
+	}
+	from("0 s")
+	if got := d.kinds(row("000001", "a@duvallon.example"), row("000002", "b@duvallon.example"), row("000003", "c@duvallon.example"), row("000004", "d@duvallon.example")); got != "accepted accepted accepted accepted" {
+		t.Fatal(got)
+	}
+	cancel := func(number conversion.SubscriberNumber) {
+		plan, err := d.PlanCancel(d.ctx, []conversion.SubscriberNumber{number})
+		d.must(err)
+		_, err = d.Cancel(d.ctx, plan, "admin")
+		d.must(err)
+	}
+	d.deliver()
+	cancel("000001")
+	d.exclude("d@duvallon.example")
+	from("5 days") // the codes have expired, and nobody has seen it yet
+	if got := d.kinds(
+		row("000001", "a@duvallon.example", holder("again")),
+		row("000002", "other@duvallon.example"),
+		row("000003", "c@duvallon.example", holder("other")),
+		row("000004", "d@duvallon.example", holder("other")),
+		row("000005", "e@duvallon.example"),
+	); got != "accepted accepted accepted excluded accepted" {
+		t.Fatal(got)
+	}
+	cancel("000002")
+	plan, err := d.PlanRetry(d.ctx, sql.RetryScope{Numbers: []conversion.SubscriberNumber{"000002"}})
+	d.must(err)
+	if n, err := d.DB.DB.Retry(d.ctx, plan, d.keys, "admin"); err != nil || n != 1 {
+		t.Errorf("%d requests are opened again: %v", n, err)
+	}
+	d.must(d.lift("d@duvallon.example"))
+	if n, err := d.Reissue(d.ctx, d.keys.Newest(), otherKeys(t), "admin"); err != nil || n == 0 {
+		t.Errorf("%d codes are replaced: %v", n, err)
+	}
+	_, err = d.CancelCampaign(d.ctx, "lot", "a mistake", "admin")
+	d.must(err)
+	d.sound()
+}

@@ -1,8 +1,8 @@
 -- Makes the first codes, of key id $2, of the requests that open_again has opened in round $1, by $3. They wait for their
 -- campaign. This is a statement of its own, as it finds the requests by their key: rows of a statement that are not stored
--- yet have none.
+-- yet have none. Minutes may lie between the two: the entry in the audit log is of this one.
 WITH opened AS MATERIALIZED (
-    SELECT r.id, r.space_id, r.batch_id, r.campaign_id, r.requested_at, s.email, s.email_key, s.nonce, s.tag, s.priority, s.expires
+    SELECT r.id, r.space_id, r.batch_id, r.campaign_id, s.email, s.email_key, s.nonce, s.tag, s.priority, s.expires
     FROM judged j JOIN staged s USING (line) JOIN request r ON r.id = j.request_id
     WHERE j.round = $1 AND j.verdict = 'accepted' AND j.action = 'restart'
     ORDER BY r.id
@@ -14,4 +14,4 @@ WITH opened AS MATERIALIZED (
     SELECT id, 1, space_id, campaign_id, priority, expires, invited_until(space_id, email_key, id) FROM opened
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
-SELECT requested_at, space_id, id, 'requested', $3, 'batch ' || batch_id FROM opened
+SELECT (SELECT bascule_now()), space_id, id, 'requested', $3, 'batch ' || batch_id FROM opened
