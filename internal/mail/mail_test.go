@@ -123,6 +123,33 @@ func samples(t testing.TB) map[string]Message {
 	return all
 }
 
+// A line of a header that has an encoded word has 76 characters at the most (RFC 2047 §2),
+// whatever the subject, and reads back as it was.
+func TestHeaderWidth(t *testing.T) {
+	m := samples(t)["activation"]
+	for _, subject := range []string{
+		m.Subject, "", "plain", strings.Repeat("plain ", 30), strings.Repeat("é", 200), strings.Repeat("plain ", 20) + "é", "é" + strings.Repeat(" plain", 12),
+		strings.Repeat("x", 80) + "é" + strings.Repeat("x", 80),
+	} {
+		m.Subject = subject
+		for _, m.From.Name = range []string{"Espace abonné", "Direction générale des Finances publiques, service des professionnels"} {
+			head, _, _ := strings.Cut(string(m.Bytes()), "\r\n\r\n")
+			for _, line := range strings.Split(head, "\r\n") {
+				if strings.Contains(line, "=?") && len(line) > 76 {
+					t.Errorf("%d characters: %s", len(line), line)
+				}
+			}
+			parsed, err := devenv.Message{Raw: m.Bytes()}.Parse()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := parsed.Header.Get("Subject"); got != strings.TrimSpace(subject) {
+				t.Errorf("%q reads back as %q", subject, got)
+			}
+		}
+	}
+}
+
 // The goldens are read like code: the French, the structure, the bytes on the wire.
 func TestGolden(t *testing.T) {
 	for name, m := range samples(t) {

@@ -15,6 +15,8 @@ import (
 	netmail "net/mail"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"bascule/internal/conversion"
 	"bascule/internal/text"
@@ -83,7 +85,7 @@ func (m Message) Bytes() []byte {
 func (m Message) writeHead(b *bytes.Buffer) {
 	writeHeader(b, "From", (&netmail.Address{Name: text.Printable(m.From.Name), Address: m.From.Address.Mailbox()}).String())
 	writeHeader(b, "To", m.To.Mailbox())
-	writeHeader(b, "Subject", mime.QEncoding.Encode("utf-8", text.Printable(m.Subject)))
+	writeHeader(b, "Subject", encodeSubject(text.Printable(m.Subject)))
 	writeHeader(b, "Date", m.Date.In(conversion.Paris).Format(time.RFC1123Z))
 	writeHeader(b, "Message-ID", "<"+atomText(m.ID)+">")
 	writeHeader(b, "MIME-Version", "1.0")
@@ -154,12 +156,49 @@ func (at boundary) next(b *bytes.Buffer) { b.WriteString("\r\n--" + string(at) +
 
 func (at boundary) close(b *bytes.Buffer) { b.WriteString("\r\n--" + string(at) + "--\r\n") }
 
-// writeHeader writes one field. Its value is ours, or was made harmless before. Encoded
-// words are folded between each other.
+// maxEncodedLine bounds a line that has an encoded word (RFC 2047 §2). Such a word has no
+// space, and 75 characters at the most.
+const maxEncodedLine = 76
+
+// encodeSubject encodes a subject. Its first word leaves room for the name of the field,
+// which the library does not know of.
+func encodeSubject(s string) string {
+	const room = maxEncodedLine - len("Subject: =?utf-8?q??=")
+	encode := func(s string) string { return mime.QEncoding.Encode("utf-8", s) }
+	taken := 0
+	for i, r := range s {
+		if taken += encodedLen(r); taken > room {
+			first, rest := encode(s[:i]), encode(s[i:])
+			if first == s[:i] || rest == s[i:] { // a space beside plain text would be part of it
+				break
+			}
+			return first + " " + rest
+		}
+	}
+	return encode(s)
+}
+
+// encodedLen is how many characters an encoded word needs for r, at the most.
+func encodedLen(r rune) int {
+	if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == ' ') {
+		return 1
+	}
+	return len("=XX") * utf8.RuneLen(r)
+}
+
+// writeHeader writes one field. Its value is ours, or was made harmless before. If it has
+// encoded words, it is folded where a line would be too long.
 func writeHeader(b *bytes.Buffer, name, value string) {
-	b.WriteString(name)
-	b.WriteString(": ")
-	b.WriteString(strings.ReplaceAll(value, "?= =?", "?=\r\n =?"))
+	b.WriteString(name + ":")
+	length := len(name) + 1
+	for word := range strings.SplitSeq(value, " ") {
+		if length += 1 + len(word); length > maxEncodedLine && strings.Contains(value, "=?") {
+			b.WriteString("\r\n")
+			length = 1 + len(word)
+		}
+		b.WriteByte(' ')
+		b.WriteString(word)
+	}
 	b.WriteString("\r\n")
 }
 
