@@ -86,7 +86,8 @@ var (
 //
 // A relay may take fewer connections than the client may have. If it refuses one while
 // others of the client are open, or have just ended, that says nothing about us either: the
-// window waits for one of those, or a moment.
+// window waits for one of those, a minute at the most, or a moment. A refusal for good (5xx)
+// always counts: no number of connections is why a relay does not know our password.
 func (c *Client) Send(ctx context.Context, window []Message, late func() bool, done func(i int, o Outcome)) {
 	if late == nil {
 		late = func() bool { return false }
@@ -115,7 +116,7 @@ func (c *Client) send(ctx context.Context, window []Message, late func() bool, d
 	defer func() { <-c.slots }()
 	for end = reconnect; end == reconnect && next < len(window) && ctx.Err() == nil; {
 		s, failure := c.acquire(ctx)
-		if failure.Kind == Us && c.makeDo(ctx) {
+		if failure.Kind == Us && failure.Code/100 != 5 && c.makeDo(ctx) {
 			continue
 		}
 		if s == nil {
@@ -135,7 +136,7 @@ func (c *Client) send(ctx context.Context, window []Message, late func() bool, d
 
 const (
 	// fewerFor is how long the client makes do with a connection less after the relay has
-	// refused one.
+	// refused one, and how long a window waits for another one at the most.
 	fewerFor = time.Minute
 	// leftFor is how long a relay may count a connection that has ended.
 	leftFor   = 5 * time.Second
@@ -155,16 +156,38 @@ func (c *Client) makeDo(ctx context.Context) bool {
 	c.mu.Unlock()
 	switch {
 	case open:
-		if c.occupy(ctx) {
-			time.AfterFunc(fewerFor, func() { <-c.slots })
-		}
+		return c.another(ctx)
 	case left:
 		select {
 		case <-time.After(leftPause):
 		case <-ctx.Done():
 		}
 	}
-	return open || left
+	return left
+}
+
+// another waits for a slot beside the one of the refused connection. It returns false if
+// none is free for long: then the relay takes no mail over the others, either.
+func (c *Client) another(ctx context.Context) bool {
+	wait, cancel := context.WithTimeout(ctx, fewerFor)
+	defer cancel()
+	if c.occupy(wait) {
+		c.withhold()
+		return true
+	}
+	return ctx.Err() != nil
+}
+
+// withhold gives a slot back after a while, as the relay takes a connection less. If none
+// is open any more, the relay is gone, and that says nothing about their number.
+func (c *Client) withhold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wait := fewerFor
+	if c.open == 0 {
+		wait = 0
+	}
+	time.AfterFunc(wait, func() { <-c.slots })
 }
 
 // occupy waits for a slot. It returns false if ctx ends before.

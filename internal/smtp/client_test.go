@@ -382,10 +382,10 @@ func TestStaleConnection(t *testing.T) {
 
 // D11: a relay that takes one connection of ours does not refuse us: all windows go over
 // that one. The client asks for another one a minute later. A relay that takes none of
-// several refuses us at once.
+// several refuses us at once, and one that goes away leaves nothing behind once it is back.
 func TestFewerConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		begin, most := time.Now(), 0
+		begin, most, lost := time.Now(), 0, 0
 		var mu sync.Mutex
 		open := make(map[int]bool) // connections that greeted and have not left
 		s := &toy{answer: func(conn, _ int, stage Stage) string {
@@ -400,9 +400,18 @@ func TestFewerConnections(t *testing.T) {
 			case stageQuit:
 				delete(open, conn)
 			case StageMail:
+				if most == 0 { // one after the other
+					lost++
+					delete(open, conn)
+				}
+				wait := time.Duration(max(lost, 1)) * time.Second
+				gone := most == 0
 				mu.Unlock()
-				<-time.After(time.Second)
+				<-time.After(wait)
 				mu.Lock()
+				if gone {
+					return drop
+				}
 			}
 			return ""
 		}}
@@ -437,7 +446,41 @@ func TestFewerConnections(t *testing.T) {
 		if took := hand("accepted"); took != time.Second {
 			t.Errorf("with four connections again they took %v", took)
 		}
+		most = 0
+		if took := hand("us"); took != 4*time.Second {
+			t.Errorf("the last connection was lost after %v", took)
+		}
+		most, lost = 4, 0
+		if took := hand("accepted"); took != time.Second {
+			t.Errorf("after an outage four windows took %v", took)
+		}
 	})
+}
+
+// D11: beside a connection over which no mail gets through, a refusal is about us. One for
+// good always is: a password that is wrong now is not tried again.
+func TestRefusedBesideAnother(t *testing.T) {
+	for refusal, want := range map[string]time.Duration{"421 4.7.0 too many connections": fewerFor, "554 5.7.1 go away": 0} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &toy{answer: func(conn, _ int, stage Stage) string {
+				switch {
+				case conn == 0 && stage == StageMail:
+					<-time.After(2 * fewerFor)
+				case conn > 0 && stage == StageEhlo:
+					return refusal
+				}
+				return ""
+			}}
+			r, begin := s.relay(t, Config{}, 2), time.Now()
+			var first sync.WaitGroup
+			first.Go(func() { send(t.Context(), t, r, window(t, 1)) })
+			synctest.Wait()
+			if got := send(t.Context(), t, r, window(t, 1)); kinds(got) != "us" || time.Since(begin) != want || s.conns != 2 {
+				t.Errorf("%v after %v and %d connections", got, time.Since(begin), s.conns)
+			}
+			first.Wait()
+		})
+	}
 }
 
 // D11: a relay that refuses a connection while it takes leave of another one is asked
