@@ -2,6 +2,8 @@ package sql_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -173,35 +175,52 @@ func TestChoiceOutlivesCampaign(t *testing.T) {
 }
 
 // D8, D12: the certificate holder chooses the address to which an invitation is under way,
-// and the hand-over fails. The mail is the holder's now: no campaign holds it back.
+// and the hand-over fails, before or after somebody stops the campaign. The mail is the
+// holder's now: no campaign holds it back.
 func TestStandingMailIsFree(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]func(d *desk) error{
 		"paused": func(d *desk) error { return d.PauseCampaign(d.ctx, "spring", "", "admin") },
 		"closed": func(d *desk) error { _, err := d.CloseCampaign(d.ctx, "spring", "", "admin"); return err },
+		"set": func(d *desk) error {
+			return d.SetCampaign(d.ctx, "spring", func(s *sql.CampaignSettings) { s.PerDay = 1 }, "admin")
+		},
+		"lifted": func(d *desk) error {
+			d.exclude("000001")
+			d.Exec(d.t, `UPDATE obligation SET due_at = bascule_now() + interval '15 seconds' WHERE started_at IS NULL`) // excused (D11)
+			return errors.Join(d.PauseCampaign(d.ctx, "spring", "", "admin"), d.lift("000001"))
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := open(t)
-			d.released("spring", row("000001", "a@duvallon.example"))
-			h := d.start(1)
-			_, err := d.opt("000001", "a@duvallon.example")
-			d.must(err)
-			d.must(stop(d))
-			for range 2 {
-				d.must(d.FinishFailed(d.ctx, h.failures("421", false)))
-				if h = d.start(1); len(h.mails) != 1 {
-					t.Fatalf("%d mails start", len(h.mails))
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s %t", name, late), func(t *testing.T) {
+				t.Parallel()
+				d := open(t)
+				d.released("spring", row("000001", "a@duvallon.example"))
+				h := d.start(1)
+				_, err := d.opt("000001", "a@duvallon.example")
+				d.must(err)
+				for i := range 3 {
+					if i == 0 && !late || i == 1 && late {
+						d.must(stop(d))
+					}
+					if i > 0 {
+						if h = d.start(1); len(h.mails) != 1 {
+							t.Fatalf("%d mails start", len(h.mails))
+						}
+					}
+					if i < 2 {
+						d.must(d.FinishFailed(d.ctx, h.failures("421", false)))
+					}
 				}
-			}
-			d.must(d.FinishAccepted(d.ctx, h.mails))
-			d.must(d.activate(d.code(h.mails[0])))
-			if n := d.count(`SELECT coalesce(sum(started), 0) FROM tally`); n != 0 {
-				t.Errorf("the campaign has started %d", n)
-			}
-			d.tallies(0)
-			d.sound()
-		})
+				d.must(d.FinishAccepted(d.ctx, h.mails))
+				d.must(d.activate(d.code(h.mails[0])))
+				if n := d.count(`SELECT coalesce(sum(started), 0) FROM tally`); n != 0 {
+					t.Errorf("the campaign has started %d", n)
+				}
+				d.tallies(0)
+				d.sound()
+			})
+		}
 	}
 }
 

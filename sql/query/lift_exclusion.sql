@@ -25,7 +25,7 @@ WITH clock AS MATERIALIZED (
 ), waiting AS MATERIALIZED (
     SELECT o.id, o.due_at, o.request_id, o.generation, o.space_id, o.campaign_id,
            o.campaign_id IS NOT NULL AND campaign_is_open(o.campaign_id) AND request_is_open(r) AND r.generation = o.generation
-           AND c.started_at IS NULL AS goes_back
+           AND c.purpose = 'identify' AND c.started_at IS NULL AS goes_back
     FROM obligation o JOIN request r ON r.id = o.request_id JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
     WHERE o.space_id IN (SELECT space_id FROM named) AND o.kind = 'code' AND o.copy = 0
       AND o.attempts = 0 AND o.started_at IS NULL AND o.due_at > (SELECT now FROM clock)
