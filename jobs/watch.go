@@ -112,12 +112,11 @@ func (w *Watcher) stop(ctx context.Context, s sql.CampaignSignals, why, motif st
 			"Plus aucune invitation ne part. Les codes déjà envoyés restent valables.\n" +
 			"Voyez «\u00a0bascule campaign show\u00a0», réparez la cause, puis «\u00a0bascule campaign resume\u00a0».",
 	})
-	if err != nil || !stopped {
-		return err
+	if stopped {
+		w.Log.Error("a campaign was stopped", "campaign", s.ID, "why", why)
+		w.Metrics.stop()
 	}
-	w.Log.Error("a campaign was stopped", "campaign", s.ID, "why", why)
-	w.Metrics.stop()
-	return nil
+	return err
 }
 
 // tell mails the alerts to the operator, one after the other. An alert that does not go

@@ -611,6 +611,20 @@ func TestStopCampaign(t *testing.T) {
 	}
 }
 
+// D15: a campaign is stopped, and that is told, although what it has released cannot be
+// held again.
+func TestStopCampaignAnyway(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.released("spring", rows(2)...)
+	d.Exec(t, `CREATE TRIGGER broken BEFORE INSERT ON held FOR EACH ROW EXECUTE FUNCTION refuse('a test')`)
+	p := d.stands("spring", sql.CampaignRunning, 0, 0)
+	if stopped, err := d.DB.StopCampaign(d.ctx, p.ID, "stopped: too many complaints", sql.Alert{Subject: "S", Text: "T"}); !stopped || err == nil {
+		t.Errorf("%v, %v", stopped, err)
+	}
+	d.stands("spring", sql.CampaignPaused, 0, 0)
+}
+
 // D13, D17: a subscriber who is left alone for days takes no room of the others' day.
 func TestPerDayBesideExclusions(t *testing.T) {
 	t.Parallel()

@@ -64,7 +64,8 @@ type Alert struct {
 }
 
 // StopCampaign pauses a campaign that is still running, for a reason, and has the
-// operator told (D15). It tells whether the campaign was running.
+// operator told (D15). It tells whether the campaign was running and is stopped, also if
+// what it has released cannot be held again.
 func (db *DB) StopCampaign(ctx context.Context, id int64, why string, a Alert) (stopped bool, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		err := move(ctx, tx, Campaign{ID: id}, CampaignPaused, why, "worker", CampaignRunning)
@@ -77,10 +78,10 @@ func (db *DB) StopCampaign(ctx context.Context, id int64, why string, a Alert) (
 		}
 		return run(ctx, tx, do(makeAlert, a.Subject, a.Text))
 	})
-	if stopped && err == nil {
-		err = db.takeBack(ctx, id)
+	if err != nil || !stopped {
+		return false, wrap(err, "stop campaign %d", id)
 	}
-	return stopped && err == nil, wrap(err, "stop campaign %d", id)
+	return true, db.takeBack(ctx, id)
 }
 
 // SendAlert gives the oldest alert to send, and forgets it if that returns nil. It
