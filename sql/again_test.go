@@ -73,6 +73,11 @@ func TestAgainDays(t *testing.T) {
 		if s, err := d.Story(d.ctx, conversion.SubscriberNumber(number(0))); err != nil || !s.Next.InvitesAt.Equal(day) {
 			t.Errorf("%d days before the end: the story tells of %v, error %v", days, s.Next.InvitesAt, err)
 		}
+		d.must(d.PauseCampaign(d.ctx, "spring", "", "admin"))
+		if s, err := d.Story(d.ctx, conversion.SubscriberNumber(number(0))); err != nil || !s.Next.InvitesAt.IsZero() {
+			t.Errorf("paused, the story tells of %v, error %v", s.Next.InvitesAt, err)
+		}
+		d.must(d.ResumeCampaign(d.ctx, "spring", "admin"))
 		if n := d.invitedAgain(day.Add(-time.Second)); n != 0 {
 			t.Errorf("%d days before the end: invited again too early", days)
 		}

@@ -157,7 +157,7 @@ func (l Campaign) next() string {
 // brakes.
 func Leaving(p sql.CampaignProgress) string {
 	leave := Count(p.Held, "invitation leaves", "invitations leave")
-	if first := p.Pilot - p.Started; first > 0 && first < p.Held {
+	if first := max(p.Pilot-p.Started, 0); p.Pilot > 0 && first < p.Held {
 		leave = fmt.Sprintf("%d of %d invitations leave, then it pauses", first, p.Held)
 	}
 	return fmt.Sprintf("The campaign %s is running: %s.\n%s", p.Name, leave, Indented(Brakes(p.CampaignSettings)))

@@ -134,6 +134,25 @@ func TestNextMail(t *testing.T) {
 	}
 }
 
+// A pilot lets only the rest of its mails go, which may be none.
+func TestLeavingOfAPilot(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pilot, started, held int
+		want                 string
+	}{
+		{0, 3, 5, ": 5 invitations leave."}, {9, 3, 5, ": 5 invitations leave."},
+		{7, 3, 5, ": 4 of 5 invitations leave, then it pauses."}, {3, 3, 5, ": 0 of 5 invitations leave, then it pauses."},
+		{3, 4, 5, ": 0 of 5 invitations leave, then it pauses."},
+	} {
+		p := sql.CampaignProgress{Campaign: sql.Campaign{CampaignSettings: sql.CampaignSettings{Pilot: c.pilot}}}
+		p.Started, p.Held = c.started, c.held
+		if got := Leaving(p); !strings.Contains(got, c.want) {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
 // A campaign that may start is told how; what is red, or has started, is not.
 func TestCheckTellsTheStart(t *testing.T) {
 	t.Parallel()

@@ -1,5 +1,5 @@
 -- Tells what retry and resend would do at instant $2 after the latest request of space $1, which campaign holds it,
--- and when its campaign invites again.
+-- and when its campaign invites again, if it is running.
 SELECT retry_obstacle(r, s, $2, false, true, true) AS retry, retry_obstacle(r, s, $2, true, true, true) AS retry_same_address,
        r.campaign_id IS NOT NULL AND NOT campaign_is_open(r.campaign_id) AS over,
        coalesce(r.resends, 0) AS resends,
@@ -8,5 +8,5 @@ SELECT retry_obstacle(r, s, $2, false, true, true) AS retry, retry_obstacle(r, s
        coalesce(c.name, '') AS campaign, coalesce(c.state, '') AS campaign_state, coalesce(i.at, 'epoch') AS invites_at
 FROM space s LEFT JOIN request_code r ON r.id = (SELECT max(id) FROM request WHERE space_id = s.id)
      LEFT JOIN held h ON h.request_id = r.id LEFT JOIN campaign c ON c.id = h.campaign_id
-     LEFT JOIN reinvitation i ON i.request_id = r.id
+     LEFT JOIN reinvitation i ON i.request_id = r.id AND EXISTS (SELECT FROM campaign o WHERE o.id = i.campaign_id AND o.state = 'running')
 WHERE s.id = $1
