@@ -114,23 +114,22 @@ type utf16Reader struct {
 	order binary.ByteOrder
 	out   [utf8.UTFMax]byte
 	rest  []byte
+	err   error // stays: who only peeks may drop it
 }
 
 func (u *utf16Reader) Read(p []byte) (n int, err error) {
-	for n < len(p) {
+	for n < len(p) && u.err == nil {
 		if len(u.rest) == 0 {
-			if u.rest, err = u.next(); err != nil {
-				break
-			}
+			u.rest, u.err = u.next()
 		}
 		c := copy(p[n:], u.rest)
 		u.rest = u.rest[c:]
 		n += c
 	}
-	if n > 0 && err == io.EOF {
-		err = nil
+	if n > 0 {
+		return n, nil
 	}
-	return n, err
+	return 0, u.err
 }
 
 func (u *utf16Reader) next() ([]byte, error) {

@@ -213,7 +213,7 @@ func TestHeaderNames(t *testing.T) {
 		fieldNumber:   {"numéro d'abonné", "NUMERO D’ABONNE", " Numéro  d'abonné : ", "N° d'abonné", "nº abonné", "№ d'abonné", "Subscriber number", "subscriber_number", "Nume\u0301ro d\u02bcabonne\u0301"},
 		fieldHolder:   {"Titulaire", "HOLDER", "nom du titulaire"},
 		fieldEmail:    {"adresse électronique", "E-mail", "Courriel", "Adresse e-mail", "EMAIL", "e‑mail"},
-		fieldSerial:   {"numéro de série", "N° de série", "Serial Number", "serial-number"},
+		fieldSerial:   {"numéro de série", "N° de série", "N° série", "№ série", "NUMERO_SERIE", "Serial Number", "serial-number"},
 		fieldIssuer:   {"Émetteur", "emetteur", "Issuer"},
 		fieldExpiry:   {"date d'expiration", "Date d\u00a0'expiration", "Expiry date", "Date d'expiration du certificat"},
 		fieldPriority: {"priorité", "Priority", "PRIORITE"},

@@ -100,7 +100,7 @@ func TestLostDigitsComeBack(t *testing.T) {
 	if got := sheetRows(t, verdicts, "Abonnés")[1][3]; got != "1.234567890123456789E+18" {
 		t.Errorf("the number comes back as %s", got)
 	}
-	if r := rowsOf(t, mustOpen(t, "b.xlsx", verdicts))[0]; !strings.Contains(r.Reason, "numéro d’abonné invalide") {
+	if r := rowsOf(t, mustOpen(t, "b.xlsx", verdicts))[0]; !strings.Contains(r.Reason, "des chiffres ont été perdus") {
 		t.Errorf("the row comes back as %+v", r)
 	}
 }

@@ -122,7 +122,7 @@ func (p *fieldParser) refuseKind(f field, c cell) string {
 		return formulaReason // in an optional column too, an uncomputed value must not be lost in silence
 	case c.kind == xlsx.ErrorValue || isError(shown):
 		return "erreur de formule : " + text.Excerpt(shown)
-	case h.identifier && c.kind == xlsx.LostDigits:
+	case h.identifier && (c.kind == xlsx.LostDigits || isScientific(shown)):
 		return "nombre dont des chiffres ont été perdus (plus de 15 chiffres, ou zéros en tête) : mettez la cellule au format Texte et ressaisissez-le"
 	case h.identifier && c.kind == xlsx.ShownOtherwise:
 		return "nombre affiché avec un format particulier : mettez la cellule au format Texte et ressaisissez la valeur telle qu’elle est affichée"
@@ -133,6 +133,15 @@ func (p *fieldParser) refuseKind(f field, c cell) string {
 // isFormula tells whether a text is a formula. CSV has formulas as texts, as has a
 // column in text format.
 func isFormula(shown string) bool { return strings.HasPrefix(shown, "=") }
+
+// isScientific tells whether a text is a number without all of its digits, 1,23457E+14.
+// Spreadsheets write it into CSV, and a verdict workbook has it. 12E5, without a sign, may
+// be a serial number.
+func isScientific(shown string) bool {
+	return strings.Contains(shown, "E+") && scientificText.MatchString(shown)
+}
+
+var scientificText = regexp.MustCompile(`^-?\d+(?:[.,]\d+)?E\+\d+$`)
 
 // isError tells whether a text is the error of a formula. CSV has errors as texts, as
 // has a verdict workbook.
@@ -166,6 +175,7 @@ func frenchOf(err error) string {
 var (
 	errDateMissing = &conversion.Invalid{English: "expiry date missing", French: "date d’expiration manquante"}
 	errDateFormat  = &conversion.Invalid{English: "expiry date not valid", French: "date d’expiration invalide : écrivez-la sous la forme 31/12/2026"}
+	errDateDay     = &conversion.Invalid{English: "expiry date impossible", French: "date d’expiration invalide\u00a0: ce jour est impossible, écrivez le jour, le mois puis l’année, comme 31/12/2026"}
 	errDateYear    = &conversion.Invalid{English: "year of the expiry date has two digits", French: "date d’expiration dont l’année n’a que deux chiffres : écrivez-la sur quatre chiffres, comme 31/12/2026"}
 )
 
@@ -198,7 +208,7 @@ func parseExpiry(s string) (time.Time, error) {
 		t, err = time.Parse(time.DateOnly, m[2])
 	}
 	if err != nil || t.Year() < firstYear {
-		return time.Time{}, errDateFormat
+		return time.Time{}, errDateDay
 	}
 	return t, nil
 }

@@ -100,7 +100,7 @@ func parseFormat(code string) Format {
 	}
 	bare, literal, rest := bareFormat(code)
 	switch {
-	case strings.ContainsAny(bare, "yd"):
+	case strings.ContainsAny(bare, "ydj"): // jj/mm/aaaa and TT.MM.JJJJ are written, too
 		return Format{Date: true}
 	case literal:
 		return Format{other: true}
