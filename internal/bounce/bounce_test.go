@@ -110,10 +110,37 @@ func TestFailure(t *testing.T) {
 		{"", "550 no such user here", gone}, {"", "550 Invalid recipient", gone}, {"", "554 user does not exist", gone},
 		{"", "552 1 Requested mail action aborted, mailbox not found", gone}, {"5.4.310", "DNS domain cabinet.example does not exist", gone},
 		{"", "552 too much mail data", policy}, {"", "550 mailbox is full", policy}, {"", "554 rejected by our policy", policy},
+		{"5.5.0", "550 5.5.0 Boite du destinataire desactivee.", gone}, {"", "552 Boite aux lettres pleine, destinataire inconnu", policy}, {"", "552 Das Postfach ist voll", policy},
+		{"5.0.0", "User anne (anne@x.example) not listed in Domino Directory", gone}, {"", "550 This mailbox doesn’t exist", gone},
+		{"", "550-Verification failed for <a@x.example>\n550-No Such User Here\n550 Sender verify failed", policy}, {"5.0.0", "550 Client host rejected: reverse DNS address not found", policy},
+		{"", "550 Sender address rejected: Domain not found", policy}, {"", "550 SPF check failed: domain x.example does not exist", policy},
+		{"", "Remote host said: 550 User unknown\nGiving up on 192.0.2.1.", gone},
 		{"", "451 try again later", late}, {"", "550 5.1.1", policy}, {"", "", policy}, {"5.0.0", "", policy}, {"", "account expired: no such account", gone}, {"5.4.7", "no such user", late},
 	} {
 		if got := failure(enhanced(test.status), test.said); got != test.want {
 			t.Errorf("%s %q: %q, want %q", test.status, test.said, got, test.want)
+		}
+	}
+}
+
+// D11: the words of a mail without a report count however they are written: in HTML, over
+// two lines, in an encoded subject.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		header, text string
+		want         conversion.Bounce
+	}{
+		"entities":                {"Subject: Non remis\nContent-Type: text/html\n", "<p>&Eacute;chec de la remise</p> L&#39;adresse que vous avez entr&eacute;e est introuvable.", conversion.BounceGone},
+		"two lines":               {"Subject: Votre code\n", "Your message could not\nbe delivered: no such\nuser", conversion.BounceGone},
+		"a subject in UTF-8":      {"Subject: =?utf-8?B?VW56dXN0ZWxsYmFyOiBWb3RyZSBjb2Rl?=\n", "anne@x.example: Benutzer unbekannt", conversion.BounceGone},
+		"a subject in Latin-1":    {"Subject: =?iso-8859-15?Q?Message_non_distribu=E9?=\n", "anne@x.example: utilisateur inconnu", conversion.BounceGone},
+		"an apostrophe of a book": {"Subject: Votre code\n", "Le message n’a pas pu être remis\u00a0: délai de remise dépassé", conversion.BounceLate},
+		"blocked":                 {"Subject: Message you sent blocked by our bulk email filter\n", "It has NOT BEEN DELIVERED.", conversion.BouncePolicy},
+		"a challenge":             {"Subject: Votre code\n", "It has not been delivered. Click here to confirm your address.", ""},
+	} {
+		if got := Read([]byte("From: postmaster@x.example\n" + test.header + "\n" + test.text)).Class; got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
 }

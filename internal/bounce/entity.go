@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"html"
 	"io"
 	"mime"
 	"mime/quotedprintable"
@@ -219,16 +220,16 @@ const maxText = 64 << 10
 // without tags.
 func (e *entity) text() string {
 	part := e.find("text/plain")
-	html := part == nil
-	if html {
+	tagged := part == nil
+	if tagged {
 		part = e.find("text/html")
 	}
 	if part == nil {
 		return ""
 	}
 	text := string(part.body[:min(len(part.body), maxText)])
-	if html {
-		text = tag().ReplaceAllString(text, " ")
+	if tagged {
+		text = html.UnescapeString(tag().ReplaceAllString(text, " "))
 	}
 	return text
 }

@@ -1,10 +1,16 @@
 package bounce
 
 import (
+	"bytes"
 	_ "embed"
+	"io"
+	"mime"
 	"regexp"
 	"strings"
 	"sync"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"bascule/internal/conversion"
 )
@@ -17,8 +23,8 @@ func textual(m *entity) conversion.Bounce {
 	if !bySystem(m, text) {
 		return ""
 	}
-	said := strings.ToLower(quoteless(text))
-	all := strings.ToLower(m.header.get("subject")) + "\n" + said
+	said := plain(quoteless(text))
+	all := plain(decoded(m.header.get("subject"))) + "\n" + said
 	switch {
 	case statusLines().MatchString(text): // a report that lost its form
 		return reported([]byte(text), text, "")
@@ -41,8 +47,36 @@ func bySystem(m *entity, text string) bool {
 	if m.header.get("x-failed-recipients") != "" {
 		return true
 	}
-	from := strings.ToLower(m.header.get("from"))
-	return tell("daemon", from) || m.header.get("return-path") == "<>" && tell("banner", strings.ToLower(text))
+	from := plain(decoded(m.header.get("from")))
+	return tell("daemon", from) || m.header.get("return-path") == "<>" && tell("banner", plain(text))
+}
+
+var encodedWords = mime.WordDecoder{CharsetReader: func(charset string, in io.Reader) (io.Reader, error) {
+	b, err := io.ReadAll(in)
+	return bytes.NewReader(utf8Text(b, charset)), err
+}}
+
+// decoded is the value of a header without its encoded words.
+func decoded(value string) string {
+	if text, err := encodedWords.DecodeHeader(value); err == nil {
+		return text
+	}
+	return value
+}
+
+// plain is a text as the phrases have it: in lower case, without accents, which many
+// systems leave out, with plain apostrophes, and with one blank between its words.
+func plain(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '’':
+			return '\''
+		case unicode.Is(unicode.Mn, r):
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFD.String(text))
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // quoteless is the text before the mail that it returns. That mail is ours and could
@@ -56,11 +90,13 @@ func quoteless(text string) string {
 
 // spoken is the class that words tell; "" if they tell none.
 func spoken(said string) conversion.Bounce {
-	said = strings.ToLower(strings.Join(strings.Fields(said), " "))
+	said = plain(said)
 	switch {
 	case tell("gaveUp", said):
 		return conversion.BounceLate
 	case tell("full", said):
+		return conversion.BouncePolicy
+	case tell("us", said): // what it calls unknown is our address or host
 		return conversion.BouncePolicy
 	case tell("gone", said):
 		return conversion.BounceGone
@@ -86,7 +122,7 @@ var phrases = sync.OnceValue(func() map[string]*regexp.Regexp {
 	return compiled
 })
 
-// tell says whether a text in lower case has one of the phrases of a name.
+// tell says whether a plain text has one of the phrases of a name.
 func tell(name, said string) bool { return phrases()[name].MatchString(said) }
 
 // atFirstUse compiles a pattern once: no other command waits for it when it starts.
