@@ -49,6 +49,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"fewer entries than the directory has", patchEnd16(good(), 10, 2), "longer"},
 		{"directory too long", patchEnd(good(), 12, 16<<20+1), "more than 10000 entries"},
 		{"directory longer than the file", patchEnd(good(), 12, 4096), "outside"},
+		{"something in front of the archive", append([]byte("\ufeff\r\n"), good()...), "something precedes it"},
 		{"something behind the archive", append(good(), 'x'), "end is missing"},
 		{"lying zip64", lyingZip64(good()), "more than 10000 entries"},
 		{"zip64 size missing", patchEntry(t, sheetPath, 24, 0xffffffff), "shorter than the directory says"},

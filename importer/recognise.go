@@ -31,6 +31,7 @@ func recognise(in io.ReaderAt, size int64, head []byte) error {
 	for _, known := range []struct{ magic, english, french string }{
 		{"%pdf", "a PDF document", "un document PDF"},
 		{"{\\rtf", "a text document (RTF)", "un document de texte (RTF)"},
+		{"pk\x03\x04", "a damaged workbook (something precedes it)", "un classeur endommagé (quelque chose le précède)"},
 		{"<?xml", "an XML document", "un document XML"},
 		{"mime-version:", "a web page (MHTML)", "une page web (MHTML)"},
 		{"<", "a web page (HTML)", "une page web (HTML)"},

@@ -100,7 +100,7 @@ func parseFormat(code string) Format {
 	}
 	bare, literal, rest := bareFormat(code)
 	switch {
-	case strings.ContainsAny(bare, "ydj"): // jj/mm/aaaa and TT.MM.JJJJ are written, too
+	case strings.ContainsAny(bare, "ydj"), strings.Contains(bare, "aa"): // jj/mm/aaaa, mm/aaaa and TT.MM.JJJJ are written, too
 		return Format{Date: true}
 	case literal:
 		return Format{other: true}
@@ -157,5 +157,6 @@ func bareFormat(code string) (bare string, literal bool, rest string) {
 	return b.String(), literal, ""
 }
 
-// silentTag is a colour, or a language without currency or digits of its own.
-var silentTag = regexp.MustCompile(`^(?i:black|blue|cyan|green|magenta|red|white|yellow|color *\d+|\$-[0-9a-f]{1,4}|\$-[a-z]{2}-[a-z]{2})$`)
+// silentTag is a colour, or a language without currency or digits of its own. It may have a
+// calendar, as Reporting Services writes: 1040C.
+var silentTag = regexp.MustCompile(`^(?i:black|blue|cyan|green|magenta|red|white|yellow|color *\d+|\$-[0-9a-f]{1,6}|\$-[a-z]{2}-[a-z]{2})$`)

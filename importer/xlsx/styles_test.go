@@ -14,8 +14,8 @@ func TestNumberFormats(t *testing.T) {
 	for code, want := range map[string]Format{
 		"General": {}, "0": {}, "0.00": {}, "#,##0": {}, "@": {}, "[Red]0": {}, "#\u202f##0": {}, "[$-40C]#,##0.00;-#,##0.00": {}, "??0": {}, "#.##": {},
 		`_-* #,##0_-;\-* #,##0_-;_-* "-"_-;_-@_-`: {}, "0;;;@": {},
-		"dd/mm/yyyy": {Date: true}, "yyyy-mm-dd": {Date: true}, "[$-40C]d mmmm yyyy;@": {Date: true}, `d\ mmm\ yy`: {Date: true}, "DD/MM/YYYY HH:MM": {Date: true}, "jj/mm/aaaa": {Date: true}, `aaaa\-mm\-jj`: {Date: true}, "TT.MM.JJJJ": {Date: true}, `\j0`: {other: true},
-		"00000000": {digits: 8}, `000" "000" "000`: {digits: 9}, `000\ 000\ 000`: {digits: 9}, "000\u00a0000": {digits: 6}, "000,000.00": {digits: 6}, "[$-fr-FR]0000;-0000": {digits: 4},
+		"dd/mm/yyyy": {Date: true}, "yyyy-mm-dd": {Date: true}, "[$-40C]d mmmm yyyy;@": {Date: true}, `d\ mmm\ yy`: {Date: true}, "DD/MM/YYYY HH:MM": {Date: true}, "jj/mm/aaaa": {Date: true}, "mm/aaaa": {Date: true}, `aaaa\-mm\-jj`: {Date: true}, "TT.MM.JJJJ": {Date: true}, `\j0`: {other: true},
+		"00000000": {digits: 8}, `000" "000" "000`: {digits: 9}, `000\ 000\ 000`: {digits: 9}, "000\u00a0000": {digits: 6}, "000,000.00": {digits: 6}, "[$-fr-FR]0000;-0000": {digits: 4}, "[$-1040C]0;(0)": {}, "[$-D000000]0": {other: true},
 		"0.00E+00": {other: true}, "##0.0E+0": {other: true}, `# ##0 "jours"`: {other: true}, "mm:ss": {other: true}, "[h]:mm": {other: true}, `"ref "0000`: {other: true},
 		`"AB"000000`: {other: true}, `\A00000000`: {other: true}, `00000000"X"`: {other: true}, "00-00-00-00": {other: true}, "00.00.00.00": {other: true},
 		"*-0": {other: true}, "№0": {other: true}, `0" ;x"`: {other: true}, "#,##0,": {other: true}, "0%": {other: true}, "# ?/?": {other: true}, "[$€-40C]0": {other: true}, "$0": {other: true},
