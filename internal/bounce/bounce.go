@@ -3,7 +3,7 @@
 // pure: bytes in, a [Report] out, whatever the bytes are.
 //
 // Forms: RFC 3464 and RFC 6533 reports, whole or inside a multipart/mixed, plain,
-// base64 or quoted-printable; RFC 5965 complaints; and the plain texts of Exim, qmail,
+// base64 or quoted-printable; RFC 5965 complaints, and Microsoft's; and the plain texts of Exim, qmail,
 // sendmail, hMailServer, Exchange and others.
 //
 // If a code and a text disagree, the code counts. A failure without a known reason is
@@ -53,6 +53,9 @@ func classify(m *entity) conversion.Bounce {
 	if part := m.find("message/feedback-report"); part != nil {
 		return complaint(part)
 	}
+	if m.returned().get("x-hmxmroriginalrecipient") != "" {
+		return conversion.BounceComplaint // Microsoft's form, which is older than RFC 5965
+	}
 	if part := m.find("message/delivery-status", "message/global-delivery-status"); part != nil {
 		return reported(part.body, m.text(), address(m.returned().get("to")))
 	}
@@ -81,8 +84,10 @@ func complainedOf(m *entity) (paths []string) {
 		paths = append(paths, fields["original-mail-from"]...)
 	}
 	original := m.returned()
-	paths = append(paths, original["return-path"]...)
-	return append(paths, original["x-envelope-from"]...)
+	for _, name := range []string{"return-path", "x-envelope-from", "authentication-results", "received-spf"} {
+		paths = append(paths, original[name]...)
+	}
+	return paths
 }
 
 // returned are the headers of our mail, which comes back whole or in part.
