@@ -115,6 +115,7 @@ func TestFailure(t *testing.T) {
 		{"", "550-Verification failed for <a@x.example>\n550-No Such User Here\n550 Sender verify failed", policy}, {"5.0.0", "550 Client host rejected: reverse DNS address not found", policy},
 		{"", "550 Sender address rejected: Domain not found", policy}, {"", "550 SPF check failed: domain x.example does not exist", policy},
 		{"", "Remote host said: 550 User unknown\nGiving up on 192.0.2.1.", gone},
+		{"", "550 Too many invalid recipients", policy}, {"", "554 Your IP address is unknown", policy},
 		{"", "451 try again later", late}, {"", "550 5.1.1", policy}, {"", "", policy}, {"5.0.0", "", policy}, {"", "account expired: no such account", gone}, {"5.4.7", "no such user", late},
 	} {
 		if got := failure(enhanced(test.status), test.said); got != test.want {
@@ -136,6 +137,10 @@ func TestWords(t *testing.T) {
 		"a subject in UTF-8":      {"Subject: =?utf-8?B?VW56dXN0ZWxsYmFyOiBWb3RyZSBjb2Rl?=\n", "anne@x.example: Benutzer unbekannt", conversion.BounceGone},
 		"a subject in Latin-1":    {"Subject: =?iso-8859-15?Q?Message_non_distribu=E9?=\n", "anne@x.example: utilisateur inconnu", conversion.BounceGone},
 		"an apostrophe of a book": {"Subject: Votre code\n", "Le message n’a pas pu être remis\u00a0: délai de remise dépassé", conversion.BounceLate},
+		"without pas":             {"Subject: Retour\n", "Votre message n'a pu être délivré, la boîte est inexistante", conversion.BounceGone},
+		"not sent":                {"Subject: Retour\n", "L’envoi de votre message à anne@x.example a échoué : compte inexistant.", conversion.BounceGone},
+		"put off":                 {"Subject: Remise différée\n", "Nous réessaierons pendant 5 jours.", conversion.BounceLate},
+		"Haraka":                  {"Subject: failed mail delivery\n", "Some recipients failed: <anne@x.example>: 550 5.1.1 No such user", conversion.BounceGone},
 		"blocked":                 {"Subject: Message you sent blocked by our bulk email filter\n", "It has NOT BEEN DELIVERED.", conversion.BouncePolicy},
 		"a challenge":             {"Subject: Votre code\n", "It has not been delivered. Click here to confirm your address.", ""},
 	} {
