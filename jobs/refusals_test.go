@@ -202,6 +202,23 @@ func TestUnclearRefusals(t *testing.T) {
 	s.mailedSoon(3 * time.Minute)
 }
 
+// D11: what opened the breaker may be mended while mails fail in another way. The
+// operator is told what the latest probe met.
+func TestReasonIsTheLatest(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.relay.follow(at("auth", "535 5.7.8 wrong password"))
+	s.invite(9)
+	s.work()
+	s.until("the breaker is open", breakerOpen)
+	s.quiet()
+	s.relay.follow(at("rcpt", "550 rejected by policy"))
+	s.elapse("the reason is the latest", `SELECT opened_at IS NOT NULL AND reason LIKE 'unclear at rcpt 550%' FROM breaker`)
+	s.relay.follow(at("dot", drop))
+	s.elapse("the reason is the latest", `SELECT opened_at IS NOT NULL AND reason LIKE 'in_doubt at dot%' FROM breaker`)
+	s.wait("the log tells it", func() bool { return s.told("in_doubt at dot") > 0 })
+}
+
 // D11: "distinct recipients": an accounting firm whose server refuses its own
 // thirty spaces stops nobody else's mail.
 func TestUnclearRefusalsOfOneRecipient(t *testing.T) {

@@ -40,7 +40,7 @@ type Turn int
 // The turns.
 const (
 	Unturned Turn = iota
-	Opened
+	Opened // or stays open, for another reason
 	Closed
 )
 
@@ -74,7 +74,7 @@ func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn
 		}
 		turn = Unturned
 		if isOpen {
-			turn, err = whileOpen(ctx, tx)
+			turn, err = whileOpen(ctx, tx, reason)
 			return err
 		}
 		var recipients int
@@ -90,15 +90,16 @@ func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn
 	return turn, wrap(err, "note unclear refusals")
 }
 
-// whileOpen excuses the mails that were refused for the first time. It closes the
-// breaker if each mail has been refused again.
-func whileOpen(ctx context.Context, tx *sqlx.Tx) (Turn, error) {
-	if err := run(ctx, tx, do(excuse, pq.Int64Array{}, ProbeEvery.Seconds())); err != nil {
+// whileOpen excuses the mails that were refused for the first time, and keeps the latest
+// reason: what opened the breaker may be mended by now. It closes the breaker if each mail
+// has been refused again.
+func whileOpen(ctx context.Context, tx *sqlx.Tx, reason string) (Turn, error) {
+	if err := run(ctx, tx, openSteps(reason, nil)...); err != nil {
 		return Unturned, err
 	}
 	var left bool
 	if err := tx.GetContext(ctx, &left, anyExcused); err != nil || left {
-		return Unturned, err
+		return Opened, err
 	}
 	return Closed, run(ctx, tx, do(closeBreaker))
 }

@@ -24,7 +24,7 @@ var due string
 // Due counts what is due in each lane, up to limit.
 func (db *DB) Due(ctx context.Context, limit int) ([]Due, error) {
 	var lanes []Due
-	err := db.x.SelectContext(ctx, &lanes, due, limit)
+	err := db.x.SelectContext(ctx, &lanes, due, limit, ProbeEvery.Seconds())
 	return lanes, wrap(err, "count what is due")
 }
 

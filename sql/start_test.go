@@ -297,6 +297,8 @@ func TestProbeIsOfOne(t *testing.T) {
 	d.must(d.OpenBreaker(d.ctx, "421", nil))
 	probes(15*time.Second-time.Microsecond, waits)
 	probes(15*time.Second, one, waits)
+	probes(-time.Hour, one, waits) // the clock is set back
+	probes(15*time.Second, one, waits)
 	probes(30*time.Second-time.Microsecond, waits)
 	probes(30*time.Second, one)
 	d.must(d.OpenBreaker(d.ctx, "530", nil)) // as that probe met it
