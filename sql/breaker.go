@@ -40,7 +40,7 @@ type Turn int
 // The turns.
 const (
 	Unturned Turn = iota
-	Opened // or stays open, for another reason
+	Opened        // or stays open, for another reason
 	Closed
 )
 

@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -52,15 +53,69 @@ func open(ctx context.Context, pool *connector, conns int) (*DB, error) {
 		return nil, err
 	}
 	pool.patience.Store(int64(longest))
-	x := sqlx.NewDb(stdsql.OpenDB(pool), "postgres")
-	if err := x.PingContext(ctx); err != nil {
-		x.Close()
+	db := &DB{x: sqlx.NewDb(stdsql.OpenDB(pool), "postgres"), probe: stdsql.OpenDB(pool), pool: pool}
+	if err := db.greet(ctx); err != nil {
+		db.Close()
 		return nil, connectError(err)
 	}
-	x.SetMaxOpenConns(conns)
-	x.SetMaxIdleConns(conns)
-	x.SetConnMaxIdleTime(5 * time.Minute)
-	probe := stdsql.OpenDB(pool)
-	probe.SetMaxOpenConns(1)
-	return &DB{x: x, probe: probe, pool: pool}, nil
+	db.x.SetMaxOpenConns(conns)
+	db.x.SetMaxIdleConns(conns)
+	db.x.SetConnMaxIdleTime(5 * time.Minute)
+	db.probe.SetMaxOpenConns(1)
+	return db, nil
+}
+
+// greet tries a connection. For pages and workers it tries two: each must be a session of
+// its own.
+func (db *DB) greet(ctx context.Context) error {
+	if !db.pool.serves {
+		return db.x.PingContext(ctx)
+	}
+	conn, err := db.x.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var own int
+	err = conn.QueryRowContext(ctx, process).Scan(&own)
+	for try := 0; try < poolerTries && err == nil; try++ {
+		err = db.checkSession(ctx, conn, own)
+	}
+	return err
+}
+
+// poolerTries is how often a pooler is put to the test: it may give the same process again
+// by chance, while other clients are busy.
+const poolerTries = 3
+
+const process = `SELECT pg_backend_pid()`
+
+var errPooler = errors.New("it leads to a pooler that lends connections for one transaction only, and would run what other clients prepared:" +
+	" have it pool sessions (PgBouncer: pool_mode = session), or give PostgreSQL's own address")
+
+// checkSession returns errPooler if another process than own answers conn, also while another
+// connection is in a transaction, or if own answers that one, too.
+func (db *DB) checkSession(ctx context.Context, conn *stdsql.Conn, own int) error {
+	if err := answeredBy(ctx, conn, own); err != nil {
+		return err
+	}
+	return db.inTx(ctx, func(tx *sqlx.Tx) error {
+		var other int
+		if err := tx.GetContext(ctx, &other, process); err != nil {
+			return err
+		}
+		if other == own {
+			return errPooler
+		}
+		return answeredBy(ctx, conn, own)
+	})
+}
+
+func answeredBy(ctx context.Context, conn *stdsql.Conn, own int) error {
+	var answers int
+	err := conn.QueryRowContext(ctx, process).Scan(&answers)
+	if err == nil && answers != own {
+		err = errPooler
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"iter"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
 )
@@ -17,8 +18,21 @@ func wrap(err error, operation string, args ...any) error {
 	if err == nil {
 		return nil
 	}
+	if _, direct := err.(*pq.Error); direct && sqlState(err) == "57014" {
+		err = cancelledError{err}
+	}
 	return marked(fmt.Errorf("%s: %w", fmt.Sprintf(operation, args...), err))
 }
+
+// A cancelledError is a statement's that was cancelled. PostgreSQL calls that the user's
+// request, but no user has asked for it: the time that we give a statement was over.
+type cancelledError struct{ error }
+
+func (cancelledError) Error() string {
+	return "the statement took too long and was cancelled (57014): pg_stat_activity and pg_locks tell what it waited for"
+}
+
+func (e cancelledError) Unwrap() error { return e.error }
 
 // found makes conversion.ErrNotFound of the lack of a row.
 func found(err error) error {
