@@ -209,8 +209,10 @@ const maxKept = 100_000
 
 // isLong tells whether the list has too many rows of its form.
 func (f *File) isLong() bool {
-	return f.rows.count > maxKept && &f.rows.headings[0] != &subscriberHeadings[0]
+	return f.rows.count > maxKept && !f.rows.isSubscribers()
 }
+
+func (s *sheet) isSubscribers() bool { return &s.headings[0] == &subscriberHeadings[0] }
 
 // finish makes the checks that need the whole file.
 func (f *File) finish() error {
@@ -236,8 +238,41 @@ func (f *File) finish() error {
 		}
 		f.warnHidden(s)
 	}
-	if f.dossiers != nil {
-		return f.warnDossiers()
+	if err := f.warnDecimal(); err != nil || f.dossiers == nil {
+		return err
+	}
+	return f.warnDossiers()
+}
+
+// surelyDecimal is how many digits without a letter make serial numbers decimal: so many
+// hexadecimal ones have none in one of 10^20 lists.
+const surelyDecimal = 100
+
+// warnDecimal warns of a list whose first serial numbers seem to be decimal. Read as
+// hexadecimal, they are those of no certificate.
+func (f *File) warnDecimal() error {
+	if !f.rows.isSubscribers() {
+		return nil
+	}
+	digits, looked := 0, 0
+	for r, err := range f.rows.data() {
+		if err != nil {
+			return err
+		}
+		if looked++; looked > surelyDecimal { // rows may be large, and all without a serial number
+			break
+		}
+		serial, err := conversion.ParseSerialNumber(f.rows.text(r, fieldSerial))
+		if err == nil && strings.ContainsAny(string(serial), "abcdef") {
+			return nil
+		}
+		if digits += len(serial); digits >= surelyDecimal {
+			break
+		}
+	}
+	if digits >= surelyDecimal {
+		f.warn("the serial numbers in column %s have no letter from A to F: if they are decimal, write them in hexadecimal",
+			"les numéros de série de la colonne %s n’ont aucune lettre de A à F\u00a0: s’ils sont en décimal, écrivez-les en hexadécimal", f.rows.letters(fieldSerial))
 	}
 	return nil
 }

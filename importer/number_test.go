@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,29 @@ func TestSpelledIdentifiers(t *testing.T) {
 	}
 	if d := dossiersOf(t, f); d[0].SIREN != "123456780" || !strings.HasPrefix(d[1].Reason, "SIREN invalide") {
 		t.Errorf("the dossiers are %+v", d)
+	}
+}
+
+// R7: serial numbers without any letter are hardly hexadecimal. A few prove nothing, nor do
+// those of a list that has others.
+func TestDecimalSerials(t *testing.T) {
+	const decimal = "1234567890123456789"
+	for name, test := range map[string]struct {
+		serials []string
+		warned  int
+	}{
+		"decimal":    {[]string{decimal, decimal, "néant", decimal, decimal, decimal, decimal}, 1},
+		"few":        {[]string{decimal, decimal, decimal, decimal, decimal}, 0},
+		"one of hex": {[]string{decimal, decimal, decimal, decimal, decimal[1:] + "A", decimal, decimal, decimal}, 0},
+	} {
+		var rows string
+		for i, serial := range test.serials {
+			rows += rowXML(i+2, fmt.Sprintf("%08d", i), "Anne", "a@b.example", serial, "31/12/2026")
+		}
+		f := mustOpen(t, "a.xlsx", goodParts().with(sheetPath, sheetXML(rows)).zip(t))
+		if len(f.Warnings) != test.warned || test.warned > 0 && !strings.Contains(f.Warnings[0].English, "column D") {
+			t.Errorf("%s: %v", name, f.Warnings)
+		}
 	}
 }
 
