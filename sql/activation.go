@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -110,8 +111,7 @@ func (db *DB) markTyped(ctx context.Context, row codeRow) error {
 	case row.Mailed:
 		query = noteTyped
 	}
-	_, err := db.x.ExecContext(ctx, query, row.RequestID, row.Generation)
-	return wrap(busy(err), "mark a code of request %d as typed", row.RequestID)
+	return wrap(db.exec(ctx, query, row.RequestID, row.Generation), "mark a code of request %d as typed", row.RequestID)
 }
 
 // Credentials are what a subscriber chose, already hashed.
@@ -181,12 +181,9 @@ func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r lockedRequest, c
 	if err != nil {
 		return fmt.Errorf("freeze the recap: %w", err)
 	}
-	var n int64
-	if err := tx.GetContext(ctx, &n, switchRequest, a.Request, a.Generation, r.Now, a.ID, a.Email.Key()); err != nil {
-		return err
-	}
-	if n != 1 {
-		return conversion.ErrCodeRefused
+	n, err := get[int](ctx, tx, switchRequest, a.Request, a.Generation, r.Now, a.ID, a.Email.Key())
+	if err != nil || n != 1 {
+		return cmp.Or(err, conversion.ErrCodeRefused)
 	}
 	return run(ctx, tx, do(switchSpace, a.Request, r.Now, a.Email.String(), a.Email.Key(),
 		c.Password, c.Question, c.Answer, facts, a.SessionHash[:], RecapSession.Seconds()).or(conversion.ErrAlreadyActivated))
@@ -216,7 +213,7 @@ func (db *DB) submit(ctx context.Context, s Submission, done func(lockedRequest)
 		// has no time left.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rereading)
 		defer cancel()
-		if named, readErr := db.hasForm(ctx, s); readErr == nil && named {
+		if named, readErr := get[bool](ctx, db.x, hasSubmission, s.Request, s.ID); readErr == nil && named {
 			return errRepeated
 		}
 	}
@@ -234,12 +231,8 @@ var lockedRequestQuery string
 // request. It does not wait for a row that somebody holds, perhaps an import, as a
 // waiting transaction keeps its connection.
 func lockSubmission(ctx context.Context, tx *sqlx.Tx, s Submission, done func(lockedRequest) bool) (r lockedRequest, c Credentials, err error) {
-	var free bool
-	if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, s.Request); err != nil {
-		return r, c, err
-	}
-	if !free {
-		return r, c, ErrBusy
+	if free, err := get[bool](ctx, tx, tryLock, s.Request); err != nil || !free {
+		return r, c, cmp.Or(err, ErrBusy)
 	}
 	if s.Credentials != nil {
 		if c, err = s.Credentials(); err != nil {
@@ -307,8 +300,3 @@ const rereading = 5 * time.Second
 
 //go:embed query/has_submission.sql
 var hasSubmission string
-
-func (db *DB) hasForm(ctx context.Context, s Submission) (done bool, err error) {
-	err = db.x.GetContext(ctx, &done, hasSubmission, s.Request, s.ID)
-	return done, err
-}

@@ -53,7 +53,7 @@ func choose(ctx context.Context, tx *sqlx.Tx, s Submission, r lockedRequest, c C
 		return Choice{}, err
 	}
 	if r.chosen(s.Email) && !r.Bounced {
-		_, err := tx.ExecContext(ctx, replaceCredentials, s.Request, c.Password, c.Question, c.Answer, s.ID)
+		err := run(ctx, tx, do(replaceCredentials, s.Request, c.Password, c.Question, c.Answer, s.ID))
 		return Choice{Standing: true, MailedAt: known(r.StartedAt), ExpiresAt: known(r.ExpiresAt)}, err
 	}
 	space, err := r.space()
@@ -74,7 +74,7 @@ var addressTaken string
 // reserve checks that the address is not the identifier of another space. It closes
 // overdue requests that still reserve the address. The unique indexes decide races.
 func reserve(ctx context.Context, tx *sqlx.Tx, e conversion.Email, at time.Time) error {
-	if _, err := tx.ExecContext(ctx, closeOverdueAddress, e.Key(), at); err != nil {
+	if err := run(ctx, tx, do(closeOverdueAddress, e.Key(), at)); err != nil {
 		return fmt.Errorf("close overdue requests: %w", err)
 	}
 	return checkFree(ctx, tx, e)
@@ -105,9 +105,8 @@ var reservedUntil string
 
 // reserved tells until when another request reserves an address (R22).
 func (db *DB) reserved(ctx context.Context, e conversion.Email) error {
-	var until stdsql.NullTime
-	err := db.x.GetContext(ctx, &until, reservedUntil, e.Key())
-	if err != nil && !errors.Is(err, stdsql.ErrNoRows) { // no rows: it has just ended
+	until, err := first[stdsql.NullTime](ctx, db.x, reservedUntil, e.Key()) // none: it has just ended
+	if err != nil {
 		return fmt.Errorf("look a reservation up: %w", err)
 	}
 	return &conversion.ReservedError{Until: until.Time}

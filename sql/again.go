@@ -20,8 +20,7 @@ var takeReinvitations string
 // is at work it does nothing, so nobody waits for it.
 func (db *DB) InviteAgain(ctx context.Context, keys *conversion.Keyring, limit int) (looked int, opened int64, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
-		var free bool
-		if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, importLock); err != nil || !free {
+		if free, err := get[bool](ctx, tx, tryLock, importLock); err != nil || !free {
 			return err
 		}
 		var due struct {

@@ -86,8 +86,7 @@ func (w *window) admit(ctx context.Context, f *fates) (err error) {
 	for i, key := range keys {
 		days[i] = w.allowances[key].Day
 	}
-	_, err = w.tx.ExecContext(ctx, takeBackAllowance, keys, days, numbers)
-	return err
+	return run(ctx, w.tx, do(takeBackAllowance, keys, days, numbers))
 }
 
 // perKey is how many of the mails count for each address.

@@ -3,7 +3,6 @@ package sql
 import (
 	"cmp"
 	"context"
-	stdsql "database/sql"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -107,8 +106,8 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 	if err != nil {
 		return result, false, err
 	}
-	var batch int64
-	if err := r.tx.GetContext(ctx, &batch, keepBatch, r.Hash[:], r.FileName, r.Sheet, c.ID); err != nil {
+	batch, err := get[int64](ctx, r.tx, keepBatch, r.Hash[:], r.FileName, r.Sheet, c.ID)
+	if err != nil {
 		return result, false, err
 	}
 	if err := r.openRequests(ctx, batch, c.ID); err != nil {
@@ -223,9 +222,8 @@ func (r *importRun) campaign(ctx context.Context) (Campaign, error) {
 	if r.Campaign != "" {
 		return campaignToJoin(ctx, r.tx, r.Campaign)
 	}
-	var found campaignRow
-	err := r.tx.GetContext(ctx, &found, campaignOfFile, r.Hash[:])
-	if errors.Is(err, stdsql.ErrNoRows) {
+	found, err := first[campaignRow](ctx, r.tx, campaignOfFile, r.Hash[:])
+	if err == nil && found.ID == 0 {
 		return r.newCampaign(ctx)
 	}
 	return found.campaign(), err

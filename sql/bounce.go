@@ -2,9 +2,7 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
-	"errors"
 
 	"github.com/jmoiron/sqlx"
 
@@ -47,13 +45,10 @@ func (db *DB) Bounced(ctx context.Context, request int64, generation int, class 
 // complained excludes the address that one mail went to, unless it is excluded without
 // end already. It does not know an address that the request has left since.
 func complained(ctx context.Context, tx *sqlx.Tx, request int64, generation int) (bool, error) {
-	var key string
-	err := tx.GetContext(ctx, &key, complainedAddress, request, generation)
-	if errors.Is(err, stdsql.ErrNoRows) {
-		return false, nil
+	key, err := first[string](ctx, tx, complainedAddress, request, generation)
+	if err != nil || key == "" {
+		return false, err
 	}
-	if err == nil {
-		_, err = excludeOne(ctx, tx, Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedAddress, Key: key}, Reason: "complaint"}, "worker")
-	}
+	_, err = excludeOne(ctx, tx, Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedAddress, Key: key}, Reason: "complaint"}, "worker")
 	return err == nil, err
 }

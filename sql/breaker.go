@@ -65,8 +65,8 @@ var (
 // count as two, and close the breaker. If it is not on record after all, the next one is.
 func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn Turn, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
-		var isOpen bool
-		if err := tx.GetContext(ctx, &isOpen, holdBreaker); err != nil {
+		isOpen, err := get[bool](ctx, tx, holdBreaker)
+		if err != nil {
 			return err
 		}
 		if err := run(ctx, tx, do(noteUnclear, pq.Int64Array(ids))); err != nil {
@@ -77,8 +77,7 @@ func (db *DB) NoteUnclear(ctx context.Context, ids []int64, reason string) (turn
 			turn, err = whileOpen(ctx, tx, reason)
 			return err
 		}
-		var recipients int
-		if err := tx.GetContext(ctx, &recipients, countUnclear, UnclearLimit); err != nil || recipients < UnclearLimit {
+		if recipients, err := get[int](ctx, tx, countUnclear, UnclearLimit); err != nil || recipients < UnclearLimit {
 			return err
 		}
 		turn = Opened
@@ -97,8 +96,7 @@ func whileOpen(ctx context.Context, tx *sqlx.Tx, reason string) (Turn, error) {
 	if err := run(ctx, tx, openSteps(reason, nil)...); err != nil {
 		return Unturned, err
 	}
-	var left bool
-	if err := tx.GetContext(ctx, &left, anyExcused); err != nil || left {
+	if left, err := get[bool](ctx, tx, anyExcused); err != nil || left {
 		return Opened, err
 	}
 	return Closed, run(ctx, tx, do(closeBreaker))
@@ -113,8 +111,7 @@ func (db *DB) Blame(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := db.x.ExecContext(ctx, blame, pq.Int64Array(ids))
-	return wrap(err, "blame refused mails")
+	return wrap(db.exec(ctx, blame, pq.Int64Array(ids)), "blame refused mails")
 }
 
 //go:embed query/claim_probe.sql
@@ -128,8 +125,7 @@ type Passage struct {
 
 // ClaimProbe looks whether the breaker is open, and takes the probe if one is due.
 func (db *DB) ClaimProbe(ctx context.Context) (Passage, error) {
-	var p Passage
-	err := db.x.GetContext(ctx, &p, claimProbe, ProbeEvery.Seconds())
+	p, err := get[Passage](ctx, db.x, claimProbe, ProbeEvery.Seconds())
 	return p, wrap(err, "claim the probe")
 }
 
@@ -138,6 +134,5 @@ var closeBreaker string
 
 // CloseBreaker lets mail flow again.
 func (db *DB) CloseBreaker(ctx context.Context) error {
-	_, err := db.x.ExecContext(ctx, closeBreaker)
-	return wrap(err, "close the breaker")
+	return wrap(db.exec(ctx, closeBreaker), "close the breaker")
 }

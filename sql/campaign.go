@@ -121,8 +121,7 @@ func (db *DB) Campaign(ctx context.Context, name string) (Campaign, error) {
 }
 
 func campaignOf(ctx context.Context, q sqlx.QueryerContext, query, name string) (Campaign, error) {
-	var row campaignRow
-	err := sqlx.GetContext(ctx, q, &row, query, name)
+	row, err := get[campaignRow](ctx, q, query, name)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return Campaign{}, fmt.Errorf("%w %q: `bascule campaign` lists them", ErrNoCampaign, name)
 	}

@@ -185,8 +185,8 @@ func (db *DB) launch(ctx context.Context, name, actor string, f func(*sqlx.Tx, C
 
 // move brings a campaign to another state, if its state is one of from.
 func move(ctx context.Context, tx *sqlx.Tx, c Campaign, to CampaignState, why, actor string, from ...CampaignState) error {
-	var n int
-	if err := tx.GetContext(ctx, &n, moveCampaign, c.ID, pq.Array(from), to, why, actor); err != nil {
+	n, err := get[int](ctx, tx, moveCampaign, c.ID, pq.Array(from), to, why, actor)
+	if err != nil {
 		return fmt.Errorf("bring campaign %q to %s: %w", c.Name, to, err)
 	}
 	if n == 0 {

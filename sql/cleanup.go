@@ -21,6 +21,5 @@ var fold string
 
 // Fold shortens the tally, so that reading it stays fast. Its sums do not change.
 func (db *DB) Fold(ctx context.Context) error {
-	_, err := db.x.ExecContext(ctx, fold, foldLock)
-	return wrap(err, "fold the tally")
+	return wrap(db.exec(ctx, fold, foldLock), "fold the tally")
 }

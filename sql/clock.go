@@ -41,7 +41,6 @@ func (db *DB) Now(ctx context.Context) (time.Time, error) {
 }
 
 func now(ctx context.Context, q sqlx.QueryerContext) (time.Time, error) {
-	var t time.Time
-	err := sqlx.GetContext(ctx, q, &t, `SELECT bascule_now()`)
+	t, err := get[time.Time](ctx, q, `SELECT bascule_now()`)
 	return t, wrap(err, "read the clock")
 }

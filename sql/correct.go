@@ -25,9 +25,9 @@ type Correction struct {
 // The judge and the verdicts are those of a spreadsheet (D9). It returns
 // conversion.ErrNotFound for an unknown number.
 func (db *DB) Correct(ctx context.Context, c Correction) (v Verdict, result ImportResult, err error) {
-	var row numberedSpace
-	if err := found(db.x.GetContext(ctx, &row, numberedSpaces, pq.Array([]conversion.SubscriberNumber{c.Number}))); err != nil {
-		return v, result, wrap(err, "subscriber number %s", c.Number)
+	row, err := get[numberedSpace](ctx, db.x, numberedSpaces, pq.Array([]conversion.SubscriberNumber{c.Number}))
+	if err != nil {
+		return v, result, wrap(found(err), "subscriber number %s", c.Number)
 	}
 	space, err := row.space()
 	if err != nil {

@@ -163,9 +163,9 @@ func exclude(ctx context.Context, tx *sqlx.Tx, list []Exclusion, actor string) (
 		c.add(x)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(columns)) {
-		var named int
 		c := columns[kind]
-		if err := tx.GetContext(ctx, &named, excludeQuery, kind, c.keys, c.ends, c.reasons, actor); err != nil {
+		named, err := get[int](ctx, tx, excludeQuery, kind, c.keys, c.ends, c.reasons, actor)
+		if err != nil {
 			return 0, err
 		}
 		spaces += named

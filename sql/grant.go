@@ -88,8 +88,7 @@ func (db *DB) Grant(ctx context.Context, role string) error {
 }
 
 func checkGrantee(ctx context.Context, tx *sqlx.Tx, role string) error {
-	var owns stdsql.NullBool
-	err := tx.GetContext(ctx, &owns, `SELECT (SELECT pg_has_role(r.oid, c.relowner, 'MEMBER') FROM pg_roles r WHERE r.rolname = $1)
+	owns, err := get[stdsql.NullBool](ctx, tx, `SELECT (SELECT pg_has_role(r.oid, c.relowner, 'MEMBER') FROM pg_roles r WHERE r.rolname = $1)
 		FROM pg_class c WHERE c.oid = 'space'::regclass`, role)
 	switch {
 	case err != nil:
@@ -129,18 +128,18 @@ var quietSettings = [...]string{
 // one line the statements that a superuser has to run; "" if they were run already.
 func (db *DB) QuietLog(ctx context.Context, role string) (string, error) {
 	var database string
-	var isSet bool
-	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if err := tx.GetContext(ctx, &database, `SELECT current_database()`); err != nil {
+	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+		if database, err = get[string](ctx, tx, `SELECT current_database()`); err != nil {
 			return err
 		}
 		settings := make(pq.StringArray, len(quietSettings))
 		for i, s := range quietSettings {
 			settings[i] = strings.ReplaceAll(s, " ", "")
 		}
-		if err := tx.GetContext(ctx, &isSet, `SELECT coalesce((SELECT setconfig @> $2::text[] FROM pg_db_role_setting
+		isSet, err := get[bool](ctx, tx, `SELECT coalesce((SELECT setconfig @> $2::text[] FROM pg_db_role_setting
 			WHERE setrole = (SELECT oid FROM pg_roles WHERE rolname = $1) AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())), false)`,
-			role, settings); err != nil || isSet {
+			role, settings)
+		if err != nil || isSet {
 			return err
 		}
 		return run(ctx, tx, do(lockExclusively, grantLock), do(quiet(role, database)))
@@ -209,8 +208,7 @@ func grantScript(ctx context.Context, tx *sqlx.Tx, role string) (string, error) 
 // checkGranted finds failures that PostgreSQL only warns of. Only the owners of the
 // database and of the schema can grant rights on them.
 func checkGranted(ctx context.Context, tx *sqlx.Tx, role string) error {
-	var enough bool
-	err := tx.GetContext(ctx, &enough, `SELECT has_database_privilege($1, current_database(), 'CONNECT')
+	enough, err := get[bool](ctx, tx, `SELECT has_database_privilege($1, current_database(), 'CONNECT')
 		AND has_database_privilege($1, current_database(), 'TEMPORARY') AND has_schema_privilege($1, current_schema(), 'USAGE')`, role)
 	if err == nil && !enough {
 		err = errors.New("it also needs CONNECT and TEMPORARY on the database and USAGE on its schema: ask their owner")
@@ -241,18 +239,14 @@ func checkExcess(ctx context.Context, tx *sqlx.Tx, role string) error {
 	if n := len(excess); n > 0 {
 		return fmt.Errorf("%s (rights too many: %d): have its owner or a superuser say: %s", excess[0].What, n, excess[0].Remedy)
 	}
-	var version int
-	if err := tx.GetContext(ctx, &version, `SELECT current_setting('server_version_num')::int`); err != nil || version < 150000 {
+	if version, err := get[int](ctx, tx, `SELECT current_setting('server_version_num')::int`); err != nil || version < 150000 {
 		return err // before PostgreSQL 15, only a superuser may set it
 	}
-	var off bool
-	if err := tx.GetContext(ctx, &off, excessParameter, role); err != nil {
-		return err
+	off, err := get[bool](ctx, tx, excessParameter, role)
+	if err == nil && off {
+		err = fmt.Errorf("it may switch triggers off: have a superuser say: REVOKE SET ON PARAMETER session_replication_role FROM %s", pq.QuoteIdentifier(role))
 	}
-	if off {
-		return fmt.Errorf("it may switch triggers off: have a superuser say: REVOKE SET ON PARAMETER session_replication_role FROM %s", pq.QuoteIdentifier(role))
-	}
-	return nil
+	return err
 }
 
 // wanted lists the grants one by one: a table, a right and a column. The column is ""

@@ -37,9 +37,8 @@ var pendingIdentifier string
 // PendingIdentifier is the address that a code has yet to prove. It returns
 // conversion.ErrNotFound if there is none.
 func (db *DB) PendingIdentifier(ctx context.Context, s EnteredSpace) (conversion.Email, error) {
-	var a address
-	err := found(db.x.GetContext(ctx, &a, pendingIdentifier, s.RequestID))
-	return a.Email, wrap(err, "read the address that space %d awaits", s.ID)
+	a, err := get[address](ctx, db.x, pendingIdentifier, s.RequestID)
+	return a.Email, wrap(found(err), "read the address that space %d awaits", s.ID)
 }
 
 //go:embed query/change_identifier.sql

@@ -234,8 +234,5 @@ var renewClaim string
 // RenewClaim keeps mails for another Lease, as far as their tokens still hold them.
 func (db *DB) RenewClaim(ctx context.Context, mails []*Mail) error {
 	tokens, ids := claims(mails)
-	if _, err := db.x.ExecContext(ctx, renewClaim, tokens, ids, Lease.Seconds()); err != nil {
-		return fmt.Errorf("renew a claim: %w", err)
-	}
-	return nil
+	return wrap(db.exec(ctx, renewClaim, tokens, ids, Lease.Seconds()), "renew a claim")
 }

@@ -40,8 +40,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 // it keeps bytes as they come, and bascule's are UTF-8. An encoding can be chosen only as
 // a database is made.
 func (db *DB) checkEncoding(ctx context.Context) error {
-	var encoding string
-	err := db.x.GetContext(ctx, &encoding, `SHOW server_encoding`)
+	encoding, err := get[string](ctx, db.x, `SHOW server_encoding`)
 	if err == nil && encoding != "UTF8" && encoding != "SQL_ASCII" {
 		err = fmt.Errorf("the database is encoded in %s: make one by CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0", encoding)
 	}

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -70,23 +71,19 @@ func (db *DB) Opt(ctx context.Context, o Option) (Choice, error) {
 
 // optIn locks the request, then the space, in the order of an activation.
 func optIn(ctx context.Context, tx *sqlx.Tx, o Option) (Choice, error) {
-	var free bool
-	if err := tx.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock($1)`, spaceLock(o.Space)); err != nil {
-		return Choice{}, err
-	}
-	if !free {
-		return Choice{}, ErrBusy
+	if free, err := get[bool](ctx, tx, tryLock, spaceLock(o.Space)); err != nil || !free {
+		return Choice{}, cmp.Or(err, ErrBusy)
 	}
 	credentials, err := o.Credentials()
 	if err != nil {
 		return Choice{}, err
 	}
-	var locked int64
-	if err := tx.GetContext(ctx, &locked, lockOpenRequest, o.Space); err != nil {
+	locked, err := get[int64](ctx, tx, lockOpenRequest, o.Space)
+	if err != nil {
 		return Choice{}, err
 	}
-	var s lockedSpace
-	if err := tx.GetContext(ctx, &s, lockedSpaceQuery, o.Space); err != nil {
+	s, err := get[lockedSpace](ctx, tx, lockedSpaceQuery, o.Space)
+	if err != nil {
 		return Choice{}, err
 	}
 	switch {

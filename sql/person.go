@@ -222,8 +222,7 @@ func (db *DB) checkLaunch(ctx context.Context, q sqlx.QueryerContext, c Campaign
 	if db.fourEyes == nil {
 		return nil
 	}
-	var more bool
-	if err := sqlx.GetContext(ctx, q, &more, moreWait, c.ID, *db.fourEyes); err != nil || !more {
+	if more, err := get[bool](ctx, q, moreWait, c.ID, *db.fourEyes); err != nil || !more {
 		return err
 	}
 	return db.checkPrepared(ctx, q, pq.Int64Array{c.ID}, c.State == CampaignRunning, actor)
@@ -231,8 +230,7 @@ func (db *DB) checkLaunch(ctx context.Context, q sqlx.QueryerContext, c Campaign
 
 // checkPrepared returns a *FourEyesError if the actor prepared one of the campaigns.
 func (db *DB) checkPrepared(ctx context.Context, q sqlx.QueryerContext, campaigns pq.Int64Array, running bool, actor string) error {
-	var prepared bool
-	err := sqlx.GetContext(ctx, q, &prepared, preparedBy, campaigns, actor)
+	prepared, err := get[bool](ctx, q, preparedBy, campaigns, actor)
 	if err == nil && prepared {
 		err = &FourEyesError{actor, *db.fourEyes, running}
 	}
@@ -258,8 +256,7 @@ func (r *importRun) checkRows(ctx context.Context) error {
 	if r.fourEyes == nil {
 		return nil
 	}
-	var more bool
-	err := r.tx.GetContext(ctx, &more, moreLeave, *r.fourEyes)
+	more, err := get[bool](ctx, r.tx, moreLeave, *r.fourEyes)
 	if err == nil && more {
 		err = &FourEyesError{r.Actor, *r.fourEyes, true}
 	}

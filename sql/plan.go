@@ -242,8 +242,7 @@ func (db *DB) PlanReissue(ctx context.Context, key conversion.KeyID) (Plan, erro
 }
 
 func (db *DB) checkUsed(ctx context.Context, key conversion.KeyID) error {
-	var used bool
-	if err := db.x.GetContext(ctx, &used, keyUsed, key); err != nil || used {
+	if used, err := get[bool](ctx, db.x, keyUsed, key); err != nil || used {
 		return wrap(err, "look for key %s", key)
 	}
 	var known pq.StringArray

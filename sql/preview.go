@@ -57,6 +57,5 @@ var notePreview string
 // NotePreview records that a preview was made; what contains no address (I9). texts is a
 // digest of the texts that somebody was sent; "" if nobody was.
 func (db *DB) NotePreview(ctx context.Context, c Campaign, what, texts, actor string) error {
-	_, err := db.x.ExecContext(ctx, notePreview, c.ID, actor, what, texts)
-	return wrap(err, "record a preview of campaign %q", c.Name)
+	return wrap(db.exec(ctx, notePreview, c.ID, actor, what, texts), "record a preview of campaign %q", c.Name)
 }

@@ -50,10 +50,7 @@ func (db *DB) FinishRecaps(ctx context.Context, token string, done []RenderedRec
 	for _, r := range done {
 		ids, pdfs, hashes = append(ids, r.ObligationID), append(pdfs, r.PDF), append(hashes, r.SHA256[:])
 	}
-	err := again(func() error {
-		_, err := db.x.ExecContext(ctx, finishRecaps, token, ids, pdfs, hashes)
-		return err
-	})
+	err := again(func() error { return db.exec(ctx, finishRecaps, token, ids, pdfs, hashes) })
 	return wrap(err, "keep %d recaps", len(done))
 }
 

@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -88,16 +87,12 @@ type room struct {
 }
 
 func (r *releasing) run(ctx context.Context, id int64) (int, error) {
-	var c campaignRow
-	err := r.tx.GetContext(ctx, &c, lockRunning, id)
-	if errors.Is(err, stdsql.ErrNoRows) { // another process releases, or the campaign was stopped
-		return 0, nil
-	}
-	if err != nil {
+	c, err := first[campaignRow](ctx, r.tx, lockRunning, id)
+	if err != nil || c.ID == 0 { // another process releases, or the campaign was stopped
 		return 0, err
 	}
-	var m room
-	if err := r.tx.GetContext(ctx, &m, releaseRoom, id, releasedFew, c.PerDay > 0 || c.Pilot > 0); err != nil {
+	m, err := get[room](ctx, r.tx, releaseRoom, id, releasedFew, c.PerDay > 0 || c.Pilot > 0)
+	if err != nil {
 		return 0, err
 	}
 	if c.Pilot > 0 && m.Total+m.Unstarted >= c.Pilot && !m.Busy {
@@ -142,8 +137,7 @@ func (r *releasing) open(ctx context.Context, c campaignRow, now time.Time) (boo
 		return true, nil
 	}
 	until := r.enoughUntil(now, time.Duration(c.MinHelp)*time.Minute)
-	_, err := r.tx.ExecContext(ctx, openCampaign, c.ID, until)
-	return until.After(now), err
+	return until.After(now), run(ctx, r.tx, do(openCampaign, c.ID, until))
 }
 
 // ahead is how many minutes enoughUntil looks ahead: releases follow each other closer.
@@ -175,7 +169,7 @@ func (r *releasing) release(ctx context.Context, id int64, n int) (released int,
 	if n <= 0 {
 		return 0, nil
 	}
-	if _, err := r.tx.ExecContext(ctx, wakeHeld, id, releasedMost); err != nil {
+	if err := run(ctx, r.tx, do(wakeHeld, id, releasedMost)); err != nil {
 		return 0, err
 	}
 	var priorities []int
@@ -187,8 +181,8 @@ func (r *releasing) release(ctx context.Context, id int64, n int) (released int,
 			if released >= n {
 				return released, nil
 			}
-			var some int
-			if err := r.tx.GetContext(ctx, &some, release, id, priority, holds, n-released); err != nil {
+			some, err := get[int](ctx, r.tx, release, id, priority, holds, n-released)
+			if err != nil {
 				return released, err
 			}
 			released += some

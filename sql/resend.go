@@ -46,12 +46,12 @@ type latest struct {
 // conversion.ErrNotFound or a *StateError. why is for the audit log, and may be "".
 func (db *DB) Resend(ctx context.Context, number conversion.SubscriberNumber, why, actor string) error {
 	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
-		var id int64
-		if err := found(tx.GetContext(ctx, &id, lockLatestRequest, number)); err != nil {
-			return err
+		id, err := get[int64](ctx, tx, lockLatestRequest, number)
+		if err != nil {
+			return found(err)
 		}
-		var r latest
-		if err := tx.GetContext(ctx, &r, latestRequest, id); err != nil {
+		r, err := get[latest](ctx, tx, latestRequest, id)
+		if err != nil {
 			return err
 		}
 		if err := resendRefusal(number, r.State, r.Resends, r.LeftAlone); err != nil {

@@ -58,9 +58,9 @@ func (s step) or(none error) step {
 }
 
 // run runs the steps, one after the other.
-func run(ctx context.Context, tx *sqlx.Tx, steps ...step) error {
+func run(ctx context.Context, x sqlx.ExecerContext, steps ...step) error {
 	for _, s := range steps {
-		n, err := affected(tx.ExecContext(ctx, s.query, s.args...))
+		n, err := affected(x.ExecContext(ctx, s.query, s.args...))
 		if err == nil && n == 0 {
 			err = s.none
 		}
@@ -74,6 +74,26 @@ func run(ctx context.Context, tx *sqlx.Tx, steps ...step) error {
 // steps runs the steps in a transaction.
 func (db *DB) steps(ctx context.Context, steps ...step) error {
 	return db.inTx(ctx, func(tx *sqlx.Tx) error { return run(ctx, tx, steps...) })
+}
+
+// exec runs one statement that returns no rows.
+func (db *DB) exec(ctx context.Context, query string, args ...any) error {
+	return busy(run(ctx, db.x, do(query, args...)))
+}
+
+// get reads the one row of a query.
+func get[T any](ctx context.Context, q sqlx.QueryerContext, query string, args ...any) (row T, err error) {
+	err = sqlx.GetContext(ctx, q, &row, query, args...)
+	return row, err
+}
+
+// first reads the first row of a query, the zero T if there is none.
+func first[T any](ctx context.Context, q sqlx.QueryerContext, query string, args ...any) (T, error) {
+	row, err := get[T](ctx, q, query, args...)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		err = nil
+	}
+	return row, err
 }
 
 // readRows streams the rows of a query. The rows are closed when the loop ends.
@@ -117,8 +137,6 @@ func copyRows[T any](ctx context.Context, tx *sqlx.Tx, rows iter.Seq2[T, error],
 		}
 		n++
 	}
-	if _, err := stmt.ExecContext(ctx); err != nil {
-		return n, err
-	}
-	return n, nil
+	_, err = stmt.ExecContext(ctx)
+	return n, err
 }

@@ -34,9 +34,8 @@ var recapOfSession string
 // RecapOfSession returns the recap that the session with this cookie's SHA-256
 // may see. It returns conversion.ErrNotFound if the session is unknown or over.
 func (db *DB) RecapOfSession(ctx context.Context, tokenHash [32]byte) (Recap, error) {
-	var r Recap
-	err := found(db.x.GetContext(ctx, &r, recapOfSession, tokenHash[:]))
-	return r, wrap(err, "read the recap")
+	r, err := get[Recap](ctx, db.x, recapOfSession, tokenHash[:])
+	return r, wrap(found(err), "read the recap")
 }
 
 // SpaceSession is how long a session opened by address and password lasts.
@@ -59,9 +58,8 @@ var findIdentifier string
 // conversion.ErrNotFound. A caller that must not tell whether an address is known
 // hashes all the same.
 func (db *DB) FindIdentifier(ctx context.Context, email conversion.Email) (Identifier, error) {
-	var i Identifier
-	err := found(db.x.GetContext(ctx, &i, findIdentifier, email.Key()))
-	return i, wrap(err, "find an identifier")
+	i, err := get[Identifier](ctx, db.x, findIdentifier, email.Key())
+	return i, wrap(found(err), "find an identifier")
 }
 
 //go:embed query/enter_space.sql
@@ -71,10 +69,7 @@ var enterSpace string
 // just been matched. It returns conversion.ErrNotFound if the password or the identifier
 // was changed meanwhile. No session opened with the old one outlives a change.
 func (db *DB) EnterSpace(ctx context.Context, i Identifier, tokenHash [32]byte) error {
-	n, err := affected(db.x.ExecContext(ctx, enterSpace, i.SpaceID, i.Password, tokenHash[:], SpaceSession.Seconds(), i.RequestID, i.Email))
-	if err == nil && n == 0 {
-		err = conversion.ErrNotFound
-	}
+	err := run(ctx, db.x, do(enterSpace, i.SpaceID, i.Password, tokenHash[:], SpaceSession.Seconds(), i.RequestID, i.Email).or(conversion.ErrNotFound))
 	return wrap(busy(err), "enter space %d", i.SpaceID)
 }
 
@@ -114,8 +109,7 @@ var leaveSpace string
 
 // LeaveSpace ends a session. An unknown session is over already.
 func (db *DB) LeaveSpace(ctx context.Context, tokenHash [32]byte) error {
-	_, err := db.x.ExecContext(ctx, leaveSpace, tokenHash[:])
-	return wrap(busy(err), "end a session")
+	return wrap(db.exec(ctx, leaveSpace, tokenHash[:]), "end a session")
 }
 
 //go:embed query/sign_out.sql
@@ -128,6 +122,5 @@ func (db *DB) SignOut(ctx context.Context, tokenHashes ...[32]byte) error {
 	for _, h := range tokenHashes {
 		hashes = append(hashes, h[:])
 	}
-	_, err := db.x.ExecContext(ctx, signOut, hashes)
-	return wrap(busy(err), "sign out")
+	return wrap(db.exec(ctx, signOut, hashes), "sign out")
 }

@@ -2,9 +2,7 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
-	"errors"
 	"time"
 
 	"bascule/internal/conversion"
@@ -16,8 +14,7 @@ var noteSiege string
 // NoteSiege records that strangers guess at an address, and are stopped. A mail tells
 // the owner, once a day. If no password space has the address, nothing is recorded.
 func (db *DB) NoteSiege(ctx context.Context, email conversion.Email) error {
-	_, err := db.x.ExecContext(ctx, noteSiege, email.Key())
-	return wrap(busy(err), "note a siege")
+	return wrap(db.exec(ctx, noteSiege, email.Key()), "note a siege")
 }
 
 //go:embed query/besieged.sql
@@ -41,15 +38,6 @@ type Siege struct {
 //go:embed query/siege.sql
 var siegeQuery string
 
-// siege is the zero Siege if there was none within a day.
-func (db *DB) siege(ctx context.Context, space int64) (s Siege, err error) {
-	err = db.x.GetContext(ctx, &s, siegeQuery, space)
-	if errors.Is(err, stdsql.ErrNoRows) {
-		err = nil
-	}
-	return s, err
-}
-
 //go:embed query/note_refused.sql
 var noteRefused string
 
@@ -71,6 +59,5 @@ var (
 // also counts an address of no space: the time that a refusal takes must not tell known
 // addresses from others.
 func (db *DB) NoteRefused(ctx context.Context, email conversion.Email, r Refusal, b Bucket) error {
-	_, err := db.x.ExecContext(ctx, noteRefused, b.Name, b.Every.Seconds(), b.Burst, email.Key(), r.Event, r.Why)
-	return wrap(busy(err), "note a refusal")
+	return wrap(db.exec(ctx, noteRefused, b.Name, b.Every.Seconds(), b.Burst, email.Key(), r.Event, r.Why), "note a refusal")
 }

@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
 	"errors"
 	"time"
@@ -51,8 +50,7 @@ func (db *DB) NoteEntries(ctx context.Context, byCampaign map[int64]Entries) err
 	for id, e := range byCampaign {
 		ids, all, failed = append(ids, id), append(all, int64(e.All)), append(failed, int64(e.Failed))
 	}
-	_, err := db.x.ExecContext(ctx, noteEntries, ids, all, failed)
-	return wrap(err, "note entries")
+	return wrap(db.exec(ctx, noteEntries, ids, all, failed), "note entries")
 }
 
 // An Alert is a mail to the operator.
@@ -89,12 +87,8 @@ func (db *DB) StopCampaign(ctx context.Context, id int64, why string, a Alert) (
 // between.
 func (db *DB) SendAlert(ctx context.Context, send func(Alert) error) (found bool, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
-		var a Alert
-		err := tx.GetContext(ctx, &a, lockAlert)
-		if errors.Is(err, stdsql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
+		a, err := first[Alert](ctx, tx, lockAlert)
+		if err != nil || a.ID == 0 {
 			return err
 		}
 		found = true

@@ -297,7 +297,7 @@ func (w *window) settle(ctx context.Context, f *fates) error {
 		if len(rest.ids) == 0 {
 			continue
 		}
-		if _, err := w.tx.ExecContext(ctx, rest.query, append([]any{rest.ids}, rest.args...)...); err != nil {
+		if err := run(ctx, w.tx, do(rest.query, append([]any{rest.ids}, rest.args...)...)); err != nil {
 			return err
 		}
 	}

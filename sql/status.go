@@ -148,8 +148,8 @@ func (db *DB) checkBatch(ctx context.Context, batch int64) error {
 	if batch == 0 {
 		return nil
 	}
-	var exists bool
-	if err := db.x.GetContext(ctx, &exists, batchExists, batch); err != nil {
+	exists, err := get[bool](ctx, db.x, batchExists, batch)
+	if err != nil {
 		return fmt.Errorf("look batch %d up: %w", batch, err)
 	}
 	if !exists {

@@ -63,10 +63,9 @@ var (
 // Story tells the whole story of a subscriber number. It returns
 // conversion.ErrNotFound for an unknown one.
 func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (Story, error) {
-	var row numberedSpace
-	err := found(db.x.GetContext(ctx, &row, numberedSpaces, pq.Array([]conversion.SubscriberNumber{number})))
+	row, err := get[numberedSpace](ctx, db.x, numberedSpaces, pq.Array([]conversion.SubscriberNumber{number}))
 	if err != nil {
-		return Story{}, wrap(err, "subscriber number %s", number)
+		return Story{}, wrap(found(err), "subscriber number %s", number)
 	}
 	s := Story{Email: row.Email, SwitchedAt: known(row.SwitchedAt)}
 	if s.Space, err = row.space(); err != nil {
@@ -78,7 +77,7 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 	if s.At, err = db.Now(ctx); err != nil {
 		return Story{}, err
 	}
-	if s.Siege, err = db.siege(ctx, row.ID); err != nil {
+	if s.Siege, err = first[Siege](ctx, db.x, siegeQuery, row.ID); err != nil {
 		return Story{}, fmt.Errorf("read the siege of %s: %w", number, err)
 	}
 	for r, err := range readRequests(ctx, db.x, 0, row.ID, 0, s.At) {

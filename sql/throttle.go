@@ -38,8 +38,7 @@ var countFailure string
 // CountFailure adds one failed attempt to each bucket.
 func (db *DB) CountFailure(ctx context.Context, buckets ...Bucket) error {
 	names, every, _ := bucketArrays(buckets)
-	_, err := db.x.ExecContext(ctx, countFailure, names, every)
-	return wrap(busy(err), "count a failure")
+	return wrap(db.exec(ctx, countFailure, names, every), "count a failure")
 }
 
 func bucketArrays(buckets []Bucket) (names pq.ByteaArray, every pq.Float64Array, bursts pq.Int64Array) {
@@ -56,6 +55,5 @@ var fillBucket string
 
 // FillBucket makes a bucket refuse for one Every from now, whatever it counted.
 func (db *DB) FillBucket(ctx context.Context, b Bucket) error {
-	_, err := db.x.ExecContext(ctx, fillBucket, b.Name, b.Every.Seconds(), b.Burst)
-	return wrap(busy(err), "fill a throttle")
+	return wrap(db.exec(ctx, fillBucket, b.Name, b.Every.Seconds(), b.Burst), "fill a throttle")
 }

@@ -165,4 +165,7 @@ const (
 	personLock             // changes of who may act
 )
 
-const lockExclusively = `SELECT pg_advisory_xact_lock($1)`
+const (
+	lockExclusively = `SELECT pg_advisory_xact_lock($1)`
+	tryLock         = `SELECT pg_try_advisory_xact_lock($1)` // tells whether it has the lock
+)

@@ -26,14 +26,12 @@ var (
 // NoteWorker says that the worker of an id, a UUID, is alive. Of its first call, version
 // and texts stay on record.
 func (db *DB) NoteWorker(ctx context.Context, id, version, texts string) error {
-	_, err := db.x.ExecContext(ctx, noteWorker, id, version, texts)
-	return wrap(err, "say that this worker is alive")
+	return wrap(db.exec(ctx, noteWorker, id, version, texts), "say that this worker is alive")
 }
 
 // ForgetWorker says that a worker stops.
 func (db *DB) ForgetWorker(ctx context.Context, id string) error {
-	_, err := db.x.ExecContext(ctx, `DELETE FROM worker WHERE id = $1`, id)
-	return wrap(err, "say that this worker stops")
+	return wrap(db.exec(ctx, `DELETE FROM worker WHERE id = $1`, id), "say that this worker stops")
 }
 
 // Workers are those that did not stop, the one that was heard of last first. One that is
