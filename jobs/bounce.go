@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,18 +43,13 @@ const (
 
 // Run looks at the folder until ctx ends.
 func (b *Bouncer) Run(ctx context.Context) error {
-	ticker := time.NewTicker(bounceEvery)
-	defer ticker.Stop()
-	for {
+	for ctx.Err() == nil {
 		if err := b.Look(ctx); err != nil && ctx.Err() == nil {
 			b.Log.Error("cannot read bounces; they stay where they are", "err", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+		pause(ctx, bounceEvery, nil)
 	}
+	return nil
 }
 
 // Look reads every mail that is there now. A mail that cannot be read stays, and the
@@ -129,6 +123,7 @@ func readStart(path string) ([]byte, error) {
 }
 
 // signedPath matches our return path: anything+request.generation.signature@anywhere.
+// Its numbers are not too large.
 var signedPath = regexp.MustCompile(`\+(\d{1,18}\.\d{1,9})\.([0-9a-z]{10})@`)
 
 // signed finds our signed return path where a bounce names its own recipient. A path
@@ -140,19 +135,10 @@ func (b *Bouncer) signed(r bounce.Report) (request int64, generation int, ok boo
 	for _, path := range r.Paths {
 		for _, match := range signedPath.FindAllStringSubmatch(strings.ToLower(path), -1) {
 			if b.Keys.VerifyPath(match[1], match[2]) {
-				return parsePath(match[1])
+				_, err := fmt.Sscanf(match[1], "%d.%d", &request, &generation)
+				return request, generation, err == nil
 			}
 		}
 	}
 	return 0, 0, false
-}
-
-func parsePath(s string) (request int64, generation int, ok bool) {
-	r, g, _ := strings.Cut(s, ".")
-	request, err := strconv.ParseInt(r, 10, 64)
-	if err != nil {
-		return 0, 0, false
-	}
-	generation, err = strconv.Atoi(g)
-	return request, generation, err == nil
 }

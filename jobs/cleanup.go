@@ -27,38 +27,15 @@ const (
 
 // Run cleans up until ctx ends. Any number may run side by side.
 func (c *Cleaner) Run(ctx context.Context) {
-	failing := false
-	for ctx.Err() == nil {
-		err := c.Clean(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			c.Log.Warn("cannot clean up; it is tried again", "err", err)
-		}
-		failing = err != nil
-		pause(ctx, c.Every, nil)
-	}
+	repeat(ctx, c.Every, c.Log, "cannot clean up; it is tried again", c.Clean)
 }
 
 // Clean looks once.
 func (c *Cleaner) Clean(ctx context.Context) error {
-	for {
-		n, err := c.cleanOnce(ctx)
-		if err != nil {
-			return err
-		}
-		if n < cleanSize {
-			return c.fold(ctx)
-		}
+	if _, err := exhaust(ctx, cleanSize, statementTimeout, c.DB.CleanUp); err != nil {
+		return err
 	}
-}
-
-func (c *Cleaner) fold(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	return c.DB.Fold(ctx)
-}
-
-func (c *Cleaner) cleanOnce(ctx context.Context) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
-	return c.DB.CleanUp(ctx, cleanSize)
 }

@@ -33,53 +33,16 @@ func (e *Expirer) Run(ctx context.Context) error {
 		return nil
 	}
 	defer e.running.Unlock()
-	if err := e.remind(ctx); err != nil {
-		return err
-	}
-	expired := 0
-	for {
-		swept, err := e.sweep(ctx)
-		if err != nil {
-			return err
-		}
-		expired += swept.Expired
-		if swept.Deadlines < sweepSize {
-			break
-		}
-	}
-	if expired > 0 {
-		e.Log.Info("requests expired", "count", expired)
-	}
-	return nil
-}
-
-// remind makes reminders due until all deadlines at half time have been looked at (D16).
-func (e *Expirer) remind(ctx context.Context) error {
-	reminded := 0
-	for {
-		looked, err := e.look(ctx)
-		if err != nil {
-			return err
-		}
-		reminded += looked.Reminded
-		if looked.Deadlines < sweepSize {
-			break
-		}
-	}
+	reminded, err := exhaust(ctx, sweepSize, sweepTimeout, e.DB.Remind)
 	if reminded > 0 {
 		e.Log.Info("reminders are due", "count", reminded)
 	}
-	return nil
-}
-
-func (e *Expirer) look(ctx context.Context) (sql.Looked, error) {
-	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
-	defer cancel()
-	return e.DB.Remind(ctx, sweepSize)
-}
-
-func (e *Expirer) sweep(ctx context.Context) (sql.Swept, error) {
-	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
-	defer cancel()
-	return e.DB.Sweep(ctx, sweepSize)
+	if err != nil {
+		return err
+	}
+	expired, err := exhaust(ctx, sweepSize, sweepTimeout, e.DB.Sweep)
+	if expired > 0 {
+		e.Log.Info("requests expired", "count", expired)
+	}
+	return err
 }

@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"bascule/sql"
 
@@ -14,9 +13,8 @@ import (
 // that nobody would mail.
 type Presence struct {
 	DB      *sql.DB
-	Version string        // of the program
-	Texts   string        // digest of the texts of its mails
-	Every   time.Duration // between two words
+	Version string // of the program
+	Texts   string // digest of the texts of its mails
 	Log     *slog.Logger
 }
 
@@ -25,24 +23,15 @@ const presentEvery = sql.WorkerSilence / 4
 
 // Run says it until ctx ends; then it says that the worker stops.
 func (p *Presence) Run(ctx context.Context) {
-	id, failing := uuid.NewString(), false
-	for ctx.Err() == nil {
-		err := p.say(ctx, id)
-		if err != nil && !failing && ctx.Err() == nil {
-			p.Log.Warn("cannot say that this worker is alive; it is tried again", "err", err)
-		}
-		failing = err != nil
-		pause(ctx, p.Every, nil)
-	}
+	id := uuid.NewString()
+	repeat(ctx, presentEvery, p.Log, "cannot say that this worker is alive; it is tried again", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+		defer cancel()
+		return p.DB.NoteWorker(ctx, id, p.Version, p.Texts)
+	})
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	if err := p.DB.ForgetWorker(ctx, id); err != nil {
 		p.Log.Warn("cannot say that this worker stops", "err", err)
 	}
-}
-
-func (p *Presence) say(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
-	return p.DB.NoteWorker(ctx, id, p.Version, p.Texts)
 }

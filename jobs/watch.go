@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -17,17 +16,9 @@ import (
 // Watcher stops a campaign that does harm (D15), and mails the operator why. Any
 // number may run side by side.
 type Watcher struct {
-	DB    *sql.DB
-	Every time.Duration // between two looks
-	Log   *slog.Logger
-
-	Alert    conversion.Email // where alerts go; zero: nowhere but into the log
-	Composer *mail.Composer
-	Relay    *smtp.Client
-	From     conversion.Email // the return path of alerts
-	Domain   string           // ours, for their Message-IDs
-
-	Metrics *Metrics // may be nil
+	Mailer *Mailer          // whose relay takes the alerts
+	Alert  conversion.Email // where alerts go; zero: nowhere but into the log
+	Every  time.Duration    // between two looks
 }
 
 // watchEvery is how often campaigns are looked at (D15).
@@ -76,22 +67,14 @@ func percent(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) }
 
 // Run watches until ctx ends.
 func (w *Watcher) Run(ctx context.Context) {
-	failing := false
-	for ctx.Err() == nil {
-		err := w.Look(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			w.Log.Warn("cannot watch the campaigns, or tell of them; it is tried again", "err", err)
-		}
-		failing = err != nil
-		pause(ctx, w.Every, nil)
-	}
+	repeat(ctx, w.Every, w.Mailer.Log, "cannot watch the campaigns, or tell of them; it is tried again", w.Look)
 }
 
 // Look looks once: it stops campaigns that do harm, then tells the operator.
 func (w *Watcher) Look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	list, err := w.DB.Signals(ctx)
+	list, err := w.Mailer.DB.Signals(ctx)
 	if err != nil {
 		return err
 	}
@@ -106,15 +89,15 @@ func (w *Watcher) Look(ctx context.Context) error {
 }
 
 func (w *Watcher) stop(ctx context.Context, s sql.CampaignSignals, why, motif string) error {
-	stopped, err := w.DB.StopCampaign(ctx, s.ID, why, sql.Alert{
+	stopped, err := w.Mailer.DB.StopCampaign(ctx, s.ID, why, sql.Alert{
 		Subject: fmt.Sprintf("Campagne «\u00a0%s\u00a0» arrêtée", s.Name),
 		Text: fmt.Sprintf("La campagne «\u00a0%s\u00a0» est en pause\u00a0: %s.\n", s.Name, motif) +
 			"Plus aucune invitation ne part. Les codes déjà envoyés restent valables.\n" +
 			"Voyez «\u00a0bascule campaign show\u00a0», réparez la cause, puis «\u00a0bascule campaign resume\u00a0».",
 	})
 	if stopped {
-		w.Log.Error("a campaign was stopped", "campaign", s.ID, "why", why)
-		w.Metrics.stop()
+		w.Mailer.Log.Error("a campaign was stopped", "campaign", s.ID, "why", why)
+		w.Mailer.Metrics.stop()
 	}
 	return err
 }
@@ -126,7 +109,7 @@ func (w *Watcher) tell(ctx context.Context) error {
 		return nil
 	}
 	for {
-		found, err := w.DB.SendAlert(ctx, func(a sql.Alert) error { return w.send(ctx, a) })
+		found, err := w.Mailer.DB.SendAlert(ctx, func(a sql.Alert) error { return w.send(ctx, a) })
 		if err != nil || !found {
 			return err
 		}
@@ -134,12 +117,13 @@ func (w *Watcher) tell(ctx context.Context) error {
 }
 
 func (w *Watcher) send(ctx context.Context, a sql.Alert) error {
-	body := w.Composer.Alert(mail.Alert{
-		Head:    mail.Head{ID: mail.MessageID("alert", a.ID, 0, 0, w.Domain), Date: a.MadeAt, To: w.Alert},
+	m := w.Mailer
+	body := m.Composer.Alert(mail.Alert{
+		Head:    mail.Head{ID: mail.MessageID("alert", a.ID, 0, 0, m.Domain), Date: a.MadeAt, To: w.Alert},
 		Subject: a.Subject, Text: a.Text,
 	})
 	var outcome smtp.Outcome
-	w.Relay.Send(ctx, []smtp.Message{{Envelope: smtp.Envelope{From: w.From, To: w.Alert}, Body: body}}, nil,
+	m.Relay.Send(ctx, []smtp.Message{{Envelope: smtp.Envelope{From: m.ReturnPath, To: w.Alert}, Body: body}}, nil,
 		func(_ int, o smtp.Outcome) { outcome = o })
 	if outcome.Kind != smtp.Accepted {
 		return fmt.Errorf("mail to ALERT_EMAIL: %s", outcome)

@@ -50,8 +50,9 @@ func (s *stage) watch(alert conversion.Email) {
 		s.t.Fatal(err)
 	}
 	relay := smtp.NewClient(cfg, 1)
-	w := &jobs.Watcher{DB: s.db.DB, Every: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(s.log, nil)), Alert: alert,
-		Composer: text, Relay: relay, From: sqltest.Email(s.t, "ne-pas-repondre@bascule.example"), Domain: "espace.example"}
+	m := &jobs.Mailer{DB: s.db.DB, Composer: text, Relay: relay, ReturnPath: sqltest.Email(s.t, "ne-pas-repondre@bascule.example"),
+		Domain: "espace.example", Log: slog.New(slog.NewTextHandler(s.log, nil))}
+	w := &jobs.Watcher{Mailer: m, Alert: alert, Every: 20 * time.Millisecond}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); w.Run(ctx) }()

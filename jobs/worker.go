@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"bascule/internal/conversion"
 	"bascule/queue"
@@ -41,20 +42,38 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer server.Shutdown()
 	var others sync.WaitGroup
 	others.Go(func() { (&Cleaner{DB: w.DB, Every: cleanEvery, Log: w.Log}).Run(ctx) })
-	others.Go(func() { (&Inviter{DB: w.DB, Keys: w.Mailer.Keys, Every: inviteEvery, Log: w.Log}).Run(ctx) })
-	others.Go(func() { w.watcher().Run(ctx) })
-	others.Go(func() { w.presence().Run(ctx) })
+	others.Go(func() { (&Inviter{DB: w.DB, Keys: w.Mailer.Keys, Log: w.Log}).Run(ctx) })
+	others.Go(func() { (&Watcher{Mailer: w.Mailer, Alert: w.Alert, Every: watchEvery}).Run(ctx) })
+	others.Go(func() {
+		(&Presence{DB: w.DB, Version: w.Version, Texts: w.Mailer.Composer.Digest(""), Log: w.Log}).Run(ctx)
+	})
 	defer others.Wait()
 	(&Dispatcher{DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log, Help: w.Mailer.Help, Lifetime: w.Mailer.Lifetime}).Run(ctx)
 	return nil
 }
 
-func (w *Worker) presence() *Presence {
-	return &Presence{DB: w.DB, Version: w.Version, Texts: w.Mailer.Composer.Digest(""), Every: presentEvery, Log: w.Log}
+// repeat calls f again and again until ctx ends. Of failures in a row it logs the first.
+func repeat(ctx context.Context, every time.Duration, log *slog.Logger, failure string, f func(context.Context) error) {
+	failing := false
+	for ctx.Err() == nil {
+		err := f(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			log.Warn(failure, "err", err)
+		}
+		failing = err != nil
+		pause(ctx, every, nil)
+	}
 }
 
-func (w *Worker) watcher() *Watcher {
-	m := w.Mailer
-	return &Watcher{DB: w.DB, Every: watchEvery, Log: w.Log, Alert: w.Alert, Composer: m.Composer, Relay: m.Relay,
-		From: m.ReturnPath, Domain: m.Domain, Metrics: m.Metrics}
+// exhaust looks until fewer rows than size are found. Each look ends within limit. It
+// returns how much they did.
+func exhaust(ctx context.Context, size int, limit time.Duration, look func(context.Context, int) (sql.Looked, error)) (done int, err error) {
+	for found := size; found == size && err == nil; {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		var l sql.Looked
+		l, err = look(ctx, size)
+		cancel()
+		found, done = l.Found, done+l.Done
+	}
+	return done, err
 }

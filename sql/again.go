@@ -15,11 +15,11 @@ import (
 var takeReinvitations string
 
 // InviteAgain opens new requests after up to limit expired ones whose time has come, as
-// Retry does without names (D16). Their campaigns hold the invitations. It returns how
-// many expired requests it looked at, and how many new ones it opened. While an import
+// Retry does without names (D16). Their campaigns hold the invitations. While an import
 // is at work it does nothing, so nobody waits for it.
-func (db *DB) InviteAgain(ctx context.Context, keys *conversion.Keyring, limit int) (looked int, opened int64, err error) {
-	err = db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+func (db *DB) InviteAgain(ctx context.Context, keys *conversion.Keyring, limit int) (l Looked, err error) {
+	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		l = Looked{}
 		if free, err := get[bool](ctx, tx, tryLock, importLock); err != nil || !free {
 			return err
 		}
@@ -30,15 +30,15 @@ func (db *DB) InviteAgain(ctx context.Context, keys *conversion.Keyring, limit i
 		if err := tx.GetContext(ctx, &due, takeReinvitations, limit); err != nil {
 			return err
 		}
-		looked = due.Taken
-		if len(due.Requests) == 0 {
+		if l.Found = due.Taken; len(due.Requests) == 0 {
 			return nil
 		}
-		opened, err = affected(tx.ExecContext(ctx, retry, due.Requests, false, false, keys.Newest(), "worker", "the code expired, the certificate ends soon", 0))
+		opened, err := affected(tx.ExecContext(ctx, retry, due.Requests, false, false, keys.Newest(), "worker", "the code expired, the certificate ends soon", 0))
+		l.Done = int(opened)
 		return err
 	})
 	if err != nil {
-		return 0, 0, fmt.Errorf("invite again: %w", err)
+		return Looked{}, fmt.Errorf("invite again: %w", err)
 	}
-	return looked, opened, nil
+	return l, nil
 }

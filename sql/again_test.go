@@ -39,8 +39,8 @@ func (d *desk) expireAt(at time.Time, n int) {
 	d.must(err)
 	swept, err := d.Sweep(d.ctx, 100)
 	d.must(err)
-	if swept.Expired != n {
-		d.t.Errorf("%d expired, want %d", swept.Expired, n)
+	if swept.Done != n {
+		d.t.Errorf("%d expired, want %d", swept.Done, n)
 	}
 	d.deliver() // the word that it is over
 }
@@ -49,9 +49,9 @@ func (d *desk) expireAt(at time.Time, n int) {
 func (d *desk) invitedAgain(at time.Time) int {
 	d.t.Helper()
 	d.Freeze(d.t, at)
-	_, n, err := d.InviteAgain(d.ctx, d.keys, 100)
+	looked, err := d.InviteAgain(d.ctx, d.keys, 100)
 	d.must(err)
-	return int(n)
+	return looked.Done
 }
 
 // D16: a subscriber whose code expired is invited again 30, 15, 7 or 2 days before the
@@ -240,9 +240,9 @@ func TestAgainIsBounded(t *testing.T) {
 	_, err = tx.Exec(fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, sql.ImportLock))
 	d.must(err)
 	for _, want := range []int{0, 2, 2, 1, 0} {
-		looked, opened, err := d.InviteAgain(d.ctx, d.keys, 2)
-		if err != nil || looked != want || int(opened) != want {
-			t.Errorf("%d looked at, %d opened, error %v; want %d", looked, opened, err, want)
+		looked, err := d.InviteAgain(d.ctx, d.keys, 2)
+		if err != nil || looked.Found != want || looked.Done != want {
+			t.Errorf("%d looked at, %d opened, error %v; want %d", looked.Found, looked.Done, err, want)
 		}
 		if want == 0 && tx != nil {
 			d.must(tx.Rollback())
@@ -274,16 +274,16 @@ func (d *desk) pagesOfAFollowUp(t *testing.T) {
 	expired := d.visits(sql.OpenWork, func(d *desk) {
 		swept, err := d.Sweep(d.ctx, 100)
 		d.must(err)
-		if swept.Expired != requests {
-			t.Errorf("%d expired, want %d", swept.Expired, requests)
+		if swept.Done != requests {
+			t.Errorf("%d expired, want %d", swept.Done, requests)
 		}
 	})
 	d.visits(sql.Open, func(d *desk) { d.Exec(t, `UPDATE reinvitation SET at = bascule_now() WHERE at < '2099-01-01'`) })
 	again := d.visits(sql.OpenWork, func(d *desk) {
-		_, n, err := d.InviteAgain(d.ctx, d.keys, 100)
+		looked, err := d.InviteAgain(d.ctx, d.keys, 100)
 		d.must(err)
-		if n != requests {
-			t.Errorf("%d were invited again, want %d", n, requests)
+		if looked.Done != requests {
+			t.Errorf("%d were invited again, want %d", looked.Done, requests)
 		}
 	})
 	if expired/requests > 80 || again/requests > 155 {

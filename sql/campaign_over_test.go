@@ -237,7 +237,7 @@ func TestExpiredChoiceIsTold(t *testing.T) {
 	d.must(d.PauseCampaign(d.ctx, "spring", "", "admin"))
 	d.Shift(t, 49*time.Hour)
 	swept, err := d.Sweep(d.ctx, 10)
-	if err != nil || swept.Expired != 2 {
+	if err != nil || swept.Done != 2 {
 		t.Fatalf("%+v, %v; want 2 expired", swept, err)
 	}
 	h := d.start(10)

@@ -9,11 +9,11 @@ import (
 var cleanUp string
 
 // CleanUp forgets up to limit each of sessions that are over, throttles that are empty,
-// and mails that wait without end for nothing (D16, D17). It returns the largest of these
+// and mails that wait without end for nothing (D16, D17). It finds the largest of these
 // numbers.
-func (db *DB) CleanUp(ctx context.Context, limit int) (n int, err error) {
-	err = db.x.GetContext(ctx, &n, cleanUp, limit)
-	return n, wrap(err, "clean up")
+func (db *DB) CleanUp(ctx context.Context, limit int) (Looked, error) {
+	l, err := get[Looked](ctx, db.x, cleanUp, limit)
+	return l, wrap(err, "clean up")
 }
 
 //go:embed query/fold.sql

@@ -225,8 +225,8 @@ func TestExcludedWaitsNotForEver(t *testing.T) {
 	d.must(err)
 	m, err := d.CleanUp(d.ctx, 10)
 	d.must(err)
-	if got := waiting(); n != 1 || m != 1 || got != "000002 code2, 000002 notice2, 000003 code1, 000004 code1" {
-		t.Errorf("after: %d, then %d are forgotten: %s", n, m, got)
+	if got := waiting(); n.Found != 1 || m.Found != 1 || got != "000002 code2, 000002 notice2, 000003 code1, 000004 code1" {
+		t.Errorf("after: %d, then %d are forgotten: %s", n.Found, m.Found, got)
 	}
 	d.sound()
 	d.must(d.lift("contact2@duvallon.example"))

@@ -187,7 +187,7 @@ func (d *desk) scene() *strings.Replacer {
 	u := d.invite("00000U", "u@duvallon.example")
 	d.startOf(u)
 	d.Shift(d.t, 49*time.Hour)
-	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Expired == 0 {
+	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Done == 0 {
 		d.t.Fatal("nothing expired", err)
 	}
 	d.Exec(d.t, `SELECT expire_requests(ARRAY[$1::bigint], bascule_now(), 'worker')`, u)

@@ -181,7 +181,7 @@ func TestRowsAreLookedAtOnce(t *testing.T) {
 		{"expire", func(d *desk) error {
 			d.Shift(t, conversion.DefaultCodeLifetime)
 			swept, err := d.Sweep(d.ctx, rows)
-			return exactly(int64(swept.Expired), err)
+			return exactly(int64(swept.Done), err)
 		}},
 		{"retry", func(d *desk) error {
 			plan, err := d.PlanRetry(d.ctx, sql.RetryScope{Campaign: "lot 2"})

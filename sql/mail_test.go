@@ -268,8 +268,8 @@ func TestRefusedAfterTyped(t *testing.T) {
 	}
 	d.sound()
 	d.Shift(t, conversion.DefaultCodeLifetime+time.Hour)
-	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Expired != 1 {
-		t.Errorf("%d requests expired, error %v", swept.Expired, err)
+	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Done != 1 {
+		t.Errorf("%d requests expired, error %v", swept.Done, err)
 	}
 	d.sound()
 }

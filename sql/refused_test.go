@@ -83,13 +83,13 @@ func TestRefusedAfterContactCode(t *testing.T) {
 	d.Shift(t, conversion.DefaultCodeLifetime+time.Hour)
 	swept, err := d.Sweep(d.ctx, 10)
 	d.must(err)
-	if swept.Expired != 0 || d.count(`SELECT count(*) FROM deadline`) != 0 {
-		t.Fatalf("%d expired before, or a deadline is left", swept.Expired)
+	if swept.Done != 0 || d.count(`SELECT count(*) FROM deadline`) != 0 {
+		t.Fatalf("%d expired before, or a deadline is left", swept.Done)
 	}
 	h := d.startOf(request)
 	d.must(d.FinishRefused(d.ctx, h.failures("550 5.1.1", false)))
-	if swept, err = d.Sweep(d.ctx, 10); err != nil || swept.Expired != 1 {
-		t.Errorf("%d requests expired, error %v", swept.Expired, err)
+	if swept, err = d.Sweep(d.ctx, 10); err != nil || swept.Done != 1 {
+		t.Errorf("%d requests expired, error %v", swept.Done, err)
 	}
 	d.sound()
 }

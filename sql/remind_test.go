@@ -48,8 +48,8 @@ func TestReminder(t *testing.T) {
 		t.Errorf("%d reminders left before half time", n)
 	}
 	d.Freeze(t, noon.Add(half))
-	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Deadlines != 0 {
-		t.Errorf("a sweep took %d deadlines that have not passed, error %v", swept.Deadlines, err)
+	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Found != 0 {
+		t.Errorf("a sweep took %d deadlines that have not passed, error %v", swept.Found, err)
 	}
 	h := d.reminders(nil)
 	if len(h.mails) != 2 {
@@ -73,8 +73,8 @@ func TestReminder(t *testing.T) {
 	}
 	d.accepted(d.code(first[0]), d.latest(number(0)))
 	d.Freeze(t, noon.Add(2*half))
-	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Expired != 2 {
-		t.Errorf("%d expired at the deadline, error %v", swept.Expired, err)
+	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Done != 2 {
+		t.Errorf("%d expired at the deadline, error %v", swept.Done, err)
 	}
 	d.tallies(0)
 	d.sound()
@@ -208,8 +208,8 @@ func TestReminderOfAHeldCode(t *testing.T) {
 		t.Errorf("%d reminders left afterwards, want 1", n)
 	}
 	d.Freeze(t, noon.Add(2*half))
-	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Expired != 2 {
-		t.Errorf("%d expired, error %v", swept.Expired, err)
+	if swept, err := d.Sweep(d.ctx, 10); err != nil || swept.Done != 2 {
+		t.Errorf("%d expired, error %v", swept.Done, err)
 	}
 }
 

@@ -386,8 +386,8 @@ func TestTallyOfLateCodes(t *testing.T) {
 	d.Overdue(t, after)
 	swept, err := d.Sweep(d.ctx, 10)
 	d.must(err)
-	if swept.Expired != 1 {
-		t.Errorf("%d were swept, want the one that nobody holds", swept.Expired)
+	if swept.Done != 1 {
+		t.Errorf("%d were swept, want the one that nobody holds", swept.Done)
 	}
 	notDelivered(1)
 	d.must(held.Rollback())

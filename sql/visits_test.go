@@ -257,8 +257,8 @@ func (d *desk) pagesOfARequest(t *testing.T) {
 		{"cancel", 100, sql.Open, func(d *desk, i int) { mailed(d, 500, i) }, func(d *desk, i int) error { return d.CancelNumber(d.ctx, number(500, i)) }},
 		{"expiry", 73, sql.OpenWork, late, func(d *desk, i int) error {
 			swept, err := d.Sweep(d.ctx, 1)
-			if err == nil && swept.Expired != 1 {
-				err = fmt.Errorf("%d expired", swept.Expired)
+			if err == nil && swept.Done != 1 {
+				err = fmt.Errorf("%d expired", swept.Done)
 			}
 			return err
 		}},

@@ -88,7 +88,7 @@ func (o *office) hire(db *sql.DB, log *slog.Logger) {
 	o.worker = &jobs.Worker{DB: db, Mailer: mailer, Slots: queue.Slots{Interactive: 2, Batch: 4}, Log: log}
 	o.recapper, o.expirer = &jobs.Recapper{DB: db, Log: log}, &jobs.Expirer{DB: db, Log: log}
 	o.inviter, o.cleaner = &jobs.Inviter{DB: db, Keys: o.keys, Log: log}, &jobs.Cleaner{DB: db, Log: log}
-	o.watcher = &jobs.Watcher{DB: db, Log: log, Composer: composer, Relay: relay, From: mailer.ReturnPath, Domain: mailer.Domain}
+	o.watcher = &jobs.Watcher{Mailer: mailer}
 	o.bouncer = &jobs.Bouncer{DB: db, Keys: o.keys, Dir: o.bounces, Now: func() time.Time { return time.Now().Add(time.Minute) }, Log: log}
 }
 

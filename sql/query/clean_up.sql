@@ -22,4 +22,4 @@ WITH clock AS MATERIALIZED (
 ), days AS (
     DELETE FROM allowance WHERE day < ((SELECT now FROM clock) AT TIME ZONE 'Europe/Paris')::date - 1
 )
-SELECT greatest((SELECT count(*) FROM sessions), (SELECT count(*) FROM throttles), (SELECT count(*) FROM waiting))
+SELECT greatest((SELECT count(*) FROM sessions), (SELECT count(*) FROM throttles), (SELECT count(*) FROM waiting)) AS found

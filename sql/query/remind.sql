@@ -31,4 +31,4 @@ WITH clock AS MATERIALIZED (
     SELECT clock.now + interval '2 seconds', l.expires_at, array_agg(l.id)
     FROM clock, (SELECT id, expires_at FROM silent EXCEPT SELECT id, expires_at FROM free) AS l GROUP BY clock.now, l.expires_at
 )
-SELECT (SELECT count(*) FROM half) AS looked, (SELECT count(*) FROM free) AS reminded
+SELECT (SELECT count(*) FROM half) AS found, (SELECT count(*) FROM free) AS done

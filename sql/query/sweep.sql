@@ -19,4 +19,4 @@ WITH clock AS MATERIALIZED (
     WHERE request_is_open(r) AND c.expires_at <= (SELECT now FROM clock)
     GROUP BY clock.now
 )
-SELECT (SELECT count(*) FROM due) AS swept, (SELECT count(*) FROM expired) AS expired
+SELECT (SELECT count(*) FROM due) AS found, (SELECT count(*) FROM expired) AS done
