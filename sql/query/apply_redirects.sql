@@ -1,8 +1,6 @@
 -- Gives open requests without credentials another code, for another contact address; the old code is dead (D9). $1 is the
 -- batch, $2 the actor.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), old AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), old AS (
     UPDATE code c SET void_at = clock.now
     FROM judged j JOIN staged s USING (line) JOIN request r ON r.id = j.request_id, clock
     WHERE j.verdict = 'accepted' AND j.action = 'redirect' AND request_is_open(r) AND r.password_hash IS NULL

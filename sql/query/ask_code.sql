@@ -2,9 +2,7 @@
 -- identifier (the purpose $2). It goes to the address $3 with key $4, or to the identifier if they are null, and the key $5
 -- makes it. Its mail is due (R31). Codes for the same that were made before are dead. There is none if the identifier is no
 -- longer $6, or if the hash of the secret that was matched is no longer $7. A statement before locks the space.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), dead AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), dead AS (
     UPDATE code c SET void_at = clock.now FROM clock WHERE c.request_id = $1 AND c.purpose = $2 AND c.void_at IS NULL
 ), asked AS (
     INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)

@@ -1,9 +1,7 @@
 -- Ends those of the requests $1 that are open and not overdue, by $3 for reason $4. If $2, it ends only invitations whose code never
 -- started: what a subscriber chose goes on (D12). A statement before locks the requests with their codes. Their codes are
 -- dead from now on.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), cancelled AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), cancelled AS (
     UPDATE request r SET cancelled_at = clock.now, password_hash = NULL, question = NULL, answer_hash = NULL
     FROM clock, request_code k
     WHERE k.id = ANY ($1) AND request_state(k, clock.now) IN ('requested', 'mailed') AND (NOT $2 OR k.started_at IS NULL AND k.purpose = 'identify') AND r.id = k.id

@@ -1,9 +1,7 @@
 -- Uses the code of request $2, generation $3, up: its address becomes the identifier of space $1, if its password hash is
 -- still $4. All sessions end but the one with token hash $5. Codes to reset are dead. A mail tells the old address.
 -- Statements before lock space and code.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), used AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), used AS (
     UPDATE code c SET void_at = clock.now FROM clock
     WHERE c.request_id = $2 AND c.generation = $3 AND c.purpose = 'identifier' AND c.void_at IS NULL AND c.expires_at > clock.now
       AND EXISTS (SELECT FROM space s WHERE s.id = $1 AND s.access = 'password' AND s.password_hash = $4)

@@ -1,9 +1,7 @@
 -- Replaces the password of space $1, if its hash is still $2, by the one with hash $3, for request $4. All sessions end but
 -- the one with token hash $5. A mail tells the owner. A statement before locks the space, so that this one sees every
 -- session opened with the old password.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), changed AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), changed AS (
     UPDATE space s SET password_hash = $3
     WHERE s.id = $1 AND s.access = 'password' AND s.password_hash = $2
     RETURNING s.id

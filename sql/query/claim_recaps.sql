@@ -1,7 +1,5 @@
 -- Claims up to $1 recaps to render with token $2 for $3 seconds.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), due AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), due AS (
     SELECT o.id FROM obligation o
     WHERE o.lane = 'recap' AND o.due_at <= (SELECT now FROM clock)
       AND (o.claimed_until IS NULL OR o.claimed_until <= (SELECT now FROM clock))

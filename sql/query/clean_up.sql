@@ -2,9 +2,7 @@
 -- nothing. Such a mail is an invitation to somebody who is left alone (D17) whose request has ended or has another code. Or
 -- it is a reminder that waits for its campaign, and its code is over (D16). Rows that somebody holds are left for the next
 -- time. Returns the largest of the three numbers. It also deletes the daily numbers of addresses after two days (D16).
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), sessions AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), sessions AS (
     DELETE FROM session WHERE token_hash IN (
         SELECT token_hash FROM session WHERE expires_at <= (SELECT now FROM clock) LIMIT $1)
     RETURNING 1

@@ -1,9 +1,7 @@
 -- Leaves the addresses, domains or numbers ($1 says which) $2 alone, each until its instant of $3, for its reason of $4, by $5
 -- (D17). They replace exclusions of the same that still hold: mails that waited for those are due again, or their campaign may
 -- release them. A statement before locks those. Counts the spaces that $2 names, and enters the exclusion into the audit log of each.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), line AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), line AS MATERIALIZED (
     SELECT * FROM unnest($2::text[], $3::timestamptz[], $4::text[]) AS l (key, ends_at, reason)
 ), replaced AS MATERIALIZED (
     UPDATE exclusion x SET ends_at = clock.now, lifted_by = $5, lift_reason = 'replaced'

@@ -1,9 +1,7 @@
 -- Finds the first $4 spaces by $1 (address, siren or holder), in the order of their numbers, and counts all. $2 is an
 -- address by which a space is contacted, entered or to be entered, or the SIREN of one of its companies. $3 are patterns
 -- that its holder matches.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), found AS MATERIALIZED (
+WITH found AS MATERIALIZED (
     SELECT id FROM space WHERE $1 = 'address' AND contact_key = $2
     UNION
     SELECT id FROM space WHERE $1 = 'address' AND access = 'password' AND email_key = $2
@@ -17,9 +15,8 @@ WITH clock AS MATERIALIZED (
     SELECT id FROM space WHERE $1 = 'holder' AND holder ~ ALL ($3::text[])
 )
 SELECT s.number, s.holder, coalesce(s.email, s.contact_email) AS email, s.access,
-       CASE WHEN r.id IS NULL THEN '' ELSE request_state(r, clock.now) END AS state, coalesce(c.name, '') AS campaign, f.total
-FROM clock,
-     (SELECT s.id, count(*) OVER () AS total FROM found JOIN space s USING (id) ORDER BY s.number LIMIT $4) AS f
+       CASE WHEN r.id IS NULL THEN '' ELSE request_state(r, (SELECT bascule_now())) END AS state, coalesce(c.name, '') AS campaign, f.total
+FROM (SELECT s.id, count(*) OVER () AS total FROM found JOIN space s USING (id) ORDER BY s.number LIMIT $4) AS f
      JOIN space s USING (id)
      LEFT JOIN request_code r ON r.id = (SELECT max(id) FROM request WHERE space_id = s.id)
      LEFT JOIN campaign c ON c.id = r.campaign_id

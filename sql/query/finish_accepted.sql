@@ -1,9 +1,7 @@
 -- Records that the relay has accepted the mails $2 of the tokens $1, of the codes ($3, $4). A code that died meanwhile stays
 -- dead, and the audit log says so. Mails whose codes somebody holds, perhaps an import, are left out and listed: they must
 -- not hold up the others. Each change of what became of a mail locks its code.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), done AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), done AS MATERIALIZED (
     SELECT i.token, i.id, c.mailed_at, c.void_at IS NOT NULL OR c.expires_at <= (SELECT now FROM clock) AS is_dead
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[]) AS i (token, id, request_id, generation)
     JOIN code c ON c.request_id = i.request_id AND c.generation = i.generation

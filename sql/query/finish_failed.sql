@@ -1,9 +1,7 @@
 -- Makes each of the mails $2 of the tokens $1 due again after $3 seconds, with $4 attempts more, for reason $5: it certainly did
 -- not go out. The deadline is taken back, unless an earlier copy may have arrived (D4). Lists the mails that are left
 -- because somebody holds their codes.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), failed AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), failed AS MATERIALIZED (
     SELECT o.id, o.kind, o.copy, o.request_id, o.generation, o.campaign_id, o.interruptions, i.delay, i.attempts, i.reason,
            c.email_key, (o.started_at AT TIME ZONE 'Europe/Paris')::date AS day, c.started_at, c.void_at IS NULL AND c.mailed_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > (SELECT now FROM clock)) AS good
     FROM unnest($1::uuid[], $2::bigint[], $3::float8[], $4::int[], $5::text[]) AS i (token, id, delay, attempts, reason)

@@ -1,8 +1,6 @@
 -- Keeps the rendered recaps $3 (hashes $4) of the obligations $2 of token $1. A confirmation mail carries each to its
 -- owner.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), done AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), done AS MATERIALIZED (
     SELECT o.id, o.space_id, o.request_id, o.generation, i.pdf, i.hash
     FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) AS i (id, pdf, hash)
     JOIN obligation o ON o.id = i.id

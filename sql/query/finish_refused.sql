@@ -2,9 +2,7 @@
 -- If the address was chosen, it is dropped and its request falls back to the contact's code. If it is the contact's, its
 -- request ends. A code that was typed meanwhile goes on. Other mails never change a request. Lists the mails that are left
 -- because somebody holds their requests.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), refused AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), refused AS MATERIALIZED (
     SELECT o.id, o.kind, o.copy, o.space_id, o.request_id, o.generation, o.interruptions, i.words, i.code,
            o.kind IN ('code', 'reset', 'identifier') AND c.mailed_at IS NULL AS ends_code,
            o.kind = 'code' AND c.mailed_at IS NULL AND request_is_open(r) AND r.generation = o.generation AS counts,

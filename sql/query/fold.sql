@@ -1,8 +1,6 @@
 -- Replaces the rows of the tally of one batch, campaign, day and instant (folded_at) by their sum, if that makes fewer
 -- rows. Statements that add rows meanwhile do not wait, and their rows count too. Lock $1 lets one process fold at a time.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), gone AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), gone AS (
     DELETE FROM tally
     WHERE (SELECT count(*) > count(DISTINCT (t.batch_id, t.campaign_id, t.day, folded_at(t, clock.now))) FROM tally t, clock)
       AND (SELECT pg_try_advisory_xact_lock($1))

@@ -1,7 +1,5 @@
 -- Counts the codes of the mails $1 as mailed (I5): each mail went out three times, as far as can be known.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), gone AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), gone AS (
     DELETE FROM obligation WHERE id = ANY ($1)
     RETURNING kind, space_id, request_id, generation
 ), mailed AS (

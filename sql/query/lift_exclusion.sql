@@ -2,9 +2,7 @@
 -- waited for them go back to their campaign, or wait there no longer for the end of the exclusions; it releases them as its
 -- brakes allow (D13). An invitation of no campaign, or of one that is over, is due again. A statement before locks the
 -- exclusions; this one waits for who ends the requests. Counts the exclusions that it lifted, and the spaces that they named.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), held AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), held AS MATERIALIZED (
     SELECT x.id, x.ends_at FROM exclusion x, clock
     WHERE x.kind = $1 AND x.key = $2 AND x.ends_at > clock.now
 ), named AS MATERIALIZED (

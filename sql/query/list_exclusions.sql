@@ -1,7 +1,5 @@
 -- Lists the exclusions that hold now, oldest first, and counts the spaces that each names (D17).
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), domain AS MATERIALIZED ( -- no index has them: one pass for all
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), domain AS MATERIALIZED ( -- no index has them: one pass for all
     SELECT x.key, count(s.id) AS spaces
     FROM exclusion x, clock, space s
     WHERE x.kind = 'domain' AND x.ends_at > clock.now AND split_part(s.contact_key, '@', 2) = x.key

@@ -1,8 +1,6 @@
 -- Enters a wrong secret for the password space whose identifier has key $4 into the audit log: event $5, for reason $6.
 -- Bucket $1 leaks one each $2 seconds and holds $3. A refusal that the full bucket has no room for leaves no entry.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), counted AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), counted AS (
     INSERT INTO throttle AS t (bucket, empty_at)
     SELECT $1::bytea, clock.now + make_interval(secs => $2::float8) FROM clock
     ON CONFLICT (bucket) DO UPDATE

@@ -1,8 +1,6 @@
 -- Records that strangers guess at the password space whose identifier has key $1, and are stopped. A mail to its owner is
 -- due, once a day. last_at always grows, so told_at equals it only if this very refusal is to be told.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), noted AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), noted AS (
     INSERT INTO siege AS g (space_id, began_at, last_at, told_at)
     SELECT s.id, clock.now, clock.now, clock.now FROM space s, clock WHERE s.email_key = $1 AND s.access = 'password'
     ON CONFLICT (space_id) DO UPDATE

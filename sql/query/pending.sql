@@ -1,9 +1,7 @@
 -- Counts the invitations of campaign $1 that have not started, by priority and expiry, and those that are left alone without
 -- end (D17). Others wait for the end. Both are found from the exclusions, which are fewer than the invitations. An address
 -- that is to have more than $2 is counted for itself, under a number of its own; all others have the number 0 (D16).
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), alone AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), alone AS MATERIALIZED (
     SELECT id, max(ends_at) AS ends_at FROM (
         SELECT s.id, x.ends_at FROM clock, exclusion x JOIN space s ON s.number = x.key WHERE x.kind = 'number' AND x.ends_at > now
         UNION ALL

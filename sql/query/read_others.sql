@@ -2,9 +2,7 @@
 -- are left out.
 -- good: a repetition is good while its code is; a reminder, while its code is and nobody has typed it (D16). A mail about
 -- an expired code is good until it bounced, the space has a newer request, or the space is switched.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), mail AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), mail AS MATERIALIZED (
     SELECT o.id, o.kind, c.request_id, c.generation, c.purpose, c.email, c.email_key, c.key_id, c.nonce, c.expires_at, c.mailed_at, c.void_at,
            c.bounced_at, c.typed_at, s.id AS space_id, s.number, s.holder, s.contact_email, s.contact_key, s.serial, s.issuer, s.certificate_expires,
            s.access, s.switched_at, s.email AS identifier

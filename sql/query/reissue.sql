@@ -4,9 +4,7 @@
 -- The bounce of the old code is forgotten, unless the address would then be reserved twice. An address whose mail bounced
 -- may be another subscriber's since (R22).
 -- Codes for a new password or identifier are dead, mailed or not: their owner asks again.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), leaked AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), leaked AS MATERIALIZED (
     SELECT r.id, r.generation, c.purpose, c.email, c.email_key, c.bounce, c.bounced_at,
            c.purpose = 'activate' AND c.bounce <> 'late' AND EXISTS (
                SELECT FROM code o WHERE o.email_key = c.email_key AND o.purpose = 'activate' AND o.request_id <> r.id AND o.void_at IS NULL

@@ -1,8 +1,6 @@
 -- Releases up to $4 invitations that campaign $1 holds, of priority $2. $3 tells whether their certificates still hold or
 -- have expired. The earliest expiry is first, then the order of the rows (D13). The days are those of Paris.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), next AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), next AS MATERIALIZED (
     SELECT h.ctid AS place FROM held h, (SELECT (now AT TIME ZONE 'Europe/Paris')::date AS today FROM clock) AS d
     WHERE h.campaign_id = $1 AND h.priority = $2 AND h.not_before IS NULL
       AND h.expires BETWEEN CASE WHEN $3 THEN d.today ELSE '-infinity' END AND CASE WHEN $3 THEN 'infinity' ELSE d.today - 1 END

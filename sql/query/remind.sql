@@ -1,9 +1,7 @@
 -- Makes reminders due for the codes of up to $1 deadlines that have reached half time, once (D16). Each code is good, was not
 -- typed and did not bounce. The start of a reminder finds out whether it may leave. A code that somebody holds is looked at
 -- again.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), half AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), half AS MATERIALIZED (
     UPDATE deadline d SET at = d.until, until = NULL
     WHERE d.id = ANY (ARRAY(
         SELECT id FROM deadline WHERE at <= (SELECT now FROM clock) AND until > (SELECT now FROM clock) ORDER BY at, id LIMIT $1 FOR UPDATE SKIP LOCKED))

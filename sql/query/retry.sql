@@ -1,9 +1,7 @@
 -- Opens new requests after the requests $1, where nothing has come in the way meanwhile (D10). $2 is --same-address, $3
 -- tells whether they were named, $4 is the key id, $5 the actor, $6 the reason, $7 their campaign; 0: each stays in the
 -- campaign of the request before.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), opened AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), opened AS (
     INSERT INTO request (space_id, batch_id, campaign_id, origin, requested_at)
     SELECT s.id, r.batch_id, coalesce(nullif($7, 0), r.campaign_id), 'retry', clock.now
     FROM unnest($1::bigint[]) AS chosen (id) JOIN request_code r ON r.id = chosen.id JOIN space s ON s.id = r.space_id, clock

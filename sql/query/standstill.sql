@@ -1,9 +1,7 @@
 -- Tells why no mail goes out: how many workers were heard of within $1 seconds; for how many seconds the relay has had the
 -- mail that it has had for longest; when the next mail is due, and how the relay refused it before, if it brings a code.
 -- Looks at the first $2 mails of each lane alone, by the index.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), first AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), first AS MATERIALIZED (
     SELECT o.* FROM (VALUES ('interactive'), ('bulk')) AS l (lane),
         LATERAL (SELECT * FROM obligation WHERE obligation.lane = l.lane ORDER BY due_at, id LIMIT $2) AS o
 ), next AS (

@@ -3,9 +3,7 @@
 -- repetition after doubt, and the code keeps its deadline. One row of deadline tells when to look at all codes that start
 -- together, for invitations also at half time (D16). $7 are the campaigns of invitations, or 0: the tally counts how many
 -- start on a day (D13).
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), started AS (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), started AS (
     UPDATE code c
     SET tag = i.tag, started_at = coalesce(c.started_at, clock.now),
         expires_at = coalesce(c.expires_at, clock.now + make_interval(secs => CASE WHEN c.purpose IN ('reset', 'identifier') THEN $6::float8 ELSE $5::float8 END))

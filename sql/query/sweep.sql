@@ -1,8 +1,6 @@
 -- Expires the requests of up to $1 deadlines that have passed (R21, C3). A request that somebody holds is left for the next
 -- sweep. remind.sql looks at the rows whose next look is at half time.
-WITH clock AS MATERIALIZED (
-    SELECT bascule_now() AS now
-), due AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), due AS MATERIALIZED (
     DELETE FROM deadline d
     WHERE d.id = ANY (ARRAY(
         SELECT id FROM deadline WHERE at <= (SELECT now FROM clock) AND coalesce(until <= (SELECT now FROM clock), true) ORDER BY at, id LIMIT $1 FOR UPDATE SKIP LOCKED))
