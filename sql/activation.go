@@ -53,14 +53,11 @@ func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conv
 	case !row.activating() || !row.Activated && !(row.Live && row.Open):
 		return ProvenCode{}, conversion.ErrCodeRefused
 	}
-	proven := ProvenCode{RequestID: row.RequestID, Generation: row.Generation, Proven: row.Email.Email, ExpiresAt: row.ExpiresAt,
+	proven := ProvenCode{RequestID: row.RequestID, Generation: row.Generation, Proven: row.Email.Email, ExpiresAt: row.ExpiresAt, Space: row.space(),
 		Activates: row.Purpose == purposeActivate, Activated: row.Activated, Submission: row.Submission, CampaignID: row.CampaignID, ContactStands: row.ContactStands,
 		NoOther: row.Others >= conversion.MaxOtherAddresses}
 	if !proven.Activates {
 		proven.Pending = row.Pending.Email
-	}
-	if proven.Space, err = row.space(); err != nil {
-		return ProvenCode{}, err
 	}
 	return proven, db.markTyped(ctx, row)
 }
@@ -173,11 +170,7 @@ var switchSpace string
 // activate switches the space. Each statement checks once more, so that no mistake in
 // our code activates late, twice or without a code.
 func activate(ctx context.Context, tx *sqlx.Tx, a Activation, r lockedRequest, c Credentials) error {
-	space, err := r.space()
-	if err != nil {
-		return err
-	}
-	facts, err := a.Facts(space, c.Question, r.Now)
+	facts, err := a.Facts(r.space(), c.Question, r.Now)
 	if err != nil {
 		return fmt.Errorf("freeze the recap: %w", err)
 	}

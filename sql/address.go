@@ -56,11 +56,7 @@ func choose(ctx context.Context, tx *sqlx.Tx, s Submission, r lockedRequest, c C
 		err := run(ctx, tx, do(replaceCredentials, s.Request, c.Password, c.Question, c.Answer, s.ID))
 		return Choice{Standing: true, MailedAt: known(r.StartedAt), ExpiresAt: known(r.ExpiresAt)}, err
 	}
-	space, err := r.space()
-	if err != nil {
-		return Choice{}, err
-	}
-	other := !space.Contact.Same(s.Email) // the contact's is chosen with the code of another address
+	other := !r.Contact.Same(s.Email) // the contact's is chosen with the code of another address
 	return Choice{}, run(ctx, tx, do(chooseAddress, s.Request, s.Email.String(), s.Email.Key(), c.Password, c.Question, c.Answer, s.ID, r.Now,
 		other, conversion.MaxOtherAddresses, false).or(conversion.ErrTooManyAddresses))
 }

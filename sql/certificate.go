@@ -49,11 +49,7 @@ func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialN
 	}
 	spaces := make([]CertificateSpace, len(rows))
 	for i, r := range rows {
-		space, err := r.space()
-		if err != nil {
-			return nil, err
-		}
-		spaces[i] = CertificateSpace{ID: r.ID, Space: space, NoOther: r.Others >= conversion.MaxOtherAddresses}
+		spaces[i] = CertificateSpace{ID: r.ID, Space: r.space(), NoOther: r.Others >= conversion.MaxOtherAddresses}
 		if !r.Chosen.IsZero() {
 			spaces[i].Open = OpenChoice{Email: r.Chosen.Email, Taken: r.Taken, StartedAt: known(r.StartedAt), ExpiresAt: known(r.ExpiresAt)}
 		}

@@ -29,14 +29,11 @@ func (db *DB) Correct(ctx context.Context, c Correction) (v Verdict, result Impo
 	if err != nil {
 		return v, result, wrap(found(err), "subscriber number %s", c.Number)
 	}
-	space, err := row.space()
-	if err != nil {
-		return v, result, err
-	}
 	at, err := db.Now(ctx)
 	if err != nil {
 		return v, result, err
 	}
+	space := row.space()
 	space.Contact = c.Email
 	in := Import{
 		Hash:     sha256.Sum256(fmt.Appendf(nil, "correction %s %s %d", c.Number, c.Email.Key(), at.UnixNano())),

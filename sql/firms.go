@@ -104,31 +104,25 @@ func (db *DB) answered(ctx context.Context, answers []Answer, c Columns) ([]Impo
 	}
 	rows := make([]ImportRow, len(answers))
 	for i, a := range answers {
-		var err error
-		if rows[i], err = rowOf(a, known, c); err != nil {
-			return nil, err
-		}
+		rows[i] = rowOf(a, known, c)
 	}
 	return rows, nil
 }
 
-func rowOf(a Answer, known map[conversion.SubscriberNumber]numberedSpace, c Columns) (ImportRow, error) {
+func rowOf(a Answer, known map[conversion.SubscriberNumber]numberedSpace, c Columns) ImportRow {
 	r := ImportRow{Line: a.Line, Space: conversion.Space{Number: a.Number}, Cell: a.Cell, Reason: a.Reason, Warning: a.Warning}
 	if r.Reason != "" {
-		return r, nil
+		return r
 	}
-	reject := func(column, reason string) (ImportRow, error) {
+	reject := func(column, reason string) ImportRow {
 		r.Cell, r.Reason = fmt.Sprintf("%s%d", column, a.Line), reason
-		return r, nil
+		return r
 	}
 	found, ok := known[a.Number]
 	if !ok {
 		return reject(c.Number, "aucun espace n’a ce numéro d’abonné")
 	}
-	space, err := found.space()
-	if err != nil {
-		return r, err
-	}
+	space := found.space()
 	switch {
 	case a.New.IsZero() || a.New.Same(space.Contact) || space.Access == conversion.AccessPassword: // nothing to change
 	case !a.Current.Same(space.Contact):
@@ -138,5 +132,5 @@ func rowOf(a Answer, known map[conversion.SubscriberNumber]numberedSpace, c Colu
 	}
 	r.Space, r.Priority = space, found.Priority
 	r.IssuerKey = string(a.Number) + " " + space.Certificate.Issuer // no firm can help it if two spaces share a certificate
-	return r, nil
+	return r
 }

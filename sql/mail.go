@@ -109,12 +109,11 @@ type about struct {
 	Good       bool             `db:"good"`        // nothing has made the mail void
 	OfCampaign int64            `db:"of_campaign"` // of a repetition that nobody holds back: whose invitation it repeats
 	Now        time.Time        `db:"now"`         // when a mail that starts no code was read
-	spaceRow
-}
 
-// Space is the space that the mail is about. It has no companies, as no mail tells
-// them.
-func (m Mail) Space() (conversion.Space, error) { return m.space() }
+	Number  conversion.SubscriberNumber `db:"number"`
+	Holder  string                      `db:"holder"`
+	Expires time.Time                   `db:"certificate_expires"`
+}
 
 //go:embed query/finish_accepted.sql
 var finishAccepted string

@@ -139,11 +139,7 @@ func (s lockedSpace) prevail(ctx context.Context, tx *sqlx.Tx, o Option, c Crede
 	if same && !s.Bounced && !known(s.StartedAt).IsZero() {
 		return s.standing(), run(ctx, tx, do(optStanding, s.RequestID, c.Password, c.Question, c.Answer, o.ID, s.Now))
 	}
-	space, err := s.space()
-	if err != nil {
-		return Choice{}, err
-	}
-	other := !same && !space.Contact.Same(o.Email)
+	other := !same && !s.Contact.Same(o.Email)
 	return Choice{}, run(ctx, tx, do(chooseAddress, s.RequestID, o.Email.String(), o.Email.Key(), c.Password, c.Question, c.Answer, o.ID, s.Now,
 		other, conversion.MaxOtherAddresses, true).or(conversion.ErrTooManyAddresses))
 }

@@ -41,12 +41,8 @@ func (db *DB) Previews(ctx context.Context, c Campaign, numbers []conversion.Sub
 		return nil, fmt.Errorf("read the contacts of campaign %q: %w", c.Name, err)
 	}
 	for _, row := range rows {
-		s, err := row.space()
-		if err != nil {
-			return nil, err
-		}
 		of := contacts[row.ContactKey]
-		list = append(list, Preview{s, of.Sharing, of.Taken})
+		list = append(list, Preview{row.space(), of.Sharing, of.Taken})
 	}
 	return list, nil
 }

@@ -97,11 +97,8 @@ func (db *DB) SpaceOfSession(ctx context.Context, tokenHash [32]byte) (EnteredSp
 		spaceRow
 	}
 	err := found(db.x.GetContext(ctx, &row, spaceOfSession, tokenHash[:]))
-	if err != nil {
-		return EnteredSpace{}, wrap(err, "read the space of a session")
-	}
-	row.EnteredSpace.Space, err = row.space()
-	return row.EnteredSpace, err
+	row.EnteredSpace.Space = row.space()
+	return row.EnteredSpace, wrap(err, "read the space of a session")
 }
 
 //go:embed query/leave_space.sql

@@ -8,12 +8,12 @@ import (
 	"bascule/internal/conversion"
 )
 
-// spaceRow is the part of a row that tells a space. Its values were parsed before they
-// were stored. Pages that show companies read them apart.
+// spaceRow is the part of a row that tells a space. Pages that show companies read them
+// apart.
 type spaceRow struct {
 	Number  conversion.SubscriberNumber `db:"number"`
 	Holder  string                      `db:"holder"`
-	Contact string                      `db:"contact_email"`
+	Contact address                     `db:"contact_email"`
 	Serial  conversion.SerialNumber     `db:"serial"`
 	Issuer  string                      `db:"issuer"`
 	Expires time.Time                   `db:"certificate_expires"`
@@ -44,13 +44,9 @@ type numberedSpace struct {
 	spaceRow
 }
 
-func (r spaceRow) space() (conversion.Space, error) {
-	contact, err := conversion.ParseEmail(r.Contact)
-	if err != nil {
-		return conversion.Space{}, fmt.Errorf("contact address of space %s: %w", r.Number, err)
-	}
+func (r spaceRow) space() conversion.Space {
 	return conversion.Space{
-		Number: r.Number, Holder: r.Holder, Contact: contact, Access: r.Access,
+		Number: r.Number, Holder: r.Holder, Contact: r.Contact.Email, Access: r.Access,
 		Certificate: conversion.Certificate{Serial: r.Serial, Issuer: r.Issuer, Expires: r.Expires},
-	}, nil
+	}
 }

@@ -67,10 +67,7 @@ func (db *DB) Story(ctx context.Context, number conversion.SubscriberNumber) (St
 	if err != nil {
 		return Story{}, wrap(found(err), "subscriber number %s", number)
 	}
-	s := Story{Email: row.Email, SwitchedAt: known(row.SwitchedAt)}
-	if s.Space, err = row.space(); err != nil {
-		return Story{}, err
-	}
+	s := Story{Space: row.space(), Email: row.Email, SwitchedAt: known(row.SwitchedAt)}
 	if s.Companies, err = db.CompaniesOf(ctx, row.ID, ""); err != nil {
 		return Story{}, err
 	}

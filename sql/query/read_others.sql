@@ -4,7 +4,7 @@
 -- an expired code is good until it bounced, the space has a newer request, or the space is switched.
 WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), mail AS MATERIALIZED (
     SELECT o.id, o.kind, c.request_id, c.generation, c.purpose, c.email, c.email_key, c.key_id, c.nonce, c.expires_at, c.mailed_at, c.void_at,
-           c.bounced_at, c.typed_at, s.id AS space_id, s.number, s.holder, s.contact_email, s.contact_key, s.serial, s.issuer, s.certificate_expires,
+           c.bounced_at, c.typed_at, s.id AS space_id, s.number, s.holder, s.contact_email, s.contact_key, s.certificate_expires,
            s.access, s.switched_at, s.email AS identifier
     FROM obligation o
     JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
@@ -16,7 +16,7 @@ SELECT m.id, (SELECT now FROM clock) AS now, m.request_id, m.generation, m.key_i
        CASE WHEN m.kind IN ('code', 'reminder', 'expired', 'identifier-notice') THEN m.email
             WHEN m.kind IN ('notice', 'switch-notice') THEN m.contact_email
             ELSE m.identifier END AS recipient,
-       m.number, m.holder, m.contact_email, m.contact_key, m.email_key, m.serial, m.issuer, m.certificate_expires, m.access, coalesce(m.switched_at, 'epoch') AS switched_at,
+       m.number, m.holder, m.contact_key, m.email_key, m.certificate_expires, coalesce(m.switched_at, 'epoch') AS switched_at,
        CASE WHEN m.kind = 'code' THEN coalesce((SELECT r.campaign_id FROM request r WHERE r.id = m.request_id), 0) ELSE 0 END AS of_campaign,
        CASE WHEN m.kind = 'confirmation' THEN (SELECT p.pdf FROM recap p WHERE p.request_id = m.request_id) END AS pdf,
        coalesce(CASE WHEN m.kind = 'notice' THEN (
