@@ -147,7 +147,7 @@ func TestAgainElsewhere(t *testing.T) {
 	d.must(err)
 	_, err = d.Retry(d.ctx, plan, d.keys, "admin")
 	d.must(err)
-	d.must(d.StartCampaign(d.ctx, "autumn", sql.CampaignSettings{Again: 1}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "autumn", sql.CampaignSettings{Again: 1}, "", "admin"))
 	if p := d.stands("spring", sql.CampaignRunning, 0, 2); p.ToInvite != 0 {
 		t.Errorf("spring is to invite %d again, which autumn does", p.ToInvite)
 	}

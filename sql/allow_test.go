@@ -44,7 +44,7 @@ func TestFiveADay(t *testing.T) {
 	d := open(t)
 	d.Freeze(t, noon)
 	d.held("spring", append(firm(12), row("ALONE1", "alone@duvallon.example"))...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{PerDay: 7}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{PerDay: 7}, "", "admin"))
 	if got := d.leave(); got[sql.MailCode] != 6 {
 		t.Errorf("%v left on the first day, want 5 to the firm and 1", got)
 	}
@@ -88,7 +88,7 @@ func TestFiveOfAnyKind(t *testing.T) {
 	at := midnight(noon)
 	d.Freeze(t, at)
 	d.held("spring", firm(12)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "admin"))
 	d.leave()
 	d.Freeze(t, at.AddDate(0, 0, 1))
 	_, err := d.Remind(d.ctx, 100)
@@ -151,7 +151,7 @@ func TestAnotherAddressDoesNotWait(t *testing.T) {
 	d := open(t)
 	d.Freeze(t, noon)
 	d.held("spring", firm(6)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "admin"))
 	d.leave()
 	d.held("spring", row(number(5), "own@duvallon.example", serial("f5")))
 	if got := d.leave(); got[sql.MailCode] != 1 {
@@ -227,7 +227,7 @@ func TestFiveOfAnAddressThatIsShared(t *testing.T) {
 		d := open(t)
 		d.Freeze(t, noon)
 		d.held("spring", firm(1)...)
-		d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+		d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "admin"))
 		had := d.leave()
 		if reminded {
 			d.Freeze(t, noon.AddDate(0, 0, 1))

@@ -55,14 +55,9 @@ func (c Campaign) make(ctx context.Context, tx *sqlx.Tx, actor string) (int64, e
 }
 
 // StartCampaign lets a prepared campaign send its invitations, with these settings
-// (D12). It returns ErrNoCampaign or a *CampaignStateError.
-func (db *DB) StartCampaign(ctx context.Context, name string, s CampaignSettings, actor string) error {
-	return db.StartAnyway(ctx, name, s, "", actor)
-}
-
-// StartAnyway is StartCampaign for a campaign that was not found ready; the log tells
-// why, unless that is "".
-func (db *DB) StartAnyway(ctx context.Context, name string, s CampaignSettings, why, actor string) error {
+// (D12). It may not have been found ready: the log tells why it starts, unless that is "".
+// It returns ErrNoCampaign or a *CampaignStateError.
+func (db *DB) StartCampaign(ctx context.Context, name string, s CampaignSettings, why, actor string) error {
 	return db.launch(ctx, name, actor, func(tx *sqlx.Tx, c Campaign) error {
 		if err := set(ctx, tx, c, s, actor); err != nil {
 			return err

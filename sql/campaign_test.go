@@ -35,7 +35,7 @@ func (d *desk) released(campaign string, rows ...sql.ImportRow) {
 // launch starts a campaign, and has it release what it may.
 func (d *desk) launch(campaign string, s sql.CampaignSettings) {
 	d.t.Helper()
-	d.must(d.StartCampaign(d.ctx, campaign, s, "admin"))
+	d.must(d.StartCampaign(d.ctx, campaign, s, "", "admin"))
 	d.must(d.ReleaseAll(d.ctx))
 }
 
@@ -86,7 +86,7 @@ func TestHeldMeansHeld(t *testing.T) {
 		t.Errorf("%d mails left a campaign that is not started", n)
 	}
 	d.stands("spring", sql.CampaignPrepared, 5, 0)
-	d.must(d.StartCampaign(d.ctx, "SPRING", sql.CampaignSettings{}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "SPRING", sql.CampaignSettings{}, "", "admin"))
 	d.release(nil)
 	h := d.start(2)
 	d.must(d.PauseCampaign(d.ctx, "spring", "too many calls", "admin"))
@@ -290,7 +290,7 @@ func TestPerDay(t *testing.T) {
 			d.must(err)
 			d.Freeze(t, noon)
 			d.held("spring", rows(40)...)
-			d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{PerDay: 7}, "admin"))
+			d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{PerDay: 7}, "", "admin"))
 			perDay := make(map[string]int)
 			for hour := range 72 {
 				at := noon.Add(time.Duration(hour) * time.Hour)
@@ -345,7 +345,7 @@ func TestMinHelp(t *testing.T) {
 	at := time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
 	d.Freeze(t, at)
 	d.held("spring", rows(2)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{MinHelp: 2*time.Hour + time.Minute}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{MinHelp: 2*time.Hour + time.Minute}, "", "admin"))
 	if n := d.release(firstHours{}); n != 0 {
 		t.Errorf("%d were released though there is too little assistance", n)
 	}
@@ -372,7 +372,7 @@ func TestMinHelpOfDoubt(t *testing.T) {
 	at := time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
 	d.Freeze(t, at)
 	d.held("spring", rows(1)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{MinHelp: time.Hour}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{MinHelp: time.Hour}, "", "admin"))
 	d.release(firstHours{})
 	h := d.start(1)
 	d.must(d.FinishInDoubt(d.ctx, h.mails, time.Minute))
@@ -389,7 +389,7 @@ func TestMinHelpEnds(t *testing.T) {
 	d := open(t)
 	d.held("spring", rows(3)...)
 	least := 90 * time.Minute // within 48 hours and a half of them
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{MinHelp: least}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{MinHelp: least}, "", "admin"))
 	const lifetime = 24*time.Hour + 40*time.Minute
 	for at, want := range map[string]int{"23:19:30": 0, "23:49:59": 0, "23:50:00": 1, "00:00:00": 1, "00:29:30": 1, "00:30:00": 0} {
 		instant, err := time.Parse(time.DateTime, "2031-05-06 "+at)
@@ -585,7 +585,7 @@ func TestStopCampaign(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.held("spring", rows(2)...)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "admin"))
 	p := d.stands("spring", sql.CampaignRunning, 2, 0)
 	alert := sql.Alert{Subject: "Campagne arrêtée", Text: "Elle est en pause."}
 	for i, want := range []bool{true, false} {
@@ -635,7 +635,7 @@ func TestPerDayBesideExclusions(t *testing.T) {
 	_, err = d.Exclude(d.ctx, sql.Exclusion{Excluded: conversion.Excluded{Kind: conversion.ExcludedNumber, Key: number(0)},
 		Reason: "asked", EndsAt: at.AddDate(0, 0, 10)}, "admin")
 	d.must(err)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{PerDay: 2}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{PerDay: 2}, "", "admin"))
 	left := 0
 	for range 3 {
 		d.must(d.ReleaseAll(d.ctx))
@@ -666,7 +666,7 @@ func TestBrakesHoldReleased(t *testing.T) {
 			at := time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
 			d.Freeze(t, at)
 			d.held("spring", rows(10)...)
-			d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+			d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "admin"))
 			d.release(nil)
 			d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number(9))))
 			h := d.start(1) // under way
@@ -694,7 +694,7 @@ func TestReleaseDespiteAnother(t *testing.T) {
 	d := open(t)
 	for i, name := range []string{"broken", "spring"} {
 		d.held(name, row(number(i), fmt.Sprintf("a%d@duvallon.example", i)))
-		d.must(d.StartCampaign(d.ctx, name, sql.CampaignSettings{}, "admin"))
+		d.must(d.StartCampaign(d.ctx, name, sql.CampaignSettings{}, "", "admin"))
 	}
 	d.Exec(t, `CREATE TRIGGER broken BEFORE DELETE ON held FOR EACH ROW WHEN (OLD.campaign_id = 1) EXECUTE FUNCTION refuse('a test')`)
 	if n, err := d.Release(d.ctx, nil, conversion.DefaultCodeLifetime); n != 1 || err == nil {

@@ -153,17 +153,14 @@ func excludeOne(ctx context.Context, tx *sqlx.Tx, x Exclusion, actor string) (sp
 
 // exclude makes new exclusions. The caller has locked those that they replace.
 func exclude(ctx context.Context, tx *sqlx.Tx, list []Exclusion, actor string) (spaces int, err error) {
-	columns := make(map[conversion.ExcludedKind]*exclusionColumns)
+	type columns struct{ keys, ends, reasons pq.StringArray }
+	byKind := make(map[conversion.ExcludedKind]columns)
 	for _, x := range list {
-		c := columns[x.Kind]
-		if c == nil {
-			c = &exclusionColumns{}
-			columns[x.Kind] = c
-		}
-		c.add(x)
+		c := byKind[x.Kind]
+		byKind[x.Kind] = columns{append(c.keys, x.Key), append(c.ends, x.ends()), append(c.reasons, x.Reason)}
 	}
-	for _, kind := range slices.Sorted(maps.Keys(columns)) {
-		c := columns[kind]
+	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
+		c := byKind[kind]
 		named, err := get[int](ctx, tx, excludeQuery, kind, c.keys, c.ends, c.reasons, actor)
 		if err != nil {
 			return 0, err
@@ -173,15 +170,12 @@ func exclude(ctx context.Context, tx *sqlx.Tx, list []Exclusion, actor string) (
 	return spaces, nil
 }
 
-// exclusionColumns are exclusions of one kind.
-type exclusionColumns struct{ keys, ends, reasons pq.StringArray }
-
-func (c *exclusionColumns) add(x Exclusion) {
-	ends := "infinity"
-	if !x.EndsAt.IsZero() {
-		ends = x.EndsAt.Format(time.RFC3339Nano)
+// ends is the end of an exclusion as PostgreSQL reads it.
+func (x Exclusion) ends() string {
+	if x.EndsAt.IsZero() {
+		return never
 	}
-	c.keys, c.ends, c.reasons = append(c.keys, x.Key), append(c.ends, ends), append(c.reasons, x.Reason)
+	return x.EndsAt.Format(time.RFC3339Nano)
 }
 
 // Lift ends an exclusion by Exclude or by a complaint, for a reason. The invitations

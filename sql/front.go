@@ -9,6 +9,7 @@ import (
 // mails are due. The mails behind it are being handed over, so no slot looks at them
 // again. Two kinds of mails become due behind it: those of a dead worker, and those
 // of a long transaction. So reset it from time to time. It is safe for concurrent use.
+// A new Front lies before all that is due.
 type Front struct {
 	mu sync.Mutex
 	at time.Time
@@ -18,9 +19,6 @@ type Front struct {
 // Reset lets the next slot look at all that is due. It tells whether the front had
 // advanced.
 func (f *Front) Reset() bool {
-	if f == nil {
-		return false
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	was := f.id != 0
@@ -29,18 +27,12 @@ func (f *Front) Reset() bool {
 }
 
 func (f *Front) place() (at time.Time, id int64) {
-	if f == nil {
-		return time.Time{}, 0
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.at, f.id
 }
 
 func (f *Front) pass(last obligation) {
-	if f == nil {
-		return
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if last.DueAt.After(f.at) || last.DueAt.Equal(f.at) && last.ID > f.id {

@@ -33,7 +33,7 @@ func TestMessage(t *testing.T) {
 	}
 	d.held("spring", rows(2)...)
 	d.held("autumn", row("B00001", "b@other.example"))
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "admin"))
 	d.launch("autumn", sql.CampaignSettings{})
 
 	first := d.start(1)

@@ -26,7 +26,7 @@ func TestResumedWhileMailsArePutOff(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.held("spring", row("000001", "a@duvallon.example"))
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "admin"))
 	d.release(nil)
 	d.Exec(t, `UPDATE campaign SET state = 'paused'`) // what was released is not held again yet
 	if h := d.startWhile(func() { d.must(d.ResumeCampaign(d.ctx, "spring", "admin")) }); len(h.mails) != 0 {

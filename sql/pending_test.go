@@ -18,7 +18,7 @@ func TestPending(t *testing.T) {
 		row("000004", "b@other.example"), row("000005", "c@gone.example"), row("000006", "c@gone.example"), row("000007", "d@third.example"))
 	d.exclude("gone.example")
 	d.exclude("000004")
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{Pilot: 2}, "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{Pilot: 2}, "", "admin"))
 	d.release(nil)
 	d.start(1)
 	p := d.stands("spring", sql.CampaignRunning, 5, 1)

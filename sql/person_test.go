@@ -89,11 +89,11 @@ func TestFourEyes(t *testing.T) {
 	_, _, err := d.Correct(d.ctx, sql.Correction{Number: conversion.SubscriberNumber(number(0)), Email: sqltest.Email(t, "b@duvallon.example"), Reason: "call 12", Actor: "helper", Keys: d.keys})
 	d.must(err)
 	for _, who := range []string{"admin", "writer", "helper"} {
-		refused(who, d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, who))
-		refused(who, d.StartAnyway(d.ctx, "spring", sql.CampaignSettings{}, "urgent", who))
+		refused(who, d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", who))
+		refused(who, d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "urgent", who))
 	}
 	d.stands("spring", sql.CampaignPrepared, 3, 0)
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "other"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "other"))
 	d.must(d.PauseCampaign(d.ctx, "spring", "", "admin"))
 	refused("admin", d.ResumeCampaign(d.ctx, "spring", "admin"))
 	d.must(d.ResumeCampaign(d.ctx, "spring", "other"))
@@ -132,7 +132,7 @@ func TestFourEyes(t *testing.T) {
 		t.Errorf("%d invited again by somebody else, error %v", n, err)
 	}
 	d.held("winter", row("700001", "w@duvallon.example"))
-	d.must(d.StartCampaign(d.ctx, "winter", sql.CampaignSettings{}, "admin")) // not above
+	d.must(d.StartCampaign(d.ctx, "winter", sql.CampaignSettings{}, "", "admin")) // not above
 	d.sound()
 }
 
@@ -150,8 +150,8 @@ func TestFourEyesHasNoWayAround(t *testing.T) {
 	}
 	d.held("spring", rows(3)...)
 	d.held("summer", rows(3)...) // the file moves on, its rows do not
-	refused("the file is elsewhere", d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin"))
-	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{Pilot: 1}, "other"))
+	refused("the file is elsewhere", d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "admin"))
+	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{Pilot: 1}, "", "other"))
 	refused("the pilot is over", d.SetCampaign(d.ctx, "spring", func(s *sql.CampaignSettings) { s.Pilot = 0 }, "admin"))
 	refused("a message", d.SetMessage(d.ctx, "spring", "Bonjour", "admin"))
 	d.must(d.SetCampaign(d.ctx, "spring", func(s *sql.CampaignSettings) { s.Pilot = 0 }, "other"))
@@ -190,8 +190,8 @@ func TestFourEyesHasNoWayAround(t *testing.T) {
 	d.must(err)
 	_, err = d.DB.DB.Retry(d.ctx, plan, d.keys, "other")
 	d.must(err)
-	refused("rows of another campaign", d.StartCampaign(d.ctx, "next", sql.CampaignSettings{}, "admin"))
-	d.must(d.StartCampaign(d.ctx, "next", sql.CampaignSettings{}, "third"))
+	refused("rows of another campaign", d.StartCampaign(d.ctx, "next", sql.CampaignSettings{}, "", "admin"))
+	d.must(d.StartCampaign(d.ctx, "next", sql.CampaignSettings{}, "", "third"))
 	d.tallies(0)
 	d.sound()
 }
@@ -211,7 +211,7 @@ func TestFourEyesWhileImporting(t *testing.T) {
 	both.Go(func() { d.held("spring", rows(3)...) })
 	d.must(d.untilSoMany(1, func() bool { return false }))
 	started := make(chan error, 1)
-	both.Go(func() { started <- d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "admin") })
+	both.Go(func() { started <- d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "admin") })
 	d.must(d.untilSoMany(2, func() bool { return len(started) > 0 }))
 	d.must(tx.Rollback())
 	both.Wait()

@@ -48,6 +48,9 @@ type Start struct {
 // waits if somebody holds its code, or if its space is left alone.
 func (db *DB) StartMail(ctx context.Context, t Window) (Start, error) {
 	var start Start
+	if t.Front == nil {
+		t.Front = &Front{}
+	}
 	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
 		w := window{Window: t, tx: tx, token: uuid.NewString()}
 		start, err = w.run(ctx)

@@ -198,7 +198,7 @@ func (d *desk) pagesOfARelease(t *testing.T) {
 			t.Errorf("%d were released, %d started", released, len(h.mails))
 		}
 	})
-	start := d.visits(sql.Open, func(d *desk) { d.must(d.StartCampaign(d.ctx, "large", sql.CampaignSettings{}, "admin")) })
+	start := d.visits(sql.Open, func(d *desk) { d.must(d.StartCampaign(d.ctx, "large", sql.CampaignSettings{}, "", "admin")) })
 	if idle > 100 || start > 100 {
 		t.Errorf("%d pages while nothing leaves, %d to start; 100 at the most", idle, start)
 	}

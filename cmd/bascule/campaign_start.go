@@ -110,7 +110,7 @@ Environment: that of bascule campaign check.`,
 		if err != nil {
 			return err
 		}
-		if err := db.StartAnyway(ctx, p.Name, p.CampaignSettings, why, actor()); err != nil {
+		if err := db.StartCampaign(ctx, p.Name, p.CampaignSettings, why, actor()); err != nil {
 			return err
 		}
 		return a.tellChanged(ctx, db, p.Name, func(sql.CampaignProgress) string {

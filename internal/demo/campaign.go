@@ -85,7 +85,7 @@ const pilot = 10
 func (d *demo) startPilot(ctx context.Context, p sql.CampaignProgress) error {
 	s := p.CampaignSettings
 	s.Pilot = p.Started + pilot
-	return d.db.StartCampaign(ctx, p.Name, s, "demo")
+	return d.db.StartCampaign(ctx, p.Name, s, "", "demo")
 }
 
 // The buttons of the panel.
@@ -140,7 +140,7 @@ func (d *demo) press(ctx context.Context, button string) error {
 	case pressPilot:
 		err = d.startPilot(ctx, p)
 	case pressStart:
-		err = d.db.StartCampaign(ctx, p.Name, p.CampaignSettings, "demo")
+		err = d.db.StartCampaign(ctx, p.Name, p.CampaignSettings, "", "demo")
 	case pressPause:
 		err = d.db.PauseCampaign(ctx, p.Name, "", "demo")
 	case pressResume:

@@ -96,7 +96,7 @@ func TestPlanIsKept(t *testing.T) {
 	d.exclude("0000000", time.Date(2031, 10, 29, 0, 0, 0, 0, conversion.Paris))
 	help, err := assistance.Parse("Mon-Fri 08:00-12:00 13:30-19:30")
 	d.must(err)
-	d.must(d.StartCampaign(d.t.Context(), "spring", sql.CampaignSettings{PerDay: 8, MinHelp: 12 * time.Hour}, "admin"))
+	d.must(d.StartCampaign(d.t.Context(), "spring", sql.CampaignSettings{PerDay: 8, MinHelp: 12 * time.Hour}, "", "admin"))
 	// Half an hour lies between two mails: that is how often one starts below.
 	p := d.foresee("spring", plan.Brakes{Rate: 1.0 / 1800, Lifetime: lifetime, Help: help})
 	if p.Mails != 68 || p.Alone != 2 || p.Late == 0 || p.Late == p.Mails {

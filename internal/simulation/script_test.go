@@ -120,7 +120,7 @@ func (s *simulation) importSheet(name string, rows []*subscriber, good int) {
 }
 
 func (s *simulation) start(name string, how sql.CampaignSettings) {
-	s.must(s.db.StartCampaign(s.t.Context(), name, how, admin))
+	s.must(s.db.StartCampaign(s.t.Context(), name, how, "", admin))
 	s.tell("%s is started: %s", name, how)
 	c := s.campaigns[name]
 	c.CampaignSettings, c.state = how, "running"
