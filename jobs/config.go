@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"cmp"
 	"log/slog"
 	"time"
 
@@ -39,7 +38,6 @@ func NewWorker(cfg Config, db *sql.DB, q *queue.Client) (*Worker, *smtp.Client, 
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg.SMTP.Hello = cmp.Or(cfg.SMTP.Hello, smtp.HostName())
 	relay := smtp.NewClient(cfg.SMTP, cfg.Workers+InteractiveSlots)
 	mailer := &Mailer{
 		DB: db, Keys: cfg.Keys, Relay: relay, Composer: composer, Domain: cfg.Domain,

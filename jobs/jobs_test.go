@@ -127,7 +127,8 @@ func newWorker(t *testing.T, name, dbURL, redisURL, smtpURL string, log *slog.Lo
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Hello, cfg.Limits.Grace = name, 500*time.Millisecond
+	cfg.Hello, cfg.Limits = name, smtp.DefaultLimits()
+	cfg.Limits.Grace = 500 * time.Millisecond
 	text, err := composer()
 	if err != nil {
 		t.Fatal(err)

@@ -226,7 +226,6 @@ func (a *app) askOthers(ctx context.Context, breaker string) (all answers) {
 
 func (a *app) relayLine(ctx context.Context, breaker string) readiness.Line {
 	return judged("relay", a.env.smtp, func(cfg smtp.Config) readiness.Line {
-		cfg.Hello = smtp.HostName()
 		cfg.Limits = smtp.Limits{Connect: checkTimeout, Grace: time.Nanosecond}
 		return readiness.Relay(ctx, cfg, breaker)
 	})

@@ -143,7 +143,6 @@ func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to conversion.
 	if from.IsZero() {
 		from = t.from.Address
 	}
-	cfg.Hello = smtp.HostName()
 	relay := smtp.NewClient(cfg, 1)
 	defer relay.Close()
 	var window []smtp.Message

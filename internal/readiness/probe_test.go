@@ -89,6 +89,7 @@ func TestRelay(t *testing.T) {
 	}
 	defer silent.Close()
 	cfg.Host, cfg.Port, _ = net.SplitHostPort(silent.Addr().String())
+	cfg.Limits = smtp.DefaultLimits()
 	cfg.Limits.Grace = time.Nanosecond
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

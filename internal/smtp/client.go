@@ -4,6 +4,7 @@
 package smtp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -50,7 +51,7 @@ type Client struct {
 // NewClient makes a client with at most conns connections. It connects to nothing yet.
 // The caller calls Close.
 func NewClient(cfg Config, conns int) *Client {
-	cfg.Limits = cfg.Limits.orDefault()
+	cfg.Limits = cmp.Or(cfg.Limits, DefaultLimits())
 	c := &Client{cfg: cfg, slots: make(chan struct{}, max(conns, 1))}
 	c.dialled = sync.NewCond(&c.mu)
 	return c

@@ -219,7 +219,7 @@ func TestAnyTrouble(t *testing.T) {
 		if !rapid.Bool().Draw(rt, "pipelining") {
 			s.offers = []string{}
 		}
-		cfg := Config{Limits: Limits{PerConn: rapid.IntRange(1, 4).Draw(rt, "per connection")}}
+		cfg := Config{Limits: perConn(rapid.IntRange(1, 4).Draw(rt, "per connection"))}
 		cfg.Host, cfg.dial, cfg.TLS = "relay.example", s.dial, TLSOff
 		r := NewClient(cfg, 1)
 		w := window(t, n)
@@ -287,7 +287,7 @@ func TestPipelined(t *testing.T) {
 func TestKeptConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &toy{}
-		r := s.relay(t, Config{Limits: Limits{PerConn: 5}}, 2)
+		r := s.relay(t, Config{Limits: perConn(5)}, 2)
 		two := window(t, 2)
 		for range 2 {
 			send(t.Context(), t, r, two)
@@ -505,7 +505,7 @@ func TestRefusedAfterLeave(t *testing.T) {
 				return ""
 			}}
 			begin := time.Now()
-			got := send(t.Context(), t, s.relay(t, Config{Limits: Limits{PerConn: 1}}, 1), window(t, 2))
+			got := send(t.Context(), t, s.relay(t, Config{Limits: perConn(1)}, 1), window(t, 2))
 			if kinds(got) != c.want {
 				t.Errorf("refused for %v: %v", c.refuses, got)
 			}
@@ -514,6 +514,13 @@ func TestRefusedAfterLeave(t *testing.T) {
 			}
 		})
 	}
+}
+
+// perConn are the limits with so many messages over one connection.
+func perConn(n int) Limits {
+	l := DefaultLimits()
+	l.PerConn = n
+	return l
 }
 
 // Every wait ends: at the limit that RFC 5321 gives, whatever the relay does.

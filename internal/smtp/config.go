@@ -30,9 +30,9 @@ type Config struct {
 	Host, Port string
 	TLS        TLSMode
 	Auth       *Credentials   // nil: no AUTH
-	Hello      string         // our name in EHLO; "" for the address of our side of the connection
+	Hello      string         // our name in EHLO, that of this machine after ParseURL; "" for the address of our side of the connection
 	RootCAs    *x509.CertPool // nil for the system's
-	Limits     Limits
+	Limits     Limits         // the zero Limits are [DefaultLimits]
 
 	dial func(ctx context.Context, network, address string) (net.Conn, error) // set by tests alone
 }
@@ -52,7 +52,7 @@ func (*Credentials) GoString() string { return "[credentials]" }
 // LogValue keeps the credentials out of structured logs (I6).
 func (*Credentials) LogValue() slog.Value { return slog.StringValue("[credentials]") }
 
-// Limits bound every wait. A zero field takes the default of [DefaultLimits].
+// Limits bound every wait.
 type Limits struct {
 	Connect time.Duration // TCP, TLS, greeting, EHLO and AUTH: each reply
 	Command time.Duration // each reply to MAIL, RCPT, DATA
@@ -77,19 +77,6 @@ func DefaultLimits() Limits {
 	}
 }
 
-func (l Limits) orDefault() Limits {
-	d := DefaultLimits()
-	return Limits{
-		Connect: cmp.Or(l.Connect, d.Connect),
-		Command: cmp.Or(l.Command, d.Command),
-		Write:   cmp.Or(l.Write, d.Write),
-		Dot:     cmp.Or(l.Dot, d.Dot),
-		Grace:   cmp.Or(l.Grace, d.Grace),
-		Idle:    cmp.Or(l.Idle, d.Idle),
-		PerConn: cmp.Or(l.PerConn, d.PerConn),
-	}
-}
-
 // ParseURL reads SMTP_URL: smtp://[user:password@]host[:port] with an optional
 // ?starttls=required|optional|off (default required, port 587), or
 // smtps://[user:password@]host[:port] (port 465). Its errors repeat nothing of the URL:
@@ -99,7 +86,7 @@ func ParseURL(s string) (Config, error) {
 	if err != nil {
 		return Config{}, errors.New("not a URL (write special characters of the password as %XX)")
 	}
-	cfg := Config{Host: u.Hostname(), Port: cmp.Or(u.Port(), map[string]string{"smtp": "587", "smtps": "465"}[u.Scheme])}
+	cfg := Config{Host: u.Hostname(), Port: cmp.Or(u.Port(), map[string]string{"smtp": "587", "smtps": "465"}[u.Scheme]), Hello: hostName()}
 	if err := checkRelay(u, cfg.Port); err != nil {
 		return Config{}, err
 	}

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/md5"
@@ -34,7 +35,7 @@ var (
 // Try does all that is done before the first message, from the greeting to AUTH, and
 // leaves. It returns Accepted, or why a message would not get through.
 func Try(ctx context.Context, cfg Config) Outcome {
-	cfg.Limits = cfg.Limits.orDefault()
+	cfg.Limits = cmp.Or(cfg.Limits, DefaultLimits())
 	s, failure := connect(ctx, cfg)
 	if s == nil {
 		return failure

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// HostName is this machine's full name, if it has one. Otherwise the sender tells its
+// hostName is this machine's full name, if it has one. Otherwise the sender tells its
 // network address, as RFC 5321 requires.
-func HostName() string {
+func hostName() string {
 	name, err := os.Hostname()
 	if err != nil || !strings.Contains(name, ".") || net.ParseIP(name) != nil {
 		return ""

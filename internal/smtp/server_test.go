@@ -392,7 +392,7 @@ func TestExtensions(t *testing.T) {
 func TestManyAtOnce(t *testing.T) {
 	var b inbox
 	cfg := b.serve(t, false, nil, false)
-	cfg.TLS, cfg.Limits.PerConn = TLSOff, 7
+	cfg.TLS, cfg.Limits = TLSOff, perConn(7)
 	count := &countingDial{dial: (&net.Dialer{}).DialContext}
 	cfg.dial = count.connect
 	r := NewClient(cfg, 3)
