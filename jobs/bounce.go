@@ -32,8 +32,6 @@ type Bouncer struct {
 const (
 	// bounceEvery is how often the folder is looked at.
 	bounceEvery = 5 * time.Second
-	// maxBounce is how much of a mail is read. The report is at its beginning.
-	maxBounce = 1 << 20
 	// bounceAge is how old a mail must be. In a plain folder the mail server may still
 	// write a younger one.
 	bounceAge = 5 * time.Second
@@ -119,7 +117,7 @@ func readStart(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxBounce))
+	return io.ReadAll(io.LimitReader(f, bounce.MaxMail))
 }
 
 // signedPath matches our return path: anything+request.generation.signature@anywhere.

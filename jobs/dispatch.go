@@ -91,25 +91,10 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 }
 
-// watch passes on the notifications of PostgreSQL. Without them the tick goes on.
+// watch begins to listen to PostgreSQL. Without its notifications the tick goes on.
 func (d *Dispatcher) watch(ctx context.Context, due chan<- struct{}) {
-	notified, err := d.DB.WatchDue(ctx, d.Log)
-	if err != nil {
-		if ctx.Err() == nil {
-			d.Log.Warn("nobody tells of new work; it is looked for", "every", tick, "err", err)
-		}
-		return
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-notified:
-		}
-		select {
-		case due <- struct{}{}:
-		default: // a signal is waiting already
-		}
+	if err := d.DB.WatchDue(ctx, d.Log, due); err != nil && ctx.Err() == nil {
+		d.Log.Warn("nobody tells of new work; it is looked for", "every", tick, "err", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"bascule/internal/smtp"
@@ -130,34 +131,23 @@ func (m *Mailer) moveBreaker(ctx context.Context, v verdict) error {
 	return nil
 }
 
-// wordsOf is the text that is kept of a refusal: the relay's words, or the failure if
-// the relay said nothing.
-func wordsOf(o smtp.Outcome) string {
-	switch {
-	case o.Code != 0:
-		return o.Text
-	case o.Kind == smtp.Unclear: // our own judgement of the message
-		return o.Err.Error()
-	}
-	return "no answer at " + string(o.Stage)
-}
-
 // refusalOf is the text of a refusal for the report: its code, and the relay's words.
 func refusalOf(o smtp.Outcome) string {
 	if o.Code == 0 {
-		return wordsOf(o)
+		return codeOf(o)
 	}
 	return codeOf(o) + " " + o.Text
 }
 
+// codeOf is the code of a refusal, or the failure if the relay said nothing.
 func codeOf(o smtp.Outcome) string {
-	if o.Code == 0 {
-		return wordsOf(o)
+	switch {
+	case o.Code == 0 && o.Kind == smtp.Unclear: // our own judgement of the message
+		return o.Err.Error()
+	case o.Code == 0:
+		return "no answer at " + string(o.Stage)
 	}
-	if o.Enhanced == "" {
-		return fmt.Sprint(o.Code)
-	}
-	return fmt.Sprintf("%d %s", o.Code, o.Enhanced)
+	return strings.TrimSpace(fmt.Sprint(o.Code, " ", o.Enhanced))
 }
 
 // retryDelays come first, then one hour each time (D11).

@@ -31,10 +31,10 @@ func (db *DB) Due(ctx context.Context, limit int) ([]Due, error) {
 // dueChannel is notified by every statement that adds an obligation.
 const dueChannel = "bascule_due"
 
-// WatchDue sends on the returned channel soon after obligations were added, until ctx
-// ends. Notifications are lost while the connection is down, so the caller also needs a
-// tick. It waits for the first connection. It returns an error if ctx ends before.
-func (db *DB) WatchDue(ctx context.Context, log *slog.Logger) (<-chan struct{}, error) {
+// WatchDue sends on a buffered channel soon after obligations were added, until ctx ends.
+// Notifications are lost while the connection is down, so the caller also needs a tick. It
+// waits for the first connection. It returns an error if ctx ends before.
+func (db *DB) WatchDue(ctx context.Context, log *slog.Logger, due chan<- struct{}) error {
 	l := pq.NewDialListener(dialFunc(dialToListen), db.pool.url, time.Second, 30*time.Second, func(e pq.ListenerEventType, err error) {
 		if err != nil {
 			log.Warn("the connection that listens for work is down", "err", err)
@@ -43,9 +43,8 @@ func (db *DB) WatchDue(ctx context.Context, log *slog.Logger) (<-chan struct{}, 
 	context.AfterFunc(ctx, func() { l.Close() }) // Listen knows no context
 	if err := l.Listen(dueChannel); err != nil {
 		l.Close()
-		return nil, fmt.Errorf("listen for work: %w", err)
+		return fmt.Errorf("listen for work: %w", err)
 	}
-	out := make(chan struct{}, 1)
 	go func() {
 		for {
 			select {
@@ -53,11 +52,11 @@ func (db *DB) WatchDue(ctx context.Context, log *slog.Logger) (<-chan struct{}, 
 				return
 			case <-l.Notify:
 				select {
-				case out <- struct{}{}:
+				case due <- struct{}{}:
 				default: // a signal is waiting already
 				}
 			}
 		}
 	}()
-	return out, nil
+	return nil
 }

@@ -67,7 +67,7 @@ func TestFrozenPostgres(t *testing.T) {
 	defer db.Close()
 	watch, stopWatching := context.WithCancel(t.Context())
 	defer stopWatching()
-	if _, err := db.WatchDue(watch, slog.New(slog.DiscardHandler)); err != nil {
+	if err := db.WatchDue(watch, slog.New(slog.DiscardHandler), make(chan struct{}, 1)); err != nil {
 		t.Fatal(err)
 	}
 	calls := map[string]func(context.Context, *sql.DB) error{
@@ -110,7 +110,7 @@ func TestFrozenPostgres(t *testing.T) {
 	ends(t, "a listener that is stopped", func() {
 		watch, stop := context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, stop)
-		if _, err := db.WatchDue(watch, slog.New(slog.DiscardHandler)); err == nil {
+		if err := db.WatchDue(watch, slog.New(slog.DiscardHandler), make(chan struct{}, 1)); err == nil {
 			t.Error("it listens")
 		}
 	})

@@ -28,8 +28,8 @@ type Report struct {
 	Paths []string
 }
 
-// maxMail is how much of a mail is read: the report is at its beginning.
-const maxMail = 1 << 20
+// MaxMail is how much of a mail is read: the report is at its beginning.
+const MaxMail = 1 << 20
 
 // recipients are the headers in which mail servers name the recipient of a delivery.
 var recipients = []string{"delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to"}
@@ -37,7 +37,7 @@ var recipients = []string{"delivered-to", "x-original-to", "envelope-to", "x-env
 // Read reads one mail. It never fails: bytes that are no mail tell nothing.
 func Read(raw []byte) Report {
 	left := maxParts
-	m := parseEntity(utf8Text(raw[:min(len(raw), maxMail)], ""), 0, &left)
+	m := parseEntity(utf8Text(raw[:min(len(raw), MaxMail)], ""), 0, &left)
 	r := Report{Class: classify(m)}
 	for _, name := range recipients {
 		r.Paths = append(r.Paths, m.header[name]...)

@@ -239,7 +239,7 @@ func TestHostile(t *testing.T) {
 		"many groups":    "Content-Type: message/delivery-status\n\n" + strings.Repeat("Final-Recipient: x\n", 50_000),
 		"no end":         "Content-Type: multipart/mixed; boundary=b\n\n--b",
 		"empty boundary": "Content-Type: multipart/mixed; boundary=\n\n--\n--\n",
-		"zeros":          strings.Repeat("\x00", maxMail+10),
+		"zeros":          strings.Repeat("\x00", MaxMail+10),
 		"long line":      "From: MAILER-DAEMON@x.example\nSubject: " + strings.Repeat("not delivered ", 50_000),
 	} {
 		if got := Read([]byte(mail)).Class; got != "" && got != conversion.BouncePolicy {

@@ -33,7 +33,7 @@ func TestBounds(t *testing.T) {
 		"too many parts":           {parts(maxParts), ""},
 		"many headers":             {strings.Repeat("X-A: b\n", maxHeaders-1) + status, conversion.BounceGone},
 		"too many headers":         {strings.Repeat("X-A: b\n", maxHeaders) + status, ""},
-		"behind a megabyte":        {"Content-Type: multipart/mixed; boundary=x\n\n" + strings.Repeat("x\n", maxMail/2) + "--x\n" + status, ""},
+		"behind a megabyte":        {"Content-Type: multipart/mixed; boundary=x\n\n" + strings.Repeat("x\n", MaxMail/2) + "--x\n" + status, ""},
 		"recipients without blank": {"Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822;a@b.example\nAction: delayed\nStatus: 4.4.1\nFinal-Recipient: rfc822;c@b.example\nAction: failed\nStatus: 5.1.1\n", conversion.BounceGone},
 		"nobody":                   {"Content-Type: message/delivery-status\n\nReporting-MTA: dns;mx.example\n", ""},
 		"vague, for a time":        {"Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822;a@b.example\nAction: failed\nStatus: 4.0.0\nDiagnostic-Code: smtp; nothing\n", conversion.BounceLate},
