@@ -24,9 +24,9 @@ type metrics struct {
 }
 
 // newMetrics registers the metrics. Each scrape calls besieged.
-func newMetrics(registry *prometheus.Registry, hashes *admission.Semaphore, besieged func() float64) *metrics {
+func newMetrics(hashes *admission.Semaphore, besieged func() float64) *metrics {
 	m := &metrics{
-		registry: registry,
+		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bascule_http_requests_total", Help: "Requests answered, by method, route and status.",
 		}, []string{"method", "route", "status"}),
@@ -42,7 +42,7 @@ func newMetrics(registry *prometheus.Registry, hashes *admission.Semaphore, besi
 			Buckets: []float64{.02, .05, .1, .2, .5, 1, 2},
 		}),
 	}
-	registry.MustRegister(m.requests, m.seconds, m.activations, m.hashing,
+	m.registry.MustRegister(m.requests, m.seconds, m.activations, m.hashing,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "bascule_besieged_spaces", Help: "Password spaces at which strangers' guesses were stopped within the last hour; NaN without PostgreSQL.",
 		}, besieged),

@@ -60,6 +60,7 @@ func newSite(t testing.TB, change ...func(*web.Config)) *site {
 		Administration: conversion.Administration{Name: "Direction départementale des finances publiques de l’Exemple", Short: "DDFiP Exemple"},
 		Help:           "Du lundi au vendredi, de 8 h 00 à 19 h 30.\nTéléphone : 01 99 00 00 00.",
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		CodeLifetime:   conversion.DefaultCodeLifetime,
 		Log:            slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range change {

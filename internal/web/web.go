@@ -13,7 +13,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -24,12 +23,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"bascule/internal/admission"
 	"bascule/internal/certificate"
 	"bascule/internal/conversion"
-	"bascule/internal/text"
 	"bascule/sql"
 )
 
@@ -43,8 +39,7 @@ type Config struct {
 	Profile   conversion.PasswordProfile // "" is conversion.ProfileFiche (D6)
 	// Administration is the author of the pages; zero for nobody.
 	Administration conversion.Administration
-	// Help is the operator's own text on the assistance, plain, on one or more lines
-	// (R32). Without it the pages have the sheet's text.
+	// Help is the text on the assistance, plain, on one or more lines (R32).
 	Help  string
 	Legal Legal // the zero value has a draft of every page
 	// TrustedProxies are believed about X-Forwarded-For, and nothing else.
@@ -58,15 +53,14 @@ type Config struct {
 	CertURL      *url.URL         // the address that asks browsers for a certificate; nil for none
 	Now          func() time.Time // the clock for certificates; nil is time.Now
 	ThemeDir     string           // "" for the built-in look
-	CodeLifetime time.Duration    // as the pages tell it; 0 is conversion.DefaultCodeLifetime (R21)
+	CodeLifetime time.Duration    // as the pages tell it (R21)
 	Log          *slog.Logger
-	Registry     *prometheus.Registry // where the metrics are registered; nil for one of its own
 }
 
 // Server holds what all requests share. It is safe for concurrent use, and may be one
 // of several in front of the same database.
 type Server struct {
-	cfg     Config // every default filled in
+	cfg     Config
 	origin  string // scheme and host, without a slash at the end
 	certURL string // as origin; "" for none
 	secure  bool   // the origin is https
@@ -93,9 +87,6 @@ type turn struct{ request, space int64 }
 // queueLength is how many submissions may wait for a slot: each holds a form in memory.
 const queueLength = 32
 
-// defaultHelp is the sheet's text on the assistance (R32).
-const defaultHelp = "L’assistance est joignable de 8\u00a0h\u00a000 à 19\u00a0h\u00a030, du lundi au vendredi, par téléphone et par formulaire électronique."
-
 // Connections is how many connections to the database the pages need: one for a visitor
 // on every hashing slot, and some for lookups.
 func Connections() int { return 16 + 4*runtime.GOMAXPROCS(0) }
@@ -103,9 +94,6 @@ func Connections() int { return 16 + 4*runtime.GOMAXPROCS(0) }
 // New reads the theme and the templates. Its error names the setting that cannot be
 // used.
 func New(cfg Config) (*Server, error) {
-	cfg.Profile = cmp.Or(cfg.Profile, conversion.ProfileFiche)
-	cfg.Help = cmp.Or(text.Trim(cfg.Help), defaultHelp)
-	cfg.CodeLifetime = cmp.Or(cfg.CodeLifetime, conversion.DefaultCodeLifetime)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -128,7 +116,7 @@ func New(cfg Config) (*Server, error) {
 	if s.crossOrigin, err = protect(s.origin, s.certURL); err != nil {
 		return nil, err
 	}
-	s.metrics = newMetrics(cmp.Or(cfg.Registry, prometheus.NewRegistry()), s.hashes, s.besieged)
+	s.metrics = newMetrics(s.hashes, s.besieged)
 	s.pages = newPages(site{
 		Administration: cfg.Administration, Help: cfg.Help, Lifetime: frenchDuration(cfg.CodeLifetime), Profile: cfg.Profile,
 		Certificates: s.offersCertificates(), static: s.static,

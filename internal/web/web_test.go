@@ -175,7 +175,7 @@ func TestNewRefuses(t *testing.T) {
 // are set.
 func TestSettingsShow(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(c *web.Config) { c.Profile = "cnil"; c.CodeLifetime = 90 * time.Minute; c.Help = " " })
+	s := newSite(t, func(c *web.Config) { c.Profile = "cnil"; c.CodeLifetime = 90 * time.Minute })
 	_, proof := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
 	s.get("/activation").expect(t, http.StatusOK, "Le code est valable 1 h 30", "8 h 00 à 19 h 30") // R32
 	s.post(proof).expect(t, http.StatusOK, "De 12 à 64 caractères")
