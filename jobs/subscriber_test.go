@@ -401,7 +401,7 @@ func (s *stage) codeOf(r sqltest.Request) string {
 	if err := s.db.Raw.QueryRow(`SELECT key_id, nonce FROM request_code WHERE id = $1`, r.ID).Scan(&id, &nonce); err != nil {
 		s.t.Fatal(err)
 	}
-	code, err := s.keys.Code(id, conversion.Nonce(nonce), 1, r.Contact)
+	code, err := s.keys.Code(conversion.ForActivation, id, conversion.Nonce(nonce), 1, r.Contact)
 	if err != nil {
 		s.t.Fatal(err)
 	}

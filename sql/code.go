@@ -77,14 +77,14 @@ func (db *DB) findCode(ctx context.Context, keys *conversion.Keyring, email conv
 
 // proves recomputes the code and compares all of it. The tag alone proves nothing.
 func (r codeRow) proves(keys *conversion.Keyring, email conversion.Email, code conversion.Code) (bool, error) {
-	codeOf := keys.Code
+	of := conversion.ForActivation
 	switch r.Purpose {
 	case purposeReset:
-		codeOf = keys.ResetCode
+		of = conversion.ForReset
 	case purposeIdentifier:
-		codeOf = keys.IdentifierCode
+		of = conversion.ForIdentifier
 	}
-	want, err := codeOf(r.KeyID, conversion.Nonce(r.Nonce), r.Generation, r.Email.Email)
+	want, err := keys.Code(of, r.KeyID, conversion.Nonce(r.Nonce), r.Generation, r.Email.Email)
 	return err == nil && r.Email.Same(email) && want.Equal(code), err
 }
 

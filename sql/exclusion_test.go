@@ -335,7 +335,7 @@ func (d *desk) proofOf(request int64) proof {
 	)
 	d.must(d.Raw.QueryRow(`SELECT key_id, nonce, generation, email FROM request_code WHERE id = $1`, request).Scan(&key, &nonce, &generation, &email))
 	to := sqltest.Email(d.t, email)
-	code, err := d.keys.Code(key, conversion.Nonce(nonce), generation, to)
+	code, err := d.keys.Code(conversion.ForActivation, key, conversion.Nonce(nonce), generation, to)
 	d.must(err)
 	return proof{to, code}
 }

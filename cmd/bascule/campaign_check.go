@@ -256,10 +256,5 @@ func (a *app) dnsLines(ctx context.Context) []readiness.Line {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dnsTimeout)
 	defer cancel()
-	return readiness.DNS(ctx, resolver, readiness.Sender{From: domainOf(from.Address), Return: domainOf(back), Selector: selector})
-}
-
-func domainOf(e conversion.Email) string {
-	_, domain, _ := strings.Cut(e.Key(), "@")
-	return domain
+	return readiness.DNS(ctx, resolver, readiness.Sender{From: from.Address.Domain(), Return: back.Domain(), Selector: selector})
 }

@@ -199,44 +199,30 @@ func (r *Keyring) Check(id KeyID) ([]byte, error) {
 	return k.check, err
 }
 
-// The purposes of a code. Each goes into the computation of the code.
+// A Purpose is what a code is good for. It goes into the computation of the code, so a
+// code is good for nothing else.
+type Purpose string
+
+// The purposes of a code.
 const (
-	activationLabel = "bascule activation code"
-	resetLabel      = "bascule reset code"
-	identifierLabel = "bascule identifier code"
+	ForActivation Purpose = "bascule activation code"
+	ForReset      Purpose = "bascule reset code" // a new password of a password space (R31)
+	ForIdentifier Purpose = "bascule identifier code"
 )
 
 // Code computes the code of one generation of a request for one address. It
 // returns ErrKeyUnknown if id is not on the ring.
-func (r *Keyring) Code(id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
-	return r.compute(activationLabel, id, nonce, generation, to)
-}
-
-// ResetCode computes the code for a new password of a password space (R31). It
-// activates nothing, and an activation code resets nothing. It returns ErrKeyUnknown if
-// id is not on the ring.
-func (r *Keyring) ResetCode(id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
-	return r.compute(resetLabel, id, nonce, generation, to)
-}
-
-// IdentifierCode computes the code that proves another identifier of a password
-// space. It is good for nothing else. It returns ErrKeyUnknown if id is not on the
-// ring.
-func (r *Keyring) IdentifierCode(id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
-	return r.compute(identifierLabel, id, nonce, generation, to)
-}
-
-func (r *Keyring) compute(label string, id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
+func (r *Keyring) Code(of Purpose, id KeyID, nonce Nonce, generation int, to Email) (Code, error) {
 	k, err := r.key(id)
 	if err != nil {
 		return Code{}, err
 	}
-	return k.codeOf(label, nonce, generation, to), nil
+	return k.codeOf(of, nonce, generation, to), nil
 }
 
-func (k key) codeOf(label string, nonce Nonce, generation int, to Email) Code {
+func (k key) codeOf(of Purpose, nonce Nonce, generation int, to Email) Code {
 	number := binary.BigEndian.AppendUint32(nil, uint32(generation))
-	return Code{symbols(mac(k.code, label, "\x00", string(nonce[:]), string(number), to.Key()), codeSymbols)}
+	return Code{symbols(mac(k.code, string(of), "\x00", string(nonce[:]), string(number), to.Key()), codeSymbols)}
 }
 
 // FirstCode draws the random part of a request's first code. It computes the tag of the
@@ -245,7 +231,7 @@ func (r *Keyring) FirstCode(to Email) (Nonce, Tag) {
 	var nonce Nonce
 	rand.Read(nonce[:]) // never fails
 	k := r.keys[0]
-	return nonce, k.tagOf(to, k.codeOf(activationLabel, nonce, 1, to))
+	return nonce, k.tagOf(to, k.codeOf(ForActivation, nonce, 1, to))
 }
 
 // Tag computes the tag that finds a code. It returns ErrKeyUnknown if id is not on the

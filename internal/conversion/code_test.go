@@ -155,7 +155,7 @@ func TestKeyringGolden(t *testing.T) {
 		{"info@café.example", 1, "PQYA-4ADX-25EJ", "69a8be050e66449b"},
 	} {
 		to := mustEmail(t, tt.address)
-		code, err := ring.Code(id, nonce, tt.generation, to)
+		code, err := ring.Code(ForActivation, id, nonce, tt.generation, to)
 		if err != nil || code.String() != tt.code {
 			t.Errorf("%s, generation %d: code %s, %v; want %s", tt.address, tt.generation, code, err, tt.code)
 		}
@@ -183,8 +183,8 @@ func TestCodeProvesOneThing(t *testing.T) {
 		for n, nonce := range nonces {
 			for _, generation := range []int{1, 2, 256, 65536} {
 				for _, to := range addresses {
-					code, err := ring.Code(id, nonce, generation, to)
-					again, errAgain := ring.Code(id, nonce, generation, to)
+					code, err := ring.Code(ForActivation, id, nonce, generation, to)
+					again, errAgain := ring.Code(ForActivation, id, nonce, generation, to)
 					if err != nil || errAgain != nil || code != again {
 						t.Fatalf("the code %s (%v) is %s (%v) the second time", code, err, again, errAgain)
 					}
@@ -205,7 +205,7 @@ func TestTags(t *testing.T) {
 	newest, older := secretKey(0, 32), secretKey(100, 32)
 	ring, old := mustKeyring(t, newest+","+older), mustKeyring(t, older)
 	to, other := mustEmail(t, "a@b.example"), mustEmail(t, "a@c.example")
-	code, err := old.Code(old.Newest(), Nonce{1}, 1, to)
+	code, err := old.Code(ForActivation, old.Newest(), Nonce{1}, 1, to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestTags(t *testing.T) {
 func TestKeyUnknown(t *testing.T) {
 	ring := mustKeyring(t, secretKey(0, 32))
 	gone := mustKeyring(t, secretKey(1, 32)).Newest()
-	_, err := ring.Code(gone, Nonce{}, 1, mustEmail(t, "a@b.example"))
+	_, err := ring.Code(ForActivation, gone, Nonce{}, 1, mustEmail(t, "a@b.example"))
 	wantError(t, "Code", err, ErrKeyUnknown)
 	_, errTag := ring.Tag(gone, mustEmail(t, "a@b.example"), Code{"000000000000"})
 	wantError(t, "Tag", errTag, ErrKeyUnknown)
@@ -384,8 +384,8 @@ func TestKeyringProperties(t *testing.T) {
 		copy(nonce[:], rapid.SliceOfN(rapid.Byte(), len(nonce), len(nonce)).Draw(t, "nonce"))
 		generation := rapid.IntRange(1, 1<<31-1).Draw(t, "generation")
 		to := emailOrZero(rapid.StringMatching("[a-z]{1,10}@[a-z]{1,10}\\.example").Draw(t, "address"))
-		code, err := ring.Code(ring.Newest(), nonce, generation, to)
-		next, errNext := ring.Code(ring.Newest(), nonce, generation+1, to)
+		code, err := ring.Code(ForActivation, ring.Newest(), nonce, generation, to)
+		next, errNext := ring.Code(ForActivation, ring.Newest(), nonce, generation+1, to)
 		if err := errors.Join(err, errNext); err != nil || code.Equal(next) {
 			t.Fatalf("generation %d: %s, the next %s, %v", generation, code, next, err)
 		}

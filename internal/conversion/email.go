@@ -62,6 +62,12 @@ func (e Email) String() string { return e.typed }
 // the domain in its ASCII form.
 func (e Email) Key() string { return e.key }
 
+// Domain is the domain of the key.
+func (e Email) Domain() string {
+	_, domain, _ := strings.Cut(e.key, "@")
+	return domain
+}
+
 // Mailbox is the address for an SMTP envelope or header, printable ASCII
 // without blanks, angle brackets or quotes: as typed, but an international
 // domain in its ASCII form.
@@ -70,8 +76,7 @@ func (e Email) Mailbox() string {
 		return e.typed
 	}
 	local, _, _ := strings.Cut(e.typed, "@")
-	_, domain, _ := strings.Cut(e.key, "@")
-	return local + "@" + domain
+	return local + "@" + e.Domain()
 }
 
 // IsZero tells whether there is no address.

@@ -39,8 +39,7 @@ func ParseExcluded(s string) (Excluded, error) {
 			domain = s
 		}
 		if e, err := ParseEmail("x@" + domain); err == nil {
-			_, key, _ := strings.Cut(e.Key(), "@")
-			return Excluded{ExcludedDomain, key}, nil
+			return Excluded{ExcludedDomain, e.Domain()}, nil
 		}
 	default:
 		if n, err := ParseSubscriberNumber(s); err == nil {

@@ -38,8 +38,7 @@ type Own struct {
 // and of MAIL_FROM.
 func NewOwn(site *url.URL, from Email) Own {
 	o := Own{site: site}
-	_, mail, _ := strings.Cut(from.Key(), "@")
-	for _, host := range []string{ASCIIHost(site.Hostname()), mail} {
+	for _, host := range []string{ASCIIHost(site.Hostname()), from.Domain()} {
 		if _, err := netip.ParseAddr(host); err == nil {
 			continue
 		}
@@ -154,8 +153,7 @@ func (o Own) admits(word string) bool {
 		return (scheme == "https" || scheme == "http" && o.site.Scheme == "http") && (u.Port() == "" || u.Port() == o.site.Port()) && o.has(u.Hostname())
 	case strings.Contains(word, "@"):
 		email, err := ParseEmail(word)
-		_, domain, _ := strings.Cut(email.Key(), "@")
-		return err == nil && o.has(domain)
+		return err == nil && o.has(email.Domain())
 	}
 	host, path := word, ""
 	if i := strings.IndexAny(word, "/?#"); i >= 0 {

@@ -171,7 +171,7 @@ func (db *DB) complete(t testing.TB, in Invitation) Invitation {
 func (db *DB) Mail(t testing.TB, keys *conversion.Keyring, request int64) (conversion.Email, conversion.Code) {
 	t.Helper()
 	c := db.readCode(t, `JOIN request r ON r.id = c.request_id AND r.generation = c.generation WHERE r.id = $1`, request)
-	return c.email, db.start(t, keys, c, keys.Code, conversion.DefaultCodeLifetime)
+	return c.email, db.start(t, keys, c, conversion.ForActivation, conversion.DefaultCodeLifetime)
 }
 
 // MailReset does the same to the latest code for a new password of a password
@@ -179,14 +179,14 @@ func (db *DB) Mail(t testing.TB, keys *conversion.Keyring, request int64) (conve
 func (db *DB) MailReset(t testing.TB, keys *conversion.Keyring, email string) (request int64, code conversion.Code) {
 	t.Helper()
 	c := db.readCode(t, `WHERE c.purpose = 'reset' AND c.email = $1 AND c.void_at IS NULL`, email)
-	return c.request, db.start(t, keys, c, keys.ResetCode, conversion.ResetLifetime)
+	return c.request, db.start(t, keys, c, conversion.ForReset, conversion.ResetLifetime)
 }
 
 // MailIdentifier does the same to the code that proves another identifier.
 func (db *DB) MailIdentifier(t testing.TB, keys *conversion.Keyring, email string) conversion.Code {
 	t.Helper()
 	c := db.readCode(t, `WHERE c.purpose = 'identifier' AND c.email = $1 AND c.void_at IS NULL`, email)
-	return db.start(t, keys, c, keys.IdentifierCode, conversion.ResetLifetime)
+	return db.start(t, keys, c, conversion.ForIdentifier, conversion.ResetLifetime)
 }
 
 // code is a code that is to be mailed.
@@ -208,9 +208,9 @@ func (db *DB) readCode(t testing.TB, where string, arg any) (c code) {
 }
 
 // start mails a code.
-func (db *DB) start(t testing.TB, keys *conversion.Keyring, c code, of func(conversion.KeyID, conversion.Nonce, int, conversion.Email) (conversion.Code, error), life time.Duration) conversion.Code {
+func (db *DB) start(t testing.TB, keys *conversion.Keyring, c code, of conversion.Purpose, life time.Duration) conversion.Code {
 	t.Helper()
-	text, err := of(c.key, conversion.Nonce(c.nonce), c.generation, c.email)
+	text, err := keys.Code(of, c.key, conversion.Nonce(c.nonce), c.generation, c.email)
 	must(t, err)
 	tag, err := keys.Tag(keys.Newest(), c.email, text)
 	must(t, err)
