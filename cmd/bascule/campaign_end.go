@@ -109,17 +109,15 @@ Environment: DATABASE_URL.`,
 		cmd.Flags().Var(parsing(&path, given), "report", "write the report of the campaign to `OUT.xlsx`")
 		a.addForceTo(cmd)
 	}
-	end := a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
-		return a.end(ctx, db, p, e, path, why)
-	})
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if path != "" {
-			if err := a.checkOutput(path, report.Kind, false); err != nil {
-				return err
-			}
+	check := func([]string) error {
+		if path == "" {
+			return nil
 		}
-		return end(cmd, args)
+		return a.checkOutput(path, report.Kind, false)
 	}
+	cmd.RunE = after(check, a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+		return a.end(ctx, db, p, e, path, why)
+	}))
 	return cmd
 }
 

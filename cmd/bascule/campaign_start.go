@@ -167,17 +167,12 @@ optional, for --min-help; PUBLIC_URL and MAIL_FROM for --message.`,
 // withBrakes runs f on the named campaign, once its flags make sense. at is the time of
 // the database's clock.
 func (a *app) withBrakes(b *brakes, f func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error) func(*cobra.Command, []string) error {
-	run := a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+	check := func([]string) error { return b.check(a.env) }
+	return after(check, a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		at, err := db.Now(ctx)
 		if err != nil {
 			return err
 		}
 		return f(ctx, db, p, at)
-	})
-	return func(cmd *cobra.Command, args []string) error {
-		if err := b.check(a.env); err != nil {
-			return err
-		}
-		return run(cmd, args)
-	}
+	}))
 }

@@ -22,22 +22,17 @@ campaign invites the new address.
 
 Environment: DATABASE_URL, SECRET_KEY.`,
 		Example: `  bascule correct 00123456 --email anne@cabinet.example --reason "typing error, call 1234"`,
-		Args:    oneArg("NUMBER"),
+		Args:    reading("NUMBER", &c.Number, conversion.ParseSubscriberNumber),
 	}
 	cmd.Flags().Var(parsing(&c.Email, conversion.ParseEmail), "email", "the contact `ADDRESS` from now on")
 	addReasonTo(cmd, &c.Reason, "why, for the log; no personal data")
 	a.addJSONTo(cmd, "print the verdict as one JSON object")
 	cmd.MarkFlagRequired("email")
 	cmd.MarkFlagRequired("reason")
-	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		if c.Number, err = conversion.ParseSubscriberNumber(args[0]); err != nil {
-			return usagef("%w", err)
-		}
-		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
-			c.Keys = keys
-			return a.correct(ctx, db, c)
-		})(cmd, args)
-	}
+	cmd.RunE = a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
+		c.Keys = keys
+		return a.correct(ctx, db, c)
+	})
 	return cmd
 }
 

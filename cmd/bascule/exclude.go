@@ -29,7 +29,7 @@ Environment: DATABASE_URL.`,
 		Example: `  bascule exclude anne@cabinet.example --reason "asked by phone, call 1234"
   bascule exclude cabinet.example --reason "their mail server moves" --until 2026-12-31
   bascule exclude anne@cabinet.example --lift --reason "asked to be invited, call 1240"`,
-		Args: oneArg("ADDRESS, DOMAIN or NUMBER"),
+		Args: reading("ADDRESS, DOMAIN or NUMBER", &x.Excluded, conversion.ParseExcluded),
 	}
 	addReasonTo(cmd, &x.Reason, "why, for the log and the verdicts; no personal data")
 	cmd.Flags().Var(parsing(&x.EndsAt, dayAfter), "until", "the last `DAY` on which it holds, in Paris, such as 2026-12-31 (default: until it is lifted)")
@@ -37,17 +37,12 @@ Environment: DATABASE_URL.`,
 	cmd.MarkFlagRequired("reason")
 	cmd.MarkFlagsMutuallyExclusive("until", "lift")
 	cmd.AddCommand(a.excludeList(), a.excludeExport(), a.excludeImport())
-	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		if x.Excluded, err = conversion.ParseExcluded(args[0]); err != nil {
-			return usagef("%w", err)
+	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error {
+		if lift {
+			return a.lift(ctx, db, x)
 		}
-		return a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error {
-			if lift {
-				return a.lift(ctx, db, x)
-			}
-			return a.exclude(ctx, db, x)
-		})(cmd, args)
-	}
+		return a.exclude(ctx, db, x)
+	})
 	return cmd
 }
 

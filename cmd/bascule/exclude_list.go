@@ -56,26 +56,20 @@ Environment: DATABASE_URL.`,
 		ValidArgsFunction: completeFiles("xlsx", "csv"),
 	}
 	a.addForceTo(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	isCSV := func(path string) bool { return strings.EqualFold(filepath.Ext(path), ".csv") }
+	check := func(args []string) error { return a.checkOutput(args[0], importer.ExclusionsKind, isCSV(args[0])) }
+	cmd.RunE = after(check, a.withDB(func(ctx context.Context, db *sql.DB, args []string) (err error) {
 		path := args[0]
-		isCSV := strings.EqualFold(filepath.Ext(path), ".csv")
-		if err := a.checkOutput(path, importer.ExclusionsKind, isCSV); err != nil {
-			return err
+		if isCSV(path) {
+			err = atomicfile.Write(path, func(w io.Writer) error { return importer.WriteExclusionsCSV(w, db.Exclusions(ctx)) })
+		} else {
+			err = atomicfile.WriteSealed(path, importer.ExclusionsKind, func(w io.Writer) error { return importer.WriteExclusions(w, db.Exclusions(ctx)) })
 		}
-		return a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
-			var err error
-			if isCSV {
-				err = atomicfile.Write(path, func(w io.Writer) error { return importer.WriteExclusionsCSV(w, db.Exclusions(ctx)) })
-			} else {
-				err = atomicfile.WriteSealed(path, importer.ExclusionsKind, func(w io.Writer) error { return importer.WriteExclusions(w, db.Exclusions(ctx)) })
-			}
-			if err != nil {
-				return err
-			}
+		if err == nil {
 			a.printf("%s is written.\n", path)
-			return nil
-		})(cmd, args)
-	}
+		}
+		return err
+	}))
 	return cmd
 }
 

@@ -51,20 +51,17 @@ Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE and FOUR_EYES, optional.`,
 	cmd.Flags().Var(parsing(&in.VerdictsPath, given), "verdicts", "write the sheet with a verdict for each row to the new workbook `OUT.xlsx`")
 	a.addJSONTo(cmd, "print the counts as one JSON object")
 	a.addForceTo(cmd)
-	judge := a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
-		in.Path, in.Keys = args[0], keys
-		return a.runImport(ctx, db, in)
-	})
 	cmd.MarkFlagsMutuallyExclusive("start", "dry-run")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	check := func(args []string) error {
 		if in.Start {
 			a.roles = append(a.roles, sql.RoleLaunch)
 		}
-		if err := a.checkVerdicts(args[0], in.VerdictsPath); err != nil {
-			return err
-		}
-		return judge(cmd, args)
+		return a.checkVerdicts(args[0], in.VerdictsPath)
 	}
+	cmd.RunE = after(check, a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
+		in.Path, in.Keys = args[0], keys
+		return a.runImport(ctx, db, in)
+	}))
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 )
 
 func (a *app) resendCommand() *cobra.Command {
+	var n conversion.SubscriberNumber
 	cmd := &cobra.Command{
 		Use:   "resend NUMBER",
 		Short: "Send a subscriber's code once more, with the same deadline",
@@ -18,20 +19,14 @@ func (a *app) resendCommand() *cobra.Command {
 Environment: DATABASE_URL.`,
 		Example: `  bascule resend 00123456
   bascule resend 00123456 --reason "call 12"`,
-		Args: oneArg("NUMBER"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := conversion.ParseSubscriberNumber(args[0])
-			if err != nil {
-				return usagef("%w", err)
+		Args: reading("NUMBER", &n, conversion.ParseSubscriberNumber),
+		RunE: a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error {
+			if err := db.Resend(ctx, n, a.why, actor()); err != nil {
+				return err
 			}
-			return a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error {
-				if err := db.Resend(ctx, n, a.why, actor()); err != nil {
-					return err
-				}
-				a.printf("The code of %s goes out again, in a new mail, with the same deadline.\n", n)
-				return nil
-			})(cmd, args)
-		},
+			a.printf("The code of %s goes out again, in a new mail, with the same deadline.\n", n)
+			return nil
+		}),
 	}
 	addReasonTo(cmd, &a.why, whyTouched)
 	return cmd

@@ -141,6 +141,17 @@ func oneArg(name string) cobra.PositionalArgs {
 	}
 }
 
+// reading requires the one argument that a command takes, and reads it.
+func reading[T any](name string, into *T, read func(string) (T, error)) cobra.PositionalArgs {
+	one := oneArg(name)
+	return func(cmd *cobra.Command, args []string) (err error) {
+		if err = one(cmd, args); err == nil {
+			*into, err = read(args[0])
+		}
+		return err
+	}
+}
+
 func noArg(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return fmt.Errorf("no argument is needed; there is %q", args[0])
@@ -272,6 +283,16 @@ func (a *app) withWriter(f func(ctx context.Context, db *sql.DB, args []string) 
 		}
 		return f(ctx, db, args)
 	})
+}
+
+// after runs a command once check has no objection, before the database is asked.
+func after(check func(args []string) error, run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(args); err != nil {
+			return err
+		}
+		return run(cmd, args)
+	}
 }
 
 // withKeys runs a short command that opens requests: these need the newest key.

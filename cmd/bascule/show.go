@@ -16,6 +16,7 @@ import (
 )
 
 func (a *app) showCommand() *cobra.Command {
+	var w wanted
 	cmd := &cobra.Command{
 		Use:   "show NUMBER|ADDRESS|SIREN|HOLDER",
 		Short: "Find a subscriber; tell the whole story, and what can be done next",
@@ -31,22 +32,16 @@ Environment: DATABASE_URL.`,
   bascule show compta@cabinet.example
   bascule show "123 456 789"
   bascule show "anne dupre"`,
-		Args: oneArg("NUMBER, ADDRESS, SIREN or HOLDER"),
+		Args: reading("NUMBER, ADDRESS, SIREN or HOLDER", &w, parseWanted),
 	}
 	a.addJSONTo(cmd, "print what is found as one JSON object")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		w, err := parseWanted(args[0])
+	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
+		found, err := a.find(ctx, db, w)
 		if err != nil {
 			return err
 		}
-		return a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
-			found, err := a.find(ctx, db, w)
-			if err != nil {
-				return err
-			}
-			return a.tell(found)
-		})(cmd, args)
-	}
+		return a.tell(found)
+	})
 	return cmd
 }
 
@@ -67,14 +62,14 @@ func parseWanted(typed string) (w wanted, err error) {
 	switch {
 	case strings.Contains(typed, "@"):
 		if w.search.Email, err = conversion.ParseEmail(typed); err != nil {
-			return w, usagef("%w", err)
+			return w, err
 		}
 	case notSIREN == nil:
 		w.search.SIREN = siren
 	case strings.ContainsFunc(typed, unicode.IsLetter) && (w.number == "" || !strings.ContainsAny(typed, "0123456789")):
 		w.search.Holder = w.typed
 	case w.number == "":
-		return w, usagef("%q is no subscriber number, no address, no SIREN and no name", w.typed)
+		return w, fmt.Errorf("%q is no subscriber number, no address, no SIREN and no name", w.typed)
 	}
 	return w, nil
 }
