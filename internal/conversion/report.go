@@ -40,7 +40,7 @@ const (
 )
 
 // ReportSpaces counts the spaces of one group, each once. Switched to Cancelled add up
-// to Spaces. Groups of a kind follow each other, months in order.
+// to Spaces. Groups of a kind follow each other: months in order, the others from the largest on.
 type ReportSpaces struct {
 	Kind        string    `db:"kind"`
 	Month       time.Time `db:"month"` // its first day

@@ -3,26 +3,18 @@ package recap
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"strconv"
 )
 
 // amendCatalog appends an incremental update (ISO 32000-1, 7.5.6) that replaces the
 // catalog. It tells screen readers the language, and makes readers show the title
 // rather than the file's name. gofpdf cannot do that.
 func amendCatalog(b *bytes.Buffer) error {
-	root, err := numberAfter(b.Bytes(), "\n/Root ")
-	if err != nil {
-		return err
-	}
-	info, err := numberAfter(b.Bytes(), "\n/Info ")
-	if err != nil {
-		return err
-	}
-	previous, err := numberAfter(b.Bytes(), "\nstartxref\n")
-	if err != nil {
-		return err
+	// The end of the file is gofpdf's own, whatever the texts before it hold.
+	trailer := b.Bytes()[max(bytes.LastIndex(b.Bytes(), []byte("/Root ")), 0):]
+	var root, info, previous int
+	if _, err := fmt.Sscanf(string(trailer), "/Root %d 0 R\n/Info %d 0 R\n>>\nstartxref\n%d", &root, &info, &previous); err != nil {
+		return fmt.Errorf("PDF trailer not understood: %w", err)
 	}
 	id := sha256.Sum256(b.Bytes())
 	object := b.Len()
@@ -33,19 +25,4 @@ func amendCatalog(b *bytes.Buffer) error {
 	fmt.Fprintf(b, "trailer\n<<\n/Size %d\n/Root %d 0 R\n/Info %d 0 R\n/Prev %d\n/ID [<%x> <%x>]\n>>\nstartxref\n%d\n%%%%EOF\n",
 		root+1, root, info, previous, id[:16], id[:16], table)
 	return nil
-}
-
-// numberAfter reads the number after the last occurrence of a word. The end of the file
-// is gofpdf's own, whatever the texts before it hold.
-func numberAfter(pdf []byte, word string) (int, error) {
-	i := bytes.LastIndex(pdf, []byte(word))
-	if i < 0 {
-		return 0, errors.New("PDF trailer not understood")
-	}
-	rest := pdf[i+len(word):]
-	end := bytes.IndexAny(rest, " \n")
-	if end < 0 {
-		return 0, errors.New("PDF trailer not understood")
-	}
-	return strconv.Atoi(string(rest[:end]))
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
-	"slices"
 
 	"bascule/internal/conversion"
 	"bascule/internal/workbook"
@@ -58,20 +57,13 @@ func gather(all iter.Seq2[spaces, error]) (g groups, err error) {
 	return g, nil
 }
 
-// keep adds a group to the largest, which are in order, and adds the group that drops
-// out to the others. Memory does not grow with the groups (I8).
+// keep lists a group, or adds it to the others once the largest, which come first, are
+// listed. Memory does not grow with the groups (I8).
 func (o *others) keep(largest []spaces, s spaces) []spaces {
-	at, _ := slices.BinarySearchFunc(largest, s, func(a, b spaces) int {
-		if a.Spaces >= b.Spaces {
-			return -1
-		}
-		return 1
-	})
-	largest = slices.Insert(largest, at, s)
-	if len(largest) > maxGroups {
-		o.add(largest[maxGroups])
-		largest = largest[:maxGroups]
+	if len(largest) < maxGroups {
+		return append(largest, s)
 	}
+	o.add(s)
 	return largest
 }
 

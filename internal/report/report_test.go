@@ -378,6 +378,7 @@ func TestLargestGroups(t *testing.T) {
 	for i := range 30 {
 		spaces = append(spaces, conversion.ReportSpaces{Kind: conversion.SpacesByDomain, Name: fmt.Sprintf("d%02d.example", i), Spaces: i % 10 * 100, Invited: i % 10})
 	}
+	slices.SortStableFunc(spaces, func(a, b conversion.ReportSpaces) int { return b.Spaces - a.Spaces }) // as the database does
 	f := openExcelize(t, conversion.Report{Spaces: rowsOf(append(spaces, conversion.ReportSpaces{Spaces: 13500, Invited: 135}, conversion.ReportSpaces{Kind: conversion.SpacesByIssuer, Spaces: 1})...)})
 	for cell, want := range map[string]string{
 		"Par messagerie!A2": "d09.example", "Par messagerie!A3": "d19.example", "Par messagerie!B4": "900", "Par messagerie!A21": "d13.example",

@@ -35,21 +35,14 @@ const (
 	monthFormat   = "[$-40C]mmmm\\ yyyy"
 )
 
-// colours of a state: of the text and the cell, and of its columns in the chart.
-func colours(s conversion.State) (ink, paper, column string) {
-	switch s {
-	case conversion.StateMailed:
-		return "1F4E79", "DCE9F5", "4F86B8"
-	case conversion.StateActivated:
-		return "1E6B34", "DDF0E0", "4C9F61"
-	case conversion.StateExpired:
-		return "7A4B00", "FCEBCF", "E0A040"
-	case conversion.StateUndeliverable:
-		return "8A1C1C", "F8DCDC", "C75050"
-	case conversion.StateCancelled:
-		return "54456B", "E7E3EC", "8F7FA6"
-	}
-	return "4A5560", "E8ECEF", "9AA5AF"
+// colours of each state: of the text and the cell, and of its columns in the chart.
+var colours = map[conversion.State]struct{ ink, paper, column string }{
+	conversion.StateRequested:     {"4A5560", "E8ECEF", "9AA5AF"},
+	conversion.StateMailed:        {"1F4E79", "DCE9F5", "4F86B8"},
+	conversion.StateActivated:     {"1E6B34", "DDF0E0", "4C9F61"},
+	conversion.StateExpired:       {"7A4B00", "FCEBCF", "E0A040"},
+	conversion.StateUndeliverable: {"8A1C1C", "F8DCDC", "C75050"},
+	conversion.StateCancelled:     {"54456B", "E7E3EC", "8F7FA6"},
 }
 
 func newStyles(b *workbook.Book) styles {
@@ -92,8 +85,8 @@ func newStyles(b *workbook.Book) styles {
 		states:        make(map[conversion.State]int),
 	}
 	for _, state := range conversion.States() {
-		ink, paper, _ := colours(state)
-		s.states[state] = b.Style(workbook.Style{Format: "@", Align: workbook.Middle, Ink: ink, Paper: paper})
+		of := colours[state]
+		s.states[state] = b.Style(workbook.Style{Format: "@", Align: workbook.Middle, Ink: of.ink, Paper: of.paper})
 	}
 	return s
 }

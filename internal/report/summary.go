@@ -206,13 +206,12 @@ func (p *pen) periodChart(of pitch, list []period) {
 	}
 	var series []excelize.ChartSeries
 	for j, k := range charted {
-		_, _, bar := colours(dayColumns[k].state)
 		column := string(rune('A' + periodColumn + j))
 		series = append(series, excelize.ChartSeries{
 			Name:       reference(daySheet, column, 1, 1),
 			Categories: reference(daySheet, string(rune('A'+periodColumn-1)), 2, 1+periods),
 			Values:     reference(daySheet, column, 2, 1+periods),
-			Fill:       workbook.Fill(bar),
+			Fill:       workbook.Fill(colours[dayColumns[k].state].column),
 		})
 	}
 	p.Keep(p.Excelize.AddChart(summaryName, dayChart, &excelize.Chart{
