@@ -29,7 +29,7 @@ Environment: DATABASE_URL.`,
 			if err != nil {
 				return err
 			}
-			return a.tell(terminal.Campaigns(list))
+			return a.tell(terminal.Campaigns{Campaigns: append([]sql.CampaignLine{}, list...)})
 		}),
 	}
 	a.addJSONTo(cmd, "print one JSON object")

@@ -81,7 +81,8 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return listen.Serve(ctx, a.log, a.listeners(cfg, pages, pair), func() { a.warnTexts(cfg) })
+	a.warnTexts(cfg)
+	return listen.Serve(ctx, a.log, a.listeners(cfg, pages, pair))
 }
 
 // warnTexts warns of texts that subscribers should read and that are missing.

@@ -65,13 +65,9 @@ func OpenAuthority(dir string, name pkix.Name) (*Authority, error) {
 	return a, nil
 }
 
-// loadAuthority returns fs.ErrNotExist if there is no certificate, or an empty file of
-// it: the certificate is written last.
+// loadAuthority returns fs.ErrNotExist if there is no certificate: it is written last.
 func loadAuthority(dir string) (*Authority, error) {
 	certificate, err := os.ReadFile(filepath.Join(dir, authorityFile))
-	if err == nil && len(certificate) == 0 {
-		err = fs.ErrNotExist
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -112,23 +108,10 @@ func (a *Authority) save() error {
 	if err := os.MkdirAll(a.dir, 0o700); err != nil {
 		return err
 	}
-	if err := writePrivate(filepath.Join(a.dir, authorityKey), key); err != nil {
+	if err := atomicfile.WriteBytes(filepath.Join(a.dir, authorityKey), key); err != nil {
 		return err
 	}
-	return writePrivate(a.CAFile(), certificate)
-}
-
-// writePrivate writes a file that other users cannot read. It makes an empty file
-// first, and the written file takes its permissions.
-func writePrivate(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
-		return err
-	}
-	return atomicfile.WriteBytes(path, content)
+	return atomicfile.WriteBytes(a.CAFile(), certificate)
 }
 
 // CAFile is the path of the authority's certificate, for CLIENT_CA_FILE.

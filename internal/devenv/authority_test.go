@@ -79,7 +79,7 @@ func TestAuthorityRemains(t *testing.T) {
 		want  string
 	}{
 		{"key alone", func(dir string) error { return os.Remove(path(dir, authorityFile)) }, ""},
-		{"empty certificate", func(dir string) error { return os.Truncate(path(dir, authorityFile), 0) }, ""},
+		{"empty certificate", func(dir string) error { return os.Truncate(path(dir, authorityFile), 0) }, "ca.pem and ca.key"},
 		{"no key", func(dir string) error { return os.Remove(path(dir, authorityKey)) }, "the key of ca.pem"},
 		{"empty key", func(dir string) error { return os.Truncate(path(dir, authorityKey), 0) }, "ca.pem and ca.key"},
 		{"another's key", func(dir string) error {

@@ -66,12 +66,9 @@ func postgresIdentity(ctx context.Context, postgres string) (identity, error) {
 	if err != nil {
 		return identity{}, errRoot
 	}
-	uid, err := strconv.ParseUint(account.Uid, 10, 32)
-	if err != nil {
-		return identity{}, errRoot
-	}
-	gid, err := strconv.ParseUint(account.Gid, 10, 32)
-	if err != nil {
+	uid, errUID := strconv.ParseUint(account.Uid, 10, 32)
+	gid, errGID := strconv.ParseUint(account.Gid, 10, 32)
+	if errUID != nil || errGID != nil {
 		return identity{}, errRoot
 	}
 	return identity{credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil

@@ -132,7 +132,7 @@ func (p *Postgres) launch() error {
 func (p *Postgres) settings() []string {
 	values := []string{
 		"listen_addresses=",
-		"unix_socket_directories=" + quoteDirectory(p.socketDir),
+		"unix_socket_directories=" + quoteName(p.socketDir),
 		"unix_socket_permissions=0700",
 		"port=5432", // names the socket's file
 		"max_connections=100",
@@ -150,9 +150,6 @@ func (p *Postgres) settings() []string {
 	}
 	return args
 }
-
-// quoteDirectory protects a path in a list of directories.
-func quoteDirectory(path string) string { return `"` + strings.ReplaceAll(path, `"`, `""`) + `"` }
 
 // waitReady waits until the server accepts connections.
 func (p *Postgres) waitReady(ctx context.Context) error {
@@ -212,7 +209,7 @@ func (p *Postgres) Exec(ctx context.Context, database, script string) error {
 	return nil
 }
 
-// quoteName makes any text a name in SQL.
+// quoteName makes any text a name in SQL, or a path in a list of directories.
 func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

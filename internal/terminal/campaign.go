@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -12,23 +11,18 @@ import (
 )
 
 // Campaigns are all campaigns.
-type Campaigns []sql.CampaignLine
-
-// MarshalJSON writes them as an object.
-func (l Campaigns) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Campaigns []sql.CampaignLine `json:"campaigns"`
-	}{append([]sql.CampaignLine{}, l...)})
+type Campaigns struct {
+	Campaigns []sql.CampaignLine `json:"campaigns"`
 }
 
 // Print writes one campaign a line.
 func (l Campaigns) Print(w io.Writer) {
-	if len(l) == 0 {
+	if len(l.Campaigns) == 0 {
 		fmt.Fprintf(w, "There is no campaign: `bascule import` makes one.\n")
 		return
 	}
 	fmt.Fprintf(w, "%-10s %10s %10s %10s  %s\n", "state", "requests", "held", "activated", "campaign")
-	for _, c := range l {
+	for _, c := range l.Campaigns {
 		fmt.Fprintf(w, "%-10s %10d %10d %10d  %s\n", c.State, c.Requests, c.Held, c.Activated, c.Name+inBrackets(c.Why))
 	}
 }

@@ -106,7 +106,7 @@ func printRequest(w io.Writer, r conversion.ReportRequest) {
 	if r.NotDelivered {
 		fmt.Fprintf(w, "  not delivered: the mail sat in a queue until its code was dead\n")
 	} else if r.Bounce != "" {
-		fmt.Fprintf(w, "  came back    %s\n", cameBack(r.Bounce))
+		fmt.Fprintf(w, "  came back    %s\n", cmp.Or(cameBack[r.Bounce], string(r.Bounce)))
 	}
 	if r.Refusal != "" {
 		fmt.Fprintf(w, "  refused      %s\n", r.Refusal)
@@ -117,18 +117,11 @@ func printRequest(w io.Writer, r conversion.ReportRequest) {
 }
 
 // cameBack tells what a bounce means.
-func cameBack(b conversion.Bounce) string {
-	switch b {
-	case conversion.BounceLate:
-		return "late: the mail is delayed, or was given up in a queue"
-	case conversion.BouncePolicy:
-		return "full or policy: the mailbox is full, or the other side did not want this mail"
-	case conversion.BounceGone:
-		return "gone: there is no such mailbox"
-	case conversion.BounceComplaint:
-		return "complaint: the recipient reported the mail as abuse"
-	}
-	return string(b)
+var cameBack = map[conversion.Bounce]string{
+	conversion.BounceLate:      "late: the mail is delayed, or was given up in a queue",
+	conversion.BouncePolicy:    "full or policy: the mailbox is full, or the other side did not want this mail",
+	conversion.BounceGone:      "gone: there is no such mailbox",
+	conversion.BounceComplaint: "complaint: the recipient reported the mail as abuse",
 }
 
 func exclusionOf(x sql.SpaceExclusion) string {
