@@ -168,15 +168,12 @@ func (l *layout) put(headings []heading, f, column int) {
 
 // findAdded finds verdict, motif and cellule side by side.
 func findAdded(r row) int {
-	for i := 0; i+2 < len(r.cells); i++ {
-		first := r.cells[i].column
-		found := true
-		for j, name := range verdictHeadings {
-			c := r.cells[i+j]
-			found = found && c.column == first+j && foldHeading(c.text) == name
-		}
-		if found {
-			return first
+	named := func(c cell, heading string) bool { return foldHeading(c.text) == heading }
+	n := len(verdictHeadings)
+	for i := 0; i+n <= len(r.cells); i++ {
+		cells := r.cells[i : i+n]
+		if cells[n-1].column == cells[0].column+n-1 && slices.EqualFunc(cells, verdictHeadings, named) {
+			return cells[0].column
 		}
 	}
 	return 0

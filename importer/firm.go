@@ -164,37 +164,29 @@ func explainFirm(book *workbook.Book) {
 // FirmIndexKind is what the seal of an index of firms says.
 const FirmIndexKind = "firms"
 
-// A FirmIndex is the workbook that tells which file is for which address.
-type FirmIndex struct {
-	book *workbook.Book
-	out  *table[indexedFirm]
+// A FirmFile is the file for one address.
+type FirmFile struct {
+	Address conversion.Email
+	Spaces  int // that have it
+	Name    string
 }
 
-type indexedFirm struct {
-	address      conversion.Email
-	spaces, days int
-	file         string
+// days is on how many days the invitations to an address leave at the least (D16).
+func (f FirmFile) days() int {
+	return (f.Spaces + conversion.MailsPerAddress - 1) / conversion.MailsPerAddress
 }
 
-// NewFirmIndex begins the index.
-func NewFirmIndex(w io.Writer) *FirmIndex {
+// WriteFirmIndex writes the workbook that tells which file is for which address.
+func WriteFirmIndex(w io.Writer, files iter.Seq2[FirmFile, error]) error {
 	book := workbook.New(w, "Adresses")
-	return &FirmIndex{book, newTable(book, "Adresses", []column[indexedFirm]{
-		{title: "adresse", width: 48, style: textStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Text(f.address.String()) }},
-		{title: "espaces", width: 12, style: countStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Number(int64(f.spaces)) }},
-		{title: "fichier", width: 28, style: textStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Text(f.file) }},
-		{title: "jours", width: 12, style: countStyle, value: func(f indexedFirm) workbook.Cell { return workbook.Number(int64(f.days)) }},
-	})}
-}
-
-// Add adds a file, which is for an address that so many spaces have, and on how many
-// days their invitations leave at the least.
-func (x *FirmIndex) Add(address conversion.Email, spaces int, file string, days int) {
-	x.out.add(indexedFirm{address, spaces, days, file})
-}
-
-// Close ends the index. It does not close the writer.
-func (x *FirmIndex) Close() error {
-	x.out.End()
-	return x.book.Close()
+	out := newTable(book, "Adresses", []column[FirmFile]{
+		{title: "adresse", width: 48, style: textStyle, value: func(f FirmFile) workbook.Cell { return workbook.Text(f.Address.String()) }},
+		{title: "espaces", width: 12, style: countStyle, value: func(f FirmFile) workbook.Cell { return workbook.Number(int64(f.Spaces)) }},
+		{title: "fichier", width: 28, style: textStyle, value: func(f FirmFile) workbook.Cell { return workbook.Text(f.Name) }},
+		{title: "jours", width: 12, style: countStyle, value: func(f FirmFile) workbook.Cell { return workbook.Number(int64(f.days())) }},
+	})
+	if err := out.addAll(files); err != nil {
+		return err
+	}
+	return book.Close()
 }

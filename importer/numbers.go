@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"bascule/importer/xlsx"
@@ -65,7 +66,7 @@ func (l *numberList) add(r *xlsx.Row) error {
 			l.column = header.columns[fieldNumber]
 			return nil
 		}
-		if !holdsDigit(row) {
+		if !slices.ContainsFunc(row.cells, holdsDigit) {
 			return nil
 		}
 	}
@@ -77,11 +78,4 @@ func (l *numberList) add(r *xlsx.Row) error {
 	return nil
 }
 
-func holdsDigit(r row) bool {
-	for _, c := range r.cells {
-		if strings.ContainsAny(c.text, "0123456789") {
-			return true
-		}
-	}
-	return false
-}
+func holdsDigit(c cell) bool { return strings.ContainsAny(c.text, "0123456789") }

@@ -89,22 +89,20 @@ func (a *app) writeFirms(dir string, keys *conversion.Keyring, spaces iter.Seq2[
 	defer os.RemoveAll(temporary)
 	var firms, all int
 	err = writeSealed(filepath.Join(temporary, "index.xlsx"), importer.FirmIndexKind, func(w io.Writer) error {
-		index := importer.NewFirmIndex(w)
-		for firm, err := range byAddress(spaces) {
-			if err != nil {
-				return err
+		return importer.WriteFirmIndex(w, func(yield func(importer.FirmFile, error) bool) {
+			for firm, err := range byAddress(spaces) {
+				file := importer.FirmFile{Address: firm.address, Spaces: firm.sharing, Name: "cabinet-" + keys.FirmFile(firm.address) + ".xlsx"}
+				firms, all = firms+1, all+firm.sharing
+				if err == nil {
+					err = writeSealed(filepath.Join(temporary, file.Name), importer.FirmKind, func(w io.Writer) error {
+						return importer.WriteFirm(w, keys, firm.spaces)
+					})
+				}
+				if !yield(file, err) {
+					return
+				}
 			}
-			file := "cabinet-" + keys.FirmFile(firm.address) + ".xlsx"
-			firms, all = firms+1, all+firm.sharing
-			err := writeSealed(filepath.Join(temporary, file), importer.FirmKind, func(w io.Writer) error {
-				return importer.WriteFirm(w, keys, firm.spaces)
-			})
-			if err != nil {
-				return err
-			}
-			index.Add(firm.address, firm.sharing, file, (firm.sharing+conversion.MailsPerAddress-1)/conversion.MailsPerAddress)
-		}
-		return index.Close()
+		})
 	})
 	if err != nil {
 		return err
