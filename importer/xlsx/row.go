@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strconv"
 	"unicode"
-	"unicode/utf16"
 
 	"bascule/internal/text"
 )
@@ -89,16 +88,7 @@ func isBlank(cell []byte) bool {
 }
 
 // isLong tells whether a text is too long for a cell.
-func isLong(text []byte) bool {
-	if len(text) <= MaxCellText {
-		return false
-	}
-	units := 0
-	for _, r := range string(text) {
-		units += utf16.RuneLen(r)
-	}
-	return units > MaxCellText
-}
+func isLong(b []byte) bool { return len(b) > MaxCellText && text.Units(string(b)) > MaxCellText }
 
 // ColumnName writes a column's letters: 1 is A, 28 is AB.
 func ColumnName(column int) string {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,14 +52,13 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.wait > 0 {
 		w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(f.wait), 10))
 	}
-	v := view{Title: failureTitle(f.status), Data: failurePage{Status: f.status, Wait: frenchWait(f.wait)}}
-	write := s.write
+	v := view{Title: cmp.Or(failureTitles[f.status], "Service momentanément indisponible"), Data: failurePage{Status: f.status, Wait: frenchWait(f.wait)}}
 	if f.status >= http.StatusInternalServerError { // the page needs no query
-		write = func(w http.ResponseWriter, _ *http.Request, status int, name string, v view) error {
-			return s.pages.write(w, status, name, v)
-		}
+		err = s.pages.write(w, f.status, "failure", v)
+	} else {
+		err = s.write(w, r, f.status, "failure", v)
 	}
-	if err := write(w, r, f.status, "failure", v); err != nil {
+	if err != nil {
 		s.cfg.Log.Error("page not written", "route", r.Pattern, "error", err)
 	}
 }
@@ -78,16 +78,10 @@ type failurePage struct {
 	Wait   string
 }
 
-func failureTitle(status int) string {
-	switch status {
-	case http.StatusForbidden:
-		return "Formulaire refusé"
-	case http.StatusNotFound:
-		return "Page introuvable"
-	case http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusRequestEntityTooLarge:
-		return "Formulaire illisible"
-	case http.StatusTooManyRequests:
-		return "Trop d’essais"
-	}
-	return "Service momentanément indisponible"
+// failureTitles are titles of the page by its status.
+var failureTitles = map[int]string{
+	http.StatusForbidden: "Formulaire refusé", http.StatusNotFound: "Page introuvable", http.StatusTooManyRequests: "Trop d’essais",
+	http.StatusMethodNotAllowed: illegible, http.StatusBadRequest: illegible, http.StatusRequestEntityTooLarge: illegible,
 }
+
+const illegible = "Formulaire illisible"

@@ -173,21 +173,14 @@ func sentence(s string) string {
 	return s + "."
 }
 
-// note adds a refusal of the domain, in French.
-func (p *problems) note(field string, err error) {
-	var invalid *conversion.Invalid
-	switch {
-	case errors.As(err, &invalid):
-		p.add(field, invalid.French)
-	case err != nil:
-		p.add(field, "valeur refusée")
-	}
-}
-
-// parse reads a field, and notes why it is refused.
+// parse reads a field, and notes in French why it is refused.
 func parse[T any](p *problems, form url.Values, field string, read func(string) (T, error)) T {
 	value, err := read(form.Get(field))
-	p.note(field, err)
+	if invalid, ok := errors.AsType[*conversion.Invalid](err); ok {
+		p.add(field, invalid.French)
+	} else if err != nil {
+		p.add(field, "valeur refusée")
+	}
 	return value
 }
 

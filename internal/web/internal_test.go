@@ -187,10 +187,10 @@ func TestRefusedAddress(t *testing.T) {
 
 // R13-R18: every refusal of the domain is a problem of the field, even one without a
 // French text.
-func TestProblemsNote(t *testing.T) {
+func TestParseNotes(t *testing.T) {
 	var wrong problems
-	wrong.note("email", nil)
-	wrong.note("code", errors.New("unheard of"))
+	parse(&wrong, url.Values{}, "email", func(string) (string, error) { return "", nil })
+	parse(&wrong, url.Values{}, "code", func(string) (string, error) { return "", errors.New("unheard of") })
 	if len(wrong) != 1 || wrong.Of("code") == nil {
 		t.Errorf("problems %v, want one of the code", wrong)
 	}

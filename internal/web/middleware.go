@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
@@ -110,8 +111,7 @@ func routeName(pattern string) string {
 
 // knownMethod keeps methods that clients invent out of logs and metrics.
 func knownMethod(m string) string {
-	switch m {
-	case http.MethodGet, http.MethodHead, http.MethodPost:
+	if slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodPost}, m) {
 		return m
 	}
 	return "other"

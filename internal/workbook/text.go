@@ -7,29 +7,22 @@ import (
 	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
+
+	"bascule/internal/text"
 )
 
 // MaxText is the longest text of a cell, in units of UTF-16, which the format counts.
 const MaxText = excelize.TotalCellChars
-
-// Units is the length of a text in those units.
-func Units(s string) int {
-	n := 0
-	for _, r := range s {
-		n += utf16.RuneLen(r)
-	}
-	return n
-}
 
 // cutMark ends a text that was cut.
 const cutMark = " […] (texte coupé)"
 
 // Cut is the part of a text that a cell can hold. It says so if that is not all.
 func Cut(s string) string {
-	if len(s) <= MaxText || Units(s) <= MaxText {
+	if len(s) <= MaxText || text.Units(s) <= MaxText {
 		return s
 	}
-	room := MaxText - Units(cutMark)
+	room := MaxText - text.Units(cutMark)
 	for i, r := range s {
 		if room -= utf16.RuneLen(r); room < 0 {
 			return s[:i] + cutMark

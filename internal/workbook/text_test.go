@@ -40,12 +40,3 @@ func TestTextIsNoElement(t *testing.T) {
 		}
 	}
 }
-
-// A text is as long as UTF-16 writes it.
-func TestUnits(t *testing.T) {
-	for in, want := range map[string]int{"": 0, "é": 1, "😀": 2, "a\vb": 3, "\uFFFE": 1, "_x000B_": 7, "\xff": 1} {
-		if got := Units(in); got != want {
-			t.Errorf("%q has %d units, want %d", in, got, want)
-		}
-	}
-}
