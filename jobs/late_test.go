@@ -147,6 +147,31 @@ func TestSlowStart(t *testing.T) {
 	}
 }
 
+// D4, I1: PostgreSQL takes long to commit a start, as a standby for which it waits is gone.
+// Those mails are late, and none leaves: the log tells why.
+func TestSlowCommit(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.invite(1)
+	holder, err := s.db.Raw.Begin()
+	if err == nil {
+		_, err = holder.Exec(`LOCK TABLE deadline IN SHARE MODE`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	relay := s.slow(accept)
+	s.until("a window that was admitted waits", `SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'deadline'::regclass`)
+	relay.pass(6 * time.Second)
+	if err := holder.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	s.until("it is mailed", allMailed)
+	if s.told("PostgreSQL takes too long") != 1 || s.told("took=6s") != 1 {
+		t.Errorf("the log says %s", s.log.String())
+	}
+}
+
 // accept is the script of a relay that takes every mail.
 func accept(string, string, string) string { return "" }
 

@@ -84,6 +84,9 @@ func (g group) start(ctx context.Context) {
 	if s.Unwritten != nil {
 		w.complain("cannot write mails; they stay due", "err", s.Unwritten)
 	}
+	if took := w.Now().Sub(begun); len(s.Mails) > 0 && took > handOverWithin {
+		w.complain("PostgreSQL takes too long to commit the start of mails; they are due again (see its disk, and its synchronous standbys)", "took", took)
+	}
 	for _, w := range g {
 		w.begun, w.wait, w.err = begun, wait, err
 	}

@@ -121,7 +121,7 @@ func whyStill(s sql.Status) string {
 	case s.Breaker != "":
 		return ""
 	case why.Handed > slowRelay:
-		return fmt.Sprintf("the relay has had a mail for %s without an answer", why.Handed)
+		return fmt.Sprintf("the relay has had a mail for %s without an answer, unless the log of `work` tells of PostgreSQL", why.Handed)
 	case why.NextAt.IsZero():
 		return ""
 	case why.Refusal != "":

@@ -42,10 +42,10 @@ func TestStandstill(t *testing.T) {
 	next := time.Date(2031, 5, 6, 9, 5, 45, 0, time.UTC)
 	for want, s := range map[string]sql.Status{
 		"": {Standstill: sql.Standstill{Handed: 9 * time.Second}},
-		"no worker is alive: start `bascule work`":                                           {Standstill: sql.Standstill{NoWorker: true, NextAt: next}, Breaker: "421"},
-		"the relay has had a mail for 45s without an answer":                                 {Standstill: sql.Standstill{Handed: 45 * time.Second}},
-		"the next one is due 2031-05-06 11:05:45":                                            {Standstill: sql.Standstill{NextAt: next}},
-		"the next one is tried 2031-05-06 11:05:45, as the relay put it off: 450 4.2.0 full": {Standstill: sql.Standstill{NextAt: next, Refusal: "450 4.2.0 full"}},
+		"no worker is alive: start `bascule work`":                                                         {Standstill: sql.Standstill{NoWorker: true, NextAt: next}, Breaker: "421"},
+		"the relay has had a mail for 45s without an answer, unless the log of `work` tells of PostgreSQL": {Standstill: sql.Standstill{Handed: 45 * time.Second}},
+		"the next one is due 2031-05-06 11:05:45":                                                          {Standstill: sql.Standstill{NextAt: next}},
+		"the next one is tried 2031-05-06 11:05:45, as the relay put it off: 450 4.2.0 full":               {Standstill: sql.Standstill{NextAt: next, Refusal: "450 4.2.0 full"}},
 	} {
 		got := NewStatus(s, 0, nil)
 		var text strings.Builder
