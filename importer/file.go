@@ -64,6 +64,9 @@ func Open(ctx context.Context, path string, progress func(done, total int64)) (*
 
 // openList is Open for a list of one of these forms.
 func openList(ctx context.Context, path string, forms []form, progress func(done, total int64)) (*File, error) {
+	if err := checkRegular(path); err != nil {
+		return nil, err
+	}
 	in, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -72,9 +75,6 @@ func openList(ctx context.Context, path string, forms []form, progress func(done
 	before, err := in.Stat()
 	if err != nil {
 		return nil, err
-	}
-	if !before.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	f := &File{Name: text.Printable(filepath.Base(path)), forms: forms}
 	if err := f.read(&source{ReaderAt: in, ctx: ctx, size: before.Size(), progress: progress}); err != nil {
@@ -90,6 +90,19 @@ func openList(ctx context.Context, path string, forms []form, progress func(done
 		return nil, err
 	}
 	return f, nil
+}
+
+// checkRegular refuses a folder, a pipe and a device. To open a pipe into which nobody
+// writes would take for ever. Why there is no such file, os.Open tells.
+func checkRegular(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil || info.Mode().IsRegular():
+		return nil
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder: name a file in it", path)
+	}
+	return fmt.Errorf("%s is a pipe or a device: save what it gives to a file, and name that", path)
 }
 
 // Close deletes the temporary files.

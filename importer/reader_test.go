@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -137,6 +138,21 @@ func TestNoTemporaryFileStays(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// A folder and a pipe are refused, each with what to do. Nobody waits for somebody to write
+// into the pipe.
+func TestNoFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe.csv")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{dir: "is a folder", pipe: "is a pipe"} {
+		if _, err := Open(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), path+" "+want) {
+			t.Errorf("%s: %v, want that it %s", path, err, want)
+		}
 	}
 }
 
