@@ -128,7 +128,7 @@ func firmColumns(book *workbook.Book, keys *conversion.Keyring) []column[sql.Sha
 			Text: "Une adresse électronique par espace, différente pour chacun : 100 caractères au maximum."}},
 		{title: "réponse", width: 28, style: textStyle, value: blank, rule: workbook.Rule{Type: "list", Title: "réponse", Choices: []string{answerKeep, answerUnknown},
 			Text: "À choisir dans la liste, si vous n’indiquez pas de nouvelle adresse."}},
-		{title: "référence", width: 26, style: textStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Text(keys.SignFirm(s.Number, s.Contact)) }},
+		{title: "référence", width: 26, style: textStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Text(keys.SignFirm(s.Number, s.Contact.Email)) }},
 	}
 }
 

@@ -239,7 +239,7 @@ func lockSubmission(ctx context.Context, tx *sqlx.Tx, s Submission, done func(lo
 		return r, c, err
 	}
 	if s.Credentials == nil {
-		c = r.kept()
+		c = Credentials{Password: r.Password, Question: r.Question, Answer: r.Answer}
 	}
 	if err := r.check(s, done); err != nil || r.Mailed {
 		return r, c, err
@@ -271,7 +271,7 @@ type lockedRequest struct {
 	Valid      bool                     `db:"valid"`
 	Mailed     bool                     `db:"mailed"` // the code is
 	Submission string                   `db:"submission"`
-	Chosen     address                  `db:"chosen_email"`
+	Chosen     Address                  `db:"chosen_email"`
 	Password   conversion.Hash          `db:"password_hash"`
 	Question   conversion.TrustQuestion `db:"question"`
 	Answer     conversion.Hash          `db:"answer_hash"`
@@ -279,10 +279,6 @@ type lockedRequest struct {
 	StartedAt  time.Time                `db:"chosen_started_at"` // of the mail to the chosen address
 	ExpiresAt  time.Time                `db:"chosen_expires_at"`
 	spaceRow
-}
-
-func (r lockedRequest) kept() Credentials {
-	return Credentials{Password: r.Password, Question: r.Question, Answer: r.Answer}
 }
 
 // chosen tells whether e is the other address that the request waits for.

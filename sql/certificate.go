@@ -37,7 +37,7 @@ var spacesOfCertificate string
 func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialNumber) ([]CertificateSpace, error) {
 	var rows []struct {
 		ID        int64     `db:"id"`
-		Chosen    address   `db:"chosen_email"`
+		Chosen    Address   `db:"chosen_email"`
 		Taken     bool      `db:"chosen_taken"`
 		StartedAt time.Time `db:"started_at"`
 		ExpiresAt time.Time `db:"expires_at"`

@@ -28,7 +28,7 @@ type codeRow struct {
 	RequestID     int64            `db:"request_id"`
 	Generation    int              `db:"generation"`
 	Purpose       purpose          `db:"purpose"`
-	Email         address          `db:"email"`
+	Email         Address          `db:"email"`
 	KeyID         conversion.KeyID `db:"key_id"`
 	Nonce         []byte           `db:"nonce"`
 	ExpiresAt     time.Time        `db:"expires_at"`
@@ -39,7 +39,7 @@ type codeRow struct {
 	Activated     bool             `db:"activated"`
 	CampaignID    int64            `db:"campaign_id"`
 	Submission    string           `db:"submission"`
-	Pending       address          `db:"pending"`
+	Pending       Address          `db:"pending"`
 	ContactStands bool             `db:"contact_stands"`
 	PendingStands bool             `db:"pending_stands"`
 	Late          bool             `db:"late"`

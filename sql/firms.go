@@ -16,7 +16,7 @@ import (
 type SharedSpace struct {
 	Number  conversion.SubscriberNumber `db:"number"`
 	Holder  string                      `db:"holder"`
-	Contact conversion.Email            `db:"-"`
+	Contact Address                     `db:"contact_email"`
 	Expires time.Time                   `db:"certificate_expires"`
 	Sharing int                         `db:"sharing"` // how many spaces have the address
 }
@@ -27,19 +27,7 @@ var sharedSpaces string
 // SharedSpaces are the spaces of a campaign whose address at least sharing of them have,
 // one address after the other.
 func (db *DB) SharedSpaces(ctx context.Context, c Campaign, sharing int) iter.Seq2[SharedSpace, error] {
-	type row struct {
-		SharedSpace
-		Contact address `db:"contact_email"`
-	}
-	return func(yield func(SharedSpace, error) bool) {
-		for r, err := range readRows[row](ctx, db.x, sharedSpaces, c.ID, sharing) {
-			s := r.SharedSpace
-			s.Contact = r.Contact.Email
-			if !yield(s, err) {
-				return
-			}
-		}
-	}
+	return readRows[SharedSpace](ctx, db.x, sharedSpaces, c.ID, sharing)
 }
 
 // An Answer is a line of the sheet that a firm has filled in: another address for one of

@@ -37,7 +37,7 @@ var pendingIdentifier string
 // PendingIdentifier is the address that a code has yet to prove. It returns
 // conversion.ErrNotFound if there is none.
 func (db *DB) PendingIdentifier(ctx context.Context, s EnteredSpace) (conversion.Email, error) {
-	a, err := get[address](ctx, db.x, pendingIdentifier, s.RequestID)
+	a, err := get[Address](ctx, db.x, pendingIdentifier, s.RequestID)
 	return a.Email, wrap(found(err), "read the address that space %d awaits", s.ID)
 }
 

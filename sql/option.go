@@ -105,7 +105,7 @@ type lockedSpace struct {
 	Now        time.Time `db:"now"`
 	RequestID  int64     `db:"request_id"` // of the open request, 0 if there is none
 	Submission string    `db:"submission"`
-	Current    address   `db:"current_email"` // the address of the code that counts
+	Current    Address   `db:"current_email"` // the address of the code that counts
 	Bounced    bool      `db:"bounced"`
 	StartedAt  time.Time `db:"started_at"`
 	ExpiresAt  time.Time `db:"expires_at"`

@@ -13,18 +13,18 @@ import (
 type spaceRow struct {
 	Number  conversion.SubscriberNumber `db:"number"`
 	Holder  string                      `db:"holder"`
-	Contact address                     `db:"contact_email"`
+	Contact Address                     `db:"contact_email"`
 	Serial  conversion.SerialNumber     `db:"serial"`
 	Issuer  string                      `db:"issuer"`
 	Expires time.Time                   `db:"certificate_expires"`
 	Access  conversion.Access           `db:"access"`
 }
 
-// An address is an Email in a row; ” is the zero Email.
-type address struct{ conversion.Email }
+// An Address is an Email in a row; ” is the zero Email.
+type Address struct{ conversion.Email }
 
 // Scan implements sql.Scanner.
-func (a *address) Scan(value any) error {
+func (a *Address) Scan(value any) error {
 	text, ok := value.(string)
 	if !ok {
 		return fmt.Errorf("an address is told by a %T", value)

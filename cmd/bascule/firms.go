@@ -171,7 +171,7 @@ func byAddress(spaces iter.Seq2[sql.SharedSpace, error]) iter.Seq2[firm, error] 
 				yield(firm{}, err)
 				return
 			}
-			f := firm{address: s.Contact, sharing: s.Sharing}
+			f := firm{address: s.Contact.Email, sharing: s.Sharing}
 			f.spaces = func(yield func(sql.SharedSpace, error) bool) {
 				for ok && (err != nil || s.Contact.Same(f.address)) {
 					if !yield(s, err) || err != nil {
