@@ -81,8 +81,7 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.warnTexts(cfg)
-	return listen.Serve(ctx, a.log, a.listeners(cfg, pages, pair))
+	return listen.Serve(ctx, a.log, a.listeners(cfg, pages, pair), func() { a.warnTexts(cfg) })
 }
 
 // warnTexts warns of texts that subscribers should read and that are missing.

@@ -85,7 +85,7 @@ func (a *app) work(ctx context.Context) error {
 	if addr := a.env.metricsAddr(); addr != "" {
 		w.Mailer.Metrics = jobs.NewMetrics(db)
 		g.Go(func() error {
-			return listen.Serve(ctx, a.log, []listen.Listener{{Name: "metrics", Variable: "METRICS_ADDR", Addr: addr, Handler: w.Mailer.Metrics.Handler()}})
+			return listen.Serve(ctx, a.log, []listen.Listener{{Name: "metrics", Variable: "METRICS_ADDR", Addr: addr, Handler: w.Mailer.Metrics.Handler()}}, func() {})
 		})
 	}
 	g.Go(func() error { return w.Run(ctx) })

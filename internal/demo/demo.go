@@ -283,7 +283,7 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 2)
-	go func() { ended <- listen.Serve(ctx, d.Log, listeners) }()
+	go func() { ended <- listen.Serve(ctx, d.Log, listeners, func() {}) }()
 	go func() { ended <- worker.Run(ctx) }()
 	return func() error {
 		cancel()

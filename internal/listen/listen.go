@@ -61,8 +61,8 @@ const (
 )
 
 // Serve serves until ctx ends or one listener fails. Then all listeners finish
-// the requests under way.
-func Serve(ctx context.Context, log *slog.Logger, listeners []Listener) error {
+// the requests under way. It calls ready once all listen.
+func Serve(ctx context.Context, log *slog.Logger, listeners []Listener, ready func()) error {
 	servers := make([]*http.Server, len(listeners))
 	for i, l := range listeners {
 		servers[i] = l.server(log)
@@ -71,6 +71,7 @@ func Serve(ctx context.Context, log *slog.Logger, listeners []Listener) error {
 	if err != nil {
 		return err
 	}
+	ready()
 	failed := make(chan error, len(listeners))
 	for i, l := range listeners {
 		log.Info("listening", "for", l.Name, "addr", opened[i].Addr().String())
