@@ -367,6 +367,7 @@ func TestRejectedRows(t *testing.T) {
 		{"error of a formula", "B4", "erreur de formule\u00a0: #REF!", with(1, `<c r="B4" t="e"><f>#REF!</f><v>#REF!</v></c>`)},
 		{"holder missing", "B4", "titulaire manquant", with(1, "")},
 		{"holder of blanks", "B4", "titulaire manquant", with(1, " \u00a0\u200b")},
+		{"holder of two rows", "B4", "un guillemet n’est sans doute pas fermé", with(1, "Le Grand;zoe@exemple.example;1E;31/12/2026\n00123459;Plans 19")},
 		{"e-mail missing", "C4", "adresse électronique manquante", with(2, "")},
 		{"e-mail malformed", "C4", "adresse électronique invalide", with(2, "zoe chez exemple")},
 		{"e-mail as a link", "C4", "adresse électronique invalide", with(2, "mailto:zoe@exemple.example")},

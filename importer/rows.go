@@ -17,7 +17,7 @@ func (s *sheet) subscriber(r row) sql.ImportRow {
 	p := fieldParser{sheet: s, row: r}
 	space := conversion.Space{
 		Number:  parse(&p, fieldNumber, conversion.ParseSubscriberNumber),
-		Holder:  parse(&p, fieldHolder, conversion.ParseHolder),
+		Holder:  parse(&p, fieldHolder, parseHolder),
 		Contact: parse(&p, fieldEmail, conversion.ParseEmail),
 		Certificate: conversion.Certificate{
 			Serial:  parse(&p, fieldSerial, conversion.ParseSerialNumber),
@@ -163,6 +163,24 @@ func (p *fieldParser) checkWidth() {
 		p.blame(last, "plus de champs que d’en-têtes : mettez entre guillemets les textes qui contiennent le séparateur")
 	}
 }
+
+var errSwallowed = &conversion.Invalid{English: "holder holds a whole row", French: "titulaire sur plusieurs lignes, avec les séparateurs d’une autre ligne\u00a0: un guillemet n’est sans doute pas fermé dans le fichier CSV"}
+
+// parseHolder reads the name of a holder. A quote that is closed by one of another row, as
+// in 19", makes a name of all between them, and gives a subscriber another one's address.
+func parseHolder(s string) (string, error) {
+	if strings.ContainsAny(s, "\r\n") {
+		for _, delimiter := range delimiters {
+			if strings.Count(s, string(delimiter)) >= leastDelimiters {
+				return "", errSwallowed
+			}
+		}
+	}
+	return conversion.ParseHolder(s)
+}
+
+// leastDelimiters are those of a row that has the required columns alone.
+const leastDelimiters = 4
 
 func frenchOf(err error) string {
 	if invalid, ok := errors.AsType[*conversion.Invalid](err); ok {
