@@ -97,18 +97,26 @@ func (b *bench) command(env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// list is a file of fictitious subscribers, made at the first call. Its extension names
-// its form.
-func (b *bench) list(rows int, seed int64, extension string) (string, error) {
-	path := filepath.Join(b.dir, fmt.Sprintf("list-%d-%d.%s", rows, seed, extension))
+// A form is how a list of fictitious subscribers is written.
+type form struct {
+	extension string
+	write     func(w io.Writer, rows int, seed int64) error
+}
+
+var (
+	csvList  = form{"csv", sample.WriteCSV}
+	xlsxList = form{"xlsx", sample.WriteList}
+	// xlsxBook has the sheet Dossiers, which the others have not.
+	xlsxBook = form{"dossiers.xlsx", sample.Write}
+)
+
+// list is a file of fictitious subscribers, made at the first call.
+func (b *bench) list(rows int, seed int64, f form) (string, error) {
+	path := filepath.Join(b.dir, fmt.Sprintf("list-%d-%d.%s", rows, seed, f.extension))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	write := sample.WriteCSV
-	if extension == "xlsx" {
-		write = sample.Write
-	}
-	return path, atomicfile.Write(path, func(w io.Writer) error { return write(w, rows, seed) })
+	return path, atomicfile.Write(path, func(w io.Writer) error { return f.write(w, rows, seed) })
 }
 
 // autovacuum turns autovacuum on or off for all later measurements.

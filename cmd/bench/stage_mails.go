@@ -97,7 +97,7 @@ func mailsStage(ctx context.Context, b *bench) (list []*line, err error) {
 // mailOnce imports a list and sends its mails. waited is the seconds from the end of
 // the import to the first mail.
 func (b *bench) mailOnce(ctx context.Context, m mailing, l *line) (waited float64, err error) {
-	path, err := b.list(b.rows, 1, "csv")
+	path, err := b.list(b.rows, 1, csvList)
 	if err != nil {
 		return 0, err
 	}

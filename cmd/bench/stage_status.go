@@ -13,7 +13,7 @@ const (
 
 // statusStage asks for the status of a list right after its import.
 func statusStage(ctx context.Context, b *bench) (lines []*line, err error) {
-	path, err := b.list(b.rows, 1, "csv")
+	path, err := b.list(b.rows, 1, csvList)
 	if err != nil {
 		return nil, err
 	}

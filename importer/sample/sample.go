@@ -31,16 +31,26 @@ const MaxRows = 1_048_000
 // second sheet. The same rows and seed give the same cells. About one row in a
 // hundred must be rejected; up to 200 rows, the last eight show one reason each.
 func Write(w io.Writer, rows int, seed int64) error {
+	return write(w, sample{rows: rows, seed: uint64(seed)}, sample.writePeople, sample.writeCompanies)
+}
+
+// WriteList writes the workbook of Write without the companies.
+func WriteList(w io.Writer, rows int, seed int64) error {
+	return write(w, sample{rows: rows, seed: uint64(seed)}, sample.writePeople)
+}
+
+func write(w io.Writer, s sample, sheets ...func(sample, book)) error {
 	out := workbook.New(w, peopleSheet)
-	s, b := sample{rows: rows, seed: uint64(seed)}, book{
+	b := book{
 		Book:   out,
 		title:  out.Style(workbook.Style{Bold: true, Size: 14}),
 		header: out.Style(workbook.Style{Format: "@", Bold: true, Ink: "FFFFFF", Paper: "1F3864"}),
 		text:   out.Style(workbook.Style{Format: "@"}),
 		date:   out.Style(workbook.Style{Format: "dd/mm/yyyy"}),
 	}
-	s.writePeople(b)
-	s.writeCompanies(b)
+	for _, sheet := range sheets {
+		sheet(s, b)
+	}
 	if err := out.Close(); err != nil {
 		return fmt.Errorf("sample workbook: %w", err)
 	}
