@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -186,25 +187,24 @@ const (
 )
 
 func (e environment) workers() (int, error) {
-	return optional(e.get("WORKERS"), defaultWorkers, func(s string) (int, error) {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > maxWorkers {
-			return 0, misfit(fmt.Sprintf("not a number from 1 to %d", maxWorkers))
-		}
-		return n, nil
-	})
+	return optional(e.get("WORKERS"), defaultWorkers, upTo(maxWorkers, misfit(fmt.Sprintf("not a number from 1 to %d", maxWorkers))))
 }
 
 // fourEyes reads FOUR_EYES: above so many mails somebody else launches than prepared
 // (D18); 0 if it is not set.
 func (e environment) fourEyes() (int, error) {
-	return optional(e.get("FOUR_EYES"), 0, func(s string) (int, error) {
+	return optional(e.get("FOUR_EYES"), 0, upTo(math.MaxInt, "not a number of mails from 1 on"))
+}
+
+// upTo reads a number from 1 to most.
+func upTo(most int, wrong misfit) func(string) (int, error) {
+	return func(s string) (int, error) {
 		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 {
-			return 0, misfit("not a number of mails from 1 on")
+		if err != nil || n < 1 || n > most {
+			return 0, wrong
 		}
 		return n, nil
-	})
+	}
 }
 
 // The bounds of CODE_LIFETIME. Nobody can type a code in less time. A longer one

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"bascule/importer"
 	"bascule/internal/conversion"
 	"bascule/internal/text"
 	"bascule/sql"
@@ -161,17 +161,10 @@ func noArg(_ *cobra.Command, args []string) error {
 
 // advise adds the remedy to errors that do not tell it themselves.
 func advise(err error) string {
-	var file *importer.FileError
-	var state *sql.StateError
-	switch {
-	case errors.As(err, &file), errors.As(err, &state):
-		return err.Error()
-	case errors.Is(err, conversion.ErrNotFound):
+	if errors.Is(err, conversion.ErrNotFound) {
 		return err.Error() + ": check the number"
-	case sql.Advice(err) != "":
-		return sql.Advice(err)
 	}
-	return err.Error()
+	return cmp.Or(sql.Advice(err), err.Error())
 }
 
 // newLogger writes text on a terminal, otherwise JSON.

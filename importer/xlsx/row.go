@@ -50,9 +50,6 @@ const (
 	ErrorValue          // its text is an error like #REF!
 )
 
-// IsFormula tells whether the cell holds a formula, unless its value is an error.
-func (k Kind) IsFormula() bool { return k == Formula || k == Uncomputed }
-
 // Reset makes it the blank row of that line.
 func (r *Row) Reset(line int) { *r = Row{Line: line, Cells: r.Cells[:0], text: r.text[:0]} }
 
@@ -74,7 +71,7 @@ func (r *Row) add(column int, k Kind, style, start int) error {
 		return &Error{LongCell, CellName(column, r.Line), strconv.Itoa(MaxCellText)}
 	case isBlank(text):
 		r.text, text = r.text[:start], nil
-		if !k.IsFormula() {
+		if k != Formula && k != Uncomputed {
 			return nil
 		}
 	}
