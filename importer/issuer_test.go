@@ -143,3 +143,22 @@ func authorities(t *testing.T, names ...string) *certificate.Store {
 	}
 	return store
 }
+
+// A quote that one of another row closes makes a text of all between them, in a holder or in
+// an issuer. In another column it is warned of: what it holds may be a note. A text of several
+// lines with commas is none.
+func TestSwallowedRows(t *testing.T) {
+	f := mustOpen(t, "a.csv", []byte("numéro d'abonné;titulaire;adresse électronique;numéro de série;émetteur;date d'expiration;note\n"+
+		"00123456;\"Plans 19;a@b.example;1;;31/12/2026\n00123457;Zoé 19\";a@b.example;2;;31/12/2026\n"+
+		"00123458;Anne;a@b.example;3;\"CN=AC;31/12/2026\n00123459;Zoé;z@b.example;4;CN=AC\";31/12/2027\n"+
+		"00123460;\"Dupont, Durand,\nMartin, Petit, Leroy\";a@b.example;5;\"E=ca@b.example,\nCN=AC,\nOU=1,\nO=X,\nC=FR\";31/12/2026;\"a;\nb\"\n"+
+		"00123461;Anne;a@b.example;6;;31/12/2026;\"vu\n00123462;Zoé;z@b.example;7;;31/12/2026;fait\"\n"))
+	for i, r := range rowsOf(t, f) {
+		if warned := strings.Contains(r.Warning, "G5"); warned != (i == 3) {
+			t.Errorf("row %d: %s", r.Line, r.Warning)
+		}
+		if want := []string{"B2", "E3", "", ""}[i]; r.Cell != want || want != "" && !strings.Contains(r.Reason, "un guillemet n’est sans doute pas fermé") {
+			t.Errorf("row %d: %s: %s; want %s", r.Line, r.Cell, r.Reason, want)
+		}
+	}
+}

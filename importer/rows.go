@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ func (s *sheet) subscriber(r row) sql.ImportRow {
 		Contact: parse(&p, fieldEmail, conversion.ParseEmail),
 		Certificate: conversion.Certificate{
 			Serial:  parse(&p, fieldSerial, conversion.ParseSerialNumber),
-			Issuer:  parse(&p, fieldIssuer, conversion.ParseIssuer),
+			Issuer:  parse(&p, fieldIssuer, parseIssuer),
 			Expires: parse(&p, fieldExpiry, parseExpiry),
 		},
 		Access: conversion.AccessCertificate,
@@ -33,6 +34,7 @@ func (s *sheet) subscriber(r row) sql.ImportRow {
 		out.Space = conversion.Space{Number: space.Number}
 		return out
 	}
+	out.Warning = join(out.Warning, swallowedWarning(r))
 	out.Warning = join(out.Warning, addressWarning(space.Contact))
 	out.Warning = join(out.Warning, accentsWarning("le titulaire", s.text(r, fieldHolder)))
 	out.Warning = join(out.Warning, accentsWarning("l’émetteur", s.text(r, fieldIssuer)))
@@ -164,23 +166,42 @@ func (p *fieldParser) checkWidth() {
 	}
 }
 
-var errSwallowed = &conversion.Invalid{English: "holder holds a whole row", French: "titulaire sur plusieurs lignes, avec les séparateurs d’une autre ligne\u00a0: un guillemet n’est sans doute pas fermé dans le fichier CSV"}
+var errSwallowed = &conversion.Invalid{English: "text holds another row", French: "texte sur plusieurs lignes qui contient une autre ligne\u00a0: un guillemet n’est sans doute pas fermé dans le fichier CSV"}
 
-// parseHolder reads the name of a holder. A quote that is closed by one of another row, as
-// in 19", makes a name of all between them, and gives a subscriber another one's address.
-func parseHolder(s string) (string, error) {
-	if strings.ContainsAny(s, "\r\n") {
-		for _, delimiter := range delimiters {
-			if strings.Count(s, string(delimiter)) >= leastDelimiters {
-				return "", errSwallowed
-			}
+var (
+	parseHolder = ofOneRow(conversion.ParseHolder)
+	parseIssuer = ofOneRow(conversion.ParseIssuer)
+)
+
+// ofOneRow refuses a text that holds another row. A quote that is closed by one of another
+// row, as in 19", makes a text of all between them, and gives a subscriber what is another's.
+func ofOneRow(read func(string) (string, error)) func(string) (string, error) {
+	return func(s string) (string, error) {
+		if holdsRow(s) {
+			return "", errSwallowed
 		}
+		return read(s)
 	}
-	return conversion.ParseHolder(s)
 }
 
-// leastDelimiters are those of a row that has the required columns alone.
-const leastDelimiters = 4
+// swallowedWarning warns of another row in a column of no heading, which may be a note.
+func swallowedWarning(r row) string {
+	for _, c := range r.cells {
+		if holdsRow(c.text) {
+			return "attention\u00a0: la cellule " + xlsx.CellName(c.column, r.line) + " contient peut-être une autre ligne, par un guillemet non fermé dans le fichier CSV"
+		}
+	}
+	return ""
+}
+
+// holdsRow tells whether a text has all that is in a row, and its end: an address, a date,
+// and as many delimiters as a row of the required columns alone.
+func holdsRow(s string) bool {
+	return (strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0) && strings.Contains(s, "@") && anyDate.MatchString(s) &&
+		slices.ContainsFunc(delimiters, func(d byte) bool { return strings.Count(s, string(d)) >= 4 })
+}
+
+var anyDate = regexp.MustCompile(`\d[-/.]\d{1,2}[-/.]\d`)
 
 func frenchOf(err error) string {
 	if invalid, ok := errors.AsType[*conversion.Invalid](err); ok {
