@@ -53,14 +53,14 @@ func classify(m *entity) conversion.Bounce {
 	if part := m.find("message/feedback-report"); part != nil {
 		return complaint(part)
 	}
-	if m.returned().get("x-hmxmroriginalrecipient") != "" {
-		return conversion.BounceComplaint // Microsoft's form, which is older than RFC 5965
-	}
 	if part := m.find("message/delivery-status", "message/global-delivery-status"); part != nil {
 		return reported(part.body, m.text(), address(m.returned().get("to")))
 	}
 	if m.find("message/disposition-notification", "message/global-disposition-notification") != nil {
 		return "" // somebody read or deleted it: it arrived
+	}
+	if m.returned().get("x-hmxmroriginalrecipient") != "" {
+		return conversion.BounceComplaint // Microsoft's form, which is older than RFC 5965
 	}
 	return textual(m)
 }

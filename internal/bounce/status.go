@@ -97,7 +97,7 @@ func recipient(group fields, text string) conversion.Bounce {
 		}
 	}
 	if said == "" {
-		said = text
+		said = quoteless(text)
 	}
 	return failure(code, said)
 }
