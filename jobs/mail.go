@@ -154,8 +154,8 @@ func (w *window) shared() *lane {
 // handOverWithin is how long after the start of its window the hand-over of a mail may
 // begin. The deadline counts from that start and is printed to the minute (D4). If the
 // relay becomes slow when windows are large, the last mails are late. They certainly
-// did not go out, and are started anew with a full deadline. A slow database makes no mail
-// late: its clock is read at the end of the transaction.
+// did not go out, and are started anew with a full deadline. Slow statements make no mail
+// late, as the clock is read before the last of them; a slow COMMIT does.
 const handOverWithin = 5 * time.Second
 
 // stuckPause is how long a worker waits after a window of which it could record
