@@ -50,7 +50,8 @@ func (r *troubled) dial(context.Context, string, string) (net.Conn, error) {
 // hook answers in place of Redis.
 func (r *troubled) hook(c *server.Peer, cmd string, _ ...string) bool {
 	r.asked.Add(1)
-	if thawed := r.thawed.Load(); thawed != nil {
+	if thawed := r.thawed.Load(); thawed != nil && r.TryLock() { // a script that has begun holds the lock, and ends
+		r.Unlock()
 		<-*thawed
 	}
 	answer := r.answer.Load()
