@@ -276,7 +276,7 @@ func (db *DB) wind(t testing.TB) {
 			GRANT USAGE ON SEQUENCE clock_stands, clock_ahead TO PUBLIC;
 			CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE RETURN coalesce(
 				timestamptz 'epoch' + pg_sequence_last_value('clock_stands'::regclass) * interval '1 microsecond',
-				clock_timestamp() + pg_sequence_last_value('clock_ahead'::regclass) * interval '1 microsecond')`)
+				clock_timestamp() + coalesce(pg_sequence_last_value('clock_ahead'::regclass), 0) * interval '1 microsecond')`)
 	})
 }
 
