@@ -41,15 +41,14 @@ QUIET = bascule/importer/sample bascule/internal/assistance bascule/internal/con
 	bascule/internal/gate bascule/internal/mail bascule/internal/report bascule/internal/workbook
 
 # The packages that take longest start first: one alone at the end would leave a core
-# idle. The others follow, each once. As tests also wait, for deadlines and for the disk,
-# there is one package more at a time than there are cores.
+# idle. The others follow, each once.
 LONGEST = ./internal/web ./cmd/bascule ./sql ./jobs ./importer ./internal/simulation
 
 # A test that needs a program fails without it, so make test brings them all. lint has
 # vetted the tests.
 test: test-tools lint
 	$(GO) test -vet=off -count=1 -timeout 20m $(QUIET)
-	$(GO) test -vet=off -count=1 $(RACE) -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(LONGEST) $$($(GO) list ./... | grep -vxF $(addprefix -e ,$(QUIET)))
+	$(GO) test -vet=off -count=1 $(RACE) -timeout 20m $(LONGEST) $$($(GO) list ./... | grep -vxF $(addprefix -e ,$(QUIET)))
 	@$(GO) test -vet=off -v -run '^TestRules$$' ./internal/gate | grep -v -e '^=== ' -e '^--- ' -e '^PASS' -e '^ok '
 
 check: lint
