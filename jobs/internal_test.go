@@ -351,7 +351,7 @@ func TestStartersCompany(t *testing.T) {
 // D4: a fast window grows up to its bound, and a slow one shrinks. So a deadline begins
 // shortly before its mail.
 func TestPace(t *testing.T) {
-	p := pace{size: firstWindow, max: maxWindow}
+	p := newPace(sql.LaneInteractive)
 	for _, c := range []struct{ ms, want int }{{249, 8}, {0, 16}, {250, 16}, {1000, 16}, {1001, 8}, {0, 16}, {0, 32}, {0, 64}, {0, 64}, {5000, 32}} {
 		if p.adapt(ms(c.ms)); p.size != c.want {
 			t.Errorf("after %d ms: %d, want %d", c.ms, p.size, c.want)

@@ -68,7 +68,7 @@ func (m *Mailer) Run(ctx context.Context, lane sql.Lane) error {
 		return nil // nothing could start
 	}
 	m.front.Reset()
-	until, p := m.Now().Add(turn), &pace{size: firstWindow, max: maxWindow}
+	until, p := m.Now().Add(turn), newPace(lane)
 	for ctx.Err() == nil && m.Now().Before(until) {
 		w := &window{Mailer: m, lane: lane, pace: p}
 		if err := w.run(ctx); err != nil || w.found == 0 {
@@ -181,21 +181,15 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail) (stuck bool) {
 }
 
 func (w *window) send(ctx context.Context, mails []*sql.Mail) {
-	outcomes := &w.shared().outcomes
-	going, outgoing := make([]*sql.Mail, 0, len(mails)), make([]smtp.Message, 0, len(mails))
-	for _, m := range mails {
-		out, err := w.write(m)
-		if err != nil { // it certainly did not go out
-			outcomes.add(result{w: w, mail: m, outcome: smtp.Outcome{Kind: smtp.NotSent}, unwritten: true})
-			continue
-		}
-		going, outgoing = append(going, m), append(outgoing, out)
-	}
+	write := func(i int) (smtp.Message, error) { return w.write(mails[i]) }
 	late := func() bool { return w.Now().Sub(w.begun) > handOverWithin }
-	w.Relay.Send(ctx, outgoing, late, func(i int, o smtp.Outcome) {
-		w.tellPanic(going[i], o)
-		w.Metrics.mail(o.Kind)
-		outcomes.add(result{w: w, mail: going[i], outcome: o, stopping: ctx.Err() != nil})
+	w.Relay.Send(ctx, len(mails), write, late, func(i int, o smtp.Outcome) {
+		unwritten := errors.Is(o.Err, smtp.ErrUnwritten)
+		if !unwritten {
+			w.tellPanic(mails[i], o)
+			w.Metrics.mail(o.Kind)
+		}
+		w.shared().outcomes.add(result{w: w, mail: mails[i], outcome: o, stopping: ctx.Err() != nil, unwritten: unwritten})
 	})
 }
 
@@ -283,14 +277,22 @@ func (m *Mailer) returnPath(d *sql.Mail) conversion.Email {
 // pace chooses how many mails are started at once, so that they are with the relay within
 // about half a second. The deadline of a code counts from the start of its window (D4),
 // which must be shortly before the mail. A small window also leaves mails of a small batch
-// to other workers, and holds few recaps in memory. How long the database takes makes no
-// window smaller: it is asked once for each.
+// to other workers. How long the database takes makes no window smaller: it is asked once
+// for each.
 type pace struct{ size, max int }
 
 const (
-	firstWindow = 4
-	maxWindow   = 64
+	firstWindow    = 4
+	maxWindow      = 256
+	maxInteractive = 64 // some of these carry a recap
 )
+
+func newPace(lane sql.Lane) *pace {
+	if lane == sql.LaneInteractive {
+		return &pace{size: firstWindow, max: maxInteractive}
+	}
+	return &pace{size: firstWindow, max: maxWindow}
+}
 
 func (p *pace) adapt(took time.Duration) {
 	switch {

@@ -123,8 +123,8 @@ func (w *Watcher) send(ctx context.Context, a sql.Alert) error {
 		Subject: a.Subject, Text: a.Text,
 	})
 	var outcome smtp.Outcome
-	m.Relay.Send(ctx, []smtp.Message{{Envelope: smtp.Envelope{From: m.ReturnPath, To: w.Alert}, Body: body}}, nil,
-		func(_ int, o smtp.Outcome) { outcome = o })
+	alert := smtp.Message{Envelope: smtp.Envelope{From: m.ReturnPath, To: w.Alert}, Body: body}
+	m.Relay.Send(ctx, 1, func(int) (smtp.Message, error) { return alert, nil }, nil, func(_ int, o smtp.Outcome) { outcome = o })
 	if outcome.Kind != smtp.Accepted {
 		return fmt.Errorf("mail to ALERT_EMAIL: %s", outcome)
 	}

@@ -145,12 +145,11 @@ func (a *app) sendTrial(ctx context.Context, db *sql.DB, t trial, to conversion.
 	}
 	relay := smtp.NewClient(cfg, 1)
 	defer relay.Close()
-	var window []smtp.Message
-	for _, m := range t.mails {
-		window = append(window, smtp.Message{Envelope: smtp.Envelope{From: from, To: to}, Body: m.Bytes()})
+	write := func(i int) (smtp.Message, error) {
+		return smtp.Message{Envelope: smtp.Envelope{From: from, To: to}, Body: t.mails[i].Bytes()}, nil
 	}
 	var failed error
-	relay.Send(ctx, window, nil, func(_ int, o smtp.Outcome) {
+	relay.Send(ctx, len(t.mails), write, nil, func(_ int, o smtp.Outcome) {
 		if o.Kind != smtp.Accepted && failed == nil {
 			failed = fmt.Errorf("the relay did not take the trial: %s", o)
 		}

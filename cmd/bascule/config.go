@@ -179,10 +179,10 @@ func (e environment) mailRate() (float64, error) {
 
 func isMailRate(rate float64) bool { return rate >= minMailRate && rate <= maxMailRate } // NaN is none
 
-// The bounds of WORKERS: each worker is a connection to the relay and one or
-// two to PostgreSQL.
+// The bounds of WORKERS: each is a connection to the relay and one to PostgreSQL. While
+// the outcomes of some are written down, the relay works on the mails of others.
 const (
-	defaultWorkers = 8
+	defaultWorkers = 16
 	maxWorkers     = 64
 )
 

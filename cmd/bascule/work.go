@@ -32,7 +32,7 @@ Environment, needed:
 
 Environment, optional:
   ADMINISTRATION  whom the mails are from, "name; short form" (nobody)
-  WORKERS         how much is done at a time (8)
+  WORKERS         how much is done at a time (16)
   MAIL_RATE       mails a second, all workers together (no limit)
   CODE_LIFETIME   how long a code works (48h)
   BOUNCE_ADDRESS  where mails come back to (MAIL_FROM)
@@ -42,11 +42,15 @@ Environment, optional:
   METRICS_ADDR    where to serve /metrics to Prometheus, and the probes (nowhere)
   HELP_HOURS      when it answers, in Paris (Mon-Fri 08:00-19:30)
   CERT_PUBLIC_URL where certificates open spaces, as for serve: mails then propose it`,
-		Example: "  WORKERS=16 MAIL_RATE=5 bascule work",
+		Example: "  WORKERS=4 MAIL_RATE=5 bascule work",
 		Args:    noArg,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context()) },
 	}
 }
+
+// otherConns is enough for what a worker does beside its slots, each of which takes one
+// connection at a time.
+const otherConns = 8
 
 func (a *app) work(ctx context.Context) error {
 	cfg, err := a.workConfig()
@@ -59,7 +63,7 @@ func (a *app) work(ctx context.Context) error {
 		return err
 	}
 	defer q.Close()
-	db, err := a.openDB(ctx, sql.OpenWork, 2*(cfg.Workers+jobs.InteractiveSlots)+4)
+	db, err := a.openDB(ctx, sql.OpenWork, cfg.Workers+jobs.InteractiveSlots+otherConns)
 	if err != nil {
 		return err
 	}

@@ -61,15 +61,22 @@ func NewClient(cfg Config, conns int) *Client {
 func (c *Client) LogValue() slog.Value { return c.cfg.LogValue() }
 
 var (
+	// ErrUnwritten is why a message is NotSent that the caller could not write.
+	ErrUnwritten = errors.New("cannot be written")
+
 	errClosed  = errors.New("relay is closed")
 	errStopped = errors.New("not tried: an earlier message of the window stopped it")
 	errLate    = errors.New("not tried: its turn came too late")
 )
 
-// Send hands over a window of messages, in order, over one connection at a time,
+// Send hands over a window of n messages, in order, over one connection at a time,
 // pipelined if the relay allows it. It waits for a free connection while all are in
 // use. It calls done exactly once per message, in order, from the calling goroutine,
 // before it returns.
+//
+// It calls write there, too, for a message whose turn it is or comes next, and for some
+// that follow: so few are in memory. A message that cannot be written is NotSent, with an
+// error that wraps ErrUnwritten, and holds up no other.
 //
 // Us, NotSent and InDoubt end the window: the later messages are NotSent. Once ctx is
 // cancelled, Send starts no further message. It waits during Limits.Grace for the reply
@@ -89,11 +96,11 @@ var (
 // others of the client are open, or have just ended, that says nothing about us either: the
 // window waits for one of those, a minute at the most, or a moment. A refusal for good (5xx)
 // always counts: no number of connections is why a relay does not know our password.
-func (c *Client) Send(ctx context.Context, window []Message, late func() bool, done func(i int, o Outcome)) {
+func (c *Client) Send(ctx context.Context, n int, write func(i int) (Message, error), late func() bool, done func(i int, o Outcome)) {
 	if late == nil {
 		late = func() bool { return false }
 	}
-	next, end := c.send(ctx, window, late, done)
+	next, end := c.send(ctx, &window{n: n, write: write}, late, done)
 	cause := errStopped
 	switch {
 	case ctx.Err() != nil:
@@ -103,19 +110,49 @@ func (c *Client) Send(ctx context.Context, window []Message, late func() bool, d
 	case c.isClosed():
 		cause = errClosed
 	}
-	for ; next < len(window); next++ {
+	for ; next < n; next++ {
 		done(next, Outcome{Kind: NotSent, Err: cause})
 	}
 }
 
+// A window is the messages of a call of Send.
+type window struct {
+	n       int
+	write   func(i int) (Message, error)
+	first   int       // of those that are written
+	written []written // in order
+}
+
+type written struct {
+	Message
+	err error
+}
+
+// writeAhead is how many messages are written together. Meanwhile the relay waits once,
+// and not for each of them.
+const writeAhead = 64
+
+// at is message i, from 0. If it is not written, it is now, and some that follow with it.
+// They take the place of those before.
+func (w *window) at(i int) *written {
+	if i < w.first || i >= w.first+len(w.written) {
+		w.first, w.written = i, w.written[:0]
+		for j := i; j < min(i+writeAhead, w.n); j++ {
+			m, err := w.write(j)
+			w.written = append(w.written, written{m, err})
+		}
+	}
+	return &w.written[i-w.first]
+}
+
 // send works until the window is done or stopped. It returns how many messages have
 // their outcome, and what ended it.
-func (c *Client) send(ctx context.Context, window []Message, late func() bool, done func(int, Outcome)) (next int, end ending) {
+func (c *Client) send(ctx context.Context, w *window, late func() bool, done func(int, Outcome)) (next int, end ending) {
 	if !c.occupy(ctx) {
 		return 0, stopped
 	}
 	defer func() { <-c.slots }()
-	for end = reconnect; end == reconnect && next < len(window) && ctx.Err() == nil; {
+	for end = reconnect; end == reconnect && next < w.n && ctx.Err() == nil; {
 		s, failure := c.acquire(ctx)
 		if failure.Kind == Us && failure.Code/100 != 5 && c.makeDo(ctx) {
 			continue
@@ -128,7 +165,7 @@ func (c *Client) send(ctx context.Context, window []Message, late func() bool, d
 			return next + 1, stopped
 		}
 		unwatch := s.watch(ctx)
-		next, end = s.run(ctx, window, next, late, done)
+		next, end = s.run(ctx, w, next, late, done)
 		untouched := unwatch()
 		c.release(s, (end == finished || end == tooLate) && untouched)
 	}

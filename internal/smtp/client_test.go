@@ -19,8 +19,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// window makes n messages, known to the toy by their return path.
-func window(t testing.TB, n int) []Message {
+// messages makes n messages, known to the toy by their return path.
+func messages(t testing.TB, n int) []Message {
 	out := make([]Message, n)
 	for i := range out {
 		out[i] = Message{
@@ -31,6 +31,11 @@ func window(t testing.TB, n int) []Message {
 	return out
 }
 
+// handOver has the messages sent that are written already.
+func handOver(ctx context.Context, r *Client, w []Message, late func() bool, done func(int, Outcome)) {
+	r.Send(ctx, len(w), func(i int) (Message, error) { return w[i], nil }, late, done)
+}
+
 // send sends and checks that done was called once per message, in order.
 func send(ctx context.Context, t testing.TB, r *Client, w []Message) []Outcome {
 	return sendUntil(ctx, t, r, w, nil)
@@ -39,7 +44,7 @@ func send(ctx context.Context, t testing.TB, r *Client, w []Message) []Outcome {
 // sendUntil is send for a caller to whom it may become too late.
 func sendUntil(ctx context.Context, t testing.TB, r *Client, w []Message, late func() bool) []Outcome {
 	var got []Outcome
-	r.Send(ctx, w, late, func(i int, o Outcome) {
+	handOver(ctx, r, w, late, func(i int, o Outcome) {
 		if i != len(got) {
 			t.Errorf("done(%d) called in place of done(%d)", i, len(got))
 		}
@@ -175,7 +180,7 @@ func TestTrouble(t *testing.T) {
 		{"EHLO lost", &toy{answer: at(-1, StageEhlo, drop)}, "us not_sent not_sent", "", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := window(t, 3)
+			w := messages(t, 3)
 			if c.name == "too large" {
 				w[1].Body = append(w[1].Body, "longer than the others, and longer than SIZE"...)
 			}
@@ -190,6 +195,33 @@ func TestTrouble(t *testing.T) {
 				t.Errorf("%d connections, want %d", c.toy.conns, c.conns)
 			}
 		})
+	}
+}
+
+// A message is written shortly before its turn, and one that cannot be written holds up
+// no other, also where a connection or what was written ahead ends.
+func TestWrittenAhead(t *testing.T) {
+	for _, n := range []int{1, writeAhead - 1, writeAhead, writeAhead + 1, 100} {
+		s, w := &toy{}, messages(t, 2*writeAhead+2)
+		r := s.relay(t, Config{Limits: perConn(n)}, 1)
+		unwritten, written, sent := []int{1, writeAhead - 1, writeAhead, len(w) - 1}, 0, 0
+		r.Send(t.Context(), len(w), func(i int) (Message, error) {
+			if written = max(written, i+1); written > sent+writeAhead+1 {
+				t.Errorf("%d messages are written, %d sent", written, sent)
+			}
+			if slices.Contains(unwritten, i) {
+				return Message{}, errors.New("no template")
+			}
+			return w[i], nil
+		}, nil, func(i int, o Outcome) {
+			sent++
+			if bad := slices.Contains(unwritten, i); bad != errors.Is(o.Err, ErrUnwritten) || bad != (o.Kind == NotSent) || !bad && o.Kind != Accepted {
+				t.Errorf("%d a connection: message %d is %v", n, i, o)
+			}
+		})
+		if have := len(strings.Fields(s.copies(t, w))); have != len(w)-len(unwritten) {
+			t.Errorf("%d a connection: the relay has %d of %d messages", n, have, len(w)-len(unwritten))
+		}
 	}
 }
 
@@ -222,7 +254,7 @@ func TestAnyTrouble(t *testing.T) {
 		cfg := Config{Limits: perConn(rapid.IntRange(1, 4).Draw(rt, "per connection"))}
 		cfg.Host, cfg.dial, cfg.TLS = "relay.example", s.dial, TLSOff
 		r := NewClient(cfg, 1)
-		w := window(t, n)
+		w := messages(t, n)
 		outcomes := send(t.Context(), t, r, w)
 		r.Close()
 		s.open.Wait()
@@ -248,7 +280,7 @@ func TestAnyTrouble(t *testing.T) {
 // certainly not sent; from the dot on nobody can know. The commands that travel
 // behind the dot change nothing.
 func TestCutAtEveryByte(t *testing.T) {
-	w := window(t, 2)
+	w := messages(t, 2)
 	wire := len(appendData(nil, w[0].Body))
 	for n := range wire + 20 {
 		s := &toy{answer: at(0, StageData, cut), cutAt: n}
@@ -288,7 +320,7 @@ func TestKeptConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &toy{}
 		r := s.relay(t, Config{Limits: perConn(5)}, 2)
-		two := window(t, 2)
+		two := messages(t, 2)
 		for range 2 {
 			send(t.Context(), t, r, two)
 		}
@@ -320,14 +352,14 @@ func TestKeptBeyondContext(t *testing.T) {
 		s := &toy{}
 		r := s.relay(t, Config{}, 1)
 		ctx, cancel := context.WithCancel(t.Context())
-		send(ctx, t, r, window(t, 1))
+		send(ctx, t, r, messages(t, 1))
 		cancel()
 		<-time.After(DefaultLimits().Grace + time.Second)
-		if got := kinds(send(t.Context(), t, r, window(t, 1))); got != "accepted" || s.conns != 1 {
+		if got := kinds(send(t.Context(), t, r, messages(t, 1))); got != "accepted" || s.conns != 1 {
 			t.Errorf("%s over %d connections", got, s.conns)
 		}
 		ctx, cancel = context.WithCancel(t.Context())
-		r.Send(ctx, window(t, 1), nil, func(int, Outcome) { cancel(); synctest.Wait() })
+		handOver(ctx, r, messages(t, 1), nil, func(int, Outcome) { cancel(); synctest.Wait() })
 		if n := s.verbs("QUIT"); n != 1 {
 			t.Errorf("%d QUIT of a connection that was told to stop", n)
 		}
@@ -344,7 +376,7 @@ func TestSurplusConnection(t *testing.T) {
 			}
 			return ""
 		}}
-		r, one := s.relay(t, Config{}, 2), window(t, 1)
+		r, one := s.relay(t, Config{}, 2), messages(t, 1)
 		var first sync.WaitGroup
 		first.Go(func() { send(t.Context(), t, r, one) })
 		synctest.Wait()
@@ -372,9 +404,9 @@ func TestStaleConnection(t *testing.T) {
 			return ""
 		}}
 		r := s.relay(t, Config{}, 1)
-		send(t.Context(), t, r, window(t, 1))
+		send(t.Context(), t, r, messages(t, 1))
 		armed = true
-		if got := send(t.Context(), t, r, window(t, 2)); kinds(got) != "accepted accepted" {
+		if got := send(t.Context(), t, r, messages(t, 2)); kinds(got) != "accepted accepted" {
 			t.Errorf("%s: %v", answer, got)
 		}
 	}
@@ -421,7 +453,7 @@ func TestFewerConnections(t *testing.T) {
 			var all sync.WaitGroup
 			for range 4 {
 				all.Go(func() {
-					if got := kinds(send(t.Context(), t, r, window(t, 1))); got != want {
+					if got := kinds(send(t.Context(), t, r, messages(t, 1))); got != want {
 						t.Errorf("%d connections are allowed, a mail is %s", most, got)
 					}
 				})
@@ -473,9 +505,9 @@ func TestRefusedBesideAnother(t *testing.T) {
 			}}
 			r, begin := s.relay(t, Config{}, 2), time.Now()
 			var first sync.WaitGroup
-			first.Go(func() { send(t.Context(), t, r, window(t, 1)) })
+			first.Go(func() { send(t.Context(), t, r, messages(t, 1)) })
 			synctest.Wait()
-			if got := send(t.Context(), t, r, window(t, 1)); kinds(got) != "us" || time.Since(begin) != want || s.conns != 2 {
+			if got := send(t.Context(), t, r, messages(t, 1)); kinds(got) != "us" || time.Since(begin) != want || s.conns != 2 {
 				t.Errorf("%v after %v and %d connections", got, time.Since(begin), s.conns)
 			}
 			first.Wait()
@@ -505,7 +537,7 @@ func TestRefusedAfterLeave(t *testing.T) {
 				return ""
 			}}
 			begin := time.Now()
-			got := send(t.Context(), t, s.relay(t, Config{Limits: perConn(1)}, 1), window(t, 2))
+			got := send(t.Context(), t, s.relay(t, Config{Limits: perConn(1)}, 1), messages(t, 2))
 			if kinds(got) != c.want {
 				t.Errorf("refused for %v: %v", c.refuses, got)
 			}
@@ -544,7 +576,7 @@ func TestWaitsEnd(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
-				outcomes := send(t.Context(), t, c.toy.relay(t, Config{TLS: c.mode}, 1), window(t, 2))
+				outcomes := send(t.Context(), t, c.toy.relay(t, Config{TLS: c.mode}, 1), messages(t, 2))
 				if got := kinds(outcomes); got != c.want {
 					t.Errorf("%s, want %s: %v", got, c.want, outcomes)
 				}
@@ -566,7 +598,7 @@ func TestCancelled(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		s := &toy{}
-		if got := send(ctx, t, s.relay(t, Config{}, 1), window(t, 2)); kinds(got) != "not_sent not_sent" || s.conns != 0 || !errors.Is(got[0].Err, context.Canceled) {
+		if got := send(ctx, t, s.relay(t, Config{}, 1), messages(t, 2)); kinds(got) != "not_sent not_sent" || s.conns != 0 || !errors.Is(got[0].Err, context.Canceled) {
 			t.Errorf("%v over %d connections", got, s.conns)
 		}
 	})
@@ -577,7 +609,7 @@ func TestCancelled(t *testing.T) {
 			cancel()
 			return nil, ctx.Err()
 		}
-		if got := send(ctx, t, r, window(t, 2)); kinds(got) != "not_sent not_sent" {
+		if got := send(ctx, t, r, messages(t, 2)); kinds(got) != "not_sent not_sent" {
 			t.Errorf("%v", got)
 		}
 	})
@@ -585,8 +617,8 @@ func TestCancelled(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &toy{offers: []string{}}
 		var got []Outcome
-		w := window(t, 3)
-		s.relay(t, Config{}, 1).Send(ctx, w, nil, func(i int, o Outcome) {
+		w := messages(t, 3)
+		handOver(ctx, s.relay(t, Config{}, 1), w, nil, func(i int, o Outcome) {
 			got = append(got, o)
 			cancel()
 		})
@@ -603,7 +635,7 @@ func TestCancelled(t *testing.T) {
 				}
 				return ""
 			}}
-			w, begin := window(t, 3), time.Now()
+			w, begin := messages(t, 3), time.Now()
 			got := send(ctx, t, s.relay(t, Config{}, 1), w)
 			if kinds(got) != "accepted not_sent not_sent" || s.copies(t, w) != "0" {
 				t.Errorf("%v; the relay has %s", got, s.copies(t, w))
@@ -621,7 +653,7 @@ func TestCancelled(t *testing.T) {
 			}
 			return ""
 		}}
-		w := window(t, 2)
+		w := messages(t, 2)
 		if got := send(ctx, t, s.relay(t, Config{}, 1), w); kinds(got) != "not_sent not_sent" || s.copies(t, w) != "" {
 			t.Errorf("%v; the relay has %s", got, s.copies(t, w))
 		}
@@ -640,7 +672,7 @@ func TestCancelled(t *testing.T) {
 				return ""
 			}}
 			begin := time.Now()
-			got := send(ctx, t, s.relay(t, Config{}, 1), window(t, 2))
+			got := send(ctx, t, s.relay(t, Config{}, 1), messages(t, 2))
 			if took := time.Since(begin); kinds(got) != "not_sent not_sent" || took != DefaultLimits().Grace {
 				t.Errorf("%v after %v", got, took)
 			}
@@ -656,7 +688,7 @@ func TestCancelled(t *testing.T) {
 				defer cancel()
 				s := &toy{answer: at(0, c.stage, hang)}
 				begin := time.Now()
-				if got := send(ctx, t, s.relay(t, Config{}, 1), window(t, 2)); kinds(got) != c.want {
+				if got := send(ctx, t, s.relay(t, Config{}, 1), messages(t, 2)); kinds(got) != c.want {
 					t.Errorf("%v, want %s", got, c.want)
 				}
 				if took := time.Since(begin); took != time.Minute+DefaultLimits().Grace {
@@ -692,7 +724,7 @@ func TestLate(t *testing.T) {
 				}
 				return ""
 			}}
-			r, w := s.relay(t, Config{}, 1), window(t, 3)
+			r, w := s.relay(t, Config{}, 1), messages(t, 3)
 			outcomes := sendUntil(t.Context(), t, r, w, late.Load)
 			if got := kinds(outcomes); got != c.want {
 				t.Errorf("outcomes %q, want %q: %v", got, c.want, outcomes)
@@ -720,7 +752,7 @@ func TestNoWaitAfterRefusal(t *testing.T) {
 				return map[Stage]string{StageRcpt: answer, StageData: hang}[stage]
 			}}
 			begin := time.Now()
-			if got := kinds(send(t.Context(), t, s.relay(t, Config{}, 1), window(t, 2))); got != want || time.Since(begin) > 0 {
+			if got := kinds(send(t.Context(), t, s.relay(t, Config{}, 1), messages(t, 2))); got != want || time.Since(begin) > 0 {
 				t.Errorf("%s: %s after %s", answer, got, time.Since(begin))
 			}
 		})
@@ -736,7 +768,7 @@ func TestNoQuitOutOfStep(t *testing.T) {
 	}{{StageDot, "354 go on"}, {StageDot, "huh"}, {StageDot, "421 4.3.2 closing"}, {StageMail, "hello"}, {StageMail, "421 4.7.0 no more"}} {
 		s := &toy{offers: []string{}, answer: at(1, c.stage, c.answer)}
 		r := s.relay(t, Config{}, 1)
-		got := send(t.Context(), t, r, window(t, 2))[1]
+		got := send(t.Context(), t, r, messages(t, 2))[1]
 		r.Close()
 		s.open.Wait()
 		if n := s.verbs("QUIT"); n != 0 || got.Code != 421 && !errors.Is(got.Err, errReply) {
@@ -753,11 +785,11 @@ func TestQuit(t *testing.T) {
 		r := s.relay(t, Config{}, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		begin := time.Now()
-		r.Send(ctx, window(t, 2), nil, func(int, Outcome) { cancel(); synctest.Wait() })
+		handOver(ctx, r, messages(t, 2), nil, func(int, Outcome) { cancel(); synctest.Wait() })
 		if took := time.Since(begin); took != quitWait || s.verbs("QUIT") != 1 {
 			t.Errorf("told to stop: %s, %d QUIT", took, s.verbs("QUIT"))
 		}
-		send(t.Context(), t, r, window(t, 1))
+		send(t.Context(), t, r, messages(t, 1))
 		begin = time.Now()
 		r.Close()
 		if took := time.Since(begin); took != time.Second || s.verbs("QUIT") != 2 {
@@ -768,7 +800,7 @@ func TestQuit(t *testing.T) {
 
 // I8: a kept connection does not keep the room that one large mail took.
 func TestLargeMailIsForgotten(t *testing.T) {
-	r, w := (&toy{}).relay(t, Config{}, 1), window(t, 1)
+	r, w := (&toy{}).relay(t, Config{}, 1), messages(t, 1)
 	w[0].Body = bytes.Repeat([]byte("0123456789\r\n"), maxKept/8)
 	if got := kinds(send(t.Context(), t, r, w)); got != "accepted" || cap(r.idle[0].out) > maxKept {
 		t.Errorf("%s, and %d bytes are kept", got, cap(r.idle[0].out))
@@ -780,12 +812,12 @@ func TestLargeMailIsForgotten(t *testing.T) {
 func TestClosed(t *testing.T) {
 	s := &toy{}
 	r := s.relay(t, Config{}, 0)
-	send(t.Context(), t, r, window(t, 1))
+	send(t.Context(), t, r, messages(t, 1))
 	r.Close()
 	if n := s.verbs("QUIT"); n != 1 {
 		t.Errorf("%d QUIT", n)
 	}
-	if got := send(t.Context(), t, r, window(t, 2)); kinds(got) != "not_sent not_sent" || !errors.Is(got[1].Err, errClosed) || s.conns != 1 {
+	if got := send(t.Context(), t, r, messages(t, 2)); kinds(got) != "not_sent not_sent" || !errors.Is(got[1].Err, errClosed) || s.conns != 1 {
 		t.Errorf("%v over %d connections", got, s.conns)
 	}
 }
@@ -801,7 +833,7 @@ func TestClosedMeanwhile(t *testing.T) {
 			return ""
 		}}
 		r = s.relay(t, Config{}, 1)
-		if got := kinds(send(t.Context(), t, r, window(t, 2))); got != "accepted accepted" {
+		if got := kinds(send(t.Context(), t, r, messages(t, 2))); got != "accepted accepted" {
 			t.Error(got)
 		}
 		synctest.Wait()
@@ -815,7 +847,7 @@ func TestClosedMeanwhile(t *testing.T) {
 func TestAnswersAreBounded(t *testing.T) {
 	for _, answer := range []string{babble, "250 " + strings.Repeat("x", maxReply)} {
 		s := &toy{answer: at(0, StageMail, answer)}
-		if got := send(t.Context(), t, s.relay(t, Config{}, 1), window(t, 1)); !errors.Is(got[0].Err, errReplySize) {
+		if got := send(t.Context(), t, s.relay(t, Config{}, 1), messages(t, 1)); !errors.Is(got[0].Err, errReplySize) {
 			t.Errorf("%v", got)
 		}
 	}
@@ -824,7 +856,7 @@ func TestAnswersAreBounded(t *testing.T) {
 // I5: a fault of our own code costs the message that met it: it is in doubt only
 // if its dot may have been written. Nothing is left running, and the relay goes on.
 func TestPanic(t *testing.T) {
-	w := window(t, 3)
+	w := messages(t, 3)
 	for _, c := range []struct {
 		at   string // what the client writes when it panics
 		want string

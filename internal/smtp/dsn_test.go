@@ -12,7 +12,7 @@ import (
 // asking are messages m0@, m1@, … that ask for reports.
 func asking(t testing.TB, n int) []Message {
 	t.Helper()
-	out := window(t, n)
+	out := messages(t, n)
 	for i := range out {
 		out[i].EnvelopeID = fmt.Sprintf("%d.1", i)
 	}

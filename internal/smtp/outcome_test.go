@@ -122,7 +122,7 @@ func TestOutcomesTellNothing(t *testing.T) {
 	for _, stage := range []Stage{StageMail, StageRcpt, StageData, StageDot} {
 		for _, answer := range []string{"550 5.1.1", "451", "421", "354", "554-5.7.1 client1@client.example\r\n554"} {
 			s := &toy{answer: at(1, stage, answer+words)}
-			w := window(t, 2)
+			w := messages(t, 2)
 			w[1].Secret = "7K3M-Q9XT-2HBD"
 			for _, o := range send(t.Context(), t, s.relay(t, Config{}, 1), w) {
 				said := o.String() + o.LogValue().String()
@@ -213,7 +213,7 @@ func TestReadEnhanced(t *testing.T) {
 			want.Code = 550
 		}
 		s := &toy{answer: at(0, StageRcpt, in)}
-		if got := send(t.Context(), t, s.relay(t, Config{}, 1), window(t, 1))[0]; got != want {
+		if got := send(t.Context(), t, s.relay(t, Config{}, 1), messages(t, 1))[0]; got != want {
 			t.Errorf("%q: %+v, want %+v", in, got, want)
 		}
 	}
@@ -227,7 +227,7 @@ func TestReadOrnaments(t *testing.T) {
 	}
 	for in := range strings.Lines(string(replies)) {
 		s := &toy{answer: at(0, StageRcpt, strings.TrimSpace(in))}
-		if got := send(t.Context(), t, s.relay(t, Config{}, 1), window(t, 1))[0]; got.Kind != Person {
+		if got := send(t.Context(), t, s.relay(t, Config{}, 1), messages(t, 1))[0]; got.Kind != Person {
 			t.Errorf("%q: %v", in, got)
 		}
 	}
@@ -243,7 +243,7 @@ func TestAcceptance(t *testing.T) {
 	} {
 		for _, stage := range []Stage{StageRcpt, StageDot} {
 			s := &toy{answer: at(0, stage, answer)}
-			w := window(t, 2)
+			w := messages(t, 2)
 			if got := send(t.Context(), t, s.relay(t, Config{}, 1), w); kinds(got) != "accepted accepted" || s.copies(t, w) != "0 1" || s.conns != 1 {
 				t.Errorf("%.40q at %s: %v, over %d connections", answer, stage, got, s.conns)
 			}

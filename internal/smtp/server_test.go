@@ -177,7 +177,7 @@ func TestEncryptionAndAuth(t *testing.T) {
 			}
 			r := NewClient(cfg, 1)
 			defer r.Close()
-			w := window(t, 2)
+			w := messages(t, 2)
 			got := send(t.Context(), t, r, w)
 			if got[0].Kind != c.kind || got[0].Stage != c.stage || c.err != nil && !errors.Is(got[0].Err, c.err) {
 				t.Errorf("%v, want %v at %s", got, c.kind, c.stage)
@@ -208,7 +208,7 @@ func TestNamesInCertificate(t *testing.T) {
 	cfg.Host, cfg.TLS = "localhost", TLSImplicit
 	r := NewClient(cfg, 1)
 	defer r.Close()
-	said := send(t.Context(), t, r, window(t, 1))[0].String()
+	said := send(t.Context(), t, r, messages(t, 1))[0].String()
 	if !strings.Contains(said, "certificate is valid for") || strings.ContainsAny(said, "\n\x1b@") || utf8.RuneCountInString(said) > maxText+40 {
 		t.Errorf("%d characters: %q", utf8.RuneCountInString(said), said)
 	}
@@ -224,7 +224,7 @@ func TestNothingWrittenOutOfStep(t *testing.T) {
 	r := NewClient(cfg, 1)
 	defer r.Close()
 	var writes int
-	r.Send(t.Context(), window(t, 1), nil, func(_ int, o Outcome) { writes = count.writes })
+	handOver(t.Context(), r, messages(t, 1), nil, func(_ int, o Outcome) { writes = count.writes })
 	if count.writes != writes || count.open != 0 {
 		t.Errorf("%d writes after a refusal, %d connections", count.writes-writes, count.open)
 	}
@@ -254,13 +254,13 @@ func TestOutdatedTLS(t *testing.T) {
 func TestNoCredentialsInClear(t *testing.T) {
 	s := &toy{offers: []string{"AUTH PLAIN LOGIN CRAM-MD5"}}
 	r := s.relay(t, Config{TLS: TLSOptional, Auth: &Credentials{"us", "hunter22"}}, 1)
-	got := send(t.Context(), t, r, window(t, 1))
+	got := send(t.Context(), t, r, messages(t, 1))
 	if got[0].Kind != Us || !errors.Is(got[0].Err, errClearText) || s.verbs("AUTH") != 0 {
 		t.Errorf("%v, %d AUTH", got, s.verbs("AUTH"))
 	}
 	s = &toy{offers: []string{"STARTTLS", "AUTH PLAIN"}, answer: at(-1, StageEhlo, "")}
 	r = s.relay(t, Config{TLS: TLSRequired, Auth: &Credentials{"us", "hunter22"}}, 1)
-	if got := send(t.Context(), t, r, window(t, 1)); got[0].Kind != Us || got[0].Stage != StageTLS || s.verbs("AUTH") != 0 {
+	if got := send(t.Context(), t, r, messages(t, 1)); got[0].Kind != Us || got[0].Stage != StageTLS || s.verbs("AUTH") != 0 {
 		t.Errorf("%v, %d AUTH", got, s.verbs("AUTH"))
 	}
 }
@@ -400,7 +400,7 @@ func TestManyAtOnce(t *testing.T) {
 	const workers, each = 8, 30
 	var wg sync.WaitGroup
 	for i := range workers {
-		w := window(t, each)
+		w := messages(t, each)
 		for j := range w {
 			w[j].To = devtest.Email(t, fmt.Sprintf("c%d.%d@client.example", i, j))
 		}
@@ -437,7 +437,7 @@ func TestRealMail(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := window(t, 1)
+		w := messages(t, 1)
 		w[0].Body = raw
 		if got := send(t.Context(), t, r, w); got[0].Kind != Accepted {
 			t.Fatalf("%s: %v", name, got)
@@ -458,7 +458,7 @@ func TestNobodyThere(t *testing.T) {
 	l.Close()
 	r := NewClient(Config{Host: "127.0.0.1", Port: port, TLS: TLSOff}, 1)
 	defer r.Close()
-	if got := send(t.Context(), t, r, window(t, 2)); kinds(got) != "us not_sent" || got[0].Stage != StageConnect {
+	if got := send(t.Context(), t, r, messages(t, 2)); kinds(got) != "us not_sent" || got[0].Stage != StageConnect {
 		t.Errorf("%v", got)
 	}
 }

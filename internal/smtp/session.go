@@ -45,14 +45,18 @@ const (
 
 var errTooLarge = errors.New("message larger than the relay's SIZE")
 
-// run hands over window[next:] until something ends it. It returns the index of the
-// first message without an outcome.
-func (s *session) run(ctx context.Context, window []Message, next int, late func() bool, done func(int, Outcome)) (int, ending) {
-	for ; next < len(window); next++ {
+// run hands over the messages from next on until something ends it. It returns the index
+// of the first message without an outcome.
+func (s *session) run(ctx context.Context, w *window, next int, late func() bool, done func(int, Outcome)) (int, ending) {
+	for ; next < w.n; next++ {
 		if end := s.mayBegin(ctx, late); end != finished {
 			return next, end
 		}
-		o := s.attempt(ctx, window[next:])
+		if err := w.at(next).err; err != nil {
+			done(next, Outcome{Kind: NotSent, Err: fmt.Errorf("%w: %w", ErrUnwritten, err)})
+			continue
+		}
+		o := s.attempt(ctx, w, next)
 		if s.handled > 0 && wentStale(o) {
 			return next, reconnect
 		}
@@ -111,7 +115,7 @@ func newPanicError(p any) *PanicError {
 
 // attempt delivers. A message that panics was certainly not sent, unless its dot may
 // have been written.
-func (s *session) attempt(ctx context.Context, rest []Message) (o Outcome) {
+func (s *session) attempt(ctx context.Context, w *window, i int) (o Outcome) {
 	s.dotWritten = false
 	defer func() {
 		if p := recover(); p != nil {
@@ -122,25 +126,28 @@ func (s *session) attempt(ctx context.Context, rest []Message) (o Outcome) {
 			o = s.fail(stage, newPanicError(p))
 		}
 	}()
-	return s.deliver(ctx, rest)
+	return s.deliver(ctx, w, i)
 }
 
-// deliver hands over the first message of rest. If that is safe, it sends the envelope
-// of the second together with the first one's body.
-func (s *session) deliver(ctx context.Context, rest []Message) Outcome {
-	if !s.fits(rest[0]) {
+// deliver hands over message i. If that is safe, it sends the envelope of the next one
+// together with its body.
+func (s *session) deliver(ctx context.Context, w *window, i int) Outcome {
+	m := w.at(i).Message
+	if !s.fits(m) {
 		return Outcome{Kind: Unclear, Stage: StageMail, Err: errTooLarge}
 	}
-	if o := s.sendEnvelope(rest[0]); o.Kind != 0 {
+	if o := s.sendEnvelope(m); o.Kind != 0 {
 		return o
 	}
 	if ctx.Err() != nil { // the relay waits for a body that never comes
 		return s.fail(StageData, context.Cause(ctx))
 	}
-	if len(rest) > 1 && s.pipelines(rest[1].Envelope) && s.handled+1 < s.limits.PerConn && s.fits(rest[1]) {
-		return s.sendBody(rest[0], &rest[1].Envelope)
+	if s.extensions.pipelining && i+1 < w.n && s.handled+1 < s.limits.PerConn {
+		if next := w.at(i + 1); next.err == nil && s.pipelines(next.Envelope) && s.fits(next.Message) {
+			return s.sendBody(m, &next.Envelope)
+		}
 	}
-	return s.sendBody(rest[0], nil)
+	return s.sendBody(m, nil)
 }
 
 // fits tells whether the relay announced that it accepts a message of that size. A
