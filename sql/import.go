@@ -275,12 +275,13 @@ func stagedDossier(d DossierRow) []any {
 // contents is the digest of a row without its companies. Equal digests mean equal
 // contents, whatever program wrote the file (D9).
 func contents(s conversion.Space, priority int) string {
-	h := sha256.New()
+	var b []byte
 	for _, field := range []string{string(s.Number), s.Holder, s.Contact.String(), string(s.Certificate.Serial),
 		s.Certificate.Issuer, s.Certificate.Expires.Format(time.DateOnly), strconv.Itoa(cmp.Or(priority, usualPriority))} {
-		fmt.Fprintf(h, "%d:%s", len(field), field)
+		b = append(append(strconv.AppendInt(b, int64(len(field)), 10), ':'), field...)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
 }
 
 var (
