@@ -65,12 +65,8 @@ func open(ctx context.Context, pool *connector, conns int) (*DB, error) {
 	return db, nil
 }
 
-// greet tries a connection. For pages and workers it tries two: each must be a session of
-// its own.
+// greet tries two connections: each must be a session of its own.
 func (db *DB) greet(ctx context.Context) error {
-	if !db.pool.serves {
-		return db.x.PingContext(ctx)
-	}
 	conn, err := db.x.Conn(ctx)
 	if err != nil {
 		return err
@@ -99,16 +95,19 @@ func (db *DB) checkSession(ctx context.Context, conn *stdsql.Conn, own int) erro
 	if err := answeredBy(ctx, conn, own); err != nil {
 		return err
 	}
-	return db.inTx(ctx, func(tx *sqlx.Tx) error {
-		var other int
-		if err := tx.GetContext(ctx, &other, process); err != nil {
-			return err
-		}
-		if other == own {
-			return errPooler
-		}
-		return answeredBy(ctx, conn, own)
-	})
+	tx, err := db.begin(ctx, &stdsql.TxOptions{ReadOnly: true}) // a standby begins no other
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	other, err := get[int](ctx, tx, process)
+	if err == nil && other == own {
+		err = errPooler
+	}
+	if err != nil {
+		return err
+	}
+	return answeredBy(ctx, conn, own)
 }
 
 func answeredBy(ctx context.Context, conn *stdsql.Conn, own int) error {

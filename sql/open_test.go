@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"bascule/internal/devenv"
+	"bascule/internal/devenv/devtest"
 	"bascule/sql"
 )
 
@@ -50,15 +54,36 @@ func TestCommitsAreDurable(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	for name, opens := range openers {
-		db, err := opens(d.ctx, under(d, "default_transaction_read_only=on"), 1)
-		if err == nil {
-			db.Close()
-		}
-		if refused := err != nil && strings.Contains(err.Error(), "give the primary"); refused != (name != "commands") {
-			t.Errorf("%s: %v", name, err)
+	for server, url := range map[string]string{"read-only": under(d, "default_transaction_read_only=on"), "standby": standby(d)} {
+		for name, opens := range openers {
+			db, err := opens(d.ctx, url, 1)
+			if err == nil {
+				_, err = db.Status(d.ctx, 0)
+				db.Close()
+			}
+			if reads := name == "commands"; (err == nil) != reads || !reads && !strings.Contains(err.Error(), "give the primary") {
+				t.Errorf("%s, %s: %v", server, name, err)
+			}
 		}
 	}
+}
+
+// standby is the URL of a migrated database on a server that is a standby.
+func standby(d *desk) string {
+	d.t.Helper()
+	primary := devtest.OwnPostgres(d.t)
+	db, err := sql.Open(d.ctx, primary.URL("postgres"), 1)
+	d.must(err)
+	d.must(db.Migrate(d.ctx))
+	var data string
+	d.must(db.Pool().Get(&data, `SHOW data_directory`))
+	db.Close()
+	d.must(primary.Stop())
+	d.must(os.WriteFile(filepath.Join(data, "standby.signal"), nil, 0o666))
+	server, err := devenv.StartPostgres(d.ctx, filepath.Dir(data))
+	d.must(err)
+	d.t.Cleanup(func() { server.Stop() })
+	return server.URL("postgres")
 }
 
 // Tables that exist where the role does not look are not taken for missing: to migrate

@@ -180,7 +180,7 @@ func TestRecipientsOfEachKind(t *testing.T) {
 		if c.switched {
 			five = ids[:5]
 		}
-		d.Exec(t, `UPDATE breaker SET opened_at = NULL`)
+		d.Exec(t, `UPDATE breaker SET opened_at = NULL, probe_at = NULL`)
 		d.Exec(t, `UPDATE obligation SET blame = NULL, kind = $1, happened_at = bascule_now()`, c.kind)
 		turn, err := d.NoteUnclear(d.ctx, five, "550")
 		d.must(err)

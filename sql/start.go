@@ -193,30 +193,31 @@ type fates struct {
 	unwritten   error
 }
 
-// add decides about a mail whose code nobody else holds.
+// add decides about a mail whose code nobody else holds. The first case that is true
+// counts.
 func (f *fates) add(m *Mail, keys *conversion.Keyring, help Assistance) {
 	first, at := m.startsCode(), m.answered(help)
 	switch {
-	case m.Campaign == CampaignClosed && first && m.Good && !m.Started:
+	case m.Campaign == CampaignClosed && first && m.Good && !m.Started: // nobody was invited, so the request ends
 		f.over = append(f.over, m.RequestID)
 		f.hold(m, heldFor)
-	case m.Campaign == CampaignCancelled || m.Campaign == CampaignClosed:
+	case m.Campaign == CampaignCancelled || m.Campaign == CampaignClosed: // nothing more leaves for it
 		f.void = append(f.void, m.ID)
-	case m.Campaign == campaignShut && first && !m.Started:
+	case m.Campaign == campaignShut && first && !m.Started: // who has questions would find nobody
 		f.hold(m, shutFor)
-	case m.Campaign == CampaignPrepared || m.Campaign == CampaignPaused:
+	case m.Campaign == CampaignPrepared || m.Campaign == CampaignPaused: // the campaign holds it again
 		f.delayed = append(f.delayed, delay{mail: m, until: never, campaign: m.CampaignID})
-	case !m.Good || (m.Kind == MailReset || m.Kind == MailIdentifier) && !m.Started && !m.Recent:
+	case !m.Good || (m.Kind == MailReset || m.Kind == MailIdentifier) && !m.Started && !m.Recent: // its code counts no more, or was wanted a day ago
 		f.void = append(f.void, m.ID)
-	case m.LeftUntil != "" && first && !m.Started:
+	case m.LeftUntil != "" && first && !m.Started: // no invitation for now (D17)
 		f.delayed = append(f.delayed, delay{mail: m, until: m.LeftUntil, exclusion: m.LeftBy})
-	case m.LeftUntil != "" || m.Interruptions >= 3 && !first:
+	case m.LeftUntil != "" || m.Interruptions >= 3 && !first: // no repetition, and no fourth copy
 		f.void = append(f.void, m.ID)
-	case m.Interruptions >= 3:
+	case m.Interruptions >= 3: // the code counts as mailed (I5)
 		f.doubt = append(f.doubt, m.ID)
-	case m.Kind == MailReminder && !at.Before(m.ExpiresAt):
+	case m.Kind == MailReminder && !at.Before(m.ExpiresAt): // assistance does not answer before
 		f.void = append(f.void, m.ID)
-	case m.Kind == MailReminder && at.After(m.Now):
+	case m.Kind == MailReminder && at.After(m.Now): // it waits for assistance
 		f.delayed = append(f.delayed, delay{mail: m, until: at.Format(time.RFC3339Nano)})
 	default:
 		if err := m.address(keys); err != nil {

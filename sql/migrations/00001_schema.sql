@@ -461,7 +461,8 @@ CREATE TABLE breaker (
     singleton boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
     opened_at timestamptz,
     probe_at  timestamptz,
-    reason    text        NOT NULL DEFAULT ''
+    reason    text        NOT NULL DEFAULT '',
+    CONSTRAINT breaker_probed CHECK ((opened_at IS NULL) = (probe_at IS NULL))
 );
 COMMENT ON TABLE  breaker IS 'One row: whether the relay takes our mail, shared by all workers (D11).';
 COMMENT ON COLUMN breaker.opened_at IS 'Null while mail flows.';
