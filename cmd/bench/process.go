@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"bascule/internal/devenv"
 )
 
 // A process is a process that the bench started: a command of the product, the sink, or
@@ -24,7 +25,6 @@ type process struct {
 	done   chan struct{}
 	err    error // how it ended; read after done
 	peak   atomic.Int64
-	began  time.Time
 	took   time.Duration // read after done
 }
 
@@ -41,27 +41,21 @@ func start(name string, cmd *exec.Cmd, log string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer stderr.Close()
 	if cmd.Stdout == nil {
 		cmd.Stdout = &p.stdout
 	}
-	cmd.Stderr, cmd.SysProcAttr = stderr, endsWithUs()
-	started := make(chan error)
-	go func() {
-		defer stderr.Close()
-		runtime.LockOSThread() // the kernel ties the death signal to the thread that forked
-		defer runtime.UnlockOSThread()
-		p.began = time.Now()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			p.err = cmd.Wait()
-			p.took = time.Since(p.began)
-			close(p.done)
-		}
-	}()
-	if err := <-started; err != nil {
+	cmd.Stderr = stderr
+	began := time.Now()
+	started, err := devenv.StartProcess(cmd)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	go func() {
+		p.err = started.Wait()
+		p.took = time.Since(began)
+		close(p.done)
+	}()
 	go p.watch()
 	return p, nil
 }

@@ -4,14 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A sender hands the same mail over many times, with kept sessions. It does nothing
@@ -83,17 +83,15 @@ func (s sender) send(ctx context.Context, b *bench, mail []byte, n, sessions int
 
 // sendBare sends n mails over so many kept connections.
 func sendBare(ctx context.Context, addr string, mail []byte, n, sessions int) error {
-	errs := make([]error, sessions)
-	var group sync.WaitGroup
+	group, ctx := errgroup.WithContext(ctx)
 	for i := range sessions {
 		share := n / sessions
 		if i < n%sessions {
 			share++
 		}
-		group.Go(func() { errs[i] = sendOver(ctx, addr, mail, share) })
+		group.Go(func() error { return sendOver(ctx, addr, mail, share) })
 	}
-	group.Wait()
-	return errors.Join(errs...)
+	return group.Wait()
 }
 
 // sendOver sends n mails over one connection, one command at a time.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bascule/internal/conversion"
@@ -70,16 +71,12 @@ func hashesAlone(n int) float64 {
 	if err != nil {
 		panic(err) // it is valid
 	}
-	queue := make(chan struct{}, n)
-	for range n {
-		queue <- struct{}{}
-	}
-	close(queue)
+	var begun atomic.Int64
 	began := time.Now()
 	var group sync.WaitGroup
 	for range cores() {
 		group.Go(func() {
-			for range queue {
+			for begun.Add(1) <= int64(n) {
 				password.Hash()
 				password.Hash()
 			}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"bascule/internal/devenv"
 )
 
@@ -62,33 +64,31 @@ func (v visitor) insist(ctx context.Context, form url.Values) (page string, err 
 // crowd lets some visitors do something with letters, each at least once, until there
 // are no letters or enough says so. It returns how many milliseconds each took.
 func crowd(ctx context.Context, visitors int, letters []letter, enough func() bool, do func(context.Context, letter) (time.Duration, error)) (took []float64, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	queue := make(chan letter, len(letters))
 	for _, l := range letters {
 		queue <- l
 	}
 	close(queue)
 	var mu sync.Mutex
-	var group sync.WaitGroup
+	group, ctx := errgroup.WithContext(ctx)
 	for range visitors {
-		group.Go(func() {
+		group.Go(func() error {
 			for l := range queue {
-				d, failed := do(ctx, l)
-				mu.Lock()
-				if failed != nil && err == nil {
-					err = failed
-					cancel()
+				d, err := do(ctx, l)
+				if err != nil {
+					return err
 				}
+				mu.Lock()
 				took = append(took, d.Seconds()*1000)
 				mu.Unlock()
 				if enough() || ctx.Err() != nil {
-					return
+					return nil
 				}
 			}
+			return nil
 		})
 	}
-	group.Wait()
+	err = group.Wait()
 	return took, err
 }
 
