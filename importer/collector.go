@@ -19,7 +19,6 @@ type collector struct {
 	found  bool
 	filled bool // some row is not blank
 	count  int  // data rows
-	last   int  // line of the last row
 	right  int  // last column that has a cell, of the rows kept
 }
 
@@ -76,7 +75,6 @@ func (c *collector) keep(r *xlsx.Row) error {
 	if c.spool == nil || len(r.Cells) == 0 {
 		return nil
 	}
-	c.last = r.Line
 	c.right = max(c.right, r.Cells[len(r.Cells)-1].Column)
 	return c.spool.put(r)
 }

@@ -69,8 +69,7 @@ func troubleOf(err error) (kind, remedy string) {
 		return "", ""
 	}
 	text := err.Error()
-	var answer redis.Error
-	if !errors.As(err, &answer) {
+	if _, answered := errors.AsType[redis.Error](err); !answered {
 		return unreachable, "see that it runs, and REDIS_URL"
 	}
 	if strings.Contains(text, "NOSCRIPT") || strings.Contains(text, "NOT FOUND") {

@@ -67,8 +67,8 @@ type Alert struct {
 func (db *DB) StopCampaign(ctx context.Context, id int64, why string, a Alert) (stopped bool, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		err := move(ctx, tx, Campaign{ID: id}, CampaignPaused, why, "worker", CampaignRunning)
-		var state *CampaignStateError
-		if stopped = err == nil; !stopped && errors.As(err, &state) {
+		stopped = err == nil
+		if _, over := errors.AsType[*CampaignStateError](err); over {
 			return nil
 		}
 		if err != nil {

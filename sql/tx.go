@@ -122,9 +122,9 @@ func busy(err error) error {
 // isLost tells whether the connection broke under a statement. The outcome of the
 // statement, or of the COMMIT, is unknown then.
 func isLost(err error) bool {
-	var netErr net.Error
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, stdsql.ErrConnDone) || errors.As(err, &netErr)
+	_, broken := errors.AsType[net.Error](err)
+	return broken || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, stdsql.ErrConnDone)
 }
 
 // A lostError is the error of a connection to PostgreSQL, and of none to anybody else.

@@ -40,9 +40,9 @@ type Proxies []netip.Prefix
 func (p Proxies) Client(r *http.Request) Client {
 	addr := peer(r)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && p.contain(addr); i-- {
-		hop, ok := parseHop(hops[i])
-		if !ok {
+	for _, text := range slices.Backward(hops) {
+		hop, ok := parseHop(text)
+		if !ok || !p.contain(addr) {
 			break
 		}
 		addr = hop

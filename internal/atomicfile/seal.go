@@ -55,7 +55,7 @@ func (s *sealer) Write(p []byte) (int, error) {
 	if _, err := s.w.Write(all[:keep]); err != nil {
 		return 0, err
 	}
-	s.last = append([]byte(nil), all[keep:]...)
+	s.last = bytes.Clone(all[keep:])
 	return len(p), nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"bascule/importer/sample"
 	"bascule/internal/atomicfile"
@@ -236,8 +237,8 @@ func (d *demo) onClose(f func() error) { d.closers = append(d.closers, f) }
 
 func (d *demo) close() error {
 	var errs error
-	for i := len(d.closers) - 1; i >= 0; i-- {
-		errs = errors.Join(errs, d.closers[i]())
+	for _, closer := range slices.Backward(d.closers) {
+		errs = errors.Join(errs, closer())
 	}
 	return errs
 }

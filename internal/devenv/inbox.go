@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,7 +109,7 @@ func Refusal(code int, enhanced [3]int, text string) error {
 func (in *Inbox) Messages() []Message {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return append([]Message(nil), in.messages...)
+	return slices.Clone(in.messages)
 }
 
 // Count is how many mails ever came, with those dropped since.
@@ -155,7 +156,7 @@ func (in *Inbox) after(id int) ([]Message, int, <-chan struct{}) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	n := min(in.last-id, len(in.messages))
-	return append([]Message(nil), in.messages[len(in.messages)-n:]...), in.last, in.arrived
+	return slices.Clone(in.messages[len(in.messages)-n:]), in.last, in.arrived
 }
 
 func (in *Inbox) add(m Message) error {
@@ -213,7 +214,7 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 }
 
 func asRefusal(err error) error {
-	if refusal := (*smtp.SMTPError)(nil); errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*smtp.SMTPError](err); ok {
 		return refusal
 	}
 	return Refusal(550, [3]int{5, 1, 1}, err.Error())

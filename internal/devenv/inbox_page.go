@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/mail"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -107,8 +108,8 @@ func (p *inboxPages) list(w http.ResponseWriter, r *http.Request) {
 		messages = messages[older:]
 		page.Older = messages[0].ID
 	}
-	for i := len(messages) - 1; i >= 0; i-- {
-		page.Rows = append(page.Rows, rowOf(messages[i]))
+	for _, m := range slices.Backward(messages) {
+		page.Rows = append(page.Rows, rowOf(m))
 	}
 	if p.panel != nil {
 		var err error

@@ -79,8 +79,7 @@ func (s Site) get(ctx context.Context, path string) (*http.Response, error) {
 
 // reason is an error without the URL: its challenge tells nobody anything.
 func reason(err error) string {
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err
 	}
 	return err.Error()

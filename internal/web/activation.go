@@ -251,8 +251,7 @@ func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
 // under way at the same moment may pass before the first is counted: a few more guesses
 // at 60 bits.
 func (a *attempt) refuse(ctx context.Context, why error) (outcome, error) {
-	var late *sql.LateCode
-	if errors.As(why, &late) {
+	if late, ok := errors.AsType[*sql.LateCode](why); ok {
 		return outcomeRefused, a.tellDeadline(late)
 	}
 	if err := a.limiter.Count(ctx, a.counts...); err != nil {

@@ -184,8 +184,7 @@ func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
 		return s.write(w, r, http.StatusOK, "certificate", v)
 	}
 	_, err := s.byCertificate(r)
-	var refusal entryRefusal
-	if errors.As(err, &refusal) {
+	if refusal, refused := errors.AsType[entryRefusal](err); refused {
 		return s.refuseEntry(w, r, refusal)
 	}
 	if err != nil {

@@ -30,9 +30,9 @@ func (e entry) ByCertificate() bool { return e.session == nil }
 func (s *Server) inside(p page) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		e, err := s.enter(r)
-		var refusal entryRefusal
+		refusal, refused := errors.AsType[entryRefusal](err)
 		switch {
-		case errors.As(err, &refusal):
+		case refused:
 			return s.refuseEntry(w, r, refusal)
 		case errors.Is(err, conversion.ErrNotFound):
 			return seeOther(w, r, "/connexion")

@@ -173,13 +173,13 @@ var errTakenAlready = fmt.Errorf("at once: %w", conversion.ErrAddressTaken)
 // refusedAddress is the text of the identifiers page about an address that cannot be
 // chosen; "" for any other error.
 func refusedAddress(err error) string {
-	var reserved *conversion.ReservedError
+	reserved, isReserved := errors.AsType[*conversion.ReservedError](err)
 	switch {
 	case errors.Is(err, errTakenAlready):
 		return addressTakenAlready
 	case errors.Is(err, conversion.ErrAddressTaken):
 		return addressTaken
-	case errors.As(err, &reserved) && !reserved.Until.IsZero():
+	case isReserved && !reserved.Until.IsZero():
 		return addressReserved + " Son délai se termine le " + conversion.FrenchTime(reserved.Until) + " (heure de Paris)."
 	case errors.Is(err, conversion.ErrAddressReserved):
 		return addressReserved
