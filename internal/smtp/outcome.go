@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
+	"sync"
 )
 
 // Kind is the fate of one message, and so whose fault it is (D11).
@@ -102,9 +104,10 @@ func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.String()) }
 //     the status code clears up nothing: Later or Unclear.
 //   - 5.2.3 (message too large) and later codes of the family X.2.x do not say
 //     that the mailbox is gone: Unclear.
-//   - 5.1.7 and 5.1.8 name the sender's address, that is ours, though they stand
-//     in the family X.1.x: Unclear. A sender domain missing from DNS for an hour
-//     must not make a whole batch undeliverable.
+//   - 5.1.7, 5.1.8 and Microsoft's 5.1.20 and 5.1.90 (our quota of a day) name the
+//     sender, that is us, though they stand in the family X.1.x: Unclear. A sender
+//     domain missing from DNS for an hour must not make a whole batch undeliverable.
+//     So do the words "sender rejected" beside another code: see [blamesSender].
 //   - A reply that no rule knows (1xx, 3xx at the dot, 2xx in place of 354)
 //     leaves us out of step with the relay: in doubt after the dot, else not sent.
 func classify(stage Stage, code int, enhanced string) Kind {
@@ -135,13 +138,23 @@ const mailboxFull = "5.2.2"
 // aboutRecipient tells whether a code says that the recipient's address is bad.
 func aboutRecipient(enhanced string) bool {
 	switch enhanced {
-	case "5.1.7", "5.1.8":
+	case "5.1.7", "5.1.8", "5.1.20", "5.1.90":
 		return false
 	case "5.2.0", "5.2.1", "5.2.4":
 		return true
 	}
 	return strings.HasPrefix(enhanced, "5.1.")
 }
+
+// senderRefused finds the words of a refusal of our own address: Postfix gives 5.1.0 to a
+// sender that it does not know, and tells so at RCPT.
+var senderRefused = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\bsender (?:address )?(?:rejected|refused|denied|blocked|unknown|verif)`)
+})
+
+// blamesSender tells whether a refusal at a person's turn is about our own address. The words
+// are those of an [Outcome], so an address that holds such words does not count.
+func blamesSender(words string) bool { return senderRefused().MatchString(words) }
 
 // brokenOff is the outcome of a message whose dialogue ended before the relay answered.
 func brokenOff(stage Stage, err error) Outcome {

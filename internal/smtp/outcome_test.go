@@ -25,7 +25,7 @@ func TestClassify(t *testing.T) {
 		{late, []int{421, 530, 535}, []string{"", "4.3.2", "5.1.1", "5.7.0"}, Us},
 		{[]Stage{StageRcpt, StageDot}, []int{500, 550, 552, 553, 554, 556}, []string{"5.1.0", "5.1.1", "5.1.2", "5.1.10", "5.2.0", "5.2.1", "5.2.4"}, Person},
 		{[]Stage{StageRcpt, StageDot}, []int{500, 550, 552, 554}, []string{"5.2.2"}, Later}, // a mailbox that is full
-		{[]Stage{StageRcpt, StageDot}, []int{500, 550, 552, 554}, []string{"", "5.0.0", "5.3.4", "5.4.4", "5.7.1", "5.10.1", "5.1.7", "5.1.8", "5.2.3", "5.2.5", "5.2.20", "5.20.0", "4.1.1", "4.2.2", "2.1.5"}, Unclear},
+		{[]Stage{StageRcpt, StageDot}, []int{500, 550, 552, 554}, []string{"", "5.0.0", "5.3.4", "5.4.4", "5.7.1", "5.10.1", "5.1.7", "5.1.8", "5.1.20", "5.1.90", "5.2.3", "5.2.5", "5.2.20", "5.20.0", "4.1.1", "4.2.2", "2.1.5"}, Unclear},
 		{[]Stage{StageData}, []int{500, 503, 550, 554}, []string{"", "5.1.1", "5.2.2", "5.7.1"}, Unclear},
 		{late, []int{400, 450, 451, 452}, []string{"", "4.1.1", "4.2.2", "5.1.1", "4.7.1"}, Later},
 		{[]Stage{StageDot}, []int{200, 250, 251}, []string{"", "2.0.0"}, Accepted},
@@ -185,6 +185,15 @@ func TestReadEnhanced(t *testing.T) {
 		"550-5.1.1 unknown\r\n550 5.0.0 no":            {Kind: Person, Enhanced: "5.1.1", Text: "unknown no"},
 		"550-5.1.1 no\r\n550-5.2.1 no\r\n550 5.1.0 no": {Kind: Person, Enhanced: "5.1.1", Text: "no no no"},
 		"550-5.1.1 unknown\r\n550 5.2.2 or full":       {Kind: Later, Enhanced: "5.2.2", Text: "unknown or full"},
+
+		// Relays judge our address, too, and tell so at RCPT. The words say whose it is
+		// where the code does not.
+		"550 5.1.0 <a@b.example>: Sender address rejected: User unknown in virtual mailbox table": {Kind: Unclear, Enhanced: "5.1.0", Text: "[e-mail] Sender address rejected: User unknown in virtual mailbox table"},
+		"554 5.1.0 Sender denied":                                           {Kind: Unclear, Code: 554, Enhanced: "5.1.0", Text: "Sender denied"},
+		"550 5.1.0 sender rejected: SPF":                                    {Kind: Unclear, Enhanced: "5.1.0", Text: "sender rejected: SPF"},
+		"550 5.1.90 you've reached your daily limit":                        {Kind: Unclear, Enhanced: "5.1.90", Text: "you've reached your daily limit"},
+		"550 5.1.20 multiple From addresses":                                {Kind: Unclear, Enhanced: "5.1.20", Text: "multiple From addresses"},
+		"550 5.1.1 <sender@b.example>: Recipient address rejected: unknown": {Kind: Person, Enhanced: "5.1.1", Text: "[e-mail] Recipient address rejected: unknown"},
 
 		// The class contradicts the reply code.
 		"550 4.1.1 unknown":            {Kind: Unclear, Enhanced: "4.1.1", Text: "unknown"},

@@ -93,6 +93,9 @@ func (r reply) outcome(stage Stage, m Message) Outcome {
 	if stage != StageAuth { // some servers repeat the refused line, and it holds the password
 		o.Text = sanitize(strings.Join(r.lines, " "), m)
 	}
+	if o.Kind == Person && blamesSender(o.Text) {
+		o.Kind = Unclear
+	}
 	return o
 }
 
