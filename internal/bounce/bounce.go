@@ -53,7 +53,7 @@ func classify(m *entity) conversion.Bounce {
 	if part := m.find("message/feedback-report"); part != nil {
 		return complaint(part)
 	}
-	if part := m.find("message/delivery-status", "message/global-delivery-status"); part != nil {
+	if part := m.find("message/delivery-status", "message/global-delivery-status"); part != nil && tellsFate(part.body) {
 		return reported(part.body, m.text(), address(m.returned().get("to")))
 	}
 	if m.find("message/disposition-notification", "message/global-disposition-notification") != nil {

@@ -101,11 +101,17 @@ func TestFailure(t *testing.T) {
 		want         conversion.Bounce
 	}{
 		{"5.1.0", "", gone}, {"5.1.1", "", gone}, {"5.1.2", "", gone}, {"5.1.3", "", gone}, {"5.1.6", "", gone}, {"5.1.10", "", gone},
-		{"5.1.7", "", policy}, {"5.1.8", "", policy}, {"5.1.1", "mailbox full", gone},
+		{"5.1.7", "", policy}, {"5.1.8", "", policy}, {"5.1.20", "", policy}, {"5.1.90", "you've reached your daily limit", policy}, {"5.1.1", "mailbox full", gone},
+		{"5.1.0", "554 5.1.0 Sender denied", policy}, {"5.1.0", "550 Sender address rejected: User unknown in local recipient table", policy}, {"5.1.0", "Domain x.example does not accept mail (nullMX)", gone},
+		{"5.1.0", "5.1.0 - Unknown address error ('550', ['<anne@x.example>... Relaying denied'])", policy}, {"5.1.0", "5.1.0 - Unknown address error ('550', ['There is no such active account.'])", gone},
+		{"5.2.1", "The user you are trying to contact is receiving mail at a rate that prevents additional messages from being delivered.", policy},
 		{"5.2.1", "", gone}, {"5.2.2", "", policy}, {"4.2.2", "", policy}, {"5.2.2", "no such user", policy}, {"5.2.0", "", policy}, {"5.2.3", "", policy},
 		{"5.2.0", "no such user", gone}, {"5.3.0", "User unknown", gone}, {"5.3.4", "", policy}, {"5.5.0", "mailbox unavailable", policy},
 		{"5.7.1", "user unknown", policy}, {"4.7.0", "greylisted", policy}, {"5.7.26", "", policy}, {"5.6.0", "", policy},
 		{"4.4.7", "", late}, {"5.4.7", "", late}, {"4.4.1", "no such user", late}, {"4.1.1", "", late}, {"4.2.1", "", late}, {"4.0.0", "", late},
+		{"4.0.0", "450 user unknown, try again", late}, {"4.0.0", "DNS type 'mx' lookup of x.example responded with code NXDOMAIN Domain name not found: x.example", gone},
+		{"4.0.0", "DNS type 'mx' lookup of x.example responded with code SERVFAIL", late}, {"", "all relevant MX records point to non-existent hosts", gone}, {"", "an MX or SRV record indicated no SMTP service", gone},
+		{"", "mailbox is full: retry timeout exceeded", policy}, {"5.5.0", "Boîte aux lettres inactive", gone}, {"", "550 Cette boite aux lettres est cloturee", gone}, {"", "550 L adresse n existe pas", gone}, {"", "450 no such user", late},
 		{"5.4.1", "", late}, {"5.4.4", "Host not found", late}, {"5.4.4", "Host or domain name not found", gone}, {"5.4.6", "", late},
 		{"", "550 no such user here", gone}, {"", "550 Invalid recipient", gone}, {"", "554 user does not exist", gone},
 		{"", "552 1 Requested mail action aborted, mailbox not found", gone}, {"5.4.310", "DNS domain cabinet.example does not exist", gone},
@@ -165,7 +171,9 @@ func TestRecipient(t *testing.T) {
 		"Action: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 550 5.1.1 no such user\n": conversion.BouncePolicy,
 		"Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 5.1.1 over quota\n":   conversion.BounceGone,
 		"Action: faild\nStatus: 5.1.1\n":                                                 conversion.BounceGone,
-		"Status: 2.1.5\n":                                                                "",
+		"Action: failed\nStatus: 5.1.0\nDiagnostic-Code: smtp; 5.1.0 - Unknown address error 550-'5.7.1 blocked' (delivery attempts: 0)\n": conversion.BouncePolicy,
+		"Action: failed\nStatus: 5.1.0\nDiagnostic-Code: smtp; 5.1.0 - Unknown address error 550-'5.1.1 unknown' (delivery attempts: 0)\n": conversion.BounceGone,
+		"Status: 2.1.5\n": "",
 	} {
 		if got := reported([]byte(status), "", ""); got != want {
 			t.Errorf("%q: %q, want %q", status, got, want)

@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -21,6 +22,14 @@ func reported(status []byte, text, to string) (class conversion.Bounce) {
 		}
 	}
 	return class
+}
+
+// tellsFate tells whether a delivery status says what became of anybody's mail. One that is
+// empty or cut off does not, and the words for people count.
+func tellsFate(status []byte) bool {
+	return slices.ContainsFunc(groups(status), func(group fields) bool {
+		return group.get("action") != "" || group.get("status") != ""
+	})
 }
 
 // names tells whether a group is about the mail to an address.
@@ -92,9 +101,7 @@ func recipient(group fields, text string) conversion.Bounce {
 		}
 	}
 	if vague(code) {
-		if exact := enhanced(said); !vague(exact) {
-			code = exact
-		}
+		code = cmp.Or(exact(said), code)
 	}
 	if said == "" {
 		said = quoteless(text)
@@ -113,9 +120,24 @@ func enhanced(s string) string {
 	return strings.Join(m[1:], ".")
 }
 
-// vague tells whether a code says only success or failure.
+// exact is the first code of a text that is not vague; "" if there is none.
+func exact(s string) string {
+	for {
+		at := code().FindStringSubmatchIndex(s)
+		if at == nil {
+			return ""
+		}
+		if found := enhanced(s[at[0]:at[1]]); !vague(found) {
+			return found
+		}
+		s = s[at[1]-1:]
+	}
+}
+
+// vague tells whether a code says only success or failure. Cisco's servers give 5.1.0 to
+// whatever was refused at the recipient's turn, and tell the other side's words behind it.
 func vague(code string) bool {
-	return code == "" || strings.HasSuffix(code, ".0.0")
+	return code == "" || strings.HasSuffix(code, ".0.0") || code == "5.1.0"
 }
 
 // failure is the class of a failure, by its enhanced code ("" if there is none) and its
@@ -129,9 +151,11 @@ func failure(code, said string) conversion.Bounce {
 		return conversion.BounceLate
 	case kind == "2.2", subject == "7":
 		return conversion.BouncePolicy
-	case strings.HasPrefix(code, "4."): // a temporary failure whose time is over
+	case strings.HasPrefix(code, "4.") && !vague(code): // a temporary failure whose time is over
 		return conversion.BounceLate
-	case code == "5.1.7" || code == "5.1.8": // about the sender's address, which is ours
+	case kind == "1.7", kind == "1.8", kind == "1.20", kind == "1.90": // about the sender, that is us
+		return conversion.BouncePolicy
+	case (code == "5.1.0" || code == "5.2.1") && tell("us", plain(said)):
 		return conversion.BouncePolicy
 	case subject == "1", code == "5.2.1":
 		return conversion.BounceGone
@@ -139,7 +163,7 @@ func failure(code, said string) conversion.Bounce {
 	if class := spoken(said); class != "" {
 		return class
 	}
-	if subject == "4" {
+	if subject == "4" || strings.HasPrefix(code, "4.") {
 		return conversion.BounceLate
 	}
 	return conversion.BouncePolicy

@@ -2,6 +2,7 @@ package bounce
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"io"
 	"mime"
@@ -35,11 +36,7 @@ func textual(m *entity) conversion.Bounce {
 	case tell("challenge", all) && enhanced(said) == "" && !reply().MatchString(said):
 		return ""
 	}
-	exact := enhanced(said)
-	if vague(exact) {
-		exact = ""
-	}
-	return failure(exact, said)
+	return failure(cmp.Or(exact(said), enhanced(said)), said)
 }
 
 // bySystem tells whether a mail system wrote a mail, and not a person or a mailbox.
@@ -92,18 +89,18 @@ func quoteless(text string) string {
 func spoken(said string) conversion.Bounce {
 	said = plain(said)
 	switch {
-	case tell("gaveUp", said):
-		return conversion.BounceLate
 	case tell("full", said):
 		return conversion.BouncePolicy
+	case tell("gaveUp", said):
+		return conversion.BounceLate
 	case tell("us", said): // what it calls unknown is our address or host
 		return conversion.BouncePolicy
+	case reply().MatchString(said) && reply().FindStringSubmatch(said)[1] == "4":
+		return conversion.BounceLate
 	case tell("gone", said):
 		return conversion.BounceGone
 	case tell("policy", said):
 		return conversion.BouncePolicy
-	case reply().MatchString(said) && reply().FindStringSubmatch(said)[1] == "4":
-		return conversion.BounceLate
 	}
 	return ""
 }
