@@ -1,10 +1,8 @@
 package jobs
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -75,13 +73,5 @@ func renderRecap(facts []byte) (_ []byte, err error) {
 			err = fmt.Errorf("the PDF library panicked (%T)", p)
 		}
 	}()
-	var f recap.Facts
-	if err := json.Unmarshal(facts, &f); err != nil {
-		return nil, fmt.Errorf("read the facts: %w", err)
-	}
-	var pdf bytes.Buffer
-	if err := recap.Write(&pdf, f); err != nil {
-		return nil, err
-	}
-	return pdf.Bytes(), nil
+	return recap.Render(facts)
 }

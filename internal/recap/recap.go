@@ -4,6 +4,7 @@ package recap
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -65,6 +66,27 @@ func Write(w io.Writer, f Facts) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// Read reads frozen facts.
+func Read(frozen []byte) (f Facts, err error) {
+	if err := json.Unmarshal(frozen, &f); err != nil {
+		return f, fmt.Errorf("read the facts: %w", err)
+	}
+	return f, nil
+}
+
+// Render is Write of frozen facts.
+func Render(frozen []byte) ([]byte, error) {
+	f, err := Read(frozen)
+	if err != nil {
+		return nil, err
+	}
+	var pdf bytes.Buffer
+	if err := Write(&pdf, f); err != nil {
+		return nil, err
+	}
+	return pdf.Bytes(), nil
 }
 
 func (s *sheet) title() {

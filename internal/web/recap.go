@@ -1,8 +1,6 @@
 package web
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -69,15 +67,7 @@ func document(r sql.Recap) ([]byte, error) {
 	if r.PDF != nil {
 		return r.PDF, nil
 	}
-	var facts recap.Facts
-	if err := json.Unmarshal(r.Facts, &facts); err != nil {
-		return nil, fmt.Errorf("read the facts: %w", err)
-	}
-	var b bytes.Buffer
-	if err := recap.Write(&b, facts); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	return recap.Render(r.Facts)
 }
 
 // noRecap answers a visitor without a session, or returns any other error.
@@ -95,8 +85,8 @@ func (s *Server) recapPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.noRecap(w, r, err)
 	}
-	var facts recap.Facts
-	if err := json.Unmarshal(found.Facts, &facts); err != nil {
+	facts, err := recap.Read(found.Facts)
+	if err != nil {
 		return fmt.Errorf("recap of request %d: %w", found.RequestID, err)
 	}
 	return s.write(w, r, http.StatusOK, "recap", view{Data: facts})
