@@ -40,14 +40,13 @@ const (
 )
 
 // Run looks at the folder until ctx ends.
-func (b *Bouncer) Run(ctx context.Context) error {
+func (b *Bouncer) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := b.Look(ctx); err != nil && ctx.Err() == nil {
 			b.Log.Error("cannot read bounces; they stay where they are", "err", err)
 		}
 		pause(ctx, bounceEvery, nil)
 	}
-	return nil
 }
 
 // Look reads every mail that is there now. A mail that cannot be read stays, and the

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,7 +37,7 @@ as the workers have them.`,
   bascule campaign preview spring 00123456 --to me@office.example`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return fmt.Errorf("an argument is needed, NAME")
+				return errors.New("an argument is needed, NAME")
 			}
 			return parseCampaign(args)
 		},

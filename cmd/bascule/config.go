@@ -260,7 +260,7 @@ func folder(path string) (string, error) {
 func (e environment) tlsPair(log *slog.Logger) (*certificate.Pair, error) {
 	cert, key := e.get("TLS_CERT_FILE").value, e.get("TLS_KEY_FILE").value
 	if (cert == "") != (key == "") {
-		return nil, fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE go together: set both or none")
+		return nil, errors.New("TLS_CERT_FILE and TLS_KEY_FILE go together: set both or none")
 	}
 	if cert == "" {
 		return nil, nil
@@ -315,7 +315,7 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 func (e environment) certificates(log *slog.Logger) (*certificate.Store, error) {
 	crl := e.get("CLIENT_CRL_FILE").value
 	if crl != "" && e.get("CLIENT_CA_FILE").value == "" {
-		return nil, fmt.Errorf("CLIENT_CA_FILE is not set: CLIENT_CRL_FILE needs the authorities that its lists come from")
+		return nil, errors.New("CLIENT_CA_FILE is not set: CLIENT_CRL_FILE needs the authorities that its lists come from")
 	}
 	return e.authorities(crl, log)
 }
@@ -348,7 +348,7 @@ func (e environment) certURL() (*url.URL, error) {
 	}
 	host, _, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err != nil || host == "" || ip != nil && ip.IsUnspecified() {
-		return nil, fmt.Errorf("CERT_PUBLIC_URL is not set: give the address at which browsers find CERT_LISTEN_ADDR, such as https://certificat.example")
+		return nil, errors.New("CERT_PUBLIC_URL is not set: give the address at which browsers find CERT_LISTEN_ADDR, such as https://certificat.example")
 	}
 	return &url.URL{Scheme: "https", Host: addr}, nil
 }

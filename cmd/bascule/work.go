@@ -95,7 +95,7 @@ func (a *app) work(ctx context.Context) error {
 	g.Go(func() error { return w.Run(ctx) })
 	if bounces != "" {
 		bouncer := &jobs.Bouncer{DB: db, Keys: cfg.Keys, Dir: bounces, Now: time.Now, Log: a.log}
-		g.Go(func() error { return bouncer.Run(ctx) })
+		g.Go(func() error { bouncer.Run(ctx); return nil })
 	}
 	return g.Wait()
 }

@@ -13,7 +13,7 @@ type Alert struct {
 func (c *Composer) Alert(a Alert) []byte {
 	var b bytes.Buffer
 	Message{Head: a.Head, From: c.from, Subject: a.Subject}.writeHead(&b)
-	writeType(&b, "text/plain; charset=utf-8", "quoted-printable")
+	writeType(&b, "text/plain; charset=utf-8")
 	writeQP(&b, a.Text+"\n")
 	return b.Bytes()
 }

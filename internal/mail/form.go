@@ -3,6 +3,7 @@ package mail
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html"
 	htmltemplate "html/template"
@@ -204,7 +205,7 @@ func cutLine(line string) ([]span, error) {
 		number, rest, found := strings.Cut(rest, slotClose)
 		n, err := strconv.Atoi(number)
 		if !found || err != nil || n < 0 || n >= int(slotCount) {
-			return nil, fmt.Errorf("line with a broken slot")
+			return nil, errors.New("line with a broken slot")
 		}
 		spans = append(spans, span{text, slot(n)})
 		line = rest

@@ -132,7 +132,7 @@ func (m Message) writeAlternatives(b *bytes.Buffer, id string) {
 		part Part
 	}{{"text/plain; charset=utf-8", m.Text}, {"text/html; charset=utf-8", m.HTML}} {
 		alternative.next(b)
-		writeType(b, p.kind, "quoted-printable")
+		writeType(b, p.kind)
 		p.part.encode(b)
 	}
 	alternative.close(b)
@@ -202,10 +202,10 @@ func writeHeader(b *bytes.Buffer, name, value string) {
 	b.WriteString("\r\n")
 }
 
-// writeType writes the end of a header: what follows, and how it is encoded.
-func writeType(b *bytes.Buffer, media, encoding string) {
+// writeType writes the end of a header before a text in quoted-printable.
+func writeType(b *bytes.Buffer, media string) {
 	writeHeader(b, "Content-Type", media)
-	writeHeader(b, "Content-Transfer-Encoding", encoding)
+	writeHeader(b, "Content-Transfer-Encoding", "quoted-printable")
 	b.WriteString("\r\n")
 }
 

@@ -121,14 +121,15 @@ func (s *sheet) paragraph(x, width float64, st style, text string) {
 	s.lines(x, st, s.wrap(strings.Split(text, " "), width, st))
 }
 
-func (s *sheet) fill(x, y, width, height float64, colour [3]int) {
+// fill draws a rectangle at the left margin.
+func (s *sheet) fill(y, width, height float64, colour [3]int) {
 	s.pdf.SetFillColor(colour[0], colour[1], colour[2])
-	s.pdf.Rect(x, y, width, height, "F")
+	s.pdf.Rect(left, y, width, height, "F")
 }
 
 // rule draws a hairline over the whole width.
 func (s *sheet) rule(y float64) {
-	s.fill(left, y, bodyWidth, 0.15, [3]int{0xC4, 0xCC, 0xD4})
+	s.fill(y, bodyWidth, 0.15, [3]int{0xC4, 0xCC, 0xD4})
 }
 
 // callout writes a text that must not be missed.
@@ -137,8 +138,8 @@ func (s *sheet) callout(head, text string) {
 	st := regular(10)
 	body := s.wrap(strings.Split(text, " "), bodyWidth-2*padding-2, st)
 	height := 2*padding + st.leading()*float64(1+len(body))
-	s.fill(left, s.y, bodyWidth, height, [3]int{0xEE, 0xF3, 0xF7})
-	s.fill(left, s.y, 1.2, height, accented(10).colour)
+	s.fill(s.y, bodyWidth, height, [3]int{0xEE, 0xF3, 0xF7})
+	s.fill(s.y, 1.2, height, accented(10).colour)
 	s.y += padding
 	s.line(left+padding+2, strong(10), head)
 	s.lines(left+padding+2, st, body)
@@ -299,7 +300,7 @@ func (s *sheet) head(columns []column) {
 		s.put(c.x, s.y, headStyle, s.face.encode(c.title))
 	}
 	s.y += headStyle.leading() + headRule
-	s.fill(left, s.y, bodyWidth, 0.3, faint(9).colour)
+	s.fill(s.y, bodyWidth, 0.3, faint(9).colour)
 }
 
 // cells breaks a row's texts; count is the height of the tallest, in lines.
