@@ -5,13 +5,12 @@ import (
 	_ "embed"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
 )
 
 var (
-	//go:embed query/lock_request.sql
-	lockRequest string
 	//go:embed query/bounced.sql
 	bounced string
 	//go:embed query/complained_address.sql
@@ -24,7 +23,7 @@ var (
 // address is left alone, even if the request is activated (D17).
 func (db *DB) Bounced(ctx context.Context, request int64, generation int, class conversion.Bounce) (news bool, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
-		if err := run(ctx, tx, do(lockRequest, request)); err != nil {
+		if err := run(ctx, tx, do(lockRequests, pq.Array([]int64{request}))); err != nil {
 			return err
 		}
 		n, err := affected(tx.ExecContext(ctx, bounced, request, generation, class))

@@ -36,17 +36,19 @@ var roleOf = map[string]sql.Role{
 // registered, a command that touches subscribers gives a reason. A command without a role
 // is for everybody: who may act can always be looked up.
 func (a *app) mayRun(ctx context.Context, db *sql.DB, cmd *cobra.Command) error {
-	if roleOf[nameOf(cmd)] == "" {
+	name := nameOf(cmd)
+	role := roleOf[name]
+	if role == "" {
 		return nil
 	}
-	registered, err := db.CheckRoles(ctx, actor(), append(a.roles, roleOf[nameOf(cmd)]))
+	registered, err := db.CheckRoles(ctx, actor(), append(a.roles, role))
 	if err != nil {
 		return err
 	}
-	if f := cmd.Flags().Lookup("reason"); registered && roleOf[nameOf(cmd)] != sql.RoleRead && f != nil && !f.Changed {
+	if f := cmd.Flags().Lookup("reason"); registered && role != sql.RoleRead && f != nil && !f.Changed {
 		return usagef("--reason is needed, as persons are registered (bascule person): say why, for the log")
 	}
-	if !launches[nameOf(cmd)] {
+	if !launches[name] {
 		return nil
 	}
 	above, err := a.env.fourEyes()
@@ -109,7 +111,6 @@ Environment: DATABASE_URL.`,
 	cmd.Flags().Var(parsing(&p.Name, parseName), "name", "the person's `NAME` (default: as the machine knows it)")
 	cmd.Flags().Var(parsing(&p.Roles, parseRoles), "role", "what the person may do: `ROLES` by commas")
 	cmd.MarkFlagRequired("role")
-	a.addJSONTo(cmd, "print the persons as one JSON object")
 	return a.changing(cmd, func(ctx context.Context, db *sql.DB, args []string) (err error) {
 		if p.Account, err = parseAccount(args[0]); err != nil {
 			return err
@@ -138,7 +139,6 @@ func (a *app) personRole() *cobra.Command {
 			return nil
 		},
 	}
-	a.addJSONTo(cmd, "print the persons as one JSON object")
 	return a.changing(cmd, func(ctx context.Context, db *sql.DB, args []string) error {
 		roles, err := parseRoles(strings.Join(args[1:], ","))
 		if err != nil {
@@ -156,7 +156,6 @@ func (a *app) personRemove() *cobra.Command {
 		Example: "  bascule person remove adurand",
 		Args:    oneArg("ACCOUNT"),
 	}
-	a.addJSONTo(cmd, "print the persons as one JSON object")
 	return a.changing(cmd, func(ctx context.Context, db *sql.DB, args []string) error {
 		return db.SetRoles(ctx, args[0], nil, actor())
 	})
@@ -177,6 +176,7 @@ func (a *app) personList() *cobra.Command {
 
 // changing is a command that changes who may act, and then lists them.
 func (a *app) changing(cmd *cobra.Command, change func(context.Context, *sql.DB, []string) error) *cobra.Command {
+	a.addJSONTo(cmd, "print the persons as one JSON object")
 	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, args []string) error {
 		if err := change(ctx, db, args); err != nil {
 			return err
