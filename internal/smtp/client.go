@@ -128,18 +128,22 @@ type written struct {
 	err error
 }
 
-// writeAhead is how many messages are written together. Meanwhile the relay waits once,
-// and not for each of them.
-const writeAhead = 64
+// So many messages, or messages of so many bytes, are written together. Meanwhile the
+// relay waits once, and not for each of them.
+const (
+	writeAhead      = 64
+	writeAheadBytes = 1 << 20
+)
 
 // at is message i, from 0. If it is not written, it is now, and some that follow with it.
 // They take the place of those before.
 func (w *window) at(i int) *written {
 	if i < w.first || i >= w.first+len(w.written) {
+		clear(w.written)
 		w.first, w.written = i, w.written[:0]
-		for j := i; j < min(i+writeAhead, w.n); j++ {
+		for j, size := i, 0; j < min(i+writeAhead, w.n) && size < writeAheadBytes; j++ {
 			m, err := w.write(j)
-			w.written = append(w.written, written{m, err})
+			w.written, size = append(w.written, written{m, err}), size+len(m.Body)
 		}
 	}
 	return &w.written[i-w.first]

@@ -225,6 +225,27 @@ func TestWrittenAhead(t *testing.T) {
 	}
 }
 
+// I8: few large messages are in memory at a time, such as those with a recap.
+func TestLargeWrittenAhead(t *testing.T) {
+	s, w := &toy{}, messages(t, 12)
+	line := strings.Repeat("x", 998) + "\r\n"
+	for i := range w {
+		w[i].Body = []byte("\r\n" + strings.Repeat(line, writeAheadBytes/4/len(line)+1) + "end")
+	}
+	r, held := s.relay(t, Config{}, 1), 0
+	r.Send(t.Context(), len(w), func(i int) (Message, error) {
+		if held += len(w[i].Body); held > 2*writeAheadBytes {
+			t.Errorf("%d bytes are in memory with message %d", held, i)
+		}
+		return w[i], nil
+	}, nil, func(i int, o Outcome) {
+		if held -= len(w[i].Body); o.Kind != Accepted {
+			t.Errorf("message %d is %v", i, o)
+		}
+	})
+	s.copies(t, w)
+}
+
 // I5: a relay may do anything at any moment. Accepted means one whole copy, InDoubt at
 // most one, everything else none. Every message has its outcome.
 func TestAnyTrouble(t *testing.T) {
