@@ -40,6 +40,29 @@ func TestRejectedAgain(t *testing.T) {
 	}
 }
 
+// D9: a row of a CSV file with too many fields is not accepted when it comes back: its last
+// value has all that followed. The bug it would catch: a mail to the first of two addresses.
+func TestTooManyFieldsAgain(t *testing.T) {
+	const header = "numéro d'abonné,titulaire,numéro de série,date d'expiration,adresse électronique"
+	for name, test := range map[string]struct{ header, row, cell, text string }{
+		"two addresses":      {header, "00123456,Anne,1A,31/12/2026,a@b.example,c@d.example", "H2", "a@b.example,c@d.example"},
+		"with a blank field": {header, "00123456,Anne,1A,31/12/2026,a@b.example,,x", "H2", "a@b.example,,x"},
+		"behind a remark":    {header + ",remarque", "00123456,Anne,1A,31/12/2026,a@b.example,c@d.example,x", "H2", "a@b.example,c@d.example,x"},
+	} {
+		first := mustOpen(t, "a.csv", []byte(test.header+"\n"+test.row+"\n"))
+		if got := rowsOf(t, first)[0]; got.Reason == "" {
+			t.Fatalf("%s: the row is %+v", name, got)
+		}
+		book := verdictsOf(t, first)
+		if got := sheetRows(t, book, first.Sheet)[1][7]; got != test.text {
+			t.Errorf("%s: the last value is %q, want %q", name, got, test.text)
+		}
+		if again := rowsOf(t, mustOpen(t, "b.xlsx", book)); len(again) != 1 || again[0].Cell != test.cell {
+			t.Errorf("%s: it comes back as %+v, want it rejected at %s", name, again, test.cell)
+		}
+	}
+}
+
 // Names that begin with a sign are no errors.
 func TestNoErrors(t *testing.T) {
 	for _, name := range []string{"#", "#1", "# Société", "#Team", "Err", "A: B", "N/A", "Société #1 !"} {

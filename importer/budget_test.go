@@ -227,7 +227,7 @@ func TestListsAreBounded(t *testing.T) {
 		t.Errorf("%d issuers are kept", len(s.known))
 	}
 	var refused *FileError
-	if err := readCSV(&source{size: xlsx.MaxInflated + 1}, subscriberForms, nil); !errors.As(err, &refused) || !strings.Contains(refused.English, "too large") {
+	if _, err := readCSV(&source{size: xlsx.MaxInflated + 1}, subscriberForms, nil); !errors.As(err, &refused) || !strings.Contains(refused.English, "too large") {
 		t.Errorf("a text of more than 2 GiB: %v", err)
 	}
 }

@@ -10,10 +10,10 @@ import (
 // rows of the sheet. It spools the rows above the header too, as the verdict workbook
 // shows them.
 type collector struct {
-	forms    []form
-	headings []heading // those of the form that the header row has; until found, of the first one
-	spool    *spool    // nil: look for the header only
-	strict   bool      // cells beyond the header shift a row (CSV)
+	forms     []form
+	headings  []heading // those of the form that the header row has; until found, of the first one
+	spool     *spool    // nil: look for the header only
+	delimiter byte      // of a CSV file, where cells beyond the header shift a row; 0 for a workbook
 
 	layout layout // the header; until it is found, the best of the rows so far
 	found  bool

@@ -131,14 +131,14 @@ func (c *csvReader) put(b byte) error {
 }
 
 // readCSV passes every row of the text that is not blank to emit. It finds the
-// delimiter by the header row of one of the forms.
-func readCSV(file *source, forms []form, emit func(*xlsx.Row) error) error {
+// delimiter by the header row of one of the forms, and returns it.
+func readCSV(file *source, forms []form, emit func(*xlsx.Row) error) (byte, error) {
 	if file.size > xlsx.MaxInflated {
-		return tooLarge()
+		return 0, tooLarge()
 	}
 	decode, skip, err := detectEncoding(file)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	open := func(delimiter byte) csvReader {
 		c := csvReader{in: bufio.NewReaderSize(decode(file.from(skip)), 256<<10), delimiter: delimiter}
@@ -149,13 +149,13 @@ func readCSV(file *source, forms []form, emit func(*xlsx.Row) error) error {
 	for {
 		r, err := c.next()
 		if err == io.EOF {
-			return nil
+			return c.delimiter, nil
 		}
 		if err == nil && len(r.Cells) > 0 {
 			err = emit(r)
 		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 	}
 }

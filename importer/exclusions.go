@@ -115,7 +115,7 @@ func (s *sheet) excluded(r row) (out ExcludedRow) {
 // written is a text as it was before CSV, if AppendCSV changed it.
 func (s *sheet) written(cell string) string {
 	cell = text.Trim(cell)
-	if s.strict {
+	if s.delimiter != 0 {
 		return workbook.FromCSV(cell)
 	}
 	return cell
@@ -133,7 +133,7 @@ func (s *sheet) whom(r row, f field) (x conversion.Excluded, some bool, err erro
 	if typed == "" && c.kind == xlsx.Plain && !c.merged {
 		return x, false, nil
 	}
-	if c.kind != xlsx.Plain || c.merged || s.strict && isFormula(typed) {
+	if c.kind != xlsx.Plain || c.merged || s.delimiter != 0 && isFormula(typed) {
 		return x, true, errors.New("a formula, a merged cell, or a number whose digits are not certain: make it a cell of text and type it again")
 	}
 	x, err = conversion.ParseExcluded(s.written(typed))

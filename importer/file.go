@@ -175,9 +175,8 @@ func (f *File) readText(in *source) error {
 	if err != nil {
 		return err
 	}
-	s.strict = true
 	f.rows = s
-	if err := readCSV(in, f.forms, s.add); err != nil {
+	if s.delimiter, err = readCSV(in, f.forms, s.add); err != nil {
 		return err
 	}
 	if err := s.complain(); err != nil {

@@ -346,7 +346,8 @@ func TestSheetChoice(t *testing.T) {
 	}
 }
 
-// Cells merged downwards stand for each row; blank rows are no rows (contract).
+// Cells merged downwards stand for each row, unless another value is below them; blank rows
+// are no rows (contract).
 func TestMergedAndBlankRows(t *testing.T) {
 	book := goodParts().with(sheetPath, strings.Replace(sheetXML(
 		rowXML(2, "00123456", "Anne", "commun@exemple.example", "1A", "31/12/2026", "2B")+
@@ -360,7 +361,7 @@ func TestMergedAndBlankRows(t *testing.T) {
 	for _, r := range rows {
 		got = append(got, fmt.Sprint(r.Line, " ", r.Space.Contact, r.Reason))
 	}
-	want := []string{"2 commun@exemple.example", "3 commun@exemple.example", "6 commun@exemple.example", "9 adresse électronique manquante"}
+	want := []string{"2 commun@exemple.example", "3 commun@exemple.example", "6 cellule fusionnée ou sous un titre fusionné : séparez les cellules, et laissez dans chacune la valeur qui compte", "9 adresse électronique manquante"}
 	if !slices.Equal(got, want) {
 		t.Errorf("rows %q, want %q", got, want)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 
@@ -363,6 +364,10 @@ func TestRejectedRows(t *testing.T) {
 		{"formula in a key", "A4", "formule", with(0, `<c r="A4" t="str"><f>B4</f><v>00123458</v></c>`)},
 		{"formula without a value", "C4", "formule", with(2, `<c r="C4"><f>B4</f></c>`)},
 		{"shared formula", "B4", "formule", with(1, `<c r="B4" t="str"><f t="shared" si="0"/><v>x</v></c>`)},
+		{"value of a formula of several cells", "C4", "formule", goodParts().with(sheetPath, sheetXML(
+			`<row r="2"><c r="A2" t="inlineStr"><is><t>00123456</t></is></c><c r="C2" t="str"><f t="array" ref="C2:C4">LOWER(J2:J4)</f><v>a@exemple.example</v></c></row>`+
+				rowXML(3, "00123457", "Anne", "anne@exemple.example", "1C", "31/12/2026")+rowXML(4, sound...)))},
+		{"value of a formula of several columns", "B4", "C4\u00a0: formule", row(sound[0], `<c r="B4" t="str"><f t="array" ref="B4:C5">J4:K5</f><v>Zoé</v></c>`, sound[2], sound[3], sound[4])},
 		{"error", "B4", "#REF!", with(1, `<c r="B4" t="e"><v>#REF!</v></c>`)},
 		{"error of a formula", "B4", "erreur de formule\u00a0: #REF!", with(1, `<c r="B4" t="e"><f>#REF!</f><v>#REF!</v></c>`)},
 		{"holder missing", "B4", "titulaire manquant", with(1, "")},
@@ -390,6 +395,9 @@ func TestRejectedRows(t *testing.T) {
 		{"year zero", "E4", "date d’expiration invalide\u00a0: ce jour est impossible", with(4, `<c r="E4" s="1"><v>1</v></c>`)},
 		{"merged with another column", "B4", "fusionnée", merged("A4:B4")},
 		{"merged with the header", "C4", "fusionnée", merged("C1:C4")},
+		{"merged over another value", "C4", "fusionnée", merged("C3:C4")},
+		{"a heading merged over two columns with values", "E4", "fusionnée", row(append(slices.Clone(sound), "1/1/2027")...).
+			replace(t, sheetPath, "</sheetData>", `</sheetData><mergeCells count="1"><mergeCell ref="E1:F1"/></mergeCells>`)},
 		{"several problems", "A4", "numéro d’abonné invalide : 6 à 20 lettres (sans accent) ou chiffres attendus ; B4 : titulaire manquant", row("1", "", "zoe@exemple.example", "1D", "31/12/2026")},
 	}
 	for _, tt := range tests {

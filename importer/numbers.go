@@ -33,7 +33,7 @@ func Numbers(ctx context.Context, in io.Reader) ([]conversion.SubscriberNumber, 
 		return nil, err
 	}
 	list := numberList{column: 1}
-	if err := readCSV(&source{ReaderAt: text, ctx: ctx, size: int64(len(b))}, subscriberForms, list.add); err != nil {
+	if _, err := readCSV(&source{ReaderAt: text, ctx: ctx, size: int64(len(b))}, subscriberForms, list.add); err != nil {
 		return nil, refusal(err)
 	}
 	if len(list.numbers) == 0 {

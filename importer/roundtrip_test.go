@@ -92,7 +92,7 @@ func TestEveryTextComesBack(t *testing.T) {
 func TestEveryTextOfCSVComesBack(t *testing.T) {
 	fewChecks(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		rows := [][]string{{"numéro d'abonné", "titulaire", "adresse électronique", "numéro de série", "émetteur", "date d'expiration", "note"}}
+		rows := [][]string{{"numéro d'abonné", "titulaire", "adresse électronique", "numéro de série", "émetteur", "date d'expiration", "note", "repère"}}
 		for range rapid.IntRange(4, 12).Draw(rt, "rows") {
 			row := rapid.SliceOfN(cellText.Filter(func(s string) bool { return !strings.Contains(s, "\x00") }), 7, 7).Draw(rt, "row")
 			rows = append(rows, append(row, "x"))

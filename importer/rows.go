@@ -116,7 +116,7 @@ const formulaReason = "formule : remplacez-la par sa valeur"
 // refuseKind finds the problem of a cell, whatever its text.
 func (p *fieldParser) refuseKind(f field, c cell) string {
 	if c.merged {
-		return "cellule fusionnée avec une autre colonne ou avec l’en-tête : séparez les cellules"
+		return "cellule fusionnée ou sous un titre fusionné : séparez les cellules, et laissez dans chacune la valeur qui compte"
 	}
 	h, shown := p.sheet.headings[f], text.Trim(c.text)
 	switch {
@@ -158,10 +158,7 @@ var errorText = regexp.MustCompile(`^(?:#N/[AD]|#[\p{Lu}\d_/]+\pZ?[!?]|Err\pZ?:\
 // checkWidth rejects a row of a CSV file with more fields than the header has columns:
 // an undoubled delimiter has shifted its values.
 func (p *fieldParser) checkWidth() {
-	if !p.sheet.strict || len(p.row.cells) == 0 {
-		return
-	}
-	if last := p.row.cells[len(p.row.cells)-1].column; last > p.sheet.layout.width {
+	if last := p.row.last(); p.sheet.delimiter != 0 && last > p.sheet.layout.width {
 		p.blame(last, "plus de champs que d’en-têtes : mettez entre guillemets les textes qui contiennent le séparateur")
 	}
 }

@@ -46,6 +46,14 @@ func (r *row) at(column int) cell {
 	return cell{column: column}
 }
 
+// last is the last column that has a cell, 0 in a blank row.
+func (r *row) last() int {
+	if len(r.cells) == 0 {
+		return 0
+	}
+	return r.cells[len(r.cells)-1].column
+}
+
 // keep copies a row of the reader.
 func keep(r *xlsx.Row) row {
 	out := row{line: r.Line, hidden: r.Hidden, cells: make([]cell, len(r.Cells))}

@@ -5,10 +5,12 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"bascule/importer/xlsx"
+	"bascule/internal/text"
 	"bascule/internal/workbook"
 )
 
@@ -48,27 +50,27 @@ func (b *verdictBook) fill(s *sheet, r row, usual look, blamed int) {
 // value is the value of a cell, with the format of a number or a date. An identifier is
 // a text. So is a value that would not come back the same as a number.
 func (s *sheet) value(r row, c cell) (v workbook.Cell, code string) {
-	text := workbook.Text(s.carried(r, c))
+	asText := workbook.Text(s.carried(r, c))
 	f := slices.Index(s.layout.columns, c.column)
 	if c.style == 0 || r.line <= s.layout.line || f >= 0 && s.headings[f].identifier {
-		return text, ""
+		return asText, ""
 	}
 	format := s.format(c.style)
 	if format.Date {
 		if v, ok := dateCell(c.text); ok {
 			return v, cmp.Or(format.Code, "dd/mm/yyyy")
 		}
-		return text, ""
+		return asText, ""
 	}
 	if !plainNumber.MatchString(c.text) || format.Code == "" {
-		return text, ""
+		return asText, ""
 	}
 	if n, err := strconv.ParseInt(c.text, 10, 64); err == nil {
 		return workbook.Number(n), format.Code
 	}
 	x, err := strconv.ParseFloat(c.text, 64)
 	if err != nil {
-		return text, ""
+		return asText, ""
 	}
 	return workbook.Decimal(x), format.Code
 }
@@ -88,19 +90,41 @@ func dateCell(text string) (workbook.Cell, bool) {
 
 // carried is a cell's text in the verdict workbook. What was rejected must not be
 // accepted when it comes back as text. So an identifier that was shown as something else
-// gets the form of lost digits, and a value that nobody knows becomes an error.
+// gets the form of lost digits, and a value that nobody knows becomes an error. The last
+// value of a row with too many fields has all that followed it.
 func (s *sheet) carried(r row, c cell) string {
 	f := slices.Index(s.layout.columns, c.column)
 	switch {
 	case r.line <= s.layout.line || f < 0:
 	case c.kind == xlsx.Uncomputed || c.merged:
 		return unknownValue
+	case s.delimiter != 0 && r.last() > s.layout.width && c.column == slices.Max(s.layout.columns):
+		return s.rest(r, c.column)
 	case c.kind == xlsx.ShownOtherwise && s.headings[f].identifier:
 		if text, ok := xlsx.Scientific(c.text); ok {
 			return text
 		}
 	}
 	return c.text
+}
+
+// maxRest is how many characters of the fields of a row one cell has: enough to see what is
+// wrong, and to hold in any cell.
+const maxRest = 1000
+
+// rest is the text of a CSV file from a column of a row to its end.
+func (s *sheet) rest(r row, column int) string {
+	var b strings.Builder
+	for _, c := range r.cells {
+		if c.column < column || b.Len() > 4*maxRest {
+			continue
+		}
+		for ; column < c.column; column++ {
+			b.WriteByte(s.delimiter)
+		}
+		b.WriteString(c.text)
+	}
+	return text.Cut(b.String(), maxRest)
 }
 
 // unknownValue is the error of spreadsheet programs for a value that is not available.

@@ -2,6 +2,7 @@ package xlsx
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +59,8 @@ type sheetReader struct {
 	column int // of the cell read last
 	number []byte
 	style  int // of the number read last, from 1; 0 for any other cell
+
+	formulas []Area // those of several cells that reach the row read last
 }
 
 func (s *sheetReader) read() error {
@@ -108,21 +111,56 @@ func (s *sheetReader) addColumns() error {
 func isZero(size string) bool { return size != "" && strings.Trim(size, "0.") == "" }
 
 func (s *sheetReader) addMerged() error {
-	ref := s.x.attr("ref")
-	first, last, ok := strings.Cut(ref, ":")
+	area, several, ok := parseArea(s.x.attr("ref"))
 	if !ok {
-		return nil // one cell alone is not merged
+		return xmlError("the merged cells " + text.Excerpt(s.x.attr("ref")) + " are malformed")
 	}
-	left, top, ok1 := parseRef([]byte(first))
-	right, bottom, ok2 := parseRef([]byte(last))
-	if !ok1 || !ok2 || left > right || top > bottom {
-		return xmlError("the merged cells " + text.Excerpt(ref) + " are malformed")
+	if !several {
+		return nil // one cell alone is not merged
 	}
 	if len(s.Merged) == maxMerged {
 		return xmlError("it has too many merged cells")
 	}
-	s.Merged = append(s.Merged, Area{int32(left), int32(right), int32(top), int32(bottom)})
+	s.Merged = append(s.Merged, area)
 	return nil
+}
+
+// parseArea reads B2:C9. several is false for one cell alone.
+func parseArea(ref string) (area Area, several, ok bool) {
+	first, last, several := strings.Cut(ref, ":")
+	if !several {
+		return Area{}, false, true
+	}
+	left, top, ok1 := parseRef([]byte(first))
+	right, bottom, ok2 := parseRef([]byte(last))
+	area = Area{int32(left), int32(right), int32(top), int32(bottom)}
+	return area, left < right || top < bottom, ok1 && ok2 && left <= right && top <= bottom
+}
+
+// maxFormulas bounds how long a cell is looked for among the formulas of several cells.
+const maxFormulas = 1000
+
+// addFormula notes the other cells that a formula fills. In the file they have a value alone.
+func (s *sheetReader) addFormula() error {
+	if t := s.x.attr("t"); t != "array" && t != "dataTable" {
+		return nil
+	}
+	area, several, ok := parseArea(s.x.attr("ref"))
+	switch {
+	case !ok:
+		return xmlError("the cells of a formula " + text.Excerpt(s.x.attr("ref")) + " are malformed")
+	case !several:
+		return nil
+	case len(s.formulas) == maxFormulas:
+		return xmlError("it has too many formulas of several cells in one row")
+	}
+	s.formulas = append(s.formulas, area)
+	return nil
+}
+
+// isFilled tells whether a formula of other cells fills a cell of the row.
+func (s *sheetReader) isFilled(column int) bool {
+	return slices.ContainsFunc(s.formulas, func(a Area) bool { return int(a.Left) <= column && column <= int(a.Right) })
 }
 
 func (s *sheetReader) readRow(cells map[string]func() error) error {
@@ -155,6 +193,7 @@ func (s *sheetReader) beginRow() error {
 		return xmlError("it has more than 1 048 576 rows")
 	}
 	s.line, s.column = line, 0
+	s.formulas = slices.DeleteFunc(s.formulas, func(a Area) bool { return int(a.Bottom) < line })
 	s.row.Reset(line)
 	s.row.Hidden = hidden
 	return nil
@@ -230,7 +269,12 @@ func (s *sheetReader) readContent(column int, t cellType, style int) error {
 		case string(name) == "v" || string(name) == "is":
 			return s.cellFault(column, "has two values")
 		default:
-			formula = formula || string(name) == "f"
+			if string(name) == "f" {
+				formula = true
+				if err = s.addFormula(); err != nil {
+					return err
+				}
+			}
 			err = s.x.skip()
 		}
 		if err != nil {
@@ -242,6 +286,7 @@ func (s *sheetReader) readContent(column int, t cellType, style int) error {
 // closeCell turns the raw value at the end of rec.text into the cell's text.
 func (s *sheetReader) closeCell(column, start int, t cellType, style int, formula, value, inline bool) error {
 	k := Plain
+	formula = formula || (value || inline) && s.isFilled(column)
 	s.style = 0
 	if raw := s.row.text[start:]; len(raw) > 0 && !inline {
 		var err error
