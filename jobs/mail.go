@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bascule/internal/conversion"
@@ -37,7 +38,8 @@ type Mailer struct {
 	Now        func() time.Time // measures how long windows take, nothing else
 	Log        *slog.Logger
 
-	front       sql.Front // of bulk mail
+	front       sql.Front    // of bulk mail
+	openings    atomic.Int64 // how often outcomes of this process were about to open the breaker
 	bulk        lane
 	interactive lane
 	said        complaints
@@ -113,6 +115,7 @@ type window struct {
 	another bool // a mail that was not refused without a clear reason
 
 	tried bool          // its start
+	known int64         // the openings of the breaker before it
 	begun time.Time     // shortly before the instant that counts as the start of its mails
 	found int           // mails that were due
 	mails []*sql.Mail   // those that were started
@@ -180,9 +183,10 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail) (stuck bool) {
 	return w.lost > 0 && w.recorded == 0
 }
 
+// send hands mails over, until it is too late or the breaker opens.
 func (w *window) send(ctx context.Context, mails []*sql.Mail) {
 	write := func(i int) (smtp.Message, error) { return w.write(mails[i]) }
-	late := func() bool { return w.Now().Sub(w.begun) > handOverWithin }
+	late := func() bool { return w.Now().Sub(w.begun) > handOverWithin || !w.probe && w.openings.Load() != w.known }
 	w.Relay.Send(ctx, len(mails), write, late, func(i int, o smtp.Outcome) {
 		unwritten := errors.Is(o.Err, smtp.ErrUnwritten)
 		if !unwritten {

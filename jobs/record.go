@@ -28,6 +28,8 @@ type recorder struct {
 	full  int           // windows without, that wait until the last ones are written down
 	now   chan struct{} // write; nil while the recorder rests
 
+	suspects map[string]bool // recipients refused without a clear reason, since a mail was accepted
+
 	waiting []write // in the order in which they run
 	failure error   // of the last write that failed for now
 }
@@ -54,11 +56,16 @@ func (r *recorder) expect(w *window) {
 }
 
 // add hands an outcome over to be written down: at once if half of the windows wait for
-// that. The relay works on the others meanwhile.
+// that. The relay works on the others meanwhile. An outcome that will open the breaker ends
+// all windows: until that is written down, a relay that blocks us would be asked some
+// thousand times more.
 func (r *recorder) add(res result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.known = append(r.known, res)
+	if r.opens(res) {
+		res.w.openings.Add(1)
+	}
 	if res.w.awaited--; res.w.awaited > 0 {
 		return
 	}
@@ -68,6 +75,26 @@ func (r *recorder) add(res result) {
 		default: // it knows
 		}
 	}
+}
+
+// opens tells whether an outcome will open the breaker, as far as this process knows (D11).
+func (r *recorder) opens(res result) bool {
+	switch kind := res.kind(); {
+	case kind == smtp.Us:
+		return true
+	case kind == smtp.Accepted:
+		r.suspects = nil
+	case (kind == smtp.Unclear || kind == smtp.InDoubt && !res.stopping) && !res.mail.OwnFault:
+		if r.suspects == nil {
+			r.suspects = make(map[string]bool)
+		}
+		r.suspects[res.mail.To.String()] = true
+	}
+	if len(r.suspects) < sql.UnclearLimit {
+		return false
+	}
+	r.suspects = nil
+	return true
 }
 
 // run writes outcomes down until nothing is awaited and nothing waits.

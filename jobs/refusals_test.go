@@ -202,6 +202,26 @@ func TestUnclearRefusals(t *testing.T) {
 	s.mailedSoon(3 * time.Minute)
 }
 
+// D11, D4: windows under way end before the breaker opens: a relay that blocks us is asked no
+// more. The mails that it was not asked about have no deadline, and no part in it.
+func TestOpenBreakerEndsWindows(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.invite(12) // a window of four, then one of eight
+	s.relay.follow(at("rcpt", "550 rejected by policy"))
+	s.work(func(w *jobs.Worker) { w.Slots = queue.Slots{Interactive: 1, Batch: 1} })
+	s.until("the breaker is open", breakerOpen)
+	s.quiet()
+	if !s.holds(`SELECT count(*) FILTER (WHERE blame = 'excused') = $1 AND count(*) = 12 AND bool_and(attempts = 0) FROM obligation`, sql.UnclearLimit) {
+		t.Errorf("more mails were refused than open the breaker: %s", s.obligations())
+	}
+	if !s.holds(`SELECT bool_and(started_at IS NULL) FROM request_code`) {
+		t.Error("a deadline counts that no mail states")
+	}
+	s.relay.follow(nil)
+	s.mailedSoon(3 * time.Minute)
+}
+
 // D11: what opened the breaker may be mended while mails fail in another way. The
 // operator is told what the latest probe met.
 func TestReasonIsTheLatest(t *testing.T) {
