@@ -318,11 +318,7 @@ func (db *DB) get(t testing.TB, to any, query string, args ...any) {
 // Email parses an address that is certainly one.
 func Email(t testing.TB, s string) conversion.Email {
 	t.Helper()
-	e, err := conversion.ParseEmail(s)
-	if err != nil {
-		t.Fatalf("%q: %v", s, err)
-	}
-	return e
+	return devtest.Email(t, s)
 }
 
 // RetryAll plans a bulk retry, of one batch or of all if it is 0, and carries it out.
