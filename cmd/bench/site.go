@@ -124,8 +124,12 @@ type imported struct {
 	process        *process
 }
 
-// importList imports a list with the product's own command.
-func (s *site) importList(ctx context.Context, path string) (in imported, err error) {
+// importList imports a list of fictitious subscribers with the product's own command.
+func (s *site) importList(ctx context.Context, rows int, seed int64, f form) (in imported, err error) {
+	path, err := s.list(rows, seed, f)
+	if err != nil {
+		return in, err
+	}
 	p, err := s.run(ctx, "import", path, "--start", "--json")
 	if err != nil {
 		return in, err

@@ -98,10 +98,10 @@ func (e *expiry) copyDatabase(ctx context.Context) (err error) {
 	return e.db.open()
 }
 
-// shift moves the database's clock away from the real one.
-func (d *database) shift(ctx context.Context, by time.Duration) error {
+// passDeadline moves the database's clock away from the real one.
+func (d *database) passDeadline(ctx context.Context) error {
 	return execute(ctx, d, fmt.Sprintf(`CREATE OR REPLACE FUNCTION bascule_now() RETURNS timestamptz LANGUAGE sql VOLATILE
-		AS 'SELECT clock_timestamp() + interval ''%d seconds'''`, int(by.Seconds())))
+		AS 'SELECT clock_timestamp() + interval ''%d seconds'''`, int(afterDeadline.Seconds())))
 }
 
 // alone runs the reference on a copy.
@@ -111,7 +111,7 @@ func (e *expiry) alone(ctx context.Context, l *line) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.drop()) }()
-	if err := d.shift(ctx, afterDeadline); err != nil {
+	if err := d.passDeadline(ctx); err != nil {
 		return err
 	}
 	if err := execute(ctx, d, `ALTER TABLE request DISABLE TRIGGER USER`, `ALTER TABLE audit DISABLE TRIGGER USER`, checkpoint); err != nil {
@@ -155,7 +155,7 @@ func (e *expiry) measure(ctx context.Context, l *line) (activation *line, err er
 		return nil, err
 	}
 	m.add(worker)
-	if err := e.db.shift(ctx, afterDeadline); err != nil { // a worker checks the clock when it starts
+	if err := e.db.passDeadline(ctx); err != nil { // a worker checks the clock when it starts
 		return nil, err
 	}
 	swept := make(chan error, 1)

@@ -48,10 +48,6 @@ func importStage(ctx context.Context, b *bench) ([]*line, error) {
 // importOnce imports a list into a fresh database. files are the rows that it left, if
 // rows is true.
 func (b *bench) importOnce(ctx context.Context, l *line, f form, rows bool) (files []copied, err error) {
-	path, err := b.list(b.rows, 1, f)
-	if err != nil {
-		return nil, err
-	}
 	s, err := b.newSite(ctx, false, faults{})
 	if err != nil {
 		return nil, err
@@ -61,7 +57,7 @@ func (b *bench) importOnce(ctx context.Context, l *line, f form, rows bool) (fil
 	if err != nil {
 		return nil, err
 	}
-	in, err := s.importList(ctx, path)
+	in, err := s.importList(ctx, b.rows, 1, f)
 	if err != nil {
 		return nil, err
 	}

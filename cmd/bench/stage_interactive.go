@@ -59,11 +59,7 @@ func (b *bench) interactOnce(ctx context.Context, env []string) (took []float64,
 	if err != nil {
 		return nil, nil, err
 	}
-	path, err := b.list(b.rows, 1, csvList)
-	if err != nil {
-		return nil, nil, err
-	}
-	in, err := s.importList(ctx, path)
+	in, err := s.importList(ctx, b.rows, 1, csvList)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -97,10 +97,6 @@ func mailsStage(ctx context.Context, b *bench) (list []*line, err error) {
 // mailOnce imports a list and sends its mails. waited is the seconds from the end of
 // the import to the first mail.
 func (b *bench) mailOnce(ctx context.Context, m mailing, l *line) (waited float64, err error) {
-	path, err := b.list(b.rows, 1, csvList)
-	if err != nil {
-		return 0, err
-	}
 	if err := b.autovacuum(ctx, m.vacuum); err != nil {
 		return 0, err
 	}
@@ -114,7 +110,7 @@ func (b *bench) mailOnce(ctx context.Context, m mailing, l *line) (waited float6
 			return 0, err
 		}
 	}
-	in, err := s.importList(ctx, path)
+	in, err := s.importList(ctx, b.rows, 1, csvList)
 	if err != nil {
 		return 0, err
 	}

@@ -13,16 +13,12 @@ const (
 
 // statusStage asks for the status of a list right after its import.
 func statusStage(ctx context.Context, b *bench) (lines []*line, err error) {
-	path, err := b.list(b.rows, 1, csvList)
-	if err != nil {
-		return nil, err
-	}
 	s, err := b.newSite(ctx, false, faults{})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
-	in, err := s.importList(ctx, path)
+	in, err := s.importList(ctx, b.rows, 1, csvList)
 	if err != nil {
 		return nil, err
 	}

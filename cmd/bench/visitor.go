@@ -105,15 +105,11 @@ func (v visitor) timed(ctx context.Context, l letter) (time.Duration, error) {
 // for each address, so that no two visitors want the same. env is the worker's
 // environment.
 func (s *site) invite(ctx context.Context, people int, seed int64, env ...string) (letters []letter, accepted int, err error) {
-	path, err := s.list(people, seed, csvList)
-	if err != nil {
-		return nil, 0, err
-	}
 	before, err := s.sink.tally(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	in, err := s.importList(ctx, path)
+	in, err := s.importList(ctx, people, seed, csvList)
 	if err != nil {
 		return nil, 0, err
 	}
