@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -19,14 +18,11 @@ type visitor struct{ devenv.Visitor }
 
 // serve starts the pages.
 func (s *site) serve(ctx context.Context) (visitor, *process, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // the product takes a port, not "any"
+	addr, err := closedPort() // the product takes a port, not "any"
 	if err != nil {
 		return visitor{}, nil, err
 	}
-	u := &url.URL{Scheme: "http", Host: l.Addr().String()}
-	if err := l.Close(); err != nil {
-		return visitor{}, nil, err
-	}
+	u := &url.URL{Scheme: "http", Host: addr}
 	p, err := s.start(ctx, `"listening"`, []string{"LISTEN_ADDR=" + u.Host, "PUBLIC_URL=" + u.String()}, "serve")
 	return visitor{devenv.Visitor{HTTP: &http.Client{Timeout: time.Minute}, Public: u}}, p, err
 }

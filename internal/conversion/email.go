@@ -72,7 +72,7 @@ func (e Email) Domain() string {
 // without blanks, angle brackets or quotes: as typed, but an international
 // domain in its ASCII form.
 func (e Email) Mailbox() string {
-	if !strings.ContainsFunc(e.typed, func(r rune) bool { return r >= utf8.RuneSelf }) {
+	if text.IsASCII(e.typed) {
 		return e.typed
 	}
 	local, _, _ := strings.Cut(e.typed, "@")
