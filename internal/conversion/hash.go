@@ -27,14 +27,11 @@ const (
 	argonLength  = 32
 )
 
-// Hash hashes the secret with a fresh salt.
-func (s secret) Hash() Hash {
-	salt := make([]byte, argonSalt)
-	rand.Read(salt) // never fails: crypto/rand ends the process instead
-	p := phc{memory: argonMemory, time: argonTime, threads: argonThreads, salt: salt}
-	p.sum = p.derive(s.normal, argonLength)
-	return p.hash()
-}
+// Hash hashes the password with a fresh salt.
+func (p Password) Hash() Hash { return hashSecret(p.secret) }
+
+// Hash hashes the answer with a fresh salt.
+func (a TrustAnswer) Hash() Hash { return hashSecret(a.normal) }
 
 // MatchesPassword tells whether s, as typed, is the password hashed here.
 func (h Hash) MatchesPassword(s string) bool { return h.matches(normalPassword(s)) }
@@ -44,6 +41,14 @@ func (h Hash) MatchesAnswer(a TrustAnswer) bool { return h.matches(a.normal) }
 
 // LogValue keeps hashes out of structured logs (I6).
 func (h Hash) LogValue() slog.Value { return slog.StringValue("[hash]") }
+
+func hashSecret(secret string) Hash {
+	salt := make([]byte, argonSalt)
+	rand.Read(salt) // never fails: crypto/rand ends the process instead
+	p := phc{memory: argonMemory, time: argonTime, threads: argonThreads, salt: salt}
+	p.sum = p.derive(secret, argonLength)
+	return p.hash()
+}
 
 func (h Hash) matches(secret string) bool {
 	p, ok := h.parse()

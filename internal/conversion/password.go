@@ -3,6 +3,7 @@ package conversion
 import (
 	_ "embed"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"unicode"
@@ -34,8 +35,8 @@ func ParsePasswordProfile(s string) (PasswordProfile, error) {
 	return "", fmt.Errorf("password profile %q: use fiche or cnil", s)
 }
 
-// Password is a password that its profile accepts.
-type Password struct{ secret }
+// Password is a password that its profile accepts. It is never printed (R17).
+type Password struct{ secret string }
 
 // ParsePassword checks a password against the profile (R16, D6), the list of
 // common passwords and the subscriber number. The error is one of ErrPassword….
@@ -57,11 +58,20 @@ func ParsePassword(s string, profile PasswordProfile, number SubscriberNumber) (
 	if isCommon(s) {
 		return Password{}, ErrPasswordCommon
 	}
-	return Password{secret{s}}, nil
+	return Password{s}, nil
 }
 
 // normalPassword makes equal what different keyboards type for the same text.
 func normalPassword(s string) string { return norm.NFC.String(s) }
+
+// String hides the password.
+func (p Password) String() string { return "[password]" }
+
+// GoString hides the password from %#v.
+func (p Password) GoString() string { return "[password]" }
+
+// LogValue keeps passwords out of structured logs (I6).
+func (p Password) LogValue() slog.Value { return slog.StringValue("[password]") }
 
 func checkFiche(s string) error {
 	var letter, digit bool

@@ -45,8 +45,8 @@ func TestParsePasswordFiche(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := ParsePassword(tt.in, ProfileFiche, "")
 			wantError(t, tt.in, err, tt.want)
-			if (err == nil) != (p.normal == tt.in && p.normal != "") {
-				t.Errorf("the password kept is %q", p.normal)
+			if (err == nil) != (p.secret == tt.in && p.secret != "") {
+				t.Errorf("the password kept is %q", p.secret)
 			}
 		})
 	}
@@ -227,13 +227,13 @@ func FuzzParsePassword(f *testing.F) {
 				}
 				continue
 			}
-			n, least, most := utf8.RuneCountInString(p.normal), 8, 20
+			n, least, most := utf8.RuneCountInString(p.secret), 8, 20
 			if profile == ProfileCNIL {
 				least, most = 12, 64
 			}
-			again, err := ParsePassword(p.normal, profile, SubscriberNumber(number))
+			again, err := ParsePassword(p.secret, profile, SubscriberNumber(number))
 			if n < least || n > most || err != nil || again != p {
-				t.Fatalf("%s: %q was accepted, then %v", profile, p.normal, err)
+				t.Fatalf("%s: %q was accepted, then %v", profile, p.secret, err)
 			}
 		}
 	})

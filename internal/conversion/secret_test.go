@@ -11,7 +11,7 @@ import (
 
 // I6: nothing that a logger is handed by mistake tells a code, a password, an answer, an address, a hash or a key.
 func TestNoSecretInLogs(t *testing.T) {
-	password, answer := Password{secret{"Xk7Tr2Qp"}}, TrustAnswer{secret{"medor"}}
+	password, answer := Password{"Xk7Tr2Qp"}, TrustAnswer{"medor"}
 	code, email := Code{"8CQN9NZJXZ9Z"}, mustEmail(t, "camille@cabinet.example")
 	hash := Hash("$argon2id$v=19$m=256,t=2,p=1$" + goodSalt + "$" + goodSum)
 	ring := mustKeyring(t, secretKey(0, 32))
@@ -38,7 +38,7 @@ func TestNoSecretInLogs(t *testing.T) {
 
 // I6, R17: no verb of fmt and no JSON tells a password, an answer or a key.
 func TestNoSecretPrinted(t *testing.T) {
-	password, answer, ring := Password{secret{"Xk7Tr2Qp"}}, TrustAnswer{secret{"medor"}}, mustKeyring(t, secretKey(0, 32))
+	password, answer, ring := Password{"Xk7Tr2Qp"}, TrustAnswer{"medor"}, mustKeyring(t, secretKey(0, 32))
 	secrets := []string{"Xk7Tr2Qp", "medor", fmt.Sprintf("%x", "Xk7Tr2Qp"), fmt.Sprintf("%x", "medor"),
 		fmt.Sprint(ring.keys[0].code), fmt.Sprintf("%x", ring.keys[0].code), "0x" + fmt.Sprintf("%x", ring.keys[0].code[:1])}
 	for _, v := range []any{password, &password, answer, &answer, ring, []Password{password}, struct{ P Password }{password}, map[TrustAnswer]int{answer: 1}} {

@@ -1,6 +1,7 @@
 package conversion
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"unicode"
@@ -56,8 +57,9 @@ func (q TrustQuestion) Text() string {
 	return ""
 }
 
-// TrustAnswer is the answer to the trust question. It is a secret like the password (R18).
-type TrustAnswer struct{ secret }
+// TrustAnswer is the answer to the trust question, in the form in which it is
+// hashed and compared. It is a secret like the password (R18).
+type TrustAnswer struct{ normal string }
 
 const maxAnswer = 100
 
@@ -73,7 +75,7 @@ func ParseTrustAnswer(s string) (TrustAnswer, error) {
 	if normal == "" {
 		return TrustAnswer{}, ErrAnswerMissing
 	}
-	return TrustAnswer{secret{normal}}, nil
+	return TrustAnswer{normal}, nil
 }
 
 // ChooseTrustAnswer reads an answer that somebody chooses. It returns ErrAnswerShort or
@@ -106,3 +108,12 @@ func words(s string) []string {
 	}
 	return list
 }
+
+// String hides the answer.
+func (a TrustAnswer) String() string { return "[answer]" }
+
+// GoString hides the answer from %#v.
+func (a TrustAnswer) GoString() string { return "[answer]" }
+
+// LogValue keeps answers out of structured logs (I6).
+func (a TrustAnswer) LogValue() slog.Value { return slog.StringValue("[answer]") }
