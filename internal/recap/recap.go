@@ -70,17 +70,15 @@ func Write(w io.Writer, f Facts) error {
 
 // Read reads frozen facts.
 func Read(frozen []byte) (f Facts, err error) {
-	if err := json.Unmarshal(frozen, &f); err != nil {
-		return f, fmt.Errorf("read the facts: %w", err)
-	}
-	return f, nil
+	err = json.Unmarshal(frozen, &f)
+	return f, err
 }
 
 // Render is Write of frozen facts.
 func Render(frozen []byte) ([]byte, error) {
 	f, err := Read(frozen)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the facts: %w", err)
 	}
 	var pdf bytes.Buffer
 	if err := Write(&pdf, f); err != nil {
