@@ -250,10 +250,12 @@ func (f *File) finish() error {
 		}
 		f.warnHidden(s)
 	}
-	if err := f.warnDecimal(); err != nil || f.dossiers == nil {
-		return err
+	for _, warn := range []func() error{f.warnAddresses, f.warnDecimal, f.warnDates, f.warnDossiers} {
+		if err := warn(); err != nil {
+			return err
+		}
 	}
-	return f.warnDossiers()
+	return nil
 }
 
 // surelyDecimal is how many digits without a letter make serial numbers decimal: so many
@@ -292,6 +294,9 @@ func (f *File) warnDecimal() error {
 // warnDossiers warns of rows of the sheet Dossiers that belong to no subscriber, and of
 // names that lost their accents.
 func (f *File) warnDossiers() error {
+	if f.dossiers == nil {
+		return nil
+	}
 	var orphans, damaged finding
 	for r, err := range f.dossiers.data() {
 		if err != nil {

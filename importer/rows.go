@@ -36,6 +36,7 @@ func (s *sheet) subscriber(r row) sql.ImportRow {
 	}
 	out.Warning = join(out.Warning, swallowedWarning(r))
 	out.Warning = join(out.Warning, addressWarning(space.Contact))
+	out.Warning = join(out.Warning, serialWarning(s.text(r, fieldSerial)))
 	out.Warning = join(out.Warning, accentsWarning("le titulaire", s.text(r, fieldHolder)))
 	out.Warning = join(out.Warning, accentsWarning("l’émetteur", s.text(r, fieldIssuer)))
 	return out
