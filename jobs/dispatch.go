@@ -45,8 +45,10 @@ type Dispatcher struct {
 
 	Help     sql.Assistance // when it answers (D14)
 	Lifetime time.Duration  // of an activation code (R21)
+	Stopped  func()         // called when a campaign may have stopped; may be nil
 
 	released time.Time // the time of the last release
+	running  string    // the campaigns that ran at the last look
 }
 
 const (
@@ -123,6 +125,7 @@ func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	d.compare(lanes)
 	for _, lane := range lanes {
 		n := d.wanted(lane)
 		if n == 0 {
@@ -139,6 +142,17 @@ func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
 		}
 	}
 	return busy, unreleased
+}
+
+// compare tells that a campaign may have stopped. So mails of its windows under way leave no
+// more, however slow the relay became.
+func (d *Dispatcher) compare(lanes []sql.Due) {
+	if running := lanes[0].Running; running != d.running {
+		d.running = running
+		if d.Stopped != nil {
+			d.Stopped()
+		}
+	}
 }
 
 // releaseEvery is the shortest time between two releases of a Dispatcher.

@@ -172,6 +172,37 @@ func TestSlowCommit(t *testing.T) {
 	}
 }
 
+// D12, D4: a relay becomes slow, and the campaign is paused. The mail under way leaves, and
+// the rest of its window does not.
+func TestPauseEndsWindows(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.campaign("spring", 4)
+	relay := s.slow(stillAt("c1@duvallon.example"))
+	<-relay.stands
+	if !s.holds(`SELECT count(*) = 4 FROM request_code WHERE started_at IS NOT NULL`) {
+		t.Fatal("they are not in one window: this proves nothing")
+	}
+	if err := s.db.PauseCampaign(t.Context(), "spring", "too many calls", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	r := s.invite(1)[0] // once that is mailed, the worker has looked at what is due
+	s.db.Exec(t, `UPDATE obligation SET lane = 'interactive', campaign_id = NULL WHERE request_id = $1`, r.ID)
+	s.until("another one is mailed", `SELECT mailed_at IS NOT NULL FROM request_code WHERE id = $1`, r.ID)
+	relay.goOn <- struct{}{}
+	s.until("the rest waits", `SELECT count(*) = 2 FROM obligation WHERE claim IS NULL AND due_at = 'infinity'`)
+	if n := len(s.relay.kept()); n != 3 {
+		t.Errorf("the relay has %d mails, want those of two that had begun and the other one", n)
+	}
+	if !s.holds(`SELECT count(started_at) = 3 FROM request_code`) {
+		t.Error("a deadline counts that no mail states")
+	}
+	if err := s.db.ResumeCampaign(t.Context(), "spring", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	s.until("all are mailed", allMailed)
+}
+
 // accept is the script of a relay that takes every mail.
 func accept(string, string, string) string { return "" }
 

@@ -39,7 +39,7 @@ type Mailer struct {
 	Log        *slog.Logger
 
 	front       sql.Front    // of bulk mail
-	openings    atomic.Int64 // how often outcomes of this process were about to open the breaker
+	ends        atomic.Int64 // how often all windows under way were to end
 	bulk        lane
 	interactive lane
 	said        complaints
@@ -115,7 +115,7 @@ type window struct {
 	another bool // a mail that was not refused without a clear reason
 
 	tried bool          // its start
-	known int64         // the openings of the breaker before it
+	known int64         // the ends before it
 	begun time.Time     // shortly before the instant that counts as the start of its mails
 	found int           // mails that were due
 	mails []*sql.Mail   // those that were started
@@ -183,10 +183,15 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail) (stuck bool) {
 	return w.lost > 0 && w.recorded == 0
 }
 
-// send hands mails over, until it is too late or the breaker opens.
+// endWindows ends the windows under way, but for probes: the relay refuses us, or a
+// campaign does not run any more. The mails that they have not begun to hand
+// over are due again.
+func (m *Mailer) endWindows() { m.ends.Add(1) }
+
+// send hands mails over, until it is too late or all windows end.
 func (w *window) send(ctx context.Context, mails []*sql.Mail) {
 	write := func(i int) (smtp.Message, error) { return w.write(mails[i]) }
-	late := func() bool { return w.Now().Sub(w.begun) > handOverWithin || !w.probe && w.openings.Load() != w.known }
+	late := func() bool { return w.Now().Sub(w.begun) > handOverWithin || !w.probe && w.ends.Load() != w.known }
 	w.Relay.Send(ctx, len(mails), write, late, func(i int, o smtp.Outcome) {
 		unwritten := errors.Is(o.Err, smtp.ErrUnwritten)
 		if !unwritten {

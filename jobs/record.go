@@ -64,7 +64,7 @@ func (r *recorder) add(res result) {
 	defer r.mu.Unlock()
 	r.known = append(r.known, res)
 	if r.opens(res) {
-		res.w.openings.Add(1)
+		res.w.endWindows()
 	}
 	if res.w.awaited--; res.w.awaited > 0 {
 		return

@@ -67,7 +67,7 @@ type group []*window
 // start starts as many mails as the paces of the windows and the rate allow.
 func (g group) start(ctx context.Context) {
 	w := g[0]
-	asked, allowed, wait, begun, known := 0, 0, time.Duration(0), time.Time{}, w.openings.Load()
+	asked, allowed, wait, begun, known := 0, 0, time.Duration(0), time.Time{}, w.ends.Load()
 	t := sql.Window{Lane: w.lane, Limit: g.size(), Probe: w.probe, Another: w.another, Lifetime: w.Lifetime, Keys: w.Keys, Help: w.Help}
 	if w.Limiter == nil && w.lane == sql.LaneBulk && !w.probe {
 		t.Front = &w.front

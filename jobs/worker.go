@@ -48,7 +48,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		(&Presence{DB: w.DB, Version: w.Version, Texts: w.Mailer.Composer.Digest(""), Log: w.Log}).Run(ctx)
 	})
 	defer others.Wait()
-	(&Dispatcher{DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log, Help: w.Mailer.Help, Lifetime: w.Mailer.Lifetime}).Run(ctx)
+	(&Dispatcher{
+		DB: w.DB, Queue: w.Queue, Slots: w.Slots, Log: w.Log, Help: w.Mailer.Help, Lifetime: w.Mailer.Lifetime, Stopped: w.Mailer.endWindows,
+	}).Run(ctx)
 	return nil
 }
 

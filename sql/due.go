@@ -12,10 +12,11 @@ import (
 
 // Due is how much is due in one lane.
 type Due struct {
-	Lane        Lane `db:"lane"`
-	Count       int  `db:"due"` // counted up to the limit asked for
-	BreakerOpen bool `db:"breaker_open"`
-	ProbeDue    bool `db:"probe_due"`
+	Lane        Lane   `db:"lane"`
+	Count       int    `db:"due"` // counted up to the limit asked for
+	BreakerOpen bool   `db:"breaker_open"`
+	ProbeDue    bool   `db:"probe_due"`
+	Running     string `db:"running"` // the ids of the campaigns that run, in all lanes the same
 }
 
 //go:embed query/due.sql

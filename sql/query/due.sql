@@ -1,5 +1,5 @@
 -- Counts what is due in each lane, up to $1, and tells whether the relay's breaker lets mail start: one in $2 seconds, see
--- claim_probe.sql.
+-- claim_probe.sql. Tells which campaigns run.
 WITH clock AS MATERIALIZED (SELECT bascule_now() AS now)
 SELECT lane.lane,
        CASE lane.lane
@@ -14,5 +14,6 @@ SELECT lane.lane,
        END AS due,
        breaker.opened_at IS NOT NULL AS breaker_open,
        coalesce(breaker.probe_at <= (SELECT now FROM clock)
-           OR breaker.probe_at > (SELECT now FROM clock) + 2 * make_interval(secs => $2), false) AS probe_due
+           OR breaker.probe_at > (SELECT now FROM clock) + 2 * make_interval(secs => $2), false) AS probe_due,
+       coalesce((SELECT string_agg(id::text, ' ' ORDER BY id) FROM campaign WHERE state = 'running'), '') AS running
 FROM (VALUES ('interactive'), ('bulk'), ('recap'), ('expiry')) AS lane (lane), breaker
