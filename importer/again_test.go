@@ -41,20 +41,27 @@ func TestRejectedAgain(t *testing.T) {
 }
 
 // D9: a row of a CSV file with too many fields is not accepted when it comes back: its last
-// value has all that followed. The bug it would catch: a mail to the first of two addresses.
+// address or date has all that followed. The bug it would catch: a mail to the first of two
+// addresses.
 func TestTooManyFieldsAgain(t *testing.T) {
-	const header = "numéro d'abonné,titulaire,numéro de série,date d'expiration,adresse électronique"
+	const (
+		header = "numéro d'abonné,titulaire,numéro de série,date d'expiration,adresse électronique"
+		loose  = "numéro d'abonné,date d'expiration,adresse électronique,titulaire"
+	)
 	for name, test := range map[string]struct{ header, row, cell, text string }{
 		"two addresses":      {header, "00123456,Anne,1A,31/12/2026,a@b.example,c@d.example", "H2", "a@b.example,c@d.example"},
 		"with a blank field": {header, "00123456,Anne,1A,31/12/2026,a@b.example,,x", "H2", "a@b.example,,x"},
 		"behind a remark":    {header + ",remarque", "00123456,Anne,1A,31/12/2026,a@b.example,c@d.example,x", "H2", "a@b.example,c@d.example,x"},
+		"before a holder":    {loose + ",numéro de série", "00123456,31/12/2026,a@b.example,c@d.example,Anne,1A", "F2", "a@b.example,c@d.example,Anne,1A"},
+		"before an issuer":   {header + ",émetteur", "00123456,Anne,1A,31/12/2026,a@b.example,CN=AC,O=AC", "H2", "a@b.example,CN=AC,O=AC"},
+		"no priority":        {header + ",priorité", "00123456,Anne,1A,31/12/2026,a@b.example,,x", "H2", "a@b.example,,x"},
 	} {
 		first := mustOpen(t, "a.csv", []byte(test.header+"\n"+test.row+"\n"))
 		if got := rowsOf(t, first)[0]; got.Reason == "" {
 			t.Fatalf("%s: the row is %+v", name, got)
 		}
 		book := verdictsOf(t, first)
-		if got := sheetRows(t, book, first.Sheet)[1][7]; got != test.text {
+		if got := sheetRows(t, book, first.Sheet)[1][test.cell[0]-'A']; got != test.text {
 			t.Errorf("%s: the last value is %q, want %q", name, got, test.text)
 		}
 		if again := rowsOf(t, mustOpen(t, "b.xlsx", book)); len(again) != 1 || again[0].Cell != test.cell {

@@ -90,15 +90,17 @@ func dateCell(text string) (workbook.Cell, bool) {
 
 // carried is a cell's text in the verdict workbook. What was rejected must not be
 // accepted when it comes back as text. So an identifier that was shown as something else
-// gets the form of lost digits, and a value that nobody knows becomes an error. The last
-// value of a row with too many fields has all that followed it.
+// gets the form of lost digits, and a value that nobody knows becomes an error. The address
+// or the date of a row with too many fields, whichever is last, has all that followed it:
+// no text is an address or a date then, but any is a holder, and blanks are no part of a
+// serial number.
 func (s *sheet) carried(r row, c cell) string {
 	f := slices.Index(s.layout.columns, c.column)
 	switch {
 	case r.line <= s.layout.line || f < 0:
 	case c.kind == xlsx.Uncomputed || c.merged:
 		return unknownValue
-	case s.delimiter != 0 && r.last() > s.layout.width && c.column == slices.Max(s.layout.columns):
+	case s.delimiter != 0 && s.isSubscribers() && r.last() > s.layout.width && c.column == max(s.layout.columns[fieldEmail], s.layout.columns[fieldExpiry]):
 		return s.rest(r, c.column)
 	case c.kind == xlsx.ShownOtherwise && s.headings[f].identifier:
 		if text, ok := xlsx.Scientific(c.text); ok {
