@@ -27,6 +27,8 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +47,7 @@ type Dispatcher struct {
 
 	Help     sql.Assistance // when it answers (D14)
 	Lifetime time.Duration  // of an activation code (R21)
-	Stopped  func()         // called when a campaign may have stopped; may be nil
+	Stopped  func()         // called when a campaign has stopped; may be nil
 
 	released time.Time // the time of the last release
 	running  string    // the campaigns that ran at the last look
@@ -144,14 +146,14 @@ func (d *Dispatcher) Dispatch(ctx context.Context) (busy bool, err error) {
 	return busy, unreleased
 }
 
-// compare tells that a campaign may have stopped. So mails of its windows under way leave no
-// more, however slow the relay became.
+// compare tells that a campaign has stopped since the last look. So mails of its windows
+// under way leave no more, however slow the relay became. One that begins ends no windows.
 func (d *Dispatcher) compare(lanes []sql.Due) {
-	if running := lanes[0].Running; running != d.running {
-		d.running = running
-		if d.Stopped != nil {
-			d.Stopped()
-		}
+	before, running := strings.Fields(d.running), strings.Fields(lanes[0].Running)
+	d.running = lanes[0].Running
+	stopped := slices.ContainsFunc(before, func(id string) bool { return !slices.Contains(running, id) })
+	if stopped && d.Stopped != nil {
+		d.Stopped()
 	}
 }
 

@@ -348,6 +348,20 @@ func TestStartersCompany(t *testing.T) {
 	}
 }
 
+// D12: windows end when a campaign stops, and not when another one begins.
+func TestStoppedCampaigns(t *testing.T) {
+	ends := 0
+	d := &Dispatcher{Stopped: func() { ends++ }}
+	for _, c := range []struct {
+		running string
+		ends    int
+	}{{"", 0}, {"3", 0}, {"3 13", 0}, {"3 13", 0}, {"13", 1}, {"1 13", 1}, {"3 13", 2}, {"", 3}, {"3", 3}} {
+		if d.compare([]sql.Due{{Running: c.running}}); ends != c.ends {
+			t.Errorf("%q run: windows were to end %d times, want %d", c.running, ends, c.ends)
+		}
+	}
+}
+
 // D4: a fast window grows up to its bound, and a slow one shrinks. So a deadline begins
 // shortly before its mail.
 func TestPace(t *testing.T) {

@@ -184,8 +184,8 @@ func (w *window) handOver(ctx context.Context, mails []*sql.Mail) (stuck bool) {
 }
 
 // endWindows ends the windows under way, but for probes: the relay refuses us, or a
-// campaign does not run any more. The mails that they have not begun to hand
-// over are due again.
+// campaign does not run any more. The mails that they have not begun to hand over are due
+// again.
 func (m *Mailer) endWindows() { m.ends.Add(1) }
 
 // send hands mails over, until it is too late or all windows end.
