@@ -112,6 +112,8 @@ func TestFailure(t *testing.T) {
 		{"4.0.0", "450 user unknown, try again", late}, {"4.0.0", "DNS type 'mx' lookup of x.example responded with code NXDOMAIN Domain name not found: x.example", gone},
 		{"4.0.0", "DNS type 'mx' lookup of x.example responded with code SERVFAIL", late}, {"", "all relevant MX records point to non-existent hosts", gone}, {"", "an MX or SRV record indicated no SMTP service", gone},
 		{"", "mailbox is full: retry timeout exceeded", policy}, {"5.5.0", "Boîte aux lettres inactive", gone}, {"", "550 Cette boite aux lettres est cloturee", gone}, {"", "550 L adresse n existe pas", gone}, {"", "450 no such user", late},
+		{"", "550 Votre message pour le destinataire anne@x.example a été supprimé : virus", policy}, {"", "554 Le message à l’adresse anne@x.example a été suspendu (spam)", policy},
+		{"", "550 Le compte anne@x.example est suspendu", gone}, {"", "550 Cette adresse a été supprimée", gone}, {"", "550 Utilisateur supprimé", gone},
 		{"5.4.1", "", late}, {"5.4.4", "Host not found", late}, {"5.4.4", "Host or domain name not found", gone}, {"5.4.6", "", late},
 		{"", "550 no such user here", gone}, {"", "550 Invalid recipient", gone}, {"", "554 user does not exist", gone},
 		{"", "552 1 Requested mail action aborted, mailbox not found", gone}, {"5.4.310", "DNS domain cabinet.example does not exist", gone},
