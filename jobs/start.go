@@ -19,8 +19,8 @@ type starter struct {
 	waiting []*window
 }
 
-// maxStart is how many mails are started at once, at the most. It is less than the slots
-// hold: while some are started, others leave.
+// maxStart is how many mails are started at once, at the most. It is a quarter of what
+// sixteen slots hold: while some are started, others leave.
 const maxStart = 4 * maxWindow
 
 // start starts a window, or finds that another slot has done so.
