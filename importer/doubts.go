@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -49,8 +50,8 @@ func (f *File) warnDates() error {
 	if !f.rows.isSubscribers() {
 		return nil
 	}
-	var typed, computed struct{ certain, doubtful, american finding } // texts and numbers
-	looked := 0
+	var typed, computed struct{ certain, doubtful, american int } // texts and numbers
+	looked, first := 0, ""                                        // the first doubtful cell
 	for r, err := range f.rows.data() {
 		if err != nil {
 			return err
@@ -63,28 +64,24 @@ func (f *File) warnDates() error {
 		if c.style != 0 {
 			kind = &computed
 		}
-		at, shown := xlsx.CellName(c.column, r.line), text.Trim(c.text)
+		shown := text.Trim(c.text)
 		date, err := parseExpiry(shown)
 		switch {
 		case err != nil && americanDate.MatchString(shown):
-			kind.american.add(at)
+			kind.american++
 		case err != nil:
 		case date.Day() > 12 || !strings.Contains(shown, "/"):
-			kind.certain.add(at)
+			kind.certain++
 		case date.Day() != int(date.Month()):
-			kind.doubtful.add(at)
+			kind.doubtful++
+			first = cmp.Or(first, xlsx.CellName(c.column, r.line))
 		}
 	}
-	doubtful := typed.doubtful
-	doubtful.count += computed.doubtful.count
-	if doubtful.first == "" {
-		doubtful = computed.doubtful
-	}
-	american := typed.american.count > 0 && typed.certain.count+computed.certain.count == 0 && doubtful.count > 0
-	exchanged := typed.certain.count >= enoughDates && typed.doubtful.count == 0 && computed.doubtful.count >= enoughDates && computed.certain.count == 0
+	american := typed.american > 0 && typed.certain+computed.certain == 0 && first != ""
+	exchanged := typed.certain >= enoughDates && typed.doubtful == 0 && computed.doubtful >= enoughDates && computed.certain == 0
 	if american || exchanged {
 		f.warn("day and month seem to have changed places in dates of column %s, the first at %s: compare them with your source",
-			"le jour et le mois semblent inversés dans des dates de la colonne %s, la première en %s\u00a0: comparez-les à votre fichier d’origine", f.rows.letters(fieldExpiry), doubtful.first)
+			"le jour et le mois semblent inversés dans des dates de la colonne %s, la première en %s\u00a0: comparez-les à votre fichier d’origine", f.rows.letters(fieldExpiry), first)
 	}
 	return nil
 }

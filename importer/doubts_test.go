@@ -38,6 +38,7 @@ func TestExchangedDates(t *testing.T) {
 	}{
 		"American":                {typed("12/31/2026", "01/15/2027 00:00", "02/03/2027"), "E4"},
 		"American, left as texts": {typed("12/31/2026", fmt.Sprintf(number, 3, 46479)), "E3"},
+		"American, of both kinds": {typed("12/31/2026", fmt.Sprintf(number, 3, 46479), "02/03/2027"), "E3"},
 		"exchanged":               {several(5, "31/12/2026", 46479), "E3"},
 		"few exchanged":           {several(4, "31/12/2026", 46479), ""},
 		"day and month alike":     {several(5, "31/12/2026", 46481), ""},
