@@ -18,9 +18,9 @@ type Expirer struct {
 	running sync.Mutex
 }
 
-// sweepSize is how many deadlines one transaction handles, one for each start of codes.
-// So many are fast, and hold nobody up.
-const sweepSize = 40
+// sweepSize is how many deadlines one transaction handles, each of up to 64 codes. So
+// many are fast, and whoever activates meanwhile hardly waits.
+const sweepSize = 16
 
 // sweepTimeout bounds one statement. On a loaded database a sweep is slow.
 const sweepTimeout = time.Minute

@@ -26,7 +26,7 @@ func (db *DB) Remind(ctx context.Context, limit int) (l Looked, err error) {
 }
 
 // Sweep looks at up to limit deadlines that have passed, and expires their requests
-// (R21). All codes that started together have one deadline. Sweep only brings the
+// (R21). Up to 64 codes that started together have one deadline. Sweep only brings the
 // states up to date: a code is refused at its deadline even if nobody sweeps.
 func (db *DB) Sweep(ctx context.Context, limit int) (l Looked, err error) {
 	err = again(func() error { return db.x.GetContext(ctx, &l, sweep, limit) })

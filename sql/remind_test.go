@@ -1,6 +1,7 @@
 package sql_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -78,6 +79,36 @@ func TestReminder(t *testing.T) {
 	}
 	d.tallies(0)
 	d.sound()
+}
+
+// I8, R21, D16: one statement looks at few codes, however many started together.
+func TestLooksAtDeadlinesAreBounded(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	const codes, most = 150, 64
+	d.running(codes, noon)
+	for _, c := range []struct {
+		name string
+		at   time.Time
+		look func(ctx context.Context, limit int) (sql.Looked, error)
+	}{
+		{"reminders", noon.Add(half), d.Remind},
+		{"ended requests", noon.Add(2 * half), d.Sweep},
+	} {
+		d.Freeze(t, c.at)
+		done := 0
+		for found := 1; found > 0; {
+			looked, err := c.look(d.ctx, 1)
+			d.must(err)
+			if looked.Done > most {
+				t.Errorf("%s: %d of one deadline, %d at the most", c.name, looked.Done, most)
+			}
+			found, done = looked.Found, done+looked.Done
+		}
+		if done != codes {
+			t.Errorf("%s: %d in all, want %d", c.name, done, codes)
+		}
+	}
 }
 
 // D16: assistance answers when a reminder leaves; if it does not before the deadline,

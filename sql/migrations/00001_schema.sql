@@ -256,7 +256,7 @@ CREATE TABLE deadline (
     until    timestamptz,
     requests bigint[]    NOT NULL
 );
-COMMENT ON TABLE  deadline IS 'When to look whether requests have expired: one row for the codes that started together. The rows of the codes decide.';
+COMMENT ON TABLE  deadline IS 'When to look whether requests have expired: one row for up to 64 codes that started together. The rows of the codes decide.';
 COMMENT ON COLUMN deadline.until IS 'The deadline, while the look at half time is still to come (D16). Null: at is the deadline.';
 CREATE INDEX deadline_at ON deadline (at, id);
 
