@@ -131,7 +131,7 @@ type written struct {
 // So many messages, or messages of so many bytes, are written together. Meanwhile the
 // relay waits once, and not for each of them.
 const (
-	writeAhead      = 64
+	writeAhead      = 32
 	writeAheadBytes = 1 << 20
 )
 

@@ -63,7 +63,7 @@ type Outcome struct {
 	Stage    Stage  // the stage that decided it; "" if the message's turn never came
 	Code     int    // the relay's reply, 0 without one
 	Enhanced string // its enhanced status code (RFC 3463), such as 5.1.1, or ""
-	Text     string // its words: one line, at most 200 characters, addresses and codes masked (I6)
+	Text     string // its words, if it refuses: one line, at most 200 characters, addresses and codes masked (I6)
 	Err      error  // a failure on our side or on the wire; nil if the relay answered
 }
 

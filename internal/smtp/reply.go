@@ -90,7 +90,7 @@ func parseReplyLine(s string) (code int, last bool, text string, ok bool) {
 // the zero Message.
 func (r reply) outcome(stage Stage, m Message) Outcome {
 	o := Outcome{Kind: classify(stage, r.code, r.enhanced), Stage: stage, Code: r.code, Enhanced: r.enhanced}
-	if stage != StageAuth { // some servers repeat the refused line, and it holds the password
+	if o.Kind != Accepted && stage != StageAuth { // some servers repeat the refused line, and it holds the password
 		o.Text = sanitize(strings.Join(r.lines, " "), m)
 	}
 	if o.Kind == Person && blamesSender(o.Text) {
