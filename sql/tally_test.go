@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -290,7 +291,8 @@ func TestTallyOfExcluded(t *testing.T) {
 	waiting(0)
 }
 
-// recount() counts the changes that the owner made by hand.
+// recount() counts the changes that the owner made by hand. The pace and the signals that
+// stop a campaign stay (D15).
 func TestRecount(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -304,8 +306,16 @@ func TestRecount(t *testing.T) {
 	if s, err := d.Status(d.ctx, 0); err != nil || s.States[conversion.StateMailed] != 4 || s.ToSend != 1 {
 		t.Errorf("status is %+v, %v; it follows what is done by hand", s, err)
 	}
+	signals, err := d.Signals(d.ctx)
+	d.must(err)
 	d.Exec(t, `SELECT recount()`)
 	d.tallies(0)
+	if now, err := d.Signals(d.ctx); err != nil || len(now) == 0 || !slices.Equal(now, signals) {
+		t.Errorf("the signals are %v, %v, and were %v", now, err, signals)
+	}
+	if s, err := d.Status(d.ctx, 0); err != nil || s.LastMinute == 0 {
+		t.Errorf("status is %+v, %v; mails went out in the last minute", s, err)
+	}
 }
 
 // A fold leaves one row for each batch, and of the mails of the last minute one
