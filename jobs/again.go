@@ -31,7 +31,7 @@ func (i *Inviter) Run(ctx context.Context) {
 
 // Invite looks once, and invites all subscribers whose day has begun.
 func (i *Inviter) Invite(ctx context.Context) error {
-	opened, err := exhaust(ctx, inviteSize, statementTimeout, func(ctx context.Context, limit int) (sql.Looked, error) {
+	opened, err := exhaust(ctx, inviteSize, func(ctx context.Context, limit int) (sql.Looked, error) {
 		return i.DB.InviteAgain(ctx, i.Keys, limit)
 	})
 	if opened > 0 {

@@ -32,7 +32,7 @@ func (c *Cleaner) Run(ctx context.Context) {
 
 // Clean looks once.
 func (c *Cleaner) Clean(ctx context.Context) error {
-	if _, err := exhaust(ctx, cleanSize, statementTimeout, c.DB.CleanUp); err != nil {
+	if _, err := exhaust(ctx, cleanSize, c.DB.CleanUp); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"time"
 
 	"bascule/sql"
 )
@@ -22,9 +21,6 @@ type Expirer struct {
 // many are fast, and whoever activates meanwhile hardly waits.
 const sweepSize = 16
 
-// sweepTimeout bounds one statement. On a loaded database a sweep is slow.
-const sweepTimeout = time.Minute
-
 // Run reminds, and sweeps until nothing is overdue. Wake-ups that come meanwhile have
 // nothing to do: sweeps side by side would take the slots of mails, and the processor of
 // activations, and be no faster.
@@ -33,14 +29,14 @@ func (e *Expirer) Run(ctx context.Context) error {
 		return nil
 	}
 	defer e.running.Unlock()
-	reminded, err := exhaust(ctx, sweepSize, sweepTimeout, e.DB.Remind)
+	reminded, err := exhaust(ctx, sweepSize, e.DB.Remind)
 	if reminded > 0 {
 		e.Log.Info("reminders are due", "count", reminded)
 	}
 	if err != nil {
 		return err
 	}
-	expired, err := exhaust(ctx, sweepSize, sweepTimeout, e.DB.Sweep)
+	expired, err := exhaust(ctx, sweepSize, e.DB.Sweep)
 	if expired > 0 {
 		e.Log.Info("requests expired", "count", expired)
 	}

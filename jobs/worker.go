@@ -67,11 +67,11 @@ func repeat(ctx context.Context, every time.Duration, log *slog.Logger, failure 
 	}
 }
 
-// exhaust looks until fewer rows than size are found. Each look ends within limit. It
-// returns how much they did.
-func exhaust(ctx context.Context, size int, limit time.Duration, look func(context.Context, int) (sql.Looked, error)) (done int, err error) {
+// exhaust looks until fewer rows than size are found. Each look ends within
+// statementTimeout. It returns how much they did.
+func exhaust(ctx context.Context, size int, look func(context.Context, int) (sql.Looked, error)) (done int, err error) {
 	for found := size; found == size && err == nil; {
-		ctx, cancel := context.WithTimeout(ctx, limit)
+		ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 		var l sql.Looked
 		l, err = look(ctx, size)
 		cancel()
