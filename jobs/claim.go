@@ -20,8 +20,8 @@ type holding struct {
 	done  chan struct{}
 }
 
-// renewEvery leaves three quarters of the lease to write down outcomes when a renewal
-// fails.
+// renewEvery leaves half of the lease to write down outcomes when a renewal fails, which
+// may take as long again.
 const renewEvery = sql.Lease / 4
 
 // These limits say how long a worker may use the database after it was told to stop, in

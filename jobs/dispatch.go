@@ -21,6 +21,8 @@
 //	address                ─▶ notice to the contact address (interactive)
 //	forgotten password     ─▶ mail with a code for a new one (interactive)
 //	password changed       ─▶ notice to its owner (interactive)
+//	another identifier     ─▶ mail with a code to it (interactive)
+//	identifier changed     ─▶ notice to the one before (interactive)
 //	strangers guess        ─▶ notice to the owner, once a day (interactive)
 package jobs
 

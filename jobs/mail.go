@@ -112,7 +112,7 @@ type window struct {
 	lane    sql.Lane
 	pace    *pace
 	probe   bool // one mail, although the breaker is open
-	another bool // a mail that was not refused without a clear reason
+	another bool // see sql.Window
 
 	tried bool          // its start
 	known int64         // the ends before it
@@ -157,8 +157,8 @@ func (w *window) shared() *lane {
 // handOverWithin is how long after the start of its window the hand-over of a mail may
 // begin. The deadline counts from that start and is printed to the minute (D4). If the
 // relay becomes slow when windows are large, the last mails are late. They certainly
-// did not go out, and are started anew with a full deadline. Slow statements make no mail
-// late, as the clock is read before the last of them; a slow COMMIT does.
+// did not go out, and are started anew with a full deadline. The statements that choose
+// the mails make none late; those that start them do, and a slow COMMIT.
 const handOverWithin = 5 * time.Second
 
 // stuckPause is how long a worker waits after a window of which it could record

@@ -247,7 +247,7 @@ func (db *DB) endCampaign(ctx context.Context, name string, to CampaignState, wh
 		done, err := db.endOpen(ctx, c.ID, to == CampaignClosed, actor, cmp.Or(why, byAdministrator), before)
 		n += done
 		if err != nil {
-			return n, fmt.Errorf("cancel requests of campaign %q; the same command goes on: %w", name, err)
+			return n, fmt.Errorf("end requests of campaign %q; the same command goes on: %w", name, err)
 		}
 	}
 	return n, nil

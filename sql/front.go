@@ -7,9 +7,9 @@ import (
 
 // A Front is how far the slots of a process have come in a lane, in the order in which
 // mails are due. The mails behind it are being handed over, so no slot looks at them
-// again. Two kinds of mails become due behind it: those of a dead worker, and those
-// of a long transaction. So reset it from time to time. It is safe for concurrent use.
-// A new Front lies before all that is due.
+// again. Some are due behind it all the same: those of a dead worker, those of a long
+// transaction, and those whose reason to wait has just ended. So reset it from time to
+// time. It is safe for concurrent use. A new Front lies before all that is due.
 type Front struct {
 	mu sync.Mutex
 	at time.Time

@@ -45,7 +45,7 @@ const SpaceSession = time.Hour
 type Identifier struct {
 	SpaceID   int64                    `db:"space_id"`
 	RequestID int64                    `db:"request_id"` // the request that switched it
-	Email     string                   `db:"email"`      // as typed at the switch
+	Email     string                   `db:"email"`      // as typed
 	Password  conversion.Hash          `db:"password_hash"`
 	Question  conversion.TrustQuestion `db:"question"`
 	Answer    conversion.Hash          `db:"answer_hash"`

@@ -21,7 +21,7 @@ type Window struct {
 	Lane     Lane
 	Limit    int
 	Probe    bool          // although the breaker is open
-	Another  bool          // no mail that was refused without a clear reason (D11)
+	Another  bool          // no mail that met the breaker's refusals (D11)
 	Lifetime time.Duration // of an activation code (R21)
 	Keys     *conversion.Keyring
 	Help     Assistance // reminders wait for it (D16); nil: they do not wait

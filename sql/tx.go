@@ -73,8 +73,8 @@ func (db *DB) begin(ctx context.Context, options *stdsql.TxOptions) (*sqlx.Tx, e
 	}
 }
 
-// again runs f once more if PostgreSQL ended its statement or transaction for the sake
-// of another one.
+// again runs f, txAttempts times at the most while PostgreSQL ends its statement or
+// transaction for the sake of another one.
 func again(f func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := f()

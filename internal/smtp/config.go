@@ -63,8 +63,8 @@ type Limits struct {
 	PerConn int           // messages over one connection
 }
 
-// DefaultLimits are the limits of RFC 5321 §4.5.3.2, if it has one. Giving up on the
-// reply to the dot means a doubt, and perhaps a second copy: hence 10 min.
+// DefaultLimits wait for the replies to a message as RFC 5321 §4.5.3.2 asks. Giving up on
+// the reply to the dot means a doubt, and perhaps a second copy: hence 10 min.
 func DefaultLimits() Limits {
 	return Limits{
 		Connect: time.Minute,

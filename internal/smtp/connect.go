@@ -248,8 +248,8 @@ func mechanisms(encrypted bool) []mechanism {
 	return []mechanism{cram, plain, login}
 }
 
-// maxChallenges is more than any of the mechanisms needs.
-const maxChallenges = 3
+// maxLines is how many lines LOGIN takes, more than the other mechanisms.
+const maxLines = 3
 
 func (s *session) auth(m mechanism, c Credentials) Outcome {
 	encode := base64.StdEncoding.EncodeToString
@@ -257,7 +257,7 @@ func (s *session) auth(m mechanism, c Credentials) Outcome {
 	if m.initial {
 		line += " " + encode([]byte(m.response(c, 0, nil)))
 	}
-	for step := range maxChallenges {
+	for step := range maxLines {
 		r, err := s.exchange(line, s.limits.Connect)
 		if err != nil {
 			return s.fail(StageAuth, err)

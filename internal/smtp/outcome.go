@@ -102,8 +102,8 @@ func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.String()) }
 //   - A status code of another class than the reply's (550 4.1.1, 450 5.1.1)
 //     contradicts it. The reply code decides whether the refusal is for good, and
 //     the status code clears up nothing: Later or Unclear.
-//   - 5.2.3 (message too large) and later codes of the family X.2.x do not say
-//     that the mailbox is gone: Unclear.
+//   - 5.2.3 (message too large) and codes of the family X.2.x that D11 does not name
+//     do not say that the mailbox is gone: Unclear.
 //   - 5.1.7, 5.1.8 and Microsoft's 5.1.20 and 5.1.90 (our quota of a day) name the
 //     sender, that is us, though they stand in the family X.1.x: Unclear. A sender
 //     domain missing from DNS for an hour must not make a whole batch undeliverable.

@@ -11,8 +11,8 @@ import (
 type handler func(http.ResponseWriter, *http.Request) error
 
 const (
-	// requestPatience is how long the work for one request may take: twice the longest
-	// wait of any part of it, and time to spare.
+	// requestPatience is how long the work for one request may take: more than its waits
+	// together, of two seconds each.
 	requestPatience = 15 * time.Second
 	// maxBody is several times the longest valid form.
 	maxBody = 64 << 10

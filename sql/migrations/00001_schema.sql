@@ -22,14 +22,14 @@ CREATE TABLE campaign (
     tried      text        COLLATE "C" NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE  campaign IS 'A campaign stands above batches (D12). Its invitations start only while it is running.';
-COMMENT ON COLUMN campaign.why IS 'The reason of its state, in the words of the person who changed it.';
+COMMENT ON COLUMN campaign.why IS 'The reason of its state, in the words of who changed it: a person, or a worker (D15).';
 COMMENT ON COLUMN campaign.starts_at IS 'None of its invitations starts before this instant.';
 COMMENT ON COLUMN campaign.pilot IS 'The campaign pauses once this many of its invitations have started. Null: it does not.';
 COMMENT ON COLUMN campaign.per_day IS 'How many invitations start on a day in Paris at the most (D13). Null: no limit.';
 COMMENT ON COLUMN campaign.min_help IS 'How many minutes of assistance the lifetime of a code holds at the least (D14). Null: it does not matter.';
 COMMENT ON COLUMN campaign.again IS 'How many times the campaign invites a subscriber again whose code expired (D16).';
-COMMENT ON COLUMN campaign.open_until IS 'Before this instant an invitation that starts has enough assistance ahead. A release looks ahead a minute. Null: assistance does not matter.';
-COMMENT ON COLUMN campaign.watched_from IS 'Errors since this instant count towards stopping the campaign (D15).';
+COMMENT ON COLUMN campaign.open_until IS 'Before this instant an invitation that starts has enough assistance ahead. A release looks one to two minutes ahead. Null: assistance does not matter.';
+COMMENT ON COLUMN campaign.watched_from IS 'Signals since this instant count towards stopping the campaign (D15).';
 COMMENT ON COLUMN campaign.message IS 'A paragraph of the administration''s own in its invitations and reminders; '''' for none.';
 COMMENT ON COLUMN campaign.tried IS 'Digest of the texts of the latest trial that was sent to somebody; '''' for none.';
 CREATE UNIQUE INDEX campaign_name ON campaign (lower(name));
@@ -382,7 +382,7 @@ COMMENT ON COLUMN obligation.message_date IS 'The Date of the mail, kept while a
 COMMENT ON COLUMN obligation.attempts IS 'Refusals that count towards giving up (D11).';
 COMMENT ON COLUMN obligation.interruptions IS 'Doubts recorded: copies of one Message-ID are at most one more (I5).';
 COMMENT ON COLUMN obligation.happened_at IS 'The instant of the event that a notice tells, or of the request for a new password; null for other mails.';
-COMMENT ON COLUMN obligation.blame IS 'Whose fault a refusal of its mail without a clear reason is (D11). open: unknown, as no mail got through since. excused: the relay''s, so its attempt was given back, once. own: the recipient''s, as another mail got through, or as it was refused again after it was excused. Null: there was no such refusal.';
+COMMENT ON COLUMN obligation.blame IS 'Whose fault a refusal of its mail without a clear reason is (D11). open: unknown, as no mail got through since. excused: the relay''s, so its attempt was given back, once; or the relay refused us. own: the recipient''s, as another mail got through, or as it was refused again after it was excused. Null: there was no such refusal.';
 CREATE INDEX obligation_due ON obligation (lane, due_at, id);
 CREATE INDEX obligation_blame ON obligation (blame, id) WHERE blame IS NOT NULL;
 
