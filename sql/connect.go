@@ -100,6 +100,6 @@ var remedies = map[pqerror.Code]string{
 
 const (
 	anotherSchema = "the schema is not the one of this program: run `bascule migrate`"
-	standby       = "this server is a standby, or read-only: give the primary"
+	standby       = "this server is a standby, or read-only (default_transaction_read_only): give the primary, or have that RESET"
 	stopped       = "the server was stopped: try again when it is back"
 )

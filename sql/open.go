@@ -14,26 +14,37 @@ import (
 // caller closes it. No error repeats the URL, as any part of it may be a mistyped
 // password.
 func Open(ctx context.Context, url string, conns int) (*DB, error) {
-	return open(ctx, &connector{url: url, settings: durable}, conns)
+	return open(ctx, &connector{url: url, settings: own}, conns)
 }
 
 // OpenPages is Open for pages. Each statement is prepared once and goes by the indexes.
 // None waits longer for a lock than PagePatience: then it returns ErrBusy and has
 // changed nothing.
 func OpenPages(ctx context.Context, url string, conns int) (*DB, error) {
-	settings := fmt.Sprintf("%s; %s; SET lock_timeout = %d", durable, byIndex, PagePatience.Milliseconds())
+	settings := fmt.Sprintf("%s; %s; SET lock_timeout = %d", own, byIndex, PagePatience.Milliseconds())
 	return open(ctx, &connector{url: url, settings: settings, serves: true}, conns)
 }
 
 // OpenWork is Open for workers: each statement is prepared once and goes by the indexes.
 func OpenWork(ctx context.Context, url string, conns int) (*DB, error) {
-	return open(ctx, &connector{url: url, settings: durable + "; " + byIndex, serves: true}, conns)
+	return open(ctx, &connector{url: url, settings: own + "; " + byIndex, serves: true}, conns)
 }
 
-// durable undoes a setting of the role or the database. With it a COMMIT would return
-// before it is on the disk, and a crash of PostgreSQL would forget a switch (R4) or the
-// start of a mail (I5).
-const durable = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+// own undoes settings of the role or the database (ALTER ROLE … SET) under which the
+// product would not hold what it promises:
+//   - synchronous_commit: a COMMIT would return before it is on the disk, and a crash of
+//     PostgreSQL would forget a switch (R4) or the start of a mail (I5).
+//   - default_transaction_isolation: who has waited for a lock has to see what its holder
+//     has committed.
+//   - the timeouts: an import takes minutes, also between two statements. The limits of
+//     our patience are our own.
+//   - TimeZone: a day would have 23 hours once a year, and a code of 60 days be refused.
+//
+// PostgreSQL 14 knows no transaction_timeout.
+const own = `SELECT set_config(name, ours, false) FROM (VALUES ('synchronous_commit', 'on'),
+	('default_transaction_isolation', 'read committed'), ('TimeZone', 'UTC'), ('statement_timeout', '0'), ('lock_timeout', '0'),
+	('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'), ('transaction_timeout', '0')) AS s (name, ours)
+	WHERE current_setting(name, true) <> ours AND (name <> 'synchronous_commit' OR current_setting(name) = 'off')`
 
 // byIndex leaves the planner no choice. Statements of workers and pages find a bounded
 // number of rows by their keys. Without statistics, the planner could choose to read a
@@ -72,13 +83,20 @@ func (db *DB) greet(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	var own int
-	err = conn.QueryRowContext(ctx, process).Scan(&own)
+	var backend int
+	var replica bool
+	err = conn.QueryRowContext(ctx, `SELECT pg_backend_pid(), current_setting('session_replication_role') = 'replica'`).Scan(&backend, &replica)
+	if err == nil && replica {
+		err = errReplica
+	}
 	for try := 0; try < poolerTries && err == nil; try++ {
-		err = db.checkSession(ctx, conn, own)
+		err = db.checkSession(ctx, conn, backend)
 	}
 	return err
 }
+
+var errReplica = errors.New("its sessions start with session_replication_role = replica, so that triggers do not run and nothing is counted:" +
+	" have a superuser say ALTER ROLE … RESET session_replication_role, or ALTER DATABASE … RESET session_replication_role")
 
 // poolerTries is how often a pooler is put to the test: it may give the same process again
 // by chance, while other clients are busy.
@@ -89,10 +107,10 @@ const process = `SELECT pg_backend_pid()`
 var errPooler = errors.New("it leads to a pooler that lends connections for one transaction only, and would run what other clients prepared:" +
 	" have it pool sessions (PgBouncer: pool_mode = session), or give PostgreSQL's own address")
 
-// checkSession returns errPooler if another process than own answers conn, also while another
-// connection is in a transaction, or if own answers that one, too.
-func (db *DB) checkSession(ctx context.Context, conn *stdsql.Conn, own int) error {
-	if err := answeredBy(ctx, conn, own); err != nil {
+// checkSession returns errPooler if another process than backend answers conn, also while another
+// connection is in a transaction, or if backend answers that one, too.
+func (db *DB) checkSession(ctx context.Context, conn *stdsql.Conn, backend int) error {
+	if err := answeredBy(ctx, conn, backend); err != nil {
 		return err
 	}
 	tx, err := db.begin(ctx, &stdsql.TxOptions{ReadOnly: true}) // a standby begins no other
@@ -101,19 +119,19 @@ func (db *DB) checkSession(ctx context.Context, conn *stdsql.Conn, own int) erro
 	}
 	defer tx.Rollback()
 	other, err := get[int](ctx, tx, process)
-	if err == nil && other == own {
+	if err == nil && other == backend {
 		err = errPooler
 	}
 	if err != nil {
 		return err
 	}
-	return answeredBy(ctx, conn, own)
+	return answeredBy(ctx, conn, backend)
 }
 
-func answeredBy(ctx context.Context, conn *stdsql.Conn, own int) error {
+func answeredBy(ctx context.Context, conn *stdsql.Conn, backend int) error {
 	var answers int
 	err := conn.QueryRowContext(ctx, process).Scan(&answers)
-	if err == nil && answers != own {
+	if err == nil && answers != backend {
 		err = errPooler
 	}
 	return err

@@ -49,6 +49,53 @@ func TestCommitsAreDurable(t *testing.T) {
 	}
 }
 
+// What a role or a database sets counts for other programs alone: statements that wait or
+// take long are not cut off, who waited for a lock sees what was committed, days have 24 hours.
+func TestSettingsOfOthers(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	for name, opens := range openers {
+		for setting, want := range map[string]string{
+			"default_transaction_isolation=serializable":      "read committed",
+			"default_transaction_isolation=repeatable\\ read": "read committed",
+			"TimeZone=Pacific/Auckland":                       "UTC",
+			"statement_timeout=1min":                          "0",
+			"lock_timeout=1min":                               "0",
+			"idle_in_transaction_session_timeout=1min":        "0",
+			"idle_session_timeout=1min":                       "0",
+		} {
+			if name == "pages" && strings.HasPrefix(setting, "lock_timeout") {
+				want = "2s"
+			}
+			db, err := opens(d.ctx, under(d, setting), 1)
+			d.must(err)
+			var got string
+			set, _, _ := strings.Cut(setting, "=")
+			d.must(db.Pool().GetContext(d.ctx, &got, `SHOW `+set))
+			db.Close()
+			if got != want {
+				t.Errorf("%s, %s: %s, want %s", name, setting, got, want)
+			}
+		}
+	}
+}
+
+// Sessions in which triggers do not run are refused: nothing would be counted, and no
+// trigger would keep what is over.
+func TestSessionsWithoutTriggers(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	for name, opens := range openers {
+		db, err := opens(d.ctx, under(d, "session_replication_role=replica"), 1)
+		if err == nil {
+			db.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "RESET session_replication_role") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Pages and workers keep no connection that cannot write: it would stay in the pool when
 // the address has long led to the primary. Who only reads may use a standby.
 func TestReadOnly(t *testing.T) {
