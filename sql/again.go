@@ -16,7 +16,7 @@ var takeReinvitations string
 
 // InviteAgain opens new requests after up to limit expired ones whose time has come, as
 // Retry does without names (D16). Their campaigns hold the invitations. While an import
-// is at work it does nothing, so nobody waits for it.
+// is at work it does nothing.
 func (db *DB) InviteAgain(ctx context.Context, keys *conversion.Keyring, limit int) (l Looked, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
 		l = Looked{}

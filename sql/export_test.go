@@ -11,8 +11,12 @@ const RowByRow = rowByRow
 
 var ReportRequests = reportRequests
 
-// ImportLock is what imports wait for each other by.
-const ImportLock = importLock
+// ImportLock is what imports wait for each other by. The locks of other commands are
+// below it, down to SpaceLocks.
+const (
+	ImportLock = importLock
+	SpaceLocks = spaceLocks
+)
 
 // Pool is the pool of connections itself.
 func (db *DB) Pool() *sqlx.DB { return db.x }

@@ -214,6 +214,28 @@ func TestChosenAgainAfterBounce(t *testing.T) {
 	}
 }
 
+// D8: no command keeps a certificate holder from opting: the lock of no space is one of
+// those of imports, keys, persons and the like.
+func TestLocksOfSpaces(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	held, err := d.Raw.Begin()
+	d.must(err)
+	defer held.Rollback()
+	for i := range 8 {
+		d.invite(number(i), fmt.Sprintf("a%d@duvallon.example", i))
+	}
+	for lock := sql.ImportLock; lock > sql.SpaceLocks; lock-- {
+		_, err := held.Exec(`SELECT pg_advisory_xact_lock($1)`, lock)
+		d.must(err)
+	}
+	for i := range 8 {
+		if _, err := d.opt(number(i), fmt.Sprintf("b%d@duvallon.example", i)); err != nil {
+			t.Errorf("space %d: %v", i, err)
+		}
+	}
+}
+
 // D8: the form of a certificate holder that is sent twice changes nothing the
 // second time; at the deadline of the open request, not before, another begins.
 func TestOptionTwice(t *testing.T) {

@@ -97,9 +97,8 @@ func optIn(ctx context.Context, tx *sqlx.Tx, o Option) (Choice, error) {
 	return s.opt(ctx, tx, o, credentials)
 }
 
-// spaceLock is the advisory lock of a space. The locks of requests are their ids, which
-// are positive. -1 is the imports' lock.
-func spaceLock(space int64) int64 { return -1 - space }
+// spaceLock is the advisory lock of a space.
+func spaceLock(space int64) int64 { return spaceLocks - space }
 
 type lockedSpace struct {
 	Now        time.Time `db:"now"`

@@ -163,6 +163,7 @@ const (
 	keyLock                // processes that bring keys
 	foldLock               // one process at a time folds the tally
 	personLock             // changes of who may act
+	spaceLocks             // those of spaces are below
 )
 
 const (

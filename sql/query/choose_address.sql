@@ -1,6 +1,6 @@
 -- Points open request $1 at the address $2 with key $3, by another mail with another code (D1, D8). $4 to $7 are password
--- hash, question, answer hash and form, $8 is the instant. $9 tells whether the address is another one than those before;
--- $10 such addresses are allowed, and a notice tells the contact. $11 tells whether the certificate holder chose: the codes
+-- hash, question, answer hash and form, $8 is the instant. $9 tells whether the address counts as another one: $10 of them
+-- are allowed, and a notice tells the contact. $11 tells whether the certificate holder chose: the codes
 -- before are dead then, and a mail that was still queued moves to the interactive queue. Otherwise somebody did who typed
 -- the contact's code: it stays good to open the identifiers, and an address chosen before is given up.
 WITH chosen AS (
