@@ -1,7 +1,7 @@
 // Package importer reads one spreadsheet of expiring certificates, checks it
 // completely, and hands its rows to the database as one batch (C1).
 //
-// A file is read once. The pass that checks it (archive, XML, limits) spools its rows
+// A file is parsed once. The pass that checks it (archive, XML, limits) spools its rows
 // to a temporary file, and all later passes read the spool. So nothing of a damaged
 // file is believed, and memory does not grow with the file. xlsx and CSV differ only up
 // to the spool.

@@ -38,8 +38,8 @@ type ProvenCode struct {
 	Submission string // the form that the request took last, "" if none
 }
 
-// FindCode looks an address and a code up. It takes one index probe, whether the code
-// is known or not. A right code of a started mail is accepted, whatever became of the
+// FindCode looks an address and a code up. It takes one index probe for each key,
+// whether the code is known or not. A right code of a started mail is accepted, whatever became of the
 // mail. FindCode then marks the mail as mailed, which stops repetitions. It returns
 // conversion.ErrCodeRefused if the code is wrong, expired or void, and ErrBusy if
 // somebody else holds the code. For a right code typed too late it returns a *LateCode.

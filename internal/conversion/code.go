@@ -80,7 +80,7 @@ func (c Code) Equal(other Code) bool {
 	return c.symbols != "" && hmac.Equal([]byte(c.symbols), []byte(other.symbols))
 }
 
-// Nonce is the random part of a request's codes, 16 bytes.
+// Nonce is the random part of a code, 16 bytes.
 type Nonce [16]byte
 
 // Tag finds a code in the database without telling it.

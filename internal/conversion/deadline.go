@@ -9,7 +9,7 @@ import (
 // DefaultCodeLifetime is how long a code is good for (R21).
 const DefaultCodeLifetime = 48 * time.Hour
 
-// ResetLifetime is how long the code for a new password is good for (R31).
+// ResetLifetime is how long the code for a new password or identifier is good for (R31).
 const ResetLifetime = 30 * time.Minute
 
 // Paris is the time zone of everything a subscriber or an administrator reads (R23).

@@ -245,7 +245,7 @@ func (m *making) day(at time.Time) *Day {
 	return &m.plan.Days[len(m.plan.Days)-1]
 }
 
-// add joins a part to the one before, if it goes on from the hour before.
+// add joins a part to the one before, if both are of the same group.
 func (d *Day) add(part conversion.PendingGroup) {
 	if n := len(d.Parts); n > 0 {
 		last := &d.Parts[n-1]

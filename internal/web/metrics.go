@@ -64,7 +64,7 @@ func (m *metrics) request(method, route string, status int, took time.Duration) 
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
 }
 
-// outcome is how a submission to /activation ended.
+// outcome is how a submission to /activation or /espace/identifiants ended.
 type outcome string
 
 const (

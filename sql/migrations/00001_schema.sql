@@ -231,7 +231,7 @@ COMMENT ON COLUMN code.purpose IS 'identify: it opens the identifiers screen. ac
 COMMENT ON COLUMN code.email IS 'The address that it is mailed to and proves.';
 COMMENT ON COLUMN code.key_id IS 'The key of SECRET_KEY that makes it.';
 COMMENT ON COLUMN code.nonce IS 'Its random part.';
-COMMENT ON COLUMN code.tag IS 'Finds the code without telling it: 8 bytes of an HMAC under a key that the database does not hold. An import writes it, otherwise the start of its mail.';
+COMMENT ON COLUMN code.tag IS 'Finds the code without telling it: 8 bytes of an HMAC under a key that the database does not hold. An import writes that of a first code, the start of its mail that of any other.';
 COMMENT ON COLUMN code.resends IS 'How often an administrator had it sent again; three times at most (D3).';
 COMMENT ON COLUMN code.doubts IS 'How often the fate of its mail was in doubt: copies of one Message-ID are at most one more (I5).';
 COMMENT ON COLUMN code.in_doubt IS 'Mailed as far as can be known: the relay''s answer was lost three times.';
