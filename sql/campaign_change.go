@@ -216,25 +216,28 @@ var openOfCampaign string
 // ErrNoCampaign or a *CampaignStateError. If a call breaks off, the next one finishes
 // its work.
 func (db *DB) CancelCampaign(ctx context.Context, name, why, actor string) (n int64, err error) {
-	return db.endCampaign(ctx, name, CampaignCancelled, why, actor, CampaignPrepared, CampaignRunning, CampaignPaused, CampaignCancelled)
+	return db.endCampaign(ctx, name, CampaignCancelled, why, actor, CampaignPrepared, CampaignRunning, CampaignPaused)
 }
 
 // CloseCampaign ends a campaign, and its invitations whose code never started. It sends
 // nothing more. What subscribers chose goes on. A code that was mailed is good until its
 // deadline. It returns the same as CancelCampaign.
 func (db *DB) CloseCampaign(ctx context.Context, name, why, actor string) (n int64, err error) {
-	return db.endCampaign(ctx, name, CampaignClosed, why, actor, CampaignPrepared, CampaignRunning, CampaignPaused, CampaignCancelled, CampaignClosed)
+	return db.endCampaign(ctx, name, CampaignClosed, why, actor, CampaignPrepared, CampaignRunning, CampaignPaused, CampaignCancelled)
 }
 
 // endChunk is how many requests end in one transaction. It bounds how long imports and
 // activations wait for the locks.
 const endChunk = 5_000
 
-// endCampaign ends the campaign before its requests, so that nothing starts any more.
+// endCampaign ends the campaign before its requests, so that nothing starts any more. One
+// that has ended so already keeps its reason.
 func (db *DB) endCampaign(ctx context.Context, name string, to CampaignState, why, actor string, from ...CampaignState) (n int64, err error) {
 	var c Campaign
 	err = db.changeCampaign(ctx, name, func(tx *sqlx.Tx, found Campaign) error {
-		c = found
+		if c = found; c.State == to {
+			return nil
+		}
 		if err := move(ctx, tx, c, to, why, actor, from...); err != nil {
 			return err
 		}

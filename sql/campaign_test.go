@@ -143,11 +143,12 @@ func TestCancelCampaign(t *testing.T) {
 	d.launch("wrong", sql.CampaignSettings{Pilot: 2})
 	d.must(d.activate(d.mail(d.latest(number(0)))))
 	mailed := d.mail(d.latest(number(1)))
-	for i, want := range []int64{3, 0} {
-		if n, err := d.CancelCampaign(d.ctx, "wrong", "the wrong file", "admin"); n != want || err != nil {
-			t.Errorf("call %d ended %d requests, error %v, want %d", i, n, err, want)
+	for i, why := range []string{"the wrong file", "once more"} {
+		if n, err := d.CancelCampaign(d.ctx, "wrong", why, "admin"); n != []int64{3, 0}[i] || err != nil {
+			t.Errorf("call %d ended %d requests, error %v", i, n, err)
 		}
 	}
+	d.endedOnce("wrong", sql.CampaignCancelled, "the wrong file")
 	if _, err := d.FindCode(d.ctx, d.keys, mailed.email, mailed.code); !errors.Is(err, conversion.ErrCodeRefused) {
 		t.Errorf("the mailed code: %v", err)
 	}
@@ -167,6 +168,16 @@ func TestCancelCampaign(t *testing.T) {
 	}
 	d.tallies(0)
 	d.sound()
+}
+
+// endedOnce checks that a campaign keeps the reason for which it ended first, and that its
+// log tells that end alone (I9).
+func (d *desk) endedOnce(name string, state sql.CampaignState, why string) {
+	d.t.Helper()
+	if got := d.Text(d.t, `SELECT string_agg(c.why || ', ' || a.why, '; ') FROM campaign c JOIN campaign_audit a ON a.campaign_id = c.id AND a.event = $2
+		WHERE c.name = $1`, name, state); got != why+", "+why {
+		d.t.Errorf("it is %s, and its log says: %s", state, got)
+	}
 }
 
 // D12: a space that another campaign's request switched, or its holder's own, counts as
@@ -202,11 +213,12 @@ func TestCloseCampaign(t *testing.T) {
 	d.held("spring", rows(3)...)
 	d.launch("spring", sql.CampaignSettings{Pilot: 1})
 	mailed := d.mail(d.latest(number(0)))
-	for i, want := range []int64{2, 0} { // a call that broke off is made again
-		if n, err := d.CloseCampaign(d.ctx, "spring", "", "admin"); n != want || err != nil {
-			t.Errorf("call %d ended %d requests, error %v, want %d", i, n, err, want)
+	for i, why := range []string{"all is done", "", "once more"} { // a call that broke off is made again
+		if n, err := d.CloseCampaign(d.ctx, "spring", why, "admin"); n != []int64{2, 0, 0}[i] || err != nil {
+			t.Errorf("call %d ended %d requests, error %v", i, n, err)
 		}
 	}
+	d.endedOnce("spring", sql.CampaignClosed, "all is done")
 	if n := d.deliver(); n != 0 {
 		t.Errorf("%d mails left", n)
 	}
