@@ -210,6 +210,29 @@ func TestTooLate(t *testing.T) {
 	s.post(proof).expect(t, http.StatusUnprocessableEntity, late, again)
 }
 
+// R21: so does one who chose an address, also after the sweep took its reservation back.
+// A code that was void before its deadline stays a wrong one.
+func TestTooLateChosen(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	s.post(full(contact, "typo@a.example")).expect(t, http.StatusOK, mailSent)
+	typo := s.mailAgain(r)
+	s.post(full(contact, "other@a.example")).expect(t, http.StatusOK, mailSent)
+	other := s.mailAgain(r)
+	s.db.Shift(t, conversion.DefaultCodeLifetime)
+	for range 2 {
+		s.post(other).expect(t, http.StatusUnprocessableEntity, late, string(r.Number))
+		s.post(typo).expect(t, http.StatusUnprocessableEntity, refused)
+		if _, err := s.db.Sweep(t.Context(), 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if state := s.db.Text(t, `SELECT (expired_at IS NOT NULL)::text FROM request WHERE id = $1`, r.ID); state != "true" {
+		t.Fatal("nothing was swept")
+	}
+}
+
 // R27, R31: the browser of a subscriber who has just activated the space is no stranger
 // to it. Whatever strangers do, that browser gets in, and gets a new password.
 func TestActivationMakesKnown(t *testing.T) {

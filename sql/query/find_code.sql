@@ -1,5 +1,5 @@
 -- Finds the codes with one of the tags $1, each with its request and its space. pending is another address whose own code
--- is on its way.
+-- is on its way. An expiry, too, makes void what reserves an address: that code is late like any other.
 WITH tagged AS MATERIALIZED (
     SELECT request_id, generation FROM code WHERE tag = ANY ($1)
 ), found AS MATERIALIZED ( -- at most one row; the planner does not know this
@@ -15,7 +15,7 @@ SELECT c.request_id, c.generation, c.purpose, c.email, c.key_id, c.nonce, coales
        r.other_addresses,
        EXISTS (SELECT FROM request_code o WHERE o.space_id = s.id AND is_open(o) AND o.email_key = c.email_key
                AND (o.expires_at IS NULL OR o.expires_at > (SELECT bascule_now()))) AS renewed,
-       c.void_at IS NULL AND coalesce(c.expires_at <= (SELECT bascule_now()), false) AS late,
+       coalesce(c.expires_at <= CASE WHEN c.void_at IS NULL THEN (SELECT bascule_now()) WHEN c.void_at = r.expired_at THEN c.void_at END, false) AS late,
        coalesce(n.expires_at > (SELECT bascule_now()), true) AS pending_stands,
        EXISTS (SELECT FROM code i WHERE i.request_id = r.id AND i.purpose = 'identify'
                AND (i.void_at IS NULL OR i.void_at = r.activated_at)) AS contact_stands,
