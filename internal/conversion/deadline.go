@@ -30,11 +30,17 @@ var frenchMonths = [...]string{"janvier", "février", "mars", "avril", "mai", "j
 
 // FrenchTime writes an instant as "mercredi 25 novembre 2026 à 8 h 00", in Paris time,
 // rounded down to the minute. A printed deadline is never later than the real one (D4).
-// In the hour that comes twice, one night in October, the text does not tell the first
-// from the second.
+// In the hour that comes twice, one night in October, it tells the first from the second.
 func FrenchTime(t time.Time) string {
 	t = t.In(Paris)
-	return fmt.Sprintf("%s à %d h %02d", FrenchDate(t), t.Hour(), t.Minute())
+	said := fmt.Sprintf("%s à %d h %02d", FrenchDate(t), t.Hour(), t.Minute())
+	switch t.Hour() {
+	case t.Add(time.Hour).Hour():
+		return said + ", heure d’été"
+	case t.Add(-time.Hour).Hour():
+		return said + ", heure d’hiver"
+	}
+	return said
 }
 
 // FrenchDate writes the day of an instant as "mercredi 25 novembre 2026", in

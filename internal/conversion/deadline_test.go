@@ -18,8 +18,9 @@ func TestFrenchTime(t *testing.T) {
 		{"the year is that of Paris", "2026-12-31T23:00:00Z", "vendredi 1er janvier 2027 à 0\u00a0h\u00a000"},
 		{"before the spring change", "2026-03-29T00:59:59Z", "dimanche 29 mars 2026 à 1\u00a0h\u00a059"},
 		{"after the spring change", "2026-03-29T01:00:00Z", "dimanche 29 mars 2026 à 3\u00a0h\u00a000"},
-		{"before the autumn change", "2026-10-25T00:30:00Z", "dimanche 25 octobre 2026 à 2\u00a0h\u00a030"},
-		{"the same hour again", "2026-10-25T01:30:00Z", "dimanche 25 octobre 2026 à 2\u00a0h\u00a030"},
+		{"two hours before the autumn change", "2026-10-24T23:59:00Z", "dimanche 25 octobre 2026 à 1\u00a0h\u00a059"},
+		{"before the autumn change", "2026-10-25T00:30:00Z", "dimanche 25 octobre 2026 à 2\u00a0h\u00a030, heure d’été"},
+		{"the same hour again", "2026-10-25T01:30:00Z", "dimanche 25 octobre 2026 à 2\u00a0h\u00a030, heure d’hiver"},
 		{"after the autumn change", "2026-10-25T02:00:00Z", "dimanche 25 octobre 2026 à 3\u00a0h\u00a000"},
 		{"another zone", "2026-08-14T23:30:00-10:00", "samedi 15 août 2026 à 11\u00a0h\u00a030"},
 		{"leap day", "2028-02-29T12:00:00Z", "mardi 29 février 2028 à 13\u00a0h\u00a000"},
@@ -55,14 +56,14 @@ func TestFrenchDate(t *testing.T) {
 }
 
 // D4: a printed deadline is never later than the real one, and less than a minute
-// earlier. The exception is the hour that comes twice: the text does not tell which of
-// the two it is.
+// earlier, in the hour that comes twice too: no other minute has its text.
 func TestFrenchTimeRoundsDown(t *testing.T) {
 	first, last := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	rapid.Check(t, func(t *rapid.T) {
 		at := time.Unix(rapid.Int64Range(first.Unix(), last.Unix()).Draw(t, "second"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanosecond"))
 		minute := at.Truncate(time.Minute)
-		if FrenchTime(at) != FrenchTime(minute) || FrenchTime(at) == FrenchTime(minute.Add(-time.Nanosecond)) || FrenchTime(at) == FrenchTime(minute.Add(time.Minute)) {
+		if FrenchTime(at) != FrenchTime(minute) || FrenchTime(at) == FrenchTime(minute.Add(-time.Nanosecond)) || FrenchTime(at) == FrenchTime(minute.Add(time.Minute)) ||
+			FrenchTime(at) == FrenchTime(at.Add(time.Hour)) {
 			t.Fatalf("%s is told as %q", at, FrenchTime(at))
 		}
 	})

@@ -266,7 +266,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// The pages tell a wait in their words, never shorter than it is.
+// R21: the pages tell a lifetime as people do, and a wait never shorter than it is.
 func TestFrenchWait(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "", time.Millisecond: "une seconde", time.Second: "une seconde", 1001 * time.Millisecond: "2\u00a0secondes", 2 * time.Second: "2\u00a0secondes", time.Minute: "une minute",
@@ -277,7 +277,7 @@ func TestFrenchWait(t *testing.T) {
 		}
 	}
 	for d, want := range map[time.Duration]string{
-		48 * time.Hour: "48\u00a0heures", time.Hour: "1\u00a0heure", 90 * time.Minute: "1\u00a0h\u00a030", 5 * time.Minute: "5\u00a0minutes", time.Second: "1\u00a0minute",
+		48 * time.Hour: "48\u00a0heures", 71 * time.Hour: "71\u00a0heures", 72 * time.Hour: "3\u00a0jours", 60 * 24 * time.Hour: "60\u00a0jours", 73 * time.Hour: "73\u00a0heures", time.Hour: "1\u00a0heure", 90 * time.Minute: "1\u00a0h\u00a030", 5 * time.Minute: "5\u00a0minutes", time.Second: "1\u00a0minute",
 	} {
 		if got := frenchDuration(d); got != want {
 			t.Errorf("%s: %q, want %q", d, got, want)

@@ -120,7 +120,7 @@ func machineTime(t time.Time) string {
 	return t.In(conversion.Paris).Truncate(time.Minute).Format(time.RFC3339)
 }
 
-// frenchDuration tells a lifetime in a sentence: "48 heures".
+// frenchDuration tells a lifetime in a sentence: "48 heures", or days from three on.
 func frenchDuration(d time.Duration) string {
 	h, m := int(d/time.Hour), int(d%time.Hour/time.Minute)
 	switch {
@@ -132,6 +132,8 @@ func frenchDuration(d time.Duration) string {
 		return fmt.Sprintf("%d\u00a0h\u00a0%02d", h, m)
 	case h == 1:
 		return "1\u00a0heure"
+	case h >= 72 && h%24 == 0:
+		return fmt.Sprintf("%d\u00a0jours", h/24)
 	}
 	return fmt.Sprintf("%d\u00a0heures", h)
 }
