@@ -431,6 +431,12 @@ func TestOrder(t *testing.T) {
 	d.held("spring",
 		in("LATER1", 0, "2031-06-01"), in("PAST01", 5, "2031-05-05"), in("SOON01", 5, "2031-05-06"), in("LATER2", 5, "2031-06-01"),
 		in("LAST01", 9, "2031-05-06"), in("FIRST1", 1, "2031-01-01"), in("FIRST2", 1, "2033-01-01"))
+	const lie = "FIRST1 FIRST2 PAST01 SOON01 LATER1 LATER2 LAST01" // whose mails leave together are neighbours
+	for _, place := range []string{"s.ctid", "r.ctid", "c.ctid", "r.id"} {
+		if got := d.Text(t, `SELECT string_agg(s.number, ' ' ORDER BY `+place+`) FROM space s JOIN request r ON r.space_id = s.id JOIN code c ON c.request_id = r.id`); got != lie {
+			t.Errorf("by %s they are %s, want %s", place, got, lie)
+		}
+	}
 	d.launch("spring", sql.CampaignSettings{})
 	want := []string{"FIRST2", "FIRST1", "SOON01", "LATER1", "LATER2", "PAST01", "LAST01"}
 	if got := d.start(10).numbers(); !slices.Equal(got, want) {

@@ -67,5 +67,6 @@ FROM (
             SELECT FROM dossier d WHERE d.number = t.number AND d.companies <> k.companies) ELSE false END AS contents
     ) AS same
     WHERE NOT EXISTS (SELECT FROM judged j WHERE j.line = t.line)
-    ORDER BY o.id, t.line -- what is changed lies in the order of the ids, what is new is made in that of the file (D13)
+    ORDER BY o.id, -- what is changed lies in the order of the ids
+             t.priority, t.expires, t.line -- what is new is made in the order in which it leaves (D13)
 ) AS j

@@ -9,5 +9,5 @@ FROM judged j LEFT JOIN LATERAL (
     WHERE NOT $4 AND campaign_is_open(l.campaign_id)
 ) AS c ON true
 WHERE j.round = $2 AND j.verdict = 'accepted' AND j.action = 'restart'
-ORDER BY j.line
+ORDER BY j.request_id
 ON CONFLICT DO NOTHING

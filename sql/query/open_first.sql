@@ -1,10 +1,11 @@
 -- Makes the new spaces, for batch $1 and campaign $2. Their requests wait for the campaign, with first codes of key id $3.
--- $4 is the actor. Imports run one at a time, nothing else makes spaces, and nobody else knows these yet.
+-- $4 is the actor. Imports run one at a time, nothing else makes spaces, and nobody else knows these yet. Rows lie in the
+-- order in which invitations leave: a window of mails visits neighbours.
 WITH made AS MATERIALIZED (
     SELECT bascule.now, j.space_id, j.request_id, s.*, d.companies
     FROM judged j JOIN staged s USING (line) LEFT JOIN dossier d USING (number), (SELECT bascule_now() AS now) AS bascule
     WHERE j.verdict = 'accepted' AND j.action = 'new'
-    ORDER BY j.line
+    ORDER BY j.space_id
 ), space AS (
     INSERT INTO space (id, number, holder, contact_email, contact_key, serial, issuer, certificate_expires, priority, companies, contents)
     OVERRIDING SYSTEM VALUE
