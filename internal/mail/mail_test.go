@@ -124,11 +124,11 @@ func samples(t testing.TB) map[string]Message {
 }
 
 // A line of a header that has an encoded word has 76 characters at the most (RFC 2047 §2),
-// whatever the subject, and reads back as it was.
+// whatever the subject, and reads back as it was. A subject begins on the line of its name.
 func TestHeaderWidth(t *testing.T) {
 	m := samples(t)["activation"]
 	for _, subject := range []string{
-		m.Subject, "", "plain", strings.Repeat("plain ", 30), strings.Repeat("é", 200), strings.Repeat("plain ", 20) + "é", "é" + strings.Repeat(" plain", 12),
+		m.Subject, "Espace abonné 00123456\u00a0: choisissez un nouveau mot de passe", "", "plain", strings.Repeat("plain ", 30), strings.Repeat("é", 200), strings.Repeat("plain ", 20) + "é", "é" + strings.Repeat(" plain", 12),
 		strings.Repeat("x", 80) + "é" + strings.Repeat("x", 80),
 	} {
 		m.Subject = subject
@@ -137,6 +137,9 @@ func TestHeaderWidth(t *testing.T) {
 			for _, line := range strings.Split(head, "\r\n") {
 				if strings.Contains(line, "=?") && len(line) > 76 {
 					t.Errorf("%d characters: %s", len(line), line)
+				}
+				if line == "Subject:" && subject != "" { // some programs show the fold as a space
+					t.Errorf("%q begins on the second line", subject)
 				}
 			}
 			parsed, err := devenv.Message{Raw: m.Bytes()}.Parse()

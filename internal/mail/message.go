@@ -15,8 +15,6 @@ import (
 	netmail "net/mail"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"bascule/internal/conversion"
 	"bascule/internal/text"
@@ -160,30 +158,38 @@ func (at boundary) close(b *bytes.Buffer) { b.WriteString("\r\n--" + string(at) 
 // space, and 75 characters at the most.
 const maxEncodedLine = 76
 
-// encodeSubject encodes a subject. Its first word leaves room for the name of the field,
-// which the library does not know of.
+// encodeSubject encodes a subject, as a whole if it is not plain. Its first word leaves
+// room for the name of the field, which the library does not know of: a value that begins
+// on the second line is shown with a space before it by some programs.
 func encodeSubject(s string) string {
-	const room = maxEncodedLine - len("Subject: =?utf-8?q??=")
-	encode := func(s string) string { return mime.QEncoding.Encode("utf-8", s) }
-	taken := 0
-	for i, r := range s {
-		if taken += encodedLen(r); taken > room {
-			first, rest := encode(s[:i]), encode(s[i:])
-			if first == s[:i] || rest == s[i:] { // a space beside plain text would be part of it
-				break
-			}
-			return first + " " + rest
-		}
+	if mime.QEncoding.Encode("utf-8", s) == s {
+		return s
 	}
-	return encode(s)
+	const begin, end = "=?utf-8?q?", "?="
+	var b strings.Builder
+	b.WriteString(begin)
+	room := maxEncodedLine - len("Subject: ") - len(begin+end)
+	for _, r := range s {
+		encoded := encodeRune(r)
+		if len(encoded) > room {
+			b.WriteString(end + " " + begin)
+			room = maxEncodedLine - len(" ") - len(begin+end)
+		}
+		b.WriteString(encoded)
+		room -= len(encoded)
+	}
+	return b.String() + end
 }
 
-// encodedLen is how many characters an encoded word needs for r, at the most.
-func encodedLen(r rune) int {
-	if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == ' ') {
-		return 1
+// encodeRune writes r for an encoded word.
+func encodeRune(r rune) string {
+	switch {
+	case r == ' ':
+		return "_"
+	case '!' <= r && r <= '~' && !strings.ContainsRune("=?_", r):
+		return string(r)
 	}
-	return len("=XX") * utf8.RuneLen(r)
+	return "=" + strings.ReplaceAll(fmt.Sprintf("% X", string(r)), " ", "=")
 }
 
 // writeHeader writes one field. Its value is ours, or was made harmless before. If it has
