@@ -206,6 +206,39 @@ func TestTwoDays(t *testing.T) {
 	}
 }
 
+// D16, D9: an open request whose address changes and changes back is not invited a second
+// time there within two days, whatever was excluded and lifted meanwhile. The address in
+// between is another one.
+func TestBackWithinTwoDays(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.Freeze(t, noon)
+	first := row(number(0), "a0@duvallon.example")
+	d.released("spring", first)
+	d.leave()
+	for _, r := range []sql.ImportRow{row(number(0), "typo@duvallon.example"), first} {
+		d.held("spring", r)
+		d.leave()
+	}
+	excluded := conversion.Excluded{Kind: conversion.ExcludedNumber, Key: number(0)}
+	_, err := d.Exclude(d.ctx, sql.Exclusion{Excluded: excluded, Reason: "call 12"}, "admin")
+	d.must(err)
+	_, err = d.Lift(d.ctx, excluded, "call 13", "admin")
+	d.must(err)
+	for _, c := range []struct {
+		after   time.Duration
+		address string
+		want    int
+	}{{48*time.Hour - time.Second, "a0", 1}, {48 * time.Hour, "a0", 2}, {48 * time.Hour, "typo", 1}} {
+		d.Freeze(t, noon.Add(c.after))
+		d.leave()
+		if n := d.count(`SELECT count(*) FROM code WHERE started_at IS NOT NULL AND email = $1`, c.address+"@duvallon.example"); n != c.want {
+			t.Errorf("after %s %s was invited %d times, want %d", c.after, c.address, n, c.want)
+		}
+	}
+	d.sound()
+}
+
 // D16: whatever the locale of the database, a window locks the numbers of its addresses
 // in the order in which outcomes do, that of their column: no two wait for each other.
 func TestAllowanceLocksInOrder(t *testing.T) {

@@ -402,15 +402,15 @@ COMMENT ON COLUMN held.not_before IS 'When its address may have another mail (D1
 CREATE INDEX held_order ON held (campaign_id, priority, expires, request_id) WHERE not_before IS NULL;
 CREATE INDEX held_waiting ON held (campaign_id, not_before) WHERE not_before IS NOT NULL;
 
--- Tells until when a space is not invited again at an address (D16). That is two days after the latest invitation there, by a
--- request before that one. Null: it may be at once.
-CREATE FUNCTION invited_until(space bigint, address text, before bigint) RETURNS timestamptz LANGUAGE sql VOLATILE
+-- Tells until when a space is not invited again at an address (D16). That is two days after the latest invitation there, of
+-- any of its requests. Null: it may be at once.
+CREATE FUNCTION invited_until(space bigint, address text) RETURNS timestamptz LANGUAGE sql VOLATILE
     SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off AS $$
     SELECT max(c.started_at) + interval '2 days' FROM request r, LATERAL (
         SELECT c.started_at FROM code c
         WHERE c.request_id = r.id AND c.purpose = 'identify' AND c.email_key = address AND c.mailed_at IS NOT NULL
           AND c.started_at > (SELECT bascule_now()) - interval '2 days' OFFSET 0) AS c
-    WHERE r.space_id = space AND r.id < before
+    WHERE r.space_id = space
 $$;
 
 CREATE TABLE allowance (

@@ -15,9 +15,9 @@ WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), old AS (
     INSERT INTO code (request_id, generation, purpose, email, email_key, key_id, nonce)
     SELECT id, generation, 'identify', email, email_key, key_id, nonce FROM redirected
 ), invited AS (
-    INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires)
-    SELECT id, generation, space_id, campaign_id, priority, expires FROM redirected WHERE campaign_id IS NOT NULL
-    ON CONFLICT (request_id) DO UPDATE SET generation = excluded.generation, priority = excluded.priority, expires = excluded.expires, not_before = NULL
+    INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires, not_before)
+    SELECT id, generation, space_id, campaign_id, priority, expires, invited_until(space_id, email_key) FROM redirected WHERE campaign_id IS NOT NULL
+    ON CONFLICT (request_id) DO UPDATE SET generation = excluded.generation, priority = excluded.priority, expires = excluded.expires, not_before = excluded.not_before
 ), due AS ( -- a request of no campaign
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
     SELECT 'bulk', 'code', space_id, id, generation, clock.now FROM redirected, clock WHERE campaign_id IS NULL

@@ -20,7 +20,7 @@ WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), line AS MATERIALIZED (
 ), again AS MATERIALIZED (
     SELECT id FROM named WHERE key IN (SELECT key FROM replaced)
 ), awake AS (
-    UPDATE held h SET not_before = invited_until(h.space_id, c.email_key, h.request_id)
+    UPDATE held h SET not_before = invited_until(h.space_id, c.email_key)
     FROM clock, request r JOIN code c ON c.request_id = r.id AND c.generation = r.generation
     WHERE r.space_id IN (SELECT id FROM again) AND h.request_id = r.id AND h.not_before > clock.now
 ), waiting AS MATERIALIZED (

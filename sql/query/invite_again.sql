@@ -11,7 +11,7 @@ WITH opened AS MATERIALIZED (
     SELECT id, 1, 'identify', email, email_key, $2, nonce, tag FROM opened
 ), held AS (
     INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires, not_before)
-    SELECT id, 1, space_id, campaign_id, priority, expires, invited_until(space_id, email_key, id) FROM opened
+    SELECT id, 1, space_id, campaign_id, priority, expires, invited_until(space_id, email_key) FROM opened
 )
 INSERT INTO audit (at, space_id, request_id, event, actor, why)
 SELECT (SELECT bascule_now()), space_id, id, 'requested', $3, 'batch ' || batch_id FROM opened

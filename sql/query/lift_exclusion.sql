@@ -17,7 +17,7 @@ WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), held AS MATERIALIZED (
     FROM held h, clock WHERE x.id = h.id
     RETURNING x.id
 ), awake AS (
-    UPDATE held h SET not_before = invited_until(h.space_id, c.email_key, h.request_id)
+    UPDATE held h SET not_before = invited_until(h.space_id, c.email_key)
     FROM clock, request r JOIN code c ON c.request_id = r.id AND c.generation = r.generation
     WHERE r.space_id IN (SELECT space_id FROM named) AND h.request_id = r.id AND h.not_before > clock.now
 ), waiting AS MATERIALIZED (

@@ -16,7 +16,7 @@ WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), opened AS (
     FROM opened o JOIN space s ON s.id = o.space_id
 ), invited AS (
     INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires, not_before)
-    SELECT o.id, o.generation, s.id, o.campaign_id, s.priority, s.certificate_expires, CASE WHEN NOT $3 THEN invited_until(s.id, s.contact_key, o.id) END
+    SELECT o.id, o.generation, s.id, o.campaign_id, s.priority, s.certificate_expires, CASE WHEN NOT $3 THEN invited_until(s.id, s.contact_key) END
     FROM opened o JOIN space s ON s.id = o.space_id WHERE o.campaign_id IS NOT NULL
 ), due AS ( -- a request after the certificate holder's own is of no campaign
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
