@@ -17,10 +17,10 @@ var (
 )
 
 // counts tells whether the mail is one of those that its address may have on a day:
-// one of a campaign, to an address that several spaces share. Of one space alone no
-// campaign has so many mails. What may have gone out already goes on.
+// one of a campaign, to an address that several spaces share, or shared today. Of one
+// space alone no campaign has so many mails. What may have gone out already goes on.
 func (m *Mail) counts() bool {
-	return m.CampaignID != 0 && m.Sharing > 1 && m.Interruptions == 0 && !m.Started
+	return m.CampaignID != 0 && (m.Sharing > 1 || m.Counted) && m.Interruptions == 0 && !m.Started
 }
 
 // An allowance is how many of the mails that want to go to an address today may.

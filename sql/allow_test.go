@@ -279,3 +279,28 @@ func TestFiveOfAnAddressThatIsShared(t *testing.T) {
 		d.sound()
 	}
 }
+
+// D16: an address that several spaces shared today has five mails, although the last of
+// them has it alone by then.
+func TestFiveOfAnAddressThatWasShared(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.Freeze(t, noon)
+	d.released("spring", firm(5)...)
+	d.leave()
+	for i := range 5 {
+		d.held("spring", row(number(i), fmt.Sprintf("own%d@duvallon.example", i), serial(fmt.Sprintf("f%d", i))))
+	}
+	d.held("spring", row(number(5), "cabinet@duvallon.example"))
+	for _, c := range []struct {
+		at   time.Time
+		want int // mails to the address
+	}{{noon, 5}, {midnight(noon.AddDate(0, 0, 1)), 6}} {
+		d.Freeze(t, c.at)
+		d.leave()
+		if n := d.count(`SELECT count(*) FROM code WHERE started_at IS NOT NULL AND email = 'cabinet@duvallon.example'`); n != c.want {
+			t.Errorf("%s: %d mails left, want %d", c.at, n, c.want)
+		}
+	}
+	d.sound()
+}

@@ -19,6 +19,7 @@ var (
 type contact struct {
 	Sharing int  `db:"sharing"` // certificate spaces with this contact address, 1001 at most (D2)
 	Taken   bool `db:"taken"`   // the address is the identifier of a password space already (R6)
+	Counted bool `db:"counted"` // today's mails to the address are, as spaces shared it (D16)
 }
 
 // contactsOf tells about contact addresses, by their keys.
