@@ -171,6 +171,44 @@ func TestAgainElsewhere(t *testing.T) {
 	}
 }
 
+// D16: a campaign invites again as often as it says now. Who it once did not want to invite
+// is invited on the day that was the next as the code expired, if it is ahead, unless another
+// request is open or the space is switched.
+func TestAgainIsRaised(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	expired := time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
+	set := func(again, want int) {
+		t.Helper()
+		d.must(d.SetCampaign(d.ctx, "spring", func(s *sql.CampaignSettings) { s.Again = again }, "admin"))
+		if p, err := d.Progress(d.ctx, "spring"); err != nil || p.ToInvite != want {
+			t.Errorf("with %d times %d are to be invited again, error %v, want %d", again, p.ToInvite, err, want)
+		}
+		d.tallies(0)
+		d.sound()
+	}
+	d.lapsed(4, 0, expired, 60)
+	set(1, 4)
+	set(0, 0)
+	_, err := d.RetryNumber(d.ctx, conversion.SubscriberNumber(number(3)), d.keys)
+	d.must(err)
+	_, err = d.opt(number(2), "opted@duvallon.example")
+	d.must(err)
+	set(1, 2)
+	day := midnight(expired.AddDate(0, 0, 30))
+	if n := d.invitedAgain(day); n != 2 {
+		t.Fatalf("%d were invited again, want 2", n)
+	}
+	d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number(3))))
+	d.must(d.ReleaseAll(d.ctx))
+	d.deliver()
+	d.expireAt(day.Add(conversion.DefaultCodeLifetime), 3) // the option, too
+	set(2, 2)
+	set(0, 0)
+	d.Freeze(t, midnight(expired.AddDate(0, 0, 45)))
+	set(4, 0) // the day has come
+}
+
 // D16: never after an exclusion, for a campaign that is over, or who has another
 // request meanwhile; nor more often than the campaign says by then.
 func TestNotAgain(t *testing.T) {

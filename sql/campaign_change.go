@@ -24,6 +24,8 @@ var (
 	moveCampaign string
 	//go:embed query/set_campaign.sql
 	setCampaign string
+	//go:embed query/invite_more.sql
+	inviteMore string
 	//go:embed query/hold_released.sql
 	holdReleased string
 	//go:embed query/wake_campaign.sql
@@ -197,9 +199,14 @@ func set(ctx context.Context, tx *sqlx.Tx, c Campaign, s CampaignSettings, actor
 	}
 	startsAt := stdsql.NullTime{Time: s.StartsAt, Valid: !s.StartsAt.IsZero()}
 	positive := func(n int) stdsql.NullInt64 { return stdsql.NullInt64{Int64: int64(n), Valid: n > 0} }
-	err := run(ctx, tx,
+	steps := []step{
 		do(setCampaign, c.ID, startsAt, positive(s.Pilot), positive(s.PerDay), positive(int(s.MinHelp/time.Minute)), actor, s.String(), s.Again),
-		do(holdReleased, c.ID))
+		do(holdReleased, c.ID),
+	}
+	if s.Again > c.Again {
+		steps = append(steps, do(inviteMore, c.ID, s.Again))
+	}
+	err := run(ctx, tx, steps...)
 	return wrap(err, "change the settings of campaign %q", c.Name)
 }
 
