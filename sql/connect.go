@@ -9,11 +9,26 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 )
+
+var errNoURL = errors.New("DATABASE_URL is not of the form postgres://user:password@host:5432/bascule?sslmode=require" +
+	" (without quotes; write special characters of the password as %XX)")
+
+// postgresURL returns the URL as lib/pq knows it: with the scheme in small letters. What is
+// no such URL, lib/pq would take for options of a connection to this machine, and tell them
+// to whoever listens here.
+func postgresURL(url string) (string, error) {
+	scheme, rest, _ := strings.Cut(url, "://")
+	if scheme = strings.ToLower(scheme); scheme != "postgres" && scheme != "postgresql" || rest == "" {
+		return "", errNoURL
+	}
+	return scheme + "://" + rest, nil
+}
 
 // newConnector reads a DATABASE_URL. No error repeats any part of it, as any part may
 // be a mistyped password.
@@ -24,8 +39,10 @@ import (
 func newConnector(url string, writes bool) (*pq.Connector, error) {
 	cfg, err := pq.NewConfig(url)
 	if err != nil {
-		return nil, errors.New("DATABASE_URL is not of the form postgres://user:password@host:5432/bascule?sslmode=require" +
-			" (write special characters of the password as %XX)")
+		if _, err := pq.NewConfig("postgres://"); err != nil {
+			return nil, fmt.Errorf("one of PostgreSQL's own variables, which count beside DATABASE_URL, is wrong (%w): unset it", err)
+		}
+		return nil, errNoURL
 	}
 	if len(cfg.Multi) > 0 {
 		return nil, errors.New("DATABASE_URL names several hosts: give one name that leads to the primary, such as the address of a proxy or of the cluster")
@@ -89,7 +106,7 @@ var remedies = map[pqerror.Code]string{
 	"28000": "the role is missing, or pg_hba.conf does not let it in from here: CREATE ROLE … LOGIN, or add a line there",
 	"3D000": "the database is missing: createdb it, then run `bascule migrate`",
 	"42501": "the role lacks a right: run `bascule migrate --grant ROLE` as the owner, which alone may migrate",
-	"53300": "the server has no connection left: raise max_connections, or run less beside it",
+	"53300": "no connection is left: raise max_connections, or the CONNECTION LIMIT of the role or the database, or run less beside it",
 	"57P03": "the server is starting or stopping: try again in a moment",
 	"42704": "an option of the URL is not one of PostgreSQL's: take it out",
 	"42P01": anotherSchema, "42703": anotherSchema, "42883": anotherSchema,

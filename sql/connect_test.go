@@ -33,6 +33,8 @@ func TestOpenTellsTheRemedy(t *testing.T) {
 	plain := noTLS(t)
 	for name, test := range map[string]struct{ url, want string }{
 		"no URL":         {"hunter2", "is not of the form"},
+		"quoted":         {change(func(u *url.URL, _ url.Values) { u.Scheme, u.User = "'postgres", url.UserPassword("u", "hunter2") }), "is not of the form"},
+		"another's URL":  {change(func(u *url.URL, _ url.Values) { u.Scheme, u.User = "https", url.UserPassword("u", "hunter2") }), "is not of the form"},
 		"unknown host":   {"postgres://u:p@hunter2.invalid/db", "host is not known"},
 		"nobody listens": {"postgres://u:hunter2@127.0.0.1:1/db", "connection refused"},
 		"no socket":      {"postgres://u:hunter2@/db?host=/nowhere", "no such socket"},
@@ -53,6 +55,24 @@ func TestOpenTellsTheRemedy(t *testing.T) {
 			!strings.Contains(err.Error(), "DATABASE_URL") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
+	}
+}
+
+// The scheme of a URL may be written in capitals.
+func TestSchemeInCapitals(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	db, err := sql.Open(d.ctx, strings.Replace(d.URL, "postgres", "Postgres", 1), 1)
+	d.must(err)
+	db.Close()
+}
+
+// A variable that PostgreSQL's own programs read is named if it is at fault.
+func TestVariableOfPostgres(t *testing.T) {
+	url := open(t).URL
+	t.Setenv("PGCONNECT_TIMEOUT", "soon")
+	if _, err := sql.Open(t.Context(), url, 1); err == nil || !strings.Contains(err.Error(), "PGCONNECT_TIMEOUT") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -60,7 +60,11 @@ const byIndex = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET en
 const PagePatience = 2 * time.Second
 
 func open(ctx context.Context, pool *connector, conns int) (*DB, error) {
-	if _, err := newConnector(pool.url, pool.serves); err != nil {
+	var err error
+	if pool.url, err = postgresURL(pool.url); err == nil {
+		_, err = newConnector(pool.url, pool.serves)
+	}
+	if err != nil {
 		return nil, err
 	}
 	pool.patience.Store(int64(longest))
