@@ -19,8 +19,6 @@ func (e *FileError) Error() string { return e.English }
 // that was read all the same.
 type Warning struct{ English, French string }
 
-func (w Warning) String() string { return w.English }
-
 // refuse makes a FileError; both formats take the same arguments in the same order.
 func refuse(english, french string, args ...any) *FileError {
 	return &FileError{fmt.Sprintf(english, args...), fmt.Sprintf(french, args...)}

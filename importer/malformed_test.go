@@ -53,14 +53,14 @@ func TestRefusedFiles(t *testing.T) {
 		{"something in front of the archive", append([]byte("\ufeff\r\n"), good()...), "something precedes it"},
 		{"something behind the archive", append(good(), 'x'), "end is missing"},
 		{"lying zip64", lyingZip64(good()), "more than 10000 entries"},
-		{"zip64 size missing", patchEntry(t, sheetPath, 24, 0xffffffff), "shorter than the directory says"},
-		{"zip64 packed size missing", patchEntry(t, sheetPath, 20, 0xffffffff), "directory cannot be read"},
+		{"zip64 size missing", patchEntry(t, 24, 0xffffffff), "shorter than the directory says"},
+		{"zip64 packed size missing", patchEntry(t, 20, 0xffffffff), "directory cannot be read"},
 		{"zip64 size beyond measure", withRaw(t, zip.FileHeader{Name: "a", UncompressedSize64: 1 << 63}, nil), "shorter than the directory says"},
 		{"zip64 place that is none", inZip64(unsigned(t)), "is not where the directory says"},
 		{"zip64 place beyond measure", farAway(inZip64(good())), "is not where the directory says"},
 		{"entry without a header", unsigned(t), "is not where the directory says"},
-		{"header longer than the directory", patchEntry(t, sheetPath, 32, 1), "shorter"},
-		{"entry with a password", patchEntry(t, sheetPath, 8, 1), "protected by a password"},
+		{"header longer than the directory", patchEntry(t, 32, 1), "shorter"},
+		{"entry with a password", patchEntry(t, 8, 1), "protected by a password"},
 		{"entry that is another", renamed(t), "is not where the directory says"},
 		{"unknown compression", withRaw(t, zip.FileHeader{Name: "a", Method: 9}, nil), "compression method 9"},
 		{"entry longer than it says", withRaw(t, rawHeader(stored(10), 9), stored(10)), "longer than the directory says"},
@@ -221,11 +221,11 @@ func mergedCells(t *testing.T, refs ...string) []byte {
 // directoryHeader is the length of an entry of the directory in front of its name.
 const directoryHeader = 46
 
-// patchEntry adds a value to a field of one entry in the directory.
-func patchEntry(t *testing.T, name string, at int, value uint32) []byte {
+// patchEntry adds a value to a field of the sheet's entry in the directory.
+func patchEntry(t *testing.T, at int, value uint32) []byte {
 	t.Helper()
 	z := goodParts().zip(t)
-	field := z[bytes.LastIndex(z, []byte(name))-directoryHeader+at:]
+	field := z[bytes.LastIndex(z, []byte(sheetPath))-directoryHeader+at:]
 	binary.LittleEndian.PutUint32(field, binary.LittleEndian.Uint32(field)|value)
 	return z
 }

@@ -215,7 +215,7 @@ type dialogue struct {
 }
 
 func (d *dialogue) serve() {
-	if !d.reply("connect", "", "220 relay.example ESMTP") {
+	if !d.reply("connect", "220 relay.example ESMTP") {
 		return
 	}
 	for {
@@ -231,19 +231,19 @@ func (d *dialogue) command(line string) bool {
 	switch verb {
 	case "EHLO":
 		_, d.helo, _ = strings.Cut(line, " ")
-		return d.reply("ehlo", "", "250-relay.example\r\n250-AUTH PLAIN\r\n250-DSN\r\n250 PIPELINING")
+		return d.reply("ehlo", "250-relay.example\r\n250-AUTH PLAIN\r\n250-DSN\r\n250 PIPELINING")
 	case "AUTH":
-		return d.reply("auth", "", "235 2.7.0 welcome")
+		return d.reply("auth", "235 2.7.0 welcome")
 	case "MAIL":
 		d.from, d.to = between(line), ""
 		_, d.asks, _ = strings.Cut(line, "> ")
-		return d.reply("mail", "", "250 2.1.0 ok")
+		return d.reply("mail", "250 2.1.0 ok")
 	case "RCPT":
 		d.to = between(line)
 		if _, notify, ok := strings.Cut(line, "> "); ok {
 			d.asks += " " + notify
 		}
-		return d.reply("rcpt", "", "250 2.1.5 ok")
+		return d.reply("rcpt", "250 2.1.5 ok")
 	case "DATA":
 		return d.data()
 	case "RSET":
@@ -302,8 +302,8 @@ func (d *dialogue) ask(stage, id string) string {
 	return s(stage, d.to, id)
 }
 
-func (d *dialogue) reply(stage, id, usual string) bool {
-	answer := d.ask(stage, id)
+func (d *dialogue) reply(stage, usual string) bool {
+	answer := d.ask(stage, "")
 	if answer == "" {
 		return d.say(usual)
 	}

@@ -122,7 +122,7 @@ func TestFiveThatWentOut(t *testing.T) {
 	d.released("spring", firm(9)...)
 	two := func(mails []*sql.Mail) ([]*sql.Mail, error) { return mails[:2], nil }
 	for range 2 {
-		h := d.startSome(5, false, two)
+		h := d.startBy(sql.Window{Limit: 5, Admit: two})
 		if len(h.mails) != 2 {
 			t.Fatalf("%d mails started, want 2", len(h.mails))
 		}

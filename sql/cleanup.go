@@ -12,8 +12,7 @@ var cleanUp string
 // and mails that wait without end for nothing (D16, D17). It finds the largest of these
 // numbers.
 func (db *DB) CleanUp(ctx context.Context, limit int) (Looked, error) {
-	l, err := get[Looked](ctx, db.x, cleanUp, limit)
-	return l, wrap(err, "clean up")
+	return db.look(ctx, "clean up", cleanUp, limit)
 }
 
 //go:embed query/fold.sql

@@ -77,15 +77,20 @@ func (db *DB) findCode(ctx context.Context, keys *conversion.Keyring, email conv
 
 // proves recomputes the code and compares all of it. The tag alone proves nothing.
 func (r codeRow) proves(keys *conversion.Keyring, email conversion.Email, code conversion.Code) (bool, error) {
-	of := conversion.ForActivation
-	switch r.Purpose {
-	case purposeReset:
-		of = conversion.ForReset
-	case purposeIdentifier:
-		of = conversion.ForIdentifier
-	}
-	want, err := keys.Code(of, r.KeyID, conversion.Nonce(r.Nonce), r.Generation, r.Email.Email)
+	want, err := keys.Code(madeFor(string(r.Purpose)), r.KeyID, conversion.Nonce(r.Nonce), r.Generation, r.Email.Email)
 	return err == nil && r.Email.Same(email) && want.Equal(code), err
+}
+
+// madeFor is what a code of this purpose is computed for. A mail that brings a code to reset
+// or an identifier's has the name of the purpose.
+func madeFor(purpose string) conversion.Purpose {
+	switch purpose {
+	case string(purposeReset):
+		return conversion.ForReset
+	case string(purposeIdentifier):
+		return conversion.ForIdentifier
+	}
+	return conversion.ForActivation
 }
 
 func tagValue(t conversion.Tag) int64 { return int64(binary.BigEndian.Uint64(t[:])) }

@@ -220,14 +220,9 @@ func (d *desk) startWith(limit int, help sql.Assistance) *hand {
 // startOf starts the mails of one request.
 func (d *desk) startOf(request int64) *hand {
 	d.t.Helper()
-	return d.startSome(10_000, false, func(mails []*sql.Mail) ([]*sql.Mail, error) {
+	return d.startBy(sql.Window{Limit: 10_000, Admit: func(mails []*sql.Mail) ([]*sql.Mail, error) {
 		return slices.DeleteFunc(mails, func(m *sql.Mail) bool { return m.RequestID != request }), nil
-	})
-}
-
-func (d *desk) startSome(limit int, probe bool, admit func([]*sql.Mail) ([]*sql.Mail, error)) *hand {
-	d.t.Helper()
-	return d.startBy(sql.Window{Limit: limit, Probe: probe, Admit: admit})
+	}})
 }
 
 func (d *desk) startBy(w sql.Window) *hand {

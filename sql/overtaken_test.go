@@ -13,11 +13,11 @@ import (
 func (d *desk) startWhile(f func()) *hand {
 	d.t.Helper()
 	once := f
-	return d.startSome(100, false, func(mails []*sql.Mail) ([]*sql.Mail, error) {
+	return d.startBy(sql.Window{Limit: 100, Admit: func(mails []*sql.Mail) ([]*sql.Mail, error) {
 		once()
 		once = func() {}
 		return mails, nil
-	})
+	}})
 }
 
 // D12, I1: a campaign is resumed while a worker puts its mails off, as it was paused. The

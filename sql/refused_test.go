@@ -97,9 +97,9 @@ func TestRefusedAfterContactCode(t *testing.T) {
 // deliverAll lets the relay take the mails of one kind that are due.
 func (d *desk) deliverAll(kind sql.MailKind) {
 	d.t.Helper()
-	h := d.startSome(100, false, func(mails []*sql.Mail) ([]*sql.Mail, error) {
+	h := d.startBy(sql.Window{Limit: 100, Admit: func(mails []*sql.Mail) ([]*sql.Mail, error) {
 		return slices.DeleteFunc(mails, func(m *sql.Mail) bool { return m.Kind != kind }), nil
-	})
+	}})
 	d.must(d.FinishAccepted(d.ctx, h.mails))
 }
 

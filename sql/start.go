@@ -254,12 +254,8 @@ func (m *Mail) address(keys *conversion.Keyring) (err error) {
 		return err
 	}
 	switch m.Kind {
-	case MailCode, MailReminder:
-		m.Code, err = keys.Code(conversion.ForActivation, m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
-	case MailReset:
-		m.Code, err = keys.Code(conversion.ForReset, m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
-	case MailIdentifier:
-		m.Code, err = keys.Code(conversion.ForIdentifier, m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
+	case MailCode, MailReminder, MailReset, MailIdentifier:
+		m.Code, err = keys.Code(madeFor(string(m.Kind)), m.KeyID, conversion.Nonce(m.Nonce), m.Generation, m.To)
 	case MailMoved, MailNotice, MailSwitched, MailConfirmation, MailExpired, MailPassword, MailSiege:
 		return nil
 	default: // a newer release made it, and works beside this one

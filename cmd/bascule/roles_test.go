@@ -89,7 +89,7 @@ func TestOwnerIsWarned(t *testing.T) {
 			"exclude 00123456 --reason R": true,
 			"status":                      false, "show 00123456": false, "report " + filepath.Join(t.TempDir(), "out.xlsx"): false,
 		} {
-			_, stderr := runCommand(t.Context(), url, strings.Fields(args)...)
+			stderr := runCommand(t.Context(), url, strings.Fields(args)...)
 			if want := writes && url == db.URL; strings.Contains(stderr, warning) != want || strings.Count(stderr, "note:") > 1 {
 				t.Errorf("%s as %s says %q, a warning is wanted: %t", args, url, stderr, want)
 			}
@@ -121,17 +121,17 @@ func TestQuietLog(t *testing.T) {
 		t.Cleanup(func() { raw.Exec(`DROP OWNED BY ` + role + ` CASCADE`); raw.Exec(`DROP ROLE ` + role) })
 	}
 	exec(`ALTER SCHEMA public OWNER TO ` + owner)
-	_, stderr := runCommand(t.Context(), sqltest.As(t, url, owner), "migrate", "--grant", app)
+	stderr := runCommand(t.Context(), sqltest.As(t, url, owner), "migrate", "--grant", app)
 	_, statements, found := strings.Cut(stderr, "have a superuser say: ")
 	if !found || strings.Count(stderr, "\n") != 1 {
 		t.Fatalf("without the right to set it: %q", stderr)
 	}
 	exec(statements)
-	if _, stderr := runCommand(t.Context(), sqltest.As(t, url, owner), "migrate", "--grant", app); stderr != "" {
+	if stderr := runCommand(t.Context(), sqltest.As(t, url, owner), "migrate", "--grant", app); stderr != "" {
 		t.Errorf("once a superuser has said so: %q", stderr)
 	}
 	exec(`DO $$ BEGIN EXECUTE format('ALTER ROLE ` + app + ` IN DATABASE %I RESET ALL', current_database()); END $$`)
-	if _, stderr := runCommand(t.Context(), url, "migrate", "--grant", app); stderr != "" {
+	if stderr := runCommand(t.Context(), url, "migrate", "--grant", app); stderr != "" {
 		t.Errorf("as a superuser: %q", stderr)
 	}
 	var settings string
@@ -142,9 +142,9 @@ func TestQuietLog(t *testing.T) {
 }
 
 // runCommand runs bascule in this process, on a database.
-func runCommand(ctx context.Context, databaseURL string, args ...string) (code int, stderr string) {
+func runCommand(ctx context.Context, databaseURL string, args ...string) (stderr string) {
 	env := map[string]string{"DATABASE_URL": databaseURL, "SECRET_KEY": storyKey}
 	var out, errs strings.Builder
-	code = run(ctx, args, func(name string) string { return env[name] }, strings.NewReader(""), &out, &errs)
-	return code, errs.String()
+	run(ctx, args, func(name string) string { return env[name] }, strings.NewReader(""), &out, &errs)
+	return errs.String()
 }

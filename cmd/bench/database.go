@@ -56,8 +56,8 @@ func execute(ctx context.Context, db executor, statements ...string) error {
 	return nil
 }
 
-func (d *database) count(ctx context.Context, query string, args ...any) (n int, err error) {
-	err = d.QueryRowContext(ctx, query, args...).Scan(&n)
+func (d *database) count(ctx context.Context, query string) (n int, err error) {
+	err = d.QueryRowContext(ctx, query).Scan(&n)
 	return n, err
 }
 

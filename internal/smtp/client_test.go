@@ -90,11 +90,11 @@ func at(msg int, stage Stage, answer string) func(int, int, Stage) string {
 	}
 }
 
-// onceAt is at, on the first connection alone.
-func onceAt(msg int, stage Stage, answer string) func(int, int, Stage) string {
+// onceAt is at, of the second message on the first connection alone.
+func onceAt(stage Stage, answer string) func(int, int, Stage) string {
 	return func(conn, m int, s Stage) string {
 		if conn == 0 {
-			return at(msg, stage, answer)(conn, m, s)
+			return at(1, stage, answer)(conn, m, s)
 		}
 		return ""
 	}
@@ -140,18 +140,18 @@ func TestTrouble(t *testing.T) {
 		{"unclear at RCPT", &toy{answer: at(1, StageRcpt, "554 5.7.1 denied")}, "accepted unclear accepted", "0 2", 1},
 		{"later at RCPT", &toy{answer: at(1, StageRcpt, "450 4.2.0 greylisted")}, "accepted later accepted", "0 2", 1},
 		{"421 at RCPT", &toy{answer: at(1, StageRcpt, "421 4.3.2 closing")}, "accepted us not_sent", "0", 2},
-		{"421 at RCPT of a used connection", &toy{answer: onceAt(1, StageRcpt, "421 4.7.0 too many messages")}, "accepted accepted accepted", "0 1 2", 2},
-		{"421 at DATA of a used connection", &toy{answer: onceAt(1, StageData, "421 4.7.0 too many messages")}, "accepted accepted accepted", "0 1 2", 2},
-		{"452 at RCPT of a used connection", &toy{answer: onceAt(1, StageRcpt, "452 too many recipients")}, "accepted accepted accepted", "0 1 2", 2},
-		{"too many recipients", &toy{answer: onceAt(1, StageRcpt, "452 4.5.3 too many recipients")}, "accepted accepted accepted", "0 1 2", 2},
-		{"too many recipients, then 354", &toy{always: true, answer: onceAt(1, StageRcpt, "452 4.5.3 too many")}, "accepted accepted accepted", "0 1 2", 2},
+		{"421 at RCPT of a used connection", &toy{answer: onceAt(StageRcpt, "421 4.7.0 too many messages")}, "accepted accepted accepted", "0 1 2", 2},
+		{"421 at DATA of a used connection", &toy{answer: onceAt(StageData, "421 4.7.0 too many messages")}, "accepted accepted accepted", "0 1 2", 2},
+		{"452 at RCPT of a used connection", &toy{answer: onceAt(StageRcpt, "452 too many recipients")}, "accepted accepted accepted", "0 1 2", 2},
+		{"too many recipients", &toy{answer: onceAt(StageRcpt, "452 4.5.3 too many recipients")}, "accepted accepted accepted", "0 1 2", 2},
+		{"too many recipients, then 354", &toy{always: true, answer: onceAt(StageRcpt, "452 4.5.3 too many")}, "accepted accepted accepted", "0 1 2", 2},
 		{"too many recipients on a fresh connection", &toy{answer: at(1, StageRcpt, "452 4.5.3 too many")}, "accepted later accepted", "0 2", 2},
 		{"full, for now", &toy{answer: at(1, StageRcpt, "452 4.2.2 full")}, "accepted later accepted", "0 2", 1},
 		{"lost at RCPT", &toy{answer: at(1, StageRcpt, drop)}, "accepted not_sent not_sent", "0", 1},
 		{"refused at MAIL", &toy{answer: at(1, StageMail, "550 5.7.1 not you")}, "accepted us not_sent", "0", 1},
 		{"busy at MAIL", &toy{answer: at(1, StageMail, "451 4.3.0 busy")}, "accepted us not_sent", "0", 1},
-		{"closed after a message", &toy{answer: onceAt(1, StageMail, drop)}, "accepted accepted accepted", "0 1 2", 2},
-		{"421 after a message", &toy{answer: onceAt(1, StageMail, "421 4.7.0 too many messages")}, "accepted accepted accepted", "0 1 2", 2},
+		{"closed after a message", &toy{answer: onceAt(StageMail, drop)}, "accepted accepted accepted", "0 1 2", 2},
+		{"421 after a message", &toy{answer: onceAt(StageMail, "421 4.7.0 too many messages")}, "accepted accepted accepted", "0 1 2", 2},
 		{"421 on a fresh connection too", &toy{answer: at(1, StageMail, "421 4.7.0 go away")}, "accepted us not_sent", "0", 2},
 		{"garbage at MAIL, twice", &toy{answer: at(1, StageMail, "hello")}, "accepted us not_sent", "0", 2},
 		{"later at DATA", &toy{answer: at(1, StageData, "451 4.3.0 disk")}, "accepted later accepted", "0 2", 1},
