@@ -29,6 +29,8 @@ type ProvenCode struct {
 	ContactStands bool
 	// Pending is another address whose own code is on its way, zero if none.
 	Pending conversion.Email
+	// Unreached is another address that the mail with its code did not reach, zero if none.
+	Unreached conversion.Email
 	// NoOther tells that as many other addresses were chosen as can be (D1).
 	NoOther bool
 	// Activated tells that the request has switched its space. Only the form named by
@@ -57,7 +59,7 @@ func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conv
 		Activates: row.Purpose == purposeActivate, Activated: row.Activated, Submission: row.Submission, CampaignID: row.CampaignID, ContactStands: row.ContactStands,
 		NoOther: row.Others >= conversion.MaxOtherAddresses}
 	if !proven.Activates {
-		proven.Pending = row.Pending.Email
+		proven.Pending, proven.Unreached = row.Pending.Email, row.Unreached.Email
 	}
 	return proven, db.markTyped(ctx, row)
 }

@@ -17,6 +17,8 @@ type CertificateSpace struct {
 	// Open is what the certificate holder has chosen already. It is zero if the space
 	// has no open request with credentials.
 	Open OpenChoice
+	// Unreached is the address chosen last, if the mail with its code did not reach it.
+	Unreached conversion.Email
 	// NoOther tells that as many other addresses were chosen as can be (D1).
 	NoOther bool
 }
@@ -38,6 +40,7 @@ func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialN
 	var rows []struct {
 		ID        int64     `db:"id"`
 		Chosen    Address   `db:"chosen_email"`
+		Unreached Address   `db:"unreached"`
 		Taken     bool      `db:"chosen_taken"`
 		StartedAt time.Time `db:"started_at"`
 		ExpiresAt time.Time `db:"expires_at"`
@@ -49,7 +52,7 @@ func (db *DB) SpacesOfCertificate(ctx context.Context, serial conversion.SerialN
 	}
 	spaces := make([]CertificateSpace, len(rows))
 	for i, r := range rows {
-		spaces[i] = CertificateSpace{ID: r.ID, Space: r.space(), NoOther: r.Others >= conversion.MaxOtherAddresses}
+		spaces[i] = CertificateSpace{ID: r.ID, Space: r.space(), Unreached: r.Unreached.Email, NoOther: r.Others >= conversion.MaxOtherAddresses}
 		if !r.Chosen.IsZero() {
 			spaces[i].Open = OpenChoice{Email: r.Chosen.Email, Taken: r.Taken, StartedAt: known(r.StartedAt), ExpiresAt: known(r.ExpiresAt)}
 		}

@@ -40,6 +40,7 @@ type codeRow struct {
 	CampaignID    int64            `db:"campaign_id"`
 	Submission    string           `db:"submission"`
 	Pending       Address          `db:"pending"`
+	Unreached     Address          `db:"unreached"`
 	ContactStands bool             `db:"contact_stands"`
 	PendingStands bool             `db:"pending_stands"`
 	Late          bool             `db:"late"`

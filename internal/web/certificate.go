@@ -94,7 +94,7 @@ func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry,
 	case len(found) > 1:
 		return entry{}, entryAmbiguous
 	}
-	return entry{id: found[0].ID, space: found[0].Space, holder: holder, open: found[0].Open, last: found[0].NoOther}, nil
+	return entry{id: found[0].ID, space: found[0].Space, holder: holder, open: found[0].Open, lost: found[0].Unreached, last: found[0].NoOther}, nil
 }
 
 // shown is the certificate that the client has shown, nil for none. A site has one way:

@@ -17,6 +17,7 @@ type entry struct {
 
 	holder certificate.Holder // by certificate
 	open   sql.OpenChoice     // the choice that the holder has made already
+	lost   conversion.Email   // the address chosen last, if its code did not reach it
 	last   bool               // no other address can be chosen (D1)
 
 	session *sql.EnteredSpace // by password; nil by certificate

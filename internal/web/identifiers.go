@@ -84,6 +84,7 @@ type identifiersPage struct {
 	Taken                          bool   // the contact's address is another space's identifier already
 	Pending                        string // another address, whose code is under way
 	PendingTaken                   bool   // Pending has become another space's identifier meanwhile
+	Unreached                      string // another address, which its code did not reach
 	NoOther                        bool   // no address but these two can be chosen (D1)
 	NewEmail, NewEmailConfirmation string
 	Question                       conversion.TrustQuestion
@@ -116,7 +117,7 @@ func (a *attempt) askIdentifiers(c correction) error {
 	page := identifiersPage{
 		Action: "/activation", Email: a.email.String(), Code: a.code.String(), ExpiresAt: a.proven.ExpiresAt,
 		Opted: !a.proven.ContactStands, Consent: a.proven.Activates || !a.proven.Pending.IsZero(), // consent was given when they were chosen
-		Pending: a.proven.Pending.String(), NoOther: a.proven.NoOther,
+		Pending: a.proven.Pending.String(), Unreached: a.proven.Unreached.String(), NoOther: a.proven.NoOther,
 	}
 	if !a.proven.Pending.IsZero() {
 		var err error

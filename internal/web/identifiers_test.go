@@ -145,8 +145,8 @@ func TestOtherAddressMistyped(t *testing.T) {
 	}
 }
 
-// D1: a chosen address that the relay refuses for good is dropped; the form that
-// chose it chooses it anew then, and does not tell of a mail that is gone.
+// D1: a chosen address that the relay refuses for good is dropped; the identifiers say
+// so, and the form that chose it chooses it anew.
 func TestRefusedAddressChosenAgain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -154,11 +154,37 @@ func TestRefusedAddressChosenAgain(t *testing.T) {
 	form := full(contact, "chosen@a.example")
 	s.post(form).expect(t, http.StatusOK, mailSent)
 	s.db.Exec(t, `UPDATE request SET generation = 1, password_hash = NULL, question = NULL, answer_hash = NULL WHERE id = $1`, r.ID) // as a worker does
-	s.db.Exec(t, `UPDATE code SET void_at = bascule_now() WHERE request_id = $1 AND generation = 2`, r.ID)
+	s.db.Exec(t, `UPDATE code SET void_at = bascule_now(), refusal = '550 5.1.1' WHERE request_id = $1 AND generation = 2`, r.ID)
 	s.db.Exec(t, `DELETE FROM obligation WHERE request_id = $1`, r.ID)
+	page := s.post(contact).expect(t, http.StatusOK, askPassword, unreached+" chosen@a.example")
+	checkHTML(t, "unreached", page)
 	s.post(form).expect(t, http.StatusOK, mailSent)
+	s.post(contact).expect(t, http.StatusOK, "Vous avez déjà choisi l’adresse chosen@a.example")
 	s.post(s.mailAgain(r)).expect(t, http.StatusOK, success)
 	s.checkSwitched(r, "chosen@a.example")
+}
+
+// unreached is what the pages say of a chosen address that the code did not reach.
+const unreached = "Notre courriel n’a pas pu être remis à l’adresse"
+
+// D1, D11: the identifiers also say that the mail to a chosen address came back. A delay
+// is no bad news, and a newer choice makes it forgotten.
+func TestBouncedAddress(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, contact := s.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	s.post(full(contact, "chosen@a.example")).expect(t, http.StatusOK, mailSent)
+	s.mailAgain(r)
+	for _, bounced := range []struct{ as, want string }{
+		{"late", "Vous avez déjà choisi l’adresse"}, {"full or policy", unreached}, {"gone", unreached},
+	} {
+		s.db.Exec(t, `UPDATE code SET bounce = $2, bounced_at = bascule_now() WHERE request_id = $1 AND generation = 2`, r.ID, bounced.as)
+		s.post(contact).expect(t, http.StatusOK, bounced.want+" chosen@a.example")
+	}
+	s.post(full(contact, "other@a.example")).expect(t, http.StatusOK, mailSent)
+	if page := s.post(contact).expect(t, http.StatusOK, askPassword); strings.Contains(page.body, "chosen@a.example") {
+		t.Error("an address is told that was replaced")
+	}
 }
 
 // R22, D3: an address that another open request chose cannot get another code;

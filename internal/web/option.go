@@ -128,7 +128,7 @@ func (o *option) answer(email conversion.Email, choice sql.Choice, err error) (o
 }
 
 func (o *option) ask(c correction) error {
-	page := identifiersPage{Action: "/espace/identifiants", Own: true, NoOther: o.entry.last}
+	page := identifiersPage{Action: "/espace/identifiants", Own: true, Unreached: o.entry.lost.String(), NoOther: o.entry.last}
 	if p := o.entry.pending(); p != nil {
 		page.Pending, page.PendingTaken = p.Email.String(), p.Taken
 	}

@@ -61,6 +61,36 @@ func TestOption(t *testing.T) {
 	c.send(client, "/espace/identifiants", opted("chosen@a.example")).expect(t, http.StatusForbidden, "est déjà sans certificat") // R4
 }
 
+// D11, D8: the space says that the code did not reach the address that its holder chose,
+// whether the mail came back or was refused, which ends the request.
+func TestOptionUnreached(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	for contact, happens := range map[string]string{
+		"bounced@a.example": `UPDATE code SET bounce = 'gone', bounced_at = bascule_now() WHERE request_id = $1 AND purpose = 'activate'`,
+		"refused@a.example": `WITH refused AS (UPDATE code SET refusal = '550 5.1.1', void_at = bascule_now() WHERE request_id = $1 AND purpose = 'activate')
+			UPDATE request SET undeliverable_at = bascule_now(), password_hash = NULL, question = NULL, answer_hash = NULL WHERE id = $1`,
+	} {
+		r, cert := c.holder(sqltest.Invitation{Contact: contact})
+		client := c.client(cert)
+		chosen, other := "chosen."+contact, "other."+contact
+		c.send(client, "/espace/identifiants", opted(chosen)).expect(t, http.StatusOK, mailSent)
+		c.db.Exec(t, happens, r.ID)
+		home := c.visit(client, "/espace").expect(t, http.StatusOK, unreached+" "+chosen)
+		if strings.Contains(home.body, "en attente d’activation") {
+			t.Errorf("%s: the space still waits for the code", contact)
+		}
+		checkHTML(t, "space", home)
+		if page := c.visit(client, "/espace/identifiants").expect(t, http.StatusOK, unreached+" "+chosen); page.field("new_email") != contact {
+			t.Errorf("%s: the address by default is %q", contact, page.field("new_email"))
+		}
+		c.send(client, "/espace/identifiants", opted(other)).expect(t, http.StatusOK, mailSent)
+		if home := c.visit(client, "/espace").expect(t, http.StatusOK, "en attente d’activation", other); strings.Contains(home.body, chosen) {
+			t.Errorf("%s: an address is told that was replaced", contact)
+		}
+	}
+}
+
 // D8: the address chosen is the one already mailed: no second mail, that code and
 // deadline stand and now activate by themselves.
 func TestOptionStanding(t *testing.T) {

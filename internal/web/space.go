@@ -37,6 +37,7 @@ type spacePage struct {
 	Page      int // from 1
 	Expires   time.Time
 	Pending   *sql.OpenChoice
+	Unreached string // the address chosen last, which its code did not reach
 }
 
 // pending is an option whose code has not been typed yet (R20–R23); nil for none.
@@ -60,7 +61,7 @@ func (s *Server) showSpace(w http.ResponseWriter, r *http.Request, e entry) erro
 		return err
 	}
 	p := spacePage{spaceHeader: e.page(), Services: companies.Services, Total: len(companies.All), Chosen: companies.Chosen,
-		Expires: e.space.Certificate.Expires, Search: text.Trim(q.Get("recherche")), Pending: e.pending()}
+		Expires: e.space.Certificate.Expires, Search: text.Trim(q.Get("recherche")), Pending: e.pending(), Unreached: e.lost.String()}
 	found := search(companies.All, p.Search)
 	p.Found = len(found)
 	p.Pages = max(1, (len(found)+companiesPerPage-1)/companiesPerPage)

@@ -1,5 +1,5 @@
 -- Finds the codes with one of the tags $1, each with its request and its space. pending is another address whose own code
--- is on its way. An expiry, too, makes void what reserves an address: that code is late like any other.
+-- is on its way; unreached, the last one, if its mail came back or was refused for good. An expiry, too, makes void what reserves an address: that code is late like any other.
 WITH tagged AS MATERIALIZED (
     SELECT request_id, generation FROM code WHERE tag = ANY ($1)
 ), found AS MATERIALIZED ( -- at most one row; the planner does not know this
@@ -12,6 +12,8 @@ SELECT c.request_id, c.generation, c.purpose, c.email, c.key_id, c.nonce, coales
        r.activated_at IS NOT NULL AS activated,
        coalesce(r.submission::text, '') AS submission,
        CASE WHEN n.purpose = 'activate' AND coalesce(n.bounce, 'late') = 'late' THEN n.email ELSE '' END AS pending,
+       coalesce((SELECT CASE WHEN u.bounce IN ('gone', 'full or policy') OR u.void_at IS NOT NULL AND u.mailed_at IS NULL AND u.refusal <> '' THEN u.email END
+           FROM code u WHERE u.request_id = r.id AND u.purpose = 'activate' ORDER BY u.generation DESC LIMIT 1), '') AS unreached,
        r.other_addresses,
        EXISTS (SELECT FROM request_code o WHERE o.space_id = s.id AND is_open(o) AND o.email_key = c.email_key
                AND (o.expires_at IS NULL OR o.expires_at > (SELECT bascule_now()))) AS renewed,
