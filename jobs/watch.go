@@ -118,8 +118,9 @@ func (w *Watcher) tell(ctx context.Context) error {
 
 func (w *Watcher) send(ctx context.Context, a sql.Alert) error {
 	m := w.Mailer
+	made := int(a.MadeAt.UnixMicro()) // tells it from an alert of the same id in another database
 	body := m.Composer.Alert(mail.Alert{
-		Head:    mail.Head{ID: mail.MessageID("alert", a.ID, 0, 0, m.Domain), Date: a.MadeAt, To: w.Alert},
+		Head:    mail.Head{ID: mail.MessageID("alert", a.ID, 0, made, m.Domain), Date: a.MadeAt, To: w.Alert},
 		Subject: a.Subject, Text: a.Text,
 	})
 	var outcome smtp.Outcome

@@ -60,7 +60,8 @@ func (s *stage) watch(alert conversion.Email) {
 }
 
 // D15: a campaign with one invitation in five refused for good is stopped. The operator
-// gets one mail, and the log has the reason.
+// gets one mail, and the log has the reason. An alert of a new database, which counts from
+// the beginning, is no copy of it.
 func TestDeadAddressesStopTheirCampaign(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -84,6 +85,11 @@ func TestDeadAddressesStopTheirCampaign(t *testing.T) {
 	}
 	if why := s.db.Text(t, `SELECT why FROM campaign`); !strings.HasPrefix(why, "stopped: 2") || !strings.Contains(s.log.String(), why) {
 		t.Errorf("it is paused because of %q; the log:\n%s", why, s.log)
+	}
+	s.db.Exec(t, `INSERT INTO alert (id, made_at, subject, text) OVERRIDING SYSTEM VALUE VALUES (1, bascule_now(), 'Essai', 'Essai.')`)
+	s.wait("the next is told", func() bool { return len(s.relay.keptFor(operator.String())) > 1 })
+	if next := s.relay.keptFor(operator.String())[1]; next.id == told[0].id {
+		t.Errorf("both alerts have the Message-ID %s", next.id)
 	}
 }
 

@@ -18,7 +18,7 @@ const maxCertificate = 16 << 10
 //
 // Only an authority of CLIENT_CA_FILE that issued it itself can vouch for it, as its
 // name must be in the sheet. Verify does not look at other certificates of the client,
-// so a made-up chain costs no more than one signature.
+// so a made-up chain costs no more than a signature for each authority of one name.
 //
 // Verify does not check that the client holds the key: TLS or the proxy has proven it.
 func (s *Store) Verify(c *x509.Certificate, at time.Time) (Holder, error) {

@@ -40,12 +40,11 @@ func ParseEmail(s string) (Email, error) {
 	if utf8.RuneCountInString(s) > maxEmail {
 		return Email{}, ErrEmailTooLong
 	}
-	// Bytes that are not UTF-8 would reach IDNA as U+FFFD and pass for a letter.
 	local, domain, ok := strings.Cut(s, "@")
 	if r, wrong := wrongInEmail(local, domain); ok && wrong {
 		return Email{}, ErrEmailFormat.naming(r)
 	}
-	if !ok || !utf8.ValidString(domain) || !validLocal(local) {
+	if !ok || !validLocal(local) {
 		return Email{}, ErrEmailFormat
 	}
 	ascii, err := domains.ToASCII(domain)
@@ -116,7 +115,7 @@ func wrongInEmail(local, domain string) (rune, bool) {
 			return r, true
 		}
 	}
-	for _, r := range domain { // IDNA finds what else is wrong
+	for _, r := range domain { // IDNA finds what else is wrong. It takes U+FFFD for a letter.
 		if r == utf8.RuneError || r < utf8.RuneSelf && !isASCIIAlnum(r) && r != '.' && r != '-' {
 			return r, true
 		}

@@ -15,7 +15,7 @@ const (
 	StateRequested     State = "requested"     // a mail is to be sent
 	StateMailed        State = "mailed"        // the code can be used
 	StateActivated     State = "activated"     // the space is switched (R27)
-	StateExpired       State = "expired"       // 48 h went by (R21)
+	StateExpired       State = "expired"       // its code has run out (R21)
 	StateUndeliverable State = "undeliverable" // the address was refused for good (D11)
 	StateCancelled     State = "cancelled"     // by an administrator
 )

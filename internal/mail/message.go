@@ -65,7 +65,7 @@ func ParseSender(s string) (Sender, error) {
 
 // MessageID names one mail: the kind of mail, the request, its generation and the copy
 // (an administrator's resend is a new one, D3). domain is ours. Request numbers start
-// again in a new database. Two databases must not share a domain, or mailboxes may drop
+// again in a new database: kind or copy must tell databases apart, or mailboxes may drop
 // the later mail as a duplicate.
 func MessageID(kind string, request int64, generation, copy int, domain string) string {
 	return fmt.Sprintf("%s.%d.%d.%d@%s", kind, request, generation, copy, domain)
