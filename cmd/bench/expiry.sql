@@ -1,5 +1,5 @@
--- The reference of the expiry: one statement that changes the same rows and
--- indexes as the sweeps, and writes the same audit.
+-- The reference of the expiry: one statement that ends the same requests as the sweeps
+-- and writes the same audit, but plans no mail.
 WITH clock AS MATERIALIZED (
     SELECT bascule_now() AS now
 ), expired AS (

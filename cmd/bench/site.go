@@ -96,7 +96,7 @@ func (s *site) launch(env []string, args ...string) (*process, error) {
 	return start(args[0], s.command(append(s.env, env...), args...), log)
 }
 
-// stop stops the services, the latest first.
+// stop stops the services.
 func (s *site) stop() error {
 	var errs []error
 	for _, p := range s.services {

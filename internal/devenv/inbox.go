@@ -41,7 +41,7 @@ type Message struct {
 }
 
 const (
-	// inboxLimit is how many bytes of mails are kept without SetLimit (I8): some ten
+	// inboxLimit is how many bytes of mails are kept without SetLimit (I8): some thirty
 	// thousand of our mails.
 	inboxLimit = 256 << 20
 	// maxMessage refuses a mail that is none of ours.
