@@ -33,15 +33,9 @@ workers have them.`,
   bascule campaign plan spring --per-day 20000 --min-help 12h --rate 5`,
 	})
 	a.addJSONTo(cmd, "print one JSON object")
-	cmd.Flags().IntVar(&perDay, "per-day", 0, "as if at most `N` invitations left a day, in Paris; 0: no limit")
+	cmd.Flags().Var(parsing(&perDay, parseCount), "per-day", "as if at most `N` invitations left a day, in Paris; 0: no limit")
 	cmd.Flags().Var(parsing(&minHelp, parseHelp), "min-help", "as if this `time` of assistance had to lie in the lifetime of a code, such as 12h; 0: any")
-	cmd.Flags().Float64Var(&rate, "rate", 0, "as if MAIL_RATE were so many `mails` a second; 0: no limit")
-	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if perDay < 0 || perDay > maxBrake || rate != 0 && !isMailRate(rate) {
-			return usagef("a number makes no sense: --per-day is %d at the most, --rate is of %v to %d", maxBrake, minMailRate, maxMailRate)
-		}
-		return nil
-	}
+	cmd.Flags().Var(parsing(&rate, parseRate), "rate", "as if MAIL_RATE were so many `mails` a second; 0: no limit")
 	cmd.RunE = a.withCampaign(a.withDB, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		f, err := a.foresight(ctx, db, p, func(b *plan.Brakes) {
 			if cmd.Flags().Changed("per-day") {
@@ -64,6 +58,14 @@ workers have them.`,
 		return a.tell(terminal.NewPlan(f, to))
 	})
 	return cmd
+}
+
+// parseRate is parseMailRate, and takes 0 for no limit.
+func parseRate(s string) (float64, error) {
+	if s == "0" {
+		return 0, nil
+	}
+	return parseMailRate(s)
 }
 
 // topDomains is how many mail domains the plan lists.

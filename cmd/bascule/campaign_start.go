@@ -23,24 +23,14 @@ type brakes struct {
 
 func (b *brakes) addTo(cmd *cobra.Command) {
 	cmd.Flags().Var(parsing(&b.after, parseWait), "after", "no invitation leaves before this `time` is over, such as 15m")
-	cmd.Flags().IntVar(&b.pilot, "pilot", 0, "pause once `N` more invitations have started")
-	cmd.Flags().IntVar(&b.perDay, "per-day", 0, "at most `N` invitations a day, in Paris; 0: no limit")
+	cmd.Flags().Var(parsing(&b.pilot, parseCount), "pilot", "pause once `N` more invitations have started")
+	cmd.Flags().Var(parsing(&b.perDay, parseCount), "per-day", "at most `N` invitations a day, in Paris; 0: no limit")
 	cmd.Flags().Var(parsing(&b.minHelp, parseHelp), "min-help", "only if this `time` of assistance lies in the lifetime of a code, such as 12h; 0: any")
-	cmd.Flags().IntVar(&b.again, "again", 0, "invite again whose code expired, at most `N` times, before the certificate ends (3 unless set); 0: never")
+	cmd.Flags().Var(parsing(&b.again, parseAgain), "again", "invite again whose code expired, at most `N` times, before the certificate ends (3 unless set); 0: never")
 }
 
-// check refuses values that make no sense, and values with which nothing could ever
-// start (D14).
+// check refuses brakes with which nothing could ever start (D14).
 func (b *brakes) check(env environment) error {
-	if b.pilot < 0 || b.perDay < 0 {
-		return usagef("a number is below 0")
-	}
-	if b.pilot > maxBrake || b.perDay > maxBrake {
-		return usagef("a number is above %d", maxBrake)
-	}
-	if b.again < 0 || b.again > sql.MaxAgain {
-		return usagef("--again is from 0 to %d: there are 30, 15, 7 and 2 days before the certificate ends", sql.MaxAgain)
-	}
 	if b.minHelp == 0 {
 		return nil
 	}
@@ -56,8 +46,14 @@ func (b *brakes) check(env environment) error {
 	return nil
 }
 
-// maxBrake is more than the number of subscribers.
-const maxBrake = 1_000_000_000
+// parseAgain reads how often a campaign invites again (D16).
+func parseAgain(s string) (int, error) {
+	n, err := parseCount(s)
+	if err != nil || n > sql.MaxAgain {
+		return 0, fmt.Errorf("it is from 0 to %d: there are 30, 15, 7 and 2 days before the certificate ends", sql.MaxAgain)
+	}
+	return n, nil
+}
 
 // apply changes the settings by the flags that were given. started is how many
 // invitations have started: a pilot counts from there.

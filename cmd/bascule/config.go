@@ -168,16 +168,16 @@ const (
 
 // mailRate reads MAIL_RATE, mails per second of all workers together; 0 is no limit.
 func (e environment) mailRate() (float64, error) {
-	return optional(e.get("MAIL_RATE"), 0, func(s string) (float64, error) {
-		rate, err := strconv.ParseFloat(s, 64)
-		if err != nil || !isMailRate(rate) {
-			return 0, misfit(fmt.Sprintf("not a number of mails per second, of %v to %d", minMailRate, maxMailRate))
-		}
-		return rate, nil
-	})
+	return optional(e.get("MAIL_RATE"), 0, parseMailRate)
 }
 
-func isMailRate(rate float64) bool { return rate >= minMailRate && rate <= maxMailRate } // NaN is none
+func parseMailRate(s string) (float64, error) {
+	rate, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(rate >= minMailRate && rate <= maxMailRate) { // NaN is none
+		return 0, misfit(fmt.Sprintf("not a number of mails per second, of %v to %d", minMailRate, maxMailRate))
+	}
+	return rate, nil
+}
 
 // The bounds of WORKERS: each is a connection to the relay and one to PostgreSQL. While
 // the outcomes of some are written down, the relay works on the mails of others.

@@ -23,7 +23,7 @@ import (
 
 func (a *app) firmsCommand() *cobra.Command {
 	var campaign string
-	var sharing int
+	sharing := 2
 	cmd := &cobra.Command{
 		Use:   "firms DIR --campaign NAME",
 		Short: "Write a workbook for each address that several spaces share",
@@ -39,12 +39,9 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 		Args: oneArg("DIR"),
 	}
 	a.addCampaignTo(cmd, &campaign, "the campaign of this `NAME`")
-	cmd.Flags().IntVar(&sharing, "min", 2, "only addresses that at least `N` spaces share")
+	cmd.Flags().Var(parsing(&sharing, parseSharing), "min", "only addresses that at least `N` spaces share (default 2)")
 	cmd.MarkFlagRequired("campaign")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if sharing < 2 {
-			return usagef("--min is 2 at the least: an address that one space has is not shared")
-		}
 		dir := filepath.Clean(args[0])
 		if err := checkFolder(dir); err != nil {
 			return err
@@ -61,6 +58,14 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 		})(cmd, args)
 	}
 	return cmd
+}
+
+func parseSharing(s string) (int, error) {
+	n, err := parseCount(s)
+	if err != nil || n < 2 {
+		return 0, errors.New("it is 2 at the least: an address that one space has is not shared")
+	}
+	return n, nil
 }
 
 // checkFolder refuses a folder that holds anything: a file in it may be one that a firm

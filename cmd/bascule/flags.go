@@ -64,10 +64,22 @@ func parseWait(s string) (time.Duration, error) {
 	return parseSpan(s)
 }
 
-// parseHelp reads how much assistance is wanted, in whole minutes.
+// parseHelp reads how much assistance is wanted, in whole minutes: at least so much.
 func parseHelp(s string) (time.Duration, error) {
 	d, err := parseWait(s)
-	return d.Round(time.Minute), err
+	return (d + time.Minute - 1).Truncate(time.Minute), err
+}
+
+// maxCount is more than the number of subscribers.
+const maxCount = 1_000_000_000
+
+// parseCount reads how many, by their decimal digits: 0200 is two hundred.
+func parseCount(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || n > maxCount {
+		return 0, fmt.Errorf("it is no whole number from 0 to %d", maxCount)
+	}
+	return int(n), nil
 }
 
 // maxReason is the most characters of a reason.
