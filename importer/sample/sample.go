@@ -313,7 +313,7 @@ func (s sample) writeCompanies(b book) {
 	out.End()
 }
 
-// manyRows is the size from which each subscriber has one company at most, so that the
+// manyRows is the size beyond which each subscriber has one company at most, so that the
 // second sheet does not overflow.
 const manyRows = 200_000
 

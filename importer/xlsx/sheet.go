@@ -283,7 +283,7 @@ func (s *sheetReader) readContent(column int, t cellType, style int) error {
 	}
 }
 
-// closeCell turns the raw value at the end of rec.text into the cell's text.
+// closeCell turns the raw value at the end of row.text into the cell's text.
 func (s *sheetReader) closeCell(column, start int, t cellType, style int, formula, value, inline bool) error {
 	k := Plain
 	formula = formula || (value || inline) && s.isFilled(column)
@@ -311,7 +311,7 @@ func (s *sheetReader) wrap(column int, err error) error {
 	return err
 }
 
-// resolve replaces the raw value in rec.text[start:] by the text that it means.
+// resolve replaces the raw value in row.text[start:] by the text that it means.
 func (s *sheetReader) resolve(start int, t cellType, style int) (Kind, error) {
 	raw := s.row.text[start:]
 	switch t {

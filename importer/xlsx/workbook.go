@@ -42,7 +42,7 @@ const (
 	maxLink   = 1024
 )
 
-// Open reads all of a workbook but its sheets.
+// Open reads the list of the sheets, the styles and the shared texts.
 func Open(ctx context.Context, file io.ReaderAt, size int64) (*Workbook, error) {
 	a, err := openArchive(file, size, &budget{ctx: ctx})
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 // autoTimeout is the longest time of the whole play.
 const autoTimeout = 2 * time.Minute
 
-// maxPlayed is the most subscribers that auto plays: the user's own file may be long.
-const maxPlayed = 100
+// lastPlayed is the last mail that auto plays: the user's own file may be long.
+const lastPlayed = 100
 
 // auto plays the campaign from its pilot to its end, and its subscribers through the
 // real pages. Three in four activate. If an address is taken, the subscriber chooses
@@ -35,7 +35,7 @@ func (d *demo) auto(ctx context.Context) error {
 	}
 	for _, m := range d.inbox.Messages() {
 		letter, ok := devenv.ReadLetter(m)
-		if !ok || m.ID%4 == 0 || m.ID > maxPlayed {
+		if !ok || m.ID%4 == 0 || m.ID > lastPlayed {
 			continue
 		}
 		if err := d.play(ctx, letter); err != nil {

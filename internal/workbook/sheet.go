@@ -54,7 +54,7 @@ type Sheet struct {
 // bufferSize is how much the compressor takes at once.
 const bufferSize = 1 << 16
 
-// Sheet begins a sheet; it ends the one before, which must have ended.
+// Sheet begins a sheet. The one before must have ended.
 func (b *Book) Sheet(name string, l Layout) *Sheet {
 	index, err := b.Excelize.NewSheet(name) // or a sheet that New named
 	b.Keep(err)
