@@ -15,6 +15,7 @@ import (
 	netmail "net/mail"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"bascule/internal/conversion"
 	"bascule/internal/text"
@@ -165,31 +166,36 @@ func encodeSubject(s string) string {
 	if mime.QEncoding.Encode("utf-8", s) == s {
 		return s
 	}
-	const begin, end = "=?utf-8?q?", "?="
+	const begin, end, digits = "=?utf-8?q?", "?=", "0123456789ABCDEF"
 	var b strings.Builder
 	b.WriteString(begin)
 	room := maxEncodedLine - len("Subject: ") - len(begin+end)
 	for _, r := range s {
-		encoded := encodeRune(r)
-		if len(encoded) > room {
+		n := encodedLen(r)
+		if n > room {
 			b.WriteString(end + " " + begin)
 			room = maxEncodedLine - len(" ") - len(begin+end)
 		}
-		b.WriteString(encoded)
-		room -= len(encoded)
+		switch room -= n; {
+		case r == ' ':
+			b.WriteByte('_')
+		case n == 1:
+			b.WriteRune(r)
+		default:
+			for _, c := range []byte(string(r)) {
+				b.Write([]byte{'=', digits[c>>4], digits[c&15]})
+			}
+		}
 	}
 	return b.String() + end
 }
 
-// encodeRune writes r for an encoded word.
-func encodeRune(r rune) string {
-	switch {
-	case r == ' ':
-		return "_"
-	case '!' <= r && r <= '~' && !strings.ContainsRune("=?_", r):
-		return string(r)
+// encodedLen is how many characters of an encoded word r takes.
+func encodedLen(r rune) int {
+	if ' ' <= r && r <= '~' && !strings.ContainsRune("=?_", r) {
+		return 1
 	}
-	return "=" + strings.ReplaceAll(fmt.Sprintf("% X", string(r)), " ", "=")
+	return len("=XX") * utf8.RuneLen(r)
 }
 
 // writeHeader writes one field. Its value is ours, or was made harmless before. If it has
