@@ -159,11 +159,11 @@ func (at boundary) close(b *bytes.Buffer) { b.WriteString("\r\n--" + string(at) 
 // space, and 75 characters at the most.
 const maxEncodedLine = 76
 
-// encodeSubject encodes a subject, as a whole if it is not plain. Its first word leaves
-// room for the name of the field, which the library does not know of: a value that begins
-// on the second line is shown with a space before it by some programs.
+// encodeSubject encodes a printable subject, as a whole if it is not plain. Its first word
+// leaves room for the name of the field, which the library does not know of: a value that
+// begins on the second line is shown with a space before it by some programs.
 func encodeSubject(s string) string {
-	if mime.QEncoding.Encode("utf-8", s) == s {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r > '~' }) {
 		return s
 	}
 	const begin, end, digits = "=?utf-8?q?", "?=", "0123456789ABCDEF"
