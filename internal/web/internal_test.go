@@ -285,6 +285,18 @@ func TestFrenchWait(t *testing.T) {
 	}
 }
 
+// R14, D6: what different keyboards type for the same password is the same, twice too.
+func TestPasswordTwice(t *testing.T) {
+	form := url.Values{"password": {"un été à Noël"}, "password_confirmation": {"un e\u0301te\u0301 a\u0300 Noe\u0308l"}}
+	if _, wrong := parseNewPassword(form, conversion.ProfileCNIL, "00123456"); len(wrong) > 0 {
+		t.Errorf("%v", wrong)
+	}
+	form.Set("password_confirmation", "un ete a Noel")
+	if _, wrong := parseNewPassword(form, conversion.ProfileCNIL, "00123456"); len(wrong) != 1 {
+		t.Errorf("another password: %v", wrong)
+	}
+}
+
 // R27: a form is the same one only with all that was typed into it; one without a
 // name is never the same.
 func TestFormID(t *testing.T) {

@@ -90,7 +90,8 @@ func parseNewPassword(form url.Values, profile conversion.PasswordProfile, numbe
 	password := parse(&wrong, form, "password", func(s string) (conversion.Password, error) {
 		return conversion.ParsePassword(s, profile, number)
 	})
-	if len(wrong) == 0 && form.Get("password_confirmation") != form.Get("password") {
+	again, _ := conversion.ParsePassword(form.Get("password_confirmation"), profile, number)
+	if len(wrong) == 0 && again != password {
 		wrong.add("password_confirmation", "les deux mots de passe ne sont pas identiques")
 	}
 	return password, wrong
