@@ -53,7 +53,7 @@ const (
 	// gets half of them, so that others find room, and so do probes of the process.
 	maxConnections = 512
 	// maxStreams is how many requests a connection of HTTP/2 carries at once. A page
-	// with all its files needs half as many.
+	// with all its files needs five.
 	maxStreams = 16
 	// http2Buffer is how much HTTP/2 holds of bodies that no handler has read yet: the
 	// longest form, and the least that the protocol allows.

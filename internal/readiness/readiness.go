@@ -52,17 +52,17 @@ func Reds(lines []Line) (names []string) {
 // first.
 func Workers(all []sql.Worker, version, texts string) Line {
 	const name = "workers"
-	alive, others, older := 0, 0, 0
+	alive, otherTexts, otherProgram := 0, 0, 0
 	for _, w := range all {
 		if w.Silent > sql.WorkerSilence { // it has died
 			break
 		}
 		alive++
 		if w.Texts != texts {
-			others++
+			otherTexts++
 		}
 		if w.Version != version {
-			older++
+			otherProgram++
 		}
 	}
 	said := fmt.Sprintf("%d alive", alive)
@@ -71,11 +71,11 @@ func Workers(all []sql.Worker, version, texts string) Line {
 		return Bad(name, "none is alive", "start `bascule work`")
 	case alive == 0:
 		return Bad(name, fmt.Sprintf("none is alive, the last one was heard of %s ago", all[0].Silent.Round(time.Second)), "start `bascule work`")
-	case others > 0:
-		return Bad(name, fmt.Sprintf("%s, of which %d would mail other texts than those of this command", said, others),
+	case otherTexts > 0:
+		return Bad(name, fmt.Sprintf("%s, of which %d would mail other texts than those of this command", said, otherTexts),
 			"give all the same ADMINISTRATION, MAIL_FROM, PUBLIC_URL, HELP_TEXT_FILE and program, and start them again")
-	case older > 0:
-		return Doubtful(name, fmt.Sprintf("%s, of which %d run another program than this command", said, older), "install the same one everywhere")
+	case otherProgram > 0:
+		return Doubtful(name, fmt.Sprintf("%s, of which %d run another program than this command", said, otherProgram), "install the same one everywhere")
 	}
 	return Good(name, said)
 }
