@@ -97,8 +97,8 @@ func (a *app) addStateTo(cmd *cobra.Command) {
 }
 
 // tellChanged tells what a command has done to a campaign or, with --json, how it stands
-// now: as campaign show does, but for the last mail. A signal comes too late for what is
-// done.
+// now: as campaign show does, but for the coming mails. A signal comes too late for what
+// is done.
 func (a *app) tellChanged(ctx context.Context, db *sql.DB, name string, said func(now sql.CampaignProgress) string) error {
 	now, err := db.Progress(context.WithoutCancel(ctx), name)
 	if err != nil {

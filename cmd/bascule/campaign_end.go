@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -93,6 +94,7 @@ type ending struct {
 
 func (a *app) campaignEnd(e ending) *cobra.Command {
 	var path, why string
+	var by conversion.Administration
 	cmd := a.ofCampaign(&cobra.Command{
 		Use:   e.verb + " NAME",
 		Short: e.short,
@@ -109,28 +111,25 @@ Environment: DATABASE_URL.`,
 		cmd.Flags().Var(parsing(&path, given), "report", "write the report of the campaign to `OUT.xlsx`")
 		a.addForceTo(cmd)
 	}
-	check := func([]string) error {
+	check := func([]string) (err error) {
 		if path == "" {
 			return nil
 		}
-		return a.checkOutput(path, report.Kind, false)
+		by, err = a.env.administration()
+		return cmp.Or(err, a.checkOutput(path, report.Kind, false))
 	}
 	cmd.RunE = after(check, a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
-		return a.end(ctx, db, p, e, path, why)
+		return a.end(ctx, db, p, e, path, by, why)
 	}))
 	return cmd
 }
 
 // end ends a campaign, after a question to somebody at a terminal, and writes its report
 // to path unless that is empty.
-func (a *app) end(ctx context.Context, db *sql.DB, p sql.CampaignProgress, e ending, path, why string) error {
+func (a *app) end(ctx context.Context, db *sql.DB, p sql.CampaignProgress, e ending, path string, by conversion.Administration, why string) error {
 	mailed := p.States[conversion.StateMailed]
 	open := terminal.Count(p.States[conversion.StateRequested]+mailed, "open request", "open requests")
 	if err := a.askSomebody(ctx, "The campaign %s ends, with %s, %d of them mailed. They %s", p.Name, open, mailed, e.becomes); err != nil {
-		return err
-	}
-	by, err := a.env.administration()
-	if err != nil {
 		return err
 	}
 	n, err := e.end(db, ctx, p.Name, why, actor())

@@ -77,7 +77,7 @@ everything. The roles:
 
   lecture      look at everything, and pause a campaign
   assistance   help a subscriber: resend, cancel, retry of one, correct, exclude
-  preparation  import, firms, a campaign's message and brakes, its preview
+  preparation  import, exclude import, firms, a campaign's message and brakes, its preview
   lancement    start, resume, cancel and close a campaign; import --start, retry of more
                than one, reissue; say who may act
 
