@@ -6,7 +6,8 @@ package conversion
 
 // Invalid is a value that a rule refuses. Error is English, for logs and the command
 // line; French is what a subscriber or an administrator reads. Both may be logged and
-// shown: they repeat one character of the refused value at the most.
+// shown: they repeat one character of the refused value at the most, or one word of what
+// an administration itself says.
 type Invalid struct {
 	English string
 	French  string

@@ -17,7 +17,7 @@ import (
 // with another Hash instead.
 type Hash string
 
-// The cost of one hash: about 31 ms and 19 MiB on a small server. The caller bounds how
+// The cost of one hash: some tens of milliseconds, and 19 MiB. The caller bounds how
 // many run at once (I8).
 const (
 	argonTime    = 2
