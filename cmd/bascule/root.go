@@ -30,12 +30,20 @@ const (
 	exitUsage  = 2
 )
 
-// Main runs the command line and returns its exit code. SIGINT and SIGTERM end the
-// context. A second signal ends the process.
+// Main runs the command line and returns its exit code. SIGINT, SIGTERM and SIGHUP end
+// the context. A second signal ends the process, but for SIGHUP: a terminal that is closed
+// sends it twice. Under nohup SIGHUP does nothing.
 func Main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() {
+		signal.Ignore(syscall.SIGHUP)
+		stop()
+	})
 	return run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
 }
 
@@ -167,6 +175,9 @@ func advise(err error) string {
 	return cmp.Or(sql.Advice(err), err.Error())
 }
 
+// outliveReader lets a service go on without a log if whoever reads it has ended.
+func outliveReader() { signal.Ignore(syscall.SIGPIPE) }
+
 // newLogger writes text on a terminal, otherwise JSON.
 func newLogger(w io.Writer) *slog.Logger {
 	if isTerminal(w) {
@@ -192,6 +203,14 @@ func (a *app) tell(v told) error {
 	var b bytes.Buffer // a terminal shows it at once
 	v.Print(&b)
 	_, err := b.WriteTo(a.stdout)
+	return unsaid(err)
+}
+
+// unsaid tells of an answer that nobody reads, that the command has done its work.
+func unsaid(err error) error {
+	if err != nil {
+		err = fmt.Errorf("what the command did stands, but its answer cannot be written: %w", err)
+	}
 	return err
 }
 
@@ -205,7 +224,7 @@ func (a *app) answer(v any, format string, args ...any) error {
 }
 
 // printJSON prints one object on one line, as the last line of a command.
-func (a *app) printJSON(v any) error { return json.NewEncoder(a.stdout).Encode(v) }
+func (a *app) printJSON(v any) error { return unsaid(json.NewEncoder(a.stdout).Encode(v)) }
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 

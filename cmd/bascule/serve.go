@@ -19,7 +19,7 @@ func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the web pages",
-		Long: `Serves the pages that subscribers see, until SIGTERM or SIGINT; then it finishes
+		Long: `Serves the pages that subscribers see, until SIGTERM, SIGINT or SIGHUP; then it finishes
 the requests under way. Any number may run side by side.
 
 Environment, needed:
@@ -55,6 +55,7 @@ Environment, optional:
 }
 
 func (a *app) serve(ctx context.Context) error {
+	outliveReader()
 	cfg, err := a.webConfig()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -65,28 +66,9 @@ func TestSignalEndsCommands(t *testing.T) {
 // rest of a request.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	db := sqltest.Open(t)
-	listen, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newOperator(t, "DATABASE_URL="+sqltest.As(t, db.URL, sqltest.Application), "SECRET_KEY="+storyKey, "LISTEN_ADDR="+listen, "PUBLIC_URL=http://"+listen).
-		start(nil, `"listening"`, "serve")
-	if err := awaitURL("http://" + listen + "/readyz"); err != nil {
-		t.Fatal(err)
-	}
-	client, err := net.Dial("tcp", listen)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if _, err := fmt.Fprintf(client, "POST /activation HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", listen); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client.Read(make([]byte, 1)); err != nil { // "100 Continue": the form is being read
-		t.Fatal(err)
-	}
-	err = poll(func() error {
+	s, listen := startPages(t)
+	beginForm(t, listen)
+	err := poll(func() error {
 		s.cmd.Process.Signal(syscall.SIGTERM) // fails once the process has ended
 		select {
 		case <-s.ended:
@@ -98,6 +80,111 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	if status, ok := s.cmd.ProcessState.Sys().(syscall.WaitStatus); err != nil || !ok || status.Signal() != syscall.SIGTERM {
 		t.Errorf("%v; it ended with %v\n%s", err, s.err, s.output())
 	}
+}
+
+// I7: a terminal that is closed sends SIGHUP twice, and still what is under way is
+// finished.
+func TestClosedTerminal(t *testing.T) {
+	t.Parallel()
+	s, listen := startPages(t)
+	client := beginForm(t, listen)
+	for range 2 {
+		if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Error(err)
+		}
+		if err := poll(func() error { return mustRefuse(listen) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := client.Write([]byte("email=a&b")); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(client); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 422") {
+		t.Errorf("%v: %q", err, answer)
+	}
+	if <-s.ended; s.err != nil {
+		t.Errorf("%v\n%s", s.err, s.output())
+	}
+}
+
+func mustRefuse(address string) error {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil
+	}
+	c.Close()
+	return errors.New("it still listens")
+}
+
+// A service goes on under nohup when its terminal is closed, and when whoever reads its
+// log has ended.
+func TestServiceOutlives(t *testing.T) {
+	t.Parallel()
+	o, listen := pagesOperator(t)
+	cmd := o.command(nil, "serve")
+	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", `trap '' HUP; exec "$0" serve`, cmd.Path}
+	reader, log, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	defer log.Close()
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := awaitURL("http://" + listen + "/readyz"); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func pagesOperator(t *testing.T) (o *operator, listen string) {
+	t.Helper()
+	listen, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := sqltest.As(t, sqltest.Open(t).URL, sqltest.Application)
+	return newOperator(t, "DATABASE_URL="+url, "SECRET_KEY="+storyKey, "LISTEN_ADDR="+listen, "PUBLIC_URL=http://"+listen), listen
+}
+
+func startPages(t *testing.T) (s *service, listen string) {
+	t.Helper()
+	o, listen := pagesOperator(t)
+	s = o.start(nil, `"listening"`, "serve")
+	if err := awaitURL("http://" + listen + "/readyz"); err != nil {
+		t.Fatal(err)
+	}
+	return s, listen
+}
+
+// beginForm sends the head of a form of 9 bytes, which the pages then wait for.
+func beginForm(t *testing.T, listen string) net.Conn {
+	t.Helper()
+	client, err := net.Dial("tcp", listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	if _, err := fmt.Fprintf(client, "POST /activation HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", listen); err != nil {
+		t.Fatal(err)
+	}
+	goOn := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
+	if _, err := io.ReadFull(client, goOn); err != nil { // the form is being read
+		t.Fatal(err)
+	}
+	return client
 }
 
 // A migration waits for another's, and asks now and then.

@@ -18,7 +18,7 @@ func (a *app) workCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "work",
 		Short: "Send mails, render recaps, expire requests",
-		Long: `Does all background work, until SIGTERM or SIGINT. Any number of workers may run
+		Long: `Does all background work, until SIGTERM, SIGINT or SIGHUP. Any number of workers may run
 side by side, and any may stop at any moment.
 
 Environment, needed:
@@ -53,6 +53,7 @@ Environment, optional:
 const otherConns = 8
 
 func (a *app) work(ctx context.Context) error {
+	outliveReader()
 	cfg, err := a.workConfig()
 	bounces, redisURL := take(&err, a.env.bounceDir), take(&err, a.env.redisURL)
 	if err != nil {
