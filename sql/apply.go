@@ -124,12 +124,15 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 	if result, err = r.count(ctx); err != nil {
 		return result, false, err
 	}
-	result.Batch, result.Campaign, result.State, result.MovedFrom = batch, c.Name, c.State, before.unless(c)
+	result.Batch, result.Campaign, result.MovedFrom = batch, c.Name, before.unless(c)
 	if err := r.checkRows(ctx); err != nil {
 		return result, false, err
 	}
 	err = run(ctx, r.tx, do(keepImport, batch, r.Actor, result.Rows, result.Accepted, result.Unchanged, result.NotDue, result.Excluded, result.Rejected))
 	if err != nil {
+		return result, false, err
+	}
+	if result.State, err = r.start(ctx, c); err != nil {
 		return result, false, err
 	}
 	return result, changed, r.tx.GetContext(ctx, &changed, verdictsChanged)
@@ -244,21 +247,27 @@ func (r *importRun) newCampaign(ctx context.Context) (Campaign, error) {
 	}
 }
 
-// keepCampaign is campaign, but it makes a new campaign, and starts it if the import
-// asks for that.
+// keepCampaign is campaign, but it makes a new campaign.
 func (r *importRun) keepCampaign(ctx context.Context) (Campaign, error) {
 	c, err := r.campaign(ctx)
 	if err != nil {
 		return c, err
 	}
-	if c.ID, err = c.make(ctx, r.tx, r.Actor); err != nil {
-		return c, err
-	}
-	if r.Start && c.State == CampaignPrepared {
-		err = move(ctx, r.tx, c, CampaignRunning, "", r.Actor, CampaignPrepared)
-		c.State = CampaignRunning
-	}
+	c.ID, err = c.make(ctx, r.tx, r.Actor)
 	return c, err
+}
+
+// start starts a prepared campaign if the import asks for that, and its actor may launch
+// what the campaign holds by now (D18). It returns the state of the campaign.
+func (r *importRun) start(ctx context.Context, c Campaign) (CampaignState, error) {
+	if !r.Start || c.State != CampaignPrepared {
+		return c.State, nil
+	}
+	err := move(ctx, r.tx, c, CampaignRunning, "", r.Actor, CampaignPrepared)
+	if c.State = CampaignRunning; err == nil {
+		err = r.db.checkLaunch(ctx, r.tx, c, r.Actor)
+	}
+	return c.State, err
 }
 
 // campaignName makes the nth campaign name of a file's name: one that

@@ -118,7 +118,7 @@ func (db *DB) Import(ctx context.Context, in Import, verdicts func(iter.Seq2[Ver
 	}
 	var result ImportResult
 	err := db.tryTx(ctx, func(tx *sqlx.Tx) (err error) {
-		r := importRun{Import: in, tx: tx, verdicts: verdicts, fourEyes: db.fourEyes}
+		r := importRun{Import: in, tx: tx, verdicts: verdicts, db: db}
 		if in.DryRun {
 			result, err = r.dry(ctx)
 		} else {
@@ -144,7 +144,7 @@ type importRun struct {
 	tx       *sqlx.Tx
 	verdicts func(iter.Seq2[Verdict, error]) error // nil if nobody reads them
 	orphans  int                                   // see OrphanDossiers
-	fourEyes *int                                  // see RequireFourEyes
+	db       *DB
 }
 
 //go:embed query/known_batch.sql

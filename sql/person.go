@@ -253,12 +253,12 @@ func (db *DB) checkRetry(ctx context.Context, q sqlx.QueryerContext, requests []
 
 // checkRows is checkLaunch for the rows of an import, which its actor prepares.
 func (r *importRun) checkRows(ctx context.Context) error {
-	if r.fourEyes == nil {
+	if r.db.fourEyes == nil {
 		return nil
 	}
-	more, err := get[bool](ctx, r.tx, moreLeave, *r.fourEyes)
+	more, err := get[bool](ctx, r.tx, moreLeave, *r.db.fourEyes)
 	if err == nil && more {
-		err = &FourEyesError{r.Actor, *r.fourEyes, true}
+		err = &FourEyesError{r.Actor, *r.db.fourEyes, true}
 	}
 	return err
 }

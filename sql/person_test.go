@@ -72,8 +72,8 @@ func TestPersons(t *testing.T) {
 }
 
 // D18: above so many mails, who imported, corrected or wrote the message does not launch,
-// whatever the way: start, resume, retry, or an import into a running campaign. Nothing
-// is changed then.
+// whatever the way: start, resume, retry, an import into a running campaign, or one that
+// starts it. Nothing is changed then.
 func TestFourEyes(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -133,6 +133,24 @@ func TestFourEyes(t *testing.T) {
 	}
 	d.held("winter", row("700001", "w@duvallon.example"))
 	d.must(d.StartCampaign(d.ctx, "winter", sql.CampaignSettings{}, "", "admin")) // not above
+
+	prepared := rows(12)[9:]
+	d.held("summer", prepared...)
+	again := d.sheet(prepared...)
+	one := d.sheet(row("700002", "v@duvallon.example"))
+	for _, in := range []*sql.Import{&again, &one} { // they start what the campaign holds already
+		in.Campaign, in.Start = "summer", true
+		_, err = d.DB.DB.Import(d.ctx, *in, nil)
+		refused("admin", err)
+	}
+	d.stands("summer", sql.CampaignPrepared, 3, 0)
+	one.Actor = "other"
+	_, err = d.DB.DB.Import(d.ctx, one, nil)
+	refused("other", err)
+	again.Actor = "other" // of its rows none is accepted
+	_, err = d.DB.DB.Import(d.ctx, again, nil)
+	d.must(err)
+	d.stands("summer", sql.CampaignRunning, 3, 0)
 	d.sound()
 }
 
