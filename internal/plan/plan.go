@@ -49,7 +49,7 @@ type Day struct {
 	Parts       []conversion.PendingGroup // without their addresses
 }
 
-// Horizon is how far a plan looks: a campaign that takes longer has no plan.
+// Horizon is how far a plan looks. What would leave later stays (Beyond).
 const Horizon = 10 * 366 * 24 * time.Hour
 
 // Make foresees the fates of the groups. It assumes that nothing fails, that nobody
