@@ -269,7 +269,7 @@ type latePage struct {
 
 func (a *attempt) tellDeadline(late *sql.LateCode) error {
 	return a.write(a.w, a.r, http.StatusUnprocessableEntity, "activation_late", view{Data: latePage{
-		LateCode: late, Email: a.email.String(), ByCertificate: a.offersCertificates() && a.cfg.Now().Before(late.Certificate.AddDate(0, 0, 1)),
+		LateCode: late, Email: a.email.String(), ByCertificate: a.offersCertificates() && !a.over(late.Certificate),
 	}})
 }
 

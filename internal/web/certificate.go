@@ -97,6 +97,9 @@ func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry,
 	return entry{id: found[0].ID, space: found[0].Space, holder: holder, open: found[0].Open, lost: found[0].Unreached, last: found[0].NoOther}, nil
 }
 
+// over tells that the last day of a certificate, as the sheet has it, has passed.
+func (s *Server) over(last time.Time) bool { return !s.cfg.Now().Before(last.AddDate(0, 0, 1)) }
+
 // shown is the certificate that the client has shown, nil for none. A site has one way:
 // the TLS handshake or, with proxies that ask for certificates, their header. The
 // headers of others do not count, nor does the proxy's own certificate.

@@ -36,6 +36,7 @@ type spacePage struct {
 	Pages     int
 	Page      int // from 1
 	Expires   time.Time
+	Past      bool // Expires is over: the sheet is wrong, as the certificate opened the space
 	Pending   *sql.OpenChoice
 	Unreached string // the address chosen last, which its code did not reach
 }
@@ -61,7 +62,7 @@ func (s *Server) showSpace(w http.ResponseWriter, r *http.Request, e entry) erro
 		return err
 	}
 	p := spacePage{spaceHeader: e.page(), Services: companies.Services, Total: len(companies.All), Chosen: companies.Chosen,
-		Expires: e.space.Certificate.Expires, Search: text.Trim(q.Get("recherche")), Pending: e.pending(), Unreached: e.lost.String()}
+		Expires: e.space.Certificate.Expires, Past: s.over(e.space.Certificate.Expires), Search: text.Trim(q.Get("recherche")), Pending: e.pending(), Unreached: e.lost.String()}
 	found := search(companies.All, p.Search)
 	p.Found = len(found)
 	p.Pages = max(1, (len(found)+companiesPerPage-1)/companiesPerPage)

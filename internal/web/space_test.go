@@ -43,6 +43,18 @@ func TestCompaniesAreReadWhereShown(t *testing.T) {
 	}
 }
 
+// R7: a certificate that opens the space has not expired, whatever day the sheet has.
+func TestExpiryOfTheSheet(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t)
+	r, cert := c.holder(sqltest.Invitation{})
+	browser := c.client(cert)
+	for days, want := range map[int]string{-2: "Remplacez votre certificat par", 0: "Votre certificat expire le", 1: "Votre certificat expire le"} {
+		c.db.Exec(t, `UPDATE space SET certificate_expires = (bascule_now() AT TIME ZONE 'Europe/Paris')::date + $2::integer WHERE id = $1`, r.SpaceID, days)
+		c.visit(browser, "/espace").expect(t, http.StatusOK, want)
+	}
+}
+
 // R7, R8–R11: the certificate that the sheet names opens the space; each of the
 // three home screens has the option.
 func TestHomeScreens(t *testing.T) {
