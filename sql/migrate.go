@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 
+	"github.com/lib/pq"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -20,6 +21,9 @@ var migrations embed.FS
 // It refuses a database that cannot keep every name.
 func (db *DB) Migrate(ctx context.Context) error {
 	if err := db.checkEncoding(ctx); err != nil {
+		return err
+	}
+	if err := db.checkPlace(ctx); err != nil {
 		return err
 	}
 	// A process that waits for another's migration looks once a second, for five
@@ -47,6 +51,18 @@ func (db *DB) checkEncoding(ctx context.Context) error {
 	return wrap(err, "migrate")
 }
 
+// checkPlace returns an error if another schema comes before the one with the tables. Goose
+// looks at the first alone: it would take the tables for missing, and make them once more.
+func (db *DB) checkPlace(ctx context.Context) error {
+	schema, err := get[string](ctx, db.x, `SELECT coalesce((SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+		WHERE c.oid = to_regclass('obligation') AND nspname <> current_schema()), '')`)
+	if err == nil && schema != "" {
+		err = fmt.Errorf("bascule's tables are in the schema %s, and another one comes first in the search_path of this role:"+
+			" ALTER ROLE … SET search_path = %[1]s", pq.QuoteIdentifier(schema))
+	}
+	return wrap(err, "look for the tables")
+}
+
 func (db *DB) migrator(options ...goose.ProviderOption) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -63,6 +79,9 @@ var errHidden = errors.New("bascule's tables are in a schema that this role does
 
 // CheckSchema returns ErrSchema unless the schema is the one of this program.
 func (db *DB) CheckSchema(ctx context.Context) error {
+	if err := db.checkPlace(ctx); err != nil {
+		return err
+	}
 	p, err := db.migrator()
 	if err != nil {
 		return fmt.Errorf("check schema: %w", err)

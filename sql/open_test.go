@@ -146,6 +146,22 @@ func TestHiddenSchema(t *testing.T) {
 	}
 }
 
+// A schema that comes before the one with the tables, such as one named after the role,
+// has nobody migrate into it once more.
+func TestOtherSchemaFirst(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.Exec(t, `CREATE SCHEMA other`)
+	db, err := sql.Open(d.ctx, under(d, "search_path=other,public"), 1)
+	d.must(err)
+	defer db.Close()
+	for name, do := range map[string]func(context.Context) error{"check": db.CheckSchema, "migrate": db.Migrate} {
+		if err := do(d.ctx); err == nil || errors.Is(err, sql.ErrSchema) || !strings.Contains(err.Error(), `SET search_path = "public"`) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A database that cannot keep every name is refused before anything is stored.
 func TestEncoding(t *testing.T) {
 	t.Parallel()
