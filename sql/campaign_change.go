@@ -212,7 +212,11 @@ func set(ctx context.Context, tx *sqlx.Tx, c Campaign, s CampaignSettings, actor
 
 // String tells the settings in a line, for the log.
 func (s CampaignSettings) String() string {
-	return fmt.Sprintf("pilot %d, per day %d, min help %s, again %d", s.Pilot, s.PerDay, s.MinHelp, s.Again)
+	from := ""
+	if !s.StartsAt.IsZero() {
+		from = "from " + s.StartsAt.In(conversion.Paris).Format(time.DateTime) + ", "
+	}
+	return from + fmt.Sprintf("pilot %d, per day %d, min help %s, again %d", s.Pilot, s.PerDay, s.MinHelp, s.Again)
 }
 
 //go:embed query/open_of_campaign.sql

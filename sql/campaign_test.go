@@ -3,6 +3,7 @@ package sql_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -744,5 +745,18 @@ func TestCampaignNamedAfterFile(t *testing.T) {
 		if name, err := sql.ParseCampaignName(norm.NFD.String(want)); name != want || err != nil {
 			t.Errorf("the name of %q reads as %q, %v", want, name, err)
 		}
+	}
+}
+
+// I9: the log tells each setting.
+func TestSettingsAreTold(t *testing.T) {
+	t.Parallel()
+	told := make(map[string]bool)
+	all := []sql.CampaignSettings{{}, {StartsAt: time.Unix(0, 0)}, {Pilot: 1}, {PerDay: 1}, {MinHelp: time.Minute}, {Again: 1}}
+	for _, s := range all {
+		told[s.String()] = true
+	}
+	if len(told) != len(all) {
+		t.Errorf("of %d settings the log tells %q", len(all), slices.Collect(maps.Keys(told)))
 	}
 }
