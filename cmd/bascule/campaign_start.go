@@ -59,7 +59,10 @@ func parseAgain(s string) (int, error) {
 // invitations have started: a pilot counts from there.
 func (b *brakes) apply(cmd *cobra.Command, s *sql.CampaignSettings, now time.Time, started int) {
 	if cmd.Flags().Changed("after") {
-		s.StartsAt = now.Add(b.after)
+		s.StartsAt = time.Time{}
+		if b.after > 0 {
+			s.StartsAt = now.Add(b.after)
+		}
 	}
 	if cmd.Flags().Changed("pilot") {
 		s.Pilot = 0
