@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -228,12 +229,14 @@ func (a *app) printJSON(v any) error { return unsaid(json.NewEncoder(a.stdout).E
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 
-// actor is the account that runs the command, for the audit log.
+// actor is the account that runs the command, for the audit log (D18). In a container the
+// machine may have no name for it. Then it is its number, not what $USER says.
 func actor() string {
-	if u, err := user.Current(); err == nil && u.Username != "" {
+	id := strconv.Itoa(os.Getuid())
+	if u, err := user.LookupId(id); err == nil && u.Username != "" {
 		return u.Username
 	}
-	return "administrator"
+	return id
 }
 
 // openDB opens the database of DATABASE_URL by sql.Open or one of its sisters. It makes
