@@ -9,6 +9,7 @@ import (
 
 	"bascule/internal/conversion"
 	"bascule/sql"
+	"bascule/sql/sqltest"
 )
 
 // firm are the rows of so many spaces that share an address.
@@ -237,6 +238,34 @@ func TestBackWithinTwoDays(t *testing.T) {
 		}
 	}
 	d.sound()
+}
+
+// D16, D9: an administrator who corrects the address of a number names it: its invitation
+// does not wait, whether its request is open or over.
+func TestCorrectedWithinTwoDays(t *testing.T) {
+	t.Parallel()
+	const again = 20 * time.Hour
+	for _, over := range []bool{false, true} {
+		d := open(t)
+		d.Freeze(t, noon)
+		d.released("spring", row(number(0), "a0@duvallon.example"))
+		s, err := d.StartMail(d.ctx, sql.Window{Lane: sql.LaneBulk, Limit: 1, Lifetime: again, Keys: d.keys})
+		d.must(err)
+		d.must(d.FinishAccepted(d.ctx, s.Mails))
+		if over {
+			d.expireAt(noon.Add(again), 1)
+			d.held("spring", row(number(0), "typo@duvallon.example"))
+			d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number(0))))
+		} else {
+			d.held("spring", row(number(0), "typo@duvallon.example"))
+		}
+		_, _, err = d.Correct(d.ctx, sql.Correction{Number: conversion.SubscriberNumber(number(0)), Email: sqltest.Email(t, "a0@duvallon.example"), Reason: "call 12", Actor: "helper", Keys: d.keys})
+		d.must(err)
+		if got := d.leave(); got[sql.MailCode] != 1 {
+			t.Errorf("over %v: %v left, want 1", over, got)
+		}
+		d.sound()
+	}
 }
 
 // D16: whatever the locale of the database, a window locks the numbers of its addresses

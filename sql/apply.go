@@ -115,7 +115,7 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 	}
 	err = run(ctx, r.tx,
 		do(applyUpdates, batch, r.Actor),
-		do(applyRedirects, batch, r.Actor),
+		do(applyRedirects, batch, r.Actor, r.named),
 		do(forgetRejected, batch),
 		do(replaceRejected, batch, c.ID))
 	if err != nil {
@@ -183,7 +183,7 @@ func (r *importRun) openRequests(ctx context.Context, batch, campaign int64) err
 func (r *importRun) openRound(ctx context.Context, batch, campaign int64, round int) (contested bool, err error) {
 	err = run(ctx, r.tx,
 		do(openAgain, batch, round, campaign, r.Campaign != ""),
-		do(inviteAgain, round, r.Keys.Newest(), r.Actor))
+		do(inviteAgain, round, r.Keys.Newest(), r.Actor, r.named))
 	if err != nil {
 		return false, err
 	}

@@ -38,7 +38,7 @@ func (db *DB) Correct(ctx context.Context, c Correction) (v Verdict, result Impo
 	in := Import{
 		Hash:     sha256.Sum256(fmt.Appendf(nil, "correction %s %s %d", c.Number, c.Email.Key(), at.UnixNano())),
 		FileName: "correction " + string(c.Number) + ": " + c.Reason, Sheet: "correction", Actor: c.Actor, Keys: c.Keys,
-		Columns: Columns{Number: "A", Email: "C", Serial: "D"}, Expect: 1,
+		Columns: Columns{Number: "A", Email: "C", Serial: "D"}, Expect: 1, named: true,
 		Rows: func(yield func(ImportRow, error) bool) {
 			yield(ImportRow{Line: 1, Space: space, Priority: row.Priority}, nil)
 		},

@@ -65,6 +65,8 @@ type Import struct {
 	Answers   iter.Seq2[Answer, error]     // of a firm, instead of Rows; nil if there are none
 	Dossiers  iter.Seq2[DossierRow, error] // nil if the file has no such sheet
 	Stage     func(name string)            // called when a stage begins; may be nil
+
+	named bool // somebody named the number of its row: the invitation waits for no earlier one (D16)
 }
 
 // An ImportResult counts verdicts. The kinds always add up to Rows.

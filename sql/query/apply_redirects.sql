@@ -1,5 +1,5 @@
 -- Gives open requests without credentials another code, for another contact address; the old code is dead (D9). $1 is the
--- batch, $2 the actor.
+-- batch, $2 the actor; $3 tells whether somebody named the number (D16).
 WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), old AS (
     UPDATE code c SET void_at = clock.now
     FROM judged j JOIN staged s USING (line) JOIN request r ON r.id = j.request_id, clock
@@ -16,7 +16,7 @@ WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), old AS (
     SELECT id, generation, 'identify', email, email_key, key_id, nonce FROM redirected
 ), invited AS (
     INSERT INTO held (request_id, generation, space_id, campaign_id, priority, expires, not_before)
-    SELECT id, generation, space_id, campaign_id, priority, expires, invited_until(space_id, email_key) FROM redirected WHERE campaign_id IS NOT NULL
+    SELECT id, generation, space_id, campaign_id, priority, expires, CASE WHEN NOT $3 THEN invited_until(space_id, email_key) END FROM redirected WHERE campaign_id IS NOT NULL
     ON CONFLICT (request_id) DO UPDATE SET generation = excluded.generation, priority = excluded.priority, expires = excluded.expires, not_before = excluded.not_before
 ), due AS ( -- a request of no campaign
     INSERT INTO obligation (lane, kind, space_id, request_id, generation, due_at)
