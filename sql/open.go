@@ -44,7 +44,7 @@ func OpenWork(ctx context.Context, url string, conns int) (*DB, error) {
 const own = `SELECT set_config(name, ours, false) FROM (VALUES ('synchronous_commit', 'on'),
 	('default_transaction_isolation', 'read committed'), ('TimeZone', 'UTC'), ('statement_timeout', '0'), ('lock_timeout', '0'),
 	('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'), ('transaction_timeout', '0')) AS s (name, ours)
-	WHERE current_setting(name, true) <> ours AND (name <> 'synchronous_commit' OR current_setting(name) = 'off')`
+	WHERE current_setting(name, true) <> ours AND (name <> 'synchronous_commit' OR current_setting('synchronous_commit') = 'off')`
 
 // byIndex leaves the planner no choice. Statements of workers and pages find a bounded
 // number of rows by their keys. Without statistics, the planner could choose to read a
