@@ -107,10 +107,7 @@ func isName(s string) bool {
 var looseBoundary = atFirstUse(`(?i)boundary\s*=\s*"?([^";\s]+)`)
 
 func contentType(value string) (string, map[string]string) {
-	media, params, err := mime.ParseMediaType(value)
-	if err == nil && params["boundary"] == "" && !strings.HasPrefix(media, "multipart/") {
-		return media, params
-	}
+	media, params, _ := mime.ParseMediaType(value) // what it understands
 	if media == "" {
 		media, _, _ = strings.Cut(strings.ToLower(value), ";")
 		media = cmp.Or(strings.TrimSpace(media), "text/plain")

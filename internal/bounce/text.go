@@ -76,8 +76,8 @@ func plain(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// quoteless is the text before the mail that it returns. That mail is ours and could
-// say anything.
+// quoteless is the text before the mail that it returns, or all of it if nothing is
+// before. That mail is ours and could say anything.
 func quoteless(text string) string {
 	if at := original().FindStringIndex(text); at != nil && at[0] > 0 {
 		return text[:at[0]]
