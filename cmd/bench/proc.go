@@ -40,10 +40,7 @@ func children(pid int) (list []int) {
 	folders, _ := filepath.Glob("/proc/[0-9]*") // the pattern is well formed
 	for _, folder := range folders {
 		child, err := strconv.Atoi(filepath.Base(folder))
-		if err != nil {
-			continue
-		}
-		if f := statFields(child); f != nil && f[statParent] == strconv.Itoa(pid) {
+		if err == nil && parentOf(child) == pid {
 			list = append(list, child)
 		}
 	}

@@ -28,10 +28,9 @@ func (r Import) remedy() string {
 
 // Print counts the rows by verdict, and tells the next step.
 func (r Import) Print(w io.Writer) {
-	switch {
-	case r.DryRun:
+	if r.DryRun {
 		fmt.Fprintf(w, "Dry run, nothing was stored: %d rows for the campaign %s\n", r.Rows, r.Campaign)
-	default:
+	} else {
 		fmt.Fprintf(w, "Batch %d of the campaign %s: %d rows\n", r.Batch, r.Campaign, r.Rows)
 	}
 	if r.MovedFrom != "" {
