@@ -39,7 +39,7 @@ func postgresURL(url string) (string, error) {
 func newConnector(url string, writes bool) (*pq.Connector, error) {
 	cfg, err := pq.NewConfig(url)
 	if err != nil {
-		if _, err := pq.NewConfig("postgres://"); err != nil {
+		if _, err := pq.NewConfig("postgres://user@"); err != nil { // the machine may have no name for the account
 			return nil, fmt.Errorf("one of PostgreSQL's own variables, which count beside DATABASE_URL, is wrong (%w): unset it", err)
 		}
 		return nil, errNoURL
