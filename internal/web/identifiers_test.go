@@ -168,7 +168,7 @@ func TestRefusedAddressChosenAgain(t *testing.T) {
 const unreached = "Notre courriel n’a pas pu être remis à l’adresse"
 
 // D1, D11: the identifiers also say that the mail to a chosen address came back. A delay
-// is no bad news, and a newer choice makes it forgotten.
+// is no bad news, nor is a complaint of who has the mail. A newer choice makes it forgotten.
 func TestBouncedAddress(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -176,7 +176,7 @@ func TestBouncedAddress(t *testing.T) {
 	s.post(full(contact, "chosen@a.example")).expect(t, http.StatusOK, mailSent)
 	s.mailAgain(r)
 	for _, bounced := range []struct{ as, want string }{
-		{"late", "Vous avez déjà choisi l’adresse"}, {"full or policy", unreached}, {"gone", unreached},
+		{"late", "Vous avez déjà choisi l’adresse"}, {"full or policy", unreached}, {"gone", unreached}, {"complaint", "Vous avez déjà choisi l’adresse"},
 	} {
 		s.db.Exec(t, `UPDATE code SET bounce = $2, bounced_at = bascule_now() WHERE request_id = $1 AND generation = 2`, r.ID, bounced.as)
 		s.post(contact).expect(t, http.StatusOK, bounced.want+" chosen@a.example")

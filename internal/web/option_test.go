@@ -88,6 +88,8 @@ func TestOptionUnreached(t *testing.T) {
 		if home := c.visit(client, "/espace").expect(t, http.StatusOK, "en attente d’activation", other); strings.Contains(home.body, chosen) {
 			t.Errorf("%s: an address is told that was replaced", contact)
 		}
+		c.db.Exec(t, `UPDATE code SET bounce = 'complaint', bounced_at = bascule_now() WHERE email = $1`, other) // the mail has arrived
+		c.visit(client, "/espace").expect(t, http.StatusOK, "en attente d’activation", other)
 	}
 }
 

@@ -1,5 +1,6 @@
 -- Finds the codes with one of the tags $1, each with its request and its space. pending is another address whose own code
--- is on its way; unreached, the last one, if its mail came back or was refused for good. An expiry, too, makes void what reserves an address: that code is late like any other.
+-- is on its way, or arrived; unreached, the last one, if its mail came back or was refused for good. An expiry, too, makes
+-- void what reserves an address: that code is late like any other.
 WITH tagged AS MATERIALIZED (
     SELECT request_id, generation FROM code WHERE tag = ANY ($1)
 ), found AS MATERIALIZED ( -- at most one row; the planner does not know this
@@ -11,7 +12,7 @@ SELECT c.request_id, c.generation, c.purpose, c.email, c.key_id, c.nonce, coales
        request_is_open(r) AS open, coalesce(r.campaign_id, 0) AS campaign_id,
        r.activated_at IS NOT NULL AS activated,
        coalesce(r.submission::text, '') AS submission,
-       CASE WHEN n.purpose = 'activate' AND coalesce(n.bounce, 'late') = 'late' THEN n.email ELSE '' END AS pending,
+       CASE WHEN n.purpose = 'activate' AND coalesce(n.bounce, 'late') IN ('late', 'complaint') THEN n.email ELSE '' END AS pending,
        coalesce((SELECT CASE WHEN u.bounce IN ('gone', 'full or policy') OR u.void_at IS NOT NULL AND u.mailed_at IS NULL AND u.refusal <> '' THEN u.email END
            FROM code u WHERE u.request_id = r.id AND u.purpose = 'activate' ORDER BY u.generation DESC LIMIT 1), '') AS unreached,
        r.other_addresses,

@@ -2,7 +2,7 @@
 -- which is a text of the sheet: a serial number alone never identifies a space. unreached is the address chosen last, if its
 -- mail came back or was refused for good.
 SELECT s.id, s.number, s.holder, s.contact_email, s.serial, s.issuer, s.certificate_expires, s.access,
-       CASE WHEN o.purpose = 'activate' AND coalesce(o.bounce, 'late') = 'late' THEN o.email ELSE '' END AS chosen_email,
+       CASE WHEN o.purpose = 'activate' AND coalesce(o.bounce, 'late') IN ('late', 'complaint') THEN o.email ELSE '' END AS chosen_email,
        coalesce((SELECT CASE WHEN u.bounce IN ('gone', 'full or policy') OR u.void_at IS NOT NULL AND u.mailed_at IS NULL AND u.refusal <> '' THEN u.email END
            FROM request q JOIN code u ON u.request_id = q.id
            WHERE q.id = (SELECT max(id) FROM request WHERE space_id = s.id) AND (request_is_open(q) OR q.undeliverable_at IS NOT NULL) AND u.purpose = 'activate'
