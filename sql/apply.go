@@ -258,16 +258,21 @@ func (r *importRun) keepCampaign(ctx context.Context) (Campaign, error) {
 }
 
 // start starts a prepared campaign if the import asks for that, and its actor may launch
-// what the campaign holds by now (D18). It returns the state of the campaign.
+// what the campaign holds by now (D18). It returns the state of the campaign, which
+// somebody may have changed since the import has read it.
 func (r *importRun) start(ctx context.Context, c Campaign) (CampaignState, error) {
 	if !r.Start || c.State != CampaignPrepared {
 		return c.State, nil
 	}
-	err := move(ctx, r.tx, c, CampaignRunning, "", r.Actor, CampaignPrepared)
-	if c.State = CampaignRunning; err == nil {
-		err = r.db.checkLaunch(ctx, r.tx, c, r.Actor)
+	c, err := campaignOf(ctx, r.tx, lockCampaign, c.Name)
+	if err != nil || c.State != CampaignPrepared {
+		return c.State, err
 	}
-	return c.State, err
+	if err := move(ctx, r.tx, c, CampaignRunning, "", r.Actor, CampaignPrepared); err != nil {
+		return c.State, err
+	}
+	c.State = CampaignRunning
+	return c.State, r.db.checkLaunch(ctx, r.tx, c, r.Actor)
 }
 
 // campaignName makes the nth campaign name of a file's name: one that

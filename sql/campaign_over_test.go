@@ -52,6 +52,54 @@ func TestEndedWhileImporting(t *testing.T) {
 	}
 }
 
+// D12: an import that starts its campaign is stored, too, if somebody else starts or cancels
+// the campaign while the import is at work. The state then is theirs.
+func TestStartedWhileImported(t *testing.T) {
+	t.Parallel()
+	for want, move := range map[sql.CampaignState]func(d *desk) error{
+		sql.CampaignRunning: func(d *desk) error {
+			return d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{Pilot: 1}, "", "admin")
+		},
+		sql.CampaignCancelled: func(d *desk) error {
+			_, err := d.CancelCampaign(d.ctx, "spring", "", "admin")
+			return err
+		},
+	} {
+		t.Run(string(want), func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			d.held("spring", row("000001", "a@duvallon.example"))
+			tx, err := d.Raw.BeginTx(d.ctx, nil)
+			d.must(err)
+			defer tx.Rollback()
+			_, err = tx.Exec(`LOCK TABLE import IN SHARE MODE`) // an import writes there at its end
+			d.must(err)
+			in := d.sheet(row("000002", "b@duvallon.example"))
+			in.Campaign, in.Start = "spring", true
+			var both sync.WaitGroup
+			both.Go(func() {
+				if result, err := d.DB.DB.Import(d.ctx, in, nil); err != nil || result.State != want {
+					t.Errorf("the campaign is %q for the import, error %v", result.State, err)
+				}
+			})
+			d.must(d.untilSoMany(1, func() bool { return false }))
+			both.Go(func() {
+				if err := move(d); err != nil {
+					t.Error(err)
+				}
+			})
+			d.until(`SELECT state <> 'prepared' FROM campaign`)
+			d.must(tx.Rollback())
+			both.Wait()
+			if p, err := d.Progress(d.ctx, "spring"); err != nil || p.State != want || p.Rows != 2 {
+				t.Errorf("the campaign is %s, of %d rows, error %v", p.State, p.Rows, err)
+			}
+			d.tallies(0)
+			d.sound()
+		})
+	}
+}
+
 // untilSoMany waits until that many connections wait for a lock, or until done.
 func (d *desk) untilSoMany(n int, done func() bool) error {
 	for d.ctx.Err() == nil && !done() {
