@@ -39,8 +39,13 @@ func postgresURL(url string) (string, error) {
 func newConnector(url string, writes bool) (*pq.Connector, error) {
 	cfg, err := pq.NewConfig(url)
 	if err != nil {
-		if _, err := pq.NewConfig("postgres://user@"); err != nil { // the machine may have no name for the account
+		// With a user, as the machine may have no name for the account; without a service, as
+		// its file may hold a password.
+		if _, err := pq.NewConfig("user=u service=''"); err != nil {
 			return nil, fmt.Errorf("one of PostgreSQL's own variables, which count beside DATABASE_URL, is wrong (%w): unset it", err)
+		}
+		if _, err := pq.NewConfig("user=u"); err != nil {
+			return nil, errors.New("the service of PostgreSQL's own variable PGSERVICE, which counts beside DATABASE_URL, cannot be read: mend its file, or unset the variable")
 		}
 		return nil, errNoURL
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,12 +69,19 @@ func TestSchemeInCapitals(t *testing.T) {
 	db.Close()
 }
 
-// A variable that PostgreSQL's own programs read is named if it is at fault.
+// A variable that PostgreSQL's own programs read is named if it is at fault. No word of its
+// file is repeated: it may be a password.
 func TestVariableOfPostgres(t *testing.T) {
-	url := open(t).URL
-	t.Setenv("PGCONNECT_TIMEOUT", "soon")
-	if _, err := sql.Open(t.Context(), url, 1); err == nil || !strings.Contains(err.Error(), "PGCONNECT_TIMEOUT") {
-		t.Errorf("%v", err)
+	url, file := open(t).URL, filepath.Join(t.TempDir(), "services")
+	if err := os.WriteFile(file, []byte("[main]\npassword hunter2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, value string }{{"PGSERVICE", "main"}, {"PGCONNECT_TIMEOUT", "soon"}} {
+		t.Setenv("PGSERVICEFILE", file)
+		t.Setenv(c.name, c.value)
+		if _, err := sql.Open(t.Context(), url, 1); err == nil || !strings.Contains(err.Error(), c.name) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 
