@@ -259,13 +259,17 @@ func (r *importRun) keepCampaign(ctx context.Context) (Campaign, error) {
 
 // start starts a prepared campaign if the import asks for that, and its actor may launch
 // what the campaign holds by now (D18). It returns the state of the campaign, which
-// somebody may have changed since the import has read it.
+// somebody may have changed since the import has read it, and a *CampaignStateError if it
+// is over.
 func (r *importRun) start(ctx context.Context, c Campaign) (CampaignState, error) {
 	if !r.Start || c.State != CampaignPrepared {
 		return c.State, nil
 	}
 	c, err := campaignOf(ctx, r.tx, lockCampaign, c.Name)
-	if err != nil || c.State != CampaignPrepared {
+	switch {
+	case err == nil && c.over():
+		return c.State, &CampaignStateError{c.Name, c.State}
+	case err != nil || c.State != CampaignPrepared:
 		return c.State, err
 	}
 	if err := move(ctx, r.tx, c, CampaignRunning, "", r.Actor, CampaignPrepared); err != nil {
