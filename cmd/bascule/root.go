@@ -229,10 +229,13 @@ func (a *app) printJSON(v any) error { return unsaid(json.NewEncoder(a.stdout).E
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 
-// actor is the account that runs the command, for the audit log (D18). In a container the
-// machine may have no name for it. Then it is its number, not what $USER says.
-func actor() string {
-	id := strconv.Itoa(os.Getuid())
+// actor is the account that runs the command, for the audit log (D18).
+func actor() string { return account(os.Getuid()) }
+
+// account is the name of an account. In a container the machine may have none for it. Then
+// it is its number, not what $USER says.
+func account(uid int) string {
+	id := strconv.Itoa(uid)
 	if u, err := user.LookupId(id); err == nil && u.Username != "" {
 		return u.Username
 	}
