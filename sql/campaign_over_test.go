@@ -24,11 +24,7 @@ func TestEndedWhileImporting(t *testing.T) {
 			t.Parallel()
 			d := open(t)
 			d.held("spring", row("000001", "a@duvallon.example"))
-			tx, err := d.Raw.BeginTx(d.ctx, nil)
-			d.must(err)
-			defer tx.Rollback()
-			_, err = tx.Exec(`LOCK TABLE import IN SHARE MODE`) // an import writes there at its end
-			d.must(err)
+			tx := d.holdImports()
 			var both sync.WaitGroup
 			both.Go(func() { d.held("spring", row("000002", "b@duvallon.example")) })
 			d.must(d.untilSoMany(1, func() bool { return false }))
@@ -73,11 +69,7 @@ func TestStartedWhileImported(t *testing.T) {
 			t.Parallel()
 			d := open(t)
 			d.held("spring", row("000001", "a@duvallon.example"))
-			tx, err := d.Raw.BeginTx(d.ctx, nil)
-			d.must(err)
-			defer tx.Rollback()
-			_, err = tx.Exec(`LOCK TABLE import IN SHARE MODE`) // an import writes there at its end
-			d.must(err)
+			tx := d.holdImports()
 			in := d.sheet(row("000002", "b@duvallon.example"))
 			in.Campaign, in.Start = "spring", true
 			var both sync.WaitGroup

@@ -3,6 +3,7 @@ package sql_test
 import (
 	"context"
 	"crypto/sha256"
+	stdsql "database/sql"
 	"errors"
 	"fmt"
 	"iter"
@@ -148,6 +149,17 @@ func (d *desk) run(in sql.Import) (sql.ImportResult, []sql.Verdict) {
 		d.t.Errorf("result is %+v, its verdicts are %+v", result, want)
 	}
 	return result, verdicts
+}
+
+// holdImports keeps imports from their end, until the transaction ends.
+func (d *desk) holdImports() *stdsql.Tx {
+	d.t.Helper()
+	tx, err := d.Raw.BeginTx(d.ctx, nil)
+	d.must(err)
+	d.t.Cleanup(func() { tx.Rollback() })
+	_, err = tx.Exec(`LOCK TABLE import IN SHARE MODE`) // an import writes there at its end
+	d.must(err)
+	return tx
 }
 
 // kinds are the verdicts of a sheet, in one word each.

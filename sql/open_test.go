@@ -31,31 +31,17 @@ func under(d *desk, setting string) string {
 }
 
 // R4, I5: what was committed outlives a crash of PostgreSQL, whatever a role or a
-// database sets. Who waits for standbys goes on waiting.
-func TestCommitsAreDurable(t *testing.T) {
-	t.Parallel()
-	d := open(t)
-	for name, opens := range openers {
-		for set, want := range map[string]string{"off": "on", "on": "on", "remote_apply": "remote_apply"} {
-			db, err := opens(d.ctx, under(d, "synchronous_commit="+set), 1)
-			d.must(err)
-			var got string
-			d.must(db.Pool().GetContext(d.ctx, &got, `SHOW synchronous_commit`))
-			db.Close()
-			if got != want {
-				t.Errorf("%s, %s: %s, want %s", name, set, got, want)
-			}
-		}
-	}
-}
-
-// What a role or a database sets counts for other programs alone: statements that wait or
-// take long are not cut off, who waited for a lock sees what was committed, days have 24 hours.
+// database sets. Who waits for standbys goes on waiting. What else they set counts for
+// other programs alone: statements that wait or take long are not cut off, who waited for a
+// lock sees what was committed, days have 24 hours.
 func TestSettingsOfOthers(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	for name, opens := range openers {
 		for setting, want := range map[string]string{
+			"synchronous_commit=off":                          "on",
+			"synchronous_commit=on":                           "on",
+			"synchronous_commit=remote_apply":                 "remote_apply",
 			"default_transaction_isolation=serializable":      "read committed",
 			"default_transaction_isolation=repeatable\\ read": "read committed",
 			"TimeZone=Pacific/Auckland":                       "UTC",

@@ -220,11 +220,7 @@ func TestFourEyesWhileImporting(t *testing.T) {
 	d := open(t)
 	d.RequireFourEyes(2)
 	d.held("spring", row("000001", "a@duvallon.example"))
-	tx, err := d.Raw.BeginTx(d.ctx, nil)
-	d.must(err)
-	defer tx.Rollback()
-	_, err = tx.Exec(`LOCK TABLE import IN SHARE MODE`) // an import writes there at its end
-	d.must(err)
+	tx := d.holdImports()
 	var both sync.WaitGroup
 	both.Go(func() { d.held("spring", rows(3)...) })
 	d.must(d.untilSoMany(1, func() bool { return false }))
