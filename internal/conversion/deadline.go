@@ -43,6 +43,12 @@ func FrenchTime(t time.Time) string {
 	return said
 }
 
+// DayOver tells whether a day, given as its midnight UTC, is over in Paris at an instant.
+func DayOver(day, at time.Time) bool {
+	y, m, d := at.In(Paris).Date()
+	return day.Before(time.Date(y, m, d, 0, 0, 0, 0, time.UTC))
+}
+
 // FrenchDate writes the day of an instant as "mercredi 25 novembre 2026", in
 // Paris time; the first of the month is "1er".
 func FrenchDate(t time.Time) string {

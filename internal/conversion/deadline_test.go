@@ -36,6 +36,23 @@ func TestFrenchTime(t *testing.T) {
 	}
 }
 
+// R7: the last day of a certificate ends at midnight in Paris, in winter and in summer.
+func TestDayOver(t *testing.T) {
+	for at, want := range map[string]bool{
+		"2026-11-25T22:59:59Z": false, "2026-11-25T23:00:00Z": true,
+		"2026-07-25T21:59:59Z": false, "2026-07-25T22:00:00Z": true,
+	} {
+		now, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		day := time.Date(2026, now.Month(), 25, 0, 0, 0, 0, time.UTC)
+		if got := DayOver(day, now); got != want {
+			t.Errorf("at %s the 25th is over: %v, want %v", at, got, want)
+		}
+	}
+}
+
 // R23: every day and month has its name.
 func TestFrenchDate(t *testing.T) {
 	tests := []string{

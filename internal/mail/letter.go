@@ -152,16 +152,10 @@ func (l Letter) traits() (all traits) {
 	has(taken, l.Taken && !l.Chosen)
 	has(shared, l.Sharing > 1 && !l.Taken && !l.Chosen)
 	has(dated, !l.Certificate.IsZero())
-	has(past, l.lastDayOver())
+	has(past, !l.Certificate.IsZero() && conversion.DayOver(l.Certificate, l.Date))
 	has(again, !l.Deadline.IsZero())
 	has(dropped, l.Other.IsZero())
 	has(trial, l.Trial)
 	has(message, l.Message != "")
 	return all
-}
-
-// lastDayOver tells whether the certificate's last day is over at the time of the mail.
-func (l Letter) lastDayOver() bool {
-	y, m, d := l.Date.In(conversion.Paris).Date()
-	return !l.Certificate.IsZero() && l.Certificate.Before(time.Date(y, m, d, 0, 0, 0, 0, time.UTC))
 }

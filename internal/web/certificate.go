@@ -98,7 +98,7 @@ func (s *Server) spaceOf(ctx context.Context, holder certificate.Holder) (entry,
 }
 
 // over tells that the last day of a certificate, as the sheet has it, has passed.
-func (s *Server) over(last time.Time) bool { return !s.cfg.Now().Before(last.AddDate(0, 0, 1)) }
+func (s *Server) over(last time.Time) bool { return conversion.DayOver(last, s.cfg.Now()) }
 
 // shown is the certificate that the client has shown, nil for none. A site has one way:
 // the TLS handshake or, with proxies that ask for certificates, their header. The
