@@ -41,9 +41,9 @@ type ProvenCode struct {
 }
 
 // FindCode looks an address and a code up. It takes one index probe for each key,
-// whether the code is known or not. A right code of a started mail is accepted, whatever became of the
-// mail. FindCode then marks the mail as mailed, which stops repetitions. It returns
-// conversion.ErrCodeRefused if the code is wrong, expired or void, and ErrBusy if
+// whether the code is known or not. A right code of a started mail is accepted, whatever
+// became of the mail. FindCode then marks the mail as mailed, which stops repetitions. It
+// returns conversion.ErrCodeRefused if the code is wrong, expired or void, and ErrBusy if
 // somebody else holds the code. For a right code typed too late it returns a *LateCode.
 func (db *DB) FindCode(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (ProvenCode, error) {
 	row, err := db.findCode(ctx, keys, email, code)

@@ -111,8 +111,8 @@ const process = `SELECT pg_backend_pid()`
 var errPooler = errors.New("it leads to a pooler that lends connections for one transaction only, and would run what other clients prepared:" +
 	" have it pool sessions (PgBouncer: pool_mode = session), or give PostgreSQL's own address")
 
-// checkSession returns errPooler if another process than backend answers conn, also while another
-// connection is in a transaction, or if backend answers that one, too.
+// checkSession returns errPooler if another process than backend answers conn, also while
+// another connection is in a transaction, or if backend answers that one, too.
 func (db *DB) checkSession(ctx context.Context, conn *stdsql.Conn, backend int) error {
 	if err := answeredBy(ctx, conn, backend); err != nil {
 		return err

@@ -28,8 +28,8 @@ type Reset struct {
 }
 
 // FindReset looks an address and a code up. It takes one index probe for each key,
-// whether the code is known or not. It returns conversion.ErrCodeRefused if the code is wrong, used,
-// expired or not the latest; a *LateCode says more.
+// whether the code is known or not. It returns conversion.ErrCodeRefused if the code is
+// wrong, used, expired or not the latest; a *LateCode says more.
 func (db *DB) FindReset(ctx context.Context, keys *conversion.Keyring, email conversion.Email, code conversion.Code) (Reset, error) {
 	row, err := db.findCode(ctx, keys, email, code)
 	if err != nil {

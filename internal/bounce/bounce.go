@@ -3,12 +3,12 @@
 // pure: bytes in, a [Report] out, whatever the bytes are.
 //
 // Forms: RFC 3464 and RFC 6533 reports, whole or inside a multipart/mixed, plain,
-// base64 or quoted-printable; RFC 5965 complaints, and Microsoft's; and the plain texts of Exim, qmail,
-// sendmail, hMailServer, Exchange and others.
+// base64 or quoted-printable; RFC 5965 complaints, and Microsoft's; and the plain texts of
+// Exim, qmail, sendmail, hMailServer, Exchange and others.
 //
-// If a code and a text disagree, the code counts, unless the text blames us. A failure without a known reason is
-// [conversion.BouncePolicy]. The person is invited again then: one mail too many does
-// less harm than a person left out.
+// If a code and a text disagree, the code counts, unless the text blames us. A failure
+// without a known reason is [conversion.BouncePolicy]. The person is invited again then:
+// one mail too many does less harm than a person left out.
 package bounce
 
 import (

@@ -1,7 +1,7 @@
 -- Allows mails to the addresses $1, to which $2 mails want to start now, at most $3 a day in Paris (D16). Returns how many
 -- may start, and when the next day begins. Several spaces share each address, or did today. Other transactions that want to
--- mail it wait for this one. The first of a day counts what the address had already, when one space alone had it. That is the oldest
--- one, so few are looked at.
+-- mail it wait for this one. The first of a day counts what the address had already, when one space alone had it. That is
+-- the oldest one, so few are looked at.
 WITH today AS MATERIALIZED (
     SELECT day, day::timestamp AT TIME ZONE 'Europe/Paris' AS begins
     FROM (SELECT (bascule_now() AT TIME ZONE 'Europe/Paris')::date AS day) AS clock
