@@ -4,6 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"bascule/sql"
 )
@@ -21,9 +24,12 @@ type Expirer struct {
 // many are fast, and whoever activates meanwhile hardly waits.
 const sweepSize = 16
 
+// sweepers is how many sweeps a worker runs side by side. On two cores, two of them end
+// twice as many requests a second as one, and more are no faster.
+const sweepers = 2
+
 // Run reminds, and sweeps until nothing is overdue. Wake-ups that come meanwhile have
-// nothing to do: sweeps side by side would take the slots of mails, and the processor of
-// activations, and be no faster.
+// nothing to do: further sweeps would take the slots of mails.
 func (e *Expirer) Run(ctx context.Context) error {
 	if !e.running.TryLock() {
 		return nil
@@ -36,9 +42,23 @@ func (e *Expirer) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	expired, err := exhaust(ctx, sweepSize, e.DB.Sweep)
+	expired, err := e.sweep(ctx)
 	if expired > 0 {
 		e.Log.Info("requests expired", "count", expired)
 	}
 	return err
+}
+
+func (e *Expirer) sweep(ctx context.Context) (int, error) {
+	var expired atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	for range sweepers {
+		g.Go(func() error {
+			n, err := exhaust(ctx, sweepSize, e.DB.Sweep)
+			expired.Add(int64(n))
+			return err
+		})
+	}
+	err := g.Wait()
+	return int(expired.Load()), err
 }
