@@ -18,6 +18,13 @@ const (
 	SpaceLocks = spaceLocks
 )
 
+// The turns of workers that start or finish many mails, and how many are few.
+const (
+	StartLock  = startLock
+	FinishLock = finishLock
+	FewMails   = fewMails
+)
+
 // Pool is the pool of connections itself.
 func (db *DB) Pool() *sqlx.DB { return db.x }
 

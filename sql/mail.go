@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"bascule/internal/conversion"
@@ -206,10 +207,16 @@ func (db *DB) finish(ctx context.Context, mails []*Mail, how, query string, args
 	}
 	tokens, ids := claims(mails)
 	var left []int64
-	err := again(func() error {
+	record := func(x sqlx.QueryerContext) error {
 		left = nil
-		return db.x.SelectContext(ctx, &left, query, append([]any{tokens, ids}, args...)...)
-	})
+		return sqlx.SelectContext(ctx, x, &left, query, append([]any{tokens, ids}, args...)...)
+	}
+	var err error
+	if len(mails) > fewMails {
+		err = db.inTurn(ctx, finishLock, func(tx *sqlx.Tx) error { return record(tx) })
+	} else {
+		err = again(func() error { return record(db.x) })
+	}
 	if err == nil && len(left) > 0 {
 		err = &LockedError{left}
 	}

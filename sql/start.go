@@ -41,8 +41,9 @@ type Start struct {
 }
 
 // StartMail takes the mails of a lane that have been due for longest and starts their
-// hand-over, in one transaction: workers never wait for each other, and nobody is
-// mailed unless the start is on record (I5). The deadline of a code counts from now
+// hand-over, in one transaction: no worker waits for a mail that another one has, and
+// nobody is mailed unless the start is on record (I5). Workers that want many mails take
+// turns. The deadline of a code counts from now
 // (D4). A mail that has become void is dropped. A request of a closed campaign ends if its
 // code never started. A mail that was interrupted three times counts as mailed. A mail
 // waits if somebody holds its code, or if its space is left alone.
@@ -51,11 +52,17 @@ func (db *DB) StartMail(ctx context.Context, t Window) (Start, error) {
 	if t.Front == nil {
 		t.Front = &Front{}
 	}
-	err := db.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+	run := func(tx *sqlx.Tx) (err error) {
 		w := window{Window: t, tx: tx, token: uuid.NewString()}
 		start, err = w.run(ctx)
 		return err
-	})
+	}
+	var err error
+	if t.Limit > fewMails {
+		err = db.inTurn(ctx, startLock, run)
+	} else {
+		err = db.inTx(ctx, run)
+	}
 	if err != nil {
 		return Start{}, fmt.Errorf("start %s mail: %w", t.Lane, err)
 	}

@@ -3,6 +3,7 @@ package sql_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,6 +65,54 @@ func TestHeldIsLeftOut(t *testing.T) {
 				t.Errorf("%d mails start once it is free, want that one", len(h.mails))
 			}
 		})
+	}
+}
+
+// Workers that start or finish many mails take turns. One that is frozen in its own does
+// not keep the others from theirs.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	d := open(t).patient()
+	var rows []sql.ImportRow
+	for i := range 2 * (sql.FewMails + 1) {
+		rows = append(rows, row(fmt.Sprintf("%06d", i+1), fmt.Sprintf("a%d@duvallon.example", i)))
+	}
+	d.run(d.sheet(rows...))
+	window := sql.Window{Lane: sql.LaneBulk, Limit: sql.FewMails + 1, Lifetime: conversion.DefaultCodeLifetime, Keys: d.keys}
+	start := func() []*sql.Mail {
+		s, err := d.StartMail(d.ctx, window)
+		if err != nil || s.Found != window.Limit {
+			t.Errorf("%d mails are due (%v), want %d", s.Found, err, window.Limit)
+		}
+		return s.Mails
+	}
+	frozen := func(lock int, f func()) {
+		defer d.hold(`SELECT pg_advisory_xact_lock($1)`, lock)()
+		var seen atomic.Bool
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for !seen.Load() {
+				f()
+			}
+		}()
+		d.until(`SELECT (count(*) > 0)::text FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+		seen.Store(true)
+		<-done
+	}
+	window.Admit = func([]*sql.Mail) ([]*sql.Mail, error) { return nil, nil }
+	frozen(sql.StartLock, func() { start() })
+	window.Admit = nil
+	mails := start()
+	frozen(sql.FinishLock, func() {
+		if err := d.FinishAccepted(d.ctx, mails); err != nil {
+			t.Error(err)
+		}
+	})
+	d.must(d.FinishAccepted(d.ctx, start()))
+	if n := d.count(`SELECT count(*) FROM code WHERE mailed_at IS NOT NULL`); n != len(rows) {
+		t.Errorf("%d codes are mailed, want %d", n, len(rows))
 	}
 }
 

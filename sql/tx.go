@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
@@ -22,6 +23,32 @@ const txAttempts = 3
 // inTx runs f in a transaction and commits, or rolls back on an error of f.
 func (db *DB) inTx(ctx context.Context, f func(*sqlx.Tx) error) error {
 	return busy(again(func() error { return db.tryTx(ctx, f) }))
+}
+
+// fewMails is how many mails a worker starts or finishes without waiting for its turn.
+const fewMails = 64
+
+// turnPatience is how long a worker waits for its turn. So long a worker that is frozen in
+// its own holds up the others, each time.
+const turnPatience = 200 * time.Millisecond
+
+// inTurn is inTx for what workers do with many mails. They take turns: side by side they
+// would wait for each other in PostgreSQL, and be slower. A worker whose turn does not come
+// goes ahead without.
+func (db *DB) inTurn(ctx context.Context, lock int64, f func(*sqlx.Tx) error) error {
+	wait := fmt.Sprintf("SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d); SET LOCAL lock_timeout = 0", turnPatience.Milliseconds(), lock)
+	waited := false
+	err := db.inTx(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, wait)
+		if waited = sqlState(err) == "55P03"; err != nil {
+			return err
+		}
+		return f(tx)
+	})
+	if waited {
+		return db.inTx(ctx, f)
+	}
+	return err
 }
 
 func (db *DB) tryTx(ctx context.Context, f func(*sqlx.Tx) error) error {
@@ -163,6 +190,8 @@ const (
 	keyLock                // processes that bring keys
 	foldLock               // one process at a time folds the tally
 	personLock             // changes of who may act
+	startLock              // workers that start many mails
+	finishLock             // workers that write down what became of many
 	spaceLocks             // those of spaces are below
 )
 
