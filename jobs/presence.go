@@ -13,8 +13,9 @@ import (
 // that nobody would mail.
 type Presence struct {
 	DB      *sql.DB
-	Version string // of the program
-	Texts   string // digest of the texts of its mails
+	Version string        // of the program
+	Texts   string        // digest of the texts of its mails
+	Trouble func() string // what to do about Redis; "" while that answers
 	Log     *slog.Logger
 }
 
@@ -27,7 +28,7 @@ func (p *Presence) Run(ctx context.Context) {
 	repeat(ctx, presentEvery, p.Log, "cannot say that this worker is alive; it is tried again", func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 		defer cancel()
-		return p.DB.NoteWorker(ctx, id, p.Version, p.Texts)
+		return p.DB.NoteWorker(ctx, id, sql.Worker{Version: p.Version, Texts: p.Texts, Trouble: p.Trouble()})
 	})
 	ctx, cancel := outlive(ctx)
 	defer cancel()

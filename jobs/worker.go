@@ -45,7 +45,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	others.Go(func() { (&Inviter{DB: w.DB, Keys: w.Mailer.Keys, Log: w.Log}).Run(ctx) })
 	others.Go(func() { (&Watcher{Mailer: w.Mailer, Alert: w.Alert, Every: watchEvery}).Run(ctx) })
 	others.Go(func() {
-		(&Presence{DB: w.DB, Version: w.Version, Texts: w.Mailer.Composer.Digest(""), Log: w.Log}).Run(ctx)
+		(&Presence{DB: w.DB, Version: w.Version, Texts: w.Mailer.Composer.Digest(""), Trouble: w.Queue.Trouble, Log: w.Log}).Run(ctx)
 	})
 	defer others.Wait()
 	(&Dispatcher{

@@ -19,6 +19,7 @@ type door struct {
 	mu      sync.Mutex
 	log     *slog.Logger // nil while no server runs: callers do not wait then
 	trouble string       // the kind that was logged; "" while Redis answers
+	remedy  string       // for it
 	last    time.Time    // of a failure
 	closed  chan struct{}
 	gaveUp  bool // Redis is in trouble, and the server has ended
@@ -108,11 +109,19 @@ func (d *door) note(kind, remedy string, err error) {
 		if d.trouble != kind {
 			d.log.Error("Redis is of no use; no mail starts, all work stays due: "+remedy, "err", err)
 		}
-		d.trouble, d.last = kind, now
+		d.trouble, d.remedy, d.last = kind, remedy, now
 	case d.trouble != "" && now.Sub(d.last) >= quietFor:
-		d.trouble = ""
+		d.trouble, d.remedy = "", ""
 		d.log.Info("Redis answers again")
 	}
+}
+
+// Trouble is the remedy for the trouble that Redis is in, in the words of the log; "" if it
+// is in none.
+func (c *Client) Trouble() string {
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	return c.door.remedy
 }
 
 // hold makes a caller wait after a failure, unless no server runs.

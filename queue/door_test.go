@@ -138,10 +138,16 @@ func inTrouble(t *testing.T, answer string, reads bool, advice string) {
 	if said := lines(&log); len(said) != 1 || !strings.Contains(said[0], advice) || !strings.Contains(said[0], "level=ERROR") {
 		t.Errorf("the log has %d lines: %q", len(said), said)
 	}
+	if told := c.Trouble(); !strings.Contains(told, advice) {
+		t.Errorf("the trouble is %q, want %q", told, advice)
+	}
 	r.trouble("")
 	<-time.After(2 * quietFor)
 	if said := lines(&log); len(said) != 2 || !strings.Contains(said[1], "answers again") {
 		t.Errorf("afterwards the log has %d lines: %q", len(said), said)
+	}
+	if told := c.Trouble(); told != "" {
+		t.Errorf("afterwards the trouble is %q", told)
 	}
 	if err := c.Enqueue(t.Context(), WakeBulk, 1, 1); err != nil {
 		t.Fatal(err)

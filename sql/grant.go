@@ -21,7 +21,7 @@ var grants = [...]struct{ table, rights string }{
 	{"campaign", "SELECT, INSERT (name, created_at), UPDATE (state, why, starts_at, pilot, per_day, min_help, again, open_until, watched_from, message, tried)"},
 	{"person", "SELECT, INSERT (at, account, name, roles, actor)"},
 	{"alert", "SELECT, INSERT (made_at, subject, text), UPDATE (subject), DELETE"},
-	{"worker", "SELECT, INSERT, UPDATE (seen_at), DELETE"},
+	{"worker", "SELECT, INSERT, UPDATE (seen_at, trouble), DELETE"},
 	{"campaign_audit", "SELECT, INSERT (at, campaign_id, event, actor, why)"},
 	{"batch", "SELECT, INSERT, UPDATE (file_name, campaign_id)"},
 	{"import", "SELECT, INSERT (batch_id, at, actor, rows, accepted, unchanged, not_due, excluded, rejected)"},

@@ -325,8 +325,8 @@ func TestExclusionKeepsTheSchedule(t *testing.T) {
 	}
 }
 
-// `status` tells why no mail goes out: no worker is alive, the relay does not answer, or
-// it has put the mails off.
+// `status` tells why no mail goes out: no worker is alive, Redis is of no use to one,
+// the relay does not answer, or it has put the mails off.
 func TestStandstill(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -345,7 +345,10 @@ func TestStandstill(t *testing.T) {
 	is(sql.Standstill{})
 	d.launch("spring", sql.CampaignSettings{})
 	is(sql.Standstill{NoWorker: true})
-	d.must(d.NoteWorker(d.ctx, uuid.NewString(), "v1", "texts"))
+	worker := uuid.NewString()
+	d.must(d.NoteWorker(d.ctx, worker, sql.Worker{Version: "v1", Texts: "texts", Trouble: "its memory is full"}))
+	is(sql.Standstill{Trouble: "its memory is full"})
+	d.must(d.NoteWorker(d.ctx, worker, sql.Worker{Version: "v1", Texts: "texts"}))
 	is(sql.Standstill{})
 	d.release(nil)
 	h := d.start(1)

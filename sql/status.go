@@ -44,6 +44,7 @@ var (
 // A Standstill is what keeps mails that are to be sent; zero while they go out.
 type Standstill struct {
 	NoWorker bool          // none is alive
+	Trouble  string        // what to do about the Redis of one that is alive; "" while that answers
 	Handed   time.Duration // how long the relay has had the mail that it has had for longest
 	NextAt   time.Time     // when the first mail is due; zero if that is past
 	Refusal  string        // how the relay refused that mail before; "" if it did not
@@ -124,6 +125,7 @@ const firstMails = 50
 func (db *DB) readStandstill(ctx context.Context, s *Standstill) error {
 	var row struct {
 		Workers int       `db:"workers"`
+		Trouble string    `db:"trouble"`
 		Handed  int       `db:"handed"` // seconds
 		NextAt  time.Time `db:"next_at"`
 		Refusal string    `db:"refusal"`
@@ -131,7 +133,7 @@ func (db *DB) readStandstill(ctx context.Context, s *Standstill) error {
 	if err := db.x.GetContext(ctx, &row, standstill, WorkerSilence.Seconds(), firstMails); err != nil {
 		return fmt.Errorf("look why no mail goes out: %w", err)
 	}
-	*s = Standstill{row.Workers == 0, time.Duration(row.Handed) * time.Second, known(row.NextAt), row.Refusal}
+	*s = Standstill{row.Workers == 0, row.Trouble, time.Duration(row.Handed) * time.Second, known(row.NextAt), row.Refusal}
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 type Worker struct {
 	Version string        `db:"version"` // of the program that it runs
 	Texts   string        `db:"texts"`   // digest of the texts that its mails are made of
+	Trouble string        `db:"trouble"` // what to do about Redis, without which it does not work; "" while that answers
 	Silent  time.Duration `db:"silent"`
 }
 
@@ -25,8 +26,8 @@ var (
 
 // NoteWorker says that the worker of an id, a UUID, is alive. Of its first call, version
 // and texts stay on record.
-func (db *DB) NoteWorker(ctx context.Context, id, version, texts string) error {
-	return wrap(db.exec(ctx, noteWorker, id, version, texts), "say that this worker is alive")
+func (db *DB) NoteWorker(ctx context.Context, id string, w Worker) error {
+	return wrap(db.exec(ctx, noteWorker, id, w.Version, w.Texts, w.Trouble), "say that this worker is alive")
 }
 
 // ForgetWorker says that a worker stops.

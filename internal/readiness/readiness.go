@@ -4,6 +4,7 @@
 package readiness
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -52,12 +53,13 @@ func Reds(lines []Line) (names []string) {
 // first.
 func Workers(all []sql.Worker, version, texts string) Line {
 	const name = "workers"
-	alive, otherTexts, otherProgram := 0, 0, 0
+	alive, otherTexts, otherProgram, trouble := 0, 0, 0, ""
 	for _, w := range all {
 		if w.Silent > sql.WorkerSilence { // it has died
 			break
 		}
 		alive++
+		trouble = cmp.Or(trouble, w.Trouble)
 		if w.Texts != texts {
 			otherTexts++
 		}
@@ -71,6 +73,8 @@ func Workers(all []sql.Worker, version, texts string) Line {
 		return Bad(name, "none is alive", "start `bascule work`")
 	case alive == 0:
 		return Bad(name, fmt.Sprintf("none is alive, the last one was heard of %s ago", all[0].Silent.Round(time.Second)), "start `bascule work`")
+	case trouble != "":
+		return Bad(name, said+", and Redis is of no use to one of them", trouble)
 	case otherTexts > 0:
 		return Bad(name, fmt.Sprintf("%s, of which %d would mail other texts than those of this command", said, otherTexts),
 			"give all the same ADMINISTRATION, MAIL_FROM, PUBLIC_URL, HELP_TEXT_FILE and program, and start them again")

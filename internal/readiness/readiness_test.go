@@ -27,6 +27,7 @@ func TestLines(t *testing.T) {
 		{"a worker", workers(worker("new", "v2", time.Minute), worker("old", "v1", time.Hour)), Green, "1 alive"},
 		{"an older worker", workers(worker("new", "v2", 0), worker("new", "v1", 0)), Yellow, "2 alive, of which 1 run another program than this command"},
 		{"a worker of other texts", workers(worker("new", "v2", 0), worker("old", "v2", 0)), Red, "2 alive, of which 1 would mail other texts than those of this command"},
+		{"a worker without Redis", workers(worker("new", "v2", 0), sql.Worker{Trouble: "its memory is full"}), Red, "2 alive, and Redis is of no use to one of them"},
 		{"no trial", Trial("", "new", "do it"), Red, "nobody was sent a trial of the mails"},
 		{"an old trial", Trial("old", "new", "do it"), Red, "the texts have changed since the last one was sent"},
 		{"a trial", Trial("new", "new", "do it"), Green, "one was sent since the texts last changed"},

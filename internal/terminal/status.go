@@ -118,6 +118,8 @@ func whyStill(s sql.Status) string {
 	switch {
 	case why.NoWorker:
 		return "no worker is alive: start `bascule work`"
+	case why.Trouble != "":
+		return "Redis is of no use to `work`: " + why.Trouble
 	case s.Breaker != "":
 		return ""
 	case why.Handed > slowRelay:

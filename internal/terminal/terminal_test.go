@@ -44,6 +44,7 @@ func TestStandstill(t *testing.T) {
 		"": {Standstill: sql.Standstill{Handed: 9 * time.Second}},
 		"no worker is alive: start `bascule work`":                                                         {Standstill: sql.Standstill{NoWorker: true, NextAt: next}, Breaker: "421"},
 		"the relay has had a mail for 45s without an answer, unless the log of `work` tells of PostgreSQL": {Standstill: sql.Standstill{Handed: 45 * time.Second}},
+		"Redis is of no use to `work`: its memory is full":                                                 {Standstill: sql.Standstill{Trouble: "its memory is full", NextAt: next}},
 		"the next one is due 2031-05-06 11:05:45":                                                          {Standstill: sql.Standstill{NextAt: next}},
 		"the next one is tried 2031-05-06 11:05:45, as the relay put it off: 450 4.2.0 full":               {Standstill: sql.Standstill{NextAt: next, Refusal: "450 4.2.0 full"}},
 	} {

@@ -70,10 +70,12 @@ CREATE TABLE worker (
     id      uuid        PRIMARY KEY,
     version text        NOT NULL,
     texts   text        COLLATE "C" NOT NULL,
+    trouble text        NOT NULL DEFAULT '',
     seen_at timestamptz NOT NULL
 );
 COMMENT ON TABLE  worker IS 'A process that mails: it says every few seconds that it is alive. Gone when it stops, or a day after it died.';
 COMMENT ON COLUMN worker.version IS 'Which program it runs.';
+COMMENT ON COLUMN worker.trouble IS 'What to do about Redis, without which it does not work; '''' while that answers.';
 COMMENT ON COLUMN worker.texts IS 'Digest of the texts that its mails are made of, the message of a campaign apart.';
 
 CREATE TABLE batch (

@@ -1,6 +1,6 @@
--- Tells why no mail goes out: how many workers were heard of within $1 seconds; for how many seconds the relay has had the
--- mail that it has had for longest; when the next mail is due, and how the relay refused it before, if it brings a code.
--- Looks at the first $2 mails of each lane alone, by the index.
+-- Tells why no mail goes out: how many workers were heard of within $1 seconds, and what to do about the Redis of one of
+-- them; for how many seconds the relay has had the mail that it has had for longest; when the next mail is due, and how the
+-- relay refused it before, if it brings a code. Looks at the first $2 mails of each lane alone, by the index.
 WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), first AS MATERIALIZED (
     SELECT o.* FROM (VALUES ('interactive'), ('bulk')) AS l (lane),
         LATERAL (SELECT * FROM obligation WHERE obligation.lane = l.lane ORDER BY due_at, id LIMIT $2) AS o
@@ -8,6 +8,7 @@ WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), first AS MATERIALIZED 
     SELECT first.* FROM first, clock WHERE claimed_until IS NULL OR claimed_until <= now ORDER BY due_at LIMIT 1
 )
 SELECT (SELECT count(*) FROM worker, clock WHERE seen_at > now - make_interval(secs => $1)) AS workers,
+       (SELECT coalesce(max(trouble), '') FROM worker, clock WHERE seen_at > now - make_interval(secs => $1)) AS trouble,
        (SELECT coalesce(extract(epoch FROM max(now - started_at)), 0)::int FROM first, clock WHERE claimed_until > now) AS handed,
        coalesce((SELECT due_at FROM next, clock WHERE due_at > now AND due_at < 'infinity'), 'epoch') AS next_at,
        coalesce((
