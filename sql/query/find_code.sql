@@ -3,7 +3,7 @@
 -- void what reserves an address: that code is late like any other.
 WITH tagged AS MATERIALIZED (
     SELECT request_id, generation FROM code WHERE tag = ANY ($1)
-), found AS MATERIALIZED ( -- at most one row; the planner does not know this
+), found AS MATERIALIZED ( -- hardly ever more than one row; the planner does not know this
     SELECT * FROM tagged LIMIT 10
 )
 SELECT c.request_id, c.generation, c.purpose, c.email, c.key_id, c.nonce, coalesce(c.expires_at, 'epoch') AS expires_at,
