@@ -53,7 +53,7 @@ func process(ctx context.Context, in io.ReaderAt, size int64) error {
 	if err := f.read(&source{ReaderAt: in, ctx: ctx, size: size}); err != nil {
 		return err
 	}
-	return f.writeVerdicts(io.Discard, func(yield func(sql.Verdict, error) bool) {
+	return f.writeVerdicts(io.Discard, false, func(yield func(sql.Verdict, error) bool) {
 		for r, err := range f.Rows() {
 			if !yield(sql.Verdict{Line: r.Line, Kind: "accepted"}, err) {
 				return
@@ -272,7 +272,7 @@ func TestVerdictsObeyTheirContext(t *testing.T) {
 	}
 	defer f.Close()
 	var cut bytes.Buffer
-	err = f.writeVerdicts(&cut, func(yield func(sql.Verdict, error) bool) {
+	err = f.writeVerdicts(&cut, false, func(yield func(sql.Verdict, error) bool) {
 		judged(t, f)(yield)
 		cancel() // when all rows are written, and the file is not
 	})

@@ -109,7 +109,7 @@ func (f *File) runWithVerdicts(ctx context.Context, db *sql.DB, opts Options) (s
 			out = again
 		}
 		written = true
-		err := atomicfile.Seal(out, VerdictsKind, func(w io.Writer) error { return f.writeVerdicts(w, verdicts) })
+		err := atomicfile.Seal(out, VerdictsKind, func(w io.Writer) error { return f.writeVerdicts(w, opts.DryRun, verdicts) })
 		if err != nil {
 			return err
 		}

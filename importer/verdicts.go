@@ -21,14 +21,14 @@ import (
 // order. Verdict, reason and cell are in front of each row. Every cell is a value,
 // never a live formula (I7): a text, or a date or number in the file's own format. An
 // identifier is always a text. A corrected workbook can be imported again.
-func (f *File) writeVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error]) error {
-	if err := f.fillVerdicts(w, verdicts); err != nil {
+func (f *File) writeVerdicts(w io.Writer, dryRun bool, verdicts iter.Seq2[sql.Verdict, error]) error {
+	if err := f.fillVerdicts(w, dryRun, verdicts); err != nil {
 		return fmt.Errorf("verdict workbook: %w", err)
 	}
 	return nil
 }
 
-func (f *File) fillVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error]) error {
+func (f *File) fillVerdicts(w io.Writer, dryRun bool, verdicts iter.Seq2[sql.Verdict, error]) error {
 	name := validSheetName(f.Sheet)
 	if f.dossiers != nil && strings.EqualFold(name, companySheet) {
 		name = defaultSheetName
@@ -42,7 +42,7 @@ func (f *File) fillVerdicts(w io.Writer, verdicts iter.Seq2[sql.Verdict, error])
 			return err
 		}
 	}
-	book.writeSummary(f.Name)
+	book.writeSummary(f.Name, dryRun)
 	book.Keep(f.rows.ctx.Err())
 	return book.Close()
 }
@@ -210,7 +210,7 @@ func (s *sheet) readdressed(reason string) string {
 }
 
 // furtherCell is the cell of a further problem in a reason.
-var furtherCell = regexp.MustCompile(further + `[A-Z]+\d+\x{a0}:`)
+var furtherCell = regexp.MustCompile(further + `(?:Dossiers!)?[A-Z]+\d+\x{a0}:`)
 
 // isDossiers tells whether this is the sheet whose rows have no verdict.
 func (s *sheet) isDossiers() bool { return &s.headings[0] == &dossierHeadings[0] }

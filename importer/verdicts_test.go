@@ -38,7 +38,7 @@ func judged(t testing.TB, f *File) iter.Seq2[sql.Verdict, error] {
 func verdictsOf(t testing.TB, f *File) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := f.writeVerdicts(&b, judged(t, f)); err != nil {
+	if err := f.writeVerdicts(&b, false, judged(t, f)); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -108,6 +108,38 @@ func TestVerdictWorkbook(t *testing.T) {
 				t.Errorf("the summary is %q", summary)
 			}
 		})
+	}
+}
+
+// The summary counts rows with the same problems together, wherever their cells are, and
+// says what to do: after a dry run the list is corrected, and without a rejection nothing.
+func TestSummary(t *testing.T) {
+	header := []string{"numéro d'abonné", "titulaire", "adresse électronique", "numéro de série", "date d'expiration"}
+	good := []string{"00123456", "Anne", "a@b.example", "1A", "31/12/2026"}
+	wrong := mustOpen(t, "a.csv", csvList(t, [][]string{header, good, {"Total", "", "", "1B", "31/12/2026"}, {"Notes", "", "", "1C", "31/12/2026"}}, ';'))
+	for _, test := range []struct {
+		file   *File
+		dryRun bool
+		advice string
+	}{
+		{wrong, false, "Corrigez les lignes rejetées dans la feuille suivante, sans ajouter ni supprimer de ligne, puis importez ce classeur."},
+		{wrong, true, "Contrôle à blanc, rien n’est enregistré. Corrigez les lignes rejetées dans votre liste, puis contrôlez-la de nouveau."},
+		{mustOpen(t, "b.csv", csvList(t, [][]string{header, good}, ';')), false, "Aucune ligne n’est rejetée."},
+	} {
+		var b bytes.Buffer
+		if err := test.file.writeVerdicts(&b, test.dryRun, judged(t, test.file)); err != nil {
+			t.Fatal(err)
+		}
+		summary := sheetRows(t, b.Bytes(), "Synthèse")
+		if summary[2][0] != test.advice {
+			t.Errorf("dry run %t: the summary advises %q", test.dryRun, summary[2][0])
+		}
+		if test.file == wrong {
+			want := []string{"rejeté", "numéro d’abonné invalide\u00a0: 6 à 20 lettres (sans accent) ou chiffres attendus\u00a0; titulaire manquant\u00a0; adresse électronique manquante", "2"}
+			if diff := cmp.Diff(want, summary[5]); diff != "" {
+				t.Error(diff)
+			}
+		}
 	}
 }
 
@@ -304,7 +336,7 @@ func TestVerdictsMustFitTheRows(t *testing.T) {
 		"out of order":     {{Line: 3}, {Line: 2}},
 		"an error instead": {{Line: 2}, {Line: -1}},
 	} {
-		err := f.writeVerdicts(&bytes.Buffer{}, func(yield func(sql.Verdict, error) bool) {
+		err := f.writeVerdicts(&bytes.Buffer{}, false, func(yield func(sql.Verdict, error) bool) {
 			for _, v := range verdicts {
 				if v.Line < 0 {
 					yield(v, failure)
