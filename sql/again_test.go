@@ -172,8 +172,8 @@ func TestAgainElsewhere(t *testing.T) {
 }
 
 // D16: a campaign invites again as often as it says now. Who it once did not want to invite
-// is invited on the day that was the next as the code expired, if it is ahead, unless another
-// request is open or the space is switched.
+// is invited on the next day that is ahead, unless another request is open or the space is
+// switched.
 func TestAgainIsRaised(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -205,8 +205,19 @@ func TestAgainIsRaised(t *testing.T) {
 	d.expireAt(day.Add(conversion.DefaultCodeLifetime), 3) // the option, too
 	set(2, 2)
 	set(0, 0)
-	d.Freeze(t, midnight(expired.AddDate(0, 0, 45)))
-	set(4, 0) // the day has come
+	d.Freeze(t, midnight(expired.AddDate(0, 0, 46)))
+	set(4, 2) // the day that was the next as the codes expired is over
+	set(0, 0)
+	d.Freeze(t, midnight(expired.AddDate(0, 0, 53)))
+	set(4, 2) // today
+	if n := d.invitedAgain(d.frozen()); n != 2 {
+		t.Errorf("%d were invited again 7 days before the end, want 2", n)
+	}
+	d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number(0))))
+	d.must(d.CancelNumber(d.ctx, conversion.SubscriberNumber(number(1))))
+	set(0, 0)
+	d.Freeze(t, midnight(expired.AddDate(0, 0, 59)))
+	set(4, 0) // none is ahead
 }
 
 // D16: never after an exclusion, for a campaign that is over, or who has another

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"bascule/internal/conversion"
+	"bascule/sql"
 )
 
 // D11: a graver class replaces a lighter one, never the other way round, and
@@ -42,20 +43,23 @@ func TestBounceClassesUpgrade(t *testing.T) {
 	d.sound()
 }
 
-// D11, D3: the effects of a report. A subscriber whom the mail did not reach gets no
-// mail about a missed deadline. Only a mail that may still arrive keeps its
-// reservation. Only a late one counts as not delivered, once its code is dead.
+// D11, D3: the effects of a report on the mail to an address that the subscriber chose.
+// The contact is told of the missed deadline instead, but after a complaint. Only a mail
+// that may still arrive keeps its reservation. Only a late one counts as not delivered,
+// once its code is dead.
 func TestBounceClasses(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		class                           conversion.Bounce
-		reserved, told, lost, undeliver bool
+		class    conversion.Bounce
+		reserved bool
+		told     string
+		lost     bool
 	}{
-		{"", true, true, false, false},
-		{conversion.BounceLate, true, false, true, false},
-		{conversion.BouncePolicy, false, false, false, false},
-		{conversion.BounceGone, false, false, false, false},
-		{conversion.BounceComplaint, false, false, false, false},
+		{"", true, "chosen@duvallon.example", false},
+		{conversion.BounceLate, true, "a@duvallon.example", true},
+		{conversion.BouncePolicy, false, "a@duvallon.example", false},
+		{conversion.BounceGone, false, "a@duvallon.example", false},
+		{conversion.BounceComplaint, false, "", false},
 	} {
 		t.Run(string(test.class), func(t *testing.T) {
 			t.Parallel()
@@ -89,8 +93,62 @@ func TestBounceClasses(t *testing.T) {
 			if got := d.notDelivered(); got != want {
 				t.Errorf("expired: %d not delivered, want %d", got, want)
 			}
-			if got := d.count(`SELECT count(*) FROM obligation WHERE kind = 'expired'`) == 1; got != test.told {
-				t.Errorf("the owner is told of the deadline: %v, want %v", got, test.told)
+			if got := d.toldOfExpiry(); got != test.told {
+				t.Errorf("%q is told of the deadline, want %q", got, test.told)
+			}
+			d.sound()
+		})
+	}
+}
+
+// toldOfExpiry mails what is due, and returns to whom the word goes that a code is over.
+func (d *desk) toldOfExpiry() (to string) {
+	d.t.Helper()
+	h := d.start(100)
+	for _, m := range h.mails {
+		if m.Kind == sql.MailExpired {
+			to += m.To.String()
+		}
+	}
+	d.must(d.FinishAccepted(d.ctx, h.mails))
+	if n := d.count(`SELECT count(*) FROM obligation`); n != 0 {
+		d.t.Errorf("%d mails are left", n)
+	}
+	return to
+}
+
+// R21, D1: whose chosen address did not get the code is told at the contact address that
+// the code is over, also by certificate. Nobody is if the contact's mail came back, or if
+// the chosen address is the contact's.
+func TestExpiryOfAnAddressThatCameBack(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		chosen  string
+		contact conversion.Bounce // of the invitation
+		told    string
+	}{
+		"the contact is told":        {"chosen@duvallon.example", "", "a@duvallon.example"},
+		"the contact came back":      {"chosen@duvallon.example", conversion.BounceGone, ""},
+		"the contact's, chosen also": {"A@duvallon.example", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			request, _ := d.invited("000001", "a@duvallon.example")
+			if test.contact != "" {
+				_, err := d.Bounced(d.ctx, request, 1, test.contact)
+				d.must(err)
+			}
+			_, err := d.opt("000001", test.chosen)
+			d.must(err)
+			d.deliver()
+			latest := d.count(`SELECT generation FROM request`)
+			if news, err := d.Bounced(d.ctx, request, latest, conversion.BounceGone); err != nil || !news {
+				t.Fatalf("not recorded: %v, %v", news, err)
+			}
+			d.expire(request)
+			if got := d.toldOfExpiry(); got != test.told {
+				t.Errorf("%q is told, want %q", got, test.told)
 			}
 			d.sound()
 		})

@@ -610,12 +610,12 @@ COMMENT ON COLUMN tally.to_render IS 'Recaps that are due.';
 -- This function alone expires requests: those of ids that are open and overdue at that instant, and that nobody else
 -- holds. It returns their ids. The kept hashes go with the request's end (D1). Codes that would outlive it go too, and
 -- the reservation of an address. A mail tells the subscriber that the code is over, and how to start again (R21). There
--- is no such mail if the mail with the code was not mailed or came back. No campaign holds it back from a subscriber who
--- chose the address (D12).
+-- is no such mail if the mail with the code was not mailed or came back; read_others.sql looks who is told of an address
+-- that the subscriber chose. No campaign holds it back from a subscriber who chose the address (D12).
 CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURNS SETOF bigint LANGUAGE sql AS $$
     WITH overdue AS MATERIALIZED (
         SELECT r.ctid, c.purpose = 'identify' AS invited, r.generation > 1 OR c.purpose = 'activate' AS has_others,
-               c.mailed_at IS NOT NULL AND c.bounced_at IS NULL AS reached
+               c.mailed_at IS NOT NULL AND (c.bounced_at IS NULL OR c.purpose = 'activate') AS tellable
         FROM (SELECT DISTINCT unnest(ids) AS id) AS i JOIN request r USING (id)
         JOIN code c ON c.request_id = r.id AND c.generation = r.generation
         WHERE request_is_open(r) AND c.expires_at <= at
@@ -624,14 +624,14 @@ CREATE FUNCTION expire_requests(ids bigint[], at timestamptz, actor text) RETURN
     ), expired AS ( -- by the place of the locked row; one that moved since the snapshot is left to the next sweep
         UPDATE request r SET expired_at = at, password_hash = NULL, question = NULL, answer_hash = NULL
         FROM overdue o WHERE r.ctid = o.ctid
-        RETURNING r.id, r.space_id, r.generation, r.campaign_id, o.invited, o.has_others, o.reached
+        RETURNING r.id, r.space_id, r.generation, r.campaign_id, o.invited, o.has_others, o.tellable
     ), void AS (
         UPDATE code c SET void_at = at
         FROM expired e
         WHERE e.has_others AND c.request_id = e.id AND c.void_at IS NULL AND (c.purpose = 'activate' OR c.expires_at > at)
     ), told AS (
         INSERT INTO obligation (lane, kind, space_id, request_id, generation, campaign_id, due_at)
-        SELECT 'bulk', 'expired', space_id, id, generation, CASE WHEN invited THEN campaign_id END, at FROM expired WHERE reached
+        SELECT 'bulk', 'expired', space_id, id, generation, CASE WHEN invited THEN campaign_id END, at FROM expired WHERE tellable
     ), inviting AS MATERIALIZED (
         SELECT c.id, c.again FROM (SELECT DISTINCT campaign_id AS id FROM expired) AS e JOIN campaign c USING (id)
         WHERE c.again > 0 AND campaign_is_open(c.id)
