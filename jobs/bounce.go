@@ -1,6 +1,8 @@
 package jobs
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +21,8 @@ import (
 )
 
 // Bouncer reads the mails that came back (D11). The mail server drops them in a folder,
-// plain or Maildir. A mail that was read moves to its subfolder "processed". Any number
-// of bouncers may read the same folder.
+// plain, Maildir or mbox. A file that was read moves to its subfolder "processed". Any
+// number of bouncers may read the same folder.
 type Bouncer struct {
 	DB   *sql.DB
 	Keys *conversion.Keyring
@@ -85,23 +87,19 @@ func (b *Bouncer) finished(e fs.DirEntry) bool {
 	return err == nil && b.Now().Sub(info.ModTime()) >= bounceAge
 }
 
-// read records one mail and puts it aside. If another worker has put it aside
-// meanwhile, that worker has recorded it.
+// read records the mails of one file and puts it aside. If another worker has put it
+// aside meanwhile, that worker has recorded them.
 func (b *Bouncer) read(ctx context.Context, path string) error {
-	raw, err := readStart(path)
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read a bounce: %w", err)
 	}
-	report := bounce.Read(raw)
-	if request, generation, ok := b.signed(report); !ok {
-		b.Log.Info("a mail came back that is not one of ours, or tells of no failure", "class", report.Class)
-	} else if news, err := b.DB.Bounced(ctx, request, generation, report.Class); err != nil {
-		return err
-	} else if news {
-		b.Log.Info("a mail bounced", "request", request, "class", report.Class)
+	defer f.Close()
+	if err := eachMail(f, func(raw []byte) error { return b.record(ctx, raw) }); err != nil {
+		return fmt.Errorf("read a bounce: %w", err)
 	}
 	err = os.Rename(path, filepath.Join(b.Dir, processedDir, filepath.Base(path)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -110,13 +108,48 @@ func (b *Bouncer) read(ctx context.Context, path string) error {
 	return nil
 }
 
-func readStart(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+// mboxLine begins each mail of an mbox. The hour tells it from a sentence.
+var mboxLine = regexp.MustCompile(`^From \S+ .*\d\d:\d\d`)
+
+// eachMail does something with the start of the one mail of a file, or of each mail of an
+// mbox.
+func eachMail(file io.Reader, do func(raw []byte) error) error {
+	lines := bufio.NewReader(file)
+	first, _ := lines.Peek(256)
+	mbox, blank := mboxLine.Match(first), false // blank: so is the line before
+	var raw []byte
+	for {
+		line, err := lines.ReadSlice('\n') // a part of a very long one
+		if mbox && blank && mboxLine.Match(line) {
+			if err := do(raw); err != nil {
+				return err
+			}
+			raw = nil
+		}
+		blank = len(bytes.TrimSpace(line)) == 0
+		raw = append(raw, line[:min(len(line), bounce.MaxMail-len(raw))]...)
+		if err == io.EOF || !mbox && len(raw) == bounce.MaxMail {
+			return do(raw)
+		}
+		if err != nil && err != bufio.ErrBufferFull {
+			return err
+		}
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, bounce.MaxMail))
+}
+
+// record records the bounce that a mail tells of.
+func (b *Bouncer) record(ctx context.Context, raw []byte) error {
+	report := bounce.Read(raw)
+	request, generation, ok := b.signed(report)
+	if !ok {
+		b.Log.Info("a mail came back that is not one of ours, or tells of no failure", "class", report.Class)
+		return nil
+	}
+	news, err := b.DB.Bounced(ctx, request, generation, report.Class)
+	if news {
+		b.Log.Info("a mail bounced", "request", request, "class", report.Class)
+	}
+	return err
 }
 
 // signedPath matches our return path: anything+request.generation.signature@anywhere.

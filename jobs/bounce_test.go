@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"bascule/internal/bounce"
 	"bascule/internal/conversion"
 	"bascule/jobs"
 	"bascule/sql/sqltest"
@@ -137,6 +138,44 @@ func TestCodeMailsAskForReports(t *testing.T) {
 	s.pass(48 * time.Hour)
 	if got := s.mailed("expired", r.Contact).asks; got != "" {
 		t.Errorf("the envelope of the mail about the deadline asks %q", got)
+	}
+}
+
+// D11: each mail of an mbox is read. A mail in a file of its own that begins as one, and
+// whose text has such words, is not cut.
+func TestBouncesInAnMbox(t *testing.T) {
+	db, keys := sqltest.Open(t), sqltest.Keys(t)
+	const line = "From MAILER-DAEMON Tue Dec  1 02:00:00 2026\n"
+	report := func(status string) (int64, string) {
+		r, _ := db.Mailed(t, keys, sqltest.Invitation{})
+		id := fmt.Sprintf("%d.1", r.ID)
+		return r.ID, fmt.Sprintf("To: retours+%s.%s@bascule.example\n", id, keys.SignPath(id)) + fmt.Sprintf(statusReport, "failed", status)
+	}
+	first, one := report("5.1.1")
+	second, two := report("5.2.2")
+	third, three := report("5.1.1")
+	two = strings.Replace(two, "\nThe mail", "\nFrom 14:30 on it was tried.\n\nFrom here on not. The mail", 1)
+	filler := strings.Repeat("x\n", bounce.MaxMail/2) + "\n" // a large mail hides none behind it
+	dir := t.TempDir()
+	for name, mails := range map[string]string{
+		"mbox": line + one + filler + strings.ReplaceAll(line+two, "\n", "\r\n") + "\r\n",
+		"one":  line + strings.Replace(three, "The mail", "\nFrom here on the mail", 1),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(mails), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := &jobs.Bouncer{DB: db.DB, Keys: keys, Dir: dir, Now: later, Log: slog.New(slog.DiscardHandler)}
+	if err := b.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[int64]conversion.Bounce{first: conversion.BounceGone, second: conversion.BouncePolicy, third: conversion.BounceGone} {
+		if got := db.Text(t, `SELECT coalesce(bounce, '') FROM request_code WHERE id = $1`, id); got != string(want) {
+			t.Errorf("request %d: the class is %q, want %q", id, got, want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "processed", "mbox")); err != nil {
+		t.Errorf("the mbox was not put aside: %v", err)
 	}
 }
 
