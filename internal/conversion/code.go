@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -35,8 +36,20 @@ var crockfordEncoding = base32.NewEncoding(crockford).WithPadding(base32.NoPaddi
 
 // ParseCode reads a code as people type it: upper or lower case, with blanks or hyphens
 // of any kind anywhere, O for 0, I or L for 1. It drops characters that a copy left
-// around it: a full stop, brackets. It returns ErrCodeFormat.
+// around it: a full stop, brackets, the words of the mail in front. It returns
+// ErrCodeFormat.
 func ParseCode(s string) (Code, error) {
+	if c, err := readSymbols(s); err == nil {
+		return c, nil // also if it begins like the words
+	}
+	return readSymbols(codeLabel.ReplaceAllLiteralString(s, ""))
+}
+
+// codeLabel is what mails say in front of a code. A field of one line drops the line
+// feed between them.
+var codeLabel = regexp.MustCompile(`(?i)^[\s\pZ]*(?:votre[\s\pZ]+)?code(?:[\s\pZ]+d['’]activation)?[\s\pZ]*:?`)
+
+func readSymbols(s string) (Code, error) {
 	var b strings.Builder
 	for _, r := range strings.TrimFunc(s, isSign) {
 		if text.IsBlank(r) || unicode.Is(unicode.Pd, r) || r == minusSign {
