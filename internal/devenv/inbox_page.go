@@ -196,7 +196,7 @@ func kilobytes(n int) string { return fmt.Sprintf("%d\u00a0ko", (n+1023)/1024) }
 type textRun struct{ Words, Link string }
 
 // webAddress ends before the punctuation that follows an address in a sentence.
-var webAddress = regexp.MustCompile(`https?://[^\s<>"«»]*[^\s<>"«».,;:!?)\]]`)
+var webAddress = regexp.MustCompile(`https?://[^\s\pZ<>"«»]*[^\s\pZ<>"«».,;:!?)\]]`)
 
 // linkify cuts a text into its links and the texts between them.
 func linkify(text string) []textRun {

@@ -50,7 +50,7 @@ const sampleMail = "From: Assistance <aide@impots.example>\r\n" +
 	"Content-Type: multipart/mixed; boundary=m\r\n\r\n" +
 	"--m\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n" +
 	"--a\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" +
-	"Ouvrez https://impots.example/activation#c=ABCD-1234-WXYZ.\r\n.une ligne qui commence par un point\r\n" +
+	"Ouvrez https://impots.example/activation#c=ABCD-1234-WXYZ\u00a0; merci.\r\n.une ligne qui commence par un point\r\n" +
 	"--a\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" +
 	"<html><head><title>x</title></head><body><p>Le code&nbsp;: <b>ABCD-1234-WXYZ</b></p></body></html>\r\n" +
 	"--a--\r\n" +

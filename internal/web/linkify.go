@@ -16,7 +16,7 @@ type textRun struct {
 // reachable matches an address without the punctuation that follows it. A number of
 // France has ten digits, with or without its country. A short number has four, and
 // counts only after a word that announces it.
-var reachable = regexp.MustCompile(`(https?://[^\s<>"«»]*[^\s<>"«».,;:!?)\]])` +
+var reachable = regexp.MustCompile(`(https?://[^\s\pZ<>"«»]*[^\s\pZ<>"«».,;:!?)\]])` +
 	`|([\pL\d.+_-]+@[\pL\d-]+(?:\.[\pL\d-]+)+)` +
 	`|(?:^|[^\d+])((?:\+33[\s.-]?|0)[\s.-]?\d(?:[\s\pZ.-]?\d){8})(?:\D|$)` +
 	`|(?i:tél(?:éphone|\.)?|numéro|appelez|le|au)[\s\pZ:]*(3[\s\pZ.]?\d[\s\pZ.]?\d\d|10\d\d)(?:\D|$)`)
