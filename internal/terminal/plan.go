@@ -188,7 +188,7 @@ func printRecipients(w io.Writer, to sql.Recipients, mails int) {
 	}
 	fmt.Fprintf(w, "\nRecipients\n%10d  addresses\n", to.Addresses)
 	if to.Shared > 0 {
-		fmt.Fprintf(w, "%10d  of them have several spaces: %d spaces all told, up to %d at one address\n", to.Shared, to.Sharing, to.Largest)
+		fmt.Fprintf(w, "%10d  of them with several spaces: %d spaces all told, up to %d at one address\n", to.Shared, to.Sharing, to.Largest)
 	}
 	for _, d := range to.Domains {
 		fmt.Fprintf(w, "%10d  mails to %s\n", d.Mails, d.Domain)

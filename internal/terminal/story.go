@@ -43,6 +43,10 @@ func (f Found) Print(w io.Writer) {
 	fmt.Fprintf(w, "\nNext: `bascule show NUMBER` tells the story of one of them.\n")
 }
 
+// toldCompanies is how many companies leave the rest of a story on a screen; a space has
+// up to 500.
+const toldCompanies = 10
+
 func printStory(w io.Writer, s sql.Story) {
 	fmt.Fprintf(w, "Space %s\n", s.Space.Number)
 	fmt.Fprintf(w, "  holder       %s\n  contact      %s\n", s.Space.Holder, s.Space.Contact)
@@ -54,8 +58,11 @@ func printStory(w io.Writer, s sql.Story) {
 			ParisTime(g.BeganAt), ParisTime(g.LastAt), ParisTime(g.ToldAt))
 	}
 	fmt.Fprintf(w, "  companies    %d, with %d services\n", len(s.Companies.All), s.Companies.Services)
-	for _, company := range s.Companies.All {
+	for _, company := range s.Companies.All[:min(len(s.Companies.All), toldCompanies)] {
 		fmt.Fprintf(w, "    %s %s\n", company.SIREN, company.Name)
+	}
+	if more := len(s.Companies.All) - toldCompanies; more > 0 {
+		fmt.Fprintf(w, "    … and %d more: --json has them all\n", more)
 	}
 	for _, x := range s.Exclusions {
 		fmt.Fprintf(w, "  left alone   %s\n", exclusionOf(x))

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,23 @@ func TestRecipientsAddUp(t *testing.T) {
 		printRecipients(&b, to, mails)
 		if !strings.HasSuffix(b.String(), want) {
 			t.Errorf("%d mails: %s", mails, b.String())
+		}
+	}
+}
+
+// Five hundred companies do not push the state of a space and the next step off the
+// screen; the number of those that are not told is.
+func TestManyCompaniesOfAStory(t *testing.T) {
+	t.Parallel()
+	for n, last := range map[int]string{10: "    000000009 SARL\n\nLog", 500: "    000000009 SARL\n    … and 490 more: --json has them all\n\nLog"} {
+		var s sql.Story
+		for i := range n {
+			s.Companies.All = append(s.Companies.All, conversion.Company{SIREN: conversion.SIREN(fmt.Sprintf("%09d", i)), Name: "SARL"})
+		}
+		var b strings.Builder
+		printStory(&b, s)
+		if !strings.Contains(b.String(), last) {
+			t.Errorf("%d companies: want %q in\n%s", n, last, b.String())
 		}
 	}
 }

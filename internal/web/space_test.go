@@ -70,9 +70,9 @@ func TestHomeScreens(t *testing.T) {
 		not       string
 	}{
 		"none": {[]conversion.Company{}, "/espace", []string{"Vous ne disposez d’aucun service"}, "SIREN"},
-		"one":  {[]conversion.Company{company("123456789", "Boulangerie Duvallon", "TVA")}, "/espace", []string{"Entreprise : Boulangerie Duvallon", "TVA"}, "Vos entreprises"},
+		"one":  {[]conversion.Company{company("123456789", "Boulangerie Duvallon", "TVA")}, "/espace", []string{"Entreprise : Boulangerie Duvallon", "SIREN 123 456 789", "TVA"}, "Vos entreprises"},
 		"several": {[]conversion.Company{company("123456789", "Boulangerie Duvallon", "TVA"), company("987654321", "Garage Duvallon", "Paiement")},
-			"/espace?dossier=987654321", []string{"2 entreprises", "Boulangerie Duvallon", "Entreprise choisie : Garage Duvallon", "Paiement"}, "TVA"},
+			"/espace?dossier=987654321", []string{"2 entreprises", "Boulangerie Duvallon SIREN 123 456 789", "Entreprise choisie : Garage Duvallon", "Paiement"}, "TVA"},
 		"certificat": {[]conversion.Company{company("123456789", "Boulangerie Duvallon", "TVA")}, "/certificat", []string{"Entreprise : Boulangerie Duvallon"}, "Vos entreprises"},
 	} {
 		r, cert := c.holder(sqltest.Invitation{Companies: test.companies})
