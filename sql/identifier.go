@@ -41,6 +41,16 @@ func (db *DB) PendingIdentifier(ctx context.Context, s EnteredSpace) (conversion
 	return a.Email, wrap(found(err), "read the address that space %d awaits", s.ID)
 }
 
+//go:embed query/unreached_identifier.sql
+var unreachedIdentifier string
+
+// UnreachedIdentifier is the address asked for last, if the relay refused the mail with
+// its code. It returns conversion.ErrNotFound if there is none.
+func (db *DB) UnreachedIdentifier(ctx context.Context, s EnteredSpace) (conversion.Email, error) {
+	a, err := get[Address](ctx, db.x, unreachedIdentifier, s.RequestID)
+	return a.Email, wrap(found(err), "read the address that space %d did not get", s.ID)
+}
+
 //go:embed query/change_identifier.sql
 var changeIdentifier string
 

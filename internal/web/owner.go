@@ -18,6 +18,7 @@ type ownerPage struct {
 	Email                          string // the identifier
 	NewEmail, NewEmailConfirmation string // as typed
 	Pending                        string // the address that a code has yet to prove
+	Unreached                      string // the address asked for last, which its code did not reach
 	Code                           string // as typed
 	Lifetime                       string // of the code
 	Question                       conversion.TrustQuestion
@@ -63,11 +64,15 @@ func (s *Server) byOwner(r *http.Request, e entry, what sql.Refusal, f func() er
 func (s *Server) ownIdentifier() formPage {
 	return formPage{"owner_identifier", func(r *http.Request, e entry) (any, error) {
 		pending, err := s.cfg.DB.PendingIdentifier(r.Context(), *e.session)
+		var unreached conversion.Email
+		if errors.Is(err, conversion.ErrNotFound) {
+			unreached, err = s.cfg.DB.UnreachedIdentifier(r.Context(), *e.session)
+		}
 		if err != nil && !errors.Is(err, conversion.ErrNotFound) {
 			return nil, err
 		}
 		page := ownerForm(e, r.PostForm)
-		page.Pending = pending.String()
+		page.Pending, page.Unreached = pending.String(), unreached.String()
 		return page, nil
 	}, s.chooseIdentifier}
 }

@@ -3,10 +3,13 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"bascule/internal/conversion"
+	"bascule/sql"
 	"bascule/sql/sqltest"
 )
 
@@ -94,6 +97,44 @@ func TestChangeIdentifierLost(t *testing.T) {
 	s.post(full(rival, "wanted@a.example")).expect(t, http.StatusOK, success)
 	v.submit("/espace/identifiant", url.Values{"code": {code.Get("code")}}).expect(t, http.StatusUnprocessableEntity, taken)
 	v.get("/espace/coordonnees").expect(t, http.StatusOK, "old@a.example")
+}
+
+// R6, D11: whose new address the relay refuses is told so, until another one is asked for.
+func TestChangeIdentifierRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "old@a.example"})
+	v := s.visitor("192.0.2.1")
+	v.connect("old@a.example").leadsTo(t, "/espace")
+	const told = "n’a pas pu être remis à l’adresse"
+	quiet := func() {
+		t.Helper()
+		if page := v.get("/espace/identifiant").expect(t, http.StatusOK); strings.Contains(page.body, told) {
+			t.Error("it tells of a refusal")
+		}
+	}
+	quiet()
+	v.submit("/espace/identifiant", move("faute@a.example", password)).leadsTo(t, "/espace/identifiant")
+	quiet()
+	window := sql.Window{Lane: sql.LaneInteractive, Limit: 10, Lifetime: conversion.DefaultCodeLifetime, Keys: s.keys,
+		Admit: func(mails []*sql.Mail) ([]*sql.Mail, error) {
+			return slices.DeleteFunc(mails, func(m *sql.Mail) bool { return m.Kind != sql.MailIdentifier }), nil
+		}}
+	started, err := s.db.StartMail(t.Context(), window)
+	if err != nil || len(started.Mails) != 1 {
+		t.Fatalf("%d mails started, %v", len(started.Mails), err)
+	}
+	if err := s.db.FinishRefused(t.Context(), []sql.Failure{{Mail: started.Mails[0], Refusal: "550 5.1.1 unknown", Reply: "550 5.1.1"}}); err != nil {
+		t.Fatal(err)
+	}
+	page := v.get("/espace/identifiant").expect(t, http.StatusOK, told+" faute@a.example, que vous aviez choisie", "Recevoir un code")
+	checkHTML(t, "refused", page)
+	v.submit("/espace/identifiant", url.Values{"code": {"AAAA-BBBB-CCCC"}}).expect(t, http.StatusUnprocessableEntity, "Aucun code n’est attendu")
+	v.submit("/espace/identifiant", move("new@a.example", password)).leadsTo(t, "/espace/identifiant")
+	quiet()
+	code := s.proof("new@a.example", s.db.MailIdentifier(t, s.keys, "new@a.example"))
+	v.submit("/espace/identifiant", url.Values{"code": {code.Get("code")}}).expect(t, http.StatusOK, "Votre identifiant est modifié")
+	quiet()
 }
 
 // R18, R31: the owner changes the trust question; the password is asked again.
