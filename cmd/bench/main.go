@@ -94,17 +94,29 @@ type stage struct {
 	run  func(context.Context, *bench) ([]*line, error)
 }
 
+// onSite makes a stage on one site, which keeps as many letters as subscribers activate.
+func onSite(run func(context.Context, *site) ([]*line, error)) func(context.Context, *bench) ([]*line, error) {
+	return func(ctx context.Context, b *bench) (lines []*line, err error) {
+		s, err := b.newSite(ctx, false, faults{Keep: b.activations()})
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, s.end()) }()
+		return run(ctx, s)
+	}
+}
+
 // stages lists the stages in the order of the table.
 func stages() []stage {
 	return []stage{
 		{"import", importStage},
 		{"mails", mailsStage},
 		{"interactive", interactiveStage},
-		{"activation", activationStage},
-		{"expiry", expiryStage},
+		{"activation", onSite(activationStage)},
+		{"expiry", onSite(expiryStage)},
 		{"recaps", recapsStage},
-		{"report", reportStage},
-		{"status", statusStage},
+		{"report", onSite(reportStage)},
+		{"status", onSite(statusStage)},
 	}
 }
 

@@ -42,10 +42,7 @@ func start(name string, cmd *exec.Cmd, log string) (*process, error) {
 		return nil, err
 	}
 	defer stderr.Close()
-	if cmd.Stdout == nil {
-		cmd.Stdout = &p.stdout
-	}
-	cmd.Stderr = stderr
+	cmd.Stdout, cmd.Stderr = &p.stdout, stderr
 	began := time.Now()
 	started, err := devenv.StartProcess(cmd)
 	if err != nil {

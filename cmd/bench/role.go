@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -60,14 +59,14 @@ func runSink() error {
 	return serveUntilEnd(string(at))
 }
 
-// serveUntilEnd prints the address of the service, and waits for the end of the input.
+// serveUntilEnd logs the address of the service, and waits for the end of the input.
 func serveUntilEnd(where string) error {
-	fmt.Println(where)
+	fmt.Fprintln(os.Stderr, where)
 	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
 }
 
-// startRole starts this program in a role and returns its first line.
+// startRole starts this program in a role and returns the first line of its log.
 func startRole(ctx context.Context, name, dir string) (*process, string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -77,35 +76,14 @@ func startRole(ctx context.Context, name, dir string) (*process, string, error) 
 	if _, err := cmd.StdinPipe(); err != nil { // the input ends when we do
 		return nil, "", err
 	}
-	out := &firstLine{line: make(chan string, 1)}
-	cmd.Stdout = out
 	p, err := start(name, cmd, filepath.Join(dir, name+".log"))
 	if err != nil {
 		return nil, "", err
 	}
-	select {
-	case line := <-out.line:
-		return p, line, nil
-	case <-p.done:
-		return nil, "", fmt.Errorf("%s ended: %w: %s", name, p.err, p.lastWords())
-	case <-ctx.Done():
-		return nil, "", ctx.Err()
+	if err := p.ready(ctx, "\n"); err != nil {
+		return nil, "", err
 	}
-}
-
-// A firstLine passes on the first line that is written to it.
-type firstLine struct {
-	buffer bytes.Buffer
-	line   chan string
-}
-
-func (f *firstLine) Write(b []byte) (int, error) {
-	f.buffer.Write(b)
-	if line, err := f.buffer.ReadString('\n'); err == nil {
-		select {
-		case f.line <- strings.TrimSpace(line):
-		default:
-		}
-	}
-	return len(b), nil
+	log, err := os.ReadFile(p.log)
+	line, _, _ := strings.Cut(string(log), "\n")
+	return p, line, err
 }

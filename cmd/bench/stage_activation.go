@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,14 +23,9 @@ func (b *bench) activations() int { return min(b.rows/activationShare, maxActiva
 
 // activationStage lets subscribers activate through the pages, as fast as the pages
 // allow. The reference is the two hashes that each activation costs.
-func activationStage(ctx context.Context, b *bench) (lines []*line, err error) {
-	l := &line{Name: "with the address of the list", Rows: b.activations(), Unit: "/s", Against: "two Argon2id", Goal: activationGoal}
-	s, err := b.newSite(ctx, false, faults{Keep: b.activations()})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.end()) }()
-	letters, accepted, err := s.invite(ctx, b.activations(), 1)
+func activationStage(ctx context.Context, s *site) (lines []*line, err error) {
+	l := &line{Name: "with the address of the list", Rows: s.activations(), Unit: "/s", Against: "two Argon2id", Goal: activationGoal}
+	letters, accepted, err := s.invite(ctx, s.activations(), 1)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +37,7 @@ func activationStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := 2 * b.repeat
+	parts := 2 * s.repeat
 	for i := range parts {
 		part := letters[len(letters)*i/parts : len(letters)*(i+1)/parts]
 		l.Reference = append(l.Reference, hashesAlone(len(part)))

@@ -28,12 +28,7 @@ const (
 // expiryStage lets the mailed requests of a list expire while other subscribers
 // activate. The reference is one statement on a copy of the database. The relay is down
 // meanwhile, so that mails about expired codes do not count.
-func expiryStage(ctx context.Context, b *bench) (lines []*line, err error) {
-	s, err := b.newSite(ctx, false, faults{})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.end()) }()
+func expiryStage(ctx context.Context, s *site) (lines []*line, err error) {
 	e := expiry{site: s}
 	if err := e.prepare(ctx); err != nil {
 		return nil, err

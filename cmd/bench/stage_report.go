@@ -16,14 +16,9 @@ const reportGoal = 1 / 1.15
 
 // reportStage writes the report of a mailed list. The reference writes the same cells
 // with excelize alone.
-func reportStage(ctx context.Context, b *bench) (lines []*line, err error) {
-	l := &line{Name: "of a mailed list", Rows: b.rows, Unit: "rows/s", Against: "by StreamWriter", Goal: reportGoal}
-	s, err := b.newSite(ctx, false, faults{})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.end()) }()
-	_, accepted, err := s.invite(ctx, b.rows, 1)
+func reportStage(ctx context.Context, s *site) (lines []*line, err error) {
+	l := &line{Name: "of a mailed list", Rows: s.rows, Unit: "rows/s", Against: "by StreamWriter", Goal: reportGoal}
+	_, accepted, err := s.invite(ctx, s.rows, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -31,9 +26,9 @@ func reportStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(b.dir, s.db.name+".xlsx")
+	path := filepath.Join(s.dir, s.db.name+".xlsx")
 	var sheets []sheet
-	for range b.repeat {
+	for range s.repeat {
 		p, err := s.run(ctx, "report", path, "--force")
 		if err != nil {
 			return nil, err
@@ -48,7 +43,7 @@ func reportStage(ctx context.Context, b *bench) (lines []*line, err error) {
 			return nil, err
 		}
 		for range 2 {
-			took, err := streamSheets(filepath.Join(b.dir, "reference.xlsx"), sheets)
+			took, err := streamSheets(filepath.Join(s.dir, "reference.xlsx"), sheets)
 			if err != nil {
 				return nil, err
 			}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 )
 
 // The goal of `bascule status`, and how often the stage asks it.
@@ -12,13 +11,8 @@ const (
 )
 
 // statusStage asks for the status of a list right after its import.
-func statusStage(ctx context.Context, b *bench) (lines []*line, err error) {
-	s, err := b.newSite(ctx, false, faults{})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.end()) }()
-	in, err := s.importList(ctx, b.rows, 1, csvList)
+func statusStage(ctx context.Context, s *site) (lines []*line, err error) {
+	in, err := s.importList(ctx, s.rows, 1, csvList)
 	if err != nil {
 		return nil, err
 	}
@@ -26,9 +20,9 @@ func statusStage(ctx context.Context, b *bench) (lines []*line, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := limit("status --json", "ms", b.rows, 0, statusLimit)
+	l := limit("status --json", "ms", s.rows, 0, statusLimit)
 	l.Product = nil
-	bare := &line{Name: "of which to start the program", Rows: b.rows, Unit: "ms", Reference: l.Reference, Against: "the limit", Limit: true}
+	bare := &line{Name: "of which to start the program", Rows: s.rows, Unit: "ms", Reference: l.Reference, Against: "the limit", Limit: true}
 	for range statusAsked {
 		p, err := s.run(ctx, "status", "--json")
 		if err != nil {
