@@ -153,21 +153,19 @@ func (db *DB) Campaigns(ctx context.Context) (list []CampaignLine, err error) {
 type CampaignProgress struct {
 	Campaign
 	CampaignCounts
-	States       map[conversion.State]int
-	NotDelivered int // of the expired (D11)
-	Spaces       map[conversion.Access]int
-	Log          []CampaignEvent // the latest, oldest first
+	Counts
+	Log []CampaignEvent // the latest, oldest first
 }
 
 // CampaignCounts count rows, invitations and reminders of a campaign.
 type CampaignCounts struct {
-	Rows         int `db:"rows"`          // of its spreadsheets, each as it was handed in last
-	Files        int `db:"files"`         // those spreadsheets
-	Held         int `db:"held"`          // invitations that it has not released
-	Started      int `db:"started"`       // invitations whose hand-over began, and did not certainly fail
-	StartedToday int `db:"started_today"` // of them, today in Paris
-	Reminded     int `db:"reminded"`      // reminders that went out (D16)
-	ToInvite     int `db:"again"`         // subscribers to invite again later, as their code expired (D16), unless they are left alone then
+	Rows         int `db:"rows" json:"rows"`                   // of its spreadsheets, each as it was handed in last
+	Files        int `db:"files" json:"-"`                     // those spreadsheets
+	Held         int `db:"held" json:"held"`                   // invitations that it has not released
+	Started      int `db:"started" json:"started"`             // invitations whose hand-over began, and did not certainly fail
+	StartedToday int `db:"started_today" json:"started_today"` // of them, today in Paris
+	Reminded     int `db:"reminded" json:"reminded"`           // reminders that went out (D16)
+	ToInvite     int `db:"again" json:"to_invite"`             // subscribers to invite again later, as their code expired (D16), unless they are left alone then
 }
 
 // A CampaignEvent is an entry of a campaign's log (I9).
@@ -189,11 +187,9 @@ func (db *DB) Progress(ctx context.Context, name string) (p CampaignProgress, er
 	if p.Campaign, err = db.Campaign(ctx, name); err != nil {
 		return p, err
 	}
-	c, err := db.count(ctx, 0, p.ID)
-	if err != nil {
+	if p.Counts, p.CampaignCounts, err = db.count(ctx, 0, p.ID); err != nil {
 		return p, err
 	}
-	p.CampaignCounts, p.States, p.NotDelivered, p.Spaces = c.CampaignCounts, c.states(), c.NotDelivered, c.spaces()
 	if p.over() {
 		p.ToInvite = 0
 	}

@@ -97,7 +97,7 @@ func TestHeldMeansHeld(t *testing.T) {
 	d.must(d.FinishAccepted(d.ctx, h.mails)) // mails that had started are mailed
 	d.release(nil)
 	p := d.stands("spring", sql.CampaignPaused, 3, 2)
-	if p.Why != "too many calls" || p.States[conversion.StateMailed] != 2 || p.States[conversion.StateRequested] != 3 {
+	if p.Why != "too many calls" || p.Mailed != 2 || p.Requested != 3 {
 		t.Errorf("it stands so: %+v", p)
 	}
 	d.sound()
@@ -154,8 +154,8 @@ func TestCancelCampaign(t *testing.T) {
 		t.Errorf("the mailed code: %v", err)
 	}
 	p := d.stands("wrong", sql.CampaignCancelled, 0, 2)
-	if p.States[conversion.StateActivated] != 1 || p.States[conversion.StateCancelled] != 3 {
-		t.Errorf("it stands so: %v", p.States)
+	if p.Activated != 1 || p.Cancelled != 3 {
+		t.Errorf("it stands so: %v", p.Counts)
 	}
 	d.stands("right", sql.CampaignPrepared, 1, 0)
 	var state *sql.CampaignStateError

@@ -147,8 +147,8 @@ func TestExcludedIsNotInvited(t *testing.T) {
 			d.sound()
 			s, err := d.Status(d.ctx, 0)
 			d.must(err)
-			if s.ToSend != 0 || s.States[conversion.StateRequested] != 1 {
-				t.Errorf("%d mails to send, %d requests wait", s.ToSend, s.States[conversion.StateRequested])
+			if s.ToSend != 0 || s.Requested != 1 {
+				t.Errorf("%d mails to send, %d requests wait", s.ToSend, s.Requested)
 			}
 			d.must(d.lift(whom))
 			if n := d.deliver(); n != 1 {

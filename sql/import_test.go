@@ -719,7 +719,7 @@ func TestRequestsFollowTheirRow(t *testing.T) {
 	for batch, want := range map[int64]int{first.Batch: 1, second.Batch: 2} {
 		s, err := d.Status(d.ctx, batch)
 		d.must(err)
-		if got := s.States[conversion.StateRequested]; got != want {
+		if got := s.Requested; got != want {
 			t.Errorf("batch %d has %d requests, want %d", batch, got, want)
 		}
 	}

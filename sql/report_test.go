@@ -94,11 +94,11 @@ func TestReportOfAListCorrectedTwice(t *testing.T) {
 	if want := (conversion.ReportRows{Files: 3, Rows: progress.Rows, Taken: 525, Refused: 75}); p.rows != want || p.rows.Rows != 600 {
 		t.Errorf("rows %+v, want %+v", p.rows, want)
 	}
-	d.agree(p, progress.States, progress.Spaces)
+	d.agree(p, progress.States(), progress.Spaces)
 	for batch := range int64(3) {
 		s, err := d.Status(d.ctx, batch)
 		d.must(err)
-		d.agree(d.picture(sql.Scope{Batch: batch}), s.States, s.Spaces)
+		d.agree(d.picture(sql.Scope{Batch: batch}), s.States(), s.Spaces)
 	}
 	if _, err := d.Campaign(d.ctx, "another"); err == nil || d.ReadReport(d.ctx, sql.Scope{Campaign: "another"}, nil) == nil {
 		t.Error("a report of an unknown campaign is made")

@@ -11,15 +11,11 @@ import (
 
 // A Status tells how the work stands.
 type Status struct {
-	States map[conversion.State]int // every state, each request counted once
-	// NotDelivered counts requests whose code sat in a queue until it was dead (D11).
-	// They are expired.
-	NotDelivered int
-	Spaces       map[conversion.Access]int // both accesses
-	ToSend       int                       `db:"to_send"`   // mails due now or later
-	Held         int                       `db:"held"`      // invitations that campaigns hold (D12)
-	Leaving      int                       `db:"leaving"`   // held invitations of running campaigns
-	ToRender     int                       `db:"to_render"` // recaps due
+	Counts
+	ToSend   int `db:"to_send"`   // mails due now or later
+	Held     int `db:"held"`      // invitations that campaigns hold (D12)
+	Leaving  int `db:"leaving"`   // held invitations of running campaigns
+	ToRender int `db:"to_render"` // recaps due
 	// LastMinute is how many mails the relay took in the last 60 seconds.
 	LastMinute int              `db:"last_minute"`
 	Breaker    string           `db:"breaker"` // why the relay's breaker is open, "" while mail flows
@@ -62,45 +58,48 @@ func (db *DB) Status(ctx context.Context, batch int64) (Status, error) {
 	if err := db.checkBatch(ctx, batch); err != nil {
 		return Status{}, err
 	}
-	c, err := db.count(ctx, batch, 0)
+	c, _, err := db.count(ctx, batch, 0)
 	if err != nil {
 		return Status{}, err
 	}
-	s := Status{States: c.states(), NotDelivered: c.NotDelivered, Spaces: c.spaces()}
+	s := Status{Counts: c}
 	return s, db.readPace(ctx, &s)
 }
 
-// counted is what the tally tells of a batch, of a campaign, or of everything.
-type counted struct {
-	Requested     int `db:"requested"`
-	Mailed        int `db:"mailed"`
-	Activated     int `db:"activated"`
-	Expired       int `db:"expired"`
-	Undeliverable int `db:"undeliverable"`
-	Cancelled     int `db:"cancelled"`
-	NotDelivered  int `db:"not_delivered"` // of the expired
-	Certificate   int `db:"certificate"`   // spaces
-	Password      int `db:"password"`      // likewise
-	CampaignCounts
+// Counts are the requests by state, each counted once, and the spaces by access.
+type Counts struct {
+	Requested     int                       `db:"requested" json:"requested"`
+	Mailed        int                       `db:"mailed" json:"mailed"`
+	Activated     int                       `db:"activated" json:"activated"`
+	Expired       int                       `db:"expired" json:"expired"`
+	Undeliverable int                       `db:"undeliverable" json:"undeliverable"`
+	Cancelled     int                       `db:"cancelled" json:"cancelled"`
+	NotDelivered  int                       `db:"not_delivered" json:"not_delivered"` // expired requests whose code sat in a queue until it was dead (D11)
+	Spaces        map[conversion.Access]int `db:"-" json:"spaces"`                    // both accesses
 }
 
-func (db *DB) count(ctx context.Context, batch, campaign int64) (c counted, err error) {
-	at, err := db.Now(ctx)
-	if err == nil {
-		err = db.x.GetContext(ctx, &c, counts, batch, campaign, at)
-	}
-	return c, wrap(err, "count requests and spaces")
-}
-
-func (c counted) states() map[conversion.State]int {
+// States are the requests by state, with those states that have none.
+func (c Counts) States() map[conversion.State]int {
 	return map[conversion.State]int{
 		conversion.StateRequested: c.Requested, conversion.StateMailed: c.Mailed, conversion.StateActivated: c.Activated,
 		conversion.StateExpired: c.Expired, conversion.StateUndeliverable: c.Undeliverable, conversion.StateCancelled: c.Cancelled,
 	}
 }
 
-func (c counted) spaces() map[conversion.Access]int {
-	return map[conversion.Access]int{conversion.AccessCertificate: c.Certificate, conversion.AccessPassword: c.Password}
+// count is what the tally tells of a batch, of a campaign, or of everything.
+func (db *DB) count(ctx context.Context, batch, campaign int64) (Counts, CampaignCounts, error) {
+	var row struct {
+		Counts
+		CampaignCounts
+		Certificate int `db:"certificate"` // spaces
+		Password    int `db:"password"`    // likewise
+	}
+	at, err := db.Now(ctx)
+	if err == nil {
+		err = db.x.GetContext(ctx, &row, counts, batch, campaign, at)
+	}
+	row.Spaces = map[conversion.Access]int{conversion.AccessCertificate: row.Certificate, conversion.AccessPassword: row.Password}
+	return row.Counts, row.CampaignCounts, wrap(err, "count requests and spaces")
 }
 
 func (db *DB) readPace(ctx context.Context, s *Status) error {

@@ -303,7 +303,7 @@ func TestRecount(t *testing.T) {
 	request := d.invite("000006", "b@duvallon.example")
 	d.Exec(t, `UPDATE code SET started_at = bascule_now(), expires_at = bascule_now() + interval '1 day', mailed_at = bascule_now() WHERE request_id = $1`, request)
 	d.Exec(t, `ALTER TABLE obligation DISABLE TRIGGER USER; DELETE FROM obligation WHERE lane = 'bulk'; ALTER TABLE obligation ENABLE TRIGGER USER`)
-	if s, err := d.Status(d.ctx, 0); err != nil || s.States[conversion.StateMailed] != 4 || s.ToSend != 1 {
+	if s, err := d.Status(d.ctx, 0); err != nil || s.Mailed != 4 || s.ToSend != 1 {
 		t.Errorf("status is %+v, %v; it follows what is done by hand", s, err)
 	}
 	signals, err := d.Signals(d.ctx)

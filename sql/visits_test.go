@@ -329,7 +329,7 @@ func TestPagesOfStatus(t *testing.T) {
 			pages = max(pages, d.visits(sql.Open, func(d *desk) {
 				s, err := d.Status(d.ctx, batch)
 				d.must(err)
-				if batch != 0 && s.States[conversion.StateExpired] != expired {
+				if batch != 0 && s.Expired != expired {
 					t.Errorf("status is %+v, want %d expired", s, expired)
 				}
 			}))

@@ -127,9 +127,8 @@ Environment: DATABASE_URL.`,
 // end ends a campaign, after a question to somebody at a terminal, and writes its report
 // to path unless that is empty.
 func (a *app) end(ctx context.Context, db *sql.DB, p sql.CampaignProgress, e ending, path string, by conversion.Administration, why string) error {
-	mailed := p.States[conversion.StateMailed]
-	open := terminal.Count(p.States[conversion.StateRequested]+mailed, "open request", "open requests")
-	if err := a.askSomebody(ctx, "The campaign %s ends, with %s, %d of them mailed. They %s", p.Name, open, mailed, e.becomes); err != nil {
+	open := terminal.Count(p.Requested+p.Mailed, "open request", "open requests")
+	if err := a.askSomebody(ctx, "The campaign %s ends, with %s, %d of them mailed. They %s", p.Name, open, p.Mailed, e.becomes); err != nil {
 		return err
 	}
 	n, err := e.end(db, ctx, p.Name, why, actor())

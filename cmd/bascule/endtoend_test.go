@@ -64,7 +64,7 @@ func TestEndToEnd(t *testing.T) {
 	letters := w.letters(imported.Accepted)
 	w.activateAll(letters[:imported.Accepted/3])
 	activated, left := imported.Accepted/3, imported.Accepted-imported.Accepted/3
-	want := terminal.Status{Counts: terminal.Counts{Activated: activated, Mailed: left,
+	want := terminal.Status{Counts: sql.Counts{Activated: activated, Mailed: left,
 		Spaces: map[conversion.Access]int{conversion.AccessPassword: activated, conversion.AccessCertificate: left}},
 		Paused: []sql.PausedCampaign{}, WaitsForKeys: []conversion.KeyID{}}
 	w.awaitStatus(want)

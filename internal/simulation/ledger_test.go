@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-
-	"bascule/internal/conversion"
 )
 
 // balance checks what must hold in the end.
@@ -65,7 +63,7 @@ func (s *simulation) balanceSpaces() {
 	s.must(rows.Err())
 	p, err := s.db.Status(s.t.Context(), 0)
 	s.must(err)
-	s.equal("password spaces, and activated requests", switched, p.States[conversion.StateActivated])
+	s.equal("password spaces, and activated requests", switched, p.Activated)
 	s.equal("password spaces, and audited activations", switched, s.count(`SELECT count(*) FROM audit WHERE event = 'activated'`))
 }
 

@@ -29,16 +29,11 @@ func (l Campaigns) Print(w io.Writer) {
 
 // A Campaign is what `campaign show --json` prints.
 type Campaign struct {
-	Campaign     string            `json:"campaign"`
-	State        sql.CampaignState `json:"state"`
-	Why          string            `json:"why"`
-	Rows         int               `json:"rows"`
-	Held         int               `json:"held"`
-	Started      int               `json:"started"`       // invitations
-	StartedToday int               `json:"started_today"` // invitations, today in Paris
-	Reminded     int               `json:"reminded"`      // reminders that went out
-	ToInvite     int               `json:"to_invite"`     // subscribers to invite again later
-	Counts
+	Campaign string            `json:"campaign"`
+	State    sql.CampaignState `json:"state"`
+	Why      string            `json:"why"`
+	sql.CampaignCounts
+	sql.Counts
 	StartsAt *time.Time         `json:"starts_at"`
 	Pilot    int                `json:"pilot"`     // invitations; 0: no pilot
 	PerDay   int                `json:"per_day"`   // 0: no limit
@@ -56,8 +51,8 @@ type Campaign struct {
 func NewCampaign(p sql.CampaignProgress, next, last time.Time) Campaign {
 	l := Campaign{
 		progress: p,
-		Campaign: p.Name, State: p.State, Why: p.Why, Rows: p.Rows, Held: p.Held, Started: p.Started, StartedToday: p.StartedToday, Reminded: p.Reminded, ToInvite: p.ToInvite, Again: p.Again, Message: p.Message,
-		Counts: newCounts(p.States, p.NotDelivered, p.Spaces), Pilot: p.Pilot, PerDay: p.PerDay, MinHelp: p.MinHelp.Hours(),
+		Campaign: p.Name, State: p.State, Why: p.Why, CampaignCounts: p.CampaignCounts, Counts: p.Counts,
+		Pilot: p.Pilot, PerDay: p.PerDay, MinHelp: p.MinHelp.Hours(), Again: p.Again, Message: p.Message,
 	}
 	if !p.StartsAt.IsZero() {
 		l.StartsAt = &p.StartsAt
@@ -79,7 +74,7 @@ func (l Campaign) Print(w io.Writer) {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
 	fmt.Fprintf(w, "\n%10d  rows handed in, in %s\n\nRequests\n", p.Rows, Count(p.Files, "file", "files"))
-	writeStates(w, p.States, p.NotDelivered)
+	writeStates(w, p.Counts)
 	fmt.Fprintf(w, "\nInvitations\n%10d  held\n%10d  started, %d of them today\n%10d  reminders\n%10d  to invite again before their certificate ends\n", p.Held, p.Started, p.StartedToday, p.Reminded, p.ToInvite)
 	if l.NextMail != nil {
 		fmt.Fprintf(w, "%10s  the next one leaves on %s, Paris time\n", "", ParisTime(*l.NextMail))
@@ -138,7 +133,7 @@ func (l Campaign) next() string {
 		if l.NextMail != nil {
 			return fmt.Sprintf("wait until %s, as its brakes want it; `bascule campaign pause %s` stops the invitations", ParisTime(*l.NextMail), name)
 		}
-		if p.Held > 0 || p.States[conversion.StateRequested] > 0 {
+		if p.Held > 0 || p.Requested > 0 {
 			return fmt.Sprintf("invitations are leaving; `bascule campaign pause %s` stops them", name)
 		}
 		return fmt.Sprintf("all have left; `bascule report OUT.xlsx --campaign %s` tells what became of each, `bascule retry --campaign %s` invites again those whose code expired,"+

@@ -10,26 +10,9 @@ import (
 	"bascule/sql"
 )
 
-// Counts are requests by state, each counted once, and spaces by access.
-type Counts struct {
-	Requested     int                       `json:"requested"`
-	Mailed        int                       `json:"mailed"`
-	Activated     int                       `json:"activated"`
-	Expired       int                       `json:"expired"`
-	Undeliverable int                       `json:"undeliverable"`
-	Cancelled     int                       `json:"cancelled"`
-	NotDelivered  int                       `json:"not_delivered"` // expired requests whose code sat in a queue until it was dead
-	Spaces        map[conversion.Access]int `json:"spaces"`
-}
-
-func newCounts(states map[conversion.State]int, notDelivered int, spaces map[conversion.Access]int) Counts {
-	return Counts{states[conversion.StateRequested], states[conversion.StateMailed], states[conversion.StateActivated],
-		states[conversion.StateExpired], states[conversion.StateUndeliverable], states[conversion.StateCancelled], notDelivered, spaces}
-}
-
 // A Status is what `status --json` prints.
 type Status struct {
-	Counts
+	sql.Counts
 	QueueDepth     *int                 `json:"queue_depth"`   // null without Redis
 	MailsToSend    int                  `json:"mails_to_send"` // with the invitations of running campaigns
 	Held           int                  `json:"held"`          // invitations that campaigns hold
@@ -50,7 +33,7 @@ type Status struct {
 func NewStatus(s sql.Status, batch int64, depth *int) Status {
 	l := Status{
 		status: s, batch: batch,
-		Counts: newCounts(s.States, s.NotDelivered, s.Spaces), QueueDepth: depth, MailsToSend: s.ToSend + s.Leaving, Held: s.Held, RecapsToRender: s.ToRender,
+		Counts: s.Counts, QueueDepth: depth, MailsToSend: s.ToSend + s.Leaving, Held: s.Held, RecapsToRender: s.ToRender,
 		MailsPerSecond: float64(s.LastMinute) / 60, Breaker: s.Breaker, Standstill: whyStill(s),
 		Paused:       append([]sql.PausedCampaign{}, s.Paused...),
 		WaitsForKeys: append([]conversion.KeyID{}, s.WaitsForKeys...),
@@ -72,7 +55,7 @@ func (l Status) Print(w io.Writer) {
 		what = fmt.Sprintf("Batch %d", l.batch)
 	}
 	fmt.Fprintf(w, "%s\n\nRequests\n", what)
-	writeStates(w, s.States, s.NotDelivered)
+	writeStates(w, s.Counts)
 	io.WriteString(w, "\nSpaces\n")
 	fmt.Fprintf(w, "%10d  entered by certificate\n%10d  entered by address and password\n",
 		s.Spaces[conversion.AccessCertificate], s.Spaces[conversion.AccessPassword])
@@ -133,8 +116,8 @@ func whyStill(s sql.Status) string {
 }
 
 // writeStates tells how many requests are in each state.
-func writeStates(w io.Writer, states map[conversion.State]int, notDelivered int) {
-	total := 0
+func writeStates(w io.Writer, c sql.Counts) {
+	states, total := c.States(), 0
 	for _, n := range states {
 		total += n
 	}
@@ -142,8 +125,8 @@ func writeStates(w io.Writer, states map[conversion.State]int, notDelivered int)
 		fmt.Fprintf(w, "%10d  %s\n", states[state], withShare(string(state), states[state], total))
 	}
 	fmt.Fprintf(w, "%10d  total\n", total)
-	if notDelivered > 0 {
-		fmt.Fprintf(w, "%10d  of the expired were not delivered in time\n", notDelivered)
+	if c.NotDelivered > 0 {
+		fmt.Fprintf(w, "%10d  of the expired were not delivered in time\n", c.NotDelivered)
 	}
 }
 

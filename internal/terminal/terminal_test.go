@@ -16,8 +16,8 @@ import (
 func TestStatusForms(t *testing.T) {
 	t.Parallel()
 	s := NewStatus(sql.Status{
-		States: map[conversion.State]int{conversion.StateMailed: 3, conversion.StateExpired: 1}, NotDelivered: 1,
-		Spaces: map[conversion.Access]int{conversion.AccessCertificate: 4}, ToSend: 120, Leaving: 60, Held: 70, LastMinute: 90,
+		Counts: sql.Counts{Mailed: 3, Expired: 1, NotDelivered: 1, Spaces: map[conversion.Access]int{conversion.AccessCertificate: 4}},
+		ToSend: 120, Leaving: 60, Held: 70, LastMinute: 90,
 	}, 0, nil)
 	b, err := json.Marshal(s)
 	if err != nil {

@@ -56,10 +56,8 @@ func (db *DB) Tallies(t testing.TB, space int64) {
 // recount is what status has to tell.
 func (db *DB) recount(t testing.TB, batch int64) sql.Status {
 	t.Helper()
-	s := sql.Status{States: make(map[conversion.State]int), Spaces: make(map[conversion.Access]int)}
-	for _, state := range conversion.States() {
-		s.States[state] = 0
-	}
+	s := sql.Status{Counts: sql.Counts{Spaces: make(map[conversion.Access]int)}}
+	states := s.States()
 	rows, err := db.Raw.Query(`SELECT request_state(r, bascule_now()), count(*), count(*) FILTER (WHERE request_not_delivered(r, bascule_now()))
 		FROM request_code r WHERE $1::bigint = 0 OR batch_id = $1 GROUP BY 1`, batch)
 	must(t, err)
@@ -68,8 +66,13 @@ func (db *DB) recount(t testing.TB, batch int64) sql.Status {
 		var state conversion.State
 		var n, late int
 		must(t, rows.Scan(&state, &n, &late))
-		s.States[state] = n
+		states[state] = n
 		s.NotDelivered += late
+	}
+	s.Requested, s.Mailed, s.Activated = states[conversion.StateRequested], states[conversion.StateMailed], states[conversion.StateActivated]
+	s.Expired, s.Undeliverable, s.Cancelled = states[conversion.StateExpired], states[conversion.StateUndeliverable], states[conversion.StateCancelled]
+	if diff := cmp.Diff(states, s.States()); diff != "" {
+		t.Errorf("a state is unknown:\n%s", diff)
 	}
 	must(t, rows.Err())
 	var certificate, password int
