@@ -148,7 +148,8 @@ func TestConnectionProblems(t *testing.T) {
 	}
 }
 
-// A session lasts an hour by the database's clock, whatever the browser keeps.
+// A session lasts an hour by the database's clock, whatever the browser keeps. The page
+// that a visitor is led to says so, and what to do where no session begins at all.
 func TestSessionExpires(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -159,6 +160,7 @@ func TestSessionExpires(t *testing.T) {
 	v.get("/espace").expect(t, http.StatusOK)
 	s.db.Shift(t, sql.SpaceSession)
 	v.get("/espace").leadsTo(t, "/connexion")
+	v.get("/connexion").expect(t, http.StatusOK, "votre espace se ferme une heure après votre entrée", "votre navigateur refuse les cookies de ce site")
 	v.get("/recapitulatif.pdf").expect(t, http.StatusForbidden)
 }
 
