@@ -20,8 +20,8 @@ func (b *book) requestColumns() []column[request] {
 	s := b.styles
 	return []column[request]{
 		{"Abonné", "Numéro d’abonné", 17, s.text, func(r *request) workbook.Cell { return text(string(r.Number)) }},
-		{"", "Titulaire", 28, s.text, func(r *request) workbook.Cell { return text(r.Holder) }},
-		{"", "Adresse électronique", 36, s.text, func(r *request) workbook.Cell { return text(r.Email) }},
+		{"", "Titulaire", 36, s.text, func(r *request) workbook.Cell { return text(r.Holder) }},
+		{"", "Adresse électronique", 46, s.text, func(r *request) workbook.Cell { return text(r.Email) }},
 		{"", "Certificat valable jusqu’au", 16, s.day, func(r *request) workbook.Cell { return workbook.Day(r.CertificateExpires) }},
 		{"Demande", "État", 17, s.text, b.stateCell},
 		{"", "Invité par", 18, s.text, func(r *request) workbook.Cell { return text(origins[r.Origin]) }},
