@@ -152,9 +152,13 @@ func (b *Bouncer) record(ctx context.Context, raw []byte) error {
 	return err
 }
 
+// wordMark ends the id in the return path of the word that a code is over. Of that mail only
+// a complaint counts: what becomes of it tells nothing of the mail with the code.
+const wordMark = "w"
+
 // signedPath matches our return path: anything+request.generation.signature@anywhere.
 // Its numbers are not too large.
-var signedPath = regexp.MustCompile(`\+(\d{1,18}\.\d{1,9})\.([0-9a-z]{10})@`)
+var signedPath = regexp.MustCompile(`\+(\d{1,18}\.\d{1,9}` + wordMark + `?)\.([0-9a-z]{10})@`)
 
 // signed finds our signed return path where a bounce names its own recipient. A path
 // elsewhere in the mail proves nothing.
@@ -166,7 +170,8 @@ func (b *Bouncer) signed(r bounce.Report) (request int64, generation int, ok boo
 		for _, match := range signedPath.FindAllStringSubmatch(strings.ToLower(path), -1) {
 			if b.Keys.VerifyPath(match[1], match[2]) {
 				_, err := fmt.Sscanf(match[1], "%d.%d", &request, &generation)
-				return request, generation, err == nil
+				counts := r.Class == conversion.BounceComplaint || !strings.HasSuffix(match[1], wordMark)
+				return request, generation, err == nil && counts
 			}
 		}
 	}

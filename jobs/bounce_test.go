@@ -59,6 +59,10 @@ func TestBounces(t *testing.T) {
 		return "To: Retours <" + signed(request, generation) + ">\n"
 	}
 	failed := fmt.Sprintf(statusReport, "failed", "5.1.1")
+	ofWord := func(request int64) string { // that the code is over
+		id := fmt.Sprintf("%d.1w", request)
+		return "retours+" + id + "." + keys.SignPath(id) + "@bascule.example"
+	}
 	for _, test := range []struct {
 		name  string
 		mail  func(request int64) string
@@ -79,6 +83,13 @@ func TestBounces(t *testing.T) {
 		}, ""},
 		{"a complaint of somebody else's mail", func(r int64) string {
 			return "To: abuse@bascule.example\n" + fmt.Sprintf(feedback, "abuse", fmt.Sprintf("retours+%d.1.0000000000@bascule.example", r))
+		}, ""},
+		{"a complaint of the word that it is over", func(r int64) string {
+			return "To: abuse@bascule.example\n" + fmt.Sprintf(feedback, "abuse", ofWord(r))
+		}, conversion.BounceComplaint},
+		{"a failure of that word", func(r int64) string { return "To: " + ofWord(r) + "\n" + failed }, ""},
+		{"a forged word", func(r int64) string {
+			return "To: abuse@bascule.example\n" + fmt.Sprintf(feedback, "abuse", strings.Replace(signed(r, 1), ".1.", ".1w.", 1))
 		}, ""},
 		{"delivered", func(r int64) string { return to(r, 1) + fmt.Sprintf(statusReport, "delivered", "2.0.0") }, ""},
 		{"somebody is away", func(r int64) string { return to(r, 1) + "From: a@b.example\nAuto-Submitted: auto-generated\n\naway\n" }, ""},

@@ -268,14 +268,21 @@ func envelopeID(d *sql.Mail) string {
 	return ""
 }
 
-// returnPath signs the return path of a code mail, so that only bounces of our
-// own mails count (D11).
+// returnPath signs the return path of a mail with a code, so that only bounces of our own
+// mails count (D11). It also signs that of the word that the code is over, so that whoever
+// complains of it is left alone (D17).
 func (m *Mailer) returnPath(d *sql.Mail) conversion.Email {
-	if !m.SignBounce || d.Kind != sql.MailCode && d.Kind != sql.MailReminder {
+	id := strconv.FormatInt(d.RequestID, 10) + "." + strconv.Itoa(d.Generation)
+	switch {
+	case !m.SignBounce:
+		return m.ReturnPath
+	case d.Kind == sql.MailCode, d.Kind == sql.MailReminder:
+	case d.Kind == sql.MailExpired && d.Recipient == d.CodeEmail:
+		id += wordMark
+	default:
 		return m.ReturnPath
 	}
 	local, domain, _ := strings.Cut(m.ReturnPath.Mailbox(), "@")
-	id := strconv.FormatInt(d.RequestID, 10) + "." + strconv.Itoa(d.Generation)
 	signed, err := conversion.ParseEmail(fmt.Sprintf("%s+%s.%s@%s", local, id, m.Keys.SignPath(id), domain))
 	if err != nil {
 		return m.ReturnPath // the address is too long to be signed

@@ -29,7 +29,8 @@ func (s *stage) imported(number, email string) conversion.Email {
 }
 
 // D16: at half time a worker mails the same code once more, as a mail of its own whose
-// bounce counts; the deadline stands, and the word that it has passed follows.
+// bounce counts; the deadline stands, and the word that it has passed follows. A complaint
+// about that one counts, too (D17).
 func TestReminder(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -44,7 +45,10 @@ func TestReminder(t *testing.T) {
 	}
 	s.until("the reminder is recorded", allMailed)
 	s.pass(conversion.DefaultCodeLifetime / 2)
-	s.mailed("expired", to)
+	over := s.mailed("expired", to)
+	if id := s.db.Text(t, `SELECT id || '.1w' FROM request`); over.from != "retours+"+id+"."+s.keys.SignPath(id)+"@espace.example" {
+		t.Errorf("the word that it is over is from %s", over.from)
+	}
 	s.until("all is recorded", allMailed)
 	if n := len(s.relay.keptFor(to.String())); n != 3 {
 		t.Errorf("%d mails went out, want 3", n)
