@@ -61,8 +61,8 @@ func (d *database) count(ctx context.Context, query string) (n int, err error) {
 	return n, err
 }
 
-// filled lists the tables that hold rows here and none in the template. Their order
-// lets foreign keys hold while they are filled. So the reference follows the schema.
+// filled lists the tables that hold rows here and none in the template. So the
+// reference follows the schema.
 func (d *database) filled(ctx context.Context) ([]string, error) {
 	before, err := d.bench.newDatabase(ctx, template)
 	if err != nil {
@@ -77,14 +77,14 @@ func (d *database) filled(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	is = slices.DeleteFunc(is, func(t string) bool { return slices.Contains(was, t) })
-	return d.inOrder(ctx, is)
+	return slices.DeleteFunc(is, func(t string) bool { return slices.Contains(was, t) }), nil
 }
 
-// withRows lists the tables that are not empty.
+// withRows lists the tables that are not empty, in the order in which the migrations make
+// them: the foreign keys of each hold once those before are filled.
 func (d *database) withRows(ctx context.Context) (names []string, err error) {
 	all, err := d.strings(ctx, `SELECT quote_ident(relname) FROM pg_class
-		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1`)
+		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY oid`)
 	if err != nil {
 		return nil, err
 	}
@@ -100,35 +100,8 @@ func (d *database) withRows(ctx context.Context) (names []string, err error) {
 	return names, nil
 }
 
-// inOrder puts each table behind those that it refers to. Tables that refer to each
-// other keep their order.
-func (d *database) inOrder(ctx context.Context, tables []string) (sorted []string, err error) {
-	needs := make(map[string][]string)
-	for _, table := range tables {
-		needs[table], err = d.strings(ctx, `SELECT quote_ident(t.relname) FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid
-			WHERE c.contype = 'f' AND c.conrelid = $1::regclass AND c.confrelid <> c.conrelid`, table)
-		if err != nil {
-			return nil, err
-		}
-	}
-	for range tables {
-		for _, table := range tables {
-			ready := !slices.ContainsFunc(needs[table], func(n string) bool { return slices.Contains(tables, n) && !slices.Contains(sorted, n) })
-			if ready && !slices.Contains(sorted, table) {
-				sorted = append(sorted, table)
-			}
-		}
-	}
-	for _, table := range tables {
-		if !slices.Contains(sorted, table) {
-			sorted = append(sorted, table)
-		}
-	}
-	return sorted, nil
-}
-
-func (d *database) strings(ctx context.Context, query string, args ...any) (list []string, err error) {
-	rows, err := d.QueryContext(ctx, query, args...)
+func (d *database) strings(ctx context.Context, query string) (list []string, err error) {
+	rows, err := d.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}

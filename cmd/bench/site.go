@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"bascule/internal/devenv"
+	"bascule/sql"
 )
 
 // A site is the product at work on a fresh database and a fresh Redis.
@@ -118,10 +119,10 @@ func (s *site) end() error {
 	return err
 }
 
-// imported is what the ledger needs of an import.
+// imported is an import that has ended.
 type imported struct {
-	Rows, Accepted int
-	process        *process
+	sql.ImportResult
+	process *process
 }
 
 // importList imports a list of fictitious subscribers with the product's own command.
@@ -138,18 +139,8 @@ func (s *site) importList(ctx context.Context, rows int, seed int64, f form) (in
 	return in, json.Unmarshal(p.stdout.Bytes(), &in)
 }
 
-// status is what the ledger needs of `status --json`.
-type status struct {
-	Requested, Mailed, Activated, Expired, Undeliverable, Cancelled int
-
-	MailsToSend int `json:"mails_to_send"`
-}
-
-func (st status) all() int {
-	return st.Requested + st.Mailed + st.Activated + st.Expired + st.Undeliverable + st.Cancelled
-}
-
-func (s *site) status(ctx context.Context) (st status, err error) {
+// status is what the product counts.
+func (s *site) status(ctx context.Context) (st sql.Counts, err error) {
 	p, err := s.run(ctx, "status", "--json")
 	if err != nil {
 		return st, err
