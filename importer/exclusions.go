@@ -155,7 +155,7 @@ var exclusionColumns = []column[sql.KeptExclusion]{
 		return workbook.Instant(x.MadeAt.In(conversion.Paris))
 	}},
 	{title: "jusqu'au", width: 14, style: dayStyle, value: func(x sql.KeptExclusion) workbook.Cell {
-		if !x.EndsAt.Valid {
+		if x.EndsAt == nil {
 			return workbook.Cell{}
 		}
 		return workbook.Day(x.LastDay())

@@ -3,7 +3,6 @@ package importer
 import (
 	"bytes"
 	"context"
-	stdsql "database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -93,7 +92,7 @@ func TestExclusionsComeBack(t *testing.T) {
 		for i, reason := range []string{"=1+1", "'=1", "''-", "a;b\"c", "'", "-1", "déménagement"} {
 			x := sql.KeptExclusion{SpaceExclusion: sql.SpaceExclusion{Kind: conversion.ExcludedAddress, Key: fmt.Sprintf("+%d@exemple.example", i), Reason: reason, MadeBy: "admin"}}
 			if i%2 == 0 {
-				x.EndsAt = stdsql.NullTime{Time: time.Date(2099, 7, 1, 0, 0, 0, 0, conversion.Paris), Valid: true}
+				x.EndsAt = new(time.Date(2099, 7, 1, 0, 0, 0, 0, conversion.Paris))
 			}
 			if !yield(x, nil) {
 				return
@@ -121,8 +120,11 @@ func TestExclusionsComeBack(t *testing.T) {
 			if i == len(rows) {
 				t.Fatalf("%s has %d rows", name, len(rows))
 			}
-			r := rows[i]
-			if r.Problem != "" || r.Key != want.Key || r.Reason != want.Reason || !r.EndsAt.Equal(want.EndsAt.Time) {
+			r, ends := rows[i], time.Time{}
+			if want.EndsAt != nil {
+				ends = *want.EndsAt
+			}
+			if r.Problem != "" || r.Key != want.Key || r.Reason != want.Reason || !r.EndsAt.Equal(ends) {
 				t.Errorf("%s: %+v came back as %+v", name, want, r)
 			}
 			i++

@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
 	"iter"
 	"maps"
@@ -24,12 +23,12 @@ type Exclusion struct {
 
 // A SpaceExclusion is an exclusion that leaves a space alone now.
 type SpaceExclusion struct {
-	Kind   conversion.ExcludedKind `db:"kind"`
-	Key    string                  `db:"key"`
-	Reason string                  `db:"reason"`
-	MadeAt time.Time               `db:"made_at"`
-	MadeBy string                  `db:"made_by"`
-	EndsAt stdsql.NullTime         `db:"ends_at"` // null: until it is lifted
+	Kind   conversion.ExcludedKind `db:"kind" json:"kind"`
+	Key    string                  `db:"key" json:"key"`
+	Reason string                  `db:"reason" json:"reason"`
+	MadeBy string                  `db:"made_by" json:"by"`
+	MadeAt time.Time               `db:"made_at" json:"since"`
+	EndsAt *time.Time              `db:"ends_at" json:"until,omitempty"` // nil: until it is lifted
 }
 
 var (
@@ -44,12 +43,12 @@ var (
 // A KeptExclusion is an exclusion that holds now.
 type KeptExclusion struct {
 	SpaceExclusion
-	Spaces int `db:"spaces"` // the spaces that it names
+	Spaces int `db:"spaces" json:"spaces"` // the spaces that it names
 }
 
 // LastDay is the last day in Paris on which an exclusion with an end holds.
 func (x KeptExclusion) LastDay() time.Time {
-	return x.EndsAt.Time.Add(-time.Second).In(conversion.Paris)
+	return x.EndsAt.Add(-time.Second).In(conversion.Paris)
 }
 
 //go:embed query/list_exclusions.sql
@@ -119,7 +118,11 @@ func exclusionsHeld(ctx context.Context, tx *sqlx.Tx) (exclusions, error) {
 		if err != nil {
 			return nil, err
 		}
-		held[conversion.Excluded{Kind: x.Kind, Key: x.Key}] = Exclusion{Reason: x.Reason, EndsAt: x.EndsAt.Time}
+		e := Exclusion{Reason: x.Reason}
+		if x.EndsAt != nil {
+			e.EndsAt = *x.EndsAt
+		}
+		held[conversion.Excluded{Kind: x.Kind, Key: x.Key}] = e
 	}
 	return held, nil
 }

@@ -30,12 +30,12 @@ Environment: DATABASE_URL.`,
 	}
 	a.addJSONTo(cmd, "print the list as one JSON object")
 	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, _ []string) error {
-		var list terminal.Exclusions
+		list := terminal.Exclusions{Exclusions: []sql.KeptExclusion{}}
 		for x, err := range db.Exclusions(ctx) {
 			if err != nil {
 				return err
 			}
-			list = append(list, x)
+			list.Exclusions = append(list.Exclusions, x)
 		}
 		return a.tell(list)
 	})

@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -13,33 +12,22 @@ import (
 )
 
 // Exclusions are all whom nobody mails now.
-type Exclusions []sql.KeptExclusion
-
-// MarshalJSON writes them as an object.
-func (l Exclusions) MarshalJSON() ([]byte, error) {
-	type kept struct {
-		Exclusion
-		Spaces int `json:"spaces"`
-	}
-	all := []kept{}
-	for _, x := range l {
-		all = append(all, kept{newExclusion(x.SpaceExclusion), x.Spaces})
-	}
-	return json.Marshal(map[string]any{"exclusions": all})
+type Exclusions struct {
+	Exclusions []sql.KeptExclusion `json:"exclusions"`
 }
 
 // Print writes one exclusion a line.
 func (l Exclusions) Print(w io.Writer) {
-	if len(l) == 0 {
+	if len(l.Exclusions) == 0 {
 		fmt.Fprintf(w, "Nobody is excluded.\n")
 		return
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	defer table.Flush()
 	fmt.Fprintf(table, "who\tkind\tspaces\tuntil\tsince\tby\twhy\n")
-	for _, x := range l {
+	for _, x := range l.Exclusions {
 		until := "no end"
-		if x.EndsAt.Valid {
+		if x.EndsAt != nil {
 			until = x.LastDay().Format(time.DateOnly)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", x.Key, x.Kind, x.Spaces, until,

@@ -133,8 +133,8 @@ var cameBack = map[conversion.Bounce]string{
 
 func exclusionOf(x sql.SpaceExclusion) string {
 	until := ""
-	if x.EndsAt.Valid {
-		until = " until " + ParisTime(x.EndsAt.Time)
+	if x.EndsAt != nil {
+		until = " until " + ParisTime(*x.EndsAt)
 	}
 	return fmt.Sprintf("%s %s%s, by %s on %s: %s", x.Kind, x.Key, until, x.MadeBy, ParisTime(x.MadeAt), x.Reason)
 }
