@@ -282,7 +282,8 @@ func TestAddressOfAPasswordSpace(t *testing.T) {
 	}
 }
 
-// D9: a warning stands beside an accepted row, and beside no other.
+// D9: a warning stands beside an accepted row, and beside no other. An older list that
+// puts an address back which has changed since is told so, too.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -295,6 +296,8 @@ func TestWarnings(t *testing.T) {
 	}{
 		{hidden, sql.Verdict{Line: 2, Kind: "accepted", Reason: "ligne masquée"}},
 		{hidden, sql.Verdict{Line: 2, Kind: "unchanged", Reason: "déjà connu, sans changement"}},
+		{row("000001", "c@duvallon.example", serial("ab")), sql.Verdict{Line: 2, Kind: "accepted", Reason: "l’adresse de contact change"}},
+		{hidden, sql.Verdict{Line: 2, Kind: "accepted", Reason: "l’adresse de contact change\u00a0; ligne masquée"}},
 		{clash, sql.Verdict{Line: 2, Kind: "accepted", Reason: "attention\u00a0: ce certificat est aussi celui de l’espace 000001"}},
 	} {
 		if _, verdicts := d.run(d.sheet(step.row)); verdicts[0] != step.want {

@@ -33,6 +33,7 @@ FROM (
                WHEN o.purpose = 'activate' THEN 'l’abonné a lui-même une demande en cours'
                    || coalesce(', jusqu’au ' || to_char(o.expires_at AT TIME ZONE 'Europe/Paris', 'DD/MM/YYYY "à" FMHH24 "h" MI') || ' (heure de Paris)', '')
                WHEN clash.number IS NOT NULL THEN 'attention : ce certificat est aussi celui de l’espace ' || clash.number
+               WHEN k.contact_key <> t.email_key THEN 'l’adresse de contact change'
                ELSE ''
            END AS reason,
            CASE
