@@ -201,7 +201,7 @@ func (v *tour) mails() {
 }
 
 // enlarged finds faults when the text alone is twice as large: parts wider than the
-// screen, and words that break without a hyphen.
+// screen, fields narrower than half of it, and words that break without a hyphen.
 func (v *tour) enlarged() string {
 	v.t.Helper()
 	js[any](v.browser, `document.documentElement.style.fontSize = '200%'`)
@@ -209,6 +209,8 @@ func (v *tour) enlarged() string {
 	return js[string](v.browser, `(() => {
 		const wrong = [];
 		if (document.documentElement.scrollWidth > innerWidth) wrong.push(document.documentElement.scrollWidth + ' pixels wide');
+		for (const field of document.querySelectorAll('input:not([type=checkbox])'))
+			if (field.checkVisibility() && field.offsetWidth < innerWidth / 2) wrong.push('narrow: ' + field.name);
 		const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 		for (let n; (n = walk.nextNode());) {
 			if (!n.parentElement.checkVisibility() || n.parentElement.closest('dd, strong, .companies, .value')) continue; // numbers, names and addresses break anywhere
