@@ -42,7 +42,12 @@ func ParseEmail(s string) (Email, error) {
 	}
 	local, domain, ok := strings.Cut(s, "@")
 	if r, wrong := wrongInEmail(local, domain); ok && wrong {
-		return Email{}, ErrEmailFormat.naming(r)
+		refusal := ErrEmailFormat.naming(r)
+		if strings.Contains(domain, "@") { // it may be what parts two addresses
+			refusal.English += "; one address is expected"
+			refusal.French += "\u00a0; une seule adresse est attendue"
+		}
+		return Email{}, refusal
 	}
 	if !ok || !validLocal(local) {
 		return Email{}, ErrEmailFormat

@@ -105,7 +105,8 @@ func TestRefusalsNameTheCharacter(t *testing.T) {
 		{siren, "12345678O", ErrSIREN, "«\u00a0O\u00a0»"},
 		{email, "zoé@exemple.example", ErrEmailFormat, "«\u00a0é\u00a0» (U+00E9)"},
 		{email, "zoe@exemple .example", ErrEmailFormat, "caractère refusé\u00a0: espace"},
-		{email, "zoe@exemple.example;paul@exemple.example", ErrEmailFormat, "«\u00a0;\u00a0»"},
+		{email, "zoe@exemple.example;paul@exemple.example", ErrEmailFormat, "«\u00a0;\u00a0»\u00a0; une seule adresse est attendue"},
+		{email, "zoe@exemple.example\npaul@exemple.example", ErrEmailFormat, "(saut de ligne)\u00a0; une seule adresse est attendue"},
 		{email, "zoe@ex\ufffdmple.example", ErrEmailFormat, "U+FFFD"},
 	} {
 		err := test.parse(test.in)
