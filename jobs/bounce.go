@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -140,7 +141,10 @@ func eachMail(file io.Reader, do func(raw []byte) error) error {
 // record records the bounce that a mail tells of.
 func (b *Bouncer) record(ctx context.Context, raw []byte) error {
 	report := bounce.Read(raw)
-	request, generation, ok := b.signed(report)
+	request, generation, ok, err := b.signed(ctx, report)
+	if err != nil {
+		return err
+	}
 	if !ok {
 		b.Log.Info("a mail came back that is not one of ours, or tells of no failure", "class", report.Class)
 		return nil
@@ -152,28 +156,31 @@ func (b *Bouncer) record(ctx context.Context, raw []byte) error {
 	return err
 }
 
-// wordMark ends the id in the return path of the word that a code is over. Of that mail only
-// a complaint counts: what becomes of it tells nothing of the mail with the code.
+// wordMark is in the return path of the word that a code is over. Of that mail only a
+// complaint counts: what becomes of it tells nothing of the mail with the code.
 const wordMark = "w"
 
-// signedPath matches our return path: anything+request.generation.signature@anywhere.
-// Its numbers are not too large.
-var signedPath = regexp.MustCompile(`\+(\d{1,18}\.\d{1,9}` + wordMark + `?)\.([0-9a-z]{10})@`)
+// signedPath matches our return path:
+// anything+request.generation.fingerprint.signature@anywhere. Its numbers are not too large.
+var signedPath = regexp.MustCompile(`\+((\d{1,18})\.(\d{1,9})(` + wordMark + `?)\.([0-9a-f]{8}))\.([0-9a-z]{10})@`)
 
 // signed finds our signed return path where a bounce names its own recipient. A path
-// elsewhere in the mail proves nothing.
-func (b *Bouncer) signed(r bounce.Report) (request int64, generation int, ok bool) {
+// elsewhere in the mail proves nothing. Nor does one of a mail that this database does not
+// know: a restore has forgotten it, and its request's number may be somebody else's now.
+func (b *Bouncer) signed(ctx context.Context, r bounce.Report) (request int64, generation int, ok bool, err error) {
 	if r.Class == "" {
-		return 0, 0, false
+		return 0, 0, false, nil
 	}
 	for _, path := range r.Paths {
 		for _, match := range signedPath.FindAllStringSubmatch(strings.ToLower(path), -1) {
-			if b.Keys.VerifyPath(match[1], match[2]) {
-				_, err := fmt.Sscanf(match[1], "%d.%d", &request, &generation)
-				counts := r.Class == conversion.BounceComplaint || !strings.HasSuffix(match[1], wordMark)
-				return request, generation, err == nil && counts
+			if !b.Keys.VerifyPath(match[1], match[6]) || match[4] != "" && r.Class != conversion.BounceComplaint {
+				continue
 			}
+			request, _ = strconv.ParseInt(match[2], 10, 64) // cannot fail: digits, and few
+			generation, _ = strconv.Atoi(match[3])
+			nonce, err := b.DB.CodeNonce(ctx, request, generation)
+			return request, generation, nonce != nil && fingerprint(nonce) == match[5], err
 		}
 	}
-	return 0, 0, false
+	return 0, 0, false, nil
 }

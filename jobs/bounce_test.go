@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,17 +53,14 @@ Original-Mail-From: <%s>
 func TestBounces(t *testing.T) {
 	db, keys := sqltest.Open(t), sqltest.Keys(t)
 	signed := func(request int64, generation int) string {
-		id := fmt.Sprintf("%d.%d", request, generation)
-		return "retours+" + id + "." + keys.SignPath(id) + "@bascule.example"
+		return returnPath(t, db, keys, request, strconv.Itoa(generation))
 	}
+	forgotten := func(request int64) string { return signedPath(keys, fmt.Sprintf("%d.1.0badc0de", request)) }
 	to := func(request int64, generation int) string {
 		return "To: Retours <" + signed(request, generation) + ">\n"
 	}
 	failed := fmt.Sprintf(statusReport, "failed", "5.1.1")
-	ofWord := func(request int64) string { // that the code is over
-		id := fmt.Sprintf("%d.1w", request)
-		return "retours+" + id + "." + keys.SignPath(id) + "@bascule.example"
-	}
+	ofWord := func(request int64) string { return returnPath(t, db, keys, request, "1w") } // that the code is over
 	for _, test := range []struct {
 		name  string
 		mail  func(request int64) string
@@ -82,7 +80,7 @@ func TestBounces(t *testing.T) {
 			return "To: abuse@bascule.example\n" + fmt.Sprintf(feedback, "not-spam", signed(r, 1))
 		}, ""},
 		{"a complaint of somebody else's mail", func(r int64) string {
-			return "To: abuse@bascule.example\n" + fmt.Sprintf(feedback, "abuse", fmt.Sprintf("retours+%d.1.0000000000@bascule.example", r))
+			return "To: abuse@bascule.example\n" + fmt.Sprintf(feedback, "abuse", fmt.Sprintf("retours+%d.1.0badc0de.0000000000@bascule.example", r))
 		}, ""},
 		{"a complaint of the word that it is over", func(r int64) string {
 			return "To: abuse@bascule.example\n" + fmt.Sprintf(feedback, "abuse", ofWord(r))
@@ -94,9 +92,15 @@ func TestBounces(t *testing.T) {
 		{"delivered", func(r int64) string { return to(r, 1) + fmt.Sprintf(statusReport, "delivered", "2.0.0") }, ""},
 		{"somebody is away", func(r int64) string { return to(r, 1) + "From: a@b.example\nAuto-Submitted: auto-generated\n\naway\n" }, ""},
 		{"a letter", func(r int64) string { return to(r, 1) + "Subject: failure\n\nsorry\n" }, ""},
-		{"a forged signature", func(r int64) string { return fmt.Sprintf("To: retours+%d.1.0000000000@bascule.example\n", r) + failed }, ""},
+		{"a forged signature", func(r int64) string {
+			return fmt.Sprintf("To: retours+%d.1.0badc0de.0000000000@bascule.example\n", r) + failed
+		}, ""},
 		{"a path in the body only", func(r int64) string {
 			return "From: MAILER-DAEMON@x.example\nTo: x@bascule.example\nSubject: not delivered\n\n" + signed(r, 1) + ": user unknown\n"
+		}, ""},
+		{"a failure of a mail that a restore has forgotten", func(r int64) string { return "To: " + forgotten(r) + "\n" + failed }, ""},
+		{"a complaint of a mail that a restore has forgotten", func(r int64) string {
+			return "To: abuse@bascule.example\n" + fmt.Sprintf(feedback, "abuse", forgotten(r))
 		}, ""},
 		{"another generation", func(r int64) string { return to(r, 2) + failed }, ""},
 		{"no mail at all", func(int64) string { return "\x00\xff" }, ""},
@@ -135,6 +139,40 @@ func TestBounces(t *testing.T) {
 	}
 }
 
+// returnPath is that of a mail about the first code of a request. generation may be
+// another one, or end with the mark of the word that the code is over.
+func returnPath(t *testing.T, db *sqltest.DB, keys *conversion.Keyring, request int64, generation string) string {
+	t.Helper()
+	return signedPath(keys, db.Text(t, `
+		SELECT format('%s.%s.%s', request_id, $2::text, left(encode(sha256(nonce), 'hex'), 8)) FROM code WHERE request_id = $1 AND generation = 1`,
+		request, generation))
+}
+
+func signedPath(keys *conversion.Keyring, id string) string {
+	return "retours+" + id + "." + keys.SignPath(id) + "@bascule.example"
+}
+
+// D11: what comes back to the return path of a mail that left counts.
+func TestBounceOfMailThatLeft(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := s.invite(1)[0]
+	s.work()
+	from := s.mailed("code", r.Contact).from
+	s.until("it is mailed", allMailed)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "1.eml"), fmt.Appendf(nil, "To: %s\n"+statusReport, from, "failed", "5.1.1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := &jobs.Bouncer{DB: s.db.DB, Keys: s.keys, Dir: dir, Now: later, Log: slog.New(slog.DiscardHandler)}
+	if err := b.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.db.Text(t, `SELECT coalesce(bounce, '') FROM request_code WHERE id = $1`, r.ID); got != string(conversion.BounceGone) {
+		t.Errorf("the class is %q, want %q", got, conversion.BounceGone)
+	}
+}
+
 // D11: the worker asks the relay for reports of a mail with a code. They name the mail by
 // an id without an address, and leave the code out. It asks for none of other mails.
 func TestCodeMailsAskForReports(t *testing.T) {
@@ -159,8 +197,7 @@ func TestBouncesInAnMbox(t *testing.T) {
 	const line = "From MAILER-DAEMON Tue Dec  1 02:00:00 2026\n"
 	report := func(status string) (int64, string) {
 		r, _ := db.Mailed(t, keys, sqltest.Invitation{})
-		id := fmt.Sprintf("%d.1", r.ID)
-		return r.ID, fmt.Sprintf("To: retours+%s.%s@bascule.example\n", id, keys.SignPath(id)) + fmt.Sprintf(statusReport, "failed", status)
+		return r.ID, "To: " + returnPath(t, db, keys, r.ID, "1") + "\n" + fmt.Sprintf(statusReport, "failed", status)
 	}
 	first, one := report("5.1.1")
 	second, two := report("5.2.2")
@@ -199,9 +236,8 @@ func TestBouncesInTheMaking(t *testing.T) {
 	db, keys := sqltest.Open(t), sqltest.Keys(t)
 	r, _ := db.Mailed(t, keys, sqltest.Invitation{})
 	dir := t.TempDir()
-	id := fmt.Sprintf("%d.1", r.ID)
 	path := filepath.Join(dir, "2.eml")
-	report := fmt.Sprintf("To: retours+%s.%s@bascule.example\n", id, keys.SignPath(id)) + fmt.Sprintf(statusReport, "failed", "5.1.1")
+	report := "To: " + returnPath(t, db, keys, r.ID, "1") + "\n" + fmt.Sprintf(statusReport, "failed", "5.1.1")
 	if err := os.WriteFile(path, []byte(report[:len(report)/2]), 0o600); err != nil {
 		t.Fatal(err)
 	}

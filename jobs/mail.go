@@ -272,16 +272,17 @@ func envelopeID(d *sql.Mail) string {
 // mails count (D11). It also signs that of the word that the code is over, so that whoever
 // complains of it is left alone (D17).
 func (m *Mailer) returnPath(d *sql.Mail) conversion.Email {
-	id := strconv.FormatInt(d.RequestID, 10) + "." + strconv.Itoa(d.Generation)
+	mark := ""
 	switch {
 	case !m.SignBounce:
 		return m.ReturnPath
 	case d.Kind == sql.MailCode, d.Kind == sql.MailReminder:
 	case d.Kind == sql.MailExpired && d.Recipient == d.CodeEmail:
-		id += wordMark
+		mark = wordMark
 	default:
 		return m.ReturnPath
 	}
+	id := fmt.Sprintf("%d.%d%s.%s", d.RequestID, d.Generation, mark, fingerprint(d.Nonce))
 	local, domain, _ := strings.Cut(m.ReturnPath.Mailbox(), "@")
 	signed, err := conversion.ParseEmail(fmt.Sprintf("%s+%s.%s@%s", local, id, m.Keys.SignPath(id), domain))
 	if err != nil {

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"crypto/sha256"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,8 @@ func TestReminder(t *testing.T) {
 	s.until("the reminder is recorded", allMailed)
 	s.pass(conversion.DefaultCodeLifetime / 2)
 	over := s.mailed("expired", to)
-	if id := s.db.Text(t, `SELECT id || '.1w' FROM request`); over.from != "retours+"+id+"."+s.keys.SignPath(id)+"@espace.example" {
+	request, _ := strconv.ParseInt(s.db.Text(t, `SELECT id::text FROM request`), 10, 64)
+	if want := returnPath(t, s.db, s.keys, request, "1w"); over.from != strings.Replace(want, "bascule", "espace", 1) {
 		t.Errorf("the word that it is over is from %s", over.from)
 	}
 	s.until("all is recorded", allMailed)

@@ -15,7 +15,16 @@ var (
 	bounced string
 	//go:embed query/complained_address.sql
 	complainedAddress string
+	//go:embed query/code_nonce.sql
+	codeNonce string
 )
+
+// CodeNonce is the random part of the code of one generation; nil if there is no such
+// code.
+func (db *DB) CodeNonce(ctx context.Context, request int64, generation int) ([]byte, error) {
+	nonce, err := first[[]byte](ctx, db.x, codeNonce, request, generation)
+	return nonce, wrap(err, "read the code of request %d", request)
+}
 
 // Bounced records that a report of a class came back to the mail with the code of one
 // generation (D11). It tells whether that was news: a repetition, a lighter class, an
