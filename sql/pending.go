@@ -18,11 +18,11 @@ func (db *DB) Pending(ctx context.Context, c Campaign) (groups []conversion.Pend
 
 // Recipients counts the addresses of invitations that have not started.
 type Recipients struct {
-	Domains   []DomainMails // the domains with the most invitations
-	Addresses int           `db:"addresses"`
-	Shared    int           `db:"shared"`  // addresses that several spaces share
-	Sharing   int           `db:"sharing"` // the spaces of these addresses
-	Largest   int           `db:"largest"` // the spaces of the address with the most
+	Domains   []DomainMails `json:"domains"` // the domains with the most invitations
+	Addresses int           `db:"addresses" json:"addresses"`
+	Shared    int           `db:"shared" json:"shared_addresses"` // addresses that several spaces share
+	Sharing   int           `db:"sharing" json:"sharing_spaces"`  // the spaces of these addresses
+	Largest   int           `db:"largest" json:"largest_address"` // the spaces of the address with the most
 }
 
 // DomainMails is how many invitations go to addresses of a mail domain.

@@ -13,8 +13,7 @@ import (
 // A Preview is an invitation that a campaign holds, with what its mail will tell.
 type Preview struct {
 	conversion.Space
-	Sharing int  // certificate spaces with this contact address, 1001 at most (D2)
-	Taken   bool // that address is the identifier of a password space already (R6)
+	contact
 }
 
 //go:embed query/preview.sql
@@ -41,8 +40,7 @@ func (db *DB) Previews(ctx context.Context, c Campaign, numbers []conversion.Sub
 		return nil, fmt.Errorf("read the contacts of campaign %q: %w", c.Name, err)
 	}
 	for _, row := range rows {
-		of := contacts[row.ContactKey]
-		list = append(list, Preview{row.space(), of.Sharing, of.Taken})
+		list = append(list, Preview{row.space(), contacts[row.ContactKey]})
 	}
 	return list, nil
 }

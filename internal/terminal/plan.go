@@ -39,14 +39,9 @@ type Plan struct {
 	HelpWorst    float64           `json:"help_worst"`  // hours
 	HelpMedian   float64           `json:"help_median"` // hours
 	Days         []planDay         `json:"days"`
-	Domains      []sql.DomainMails `json:"domains"`
-	Addresses    int               `json:"addresses"`
-	Shared       int               `json:"shared_addresses"`
-	Sharing      int               `json:"sharing_spaces"`
-	Largest      int               `json:"largest_address"` // spaces
+	sql.Recipients
 
 	foresight Foresight
-	to        sql.Recipients
 }
 
 type planDay struct {
@@ -66,12 +61,12 @@ type planPart struct {
 
 // NewPlan tells a plan, and to whom it mails.
 func NewPlan(f Foresight, to sql.Recipients) Plan {
+	to.Domains = append([]sql.DomainMails{}, to.Domains...)
 	l := Plan{
-		foresight: f, to: to,
+		foresight: f, Recipients: to,
 		Campaign: f.Name, State: f.State, From: f.From.UTC(), PerDay: f.Brakes.PerDay, MinHelp: f.Brakes.MinHelp.Hours(), Rate: f.Rate,
 		Held: f.held(), Mails: f.Mails, LeftAlone: f.Alone, NoHelp: f.Never, TooLate: f.Beyond, ExpiredFirst: f.Late,
 		HelpWorst: f.Worst.Hours(), HelpMedian: f.Median.Hours(), Days: []planDay{},
-		Domains: append([]sql.DomainMails{}, to.Domains...), Addresses: to.Addresses, Shared: to.Shared, Sharing: to.Sharing, Largest: to.Largest,
 	}
 	if !f.Last.IsZero() {
 		l.LastMail = new(f.Last.UTC())
@@ -116,7 +111,7 @@ func (l Plan) Print(w io.Writer) {
 		fmt.Fprintf(w, "\nAssistance in the %s of a code: %s at worst, %s for half of them\n",
 			ShortDuration(f.Lifetime), ShortDuration(f.Worst.Round(time.Minute)), ShortDuration(f.Median.Round(time.Minute)))
 	}
-	printRecipients(w, l.to, f.held())
+	printRecipients(w, l.Recipients, f.held())
 }
 
 // brakes tells each brake of the plan in a line.
