@@ -71,6 +71,7 @@ func remedyOf(err error) string {
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	var certificate *tls.CertificateVerificationError
+	var file *fs.PathError
 	switch {
 	case errors.As(err, &host):
 		return "its host is not known: check the host's name, and that special characters of the password are written as %XX"
@@ -80,6 +81,8 @@ func remedyOf(err error) string {
 		return fmt.Sprintf("its certificate is not trusted (%v): give its authority by ?sslrootcert=FILE, and the name that it was issued for as host", err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused, nobody listens there: check host and port, and that PostgreSQL runs and listens (listen_addresses)"
+	case errors.As(err, &file): // a socket's error is none of these
+		return fmt.Sprintf("a file of its certificates or keys cannot be read (%v): correct sslrootcert, sslcert and sslkey, or PGSSLROOTCERT, PGSSLCERT and PGSSLKEY", file.Err)
 	case errors.Is(err, fs.ErrNotExist):
 		return "there is no such socket: check the folder, and that PostgreSQL runs"
 	case errors.Is(err, fs.ErrPermission):

@@ -40,8 +40,10 @@ func TestOpenTellsTheRemedy(t *testing.T) {
 		"unknown host":   {"postgres://u:p@hunter2.invalid/db", "host is not known"},
 		"nobody listens": {"postgres://u:hunter2@127.0.0.1:1/db", "connection refused"},
 		"no socket":      {"postgres://u:hunter2@/db?host=/nowhere", "no such socket"},
-		"no TLS":         {"postgres://u:hunter2@" + plain + "/db", "offers no TLS"},
-		"several hosts":  {"postgres://u:hunter2@one.invalid:5432,two.invalid:5432/db", "several hosts"},
+		"no such authority": {"postgres://u:hunter2@" + plain + "/db?sslmode=verify-full&sslrootcert=/nowhere/hunter2",
+			"no such file or directory): correct sslrootcert"},
+		"no TLS":        {"postgres://u:hunter2@" + plain + "/db", "offers no TLS"},
+		"several hosts": {"postgres://u:hunter2@one.invalid:5432,two.invalid:5432/db", "several hosts"},
 		"several, as an option": {change(func(_ *url.URL, o url.Values) {
 			o.Set("host", "127.0.0.1,"+o.Get("host"))
 		}), "several hosts"},
