@@ -53,12 +53,14 @@ func (b *Bouncer) Run(ctx context.Context) {
 }
 
 // Look reads every mail that is there now. A mail that cannot be read stays, and the
-// others are read all the same. The errors are joined.
+// others are read all the same. The error is the first one, and tells how many more there
+// are: a read-only folder may hold a hundred thousand mails.
 func (b *Bouncer) Look(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Join(b.Dir, processedDir), 0o700); err != nil {
 		return fmt.Errorf("read bounces: %w", err)
 	}
 	var failed error
+	more := 0
 	for _, dir := range []string{b.Dir, filepath.Join(b.Dir, "new"), filepath.Join(b.Dir, "cur")} {
 		entries, err := os.ReadDir(dir)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -71,10 +73,15 @@ func (b *Bouncer) Look(ctx context.Context) error {
 			if ctx.Err() != nil || !b.finished(e) {
 				continue
 			}
-			if err := b.read(ctx, filepath.Join(dir, e.Name())); err != nil {
-				failed = errors.Join(failed, err)
+			if err := b.read(ctx, filepath.Join(dir, e.Name())); err != nil && failed == nil {
+				failed = err
+			} else if err != nil {
+				more++
 			}
 		}
+	}
+	if more > 0 {
+		failed = fmt.Errorf("%w (and %d more)", failed, more)
 	}
 	return failed
 }

@@ -227,6 +227,24 @@ func TestBouncesInAnMbox(t *testing.T) {
 	}
 }
 
+// A folder in which nothing can be put aside is told in one line, however full it is.
+func TestBouncesThatStay(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"1.eml", "2.eml", "3.eml"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("stuck\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(dir, "processed", name, "taken"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := &jobs.Bouncer{DB: sqltest.Open(t).DB, Keys: sqltest.Keys(t), Dir: dir, Now: later, Log: slog.New(slog.DiscardHandler)}
+	err := b.Look(t.Context())
+	if err == nil || strings.Count(err.Error(), "put a bounce aside") != 1 || !strings.Contains(err.Error(), "1.eml") || !strings.HasSuffix(err.Error(), "(and 2 more)") {
+		t.Errorf("three mails stay: %v", err)
+	}
+}
+
 // later is when no mail is being written any more.
 func later() time.Time { return time.Now().Add(time.Minute) }
 
