@@ -7,7 +7,7 @@ const ByIndex = byIndex
 
 // RowByRow is what the transaction of a report is set to, and ReportRequests what
 // it reads.
-const RowByRow = rowByRow
+const RowByRow = inMemory + ";" + rowByRow
 
 var ReportRequests = reportRequests
 

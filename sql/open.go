@@ -40,19 +40,20 @@ func OpenWork(ctx context.Context, url string, conns int) (*DB, error) {
 //     our patience are our own.
 //   - TimeZone: a day would have 23 hours once a year, and a code of 60 days be refused.
 //
+// It also turns jit off: no statement is so long that compiling it pays.
+//
 // PostgreSQL 14 knows no transaction_timeout.
 const own = `SELECT set_config(name, ours, false) FROM (VALUES ('synchronous_commit', 'on'),
-	('default_transaction_isolation', 'read committed'), ('TimeZone', 'UTC'), ('statement_timeout', '0'), ('lock_timeout', '0'),
+	('default_transaction_isolation', 'read committed'), ('TimeZone', 'UTC'), ('jit', 'off'), ('statement_timeout', '0'), ('lock_timeout', '0'),
 	('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'), ('transaction_timeout', '0')) AS s (name, ours)
 	WHERE current_setting(name, true) <> ours AND (name <> 'synchronous_commit' OR current_setting('synchronous_commit') = 'off')`
 
 // byIndex leaves the planner no choice. Statements of workers and pages find a bounded
 // number of rows by their keys. Without statistics, the planner could choose to read a
-// whole table, for each window of mails. On the breaker's one row there is no index, so
-// the planner takes the cost for enormous; compiling would not pay.
+// whole table, for each window of mails.
 //
 // Such a plan is as good for any other arguments, so PostgreSQL makes it once.
-const byIndex = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+const byIndex = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 
 // PagePatience is how long a statement of a page waits for a lock that another
 // transaction holds. An import may hold one for as long as it applies its rows. A page

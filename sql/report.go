@@ -54,6 +54,9 @@ func (db *DB) ReadReport(ctx context.Context, of Scope, use func(conversion.Repo
 }
 
 func readReport(ctx context.Context, tx *sqlx.Tx, batch int64, c Campaign) (conversion.Report, error) {
+	if _, err := tx.ExecContext(ctx, inMemory); err != nil {
+		return conversion.Report{}, err
+	}
 	at, err := now(ctx, tx)
 	if err != nil {
 		return conversion.Report{}, err
@@ -79,9 +82,13 @@ func readReport(ctx context.Context, tx *sqlx.Tx, batch int64, c Campaign) (conv
 	return r, nil
 }
 
+// inMemory lets PostgreSQL join and sort the spaces of a large report without temporary
+// files.
+const inMemory = `SET LOCAL work_mem = '64MB'`
+
 // rowByRow makes the planner go by the indexes, whatever the statistics say. The first
 // row comes at once, and each other row while the one before it is used.
-const rowByRow = `SET LOCAL jit = off; SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off`
+const rowByRow = `SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL max_parallel_workers_per_gather = 0`
 
 // readRequests reads the requests of a batch, a space and a campaign, 0 for any. There
 // may be millions of rows, so each is read into the same variables.

@@ -151,8 +151,10 @@ func TestReportCountsSpaces(t *testing.T) {
 	d.must(err)
 	d.mail(d.latest("000004")) // waits for its subscriber
 	d.must(d.activate(d.mail(d.latest("000005"))))
+	_, err = d.choose(d.mail(d.latest("000006")), "chosen@d.example") // waits for the code of another address
+	d.must(err)
 	p := d.picture(sql.Scope{})
-	want := conversion.ReportSpaces{Month: time.Unix(0, 0), Spaces: 7, Invited: 5, Switched: 1, ToInvite: 3, Open: 1, Late: 1, Unreachable: 1}
+	want := conversion.ReportSpaces{Month: time.Unix(0, 0), Spaces: 7, Invited: 6, Switched: 1, ToInvite: 3, Open: 1, Late: 1, Unreachable: 1}
 	got := d.all(p)
 	if got.Month = want.Month; got != want {
 		t.Errorf("all: %+v, want %+v", got, want)

@@ -271,7 +271,7 @@ CREATE VIEW request_code AS
     FROM request r JOIN code c ON c.request_id = r.id AND c.generation = r.generation;
 
 -- This function alone derives the state. An overdue request is expired whether or not the sweep has come by.
-CREATE FUNCTION request_state(r request_code, at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION request_state(r request_code, at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN r.activated_at     IS NOT NULL THEN 'activated'
         WHEN r.cancelled_at     IS NOT NULL THEN 'cancelled'
@@ -290,7 +290,7 @@ CREATE FUNCTION bounce_gravity(class text) RETURNS integer LANGUAGE sql IMMUTABL
     RETURN coalesce(array_position(ARRAY['late', 'full or policy', 'gone', 'complaint'], class), 0);
 
 -- Tells whether the code sat in a queue until it was dead (D11): its owner never received it in time.
-CREATE FUNCTION request_not_delivered(r request_code, at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION request_not_delivered(r request_code, at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(r.bounce = 'late', false) AND request_state(r, at) = 'expired'
 $$;
 

@@ -62,10 +62,9 @@ CREATE TEMP TABLE rejected_before (
     line        integer NOT NULL,
     same_number boolean NOT NULL
 ) ON COMMIT DROP;
--- Compiling pays for no statement of an import, nor does keeping what was looked up, as the rows of a list differ. Joins and
--- sorts get memory, as imports run one at a time. The staged rows are joined with each other without statistics, and never
--- row by row. Those of the tables that an import fills are of 6 000 rows: 30 000 would take a fifth of its time.
-SET LOCAL jit = off;
+-- Keeping what was looked up does not pay, as the rows of a list differ. Joins and sorts get memory, as imports run one at a
+-- time. The staged rows are joined with each other without statistics, and never row by row. Those of the tables that an
+-- import fills are of 6 000 rows: 30 000 would take a fifth of its time.
 SET LOCAL enable_memoize = off;
 SET LOCAL enable_nestloop = off;
 SET LOCAL default_statistics_target = 20;
