@@ -201,6 +201,7 @@ func grantScript(ctx context.Context, tx *sqlx.Tx, role string) (string, error) 
 	for _, g := range grants {
 		fmt.Fprintf(&b, "GRANT %s ON %s.%s TO %s;\n", g.rights, schema, g.table, to)
 	}
+	fmt.Fprintf(&b, "REVOKE ALL ON FUNCTION %s.analyze_filled() FROM PUBLIC;\n", schema) // a dump restored without rights gives it to all
 	fmt.Fprintf(&b, "GRANT EXECUTE ON FUNCTION %s.analyze_filled() TO %s;\n", schema, to)
 	return b.String(), nil
 }

@@ -143,6 +143,7 @@ func TestGrantTakes(t *testing.T) {
 	d.Exec(t, `DO $$ BEGIN EXECUTE format('GRANT ALL ON DATABASE %I TO PUBLIC, `+role+`', current_database()); END $$`)
 	d.Exec(t, `ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC, `+role)
 	d.Exec(t, `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO PUBLIC, `+role)
+	d.Exec(t, `GRANT EXECUTE ON FUNCTION analyze_filled() TO PUBLIC`) // as after pg_restore --no-privileges
 	d.must(owner.Grant(t.Context(), role))
 	d.Exec(t, `CREATE TABLE next_release (id bigint GENERATED ALWAYS AS IDENTITY)`)
 	if got := d.Text(t, `SELECT concat_ws(' ',

@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	stdsql "database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -24,6 +25,9 @@ func (db *DB) Migrate(ctx context.Context) error {
 		return err
 	}
 	if err := db.checkPlace(ctx); err != nil {
+		return err
+	}
+	if err := db.checkRoom(ctx); err != nil {
 		return err
 	}
 	// A process that waits for another's migration looks once a second, for five
@@ -60,7 +64,44 @@ func (db *DB) checkPlace(ctx context.Context) error {
 		err = fmt.Errorf("bascule's tables are in the schema %s, and another one comes first in the search_path of this role:"+
 			" ALTER ROLE … SET search_path = %[1]s", pq.QuoteIdentifier(schema))
 	}
+	if err == nil && schema == "" {
+		err = db.checkName(ctx)
+	}
 	return wrap(err, "look for the tables")
+}
+
+// checkName returns an error if the schema of the tables was renamed. Its functions keep the
+// name that it had, so that no temporary table comes before ours: nothing would be counted,
+// and no outcome of a mail recorded.
+func (db *DB) checkName(ctx context.Context) error {
+	var name struct{ Now, Then string }
+	err := db.x.GetContext(ctx, &name, `SELECT quote_ident(current_schema()) AS now, coalesce((SELECT substring(c FROM '^search_path=(.*), pg_temp$')
+		FROM pg_proc p, unnest(proconfig) AS c WHERE p.oid = to_regprocedure('analyze_filled()')), '') AS then WHERE current_schema() IS NOT NULL`)
+	switch {
+	case errors.Is(err, stdsql.ErrNoRows): // no schema at all
+		return nil
+	case err == nil && name.Then != "" && name.Then != name.Now:
+		err = fmt.Errorf("the schema of bascule's tables was renamed, and their functions know its old name: ALTER SCHEMA %s RENAME TO %s", name.Now, name.Then)
+	}
+	return err
+}
+
+// checkRoom returns an error if there are no tables yet, and the role may make none.
+func (db *DB) checkRoom(ctx context.Context) error {
+	var at struct {
+		Role, Schema string
+		Room         bool
+	}
+	err := db.x.GetContext(ctx, &at, `SELECT quote_ident(current_user) AS role, coalesce(quote_ident(current_schema()), '') AS schema,
+		to_regclass('goose_db_version') IS NOT NULL OR coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS room`)
+	switch {
+	case err != nil || at.Room:
+	case at.Schema == "":
+		err = fmt.Errorf("the search_path of the role %s leads to no schema: ALTER ROLE %[1]s SET search_path = public, or CREATE the schema that it names", at.Role)
+	default:
+		err = fmt.Errorf("the role %s may make no tables in the schema %s: have a superuser say ALTER SCHEMA %[2]s OWNER TO %[1]s", at.Role, at.Schema)
+	}
+	return wrap(err, "migrate")
 }
 
 func (db *DB) migrator(options ...goose.ProviderOption) (*goose.Provider, error) {

@@ -12,6 +12,7 @@ import (
 	"bascule/internal/devenv"
 	"bascule/internal/devenv/devtest"
 	"bascule/sql"
+	"bascule/sql/sqltest"
 )
 
 var openers = map[string]func(context.Context, string, int) (*sql.DB, error){
@@ -144,6 +145,43 @@ func TestOtherSchemaFirst(t *testing.T) {
 	for name, do := range map[string]func(context.Context) error{"check": db.CheckSchema, "migrate": db.Migrate} {
 		if err := do(d.ctx); err == nil || errors.Is(err, sql.ErrSchema) || !strings.Contains(err.Error(), `SET search_path = "public"`) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The functions know the schema that they were made in. In a renamed one no command starts:
+// mails would go out, and no outcome be recorded.
+func TestRenamedSchema(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.Exec(t, `ALTER SCHEMA public RENAME TO "Bascule"; CREATE SCHEMA public`)
+	db, err := sql.Open(d.ctx, under(d, `search_path="Bascule"`), 1)
+	d.must(err)
+	defer db.Close()
+	for name, do := range map[string]func(context.Context) error{"check": db.CheckSchema, "migrate": db.Migrate} {
+		if err := do(d.ctx); err == nil || !strings.HasSuffix(err.Error(), `ALTER SCHEMA "Bascule" RENAME TO public`) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Whoever cannot make tables is told what to do: that the owner alone may migrate would not
+// help the owner.
+func TestNoRoomForTables(t *testing.T) {
+	t.Parallel()
+	const role = "bascule_roomless"
+	d := open(t)
+	d.must(sqltest.CreateRole(d.URL, role))
+	t.Cleanup(func() { d.Exec(t, `DROP ROLE `+role) })
+	for _, c := range []struct{ url, remedy string }{
+		{sqltest.As(t, devtest.Postgres(t), role), `ALTER SCHEMA public OWNER TO bascule_roomless`},
+		{under(d, "search_path=nowhere"), `ALTER ROLE bascule SET search_path = public`},
+	} {
+		db, err := sql.Open(d.ctx, c.url, 1)
+		d.must(err)
+		defer db.Close()
+		if err := db.Migrate(d.ctx); err == nil || !strings.Contains(err.Error(), c.remedy) {
+			t.Errorf("%v, want %s", err, c.remedy)
 		}
 	}
 }
