@@ -51,6 +51,7 @@ var remedies = []struct{ word, remedy string }{
 	{"MOVED", "bascule needs a single Redis or sentinels, not a cluster"},
 	{"NOREPLICAS", "it misses replicas: see min-replicas-to-write"},
 	{"WRONGTYPE", "another program has its keys there: let REDIS_URL end in the number of another database, such as /1"},
+	{"max number of clients", "it has no connection left: raise its maxclients, or run less beside it"},
 	{"DB index", "it has no database of that number: correct the number in REDIS_URL"},
 	{"unknown command", "it must be 6.2 or newer, and rename no command away"},
 	{"BUSY", "somebody's script keeps it busy: see SCRIPT KILL"},

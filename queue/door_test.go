@@ -103,6 +103,7 @@ func TestRedisInTrouble(t *testing.T) {
 		{"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", false, "without its primary"},
 		{"BUSY Redis is busy running a script.", false, "SCRIPT KILL"},
 		{"ERR unknown command 'evalsha'", false, "rename no command away"},
+		{"ERR max number of clients reached", false, "raise its maxclients"},
 		{"ERR DB index is out of range", false, "correct the number"},
 		{"WRONGTYPE Operation against a key holding the wrong kind of value", true, "another database"},
 		{"ERR what nobody has seen", false, "see its log"},
