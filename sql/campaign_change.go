@@ -56,11 +56,14 @@ func (c Campaign) make(ctx context.Context, tx *sqlx.Tx, actor string) (int64, e
 	return c.ID, wrap(err, "make campaign %q", c.Name)
 }
 
-// StartCampaign lets a prepared campaign send its invitations, with these settings
-// (D12). It may not have been found ready: the log tells why it starts, unless that is "".
-// It returns ErrNoCampaign or a *CampaignStateError.
-func (db *DB) StartCampaign(ctx context.Context, name string, s CampaignSettings, why, actor string) error {
+// StartCampaign lets a prepared campaign send its invitations, with its settings as they
+// are after change (D12): somebody else may have set a brake a moment ago. It may not have
+// been found ready: the log tells why it starts, unless that is "". It returns ErrNoCampaign
+// or a *CampaignStateError.
+func (db *DB) StartCampaign(ctx context.Context, name string, change func(*CampaignSettings), why, actor string) error {
 	return db.launch(ctx, name, actor, func(tx *sqlx.Tx, c Campaign) error {
+		s := c.CampaignSettings
+		change(&s)
 		if err := set(ctx, tx, c, s, actor); err != nil {
 			return err
 		}

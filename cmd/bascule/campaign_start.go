@@ -104,16 +104,18 @@ Environment: that of bascule campaign check.`,
 		if p.State != sql.CampaignPrepared {
 			return &sql.CampaignStateError{Name: p.Name, State: p.State}
 		}
-		b.apply(cmd, &p.CampaignSettings, at, p.Started)
+		apply := func(s *sql.CampaignSettings) { b.apply(cmd, s, at, p.Started) }
+		apply(&p.CampaignSettings)
 		why, err := a.mayStart(ctx, db, p, anyway)
 		if err != nil {
 			return err
 		}
-		if err := db.StartCampaign(ctx, p.Name, p.CampaignSettings, why, actor()); err != nil {
+		if err := db.StartCampaign(ctx, p.Name, apply, why, actor()); err != nil {
 			return err
 		}
-		return a.tellChanged(ctx, db, p.Name, func(sql.CampaignProgress) string {
-			return fmt.Sprintf("%s`bascule campaign pause %s` stops what has not left.\n", terminal.Leaving(p), terminal.ShellWord(p.Name))
+		return a.tellChanged(ctx, db, p.Name, func(now sql.CampaignProgress) string {
+			now.Held = p.Held // workers release it already
+			return fmt.Sprintf("%s`bascule campaign pause %s` stops what has not left.\n", terminal.Leaving(now), terminal.ShellWord(p.Name))
 		})
 	})
 	return cmd

@@ -83,9 +83,7 @@ const pilot = 10
 
 // startPilot starts the campaign with a pilot.
 func (d *demo) startPilot(ctx context.Context, p sql.CampaignProgress) error {
-	s := p.CampaignSettings
-	s.Pilot = p.Started + pilot
-	return d.db.StartCampaign(ctx, p.Name, s, "", "demo")
+	return d.db.StartCampaign(ctx, p.Name, func(s *sql.CampaignSettings) { s.Pilot = p.Started + pilot }, "", "demo")
 }
 
 // The buttons of the panel.
@@ -140,7 +138,7 @@ func (d *demo) press(ctx context.Context, button string) error {
 	case pressPilot:
 		err = d.startPilot(ctx, p)
 	case pressStart:
-		err = d.db.StartCampaign(ctx, p.Name, p.CampaignSettings, "", "demo")
+		err = d.db.StartCampaign(ctx, p.Name, func(*sql.CampaignSettings) {}, "", "demo")
 	case pressPause:
 		err = d.db.PauseCampaign(ctx, p.Name, "", "demo")
 	case pressResume:

@@ -98,6 +98,11 @@ func (db *DB) Reissue(ctx context.Context, leaked conversion.KeyID, keys *conver
 	return n, errors.Join(err, db.ReleaseAll(ctx))
 }
 
+// StartCampaign starts a campaign with exactly these settings.
+func (db *DB) StartCampaign(ctx context.Context, name string, s sql.CampaignSettings, why, actor string) error {
+	return db.DB.StartCampaign(ctx, name, func(to *sql.CampaignSettings) { *to = s }, why, actor)
+}
+
 // ReleaseAll has the running campaigns release all that they may.
 func (db *DB) ReleaseAll(ctx context.Context) error {
 	for {
