@@ -40,6 +40,10 @@ var (
 	liftExclusion string
 )
 
+// waitForExclusions waits for who makes exclusions: one of the same may come into being,
+// and no row of it is there to be locked.
+var waitForExclusions = do(lockExclusively, excludeLock)
+
 // A KeptExclusion is an exclusion that holds now.
 type KeptExclusion struct {
 	SpaceExclusion
@@ -73,6 +77,11 @@ var heldExclusions string
 // as it is. The list has nobody twice with another reason or end. A dry run only counts.
 func (db *DB) ExcludeAll(ctx context.Context, list []Exclusion, actor string, dryRun bool) (n ExclusionCount, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
+		if !dryRun {
+			if err := run(ctx, tx, waitForExclusions); err != nil {
+				return err
+			}
+		}
 		held, err := exclusionsHeld(ctx, tx)
 		if err != nil {
 			return err
@@ -148,7 +157,7 @@ func (db *DB) Exclude(ctx context.Context, x Exclusion, actor string) (spaces in
 }
 
 func excludeOne(ctx context.Context, tx *sqlx.Tx, x Exclusion, actor string) (spaces int, err error) {
-	if err := run(ctx, tx, do(lockExclusions, x.Kind, x.Key)); err != nil {
+	if err := run(ctx, tx, waitForExclusions, do(lockExclusions, x.Kind, x.Key)); err != nil {
 		return 0, err
 	}
 	return exclude(ctx, tx, []Exclusion{x}, actor)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -91,6 +92,43 @@ func TestImportExcluded(t *testing.T) {
 	if got := d.Text(t, `SELECT string_agg(line || ' ' || verdict, ', ' ORDER BY line) FROM rejected WHERE batch_id = (SELECT max(id) FROM batch)`); got !=
 		"2 excluded, 3 excluded, 5 excluded, 8 rejected, 12 rejected" {
 		t.Errorf("kept of the rows that were not taken: %s", got)
+	}
+	d.sound()
+}
+
+// D17: who is excluded by two at once is excluded once; the later one replaces the other.
+func TestExcludedAtOnce(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.invite("000001", "a@duvallon.example")
+	whom, err := conversion.ParseExcluded("a@duvallon.example")
+	d.must(err)
+	tx, err := d.Raw.BeginTx(d.ctx, nil)
+	d.must(err)
+	defer tx.Rollback()
+	_, err = tx.Exec(`LOCK TABLE exclusion IN SHARE MODE`) // nobody excludes meanwhile
+	d.must(err)
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			x := sql.Exclusion{Excluded: whom, Reason: fmt.Sprintf("call %d", i)}
+			if i%2 == 0 {
+				_, err := d.Exclude(d.ctx, x, "admin")
+				d.must(err)
+				return
+			}
+			_, err := d.ExcludeAll(d.ctx, []sql.Exclusion{x}, "admin", false)
+			d.must(err)
+		})
+	}
+	d.must(d.untilSoMany(4, func() bool { return false }))
+	d.must(tx.Rollback())
+	all.Wait()
+	if n := d.count(`SELECT count(*) FROM exclusion WHERE ends_at > bascule_now()`); n != 1 {
+		t.Errorf("%d exclusions hold, want 1", n)
+	}
+	if n, err := d.Lift(d.ctx, whom, "asked to be invited", "admin"); n != 1 || err != nil {
+		t.Errorf("the lift names %d spaces, error %v", n, err)
 	}
 	d.sound()
 }

@@ -185,14 +185,15 @@ func violates(err error, constraint string) bool {
 // The advisory locks: those who take one wait for each other. The locks of requests are
 // their ids, which are positive.
 const (
-	importLock = -1 - iota // imports, and other commands that open or change many requests
-	grantLock              // changes to the rights of a role
-	keyLock                // processes that bring keys
-	foldLock               // one process at a time folds the tally
-	personLock             // changes of who may act
-	startLock              // workers that start many mails
-	finishLock             // workers that write down what became of many
-	spaceLocks             // those of spaces are below
+	importLock  = -1 - iota // imports, and other commands that open or change many requests
+	grantLock               // changes to the rights of a role
+	keyLock                 // processes that bring keys
+	foldLock                // one process at a time folds the tally
+	personLock              // changes of who may act
+	excludeLock             // new exclusions
+	startLock               // workers that start many mails
+	finishLock              // workers that write down what became of many
+	spaceLocks              // those of spaces are below
 )
 
 const (
