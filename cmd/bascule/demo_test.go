@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,10 @@ func filesOf(t *testing.T, pattern string) []string {
 	return found
 }
 
+// elsewhere is what somebody who works with PostgreSQL has in the environment. The
+// demonstration, and who works on it, go to its own server all the same.
+var elsewhere = []string{"PGPORT=1", "PGHOSTADDR=192.0.2.1", "PGSERVICE=nowhere", "PGCONNECT_TIMEOUT=5"}
+
 // A training is a running demonstration, with the shell of the person who tries it.
 type training struct {
 	t       *testing.T
@@ -73,7 +78,7 @@ func train(t *testing.T, sheet string, env ...string) *training {
 	if sheet != "" {
 		args = append(args, sheet)
 	}
-	tr.service = tr.o.start(env, "Stop with Ctrl-C", args...)
+	tr.service = tr.o.start(append(env, elsewhere...), "Stop with Ctrl-C", args...)
 	return tr
 }
 
@@ -83,7 +88,7 @@ func (tr *training) shell(line string) (string, error) {
 	ctx, cancel := context.WithTimeout(tr.t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", `set -e; env=$("$BASCULE" demo --env --dir "$DIR"); eval "$env"; `+line)
-	cmd.Env = append(append([]string(nil), tr.o.env...), "BASCULE="+tr.o.bin, "DIR="+tr.dir)
+	cmd.Env = append(slices.Concat(tr.o.env, elsewhere), "BASCULE="+tr.o.bin, "DIR="+tr.dir)
 	cmd.Dir = tr.t.TempDir()
 	out, err := cmd.CombinedOutput()
 	return string(out), err

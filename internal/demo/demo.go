@@ -69,8 +69,12 @@ type demo struct {
 	closers  []func() error
 }
 
-// Run runs a demonstration until ctx ends, or until it has played itself.
+// Run runs a demonstration until ctx ends, or until it has played itself. It takes PostgreSQL's
+// own variables from this process.
 func Run(ctx context.Context, c Config) (err error) {
+	for _, name := range postgresVariables() {
+		os.Unsetenv(name)
+	}
 	d := &demo{Config: c, public: &url.URL{Scheme: "http", Host: c.Listener.Addr().String()}}
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := checkSheet(ctx, c.Sheet); err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 
 	"bascule/internal/atomicfile"
 	"bascule/internal/devenv"
@@ -37,6 +39,20 @@ func (e environment) get(name string) string {
 // read are what a demonstration takes from the environment of its command: the same texts
 // and hours are those of all commands.
 var read = []string{"ADMINISTRATION", "HELP_TEXT_FILE", "LEGAL_DIR", "HELP_HOURS", "PASSWORD_PROFILE"}
+
+// ofPostgres matches PostgreSQL's own variables. They count beside any DATABASE_URL: a port or
+// an address among them leads to another server than the demonstration's.
+var ofPostgres = regexp.MustCompile(`^PG([A-Z]+|CONNECT_TIMEOUT)$`)
+
+// postgresVariables are those of them that this process has.
+func postgresVariables() (names []string) {
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); ofPostgres.MatchString(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // writeEnvironment leaves in the folder what other commands need, for its owner alone.
 func (d *demo) writeEnvironment() error {
@@ -74,8 +90,8 @@ func (d *demo) linkProgram() error {
 
 func (d *demo) removeEnvironment() { os.Remove(filepath.Join(d.Dir, envFile)) }
 
-// Environment is the environment of the demonstration that runs in dir, as lines for a
-// shell.
+// Environment is the environment of the demonstration that runs in dir, as lines for the
+// shell that this process was started by.
 func Environment(dir string) (string, error) {
 	pid, runs := devenv.Owner(filepath.Join(dir, "postgres"))
 	if !runs {
@@ -87,6 +103,9 @@ func Environment(dir string) (string, error) {
 	}
 	if err != nil {
 		return "", err
+	}
+	if names := postgresVariables(); len(names) > 0 {
+		lines = fmt.Appendf(lines, "unset %s\n", strings.Join(names, " "))
 	}
 	if os.Args[0] == "bascule" { // the shell found it by PATH
 		return string(lines), nil
