@@ -84,10 +84,11 @@ func (h Hours) periods(from, to time.Time) iter.Seq[period] {
 			paris := from.In(conversion.Paris)
 			_, seconds := paris.Zone()
 			offset := time.Duration(seconds) * time.Second
-			until := to
-			if _, change := paris.ZoneBounds(); !change.IsZero() {
-				until = Earlier(change, to)
+			_, change := paris.ZoneBounds()
+			if !change.After(from) { // so it is on the last day of a leap year: package time gives each year 365 days
+				change = from.Add(day)
 			}
+			until := Earlier(change, to)
 			// The clock in Paris is written as UTC, which has no changes.
 			for midnight := from.UTC().Add(offset).Truncate(day); midnight.Add(-offset).Before(until); midnight = midnight.Add(day) {
 				for _, s := range h.on(midnight) {

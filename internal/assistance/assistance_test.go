@@ -62,7 +62,9 @@ func TestBetween(t *testing.T) {
 		{"the hour that comes twice", "Sun 02:00-03:00", "2026-10-25 00:00:00", "2026-10-26 00:00:00", "2h"},
 		{"a part of it", "Sun 02:15-02:30", "2026-10-25 00:00:00", "2026-10-26 00:00:00", "30m"},
 		{"after the change", usual, "2026-10-23 19:30:00", "2026-10-26 08:30:00", "30m"},
-		{"a year", usual, "2026-01-01 00:00:00", "2027-01-01 00:00:00", "2898h"}, // 261 days, 9 of them holidays
+		{"the last day of a leap year", usual, "2028-12-28 19:30:00", "2029-01-03 00:00:00", "23h"}, // without the machine's zone database
+		{"far ahead", usual, "2040-12-30 00:00:00", "2041-01-03 00:00:00", "23h"},                   // with it, which ends in 2037
+		{"a year", usual, "2026-01-01 00:00:00", "2027-01-01 00:00:00", "2898h"},                    // 261 days, 9 of them holidays
 	}
 	for _, tt := range tests {
 		want, err := time.ParseDuration(tt.want)
