@@ -9,6 +9,31 @@ import (
 	"bascule/sql"
 )
 
+// D13, D17: a mail that waits for the end of an exclusion is pending no more once its request
+// is cancelled or has another address, though a worker drops it only when its time comes.
+func TestPendingIsNotDead(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.released("spring", row("000001", "a@duvallon.example"), row("000002", "b@duvallon.example"))
+	d.exclude("a@duvallon.example")
+	d.exclude("b@duvallon.example")
+	d.deliver()
+	d.must(d.CancelNumber(d.ctx, "000001"))
+	d.held("spring", row("000002", "c@duvallon.example"))
+	p, err := d.Progress(d.ctx, "spring")
+	d.must(err)
+	groups, err := d.Pending(d.ctx, p.Campaign)
+	d.must(err)
+	if len(groups) != 1 || groups[0].Mails != 1 || groups[0].Alone != 0 {
+		t.Errorf("what has not started: %+v, want the mail to c alone", groups)
+	}
+	r, err := d.Recipients(d.ctx, p.Campaign, 2)
+	d.must(err)
+	if r.Addresses != 1 || r.Shared != 0 {
+		t.Errorf("the recipients are %+v", r)
+	}
+}
+
 // Pending counts invitations that have not started, released or not; Recipients counts
 // their addresses.
 func TestPending(t *testing.T) {

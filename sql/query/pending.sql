@@ -15,8 +15,8 @@ WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), alone AS MATERIALIZED 
     FROM (
         SELECT space_id, false AS released, not_before FROM held WHERE campaign_id = $1
         UNION ALL
-        SELECT space_id, true, due_at FROM obligation
-        WHERE lane = 'bulk' AND campaign_id = $1 AND kind = 'code' AND copy = 0 AND started_at IS NULL
+        SELECT o.space_id, true, o.due_at FROM obligation o JOIN request r ON r.id = o.request_id AND r.generation = o.generation
+        WHERE o.lane = 'bulk' AND o.campaign_id = $1 AND o.kind = 'code' AND o.copy = 0 AND o.started_at IS NULL AND request_is_open(r)
     ) AS i JOIN space s ON s.id = i.space_id LEFT JOIN alone a ON a.id = s.id
 ), crowded AS MATERIALIZED (
     SELECT contact_key, row_number() OVER (ORDER BY contact_key) AS address

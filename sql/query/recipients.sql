@@ -8,8 +8,8 @@ FROM (
     FROM (
         SELECT space_id FROM held WHERE campaign_id = $1
         UNION ALL
-        SELECT space_id FROM obligation
-        WHERE lane = 'bulk' AND campaign_id = $1 AND kind = 'code' AND copy = 0 AND started_at IS NULL
+        SELECT o.space_id FROM obligation o JOIN request r ON r.id = o.request_id AND r.generation = o.generation
+        WHERE o.lane = 'bulk' AND o.campaign_id = $1 AND o.kind = 'code' AND o.copy = 0 AND o.started_at IS NULL AND request_is_open(r)
     ) AS pending JOIN space s ON s.id = pending.space_id
     GROUP BY s.contact_key
 ) AS address
