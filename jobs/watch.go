@@ -89,7 +89,7 @@ func (w *Watcher) Look(ctx context.Context) error {
 }
 
 func (w *Watcher) stop(ctx context.Context, s sql.CampaignSignals, why, motif string) error {
-	stopped, err := w.Mailer.DB.StopCampaign(ctx, s.ID, why, sql.Alert{
+	stopped, err := w.Mailer.DB.StopCampaign(ctx, s, why, sql.Alert{
 		Subject: fmt.Sprintf("Campagne «\u00a0%s\u00a0» arrêtée", s.Name),
 		Text: fmt.Sprintf("La campagne «\u00a0%s\u00a0» est en pause\u00a0: %s.\n", s.Name, motif) +
 			"Plus aucune invitation ne part. Les codes déjà envoyés restent valables.\n" +

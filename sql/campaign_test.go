@@ -567,7 +567,7 @@ func TestSignals(t *testing.T) {
 	}
 	p := d.stands("spring", sql.CampaignRunning, 0, 4)
 	d.must(d.NoteEntries(d.ctx, map[int64]sql.Entries{p.ID: {All: 3, Failed: 1}}))
-	all := sql.CampaignSignals{ID: p.ID, Name: "spring", Mails: 4, Complaints: 1, Dead: 2, Entries: 3, Failures: 1}
+	all := sql.CampaignSignals{ID: p.ID, Name: "spring", Since: start, Mails: 4, Complaints: 1, Dead: 2, Entries: 3, Failures: 1}
 	check := func(after time.Duration, want ...sql.CampaignSignals) {
 		t.Helper()
 		d.Freeze(t, start.Add(after))
@@ -598,8 +598,8 @@ func TestSignals(t *testing.T) {
 }
 
 // D15: a campaign that does harm is paused, with the reason, and the operator gets one
-// alert. An earlier pause by a person keeps its reason. An alert that does not go out
-// stays.
+// alert. An earlier pause by a person keeps its reason, and a campaign that was resumed
+// since its signals were counted goes on. An alert that does not go out stays.
 func TestStopCampaign(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -607,14 +607,21 @@ func TestStopCampaign(t *testing.T) {
 	d.must(d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "admin"))
 	p := d.stands("spring", sql.CampaignRunning, 2, 0)
 	alert := sql.Alert{Subject: "Campagne arrêtée", Text: "Elle est en pause."}
-	for i, want := range []bool{true, false} {
-		if stopped, err := d.DB.StopCampaign(d.ctx, p.ID, "stopped: too many complaints", alert); stopped != want || err != nil {
-			t.Errorf("call %d: %v, %v", i, stopped, err)
+	signals := d.signals(p)
+	stop := func(want bool) {
+		t.Helper()
+		if stopped, err := d.DB.StopCampaign(d.ctx, signals, "stopped: too many complaints", alert); stopped != want || err != nil {
+			t.Errorf("%v, %v", stopped, err)
 		}
 	}
+	stop(true)
+	stop(false)
 	if p := d.stands("spring", sql.CampaignPaused, 2, 0); p.Why != "stopped: too many complaints" {
 		t.Errorf("it is paused because of %q", p.Why)
 	}
+	d.must(d.ResumeCampaign(d.ctx, "spring", "admin"))
+	stop(false)
+	d.stands("spring", sql.CampaignRunning, 2, 0)
 	refused := errors.New("relay refuses")
 	if _, err := d.SendAlert(d.ctx, func(sql.Alert) error { return refused }); !errors.Is(err, refused) {
 		t.Errorf("error %v", err)
@@ -630,6 +637,14 @@ func TestStopCampaign(t *testing.T) {
 	}
 }
 
+// signals are those that the campaign would have now, if it did harm.
+func (d *desk) signals(p sql.CampaignProgress) sql.CampaignSignals {
+	d.t.Helper()
+	var since time.Time
+	d.must(d.Raw.QueryRow(`SELECT watched_from FROM campaign WHERE id = $1`, p.ID).Scan(&since))
+	return sql.CampaignSignals{ID: p.ID, Since: since}
+}
+
 // D15: a campaign is stopped, and that is told, although what it has released cannot be
 // held again.
 func TestStopCampaignAnyway(t *testing.T) {
@@ -638,7 +653,7 @@ func TestStopCampaignAnyway(t *testing.T) {
 	d.released("spring", rows(2)...)
 	d.Exec(t, `CREATE TRIGGER broken BEFORE INSERT ON held FOR EACH ROW EXECUTE FUNCTION refuse('a test')`)
 	p := d.stands("spring", sql.CampaignRunning, 0, 0)
-	if stopped, err := d.DB.StopCampaign(d.ctx, p.ID, "stopped: too many complaints", sql.Alert{Subject: "S", Text: "T"}); !stopped || err == nil {
+	if stopped, err := d.DB.StopCampaign(d.ctx, d.signals(p), "stopped: too many complaints", sql.Alert{Subject: "S", Text: "T"}); !stopped || err == nil {
 		t.Errorf("%v, %v", stopped, err)
 	}
 	d.stands("spring", sql.CampaignPaused, 0, 0)

@@ -13,14 +13,15 @@ import (
 // CampaignSignals count what a running campaign did within some hours, since it was
 // started or resumed. They decide whether it is stopped (D15).
 type CampaignSignals struct {
-	ID         int64  `db:"id"`
-	Name       string `db:"name"`
-	Hours      int    `db:"hours"`
-	Mails      int    `db:"mails"` // invitations that the relay took, or refused for good
-	Complaints int    `db:"complaints"`
-	Dead       int    `db:"dead"`     // addresses refused for good, or bounced as gone
-	Entries    int    `db:"entries"`  // forms with a right code
-	Failures   int    `db:"failures"` // forms that an error of ours failed
+	ID         int64     `db:"id"`
+	Name       string    `db:"name"`
+	Since      time.Time `db:"watched_from"` // when it was started or resumed
+	Hours      int       `db:"hours"`
+	Mails      int       `db:"mails"` // invitations that the relay took, or refused for good
+	Complaints int       `db:"complaints"`
+	Dead       int       `db:"dead"`     // addresses refused for good, or bounced as gone
+	Entries    int       `db:"entries"`  // forms with a right code
+	Failures   int       `db:"failures"` // forms that an error of ours failed
 }
 
 var (
@@ -61,12 +62,17 @@ type Alert struct {
 	Text    string    `db:"text"`    // French, one line per line
 }
 
-// StopCampaign pauses a campaign that is still running, for a reason, and has the
-// operator told (D15). It tells whether the campaign was running and is stopped, also if
-// what it has released cannot be held again.
-func (db *DB) StopCampaign(ctx context.Context, id int64, why string, a Alert) (stopped bool, err error) {
+// StopCampaign pauses a campaign for what its signals tell, and has the operator told
+// (D15). A campaign that has stopped or was resumed since is left alone. It tells whether
+// the campaign is stopped by this call, also if what it has released cannot be held again.
+func (db *DB) StopCampaign(ctx context.Context, s CampaignSignals, why string, a Alert) (stopped bool, err error) {
 	err = db.inTx(ctx, func(tx *sqlx.Tx) error {
-		err := move(ctx, tx, Campaign{ID: id}, CampaignPaused, why, "worker", CampaignRunning)
+		stopped = false
+		same, err := get[bool](ctx, tx, `SELECT watched_from = $2 FROM campaign WHERE id = $1 FOR NO KEY UPDATE`, s.ID, s.Since)
+		if err != nil || !same {
+			return err
+		}
+		err = move(ctx, tx, Campaign{ID: s.ID}, CampaignPaused, why, "worker", CampaignRunning)
 		stopped = err == nil
 		if _, over := errors.AsType[*CampaignStateError](err); over {
 			return nil
@@ -77,9 +83,9 @@ func (db *DB) StopCampaign(ctx context.Context, id int64, why string, a Alert) (
 		return run(ctx, tx, do(makeAlert, a.Subject, a.Text))
 	})
 	if err != nil || !stopped {
-		return false, wrap(err, "stop campaign %d", id)
+		return false, wrap(err, "stop campaign %d", s.ID)
 	}
-	return true, db.takeBack(ctx, id)
+	return true, db.takeBack(ctx, s.ID)
 }
 
 // SendAlert gives the oldest alert to send, and forgets it if that returns nil. It

@@ -1,6 +1,6 @@
 -- Counts what the running campaigns did wrong in the last hour and in the last day, since they were started or resumed
 -- (D15).
-SELECT c.id, c.name, w.hours,
+SELECT c.id, c.name, c.watched_from, w.hours,
        coalesce(sum(t.invited), 0) AS mails, coalesce(sum(t.complaints), 0) AS complaints, coalesce(sum(t.dead), 0) AS dead,
        coalesce(sum(t.entries), 0) AS entries, coalesce(sum(t.failures), 0) AS failures
 FROM (SELECT bascule_now() AS now) AS clock, campaign c, (VALUES (1), (24)) AS w (hours), tally t
