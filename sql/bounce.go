@@ -53,6 +53,9 @@ func (db *DB) Bounced(ctx context.Context, request int64, generation int, class 
 // complained excludes the address that one mail went to, unless it is excluded without
 // end already. It does not know an address that the request has left since.
 func complained(ctx context.Context, tx *sqlx.Tx, request int64, generation int) (bool, error) {
+	if err := run(ctx, tx, waitForExclusions); err != nil {
+		return false, err
+	}
 	key, err := first[string](ctx, tx, complainedAddress, request, generation)
 	if err != nil || key == "" {
 		return false, err

@@ -103,32 +103,54 @@ func TestExcludedAtOnce(t *testing.T) {
 	d.invite("000001", "a@duvallon.example")
 	whom, err := conversion.ParseExcluded("a@duvallon.example")
 	d.must(err)
-	tx, err := d.Raw.BeginTx(d.ctx, nil)
-	d.must(err)
-	defer tx.Rollback()
-	_, err = tx.Exec(`LOCK TABLE exclusion IN SHARE MODE`) // nobody excludes meanwhile
-	d.must(err)
-	var all sync.WaitGroup
-	for i := range 4 {
-		all.Go(func() {
-			x := sql.Exclusion{Excluded: whom, Reason: fmt.Sprintf("call %d", i)}
-			if i%2 == 0 {
-				_, err := d.Exclude(d.ctx, x, "admin")
-				d.must(err)
-				return
-			}
-			_, err := d.ExcludeAll(d.ctx, []sql.Exclusion{x}, "admin", false)
+	d.allExclude(4, func(i int) {
+		x := sql.Exclusion{Excluded: whom, Reason: fmt.Sprintf("call %d", i)}
+		if i%2 == 0 {
+			_, err := d.Exclude(d.ctx, x, "admin")
 			d.must(err)
-		})
-	}
-	d.must(d.untilSoMany(4, func() bool { return false }))
-	d.must(tx.Rollback())
-	all.Wait()
+			return
+		}
+		_, err := d.ExcludeAll(d.ctx, []sql.Exclusion{x}, "admin", false)
+		d.must(err)
+	})
 	if n := d.count(`SELECT count(*) FROM exclusion WHERE ends_at > bascule_now()`); n != 1 {
 		t.Errorf("%d exclusions hold, want 1", n)
 	}
 	if n, err := d.Lift(d.ctx, whom, "asked to be invited", "admin"); n != 1 || err != nil {
 		t.Errorf("the lift names %d spaces, error %v", n, err)
+	}
+	d.sound()
+}
+
+// allExclude calls exclude n times, and nobody excludes before all are under way.
+func (d *desk) allExclude(n int, exclude func(i int)) {
+	d.t.Helper()
+	tx, err := d.Raw.BeginTx(d.ctx, nil)
+	d.must(err)
+	defer tx.Rollback()
+	_, err = tx.Exec(`LOCK TABLE exclusion IN SHARE MODE`)
+	d.must(err)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { exclude(i) })
+	}
+	d.must(d.untilSoMany(n, func() bool { return false }))
+	d.must(tx.Rollback())
+	all.Wait()
+}
+
+// D17: two complaints from an address that several spaces share exclude it once.
+func TestComplaintsAtOnce(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	first, _ := d.invited("000001", "a@duvallon.example")
+	second, _ := d.invited("000002", "a@duvallon.example")
+	d.allExclude(2, func(i int) {
+		_, err := d.Bounced(d.ctx, []int64{first, second}[i], 1, conversion.BounceComplaint)
+		d.must(err)
+	})
+	if n := d.count(`SELECT count(*) FROM exclusion`); n != 1 {
+		t.Errorf("there are %d exclusions, want 1", n)
 	}
 	d.sound()
 }
