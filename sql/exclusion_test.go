@@ -103,9 +103,9 @@ func TestExcludedAtOnce(t *testing.T) {
 	d.invite("000001", "a@duvallon.example")
 	whom, err := conversion.ParseExcluded("a@duvallon.example")
 	d.must(err)
-	d.allExclude(4, func(i int) {
+	d.bothExclude(func(i int) {
 		x := sql.Exclusion{Excluded: whom, Reason: fmt.Sprintf("call %d", i)}
-		if i%2 == 0 {
+		if i == 0 {
 			_, err := d.Exclude(d.ctx, x, "admin")
 			d.must(err)
 			return
@@ -122,21 +122,22 @@ func TestExcludedAtOnce(t *testing.T) {
 	d.sound()
 }
 
-// allExclude calls exclude n times, and nobody excludes before all are under way.
-func (d *desk) allExclude(n int, exclude func(i int)) {
+// bothExclude calls exclude twice. No exclusion is made before both calls wait, for each
+// other or to make it.
+func (d *desk) bothExclude(exclude func(i int)) {
 	d.t.Helper()
-	tx, err := d.Raw.BeginTx(d.ctx, nil)
-	d.must(err)
-	defer tx.Rollback()
-	_, err = tx.Exec(`LOCK TABLE exclusion IN SHARE MODE`)
-	d.must(err)
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() { exclude(i) })
+	const gate = 4711
+	d.Exec(d.t, `CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN PERFORM pg_advisory_xact_lock_shared(TG_ARGV[0]::bigint); RETURN NEW; END $$`)
+	d.Exec(d.t, fmt.Sprintf(`CREATE TRIGGER gate BEFORE INSERT ON exclusion FOR EACH ROW EXECUTE FUNCTION wait_at_gate(%d)`, gate))
+	open := d.hold(`SELECT pg_advisory_xact_lock($1)`, gate)
+	var both sync.WaitGroup
+	for i := range 2 {
+		both.Go(func() { exclude(i) })
 	}
-	d.must(d.untilSoMany(n, func() bool { return false }))
-	d.must(tx.Rollback())
-	all.Wait()
+	d.waiting(2)
+	open()
+	both.Wait()
 }
 
 // D17: two complaints from an address that several spaces share exclude it once.
@@ -145,7 +146,7 @@ func TestComplaintsAtOnce(t *testing.T) {
 	d := open(t)
 	first, _ := d.invited("000001", "a@duvallon.example")
 	second, _ := d.invited("000002", "a@duvallon.example")
-	d.allExclude(2, func(i int) {
+	d.bothExclude(func(i int) {
 		_, err := d.Bounced(d.ctx, []int64{first, second}[i], 1, conversion.BounceComplaint)
 		d.must(err)
 	})

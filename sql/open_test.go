@@ -33,8 +33,8 @@ func under(d *desk, setting string) string {
 
 // R4, I5: what was committed outlives a crash of PostgreSQL, whatever a role or a
 // database sets. Who waits for standbys goes on waiting. What else they set counts for
-// other programs alone: statements that wait or take long are not cut off, who waited for a
-// lock sees what was committed, days have 24 hours.
+// other programs alone: statements that wait or take long are not cut off, none is compiled,
+// who waited for a lock sees what was committed, days have 24 hours.
 func TestSettingsOfOthers(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -50,6 +50,7 @@ func TestSettingsOfOthers(t *testing.T) {
 			"lock_timeout=1min":                               "0",
 			"idle_in_transaction_session_timeout=1min":        "0",
 			"idle_session_timeout=1min":                       "0",
+			"jit=on":                                          "off",
 		} {
 			if name == "pages" && strings.HasPrefix(setting, "lock_timeout") {
 				want = "2s"

@@ -137,13 +137,15 @@ func TestReportCountsSpaces(t *testing.T) {
 	d := open(t)
 	d.Freeze(t, time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC))
 	april := expires(time.Date(2027, 4, 30, 0, 0, 0, 0, time.UTC))
-	for i, domain := range []string{"a", "a", "a", "b", "b", "c", "c"} {
+	for i, domain := range []string{"a", "a", "a", "b", "b", "c", "c", "c"} {
 		d.kinds(row(fmt.Sprintf("%06d", i+1), fmt.Sprintf("x%d@%s.example", i, domain), april))
 	}
 	d.mail(d.latest("000001")) // out of time, and invited again
 	d.mail(d.latest("000002")) // out of time
 	d.mail(d.latest("000003")) // its mail came back
 	d.Exec(t, `UPDATE code SET bounce = 'gone', bounced_at = bascule_now() WHERE request_id = $1`, d.latest("000003"))
+	d.mail(d.latest("000008")) // its mail was late, and the code out of time
+	d.Exec(t, `UPDATE code SET bounce = 'late', bounced_at = bascule_now() WHERE request_id = $1`, d.latest("000008"))
 	d.Freeze(t, time.Date(2027, 3, 5, 9, 0, 0, 0, time.UTC))
 	plan, err := d.PlanRetry(d.ctx, sql.RetryScope{Numbers: []conversion.SubscriberNumber{"000001"}})
 	d.must(err)
@@ -154,7 +156,7 @@ func TestReportCountsSpaces(t *testing.T) {
 	_, err = d.choose(d.mail(d.latest("000006")), "chosen@d.example") // waits for the code of another address
 	d.must(err)
 	p := d.picture(sql.Scope{})
-	want := conversion.ReportSpaces{Month: time.Unix(0, 0), Spaces: 7, Invited: 6, Switched: 1, ToInvite: 3, Open: 1, Late: 1, Unreachable: 1}
+	want := conversion.ReportSpaces{Month: time.Unix(0, 0), Spaces: 8, Invited: 7, Switched: 1, ToInvite: 3, Open: 1, Late: 1, Unreachable: 2}
 	got := d.all(p)
 	if got.Month = want.Month; got != want {
 		t.Errorf("all: %+v, want %+v", got, want)
@@ -163,10 +165,10 @@ func TestReportCountsSpaces(t *testing.T) {
 	for _, g := range p.spaces[conversion.SpacesByDomain] {
 		names += fmt.Sprintf("%s %d/%d, ", g.Name, g.Switched, g.Spaces)
 	}
-	if names != "a.example 0/3, b.example 1/2, c.example 0/2, " {
+	if names != "a.example 0/3, c.example 0/3, b.example 1/2, " {
 		t.Errorf("by domain: %s", names)
 	}
-	if m := p.spaces[conversion.SpacesByMonth]; len(m) != 1 || m[0].Month.Format(time.DateOnly) != "2027-04-01" || m[0].Spaces != 7 {
+	if m := p.spaces[conversion.SpacesByMonth]; len(m) != 1 || m[0].Month.Format(time.DateOnly) != "2027-04-01" || m[0].Spaces != 8 {
 		t.Errorf("by month: %+v", m)
 	}
 }
