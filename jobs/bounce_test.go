@@ -202,7 +202,7 @@ func TestBouncesInAnMbox(t *testing.T) {
 	first, one := report("5.1.1")
 	second, two := report("5.2.2")
 	third, three := report("5.1.1")
-	two = strings.Replace(two, "\nThe mail", "\nFrom 14:30 on it was tried.\n\nFrom here on not. The mail", 1)
+	two = strings.Replace(two, "\nThe mail", "\nFrom here on it was tried.\nFrom 12:00 to 14:30 it was. The mail", 1)
 	filler := strings.Repeat("x\n", bounce.MaxMail/2) + "\n" // a large mail hides none behind it
 	dir := t.TempDir()
 	for name, mails := range map[string]string{

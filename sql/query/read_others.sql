@@ -5,7 +5,7 @@
 -- subscriber chose bounced, the contact is told instead, unless the contact's mail came back, too.
 WITH clock AS MATERIALIZED (SELECT bascule_now() AS now), mail AS MATERIALIZED (
     SELECT o.id, o.kind, c.request_id, c.generation, c.purpose, c.email, c.email_key, c.key_id, c.nonce, c.expires_at, c.mailed_at, c.void_at,
-           c.bounced_at, c.bounce, c.typed_at, s.id AS space_id, s.number, s.holder, s.contact_email, s.contact_key, s.certificate_expires,
+           c.bounced_at, c.typed_at, s.id AS space_id, s.number, s.holder, s.contact_email, s.contact_key, s.certificate_expires,
            s.access, s.switched_at, s.email AS identifier
     FROM obligation o
     JOIN code c ON c.request_id = o.request_id AND c.generation = o.generation
@@ -29,7 +29,7 @@ SELECT m.id, (SELECT now FROM clock) AS now, m.request_id, m.generation, m.key_i
            WHEN 'reminder' THEN m.purpose = 'identify' AND m.void_at IS NULL AND m.typed_at IS NULL AND m.bounced_at IS NULL
                AND EXISTS (SELECT FROM request r WHERE r.id = m.request_id AND r.generation = m.generation AND request_is_open(r))
            WHEN 'expired' THEN m.access <> 'password'
-               AND (m.bounced_at IS NULL OR m.purpose = 'activate' AND m.bounce <> 'complaint'
+               AND (m.bounced_at IS NULL OR m.purpose = 'activate'
                     AND NOT EXISTS (SELECT FROM code k WHERE k.request_id = m.request_id AND k.email_key = m.contact_key AND k.bounced_at IS NOT NULL))
                AND NOT EXISTS (SELECT FROM request n WHERE n.space_id = m.space_id AND n.id > m.request_id)
            ELSE true END AS good
