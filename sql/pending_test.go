@@ -9,8 +9,8 @@ import (
 	"bascule/sql"
 )
 
-// D13, D17: a mail that waits for the end of an exclusion is pending no more once its request
-// is cancelled or has another address, though a worker drops it only when its time comes.
+// D13, D17: a mail that waits for an exclusion is pending no more once its request is
+// cancelled or has another address, also before a worker drops it.
 func TestPendingIsNotDead(t *testing.T) {
 	t.Parallel()
 	d := open(t)
