@@ -43,10 +43,10 @@ type Start struct {
 // StartMail takes the mails of a lane that have been due for longest and starts their
 // hand-over, in one transaction: no worker waits for a mail that another one has, and
 // nobody is mailed unless the start is on record (I5). Workers that want many mails take
-// turns. The deadline of a code counts from now
-// (D4). A mail that has become void is dropped. A request of a closed campaign ends if its
-// code never started. A mail that was interrupted three times counts as mailed. A mail
-// waits if somebody holds its code, or if its space is left alone.
+// turns. The deadline of a code counts from now (D4). A mail that has become void is
+// dropped. A request of a closed campaign ends if its code never started. A mail that was
+// interrupted three times counts as mailed. A mail waits if somebody holds its code, or if
+// its space is left alone.
 func (db *DB) StartMail(ctx context.Context, t Window) (Start, error) {
 	var start Start
 	if t.Front == nil {
