@@ -407,7 +407,7 @@ CREATE INDEX held_waiting ON held (campaign_id, not_before) WHERE not_before IS 
 -- Tells until when a space is not invited again at an address (D16). That is two days after the latest invitation there, of
 -- any of its requests. Null: it may be at once.
 CREATE FUNCTION invited_until(space bigint, address text) RETURNS timestamptz LANGUAGE sql VOLATILE
-    SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off AS $$
+    SET enable_seqscan = off SET enable_bitmapscan = off AS $$
     SELECT max(c.started_at) + interval '2 days' FROM request r, LATERAL (
         SELECT c.started_at FROM code c
         WHERE c.request_id = r.id AND c.purpose = 'identify' AND c.email_key = address AND c.mailed_at IS NOT NULL
@@ -543,7 +543,7 @@ COMMENT ON COLUMN key.given_up_at IS 'When its codes were reissued. It makes no 
 -- known. So the function looks at the first hundred mails of each lane since then, by the index, whatever the statistics
 -- say.
 CREATE FUNCTION key_is_waited_for(k key) RETURNS boolean LANGUAGE sql STABLE
-    SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
     SELECT EXISTS (
         SELECT FROM (VALUES ('interactive'), ('bulk')) AS l (lane), LATERAL (
             SELECT o.kind, o.request_id, o.generation FROM obligation o

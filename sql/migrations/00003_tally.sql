@@ -11,7 +11,7 @@
 DO $do$ BEGIN
     EXECUTE format($f$
         CREATE FUNCTION count_new_requests() RETURNS trigger LANGUAGE plpgsql
-            SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+            SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
         DECLARE
             others boolean;
         BEGIN
@@ -62,7 +62,7 @@ BEGIN
     LOOP
         EXECUTE format($f$
             CREATE FUNCTION count_%2$s_requests() RETURNS trigger LANGUAGE plpgsql
-                SET enable_seqscan = off SET jit = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_hashagg = off AS $$
+                SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_hashagg = off AS $$
             BEGIN
                 WITH version AS (%3$s), change AS MATERIALIZED (
                     SELECT id, space_id, batch_id, campaign_id, generation, sum(n) AS requests,
@@ -201,9 +201,9 @@ END $do$;
 
 -- The requests whose deadline has passed and that no sweep has ended yet. In the tally they are as they were, but they
 -- are expired. Each open request that was started has a deadline. If somebody held it at a sweep, it has another one, two
--- seconds later. The planner's estimates are far too high here: neither compiling nor other processes pay.
+-- seconds later. The planner's estimates are far too high here: other processes do not pay.
 CREATE FUNCTION overdue(at timestamptz) RETURNS TABLE (batch_id bigint, campaign_id bigint, is_mailed boolean, is_late boolean) LANGUAGE sql STABLE
-    SET enable_seqscan = off SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
+    SET enable_seqscan = off SET max_parallel_workers_per_gather = 0 AS $$
     SELECT r.batch_id, r.campaign_id, r.mailed_at IS NOT NULL, coalesce(r.bounce = 'late', false)
     FROM (SELECT DISTINCT unnest(d.requests) AS id FROM deadline d WHERE d.at <= overdue.at + interval '2 seconds') AS passed,
          LATERAL (SELECT * FROM request_code r WHERE r.id = passed.id LIMIT 1) AS r -- by the key, whatever the statistics say
