@@ -27,7 +27,9 @@ type entry struct {
 // ByCertificate tells how the space is entered.
 func (e entry) ByCertificate() bool { return e.session == nil }
 
-// inside makes a page of the space: only visitors in the space reach it.
+// inside makes a page of the space: only visitors in the space reach it. A form names
+// the space that it was opened in. Whoever has entered another one since, from another
+// tab or with another certificate, must not change that one instead.
 func (s *Server) inside(p page) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		e, err := s.enter(r)
@@ -39,6 +41,8 @@ func (s *Server) inside(p page) handler {
 			return seeOther(w, r, "/connexion")
 		case err != nil:
 			return err
+		case r.PostForm.Has("space") && r.PostForm.Get("space") != string(e.space.Number):
+			return failure{status: http.StatusConflict}
 		}
 		return p(w, r, e)
 	}

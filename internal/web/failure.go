@@ -81,6 +81,7 @@ type failurePage struct {
 // failureTitles are titles of the page by its status.
 var failureTitles = map[int]string{
 	http.StatusForbidden: "Formulaire refusé", http.StatusNotFound: "Page introuvable", http.StatusTooManyRequests: "Trop d’essais",
+	http.StatusConflict:         "Formulaire d’un autre espace",
 	http.StatusMethodNotAllowed: illegible, http.StatusBadRequest: illegible, http.StatusRequestEntityTooLarge: illegible,
 }
 

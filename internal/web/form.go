@@ -43,7 +43,7 @@ func (s *Server) form(path string, who func(page) handler, f formPage) route {
 		if err != nil {
 			return err
 		}
-		return s.write(w, r, c.status(w), f.name, view{Inside: e.space.Access, Problems: c.problems, Data: data})
+		return s.write(w, r, c.status(w), f.name, view{Inside: e.space.Access, Space: e.space.Number, Problems: c.problems, Data: data})
 	}
 	return route{
 		path: path,

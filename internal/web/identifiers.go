@@ -145,7 +145,7 @@ func (s *Server) writeIdentifiers(w http.ResponseWriter, r *http.Request, space 
 	}
 	v := view{Step: stepIdentifiers, Own: page.Own || page.Opted, Problems: c.problems, Data: page}
 	if page.Own {
-		v.Inside = conversion.AccessCertificate
+		v.Inside, v.Space = conversion.AccessCertificate, space.Number
 	}
 	return s.write(w, r, c.status(w), "identifiers", v)
 }

@@ -53,13 +53,14 @@ func (s site) HelpLines() [][]textRun {
 
 // A view is the data of a template.
 type view struct {
-	Title    string            // "" for the template's own title
-	Step     int               // 1 to 4, 0 outside the four steps (R33)
-	Own      bool              // the sheet's steps, from inside the space, instead of the batch's
-	Either   bool              // nobody knows which of the two steps
-	Inside   conversion.Access // the entry of the space that the page is in, "" outside
-	Signed   conversion.Access // the browser's entry to a space, on any page; filled in by write
-	Problems problems          // shown on top, and in the title
+	Title    string                      // "" for the template's own title
+	Step     int                         // 1 to 4, 0 outside the four steps (R33)
+	Own      bool                        // the sheet's steps, from inside the space, instead of the batch's
+	Either   bool                        // nobody knows which of the two steps
+	Inside   conversion.Access           // the entry of the space that the page is in, "" outside
+	Space    conversion.SubscriberNumber // the space that the page's form serves, "" outside
+	Signed   conversion.Access           // the browser's entry to a space, on any page; filled in by write
+	Problems problems                    // shown on top, and in the title
 	Data     any
 	Site     site // filled in by write
 }
