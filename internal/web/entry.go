@@ -60,18 +60,36 @@ func (s *Server) withCertificate(p page) handler {
 }
 
 // withPassword makes a page of a space entered by password. A change of the password
-// elsewhere may end the session meanwhile.
+// elsewhere may end the session meanwhile. Forms work one after the other: of a double
+// click, the second one knows what the first one did.
 func (s *Server) withPassword(p page) handler {
 	return s.inside(func(w http.ResponseWriter, r *http.Request, e entry) error {
 		if e.ByCertificate() {
 			return failure{status: http.StatusNotFound}
 		}
-		err := p(w, r, e)
+		err := s.inTurn(r, e, func(e entry) error { return p(w, r, e) })
 		if errors.Is(err, conversion.ErrNotFound) {
 			return seeOther(w, r, "/connexion")
 		}
 		return err
 	})
+}
+
+// inTurn runs f for a visitor in a password space, for a form after those before it. It
+// returns conversion.ErrNotFound if one of these has ended the session.
+func (s *Server) inTurn(r *http.Request, e entry, f func(entry) error) error {
+	if r.Method != http.MethodPost {
+		return f(e)
+	}
+	unlock, _, err := s.turns.Lock(r.Context(), turn{space: e.id})
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if e, err = s.bySession(r); err != nil {
+		return err
+	}
+	return f(e)
 }
 
 // enter finds the space of a visitor. A session comes first: a visitor who shows a

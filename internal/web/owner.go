@@ -57,7 +57,11 @@ func (s *Server) byOwner(r *http.Request, e entry, what sql.Refusal, f func() er
 	if err != nil {
 		return err
 	}
-	return cmp.Or(s.noteRefused(r.Context(), email, what), corrected("current", "Ce n’est pas votre mot de passe actuel."))
+	wrong := "Ce n’est pas votre mot de passe actuel."
+	if what == sql.RefusedChange { // the first of two clicks has changed it
+		wrong += " Si vous venez d’envoyer ce formulaire, il est déjà modifié."
+	}
+	return cmp.Or(s.noteRefused(r.Context(), email, what), corrected("current", wrong))
 }
 
 // ownIdentifier asks for another identifier, or for the code that one waits for.
@@ -128,8 +132,12 @@ func parseIdentifier(form url.Values, current string) (conversion.Email, problem
 
 const identifierRefused = "Ce code ne confirme pas cette adresse. Vérifiez-le\u00a0: utilisez celui du courriel le plus récent, dans son délai."
 
-// proveIdentifier takes the code. It ends all sessions but this one.
+// proveIdentifier takes the code. It ends all sessions but this one. The same form again
+// changes nothing, and gets the same page.
 func (s *Server) proveIdentifier(w http.ResponseWriter, r *http.Request, e entry) error {
+	if repeats(e.session.Email, parse(new(problems), r.PostForm, "pending", conversion.ParseEmail)) {
+		return s.identifierChanged(w, r, e.session.Email, e)
+	}
 	email, err := s.cfg.DB.PendingIdentifier(r.Context(), *e.session)
 	if errors.Is(err, conversion.ErrNotFound) {
 		return corrected("new_email", "Aucun code n’est attendu, ou son délai est dépassé. Choisissez à nouveau votre adresse.")
@@ -159,7 +167,11 @@ func (s *Server) proveIdentifier(w http.ResponseWriter, r *http.Request, e entry
 		return delayed("code", err)
 	}
 	s.remember(w, r, email)
-	return s.write(w, r, http.StatusOK, "owner_identifier", view{Inside: e.space.Access, Data: ownerPage{Email: email.String(), Done: true}})
+	return s.identifierChanged(w, r, email.String(), e)
+}
+
+func (s *Server) identifierChanged(w http.ResponseWriter, r *http.Request, email string, e entry) error {
+	return s.write(w, r, http.StatusOK, "owner_identifier", view{Inside: e.space.Access, Data: ownerPage{Email: email, Done: true}})
 }
 
 // ownQuestion asks for another trust question.

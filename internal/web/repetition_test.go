@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -96,6 +98,38 @@ func TestOtherFormsRepeated(t *testing.T) {
 	page := s.visitor("192.0.2.3").submit("/nouveau-mot-de-passe", renewal).expect(t, http.StatusUnprocessableEntity, resetRefused)
 	if set := page.header.Values("Set-Cookie"); set != nil {
 		t.Errorf("a used code sets the cookies %q", set)
+	}
+}
+
+// The forms of a password space, twice: by a double click, or as the first answer was
+// lost. The second answer does not tell that nothing was done.
+func TestOwnerFormsRepeated(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.switched(sqltest.Invitation{Contact: "old@a.example"})
+	v := s.visitor("192.0.2.1")
+	v.connect("old@a.example").leadsTo(t, "/espace")
+	v.submit("/espace/identifiant", move("new@a.example", password)).leadsTo(t, "/espace/identifiant")
+	code := s.proof("new@a.example", s.db.MailIdentifier(t, s.keys, "new@a.example"))
+	proof := url.Values{"code": {code.Get("code")}, "pending": {v.get("/espace/identifiant").field("pending")}}
+	s.together(3, func(int) {
+		v.submit("/espace/identifiant", proof).expect(t, http.StatusOK, "Votre identifiant est modifié", "new@a.example")
+	})
+	s.unchanged(func() {
+		v.submit("/espace/identifiant", proof).expect(t, http.StatusOK, "Votre identifiant est modifié", "new@a.example")
+		proof.Set("pending", "old@a.example")
+		v.submit("/espace/identifiant", proof).expect(t, http.StatusUnprocessableEntity, "Aucun code n’est attendu")
+	})
+
+	statuses := make([]int, 3)
+	s.together(3, func(i int) {
+		page := v.submit("/espace/mot-de-passe", change(password, "Another9Secret"))
+		if statuses[i] = page.status; page.status != http.StatusOK {
+			page.expect(t, http.StatusUnprocessableEntity, "Si vous venez d’envoyer ce formulaire, il est déjà modifié.")
+		}
+	})
+	if slices.Sort(statuses); !slices.Equal(statuses, []int{200, 422, 422}) {
+		t.Errorf("one change is answered by %v", statuses)
 	}
 }
 
