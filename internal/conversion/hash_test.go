@@ -30,7 +30,8 @@ func TestHash(t *testing.T) {
 	}
 }
 
-// D6: a password typed on a keyboard that decomposes accents is the same.
+// D6: a password typed on a keyboard that decomposes accents, or types another space, is
+// the same.
 func TestHashNormalises(t *testing.T) {
 	password, err := ParsePassword("cheval blessé et guéri", ProfileCNIL, "")
 	if err != nil {
@@ -39,6 +40,11 @@ func TestHashNormalises(t *testing.T) {
 	hash := password.Hash()
 	if !hash.MatchesPassword("cheval blesse\u0301 et gue\u0301ri") {
 		t.Error("the decomposed spelling does not match")
+	}
+	for _, blank := range []string{"\u00a0", "\u202f", "\u3000"} { // Option+space on macOS, for one
+		if !hash.MatchesPassword(strings.ReplaceAll("cheval blessé et guéri", " ", blank)) {
+			t.Errorf("the spelling with %q for a space does not match", blank)
+		}
 	}
 	if hash.MatchesPassword("cheval blesse et gueri") {
 		t.Error("the spelling without accents matches")

@@ -61,8 +61,13 @@ func ParsePassword(s string, profile PasswordProfile, number SubscriberNumber) (
 	return Password{s}, nil
 }
 
-// normalPassword makes equal what different keyboards type for the same text.
-func normalPassword(s string) string { return norm.NFC.String(s) }
+// normalPassword makes equal what different keyboards type for the same text: accents in
+// one piece or two, and a space whichever key is held beside it.
+func normalPassword(s string) string { return norm.NFC.String(typedSpaces.Replace(s)) }
+
+// typedSpaces are what keyboards type for a space: macOS and bépo a no-break one with
+// Option or Shift, bépo a narrow one, those for Chinese and Japanese a wide one.
+var typedSpaces = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u3000", " ")
 
 // String hides the password.
 func (p Password) String() string { return "[password]" }
