@@ -137,11 +137,11 @@ func (s *Server) showDisconnected(w http.ResponseWriter, r *http.Request) error 
 }
 
 // connectionGuard bounds the search for the password of an address. A browser that the
-// address knows has a bucket of its own, which nobody else can fill.
+// address knows has a bucket of its own alone, which nobody else can fill: not even
+// neighbours on its line.
 func (s *Server) connectionGuard(r *http.Request, email conversion.Email) admission.Guard {
-	client := s.client(r)
 	if browser := s.knownBrowser(r, email); browser != "" {
-		return admission.Own(s.limiter.ByClient("connection", client), s.limiter.Bucket(admission.PerAddress, "connection browser", browser))
+		return admission.Own(s.limiter.Bucket(admission.PerAddress, "connection browser", browser))
 	}
-	return s.limiter.Stranger("connection", client, email, admission.StrangersPasswords)
+	return s.limiter.Stranger("connection", s.client(r), email, admission.StrangersPasswords)
 }

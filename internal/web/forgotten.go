@@ -108,13 +108,12 @@ func (s *Server) answered(ctx context.Context, asked forgotten) (owner sql.Ident
 var resetMails = sql.Limit{Burst: 5, Every: 15 * time.Minute}
 
 // forgottenGuards count every attempt on one address, right and wrong alike. The page
-// tells when the first is full. The other is of all strangers together or of one known
-// browser; the page does not tell of it.
+// tells when the first is full. The other is of all strangers together; the page does not
+// tell of it. Both of a known browser are its own: no neighbour on its line fills them.
 func (s *Server) forgottenGuards(r *http.Request, email conversion.Email) (told, untold admission.Guard) {
-	client := s.client(r)
 	if browser := s.knownBrowser(r, email); browser != "" {
-		return admission.Own(s.limiter.ByAddress("forgotten", client, email)...),
+		return admission.Own(s.limiter.Bucket(admission.PerAddress, "forgotten browser told", browser)),
 			admission.Own(s.limiter.Bucket(admission.StrangersAnswers, "forgotten browser", browser))
 	}
-	return s.limiter.Stranger("forgotten", client, email, admission.StrangersAnswers).Split()
+	return s.limiter.Stranger("forgotten", s.client(r), email, admission.StrangersAnswers).Split()
 }

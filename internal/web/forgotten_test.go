@@ -192,8 +192,9 @@ func TestForgottenFromOneNetwork(t *testing.T) {
 	})
 }
 
-// R31: a visitor at a known browser asks there although a stranger on the same network
-// has used its share up.
+// R31: a visitor at a known browser asks there although strangers on the same network
+// have used up its share, and what its line has at all addresses. Such a browser waits
+// for its own attempts alone, wherever it goes.
 func TestForgottenBesideStranger(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -202,11 +203,18 @@ func TestForgottenBesideStranger(t *testing.T) {
 	known.connect("owner@a.example").leadsTo(t, "/espace")
 	s.db.Freeze(t, time.Now())
 	s.fill(10, 150*time.Minute, "forgotten share", "192.0.2.1/32", "owner@a.example")
+	s.fill(60, 5*time.Second, "forgotten client", "192.0.2.1/32")
 	s.visitor("192.0.2.1").submit("/mot-de-passe-oublie", trust("owner@a.example")).expect(t, http.StatusTooManyRequests, slowDown)
 	known.submit("/mot-de-passe-oublie", trust("owner@a.example")).expect(t, http.StatusOK, perhaps)
 	if n := s.resets(); n != "1" {
 		t.Errorf("%s mails asked for, want 1", n)
 	}
+	for i := range 9 {
+		known.addr = network(i)
+		known.submit("/mot-de-passe-oublie", with(trust("owner@a.example"), "answer", "no")).expect(t, http.StatusOK, perhaps)
+	}
+	known.addr = network(9)
+	known.submit("/mot-de-passe-oublie", trust("owner@a.example")).expect(t, http.StatusTooManyRequests, slowDown, "Attendez 3 minutes")
 }
 
 // R31: twenty answers tried from many networks are the limit of strangers, and the page
