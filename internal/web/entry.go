@@ -49,11 +49,11 @@ func (s *Server) inside(p page) handler {
 }
 
 // withCertificate makes a page of a space entered by certificate. Other visitors learn
-// that their space is switched already.
+// which space they are in, that it is switched already, and the way into another one.
 func (s *Server) withCertificate(p page) handler {
 	return s.inside(func(w http.ResponseWriter, r *http.Request, e entry) error {
 		if !e.ByCertificate() {
-			return s.write(w, r, http.StatusForbidden, "activation_already", view{Inside: e.space.Access})
+			return s.write(w, r, http.StatusForbidden, "activation_already", view{Inside: e.space.Access, Data: e.page()})
 		}
 		return p(w, r, e)
 	})

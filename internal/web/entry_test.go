@@ -39,6 +39,9 @@ func TestSessionBesideCertificate(t *testing.T) {
 		client.Jar = jar
 		c.send(client, "/connexion", url.Values{"email": {"fini@a.example"}, "password": {password}}).expect(t, http.StatusOK, string(switched.Number), "Me déconnecter")
 		c.visit(client, "/espace/coordonnees").expect(t, http.StatusOK, "fini@a.example")
+		// A link of the certificate's space, followed from another tab, tells of which space it speaks.
+		checkHTML(t, "option", c.visit(client, "/espace/option").
+			expect(t, http.StatusForbidden, "déjà sans certificat", "l’espace n° "+string(switched.Number), "Accéder avec mon certificat"))
 		c.visit(client, "/certificat").expect(t, test.status, test.after)
 		c.visit(client, "/espace").expect(t, http.StatusOK, string(test.number))
 	}
