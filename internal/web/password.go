@@ -131,7 +131,8 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, e entry)
 	var wrong problems
 	wrong.requireCurrent(r.PostForm)
 	password, more := parseNewPassword(r.PostForm, s.cfg.Profile, e.space.Number)
-	if len(more) == 0 && r.PostForm.Get("password") == r.PostForm.Get("current") {
+	current, _ := conversion.ParsePassword(r.PostForm.Get("current"), s.cfg.Profile, e.space.Number)
+	if len(more) == 0 && password == current {
 		more.add("password", "choisissez un mot de passe différent de l’actuel")
 	}
 	if wrong = append(wrong, more...); len(wrong) > 0 {

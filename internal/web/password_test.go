@@ -302,5 +302,8 @@ func TestRenewalCNIL(t *testing.T) {
 	v.get("/nouveau-mot-de-passe").expect(t, http.StatusOK, "De 12 à 64 caractères")
 	v.submit("/nouveau-mot-de-passe", newPassword(proof, "Kolibri47")).expect(t, http.StatusUnprocessableEntity, "12 caractères au minimum")
 	v.submit("/nouveau-mot-de-passe", newPassword(proof, "mûre, forêt & 7 étés")).expect(t, http.StatusOK)
-	v.submit("/connexion", login("contact@a.example", "mu\u0302re, fore\u0302t & 7 e\u0301te\u0301s")).leadsTo(t, "/espace") // as another keyboard types it
+	const elsewhere = "mu\u0302re,\u00a0fore\u0302t & 7 e\u0301te\u0301s" // as another keyboard types it
+	v.submit("/connexion", login("contact@a.example", elsewhere)).leadsTo(t, "/espace")
+	v.submit("/espace/mot-de-passe", change(elsewhere, "mûre, forêt & 7 étés")).
+		expect(t, http.StatusUnprocessableEntity, "Choisissez un mot de passe différent de l’actuel.")
 }
