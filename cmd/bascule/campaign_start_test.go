@@ -23,11 +23,12 @@ func TestBrakeDuringStart(t *testing.T) {
 	}
 	var o *operator
 	var meanwhile sync.Once
-	pages := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	pages := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		meanwhile.Do(func() { o.run("campaign", "set", "spring", "--per-day", "7") })
 	}))
 	t.Cleanup(pages.Close)
-	o = newOperator(t, "DATABASE_URL="+sqltest.As(t, sqltest.Open(t).URL, sqltest.Application), "SECRET_KEY="+storyKey, "PUBLIC_URL="+pages.URL)
+	o = newOperator(t, "DATABASE_URL="+sqltest.As(t, sqltest.Open(t).URL, sqltest.Application), "SECRET_KEY="+storyKey, "PUBLIC_URL=http://"+pages.Listener.Addr().String())
+	pages.Start()
 	o.run("import", list, "--campaign", "spring")
 	l := ask[terminal.Campaign](o, "campaign", "start", "spring", "--pilot", "3", "--anyway", "a rehearsal")
 	if l.State != sql.CampaignRunning || l.PerDay != 7 || l.Pilot != 3 {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -86,6 +87,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 // finished.
 func TestClosedTerminal(t *testing.T) {
 	t.Parallel()
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // the child would ignore it as we do under nohup
 	s, listen := startPages(t)
 	client := beginForm(t, listen)
 	for range 2 {
