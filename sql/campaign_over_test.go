@@ -27,7 +27,7 @@ func TestEndedWhileImporting(t *testing.T) {
 			tx := d.holdImports()
 			var both sync.WaitGroup
 			both.Go(func() { d.held("spring", row("000002", "b@duvallon.example")) })
-			d.must(d.untilSoMany(1, func() bool { return false }))
+			d.waiting(1)
 			ended := make(chan int64, 1)
 			both.Go(func() {
 				n, err := end(d.DB.DB, d.ctx, "spring", "", "admin")
@@ -82,7 +82,7 @@ func TestStartedWhileImported(t *testing.T) {
 					t.Errorf("the campaign is %q for the import, error %v", result.State, err)
 				}
 			})
-			d.must(d.untilSoMany(1, func() bool { return false }))
+			d.waiting(1)
 			both.Go(func() {
 				if err := c.move(d); err != nil {
 					t.Error(err)

@@ -17,14 +17,14 @@ func TestCorrectionAfterImport(t *testing.T) {
 	tx := d.holdImports()
 	var both sync.WaitGroup
 	both.Go(func() { d.held("spring", row("000001", "a@duvallon.example", serial("02"), holder("Anne Noël"))) })
-	d.must(d.untilSoMany(1, func() bool { return false }))
+	d.waiting(1)
 	var verdict sql.Verdict
 	both.Go(func() {
 		var err error
 		verdict, _, err = d.Correct(d.ctx, sql.Correction{Number: "000001", Email: sqltest.Email(t, "b@duvallon.example"), Reason: "call 12", Actor: "admin", Keys: d.keys})
 		d.must(err)
 	})
-	d.must(d.untilSoMany(2, func() bool { return false }))
+	d.waiting(2)
 	d.must(tx.Rollback())
 	both.Wait()
 	if got := d.Text(t, `SELECT concat_ws(' ', contact_email, serial, holder) FROM space`); got != "b@duvallon.example 02 Anne Noël" || verdict.Kind != "accepted" {

@@ -223,7 +223,7 @@ func TestFourEyesWhileImporting(t *testing.T) {
 	tx := d.holdImports()
 	var both sync.WaitGroup
 	both.Go(func() { d.held("spring", rows(3)...) })
-	d.must(d.untilSoMany(1, func() bool { return false }))
+	d.waiting(1)
 	started := make(chan error, 1)
 	both.Go(func() { started <- d.StartCampaign(d.ctx, "spring", sql.CampaignSettings{}, "", "admin") })
 	d.must(d.untilSoMany(2, func() bool { return len(started) > 0 }))
