@@ -6,7 +6,8 @@
 // base64 or quoted-printable; RFC 5965 complaints, and Microsoft's; and the plain texts of
 // Exim, qmail, sendmail, hMailServer, Exchange and others.
 //
-// If a code and a text disagree, the code counts, unless the text blames us. A failure
+// If a code and a text disagree, the code counts, unless it blames the address and the text
+// something else: servers give 5.1.1 to a full mailbox, and 5.2.0 to spam. A failure
 // without a known reason is [conversion.BouncePolicy]. The person is invited again then:
 // one mail too many does less harm than a person left out.
 package bounce

@@ -101,10 +101,16 @@ func TestFailure(t *testing.T) {
 		want         conversion.Bounce
 	}{
 		{"5.1.0", "", gone}, {"5.1.1", "", gone}, {"5.1.2", "", gone}, {"5.1.3", "", gone}, {"5.1.6", "", gone}, {"5.1.10", "", gone},
-		{"5.1.7", "", policy}, {"5.1.8", "", policy}, {"5.1.20", "", policy}, {"5.1.90", "you've reached your daily limit", policy}, {"5.1.1", "mailbox full", gone},
+		{"5.1.7", "", policy}, {"5.1.8", "", policy}, {"5.1.20", "", policy}, {"5.1.90", "you've reached your daily limit", policy}, {"5.1.1", "mailbox full", policy},
 		{"5.1.0", "554 5.1.0 Sender denied", policy}, {"5.1.0", "550 Sender address rejected: User unknown in local recipient table", policy}, {"5.1.0", "Domain x.example does not accept mail (nullMX)", gone},
 		{"5.1.0", "5.1.0 - Unknown address error ('550', ['<anne@x.example>... Relaying denied'])", policy}, {"5.1.0", "5.1.0 - Unknown address error ('550', ['There is no such active account.'])", gone},
 		{"5.2.1", "The user you are trying to contact is receiving mail at a rate that prevents additional messages from being delivered.", policy},
+		{"5.1.1", "552 5.1.1 Boite du destinataire pleine. Recipient overquota.", policy}, {"5.1.1", "user over quota. (#5.1.1)", policy},
+		{"5.1.1", "550 5.1.1 Recipient address rejected: undeliverable address: host mx.x.example said: 554 Client host blocked using x.example", policy},
+		{"5.1.1", "550 5.1.1 Recipient address rejected: x.example", gone}, {"5.1.1", "550 5.1.1 unknown user, see https://x.example/antispam", gone},
+		{"5.1.0", "554 5.1.0 Message rejected due to spam content", policy}, {"5.1.0", "501 5.1.0 Emetteur invalide. Invalid Sender.", policy}, {"5.1.1", "550 5.1.1 Sender verify failed", policy},
+		{"5.2.1", "550 5.2.1 Content Filter agent quarantined this message", policy}, {"5.2.1", "550 5.2.1 This mailbox is temporarily locked", policy},
+		{"5.2.1", "550 5.2.1 The email account that you tried to reach is inactive.", gone},
 		{"5.2.1", "", gone}, {"5.2.2", "", policy}, {"4.2.2", "", policy}, {"5.2.2", "no such user", policy}, {"5.2.0", "", policy}, {"5.2.3", "", policy},
 		{"5.2.0", "no such user", gone}, {"5.3.0", "User unknown", gone}, {"5.3.4", "", policy}, {"5.5.0", "mailbox unavailable", policy},
 		{"5.7.1", "user unknown", policy}, {"4.7.0", "greylisted", policy}, {"5.7.26", "", policy}, {"5.6.0", "", policy},
@@ -170,11 +176,12 @@ func TestWords(t *testing.T) {
 func TestRecipient(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[string]conversion.Bounce{
-		"Action: delivered\nStatus: 5.1.1\n":                                             "",
-		"Action: relayed\nStatus: 4.0.0\n":                                               "",
-		"Action: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 550 5.1.1 no such user\n": conversion.BouncePolicy,
-		"Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 5.1.1 over quota\n":   conversion.BounceGone,
-		"Action: faild\nStatus: 5.1.1\n":                                                 conversion.BounceGone,
+		"Action: delivered\nStatus: 5.1.1\n":                                                                                               "",
+		"Action: relayed\nStatus: 4.0.0\n":                                                                                                 "",
+		"Action: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 550 5.1.1 no such user\n":                                                   conversion.BouncePolicy,
+		"Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 5.1.1 over quota\n":                                                     conversion.BouncePolicy,
+		"Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 5.1.1 no mail for you\n":                                                conversion.BounceGone,
+		"Action: faild\nStatus: 5.1.1\n":                                                                                                   conversion.BounceGone,
 		"Action: failed\nStatus: 5.1.0\nDiagnostic-Code: smtp; 5.1.0 - Unknown address error 550-'5.7.1 blocked' (delivery attempts: 0)\n": conversion.BouncePolicy,
 		"Action: failed\nStatus: 5.1.0\nDiagnostic-Code: smtp; 5.1.0 - Unknown address error 550-'5.1.1 unknown' (delivery attempts: 0)\n": conversion.BounceGone,
 		"Status: 2.1.5\n": "",

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"bascule/internal/conversion"
+	"bascule/internal/refusal"
 )
 
 // reported is the class of a delivery status (RFC 3464) of a mail to one address, if that
@@ -141,8 +142,8 @@ func vague(code string) bool {
 }
 
 // failure is the class of a failure, by its enhanced code ("" if there is none) and its
-// words. A code that blames the mailbox, the policy or the queue counts. Otherwise the
-// words do.
+// words. A code that blames a full mailbox, the policy or the queue counts. One that blames
+// the address counts unless the words name another reason. Otherwise the words do.
 func failure(code, said string) conversion.Bounce {
 	_, kind, _ := strings.Cut(code, ".") // subject and detail
 	subject, _, _ := strings.Cut(kind, ".")
@@ -155,9 +156,11 @@ func failure(code, said string) conversion.Bounce {
 		return conversion.BounceLate
 	case kind == "1.7", kind == "1.8", kind == "1.20", kind == "1.90": // about the sender, that is us
 		return conversion.BouncePolicy
-	case (code == "5.1.0" || code == "5.2.1") && tell("us", plain(said)):
-		return conversion.BouncePolicy
 	case subject == "1", code == "5.2.1":
+		switch refusal.Of(said) {
+		case refusal.Full, refusal.Us, refusal.Content:
+			return conversion.BouncePolicy
+		}
 		return conversion.BounceGone
 	}
 	if class := spoken(said); class != "" {

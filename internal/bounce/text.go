@@ -7,13 +7,10 @@ import (
 	"io"
 	"mime"
 	"regexp"
-	"strings"
 	"sync"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"bascule/internal/conversion"
+	"bascule/internal/refusal"
 )
 
 // textual is the class of a mail that is no standard report. It is a failure only if a
@@ -24,8 +21,8 @@ func textual(m *entity) conversion.Bounce {
 	if !bySystem(m, text) {
 		return ""
 	}
-	said := plain(quoteless(text))
-	all := plain(decoded(m.header.get("subject"))) + "\n" + said
+	said := refusal.Plain(quoteless(text))
+	all := refusal.Plain(decoded(m.header.get("subject"))) + "\n" + said
 	switch {
 	case statusLines().MatchString(text): // a report that lost its form
 		return reported([]byte(text), text, "")
@@ -33,7 +30,7 @@ func textual(m *entity) conversion.Bounce {
 		return conversion.BounceLate
 	case m.header.get("x-failed-recipients") == "" && !tell("failed", all):
 		return ""
-	case tell("challenge", all) && enhanced(said) == "" && !reply().MatchString(said):
+	case tell("challenge", all) && enhanced(said) == "" && !refusal.HasReply(said):
 		return ""
 	}
 	return failure(cmp.Or(exact(said), enhanced(said)), said)
@@ -44,8 +41,8 @@ func bySystem(m *entity, text string) bool {
 	if m.header.get("x-failed-recipients") != "" {
 		return true
 	}
-	from := plain(decoded(m.header.get("from")))
-	return tell("daemon", from) || m.header.get("return-path") == "<>" && tell("banner", plain(text))
+	from := refusal.Plain(decoded(m.header.get("from")))
+	return tell("daemon", from) || m.header.get("return-path") == "<>" && tell("banner", refusal.Plain(text))
 }
 
 var encodedWords = mime.WordDecoder{CharsetReader: func(charset string, in io.Reader) (io.Reader, error) {
@@ -61,21 +58,6 @@ func decoded(value string) string {
 	return value
 }
 
-// plain is a text as the phrases have it: in lower case, without accents, which many
-// systems leave out, with plain apostrophes, and with one blank between its words.
-func plain(text string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case r == '’':
-			return '\''
-		case unicode.Is(unicode.Mn, r):
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, norm.NFD.String(text))
-	return strings.Join(strings.Fields(text), " ")
-}
-
 // quoteless is the text before the mail that it returns, or all of it if nothing is
 // before. That mail is ours and could say anything.
 func quoteless(text string) string {
@@ -87,40 +69,22 @@ func quoteless(text string) string {
 
 // spoken is the class that words tell; "" if they tell none.
 func spoken(said string) conversion.Bounce {
-	said = plain(said)
-	switch {
-	case tell("full", said):
-		return conversion.BouncePolicy
-	case tell("gaveUp", said):
+	switch refusal.Of(said) {
+	case refusal.GaveUp, refusal.Now:
 		return conversion.BounceLate
-	case tell("us", said): // what it calls unknown is our address or host
-		return conversion.BouncePolicy
-	case reply().MatchString(said) && reply().FindStringSubmatch(said)[1] == "4":
-		return conversion.BounceLate
-	case tell("gone", said):
+	case refusal.Gone:
 		return conversion.BounceGone
-	case tell("policy", said):
-		return conversion.BouncePolicy
+	case refusal.Nothing:
+		return ""
 	}
-	return ""
+	return conversion.BouncePolicy
 }
 
 //go:embed phrases.txt
 var phraseList string
 
-// phrases are the phrases of mail systems, by the name of what they tell. They are compiled
-// once, at the first use: most commands read no bounce.
-var phrases = sync.OnceValue(func() map[string]*regexp.Regexp {
-	compiled := make(map[string]*regexp.Regexp)
-	for section := range strings.SplitSeq(phraseList, "\n\n[") {
-		name, list, _ := strings.Cut(strings.TrimSpace(section), "]\n") // the first one is a comment
-		compiled[name] = regexp.MustCompile(`(?:` + strings.ReplaceAll(list, "\n", "|") + `)`)
-	}
-	return compiled
-})
-
 // tell says whether a plain text has one of the phrases of a name.
-func tell(name, said string) bool { return phrases()[name].MatchString(said) }
+var tell = refusal.Phrases(phraseList)
 
 // atFirstUse compiles a pattern once: no other command waits for it when it starts.
 func atFirstUse(pattern string) func() *regexp.Regexp {
@@ -128,7 +92,6 @@ func atFirstUse(pattern string) func() *regexp.Regexp {
 }
 
 var (
-	reply       = atFirstUse(`(?:^|[\s:])([45])\d\d[ -]`)
 	statusLines = atFirstUse(`(?im)^[ >]*action:\s*[a-z]+.*(?:\r?\n.*){0,6}^[ >]*status:\s*[245]\.|^[ >]*status:\s*[245]\..*(?:\r?\n.*){0,6}^[ >]*action:\s*[a-z]`)
 	original    = atFirstUse(`(?im)^[-=\s]*(?:this is a copy of|below this line is a copy|original message|here is your|message d'origine|unsent message|returned message|included is a copy|----- (?:original|message) )`)
 )

@@ -29,7 +29,7 @@ var layers = map[string]int{
 	"sql": 2, "queue": 2, "internal/mail": 2, "internal/smtp": 2, "internal/recap": 2, "internal/report": 2, "internal/bounce": 2, "internal/devenv": 2, "internal/certificate": 2,
 	"internal/assistance": 2,
 
-	"internal/conversion": 1, "internal/atomicfile": 1, "internal/workbook": 1, "importer/spill": 1,
+	"internal/conversion": 1, "internal/refusal": 1, "internal/atomicfile": 1, "internal/workbook": 1, "importer/spill": 1,
 
 	"internal/text": 0,
 }

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strings"
-	"sync"
+
+	"bascule/internal/refusal"
 )
 
 // Kind is the fate of one message, and so whose fault it is (D11).
@@ -107,7 +107,8 @@ func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.String()) }
 //   - 5.1.7, 5.1.8 and Microsoft's 5.1.20 and 5.1.90 (our quota of a day) name the
 //     sender, that is us, though they stand in the family X.1.x: Unclear. A sender
 //     domain missing from DNS for an hour must not make a whole batch undeliverable.
-//     So do the words "sender rejected" beside another code: see [blamesSender].
+//   - Servers give the code of a bad address to other reasons, too, and name them: see
+//     [byWords].
 //   - A reply that no rule knows (1xx, 3xx at the dot, 2xx in place of 354)
 //     leaves us out of step with the relay: in doubt after the dot, else not sent.
 func classify(stage Stage, code int, enhanced string) Kind {
@@ -146,15 +147,19 @@ func aboutRecipient(enhanced string) bool {
 	return strings.HasPrefix(enhanced, "5.1.")
 }
 
-// senderRefused finds the words of a refusal of our own address: Postfix gives 5.1.0 to a
-// sender that it does not know, and tells so at RCPT.
-var senderRefused = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\bsender (?:address )?(?:rejected|refused|denied|blocked|unknown|verif)`)
-})
-
-// blamesSender tells whether a refusal at a person's turn is about our own address. The words
-// are those of an [Outcome], so an address that holds such words does not count.
-func blamesSender(words string) bool { return senderRefused().MatchString(words) }
+// byWords is the kind of a refusal by the code of a bad address, once its words are heard: the
+// mailbox may be full, or the mail or its sender not liked. 5.2.0 tells of no reason at all,
+// and Orange gives it to spam. An address does not count as words: they are without.
+func byWords(enhanced, words string) Kind {
+	reason := refusal.Of(words)
+	switch {
+	case reason == refusal.Full:
+		return Later
+	case reason == refusal.Us, reason == refusal.Content, reason == refusal.Policy && enhanced == "5.2.0":
+		return Unclear
+	}
+	return Person
+}
 
 // brokenOff is the outcome of a message whose dialogue ended before the relay answered.
 func brokenOff(stage Stage, err error) Outcome {

@@ -189,6 +189,20 @@ func TestReadEnhanced(t *testing.T) {
 		// Relays judge our address, too, and tell so at RCPT. The words say whose it is
 		// where the code does not.
 		"550 5.1.0 <a@b.example>: Sender address rejected: User unknown in virtual mailbox table": {Kind: Unclear, Enhanced: "5.1.0", Text: "[e-mail] Sender address rejected: User unknown in virtual mailbox table"},
+		"550 5.1.0 Emetteur invalide. Invalid Sender. OFR_405":                                    {Kind: Unclear, Enhanced: "5.1.0", Text: "Emetteur invalide. Invalid Sender. OFR_405"},
+		"550 5.1.1 unroutable sender address":                                                     {Kind: Unclear, Enhanced: "5.1.1", Text: "unroutable sender address"},
+		"550 5.1.1 Relaying denied":                                                               {Kind: Unclear, Enhanced: "5.1.1", Text: "Relaying denied"},
+
+		// Nor is a mailbox gone that is full or busy, or one whose server takes us for spam.
+		"552 5.1.1 Boite du destinataire pleine. Recipient overquota. OFR_417": {Kind: Later, Code: 552, Enhanced: "5.1.1", Text: "Boite du destinataire pleine. Recipient overquota. OFR_417"},
+		"550 user over quota. (#5.1.1)":                                        {Kind: Later, Enhanced: "5.1.1", Text: "user over quota. (#5.1.1)"},
+		"550 5.2.1 is receiving mail at a rate that prevents more":             {Kind: Later, Enhanced: "5.2.1", Text: "is receiving mail at a rate that prevents more"},
+		"550 5.2.0 Mail rejete. Mail rejected. ofr_506 [506]":                  {Kind: Unclear, Enhanced: "5.2.0", Text: "Mail rejete. Mail rejected. ofr_506 [506]"},
+		"554 5.1.0 Message rejected due to spam":                               {Kind: Unclear, Code: 554, Enhanced: "5.1.0", Text: "Message rejected due to spam"},
+		"550 5.1.1 unknown user, see x.example/antispam":                       {Kind: Person, Enhanced: "5.1.1", Text: "unknown user, see x.example/antispam"},
+		"550 5.1.0 Address rejected.":                                          {Kind: Person, Enhanced: "5.1.0", Text: "Address rejected."},
+		"550 5.1.1 <full.mailbox.is.full@b.example> unknown":                   {Kind: Person, Enhanced: "5.1.1", Text: "[e-mail] unknown"},
+
 		"554 5.1.0 Sender denied":                                           {Kind: Unclear, Code: 554, Enhanced: "5.1.0", Text: "Sender denied"},
 		"550 5.1.0 sender rejected: SPF":                                    {Kind: Unclear, Enhanced: "5.1.0", Text: "sender rejected: SPF"},
 		"550 5.1.90 you've reached your daily limit":                        {Kind: Unclear, Enhanced: "5.1.90", Text: "you've reached your daily limit"},

@@ -90,12 +90,14 @@ func parseReplyLine(s string) (code int, last bool, text string, ok bool) {
 // the zero Message.
 func (r reply) outcome(stage Stage, m Message) Outcome {
 	o := Outcome{Kind: classify(stage, r.code, r.enhanced), Stage: stage, Code: r.code, Enhanced: r.enhanced}
-	if o.Kind != Accepted && stage != StageAuth { // some servers repeat the refused line, and it holds the password
-		o.Text = sanitize(strings.Join(r.lines, " "), m)
+	if o.Kind == Accepted || stage == StageAuth { // some servers repeat the refused line, and it holds the password
+		return o
 	}
-	if o.Kind == Person && blamesSender(o.Text) {
-		o.Kind = Unclear
+	words := mask(strings.Join(r.lines, " "), m)
+	if o.Kind == Person {
+		o.Kind = byWords(r.enhanced, words)
 	}
+	o.Text = text.Cut(words, maxText)
 	return o
 }
 
@@ -105,12 +107,14 @@ const maxText = 200
 // sanitize makes words of the relay fit for logs, terminals and the database. They
 // become one line without control characters. They hold neither an address nor the
 // message's secret, whether whole, in a quoted link, or as the local part alone (I6).
-func sanitize(s string, m Message) string {
+func sanitize(s string, m Message) string { return text.Cut(mask(s, m), maxText) }
+
+func mask(s string, m Message) string {
 	words := strings.Fields(text.OneLine(s))
 	for i, w := range words {
 		words[i] = maskWord(w, m)
 	}
-	return text.Cut(strings.Join(words, " "), maxText)
+	return strings.Join(words, " ")
 }
 
 func maskWord(w string, m Message) string {
