@@ -85,6 +85,7 @@ TEST_NEED = $(strip $(POSTGRES) \
 	$(if $(call have,qpdf),,qpdf) \
 	$(if $(or $(call have,nginx),$(wildcard /usr/sbin/nginx)),,nginx-light) \
 	$(if $(or $(call have,haproxy),$(wildcard /usr/sbin/haproxy)),,haproxy) \
+	$(if $(or $(call have,apache2),$(wildcard /usr/sbin/apache2)),,apache2-bin) \
 	$(if $(call have,pk12util),,libnss3-tools) \
 	$(if $(call have,npm),,npm) \
 	$(if $(call have,$(or $(CC),cc) gcc clang),,gcc libc6-dev))

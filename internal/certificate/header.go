@@ -3,7 +3,6 @@ package certificate
 import (
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,10 +15,10 @@ import (
 const MaxHeader = 2 * maxCertificate
 
 // FromHeader reads the certificate that a proxy passes on in Client-Cert. It is a byte
-// sequence of its DER (RFC 9440), or percent-encoded PEM, as nginx can write it. It
-// returns nil without an error if there is none, and an error that wraps [Malformed]
-// for anything else. It verifies nothing. Only a proxy that removes the field from its
-// clients' requests may be believed.
+// sequence of its DER (RFC 9440), or PEM, percent-encoded (nginx) or with blanks for its
+// line ends (Apache). It returns nil without an error if there is none, and an error that
+// wraps [Malformed] for anything else. It verifies nothing. Only a proxy that removes the
+// field from its clients' requests may be believed.
 //
 // Client-Cert-Chain is not read: see [Store.Verify].
 func FromHeader(h http.Header) (*x509.Certificate, error) {
@@ -44,31 +43,33 @@ func FromHeader(h http.Header) (*x509.Certificate, error) {
 }
 
 // decodeItem reads a byte sequence of RFC 8941 (base64 between colons) without
-// parameters, or percent-encoded PEM.
+// parameters, or PEM.
 func decodeItem(item string) ([]byte, error) {
 	item = strings.Trim(item, " \t")
 	if strings.HasPrefix(item, "-----BEGIN") {
-		return decodeEscaped(item)
+		return decodeLines(item)
 	}
 	text, opened := strings.CutPrefix(item, ":")
 	text, closed := strings.CutSuffix(text, ":")
 	if !opened || !closed || strings.ContainsAny(text, "\r\n") { // base64 would skip line ends
-		return nil, errors.New("not a byte sequence")
+		return nil, errors.New("neither a byte sequence, base64 between colons, nor PEM")
 	}
 	return base64.StdEncoding.DecodeString(text)
 }
 
-// decodeEscaped reads one certificate and nothing around it.
-func decodeEscaped(item string) ([]byte, error) {
+// decodeLines reads one certificate in PEM and nothing around it. Its lines end with
+// blanks, or it is percent-encoded.
+func decodeLines(item string) ([]byte, error) {
 	text, err := url.PathUnescape(item)
 	if err != nil {
 		return nil, errors.New("wrong percent-encoding")
 	}
-	block, rest := pem.Decode([]byte(text))
-	if block == nil || block.Type != "CERTIFICATE" || len(block.Headers) > 0 || strings.Trim(string(rest), "\r\n") != "" {
+	text, begun := strings.CutPrefix(text, "-----BEGIN CERTIFICATE-----")
+	text, ended := strings.CutSuffix(strings.TrimSpace(text), "-----END CERTIFICATE-----")
+	if !begun || !ended {
 		return nil, errors.New("not one certificate in PEM")
 	}
-	return block.Bytes, nil
+	return base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
 }
 
 func malformed(format string, args ...any) error {

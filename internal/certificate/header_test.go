@@ -42,6 +42,10 @@ func TestFromHeader(t *testing.T) {
 		{"as nginx writes it, all escaped", http.Header{"Client-Cert": {strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D").Replace(escaped(leaf))}}, true, false},
 		{"as nginx writes it, without a line's end", http.Header{"Client-Cert": {strings.TrimSuffix(escaped(leaf), "%0A")}}, true, false},
 
+		{"as nginx writes it, unescaped", http.Header{"Client-Cert": {strings.ReplaceAll(string(pemCA(leaf)), "\n", "\t")}}, true, false},
+		{"as Apache writes it", http.Header{"Client-Cert": {strings.ReplaceAll(string(pemCA(leaf)), "\n", " ")}}, true, false},
+		{"as Apache writes it, without its last blank", http.Header{"Client-Cert": {strings.TrimSpace(strings.ReplaceAll(string(pemCA(leaf)), "\n", " "))}}, true, false},
+
 		{"two certificates", http.Header{"Client-Cert": {own, own}}, false, true},
 		{"two certificates in one field", http.Header{"Client-Cert": {own + ", " + c}}, false, true},
 		{"an empty one", http.Header{"Client-Cert": {""}}, false, true},
@@ -58,6 +62,8 @@ func TestFromHeader(t *testing.T) {
 		{"escaped, and two in one", http.Header{"Client-Cert": {escaped(leaf) + ", " + escaped(leaf)}}, false, true},
 		{"escaped of another kind", http.Header{"Client-Cert": {strings.ReplaceAll(escaped(leaf), "CERTIFICATE", "X509%20CRL")}}, false, true},
 		{"escaped with a header", http.Header{"Client-Cert": {strings.Replace(escaped(leaf), "-----%0A", "-----%0AA:%20b%0A%0A", 1)}}, false, true},
+		{"two as Apache writes them", http.Header{"Client-Cert": {strings.ReplaceAll(string(pemCA(leaf, leaf)), "\n", " ")}}, false, true},
+		{"Apache without a certificate", http.Header{"Client-Cert": {"(null)"}}, false, true},
 		{"escaped in part", http.Header{"Client-Cert": {"-----BEGIN%20CERTIFICATE-----%0A"}}, false, true},
 		{"wrongly escaped", http.Header{"Client-Cert": {escaped(leaf) + "%"}}, false, true},
 		{"no base64", http.Header{"Client-Cert": {":?:"}}, false, true},

@@ -163,10 +163,12 @@ var refusedTitles = map[entryRefusal]string{
 	entrySwitched:           "Votre espace est déjà sans certificat",
 }
 
-// refuseEntry names the refusal and the remedy (R7). The refusal tells nothing about
-// the holder, so it may be logged.
-func (s *Server) refuseEntry(w http.ResponseWriter, r *http.Request, refusal entryRefusal) error {
-	s.cfg.Log.Info("entry refused", "why", string(refusal))
+// refuseEntry names the refusal that err wraps, and the remedy (R7). Neither tells
+// anything about the holder, so they may be logged: what is wrong with a header only the
+// operator of the proxy can mend.
+func (s *Server) refuseEntry(w http.ResponseWriter, r *http.Request, err error) error {
+	s.cfg.Log.Info("entry refused", "why", err.Error())
+	refusal, _ := errors.AsType[entryRefusal](err)
 	return s.write(w, r, http.StatusForbidden, "certificate_refused", view{
 		Title: refusedTitles[refusal], Data: refusedPage{Reason: refusal},
 	})
@@ -187,8 +189,8 @@ func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
 		return s.write(w, r, http.StatusOK, "certificate", v)
 	}
 	_, err := s.byCertificate(r)
-	if refusal, refused := errors.AsType[entryRefusal](err); refused {
-		return s.refuseEntry(w, r, refusal)
+	if _, refused := errors.AsType[entryRefusal](err); refused {
+		return s.refuseEntry(w, r, err)
 	}
 	if err != nil {
 		return err

@@ -160,6 +160,11 @@ func TestClientCertHeader(t *testing.T) {
 		c.shows(at, path, "Client-Cert-Chain", clientCert(cert)).expect(t, http.StatusForbidden, "Aucun certificat n’a été présenté")
 		c.shows(at, path, "Client-Cert").expect(t, http.StatusForbidden, "Aucun certificat n’a été présenté")
 	}
+	for _, why := range []string{"2 values of Client-Cert", "neither a byte sequence", "client certificate expired"} { // for who sets the proxy up
+		if !strings.Contains(c.log.String(), why) {
+			t.Errorf("the log does not say %q", why)
+		}
+	}
 }
 
 // R3, R7: a proxy that is believed about the client's network is not believed about the

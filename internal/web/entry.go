@@ -33,10 +33,10 @@ func (e entry) ByCertificate() bool { return e.session == nil }
 func (s *Server) inside(p page) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		e, err := s.enter(r)
-		refusal, refused := errors.AsType[entryRefusal](err)
+		_, refused := errors.AsType[entryRefusal](err)
 		switch {
 		case refused:
-			return s.refuseEntry(w, r, refusal)
+			return s.refuseEntry(w, r, err)
 		case errors.Is(err, conversion.ErrNotFound):
 			return seeOther(w, r, "/connexion")
 		case err != nil:

@@ -82,6 +82,11 @@ func (s *Server) knownBrowser(r *http.Request, email conversion.Email) string {
 	return s.limiter.Device(s.cookieValue(r, browserCookie), email)
 }
 
+// client is who asks. Where the handshake asks for certificates, a proxy can only pass
+// connections on unread: the client itself has written X-Forwarded-For.
 func (s *Server) client(r *http.Request) admission.Client {
+	if asksCertificate(r) && len(s.cfg.CertProxies) == 0 {
+		return admission.Proxies{}.Client(r)
+	}
 	return s.cfg.TrustedProxies.Client(r)
 }

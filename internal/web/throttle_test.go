@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"bascule/internal/web"
 	"bascule/sql/sqltest"
 )
 
@@ -40,6 +41,30 @@ func TestThrottleByAddress(t *testing.T) {
 	if text := s.db.Dump(t); strings.Contains(text, attacker) {
 		t.Error("the database holds a network address (I6)")
 	}
+}
+
+// Where browsers are asked for their certificate in the handshake, a proxy can only pass
+// connections on unread. So X-Forwarded-For is the client's own word there, and helps
+// nobody past the wait.
+func TestThrottleBesideHandshake(t *testing.T) {
+	t.Parallel()
+	c := newCertSite(t, func(cfg *web.Config) { cfg.TrustedProxies = prefixes("127.0.0.0/8") })
+	_, proof := c.mailed(sqltest.Invitation{Contact: "contact@a.example"})
+	wrong := with(proof, "code", "0000-0000-0000")
+	c.db.Freeze(t, time.Now())
+	post := func(i int) answered {
+		r, err := http.NewRequest(http.MethodPost, c.tls.URL+"/activation", strings.NewReader(wrong.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i))
+		return doWith(t, c.client(), r)
+	}
+	for i := range 10 {
+		post(i).expect(t, http.StatusUnprocessableEntity, refused)
+	}
+	post(10).expect(t, http.StatusTooManyRequests, slowDown)
 }
 
 // Sixty failures from one network whatever the addresses, an IPv6 line being

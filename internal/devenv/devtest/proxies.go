@@ -35,6 +35,21 @@ func HAProxy(t testing.TB, sections string, addrs ...string) {
 	startProxy(t, "haproxy", "haproxy", sections, addrs, func(file string) []string { return []string{"-db", "-f", file} })
 }
 
+// Apache runs a real Apache httpd with these sections until the test ends. It returns once
+// Apache accepts connections at the addresses.
+func Apache(t testing.TB, sections string, addrs ...string) {
+	t.Helper()
+	dir := t.TempDir()
+	config := "ServerName localhost\nServerRoot " + dir + "\nPidFile pid\nMutex file:" + dir + "\nErrorLog /dev/stderr\nUser nobody\nGroup nogroup\n"
+	for _, module := range []string{"mpm_event", "authz_core", "socache_shmcb", "ssl", "headers", "proxy", "proxy_http"} {
+		config += "LoadModule " + module + "_module /usr/lib/apache2/modules/mod_" + module + ".so\n"
+	}
+	for _, addr := range addrs {
+		config += "Listen " + addr + "\n"
+	}
+	startProxy(t, "apache2", "apache2-bin", config+sections, addrs, func(file string) []string { return []string{"-X", "-f", file} })
+}
+
 // proxyPatience is how long a proxy may take to start on a busy machine.
 const proxyPatience = time.Minute
 
