@@ -52,7 +52,7 @@ func Main() int {
 type app struct {
 	env    environment
 	stdin  io.Reader
-	stdout io.Writer
+	stdout *outlet
 	stderr io.Writer
 	log    *slog.Logger
 
@@ -67,17 +67,20 @@ type app struct {
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{env: environment{getenv}, stdin: stdin, stdout: stdout, stderr: stderr, log: newLogger(stderr)}
+	a := &app{env: environment{getenv}, stdin: stdin, stdout: &outlet{Writer: stdout}, stderr: stderr, log: newLogger(stderr)}
 	running := false // once a command runs, an error is not about its usage
 	root := a.root(func() { running = true })
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(a.stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = a.stdout.err
+	}
 	switch {
 	case err == nil:
 		return exitDone
-	case !running || errors.Is(err, errUsage):
+	case !running && a.stdout.err == nil || errors.Is(err, errUsage):
 		fmt.Fprintf(stderr, "bascule: %s; see `%s --help`\n", misuse(err), cmd.CommandPath())
 		return exitUsage
 	case ctx.Err() != nil && sql.IsCanceled(err) && !errors.Is(err, sql.ErrUnknown):
@@ -86,6 +89,22 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	}
 	fmt.Fprintln(stderr, "bascule: "+text.OneLine(advise(err)))
 	return exitFailed
+}
+
+// An outlet is where a command answers. It keeps the first failure: a command that has done
+// its work, and could not say so, ends with exit code 1.
+type outlet struct {
+	io.Writer
+	err error
+}
+
+func (o *outlet) Write(b []byte) (int, error) {
+	n, err := o.Writer.Write(b)
+	if err != nil {
+		err = fmt.Errorf("what the command did stands, but its answer cannot be written: %w", err)
+		o.err = cmp.Or(o.err, err)
+	}
+	return n, err
 }
 
 // errStopped says that a signal stopped the command.
@@ -204,14 +223,6 @@ func (a *app) tell(v told) error {
 	var b bytes.Buffer // a terminal shows it at once
 	v.Print(&b)
 	_, err := b.WriteTo(a.stdout)
-	return unsaid(err)
-}
-
-// unsaid tells of an answer that nobody reads, that the command has done its work.
-func unsaid(err error) error {
-	if err != nil {
-		err = fmt.Errorf("what the command did stands, but its answer cannot be written: %w", err)
-	}
 	return err
 }
 
@@ -225,7 +236,7 @@ func (a *app) answer(v any, format string, args ...any) error {
 }
 
 // printJSON prints one object on one line, as the last line of a command.
-func (a *app) printJSON(v any) error { return unsaid(json.NewEncoder(a.stdout).Encode(v)) }
+func (a *app) printJSON(v any) error { return json.NewEncoder(a.stdout).Encode(v) }
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 

@@ -140,6 +140,7 @@ func freeAddress() (string, error) {
 var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"fails":    fails,
 	"needs":    needs,
+	"unsaid":   unsaid,
 	"rejects":  rejects,
 	"only":     only,
 	"json":     lastLineIsJSON,
@@ -180,6 +181,19 @@ func fails(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("bascule ended with %v, want exit status %d", err, want)
 	}
 	checkFailure(ts, exit.ExitCode(), want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+}
+
+// unsaid ARGS...: bascule does its work, fails as its answer cannot be written, and says so.
+func unsaid(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("sh", append([]string{"-c", `exec bascule "$@" >/dev/full`, "sh"}, args...)...)
+	exit := new(exec.ExitError)
+	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
+		ts.Fatalf("bascule ended with %v, want exit status %d", err, exitFailed)
+	}
+	const said = "bascule: what the command did stands, but its answer cannot be written: "
+	if line := ts.ReadFile("stderr"); !strings.HasPrefix(line, said) || strings.Index(line, "\n") != len(line)-1 {
+		ts.Fatalf("bascule said %q", line)
+	}
 }
 
 func checkFailure(ts *testscript.TestScript, code, want int, stdout, line string) {

@@ -48,7 +48,7 @@ func (a *app) status(ctx context.Context, db *sql.DB, batch int64, watch bool) e
 		if err != nil {
 			return err
 		}
-		if watch && !a.json && isTerminal(a.stdout) {
+		if watch && !a.json && isTerminal(a.stdout.Writer) {
 			a.printf(clearScreen)
 		}
 		if err = a.tell(terminal.NewStatus(s, batch, depth(ctx))); err != nil || !watch {
