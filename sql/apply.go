@@ -121,7 +121,7 @@ func (r *importRun) apply(ctx context.Context) (result ImportResult, changed boo
 	if err != nil {
 		return result, false, err
 	}
-	if result, err = r.count(ctx); err != nil {
+	if result, err = r.count(ctx, c.ID); err != nil {
 		return result, false, err
 	}
 	result.Batch, result.Campaign, result.MovedFrom = batch, c.Name, before.unless(c)

@@ -143,7 +143,7 @@ func (d *desk) run(in sql.Import) (sql.ImportResult, []sql.Verdict) {
 			d.t.Errorf("verdict %d is of line %d", i, v.Line)
 		}
 	}
-	want := sql.ImportResult{Batch: result.Batch, Campaign: result.Campaign, State: result.State, OrphanDossiers: result.OrphanDossiers, Rows: in.Expect, Accepted: kinds["accepted"],
+	want := sql.ImportResult{Batch: result.Batch, Campaign: result.Campaign, State: result.State, OrphanDossiers: result.OrphanDossiers, Elsewhere: result.Elsewhere, Rows: in.Expect, Accepted: kinds["accepted"],
 		Unchanged: kinds["unchanged"], NotDue: kinds["not_due"], Excluded: kinds["excluded"], Rejected: kinds["rejected"]}
 	if result != want || result.Accepted+result.Unchanged+result.NotDue+result.Excluded+result.Rejected != in.Expect {
 		d.t.Errorf("result is %+v, its verdicts are %+v", result, want)

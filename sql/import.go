@@ -77,6 +77,7 @@ type ImportResult struct {
 	State     CampaignState `json:"state" db:"-"`                // of the campaign
 	Rows      int           `json:"rows" db:"rows"`
 	Accepted  int           `json:"accepted" db:"accepted"`
+	Elsewhere int           `json:"elsewhere" db:"elsewhere"` // of the accepted: their request is of another campaign; 0 for a dry run
 	Unchanged int           `json:"unchanged" db:"unchanged"`
 	NotDue    int           `json:"not_due" db:"not_due"`
 	Excluded  int           `json:"excluded" db:"excluded"` // left alone (D17)
@@ -163,7 +164,7 @@ func (r *importRun) dry(ctx context.Context) (ImportResult, error) {
 	if err := r.judge(ctx); err != nil {
 		return ImportResult{}, err
 	}
-	result, err := r.count(ctx)
+	result, err := r.count(ctx, 0)
 	if err != nil {
 		return result, err
 	}
@@ -336,7 +337,7 @@ func (r *importRun) known(ctx context.Context, round int, at time.Time) error {
 	return run(ctx, r.tx, do(judgeKnown, r.Within.Seconds(), r.Columns.Email, at, round, !r.DryRun))
 }
 
-func (r *importRun) count(ctx context.Context) (result ImportResult, err error) {
+func (r *importRun) count(ctx context.Context, campaign int64) (result ImportResult, err error) {
 	result.OrphanDossiers = r.orphans
-	return result, r.tx.GetContext(ctx, &result, countVerdicts, r.Expect)
+	return result, r.tx.GetContext(ctx, &result, countVerdicts, r.Expect, campaign)
 }

@@ -60,7 +60,10 @@ func (r Import) Print(w io.Writer) {
 	case r.Rejected+r.Excluded > 0:
 		fmt.Fprintf(w, "To see which rows and why, repeat it with --verdicts OUT.xlsx: nothing happens twice.\n")
 	}
-	if !r.DryRun {
+	if r.Elsewhere > 0 {
+		fmt.Fprintf(w, "%d of the accepted rows stay in the campaign of their request, which invites them: see `bascule campaign`.\n", r.Elsewhere)
+	}
+	if !r.DryRun && (r.Elsewhere == 0 || r.Elsewhere < r.Accepted) {
 		fmt.Fprintf(w, "%s\n", AfterInviting(r.Campaign, r.State))
 	}
 }
