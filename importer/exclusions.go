@@ -112,7 +112,7 @@ func (s *sheet) excluded(r row) (out ExcludedRow) {
 	return out
 }
 
-// written is a text as it was before CSV, if AppendCSV changed it.
+// written is a text as it was before CSV, if a CSV file changed it.
 func (s *sheet) written(cell string) string {
 	cell = text.Trim(cell)
 	if s.delimiter != 0 {
@@ -146,22 +146,22 @@ func (s *sheet) whom(r row, f field) (x conversion.Excluded, some bool, err erro
 // ExclusionsKind is the kind in the seal of a workbook of exclusions.
 const ExclusionsKind = "exclusions"
 
-// exclusionColumns are the columns of a written list, which can be read again.
-var exclusionColumns = []column[sql.KeptExclusion]{
-	{title: "qui", width: 44, style: textStyle, value: func(x sql.KeptExclusion) workbook.Cell { return workbook.Text(x.Key) }},
-	{title: "nature", width: 12, style: textStyle, value: func(x sql.KeptExclusion) workbook.Cell { return workbook.Text(frenchExcluded[x.Kind]) }},
-	{title: "motif", width: 60, style: textStyle, value: func(x sql.KeptExclusion) workbook.Cell { return workbook.Text(x.Reason) }},
-	{title: "depuis", width: 18, style: workbook.Style{Format: "dd/mm/yyyy hh:mm"}, value: func(x sql.KeptExclusion) workbook.Cell {
+// exclusionFields are the columns of a written list, which can be read again.
+var exclusionFields = []workbook.Field[sql.KeptExclusion]{
+	{Title: "qui", Width: 44, Style: textStyle, Value: func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(x.Key) }},
+	{Title: "nature", Width: 12, Style: textStyle, Value: func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(frenchExcluded[x.Kind]) }},
+	{Title: "motif", Width: 60, Style: textStyle, Value: func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(x.Reason) }},
+	{Title: "depuis", Width: 18, Style: workbook.Style{Format: "dd/mm/yyyy hh:mm"}, Value: func(x *sql.KeptExclusion) workbook.Cell {
 		return workbook.Instant(x.MadeAt.In(conversion.Paris))
 	}},
-	{title: "jusqu'au", width: 14, style: dayStyle, value: func(x sql.KeptExclusion) workbook.Cell {
+	{Title: "jusqu'au", Width: 14, Style: dayStyle, Value: func(x *sql.KeptExclusion) workbook.Cell {
 		if x.EndsAt == nil {
 			return workbook.Cell{}
 		}
 		return workbook.Day(x.LastDay())
 	}},
-	{title: "par", width: 24, style: textStyle, value: func(x sql.KeptExclusion) workbook.Cell { return workbook.Text(x.MadeBy) }},
-	{title: "espaces", width: 10, style: countStyle, value: func(x sql.KeptExclusion) workbook.Cell { return workbook.Number(int64(x.Spaces)) }},
+	{Title: "par", Width: 24, Style: textStyle, Value: func(x *sql.KeptExclusion) workbook.Cell { return workbook.Text(x.MadeBy) }},
+	{Title: "espaces", Width: 10, Style: countStyle, Value: func(x *sql.KeptExclusion) workbook.Cell { return workbook.Number(int64(x.Spaces)) }},
 }
 
 // frenchExcluded is the French word for a kind.
@@ -172,32 +172,11 @@ var frenchExcluded = map[conversion.ExcludedKind]string{
 // WriteExclusions writes a workbook of exclusions.
 func WriteExclusions(w io.Writer, list iter.Seq2[sql.KeptExclusion, error]) error {
 	book := workbook.New(w, "Exclusions")
-	if err := newTable(book, "Exclusions", exclusionColumns).addAll(list); err != nil {
-		return err
-	}
+	writeTable(book, "Exclusions", exclusionFields, list, nil)
 	return book.Close()
 }
 
-// WriteExclusionsCSV writes the same as CSV, in the form of French spreadsheet
-// programs.
+// WriteExclusionsCSV writes the same as CSV.
 func WriteExclusionsCSV(w io.Writer, list iter.Seq2[sql.KeptExclusion, error]) error {
-	var cells []workbook.Cell
-	for _, c := range exclusionColumns {
-		cells = append(cells, workbook.Text(c.title))
-	}
-	if _, err := w.Write(workbook.AppendLine([]byte("\ufeff"), cells...)); err != nil {
-		return err
-	}
-	for x, err := range list {
-		if err != nil {
-			return err
-		}
-		for i, c := range exclusionColumns {
-			cells[i] = c.value(x)
-		}
-		if _, err := w.Write(workbook.AppendLine(nil, cells...)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return workbook.WriteCSV(w, exclusionFields, list)
 }

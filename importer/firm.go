@@ -115,40 +115,43 @@ func parseNewAddress(s string) (conversion.Email, error) {
 // FirmKind is what the seal of a firm's workbook says, until the firm fills it in.
 const FirmKind = "firm"
 
-// firmColumns are those of a firm's sheet.
-func firmColumns(book *workbook.Book, keys *conversion.Keyring) []column[sql.SharedSpace] {
+// firmFields are the columns of a firm's sheet.
+func firmFields(book *workbook.Book, keys *conversion.Keyring) []workbook.Field[sql.SharedSpace] {
 	toFill := workbook.Cell{}.In(book.Style(workbook.Style{Format: "@", Paper: "FFF2CC"}))
-	blank := func(sql.SharedSpace) workbook.Cell { return toFill }
-	return []column[sql.SharedSpace]{
-		{title: "numéro d'abonné", width: 20, style: textStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Text(string(s.Number)) }},
-		{title: "titulaire", width: 32, style: textStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Text(s.Holder) }},
-		{title: "certificat valable jusqu’au", width: 26, style: dayStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Day(s.Expires) }},
-		{title: "adresse actuelle", width: 42, style: textStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Text(s.Contact.String()) }},
-		{title: "nouvelle adresse", width: 40, style: textStyle, value: blank, rule: workbook.Rule{Type: "textLength", From: 3, To: 100, Title: "nouvelle adresse",
-			Text: "Une adresse électronique par espace, différente pour chacun : 100 caractères au maximum."}},
-		{title: "réponse", width: 28, style: textStyle, value: blank, rule: workbook.Rule{Type: "list", Title: "réponse", Choices: []string{answerKeep, answerUnknown},
-			Text: "À choisir dans la liste, si vous n’indiquez pas de nouvelle adresse."}},
-		{title: "référence", width: 26, style: textStyle, value: func(s sql.SharedSpace) workbook.Cell { return workbook.Text(keys.SignFirm(s.Number, s.Contact.Email)) }},
+	blank := func(*sql.SharedSpace) workbook.Cell { return toFill }
+	return []workbook.Field[sql.SharedSpace]{
+		{Title: "numéro d'abonné", Width: 20, Style: textStyle, Value: func(s *sql.SharedSpace) workbook.Cell { return workbook.Text(string(s.Number)) }},
+		{Title: "titulaire", Width: 32, Style: textStyle, Value: func(s *sql.SharedSpace) workbook.Cell { return workbook.Text(s.Holder) }},
+		{Title: "certificat valable jusqu’au", Width: 26, Style: dayStyle, Value: func(s *sql.SharedSpace) workbook.Cell { return workbook.Day(s.Expires) }},
+		{Title: "adresse actuelle", Width: 42, Style: textStyle, Value: func(s *sql.SharedSpace) workbook.Cell { return workbook.Text(s.Contact.String()) }},
+		{Title: "nouvelle adresse", Width: 40, Style: textStyle, Value: blank},
+		{Title: "réponse", Width: 28, Style: textStyle, Value: blank},
+		{Title: "référence", Width: 26, Style: textStyle, Value: func(s *sql.SharedSpace) workbook.Cell { return workbook.Text(keys.SignFirm(s.Number, s.Contact.Email)) }},
 	}
+}
+
+// firmAdvices explain the columns that a firm fills in.
+var firmAdvices = map[string]workbook.Rule{
+	"nouvelle adresse": {Type: "textLength", From: 3, To: 100, Title: "nouvelle adresse",
+		Text: "Une adresse électronique par espace, différente pour chacun : 100 caractères au maximum."},
+	"réponse": {Type: "list", Title: "réponse", Choices: []string{answerKeep, answerUnknown},
+		Text: "À choisir dans la liste, si vous n’indiquez pas de nouvelle adresse."},
 }
 
 // WriteFirm writes the workbook that a firm fills in: its own spaces, one on each line.
 func WriteFirm(w io.Writer, keys *conversion.Keyring, spaces iter.Seq2[sql.SharedSpace, error]) error {
 	book := workbook.New(w, "Espaces")
-	out := newTable(book, "Espaces", firmColumns(book, keys),
+	writeTable(book, "Espaces", firmFields(book, keys), spaces, firmAdvices,
 		"Une adresse électronique pour chaque espace",
 		"Ces espaces ont la même adresse. Indiquez une adresse différente pour chacun dans la colonne « nouvelle adresse ».",
 		"Ne modifiez pas les autres colonnes, puis renvoyez ce fichier à qui vous l’a envoyé. La feuille « Mode d’emploi » en dit plus.")
-	if err := out.addAll(spaces); err != nil {
-		return err
-	}
 	explainFirm(book)
 	return book.Close()
 }
 
 // explainFirm writes the sheet that explains the other one.
 func explainFirm(book *workbook.Book) {
-	writeExplanation(book, [2]float64{28, 100}, book.Style(textStyle), [][]string{
+	writeExplanation(book, [2]float64{28, 100}, textStyle, [][]string{
 		{"Une adresse électronique pour chaque espace"}, {},
 		{"Pourquoi", "Chaque espace abonné est bientôt ouvert par une adresse électronique et un mot de passe, sans certificat."},
 		{"", "Une adresse ouvre un seul espace. Les espaces de ce fichier ont la même."},
@@ -179,14 +182,11 @@ func (f FirmFile) days() int {
 // WriteFirmIndex writes the workbook that tells which file is for which address.
 func WriteFirmIndex(w io.Writer, files iter.Seq2[FirmFile, error]) error {
 	book := workbook.New(w, "Adresses")
-	out := newTable(book, "Adresses", []column[FirmFile]{
-		{title: "adresse", width: 48, style: textStyle, value: func(f FirmFile) workbook.Cell { return workbook.Text(f.Address.String()) }},
-		{title: "espaces", width: 12, style: countStyle, value: func(f FirmFile) workbook.Cell { return workbook.Number(int64(f.Spaces)) }},
-		{title: "fichier", width: 28, style: textStyle, value: func(f FirmFile) workbook.Cell { return workbook.Text(f.Name) }},
-		{title: "jours", width: 12, style: countStyle, value: func(f FirmFile) workbook.Cell { return workbook.Number(int64(f.days())) }},
-	})
-	if err := out.addAll(files); err != nil {
-		return err
-	}
+	writeTable(book, "Adresses", []workbook.Field[FirmFile]{
+		{Title: "adresse", Width: 48, Style: textStyle, Value: func(f *FirmFile) workbook.Cell { return workbook.Text(f.Address.String()) }},
+		{Title: "espaces", Width: 12, Style: countStyle, Value: func(f *FirmFile) workbook.Cell { return workbook.Number(int64(f.Spaces)) }},
+		{Title: "fichier", Width: 28, Style: textStyle, Value: func(f *FirmFile) workbook.Cell { return workbook.Text(f.Name) }},
+		{Title: "jours", Width: 12, Style: countStyle, Value: func(f *FirmFile) workbook.Cell { return workbook.Number(int64(f.days())) }},
+	}, files, nil)
 	return book.Close()
 }

@@ -35,15 +35,15 @@ const (
 func writeList(book *workbook.Book, name string, headings []heading) {
 	layout, names := workbook.Layout{Frozen: 1}, []string{}
 	for _, h := range headings {
-		column := workbook.Column{Width: columnWidth(h.name), Style: book.Style(textStyle), Rule: advices[h.name]}
+		column := workbook.Column{Width: columnWidth(h.name), Style: textStyle, Rule: advices[h.name]}
 		if h.name == subscriberHeadings[fieldExpiry].name {
-			column.Style = book.Style(dayStyle)
+			column.Style = dayStyle
 		}
 		column.Rule.Title = h.name
 		layout.Columns, names = append(layout.Columns, column), append(names, h.name)
 	}
 	out := book.Sheet(name, layout)
-	out.Texts(1, book.Style(headerStyle), names...)
+	out.Texts(1, headerStyle, names...)
 	out.End()
 }
 
@@ -85,7 +85,7 @@ func explain(book *workbook.Book) {
 	rows = append(rows, []string{}, []string{"À savoir", "Pas de formule dans les colonnes obligatoires : collez les valeurs."},
 		[]string{"", "Chaque ligne reçoit un verdict ; corrigez le classeur des verdicts et importez-le de nouveau : seules les lignes corrigées seront prises."},
 		[]string{"", "Plusieurs espaces peuvent partager une adresse électronique : chacun reçoit son courriel, mais un seul pourra la garder comme identifiant."})
-	writeExplanation(book, [2]float64{26, 110}, 0, rows)
+	writeExplanation(book, [2]float64{26, 110}, workbook.Style{}, rows)
 }
 
 func explained(headings []heading) [][]string {

@@ -34,13 +34,12 @@ func (c verdictCounts) add(v sql.Verdict) {
 // has no heading of a list, so it is never taken for one.
 func (b *verdictBook) writeSummary(file string, dryRun bool) {
 	total := b.Style(workbook.Style{Format: countFormat, Bold: true, Line: "top", LineInk: "1F3864"})
-	title := b.Style(workbook.Style{Size: 16, Bold: true, Ink: "1F3864"})
-	note := b.Style(workbook.Style{Ink: "5A6470"})
-	out := b.Sheet(b.summary, workbook.Layout{Columns: []workbook.Column{{Width: 14, Style: b.text.number}, {Width: summaryWidth, Style: b.text.number}, {Width: 12, Style: b.text.number}}})
-	out.Texts(1, title, "Verdicts de l’import")
+	note := workbook.Style{Ink: "5A6470"}
+	out := b.Sheet(b.summary, workbook.Layout{Columns: []workbook.Column{{Width: 14, Style: textStyle}, {Width: summaryWidth, Style: textStyle}, {Width: 12, Style: textStyle}}})
+	out.Texts(1, workbook.Style{Size: 16, Bold: true, Ink: "1F3864"}, "Verdicts de l’import")
 	out.Texts(2, note, file)
 	out.Texts(3, note, b.counts.advice(dryRun))
-	out.Texts(5, b.header.number, "Verdict", "Motif", "Lignes")
+	out.Texts(5, headerStyle, "Verdict", "Motif", "Lignes")
 	line, all := 5, 0
 	row := func(height float64, cells ...workbook.Cell) {
 		line++

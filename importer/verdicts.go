@@ -234,7 +234,7 @@ const maxFrozen = 12
 func (b *verdictBook) openSheet(name string, s *sheet, added ...float64) *workbook.Sheet {
 	layout := workbook.Layout{Columns: make([]workbook.Column, s.right+len(verdictHeadings)), Header: s.layout.line, Side: len(added)}
 	for i := range layout.Columns {
-		layout.Columns[i] = workbook.Column{Width: 18, Style: b.text.number}
+		layout.Columns[i] = workbook.Column{Width: 18, Style: textStyle}
 	}
 	for f, column := range s.layout.columns {
 		if column > 0 {

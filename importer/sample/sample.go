@@ -39,19 +39,12 @@ func WriteList(w io.Writer, rows int, seed int64) error {
 	return write(w, sample{rows: rows, seed: uint64(seed)}, sample.writePeople)
 }
 
-func write(w io.Writer, s sample, sheets ...func(sample, book)) error {
-	out := workbook.New(w, peopleSheet)
-	b := book{
-		Book:   out,
-		title:  out.Style(workbook.Style{Bold: true, Size: 14}),
-		header: out.Style(workbook.Style{Format: "@", Bold: true, Ink: "FFFFFF", Paper: "1F3864"}),
-		text:   out.Style(workbook.Style{Format: "@"}),
-		date:   out.Style(workbook.Style{Format: "dd/mm/yyyy"}),
-	}
+func write(w io.Writer, s sample, sheets ...func(sample, *workbook.Book)) error {
+	book := workbook.New(w, peopleSheet)
 	for _, sheet := range sheets {
-		sheet(s, b)
+		sheet(s, book)
 	}
-	if err := out.Close(); err != nil {
+	if err := book.Close(); err != nil {
 		return fmt.Errorf("sample workbook: %w", err)
 	}
 	return nil
@@ -238,35 +231,29 @@ func localPart(name string) string {
 	return cmp.Or(strings.Join(words, "-"), "contact")
 }
 
-// book is the workbook in the making.
-type book struct {
-	*workbook.Book
-	title, header, text, date int
-}
-
 const peopleSheet, companySheet = "Abonnés", "Dossiers"
 
 // headerLine is the line of the header, below a title.
 const headerLine = 3
 
 // begin begins a sheet with a title and a header.
-func (b book) begin(name, title string, headings []heading) *workbook.Sheet {
+func begin(book *workbook.Book, name, title string, headings []heading) *workbook.Sheet {
 	layout := workbook.Layout{Frozen: headerLine}
 	for _, h := range headings {
-		column := workbook.Column{Width: h.width, Style: b.text}
+		column := workbook.Column{Width: h.width, Style: workbook.Style{Format: "@"}}
 		if h.name == expiry {
-			column.Style = b.date
+			column.Style.Format = "dd/mm/yyyy"
 		}
 		layout.Columns = append(layout.Columns, column)
 	}
-	out := b.Sheet(name, layout)
-	out.Texts(1, b.title, title)
-	out.Texts(headerLine, b.header, names(headings)...)
+	out := book.Sheet(name, layout)
+	out.Texts(1, workbook.Style{Bold: true, Size: 14}, title)
+	out.Texts(headerLine, workbook.Style{Format: "@", Bold: true, Ink: "FFFFFF", Paper: "1F3864"}, names(headings)...)
 	return out
 }
 
-func (s sample) writePeople(b book) {
-	out := b.begin(peopleSheet, "Certificats qui expirent : liste d'exemple, personnes et sociétés fictives", peopleColumns)
+func (s sample) writePeople(book *workbook.Book) {
+	out := begin(book, peopleSheet, "Certificats qui expirent : liste d'exemple, personnes et sociétés fictives", peopleColumns)
 	for i := range s.rows {
 		out.Row(headerLine+1+i, 0)
 		for j, c := range s.cells(s.row(i), i) {
@@ -297,8 +284,8 @@ func (s sample) cells(r subscriber, i int) [6]workbook.Cell {
 
 // writeCompanies writes the sheet Dossiers. Every tenth subscriber has no company,
 // three in ten have several.
-func (s sample) writeCompanies(b book) {
-	out := b.begin(companySheet, "Entreprises et services des espaces", firmColumns)
+func (s sample) writeCompanies(book *workbook.Book) {
+	out := begin(book, companySheet, "Entreprises et services des espaces", firmColumns)
 	line := headerLine
 	for i := range s.rows {
 		r := s.row(i)
@@ -307,7 +294,7 @@ func (s sample) writeCompanies(b book) {
 		}
 		for _, c := range s.companies(i) {
 			line++
-			out.Texts(line, b.text, r.number, c[0], c[1], c[2])
+			out.Texts(line, workbook.Style{}, r.number, c[0], c[1], c[2])
 		}
 	}
 	out.End()

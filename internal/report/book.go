@@ -15,17 +15,12 @@ const summaryName = "Synthèse"
 // A book is the workbook under construction.
 type book struct {
 	*workbook.Book
-	styles       styles
 	rowsPerSheet int // with the header
 }
 
-// A column of a table of T. A column with a group begins it; the next such column
-// begins another.
-type column[T any] struct {
-	group, title string
-	width        float64 // in characters
-	style        int
-	value        func(*T) workbook.Cell
+// field is a column of a table of T.
+func field[T any](group, title string, width float64, style workbook.Style, value func(*T) workbook.Cell) workbook.Field[T] {
+	return workbook.Field[T]{Group: group, Title: title, Width: width, Style: style, Value: value}
 }
 
 // headerRow is the row of the titles, below the groups.
@@ -33,88 +28,66 @@ const headerRow = 2
 
 // fill writes one table, over several sheets if one cannot hold it. see gets each row
 // once.
-func fill[T any](b *book, name string, columns []column[T], rows iter.Seq2[T, error], see func(*T)) error {
-	s := openTable(b, name, columns)
+func fill[T any](b *book, name string, fields []workbook.Field[T], rows iter.Seq2[T, error], see func(*T)) error {
+	s := openTable(b, name, fields)
 	defer func() { s.End() }()
 	if rows == nil {
 		return nil
 	}
-	count := 0
+	line, sheets := headerRow, 1
 	for row, err := range rows {
 		if err != nil {
 			return err
 		}
-		if s.rows == b.rowsPerSheet {
+		if line == b.rowsPerSheet {
 			s.End()
-			s = openTable(b, fmt.Sprintf("%s (%d)", name, 1+count/(b.rowsPerSheet-headerRow)), columns)
+			line, sheets = headerRow, sheets+1
+			s = openTable(b, fmt.Sprintf("%s (%d)", name, sheets), fields)
 		}
 		if see != nil {
 			see(&row)
 		}
-		s.add(&row)
-		count++
+		line++
+		workbook.PutRow(s, line, fields, &row)
 	}
 	return nil
 }
 
-// A table is one sheet of a table.
-type table[T any] struct {
-	*workbook.Sheet
-	columns []column[T]
-	rows    int
-}
-
 // openTable begins a sheet with its header: the groups, then the titles.
-func openTable[T any](b *book, name string, columns []column[T]) *table[T] {
-	layout := workbook.Layout{Frozen: headerRow, Side: 1, Header: headerRow, Titles: 1}
+func openTable[T any](b *book, name string, fields []workbook.Field[T]) *workbook.Sheet {
+	layout := workbook.Layout{Columns: workbook.Columns(fields), Frozen: headerRow, Side: 1, Header: headerRow, Titles: 1}
 	width := 0.0
-	for _, c := range columns {
-		layout.Columns = append(layout.Columns, workbook.Column{Width: c.width, Style: c.style})
-		width += c.width
+	for _, f := range fields {
+		width += f.Width
 	}
 	layout.Wide = int(width/pageWidth) + 1
 	s := b.Sheet(name, layout)
 	s.Row(1, 20)
 	band := 0
-	for i, c := range columns {
-		if c.group != "" {
+	for i, f := range fields {
+		if f.Group != "" {
 			band = 1 - band
 		}
-		s.Put(i+1, text(c.group).In(b.styles.bands[band]))
+		s.Put(i+1, text(f.Group).In(b.Style(bandStyles[band])))
 	}
-	t := &table[T]{s, columns, headerRow}
-	t.titles(b)
-	return t
+	putTitles(b, s, headerRow, fields)
+	return s
 }
 
-// titles writes the titles into the last row of the header.
-func (t *table[T]) titles(b *book) {
-	t.Row(t.rows, 46)
-	for i, c := range t.columns {
-		t.Put(i+1, text(c.title).In(b.headerOf(c.style)))
+// putTitles writes the titles; those of numbers are on the right.
+func putTitles[T any](b *book, s *workbook.Sheet, line int, fields []workbook.Field[T]) {
+	s.Row(line, 46)
+	for i, f := range fields {
+		style := headerStyle
+		if f.Style == countStyle || f.Style == shareStyle {
+			style = numberHeaderStyle
+		}
+		s.Put(i+1, text(f.Title).In(b.Style(style)))
 	}
 }
 
 // pageWidth is how many characters a printed row can have and stay readable.
 const pageWidth = 200.0
-
-// headerOf is the style of the title above cells of a style: titles of numbers are on
-// the right.
-func (b *book) headerOf(style int) int {
-	switch style {
-	case b.styles.count, b.styles.share:
-		return b.styles.numberHeader
-	}
-	return b.styles.header
-}
-
-func (t *table[T]) add(row *T) {
-	t.rows++
-	t.Row(t.rows, 0)
-	for i := range t.columns {
-		t.Put(i+1, t.columns[i].value(row))
-	}
-}
 
 // text is a text cell, or no cell for an empty text.
 func text(s string) workbook.Cell { return workbook.Text(workbook.Cut(s)) }

@@ -16,48 +16,41 @@ type (
 	rejected = conversion.ReportRejected
 )
 
-func (b *book) requestColumns() []column[request] {
-	s := b.styles
-	return []column[request]{
-		{"Abonné", "Numéro d’abonné", 17, s.text, func(r *request) workbook.Cell { return text(string(r.Number)) }},
-		{"", "Titulaire", 36, s.text, func(r *request) workbook.Cell { return text(r.Holder) }},
-		{"", "Adresse électronique", 46, s.text, func(r *request) workbook.Cell { return text(r.Email) }},
-		{"", "Certificat valable jusqu’au", 16, s.day, func(r *request) workbook.Cell { return workbook.Day(r.CertificateExpires) }},
-		{"Demande", "État", 17, s.text, b.stateCell},
-		{"", "Invité par", 18, s.text, func(r *request) workbook.Cell { return text(origins[r.Origin]) }},
-		{"", "Lot", 8, s.id, func(r *request) workbook.Cell { return id(r.Batch) }},
-		{"", "Demandée le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.RequestedAt) }},
-		{"Courriel", "Envoi commencé le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.StartedAt) }},
-		{"", "Envoyé le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.MailedAt) }},
-		{"", "À activer avant le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.ExpiresAt) }},
-		{"", "Nombre de codes", 11, s.count, func(r *request) workbook.Cell { return number(r.Generation) }},
-		{"", "Arrivée du courriel inconnue", 14, s.text, func(r *request) workbook.Cell { return yes(r.InDoubt) }},
-		{"", "Revenu le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.BouncedAt) }},
-		{"", "Motif du retour", 30, s.text, func(r *request) workbook.Cell { return text(cameBack(r)) }},
-		{"", "Refus de la messagerie", 38, s.text, func(r *request) workbook.Cell { return text(frenchRefusal(r.Refusal)) }},
-		{"", "Réponse de la messagerie", 38, s.text, func(r *request) workbook.Cell { return text(r.Refusal) }},
-		{"Issue", "Activée le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.ActivatedAt) }},
-		{"", "Terminée sans activation le", 17, s.instant, func(r *request) workbook.Cell { return instant(r.EndedAt) }},
-		{"", "Numéro de la demande", 13, s.id, func(r *request) workbook.Cell { return id(r.ID) }},
+// requestFields colour a state as the summary does, by the numbers of their styles.
+func requestFields(states map[conversion.State]int) []workbook.Field[request] {
+	stateCell := func(r *request) workbook.Cell { return text(r.State.French()).In(states[r.State]) }
+	return []workbook.Field[request]{
+		field("Abonné", "Numéro d’abonné", 17, textStyle, func(r *request) workbook.Cell { return text(string(r.Number)) }),
+		field("", "Titulaire", 36, textStyle, func(r *request) workbook.Cell { return text(r.Holder) }),
+		field("", "Adresse électronique", 46, textStyle, func(r *request) workbook.Cell { return text(r.Email) }),
+		field("", "Certificat valable jusqu’au", 16, dayStyle, func(r *request) workbook.Cell { return workbook.Day(r.CertificateExpires) }),
+		field("Demande", "État", 17, textStyle, stateCell),
+		field("", "Invité par", 18, textStyle, func(r *request) workbook.Cell { return text(origins[r.Origin]) }),
+		field("", "Lot", 8, idStyle, func(r *request) workbook.Cell { return id(r.Batch) }),
+		field("", "Demandée le", 17, instantStyle, func(r *request) workbook.Cell { return instant(r.RequestedAt) }),
+		field("Courriel", "Envoi commencé le", 17, instantStyle, func(r *request) workbook.Cell { return instant(r.StartedAt) }),
+		field("", "Envoyé le", 17, instantStyle, func(r *request) workbook.Cell { return instant(r.MailedAt) }),
+		field("", "À activer avant le", 17, instantStyle, func(r *request) workbook.Cell { return instant(r.ExpiresAt) }),
+		field("", "Nombre de codes", 11, countStyle, func(r *request) workbook.Cell { return number(r.Generation) }),
+		field("", "Arrivée du courriel inconnue", 14, textStyle, func(r *request) workbook.Cell { return yes(r.InDoubt) }),
+		field("", "Revenu le", 17, instantStyle, func(r *request) workbook.Cell { return instant(r.BouncedAt) }),
+		field("", "Motif du retour", 30, textStyle, func(r *request) workbook.Cell { return text(cameBack(r)) }),
+		field("", "Refus de la messagerie", 38, textStyle, func(r *request) workbook.Cell { return text(frenchRefusal(r.Refusal)) }),
+		field("", "Réponse de la messagerie", 38, textStyle, func(r *request) workbook.Cell { return text(r.Refusal) }),
+		field("Issue", "Activée le", 17, instantStyle, func(r *request) workbook.Cell { return instant(r.ActivatedAt) }),
+		field("", "Terminée sans activation le", 17, instantStyle, func(r *request) workbook.Cell { return instant(r.EndedAt) }),
+		field("", "Numéro de la demande", 13, idStyle, func(r *request) workbook.Cell { return id(r.ID) }),
 	}
 }
 
-// stateCell colours a state as the summary does.
-func (b *book) stateCell(r *request) workbook.Cell {
-	return text(r.State.French()).In(b.styles.states[r.State])
-}
-
-func (b *book) rejectedColumns() []column[rejected] {
-	s := b.styles
-	return []column[rejected]{
-		{"Fichier", "Lot", 8, s.id, func(r *rejected) workbook.Cell { return id(r.Batch) }},
-		{"", "Nom du fichier", 36, s.text, func(r *rejected) workbook.Cell { return text(r.FileName) }},
-		{"", "Ligne", 10, s.count, func(r *rejected) workbook.Cell { return number(r.Line) }},
-		{"", "Cellule", 11, s.text, func(r *rejected) workbook.Cell { return text(r.Cell) }},
-		{"Ligne", "Numéro d’abonné", 18, s.text, func(r *rejected) workbook.Cell { return text(r.Number) }},
-		{"", "Verdict", 10, s.text, func(r *rejected) workbook.Cell { return text(verdicts[r.Verdict]) }},
-		{"", "Motif", 90, s.wrapped, func(r *rejected) workbook.Cell { return text(r.Reason) }},
-	}
+var rejectedFields = []workbook.Field[rejected]{
+	field("Fichier", "Lot", 8, idStyle, func(r *rejected) workbook.Cell { return id(r.Batch) }),
+	field("", "Nom du fichier", 36, textStyle, func(r *rejected) workbook.Cell { return text(r.FileName) }),
+	field("", "Ligne", 10, countStyle, func(r *rejected) workbook.Cell { return number(r.Line) }),
+	field("", "Cellule", 11, textStyle, func(r *rejected) workbook.Cell { return text(r.Cell) }),
+	field("Ligne", "Numéro d’abonné", 18, textStyle, func(r *rejected) workbook.Cell { return text(r.Number) }),
+	field("", "Verdict", 10, textStyle, func(r *rejected) workbook.Cell { return text(verdicts[r.Verdict]) }),
+	field("", "Motif", 90, wrappedStyle, func(r *rejected) workbook.Cell { return text(r.Reason) }),
 }
 
 // cameBack tells the class of the bounce. A mail is not delivered if it was late and

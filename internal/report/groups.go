@@ -92,63 +92,47 @@ var fates = [...]struct {
 	{"Demande annulée", func(s *spaces) int { return s.Cancelled }},
 }
 
-// groupColumns are the columns of a sheet of groups.
-func (b *book) groupColumns(title string, width float64) []column[spaces] {
-	s := b.styles
-	columns := []column[spaces]{
-		{"", title, width, s.text, b.groupName},
-		{"", "Espaces", 12, s.count, func(g *spaces) workbook.Cell { return number(g.Spaces) }},
-		{"", "Invités", 12, s.count, func(g *spaces) workbook.Cell { return number(g.Invited) }},
-		{"", "Sans certificat", 12, s.count, func(g *spaces) workbook.Cell { return number(g.Switched) }},
-		{"", "Taux de changement", 12, s.share, func(g *spaces) workbook.Cell { return share(g.Switched, g.Invited) }},
+// groupFields are the columns of a sheet of groups.
+func (b *book) groupFields(title string, width float64) []workbook.Field[spaces] {
+	fields := []workbook.Field[spaces]{
+		field("", title, width, textStyle, b.groupName),
+		field("", "Espaces", 12, countStyle, func(g *spaces) workbook.Cell { return number(g.Spaces) }),
+		field("", "Invités", 12, countStyle, func(g *spaces) workbook.Cell { return number(g.Invited) }),
+		field("", "Sans certificat", 12, countStyle, func(g *spaces) workbook.Cell { return number(g.Switched) }),
+		field("", "Taux de changement", 12, shareStyle, func(g *spaces) workbook.Cell { return share(g.Switched, g.Invited) }),
 	}
 	for _, f := range fates[1:] {
-		columns = append(columns, column[spaces]{"", f.title, 15, s.count, func(g *spaces) workbook.Cell { return number(f.count(g)) }})
+		fields = append(fields, field("", f.title, 15, countStyle, func(g *spaces) workbook.Cell { return number(f.count(g)) }))
 	}
-	return columns
+	return fields
 }
 
 // groupName is the name of a group.
 func (b *book) groupName(g *spaces) workbook.Cell {
 	if g.Kind == conversion.SpacesByMonth {
-		return workbook.Day(g.Month).In(b.styles.month)
+		return workbook.Day(g.Month).In(b.Style(monthStyle))
 	}
 	return text(cmp.Or(g.Name, "non précisé"))
 }
 
 // writeGroup writes the sheet of one kind of groups.
 func (b *book) writeGroup(name, title string, width float64, list []spaces, rest others, all spaces) {
-	columns := b.groupColumns(title, width)
-	layout := workbook.Layout{Frozen: 1, Side: 1, Header: 1, Total: true}
-	for _, c := range columns {
-		layout.Columns = append(layout.Columns, workbook.Column{Width: c.width, Style: c.style})
-	}
-	t := &table[spaces]{b.Sheet(name, layout), columns, 1}
-	t.titles(b)
+	fields := b.groupFields(title, width)
+	s := b.Sheet(name, workbook.Layout{Columns: workbook.Columns(fields), Frozen: 1, Side: 1, Header: 1, Total: true})
+	putTitles(b, s, 1, fields)
 	if rest.groups > 0 {
 		rest.Name = fmt.Sprintf("Autres (%d)", rest.groups)
 		list = append(list, rest.spaces)
 	}
-	for _, g := range list {
-		t.add(&g)
+	for i := range list {
+		workbook.PutRow(s, 2+i, fields, &list[i])
 	}
 	all.Name = "Total"
-	t.Row(t.rows+1, 0)
-	for i, c := range columns {
-		t.Put(i+1, c.value(&all).In(b.totalOf(c.style)))
+	s.Row(2+len(list), 0)
+	for i, f := range fields {
+		s.Put(i+1, f.Value(&all).In(b.Style(totalStyle(f.Style.Format))))
 	}
-	t.End()
-}
-
-// totalOf is the style of the total below cells of a style.
-func (b *book) totalOf(style int) int {
-	switch style {
-	case b.styles.count:
-		return b.styles.totalCount
-	case b.styles.share:
-		return b.styles.totalShare
-	}
-	return b.styles.totalText
+	s.End()
 }
 
 // periodColumn is the first column of the data of the summary's chart, beside the days.
@@ -164,14 +148,14 @@ func (b *book) writeDays(days []dayCounts) {
 	}
 	s := b.Sheet(daySheet, layout)
 	s.Row(1, 32)
-	s.Put(1, text("Jour").In(b.styles.header))
+	s.Put(1, text("Jour").In(b.Style(headerStyle)))
 	for i, c := range dayColumns {
-		s.Put(2+i, text(c.title).In(b.styles.numberHeader))
+		s.Put(2+i, text(c.title).In(b.Style(numberHeaderStyle)))
 	}
 	if len(periods) > 0 {
-		s.Put(periodColumn, text(of.heading).In(b.styles.header))
+		s.Put(periodColumn, text(of.heading).In(b.Style(headerStyle)))
 		for j, i := range charted {
-			s.Put(periodColumn+1+j, text(dayColumns[i].title).In(b.styles.numberHeader))
+			s.Put(periodColumn+1+j, text(dayColumns[i].title).In(b.Style(numberHeaderStyle)))
 		}
 	}
 	var total [len(dayColumns)]int
@@ -179,26 +163,26 @@ func (b *book) writeDays(days []dayCounts) {
 		s.Row(2+i, 0)
 		switch {
 		case i < len(days):
-			b.putDay(s, workbook.DayOf(days[i].day).In(b.styles.day), days[i].counts, b.styles.count)
+			b.putDay(s, workbook.DayOf(days[i].day).In(b.Style(dayStyle)), days[i].counts, countStyle)
 			for j, n := range days[i].counts {
 				total[j] += n
 			}
 		case i == len(days):
-			b.putDay(s, text("Total").In(b.styles.totalText), total, b.styles.totalCount)
+			b.putDay(s, text("Total").In(b.Style(totalStyle("@"))), total, totalStyle(countFormat))
 		}
 		if i < len(periods) {
-			s.Put(periodColumn, text(periods[i].name).In(b.styles.text))
+			s.Put(periodColumn, text(periods[i].name).In(b.Style(textStyle)))
 			for j, k := range charted {
-				s.Put(periodColumn+1+j, number(periods[i].counts[k]).In(b.styles.count))
+				s.Put(periodColumn+1+j, number(periods[i].counts[k]).In(b.Style(countStyle)))
 			}
 		}
 	}
 	s.End()
 }
 
-func (b *book) putDay(s *workbook.Sheet, name workbook.Cell, counts [len(dayColumns)]int, style int) {
+func (b *book) putDay(s *workbook.Sheet, name workbook.Cell, counts [len(dayColumns)]int, style workbook.Style) {
 	s.Put(1, name)
 	for i, n := range counts {
-		s.Put(2+i, number(n).In(style))
+		s.Put(2+i, number(n).In(b.Style(style)))
 	}
 }

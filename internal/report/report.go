@@ -4,7 +4,6 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"iter"
@@ -34,16 +33,19 @@ const maxRows = 1 << 20
 func write(w io.Writer, r conversion.Report, rowsPerSheet int) error {
 	// The sheets are in the order in which people read them.
 	b := &book{Book: workbook.New(w, summaryName, daySheet, monthSheet, domainSheet, issuerSheet, requestSheet), rowsPerSheet: rowsPerSheet}
-	b.styles = newStyles(b.Book)
+	states := make(map[conversion.State]int)
+	for _, s := range conversion.States() {
+		states[s] = b.Style(stateStyle(s))
+	}
 	g, err := gather(r.Spaces)
 	if err != nil {
 		return fmt.Errorf("report: spaces: %w", err)
 	}
 	t := &tally{states: make(map[conversion.State]int), days: make(map[int64]*[len(dayColumns)]int)}
-	if err := fill(b, requestSheet, b.requestColumns(), r.Requests, t.add); err != nil {
+	if err := fill(b, requestSheet, requestFields(states), r.Requests, t.add); err != nil {
 		return fmt.Errorf("report: requests: %w", err)
 	}
-	if err := fill(b, rejectedSheet, b.rejectedColumns(), r.Rejected, nil); err != nil {
+	if err := fill(b, rejectedSheet, rejectedFields, r.Rejected, nil); err != nil {
 		return fmt.Errorf("report: rejected rows: %w", err)
 	}
 	b.writeDays(t.byDay())
@@ -57,28 +59,10 @@ func write(w io.Writer, r conversion.Report, rowsPerSheet int) error {
 	return nil
 }
 
-// WriteCSV writes the requests alone, in the form of French spreadsheet programs: UTF-8
-// with its byte order mark, semicolons, CRLF. No text is a formula (I7).
+// WriteCSV writes the requests alone.
 func WriteCSV(w io.Writer, requests iter.Seq2[conversion.ReportRequest, error]) error {
-	out := bufio.NewWriterSize(w, 1<<16)
-	columns := (&book{}).requestColumns()
-	cells := make([]workbook.Cell, len(columns))
-	for i, c := range columns {
-		cells[i] = workbook.Text(c.title)
+	if err := workbook.WriteCSV(w, requestFields(nil), requests); err != nil {
+		return fmt.Errorf("report: requests: %w", err)
 	}
-	line := workbook.AppendLine([]byte("\ufeff"), cells...)
-	out.Write(line) // Flush tells
-	for r, err := range requests {
-		if err != nil {
-			return fmt.Errorf("report: requests: %w", err)
-		}
-		for i := range columns {
-			cells[i] = columns[i].value(&r)
-		}
-		line = workbook.AppendLine(line[:0], cells...)
-		if _, err := out.Write(line); err != nil {
-			return err
-		}
-	}
-	return out.Flush()
+	return nil
 }

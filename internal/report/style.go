@@ -5,20 +5,6 @@ import (
 	"bascule/internal/workbook"
 )
 
-// styles are the numbers of the cell styles.
-type styles struct {
-	owner, title, scope, note         int
-	header, numberHeader              int
-	bands                             [2]int // of groups of columns, in turns
-	tileName, tileCount, tileShare    int
-	tableHeading, numberHeading       int
-	text, wrapped                     int
-	count, share, instant, day, month int
-	id                                int
-	totalText, totalCount, totalShare int
-	states                            map[conversion.State]int
-}
-
 // Colours are red, green and blue in hexadecimal.
 const (
 	ink    = "1E252E"
@@ -45,48 +31,42 @@ var colours = map[conversion.State]struct{ ink, paper, column string }{
 	conversion.StateCancelled:     {"54456B", "E7E3EC", "8F7FA6"},
 }
 
-func newStyles(b *workbook.Book) styles {
-	heading := func(a workbook.Align) int {
-		return b.Style(workbook.Style{Bold: true, Ink: gray, Align: a, Line: "bottom", LineInk: accent})
-	}
-	total := func(format string) int {
-		return b.Style(workbook.Style{Format: format, Bold: true, Ink: ink, Line: "top", LineInk: accent})
-	}
-	tile := func(format string) int {
-		return b.Style(workbook.Style{Format: format, Size: 20, Bold: true, Ink: accent, Align: workbook.MiddleLeft})
-	}
-	band := func(paper string) int {
-		return b.Style(workbook.Style{Bold: true, Ink: ink, Paper: paper, Align: workbook.MiddleLeft})
-	}
-	s := styles{
-		owner:         b.Style(workbook.Style{Bold: true, Ink: accent}),
-		title:         b.Style(workbook.Style{Size: 18, Bold: true, Ink: ink}),
-		scope:         b.Style(workbook.Style{Size: 13, Bold: true, Ink: accent}),
-		note:          b.Style(workbook.Style{Ink: gray}),
-		header:        b.Style(workbook.Style{Bold: true, Ink: "FFFFFF", Paper: accent, Align: workbook.MiddleLeft, Wrap: true}),
-		numberHeader:  b.Style(workbook.Style{Bold: true, Ink: "FFFFFF", Paper: accent, Align: workbook.MiddleRight}),
-		bands:         [2]int{band("DCE6EE"), band("C3D4E1")},
-		tileName:      b.Style(workbook.Style{Size: 10, Ink: gray, Align: workbook.MiddleLeft, Line: "top", LineInk: accent}),
-		tileCount:     tile(countFormat),
-		tileShare:     tile(shareFormat),
-		tableHeading:  heading(workbook.MiddleLeft),
-		numberHeading: heading(workbook.MiddleRight),
-		text:          b.Style(workbook.Style{Format: "@", Align: workbook.Middle}), // an edited cell stays a text too
-		wrapped:       b.Style(workbook.Style{Format: "@", Wrap: true}),
-		count:         b.Style(workbook.Style{Format: countFormat, Align: workbook.Middle}),
-		share:         b.Style(workbook.Style{Format: shareFormat, Align: workbook.Middle}),
-		instant:       b.Style(workbook.Style{Format: instantFormat, Align: workbook.MiddleLeft}),
-		day:           b.Style(workbook.Style{Format: dayFormat, Align: workbook.MiddleLeft}),
-		month:         b.Style(workbook.Style{Format: monthFormat, Align: workbook.MiddleLeft}),
-		id:            b.Style(workbook.Style{Format: "0", Align: workbook.MiddleLeft}),
-		totalText:     total("@"),
-		totalCount:    total(countFormat),
-		totalShare:    total(shareFormat),
-		states:        make(map[conversion.State]int),
-	}
-	for _, state := range conversion.States() {
-		of := colours[state]
-		s.states[state] = b.Style(workbook.Style{Format: "@", Align: workbook.Middle, Ink: of.ink, Paper: of.paper})
-	}
-	return s
+// The styles of cells.
+var (
+	ownerStyle         = workbook.Style{Bold: true, Ink: accent}
+	titleStyle         = workbook.Style{Size: 18, Bold: true, Ink: ink}
+	scopeStyle         = workbook.Style{Size: 13, Bold: true, Ink: accent}
+	noteStyle          = workbook.Style{Ink: gray}
+	headerStyle        = workbook.Style{Bold: true, Ink: "FFFFFF", Paper: accent, Align: workbook.MiddleLeft, Wrap: true}
+	numberHeaderStyle  = workbook.Style{Bold: true, Ink: "FFFFFF", Paper: accent, Align: workbook.MiddleRight}
+	tileNameStyle      = workbook.Style{Size: 10, Ink: gray, Align: workbook.MiddleLeft, Line: "top", LineInk: accent}
+	tableHeadingStyle  = workbook.Style{Bold: true, Ink: gray, Align: workbook.MiddleLeft, Line: "bottom", LineInk: accent}
+	numberHeadingStyle = workbook.Style{Bold: true, Ink: gray, Align: workbook.MiddleRight, Line: "bottom", LineInk: accent}
+	textStyle          = workbook.Style{Format: "@", Align: workbook.Middle} // an edited cell stays a text too
+	wrappedStyle       = workbook.Style{Format: "@", Wrap: true}
+	countStyle         = workbook.Style{Format: countFormat, Align: workbook.Middle}
+	shareStyle         = workbook.Style{Format: shareFormat, Align: workbook.Middle}
+	instantStyle       = workbook.Style{Format: instantFormat, Align: workbook.MiddleLeft}
+	dayStyle           = workbook.Style{Format: dayFormat, Align: workbook.MiddleLeft}
+	monthStyle         = workbook.Style{Format: monthFormat, Align: workbook.MiddleLeft}
+	idStyle            = workbook.Style{Format: "0", Align: workbook.MiddleLeft}
+)
+
+// bandStyles are those of groups of columns, in turns.
+var bandStyles = [...]workbook.Style{
+	{Bold: true, Ink: ink, Paper: "DCE6EE", Align: workbook.MiddleLeft},
+	{Bold: true, Ink: ink, Paper: "C3D4E1", Align: workbook.MiddleLeft},
+}
+
+func tileStyle(format string) workbook.Style {
+	return workbook.Style{Format: format, Size: 20, Bold: true, Ink: accent, Align: workbook.MiddleLeft}
+}
+
+// totalStyle is the style of the total below cells of a format.
+func totalStyle(format string) workbook.Style {
+	return workbook.Style{Format: format, Bold: true, Ink: ink, Line: "top", LineInk: accent}
+}
+
+func stateStyle(s conversion.State) workbook.Style {
+	return workbook.Style{Format: "@", Align: workbook.Middle, Ink: colours[s].ink, Paper: colours[s].paper}
 }

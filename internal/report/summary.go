@@ -49,12 +49,12 @@ type pen struct {
 }
 
 // put writes a cell of the row, which may be the next one.
-func (p *pen) put(column, row, style int, c workbook.Cell) {
+func (p *pen) put(column, row int, style workbook.Style, c workbook.Cell) {
 	if row != p.row {
 		p.row = row
 		p.sheet.Row(row, cmp.Or(heights[row], 15))
 	}
-	p.sheet.Put(column, c.In(style))
+	p.sheet.Put(column, c.In(p.Style(style)))
 }
 
 // heights are the heights of rows that are higher than others, in points.
@@ -62,11 +62,11 @@ var heights = map[int]float64{2: 28, 3: 20, tilesRow: 20, tilesRow + 1: 32}
 
 func (p *pen) title(r conversion.Report) {
 	if r.Administration != "" {
-		p.put(1, 1, p.styles.owner, text(r.Administration))
+		p.put(1, 1, ownerStyle, text(r.Administration))
 	}
-	p.put(1, 2, p.styles.title, text("Changement d’accès des espaces abonnés"))
-	p.put(1, 3, p.styles.scope, text(scope(r)))
-	p.put(1, 4, p.styles.note, text("Rapport établi le "+conversion.FrenchTime(r.At)+". Toutes les heures sont celles de Paris."))
+	p.put(1, 2, titleStyle, text("Changement d’accès des espaces abonnés"))
+	p.put(1, 3, scopeStyle, text(scope(r)))
+	p.put(1, 4, noteStyle, text("Rapport établi le "+conversion.FrenchTime(r.At)+". Toutes les heures sont celles de Paris."))
 }
 
 func scope(r conversion.Report) string {
@@ -86,16 +86,16 @@ func (p *pen) tiles(rows conversion.ReportRows, all conversion.ReportSpaces) {
 	tiles := []struct {
 		name  string
 		value workbook.Cell
-		style int
+		style workbook.Style
 	}{
-		{"Espaces concernés", number(all.Spaces), p.styles.tileCount},
-		{"Invités", number(all.Invited), p.styles.tileCount},
-		{"Sans certificat", number(all.Switched), p.styles.tileCount},
-		{"Taux de changement", share(all.Switched, all.Invited), p.styles.tileShare},
-		{"Lignes encore rejetées", number(rows.StillRejected), p.styles.tileCount},
+		{"Espaces concernés", number(all.Spaces), tileStyle(countFormat)},
+		{"Invités", number(all.Invited), tileStyle(countFormat)},
+		{"Sans certificat", number(all.Switched), tileStyle(countFormat)},
+		{"Taux de changement", share(all.Switched, all.Invited), tileStyle(shareFormat)},
+		{"Lignes encore rejetées", number(rows.StillRejected), tileStyle(countFormat)},
 	}
 	for i, tile := range tiles {
-		p.put(1+i, tilesRow, p.styles.tileName, text(tile.name))
+		p.put(1+i, tilesRow, tileNameStyle, text(tile.name))
 	}
 	for i, tile := range tiles {
 		p.put(1+i, tilesRow+1, tile.style, tile.value)
@@ -105,7 +105,7 @@ func (p *pen) tiles(rows conversion.ReportRows, all conversion.ReportSpaces) {
 func (p *pen) fates(all conversion.ReportSpaces) {
 	p.heads(fatesRow, "Où en sont les espaces", "Espaces", "Part")
 	for i, f := range fates {
-		p.line(fatesRow+1+i, p.styles.text, f.title, f.count(&all), all.Spaces)
+		p.line(fatesRow+1+i, textStyle, f.title, f.count(&all), all.Spaces)
 	}
 	p.total(fatesRow+1+len(fates), "Espaces concernés", all.Spaces)
 }
@@ -122,7 +122,7 @@ func (p *pen) rows(r conversion.ReportRows) {
 		{"Exclues", r.StillExcluded},
 		{"Encore rejetées", r.StillRejected},
 	} {
-		p.line(rowsRow+1+i, p.styles.text, line.name, line.count, r.Rows)
+		p.line(rowsRow+1+i, textStyle, line.name, line.count, r.Rows)
 	}
 	p.total(rowsRow+6, "Lignes remises", r.Rows)
 }
@@ -143,31 +143,31 @@ func (p *pen) states(t *tally) {
 	p.heads(statesRow, "Détail : demandes par état", "Demandes", "Part")
 	row := statesRow + 1
 	for _, s := range conversion.States() {
-		p.line(row, p.styles.states[s], s.French(), t.states[s], total)
+		p.line(row, stateStyle(s), s.French(), t.states[s], total)
 		row++
 	}
 	p.total(row, "Demandes", total)
-	p.line(row+1, p.styles.text, "dont non remises à temps", t.notDelivered, total)
+	p.line(row+1, textStyle, "dont non remises à temps", t.notDelivered, total)
 }
 
 // line writes a name, a number, and its part of the whole.
-func (p *pen) line(row, style int, name string, n, of int) {
+func (p *pen) line(row int, style workbook.Style, name string, n, of int) {
 	p.put(1, row, style, text(name))
-	p.put(2, row, p.styles.count, number(n))
-	p.put(3, row, p.styles.share, share(n, of))
+	p.put(2, row, countStyle, number(n))
+	p.put(3, row, shareStyle, share(n, of))
 }
 
 func (p *pen) total(row int, name string, n int) {
-	p.put(1, row, p.styles.totalText, text(name))
-	p.put(2, row, p.styles.totalCount, number(n))
-	p.put(3, row, p.styles.totalShare, share(n, n))
+	p.put(1, row, totalStyle("@"), text(name))
+	p.put(2, row, totalStyle(countFormat), number(n))
+	p.put(3, row, totalStyle(shareFormat), share(n, n))
 }
 
 func (p *pen) heads(row int, titles ...string) {
 	for i, title := range titles {
-		style := p.styles.numberHeading
+		style := numberHeadingStyle
 		if i == 0 {
-			style = p.styles.tableHeading
+			style = tableHeadingStyle
 		}
 		p.put(i+1, row, style, text(title))
 	}

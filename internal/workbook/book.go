@@ -32,7 +32,7 @@ type Book struct {
 // New begins a workbook that opens with a sheet of that name. More sheets have their place
 // behind it if they are named here, in this order.
 func New(w io.Writer, first string, more ...string) *Book {
-	b := &Book{Excelize: excelize.NewFile(), zip: zip.NewWriter(w), ours: make(map[string]bool), styles: make(map[Style]int)}
+	b := &Book{Excelize: excelize.NewFile(), zip: zip.NewWriter(w), ours: make(map[string]bool), styles: map[Style]int{{}: 0}}
 	b.zip.RegisterCompressor(zip.Deflate, b.compressor)
 	b.Keep(b.Excelize.SetSheetName(b.Excelize.GetSheetName(0), first))
 	for _, name := range more {
@@ -112,7 +112,7 @@ var alignments = [...]excelize.Alignment{
 	MiddleRight: {Vertical: "center", Horizontal: "right", WrapText: true},
 }
 
-// Style returns the number of a style, which it makes if it is new.
+// Style returns the number of a style, which it makes if it is new. The zero Style is 0.
 func (b *Book) Style(s Style) int {
 	n, known := b.styles[s]
 	if !known {

@@ -40,7 +40,7 @@ func TestAppendCSV(t *testing.T) {
 		{Text("=1"), "'=1"}, {Text("+33"), "'+33"}, {Text("-1"), "'-1"}, {Text("@x"), "'@x"}, {Text("\t=1"), "\"'\t=1\""}, {Text("＝1"), "'＝1"},
 		{Text(" =1"), "' =1"}, {Text("\u00a0=1"), "'\u00a0=1"}, {Text("\r=1"), "\"'\r=1\""},
 	} {
-		if got := string(tt.c.AppendCSV(nil)); got != tt.want {
+		if got := string(tt.c.appendCSV(nil)); got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.c, got, tt.want)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// AppendCSV adds the cell as a field of a CSV file, in the French notation. A text that
+// appendCSV adds the cell as a field of a CSV file, in the French notation. A text that
 // a spreadsheet program would take for a formula gets an apostrophe in front (I7).
-func (c Cell) AppendCSV(b []byte) []byte {
+func (c Cell) appendCSV(b []byte) []byte {
 	switch c.kind {
 	case textCell:
 		return appendField(b, c.text)
@@ -26,18 +26,18 @@ func (c Cell) AppendCSV(b []byte) []byte {
 	return b
 }
 
-// AppendLine adds a line of a CSV file, with semicolons.
-func AppendLine(b []byte, cells ...Cell) []byte {
+// appendLine adds a line of a CSV file, with semicolons.
+func appendLine(b []byte, cells ...Cell) []byte {
 	for i, c := range cells {
 		if i > 0 {
 			b = append(b, ';')
 		}
-		b = c.AppendCSV(b)
+		b = c.appendCSV(b)
 	}
 	return append(b, "\r\n"...)
 }
 
-// FromCSV is a text as it was before AppendCSV put an apostrophe in front.
+// FromCSV is a text as it was before appendCSV put an apostrophe in front.
 func FromCSV(text string) string {
 	if rest, ok := strings.CutPrefix(text, "'"); ok && needsApostrophe(rest) {
 		return rest

@@ -26,7 +26,7 @@ type Layout struct {
 // Column is one column. The first one is A.
 type Column struct {
 	Width float64 // in characters
-	Style int     // of its cells without a style of their own
+	Style Style   // of its cells without a style of their own
 	Rule  Rule    // for typing into the cells below the frozen ones
 }
 
@@ -45,6 +45,7 @@ type Sheet struct {
 	name    string
 	layout  Layout
 	columns []string // their letters
+	styles  []int    // of the columns
 	part    io.Writer
 	line    int    // of the row, 0 before the first one
 	digits  []byte // of the line
@@ -64,7 +65,7 @@ func (b *Book) Sheet(name string, l Layout) *Sheet {
 	b.Keep(err)
 	s := &Sheet{book: b, name: name, layout: l, part: part, buf: make([]byte, 0, 2*bufferSize)}
 	for i, c := range l.Columns {
-		s.columns = append(s.columns, letters(i+1))
+		s.columns, s.styles = append(s.columns, letters(i+1)), append(s.styles, b.Style(c.Style))
 		if l.Charts { // excelize places charts by the widths
 			b.Keep(b.Excelize.SetColWidth(name, s.columns[i], s.columns[i], c.Width))
 		}
@@ -89,7 +90,7 @@ func (s *Sheet) head() {
 	}
 	s.add(`/><cols>`)
 	for i, c := range s.layout.Columns {
-		s.buf = fmt.Appendf(s.buf, `<col min="%d" max="%[1]d" width="%v" customWidth="1" style="%d"/>`, i+1, c.Width, c.Style)
+		s.buf = fmt.Appendf(s.buf, `<col min="%d" max="%[1]d" width="%v" customWidth="1" style="%d"/>`, i+1, c.Width, s.styles[i])
 	}
 	s.add(`</cols><sheetData>`)
 }
@@ -120,11 +121,12 @@ func letters(column int) string {
 
 func (s *Sheet) add(xml string) { s.buf = append(s.buf, xml...) }
 
-// Texts writes a row of texts in one style; 0 is the columns' styles.
-func (s *Sheet) Texts(line, style int, texts ...string) {
+// Texts writes a row of texts in one style; the zero Style is the columns' styles.
+func (s *Sheet) Texts(line int, style Style, texts ...string) {
 	s.Row(line, 0)
+	n := s.book.Style(style)
 	for i, text := range texts {
-		s.Put(i+1, Text(text).In(style))
+		s.Put(i+1, Text(text).In(n))
 	}
 }
 
@@ -160,7 +162,7 @@ func (s *Sheet) Put(column int, c Cell) {
 	b = append(b, s.digits...)
 	b = append(b, `" s="`...)
 	if c.style == 0 {
-		c.style = s.layout.Columns[column-1].Style
+		c.style = s.styles[column-1]
 	}
 	b = strconv.AppendInt(b, int64(c.style), 10)
 	s.buf = append(c.appendXML(b), `</c>`...)

@@ -20,7 +20,7 @@ func write(t *testing.T) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	b := New(&out, "Un")
-	text, bold := b.Style(Style{Format: "@"}), b.Style(Style{Bold: true, Paper: "1F3864", Align: Middle})
+	text, bold := Style{Format: "@"}, b.Style(Style{Bold: true, Paper: "1F3864", Align: Middle})
 	first := Layout{Frozen: 3, Header: 3, Columns: make([]Column, 28)}
 	first.Columns[0] = Column{Width: 30, Style: text, Rule: Rule{Type: "textLength", From: 6, To: 20, Title: "numéro", Text: `"6" à 20 <signes>`}}
 	first.Columns[1] = Column{Width: 12, Rule: Rule{Type: "list", Title: "réponse", Text: "choisissez", Choices: []string{"a & b", "d’accord"}}}
@@ -191,7 +191,7 @@ func TestFailingWriter(t *testing.T) {
 	for range 2 {
 		s := b.Sheet("Un", Layout{Columns: make([]Column, 1)})
 		for line := range 20_000 {
-			s.Texts(1+line, 0, rand.Text())
+			s.Texts(1+line, Style{}, rand.Text())
 		}
 		s.End()
 	}
