@@ -38,7 +38,7 @@ func textual(m *entity) conversion.Bounce {
 
 // bySystem tells whether a mail system wrote a mail, and not a person or a mailbox.
 func bySystem(m *entity, text string) bool {
-	if m.header.get("x-failed-recipients") != "" {
+	if m.media == "multipart/report" || m.header.get("x-failed-recipients") != "" {
 		return true
 	}
 	from := refusal.Plain(decoded(m.header.get("from")))
@@ -93,5 +93,5 @@ func atFirstUse(pattern string) func() *regexp.Regexp {
 
 var (
 	statusLines = atFirstUse(`(?im)^[ >]*action:\s*[a-z]+.*(?:\r?\n.*){0,6}^[ >]*status:\s*[245]\.|^[ >]*status:\s*[245]\..*(?:\r?\n.*){0,6}^[ >]*action:\s*[a-z]`)
-	original    = atFirstUse(`(?im)^[-=\s]*(?:this is a copy of|below this line is a copy|original message|here is your|message d'origine|unsent message|returned message|included is a copy|----- (?:original|message) )`)
+	original    = atFirstUse(`(?im)^[-=\s]*(?:this is a copy of|below this line is a copy|original message|here is your|message d'origine|en-t[êe]tes (?:du message )?d'origine|copie du message|unsent message|returned (?:message|mail)|included is a copy|below is a copy|(?:the )?headers? of the (?:original|source)|original mail|----- (?:original|message) )`)
 )
