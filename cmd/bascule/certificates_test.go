@@ -104,7 +104,7 @@ func TestUnreadableCertificates(t *testing.T) {
 	}
 	serve.stop(syscall.SIGTERM)
 	log := serve.output()
-	if n := strings.Count(log, "a client's certificate cannot be read"); n != 2 || !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log, "x509: ") {
+	if n := strings.Count(log, "a client's certificate cannot be used"); n != 2 || !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log, "x509: ") {
 		t.Errorf("%d lines tell of two certificates:\n%s", n, log)
 	}
 	for _, secret := range []string{"Dupont", "x.example", "127.0.0.1:", "@"} {

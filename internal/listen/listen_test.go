@@ -2,12 +2,17 @@ package listen
 
 import (
 	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -37,6 +42,51 @@ func TestNoDescriptorLeft(t *testing.T) {
 	}
 	if said := log.String(); !strings.Contains(said, "LimitNOFILE") || strings.Count(said, "\n") != 1 {
 		t.Errorf("the log says %q", said)
+	}
+}
+
+// R7: a certificate that ends the handshake is told to the operator, who else would hear
+// of it from the assistance alone. The line tells nothing of its holder (I6).
+func TestCertificateEndsHandshake(t *testing.T) {
+	t.Parallel()
+	authority := devtest.Authority(t, pkix.Name{CommonName: "AC Exemple"})
+	own, err := authority.IssueServer([]string{"127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := new(big.Int).SetBit(big.NewInt(1), 9000, 1)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Luc Martin"}, NotAfter: time.Now().Add(time.Hour)}
+	for name, public := range map[string]any{"a key that is too large": &rsa.PublicKey{N: large, E: 3}, "the key of somebody else": own.Leaf.PublicKey} {
+		der, err := x509.CreateCertificate(rand.Reader, template, template, public, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log devtest.Log
+		l := Listener{Name: "test", Handler: http.NotFoundHandler(), TLS: func(c *tls.Config) *tls.Config { c.ClientAuth = tls.RequestClientCert; return c }}
+		srv := l.server(slog.New(slog.NewTextHandler(&log, nil)))
+		srv.TLSConfig.Certificates = []tls.Certificate{own}
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- l.serve(srv, ln) }()
+		shown := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true,
+			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &shown, nil }}}}
+		if answer, err := client.Get("https://" + ln.Addr().String()); err == nil {
+			answer.Body.Close()
+			t.Errorf("%s: status %d", name, answer.StatusCode)
+		}
+		srv.Shutdown(t.Context())
+		<-ended
+		if said := log.String(); !strings.Contains(said, "a client's certificate cannot be used") || strings.Count(said, "\n") != 1 || strings.Contains(said, "Martin") || strings.Contains(said, "127.0.0.1") {
+			t.Errorf("%s: the log says %q", name, said)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"log/slog"
+	"regexp"
 	"strings"
 	"syscall"
 )
@@ -13,10 +14,10 @@ type serverLog struct{ log *slog.Logger }
 
 func (l serverLog) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
-	if _, why, ok := strings.Cut(text, "tls: failed to parse client certificate: "); ok {
+	if _, why, ok := strings.Cut(text, ": tls: "); ok && ofCertificate.MatchString(why) {
 		// crypto/tls reads the certificate before any handler runs, so no page can be
 		// shown.
-		l.log.Warn("a client's certificate cannot be read: the handshake ends, and the browser shows an error of its own; "+
+		l.log.Warn("a client's certificate cannot be used: the handshake ends, and the browser shows an error of its own; "+
 			"behind a proxy of CLIENT_CERT_PROXIES a page says so", "why", withoutQuotation(why))
 	}
 	if why, ok := strings.CutPrefix(text, "http: Accept error: "); ok {
@@ -24,6 +25,10 @@ func (l serverLog) Write(line []byte) (int, error) {
 	}
 	return len(line), nil
 }
+
+// ofCertificate matches the errors of crypto/tls about a certificate: it cannot be read,
+// its key is too large or of an unknown kind, the client does not hold the key.
+var ofCertificate = regexp.MustCompile(`client (sent )?certificate`)
 
 // remedy is what the operator can do about a connection that is not accepted. While the
 // process has no descriptor left, a single client can keep out all others.
