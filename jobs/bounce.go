@@ -56,7 +56,7 @@ func (b *Bouncer) Run(ctx context.Context) {
 // others are read all the same. The error is the first one, and tells how many more there
 // are: a read-only folder may hold a hundred thousand mails.
 func (b *Bouncer) Look(ctx context.Context) error {
-	if err := os.MkdirAll(filepath.Join(b.Dir, processedDir), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(b.Dir, processedDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("read bounces: %w", err)
 	}
 	var failed error

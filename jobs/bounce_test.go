@@ -3,7 +3,9 @@ package jobs_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -242,6 +244,19 @@ func TestBouncesThatStay(t *testing.T) {
 	err := b.Look(t.Context())
 	if err == nil || strings.Count(err.Error(), "put a bounce aside") != 1 || !strings.Contains(err.Error(), "1.eml") || !strings.HasSuffix(err.Error(), "(and 2 more)") {
 		t.Errorf("three mails stay: %v", err)
+	}
+}
+
+// A folder that is gone, renamed or on a disk that is not there, is told, and not made
+// anew: nobody would deliver into it.
+func TestBouncesFolderIsGone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "gone")
+	b := &jobs.Bouncer{Dir: dir, Now: later, Log: slog.New(slog.DiscardHandler)}
+	if err := b.Look(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the folder was made")
 	}
 }
 
