@@ -1,6 +1,7 @@
 package conversion
 
 import (
+	"cmp"
 	"fmt"
 	"unicode"
 )
@@ -12,6 +13,11 @@ func (e *Invalid) naming(r rune) *Invalid {
 		French:  e.French + "\u00a0; caractère refusé\u00a0: " + Character(r),
 		kind:    e,
 	}
+}
+
+// adding is e with more of the reason, so that the reader knows what to change.
+func (e *Invalid) adding(english, french string) *Invalid {
+	return &Invalid{English: e.English + "; " + english, French: e.French + "\u00a0; " + french, kind: cmp.Or(e.kind, e)}
 }
 
 // Character names a character in French, for people. A visible character stands for

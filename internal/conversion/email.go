@@ -3,6 +3,7 @@ package conversion
 import (
 	"log/slog"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
@@ -41,19 +42,28 @@ func ParseEmail(s string) (Email, error) {
 		return Email{}, ErrEmailTooLong
 	}
 	local, domain, ok := strings.Cut(s, "@")
-	if r, wrong := wrongInEmail(local, domain); ok && wrong {
+	if !ok {
+		return Email{}, ErrEmailFormat.adding("the @ is missing", "il manque l’arobase (@)")
+	}
+	if r, wrong := wrongInEmail(local, domain); wrong {
 		refusal := ErrEmailFormat.naming(r)
 		if strings.Contains(domain, "@") { // it may be what parts two addresses
-			refusal.English += "; one address is expected"
-			refusal.French += "\u00a0; une seule adresse est attendue"
+			refusal = refusal.adding("one address is expected", "une seule adresse est attendue")
 		}
 		return Email{}, refusal
 	}
-	if !ok || !validLocal(local) {
-		return Email{}, ErrEmailFormat
+	if extraDot(local) || extraDot(domain) {
+		return Email{}, ErrEmailFormat.adding("a dot too many", "un point est en trop")
+	}
+	if len(local) > 64 {
+		return Email{}, ErrEmailFormat.adding("64 characters at most before the @", "64 caractères au maximum avant l’arobase")
 	}
 	ascii, err := domains.ToASCII(domain)
-	if err != nil || !strings.Contains(ascii, ".") || allDigits(ascii[strings.LastIndexByte(ascii, '.')+1:]) {
+	if err == nil && !strings.Contains(ascii, ".") {
+		return Email{}, ErrEmailFormat.adding("the end of the domain is missing", "la fin du domaine manque, par exemple «\u00a0.fr\u00a0»")
+	}
+	top := ascii[strings.LastIndexByte(ascii, '.')+1:]
+	if local == "" || err != nil || len(top) < 2 || allDigits(top) {
 		return Email{}, ErrEmailFormat
 	}
 	return Email{typed: s, key: strings.ToLower(local) + "@" + strings.ToLower(ascii)}, nil
@@ -108,9 +118,9 @@ func (e *Email) UnmarshalText(b []byte) error {
 	return err
 }
 
-// validLocal tells whether characters of an address make a dot-atom of RFC 5321.
-func validLocal(s string) bool {
-	return s != "" && len(s) <= 64 && s[0] != '.' && s[len(s)-1] != '.' && !strings.Contains(s, "..")
+// extraDot tells whether a dot of one side of the @ parts nothing.
+func extraDot(s string) bool {
+	return strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") || strings.Contains(s, "..")
 }
 
 // wrongInEmail finds the first character that no address has in that place.
@@ -120,12 +130,19 @@ func wrongInEmail(local, domain string) (rune, bool) {
 			return r, true
 		}
 	}
-	for _, r := range domain { // IDNA finds what else is wrong. It takes U+FFFD for a letter.
-		if r == utf8.RuneError || r < utf8.RuneSelf && !isASCIIAlnum(r) && r != '.' && r != '-' {
+	for _, r := range domain { // IDNA finds what else is wrong
+		if r < utf8.RuneSelf && !isASCIIAlnum(r) && r != '.' && r != '-' || r >= utf8.RuneSelf && !inDomain(r) {
 			return r, true
 		}
 	}
 	return 0, false
+}
+
+// inDomain tells whether an international domain may have a character. UTS 46 takes dashes
+// and quotes of books for letters of another domain, and U+FFFD, too. It drops a soft hyphen
+// and what is as invisible.
+func inDomain(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r) || strings.ContainsRune("·・。．｡\u00ad\u200b\u200c\u200d\u2060\ufeff", r)
 }
 
 func allDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }

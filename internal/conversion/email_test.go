@@ -104,6 +104,11 @@ func TestParseEmailRefuses(t *testing.T) {
 		{"IPv6 literal", "a@[IPv6:2001:db8::1]", ErrEmailFormat},
 		{"bare IPv4", "a@192.0.2.7", ErrEmailFormat},
 		{"full-width IPv4", "a@192.0.2.７", ErrEmailFormat},
+		{"last label of one letter", "a@b.f", ErrEmailFormat},
+		{"no-break hyphen in the domain", "a@mon\u2011cabinet.example", ErrEmailFormat},
+		{"dash in the domain", "a@mon–cabinet.example", ErrEmailFormat},
+		{"apostrophe of a book in the domain", "a@l’office.example", ErrEmailFormat},
+		{"symbol in the domain", "a@cabinet™.example", ErrEmailFormat},
 		{"port", "a@b.example:25", ErrEmailFormat},
 		{"percent and slash in the domain", "a@b%/.example", ErrEmailFormat},
 		{"symbol that maps to a slash", "a@b℀.example", ErrEmailFormat},
@@ -125,6 +130,26 @@ func TestParseEmailRefuses(t *testing.T) {
 				t.Errorf("ParseEmail(%q) = %q with an error", tt.in, e)
 			}
 		})
+	}
+}
+
+// R15: the reason says what to change where the rule alone does not show it.
+func TestParseEmailTellsWhatIsWrong(t *testing.T) {
+	for in, want := range map[string]string{
+		"néant": "il manque l’arobase (@)", "anne.cabinet.example": "il manque l’arobase (@)",
+		"anne@cabinet.example.": "un point est en trop", ".anne@cabinet.example": "un point est en trop",
+		"anne..roy@cabinet.example": "un point est en trop", "anne@cabinet..example": "un point est en trop",
+		"anne@cabinet":                         "la fin du domaine manque",
+		"anne@mon\u2011cabinet.example":        "« ‑ » (U+2011)",
+		"anne@\u00a0cabinet.example":           "U+00A0 (espace insécable)",
+		"anne@\u200ecabinet.example":           "U+200E (marque gauche à droite)",
+		strings.Repeat("a", 65) + "@b.example": "64 caractères au maximum avant l’arobase",
+	} {
+		_, err := ParseEmail(in)
+		refusal, ok := errors.AsType[*Invalid](err)
+		if !ok || !errors.Is(err, ErrEmailFormat) || !strings.Contains(strings.ReplaceAll(refusal.French, "\u00a0", " "), strings.ReplaceAll(want, "\u00a0", " ")) {
+			t.Errorf("%q: %+v, want %q", in, err, want)
+		}
 	}
 }
 
