@@ -57,15 +57,15 @@ func parseCampaign(args []string) (err error) {
 	return err
 }
 
-// withCampaign runs a command on the campaign that its first argument names.
-func (a *app) withCampaign(open opener, f func(context.Context, *sql.DB, sql.CampaignProgress) error) func(*cobra.Command, []string) error {
-	return open(func(ctx context.Context, db *sql.DB, args []string) error {
+// onCampaign runs f on the campaign that the first argument names.
+func onCampaign(f func(context.Context, *sql.DB, sql.CampaignProgress) error) func(context.Context, *sql.DB, []string) error {
+	return func(ctx context.Context, db *sql.DB, args []string) error {
 		p, err := db.Progress(ctx, args[0])
 		if err != nil {
 			return err
 		}
 		return f(ctx, db, p)
-	})
+	}
 }
 
 func (a *app) campaignShow() *cobra.Command {
@@ -81,13 +81,13 @@ workers have them.`,
 		Example: "  bascule campaign show spring --json",
 	})
 	a.addJSONTo(cmd, "print one JSON object")
-	cmd.RunE = a.withCampaign(a.withDB, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+	cmd.RunE = a.withDB(onCampaign(func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		next, last, err := a.comingMails(ctx, db, p)
 		if err != nil {
 			return err
 		}
 		return a.tell(terminal.NewCampaign(p, next, last))
-	})
+	}))
 	return cmd
 }
 

@@ -40,7 +40,7 @@ DNS_SERVER, optional, the resolver that it asks in place of the machine's.`,
 		Example: "  bascule campaign check spring",
 	})
 	a.addJSONTo(cmd, "print one JSON object")
-	cmd.RunE = a.withCampaign(a.withDB, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+	cmd.RunE = a.withDB(onCampaign(func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		lines, err := a.ready(ctx, db, p)
 		if err != nil {
 			return err
@@ -51,7 +51,7 @@ DNS_SERVER, optional, the resolver that it asks in place of the machine's.`,
 			err = notReady(p.Name, red)
 		}
 		return err
-	})
+	}))
 	return cmd
 }
 

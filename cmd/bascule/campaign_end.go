@@ -49,7 +49,7 @@ Environment: DATABASE_URL; FOUR_EYES, optional.`,
 		Example: "  bascule campaign resume spring",
 	})
 	a.addStateTo(cmd)
-	cmd.RunE = a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+	cmd.RunE = a.withWriter(onCampaign(func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		if err := db.ResumeCampaign(ctx, p.Name, actor()); err != nil { // workers release what p says is held
 			return err
 		}
@@ -57,7 +57,7 @@ Environment: DATABASE_URL; FOUR_EYES, optional.`,
 			now.Held = p.Held
 			return terminal.Leaving(now)
 		})
-	})
+	}))
 	return cmd
 }
 
@@ -111,14 +111,14 @@ Environment: DATABASE_URL.`,
 		cmd.Flags().Var(parsing(&path, given), "report", "write the report of the campaign to `OUT.xlsx`")
 		a.addForceTo(cmd)
 	}
-	check := func([]string) (err error) {
+	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
 		if path == "" {
 			return nil
 		}
 		by, err = a.env.administration()
 		return cmp.Or(err, a.checkOutput(path, report.Kind, false))
 	}
-	cmd.RunE = after(check, a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+	cmd.RunE = a.withWriter(onCampaign(func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		return a.end(ctx, db, p, e, path, by, why)
 	}))
 	return cmd

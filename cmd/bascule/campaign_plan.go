@@ -36,17 +36,11 @@ workers have them.`,
 	cmd.Flags().Var(parsing(&perDay, parseCount), "per-day", "as if at most `N` invitations left a day, in Paris; 0: no limit")
 	cmd.Flags().Var(parsing(&minHelp, parseHelp), "min-help", "as if this `time` of assistance had to lie in the lifetime of a code, such as 12h; 0: any")
 	cmd.Flags().Var(parsing(&rate, parseRate), "rate", "as if MAIL_RATE were so many `mails` a second; 0: no limit")
-	cmd.RunE = a.withCampaign(a.withDB, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+	cmd.RunE = a.withDB(onCampaign(func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		f, err := a.foresight(ctx, db, p, func(b *plan.Brakes) {
-			if cmd.Flags().Changed("per-day") {
-				b.PerDay = perDay
-			}
-			if cmd.Flags().Changed("min-help") {
-				b.MinHelp = minHelp
-			}
-			if cmd.Flags().Changed("rate") {
-				b.Rate = queue.BulkRate(rate)
-			}
+			setIfGiven(cmd, "per-day", &b.PerDay, perDay)
+			setIfGiven(cmd, "min-help", &b.MinHelp, minHelp)
+			setIfGiven(cmd, "rate", &b.Rate, queue.BulkRate(rate))
 		})
 		if err != nil {
 			return err
@@ -56,7 +50,7 @@ workers have them.`,
 			return err
 		}
 		return a.tell(terminal.NewPlan(f, to))
-	})
+	}))
 	return cmd
 }
 

@@ -58,27 +58,19 @@ func parseAgain(s string) (int, error) {
 // apply changes the settings by the flags that were given. started is how many
 // invitations have started: a pilot counts from there.
 func (b *brakes) apply(cmd *cobra.Command, s *sql.CampaignSettings, now time.Time, started int) {
-	if cmd.Flags().Changed("after") {
-		s.StartsAt = time.Time{}
-		if b.after > 0 {
-			s.StartsAt = now.Add(b.after)
-		}
+	var starts time.Time
+	if b.after > 0 {
+		starts = now.Add(b.after)
 	}
-	if cmd.Flags().Changed("pilot") {
-		s.Pilot = 0
-		if b.pilot > 0 {
-			s.Pilot = started + b.pilot
-		}
+	pilot := b.pilot
+	if pilot > 0 {
+		pilot += started
 	}
-	if cmd.Flags().Changed("per-day") {
-		s.PerDay = b.perDay
-	}
-	if cmd.Flags().Changed("min-help") {
-		s.MinHelp = b.minHelp
-	}
-	if cmd.Flags().Changed("again") {
-		s.Again = b.again
-	}
+	setIfGiven(cmd, "after", &s.StartsAt, starts)
+	setIfGiven(cmd, "pilot", &s.Pilot, pilot)
+	setIfGiven(cmd, "per-day", &s.PerDay, b.perDay)
+	setIfGiven(cmd, "min-help", &s.MinHelp, b.minHelp)
+	setIfGiven(cmd, "again", &s.Again, b.again)
 }
 
 func (a *app) campaignStart() *cobra.Command {
@@ -100,7 +92,7 @@ Environment: that of bascule campaign check.`,
 	b.addTo(cmd)
 	a.addStateTo(cmd)
 	cmd.Flags().Var(parsing(&anyway, parseReason), "anyway", "start although a line of check is red; the `reason` is for the log")
-	cmd.RunE = a.withBrakes(&b, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error {
+	a.withBrakes(cmd, &b, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error {
 		if p.State != sql.CampaignPrepared {
 			return &sql.CampaignStateError{Name: p.Name, State: p.State}
 		}
@@ -143,7 +135,7 @@ optional, for --min-help; PUBLIC_URL and MAIL_FROM for --message.`,
 	a.addStateTo(cmd)
 	cmd.Flags().StringVar(&file, "message", "", "the `FILE` with the message, UTF-8; '' takes it away")
 	cmd.MarkFlagsOneRequired("after", "pilot", "per-day", "min-help", "again", "message")
-	cmd.RunE = a.withBrakes(&b, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error {
+	a.withBrakes(cmd, &b, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error {
 		if cmd.Flags().Changed("message") {
 			m, err := a.message(file)
 			if err != nil {
@@ -165,11 +157,11 @@ optional, for --min-help; PUBLIC_URL and MAIL_FROM for --message.`,
 	return cmd
 }
 
-// withBrakes runs f on the named campaign, once its flags make sense. at is the time of
-// the database's clock.
-func (a *app) withBrakes(b *brakes, f func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error) func(*cobra.Command, []string) error {
-	check := func([]string) error { return b.check(a.env) }
-	return after(check, a.withCampaign(a.withWriter, func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
+// withBrakes makes cmd run f on the named campaign, once its flags make sense. at is the
+// time of the database's clock.
+func (a *app) withBrakes(cmd *cobra.Command, b *brakes, f func(ctx context.Context, db *sql.DB, p sql.CampaignProgress, at time.Time) error) {
+	cmd.PreRunE = func(*cobra.Command, []string) error { return b.check(a.env) }
+	cmd.RunE = a.withWriter(onCampaign(func(ctx context.Context, db *sql.DB, p sql.CampaignProgress) error {
 		at, err := db.Now(ctx)
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 )
 
 func (a *app) cancelCommand() *cobra.Command {
+	var numbers []conversion.SubscriberNumber
 	cmd := &cobra.Command{
 		Use:   "cancel NUMBER…",
 		Short: "End open requests; their codes are dead at once",
@@ -35,13 +36,11 @@ Environment: DATABASE_URL.`,
 		}
 		return nil
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		numbers, err := a.numbers(cmd.Context(), args)
-		if err != nil {
-			return err
-		}
-		return a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error { return a.cancel(ctx, db, numbers) })(cmd, nil)
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) {
+		numbers, err = a.numbers(cmd.Context(), args)
+		return err
 	}
+	cmd.RunE = a.withWriter(func(ctx context.Context, db *sql.DB, _ []string) error { return a.cancel(ctx, db, numbers) })
 	return cmd
 }
 

@@ -247,7 +247,6 @@ func (e environment) certListenAddr() string { return e.get("CERT_LISTEN_ADDR").
 // These read variables that name a folder; "" if they are not set.
 func (e environment) themeDir() (string, error)  { return optional(e.get("THEME_DIR"), "", folder) }
 func (e environment) bounceDir() (string, error) { return optional(e.get("BOUNCE_DIR"), "", folder) }
-func (e environment) legalDir() (string, error)  { return optional(e.get("LEGAL_DIR"), "", folder) }
 
 func folder(path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
@@ -388,7 +387,7 @@ const maxLegal = 64 << 10
 
 // legal reads the files of LEGAL_DIR. A missing file leaves the draft.
 func (e environment) legal() (l web.Legal, err error) {
-	dir, err := e.legalDir()
+	dir, err := optional(e.get("LEGAL_DIR"), "", folder)
 	if dir == "" {
 		return l, err
 	}

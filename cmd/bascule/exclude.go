@@ -64,33 +64,22 @@ func (a *app) exclude(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
 	if !x.EndsAt.IsZero() && !x.EndsAt.After(now) {
 		return usagef("--until is over already")
 	}
-	if err := a.confirmExclusion(ctx, db, x); err != nil {
-		return err
+	n, err := db.CountNamed(ctx, x.Excluded)
+	if err == nil && n > 1 {
+		err = a.askSomebody(ctx, "The %s %s names %d spaces. From now on they are left alone", x.Kind, x.Key, n)
 	}
-	n, err := db.Exclude(ctx, x, actor())
 	if err != nil {
 		return err
 	}
-	a.printf("The %s %s is left alone: %s named.%s\n", x.Kind, x.Key, terminal.Count(n, "space is", "spaces are"), ifNone(n))
-	return nil
-}
-
-// ifNone warns of an exclusion that names nobody.
-func ifNone(n int) string {
-	if n > 0 {
-		return ""
-	}
-	return " Nobody has it so far: check the spelling."
-}
-
-// confirmExclusion says which spaces an exclusion names before it is made. It asks at a
-// terminal if there is more than one.
-func (a *app) confirmExclusion(ctx context.Context, db *sql.DB, x sql.Exclusion) error {
-	n, err := db.CountNamed(ctx, x.Excluded)
-	if err != nil || n <= 1 {
+	if n, err = db.Exclude(ctx, x, actor()); err != nil {
 		return err
 	}
-	return a.askSomebody(ctx, "The %s %s names %d spaces. From now on they are left alone", x.Kind, x.Key, n)
+	hint := ""
+	if n == 0 {
+		hint = " Nobody has it so far: check the spelling."
+	}
+	a.printf("The %s %s is left alone: %s named.%s\n", x.Kind, x.Key, terminal.Count(n, "space is", "spaces are"), hint)
+	return nil
 }
 
 func (a *app) lift(ctx context.Context, db *sql.DB, x sql.Exclusion) error {

@@ -57,8 +57,10 @@ Environment: DATABASE_URL.`,
 	}
 	a.addForceTo(cmd)
 	isCSV := func(path string) bool { return strings.EqualFold(filepath.Ext(path), ".csv") }
-	check := func(args []string) error { return a.checkOutput(args[0], importer.ExclusionsKind, isCSV(args[0])) }
-	cmd.RunE = after(check, a.withDB(func(ctx context.Context, db *sql.DB, args []string) (err error) {
+	cmd.PreRunE = func(_ *cobra.Command, args []string) error {
+		return a.checkOutput(args[0], importer.ExclusionsKind, isCSV(args[0]))
+	}
+	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, args []string) (err error) {
 		path := args[0]
 		if isCSV(path) {
 			err = atomicfile.Write(path, func(w io.Writer) error { return importer.WriteExclusionsCSV(w, db.Exclusions(ctx)) })
@@ -69,7 +71,7 @@ Environment: DATABASE_URL.`,
 			a.printf("%s is written.\n", path)
 		}
 		return err
-	}))
+	})
 	return cmd
 }
 
@@ -104,24 +106,20 @@ Environment: DATABASE_URL.`,
 		}
 		said := "Dry run, nothing was changed.\n"
 		if !dryRun {
-			if n, err = a.excludeAll(ctx, db, list, n); err != nil {
+			said = ""
+			if n.New+n.Changed > 1 {
+				err = a.askSomebody(ctx, "%d are left alone from now on, of %d others reason or end change", n.New, n.Changed)
+			}
+			if err != nil {
 				return err
 			}
-			said = ""
+			if n, err = db.ExcludeAll(ctx, list, actor(), false); err != nil {
+				return err
+			}
 		}
 		return a.answer(n, "%s%8d  new\n%8d  changed: another reason or end\n%8d  same as before\n", said, n.New, n.Changed, n.Same)
 	})
 	return cmd
-}
-
-// excludeAll asks at a terminal if more than one is to be left alone, then does it.
-func (a *app) excludeAll(ctx context.Context, db *sql.DB, list []sql.Exclusion, planned sql.ExclusionCount) (sql.ExclusionCount, error) {
-	if planned.New+planned.Changed > 1 {
-		if err := a.askSomebody(ctx, "%d are left alone from now on, of %d others reason or end change", planned.New, planned.Changed); err != nil {
-			return planned, err
-		}
-	}
-	return db.ExcludeAll(ctx, list, actor(), false)
 }
 
 // toldLines is how many wrong lines the error names.

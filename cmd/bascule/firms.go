@@ -41,22 +41,17 @@ Environment: DATABASE_URL, SECRET_KEY.`,
 	a.addCampaignTo(cmd, &campaign, "the campaign of this `NAME`")
 	cmd.Flags().Var(parsing(&sharing, parseSharing), "min", "only addresses that at least `N` spaces share (default 2)")
 	cmd.MarkFlagRequired("campaign")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		dir := filepath.Clean(args[0])
-		if err := checkFolder(dir); err != nil {
+	cmd.PreRunE = func(_ *cobra.Command, args []string) error { return checkFolder(filepath.Clean(args[0])) }
+	cmd.RunE = a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
+		if err := db.CheckKeys(ctx, keys); err != nil {
 			return err
 		}
-		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
-			if err := db.CheckKeys(ctx, keys); err != nil {
-				return err
-			}
-			c, err := db.Campaign(ctx, campaign)
-			if err != nil {
-				return err
-			}
-			return a.writeFirms(dir, keys, db.SharedSpaces(ctx, c, sharing))
-		})(cmd, args)
-	}
+		c, err := db.Campaign(ctx, campaign)
+		if err != nil {
+			return err
+		}
+		return a.writeFirms(filepath.Clean(args[0]), keys, db.SharedSpaces(ctx, c, sharing))
+	})
 	return cmd
 }
 

@@ -38,6 +38,13 @@ func parsing[T any](into *T, read func(string) (T, error)) *parsed[T] {
 	return &parsed[T]{into: into, read: read}
 }
 
+// setIfGiven replaces what a flag stands for, if there is the flag.
+func setIfGiven[T any](cmd *cobra.Command, flag string, into *T, value T) {
+	if cmd.Flags().Changed(flag) {
+		*into = value
+	}
+}
+
 // given takes any text but an empty one: a variable of a script that is not set must
 // not count as a flag that is not there, which means all of them.
 func given(s string) (string, error) {

@@ -52,16 +52,16 @@ Environment: DATABASE_URL, SECRET_KEY; CLIENT_CA_FILE and FOUR_EYES, optional.`,
 	a.addJSONTo(cmd, "print the counts as one JSON object")
 	a.addForceTo(cmd)
 	cmd.MarkFlagsMutuallyExclusive("start", "dry-run")
-	check := func(args []string) error {
+	cmd.PreRunE = func(_ *cobra.Command, args []string) error {
 		if in.Start {
 			a.roles = append(a.roles, sql.RoleLaunch)
 		}
 		return a.checkVerdicts(args[0], in.VerdictsPath)
 	}
-	cmd.RunE = after(check, a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
+	cmd.RunE = a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, args []string) error {
 		in.Path, in.Keys = args[0], keys
 		return a.runImport(ctx, db, in)
-	}))
+	})
 	return cmd
 }
 
@@ -88,7 +88,7 @@ func (a *app) runImport(ctx context.Context, db *sql.DB, in importer.Options) (e
 	if err != nil {
 		return err
 	}
-	progress := newProgress(a)
+	progress := &progress{on: isTerminal(a.stderr)}
 	defer progress.end()
 	in.Progress = progress.show
 	in.Warn = func(w importer.Warning) {
@@ -113,8 +113,6 @@ type progress struct {
 	stage string
 	bar   *progressbar.ProgressBar
 }
-
-func newProgress(a *app) *progress { return &progress{on: isTerminal(a.stderr)} }
 
 func (p *progress) show(stage string, done, total int64) {
 	if !p.on {

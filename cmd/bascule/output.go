@@ -22,27 +22,8 @@ func (a *app) addForceTo(cmd *cobra.Command) {
 // replaced.
 func (a *app) checkOutput(path, kind string, asCSV bool) error {
 	if asCSV {
-		return checkTextOutput(path, a.force)
+		return a.checkCSV(path)
 	}
-	return checkBook(path, kind, a.force)
-}
-
-// checkTextOutput refuses any existing file: nobody can tell whether somebody changed it.
-func checkTextOutput(path string, force bool) error {
-	if !strings.EqualFold(filepath.Ext(path), ".csv") {
-		return usagef("%s: the name of a CSV file ends in .csv", path)
-	}
-	_, err := os.Stat(path)
-	switch {
-	case err == nil && !force:
-		return fmt.Errorf("%s exists already: give another name, or --force to replace it", path)
-	case err == nil || errors.Is(err, os.ErrNotExist):
-		return nil
-	}
-	return err
-}
-
-func checkBook(path, kind string, force bool) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("%s is a folder: name a file in it, such as %s", path, filepath.Join(path, kind+".xlsx"))
 	}
@@ -55,10 +36,25 @@ func checkBook(path, kind string, force bool) error {
 		return usagef("%s: the name of a workbook ends in .xlsx", path)
 	}
 	err := atomicfile.Free(path, kind)
-	if _, taken := errors.AsType[*atomicfile.TakenError](err); taken && force {
+	if _, taken := errors.AsType[*atomicfile.TakenError](err); taken && a.force {
 		return nil
 	} else if taken {
 		return fmt.Errorf("%w: give another name, or --force to replace it", err)
+	}
+	return err
+}
+
+// checkCSV refuses any existing file: nobody can tell whether somebody changed it.
+func (a *app) checkCSV(path string) error {
+	if !strings.EqualFold(filepath.Ext(path), ".csv") {
+		return usagef("%s: the name of a CSV file ends in .csv", path)
+	}
+	_, err := os.Stat(path)
+	switch {
+	case err == nil && !a.force:
+		return fmt.Errorf("%s exists already: give another name, or --force to replace it", path)
+	case err == nil || errors.Is(err, os.ErrNotExist):
+		return nil
 	}
 	return err
 }

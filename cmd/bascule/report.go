@@ -40,8 +40,8 @@ Environment, optional:
 	cmd.MarkFlagsMutuallyExclusive("batch", "campaign")
 	cmd.Flags().BoolVar(&asCSV, "csv", false, "write the requests as CSV to OUT.csv")
 	a.addForceTo(cmd)
-	check := func(args []string) error { return a.checkOutput(args[0], report.Kind, asCSV) }
-	cmd.RunE = after(check, a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
+	cmd.PreRunE = func(_ *cobra.Command, args []string) error { return a.checkOutput(args[0], report.Kind, asCSV) }
+	cmd.RunE = a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
 		form := report.WriteFile
 		if asCSV {
 			form = writeRequests
@@ -55,7 +55,7 @@ Environment, optional:
 		}
 		a.printf("%s is written.\n", args[0])
 		return nil
-	}))
+	})
 	return cmd
 }
 

@@ -53,17 +53,15 @@ Environment: DATABASE_URL, SECRET_KEY; FOUR_EYES, optional.`,
 		}
 		return nil
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		if scope.Numbers, err = a.numbers(cmd.Context(), args); err != nil {
-			return err
-		}
-		if len(scope.Numbers) != 1 {
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) {
+		if scope.Numbers, err = a.numbers(cmd.Context(), args); len(scope.Numbers) != 1 {
 			a.roles = append(a.roles, sql.RoleLaunch)
 		}
-		return a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
-			return a.retry(ctx, db, keys, scope)
-		})(cmd, nil)
+		return err
 	}
+	cmd.RunE = a.withKeys(func(ctx context.Context, db *sql.DB, keys *conversion.Keyring, _ []string) error {
+		return a.retry(ctx, db, keys, scope)
+	})
 	return cmd
 }
 

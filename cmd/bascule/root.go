@@ -143,20 +143,14 @@ Start with "bascule demo": it needs no configuration.`,
 		a.statusCommand(), a.reportCommand(), a.showCommand(), a.resendCommand(), a.cancelCommand(),
 		a.retryCommand(), a.correctCommand(), a.campaignCommand(), a.excludeCommand(), a.firmsCommand(), a.personCommand(), a.reissueCommand(), a.templateCommand(), a.versionCommand(),
 	)
-	tellRunning(root, running)
-	return root
-}
-
-// tellRunning makes all commands below parent call running when they run.
-func tellRunning(parent *cobra.Command, running func()) {
-	for _, cmd := range parent.Commands() {
-		run := cmd.RunE
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		err := cmp.Or(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()) // cobra would do that later
+		if err == nil {
 			running()
-			return run(cmd, args)
 		}
-		tellRunning(cmd, running)
+		return err
 	}
+	return root
 }
 
 // oneArg requires the one argument that a command takes.
@@ -301,9 +295,6 @@ func warnOwner(ctx context.Context, db *sql.DB, warn func(string)) error {
 	return err
 }
 
-// An opener runs a command on the database: withDB or withWriter.
-type opener func(func(context.Context, *sql.DB, []string) error) func(*cobra.Command, []string) error
-
 // withWriter is withDB for a command that changes something.
 func (a *app) withWriter(f func(ctx context.Context, db *sql.DB, args []string) error) func(*cobra.Command, []string) error {
 	return a.withDB(func(ctx context.Context, db *sql.DB, args []string) error {
@@ -312,16 +303,6 @@ func (a *app) withWriter(f func(ctx context.Context, db *sql.DB, args []string) 
 		}
 		return f(ctx, db, args)
 	})
-}
-
-// after runs a command once check has no objection, before the database is asked.
-func after(check func(args []string) error, run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(args); err != nil {
-			return err
-		}
-		return run(cmd, args)
-	}
 }
 
 // withKeys runs a short command that opens requests: these need the newest key.

@@ -35,11 +35,13 @@ Environment: DATABASE_URL; REDIS_URL, optional, for the depth of the queue.`,
 const watchEvery = 2 * time.Second
 
 func (a *app) status(ctx context.Context, db *sql.DB, batch int64, watch bool) error {
-	depth, closeQueue, err := a.queueDepth()
-	if err != nil {
-		return err
+	var q *queue.Client // nil without Redis
+	if url, err := a.env.redisURL(); err == nil {
+		if q, err = queue.Open(url); err != nil {
+			return err
+		}
+		defer q.Close()
 	}
-	defer closeQueue()
 	for {
 		s, err := db.Status(ctx, batch)
 		if watch && ctx.Err() != nil { // a signal ends the watch
@@ -51,7 +53,7 @@ func (a *app) status(ctx context.Context, db *sql.DB, batch int64, watch bool) e
 		if watch && !a.json && isTerminal(a.stdout.Writer) {
 			a.printf(clearScreen)
 		}
-		if err = a.tell(terminal.NewStatus(s, batch, depth(ctx))); err != nil || !watch {
+		if err = a.tell(terminal.NewStatus(s, batch, depthOf(ctx, q))); err != nil || !watch {
 			return err
 		}
 		select {
@@ -62,26 +64,18 @@ func (a *app) status(ctx context.Context, db *sql.DB, batch int64, watch bool) e
 	}
 }
 
-// queueDepth returns a function that reads the depth of the queue: nil without Redis.
-// It returns an error if REDIS_URL is set and wrong.
-func (a *app) queueDepth() (depth func(context.Context) *int, closeQueue func(), err error) {
-	url, err := a.env.redisURL()
-	if err != nil { // not set
-		return func(context.Context) *int { return nil }, func() {}, nil
+// depthOf is the depth of the queue; nil if it is not known.
+func depthOf(ctx context.Context, q *queue.Client) *int {
+	if q == nil {
+		return nil
 	}
-	q, err := queue.Open(url)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	n, err := q.Depth(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil
 	}
-	return func(ctx context.Context) *int {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-		defer cancel()
-		n, err := q.Depth(ctx)
-		if err != nil {
-			return nil
-		}
-		return &n
-	}, func() { q.Close() }, nil
+	return &n
 }
 
 // clearScreen moves a terminal's cursor home and clears what is below.
