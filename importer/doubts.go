@@ -12,9 +12,6 @@ import (
 // warnAddresses warns of other columns that have addresses by their heading, such as a
 // former or a new one: somebody must know which of them is mailed.
 func (f *File) warnAddresses() error {
-	if !f.rows.isSubscribers() {
-		return nil
-	}
 	l := f.rows.layout
 	for r, err := range f.rows.all() {
 		if err != nil {
@@ -47,9 +44,6 @@ const enoughDates = 5
 // program that reads the dates of another language leaves those as texts whose first part
 // is no day of its own language, and exchanges day and month of all others.
 func (f *File) warnDates() error {
-	if !f.rows.isSubscribers() {
-		return nil
-	}
 	var typed, computed struct{ certain, doubtful, american int } // texts and numbers
 	looked, first := 0, ""                                        // the first doubtful cell
 	for r, err := range f.rows.data() {

@@ -8,6 +8,7 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"slices"
 	"strings"
 
+	"bascule/importer/spill"
 	"bascule/importer/xlsx"
 	"bascule/internal/conversion"
 	"bascule/internal/text"
@@ -191,8 +193,8 @@ func newSheet(ctx context.Context, name string, forms []form, keep bool) (*sheet
 	if !keep {
 		return s, nil
 	}
-	var err error
-	s.spool, err = newSpool()
+	f, err := spill.New(xlsx.MaxInflated, 0)
+	s.spool = &spool{File: f}
 	return s, err
 }
 
@@ -219,16 +221,11 @@ const maxWidth = 512
 // and of firms are in part.
 const maxKept = 100_000
 
-// isLong tells whether the list has too many rows of its form.
-func (f *File) isLong() bool {
-	return f.rows.count > maxKept && !f.rows.isSubscribers()
-}
-
 func (s *sheet) isSubscribers() bool { return &s.headings[0] == &subscriberHeadings[0] }
 
 // finish makes the checks that need the whole file.
 func (f *File) finish() error {
-	if f.isLong() {
+	if f.rows.count > maxKept && !f.rows.isSubscribers() {
 		return refuse("the list has more than %d rows: split it into several files", "la liste compte plus de %d lignes : répartissez-la en plusieurs fichiers", maxKept)
 	}
 	if f.rows.count == 0 {
@@ -250,12 +247,15 @@ func (f *File) finish() error {
 		}
 		f.warnHidden(s)
 	}
-	for _, warn := range []func() error{f.warnAddresses, f.warnDecimal, f.warnDates, f.warnDossiers} {
-		if err := warn(); err != nil {
+	if f.rows.isSubscribers() {
+		if err := cmp.Or(f.warnAddresses(), f.warnDecimal(), f.warnDates()); err != nil {
 			return err
 		}
 	}
-	return nil
+	if f.dossiers == nil {
+		return nil
+	}
+	return f.warnDossiers()
 }
 
 // surelyDecimal is how many digits without a letter make serial numbers decimal: so many
@@ -265,9 +265,6 @@ const surelyDecimal = 100
 // warnDecimal warns of a list whose first serial numbers seem to be decimal. Read as
 // hexadecimal, they are those of no certificate.
 func (f *File) warnDecimal() error {
-	if !f.rows.isSubscribers() {
-		return nil
-	}
 	digits, looked := 0, 0
 	for r, err := range f.rows.data() {
 		if err != nil {
@@ -294,9 +291,6 @@ func (f *File) warnDecimal() error {
 // warnDossiers warns of rows of the sheet Dossiers that belong to no subscriber, and of
 // names that lost their accents.
 func (f *File) warnDossiers() error {
-	if f.dossiers == nil {
-		return nil
-	}
 	var orphans, damaged finding
 	for r, err := range f.dossiers.data() {
 		if err != nil {

@@ -48,11 +48,7 @@ func (f *File) answers(keys *conversion.Keyring) iter.Seq2[sql.Answer, error] {
 			yield(sql.Answer{}, err)
 			return
 		}
-		for a, err := range rowsAs(f.rows, func(r row) sql.Answer { return f.rows.answer(r, keys, lines) }) {
-			if !yield(a, err) {
-				return
-			}
-		}
+		rowsAs(f.rows, func(r row) sql.Answer { return f.rows.answer(r, keys, lines) })(yield)
 	}
 }
 

@@ -71,11 +71,6 @@ type spool struct {
 	length  [binary.MaxVarintLen64]byte // of a row
 }
 
-func newSpool() (*spool, error) {
-	f, err := spill.New(xlsx.MaxInflated, 0)
-	return &spool{File: f}, err
-}
-
 // put writes one row: its length, then line, hidden, and the cells with their texts.
 func (s *spool) put(r *xlsx.Row) error {
 	hidden := uint64(0)

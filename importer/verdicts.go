@@ -22,29 +22,24 @@ import (
 // never a live formula (I7): a text, or a date or number in the file's own format. An
 // identifier is always a text. A corrected workbook can be imported again.
 func (f *File) writeVerdicts(w io.Writer, dryRun bool, verdicts iter.Seq2[sql.Verdict, error]) error {
-	if err := f.fillVerdicts(w, dryRun, verdicts); err != nil {
-		return fmt.Errorf("verdict workbook: %w", err)
-	}
-	return nil
-}
-
-func (f *File) fillVerdicts(w io.Writer, dryRun bool, verdicts iter.Seq2[sql.Verdict, error]) error {
 	name := validSheetName(f.Sheet)
 	if f.dossiers != nil && strings.EqualFold(name, companySheet) {
 		name = defaultSheetName
 	}
 	book := newVerdictBook(w, name)
-	if err := book.writeRows(name, f.rows, verdicts); err != nil {
-		return err
+	err := book.writeRows(name, f.rows, verdicts)
+	if err == nil && f.dossiers != nil {
+		err = book.writeDossiers(f.dossiers)
 	}
-	if f.dossiers != nil {
-		if err := book.writeDossiers(companySheet, f.dossiers); err != nil {
-			return err
-		}
+	if err == nil {
+		book.writeSummary(f.Name, dryRun)
+		book.Keep(f.rows.ctx.Err())
+		err = book.Close()
 	}
-	book.writeSummary(f.Name, dryRun)
-	book.Keep(f.rows.ctx.Err())
-	return book.Close()
+	if err != nil {
+		return fmt.Errorf("verdict workbook: %w", err)
+	}
+	return nil
 }
 
 // maxSheetName is the longest name of a sheet, in UTF-16.
@@ -272,8 +267,8 @@ func columnWidth(heading string) float64 {
 }
 
 // writeDossiers copies the second sheet.
-func (b *verdictBook) writeDossiers(name string, s *sheet) error {
-	out := b.openSheet(name, s)
+func (b *verdictBook) writeDossiers(s *sheet) error {
+	out := b.openSheet(companySheet, s)
 	for r, err := range s.all() {
 		if err != nil {
 			return err

@@ -1,7 +1,6 @@
 package xlsx
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -46,7 +45,7 @@ func appendNumber(dst, raw []byte, f Format, date1904 bool) ([]byte, Kind, error
 	case d.point > maxExactDigits || d.padded:
 		return d.appendScientific(dst), LostDigits, nil
 	}
-	return f.append(dst, d.appendWhole(nil)), f.kind(), nil
+	return f.append(dst, []byte(d.all())), f.kind(), nil
 }
 
 // append writes a number with the leading zeros that are shown.
@@ -128,16 +127,16 @@ func parseDecimal(s string) (decimal, bool) {
 
 func (d decimal) whole() bool { return len(d.digits) <= d.point }
 
-// appendWhole writes a whole number with all its digits.
-func (d decimal) appendWhole(dst []byte) []byte {
+// all is a whole number with all its digits.
+func (d decimal) all() string {
 	if d.digits == "" {
-		return append(dst, '0')
+		return "0"
 	}
+	digits := d.digits + strings.Repeat("0", d.point-len(d.digits))
 	if d.negative {
-		dst = append(dst, '-')
+		return "-" + digits
 	}
-	dst = append(dst, d.digits...)
-	return append(dst, bytes.Repeat([]byte{'0'}, d.point-len(d.digits))...)
+	return digits
 }
 
 // appendScientific writes a number in a form that no identifier has: 1.2345E+16.

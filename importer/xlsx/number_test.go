@@ -34,8 +34,8 @@ func TestDecimalIsExact(t *testing.T) {
 		if d.whole() != want.IsInt() {
 			rt.Fatalf("%s is whole: %v", raw, d.whole())
 		}
-		if d.whole() && string(d.appendWhole(nil)) != want.Num().String() {
-			rt.Fatalf("%s is written %s, want %s", raw, d.appendWhole(nil), want.Num())
+		if d.whole() && d.all() != want.Num().String() {
+			rt.Fatalf("%s is written %s, want %s", raw, d.all(), want.Num())
 		}
 	})
 }

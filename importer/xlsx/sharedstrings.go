@@ -13,7 +13,7 @@ import (
 // sharedStrings is the table of texts that cells refer to by number. It may be
 // as large as the sheet, so texts and their offsets are spilled.
 type sharedStrings struct {
-	texts, ends *spill.File
+	texts, ends *spill.File // nil before open
 	count       int
 	scratch     []byte
 }
@@ -25,17 +25,11 @@ const (
 	endSize   = 8
 )
 
-func newSharedStrings() (*sharedStrings, error) {
-	texts, err := spill.New(MaxInflated, textCache)
-	if err != nil {
-		return nil, err
+func (s *sharedStrings) open() (err error) {
+	if s.texts, err = spill.New(MaxInflated, textCache); err == nil {
+		s.ends, err = spill.New(MaxInflated, endCache)
 	}
-	ends, err := spill.New(MaxInflated, endCache)
-	if err != nil {
-		texts.Close()
-		return nil, err
-	}
-	return &sharedStrings{texts: texts, ends: ends}, nil
+	return err
 }
 
 // read adds all strings of the part.
@@ -78,12 +72,7 @@ func (s *sharedStrings) appendTo(dst []byte, i int) ([]byte, error) {
 	return s.texts.AppendAt(dst, from, int(to-from))
 }
 
-func (s *sharedStrings) close() error {
-	if s == nil {
-		return nil
-	}
-	return errors.Join(s.texts.Close(), s.ends.Close())
-}
+func (s *sharedStrings) close() error { return errors.Join(s.texts.Close(), s.ends.Close()) }
 
 // appendRichText appends the text of an <si> or <is>: its <t>, or those of its runs. It
 // leaves phonetic hints out.

@@ -338,7 +338,7 @@ func (s *sheetReader) resolve(start int, t cellType, style int) (Kind, error) {
 func trimSpace(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
 
 func (s *sheetReader) resolveShared(start int) error {
-	table := s.book.strings
+	table := &s.book.strings
 	i, ok := parseDigits(trimSpace(s.row.text[start:]), table.count-1)
 	if !ok {
 		return xmlError("refers to a shared text that does not exist (there are " + strconv.Itoa(table.count) + ")")

@@ -31,7 +31,7 @@ type Workbook struct {
 
 	archive  *archive
 	date1904 bool
-	strings  *sharedStrings
+	strings  sharedStrings
 	formats  []Format // of the styles
 }
 
@@ -95,7 +95,7 @@ func (w *Workbook) open(main *entry) error {
 			return err
 		}
 	}
-	if w.strings, err = newSharedStrings(); err != nil {
+	if err := w.strings.open(); err != nil {
 		return err
 	}
 	if e := rels.first(w.archive, "sharedStrings"); e != nil {
