@@ -184,10 +184,15 @@ func (a *attempt) switchSpace(ctx context.Context, email conversion.Email, crede
 
 // refused tells what is wrong with an address, and answers the other errors of a form.
 func (a *attempt) refused(ctx context.Context, err error) (outcome, error) {
-	if refusal := refusedAddress(err); refusal != "" {
+	switch refusal := refusedAddress(err); {
+	case refusal != "":
 		return a.conflict(ctx, a.conflicts(a.proven.Space.Number), refusal, a.askIdentifiers)
+	case errors.Is(err, conversion.ErrCodeRefused): // it was good at the arrival of the form
+		return a.refuse(ctx, cmp.Or(a.find(ctx), err))
+	case errors.Is(err, conversion.ErrAlreadyActivated):
+		return a.tooLate(ctx)
 	}
-	return a.lapsed(ctx, err)
+	return outcomeFailed, err
 }
 
 // conflict tells what is wrong with an address, ten times for each space.
@@ -226,17 +231,6 @@ func (a *attempt) chooseAddress(ctx context.Context, email conversion.Email, cre
 	return a.refused(ctx, err)
 }
 
-// lapsed answers when a code was good at the arrival of the form and is not any more.
-func (a *attempt) lapsed(ctx context.Context, err error) (outcome, error) {
-	switch {
-	case errors.Is(err, conversion.ErrCodeRefused):
-		return a.refuse(ctx, cmp.Or(a.find(ctx), err))
-	case errors.Is(err, conversion.ErrAlreadyActivated):
-		return a.tooLate(ctx)
-	}
-	return outcomeFailed, err
-}
-
 // tooLate answers a form that comes after another one, or long after it did its work.
 // Address and code alone get no better answer than a wrong code.
 func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
@@ -252,7 +246,9 @@ func (a *attempt) tooLate(ctx context.Context) (outcome, error) {
 // at 60 bits.
 func (a *attempt) refuse(ctx context.Context, why error) (outcome, error) {
 	if late, ok := errors.AsType[*sql.LateCode](why); ok {
-		return outcomeRefused, a.tellDeadline(late)
+		return outcomeRefused, a.write(a.w, a.r, http.StatusUnprocessableEntity, "activation_late", view{Data: latePage{
+			LateCode: late, Email: a.email.String(), ByCertificate: a.offersCertificates() && !a.over(late.Certificate),
+		}})
 	}
 	if err := a.limiter.Count(ctx, a.counts...); err != nil {
 		return outcomeFailed, err
@@ -265,12 +261,6 @@ type latePage struct {
 	*sql.LateCode
 	Email         string // where the code was mailed
 	ByCertificate bool   // a certificate opens the space, and this site offers it
-}
-
-func (a *attempt) tellDeadline(late *sql.LateCode) error {
-	return a.write(a.w, a.r, http.StatusUnprocessableEntity, "activation_late", view{Data: latePage{
-		LateCode: late, Email: a.email.String(), ByCertificate: a.offersCertificates() && !a.over(late.Certificate),
-	}})
 }
 
 const codeRefused = "Cette adresse et ce code n’ouvrent aucun espace."
@@ -320,7 +310,6 @@ func (a *attempt) welcome(token string, email conversion.Email) error {
 type mailPage struct {
 	sql.Choice
 	Email string
-	Own   bool // chosen in the space, entered with the certificate
 }
 
 func (a *attempt) tellMailed(email conversion.Email, choice sql.Choice) error {
@@ -328,6 +317,6 @@ func (a *attempt) tellMailed(email conversion.Email, choice sql.Choice) error {
 }
 
 func (s *Server) tellMail(w http.ResponseWriter, r *http.Request, email conversion.Email, choice sql.Choice, v view) error {
-	v.Step, v.Data = stepActivation, mailPage{choice, email.String(), v.Own}
+	v.Step, v.Data = stepActivation, mailPage{choice, email.String()}
 	return s.write(w, r, http.StatusOK, "activation_mail", v)
 }

@@ -144,9 +144,6 @@ func asksCertificate(r *http.Request) bool { return r.Context().Value(certificat
 // offersCertificates tells whether anybody can enter with a certificate here.
 func (s *Server) offersCertificates() bool { return s.cfg.Certificates != nil && s.certURL != "" }
 
-// refusedPage is the data of certificate_refused.html.
-type refusedPage struct{ Reason entryRefusal }
-
 // refusedTitles name each refusal; the page tells the remedy.
 var refusedTitles = map[entryRefusal]string{
 	certificate.None:        "Aucun certificat n’a été présenté",
@@ -170,12 +167,9 @@ func (s *Server) refuseEntry(w http.ResponseWriter, r *http.Request, err error) 
 	s.cfg.Log.Info("entry refused", "why", err.Error())
 	refusal, _ := errors.AsType[entryRefusal](err)
 	return s.write(w, r, http.StatusForbidden, "certificate_refused", view{
-		Title: refusedTitles[refusal], Data: refusedPage{Reason: refusal},
+		Title: refusedTitles[refusal], Data: refusal,
 	})
 }
-
-// certificatePage is the data of certificate.html.
-type certificatePage struct{ CertURL string } // the address that asks browsers for a certificate
 
 // showCertificate is "Accéder avec mon certificat". It leads into the space, or to the
 // address that asks the browser for the certificate (R7). The browser leaves a session
@@ -184,7 +178,7 @@ func (s *Server) showCertificate(w http.ResponseWriter, r *http.Request) error {
 	if !asksCertificate(r) {
 		v := view{}
 		if s.offersCertificates() {
-			v.Data = certificatePage{CertURL: s.certURL}
+			v.Data = s.certURL
 		}
 		return s.write(w, r, http.StatusOK, "certificate", v)
 	}

@@ -12,16 +12,10 @@ import (
 	"bascule/sql"
 )
 
-// connectionPage is the data of connection.html.
-type connectionPage struct {
-	Email string // as typed; a password is never sent back
-}
-
-// connection is "Accéder à mon espace" (R27).
+// connection is "Accéder à mon espace" (R27). It shows the address as typed; a password is
+// never sent back.
 func (s *Server) connection() formPage {
-	return formPage{"connection", func(r *http.Request, _ entry) (any, error) {
-		return connectionPage{Email: r.PostForm.Get("email")}, nil
-	}, s.connect}
+	return formPage{"connection", func(r *http.Request, _ entry) (any, error) { return r.PostForm.Get("email"), nil }, s.connect}
 }
 
 // outside makes a page for visitors who are in no password space. Others go on to

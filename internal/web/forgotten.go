@@ -47,11 +47,8 @@ func (s *Server) forgot(w http.ResponseWriter, r *http.Request, _ entry) error {
 		return err
 	}
 	onTheBeat(r.Context(), start)
-	return s.write(w, r, http.StatusOK, "forgotten_sent", view{Data: forgottenSentPage{frenchDuration(conversion.ResetLifetime)}})
+	return s.write(w, r, http.StatusOK, "forgotten_sent", view{Data: frenchDuration(conversion.ResetLifetime)})
 }
-
-// forgottenSentPage is the data of forgotten_sent.html.
-type forgottenSentPage struct{ Lifetime string } // of the code
 
 // forgotten is the form of a subscriber who has forgotten the password.
 type forgotten struct {

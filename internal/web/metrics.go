@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"bascule/internal/admission"
@@ -25,38 +26,37 @@ type metrics struct {
 
 // newMetrics registers the metrics. Each scrape calls besieged.
 func newMetrics(hashes *admission.Semaphore, besieged func() float64) *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+	registry := prometheus.NewRegistry()
+	registered := promauto.With(registry)
+	registered.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "bascule_besieged_spaces", Help: "Password spaces at which strangers' guesses were stopped within the last hour; NaN without PostgreSQL.",
+	}, besieged)
+	registered.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "bascule_hashing_slots_used", Help: "Submissions that hold a hashing slot.",
+	}, func() float64 { return float64(hashes.InUse()) })
+	registered.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "bascule_hashing_queue", Help: "Submissions that wait for a hashing slot.",
+	}, func() float64 { return float64(hashes.Waiting()) })
+	registered.NewCounterFunc(prometheus.CounterOpts{
+		Name: "bascule_hashing_refused_total", Help: "Submissions sent away because no hashing slot came free.",
+	}, func() float64 { return float64(hashes.Refused()) })
+	return &metrics{
+		registry: registry,
+		requests: registered.NewCounterVec(prometheus.CounterOpts{
 			Name: "bascule_http_requests_total", Help: "Requests answered, by method, route and status.",
 		}, []string{"method", "route", "status"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		seconds: registered.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "bascule_http_request_seconds", Help: "Time to answer a request, by route.",
 			Buckets: []float64{.001, .005, .02, .05, .1, .2, .5, 1, 2, 5, 10},
 		}, []string{"route"}),
-		activations: prometheus.NewCounterVec(prometheus.CounterOpts{
+		activations: registered.NewCounterVec(prometheus.CounterOpts{
 			Name: "bascule_activation_submissions_total", Help: "Forms submitted to /activation and /espace/identifiants, by outcome.",
 		}, []string{"outcome"}),
-		hashing: prometheus.NewHistogram(prometheus.HistogramOpts{
+		hashing: registered.NewHistogram(prometheus.HistogramOpts{
 			Name: "bascule_hashing_seconds", Help: "Time to hash the secrets of one submission, once it has a slot.",
 			Buckets: []float64{.02, .05, .1, .2, .5, 1, 2},
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.activations, m.hashing,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "bascule_besieged_spaces", Help: "Password spaces at which strangers' guesses were stopped within the last hour; NaN without PostgreSQL.",
-		}, besieged),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "bascule_hashing_slots_used", Help: "Submissions that hold a hashing slot.",
-		}, func() float64 { return float64(hashes.InUse()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "bascule_hashing_queue", Help: "Submissions that wait for a hashing slot.",
-		}, func() float64 { return float64(hashes.Waiting()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "bascule_hashing_refused_total", Help: "Submissions sent away because no hashing slot came free.",
-		}, func() float64 { return float64(hashes.Refused()) }),
-	)
-	return m
 }
 
 func (m *metrics) request(method, route string, status int, took time.Duration) {

@@ -39,7 +39,10 @@ func (s *Server) documentOf(r *http.Request) (found sql.Recap, pdf []byte, err e
 	if found, err = s.recapOf(r); err != nil {
 		return sql.Recap{}, nil, err
 	}
-	if pdf, err = document(found); err != nil {
+	if pdf = found.PDF; pdf == nil { // the worker has not stored it yet: the same facts give the same bytes
+		pdf, err = recap.Render(found.Facts)
+	}
+	if err != nil {
 		return sql.Recap{}, nil, fmt.Errorf("recap of request %d: %w", found.RequestID, err)
 	}
 	return found, pdf, nil
@@ -59,15 +62,6 @@ func (s *Server) recapOf(r *http.Request) (sql.Recap, error) {
 		}
 	}
 	return sql.Recap{}, conversion.ErrNotFound
-}
-
-// document is the PDF that the worker stored. Before that, it is the same bytes made
-// from the same facts.
-func document(r sql.Recap) ([]byte, error) {
-	if r.PDF != nil {
-		return r.PDF, nil
-	}
-	return recap.Render(r.Facts)
 }
 
 // noRecap answers a visitor without a session, or returns any other error.
