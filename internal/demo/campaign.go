@@ -94,30 +94,28 @@ const (
 	pressResume = "resume"
 )
 
-// panel shows the state of the campaign above the inbox, with buttons to steer it.
-func (d *demo) panel() *devenv.Panel {
-	return &devenv.Panel{Show: d.showPanel, Do: d.press}
+// panelOf has the word and the buttons for each state of the campaign.
+var panelOf = map[sql.CampaignState]struct {
+	word    string
+	buttons []devenv.Button
+}{
+	sql.CampaignPrepared: {"préparée", []devenv.Button{
+		{Name: pressPilot, Label: fmt.Sprintf("Lancer un pilote de %d courriels", pilot)}, {Name: pressStart, Label: "Lancer la campagne"}}},
+	sql.CampaignRunning:   {"lancée", []devenv.Button{{Name: pressPause, Label: "Mettre en pause"}}},
+	sql.CampaignPaused:    {"en pause", []devenv.Button{{Name: pressResume, Label: "Continuer"}}},
+	sql.CampaignCancelled: {"annulée", nil},
+	sql.CampaignClosed:    {"close", nil},
 }
 
+// showPanel shows the state of the campaign above the inbox, with buttons to steer it.
 func (d *demo) showPanel(ctx context.Context) (string, []devenv.Button, error) {
 	p, err := d.db.Progress(ctx, d.campaign)
 	if err != nil {
 		return "", nil, err
 	}
-	counts := fmt.Sprintf("%s, %s", frenchCount(p.Started, "invitation partie", "invitations parties"), frenchCount(p.Held, "retenue", "retenues"))
-	campaign := "La campagne «\u00a0" + p.Name + "\u00a0» est "
-	switch p.State {
-	case sql.CampaignPrepared:
-		return campaign + "préparée\u00a0: " + counts + ".", []devenv.Button{
-			{Name: pressPilot, Label: fmt.Sprintf("Lancer un pilote de %d courriels", pilot)}, {Name: pressStart, Label: "Lancer la campagne"}}, nil
-	case sql.CampaignRunning:
-		return campaign + "lancée\u00a0: " + counts + ".", []devenv.Button{{Name: pressPause, Label: "Mettre en pause"}}, nil
-	case sql.CampaignPaused:
-		return campaign + "en pause\u00a0: " + counts + ".", []devenv.Button{{Name: pressResume, Label: "Continuer"}}, nil
-	case sql.CampaignCancelled:
-		return campaign + "annulée\u00a0: " + counts + ".", nil, nil
-	}
-	return campaign + "close\u00a0: " + counts + ".", nil, nil
+	of := panelOf[p.State]
+	return fmt.Sprintf("La campagne «\u00a0%s\u00a0» est %s\u00a0: %s, %s.", p.Name, of.word,
+		frenchCount(p.Started, "invitation partie", "invitations parties"), frenchCount(p.Held, "retenue", "retenues")), of.buttons, nil
 }
 
 func frenchCount(n int, one, more string) string {

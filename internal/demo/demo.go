@@ -55,7 +55,7 @@ type Config struct {
 // A demo is the real pages and a real worker among embedded services.
 type demo struct {
 	Config
-	env      environment
+	env      map[string]string
 	web      web.Config
 	public   *url.URL
 	campaign string
@@ -189,14 +189,14 @@ func (d *demo) configure() error {
 	if err != nil {
 		return err
 	}
-	d.env = environment{
-		{"DATABASE_URL", d.database}, {"REDIS_URL", d.redis.URL()}, {"SMTP_URL", d.inbox.URL()},
-		{"MAIL_FROM", "espace-abonne@" + domain}, {"PUBLIC_URL", d.public.String()}, {"SECRET_KEY", key},
+	d.env = map[string]string{
+		"DATABASE_URL": d.database, "REDIS_URL": d.redis.URL(), "SMTP_URL": d.inbox.URL(),
+		"MAIL_FROM": "espace-abonne@" + domain, "PUBLIC_URL": d.public.String(), "SECRET_KEY": key,
 	}
 	for _, name := range read {
-		d.env = append(d.env, variable{name, cmp.Or(d.Getenv(name), own[name])})
+		d.env[name] = cmp.Or(d.Getenv(name), own[name])
 	}
-	d.web, err = d.Pages(d.env.get)
+	d.web, err = d.Pages(d.getenv)
 	return err
 }
 
@@ -275,7 +275,7 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", devenv.OnLoopback(pages.Handler()))
-	inbox := d.inbox.Handler(d.panel())
+	inbox := d.inbox.Handler(&devenv.Panel{Show: d.showPanel, Do: d.press})
 	mux.Handle("/inbox", inbox)
 	mux.Handle("/inbox/", inbox)
 	asking := func(base *tls.Config) *tls.Config {
@@ -298,7 +298,7 @@ func (d *demo) run(ctx context.Context, ln net.Listener) (stop func() error, err
 }
 
 func (d *demo) worker() (*jobs.Worker, *smtp.Client, error) {
-	cfg, err := d.Worker(d.env.get)
+	cfg, err := d.Worker(d.getenv)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"bascule/internal/atomicfile"
@@ -22,19 +24,7 @@ const (
 
 func processLine(pid int) string { return fmt.Sprintf("# bascule demo, process %d\n", pid) }
 
-// An environment is variables in the order in which a shell gets them.
-type environment []variable
-
-type variable struct{ name, value string }
-
-func (e environment) get(name string) string {
-	for _, v := range e {
-		if v.name == name {
-			return v.value
-		}
-	}
-	return ""
-}
+func (d *demo) getenv(name string) string { return d.env[name] }
 
 // read are what a demonstration takes from the environment of its command: the same texts
 // and hours are those of all commands.
@@ -58,12 +48,13 @@ func postgresVariables() (names []string) {
 func (d *demo) writeEnvironment() error {
 	var lines bytes.Buffer
 	lines.WriteString(processLine(os.Getpid()))
-	for _, v := range d.env {
-		if _, err := os.Stat(v.value); err == nil { // the other shell may be in another folder
-			v.value, _ = filepath.Abs(v.value)
+	for _, name := range slices.Sorted(maps.Keys(d.env)) {
+		value := d.env[name]
+		if _, err := os.Stat(value); err == nil { // the other shell may be in another folder
+			value, _ = filepath.Abs(value)
 		}
-		if v.value != "" {
-			fmt.Fprintf(&lines, "export %s=%s\n", v.name, terminal.ShellWord(v.value))
+		if value != "" {
+			fmt.Fprintf(&lines, "export %s=%s\n", name, terminal.ShellWord(value))
 		}
 	}
 	if err := d.linkProgram(); err != nil {
