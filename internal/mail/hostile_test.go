@@ -136,7 +136,7 @@ func elements(t *testing.T, s string) string {
 func TestHeadersHoldOneLine(t *testing.T) {
 	m := samples(t)["confirmation"]
 	const evil = "x\r\nBcc: victim@x.example\r\n\r\n<html>"
-	m.From.Name, m.Subject, m.ID, m.Attachments[0].Name = evil, evil, evil+">", evil+"\".pdf"
+	m.From.Name, m.Subject, m.ID, m.Attachment.Name = evil, evil, evil+">", evil+"\".pdf"
 	raw := m.Bytes()
 	parsed, err := devenv.Message{Raw: raw}.Parse()
 	if err != nil {

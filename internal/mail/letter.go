@@ -80,7 +80,7 @@ func (c *Composer) Write(l Letter) Message {
 		out.Subject = "«\u00a0ESSAI\u00a0» " + out.Subject
 	}
 	if l.Recap != nil {
-		out.Attachments = []Attachment{{Name: fmt.Sprintf("recapitulatif-%s.pdf", l.Number), Type: "application/pdf", Bytes: l.Recap}}
+		out.Attachment = &Attachment{Name: fmt.Sprintf("recapitulatif-%s.pdf", l.Number), Bytes: l.Recap}
 	}
 	return out
 }

@@ -24,10 +24,10 @@ import (
 // Message is a mail before it is bytes. The same Message gives the same bytes.
 type Message struct {
 	Head
-	From        Sender
-	Subject     string
-	Text, HTML  Part
-	Attachments []Attachment
+	From       Sender
+	Subject    string
+	Text, HTML Part
+	Attachment *Attachment // nil for none
 }
 
 // Head is what the caller decides about a mail, whatever its content. A repetition
@@ -44,10 +44,9 @@ type Sender struct {
 	Address conversion.Email
 }
 
-// Attachment is a file sent along.
+// Attachment is a PDF sent along.
 type Attachment struct {
 	Name  string // file name
-	Type  string // media type
 	Bytes []byte
 }
 
@@ -96,29 +95,27 @@ func (m Message) writeHead(b *bytes.Buffer) {
 // size is enough for most messages, so that the buffer grows once.
 func (m Message) size() int {
 	n := 1024 + m.Text.size() + m.HTML.size()
-	for _, a := range m.Attachments {
-		n += base64.StdEncoding.EncodedLen(len(a.Bytes))*80/78 + 512
+	if m.Attachment != nil {
+		n += base64.StdEncoding.EncodedLen(len(m.Attachment.Bytes))*80/78 + 512
 	}
 	return n
 }
 
 // writeContent writes the parts, after the last header field.
 func (m Message) writeContent(b *bytes.Buffer, id string) {
-	if len(m.Attachments) == 0 {
+	if m.Attachment == nil {
 		m.writeAlternatives(b, id)
 		return
 	}
 	mixed := openMultipart(b, id, "mixed")
 	mixed.next(b)
 	m.writeAlternatives(b, id)
-	for _, a := range m.Attachments {
-		mixed.next(b)
-		writeHeader(b, "Content-Type", a.Type)
-		writeHeader(b, "Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": text.Printable(a.Name)}))
-		writeHeader(b, "Content-Transfer-Encoding", "base64")
-		b.WriteString("\r\n")
-		writeBase64(b, a.Bytes)
-	}
+	mixed.next(b)
+	writeHeader(b, "Content-Type", "application/pdf")
+	writeHeader(b, "Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": text.Printable(m.Attachment.Name)}))
+	writeHeader(b, "Content-Transfer-Encoding", "base64")
+	b.WriteString("\r\n")
+	writeBase64(b, m.Attachment.Bytes)
 	mixed.close(b)
 }
 

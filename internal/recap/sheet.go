@@ -172,20 +172,17 @@ func (s *sheet) pair(name, value string, st style) {
 	names := s.wrap(strings.Split(name, " "), labelWidth-cellGap, faint(9.5))
 	st = s.shrunk(value, width, st)
 	values := s.wrap(strings.Split(value, " "), width, st)
-	s.need(min(s.height(names, values, st), 60))
+	height := float64(len(names)) * faint(9.5).leading()
+	s.need(min(max(height, float64(len(values))*st.leading()), 60))
 	y, page := s.y, s.pdf.PageNo()
 	for i, l := range names {
 		s.put(left, y+float64(i)*faint(9.5).leading(), faint(9.5), l)
 	}
 	s.lines(left+labelWidth, st, values)
 	if s.pdf.PageNo() == page {
-		s.y = max(s.y, y+float64(len(names))*faint(9.5).leading())
+		s.y = max(s.y, y+height)
 	}
 	s.y += 1
-}
-
-func (s *sheet) height(names, values []string, st style) float64 {
-	return max(float64(len(names))*faint(9.5).leading(), float64(len(values))*st.leading())
 }
 
 // smallest is the smallest size of a value, in points.

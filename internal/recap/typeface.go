@@ -33,10 +33,15 @@ var helvetica = sync.OnceValue(func() *typeface {
 	}
 	asByte := func(r rune) string { return string([]byte{byte(r)}) }
 	return &typeface{
-		family:  "helvetica",
-		install: installCore,
-		encode:  toWindows1252,
-		widths:  measure("helvetica", func(*gofpdf.Fpdf) {}, chars, asByte),
+		family: "helvetica",
+		// Readers have the widths, and this package measures them once. Reading them from
+		// JSON for every document would take a third of the time.
+		install: func(pdf *gofpdf.Fpdf) {
+			pdf.AddFontFromBytes("helvetica", "", []byte(`{"Tp":"Core","Name":"Helvetica"}`), nil)
+			pdf.AddFontFromBytes("helvetica", "B", []byte(`{"Tp":"Core","Name":"Helvetica-Bold"}`), nil)
+		},
+		encode: toWindows1252,
+		widths: measure("helvetica", func(*gofpdf.Fpdf) {}, chars, asByte),
 	}
 })
 
@@ -54,14 +59,6 @@ var goFont = sync.OnceValue(func() *typeface {
 		widths:  measure("go", install, glyphs(goregular.TTF), func(r rune) string { return string(r) }),
 	}
 })
-
-// installCore declares Helvetica without its widths. Readers have them, and this
-// package measures them once. Reading them from JSON for every document would take a
-// third of the time.
-func installCore(pdf *gofpdf.Fpdf) {
-	pdf.AddFontFromBytes("helvetica", "", []byte(`{"Tp":"Core","Name":"Helvetica"}`), nil)
-	pdf.AddFontFromBytes("helvetica", "B", []byte(`{"Tp":"Core","Name":"Helvetica-Bold"}`), nil)
-}
 
 func measure(family string, install func(*gofpdf.Fpdf), chars []rune, text func(rune) string) (widths [2][]uint16) {
 	pdf := gofpdf.New("P", "mm", "A4", "")
@@ -145,11 +142,8 @@ func toWindows1252(s string) string {
 }
 
 func inWindows1252(s string) bool {
-	if text.IsASCII(s) {
-		return true
-	}
-	return strings.IndexFunc(s, func(r rune) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
 		_, ok := charmap.Windows1252.EncodeRune(r)
 		return !ok
-	}) < 0
+	})
 }

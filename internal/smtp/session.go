@@ -175,7 +175,12 @@ func (s *session) sendEnvelope(m Message) Outcome {
 	}
 	s.ahead = false
 	for _, stage := range transaction {
-		r, err := s.answered(m.Envelope, stage, pipelined)
+		if !pipelined {
+			if err := s.command(m.Envelope, stage); err != nil {
+				return s.fail(stage, err)
+			}
+		}
+		r, err := s.reply(s.limits.Command)
 		if err != nil {
 			return s.fail(stage, err)
 		}
@@ -209,17 +214,6 @@ func (s *session) reset() error {
 	}
 	s.needsReset = false
 	return nil
-}
-
-// answered is the reply to one command. It writes the command first, unless it was
-// pipelined.
-func (s *session) answered(e Envelope, stage Stage, pipelined bool) (reply, error) {
-	if !pipelined {
-		if err := s.command(e, stage); err != nil {
-			return reply{}, err
-		}
-	}
-	return s.reply(s.limits.Command)
 }
 
 // goesOn tells whether the next command, or the body, may follow a reply.
